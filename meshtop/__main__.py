@@ -1,0 +1,7 @@
+"""The program's entry point."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run meshtop."""

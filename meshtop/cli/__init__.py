@@ -1,0 +1,1 @@
+"""The commands and their printers; it never imports the console's toolkit."""

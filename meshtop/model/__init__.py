@@ -1,0 +1,6 @@
+"""What a mesh is: frozen types without I/O, the words that every other room speaks.
+
+Every type is a frozen `msgspec.Struct`. Those that users see as JSON are declared with
+`rename="camel"`, so that a field exists once and its JSON name follows from it
+(INTERFACE.md, "JSON"). A number that is not known is None, never 0.
+"""

@@ -1,0 +1,187 @@
+"""What a cluster holds: the few fields of Kubernetes and Istio objects that meshtop uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+
+class Owner(Struct, frozen=True):
+    """The controlling owner of an object (`metadata.ownerReferences` with `controller: true`, else the first)."""
+
+    kind: str
+    name: str
+    api_version: str = ""
+
+
+class Meta(Struct, frozen=True, kw_only=True):
+    """The metadata that every object has; `created` is Unix seconds, 0 when the server gave none."""
+
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    created: float = 0.0
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    owner: Owner | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name: what identifies an object among its kind in one cluster."""
+        return (self.namespace, self.name)
+
+
+class Node(Struct, frozen=True, kw_only=True):
+    """A node: its readiness, where it stands, and its kubelet's version."""
+
+    meta: Meta
+    ready: bool = False
+    region: str | None = None
+    zone: str | None = None
+    kubelet_version: str | None = None
+
+
+class Namespace(Struct, frozen=True, kw_only=True):
+    """A namespace; its labels carry injection, revision, ambient mode, network and tenancy marks."""
+
+    meta: Meta
+
+
+class ServicePort(Struct, frozen=True, rename="camel"):
+    """One port of a Service or ServiceEntry; `target` is the workload's port, a number or a name."""
+
+    port: int
+    name: str = ""
+    protocol: str = "TCP"
+    app_protocol: str | None = None
+    target: int | str | None = None
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """A Kubernetes Service; headless when `cluster_ip` is "None"."""
+
+    meta: Meta
+    type: str = "ClusterIP"
+    cluster_ip: str = ""
+    external_name: str | None = None
+    selector: dict[str, str] = field(default_factory=dict)
+    ports: tuple[ServicePort, ...] = ()
+    external_ips: tuple[str, ...] = ()
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """One endpoint of an EndpointSlice; `ready` is None when the slice does not say (which means ready)."""
+
+    addresses: tuple[str, ...] = ()
+    ready: bool | None = None
+    node: str | None = None
+    zone: str | None = None
+    target_kind: str | None = None
+    target_name: str | None = None
+
+
+class EndpointSlice(Struct, frozen=True, kw_only=True):
+    """An EndpointSlice; label `kubernetes.io/service-name` says whose it is."""
+
+    meta: Meta
+    service: str
+    endpoints: tuple[Endpoint, ...] = ()
+
+
+class Container(Struct, frozen=True):
+    """A container (or native sidecar) of a pod and its image."""
+
+    name: str
+    image: str = ""
+
+
+class Pod(Struct, frozen=True, kw_only=True):
+    """A pod: phase, readiness, address, and what tells its proxy (containers, labels, annotations)."""
+
+    meta: Meta
+    phase: str = ""
+    ready: bool = False
+    ip: str | None = None
+    node: str | None = None
+    service_account: str = ""
+    host_network: bool = False
+    containers: tuple[Container, ...] = ()
+    restarts: int = 0
+    problem: str | None = None
+    """Why it is not ready, as Kubernetes calls it (CrashLoopBackOff, ImagePullBackOff, Unschedulable, ...)."""
+
+
+class Controller(Struct, frozen=True, kw_only=True):
+    """A Deployment, StatefulSet, DaemonSet or ReplicaSet."""
+
+    kind: str
+    meta: Meta
+    desired: int = 0
+    ready: int = 0
+    template_labels: dict[str, str] = field(default_factory=dict)
+    containers: tuple[Container, ...] = ()
+
+
+class Manager(Struct, frozen=True):
+    """One entry of `metadata.managedFields`: who wrote last, how, when (Unix seconds)."""
+
+    manager: str
+    operation: str = ""
+    time: float = 0.0
+
+
+class ConfigObject(Struct, frozen=True, kw_only=True):
+    """An object of Istio, Gateway API, MCS or a federation, whose spec is kept as the server gave it.
+
+    Consumers read `spec` and `status` and never change them.
+    """
+
+    group: str
+    version: str
+    kind: str
+    meta: Meta
+    spec: dict[str, Any] = field(default_factory=dict)
+    status: dict[str, Any] = field(default_factory=dict)
+    generation: int = 0
+    managers: tuple[Manager, ...] = ()
+
+
+class KindStatus(Struct, frozen=True, kw_only=True):
+    """How the reading of one kind went: `state` is fresh, stale, missing (not installed), denied or failed."""
+
+    kind: str
+    group: str = ""
+    state: str = "fresh"
+    count: int = 0
+    error: str | None = None
+
+
+class RemoteSecret(Struct, frozen=True, kw_only=True):
+    """Metadata of a Secret labelled `istio/multiCluster=true`; its data is never read."""
+
+    meta: Meta
+    cluster_id: str | None = None
+
+
+class Inventory(Struct, frozen=True, kw_only=True):
+    """Everything read from one cluster's API server at one moment.
+
+    `config` maps a kind ("VirtualService", "PeerAuthentication", "HTTPRoute", "ServiceExport", ...) to its
+    objects; a kind that is not installed or not permitted is absent there and said in `kinds`.
+    `config_maps` holds the data of istio-system's `istio[-rev]`, `values[-rev]` and `istio-ca-root-cert`.
+    """
+
+    version: str | None = None
+    nodes: tuple[Node, ...] = ()
+    namespaces: tuple[Namespace, ...] = ()
+    services: tuple[Service, ...] = ()
+    endpoint_slices: tuple[EndpointSlice, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    controllers: tuple[Controller, ...] = ()
+    config: dict[str, tuple[ConfigObject, ...]] = field(default_factory=dict)
+    config_maps: dict[str, dict[str, str]] = field(default_factory=dict)
+    remote_secrets: tuple[RemoteSecret, ...] = ()
+    webhooks: tuple[Meta, ...] = ()
+    kinds: tuple[KindStatus, ...] = ()

@@ -1,0 +1,101 @@
+"""What a cluster is in a mesh: its settings, its control planes, its workloads and machines."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from meshtop.model.kube import Meta
+from meshtop.model.state import Health
+
+
+class Proxy(StrEnum):
+    """How a workload or namespace takes part in the mesh."""
+
+    SIDECAR = "sidecar"
+    AMBIENT = "ambient"
+    NONE = "none"
+
+
+class Ready(Struct, frozen=True, rename="camel"):
+    """So many ready of so many wanted."""
+
+    ready: int = 0
+    total: int = 0
+
+
+class ControlPlane(Struct, frozen=True, kw_only=True):
+    """One istiod revision in a cluster."""
+
+    revision: str
+    version: str | None = None
+    pods: Ready = Ready()
+    tags: tuple[str, ...] = ()
+
+
+class MeshFacts(Struct, frozen=True, kw_only=True):
+    """What one cluster's inventory says of its mesh; None where it does not say.
+
+    `cluster_id` is what telemetry's `*_cluster` labels carry (istiod's CLUSTER_ID; default "Kubernetes").
+    `roots` are the SHA-256 fingerprints (lower-case hex) of the certificates in istio-ca-root-cert.
+    `roles`: primary, remote, external (control plane elsewhere), host (a registry's host cluster), member.
+    """
+
+    cluster_id: str | None = None
+    mesh_id: str | None = None
+    network: str | None = None
+    trust_domain: str | None = None
+    trust_domain_aliases: tuple[str, ...] = ()
+    root_namespace: str = "istio-system"
+    auto_mtls: bool | None = None
+    region: str | None = None
+    control_planes: tuple[ControlPlane, ...] = ()
+    istio_versions: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    ambient: bool = False
+
+
+class Workload(Struct, frozen=True, kw_only=True):
+    """A workload as Istio's telemetry names it: the topmost controller of a set of pods (or a bare pod)."""
+
+    cluster: str
+    namespace: str
+    name: str
+    kind: str
+    app: str = ""
+    version: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    pods: Ready = Ready()
+    proxy: Proxy = Proxy.NONE
+    proxy_version: str | None = None
+    revision: str | None = None
+    service_account: str = ""
+    services: tuple[str, ...] = ()
+    is_gateway: bool = False
+    is_waypoint: bool = False
+    readiness: Health = Health()
+    images: tuple[str, ...] = ()
+    created: float = 0.0
+
+
+class VirtualMachine(Struct, frozen=True, kw_only=True):
+    """A WorkloadEntry: a workload outside Kubernetes. `healthy` is None when no probe reports."""
+
+    cluster: str
+    namespace: str
+    name: str
+    meta: Meta
+    workload_group: str | None = None
+    workload: str = ""
+    app: str = ""
+    version: str = ""
+    address: str | None = None
+    network: str | None = None
+    locality: str | None = None
+    healthy: bool | None = None
+    health_message: str | None = None
+    connected_at: float | None = None
+    disconnected_at: float | None = None
+    services: tuple[str, ...] = ()

@@ -1,0 +1,50 @@
+"""All that is known at one moment, each part with its cluster, age and confidence."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from meshtop.model.kube import Inventory
+from meshtop.model.state import Cost, SourceStatus
+from meshtop.model.telemetry import History, Telemetry
+
+
+class ClusterSnapshot(Struct, frozen=True, kw_only=True):
+    """One cluster at one moment; `inventory` and `telemetry` are the last good answers, None before the first.
+
+    A source that fails keeps its last good answer here and says its age in its status: nothing is lost,
+    and nothing old pretends to be new.
+    """
+
+    name: str
+    context: str
+    server: str
+    read_only: bool = False
+    kubernetes: SourceStatus = SourceStatus()
+    prometheus: SourceStatus = SourceStatus()
+    kubernetes_cost: Cost = Cost()
+    prometheus_cost: Cost = Cost()
+    inventory: Inventory | None = None
+    telemetry: Telemetry | None = None
+    history: History | None = None
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """A frozen picture of every cluster. The next refresh makes a new one; nobody edits this one.
+
+    `at` is the Unix time this was published; `moment` is the past moment that was asked for (None = live).
+    `settled` is True once every source has answered or failed for the first time.
+    """
+
+    sequence: int
+    at: float
+    window_seconds: float
+    clusters: tuple[ClusterSnapshot, ...] = ()
+    moment: float | None = None
+    settled: bool = False
+    source_of_record: str | None = None
+    """The recording that is replayed, None when live."""
+
+    def cluster(self, name: str) -> ClusterSnapshot | None:
+        """The cluster of that name, None when there is none."""
+        return next((c for c in self.clusters if c.name == name), None)

@@ -1,0 +1,83 @@
+"""How sure we are of what we know: states of sources, verdicts of health, findings."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class State(StrEnum):
+    """What one source of one cluster answered last; six different words, none of them a number."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    PARTIAL = "partial"
+    UNREACHABLE = "unreachable"
+    DENIED = "denied"
+    NONE = "none"
+
+
+class SourceStatus(Struct, frozen=True, kw_only=True):
+    """The state of one source (Kubernetes or Prometheus) of one cluster.
+
+    `answered_at` is the Unix time (seconds) of the last good answer, None before the first.
+    `error` is one sentence for people; `remedy` is what to do about it (a command, a right to ask for).
+    `notes` are things worth saying that are not errors: a kind that is missing, a narrowed query.
+    """
+
+    state: State = State.NONE
+    answered_at: float | None = None
+    error: str | None = None
+    remedy: str | None = None
+    notes: tuple[str, ...] = ()
+    endpoint: str | None = None
+
+    def age_seconds(self, now: float) -> float | None:
+        """Seconds since the last good answer; None when there was none."""
+        return None if self.answered_at is None else max(0.0, now - self.answered_at)
+
+
+class Cost(Struct, frozen=True, kw_only=True):
+    """What one source cost at its last refresh: wall seconds, bytes on the wire (decompressed), requests."""
+
+    seconds: float = 0.0
+    bytes: int = 0
+    requests: int = 0
+
+
+class HealthStatus(StrEnum):
+    """A verdict on traffic or readiness; idle and unknown are never healthy."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    FAILING = "failing"
+    IDLE = "idle"
+    UNKNOWN = "unknown"
+
+
+class Health(Struct, frozen=True, rename="camel"):
+    """A verdict and, in words, why."""
+
+    status: HealthStatus = HealthStatus.UNKNOWN
+    reasons: tuple[str, ...] = ()
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Finding(Struct, frozen=True, rename="camel", kw_only=True):
+    """Something that is wrong or worth knowing, with a code that keeps its meaning (docs/findings.md).
+
+    `fix` says what to do, in words or as the YAML to apply; it is shown, never applied.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    fix: str | None = None

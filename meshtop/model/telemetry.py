@@ -1,0 +1,102 @@
+"""What one cluster's Prometheus said: samples already summed by the server, with Istio's own labels."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+
+class Labels(Struct, frozen=True, gc=False):
+    """The labels of Istio's standard metrics that meshtop groups by; an absent label is "".
+
+    Decoded directly from a query's answer: field names are the label names (reference: Istio standard
+    metrics). `le` is set on histogram buckets only.
+    """
+
+    reporter: str = ""
+    source_cluster: str = ""
+    source_workload_namespace: str = ""
+    source_workload: str = ""
+    source_canonical_service: str = ""
+    source_app: str = ""
+    source_version: str = ""
+    source_canonical_revision: str = ""
+    source_principal: str = ""
+    destination_cluster: str = ""
+    destination_workload_namespace: str = ""
+    destination_workload: str = ""
+    destination_canonical_service: str = ""
+    destination_app: str = ""
+    destination_version: str = ""
+    destination_canonical_revision: str = ""
+    destination_principal: str = ""
+    destination_service: str = ""
+    destination_service_name: str = ""
+    destination_service_namespace: str = ""
+    request_protocol: str = ""
+    response_code: str = ""
+    grpc_response_status: str = ""
+    response_flags: str = ""
+    connection_security_policy: str = ""
+    le: str = ""
+
+
+class Sample(Struct, frozen=True, gc=False):
+    """One summed series and its value; never NaN (those are dropped and counted in the notes)."""
+
+    labels: Labels
+    value: float
+
+
+class Scalar(Struct, frozen=True):
+    """One sample of a control-plane or certificate metric, with whatever labels it carries."""
+
+    metric: str
+    labels: dict[str, str]
+    value: float
+
+
+class Telemetry(Struct, frozen=True, kw_only=True):
+    """One cluster's answers of one refresh; every rate is per second over `window_seconds`, ending at `at`.
+
+    TCP byte counters keep Prometheus' names here; the analysis turns them round (istio#32399).
+    `identity` tells one Prometheus from another (its URL without credentials), so that two clusters
+    that share one are recognised. `complete` is False when some query failed or was narrowed.
+    """
+
+    at: float
+    window_seconds: float
+    identity: str = ""
+    requests: tuple[Sample, ...] = ()
+    duration_buckets: tuple[Sample, ...] = ()
+    duration_sum: tuple[Sample, ...] = ()
+    request_bytes_sum: tuple[Sample, ...] = ()
+    response_bytes_sum: tuple[Sample, ...] = ()
+    tcp_sent: tuple[Sample, ...] = ()
+    tcp_received: tuple[Sample, ...] = ()
+    tcp_opened: tuple[Sample, ...] = ()
+    tcp_closed: tuple[Sample, ...] = ()
+    request_messages: tuple[Sample, ...] = ()
+    response_messages: tuple[Sample, ...] = ()
+    control: tuple[Scalar, ...] = ()
+    complete: bool = True
+    recording_rules: bool = False
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """A series over time for charts: Unix seconds and values; a gap is None, never 0."""
+
+    name: str
+    unit: str = ""
+    times: tuple[float, ...] = ()
+    values: tuple[float | None, ...] = ()
+
+
+class History(Struct, frozen=True, kw_only=True):
+    """A cluster's golden signals over the last half hour, for sparklines; may be added across clusters.
+
+    `requests` and `errors` are per second and addable; `p99_ms` is not addable and only shown per cluster.
+    """
+
+    requests: Line = field(default_factory=lambda: Line(name="requests", unit="/s"))
+    errors: Line = field(default_factory=lambda: Line(name="errors", unit="/s"))
+    p99_ms: Line = field(default_factory=lambda: Line(name="p99", unit="ms"))

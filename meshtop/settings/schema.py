@@ -1,0 +1,163 @@
+"""The settings file's schema (INTERFACE.md, "Clusters and settings"), checked by pydantic."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic.alias_generators import to_camel
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
+
+
+def parse_duration(text: object) -> float:
+    """Seconds of a duration written `30s`, `5m`, `1h`, `1h30m`; raises ValueError with what to write instead."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        raise ValueError(f"write a duration with its unit, such as {text}s or 5m")
+    match = _DURATION.fullmatch(str(text).strip())
+    if not match or not any(match.groups()):
+        raise ValueError(f"{text!r} is not a duration; write 30s, 5m or 1h")
+    hours, minutes, seconds, millis = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds + millis / 1000
+
+
+def _positive_duration(value: object) -> float:
+    seconds = parse_duration(value)
+    if seconds <= 0:
+        raise ValueError("a duration must be longer than nothing")
+    return seconds
+
+
+def _default_or_duration(value: object) -> float:
+    return value if isinstance(value, float) else _positive_duration(value)
+
+
+Seconds = Annotated[float, BeforeValidator(_default_or_duration, json_schema_input_type=str)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class BasicAuth(_Section):
+    """User name and password for a Prometheus behind basic authentication; the password may come from a file."""
+
+    username: str
+    password: SecretStr | None = None
+    password_file: str | None = None
+
+
+class HttpEndpoint(_Section):
+    """How to reach a Prometheus-compatible engine by URL."""
+
+    url: str | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    bearer_token_file: str | None = None
+    basic_auth: BasicAuth | None = None
+    ca_file: str | None = None
+    client_cert_file: str | None = None
+    client_key_file: str | None = None
+    insecure_skip_verify: bool = False
+    matchers: dict[str, str] = Field(default_factory=dict)
+
+
+class PrometheusSettings(HttpEndpoint):
+    """One cluster's Prometheus: a URL, or a Service `NAMESPACE/NAME:PORT`; left out, it is found by itself."""
+
+    service: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> PrometheusSettings:
+        if self.url and self.service:
+            raise ValueError("give url or service, not both")
+        return self
+
+
+class ClusterSettings(_Section):
+    """A cluster to show, under a name of the user's choice."""
+
+    name: str
+    context: str | None = None
+    kubeconfig: str | None = None
+    read_only: bool | None = None
+    prometheus: PrometheusSettings | None = None
+
+
+class TelemetrySettings(HttpEndpoint):
+    """One engine above all clusters (Thanos, Mimir, Cortex, VictoriaMetrics) and the label that names the cluster."""
+
+    cluster_label: str = "cluster"
+    cluster_names: dict[str, str] = Field(default_factory=dict)
+
+
+class DiscoverySettings(_Section):
+    """Whether to look for registries of members, and whether to use credentials that they keep."""
+
+    registries: bool = True
+    adopt_credentials: bool = False
+
+
+class AccessSettings(_Section):
+    """An access policy and who the user is; `auto` is who Kubernetes says."""
+
+    policy: str | None = None
+    user: str = "auto"
+
+
+class GuardSettings(_Section):
+    """What a weight shift watches: errors, a latency bound in ms, and the false-alarm rate it accepts."""
+
+    errors: bool = True
+    latency_ms: float | None = Field(default=None, gt=0)
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+
+
+class CanarySettings(_Section):
+    """How canaries are judged."""
+
+    guard: GuardSettings = GuardSettings()
+    minimum_requests: int = Field(default=200, ge=1)
+
+
+class HealthSettings(_Section):
+    """Thresholds of health, as shares from 0 to 1 (defaults: Kiali's, reference/anchors.md)."""
+
+    http5xx_degraded: float = Field(default=0.0, ge=0, le=1, alias="http5xxDegraded")
+    http5xx_failing: float = Field(default=0.10, ge=0, le=1, alias="http5xxFailing")
+    http4xx_degraded: float = Field(default=0.10, ge=0, le=1, alias="http4xxDegraded")
+    http4xx_failing: float = Field(default=0.20, ge=0, le=1, alias="http4xxFailing")
+    grpc_degraded: float = Field(default=0.0, ge=0, le=1)
+    grpc_failing: float = Field(default=0.10, ge=0, le=1)
+    no_response_degraded: float = Field(default=0.0, ge=0, le=1)
+    no_response_failing: float = Field(default=0.10, ge=0, le=1)
+
+
+class Settings(_Section):
+    """The whole of meshtop.yaml; every field has a default, so an empty file is a valid one."""
+
+    refresh: Seconds = 5.0
+    window: Seconds = 300.0
+    timeout: Seconds = 5.0
+    read_only: bool = False
+    clusters: tuple[ClusterSettings, ...] = ()
+    telemetry: TelemetrySettings | None = None
+    discovery: DiscoverySettings = DiscoverySettings()
+    tenancy: str | dict[str, Any] | None = None
+    access: AccessSettings = AccessSettings()
+    canary: CanarySettings = CanarySettings()
+    health: HealthSettings = HealthSettings()
+    tenant_label: str | None = None
+    theme: str | None = None
+    keymap: dict[str, str] = Field(default_factory=dict)
+    mouse: bool = True
+    color: Literal["auto", "always", "never"] = "auto"
+    ascii: bool = False
+
+    @model_validator(mode="after")
+    def _cluster_names_differ(self) -> Settings:
+        names = [c.name for c in self.clusters]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise ValueError(f"two clusters are named {', '.join(twice)}; give each its own name")
+        return self

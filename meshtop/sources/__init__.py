@@ -1,0 +1,1 @@
+"""Everything that reads: kubeconfig, Kubernetes, Prometheus, PromQL, registries, recordings."""

@@ -1,0 +1,102 @@
+"""Rows and typed columns: the pair of which every screen and every `get` command has one.
+
+A column exists once: its name (the JSON field), title, unit, width, how it is formatted and sorted, and
+what it means. Faces (the console's table widget, the printers) only draw what a `Table` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+
+class Tone(StrEnum):
+    """What a cell's colour means; faces map it to a colour and never invent one."""
+
+    PLAIN = "plain"
+    DIM = "dim"
+    STRONG = "strong"
+    GOOD = "good"
+    DEGRADED = "degraded"
+    FAILING = "failing"
+    UNKNOWN = "unknown"
+    ACCENT = "accent"
+
+
+class Cell(Struct, frozen=True, gc=False):
+    """What is drawn: text already cleaned of control characters, and its tone."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+class Align(StrEnum):
+    """Where a cell's text stands in its column."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
+class Column(Struct, frozen=True, kw_only=True):
+    """One column of one kind.
+
+    `name` is the filter and sort name and the JSON path ("traffic.requestsPerSecond" is spelled by its last
+    part, "requestsPerSecond"). `value` gives what is filtered and sorted by (None = unknown, sorted last);
+    `cell` what is drawn. `priority` 0 is always shown; higher numbers give way first when the screen is
+    narrow; `wide` columns appear only in wide output. `min_width` counts terminal cells; the widest cell on screen may
+    grow the column to `max_width`.
+    """
+
+    name: str
+    title: str
+    help: str
+    value: Callable[[Any], Any]
+    cell: Callable[[Any], Cell]
+    unit: str = ""
+    align: Align = Align.LEFT
+    min_width: int = 4
+    max_width: int = 40
+    priority: int = 1
+    wide: bool = False
+
+
+class TableModel(Protocol):
+    """What a face draws: columns, and rows by index with a key that is their identity."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns, in order."""
+
+    def __len__(self) -> int: ...
+
+    def key(self, index: int) -> str:
+        """The identity of the row at `index`: the same thing has the same key in every refresh."""
+
+    def cell(self, index: int, column: int) -> Cell:
+        """The cell of a row and a column, formatted when asked for."""
+
+
+Item = TypeVar("Item")
+
+
+class Table(Generic[Item]):
+    """Rows of one kind, already filtered and sorted, whose cells are formatted only when asked for."""
+
+    def __init__(self, columns: Sequence[Column], items: Sequence[Item], key: Callable[[Item], str]) -> None:
+        self.columns = tuple(columns)
+        self.items = tuple(items)
+        self._key = key
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def key(self, index: int) -> str:
+        """The identity of the row at `index`."""
+        return self._key(self.items[index])
+
+    def cell(self, index: int, column: int) -> Cell:
+        """The formatted cell."""
+        return self.columns[column].cell(self.items[index])

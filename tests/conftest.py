@@ -1,0 +1,31 @@
+"""What all tests share: where facts from outside the project are, and which real tools are there."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "istio"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of facts from elsewhere (real CRDs, vectors, scrapes)."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the facts of ../shared/data/istio are not beside this checkout")
+    return SHARED_DATA
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, and say so, what needs something that this machine does not have."""
+    lacking = {
+        "conformance": None if SHARED_DATA.is_dir() else "../shared/data/istio is not beside this checkout",
+        "prometheus": None if shutil.which("prometheus") and shutil.which("promtool") else "prometheus is not installed",
+        "kubectl": None if shutil.which("kubectl") else "kubectl is not installed",
+    }
+    for item in items:
+        for marker, reason in lacking.items():
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
