@@ -1,0 +1,243 @@
+"""One cluster's sources, followed on their own: what fails here is seen here and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from meshtop.model.kube import Inventory, Service
+from meshtop.model.snapshot import ClusterSnapshot
+from meshtop.model.state import Cost, SourceStatus, State
+from meshtop.model.telemetry import History, Telemetry
+
+HISTORY_EVERY_SECONDS = 30.0
+AGAIN_AFTER_SECONDS = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Inventories(Protocol):
+    """What the observatory asks of a cluster's API server (sources.kubernetes)."""
+
+    services_known: asyncio.Event
+
+    @property
+    def status(self) -> SourceStatus:
+        """How the last reading went."""
+
+    @property
+    def cost(self) -> Cost:
+        """What the last reading cost."""
+
+    def inventory(self) -> Inventory | None:
+        """The latest inventory, the same object while nothing changed."""
+
+    async def list_all(self) -> None:
+        """Read everything once."""
+
+    async def follow(self, changed: Callable[[], None]) -> None:
+        """Read everything, then keep it up to date until cancelled."""
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+
+
+class Metrics(Protocol):
+    """What the observatory asks of a cluster's Prometheus (sources.prometheus)."""
+
+    @property
+    def status(self) -> SourceStatus:
+        """How the last reading went."""
+
+    @property
+    def cost(self) -> Cost:
+        """What the last reading cost."""
+
+    @property
+    def telemetry(self) -> Telemetry | None:
+        """The last good answers."""
+
+    @property
+    def history(self) -> History | None:
+        """The last half hour, for sparklines."""
+
+    @property
+    def needs_services(self) -> bool:
+        """Whether it must be found among the cluster's Services first."""
+
+    async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
+        """Ask every query once; `at` in Unix seconds, None for the present."""
+
+    async def refresh_history(self, *, at: float | None = None) -> None:
+        """Ask for the half hour that ends at `at`."""
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+
+
+class Schedule:
+    """What every feed is asked for and how often; changing it wakes all of them at once.
+
+    `moment` is Unix seconds of a past moment, None for live.
+    """
+
+    def __init__(self, *, refresh_seconds: float, window_seconds: float, moment: float | None) -> None:
+        self.refresh_seconds = refresh_seconds
+        self.window_seconds = window_seconds
+        self.moment = moment
+        self._turn = asyncio.Event()
+
+    def change(self, *, window_seconds: float | None = None, moment: float | None = None, live: bool = False) -> None:
+        """Ask for another window or moment; `live` goes back to following the present."""
+        self.window_seconds = window_seconds or self.window_seconds
+        self.moment = None if live else (moment if moment is not None else self.moment)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let every feed refresh at once."""
+        self._turn.set()
+        self._turn = asyncio.Event()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait so long, or until the schedule changes."""
+        turn = self._turn
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(turn.wait(), timeout=max(0.0, seconds))
+
+
+class ClusterFeed:
+    """A cluster's two sources and what they said last."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        context: str,
+        server: str,
+        read_only: bool,
+        kubernetes: Inventories,
+        prometheus: Metrics,
+        clock: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self.prometheus = prometheus
+        self.kubernetes = kubernetes
+        self._context = context
+        self._server = server
+        self._read_only = read_only
+        self._clock = clock
+        self._overdue: dict[str, SourceStatus] = {}
+        self._listed = False
+        self._measured = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether both sources have answered or failed once."""
+        return self._listed and self._measured
+
+    async def once(self, schedule: Schedule, *, timeout_seconds: float) -> None:
+        """Ask both sources once, each for no longer than the timeout; never raises for a cluster's sake."""
+        listing = asyncio.create_task(self.kubernetes.list_all())
+        measuring = asyncio.create_task(self._measure(schedule))
+        tasks = {listing: "kubernetes", measuring: "prometheus"}
+        _, pending = await asyncio.wait(tasks, timeout=timeout_seconds)
+        for task in pending:
+            task.cancel()
+            self._overdue[tasks[task]] = self._too_slow(tasks[task], timeout_seconds)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            if task not in pending and (error := task.exception()) is not None:
+                raise error
+        self._listed = self._measured = True
+
+    async def follow(self, schedule: Schedule, changed: Callable[[], None]) -> None:
+        """Keep both sources up to date until cancelled; `changed` is called after each change."""
+
+        def listed() -> None:
+            self._listed = True
+            changed()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._again("kubernetes", lambda: self.kubernetes.follow(listed), changed))
+            group.create_task(self._again("prometheus", lambda: self._follow_metrics(schedule, changed), changed))
+
+    async def _again(self, source: str, follow: Callable[[], Awaitable[None]], changed: Callable[[], None]) -> None:
+        """Follow one source for ever: a defect in reading it is said in its status and costs nobody else anything."""
+        while True:
+            try:
+                self._overdue.pop(source, None)
+                await follow()
+            except Exception as defect:  # noqa: BLE001 - one cluster must never cost another anything
+                _log.exception("reading %s of %s failed", source, self.name)
+                self._overdue[source] = SourceStatus(
+                    state=State.STALE if self.settled else State.UNREACHABLE,
+                    answered_at=self._status(source).answered_at,
+                    error=f"meshtop could not make sense of {source} of {self.name}: {defect}.",
+                    remedy="This is a defect of meshtop; run meshtop doctor -v and report what it says.",
+                )
+                self._listed = self._listed or source == "kubernetes"
+                self._measured = self._measured or source == "prometheus"
+                changed()
+            await asyncio.sleep(AGAIN_AFTER_SECONDS)
+
+    def _status(self, source: str) -> SourceStatus:
+        return self.kubernetes.status if source == "kubernetes" else self.prometheus.status
+
+    async def _follow_metrics(self, schedule: Schedule, changed: Callable[[], None]) -> None:
+        next_history = 0.0
+        while True:
+            began = self._clock()
+            await self._measure(schedule)
+            self._measured = True
+            changed()
+            if began >= next_history and self.prometheus.telemetry is not None:
+                await self.prometheus.refresh_history(at=schedule.moment)
+                next_history = self._clock() + HISTORY_EVERY_SECONDS
+                changed()
+            rest = schedule.refresh_seconds - (self._clock() - began)
+            await schedule.pause(rest + random.uniform(0, 0.1) * schedule.refresh_seconds)
+
+    async def _measure(self, schedule: Schedule) -> None:
+        if self.prometheus.needs_services:
+            await self.kubernetes.services_known.wait()
+        inventory = self.kubernetes.inventory()
+        services = inventory.services if inventory is not None else ()
+        await self.prometheus.refresh(services, window_seconds=schedule.window_seconds, at=schedule.moment)
+
+    def _too_slow(self, source: str, timeout_seconds: float) -> SourceStatus:
+        before = self._status(source)
+        what = "The Kubernetes API" if source == "kubernetes" else "Prometheus"
+        state = State.PARTIAL if before.state in (State.FRESH, State.PARTIAL) else State.UNREACHABLE
+        error = before.error or f"{what} of {self.name} gave no whole answer within {timeout_seconds:g} s."
+        return SourceStatus(
+            state=state,
+            answered_at=before.answered_at,
+            error=error,
+            remedy=before.remedy or "Give it longer with --timeout 15s, or see what is slow with meshtop doctor.",
+            notes=before.notes,
+            endpoint=before.endpoint,
+        )
+
+    def snapshot(self) -> ClusterSnapshot:
+        """The frozen picture of this cluster."""
+        return ClusterSnapshot(
+            name=self.name,
+            context=self._context,
+            server=self._server,
+            read_only=self._read_only,
+            kubernetes=self._overdue.get("kubernetes") or self.kubernetes.status,
+            prometheus=self._overdue.get("prometheus") or self.prometheus.status,
+            kubernetes_cost=self.kubernetes.cost,
+            prometheus_cost=self.prometheus.cost,
+            inventory=self.kubernetes.inventory(),
+            telemetry=self.prometheus.telemetry,
+            history=self.prometheus.history,
+        )
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await asyncio.gather(self.kubernetes.close(), self.prometheus.close(), return_exceptions=True)

@@ -1,0 +1,89 @@
+"""The observatory: all feeds at once, folded into frozen Snapshots."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+
+from meshtop.model.snapshot import Snapshot
+from meshtop.observatory.feed import ClusterFeed, Schedule
+
+FIRST_GAP_SECONDS = 0.05
+"""Between two Snapshots until everything has answered once: first answer first."""
+LATER_GAP_SECONDS = 0.5
+"""Between two Snapshots afterwards: a storm of watch events becomes two pictures a second."""
+
+
+class Observatory:
+    """The one loop over every source of every cluster.
+
+    `once` asks everything one time; `follow` publishes a new frozen Snapshot whenever something changed,
+    the first ones while slower clusters are still under way. A feed that breaks costs the others nothing.
+    """
+
+    def __init__(
+        self,
+        feeds: Sequence[ClusterFeed],
+        schedule: Schedule,
+        *,
+        timeout_seconds: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.feeds = tuple(feeds)
+        self.schedule = schedule
+        self._timeout_seconds = timeout_seconds
+        self._clock = clock
+        self._sequence = 0
+
+    def feed(self, cluster: str) -> ClusterFeed | None:
+        """The feed of a cluster, None when it is not followed."""
+        return next((feed for feed in self.feeds if feed.name == cluster), None)
+
+    async def once(self) -> Snapshot:
+        """One settled Snapshot: every source has answered, failed, or run out of time."""
+        async with asyncio.TaskGroup() as group:
+            for feed in self.feeds:
+                group.create_task(feed.once(self.schedule, timeout_seconds=self._timeout_seconds))
+        return self._snapshot()
+
+    async def follow(self) -> AsyncGenerator[Snapshot, None]:
+        """Snapshots until the iterator is closed, the first at once (nothing known yet)."""
+        changed = asyncio.Event()
+        tasks = [asyncio.create_task(feed.follow(self.schedule, changed.set)) for feed in self.feeds]
+        try:
+            yield self._snapshot()
+            while True:
+                await self._next_change(changed, tasks)
+                changed.clear()
+                snapshot = self._snapshot()
+                yield snapshot
+                await asyncio.sleep(LATER_GAP_SECONDS if snapshot.settled else FIRST_GAP_SECONDS)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _next_change(self, changed: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """Wait for a change, at most one refresh: states grow stale with time alone."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(changed.wait(), timeout=self.schedule.refresh_seconds)
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    def _snapshot(self) -> Snapshot:
+        self._sequence += 1
+        return Snapshot(
+            sequence=self._sequence,
+            at=self._clock(),
+            window_seconds=self.schedule.window_seconds,
+            moment=self.schedule.moment,
+            clusters=tuple(feed.snapshot() for feed in self.feeds),
+            settled=all(feed.settled for feed in self.feeds),
+        )
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await asyncio.gather(*(feed.close() for feed in self.feeds), return_exceptions=True)

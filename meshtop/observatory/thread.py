@@ -1,0 +1,82 @@
+"""The observatory on a thread of its own, so that decoding fifty clusters never stalls a screen."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from meshtop.model.snapshot import Snapshot
+from meshtop.observatory.observatory import Observatory
+
+Result = TypeVar("Result")
+
+
+class ObservatoryThread:
+    """Follows an observatory in the background.
+
+    `build` makes the observatory inside the thread (its imports are slow and belong after the first frame);
+    `publish` is called with every Snapshot, from a worker thread, one at a time and never with an older one after a
+    newer one; `failed` with the error that ended it.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[], Observatory],
+        publish: Callable[[Snapshot], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._build = build
+        self._publish = publish
+        self._failed = failed
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._thread = threading.Thread(target=self._run, name="observatory", daemon=True)
+        self.observatory: Observatory | None = None
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def stop(self, *, wait_seconds: float = 2.0) -> None:
+        """End it and wait a little for connections to close."""
+        loop, task = self._loop, self._task
+        if loop is not None and task is not None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(task.cancel)
+        if self._thread.is_alive():
+            self._thread.join(wait_seconds)
+
+    def tell(self, action: Callable[[Observatory], None]) -> None:
+        """Run something on the observatory's own loop (another window, another moment, refresh at once)."""
+        if self._loop is not None and self.observatory is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(action, self.observatory)
+
+    def ask(self, question: Callable[[Observatory], Coroutine[Any, Any, Result]]) -> Future[Result] | None:
+        """Run a coroutine on the observatory's loop; None while it is not up yet."""
+        if self._loop is None or self.observatory is None:
+            return None
+        return asyncio.run_coroutine_threadsafe(question(self.observatory), self._loop)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except asyncio.CancelledError:
+            return
+        except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
+            self._failed(error)
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self.observatory = await asyncio.to_thread(self._build)
+        try:
+            async with contextlib.aclosing(self.observatory.follow()) as snapshots:
+                async for snapshot in snapshots:
+                    await asyncio.to_thread(self._publish, snapshot)
+        finally:
+            await self.observatory.close()

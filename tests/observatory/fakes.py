@@ -1,0 +1,77 @@
+"""Sources whose answers and delays a test decides."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from meshtop.model.kube import Inventory, Meta, Service
+from meshtop.model.state import Cost, SourceStatus, State
+from meshtop.model.telemetry import History, Telemetry
+
+
+class FakeKubernetes:
+    """An API server that answers, hangs, or breaks."""
+
+    def __init__(self, *, hang: bool = False, broken: Exception | None = None) -> None:
+        self.services_known = asyncio.Event()
+        self.status = SourceStatus()
+        self.cost = Cost()
+        self.closed = False
+        self.follows = 0
+        self._hang = hang
+        self._broken = broken
+        self._inventory: Inventory | None = None
+        self._changed: Callable[[], None] | None = None
+
+    def inventory(self) -> Inventory | None:
+        return self._inventory
+
+    async def list_all(self) -> None:
+        if self._hang:
+            await asyncio.Event().wait()
+        if self._broken:
+            raise self._broken
+        self._inventory = Inventory(services=(Service(meta=Meta(name="prometheus", namespace="istio-system")),))
+        self.status = SourceStatus(state=State.FRESH, answered_at=1.0)
+        self.services_known.set()
+
+    async def follow(self, changed: Callable[[], None]) -> None:
+        self.follows += 1
+        self._changed = changed
+        await self.list_all()
+        changed()
+        await asyncio.Event().wait()
+
+    def happen(self, inventory: Inventory) -> None:
+        """A watch event."""
+        self._inventory = inventory
+        assert self._changed is not None
+        self._changed()
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class FakePrometheus:
+    """A Prometheus that answers at once and remembers what it was asked."""
+
+    def __init__(self, *, needs_services: bool = True) -> None:
+        self.status = SourceStatus()
+        self.cost = Cost()
+        self.telemetry: Telemetry | None = None
+        self.history: History | None = None
+        self.needs_services = needs_services
+        self.asked: list[tuple[int, float, float | None]] = []
+        self.closed = False
+
+    async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
+        self.asked.append((len(services), window_seconds, at))
+        self.telemetry = Telemetry(at=at or 1.0, window_seconds=window_seconds)
+        self.status = SourceStatus(state=State.FRESH, answered_at=1.0)
+
+    async def refresh_history(self, *, at: float | None = None) -> None:
+        self.history = History()
+
+    async def close(self) -> None:
+        self.closed = True

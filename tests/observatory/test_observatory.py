@@ -1,0 +1,182 @@
+"""First answer first; what fails is seen in its own cluster and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from meshtop.model.kube import Inventory
+from meshtop.model.snapshot import Snapshot
+from meshtop.model.state import State
+from meshtop.observatory import feed as feed_module
+from meshtop.observatory.feed import ClusterFeed, Schedule
+from meshtop.observatory.observatory import Observatory
+from meshtop.observatory.thread import ObservatoryThread
+from tests.observatory.fakes import FakeKubernetes, FakePrometheus
+
+
+def feed_of(name: str, kubernetes: FakeKubernetes, prometheus: FakePrometheus) -> ClusterFeed:
+    return ClusterFeed(
+        name=name,
+        context=name,
+        server=f"https://{name}",
+        read_only=False,
+        kubernetes=kubernetes,
+        prometheus=prometheus,
+        clock=lambda: 100.0,
+    )
+
+
+def observatory_of(*feeds: ClusterFeed, timeout: float = 5.0) -> Observatory:
+    schedule = Schedule(refresh_seconds=5.0, window_seconds=300.0, moment=None)
+    return Observatory(feeds, schedule, timeout_seconds=timeout, clock=lambda: 100.0)
+
+
+async def until(observatory: Observatory, wanted: Callable[[Snapshot], bool]) -> Snapshot:
+    async with asyncio.timeout(30), contextlib.aclosing(observatory.follow()) as snapshots:
+        async for snapshot in snapshots:
+            if wanted(snapshot):
+                return snapshot
+    raise AssertionError("the observatory ended")
+
+
+async def test_once_asks_everything_and_settles() -> None:
+    prometheus = FakePrometheus()
+    snapshot = await observatory_of(feed_of("east", FakeKubernetes(), prometheus)).once()
+    assert snapshot.settled
+    assert snapshot.at == 100.0
+    east = snapshot.cluster("east")
+    assert east is not None
+    assert east.kubernetes.state is State.FRESH
+    assert east.telemetry is not None
+    assert prometheus.asked == [(1, 300.0, None)], "Prometheus is asked once, with the services that were found"
+
+
+async def test_a_hanging_cluster_runs_out_of_its_own_time_only() -> None:
+    good, dead = FakeKubernetes(), FakeKubernetes(hang=True)
+    snapshot = await observatory_of(
+        feed_of("good", good, FakePrometheus()), feed_of("dead", dead, FakePrometheus()), timeout=0.05
+    ).once()
+    assert snapshot.settled
+    lost = snapshot.cluster("dead")
+    assert lost is not None
+    assert lost.kubernetes.state is State.UNREACHABLE
+    assert lost.kubernetes.error == "The Kubernetes API of dead gave no whole answer within 0.05 s."
+    assert lost.prometheus.state is State.UNREACHABLE
+    kept = snapshot.cluster("good")
+    assert kept is not None
+    assert kept.kubernetes.state is State.FRESH
+
+
+async def test_a_prometheus_with_a_url_does_not_wait_for_a_dead_api() -> None:
+    prometheus = FakePrometheus(needs_services=False)
+    snapshot = await observatory_of(feed_of("dead", FakeKubernetes(hang=True), prometheus), timeout=0.05).once()
+    dead = snapshot.cluster("dead")
+    assert dead is not None
+    assert dead.prometheus.state is State.FRESH
+    assert dead.kubernetes.state is State.UNREACHABLE
+
+
+async def test_first_snapshot_comes_before_any_answer() -> None:
+    observatory = observatory_of(feed_of("dead", FakeKubernetes(hang=True), FakePrometheus()))
+    first = await until(observatory, lambda _: True)
+    assert not first.settled
+    assert first.clusters[0].inventory is None
+
+
+async def test_what_came_is_published_while_the_rest_is_under_way() -> None:
+    observatory = observatory_of(
+        feed_of("good", FakeKubernetes(), FakePrometheus()),
+        feed_of("dead", FakeKubernetes(hang=True), FakePrometheus()),
+    )
+    snapshot = await until(observatory, lambda s: s.clusters[0].telemetry is not None)
+    assert snapshot.clusters[1].inventory is None
+    assert not snapshot.settled
+
+
+async def test_a_watch_event_makes_a_new_snapshot_and_leaves_the_old_one_alone() -> None:
+    kubernetes = FakeKubernetes()
+    observatory = observatory_of(feed_of("east", kubernetes, FakePrometheus()))
+    seen: list[Snapshot] = []
+
+    def grown(snapshot: Snapshot) -> bool:
+        seen.append(snapshot)
+        if snapshot.settled and snapshot.clusters[0].inventory and not snapshot.clusters[0].inventory.version:
+            kubernetes.happen(Inventory(version="v1.34.1"))
+        inventory = snapshot.clusters[0].inventory
+        return inventory is not None and inventory.version == "v1.34.1"
+
+    last = await until(observatory, grown)
+    assert last.sequence > seen[0].sequence
+    assert seen[0].clusters[0].inventory is None
+
+
+async def test_a_defect_in_one_feed_is_said_and_contained(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(feed_module, "AGAIN_AFTER_SECONDS", 0.0)
+    broken = FakeKubernetes(broken=KeyError("spec"))
+    observatory = observatory_of(
+        feed_of("bad", broken, FakePrometheus(needs_services=False)),
+        feed_of("good", FakeKubernetes(), FakePrometheus()),
+    )
+    snapshot = await until(observatory, lambda s: s.settled and "defect" in (s.clusters[0].kubernetes.remedy or ""))
+    assert "could not make sense of kubernetes of bad" in (snapshot.clusters[0].kubernetes.error or "")
+    assert snapshot.clusters[1].kubernetes.state is State.FRESH
+    assert "reading kubernetes of bad failed" in caplog.text
+
+
+async def test_another_moment_is_asked_for_at_once() -> None:
+    prometheus = FakePrometheus()
+    observatory = observatory_of(feed_of("east", FakeKubernetes(), prometheus))
+    observatory.schedule.refresh_seconds = 3600.0
+
+    def travelled(snapshot: Snapshot) -> bool:
+        if snapshot.settled and snapshot.moment is None:
+            observatory.schedule.change(moment=42.0, window_seconds=60.0)
+        telemetry = snapshot.clusters[0].telemetry
+        return telemetry is not None and telemetry.at == 42.0
+
+    snapshot = await until(observatory, travelled)
+    assert snapshot.moment == 42.0
+    assert prometheus.asked[-1] == (1, 60.0, 42.0)
+
+
+def test_the_thread_publishes_and_stops() -> None:
+    arrived = threading.Event()
+    failures: list[BaseException] = []
+    kubernetes = FakeKubernetes()
+
+    def build() -> Observatory:
+        return observatory_of(feed_of("east", kubernetes, FakePrometheus()))
+
+    def publish(snapshot: Snapshot) -> None:
+        if snapshot.settled:
+            arrived.set()
+
+    thread = ObservatoryThread(build, publish, failures.append)
+    thread.start()
+    assert arrived.wait(30)
+    thread.stop(wait_seconds=30)
+    assert kubernetes.closed
+    assert failures == []
+
+
+def test_the_thread_tells_why_it_could_not_begin() -> None:
+    failed = threading.Event()
+    failures: list[BaseException] = []
+
+    def build() -> Observatory:
+        raise ValueError("no kubeconfig")
+
+    def remember(error: BaseException) -> None:
+        failures.append(error)
+        failed.set()
+
+    ObservatoryThread(build, lambda _: None, remember).start()
+    assert failed.wait(30)
+    assert str(failures[0]) == "no kubeconfig"
