@@ -1,0 +1,1 @@
+"""What lies between the console and the terminal: fewer bytes, signals, colour decisions."""

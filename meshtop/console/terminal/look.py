@@ -1,0 +1,55 @@
+"""What the terminal is given: colour or none, ASCII or signs, and when the console refuses to start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
+
+from meshtop.console.text import to_ascii
+from meshtop.console.themes import PLAIN_THEME, find_theme
+
+ColorChoice = Literal["auto", "always", "never"]
+
+
+class Look(Struct, frozen=True):
+    """How the console draws: the theme's registered name, whether colour is allowed, whether signs are ASCII."""
+
+    theme: str
+    colour: bool = True
+    ascii: bool = False
+
+
+def decide_look(
+    environ: Mapping[str, str], *, color: ColorChoice = "auto", theme: str | None = None, ascii_only: bool = False
+) -> Look:
+    """The look for flags and environment: `--color` beats NO_COLOR (set and not empty, no-color.org).
+
+    Without colour the theme is the ANSI one: a truecolor theme would still send its greys.
+    Raises ValueError where the theme does not exist.
+    """
+    wanted = find_theme(theme)
+    colour = color == "always" or (color == "auto" and not environ.get("NO_COLOR"))
+    return Look(theme=wanted if colour else PLAIN_THEME, colour=colour, ascii=ascii_only)
+
+
+def why_no_console(environ: Mapping[str, str], *, stdin_tty: bool, output_tty: bool) -> str | None:
+    """The sentence with which the console refuses this terminal, or None where it can run."""
+    if not stdin_tty or not output_tty:
+        return "meshtop: the console needs a terminal; in a pipe or a script use `meshtop get clusters`, `-o json`."
+    if environ.get("TERM", "") in {"dumb", "unknown", ""}:
+        term = environ.get("TERM") or "not set"
+        return f"meshtop: TERM is {term}, which cannot place text; use `meshtop get clusters`, or set TERM."
+    return None
+
+
+class AsciiFilter(LineFilter):
+    """Turns every drawn sign into ASCII, one cell for one cell: widgets need not know of `--ascii`."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The same segments in ASCII."""
+        return [Segment(to_ascii(text), style, control) for text, style, control in segments]

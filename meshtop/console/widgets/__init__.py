@@ -1,0 +1,1 @@
+"""The console's own widgets, each drawn on Textual's line API."""

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+from textual.color import Color
+
+from meshtop.console.terminal.look import Look, decide_look, why_no_console
+from meshtop.console.themes import PALETTES, Palette, find_theme, theme_names, themes
+
+TRUECOLOR = [palette for palette in PALETTES if not palette.ansi]
+TONES = ("plain", "dim", "strong", "good", "degraded", "failing", "unknown", "accent")
+
+
+def luminance(color: Color) -> float:
+    """Relative luminance as WCAG 2 defines it."""
+    channels = [c / 255 for c in (color.r, color.g, color.b)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(Color.parse(one)), luminance(Color.parse(other))), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_the_ruler_is_right() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+@pytest.mark.parametrize("tone", TONES)
+@pytest.mark.parametrize("ground", ["background", "raised", "cursor"])
+@pytest.mark.parametrize("palette", TRUECOLOR, ids=lambda palette: palette.name)
+def test_text_reads_on_every_ground(palette: Palette, ground: str, tone: str) -> None:
+    assert contrast(getattr(palette, tone), getattr(palette, ground)) >= 4.5
+
+
+@pytest.mark.parametrize("palette", TRUECOLOR, ids=lambda palette: palette.name)
+def test_the_cursor_line_stands_out_and_two_greys_differ(palette: Palette) -> None:
+    assert contrast(palette.cursor, palette.background) >= 1.15
+    assert contrast(palette.plain, palette.background) > contrast(palette.dim, palette.background)
+
+
+def test_high_contrast_reaches_aaa() -> None:
+    palette = next(p for p in PALETTES if p.name == "meshtop-high-contrast")
+    assert all(contrast(getattr(palette, tone), palette.background) >= 7 for tone in TONES)
+
+
+def test_names_find_their_theme() -> None:
+    assert [theme.name for theme in themes()] == [find_theme(name) for name in theme_names()]
+    assert find_theme(None) == "meshtop-dark"
+    with pytest.raises(ValueError, match="no theme 'blue'; the themes are dark, light"):
+        find_theme("blue")
+
+
+@pytest.mark.parametrize(
+    ("environ", "color", "wanted"),
+    [
+        ({}, "auto", Look("meshtop-light", True)),
+        ({"NO_COLOR": "1"}, "auto", Look("meshtop-ansi", False)),
+        ({"NO_COLOR": ""}, "auto", Look("meshtop-light", True)),
+        ({"NO_COLOR": "1"}, "always", Look("meshtop-light", True)),
+        ({}, "never", Look("meshtop-ansi", False)),
+    ],
+)
+def test_flag_beats_environment_beats_theme(environ: dict[str, str], color: str, wanted: Look) -> None:
+    assert decide_look(environ, color=color, theme="light") == wanted  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("environ", "stdin", "output", "wanted"),
+    [
+        ({"TERM": "xterm-256color"}, True, True, None),
+        ({"TERM": "dumb"}, True, True, "TERM is dumb"),
+        ({}, True, True, "TERM is not set"),
+        ({"TERM": "xterm"}, False, True, "needs a terminal"),
+        ({"TERM": "xterm"}, True, False, "needs a terminal"),
+    ],
+)
+def test_the_console_refuses_in_one_sentence(
+    environ: dict[str, str], stdin: bool, output: bool, wanted: str | None
+) -> None:
+    sentence = why_no_console(environ, stdin_tty=stdin, output_tty=output)
+    assert sentence is None if wanted is None else wanted in (sentence or "") and "meshtop get" in (sentence or "")
