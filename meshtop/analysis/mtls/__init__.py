@@ -1,0 +1,1 @@
+"""mTLS declared: what PeerAuthentications and DestinationRules amount to, exactly as istiod computes it."""
