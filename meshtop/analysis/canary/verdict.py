@@ -1,0 +1,145 @@
+"""Verdicts in words: honesty of a split, and a canary against its baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from math import ceil, exp, log
+
+from msgspec import Struct
+
+from meshtop.analysis.canary.evidence import Interval, log_evidence, newcombe
+
+E_VALUE_CAP = 1e12
+"""E-values are shown up to this; beyond it they say nothing more to a person."""
+WORTH_SEEING = 2.0
+"""A canary that errs this many times as often as its baseline is what a verdict must be able to see."""
+WORTH_SEEING_AT_LEAST = 0.01
+"""... and never less than this difference in the share of errors."""
+_SEARCH_LIMIT = 10_000_000
+
+
+class Honesty(StrEnum):
+    """Whether the mesh sends what the weights say (INTERFACE.md, `honesty`)."""
+
+    HONOURED = "honoured"
+    NOT_HONOURED = "not-honoured"
+    NOT_ENOUGH_DATA = "not-enough-data"
+    NO_TRAFFIC = "no-traffic"
+
+
+class Comparison(StrEnum):
+    """Whether a canary is worse than its baseline (INTERFACE.md, `verdict`)."""
+
+    WORSE = "worse"
+    NOT_WORSE = "not-worse"
+    NOT_ENOUGH_DATA = "not-enough-data"
+
+
+class HonestyVerdict(Struct, frozen=True, rename="camel"):
+    """The honesty of a split, its evidence, and how many requests are still to be seen."""
+
+    verdict: Honesty
+    e_value: float | None = None
+    requests: float | None = None
+    requests_to_go: int | None = None
+
+
+class Counts(Struct, frozen=True):
+    """What one version answered since the weights last changed: requests, and those of them that were bad."""
+
+    requests: float
+    bad: float
+
+
+class ComparisonVerdict(Struct, frozen=True, rename="camel"):
+    """One comparison of a canary with its baseline; `difference` is canary minus baseline, with its interval."""
+
+    verdict: Comparison
+    e_value: float | None = None
+    difference: float | None = None
+    interval: Interval | None = None
+    requests_to_go: int | None = None
+
+
+def e_value(log_e: float) -> float:
+    """An e-value for people, capped so that it stays a number."""
+    return min(E_VALUE_CAP, exp(min(log_e, log(E_VALUE_CAP))))
+
+
+def honesty(
+    requests: Sequence[float], weights: Sequence[float], *, alpha: float = 0.05, minimum_requests: int = 200
+) -> HonestyVerdict:
+    """Hold the requests of each destination against the configured weights (any positive sum).
+
+    `requests` count since the weights were set, without mirrors. A split is not honoured when the evidence against
+    it reaches 1/alpha; it is honoured once enough requests were seen without that.
+    """
+    total = sum(requests)
+    if total <= 0:
+        return HonestyVerdict(Honesty.NO_TRAFFIC, None, total, None)
+    log_e = log_evidence(requests, weights)
+    shown = e_value(log_e)
+    if log_e >= -log(alpha):
+        return HonestyVerdict(Honesty.NOT_HONOURED, shown, total, 0)
+    if total < minimum_requests:
+        return HonestyVerdict(Honesty.NOT_ENOUGH_DATA, shown, total, ceil(minimum_requests - total))
+    return HonestyVerdict(Honesty.HONOURED, shown, total, 0)
+
+
+def _log_evidence_of_worse(canary: Counts, baseline: Counts) -> float:
+    total = canary.requests + baseline.requests
+    if total <= 0 or canary.requests <= 0 or baseline.requests <= 0:
+        return 0.0
+    share = canary.requests / total
+    return log_evidence((canary.bad, baseline.bad), (share, 1 - share))
+
+
+def requests_needed(baseline_ratio: float, canary_share: float, *, alpha: float = 0.05) -> int | None:
+    """How many requests, canary and baseline together, show a canary that is worse by what is worth seeing.
+
+    That is twice the baseline's share of bad answers, and at least one point more (expected counts put into the
+    test). None when no number of requests up to ten million is enough.
+    """
+    if not 0 < canary_share < 1:
+        return None
+    bad = min(1.0, max(baseline_ratio * WORTH_SEEING, baseline_ratio + WORTH_SEEING_AT_LEAST))
+
+    def shows(total: int) -> bool:
+        n = total * canary_share
+        canary, baseline = Counts(n, n * bad), Counts(total - n, (total - n) * baseline_ratio)
+        return _log_evidence_of_worse(canary, baseline) >= -log(alpha)
+
+    high = 64
+    while not shows(high):
+        high *= 2
+        if high > _SEARCH_LIMIT:
+            return None
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if shows(middle) else (middle, high)
+    return high
+
+
+def compare(canary: Counts, baseline: Counts, *, alpha: float = 0.05, minimum_requests: int = 200) -> ComparisonVerdict:
+    """Whether a canary's answers are bad more often than its baseline's.
+
+    Decided on the anytime-valid evidence; Newcombe's interval of the difference stands beside it for people.
+    """
+    interval = newcombe(canary.bad, canary.requests, baseline.bad, baseline.requests)
+    total = canary.requests + baseline.requests
+    if canary.requests <= 0 or baseline.requests <= 0:
+        return ComparisonVerdict(Comparison.NOT_ENOUGH_DATA, None, None, interval, None)
+    log_e = _log_evidence_of_worse(canary, baseline)
+    difference = canary.bad / canary.requests - baseline.bad / baseline.requests
+    shown = e_value(log_e)
+    if log_e >= -log(alpha) and difference > 0:
+        return ComparisonVerdict(Comparison.WORSE, shown, difference, interval, 0)
+    needed = requests_needed(baseline.bad / baseline.requests, canary.requests / total, alpha=alpha)
+    if needed is None:
+        return ComparisonVerdict(Comparison.NOT_ENOUGH_DATA, shown, difference, interval, None)
+    to_go = max(needed, minimum_requests) - total
+    if to_go > 0:
+        return ComparisonVerdict(Comparison.NOT_ENOUGH_DATA, shown, difference, interval, ceil(to_go))
+    return ComparisonVerdict(Comparison.NOT_WORSE, shown, difference, interval, 0)
