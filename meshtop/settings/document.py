@@ -1,0 +1,123 @@
+"""A YAML file as plain data that remembers on which line each key stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from meshtop.settings.errors import ConfigError
+
+KeyPath = tuple[str | int, ...]
+
+MAX_BYTES = 4 * 1024 * 1024
+
+
+class Document(Struct, frozen=True):
+    """The data of a file and, by the path of keys and list indices, the line (from 1) of every key."""
+
+    path: Path
+    data: dict[str, Any]
+    lines: dict[KeyPath, int]
+
+    def line(self, path: KeyPath) -> int:
+        """The line of a key, or of the nearest one above it that the file holds."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.lines:
+                return self.lines[path[:length]]
+        return 1
+
+
+def dotted(path: KeyPath) -> str:
+    """A path as people write it: `clusters[0].prometheus.url`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def read_document(path: Path) -> Document:
+    """Read a YAML mapping; an empty file is an empty one.
+
+    Raises ConfigError for a file that cannot be read, is not YAML, is not a mapping, or names a key twice.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ConfigError(f"The settings file {path} cannot be read: {why}.") from error
+    if len(raw) > MAX_BYTES:
+        raise ConfigError(
+            f"The settings file {path} is larger than {MAX_BYTES // 1024 // 1024} MB; is it the right file?"
+        )
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path}, line {line}: this is not UTF-8 text; save the file as UTF-8.") from error
+    return parse_document(text, path)
+
+
+def parse_document(text: str, path: Path) -> Document:
+    """The same for a text that was read already; `path` is only for messages."""
+    import yaml
+
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        raise ConfigError(f"{path}, line {line}: a control character stands here; take it out.") from error
+    try:
+        root = loader.get_single_node()
+        lines: dict[KeyPath, int] = {}
+        if root is not None:
+            _walk(root, (), lines, path, frozenset())
+        data = None if root is None else loader.construct_document(root)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        what = " ".join(part for part in (error.problem, error.context) if part)
+        raise ConfigError(f"{path}, line {line}: this is not YAML ({what}).") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(f"{path}: this is not YAML ({what}).") from error
+    finally:
+        loader.dispose()
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}, line 1: the file must hold keys and values, such as `refresh: 5s`.")
+    return Document(path=path, data=data, lines=lines)
+
+
+def _walk(node: Any, at: KeyPath, lines: dict[KeyPath, int], path: Path, above: frozenset[int]) -> None:
+    """Note each key's line; an alias is walked where it is used, one that holds itself is refused."""
+    import yaml
+
+    if id(node) in above:
+        raise ConfigError(f"{path}, line {node.start_mark.line + 1}: this anchor holds itself; write it out.")
+    inside = above | {id(node)}
+    if isinstance(node, yaml.SequenceNode):
+        for index, child in enumerate(node.value):
+            lines[(*at, index)] = child.start_mark.line + 1
+            _walk(child, (*at, index), lines, path, inside)
+    elif isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConfigError(f"{path}, line {line}: a key must be a plain word.")
+            name = str(key.value)
+            if key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if name in seen:
+                where = dotted((*at, name))
+                raise ConfigError(
+                    f"{path}, line {line}: {where} is already set on line {seen[name]}; keep one of them."
+                )
+            if key.tag != "tag:yaml.org,2002:str":
+                raise ConfigError(f'{path}, line {line}: the key {name} must be in quotes: "{name}".')
+            seen[name] = line
+            lines[(*at, name)] = line
+            _walk(value, (*at, name), lines, path, inside)

@@ -1,0 +1,80 @@
+"""Settings from the environment: `MESHTOP_READ_ONLY=true`, `MESHTOP_CANARY__MINIMUM_REQUESTS=500`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from meshtop.settings.document import KeyPath
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+PREFIX = "MESHTOP_"
+NOT_SETTINGS = frozenset({"MESHTOP_CONFIG", "MESHTOP_DEBUG", "MESHTOP_COMPLETE"})
+"""Variables that meshtop reads and that are no keys of the settings file."""
+
+
+def candidates(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that may be settings; an empty one counts as not set."""
+    return {n: v for n, v in environ.items() if n.startswith(PREFIX) and n not in NOT_SETTINGS and v != ""}
+
+
+def variables() -> dict[str, KeyPath]:
+    """Every variable that is a setting, and the key that it sets; `__` steps into a section."""
+    from meshtop.settings.schema import Settings
+
+    return {PREFIX + "__".join(part.upper() for part in names): path for names, path in _fields(Settings, (), ())}
+
+
+def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, tuple[KeyPath, Any]], list[str]]:
+    """Settings by variable, as (key, value), and a sentence for each variable that looks like a typing error.
+
+    Values are text; one that begins with `[` or `{` is YAML. A variable like nothing that meshtop knows is left
+    alone: Kubernetes itself sets MESHTOP_SERVICE_HOST and its like in pods beside a Service of that name.
+    """
+    given = candidates(environ)
+    if not given:
+        return {}, []
+    known = variables()
+    found: dict[str, tuple[KeyPath, Any]] = {}
+    notes = []
+    for name in sorted(given):
+        if name in known:
+            found[name] = (known[name], _value(given[name]))
+        elif close := get_close_matches(name, known, n=1, cutoff=0.85):
+            notes.append(f"The environment variable {name} is not a setting; did you mean {close[0]}?")
+    return found, notes
+
+
+def _value(text: str) -> Any:
+    if text.lstrip()[:1] not in ("[", "{"):
+        return text
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _fields(model: type[BaseModel], names: tuple[str, ...], path: KeyPath) -> Iterator[tuple[tuple[str, ...], KeyPath]]:
+    for name, field in model.model_fields.items():
+        here, at = (*names, name), (*path, field.alias or name)
+        yield here, at
+        for section in _sections(field.annotation):
+            yield from _fields(section, here, at)
+
+
+def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The section that a field holds, also where it is optional; sections in lists have no variables."""
+    from types import NoneType, UnionType
+    from typing import Union, get_args, get_origin
+
+    from pydantic import BaseModel
+
+    parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    for part in parts:
+        if part is not NoneType and isinstance(part, type) and issubclass(part, BaseModel):
+            yield part

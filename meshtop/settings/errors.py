@@ -1,0 +1,7 @@
+"""What is raised when a setting is wrong."""
+
+from __future__ import annotations
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used: one sentence that names where it stands, its key, and what to do."""

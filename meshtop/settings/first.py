@@ -1,0 +1,66 @@
+"""The first settings file, for `meshtop config init`: every key as a comment, with its default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from meshtop.settings.errors import ConfigError
+
+FIRST_FILE = """\
+# meshtop.yaml: every key is optional; what is commented out shows the default.
+# Flags win over MESHTOP_... variables, and those over this file. `meshtop config view` says which source won.
+
+# refresh: 5s            # how often every source is asked
+# window: 5m             # over how long rates and latencies are measured
+# timeout: 5s            # how long one cluster may take
+# readOnly: false        # true takes everything that writes out of the program
+# color: auto            # auto, always, never
+# ascii: false           # true draws with plain ASCII only
+# mouse: true
+# theme: null
+# tenantLabel: null      # a namespace label that names the tenant, beside the marks meshtop knows
+
+# clusters:              # when given, these and no others; else every context of the kubeconfig
+#   - name: east
+#     context: east-admin              # or kubeconfig: FILE
+#     readOnly: true
+#     prometheus:                      # when left out: found by itself
+#       url: http://127.0.0.1:9090     # or service: istio-system/prometheus:9090
+#       headers: {X-Scope-OrgID: team-a}
+#       bearerTokenFile: /path/to/token
+#       basicAuth: {username: reader, passwordFile: /path/to/password}
+#       caFile: /path/to/ca.crt
+#       clientCertFile: /path/to/client.crt
+#       clientKeyFile: /path/to/client.key
+#       insecureSkipVerify: false
+#       matchers: {cluster: east}      # added to every selector
+
+# telemetry:             # one engine above all clusters (Thanos, Mimir, Cortex, VictoriaMetrics)
+#   url: https://thanos.example/
+#   clusterLabel: cluster
+#   clusterNames: {east: prod-east-1}  # where the label's value differs from the cluster's name
+
+# health:                # shares from 0 to 1
+#   http5xxDegraded: 0.0
+#   http5xxFailing: 0.1
+#   http4xxDegraded: 0.1
+#   http4xxFailing: 0.2
+#   grpcDegraded: 0.0
+#   grpcFailing: 0.1
+#   noResponseDegraded: 0.0
+#   noResponseFailing: 0.1
+"""
+
+
+def write_first_file(path: Path) -> None:
+    """Write the commented first file; raises ConfigError when one is there already, or it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(FIRST_FILE)
+    except FileExistsError as error:
+        raise ConfigError(
+            f"{path} exists already and is left as it is; edit it, or name another with --config."
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -1,0 +1,173 @@
+"""Putting settings together: flags before environment before file before defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from meshtop.settings.document import Document, KeyPath, dotted, read_document
+from meshtop.settings.environment import read_environment
+from meshtop.settings.errors import ConfigError
+from meshtop.settings.paths import settings_path
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from meshtop.settings.schema import Settings
+
+DEFAULT = "default"
+
+_FILES = frozenset(
+    {"kubeconfig", "bearerTokenFile", "passwordFile", "caFile", "clientCertFile", "clientKeyFile", "policy", "tenancy"}
+)
+"""Keys that name a file; a relative one is read from the folder of the settings file."""
+
+
+class Loaded:
+    """Settings and where each came from.
+
+    Where nothing was set at all, the schema (pydantic: 100 ms to import) is not touched before `settings` is read.
+    """
+
+    def __init__(
+        self, data: dict[str, Any], origins: dict[KeyPath, str], file: Path | None = None, notes: tuple[str, ...] = ()
+    ) -> None:
+        self.data = data
+        self.origins = origins
+        self.file = file
+        self.notes = notes
+        """Sentences worth saying that are no errors."""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The checked settings."""
+        from meshtop.settings.schema import Settings
+
+        return Settings.model_validate(self.data)
+
+    def origin(self, path: KeyPath) -> str:
+        """Where a key's value came from: `--window`, `MESHTOP_WINDOW`, `FILE:LINE` or `default`."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.origins:
+                return self.origins[path[:length]]
+        return DEFAULT
+
+
+def load(
+    *,
+    config: str | None = None,
+    environ: Mapping[str, str],
+    flags: Mapping[str, tuple[KeyPath, Any]] | None = None,
+) -> Loaded:
+    """Read and check all settings; `flags` maps a flag as typed (`--window`) to the key it sets and its value.
+
+    Raises ConfigError, one sentence, when something is wrong: with file, line and key, or with the variable's or
+    flag's name.
+    """
+    path = settings_path(config, environ)
+    document = None if path is None else read_document(path)
+    data: dict[str, Any] = {}
+    origins: dict[KeyPath, str] = {}
+    if document is not None:
+        data = _beside(document.data, document.path.parent)
+        origins = {at: f"{document.path}:{line}" for at, line in document.lines.items()}
+    variables, notes = read_environment(environ)
+    for name, (at, value) in {**variables, **(flags or {})}.items():
+        _set(data, origins, at, value, name)
+    loaded = Loaded(data, origins, path, tuple(notes))
+    if data:
+        _check(loaded, document)
+    return loaded
+
+
+def _set(data: dict[str, Any], origins: dict[KeyPath, str], at: KeyPath, value: Any, name: str) -> None:
+    """Put a value over what is there; a section that is not a mapping gives way to one."""
+    place: Any = data
+    for part in at[:-1]:
+        if not isinstance(place.get(part), dict):
+            place[part] = {}
+        place = place[part]
+    place[at[-1]] = value
+    for below in [path for path in origins if path[: len(at)] == at]:
+        del origins[below]
+    origins[at] = name
+
+
+def _beside(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The same data with relative file names made absolute, from the settings file's own folder."""
+
+    def resolve(value: Any, key: str | None) -> Any:
+        if isinstance(value, dict):
+            return {k: resolve(v, k if isinstance(k, str) else None) for k, v in value.items()}
+        if isinstance(value, list):
+            return [resolve(v, None) for v in value]
+        if key in _FILES and isinstance(value, str) and value:
+            return str(folder.absolute() / Path(value).expanduser())
+        return value
+
+    result: dict[str, Any] = {}
+    for key, value in data.items():
+        inline = key in ("tenancy", "keymap") and isinstance(value, dict)
+        result[key] = value if inline else resolve(value, key)
+    return result
+
+
+def _check(loaded: Loaded, document: Document | None) -> None:
+    from pydantic import ValidationError
+
+    try:
+        _ = loaded.settings
+    except ValidationError as error:
+        raise ConfigError(_sentence(error, loaded, document)) from error
+
+
+def _sentence(error: ValidationError, loaded: Loaded, document: Document | None) -> str:
+    """The first error in one sentence, and how many more there are."""
+    problems = error.errors(include_url=False, include_context=False)
+    first = problems[0]
+    path, rest = _known(tuple(first["loc"]), loaded.data)
+    message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if first["type"] == "extra_forbidden":
+        message = "there is no such setting" + _hint(path)
+    elif first["type"] == "missing":
+        path, message = (*path, *rest), "this key is missing"
+    where = loaded.origin(path)
+    key = dotted(path)
+    if document is not None and (where == DEFAULT or where.startswith(f"{document.path}:")):
+        where = f"{document.path}, line {document.line(path)}"
+    more = len(problems) - 1
+    more_text = "" if not more else f" (and {more} more {'error' if more == 1 else 'errors'})"
+    return f"{where}: {key + ': ' if key else ''}{message}{more_text}."
+
+
+def _known(loc: tuple[str | int, ...], data: Any) -> tuple[KeyPath, KeyPath]:
+    """The part of an error's place that the data really has, and the rest.
+
+    pydantic puts the names of union members between the keys (`tenancy.str`).
+    """
+    path: list[str | int] = []
+    place = data
+    for index, part in enumerate(loc):
+        has_key = isinstance(place, dict) and part in place
+        has_index = isinstance(place, list) and isinstance(part, int) and part < len(place)
+        if not has_key and not has_index:
+            return tuple(path), loc[index:]
+        place = place[part]
+        path.append(part)
+    return tuple(path), ()
+
+
+def _hint(path: KeyPath) -> str:
+    """The nearest key that exists in the same section."""
+    from difflib import get_close_matches
+
+    from meshtop.settings.schema import Settings
+    from meshtop.settings.sections import keys_of
+
+    keys = keys_of(Settings, path[:-1])
+    close = get_close_matches(str(path[-1]), keys, n=1, cutoff=0.6)
+    if close:
+        return f"; perhaps {close[0]} is meant"
+    return f"; known here: {', '.join(sorted(keys))}" if keys else ""
