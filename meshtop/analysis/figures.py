@@ -1,0 +1,136 @@
+"""Sums of edges: for each workload, service, namespace, cluster or any other group, and for the whole mesh.
+
+Nothing is lost: over all groups, inbound + internal and outbound + internal both add up to the mesh's total.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from math import fsum
+from operator import attrgetter
+from typing import TypeVar
+
+from msgspec import Struct
+
+from meshtop.model.traffic import Buckets, Edge, Peer, Sums, Target
+
+Group = TypeVar("Group", bound=Hashable)
+
+
+class Figures(Struct, frozen=True):
+    """A group's traffic: from other groups, to other groups, and within itself."""
+
+    inbound: Sums = Sums()
+    outbound: Sums = Sums()
+    internal: Sums = Sums()
+
+    @property
+    def received(self) -> Sums:
+        """All that was asked of the group, by others and by itself."""
+        return self.inbound + self.internal
+
+
+_FIELDS = tuple(name for name in Sums.__struct_fields__ if name != "buckets")
+_values = attrgetter(*_FIELDS)
+
+
+def add_all(parts: Sequence[Sums]) -> Sums:
+    """Add many Sums, column by column, exactly (`fsum`), so that their order does not matter; none is no traffic."""
+    if not parts:
+        return Sums()
+    if len(parts) == 1:
+        return parts[0]
+    columns = zip(*map(_values, parts), strict=True)
+    numbers = {
+        name: fsum(there)
+        for name, column in zip(_FIELDS, columns, strict=False)
+        if (there := [value for value in column if value is not None])
+    }
+    return Sums(buckets=_add_buckets([part.buckets for part in parts if part.buckets.bounds]), **numbers)
+
+
+def _add_buckets(parts: Sequence[Buckets]) -> Buckets:
+    """Add histograms; where bounds differ, the bounds that all of them have are kept."""
+    alike: dict[tuple[float, ...], list[tuple[float, ...]]] = {}
+    for part in parts:
+        alike.setdefault(part.bounds, []).append(part.rates)
+    result = Buckets()
+    for bounds in sorted(alike):
+        result = result + Buckets(bounds, tuple(map(fsum, zip(*alike[bounds], strict=True))))
+    return result
+
+
+def total(edges: Iterable[Edge]) -> Sums:
+    """The whole mesh: every edge once."""
+    return add_all([edge.sums for edge in edges])
+
+
+def figures(
+    edges: Iterable[Edge],
+    source: Callable[[Peer], Group],
+    target: Callable[[Target], Group],
+) -> dict[Group, Figures]:
+    """Traffic by group, where `source` and `target` say to which group an edge's ends belong."""
+    inbound: dict[Group, list[Sums]] = {}
+    outbound: dict[Group, list[Sums]] = {}
+    internal: dict[Group, list[Sums]] = {}
+    for edge in edges:
+        left, right = source(edge.source), target(edge.destination)
+        if left == right:
+            internal.setdefault(left, []).append(edge.sums)
+        else:
+            outbound.setdefault(left, []).append(edge.sums)
+            inbound.setdefault(right, []).append(edge.sums)
+    return {
+        group: Figures(*(add_all(side.get(group, ())) for side in (inbound, outbound, internal)))
+        for group in dict.fromkeys([*inbound, *outbound, *internal])
+    }
+
+
+def matrix(
+    edges: Iterable[Edge], source: Callable[[Peer], Group], target: Callable[[Target], Group]
+) -> dict[tuple[Group, Group], Sums]:
+    """Traffic from each group to each group."""
+    parts: dict[tuple[Group, Group], list[Sums]] = {}
+    for edge in edges:
+        parts.setdefault((source(edge.source), target(edge.destination)), []).append(edge.sums)
+    return {pair: add_all(sums) for pair, sums in parts.items()}
+
+
+def workload_of(end: Peer | Target) -> tuple[str, str, str]:
+    """The group of a workload: cluster, namespace, name."""
+    return (end.cluster, end.namespace, end.workload)
+
+
+def namespace_of(end: Peer | Target) -> tuple[str, str]:
+    """The group of a namespace: cluster, name."""
+    return (end.cluster, end.namespace)
+
+
+def cluster_of(end: Peer | Target) -> str:
+    """The group of a cluster."""
+    return end.cluster
+
+
+def by_workload(edges: Iterable[Edge]) -> dict[tuple[str, str, str], Figures]:
+    """Traffic of each workload."""
+    return figures(edges, workload_of, workload_of)
+
+
+def by_namespace(edges: Iterable[Edge]) -> dict[tuple[str, str], Figures]:
+    """Traffic of each namespace of each cluster."""
+    return figures(edges, namespace_of, namespace_of)
+
+
+def by_cluster(edges: Iterable[Edge]) -> dict[str, Figures]:
+    """Traffic of each cluster: from and to others, and within."""
+    return figures(edges, cluster_of, cluster_of)
+
+
+def by_service(edges: Iterable[Edge]) -> dict[tuple[str, str, str], Sums]:
+    """What was asked of each service: by the cluster that answered, its namespace, its host."""
+    parts: dict[tuple[str, str, str], list[Sums]] = {}
+    for edge in edges:
+        end = edge.destination
+        parts.setdefault((end.cluster, end.namespace, end.service), []).append(edge.sums)
+    return {where: add_all(sums) for where, sums in parts.items()}
