@@ -1,0 +1,142 @@
+"""An NGAC policy: users, attributes, objects and policy classes, assigned to each other, with rights between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+EVERY_RIGHT = "*"
+
+
+class PolicyError(ValueError):
+    """A policy that makes no sense, in one sentence that names the culprit."""
+
+
+class NodeKind(StrEnum):
+    """What a node of the policy graph is."""
+
+    USER = "user"
+    USER_ATTRIBUTE = "user attribute"
+    OBJECT = "object"
+    OBJECT_ATTRIBUTE = "object attribute"
+    POLICY_CLASS = "policy class"
+
+
+_MAY_BE_ASSIGNED_TO = {
+    NodeKind.USER: {NodeKind.USER_ATTRIBUTE},
+    NodeKind.USER_ATTRIBUTE: {NodeKind.USER_ATTRIBUTE, NodeKind.POLICY_CLASS},
+    NodeKind.OBJECT: {NodeKind.OBJECT_ATTRIBUTE, NodeKind.POLICY_CLASS},
+    NodeKind.OBJECT_ATTRIBUTE: {NodeKind.OBJECT_ATTRIBUTE, NodeKind.POLICY_CLASS},
+    NodeKind.POLICY_CLASS: set[NodeKind](),
+}
+
+
+class Association(Struct, frozen=True):
+    """Members of a user attribute hold rights on what is under a target; `*` is every right."""
+
+    user_attribute: str
+    rights: frozenset[str]
+    target: str
+
+
+class Prohibition(Struct, frozen=True):
+    """Rights taken from a subject (a user or user attribute) on what its inclusions and exclusions describe.
+
+    Conjunctive: under all inclusions and under no exclusion. Disjunctive: under any inclusion, or not under some
+    exclusion. Without inclusions and exclusions it never applies.
+    """
+
+    subject: str
+    rights: frozenset[str]
+    conjunctive: bool = True
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+class Policy:
+    """A checked policy graph, indexed for decisions. Raises PolicyError when it makes no sense.
+
+    `assignments` maps each name to what it is assigned to; `kinds` says what each name is.
+    """
+
+    def __init__(
+        self,
+        kinds: Mapping[str, NodeKind],
+        assignments: Mapping[str, Sequence[str]],
+        associations: Iterable[Association] = (),
+        prohibitions: Iterable[Prohibition] = (),
+    ) -> None:
+        self.kinds = dict(kinds)
+        self.parents = {name: tuple(dict.fromkeys(assignments.get(name, ()))) for name in kinds}
+        self.associations = tuple(associations)
+        self.prohibitions = tuple(prohibitions)
+        self._check_names(assignments)
+        self._check_cycles()
+        self.by_target: dict[str, list[Association]] = {}
+        for association in self.associations:
+            self.by_target.setdefault(association.target, []).append(association)
+        self.by_subject: dict[str, list[Prohibition]] = {}
+        for prohibition in self.prohibitions:
+            self.by_subject.setdefault(prohibition.subject, []).append(prohibition)
+        rights = [*(a.rights for a in self.associations), *(p.rights for p in self.prohibitions)]
+        self.rights = frozenset().union(*rights) - {EVERY_RIGHT}
+
+    def _check_names(self, assignments: Mapping[str, Sequence[str]]) -> None:
+        for name in assignments:
+            if name not in self.kinds:
+                raise PolicyError(f"{name} is assigned but nowhere declared")
+        for name, parents in self.parents.items():
+            allowed = _MAY_BE_ASSIGNED_TO[self.kinds[name]]
+            for parent in parents:
+                kind = self.kinds.get(parent)
+                if kind is None:
+                    raise PolicyError(f"{self.kinds[name]} {name} is assigned to {parent}, which is nowhere declared")
+                if kind not in allowed:
+                    raise PolicyError(f"{self.kinds[name]} {name} can't be assigned to {parent}, a {kind}")
+        for association in self.associations:
+            if self.kinds.get(association.user_attribute) is not NodeKind.USER_ATTRIBUTE:
+                raise PolicyError(f"an association names {association.user_attribute}, which is no user attribute")
+            if self.kinds.get(association.target) in (None, NodeKind.USER, NodeKind.POLICY_CLASS):
+                raise PolicyError(f"an association targets {association.target}, which is no object or attribute")
+        for prohibition in self.prohibitions:
+            if self.kinds.get(prohibition.subject) not in (NodeKind.USER, NodeKind.USER_ATTRIBUTE):
+                raise PolicyError(f"a prohibition names {prohibition.subject}, which is no user or user attribute")
+            for name in (*prohibition.include, *prohibition.exclude):
+                if name not in self.kinds:
+                    raise PolicyError(f"a prohibition names {name}, which is nowhere declared")
+
+    def _check_cycles(self) -> None:
+        done: set[str] = set()
+        for start in self.parents:
+            if start in done:
+                continue
+            path: dict[str, None] = {start: None}
+            stack = [iter(self.parents[start])]
+            while stack:
+                parent = next(stack[-1], None)
+                if parent is None:
+                    stack.pop()
+                    done.add(path.popitem()[0])
+                elif parent in path:
+                    names = list(path)
+                    cycle = [*names[names.index(parent) :], parent]
+                    raise PolicyError(f"assignments run in a circle: {' → '.join(cycle)}")
+                elif parent not in done:
+                    path[parent] = None
+                    stack.append(iter(self.parents[parent]))
+
+    def upward(self, name: str) -> dict[str, str | None]:
+        """Everything reachable from a name, itself first, each with the child it was reached from (None at the start).
+
+        Breadth first, so that the chain back to the start is a shortest one.
+        """
+        reached: dict[str, str | None] = {name: None}
+        queue = [name]
+        for node in queue:
+            for parent in self.parents.get(node, ()):
+                if parent not in reached:
+                    reached[parent] = node
+                    queue.append(parent)
+        return reached
