@@ -122,6 +122,21 @@ PALETTES = (
 )
 
 
+# Textual's own stylesheet asks for these where a theme is ANSI.
+_ANSI_VARIABLES = {
+    "ansi-background": "ansi_default",
+    "ansi-foreground": "ansi_default",
+    "block-cursor-foreground": "ansi_default",
+    "block-cursor-background": "ansi_default",
+    "block-cursor-text-style": "reverse",
+    "input-cursor-text-style": "reverse",
+    "input-selection-background": "ansi_cyan",
+    "input-selection-foreground": "ansi_black",
+    "screen-selection-background": "ansi_cyan",
+    "screen-selection-foreground": "ansi_black",
+}
+
+
 def to_theme(palette: Palette) -> Theme:
     """The Textual theme of a palette, with the variables that meshtop's stylesheets use."""
     return Theme(
@@ -159,7 +174,7 @@ def to_theme(palette: Palette) -> Theme:
             "scrollbar-background-hover": palette.background,
             "scrollbar-background-active": palette.background,
             "scrollbar-corner-color": palette.background,
-            "input-selection-background": palette.cursor if not palette.ansi else "ansi_cyan",
+            **(_ANSI_VARIABLES if palette.ansi else {"input-selection-background": palette.cursor}),
         },
     )
 

@@ -1,0 +1,151 @@
+"""The cell diff: keeps what the terminal shows as cells, and sends only the runs that changed.
+
+Textual sends a whole region whenever one of its cells may have changed. `CellDiff` stands between Textual's
+composed update and the driver. It rests on one invariant: a cell is skipped only where it is known that the
+terminal already shows it. Everything not known for certain (a new size, a resumed terminal, an escape that was
+written past the diff, a character on whose width terminals disagree) is sent as Textual would send it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meshtop.console.terminal.cells import DEFAULT_PEN, Cell, Pen, change_pen
+
+# A gap of this many unchanged cells costs no more bytes to send again than to jump over (`ESC [ n C`).
+_BRIDGE = 4
+
+
+def is_certain(text: str) -> bool:
+    """Whether all terminals agree on the width: one code point, and no emoji."""
+    return len(text) <= 1 and text < "\U00010000"
+
+
+class CellDiff:
+    """The screen as the terminal is known to show it; None is a cell of which nothing is known."""
+
+    def __init__(self) -> None:
+        self._width = 0
+        self._rows: list[list[Cell | None]] = []
+        self._out: list[str] = []
+        self._pen: Pen = DEFAULT_PEN
+        self._pen_is_sure = False
+        self._at: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and lines that are kept."""
+        return self._width, len(self._rows)
+
+    def resize(self, width: int, height: int) -> None:
+        """Take another size, of which nothing is known."""
+        self._width = width
+        self._rows = [[None] * width for _ in range(height)]
+        self._pen_is_sure = False
+        self._at = None
+
+    def forget(self) -> None:
+        """Know nothing any more: each cell is sent again when Textual next draws it."""
+        self.resize(*self.size)
+
+    def paint(self, y: int, x: int, cells: Sequence[Cell]) -> None:
+        """Put cells at a place; what the terminal does not show yet is added to the output."""
+        if not 0 <= y < len(self._rows) or x < 0 or x >= self._width:
+            return
+        row = self._rows[y]
+        end = min(self._width, x + len(cells))
+        new = list(cells[: end - x])
+        old = row[x:end]
+        if old == new:
+            return
+        changed = _changed(old, new)
+        if x and changed[0] and _is_half(old[0]):
+            row[x - 1] = None  # the first half of a wide character whose second half is drawn over
+        if end < self._width and changed[-1] and (_is_half(row[end]) or not is_certain(new[-1].text)):
+            row[end] = None  # the second half of one whose first half is drawn over, or what an emoji may cover
+        row[x:end] = new
+        self._send(y, x, new, changed)
+
+    def take(self) -> str:
+        """The bytes that bring the terminal up to date, leaving it with the default pen; empty where it is."""
+        if not self._out:
+            return ""
+        self._out.append(change_pen(self._pen, DEFAULT_PEN))
+        data = ("" if self._pen_is_sure else "\x1b[m") + "".join(self._out)
+        self._pen_is_sure = True
+        self._out.clear()
+        self._pen = DEFAULT_PEN
+        self._at = None
+        return data
+
+    def _send(self, y: int, x: int, new: Sequence[Cell], changed: Sequence[bool]) -> None:
+        out = self._out
+        index, last = 0, len(new)
+        while index < last:
+            if not changed[index]:
+                index += 1
+                continue
+            self._bridge(y, x, new[:index])
+            self._move(y, x + index)
+            while index < last and changed[index]:
+                cell = new[index]
+                index += 1
+                if not cell.text:
+                    continue
+                if self._at is None:
+                    self._move(y, x + index - 1)
+                out.append(change_pen(self._pen, cell.pen))
+                out.append(cell.text)
+                self._pen = cell.pen
+                if not is_certain(cell.text):
+                    self._at = None
+                elif self._at is not None:
+                    wide = index < last and not new[index].text
+                    self._at = (self._at[0], self._at[1] + (2 if wide else 1))
+
+    def _bridge(self, y: int, x: int, before: Sequence[Cell]) -> None:
+        """Draw a short unchanged gap again where that costs no more than to jump over it."""
+        if self._at is None or self._at[0] != y:
+            return
+        start = self._at[1] - x
+        gap = before[start:] if start >= 0 else ()
+        if 0 < len(gap) <= _BRIDGE and all(cell.pen == self._pen and cell.text.isascii() and cell.text for cell in gap):
+            self._out.extend(cell.text for cell in gap)
+            self._at = (y, x + len(before))
+
+    def _move(self, y: int, x: int) -> None:
+        if self._at == (y, x):
+            return
+        if self._at is not None and self._at[0] == y and self._at[1] < x:
+            step = x - self._at[1]
+            self._out.append(f"\x1b[{step}C" if step > 1 else "\x1b[C")
+        else:
+            self._out.append(f"\x1b[{y + 1};{x + 1}H")
+        self._at = (y, x)
+
+
+def _is_half(cell: Cell | None) -> bool:
+    return cell is not None and not cell.text
+
+
+def _changed(old: Sequence[Cell | None], new: Sequence[Cell]) -> list[bool]:
+    """Which cells must be sent: those that differ, whole wide characters, and the neighbours of uncertain ones."""
+    changed = [before != after for before, after in zip(old, new, strict=True)]
+    for index in range(len(new)):
+        if not changed[index]:
+            continue
+        if not new[index].text and index and not changed[index - 1]:
+            changed[index - 1] = True
+    index = 0
+    while index < len(new):
+        before = old[index]
+        unsure = not is_certain(new[index].text) or (before is not None and not is_certain(before.text))
+        if changed[index] and unsure:
+            step = index + 1
+            while step < len(new) and not new[step].text:
+                changed[step] = True
+                step += 1
+            if step < len(new):
+                changed[step] = True
+        index += 1
+    return changed

@@ -1,0 +1,118 @@
+"""A frame as cells: what a terminal shows at each place, and the pen it was drawn with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from rich.color import ColorSystem
+from rich.segment import Segment
+from rich.style import Style
+
+from meshtop.console.text import graphemes
+
+
+class Pen(NamedTuple):
+    """How a cell is drawn, as SGR parameters; empty strings are the terminal's own defaults."""
+
+    attributes: str = ""
+    foreground: str = ""
+    background: str = ""
+    link: str = ""
+
+
+class Cell(NamedTuple):
+    """One place of the screen; the second half of a wide character holds an empty text."""
+
+    text: str
+    pen: Pen
+
+
+DEFAULT_PEN = Pen()
+_ATTRIBUTES = (
+    ("bold", "1"),
+    ("dim", "2"),
+    ("italic", "3"),
+    ("underline", "4"),
+    ("blink", "5"),
+    ("blink2", "6"),
+    ("reverse", "7"),
+    ("conceal", "8"),
+    ("strike", "9"),
+    ("underline2", "21"),
+    ("frame", "51"),
+    ("encircle", "52"),
+    ("overline", "53"),
+)
+
+
+@lru_cache(4096)
+def pen_of(style: Style | None, system: ColorSystem) -> Pen:
+    """The pen that draws a Rich style on a terminal with these colours."""
+    if style is None:
+        return DEFAULT_PEN
+    foreground = background = ""
+    if style.color is not None and not style.color.is_default:
+        foreground = ";".join(style.color.downgrade(system).get_ansi_codes(foreground=True))
+    if style.bgcolor is not None and not style.bgcolor.is_default:
+        background = ";".join(style.bgcolor.downgrade(system).get_ansi_codes(foreground=False))
+    attributes = ";".join(code for name, code in _ATTRIBUTES if getattr(style, name))
+    return Pen(attributes, foreground, background, style.link or "")
+
+
+def change_pen(old: Pen, new: Pen) -> str:
+    """The shortest escape that turns one pen into the other."""
+    if old == new:
+        return ""
+    codes: list[str] = []
+    if old.attributes not in ("", new.attributes):
+        codes = [code for code in new[:3] if code]
+        codes.insert(0, "0" if codes else "")
+    else:
+        if old.attributes != new.attributes:
+            codes.append(new.attributes)
+        if old.foreground != new.foreground:
+            codes.append(new.foreground or "39")
+        if old.background != new.background:
+            codes.append(new.background or "49")
+        if new[:3] == DEFAULT_PEN[:3]:
+            codes = [""] if codes else []
+    sgr = f"\x1b[{';'.join(codes)}m" if codes else ""
+    if old.link != new.link:
+        sgr += f"\x1b]8;;{new.link}\x1b\\"
+    return sgr
+
+
+@lru_cache(8192)
+def cells_of(text: str, pen: Pen) -> tuple[Cell, ...]:
+    """The cells that a text takes; a cluster of no width joins the cell before it (ValueError: there is none)."""
+    if text.isascii():
+        return tuple([Cell(character, pen) for character in text])
+    cells: list[Cell] = []
+    for cluster, width in graphemes(text):
+        if width == 0:
+            if not cells:
+                raise ValueError("a mark without the character that it stands on")
+            home = -2 if not cells[-1].text and len(cells) > 1 else -1
+            cells[home] = Cell(cells[home].text + cluster, pen)
+        else:
+            cells.append(Cell(cluster, pen))
+            if width == 2:
+                cells.append(Cell("", pen))
+    return tuple(cells)
+
+
+def has_controls(text: str) -> bool:
+    """Whether a text could do something to a terminal other than be shown."""
+    return not text.isprintable() and any(c < " " or "\x7f" <= c <= "\x9f" for c in text)
+
+
+def segments_to_cells(segments: Iterable[Segment], system: ColorSystem) -> list[Cell]:
+    """The cells of some segments; raises ValueError where one of them is not plain text."""
+    cells: list[Cell] = []
+    for text, style, control in segments:
+        if control or has_controls(text):
+            raise ValueError("a segment carries control characters")
+        cells.extend(cells_of(text, pen_of(style, system)))
+    return cells

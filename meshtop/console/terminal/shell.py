@@ -1,0 +1,154 @@
+"""The app shell under the console: themes, colour decisions, the cell diff, signals and the keys of every terminal.
+
+Usage::
+
+    class MeshtopApp(Shell):
+        CSS_PATH = stylesheets("app", "widgets", "fleet")
+
+    app = MeshtopApp(decide_look(os.environ, color=settings.color, theme=settings.theme), cell_diff=not no_diff)
+    app.run(mouse=settings.mouse)
+    sys.exit(app.return_code)
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import ClassVar, cast
+
+from rich.console import RenderableType
+from textual import events
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.driver import Driver
+from textual.filter import LineFilter, NoColor
+from textual.screen import Screen
+
+from meshtop.console.terminal.cell_diff import CellDiff
+from meshtop.console.terminal.look import AsciiFilter, Look
+from meshtop.console.terminal.signals import Ending
+from meshtop.console.terminal.thin_update import ThinUpdate, thin
+from meshtop.console.themes import DEFAULT_THEME, themes
+
+
+@cache
+def styles_folder() -> Path:
+    """Where the stylesheets are: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[2]
+    inside = package / "styles"
+    return inside if inside.is_dir() else package.parent / "styles"
+
+
+def stylesheets(*names: str) -> list[str | Path]:
+    """The paths of stylesheets by name, for `CSS_PATH`."""
+    return [styles_folder() / f"{name}.tcss" for name in names]
+
+
+class Shell(App[int]):
+    """An app that sends few bytes, obeys NO_COLOR and `--ascii`, and leaves the terminal as it found it."""
+
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "interrupt", "Quit", id="app.interrupt", show=False, priority=True, system=True),
+        Binding("ctrl+z", "suspend_process", "Suspend", id="app.suspend", show=False, priority=True, system=True),
+        Binding("ctrl+l", "redraw", "Redraw", id="app.redraw", show=False, priority=True, system=True),
+    ]
+
+    def __init__(self, look: Look | None = None, *, cell_diff: bool = True) -> None:
+        self.displaying = False
+        self._cells = CellDiff() if cell_diff else None
+        super().__init__()
+        self.look = look or Look(DEFAULT_THEME)
+        for theme in themes():
+            self.register_theme(theme)
+        self.no_color = not self.look.colour
+        self._filters = [f for f in self._filters if type(f).__name__ not in {"NoColor", "Monochrome"}]
+        self._filters += self._look_filters()
+        self.theme = self.look.theme
+
+    def _look_filters(self) -> list[LineFilter]:
+        filters: list[LineFilter] = []
+        if not self.look.colour:
+            filters.append(NoColor())
+        if self.look.ascii:
+            filters.append(AsciiFilter())
+        return filters
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's choice of driver; on a terminal of Linux or macOS the one that works with the diff."""
+        chosen = super().get_driver_class()
+        if chosen.__module__ != "textual.drivers.linux_driver":
+            return chosen
+        from meshtop.console.terminal.thin_driver import ThinDriver
+
+        return ThinDriver
+
+    def forget_frame(self, *, repaint: bool) -> None:
+        """Nothing is known of the terminal's cells any more; `repaint` asks for all of them again.
+
+        May be called from any thread.
+        """
+        if self._cells is not None:
+            self._cells.forget()
+        if repaint:
+            self.call_later(self._repaint)
+
+    def _repaint(self) -> None:
+        if self._cells is not None:
+            self._cells.forget()
+        if self.screen_stack:
+            self.screen.refresh()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """What a terminal does to its cells when its size changes is its own affair."""
+        self.forget_frame(repaint=False)
+
+    def action_redraw(self) -> None:
+        """Send the whole screen again, for a terminal that something else has written to."""
+        self.forget_frame(repaint=True)
+
+    def action_interrupt(self) -> None:
+        """End as ctrl-c ends a command."""
+        self.end(Ending.INTERRUPTED)
+
+    def end(self, ending: Ending) -> None:
+        """Leave the terminal as it was found, and end with the signal's exit code."""
+        self.exit(return_code=int(ending))
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Send only those cells of a composed update that the terminal does not show yet."""
+        if self._cells is not None and self._is_sent(renderable):
+            renderable = self._thin(self._cells, renderable)
+        self.displaying = True
+        try:
+            super()._display(screen, renderable)
+        finally:
+            self.displaying = False
+
+    def _is_sent(self, renderable: RenderableType | None) -> bool:
+        """Whether Textual would write this update: what it drops must not count as shown."""
+        driver = self._driver
+        return (
+            renderable is not None
+            and not self._batch_count
+            and self._running
+            and not self._closed
+            and driver is not None
+            and not (driver.is_headless or driver.is_inline or driver.is_web)
+        )
+
+    def _thin(self, cells: CellDiff, renderable: RenderableType | None) -> RenderableType | None:
+        """The update as the bytes that the terminal lacks; None where it lacks nothing."""
+        if not isinstance(renderable, LayoutUpdate | ChopsUpdate):
+            cells.forget()
+            return renderable
+        try:
+            data = thin(renderable, cells, self.console)
+        except ValueError:
+            cells.forget()
+            return renderable
+        cursor = self.screen.outer_size.clamp_offset(self.cursor_position)
+        if not data and cursor == self._previous_cursor_position:
+            return None
+        return cast("RenderableType", ThinUpdate(data))

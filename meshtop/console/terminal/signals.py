@@ -1,0 +1,47 @@
+"""Signals that end the console: the terminal is given back first, and the exit code says which it was.
+
+Textual 8.2.8 leaves the alternate screen and the mouse modes behind on SIGTERM, since Python's default action
+ends the process at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable
+from enum import IntEnum
+
+PATIENCE_SECONDS = 3.0
+
+
+class Ending(IntEnum):
+    """Exit codes of a console that was ended from outside: 128 and the signal's number, as shells have it."""
+
+    HANGUP = 128 + signal.SIGHUP
+    INTERRUPTED = 128 + signal.SIGINT
+    TERMINATED = 128 + signal.SIGTERM
+
+
+_ENDINGS = {
+    signal.SIGHUP: Ending.HANGUP,
+    signal.SIGINT: Ending.INTERRUPTED,
+    signal.SIGTERM: Ending.TERMINATED,
+}
+
+
+def end_on_signals(loop: asyncio.AbstractEventLoop, end: Callable[[Ending], None]) -> None:
+    """Call `end` on SIGTERM, SIGHUP or SIGINT, and leave for good where the orderly way takes too long.
+
+    After a hang-up nobody reads what the console writes, so that its writer may block for ever.
+    """
+
+    def on_signal(ending: Ending) -> None:
+        last = threading.Timer(PATIENCE_SECONDS, os._exit, args=(int(ending),))
+        last.daemon = True
+        last.start()
+        end(ending)
+
+    for number, ending in _ENDINGS.items():
+        loop.add_signal_handler(number, on_signal, ending)

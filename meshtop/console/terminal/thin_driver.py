@@ -1,0 +1,66 @@
+"""The Linux driver that tells the diff what was written past it, and that leaves the terminal tidy on signals."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol, cast
+
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+
+from meshtop.console.terminal.signals import Ending, end_on_signals
+
+# What draws nothing and moves nothing: bell, OSC (title, clipboard, pointer shape; also wrapped for tmux and
+# screen), private modes except those that switch or clear the screen, queries, kitty keyboard, cursor shape.
+_HARMLESS = re.compile(
+    r"(?:\x07"
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
+    r"|\x1bP[^\x1b]*(?:\x1b\x1b[^\x1b]*|\x1b(?!\\)[^\x1b]*)*\x1b\\"
+    r"|\x1b\[\?(?!(?:3|6|47|1047|1048|1049)[hl])\d+(?:[hl]|\$p)"
+    r"|\x1b\[[<>=]\d*u"
+    r"|\x1b\[\d* q"
+    r"|\x1b\[(?:[0>=]?c|[56]n)"
+    r")*"
+)
+
+
+def is_harmless(data: str) -> bool:
+    """Whether bytes leave all cells and the pen as they are."""
+    return _HARMLESS.fullmatch(data) is not None
+
+
+class FrameKeeper(Protocol):
+    """The part of the app that the driver talks to."""
+
+    displaying: bool
+
+    def forget_frame(self, *, repaint: bool) -> None:
+        """Nothing is known of the terminal's cells any more; `repaint` asks for all of them again."""
+
+    def end(self, ending: Ending) -> None:
+        """Leave the terminal as it was found, and end with the signal's exit code."""
+
+
+class WatchfulDriver(Driver):
+    """A driver's mixin: what it writes and does not understand makes the diff forget and the screen repaint."""
+
+    def write(self, data: str) -> None:
+        """Write to the terminal, watching for bytes that could change cells behind the diff's back."""
+        keeper = cast(FrameKeeper, self._app)
+        if not keeper.displaying and not is_harmless(data):
+            keeper.forget_frame(repaint="\x1b[?1049" not in data)
+        super().write(data)  # type: ignore[safe-super]  # the mixin stands before a driver that writes
+
+    def start_application_mode(self) -> None:
+        """Take the terminal over; it starts blank, at the beginning as well as after a suspension."""
+        super().start_application_mode()  # type: ignore[safe-super]
+        cast(FrameKeeper, self._app).forget_frame(repaint=True)
+
+
+class ThinDriver(WatchfulDriver, LinuxDriver):
+    """Textual's driver for Linux and macOS, watched, and tidy when a signal ends it."""
+
+    def start_application_mode(self) -> None:
+        """Take the terminal over, and stand ready for signals."""
+        super().start_application_mode()
+        end_on_signals(self._loop, cast(FrameKeeper, self._app).end)
