@@ -114,7 +114,7 @@ def workload_health(
 
 
 def worst(verdicts: Iterable[Health]) -> Health:
-    """The worst verdict, its reasons first; what is healthy adds no reason to what is not. Nothing at all is unknown."""
+    """The worst verdict, its reasons first; what is healthy adds none to what is not. Nothing at all is unknown."""
     ordered = sorted(verdicts, key=lambda verdict: -_RANK[verdict.status])
     if not ordered:
         return Health(HealthStatus.UNKNOWN, ("nothing is known",))

@@ -63,7 +63,6 @@ TRAFFIC: tuple[Metric, ...] = (
         by=(*ENDS, *VERSIONS, "connection_security_policy"),
     ),
     Metric(field="tcp_opened", name="istio_tcp_connections_opened_total", by=(*ENDS, *VERSIONS, "response_flags")),
-    Metric(field="tcp_closed", name="istio_tcp_connections_closed_total", by=ENDS),
     Metric(field="request_messages", name="istio_request_messages_total", by=ENDS),
     Metric(field="response_messages", name="istio_response_messages_total", by=ENDS),
 )

@@ -1,4 +1,4 @@
-"""Recording rules for big meshes: the sums that meshtop asks for, worked out by Prometheus itself as scrapes come in."""
+"""Recording rules for big meshes: Prometheus itself keeps the sums that meshtop asks for."""
 
 from __future__ import annotations
 

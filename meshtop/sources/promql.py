@@ -48,9 +48,7 @@ class Matcher(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if not _LABEL.fullmatch(self.label):
-            raise ValueError(
-                f"{self.label!r} is not a label's name; use letters, digits and _, not beginning with a digit"
-            )
+            raise ValueError(f"{self.label!r} is not a label's name; use letters, digits and _, with no digit first")
         if self.operator not in _OPERATORS:
             raise ValueError(f"{self.operator!r} is not an operator of PromQL; use one of {' '.join(_OPERATORS)}")
 

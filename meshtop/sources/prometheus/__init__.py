@@ -1,0 +1,1 @@
+"""Reading Prometheus and what speaks its API: Thanos, Mimir, Cortex, VictoriaMetrics."""

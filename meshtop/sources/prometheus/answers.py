@@ -1,0 +1,242 @@
+"""What an engine answers: samples decoded straight into the model, and failures as sentences."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from typing import Generic, TypeVar
+
+import msgspec
+from msgspec import Struct, field
+
+from meshtop.model.state import State
+from meshtop.model.telemetry import Labels, Sample, Scalar
+from meshtop.sources.problem import SourceProblem
+
+_TOO_MUCH = re.compile(
+    r"too many (?:samples|time ?series|series|chunks|unique)|err-mimir-max|exceed\w*[^.]{0,40}(?:maximum|limit)"
+    r"|maximum number of (?:series|chunks|samples)|-search\.max|cannot select more than|response (?:is )?too large",
+    re.IGNORECASE,
+)
+CHUNK = 2_000
+"""Series decoded between two breaths of the event loop: a few milliseconds."""
+
+
+class QueryFailed(SourceProblem):
+    """A query without an answer; `too_much` means that a narrower query may succeed."""
+
+    def __init__(
+        self,
+        state: State,
+        message: str,
+        remedy: str | None = None,
+        *,
+        too_much: bool = False,
+        code: int | None = None,
+    ) -> None:
+        super().__init__(state, message, remedy, code=code)
+        self.too_much = too_much
+
+
+class _Data(Struct):
+    result_type: str = field(default="", name="resultType")
+    result: list[msgspec.Raw] = field(default_factory=list)
+
+
+class _Envelope(Struct):
+    """The common frame of every answer. The result stays raw, so that a long one is decoded piece by piece."""
+
+    status: str = ""
+    data: _Data | None = None
+    error: str = ""
+    warnings: list[str] = field(default_factory=list)
+    infos: list[str] = field(default_factory=list)
+    is_partial: bool = field(default=False, name="isPartial")
+
+
+class _Series(Struct, gc=False):
+    metric: Labels
+    value: tuple[float, str] | None = None
+
+
+class _AnySeries(Struct):
+    metric: dict[str, str]
+    value: tuple[float, str] | None = None
+
+
+class _RangeSeries(Struct):
+    metric: dict[str, str]
+    values: list[tuple[float, str]] = field(default_factory=list)
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_series = msgspec.json.Decoder(_Series)
+_any_series = msgspec.json.Decoder(_AnySeries)
+_range_series = msgspec.json.Decoder(_RangeSeries)
+
+Item = TypeVar("Item")
+
+
+class Vector(Struct, Generic[Item]):
+    """The usable samples of one answer and what is to be said of it; `partial` when the engine left something out."""
+
+    items: list[Item] = field(default_factory=list)
+    dropped: int = 0
+    notes: tuple[str, ...] = ()
+    partial: bool = False
+
+
+def number(text: str) -> float:
+    """A sample's value as Prometheus writes it, `+Inf` and `NaN` included."""
+    return float(text)
+
+
+async def decode_samples(body: bytes) -> Vector[Sample]:
+    """An instant vector of Istio's metrics; NaN and infinite rates are dropped and counted."""
+    vector: Vector[Sample] = Vector()
+    raws = _open(body, "vector", vector)
+    items, decode, isfinite = vector.items, _series.decode, math.isfinite
+    for start in range(0, len(raws), CHUNK):
+        if start:
+            await asyncio.sleep(0)
+        try:
+            for raw in raws[start : start + CHUNK]:
+                series = decode(raw)
+                value = float(series.value[1]) if series.value is not None else math.nan
+                if isfinite(value):
+                    items.append(Sample(series.metric, value))
+                else:
+                    vector.dropped += 1
+        except ValueError as error:
+            raise _unreadable(error) from error
+    return vector
+
+
+async def decode_scalars(body: bytes, name_label: str) -> Vector[Scalar]:
+    """An instant vector of metrics with whatever labels they carry; `name_label` holds the metric's name."""
+    vector: Vector[Scalar] = Vector()
+    try:
+        for raw in _open(body, "vector", vector):
+            series = _any_series.decode(raw)
+            value = float(series.value[1]) if series.value is not None else math.nan
+            if math.isfinite(value):
+                name = series.metric.pop("__name__", "") or series.metric.pop(name_label, "")
+                vector.items.append(Scalar(name, series.metric, value))
+            else:
+                vector.dropped += 1
+    except ValueError as error:
+        raise _unreadable(error) from error
+    return vector
+
+
+def decode_matrix(body: bytes) -> list[list[tuple[float, float]]]:
+    """A range answer: for each series its (Unix seconds, value) pairs, without NaN and infinities."""
+    frame: Vector[None] = Vector()
+    try:
+        return [
+            [(at, value) for at, text in _range_series.decode(raw).values if math.isfinite(value := float(text))]
+            for raw in _open(body, "matrix", frame)
+        ]
+    except ValueError as error:
+        raise _unreadable(error) from error
+
+
+class Split(Struct, Generic[Item]):
+    """One answer for many clusters, by the value of the label that names the cluster."""
+
+    parts: dict[str, list[Item]] = field(default_factory=dict)
+    vector: Vector[Item] = field(default_factory=Vector)
+
+
+async def decode_split(body: bytes, label: str) -> Split[Sample]:
+    """As `decode_samples`, split by a label that is not one of Istio's."""
+    tag = _tag_decoder(label)
+    split: Split[Sample] = Split()
+    raws = _open(body, "vector", split.vector)
+    parts = split.parts
+    for start in range(0, len(raws), CHUNK):
+        if start:
+            await asyncio.sleep(0)
+        try:
+            for raw in raws[start : start + CHUNK]:
+                series = _series.decode(raw)
+                value = float(series.value[1]) if series.value is not None else math.nan
+                if math.isfinite(value):
+                    cluster = tag.decode(raw).metric.cluster
+                    parts.setdefault(cluster, []).append(Sample(series.metric, value))
+                else:
+                    split.vector.dropped += 1
+        except ValueError as error:
+            raise _unreadable(error) from error
+    return split
+
+
+class _Tag(Struct):
+    cluster: str = ""
+
+
+class _Tagged(Struct):
+    metric: _Tag
+
+
+def _tag_decoder(label: str) -> msgspec.json.Decoder[_Tagged]:
+    tag = msgspec.defstruct("Tag", [("cluster", str, "")], rename={"cluster": label})
+    return msgspec.json.Decoder(msgspec.defstruct("Tagged", [("metric", tag)]))
+
+
+def _open(body: bytes, expected: str, vector: Vector[Item]) -> list[msgspec.Raw]:
+    """The raw results of a good answer; its warnings go into `vector`. Raises QueryFailed."""
+    try:
+        envelope = _envelope.decode(body)
+    except ValueError as error:
+        raise _unreadable(error, body) from error
+    if envelope.status != "success" or envelope.data is None:
+        raise refused(envelope.error or "no reason given", None)
+    if envelope.data.result_type not in (expected, ""):
+        raise _unreadable(ValueError(f"expected a {expected}, not a {envelope.data.result_type}"))
+    vector.notes = tuple(dict.fromkeys((*envelope.warnings, *envelope.infos)))
+    vector.partial = envelope.is_partial or bool(envelope.warnings)
+    return envelope.data.result
+
+
+def refused(message: str, code: int | None) -> QueryFailed:
+    """The engine said no to this query; whether it said that the answer would be too big is read from its words."""
+    return QueryFailed(
+        State.PARTIAL,
+        f"Prometheus refused a query: {message.strip().rstrip('.')}.",
+        too_much=_TOO_MUCH.search(message) is not None,
+        code=code,
+    )
+
+
+def error_of(body: bytes) -> str | None:
+    """The sentence of a failed answer, by Prometheus or by the API server's proxy; None when there is none."""
+    try:
+        said = msgspec.json.decode(body, type=dict[str, object])
+    except ValueError:
+        return None
+    for key in ("error", "message"):
+        if isinstance(said.get(key), str) and said[key]:
+            return str(said[key])
+    return None
+
+
+def looks_like_page(body: bytes) -> bool:
+    """Whether the answer is a web page, as a login proxy in front of the engine gives."""
+    start = body[:256].lstrip().lower()
+    return start.startswith((b"<!doctype", b"<html", b"<?xml")) or b"<html" in start
+
+
+def _unreadable(error: Exception, body: bytes = b"") -> QueryFailed:
+    if looks_like_page(body):
+        return QueryFailed(
+            State.DENIED,
+            "A web page came instead of data: something in front of Prometheus asks for a login.",
+            "Give prometheus.bearerTokenFile, basicAuth or headers in the settings, or the URL behind the login.",
+        )
+    return QueryFailed(
+        State.UNREACHABLE,
+        f"The answer is not what Prometheus writes ({error}).",
+        "See whether the address is that of a Prometheus API: meshtop doctor shows it.",
+    )

@@ -1,0 +1,186 @@
+"""One refresh: every query at once, each on its own, narrower where the whole answer would be too big."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from msgspec import Struct, field
+
+from meshtop.analysis.metrics import CONTROL, METRIC_LABEL, TRAFFIC
+from meshtop.model.state import State
+from meshtop.model.telemetry import Sample, Scalar
+from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_samples, decode_scalars
+from meshtop.sources.prometheus.engine import Engine
+from meshtop.sources.promql import Matcher, one_of, refresh_queries
+
+AT_ONCE = 6
+"""Queries under way at the same time against one engine."""
+MOST_PARTS = 64
+"""The most pieces that one query is cut into before its answer stays incomplete."""
+REPORTERS = ("source", "destination", "waypoint")
+NAMESPACE_LABEL = "destination_workload_namespace"
+
+Item = TypeVar("Item")
+Decode = Callable[[bytes], Awaitable[Vector[Item]]]
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """What one refresh asks: window in seconds, moment in Unix seconds (None: the engine's present), selectors.
+
+    `namespaces` are those known in the cluster, to cut too big queries by. `recorded` names the recording rules
+    that exist. `narrowed` names the queries that were too big lately and are cut by reporter from the start.
+    """
+
+    window_seconds: float
+    at: float | None = None
+    matchers: Mapping[str, str] = field(default_factory=dict)
+    namespaces: tuple[str, ...] = ()
+    recorded: frozenset[str] = frozenset()
+    extra_by: tuple[str, ...] = ()
+    narrowed: frozenset[str] = frozenset()
+
+    def query(self, name: str, narrow: Sequence[Matcher] = ()) -> str:
+        """The expression of one named query, cut down by more matchers."""
+        queries = refresh_queries(
+            self.window_seconds, self.matchers, narrow=narrow, extra_by=self.extra_by, recorded=self.recorded
+        )
+        return queries[name]
+
+
+class Collected(Struct, Generic[Item]):
+    """The pieces of one query's answer; `failure` is the first piece that did not come."""
+
+    parts: list[Vector[Item]] = field(default_factory=list)
+    failure: QueryFailed | None = None
+    narrowed: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing."""
+        return self.failure is None and not any(part.partial for part in self.parts)
+
+
+class Asker(Generic[Item]):
+    """Asks one named query, and asks again narrower: by reporter, then by namespace, half and half again."""
+
+    def __init__(self, engine: Engine, question: Question, limit: asyncio.Semaphore, decode: Decode[Item]) -> None:
+        self._engine = engine
+        self._question = question
+        self._limit = limit
+        self._decode = decode
+        self._parts = 0
+
+    async def collect(self, name: str, *, traffic: bool) -> Collected[Item]:
+        """Everything that can be had of this query; never raises for the engine's sake."""
+        collected: Collected[Item] = Collected()
+        if traffic and name in self._question.narrowed:
+            await self._by_reporter(name, collected)
+            return collected
+        try:
+            collected.parts.append(await self._piece(name, ()))
+        except QueryFailed as failure:
+            if failure.too_much and traffic:
+                await self._by_reporter(name, collected)
+            else:
+                collected.failure = failure
+        return collected
+
+    async def _piece(self, name: str, narrow: Sequence[Matcher]) -> Vector[Item]:
+        self._parts += 1
+        async with self._limit:
+            body = await self._engine.query(self._question.query(name, narrow), at=self._question.at)
+        return await self._decode(body)
+
+    async def _by_reporter(self, name: str, collected: Collected[Item]) -> None:
+        collected.narrowed = True
+        for reporter in (Matcher("reporter", "=", each) for each in REPORTERS):
+            await self._narrower(name, (reporter,), self._question.namespaces, collected, whole=True)
+        await self._narrower(name, (one_of("reporter", REPORTERS, negated=True),), (), collected, whole=True)
+
+    async def _narrower(
+        self,
+        name: str,
+        narrow: tuple[Matcher, ...],
+        namespaces: Sequence[str],
+        collected: Collected[Item],
+        *,
+        whole: bool,
+    ) -> None:
+        """Ask one piece; where it is still too big, its halves by namespace. `whole` pieces have no namespace yet."""
+        if self._parts >= MOST_PARTS:
+            collected.failure = collected.failure or QueryFailed(
+                State.PARTIAL,
+                f"{name} is still too big in {MOST_PARTS} pieces.",
+                "Install the recording rules that meshtop rules prints, or raise the engine's limit.",
+            )
+            return
+        chosen = narrow if whole else (*narrow, one_of(NAMESPACE_LABEL, namespaces))
+        try:
+            collected.parts.append(await self._piece(name, chosen))
+            return
+        except QueryFailed as failure:
+            if not failure.too_much or not namespaces or (not whole and len(namespaces) == 1):
+                collected.failure = collected.failure or failure
+                return
+        half = (len(namespaces) + 1) // 2
+        for some in (namespaces[:half], namespaces[half:]):
+            if some:
+                await self._narrower(name, narrow, some, collected, whole=False)
+        if whole:
+            others = (*narrow, one_of(NAMESPACE_LABEL, namespaces, negated=True))
+            await self._narrower(name, others, (), collected, whole=True)
+
+
+class Answers(Struct, frozen=True, kw_only=True):
+    """All answers of one refresh, by the name of the query."""
+
+    traffic: dict[str, Collected[Sample]]
+    control: dict[str, Collected[Scalar]]
+
+    @property
+    def all(self) -> dict[str, Collected[Sample] | Collected[Scalar]]:
+        """Both kinds together."""
+        return {**self.traffic, **self.control}
+
+
+async def collect(engine: Engine, question: Question) -> Answers:
+    """Ask every query of a refresh, a few at a time; a failing one loses nothing but itself."""
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def traffic(name: str) -> Collected[Sample]:
+        return await Asker(engine, question, limit, decode_samples).collect(name, traffic=True)
+
+    async def control(name: str) -> Collected[Scalar]:
+        return await Asker(engine, question, limit, _scalars).collect(name, traffic=False)
+
+    fields, groups = [metric.field for metric in TRAFFIC], [group.query for group in CONTROL]
+    answers, controls = await asyncio.gather(
+        asyncio.gather(*map(traffic, fields)), asyncio.gather(*map(control, groups))
+    )
+    return Answers(traffic=dict(zip(fields, answers, strict=True)), control=dict(zip(groups, controls, strict=True)))
+
+
+async def _scalars(body: bytes) -> Vector[Scalar]:
+    return await decode_scalars(body, METRIC_LABEL)
+
+
+def notes_of(answers: Mapping[str, Collected[Sample] | Collected[Scalar]]) -> list[str]:
+    """What is worth saying of a refresh that is not an error of the whole."""
+    notes: list[str] = []
+    narrowed = [name for name, one in answers.items() if one.narrowed]
+    if narrowed:
+        notes.append(
+            f"Asked narrower, by reporter and namespace, because the answer was too big: {', '.join(narrowed)}."
+        )
+    dropped = sum(part.dropped for one in answers.values() for part in one.parts)
+    if dropped:
+        notes.append(f"{dropped} series without a usable number (NaN or infinite) are left out.")
+    notes.extend(f"{name}: {one.failure.message}" for name, one in answers.items() if one.failure)
+    notes.extend(dict.fromkeys(f"The engine says: {w}" for w in _warnings(answers.values())))
+    return notes
+
+
+def _warnings(answers: Collection[Collected[Sample] | Collected[Scalar]]) -> list[str]:
+    return [warning for one in answers for part in one.parts for warning in part.notes]

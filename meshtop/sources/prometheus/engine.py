@@ -1,0 +1,194 @@
+"""One engine behind a connection: how a query reaches it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+from urllib.parse import quote as url_quote
+from urllib.parse import urlencode
+
+import httpx
+import requests
+from msgspec import Struct
+
+from meshtop.model.state import State
+from meshtop.sources.gate import ReadOnlyError
+from meshtop.sources.problem import SourceProblem
+from meshtop.sources.prometheus.answers import QueryFailed, error_of, looks_like_page, refused
+
+LONGEST_GET = 6_000
+"""Bytes of a request line that every proxy on the way takes (the usual limit is 8 kB)."""
+
+
+class Wire(Protocol):
+    """What the engine needs of `meshtop.sources.connection.Connection`."""
+
+    @property
+    def base_url(self) -> str:
+        """The server's URL, without credentials."""
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        timeout: float | None = None,
+    ) -> httpx.Response:
+        """Send one request; raises SourceProblem when no answer came."""
+
+    def requests_session(self) -> requests.Session:
+        """A session of the `requests` library with the same credentials and trust."""
+
+
+class Place(Struct, frozen=True):
+    """Where an engine stands: a path below the connection's URL; `proxied` through the API server."""
+
+    path: str = ""
+    proxied: bool = False
+    label: str = ""
+
+
+def proxy_path(namespace: str, service: str, port: str, *, scheme: str = "", prefix: str = "") -> str:
+    """The path of a Service behind the API server's proxy."""
+    name = f"{scheme}:{service}:{port}" if scheme else f"{service}:{port}"
+    return f"/api/v1/namespaces/{url_quote(namespace)}/services/{url_quote(name, safe=':')}/proxy{prefix}"
+
+
+class Engine:
+    """Sends queries to one engine and counts what that costs.
+
+    Through the API server's proxy queries are GET requests: the proxy asks Kubernetes for the right that fits the
+    method, and GET needs only `get` on services/proxy where POST needs `create`. GET also serves read-only
+    mode. A URL longer than 6 kB, or an answer 414, falls back to POST where writing is allowed, and fails as too big
+    (to be asked narrower) where it is not. An engine reached by its own URL gets POST, which has no limit of length.
+    """
+
+    def __init__(
+        self, wire: Wire, place: Place, *, timeout: float, read_only: bool, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.wire = wire
+        self.place = place
+        self.timeout = timeout
+        self.requests = 0
+        self.bytes = 0
+        self.headers = dict(headers or {})
+        self._may_post = not read_only
+        self._post_first = not place.proxied and not read_only
+
+    @property
+    def url(self) -> str:
+        """The engine's address for people, and for telling engines apart."""
+        return f"{self.wire.base_url.rstrip('/')}{self.place.path}"
+
+    async def query(self, expression: str, *, at: float | None = None) -> bytes:
+        """The body of an instant query's answer, at Unix seconds or the engine's own present; raises QueryFailed."""
+        form = {"query": expression, "timeout": f"{self.timeout:g}s"}
+        if at is not None:
+            form["time"] = f"{at:.3f}"
+        return await self._ask("/api/v1/query", form)
+
+    async def query_range(self, expression: str, *, start: float, end: float, step: float) -> bytes:
+        """The body of a range query's answer; times in Unix seconds, step in seconds; raises QueryFailed."""
+        return await self._ask(
+            "/api/v1/query_range",
+            {
+                "query": expression,
+                "start": f"{start:.3f}",
+                "end": f"{end:.3f}",
+                "step": f"{step:g}",
+                "timeout": f"{self.timeout:g}s",
+            },
+        )
+
+    async def _ask(self, path: str, form: dict[str, str]) -> bytes:
+        encoded = urlencode(form)
+        if self._post_first:
+            try:
+                return self._body(await self._post(path, encoded))
+            except ReadOnlyError:
+                self._post_first = self._may_post = False
+        if len(encoded) > LONGEST_GET:
+            return self._body(await self._long(path, encoded))
+        response = await self._send("GET", f"{self.place.path}{path}", params=form)
+        if response.status_code == httpx.codes.REQUEST_URI_TOO_LONG:
+            response = await self._long(path, encoded)
+        return self._body(response)
+
+    async def _long(self, path: str, encoded: str) -> httpx.Response:
+        too_long = QueryFailed(
+            State.PARTIAL,
+            "A query is too long for a GET request.",
+            "Set prometheus.url, which is asked by POST.",
+            too_much=True,
+        )
+        if not self._may_post:
+            raise too_long
+        try:
+            return await self._post(path, encoded)
+        except ReadOnlyError:
+            self._may_post = False
+            raise too_long from None
+
+    async def _post(self, path: str, encoded: str) -> httpx.Response:
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return await self._send("POST", f"{self.place.path}{path}", content=encoded.encode(), headers=kind)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        self.requests += 1
+        try:
+            response = await self.wire.request(
+                method,
+                path,
+                params=params,
+                content=content,
+                headers={**self.headers, **(headers or {})} or None,
+                timeout=self.timeout,
+            )
+        except QueryFailed:
+            raise
+        except SourceProblem as problem:
+            if problem.code in (400, 413, 422):
+                raise refused(problem.message, problem.code) from problem
+            raise QueryFailed(problem.state, problem.message, problem.remedy, code=problem.code) from problem
+        self.bytes += len(response.content)
+        return response
+
+    def _body(self, response: httpx.Response) -> bytes:
+        """The body of a good answer; raises QueryFailed with the engine's own words for any other."""
+        code, body = response.status_code, response.content
+        if code == httpx.codes.OK:
+            return body
+        said = None if looks_like_page(body) else error_of(body)
+        if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            remedy = (
+                "Ask for the right to get services/proxy in that namespace (README: what it reads)."
+                if self.place.proxied
+                else "Give prometheus.bearerTokenFile, basicAuth or headers in the settings."
+            )
+            raise QueryFailed(
+                State.DENIED, f"{self.place.label} denies reading{f': {said}' if said else ''}.", remedy, code=code
+            )
+        if code in (400, 413, 422):
+            raise refused(said or f"HTTP {code}", code)
+        if said and said.startswith("query timed out"):
+            raise QueryFailed(State.PARTIAL, f"{self.place.label} ran out of time over a query.", code=code)
+        if response.is_redirect:
+            said = "it leads elsewhere, as a login page does"
+        remedy = "See whether its pods are ready; meshtop doctor shows what was asked."
+        raise QueryFailed(
+            State.UNREACHABLE,
+            f"{self.place.label} answers HTTP {code}{f': {said}' if said else ''}.",
+            remedy,
+            code=code,
+        )

@@ -1,0 +1,269 @@
+"""A cluster's Prometheus: found by itself or told by the settings, asked once each refresh."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from meshtop.model.kube import Service
+from meshtop.model.state import Cost, SourceStatus, State
+from meshtop.model.telemetry import History, Line, Telemetry
+from meshtop.settings.schema import PrometheusSettings
+from meshtop.sources.prometheus.answers import QueryFailed, decode_scalars
+from meshtop.sources.prometheus.collecting import Question, collect
+from meshtop.sources.prometheus.details import Details, LineQuery
+from meshtop.sources.prometheus.engine import Engine, Place, Wire, proxy_path
+from meshtop.sources.prometheus.finding import find
+from meshtop.sources.prometheus.history import read_history
+from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
+from meshtop.sources.promql import recorded_query
+
+LOOK_FOR_RULES_EVERY_SECONDS = 60.0
+STAY_NARROW_SECONDS = 600.0
+_SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization")
+
+
+class PrometheusSource:
+    """Reads one cluster's Prometheus; nothing here raises for the cluster's sake, `status` says how it went.
+
+    `connection` leads to the API server, whose service proxy is used, or, where the settings give a `url`, to
+    that URL. `clock` gives Unix seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        cluster: str,
+        connection: Wire | None,
+        settings: PrometheusSettings | None = None,
+        timeout: float = 5.0,
+        clock: Callable[[], float] = time.time,
+        read_only: bool = False,
+    ) -> None:
+        self.cluster = cluster
+        self.status = SourceStatus()
+        self.cost = Cost()
+        self.telemetry: Telemetry | None = None
+        self.history: History | None = None
+        self._wire = connection
+        self._settings = settings or PrometheusSettings()
+        self._timeout = timeout
+        self._clock = clock
+        self._read_only = read_only
+        self._engine: Engine | None = None
+        self._died: str | None = None
+        self._rules: frozenset[str] = frozenset()
+        self._rules_at: float | None = None
+        self._narrow_until: dict[str, float] = {}
+
+    @property
+    def needs_services(self) -> bool:
+        """Whether the engine must be found among the cluster's Services first."""
+        return self._engine is None and not (self._settings.url or self._settings.service)
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine that is asked, None before one was found."""
+        return self._engine
+
+    async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
+        """Ask every query once, at Unix seconds `at` or at the engine's present; never raises."""
+        began = time.perf_counter()
+        spent = (self._engine, *self._spent(self._engine))
+        try:
+            engine = await self._ready(services)
+            await self._read(engine, services, window_seconds, at)
+        except QueryFailed as failure:
+            self.status = failed_status(failure, self.status, self._engine.url if self._engine else None)
+            if failure.state is not State.DENIED:
+                self._let_go()
+        requests, size = self._spent(self._engine or spent[0])
+        if spent[0] is self._engine or self._engine is None:
+            requests, size = requests - spent[1], size - spent[2]
+        self.cost = Cost(seconds=time.perf_counter() - began, bytes=size, requests=requests)
+
+    @staticmethod
+    def _spent(engine: Engine | None) -> tuple[int, int]:
+        return (engine.requests, engine.bytes) if engine else (0, 0)
+
+    def _let_go(self) -> None:
+        """Forget an engine that was found and died, so that the next refresh looks again."""
+        if self._engine is not None and not (self._settings.url or self._settings.service):
+            self._died, self._engine = self._engine.place.path, None
+            self._rules_at = None
+
+    async def _ready(self, services: Sequence[Service]) -> Engine:
+        """The engine; found, or made from the settings. Raises QueryFailed."""
+        if self._engine is not None:
+            return self._engine
+        if self._wire is None:
+            raise QueryFailed(
+                State.UNREACHABLE,
+                f"{self.cluster} has no connection to read Prometheus through.",
+                "Give clusters[].prometheus.url in the settings, or repair the cluster's kubeconfig entry.",
+            )
+        told = self._told()
+        if told is not None:
+            self._engine = Engine(
+                self._wire, told, timeout=self._timeout, read_only=self._read_only, headers=self._headers()
+            )
+            return self._engine
+        found = await find(
+            services,
+            self._wire,
+            timeout=self._timeout,
+            read_only=self._read_only,
+            headers=self._headers(),
+            avoid=self._died,
+        )
+        if found.engine is None:
+            raise self._not_found(services, found.tried, found.problem)
+        self._engine, self._died = found.engine, None
+        return self._engine
+
+    def _told(self) -> Place | None:
+        """The place that the settings name."""
+        if self._settings.url:
+            return Place(label=f"Prometheus of {self.cluster}")
+        if not self._settings.service:
+            return None
+        address, _, prefix = self._settings.service.partition(":")
+        namespace, _, name = address.partition("/")
+        port, slash, rest = prefix.partition("/")
+        scheme = ""
+        if namespace in ("http", "https") and not name:
+            scheme, (namespace, _, name) = namespace, prefix.lstrip("/").partition(":")[0].partition("/")
+            port, slash, rest = prefix.lstrip("/").partition(":")[2].partition("/")
+        if not (namespace and name and port):
+            raise QueryFailed(
+                State.NONE,
+                f"prometheus.service of {self.cluster} is {self._settings.service!r}, not NAMESPACE/NAME:PORT.",
+                "Write it as istio-system/prometheus:9090 (a path may follow: mimir/mimir-nginx:80/prometheus).",
+            )
+        path = proxy_path(namespace, name, port, scheme=scheme, prefix=f"{slash}{rest}".rstrip("/"))
+        return Place(path, proxied=True, label=f"Prometheus {namespace}/{name}:{port}")
+
+    def _headers(self) -> Mapping[str, str]:
+        """The settings' headers for an engine behind the API server's proxy; a URL's connection has its own.
+
+        What logs in to the API server is not replaced.
+        """
+        if self._settings.url:
+            return {}
+        return {k: v for k, v in self._settings.headers.items() if k.lower() not in _SECRET_HEADERS}
+
+    def _not_found(self, services: Sequence[Service], tried: Sequence[str], problem: QueryFailed | None) -> QueryFailed:
+        remedy = "Name it in the settings: clusters[].prometheus.service or .url."
+        if problem is not None:
+            if problem.state is State.DENIED:
+                return problem
+            return QueryFailed(problem.state, f"No Prometheus answers ({'; '.join(tried)}).", problem.remedy or remedy)
+        looked = "none of its Services looks like one" if services else "its Services are not known"
+        return QueryFailed(State.NONE, f"No Prometheus was found in {self.cluster}: {looked}.", remedy)
+
+    async def _read(self, engine: Engine, services: Sequence[Service], window_seconds: float, at: float | None) -> None:
+        now = self._clock()
+        await self._look_for_rules(engine, now, at)
+        question = Question(
+            window_seconds=window_seconds,
+            at=at,
+            matchers=self._settings.matchers,
+            namespaces=tuple(sorted({service.meta.namespace for service in services})),
+            recorded=self._rules,
+            narrowed=frozenset(name for name, until in self._narrow_until.items() if until > now),
+        )
+        answers = await collect(engine, question)
+        failure = whole_failure(answers)
+        if failure is not None:
+            raise failure
+        for name, one in answers.traffic.items():
+            if one.narrowed and name not in question.narrowed:
+                self._narrow_until[name] = now + STAY_NARROW_SECONDS
+        used = any(rule in query for query in (question.query("requests"),) for rule in self._rules)
+        self.telemetry = telemetry_of(
+            answers,
+            at=now if at is None else at,
+            window_seconds=window_seconds,
+            identity=self.identity,
+            recording_rules=used,
+        )
+        self.status = status_of(
+            answers, at=now, window_seconds=window_seconds, endpoint=engine.url, recording_rules=used
+        )
+
+    async def _look_for_rules(self, engine: Engine, now: float, at: float | None) -> None:
+        """Look for meshtop's recording rules now and then; not for a past moment, which they may not reach."""
+        if at is not None:
+            self._rules, self._rules_at = frozenset(), None
+            return
+        if self._rules_at is not None and now - self._rules_at < LOOK_FOR_RULES_EVERY_SECONDS:
+            return
+        try:
+            vector = await decode_scalars(await engine.query(recorded_query(self._settings.matchers)), "")
+        except QueryFailed as failure:
+            if failure.state in (State.UNREACHABLE, State.DENIED):
+                raise
+            self._rules = frozenset()
+        else:
+            self._rules = frozenset(item.metric for item in vector.items)
+        self._rules_at = now
+
+    @property
+    def identity(self) -> str:
+        """Tells one set of series from another: the engine's address, its tenant headers, the added matchers."""
+        if self._engine is None:
+            return ""
+        return identity_of(self._engine.url, self._settings.headers, self._settings.matchers)
+
+    async def refresh_history(self, *, at: float | None = None, span_seconds: float = 1800.0, points: int = 60) -> None:
+        """Ask for the golden signals of a span that ends at `at`; never raises, and keeps the last one on failure."""
+        if self._engine is None:
+            return
+        window = self.telemetry.window_seconds if self.telemetry else 300.0
+        history = await read_history(
+            self._engine,
+            matchers=self._settings.matchers,
+            window_seconds=min(window, 300.0),
+            end=self._clock() if at is None else at,
+            span_seconds=span_seconds,
+            points=points,
+        )
+        self.history = history or self.history
+
+    @property
+    def details(self) -> Details:
+        """What detail views ask; raises QueryFailed before an engine was found."""
+        if self._engine is None:
+            raise QueryFailed(
+                State.NONE, f"No Prometheus of {self.cluster} is known yet.", "Wait for the first refresh."
+            )
+        return Details(self._engine)
+
+    async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
+        """Series over time for charts; raises SourceProblem."""
+        return await self.details.lines(queries, start=start, end=end, step=step)
+
+    async def metadata(self, metric: str | None = None) -> Mapping[str, Sequence[Mapping[str, str]]]:
+        """Type, help and unit of metrics; raises SourceProblem."""
+        return await self.details.metadata(metric)
+
+    async def targets(self) -> Mapping[str, Sequence[Mapping[str, object]]]:
+        """Scrape targets, active and dropped; raises SourceProblem."""
+        return await self.details.targets()
+
+    async def label_values(self, label: str) -> tuple[str, ...]:
+        """All values of a label; raises SourceProblem."""
+        return await self.details.label_values(label)
+
+    async def close(self) -> None:
+        """Let go of the engine; the connection belongs to whoever made it."""
+        self._engine = None
+
+
+def identity_of(url: str, headers: Mapping[str, str], matchers: Mapping[str, str]) -> str:
+    """An engine's address with what selects among its series; tenant headers by a digest, credentials not at all."""
+    tenant = sorted((k.lower(), v) for k, v in headers.items() if k.lower() not in _SECRET_HEADERS)
+    digest = hashlib.sha256(repr(tenant).encode()).hexdigest()[:12] if tenant else ""
+    chosen = ",".join(f"{label}={value}" for label, value in sorted(matchers.items()))
+    return f"{url}{'#' + digest if digest else ''}{'{' + chosen + '}' if chosen else ''}"
