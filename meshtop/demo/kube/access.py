@@ -1,0 +1,166 @@
+"""Who may do what: accounts with bearer tokens and RBAC rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from meshtop.demo.kube.resource import Json
+from meshtop.demo.kube.status import ApiError
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One RBAC PolicyRule; `namespaces` None means all of them and the cluster scope (a ClusterRoleBinding)."""
+
+    verbs: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    namespaces: frozenset[str] | None = None
+
+    def allows(self, request: Attributes) -> bool:
+        """Whether this rule grants the request."""
+        if not _in(request.verb, self.verbs):
+            return False
+        if request.url:
+            return any(
+                url == request.url or (url.endswith("*") and request.url.startswith(url[:-1])) for url in self.urls
+            )
+        if self.namespaces is not None and request.namespace not in self.namespaces:
+            return False
+        if not _in(request.group, self.groups):
+            return False
+        if self.names and request.name not in self.names:
+            return False
+        wanted = f"{request.resource}/{request.subresource}" if request.subresource else request.resource
+        return _in(wanted, self.resources) or (
+            bool(request.subresource) and f"*/{request.subresource}" in self.resources
+        )
+
+    def policy(self) -> Json:
+        """The rule as SelfSubjectRulesReview shows it."""
+        if self.urls:
+            return {"verbs": list(self.verbs), "nonResourceURLs": list(self.urls)}
+        rule: Json = {"verbs": list(self.verbs), "apiGroups": list(self.groups), "resources": list(self.resources)}
+        return {**rule, "resourceNames": list(self.names)} if self.names else rule
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What a request wants, as the authorizer sees it; `url` for paths that are no resource."""
+
+    verb: str
+    group: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody with a token. Everybody is in ``system:authenticated`` and may ask about themselves."""
+
+    name: str
+    token: str
+    rules: tuple[Rule, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    @property
+    def all_groups(self) -> list[str]:
+        """The groups as ``kubectl auth whoami`` shows them."""
+        implied = "system:unauthenticated" if self.name == "system:anonymous" else "system:authenticated"
+        return [*self.groups, implied]
+
+    def may(self, request: Attributes) -> bool:
+        """Whether any rule grants the request."""
+        return any(rule.allows(request) for rule in (*self.rules, *EVERYBODY))
+
+    def check(self, request: Attributes) -> None:
+        """Raise 403 in the words of the real API server where no rule grants the request."""
+        if self.may(request):
+            return
+        if request.url:
+            message = f'forbidden: User "{self.name}" cannot {request.verb} path "{request.url}"'
+            raise ApiError(403, "Forbidden", message, {})
+        resource = f"{request.resource}/{request.subresource}" if request.subresource else request.resource
+        where = f'in the namespace "{request.namespace}"' if request.namespace else "at the cluster scope"
+        qualified = f"{request.resource}.{request.group}" if request.group else request.resource
+        named = f' "{request.name}"' if request.name else ""
+        message = (
+            f'{qualified}{named} is forbidden: User "{self.name}" cannot {request.verb} resource "{resource}" '
+            f'in API group "{request.group}" {where}'
+        )
+        details = {"name": request.name, "group": request.group, "kind": request.resource}
+        raise ApiError(403, "Forbidden", message, {key: value for key, value in details.items() if value})
+
+
+def _in(value: str, among: Sequence[str]) -> bool:
+    return "*" in among or value in among
+
+
+EVERYBODY = (
+    Rule(("create",), ("authorization.k8s.io",), ("selfsubjectaccessreviews", "selfsubjectrulesreviews")),
+    Rule(("create",), ("authentication.k8s.io",), ("selfsubjectreviews",)),
+    Rule(("get",), urls=("/api", "/api/*", "/apis", "/apis/*", "/openapi/*", "/version", "/version/")),
+    Rule(("get",), urls=("/healthz", "/livez", "/readyz", "/livez/*", "/readyz/*")),
+)
+"""What the default roles system:basic-user, system:discovery and system:public-info-viewer grant."""
+
+READ = ("get", "list", "watch")
+
+MESH_GROUPS = (
+    "networking.istio.io",
+    "security.istio.io",
+    "telemetry.istio.io",
+    "extensions.istio.io",
+    "install.istio.io",
+    "gateway.networking.k8s.io",
+    "multicluster.x-k8s.io",
+    "core.kubefed.io",
+    "types.kubefed.io",
+    "multiclusterdns.kubefed.io",
+    "policy.karmada.io",
+    "work.karmada.io",
+    "cluster.karmada.io",
+)
+"""API groups of meshes and federations that a viewer may read whole."""
+
+
+def admin(name: str = "admin", token: str = "demo-admin") -> Account:
+    """Somebody bound to cluster-admin."""
+    everything = Rule(("*",), ("*",), ("*",))
+    return Account(name, token, (everything, Rule(("*",), urls=("*",))), ("system:masters",))
+
+
+def viewer(
+    name: str = "viewer", token: str = "demo-viewer", *, proxy_verbs: tuple[str, ...] = ("get", "create")
+) -> Account:
+    """Somebody on call who reads everything but Secrets, and reaches services through the proxy with `proxy_verbs`."""
+    core = (
+        "namespaces",
+        "nodes",
+        "pods",
+        "pods/log",
+        "services",
+        "endpoints",
+        "configmaps",
+        "serviceaccounts",
+        "events",
+    )
+    rules = [
+        Rule(READ, ("",), core),
+        Rule(READ, ("apps",), ("deployments", "statefulsets", "daemonsets", "replicasets")),
+        Rule(READ, ("discovery.k8s.io",), ("endpointslices",)),
+        Rule(READ, ("coordination.k8s.io",), ("leases",)),
+        Rule(READ, ("rbac.authorization.k8s.io",), ("*",)),
+        Rule(READ, ("apiextensions.k8s.io",), ("customresourcedefinitions",)),
+        Rule(READ, ("admissionregistration.k8s.io",), ("*",)),
+        Rule(READ, MESH_GROUPS, ("*",)),
+    ]
+    if proxy_verbs:
+        rules.append(Rule(proxy_verbs, ("",), ("services/proxy",)))
+    return Account(name, token, tuple(rules), ("meshtop:viewers",))

@@ -1,0 +1,287 @@
+"""Printer columns of the built-in kinds, as ``kubectl get`` shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from meshtop.demo.kube import jsonpath
+from meshtop.demo.kube.resource import Column, Json
+
+Cell = Callable[[Json, float], Any]
+
+
+def seconds_of(timestamp: str) -> float:
+    """Unix seconds of an RFC 3339 time. Raises ValueError."""
+    return datetime.fromisoformat(timestamp).timestamp()
+
+
+def timestamp(seconds: float) -> str:
+    """An RFC 3339 time in whole seconds, as Kubernetes writes it."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def human_duration(seconds: float) -> str:
+    """Short text for a time span in the units of Kubernetes' duration.HumanDuration, such as ``3d4h``."""
+    total = int(seconds)
+    if total < -1:
+        return "<invalid>"
+    total = max(total, 0)
+    minutes, hours, days = total // 60, total // 3600, total // 86400
+    if total < 120:
+        return f"{total}s"
+    if minutes < 10:
+        return _two(minutes, "m", total % 60, "s")
+    if minutes < 180:
+        return f"{minutes}m"
+    if hours < 8:
+        return _two(hours, "h", minutes % 60, "m")
+    if hours < 48:
+        return f"{hours}h"
+    if days < 8:
+        return _two(days, "d", hours % 24, "h")
+    if days < 365 * 2:
+        return f"{days}d"
+    if days < 365 * 8:
+        return _two(days // 365, "y", days % 365, "d")
+    return f"{days // 365}y"
+
+
+def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
+    return f"{large}{large_unit}{small}{small_unit}" if small else f"{large}{large_unit}"
+
+
+def age_of(value: Any, now: float) -> str:
+    """The age of a timestamp; ``<unknown>`` where there is none."""
+    try:
+        return human_duration(now - seconds_of(value))
+    except (TypeError, ValueError):
+        return "<unknown>"
+
+
+def _at(path: str, default: Any = "") -> Cell:
+    def cell(obj: Json, _now: float) -> Any:
+        found = jsonpath.find(obj, path)
+        return found[0] if found and found[0] is not None else default
+
+    return cell
+
+
+def _joined(path: str, default: str = "<none>") -> Cell:
+    return lambda obj, _now: ",".join(str(item) for item in jsonpath.find(obj, path)) or default
+
+
+def _age(obj: Json, now: float) -> str:
+    return age_of(obj["metadata"].get("creationTimestamp"), now)
+
+
+def _pairs(path: str) -> Cell:
+    def cell(obj: Json, _now: float) -> str:
+        found = jsonpath.find(obj, path)
+        pairs = found[0] if found and isinstance(found[0], dict) else {}
+        return ",".join(f"{key}={value}" for key, value in pairs.items()) or "<none>"
+
+    return cell
+
+
+def _count(path: str) -> Cell:
+    return lambda obj, _now: len(jsonpath.find(obj, path))
+
+
+def _ratio(have: str, want: str, default: int = 1) -> Cell:
+    return lambda obj, now: f"{_at(have, 0)(obj, now)}/{_at(want, default)(obj, now)}"
+
+
+def _pod_ready(obj: Json, _now: float) -> str:
+    ready = [state.get("ready") for state in jsonpath.find(obj, ".status.containerStatuses[*]")]
+    return f"{sum(map(bool, ready))}/{len(jsonpath.find(obj, '.spec.containers[*]'))}"
+
+
+def _pod_status(obj: Json, _now: float) -> str:
+    if obj["metadata"].get("deletionTimestamp"):
+        return "Terminating"
+    for state in jsonpath.find(obj, ".status.containerStatuses[*].state"):
+        for word in ("waiting", "terminated"):
+            if reason := state.get(word, {}).get("reason"):
+                return str(reason)
+    status = obj.get("status") or {}
+    return str(status.get("reason") or status.get("phase") or "Unknown")
+
+
+def _pod_restarts(obj: Json, _now: float) -> str:
+    return str(sum(jsonpath.find(obj, ".status.containerStatuses[*].restartCount")))
+
+
+def _node_status(obj: Json, _now: float) -> str:
+    ready = jsonpath.find(obj, '.status.conditions[?(@.type=="Ready")].status')
+    words = ["Ready" if ready and ready[0] == "True" else "NotReady" if ready else "Unknown"]
+    if jsonpath.find(obj, ".spec.unschedulable") == [True]:
+        words.append("SchedulingDisabled")
+    return ",".join(words)
+
+
+def _node_roles(obj: Json, _now: float) -> str:
+    prefix = "node-role.kubernetes.io/"
+    labels = obj["metadata"].get("labels") or {}
+    return ",".join(sorted(label.removeprefix(prefix) for label in labels if label.startswith(prefix))) or "<none>"
+
+
+def _node_address(kind: str) -> Cell:
+    return _at(f'.status.addresses[?(@.type=="{kind}")].address', "<none>")
+
+
+def _service_ports(obj: Json, _now: float) -> str:
+    texts = []
+    for port in jsonpath.find(obj, ".spec.ports[*]"):
+        node = f":{port['nodePort']}" if port.get("nodePort") else ""
+        texts.append(f"{port.get('port')}{node}/{port.get('protocol', 'TCP')}")
+    return ",".join(texts) or "<none>"
+
+
+def _service_external(obj: Json, now: float) -> str:
+    spec = obj.get("spec") or {}
+    if spec.get("type") == "ExternalName":
+        return str(spec.get("externalName", "<none>"))
+    found = [
+        *(item.get("ip") or item.get("hostname", "") for item in jsonpath.find(obj, ".status.loadBalancer.ingress[*]")),
+        *(spec.get("externalIPs") or []),
+    ]
+    return ",".join(found) or ("<pending>" if spec.get("type") == "LoadBalancer" else "<none>")
+
+
+def _endpoints(obj: Json, _now: float) -> str:
+    texts = [
+        f"{address.get('ip')}:{port.get('port')}"
+        for subset in jsonpath.find(obj, ".subsets[*]")
+        for port in subset.get("ports") or []
+        for address in subset.get("addresses") or []
+    ]
+    more = f" + {len(texts) - 3} more..." if len(texts) > 3 else ""
+    return ",".join(texts[:3]) + more if texts else "<none>"
+
+
+def _event_object(obj: Json, _now: float) -> str:
+    involved = obj.get("involvedObject") or {}
+    return f"{str(involved.get('kind', '')).lower()}/{involved.get('name', '')}"
+
+
+def _last_seen(obj: Json, now: float) -> str:
+    return age_of(obj.get("lastTimestamp") or obj.get("eventTime") or obj["metadata"].get("creationTimestamp"), now)
+
+
+def _role(obj: Json, _now: float) -> str:
+    reference = obj.get("roleRef") or {}
+    return f"{reference.get('kind', '')}/{reference.get('name', '')}"
+
+
+def _selector(obj: Json, now: float) -> Any:
+    return _pairs(".spec.selector.matchLabels")(obj, now)
+
+
+NAME = Column("Name", _at(".metadata.name"), format="name", description="Name of the object, unique in its namespace.")
+AGE = Column("Age", _age, description="Time since the object was created.")
+CREATED = Column("Created At", _at(".metadata.creationTimestamp"), description="When the object was created.")
+
+_WIDE_WORKLOAD = (
+    Column("Containers", _joined(".spec.template.spec.containers[*].name"), priority=1),
+    Column("Images", _joined(".spec.template.spec.containers[*].image"), priority=1),
+    Column("Selector", _selector, priority=1),
+)
+
+BUILTIN_COLUMNS: Mapping[str, tuple[Column, ...]] = {
+    "Namespace": (NAME, Column("Status", _at(".status.phase", "Active")), AGE),
+    "Node": (
+        NAME,
+        Column("Status", _node_status),
+        Column("Roles", _node_roles),
+        AGE,
+        Column("Version", _at(".status.nodeInfo.kubeletVersion")),
+        Column("Internal-IP", _node_address("InternalIP"), priority=1),
+        Column("External-IP", _node_address("ExternalIP"), priority=1),
+        Column("OS-Image", _at(".status.nodeInfo.osImage", "<unknown>"), priority=1),
+        Column("Kernel-Version", _at(".status.nodeInfo.kernelVersion", "<unknown>"), priority=1),
+        Column("Container-Runtime", _at(".status.nodeInfo.containerRuntimeVersion", "<unknown>"), priority=1),
+    ),
+    "Pod": (
+        NAME,
+        Column("Ready", _pod_ready),
+        Column("Status", _pod_status),
+        Column("Restarts", _pod_restarts),
+        AGE,
+        Column("IP", _at(".status.podIP", "<none>"), priority=1),
+        Column("Node", _at(".spec.nodeName", "<none>"), priority=1),
+        Column("Nominated Node", _at(".status.nominatedNodeName", "<none>"), priority=1),
+        Column("Readiness Gates", lambda _obj, _now: "<none>", priority=1),
+    ),
+    "Service": (
+        NAME,
+        Column("Type", _at(".spec.type", "ClusterIP")),
+        Column("Cluster-IP", _at(".spec.clusterIP", "<none>")),
+        Column("External-IP", _service_external),
+        Column("Port(s)", _service_ports),
+        AGE,
+        Column("Selector", _pairs(".spec.selector"), priority=1),
+    ),
+    "Endpoints": (NAME, Column("Endpoints", _endpoints), AGE),
+    "ConfigMap": (NAME, Column("Data", _count(".data.*"), "integer"), AGE),
+    "Secret": (NAME, Column("Type", _at(".type", "Opaque")), Column("Data", _count(".data.*"), "integer"), AGE),
+    "ServiceAccount": (NAME, Column("Secrets", _count(".secrets[*]"), "integer"), AGE),
+    "Event": (
+        Column("Last Seen", _last_seen),
+        Column("Type", _at(".type")),
+        Column("Reason", _at(".reason")),
+        Column("Object", _event_object),
+        Column("Subobject", _at(".involvedObject.fieldPath"), priority=1),
+        Column("Source", _at(".source.component"), priority=1),
+        Column("Message", _at(".message")),
+        Column("First Seen", lambda obj, now: age_of(obj.get("firstTimestamp"), now), priority=1),
+        Column("Count", _at(".count", 1), "integer", priority=1),
+        Column("Name", _at(".metadata.name"), format="name", priority=1),
+    ),
+    "Deployment": (
+        NAME,
+        Column("Ready", _ratio(".status.readyReplicas", ".spec.replicas")),
+        Column("Up-to-date", _at(".status.updatedReplicas", 0), "integer"),
+        Column("Available", _at(".status.availableReplicas", 0), "integer"),
+        AGE,
+        *_WIDE_WORKLOAD,
+    ),
+    "StatefulSet": (NAME, Column("Ready", _ratio(".status.readyReplicas", ".spec.replicas")), AGE, *_WIDE_WORKLOAD[:2]),
+    "DaemonSet": (
+        NAME,
+        Column("Desired", _at(".status.desiredNumberScheduled", 0), "integer"),
+        Column("Current", _at(".status.currentNumberScheduled", 0), "integer"),
+        Column("Ready", _at(".status.numberReady", 0), "integer"),
+        Column("Up-to-date", _at(".status.updatedNumberScheduled", 0), "integer"),
+        Column("Available", _at(".status.numberAvailable", 0), "integer"),
+        Column("Node Selector", _pairs(".spec.template.spec.nodeSelector")),
+        AGE,
+        *_WIDE_WORKLOAD,
+    ),
+    "ReplicaSet": (
+        NAME,
+        Column("Desired", _at(".spec.replicas", 1), "integer"),
+        Column("Current", _at(".status.replicas", 0), "integer"),
+        Column("Ready", _at(".status.readyReplicas", 0), "integer"),
+        AGE,
+        *_WIDE_WORKLOAD,
+    ),
+    "EndpointSlice": (
+        NAME,
+        Column("AddressType", _at(".addressType")),
+        Column("Ports", _joined(".ports[*].port", "<unset>")),
+        Column("Endpoints", _joined(".endpoints[*].addresses[*]", "<unset>")),
+        AGE,
+    ),
+    "Lease": (NAME, Column("Holder", _at(".spec.holderIdentity")), AGE),
+    "Role": (NAME, CREATED),
+    "ClusterRole": (NAME, CREATED),
+    "RoleBinding": (NAME, Column("Role", _role), AGE),
+    "ClusterRoleBinding": (NAME, Column("Role", _role), AGE),
+    "CustomResourceDefinition": (NAME, CREATED),
+    "MutatingWebhookConfiguration": (NAME, Column("Webhooks", _count(".webhooks[*]"), "integer"), AGE),
+    "ValidatingWebhookConfiguration": (NAME, Column("Webhooks", _count(".webhooks[*]"), "integer"), AGE),
+    "ValidatingAdmissionPolicy": (NAME, Column("Validations", _count(".spec.validations[*]"), "integer"), AGE),
+    "ValidatingAdmissionPolicyBinding": (NAME, Column("PolicyName", _at(".spec.policyName")), AGE),
+}
