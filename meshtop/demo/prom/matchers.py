@@ -11,7 +11,7 @@ from meshtop.demo.prom.errors import BadData
 from meshtop.demo.prom.series import NAME
 
 _LEADING_FLAGS = re.compile(r"^\(\?([ims]+)\)")
-_FOREIGN = re.compile(r"\[\[:|\\[pPQEzCxG]|[*+?}]\+|\(\?[imsU-]+\)|&&|--|~~|\(\?<?[=!]|\\[1-9]")
+_FOREIGN = re.compile(r"\[\[:|\\[pPQEzCxG]|[*+?}]\+|\(\?[imsU-]+\)|\(\?<?[=!]|\\[1-9]")
 """What RE2 reads differently from Python's ``re``, or not at all: refused instead of misread."""
 
 

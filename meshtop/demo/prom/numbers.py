@@ -126,3 +126,7 @@ def parse_float(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+square_root = total(math.sqrt)
+"""``math.Sqrt``: NaN below zero."""

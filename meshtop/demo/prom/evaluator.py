@@ -1,0 +1,384 @@
+"""The evaluator: walks an expression once and computes all steps of a query together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from meshtop.demo.prom import aggregation, functions, relabel
+from meshtop.demo.prom.arithmetic import scalars, vector_scalar
+from meshtop.demo.prom.budget import Budget, Limits, count
+from meshtop.demo.prom.columns import Column, Labels, Values, Vector, drop_names
+from meshtop.demo.prom.errors import BadData
+from meshtop.demo.prom.histogram import histogram_quantile
+from meshtop.demo.prom.matchers import Matcher, all_match, metric_name
+from meshtop.demo.prom.matching import match_vectors, set_operation
+from meshtop.demo.prom.overtime import STATISTICS, quantile
+from meshtop.demo.prom.rates import (
+    count_changes,
+    count_resets,
+    extrapolated,
+    instant_change,
+    regression,
+    reset_positions,
+)
+from meshtop.demo.prom.series import Series, SeriesSource
+from meshtop.demo.prom.syntax import (
+    Aggregate,
+    At,
+    Binary,
+    Call,
+    Expr,
+    Negation,
+    Number,
+    Paren,
+    Range,
+    Selector,
+    String,
+    Subquery,
+    kind,
+    unwrap,
+)
+from meshtop.demo.prom.windows import Windows
+
+
+class Steps:
+    """The moments (ms) at which an expression is evaluated: from start to end, both included."""
+
+    def __init__(self, start: int, end: int, interval: int) -> None:
+        self.start = start
+        self.interval = interval
+        self.times: Sequence[int] = range(start, end + 1, interval)
+        self.end = end
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+@dataclass(slots=True)
+class Samples:
+    """The samples of one series under a range selector, with the windows of the steps over them."""
+
+    labels: Labels
+    times: Sequence[int]
+    values: Sequence[float]
+    windows: Windows
+
+
+SampleCache = dict[tuple[int, int, int], tuple[Series, Sequence[int], Sequence[float]]]
+"""What a query has read, by series (kept alive, so that its id stays its own), start and end."""
+
+WindowFunction = Callable[[Samples, int, tuple[int, int]], float | None]
+"""Series, step and index bounds (at least one sample) to a value."""
+
+
+class Evaluator:
+    """Evaluates expressions at the steps it was made for. ``query`` gives ``@ start()`` and ``@ end()``."""
+
+    def __init__(
+        self,
+        source: SeriesSource,
+        steps: Steps,
+        limits: Limits,
+        budget: Budget,
+        query: Steps | None = None,
+        cache: SampleCache | None = None,
+    ) -> None:
+        self._source = source
+        self._steps = steps
+        self._limits = limits
+        self._budget = budget
+        self._query = query or steps
+        self._cache: SampleCache = {} if cache is None else cache
+
+    def scalar(self, expr: Expr) -> list[float]:
+        """The value of a scalar expression at each step."""
+        match expr:
+            case Number(value):
+                return [value] * len(self._steps)
+            case Paren(inner):
+                return self.scalar(inner)
+            case Negation(inner):
+                return [-value for value in self.scalar(inner)]
+            case Binary(op=op, left=left, right=right):
+                return scalars(op, self.scalar(left), self.scalar(right))
+            case Call(name="time"):
+                return [time / 1000 for time in self._steps.times]
+            case Call(name="pi"):
+                return [3.141592653589793] * len(self._steps)
+            case Call(name="scalar", args=(argument,)):
+                return functions.as_scalar(self.vector(argument), len(self._steps))
+        raise BadData(f"parse error: a {kind(expr)} is not a scalar")
+
+    def vector(self, expr: Expr) -> Vector:
+        """The series of an instant vector expression. Columns may be changed by the caller."""
+        self._budget.check_time()
+        match expr:
+            case Paren(inner):
+                return self.vector(inner)
+            case Selector():
+                return self._select(expr)
+            case Negation(inner):
+                return functions.each(self.vector(inner), lambda value: -value)
+            case Aggregate():
+                return self._charged(lambda: self._aggregate(expr))
+            case Binary():
+                return self._charged(lambda: self._binary(expr))
+            case Call():
+                if expr.args and kind(expr.args[-1 if expr.name == "quantile_over_time" else 0]) == "matrix":
+                    return self._over_windows(expr)
+                return self._charged(lambda: self._call(expr))
+        raise BadData(f"parse error: a {kind(expr)} is not an instant vector")
+
+    def matrix(self, expr: Expr) -> Iterator[Samples]:
+        """The series under a range selector or subquery, with all the samples that the steps see."""
+        inner = unwrap(expr)
+        if isinstance(inner, Range):
+            windows = self._windows(inner.selector, inner.range)
+            for series in self._matching(inner.selector.matchers):
+                times, values = self._samples(series, windows.first, windows.last)
+                if len(times):
+                    yield Samples(series.labels, times, values, windows)
+        elif isinstance(inner, Subquery):
+            yield from self._subquery(inner)
+        else:
+            raise BadData(f"parse error: a {kind(expr)} is not a range vector")
+
+    def _charged(self, evaluate: Callable[[], tuple[Vector, Vector]]) -> Vector:
+        before = self._budget.held
+        inputs, result = evaluate()
+        self._budget.account(before, inputs, result, len(self._steps))
+        return result
+
+    # Selecting
+
+    def _effective(self, at: At, offset: int) -> list[int]:
+        """Where each step looks, after ``@`` and ``offset``."""
+        if at is None:
+            return [time - offset for time in self._steps.times]
+        moment = self._query.start if at == "start" else self._query.end if at == "end" else at
+        return [moment - offset] * len(self._steps)
+
+    def _windows(self, node: Selector | Subquery, length: int) -> Windows:
+        return Windows(self._effective(node.at, node.offset), length, self._limits.left_open)
+
+    def _matching(self, matchers: tuple[Matcher, ...]) -> Iterator[Series]:
+        name = metric_name(matchers)
+        rest = tuple(m for m in matchers if not (m.name == "__name__" and m.op == "=" and m.value == name))
+        for number, series in enumerate(self._source.select(name)):
+            if number % 256 == 0:
+                self._budget.check_time()
+            if all_match(rest, series.labels):
+                yield series
+
+    def _samples(self, series: Series, start: int, end: int) -> tuple[Sequence[int], Sequence[float]]:
+        key = (id(series), start, end)
+        found = self._cache.get(key)
+        if found is None:
+            found = self._cache[key] = (series, *series.samples(start, end))
+        return found[1:]
+
+    def _select(self, selector: Selector, timestamps: bool = False) -> Vector:
+        windows = self._windows(selector, self._limits.lookback_ms)
+        result = []
+        for series in self._matching(selector.matchers):
+            times, values = self._samples(series, windows.first, windows.last)
+            if not len(times):
+                continue
+            picked: Values = [
+                None if high <= low else times[high - 1] / 1000 if timestamps else values[high - 1]
+                for low, high in windows.bounds(times)
+            ]
+            column = Column(series.labels, picked)
+            if samples := count(column):
+                self._budget.hold(samples)
+                self._budget.read += samples
+                result.append(column)
+        return result
+
+    def _subquery(self, node: Subquery) -> Iterator[Samples]:
+        windows = self._windows(node, node.range)
+        interval = node.step or self._limits.default_step_ms
+        first = -(-windows.first // interval) * interval
+        steps = Steps(first, windows.last, interval)
+        if not len(steps):
+            return
+        inner = Evaluator(self._source, steps, self._limits, self._budget, self._query, self._cache)
+        for column in inner.vector(node.expr):
+            present = [(t, v) for t, v in zip(steps.times, column.values, strict=True) if v is not None]
+            if present:
+                yield Samples(column.labels, [t for t, _ in present], [v for _, v in present], windows)
+
+    # Functions of windows
+
+    def _over_windows(self, call: Call) -> Vector:
+        function = self._window_function(call)
+        keeps_name = call.name == "last_over_time"
+        argument = call.args[-1 if call.name == "quantile_over_time" else 0]
+        budget = self._budget
+        before = budget.held
+        result: Vector = []
+        for number, samples in enumerate(self.matrix(argument)):
+            if number % 64 == 0:
+                budget.check_time()
+            values: Values = []
+            widest = 0
+            for step, bounds in enumerate(samples.windows.bounds(samples.times)):
+                size = bounds[1] - bounds[0]
+                if size <= 0:
+                    values.append(None)
+                    continue
+                budget.read += size
+                widest = max(widest, size)
+                values.append(function(samples, step, bounds))
+            budget.touch(widest)
+            column = Column(samples.labels, values)
+            if made := count(column):
+                budget.hold(made)
+                result.append(column)
+        if call.name == "absent_over_time":
+            budget.held = before
+            present = [False] * len(self._steps)
+            for column in result:
+                present = [there or v is not None for there, v in zip(present, column.values, strict=True)]
+            return functions.absent(present, call.args[0])
+        return result if keeps_name else drop_names(result)
+
+    def _window_function(self, call: Call) -> WindowFunction:
+        name = call.name
+        match name:
+            case "rate" | "increase" | "delta":
+                return self._extrapolation(name, _length(call.args[0]))
+            case "irate" | "idelta":
+                return lambda s, step, bounds: instant_change(s.times, s.values, bounds, name == "irate")
+            case "deriv":
+                return lambda s, step, bounds: _line(s, bounds, s.times[bounds[0]])[0]
+            case "predict_linear":
+                ahead = self.scalar(call.args[1])
+                times = self._steps.times
+
+                def predict(s: Samples, step: int, bounds: tuple[int, int]) -> float | None:
+                    slope, intercept = _line(s, bounds, times[step])
+                    return None if slope is None or intercept is None else slope * ahead[step] + intercept
+
+                return predict
+            case "quantile_over_time":
+                q = self.scalar(call.args[0])
+                return lambda s, step, bounds: quantile(q[step], s.values[bounds[0] : bounds[1]])
+            case "resets":
+                return lambda s, step, bounds: count_resets(s.values[bounds[0] : bounds[1]])
+            case "changes":
+                return lambda s, step, bounds: count_changes(s.values[bounds[0] : bounds[1]])
+        statistic = STATISTICS[name]
+        return lambda s, step, bounds: statistic(s.values[bounds[0] : bounds[1]])
+
+    @staticmethod
+    def _extrapolation(name: str, length: int) -> WindowFunction:
+        counter = name != "delta"
+        seconds = length / 1000
+        known: list[Samples] = []
+        resets: list[int] = []
+
+        def change(s: Samples, step: int, bounds: tuple[int, int]) -> float | None:
+            if not known or known[0] is not s:
+                known[:] = [s]
+                resets[:] = reset_positions(s.values) if counter else []
+            end = s.windows.ends[step]
+            result = extrapolated(s.times, s.values, resets, bounds, (end - length, end), counter)
+            return result / seconds if name == "rate" and result is not None else result
+
+        return change
+
+    # Functions of instant vectors
+
+    def _aggregate(self, node: Aggregate) -> tuple[Vector, Vector]:
+        op, labels, without = node.op, node.labels, node.without
+        if op == "count_values":
+            param = unwrap(node.param) if node.param is not None else None
+            assert isinstance(param, String)
+            vector = self.vector(node.expr)
+            return vector, aggregation.count_values(param.value, vector, labels, without)
+        if node.param is None:
+            vector = self.vector(node.expr)
+            return vector, aggregation.reduce_groups(op, vector, labels, without)
+        number = self.scalar(node.param)
+        vector = self.vector(node.expr)
+        if op == "quantile":
+            return vector, aggregation.quantiles(vector, number, labels, without)
+        return vector, aggregation.extremes(op, vector, number, labels, without)
+
+    def _binary(self, node: Binary) -> tuple[Vector, Vector]:
+        left_scalar, right_scalar = kind(node.left) == "scalar", kind(node.right) == "scalar"
+        if left_scalar or right_scalar:
+            scalar = self.scalar(node.left if left_scalar else node.right)
+            vector = self.vector(node.right if left_scalar else node.left)
+            return vector, vector_scalar(node.op, vector, scalar, left_scalar, node.returns_bool)
+        left, right = self.vector(node.left), self.vector(node.right)
+        inputs = [*left, *right]
+        steps = len(self._steps)
+        if node.op in ("and", "or", "unless"):
+            return inputs, set_operation(node.op, left, right, node.matching, steps)
+        return inputs, match_vectors(node.op, left, right, node.matching, node.returns_bool, steps)
+
+    def _call(self, call: Call) -> tuple[Vector, Vector]:
+        name, args = call.name, call.args
+        if name == "vector":
+            values: Values = list(self.scalar(args[0]))
+            return [], [Column({}, values)]
+        if name in functions.DATES and not args:
+            return [], [Column({}, [functions.DATES[name](t / 1000) for t in self._steps.times])]
+        if name == "histogram_quantile":
+            q = self.scalar(args[0])
+            vector = self.vector(args[1])
+            return vector, histogram_quantile(q, vector)
+        if name == "timestamp" and isinstance(selector := unwrap(args[0]), Selector):
+            vector = self._select(selector, timestamps=True)
+            return vector, drop_names([Column(c.labels, c.values) for c in vector])
+        vector = self.vector(args[0])
+        return vector, self._of_vector(name, vector, args)
+
+    def _of_vector(self, name: str, vector: Vector, args: tuple[Expr, ...]) -> Vector:
+        if (simple := functions.SIMPLE.get(name) or functions.DATES.get(name)) is not None:
+            return functions.each(vector, simple)
+        match name:
+            case "absent":
+                present = [any(v is not None for v in row) for row in zip(*(c.values for c in vector), strict=True)]
+                return functions.absent(present or [False] * len(self._steps), args[0])
+            case "round":
+                return functions.round_to(vector, self.scalar(args[1]) if args[1:] else [1.0] * len(self._steps))
+            case "clamp":
+                return functions.clamp(vector, self.scalar(args[1]), self.scalar(args[2]))
+            case "clamp_min":
+                return functions.clamp(vector, self.scalar(args[1]), None)
+            case "clamp_max":
+                return functions.clamp(vector, None, self.scalar(args[1]))
+            case "sort" | "sort_desc":
+                return functions.ordered(vector, name == "sort_desc")
+            case "timestamp":
+                return functions.each_step(vector, lambda step, value: self._steps.times[step] / 1000)
+            case "label_replace":
+                target, template, source, pattern = (_text(arg) for arg in args[1:])
+                return relabel.label_replace(vector, target, template, source, pattern)
+            case "label_join":
+                target, separator, *sources = (_text(arg) for arg in args[1:])
+                return relabel.label_join(vector, target, separator, sources)
+        raise BadData(f'unknown function with name "{name}"')
+
+
+def _text(expr: Expr) -> str:
+    inner = unwrap(expr)
+    assert isinstance(inner, String)
+    return inner.value
+
+
+def _length(expr: Expr) -> int:
+    inner = unwrap(expr)
+    assert isinstance(inner, Range | Subquery)
+    return inner.range
+
+
+def _line(s: Samples, bounds: tuple[int, int], intercept: int) -> tuple[float | None, float | None]:
+    low, high = bounds
+    if high - low < 2:
+        return None, None
+    return regression(s.times[low:high], s.values[low:high], intercept)

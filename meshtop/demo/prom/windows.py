@@ -1,0 +1,50 @@
+"""Which samples of a series an evaluation step sees."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+Bounds = list[tuple[int, int]]
+"""For each step, the half-open index interval of the samples in its window."""
+
+
+class Windows:
+    """Windows of one length, one for each step; ends ascend or are all the same.
+
+    Windows are closed, [end - length, end], as up to Prometheus 2; with ``left_open`` (end - length, end], as from
+    Prometheus 3 on. Bounds are remembered for series with the same timestamps.
+    """
+
+    def __init__(self, ends: Sequence[int], length: int, left_open: bool) -> None:
+        self.ends = ends
+        self.length = length
+        self._left_open = left_open
+        self._times: Sequence[int] | None = None
+        self._bounds: Bounds = []
+
+    @property
+    def first(self) -> int:
+        """The earliest moment any window sees."""
+        return self.ends[0] - self.length
+
+    @property
+    def last(self) -> int:
+        """The latest moment any window sees."""
+        return self.ends[-1]
+
+    def bounds(self, times: Sequence[int]) -> Bounds:
+        """The windows over these timestamps."""
+        if self._times is not None and (times is self._times or times == self._times):
+            return self._bounds
+        self._times = times
+        find = bisect_right if self._left_open else bisect_left
+        length = self.length
+        bounds: Bounds = []
+        low = high = 0
+        for end in self.ends:
+            low = find(times, end - length, low)
+            high = bisect_right(times, end, max(low, high))
+            bounds.append((low, high))
+        self._bounds = bounds
+        return bounds
