@@ -1,0 +1,63 @@
+"""`python -m meshtop.demo`: the simulated clusters as a process of their own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m meshtop.demo",
+        description="Serve simulated Kubernetes clusters with their Prometheus on the loopback interface.",
+    )
+    parser.add_argument("--clusters", type=int, default=3, metavar="N", help="how many clusters (default 3)")
+    parser.add_argument(
+        "--services", type=int, metavar="N", help="services in each cluster (default: the company's own)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="the same seed gives the same world (default 1)"
+    )
+    parser.add_argument("--scenario", metavar="NAME", help="the story to tell; see --list")
+    parser.add_argument("--list", action="store_true", help="list the scenarios and leave")
+    parser.add_argument("--write-kubeconfig", type=Path, metavar="FILE", help="where to write the kubeconfig")
+    parser.add_argument("--viewer", action="store_true", help="add a read-only context NAME-viewer for each cluster")
+    parser.add_argument(
+        "--host", default="127.0.0.1", choices=("127.0.0.1", "localhost"), help="the address to listen on"
+    )
+    parser.add_argument(
+        "--port-base", type=int, metavar="PORT", help="use PORT and the ports after it, two for each cluster"
+    )
+    parser.add_argument("--parent-pid", type=int, metavar="PID", help="leave when that process is gone")
+    return parser
+
+
+def main() -> int:
+    """Run the simulated clusters until told to stop; the exit code."""
+    arguments = _arguments().parse_args()
+    from meshtop.demo.world.scenarios import DEFAULT, SCENARIOS
+
+    if arguments.list:
+        width = max(map(len, SCENARIOS))
+        for scenario in SCENARIOS.values():
+            print(f"{scenario.name:<{width}}  {scenario.line}")
+        return 0
+    from meshtop.demo import serve
+    from meshtop.demo.world.plan import Options
+
+    return serve.main(
+        serve.Settings(
+            options=Options(arguments.clusters, arguments.services, arguments.seed),
+            scenario=arguments.scenario or DEFAULT,
+            host=arguments.host,
+            port_base=arguments.port_base,
+            kubeconfig=arguments.write_kubeconfig,
+            viewer=arguments.viewer,
+            parent=arguments.parent_pid,
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

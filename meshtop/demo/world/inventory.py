@@ -1,0 +1,105 @@
+"""All objects of one cluster, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshtop.demo.world import naming, platform_objects
+from meshtop.demo.world.company import Service
+from meshtop.demo.world.kinds import definitions
+from meshtop.demo.world.mesh_objects import OFFERS, Author
+from meshtop.demo.world.plan import Cluster, Plan, Workload
+from meshtop.demo.world.workload_objects import DAY, Builder, Json, endpoint, endpoint_slice, service
+
+TROUBLED = {("legacy", "labels"): 1, ("prod", "reporting"): 0}
+"""How many pods of a service crash, by mesh template."""
+
+
+class Inventory:
+    """What one cluster holds when the world begins; nothing is built before it is asked for."""
+
+    def __init__(self, plan: Plan, cluster: Cluster, scenario: str, now: float) -> None:
+        self.plan = plan
+        self.cluster = cluster
+        self.scenario = scenario
+        self.now = now
+        self.builder = Builder(plan.options.seed, cluster, now // DAY * DAY)
+        self.workloads = plan.workloads(cluster)
+        self.places = {w.key: platform_objects.PLACES + i for i, w in enumerate(self.workloads)}
+
+    def config(self) -> list[Json]:
+        """What decides where traffic goes: mesh configuration, and controllers for their replicas."""
+        found = list(Author(self.plan, self.builder, self.scenario, self.now).objects())
+        for workload in self.workloads:
+            if workload.kind != "WorkloadGroup":
+                found.append(next(iter(self.builder.controllers(workload, workload.replicas, workload.replicas))))
+        return found
+
+    def objects(self) -> Iterator[Json]:
+        """Everything, definitions first."""
+        builder, plan, cluster = self.builder, self.plan, self.cluster
+        yield from definitions(registries=cluster.index == 0)
+        yield from platform_objects.nodes(builder)
+        yield from platform_objects.namespaces(builder, plan)
+        yield from platform_objects.settings(
+            plan, builder, platform_objects.root_certificate(plan, cluster, self.scenario, self.now)
+        )
+        yield from platform_objects.platform(plan, cluster, builder.today)
+        yield from platform_objects.remote_secrets(plan, builder)
+        accounts = {(w.namespace, w.account) for w in self.workloads}
+        for namespace, name in sorted(accounts):
+            yield {
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": builder.meta(name, namespace, kind="ServiceAccount"),
+            }
+        pods: dict[str, list[Json]] = {}
+        for workload in self.workloads:
+            if workload.kind == "WorkloadGroup":
+                continue
+            for obj in builder.workload(workload, self.places[workload.key], trouble=self.trouble(workload)):
+                if obj["kind"] == "Pod":
+                    pods.setdefault(workload.service, []).append(obj)
+                yield obj
+        yield from self._services(pods)
+        yield from Author(plan, builder, self.scenario, self.now).objects()
+
+    def trouble(self, workload: Workload) -> int:
+        """How many pods of a workload crash at the beginning."""
+        return 0 if self.scenario == "calm" else TROUBLED.get((self.cluster.mesh.template, workload.service), 0)
+
+    def _services(self, pods: dict[str, list[Json]]) -> Iterator[Json]:
+        place = platform_objects.PLACES
+        everywhere = self.plan.services(self.cluster.mesh.template)
+        for item in everywhere.values():
+            place += 1
+            # A multi-primary mesh resolves a host only where its Service exists, so it exists in each cluster.
+            yield from self._service(item, item.name, {"app": item.name}, pods.get(item.name, []), place)
+        for item in everywhere.values():
+            if item.name == "offers":
+                for version, _ in OFFERS:
+                    place += 1
+                    own = [p for p in pods.get(item.name, []) if p["metadata"]["labels"].get("version") == version]
+                    yield from self._service(
+                        item, f"{item.name}-{version}", {"app": item.name, "version": version}, own, place
+                    )
+        for machine in self.plan.machines(self.cluster):
+            place += 1
+            ports = [{"name": machine.protocol, "port": machine.port, "targetPort": machine.port, "protocol": "TCP"}]
+            address = naming.service_address(self.cluster, place)
+            yield service(self.builder, machine.name, machine.namespace, ports, {"app": machine.name}, address)
+
+    def _service(self, item: Service, name: str, selector: Json, pods: list[Json], place: int) -> Iterator[Json]:
+        port: Json = {
+            "name": item.protocol if item.protocol != "tcp" else f"tcp-{item.name}",
+            "port": item.port,
+            "targetPort": item.port,
+            "protocol": "TCP",
+        }
+        if item.protocol == "grpc":
+            port["appProtocol"] = "grpc"
+        address = "None" if item.headless else naming.service_address(self.cluster, place)
+        labels = {"app": item.name, "app.kubernetes.io/part-of": item.namespace}
+        yield service(self.builder, name, item.namespace, [port], selector, address, labels=labels)
+        listed = [{"name": port["name"], "port": item.port, "protocol": "TCP"}]
+        yield endpoint_slice(self.builder, name, item.namespace, listed, [endpoint(self.builder, p) for p in pods])

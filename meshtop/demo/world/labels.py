@@ -1,0 +1,90 @@
+"""Istio's standard labels, exactly as sidecars, gateways, waypoints and ztunnels write them.
+
+Sources: istio/proxy metric goldens, a ztunnel scrape, and reference notes on telemetry. Prometheus stores no empty label,
+so `grpc_response_status=""` of plain HTTP is left out.
+"""
+
+from __future__ import annotations
+
+from meshtop.demo.world.plan import Workload
+
+UNKNOWN = "unknown"
+
+
+def canonical_revision(workload: Workload) -> str:
+    """What Istio writes for a workload's revision: its version label, else `latest`."""
+    return workload.version or "latest"
+
+
+def _end(prefix: str, workload: Workload | None, principal: bool) -> dict[str, str]:
+    if workload is None:
+        return {
+            f"{prefix}_workload": UNKNOWN,
+            f"{prefix}_canonical_service": UNKNOWN,
+            f"{prefix}_canonical_revision": "latest",
+            f"{prefix}_workload_namespace": UNKNOWN,
+            f"{prefix}_principal": UNKNOWN,
+            f"{prefix}_app": UNKNOWN,
+            f"{prefix}_version": UNKNOWN,
+            f"{prefix}_cluster": UNKNOWN,
+        }
+    return {
+        f"{prefix}_workload": workload.name,
+        f"{prefix}_canonical_service": workload.app,
+        f"{prefix}_canonical_revision": canonical_revision(workload),
+        f"{prefix}_workload_namespace": workload.namespace,
+        f"{prefix}_principal": workload.principal if principal else UNKNOWN,
+        f"{prefix}_app": workload.app,
+        f"{prefix}_version": workload.version or UNKNOWN,
+        f"{prefix}_cluster": workload.cluster,
+    }
+
+
+def peers(
+    reporter: str, source: Workload | None, destination: Workload | None, service: tuple[str, str, str], secured: bool
+) -> dict[str, str]:
+    """The labels that all Istio metrics carry: `service` is host, name and namespace; principals only under mutual TLS."""
+    host, name, namespace = service
+    return {
+        "reporter": reporter,
+        **_end("source", source, secured),
+        **_end("destination", destination, secured),
+        "destination_service": host,
+        "destination_service_name": name,
+        "destination_service_namespace": namespace,
+    }
+
+
+def security(reporter: str, secured: bool, ztunnel: bool = False) -> str:
+    """`connection_security_policy`: a source sidecar never knows; a ztunnel knows on both sides and never says none."""
+    if ztunnel:
+        return "mutual_tls" if secured else UNKNOWN
+    if reporter == "source":
+        return UNKNOWN
+    return "mutual_tls" if secured else "none"
+
+
+def http(base: dict[str, str], *, protocol: str, code: str, grpc: str, flags: str, policy: str) -> dict[str, str]:
+    """The labels of the HTTP and gRPC metrics."""
+    labels = {
+        **base,
+        "request_protocol": protocol,
+        "response_code": code,
+        "response_flags": flags,
+        "connection_security_policy": policy,
+    }
+    if grpc:
+        labels["grpc_response_status"] = grpc
+    return labels
+
+
+def tcp(
+    base: dict[str, str], *, flags: str, policy: str, localities: tuple[str, str, str, str] | None = None
+) -> dict[str, str]:
+    """The labels of the TCP metrics; `localities` (source region and zone, destination region and zone) is ztunnel's."""
+    labels = {**base, "request_protocol": "tcp", "response_flags": flags, "connection_security_policy": policy}
+    if localities is not None:
+        labels["source_region"], labels["source_zone"], labels["destination_region"], labels["destination_zone"] = (
+            localities
+        )
+    return labels

@@ -1,0 +1,266 @@
+"""How a proxy decides: routes, subsets, TLS and policies, read from one cluster's configuration objects.
+
+Only what the demo's traffic needs is understood: routes without a match (or the last route), one level of delegates,
+DestinationRules by namespace order and host, PeerAuthentication by level, ties by age. Sources: Istio's traffic management
+and PeerAuthentication reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+Json = dict[str, Any]
+SUFFIX = ".svc.cluster.local"
+WATCHED = frozenset(
+    {
+        "VirtualService",
+        "DestinationRule",
+        "PeerAuthentication",
+        "HTTPRoute",
+        "TCPRoute",
+        "GRPCRoute",
+        "Deployment",
+        "StatefulSet",
+    }
+)
+
+
+class Destination(NamedTuple):
+    """One weighted destination: a host, perhaps a subset, and its share of the route (0 to 1)."""
+
+    host: str
+    subset: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A DestinationRule as a client sees it: subsets' labels, and the TLS mode of each level (None: not said)."""
+
+    subsets: Mapping[str, Mapping[str, str]]
+    tls: str | None
+    subset_tls: Mapping[str, str]
+    port_tls: Mapping[int, str | None]
+
+    def mode(self, subset: str, port: int) -> str | None:
+        """The client's TLS mode toward a subset and port; None leaves it to auto mTLS."""
+        if subset in self.subset_tls:
+            return self.subset_tls[subset]
+        if port in self.port_tls:
+            return self.port_tls[port]
+        return self.tls
+
+
+NO_RULE = Rule({}, None, {}, {})
+
+
+def full_name(host: str, namespace: str) -> str:
+    """A host as a fully qualified name: short names belong to the namespace of the object that speaks."""
+    if host == "*" or "." in host:
+        return host
+    return f"{host}.{namespace}{SUFFIX}"
+
+
+class Config:
+    """The configuration objects of one cluster, as its istiod last saw them."""
+
+    def __init__(self, root_namespace: str = "istio-system") -> None:
+        self._root = root_namespace
+        self._objects: dict[str, dict[tuple[str, str], Json]] = {kind: {} for kind in WATCHED}
+        self._views: dict[str, Any] = {}
+
+    def apply(self, event: str, obj: Json) -> bool:
+        """Take in one change; False when it cannot matter to traffic."""
+        kind = obj.get("kind", "")
+        if kind not in self._objects:
+            return False
+        key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        known = self._objects[kind].get(key)
+        if event == "DELETED":
+            self._objects[kind].pop(key, None)
+        elif known is not None and known.get("spec") == obj.get("spec"):
+            return False
+        else:
+            self._objects[kind][key] = obj
+        self._views.clear()
+        return True
+
+    def replicas(self, kind: str, namespace: str, name: str) -> int | None:
+        """The wanted pods of a controller; None where it does not exist."""
+        found = self._objects.get(kind, {}).get((namespace, name))
+        return None if found is None else int(found.get("spec", {}).get("replicas", 1))
+
+    def size(self, kind: str) -> int:
+        """How many objects of a kind there are."""
+        return len(self._objects.get(kind, {}))
+
+    def route(self, host: str, protocol: str, waypoint: bool) -> list[Destination]:
+        """Where the mesh sends requests for a host: the host itself where no route says otherwise, nowhere without weight.
+
+        With `waypoint`, a Gateway API route that hangs on the Service comes first.
+        """
+        if waypoint:
+            parent = self._view("parents", self._parents).get(host)
+            if parent is not None:
+                return parent  # type: ignore[no-any-return]
+        known = self._view("routes", self._routes).get(host)
+        if known is None:
+            return [Destination(host, "", 1.0)]
+        namespace, spec = known
+        routes = spec.get("tcp" if protocol == "tcp" else "http") or []
+        route = next((r for r in routes if not _picky(r)), routes[-1] if routes else None)
+        if route is not None and "delegate" in route:
+            key = (route["delegate"].get("namespace", namespace), route["delegate"]["name"])
+            delegate = self._objects["VirtualService"].get(key)
+            routes = (delegate or {}).get("spec", {}).get("http") or []
+            namespace, route = key[0], next((r for r in routes if not _picky(r)), routes[-1] if routes else None)
+        if route is None or not route.get("route"):
+            return [Destination(host, "", 1.0)]
+        listed = [
+            (
+                full_name(d["destination"]["host"], namespace),
+                d["destination"].get("subset", ""),
+                float(d.get("weight", 0)),
+            )
+            for d in route["route"]
+        ]
+        return _shares([(h, s, 1.0) for h, s, _ in listed] if len(listed) == 1 else listed)
+
+    def ingress(self, gateway: str, host: str) -> list[Destination]:
+        """Where an ingress gateway (NAMESPACE/NAME) sends what is meant for a service: the first route that names it."""
+        return self._view("ingress", self._ingress).get((gateway, host)) or [Destination(host, "", 1.0)]
+
+    def rule(self, host: str, client_namespace: str, service_namespace: str) -> Rule:
+        """The DestinationRule that a client uses for a host: the client's namespace, the service's, the root's."""
+        rules = self._view("rules", self._rules)
+        for namespace in (client_namespace, service_namespace, self._root):
+            exact = rules.get((namespace, host))
+            if exact is not None:
+                return exact  # type: ignore[no-any-return]
+            wild = [h for n, h in rules if n == namespace and h.startswith("*") and host.endswith(h[1:])]
+            if wild:
+                return rules[(namespace, max(wild, key=len))]  # type: ignore[no-any-return]
+        return NO_RULE
+
+    def server_mode(self, namespace: str, labels: Mapping[str, str], port: int) -> str:
+        """The effective PeerAuthentication mode of a workload's port."""
+        policies = self._view("policies", self._policies)
+        mode = "PERMISSIVE"
+        for scope in (self._root, namespace):
+            mode = _mode(policies.get((scope, False), [{}])[0].get("mtls"), mode)
+        for spec in policies.get((namespace, True), []):
+            wanted = spec["selector"]["matchLabels"]
+            if all(labels.get(name) == value for name, value in wanted.items()):
+                mode = _mode(spec.get("mtls"), mode)
+                ports = spec.get("portLevelMtls") or {}
+                return _mode(ports.get(str(port)) or ports.get(port), mode)
+        return mode
+
+    def _view(self, name: str, make: Any) -> Any:
+        if name not in self._views:
+            self._views[name] = make()
+        return self._views[name]
+
+    def _oldest(self, kind: str) -> Iterable[tuple[str, Json]]:
+        objects = self._objects[kind].items()
+        aged = sorted(
+            objects, key=lambda item: (item[1]["metadata"].get("creationTimestamp", ""), item[0][1], item[0][0])
+        )
+        return [(namespace, obj.get("spec") or {}) for (namespace, _), obj in aged]
+
+    def _routes(self) -> dict[str, tuple[str, Json]]:
+        found: dict[str, tuple[str, Json]] = {}
+        for namespace, spec in self._oldest("VirtualService"):
+            if "mesh" in (spec.get("gateways") or ["mesh"]):
+                for host in spec.get("hosts") or []:
+                    found.setdefault(full_name(host, namespace), (namespace, spec))
+        return found
+
+    def _ingress(self) -> dict[tuple[str, str], list[Destination]]:
+        found: dict[tuple[str, str], list[Destination]] = {}
+        for namespace, spec in self._oldest("VirtualService"):
+            for route in spec.get("http") or []:
+                listed = [
+                    (
+                        full_name(d["destination"]["host"], namespace),
+                        d["destination"].get("subset", ""),
+                        float(d.get("weight", 0)),
+                    )
+                    for d in route.get("route") or []
+                ]
+                shares = _shares([(h, s, 1.0) for h, s, _ in listed] if len(listed) == 1 else listed)
+                for gateway in spec.get("gateways") or []:
+                    place = gateway if "/" in gateway else f"{namespace}/{gateway}"
+                    for host, _, _ in listed:
+                        found.setdefault((place, host), shares)
+        return found
+
+    def _parents(self) -> dict[str, list[Destination]]:
+        found: dict[str, list[Destination]] = {}
+        for kind in ("HTTPRoute", "GRPCRoute", "TCPRoute"):
+            for namespace, spec in self._oldest(kind):
+                for parent in spec.get("parentRefs") or []:
+                    if parent.get("kind") != "Service":
+                        continue
+                    rules = spec.get("rules") or [{}]
+                    backends = next((r for r in rules if not r.get("matches")), rules[-1]).get("backendRefs") or []
+                    listed = [
+                        (full_name(b["name"], b.get("namespace", namespace)), "", float(b.get("weight", 1)))
+                        for b in backends
+                    ]
+                    found.setdefault(full_name(parent["name"], parent.get("namespace", namespace)), _shares(listed))
+        return found
+
+    def _rules(self) -> dict[tuple[str, str], Rule]:
+        found: dict[tuple[str, str], Rule] = {}
+        for namespace, spec in self._oldest("DestinationRule"):
+            key = (namespace, full_name(spec.get("host", ""), namespace))
+            subsets = spec.get("subsets") or []
+            policy = spec.get("trafficPolicy") or {}
+            rule = Rule(
+                {s["name"]: s.get("labels") or {} for s in subsets},
+                _tls(policy),
+                {s["name"]: mode for s in subsets if (mode := _tls(s.get("trafficPolicy") or {})) is not None},
+                {int(p["port"]["number"]): _tls(p) for p in policy.get("portLevelSettings") or [] if "port" in p},
+            )
+            known = found.get(key)
+            if known is not None:
+                rule = Rule(
+                    {**rule.subsets, **known.subsets},
+                    known.tls,
+                    {**rule.subset_tls, **known.subset_tls},
+                    known.port_tls,
+                )
+            found[key] = rule
+        return found
+
+    def _policies(self) -> dict[tuple[str, bool], list[Json]]:
+        found: dict[tuple[str, bool], list[Json]] = {}
+        for namespace, spec in self._oldest("PeerAuthentication"):
+            selected = bool((spec.get("selector") or {}).get("matchLabels"))
+            found.setdefault((namespace, selected), []).append(spec)
+        return found
+
+
+def _picky(route: Json) -> bool:
+    matches = route.get("match")
+    return bool(matches) and not any(
+        set(m) <= {"uri", "gateways", "port"} and (m.get("uri") or {}).get("prefix", "/") == "/" for m in matches
+    )
+
+
+def _shares(listed: list[tuple[str, str, float]]) -> list[Destination]:
+    total = sum(weight for _, _, weight in listed)
+    return [Destination(host, subset, weight / total) for host, subset, weight in listed if weight > 0] if total else []
+
+
+def _mode(setting: Any, parent: str) -> str:
+    mode = (setting or {}).get("mode") or "UNSET"
+    return parent if mode == "UNSET" else str(mode)
+
+
+def _tls(policy: Json) -> str | None:
+    mode = (policy.get("tls") or {}).get("mode")
+    return None if mode is None else str(mode)

@@ -1,0 +1,393 @@
+"""Who calls whom, how often and how well, in one mesh: the company's call graph sent through its configuration.
+
+Load starts at the ingress gateways and at clients outside the mesh and flows down the call graph; every hop obeys the
+routes, subsets, replicas and TLS settings that its cluster has. What proxies would report comes out as rates.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from meshtop.demo.world import company, labels
+from meshtop.demo.world.company import External, Service, Version
+from meshtop.demo.world.conditions import Conditions
+from meshtop.demo.world.plan import EASTWEST, Cluster, Mesh, Plan, Workload
+from meshtop.demo.world.routing import SUFFIX, Config, Destination
+from meshtop.demo.world.stream import Profile
+
+GATEWAY = "istio-system/public"
+CROSSING_MS = 82.0
+"""What a request between two clusters takes longer."""
+REQUESTS_PER_CONNECTION = 60.0
+
+Key = tuple[str, str, str]
+Outcome = tuple[str, str, str, float]
+"""Code, gRPC status, flags and the share of requests that end so."""
+
+
+class Report(NamedTuple):
+    """What one reporter counts for one label set: `family` is http, messages or tcp, `rate` per second at a mean hour."""
+
+    target: Key
+    family: str
+    labels: dict[str, str]
+    rate: float
+    profile: Profile
+    flow: str
+
+
+class Traffic:
+    """One mesh's reports under one set of configurations and conditions."""
+
+    def __init__(self, plan: Plan, mesh: Mesh, configs: Mapping[str, Config], conditions: Conditions) -> None:
+        self._plan = plan
+        self._mesh = mesh
+        self._configs = configs
+        self._conditions = conditions
+        self._clusters = plan.members(mesh.name)
+        self._services = plan.services(mesh.template)
+        self._workloads: dict[str, list[Workload]] = defaultdict(list)
+        for cluster in self._clusters:
+            for workload in plan.workloads(cluster):
+                self._workloads[workload.service].append(workload)
+        self._ambient = {n.name for c in self._clusters for n in plan.namespaces(c) if n.mode == "ambient"}
+        self._externals = {e.name: e for e in company.EXTERNALS}
+        self._load: dict[Key, float] = defaultdict(float)
+        self.reports: list[Report] = []
+
+    def run(self) -> list[Report]:
+        """Every report of the mesh."""
+        by_host = [c for c in self._clusters if c.name not in self._conditions.down]
+        for cluster in by_host:
+            for service in self._services.values():
+                self._enter(cluster, service)
+        for name in self._plan.order(self._mesh.template):
+            for workload in self._workloads[name]:
+                load = self._load[workload.key]
+                if load and workload.cluster not in self._conditions.down:
+                    self._call(workload, self._services[name], load)
+        return self.reports
+
+    def ready(self, workload: Workload) -> int:
+        """How many pods of a workload serve at present."""
+        if workload.kind == "WorkloadGroup":
+            return 1
+        replicas = self._configs[workload.cluster].replicas(workload.kind, workload.namespace, workload.name)
+        return 0 if replicas is None else replicas
+
+    def _enter(self, cluster: Cluster, service: Service) -> None:
+        rate = (
+            service.entry_rate * self._conditions.business(cluster.name, service.name) / (1 + 0.45 * cluster.position)
+        )
+        own = [w for w in self._workloads[service.name] if w.cluster == cluster.name]
+        if rate and own and own[0].proxy == "none":
+            self._load[own[0].key] += rate
+        elif rate:
+            gateway = self._plan.gateway(cluster)
+            self._send(gateway, service, rate, self._configs[cluster.name].ingress(GATEWAY, self._host(service)))
+        intruder = self._conditions.intruder.get((cluster.name, service.name))
+        if intruder:
+            for target in own[:1]:
+                self._arrive(None, target, service, "", intruder)
+
+    def _call(self, client: Workload, service: Service, load: float) -> None:
+        for call in service.calls:
+            rate = load * call.fanout * self._conditions.calls.get((service.name, call.service), 1.0)
+            external = self._externals.get(call.service)
+            if external is not None:
+                self._leave(client, external, rate)
+            elif self._workloads.get(call.service):
+                target = self._services.get(call.service) or _machine_service(call.service)
+                config = self._configs[client.cluster]
+                waypoint = client.proxy == "ambient" and target.namespace in self._ambient
+                self._send(
+                    client,
+                    target,
+                    rate,
+                    self._split(client, target, config.route(self._host(target), target.protocol, waypoint)),
+                )
+        for stray in company.STRAYS:
+            if stray.caller == service.name and client.proxy == "sidecar":
+                self._stray(client, stray.host, load * stray.fanout)
+
+    def _split(self, client: Workload, target: Service, route: list[Destination]) -> list[Destination]:
+        """The route, with the weights that it had at this time."""
+        past = self._conditions.split.get((client.cluster, target.name))
+        if past is None:
+            return route
+        total = sum(past.values())
+        return [Destination(self._host(target), subset, weight / total) for subset, weight in past.items() if weight]
+
+    @staticmethod
+    def _host(service: Service) -> str:
+        return f"{service.name}.{service.namespace}{SUFFIX}"
+
+    def _send(self, client: Workload, service: Service, rate: float, route: list[Destination]) -> None:
+        if not route:
+            self._local_reply(client, service, rate, ("500", "", "-", 1.0))
+        config = self._configs[client.cluster]
+        for host, subset, share in route:
+            name, _, rest = host.partition(".")
+            target, version = self._services.get(name), ""
+            if target is None and name.startswith(f"{service.name}-"):
+                target, version = service, name.removeprefix(f"{service.name}-")
+            if target is None or rest != f"{target.namespace}{SUFFIX}":
+                target = service if host == self._host(service) else None
+            if target is None:
+                self._local_reply(client, service, rate * share, ("503", "14", "NC", 1.0))
+                continue
+            candidates = [w for w in self._workloads[target.name] if not version or w.version == version]
+            if subset:
+                wanted = config.rule(host, client.namespace, target.namespace).subsets.get(subset)
+                if wanted is None:
+                    self._local_reply(client, service, rate * share, ("503", "14", "NC", 1.0))
+                    continue
+                candidates = [w for w in candidates if all(w.labels.get(k) == v for k, v in wanted.items())]
+            pods = {w.key: self.ready(w) for w in candidates}
+            ready = [w for w in candidates if pods[w.key] and w.cluster == client.cluster] or [
+                w for w in candidates if pods[w.key]
+            ]
+            total = sum(pods[w.key] for w in ready)
+            if not total:
+                self._local_reply(client, service, rate * share, ("503", "14", "UH", 1.0))
+            for endpoint in ready:
+                self._arrive(client, endpoint, target, subset, rate * share * pods[endpoint.key] / total)
+
+    def _arrive(self, client: Workload | None, endpoint: Workload, service: Service, subset: str, rate: float) -> None:
+        """One client's requests at one endpoint: whether the connection works, and who reports what."""
+        crossing = client is not None and client.cluster != endpoint.cluster
+        secured, works = self._handshake(client, endpoint, service, subset)
+        flow = (
+            f"{client.cluster}/{client.namespace}/{client.name}>{service.name}"
+            if client
+            else f"?>{endpoint.cluster}/{service.name}"
+        )
+        if endpoint.cluster in self._conditions.down:
+            works = False
+        if client is not None and client.proxy == "none":
+            if works and endpoint.proxy != "none":
+                self._exchange(None, endpoint, service, rate, False, flow)
+        elif works:
+            self._exchange(client, endpoint, service, rate, secured, flow)
+        elif client is not None and client.kind != "WorkloadGroup":
+            self._fail(client, None if crossing else endpoint, service, rate, flow)
+        if works:
+            self._load[endpoint.key] += rate
+            if crossing:
+                self._cross(endpoint, service, rate)
+
+    def _handshake(
+        self, client: Workload | None, endpoint: Workload, service: Service, subset: str
+    ) -> tuple[bool, bool]:
+        """Whether a connection is mutual TLS, and whether it comes about at all."""
+        server = self._configs[endpoint.cluster].server_mode(endpoint.namespace, endpoint.labels, service.port)
+        meshed = endpoint.proxy != "none"
+        if client is None or client.proxy == "none":
+            return False, not (meshed and server == "STRICT")
+        if client.cluster != endpoint.cluster and {client.cluster, endpoint.cluster} & self._conditions.untrusted:
+            return True, False
+        if endpoint.proxy == "ambient" and client.proxy == "ambient":
+            return True, True
+        mode = (
+            self._configs[client.cluster]
+            .rule(self._host(service), client.namespace, service.namespace)
+            .mode(subset, service.port)
+        )
+        if mode is None:
+            inferred = self._configs[client.cluster].server_mode(service.namespace, {}, 0)
+            mode = "ISTIO_MUTUAL" if meshed and inferred != "DISABLE" else "DISABLE"
+        secured = mode in ("ISTIO_MUTUAL", "MUTUAL")
+        if secured:
+            return True, meshed and (server != "DISABLE" or endpoint.proxy == "ambient")
+        return False, mode == "DISABLE" and not (meshed and server == "STRICT")
+
+    def _exchange(
+        self, client: Workload | None, endpoint: Workload, service: Service, rate: float, secured: bool, flow: str
+    ) -> None:
+        """Requests that are answered, well or badly, and both ends' reports of them."""
+        crossing = client is not None and client.cluster != endpoint.cluster
+        served = self._profile(endpoint, service)
+        seen = served._replace(median_ms=served.median_ms * 1.04 + 0.4 + (CROSSING_MS if crossing else 0.0))
+        outcomes = self._outcomes(endpoint, service)
+        ambient_client = client is not None and client.proxy == "ambient"
+        through_waypoint = ambient_client and endpoint.namespace in self._ambient and service.protocol != "tcp"
+        if through_waypoint and client is not None:
+            waypoint = self._plan.waypoint(self._plan.cluster(endpoint.cluster), endpoint.namespace)
+            self._ztunnel(client, waypoint, service, rate, "source", flow)
+            base = labels.peers("waypoint", client, endpoint, self._service(service), secured)
+            self._requests(
+                waypoint.key, base, service, rate, seen, outcomes, labels.security("waypoint", secured), flow
+            )
+            self._ztunnel(waypoint, endpoint, service, rate, "destination", flow)
+            return
+        if client is not None and client.kind != "WorkloadGroup":
+            if ambient_client:
+                self._ztunnel(client, endpoint, service, rate, "source", flow)
+            else:
+                self._report("source", client.key, client, endpoint, service, rate, seen, outcomes, secured, flow)
+        if endpoint.proxy == "sidecar" and endpoint.kind != "WorkloadGroup":
+            self._report("destination", endpoint.key, client, endpoint, service, rate, served, outcomes, secured, flow)
+        elif endpoint.proxy == "ambient":
+            self._ztunnel(client, endpoint, service, rate, "destination", flow, secured)
+
+    def _report(
+        self, reporter: str, target: Key, client: Workload | None, endpoint: Workload | None, service: Service, rate: float,
+        profile: Profile, outcomes: list[Outcome], secured: bool, flow: str,
+    ) -> None:  # fmt: skip
+        base = labels.peers(reporter, client, endpoint, self._service(service), secured)
+        policy = labels.security(reporter, secured)
+        if service.protocol == "tcp":
+            flags = outcomes[0][2]
+            self.reports.append(
+                Report(target, "tcp", labels.tcp(base, flags=flags, policy=policy), rate, profile, flow)
+            )
+        else:
+            self._requests(target, base, service, rate, profile, outcomes, policy, flow)
+
+    def _requests(
+        self, target: Key, base: dict[str, str], service: Service, rate: float, profile: Profile, outcomes: list[Outcome],
+        policy: str, flow: str,
+    ) -> None:  # fmt: skip
+        for code, grpc, flags, share in outcomes:
+            if share:
+                listed = labels.http(
+                    base,
+                    protocol=service.protocol,
+                    code=code,
+                    grpc=grpc if service.protocol == "grpc" else "",
+                    flags=flags,
+                    policy=policy,
+                )
+                self.reports.append(Report(target, "http", listed, rate * share, profile, flow))
+        if service.protocol == "grpc":
+            self.reports.append(Report(target, "messages", base, rate, profile, flow))
+
+    def _ztunnel(
+        self,
+        client: Workload | None,
+        endpoint: Workload,
+        service: Service,
+        rate: float,
+        reporter: str,
+        flow: str,
+        secured: bool = True,
+    ) -> None:
+        """A ztunnel's report: connections and bytes, whatever is spoken inside."""
+        reporting = client if reporter == "source" and client is not None else endpoint
+        base = labels.peers(reporter, client, endpoint, self._service(service), secured)
+        ends = [self._plan.cluster(w.cluster).region if w is not None else labels.UNKNOWN for w in (client, endpoint)]
+        localities = (ends[0], _zone(ends[0]), ends[1], _zone(ends[1]))
+        listed = labels.tcp(
+            base, flags="-", policy=labels.security(reporter, secured, ztunnel=True), localities=localities
+        )
+        connections, profile = self._connections(service, rate)
+        self.reports.append(
+            Report((reporting.cluster, "istio-system", "ztunnel"), "tcp", listed, connections, profile, flow)
+        )
+
+    def _cross(self, endpoint: Workload, service: Service, rate: float) -> None:
+        """What an east-west gateway reports: it passes TLS through, so it knows connections and bytes and no identity."""
+        gateway = self._plan.gateway(self._plan.cluster(endpoint.cluster), EASTWEST)
+        base = labels.peers("source", gateway, endpoint, self._service(service), False)
+        connections, profile = self._connections(service, rate)
+        listed = labels.tcp(base, flags="-", policy=labels.UNKNOWN)
+        self.reports.append(
+            Report(gateway.key, "tcp", listed, connections, profile, f"{endpoint.cluster}/{EASTWEST}>{service.name}")
+        )
+
+    @staticmethod
+    def _connections(service: Service, rate: float) -> tuple[float, Profile]:
+        if service.protocol == "tcp":
+            return rate, Profile(0, 1, service.sent, service.received)
+        many = REQUESTS_PER_CONNECTION
+        return rate / many, Profile(0, 1, service.request_bytes * many, service.response_bytes * many)
+
+    def _fail(self, client: Workload, endpoint: Workload | None, service: Service, rate: float, flow: str) -> None:
+        """Connections that do not come about: the source alone knows."""
+        if client.proxy == "ambient":
+            return
+        profile = Profile(
+            4.0,
+            0.8,
+            0.0 if service.protocol == "tcp" else service.request_bytes,
+            0.0 if service.protocol == "tcp" else 180.0,
+        )
+        self._report(
+            "source", client.key, client, endpoint, service, rate, profile, [("503", "14", "UF", 1.0)], False, flow
+        )
+
+    def _local_reply(self, client: Workload, service: Service, rate: float, outcome: Outcome) -> None:
+        """What a proxy answers by itself because there is nowhere to send a request."""
+        if client.proxy != "sidecar":
+            return
+        flow = f"{client.cluster}/{client.namespace}/{client.name}>{service.name}"
+        sizes = (0.0, 0.0) if service.protocol == "tcp" else (service.request_bytes, 90.0)
+        self._report(
+            "source", client.key, client, None, service, rate, Profile(0.4, 0.4, *sizes), [outcome], False, flow
+        )
+
+    def _leave(self, client: Workload, external: External, rate: float) -> None:
+        """Calls to a host that a ServiceEntry declares: no workload answers in the mesh."""
+        if client.proxy != "sidecar":
+            return
+        base = labels.peers("source", client, None, (external.host, external.host, external.namespace), False)
+        outcomes = _with_success(external.errors, "http")
+        service = Service(external.name, external.namespace, external.port, ())
+        flow = f"{client.cluster}/{client.namespace}/{client.name}>{external.host}"
+        self._requests(
+            client.key,
+            base,
+            service,
+            rate,
+            Profile(external.median_ms, 0.5, 1_100, 700),
+            outcomes,
+            labels.UNKNOWN,
+            flow,
+        )
+
+    def _stray(self, client: Workload, host: str, rate: float) -> None:
+        """Calls to a host that nobody declared."""
+        stopped = self._mesh.registry_only
+        name = "BlackHoleCluster" if stopped else "PassthroughCluster"
+        base = labels.peers("source", client, None, (host, name, labels.UNKNOWN), False)
+        profile = Profile(0.3, 0.4, 200, 0) if stopped else Profile(120.0, 0.8, 200, 64_000)
+        outcome: Outcome = ("502" if stopped else "200", "", "-", 1.0)
+        flow = f"{client.cluster}/{client.namespace}/{client.name}>{host}"
+        self._requests(client.key, base, Service(host, "", 80, ()), rate, profile, [outcome], labels.UNKNOWN, flow)
+
+    def _service(self, service: Service) -> tuple[str, str, str]:
+        return (self._host(service), service.name, service.namespace)
+
+    def _profile(self, endpoint: Workload, service: Service) -> Profile:
+        if service.protocol == "tcp":
+            return Profile(0, 1, service.sent, service.received)
+        factor = self._conditions.slowness(endpoint.cluster, service.name, endpoint.version)
+        serving = endpoint.serving
+        return Profile(serving.median_ms * factor, serving.spread, service.request_bytes, service.response_bytes)
+
+    def _outcomes(self, endpoint: Workload, service: Service) -> list[Outcome]:
+        errors = self._conditions.errors_of(endpoint.cluster, service.name, endpoint.version, endpoint.serving.errors)
+        return _with_success(errors, service.protocol)
+
+
+def _with_success(errors: tuple[tuple[str, float], ...], protocol: str) -> list[Outcome]:
+    """Error shares as outcomes, after what is left for success; in gRPC the numbers are statuses of an HTTP 200."""
+    fine = 1.0 - sum(share for _, share in errors)
+    if protocol == "grpc":
+        return [("200", "0", "-", fine), *(("200", status, "-", share) for status, share in errors)]
+    return [("200", "", "-", fine), *((code, "", "-", share) for code, share in errors if code != "0"),
+            *(("0", "", "DC", share) for code, share in errors if code == "0")]  # fmt: skip
+
+
+def _machine_service(name: str) -> Service:
+    machine = next(m for m in company.MACHINES if m.name == name)
+    return Service(
+        machine.name, machine.namespace, machine.port, (Version(machine.version.name),), protocol=machine.protocol,
+        request_bytes=machine.request_bytes, response_bytes=machine.response_bytes,
+    )  # fmt: skip
+
+
+def _zone(region: str) -> str:
+    return region if region == labels.UNKNOWN else f"{region}a"
