@@ -63,7 +63,9 @@ def _weight_problems(route: Any) -> list[str]:
     destinations = route.get("route") if isinstance(route, dict) else None
     if not isinstance(destinations, list):
         return []
-    weights = [item.get("weight", 0) for item in destinations if isinstance(item, dict)]
+    weights = [item.get("weight") or 0 for item in destinations if isinstance(item, dict)]
+    if not all(isinstance(weight, int) for weight in weights):
+        return ["a weight is not a whole number"]
     problems = [f"weight {weight} < 0" for weight in weights if weight < 0]
     if len(weights) > 1 and sum(weights) == 0:
         problems.append("total destination weight = 0")

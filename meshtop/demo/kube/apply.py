@@ -73,14 +73,19 @@ def _has_keys(item: Json, keys: Json) -> bool:
 
 
 def _prunable(removed: Fields, kept: Iterable[Path]) -> list[Path]:
-    """Of the paths no longer applied, those that nobody else owns, deepest first.
+    """Of the paths no longer applied, those that nobody else owns, shallowest first.
 
-    An element of a keyed list goes only when nobody owns anything in it.
+    An element of a keyed list goes only when nobody owns anything in it, and its keys go only with it.
     """
     owned = frozenset(kept)
     prefixes = {path[:length] for path in owned for length in range(1, len(path) + 1)}
     free = [path for path in removed if path not in (prefixes if path[-1].startswith("k:") else owned)]
-    return sorted(free, key=len, reverse=True)
+    return sorted((path for path in free if not _is_key(path)), key=len)
+
+
+def _is_key(path: Path) -> bool:
+    """Whether a path is a field that identifies the element of a keyed list it is in."""
+    return len(path) > 1 and path[-2].startswith("k:") and path[-1][2:] in json.loads(path[-2][2:])
 
 
 def _refuse(conflicts: list[tuple[Owner, list[Path]]]) -> ApiError:

@@ -84,6 +84,8 @@ def fit(resource: Resource, target: Target, obj: Json) -> None:
             f"({resource.group}/{target.version}, Kind={resource.kind})"
         )
     metadata = obj["metadata"] = obj.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise bad_request(f'{resource.kind} in version "{target.version}" cannot be handled: metadata is no object')
     if resource.namespaced:
         if metadata.setdefault("namespace", target.namespace) != target.namespace:
             raise bad_request(

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from meshtop.demo.kube.resource import Json
 from meshtop.demo.kube.shape import Shape
 
@@ -37,7 +39,7 @@ _ELEMENT = object()
 
 def compact_json(value: Any) -> str:
     """JSON as FieldsV1 spells keys: sorted, without spaces."""
-    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return msgspec.json.encode(value, order="sorted").decode()
 
 
 def flatten(obj: Json, shape: Shape) -> dict[Path, Any]:
@@ -58,14 +60,16 @@ def _flatten(value: Any, shape: Shape, path: Path, found: dict[Path, Any]) -> No
     if isinstance(value, dict) and value and not shape.atomic_map:
         for name, inner in value.items():
             _flatten(inner, shape.field(name), (*path, f"f:{name}"), found)
-    elif isinstance(value, list) and value and shape.keys and all(isinstance(item, dict) for item in value):
+    elif not isinstance(value, list) or not value:
+        found[path] = value
+    elif shape.keys and all(isinstance(item, dict) for item in value):
         element = shape.element()
         for item in value:
             step = "k:" + compact_json({key: inner for key, inner in shape.key_of(item) if inner is not None})
             found[(*path, step)] = _ELEMENT
             for name, inner in item.items():
                 _flatten(inner, element.field(name), (*path, step, f"f:{name}"), found)
-    elif isinstance(value, list) and value and shape.is_set:
+    elif shape.is_set:
         for item in value:
             found[(*path, "v:" + compact_json(item))] = item
     else:

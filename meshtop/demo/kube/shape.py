@@ -8,6 +8,7 @@ Source: Kubernetes documentation, "Server-Side Apply", section "Merge strategy",
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from meshtop.demo.kube.resource import Json, Resource
@@ -47,7 +48,7 @@ class Shape:
     def field(self, name: str) -> Shape:
         """The shape of a field of this map."""
         if not self.custom or (not self.path and name == "metadata"):
-            return Shape(False, None, (*self.path, name))
+            return _builtin((*self.path, name))
         schema = self.schema or {}
         inner = (schema.get("properties") or {}).get(name)
         if inner is None and isinstance(schema.get("additionalProperties"), dict):
@@ -95,6 +96,11 @@ class Shape:
             return "TCP" if key == "protocol" else None
         items = (self.schema or {}).get("items") or {}
         return ((items.get("properties") or {}).get(key) or {}).get("default")
+
+
+@lru_cache(maxsize=4096)
+def _builtin(path: tuple[str, ...]) -> Shape:
+    return Shape(False, None, path)
 
 
 def shape_of(resource: Resource, version: str) -> Shape:

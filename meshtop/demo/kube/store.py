@@ -122,9 +122,9 @@ class KubeStore:
         fresh: Json = copy_json(obj)
         previous = kind.entries.get((metadata.get("namespace", "") if resource.namespaced else "", metadata["name"]))
         old = previous.object if previous else None
-        self.stamp(resource, fresh, old)
         if resource.key == CRD:
             fresh["status"] = establish(fresh, (old or {}).get("status"), timestamp(self.clock()))
+        self.stamp(resource, fresh, old)
         if "managedFields" not in metadata:
             inherited = (old or {}).get("metadata", {}).get("managedFields")
             if inherited:

@@ -232,13 +232,17 @@ class Writer:
             problems = list(validate(obj, schema))
             if problems:
                 raise invalid(resource, name, problems)
-        fill_in(resource, obj)
-        if resource.key == CRD:
-            problems = problems_of_definition(obj)
-            if problems:
-                raise invalid(resource, name, problems)
-            obj["status"] = establish(obj, (old or {}).get("status"), timestamp(self._store.clock()))
-        check_mesh_rules(resource, obj)
+        try:
+            fill_in(resource, obj)
+            if resource.key == CRD:
+                problems = problems_of_definition(obj)
+                if problems:
+                    raise invalid(resource, name, problems)
+                obj["status"] = establish(obj, (old or {}).get("status"), timestamp(self._store.clock()))
+            check_mesh_rules(resource, obj)
+        except (AttributeError, KeyError, TypeError) as error:
+            what = f'{resource.kind} in version "{self._target.version}" cannot be handled as a {resource.kind}'
+            raise bad_request(f"{what}: a field is missing or has the wrong type: {error}") from error
 
     def _finish(self, obj: Json, old: Json | None, manager: str | None, code: int) -> web.Response:
         self._admit(obj, old)
