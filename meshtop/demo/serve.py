@@ -1,4 +1,4 @@
-"""Serves the invented world over real HTTP on the loopback interface: an API server and a Prometheus for each cluster."""
+"""Serves the invented world over HTTP on the loopback interface: an API server and a Prometheus for each cluster."""
 
 from __future__ import annotations
 

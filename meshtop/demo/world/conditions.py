@@ -13,10 +13,11 @@ VersionKey = tuple[str, str, str]
 class Conditions:
     """How the world deviates from its plan at present. A cluster "" means every cluster.
 
-    `errors` and `slower` are by (cluster, service, version); `busier` multiplies what a (cluster, service) does of its own
-    accord, `calls` multiplies one caller's calls (caller, callee); `split` are weights that routes had before the objects
-    of today; `untrusted` clusters have a root of their own; `intruder` is plaintext requests per second from outside the
-    mesh to a (cluster, service). Seconds of `convergence` are the median delay of a cluster's control plane.
+    `errors` and `slower` are by (cluster, service, version); `busier` multiplies what a (cluster, service) does of its
+    own accord, `calls` multiplies one caller's calls (caller, callee); `split` are weights that routes had before the
+    objects of today; `untrusted` clusters have a root of their own; `intruder` is plaintext requests per second from
+    outside the mesh to a (cluster, service). `convergence` is the median delay (seconds) of a cluster's control plane,
+    `rejects` the configurations per second that its proxies refuse.
     """
 
     errors: Mapping[VersionKey, Errors] = field(default_factory=dict)

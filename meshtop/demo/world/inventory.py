@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from meshtop.demo.world import naming, platform_objects
 from meshtop.demo.world.company import Service
 from meshtop.demo.world.kinds import definitions
-from meshtop.demo.world.mesh_objects import OFFERS, Author
+from meshtop.demo.world.member_objects import OFFERS, Members
+from meshtop.demo.world.mesh_objects import Author
 from meshtop.demo.world.plan import Cluster, Plan, Workload
 from meshtop.demo.world.workload_objects import DAY, Builder, Json, endpoint, endpoint_slice, service
 
@@ -29,7 +30,7 @@ class Inventory:
 
     def config(self) -> list[Json]:
         """What decides where traffic goes: mesh configuration, and controllers for their replicas."""
-        found = list(Author(self.plan, self.builder, self.scenario, self.now).objects())
+        found = list(self._written())
         for workload in self.workloads:
             if workload.kind != "WorkloadGroup":
                 found.append(next(iter(self.builder.controllers(workload, workload.replicas, workload.replicas))))
@@ -62,7 +63,11 @@ class Inventory:
                     pods.setdefault(workload.service, []).append(obj)
                 yield obj
         yield from self._services(pods)
-        yield from Author(plan, builder, self.scenario, self.now).objects()
+        yield from self._written()
+
+    def _written(self) -> Iterator[Json]:
+        for author in (Author, Members):
+            yield from author(self.plan, self.builder, self.scenario, self.now).objects()
 
     def trouble(self, workload: Workload) -> int:
         """How many pods of a workload crash at the beginning."""

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables and object literals read best with one thing on a line
 """The custom resources of the simulated clusters, with the names that their projects gave them."""
 
 from __future__ import annotations

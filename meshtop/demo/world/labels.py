@@ -1,7 +1,7 @@
 """Istio's standard labels, exactly as sidecars, gateways, waypoints and ztunnels write them.
 
-Sources: istio/proxy metric goldens, a ztunnel scrape, and reference notes on telemetry. Prometheus stores no empty label,
-so `grpc_response_status=""` of plain HTTP is left out.
+Sources: the metric goldens of istio/proxy and a scrape of a ztunnel. Prometheus stores no empty label, so
+`grpc_response_status=""` of plain HTTP is left out.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _end(prefix: str, workload: Workload | None, principal: bool) -> dict[str, s
 def peers(
     reporter: str, source: Workload | None, destination: Workload | None, service: tuple[str, str, str], secured: bool
 ) -> dict[str, str]:
-    """The labels that all Istio metrics carry: `service` is host, name and namespace; principals only under mutual TLS."""
+    """The labels of all Istio metrics: `service` is host, name and namespace; principals only under mutual TLS."""
     host, name, namespace = service
     return {
         "reporter": reporter,
@@ -81,7 +81,7 @@ def http(base: dict[str, str], *, protocol: str, code: str, grpc: str, flags: st
 def tcp(
     base: dict[str, str], *, flags: str, policy: str, localities: tuple[str, str, str, str] | None = None
 ) -> dict[str, str]:
-    """The labels of the TCP metrics; `localities` (source region and zone, destination region and zone) is ztunnel's."""
+    """The labels of the TCP metrics; `localities` (source region, zone, destination region, zone) is ztunnel's."""
     labels = {**base, "request_protocol": "tcp", "response_flags": flags, "connection_security_policy": policy}
     if localities is not None:
         labels["source_region"], labels["source_zone"], labels["destination_region"], labels["destination_zone"] = (

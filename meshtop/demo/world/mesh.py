@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from meshtop.demo.world import naming, platform_objects
 from meshtop.demo.world.conditions import Conditions
@@ -22,6 +22,14 @@ ORIGIN = 1_735_689_600.0
 """When all counting began: 2025-01-01T00:00:00Z."""
 GATHER = 0.5
 """Changes that take effect within so many seconds begin one era."""
+
+
+class _Change(NamedTuple):
+    """Something that takes effect at a moment; `number` keeps the order of arrival."""
+
+    at: float
+    number: int
+    apply: Callable[[], object]
 
 
 class MeshState:
@@ -43,13 +51,13 @@ class MeshState:
         self.timeline: list[Phase] = []
         self.conditions = Conditions()
         self._begun = False
-        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._queue: list[_Change] = []
         self._number = 0
         for at, conditions in phases:
             self._enqueue(at, self._change_conditions(at, conditions))
 
     def changed(self, cluster: str, event: str, obj: Json) -> None:
-        """Take note of a change that somebody made in a cluster: it takes effect when its control plane has pushed it."""
+        """Take note of a change in a cluster: it takes effect when the control plane has pushed it."""
         self.advance()
         now = self._clock()
         self._enqueue(now + self.delay(cluster, now), lambda: self.configs[cluster].apply(event, obj))
@@ -67,12 +75,13 @@ class MeshState:
             for name, inventory in self._inventories.items():
                 for obj in inventory.config():
                     self.configs[name].apply("ADDED", obj)
-        while self._queue and self._queue[0][0] <= now:
-            until = self._queue[0][0] + GATHER
-            at = self._queue[0][0]
-            while self._queue and self._queue[0][0] <= min(until, now):
-                at, _, change = self._queue.pop(0)
-                change()
+        while self._queue and self._queue[0].at <= now:
+            at = self._queue[0].at
+            until = min(at + GATHER, now)
+            while self._queue and self._queue[0].at <= until:
+                change = self._queue.pop(0)
+                at = change.at
+                change.apply()
             self._turn(at)
 
     def target(self, key: Key) -> Target:
@@ -95,7 +104,7 @@ class MeshState:
 
     def _enqueue(self, at: float, change: Callable[[], object]) -> None:
         self._number += 1
-        insort(self._queue, (at, self._number, change))  # type: ignore[arg-type]
+        insort(self._queue, _Change(at, self._number, change))
 
     def _change_conditions(self, at: float, conditions: Conditions) -> Callable[[], None]:
         def change() -> None:
@@ -109,7 +118,7 @@ class MeshState:
         traffic = Traffic(self.plan, self.mesh, self.configs, self.conditions)
         merged: dict[tuple[object, ...], Report] = {}
         for report in traffic.run():
-            key = (report.target, report.family, *report.labels.values())
+            key: tuple[object, ...] = (report.target, report.family, *report.labels.values())
             known = merged.get(key)
             merged[key] = report if known is None else known._replace(rate=known.rate + report.rate)
         for key, report in merged.items():

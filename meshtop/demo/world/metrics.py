@@ -1,4 +1,4 @@
-"""A cluster's Prometheus as a source of series: the mesh's streams as Istio's metric families, and the control plane's."""
+"""A cluster's Prometheus as a source of series: streams as Istio's metric families, and the control plane's."""
 
 from __future__ import annotations
 

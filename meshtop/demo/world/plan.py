@@ -16,9 +16,10 @@ MESH_SIZE = 4
 """Clusters of each further mesh when more than three clusters are asked for."""
 
 _REGIONS = (
-    ("us-east", 1, 20), ("eu-west", 2, 19), ("on-prem", 3, 12), ("us-west", 4, 3), ("ap-south", 5, 14), ("eu-north", 6, 18),
-    ("sa-east", 7, 23), ("ap-east", 8, 11), ("ca-central", 9, 1), ("me-south", 10, 16), ("af-south", 11, 17), ("au-east", 12, 9),
+    ("us-east", 20), ("eu-west", 19), ("on-prem", 12), ("us-west", 3), ("ap-south", 14), ("eu-north", 18),
+    ("sa-east", 23), ("ap-east", 11), ("ca-central", 1), ("me-south", 16), ("af-south", 17), ("au-east", 9),
 )  # fmt: skip
+"""Regions and the hour (UTC) of their busiest time."""
 _KINDS = (
     "feed",
     "index",
@@ -165,9 +166,13 @@ class Plan:
         services = self.services(cluster.mesh.template)
         called = {call.service for service in services.values() for call in service.calls}
         return tuple(
-            m for m in company.MACHINES
-            if m.mesh == cluster.mesh.template and m.name in called and m.home == cluster.position and cluster.index < len(HOME)
-        )  # fmt: skip
+            m
+            for m in company.MACHINES
+            if m.mesh == cluster.mesh.template
+            and m.name in called
+            and m.home == cluster.position
+            and cluster.index < len(HOME)
+        )
 
     def here(self, cluster: Cluster) -> tuple[Service, ...]:
         """The services that have pods in a cluster."""
@@ -183,34 +188,83 @@ class Plan:
         modes = {n.name: n.mode for n in self.namespaces(cluster)}
         found = [
             Workload(
-                cluster.name, s.namespace, s.name if s.protocol == "tcp" else f"{s.name}-{v.name}", s.name, s.name, v.name,
-                s.service_account, modes[s.namespace], s.kind, s.port, s.protocol, v.replicas, v, cluster.mesh.trust_domain,
+                cluster.name,
+                s.namespace,
+                s.name if s.protocol == "tcp" else f"{s.name}-{v.name}",
+                s.name,
+                s.name,
+                v.name,
+                s.service_account,
+                modes[s.namespace],
+                s.kind,
+                s.port,
+                s.protocol,
+                v.replicas,
+                v,
+                cluster.mesh.trust_domain,
             )
-            for s in self.here(cluster) for v in s.versions
-        ]  # fmt: skip
+            for s in self.here(cluster)
+            for v in s.versions
+        ]
         found += [
             Workload(
-                cluster.name, m.namespace, m.name, m.name, m.name, m.version.name, m.name, "sidecar", "WorkloadGroup", m.port,
-                m.protocol, 1, m.version, cluster.mesh.trust_domain,
+                cluster.name,
+                m.namespace,
+                m.name,
+                m.name,
+                m.name,
+                m.version.name,
+                m.name,
+                "sidecar",
+                "WorkloadGroup",
+                m.port,
+                m.protocol,
+                1,
+                m.version,
+                cluster.mesh.trust_domain,
             )
             for m in self.machines(cluster)
-        ]  # fmt: skip
+        ]
         return tuple(found)
 
     def gateway(self, cluster: Cluster, name: str = INGRESS) -> Workload:
         """A gateway of a cluster as a workload."""
         serving = Version("", 2, 1.0, 0.5)
         return Workload(
-            cluster.name, "istio-system", name, name, name, "", f"{name}-service-account", "sidecar", "Deployment", 8080, "http", 2,
-            serving, cluster.mesh.trust_domain,
-        )  # fmt: skip
+            cluster.name,
+            "istio-system",
+            name,
+            name,
+            name,
+            "",
+            f"{name}-service-account",
+            "sidecar",
+            "Deployment",
+            8080,
+            "http",
+            2,
+            serving,
+            cluster.mesh.trust_domain,
+        )
 
     def waypoint(self, cluster: Cluster, namespace: str) -> Workload:
         """The waypoint proxy of an ambient namespace as a workload."""
         return Workload(
-            cluster.name, namespace, WAYPOINT, WAYPOINT, WAYPOINT, "", WAYPOINT, "ambient", "Deployment", 15008, "tcp", 1,
-            Version("", 1, 1.0, 0.4), cluster.mesh.trust_domain,
-        )  # fmt: skip
+            cluster.name,
+            namespace,
+            WAYPOINT,
+            WAYPOINT,
+            WAYPOINT,
+            "",
+            WAYPOINT,
+            "ambient",
+            "Deployment",
+            15008,
+            "tcp",
+            1,
+            Version("", 1, 1.0, 0.4),
+            cluster.mesh.trust_domain,
+        )
 
     def order(self, template: str) -> tuple[str, ...]:
         """The services of a mesh so that each comes after all its callers."""
@@ -238,7 +292,7 @@ def _clusters(options: Options) -> list[Cluster]:
     counts: dict[str, int] = {}
     found = []
     for index in range(options.clusters):
-        region, _, peak = _REGIONS[index % len(_REGIONS)]
+        region, peak = _REGIONS[index % len(_REGIONS)]
         name = region if index < len(_REGIONS) else f"{region}-{index // len(_REGIONS) + 1}"
         if index < len(HOME):
             mesh = HOME[index]
@@ -290,10 +344,15 @@ def _invented(options: Options, template: str, count: int) -> list[Service]:
             versions.append(Version("v2", 1, 4 + 60 * random.random(), 0.7, (), "2.0.0"))
         found.append(
             Service(
-                name, f"team-{i // 12 + 1:03d}", 8080, tuple(versions), mesh=template, calls=calls,
+                name,
+                f"team-{i // 12 + 1:03d}",
+                8080,
+                tuple(versions),
+                mesh=template,
+                calls=calls,
                 entry_rate=5 + 20 * random.random() if i % 7 == 0 else 0.0,
             )
-        )  # fmt: skip
+        )
     return found
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables and object literals read best with one thing on a line
 """What a cluster brings along: nodes, namespaces with their marks, control planes, gateways and the mesh's settings."""
 
 from __future__ import annotations

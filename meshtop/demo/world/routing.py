@@ -1,8 +1,8 @@
 """How a proxy decides: routes, subsets, TLS and policies, read from one cluster's configuration objects.
 
 Only what the demo's traffic needs is understood: routes without a match (or the last route), one level of delegates,
-DestinationRules by namespace order and host, PeerAuthentication by level, ties by age. Sources: Istio's traffic management
-and PeerAuthentication reference.
+DestinationRules by namespace order and host, PeerAuthentication by level, ties by age. Sources: Istio's reference of
+traffic management and of PeerAuthentication.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Config:
         return len(self._objects.get(kind, {}))
 
     def route(self, host: str, protocol: str, waypoint: bool) -> list[Destination]:
-        """Where the mesh sends requests for a host: the host itself where no route says otherwise, nowhere without weight.
+        """Where the mesh sends requests for a host: itself where no route says otherwise, nowhere without weight.
 
         With `waypoint`, a Gateway API route that hangs on the Service comes first.
         """
@@ -129,7 +129,7 @@ class Config:
         return _shares([(h, s, 1.0) for h, s, _ in listed] if len(listed) == 1 else listed)
 
     def ingress(self, gateway: str, host: str) -> list[Destination]:
-        """Where an ingress gateway (NAMESPACE/NAME) sends what is meant for a service: the first route that names it."""
+        """Where an ingress gateway (NAMESPACE/NAME) sends requests for a service: the first route that names it."""
         return self._view("ingress", self._ingress).get((gateway, host)) or [Destination(host, "", 1.0)]
 
     def rule(self, host: str, client_namespace: str, service_namespace: str) -> Rule:
@@ -245,7 +245,7 @@ class Config:
 
 
 def _picky(route: Json) -> bool:
-    matches = route.get("match")
+    matches = route.get("match") or []
     return bool(matches) and not any(
         set(m) <= {"uri", "gateways", "port"} and (m.get("uri") or {}).get("prefix", "/") == "/" for m in matches
     )

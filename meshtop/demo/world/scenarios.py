@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables and object literals read best with one thing on a line
 """The stories the demo can tell: what is wrong, where, and since when."""
 
 from __future__ import annotations

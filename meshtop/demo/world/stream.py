@@ -1,7 +1,7 @@
 """What a proxy counts, as closed-form functions of time: counters and histograms that need no memory of the past.
 
-A stream is one label set of one reporter. Its counters are `Σ_eras rate_era · (F(end) − F(start))`, where F is the integral
-of its flow's curve and an era begins whenever configuration or health changes.
+A stream is one label set of one reporter. Its counters are `Σ_eras rate_era · (F(end) − F(start))`, where F is the
+integral of its flow's curve and an era begins whenever configuration or health changes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ INTERVAL_MS = 15_000
 """The scrape interval of Istio's Prometheus addon."""
 
 BOUNDS = (
-    0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000, inf,
+    0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000,
+    1_800_000, 3_600_000, inf,
 )  # fmt: skip
 """Upper bounds of Envoy's default histogram buckets, which Istio uses for milliseconds and for bytes."""
 

@@ -28,7 +28,7 @@ Outcome = tuple[str, str, str, float]
 
 
 class Report(NamedTuple):
-    """What one reporter counts for one label set: `family` is http, messages or tcp, `rate` per second at a mean hour."""
+    """What one reporter counts for one label set: `family` is http, messages or tcp, `rate` is per second."""
 
     target: Key
     family: str
@@ -233,8 +233,8 @@ class Traffic:
             self._ztunnel(client, endpoint, service, rate, "destination", flow, secured)
 
     def _report(
-        self, reporter: str, target: Key, client: Workload | None, endpoint: Workload | None, service: Service, rate: float,
-        profile: Profile, outcomes: list[Outcome], secured: bool, flow: str,
+        self, reporter: str, target: Key, client: Workload | None, endpoint: Workload | None, service: Service,
+        rate: float, profile: Profile, outcomes: list[Outcome], secured: bool, flow: str,
     ) -> None:  # fmt: skip
         base = labels.peers(reporter, client, endpoint, self._service(service), secured)
         policy = labels.security(reporter, secured)
@@ -247,8 +247,8 @@ class Traffic:
             self._requests(target, base, service, rate, profile, outcomes, policy, flow)
 
     def _requests(
-        self, target: Key, base: dict[str, str], service: Service, rate: float, profile: Profile, outcomes: list[Outcome],
-        policy: str, flow: str,
+        self, target: Key, base: dict[str, str], service: Service, rate: float, profile: Profile,
+        outcomes: list[Outcome], policy: str, flow: str,
     ) -> None:  # fmt: skip
         for code, grpc, flags, share in outcomes:
             if share:
@@ -288,7 +288,7 @@ class Traffic:
         )
 
     def _cross(self, endpoint: Workload, service: Service, rate: float) -> None:
-        """What an east-west gateway reports: it passes TLS through, so it knows connections and bytes and no identity."""
+        """An east-west gateway's report: TLS passes through, so it knows connections and bytes and no identity."""
         gateway = self._plan.gateway(self._plan.cluster(endpoint.cluster), EASTWEST)
         base = labels.peers("source", gateway, endpoint, self._service(service), False)
         connections, profile = self._connections(service, rate)

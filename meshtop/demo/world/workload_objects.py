@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables and object literals read best with one thing on a line
 """Deployments, ReplicaSets, StatefulSets, DaemonSets, Pods, Services and EndpointSlices as a real cluster shows them."""
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ Json = dict[str, Any]
 class Store(Protocol):
     """The part of a simulated cluster's object store that the world uses."""
 
-    def put(self, obj: Json) -> Json:
-        """Create or replace an object, status included."""
+    def put(self, obj: Json, *, manager: str | None = ...) -> Json:
+        """Create or replace an object, status included; `manager` None leaves managedFields as they are."""
 
     def get(self, group: str, kind: str, namespace: str | None, name: str) -> Json | None:
         """An object, None where there is none."""
@@ -68,12 +68,12 @@ class SimulatedCluster:
     def fill(self, store: Store) -> None:
         """Put every object into a store, and obey what is changed there from then on."""
         for obj in self.inventory.objects():
-            store.put(obj)
+            store.put(obj, manager=None)
         self._store = store
         store.subscribe(self._changed)
 
     def reconcile(self) -> None:
-        """Do what Deployment and StatefulSet controllers would: pods, status and endpoints follow the wanted replicas."""
+        """Do what the controllers of Deployments and StatefulSets would: pods, status and endpoints follow replicas."""
         due, self._due = self._due, {}
         for (kind, namespace, name), obj in due.items():
             workload = next(
@@ -95,13 +95,13 @@ class SimulatedCluster:
                     pod = builder.pod(workload, place, ordinal)
                     started = naming.timestamp(self._world.clock())
                     pod["metadata"]["creationTimestamp"] = pod["status"]["startTime"] = started
-                    self._store.put(pod)
+                    self._store.put(pod, manager=None)
             for fresh in builder.controllers(workload, wanted, wanted):
                 current = self._store.get("apps", fresh["kind"], namespace, fresh["metadata"]["name"])
                 if current is not None:
                     current["spec"]["replicas"] = wanted
                     current["status"] = fresh["status"]
-                    self._store.put(current)
+                    self._store.put(current, manager=None)
             self._refresh_endpoints(namespace, workload.service)
 
     def _refresh_endpoints(self, namespace: str, service: str) -> None:
@@ -117,7 +117,7 @@ class SimulatedCluster:
                 p for p in self._store.list("", "Pod", namespace) if selector <= p["metadata"].get("labels", {}).items()
             ]
             listed["endpoints"] = [endpoint(self.inventory.builder, p) for p in pods]
-            self._store.put(listed)
+            self._store.put(listed, manager=None)
 
     def _changed(self, event: str, obj: Json) -> None:
         kind = obj.get("kind", "")
