@@ -1,0 +1,1 @@
+"""Programs that measure meshtop; figures and machine go into docs/performance.md."""

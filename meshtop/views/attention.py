@@ -1,0 +1,150 @@
+"""What needs a person first: the worst on top, each a sentence and the place to go."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from meshtop.analysis.health import workload_health
+from meshtop.model.mesh import Workload
+from meshtop.model.snapshot import ClusterSnapshot
+from meshtop.model.state import HealthStatus, SourceStatus, State
+from meshtop.views.numbers import age
+from meshtop.views.picture import Picture
+from meshtop.views.query import Query
+from meshtop.views.table import Tone
+from meshtop.views.text import clean
+
+SIGNS = {Tone.FAILING: "✗", Tone.DEGRADED: "▲", Tone.UNKNOWN: "?", Tone.DIM: "~"}
+EVERYTHING = Query()
+_ORDER = (Tone.FAILING, Tone.DEGRADED, Tone.UNKNOWN, Tone.DIM)
+
+
+class Attention(Struct, frozen=True, kw_only=True):
+    """One thing that needs somebody: how bad, the sentence, and the kind and key that `enter` opens."""
+
+    tone: Tone
+    message: str
+    kind: str
+    key: str
+    weight: float = 0.0
+    cluster: str = ""
+    namespace: str = ""
+
+    @property
+    def sign(self) -> str:
+        """The sign that tells how bad it is without colour."""
+        return SIGNS[self.tone]
+
+
+def attention(picture: Picture, query: Query = EVERYTHING) -> tuple[Attention, ...]:
+    """Everything in the scope that needs somebody, the worst first; an empty answer means nothing does."""
+    found: list[Attention] = []
+    for cluster in picture.snapshot.clusters:
+        if not query.clusters or cluster.name in query.clusters:
+            found.extend(_of_cluster(picture, cluster))
+    found.extend(_of_workload(picture, workload) for workload in picture.workloads if _in(query, picture, workload))
+    found.extend(_of_machines(picture, query))
+    wanted = [one for one in found if one.message]
+    return tuple(sorted(wanted, key=lambda a: (_ORDER.index(a.tone), -a.weight, a.message)))
+
+
+def _in(query: Query, picture: Picture, workload: Workload) -> bool:
+    if query.clusters and workload.cluster not in query.clusters:
+        return False
+    if query.namespaces and workload.namespace not in query.namespaces:
+        return False
+    return query.tenant is None or query.tenant in picture.tenants(workload.cluster, workload.namespace)
+
+
+_NOTHING = Attention(tone=Tone.DIM, message="", kind="", key="")
+
+
+def _of_cluster(picture: Picture, cluster: ClusterSnapshot) -> list[Attention]:
+    now = picture.snapshot.at
+    found = [
+        _of_source(cluster, cluster.kubernetes, "The Kubernetes API", now),
+        _of_source(cluster, cluster.prometheus, "Prometheus", now),
+    ]
+    if cluster.inventory is not None:
+        missing = [n.meta.name for n in cluster.inventory.nodes if not n.ready]
+        if missing:
+            found.append(
+                Attention(
+                    tone=Tone.DEGRADED,
+                    message=f"{cluster.name}: {_several(missing, 'node')} not ready.",
+                    kind="clusters",
+                    key=cluster.name,
+                    cluster=cluster.name,
+                    weight=1e6,
+                )
+            )
+    return found
+
+
+def _of_source(cluster: ClusterSnapshot, status: SourceStatus, what: str, now: float) -> Attention:
+    if status.state is State.FRESH or (status.state is State.NONE and status.error is None):
+        return _NOTHING
+    lost = status.state in (State.UNREACHABLE, State.DENIED)
+    message = clean(status.error or f"{what} is {status.state}.")
+    if cluster.name not in message:
+        message = f"{cluster.name}: {message}"
+    seconds = status.age_seconds(now)
+    if lost and seconds is not None:
+        message = f"{message.rstrip('.')} (last answer {age(seconds)} ago)."
+    tone = Tone.UNKNOWN
+    if status.state is State.PARTIAL:
+        tone = Tone.DIM
+    elif lost and what != "Prometheus":
+        tone = Tone.FAILING
+    return Attention(tone=tone, message=message, kind="clusters", key=cluster.name, cluster=cluster.name, weight=1e9)
+
+
+def _of_workload(picture: Picture, workload: Workload) -> Attention:
+    """A workload is named for its own fault: what it is asked and its pods, not what others answer it."""
+    where = (workload.cluster, workload.namespace, workload.name)
+    edges = picture.edges_to(where)
+    verdict = workload_health(
+        workload.readiness, edges, (), picture.thresholds, picture.telemetry_states, workload.cluster
+    )
+    if verdict.status not in (HealthStatus.FAILING, HealthStatus.DEGRADED):
+        return _NOTHING
+    errors = sum(edge.sums.errors or 0.0 for edge in edges)
+    return Attention(
+        tone=Tone.FAILING if verdict.status is HealthStatus.FAILING else Tone.DEGRADED,
+        message=f"{clean(f'{workload.namespace}/{workload.name}')} in {workload.cluster}: {clean(verdict.reasons[0])}",
+        kind="workloads",
+        key="/".join(where),
+        cluster=workload.cluster,
+        namespace=workload.namespace,
+        weight=errors,
+    )
+
+
+def _of_machines(picture: Picture, query: Query) -> list[Attention]:
+    found = []
+    for machine in picture.machines:
+        if query.clusters and machine.cluster not in query.clusters:
+            continue
+        if query.namespaces and machine.namespace not in query.namespaces:
+            continue
+        gone = machine.disconnected_at is not None and machine.disconnected_at > (machine.connected_at or 0.0)
+        if machine.healthy is not False and not gone:
+            continue
+        why = machine.health_message or ("its probe fails" if machine.healthy is False else "it has disconnected")
+        found.append(
+            Attention(
+                tone=Tone.DEGRADED,
+                message=f"Virtual machine {clean(machine.namespace)}/{clean(machine.name)} in {machine.cluster}: "
+                f"{clean(why)}.",
+                kind="virtualmachines",
+                key="/".join((machine.cluster, machine.namespace, machine.name)),
+                cluster=machine.cluster,
+                namespace=machine.namespace,
+            )
+        )
+    return found
+
+
+def _several(names: list[str], what: str) -> str:
+    shown = ", ".join(map(clean, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{what} {shown} is" if len(names) == 1 else f"{what}s {shown} are"

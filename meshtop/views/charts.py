@@ -1,0 +1,85 @@
+"""What is drawn over time in a detail: named lines, each an expression that one cluster's Prometheus answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from meshtop.analysis.metrics import duration_text
+from meshtop.sources.promql import Matcher, selector
+
+_FAILED = Matcher("response_code", "=~", "0|5..")
+
+
+class ChartLine(Struct, frozen=True):
+    """One line: its name, unit, and PromQL expression."""
+
+    name: str
+    unit: str
+    expression: str
+
+
+class Chart(Struct, frozen=True):
+    """A chart of one cluster's data: a title, a unit, and lines that share it."""
+
+    title: str
+    unit: str
+    cluster: str
+    lines: tuple[ChartLine, ...]
+
+
+def _rate(metric: str, matchers: Sequence[Matcher], window: str) -> str:
+    return f"rate({selector(metric, matchers)}[{window}])"
+
+
+def request_charts(cluster: str, matchers: Sequence[Matcher], *, window_seconds: float) -> tuple[Chart, Chart]:
+    """Requests and errors per second, and latency quantiles, of whatever the matchers select."""
+    window = duration_text(window_seconds)
+    requests = "istio_requests_total"
+    buckets = f"sum by (le) ({_rate('istio_request_duration_milliseconds_bucket', matchers, window)})"
+    return (
+        Chart(
+            "Requests",
+            "/s",
+            cluster,
+            (
+                ChartLine("requests", "/s", f"sum({_rate(requests, matchers, window)})"),
+                ChartLine("errors", "/s", f"sum({_rate(requests, (*matchers, _FAILED), window)})"),
+            ),
+        ),
+        Chart(
+            "Latency",
+            "ms",
+            cluster,
+            (
+                ChartLine("p50", "ms", f"histogram_quantile(0.5, {buckets})"),
+                ChartLine("p99", "ms", f"histogram_quantile(0.99, {buckets})"),
+            ),
+        ),
+    )
+
+
+def bytes_chart(cluster: str, matchers: Sequence[Matcher], *, window_seconds: float) -> Chart:
+    """TCP bytes per second as the client sees them: in Istio's names they are the other way round (istio#32399)."""
+    window = duration_text(window_seconds)
+    return Chart(
+        "TCP bytes",
+        "B/s",
+        cluster,
+        (
+            ChartLine("sent", "B/s", f"sum({_rate('istio_tcp_received_bytes_total', matchers, window)})"),
+            ChartLine("received", "B/s", f"sum({_rate('istio_tcp_sent_bytes_total', matchers, window)})"),
+        ),
+    )
+
+
+def equals(labels: Mapping[str, str]) -> tuple[Matcher, ...]:
+    """Matchers for exact values; what is not known is not asked for."""
+    return tuple(Matcher(label, "=", value) for label, value in labels.items() if value)
+
+
+SOURCE_SIDE = Matcher("reporter", "=~", "source|waypoint")
+"""Who speaks for requests on their way out, so that none is counted twice."""
+DESTINATION_SIDE = Matcher("reporter", "=~", "destination|waypoint")
+"""Who speaks for requests on their way in."""

@@ -1,0 +1,1 @@
+"""What is shown of one thing of each kind when it is opened."""

@@ -1,0 +1,53 @@
+"""A namespace opened: how it takes part in the mesh, its workloads and its services."""
+
+from __future__ import annotations
+
+from meshtop.sources.promql import Matcher
+from meshtop.views.charts import DESTINATION_SIDE, request_charts
+from meshtop.views.detail import Detail, Section, fact, related, verdict
+from meshtop.views.namespaces import NamespaceItem
+from meshtop.views.numbers import percent
+from meshtop.views.picture import Picture
+
+
+def detail(picture: Picture, item: NamespaceItem, key: str) -> Detail:
+    """Everything about one namespace of one cluster."""
+    into = (DESTINATION_SIDE, Matcher("destination_workload_namespace", "=", item.name))
+    return Detail(
+        kind="namespaces",
+        key=key,
+        title=item.name,
+        health=item.health,
+        sections=(
+            Section("How it does", verdict(item.health)),
+            Section(
+                "What it is",
+                (
+                    fact("cluster", item.cluster),
+                    fact("mode", item.mode),
+                    fact("injection", item.injection),
+                    fact("revision", item.revision),
+                    fact("tenant", item.tenant),
+                    fact("workspace", item.workspace),
+                    fact("mTLS seen", None if item.mtls_ratio is None else f"{percent(item.mtls_ratio)} %"),
+                ),
+            ),
+        ),
+        related=(
+            related(
+                picture,
+                "workloads",
+                "Workloads",
+                lambda w: (w.cluster, w.namespace) == (item.cluster, item.name),
+                "Nothing runs in it.",
+            ),
+            related(
+                picture,
+                "services",
+                "Services",
+                lambda s: (s.cluster, s.namespace) == (item.cluster, item.name),
+                "It has no services.",
+            ),
+        ),
+        charts=request_charts(item.cluster, into, window_seconds=picture.snapshot.window_seconds),
+    )

@@ -1,0 +1,70 @@
+"""A service opened: its hosts and ports, what is behind it in every cluster, and who calls it."""
+
+from __future__ import annotations
+
+from meshtop.model.kube import ServicePort
+from meshtop.sources.promql import one_of
+from meshtop.views.charts import SOURCE_SIDE, request_charts
+from meshtop.views.detail import Detail, Section, fact, related, verdict
+from meshtop.views.numbers import percent
+from meshtop.views.picture import Picture
+from meshtop.views.services import ServiceItem
+
+
+def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
+    """Everything about one service of one cluster."""
+    hosts = {host.lower() for host in item.hosts}
+    return Detail(
+        kind="services",
+        key=key,
+        title=f"{item.namespace}/{item.name}",
+        health=item.health,
+        sections=(
+            Section("How it does", verdict(item.health)),
+            Section(
+                "What it is",
+                (
+                    fact("cluster", item.cluster),
+                    fact("kind", item.kind),
+                    fact("hosts", item.hosts),
+                    fact("ports", tuple(map(port_text, item.ports))),
+                    fact("runs in", item.clusters),
+                    fact("tenant", item.tenant),
+                    fact("mTLS seen", None if item.mtls_ratio is None else f"{percent(item.mtls_ratio)} %"),
+                ),
+            ),
+        ),
+        related=(
+            related(
+                picture,
+                "workloads",
+                "Behind it, in every cluster",
+                lambda w: (
+                    w.cluster in (item.cluster, *item.clusters)
+                    and w.namespace == item.namespace
+                    and item.name in w.services
+                ),
+                "Nothing is behind it: no pod has its labels.",
+            ),
+            related(
+                picture,
+                "edges",
+                "Callers",
+                lambda e: (
+                    e.destination.service.lower() in hosts and item.cluster in (e.destination.cluster, e.source.cluster)
+                ),
+                "Nobody has called it in this window.",
+            ),
+        ),
+        charts=request_charts(
+            item.cluster,
+            (SOURCE_SIDE, one_of("destination_service", item.hosts)),
+            window_seconds=picture.snapshot.window_seconds,
+        ),
+    )
+
+
+def port_text(port: ServicePort) -> str:
+    """A port as people write it: `http 80→8080`."""
+    name = port.name or port.app_protocol or port.protocol.lower()
+    return f"{name} {port.port}" + (f"→{port.target}" if port.target not in (None, port.port) else "")
