@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -48,6 +49,7 @@ class Details:
         from urllib3.util.retry import Retry
 
         session = self._engine.wire.requests_session()
+        adapters = OrderedDict(session.adapters)
         client = PrometheusConnect(
             url=self._engine.url,
             headers=self._engine.headers,
@@ -56,7 +58,7 @@ class Details:
             timeout=self._engine.timeout,
         )
         # It mounts an adapter of its own, which would stand before the session's.
-        session.adapters.pop(self._engine.url, None)
+        session.adapters = adapters
         return client
 
     async def _ask(self, question: Callable[[PrometheusConnect], Answer]) -> Answer:

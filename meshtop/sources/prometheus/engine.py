@@ -21,10 +21,10 @@ LONGEST_GET = 6_000
 
 
 class Wire(Protocol):
-    """What the engine needs of `meshtop.sources.connection.Connection`."""
+    """What the engine needs of a connection (`meshtop.sources.connection`, `DirectWire`)."""
 
     @property
-    def base_url(self) -> str:
+    def server(self) -> str:
         """The server's URL, without credentials."""
 
     async def request(
@@ -57,6 +57,14 @@ def proxy_path(namespace: str, service: str, port: str, *, scheme: str = "", pre
     return f"/api/v1/namespaces/{url_quote(namespace)}/services/{url_quote(name, safe=':')}/proxy{prefix}"
 
 
+class Meter:
+    """Counts requests and bytes (decompressed), for all engines of one source together."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.bytes = 0
+
+
 class Engine:
     """Sends queries to one engine and counts what that costs.
 
@@ -67,13 +75,19 @@ class Engine:
     """
 
     def __init__(
-        self, wire: Wire, place: Place, *, timeout: float, read_only: bool, headers: Mapping[str, str] | None = None
+        self,
+        wire: Wire,
+        place: Place,
+        *,
+        timeout: float,
+        read_only: bool,
+        headers: Mapping[str, str] | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.wire = wire
         self.place = place
         self.timeout = timeout
-        self.requests = 0
-        self.bytes = 0
+        self.meter = meter or Meter()
         self.headers = dict(headers or {})
         self._may_post = not read_only
         self._post_first = not place.proxied and not read_only
@@ -81,7 +95,7 @@ class Engine:
     @property
     def url(self) -> str:
         """The engine's address for people, and for telling engines apart."""
-        return f"{self.wire.base_url.rstrip('/')}{self.place.path}"
+        return f"{self.wire.server.rstrip('/')}{self.place.path}"
 
     async def query(self, expression: str, *, at: float | None = None) -> bytes:
         """The body of an instant query's answer, at Unix seconds or the engine's own present; raises QueryFailed."""
@@ -145,7 +159,7 @@ class Engine:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        self.requests += 1
+        self.meter.requests += 1
         try:
             response = await self.wire.request(
                 method,
@@ -161,7 +175,7 @@ class Engine:
             if problem.code in (400, 413, 422):
                 raise refused(problem.message, problem.code) from problem
             raise QueryFailed(problem.state, problem.message, problem.remedy, code=problem.code) from problem
-        self.bytes += len(response.content)
+        self.meter.bytes += len(response.content)
         return response
 
     def _body(self, response: httpx.Response) -> bytes:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from meshtop.model.kube import Service, ServicePort
 from meshtop.sources.prometheus.answers import QueryFailed, decode_scalars
-from meshtop.sources.prometheus.engine import Engine, Place, Wire, proxy_path
+from meshtop.sources.prometheus.engine import Engine, Meter, Place, Wire, proxy_path
 
 NAMESPACES = (
     "istio-system",
@@ -141,6 +141,7 @@ async def find(
     timeout: float,
     read_only: bool,
     headers: Mapping[str, str] | None = None,
+    meter: Meter | None = None,
     avoid: str | None = None,
 ) -> Found:
     """Ask the likeliest candidates at once which of them holds Istio's metrics.
@@ -151,7 +152,7 @@ async def find(
     line = candidates(services)
     line.sort(key=lambda candidate: candidate.place.path == avoid)
     engines = [
-        Engine(wire, candidate.place, timeout=timeout, read_only=read_only, headers=headers)
+        Engine(wire, candidate.place, timeout=timeout, read_only=read_only, headers=headers, meter=meter)
         for candidate in line[:MOST_PROBED]
     ]
     if not engines:

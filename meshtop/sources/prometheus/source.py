@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,7 +14,8 @@ from meshtop.settings.schema import PrometheusSettings
 from meshtop.sources.prometheus.answers import QueryFailed, decode_scalars
 from meshtop.sources.prometheus.collecting import Question, collect
 from meshtop.sources.prometheus.details import Details, LineQuery
-from meshtop.sources.prometheus.engine import Engine, Place, Wire, proxy_path
+from meshtop.sources.prometheus.direct import DirectWire
+from meshtop.sources.prometheus.engine import Engine, Meter, Place, Wire, proxy_path
 from meshtop.sources.prometheus.finding import find
 from meshtop.sources.prometheus.history import read_history
 from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
@@ -21,14 +23,15 @@ from meshtop.sources.promql import recorded_query
 
 LOOK_FOR_RULES_EVERY_SECONDS = 60.0
 STAY_NARROW_SECONDS = 600.0
+_SERVICE = re.compile(r"(?:(https?):)?([^/:]+)/([^/:]+):([^/:]+)(/.*)?")
 _SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization")
 
 
 class PrometheusSource:
     """Reads one cluster's Prometheus; nothing here raises for the cluster's sake, `status` says how it went.
 
-    `connection` leads to the API server, whose service proxy is used, or, where the settings give a `url`, to
-    that URL. `clock` gives Unix seconds.
+    `connection` leads to the API server, whose service proxy is used; a `url` in the settings needs none.
+    `clock` gives Unix seconds.
     """
 
     def __init__(
@@ -46,11 +49,13 @@ class PrometheusSource:
         self.cost = Cost()
         self.telemetry: Telemetry | None = None
         self.history: History | None = None
-        self._wire = connection
         self._settings = settings or PrometheusSettings()
+        self._direct = DirectWire(self._settings, name=cluster, timeout=timeout) if self._settings.url else None
+        self._wire = self._direct or connection
         self._timeout = timeout
         self._clock = clock
         self._read_only = read_only
+        self._meter = Meter()
         self._engine: Engine | None = None
         self._died: str | None = None
         self._rules: frozenset[str] = frozenset()
@@ -69,8 +74,7 @@ class PrometheusSource:
 
     async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
         """Ask every query once, at Unix seconds `at` or at the engine's present; never raises."""
-        began = time.perf_counter()
-        spent = (self._engine, *self._spent(self._engine))
+        began, requests, size = time.perf_counter(), self._meter.requests, self._meter.bytes
         try:
             engine = await self._ready(services)
             await self._read(engine, services, window_seconds, at)
@@ -78,14 +82,11 @@ class PrometheusSource:
             self.status = failed_status(failure, self.status, self._engine.url if self._engine else None)
             if failure.state is not State.DENIED:
                 self._let_go()
-        requests, size = self._spent(self._engine or spent[0])
-        if spent[0] is self._engine or self._engine is None:
-            requests, size = requests - spent[1], size - spent[2]
-        self.cost = Cost(seconds=time.perf_counter() - began, bytes=size, requests=requests)
-
-    @staticmethod
-    def _spent(engine: Engine | None) -> tuple[int, int]:
-        return (engine.requests, engine.bytes) if engine else (0, 0)
+        self.cost = Cost(
+            seconds=time.perf_counter() - began,
+            requests=self._meter.requests - requests,
+            bytes=self._meter.bytes - size,
+        )
 
     def _let_go(self) -> None:
         """Forget an engine that was found and died, so that the next refresh looks again."""
@@ -106,7 +107,12 @@ class PrometheusSource:
         told = self._told()
         if told is not None:
             self._engine = Engine(
-                self._wire, told, timeout=self._timeout, read_only=self._read_only, headers=self._headers()
+                self._wire,
+                told,
+                timeout=self._timeout,
+                read_only=self._read_only,
+                headers=self._headers(),
+                meter=self._meter,
             )
             return self._engine
         found = await find(
@@ -115,6 +121,7 @@ class PrometheusSource:
             timeout=self._timeout,
             read_only=self._read_only,
             headers=self._headers(),
+            meter=self._meter,
             avoid=self._died,
         )
         if found.engine is None:
@@ -128,20 +135,15 @@ class PrometheusSource:
             return Place(label=f"Prometheus of {self.cluster}")
         if not self._settings.service:
             return None
-        address, _, prefix = self._settings.service.partition(":")
-        namespace, _, name = address.partition("/")
-        port, slash, rest = prefix.partition("/")
-        scheme = ""
-        if namespace in ("http", "https") and not name:
-            scheme, (namespace, _, name) = namespace, prefix.lstrip("/").partition(":")[0].partition("/")
-            port, slash, rest = prefix.lstrip("/").partition(":")[2].partition("/")
-        if not (namespace and name and port):
+        match = _SERVICE.fullmatch(self._settings.service)
+        if match is None:
             raise QueryFailed(
                 State.NONE,
                 f"prometheus.service of {self.cluster} is {self._settings.service!r}, not NAMESPACE/NAME:PORT.",
-                "Write it as istio-system/prometheus:9090 (a path may follow: mimir/mimir-nginx:80/prometheus).",
+                "Write istio-system/prometheus:9090; https: may come first, a path last: mimir/nginx:80/prometheus.",
             )
-        path = proxy_path(namespace, name, port, scheme=scheme, prefix=f"{slash}{rest}".rstrip("/"))
+        scheme, namespace, name, port, prefix = match.groups(default="")
+        path = proxy_path(namespace, name, port, scheme=scheme, prefix=prefix.rstrip("/"))
         return Place(path, proxied=True, label=f"Prometheus {namespace}/{name}:{port}")
 
     def _headers(self) -> Mapping[str, str]:
@@ -257,8 +259,10 @@ class PrometheusSource:
         return await self.details.label_values(label)
 
     async def close(self) -> None:
-        """Let go of the engine; the connection belongs to whoever made it."""
+        """Let go of the engine; the API server's connection belongs to whoever made it."""
         self._engine = None
+        if self._direct is not None:
+            await self._direct.close()
 
 
 def identity_of(url: str, headers: Mapping[str, str], matchers: Mapping[str, str]) -> str:

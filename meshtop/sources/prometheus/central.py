@@ -1,0 +1,237 @@
+"""One engine above all clusters: one fan of queries, split by the label that names the cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from meshtop.analysis.metrics import CONTROL, METRIC_LABEL, TRAFFIC
+from meshtop.model.kube import Service
+from meshtop.model.state import Cost, SourceStatus, State
+from meshtop.model.telemetry import History, Line, Sample, Scalar, Telemetry
+from meshtop.settings.schema import TelemetrySettings
+from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_scalars, decode_split
+from meshtop.sources.prometheus.collecting import AT_ONCE, Answers, Asker, Collected, Question
+from meshtop.sources.prometheus.details import Details, LineQuery
+from meshtop.sources.prometheus.direct import DirectWire
+from meshtop.sources.prometheus.engine import Engine, Place, Wire
+from meshtop.sources.prometheus.history import read_history
+from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
+from meshtop.sources.prometheus.source import identity_of
+from meshtop.sources.promql import Matcher
+
+SHARE_SECONDS = 1.0
+"""Clusters that ask within this time of one another get the same answer."""
+
+
+class CentralTelemetry:
+    """Reads one Thanos, Mimir, Cortex or VictoriaMetrics for every cluster.
+
+    `settings.cluster_names` gives a cluster's value of `settings.cluster_label` where it is not its name.
+    `cluster(name)` is that cluster's part, which looks like a source of its own: whichever part is refreshed
+    first in a round asks for all.
+    """
+
+    def __init__(
+        self,
+        settings: TelemetrySettings,
+        *,
+        timeout: float = 5.0,
+        clock: Callable[[], float] = time.time,
+        read_only: bool = False,
+        wire: Wire | None = None,
+    ) -> None:
+        # A matcher proves that the label's name is one.
+        Matcher(settings.cluster_label, "=", "")
+        self.settings = settings
+        self.status = SourceStatus()
+        self.cost = Cost()
+        self.parts: dict[str, ClusterPart] = {}
+        self._clock = clock
+        self._direct = None if wire else DirectWire(settings, name="all clusters", timeout=timeout)
+        place = Place(label="The telemetry engine above all clusters")
+        self.engine = Engine(wire or self._wire(), place, timeout=timeout, read_only=read_only)
+        self._asking = asyncio.Lock()
+        self._asked: tuple[float, float, float | None] | None = None
+
+    def _wire(self) -> Wire:
+        assert self._direct is not None, "without a wire of its own there is a direct one"
+        return self._direct
+
+    def now(self) -> float:
+        """The present, in Unix seconds."""
+        return self._clock()
+
+    def cluster(self, name: str) -> ClusterPart:
+        """The part of one cluster; the same object each time."""
+        return self.parts.setdefault(name, ClusterPart(self, name))
+
+    def value(self, name: str) -> str:
+        """The value of the cluster label for a cluster."""
+        return self.settings.cluster_names.get(name, name)
+
+    async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
+        """Ask for all clusters, unless that was just done; never raises."""
+        async with self._asking:
+            now = self._clock()
+            if (
+                self._asked is not None
+                and self._asked[1:] == (window_seconds, at)
+                and now - self._asked[0] < SHARE_SECONDS
+            ):
+                return
+            await self._read(services, window_seconds, at, now)
+            self._asked = (self._clock(), window_seconds, at)
+
+    async def _read(self, services: Sequence[Service], window_seconds: float, at: float | None, now: float) -> None:
+        began, requests, size = time.perf_counter(), self.engine.meter.requests, self.engine.meter.bytes
+        question = Question(
+            window_seconds=window_seconds,
+            at=at,
+            matchers=self.settings.matchers,
+            namespaces=tuple(sorted({service.meta.namespace for service in services})),
+            extra_by=(self.settings.cluster_label,),
+        )
+        try:
+            whole, split = await self._collect(question)
+            failure = whole_failure(whole)
+            if failure is not None:
+                raise failure
+            self.status = status_of(
+                whole, at=now, window_seconds=window_seconds, endpoint=self.engine.url, recording_rules=False
+            )
+            for part in self.parts.values():
+                part.take(split(self.value(part.name)), at=now if at is None else at, window_seconds=window_seconds)
+        except QueryFailed as failure:
+            self.status = failed_status(failure, self.status, self.engine.url)
+        self.cost = Cost(
+            seconds=time.perf_counter() - began,
+            requests=self.engine.meter.requests - requests,
+            bytes=self.engine.meter.bytes - size,
+        )
+
+    async def _collect(self, question: Question) -> tuple[Answers, Callable[[str], Answers]]:
+        """Everything once, and a function that gives one cluster's share of it."""
+        limit = asyncio.Semaphore(AT_ONCE)
+        label = self.settings.cluster_label
+        samples: dict[str, dict[str, list[Sample]]] = {}
+        scalars: dict[str, dict[str, list[Scalar]]] = {}
+
+        async def traffic(name: str) -> Collected[Sample]:
+            async def decode(body: bytes) -> Vector[Sample]:
+                split = await decode_split(body, label)
+                for cluster, items in split.parts.items():
+                    samples.setdefault(cluster, {}).setdefault(name, []).extend(items)
+                    # Something came, though every item is with its cluster.
+                    split.vector.items.extend(items[:1])
+                return split.vector
+
+            return await Asker(self.engine, question, limit, decode).collect(name, traffic=True)
+
+        async def control(name: str) -> Collected[Scalar]:
+            async def decode(body: bytes) -> Vector[Scalar]:
+                vector = await decode_scalars(body, METRIC_LABEL)
+                for item in vector.items:
+                    cluster = item.labels.pop(label, "")
+                    scalars.setdefault(cluster, {}).setdefault(name, []).append(item)
+                return vector
+
+            return await Asker(self.engine, question, limit, decode).collect(name, traffic=False)
+
+        fields, groups = [metric.field for metric in TRAFFIC], [group.query for group in CONTROL]
+        told, ruled = await asyncio.gather(asyncio.gather(*map(traffic, fields)), asyncio.gather(*map(control, groups)))
+        whole = Answers(traffic=dict(zip(fields, told, strict=True)), control=dict(zip(groups, ruled, strict=True)))
+
+        def of(cluster: str) -> Answers:
+            mine, ours = samples.get(cluster, {}), scalars.get(cluster, {})
+            return Answers(
+                traffic={n: _share(one, mine.get(n, [])) for n, one in whole.traffic.items()},
+                control={n: _share(one, ours.get(n, [])) for n, one in whole.control.items()},
+            )
+
+        return whole, of
+
+    async def close(self) -> None:
+        """Let go of the engine's connection."""
+        if self._direct is not None:
+            await self._direct.close()
+
+
+Item = TypeVar("Item")
+
+
+def _share(whole: Collected[Item], items: list[Item]) -> Collected[Item]:
+    return Collected([Vector(items, partial=any(part.partial for part in whole.parts))], whole.failure, whole.narrowed)
+
+
+class ClusterPart:
+    """One cluster's share of a central engine; it answers like a PrometheusSource."""
+
+    needs_services = False
+
+    def __init__(self, central: CentralTelemetry, name: str) -> None:
+        self.name = name
+        self.telemetry: Telemetry | None = None
+        self.history: History | None = None
+        self._central = central
+        self._mine: SourceStatus | None = None
+
+    @property
+    def status(self) -> SourceStatus:
+        """How the central reading went; none where the engine holds nothing of this cluster."""
+        shared = self._central.status
+        if shared.state in (State.FRESH, State.PARTIAL) and self._mine is not None:
+            return self._mine
+        return shared
+
+    @property
+    def cost(self) -> Cost:
+        """What the central reading cost, divided among the clusters."""
+        whole, count = self._central.cost, max(1, len(self._central.parts))
+        return Cost(seconds=whole.seconds, bytes=whole.bytes // count, requests=-(-whole.requests // count))
+
+    async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
+        """Take part in the central reading; never raises."""
+        await self._central.refresh(services, window_seconds=window_seconds, at=at)
+
+    def take(self, answers: Answers, *, at: float, window_seconds: float) -> None:
+        """Keep this cluster's share of a reading."""
+        central = self._central
+        label, value = central.settings.cluster_label, central.value(self.name)
+        matchers = {**central.settings.matchers, label: value}
+        identity = identity_of(central.engine.url, central.settings.headers, matchers)
+        telemetry = telemetry_of(
+            answers, at=at, window_seconds=window_seconds, identity=identity, recording_rules=False
+        )
+        if not any(part.items for one in answers.all.values() for part in one.parts):
+            self._mine = SourceStatus(
+                state=State.NONE,
+                error=f"The telemetry engine holds nothing with {label}={value!r}.",
+                remedy=f"Name this cluster's value of {label} in the settings: telemetry.clusterNames.",
+                endpoint=central.engine.url,
+            )
+            return
+        self.telemetry, self._mine = telemetry, None
+
+    async def refresh_history(self, *, at: float | None = None, span_seconds: float = 1800.0, points: int = 60) -> None:
+        """This cluster's golden signals over a span that ends at `at`; never raises."""
+        central = self._central
+        matchers = {**central.settings.matchers, central.settings.cluster_label: central.value(self.name)}
+        history = await read_history(
+            central.engine,
+            matchers=matchers,
+            window_seconds=min(self.telemetry.window_seconds if self.telemetry else 300.0, 300.0),
+            end=central.now() if at is None else at,
+            span_seconds=span_seconds,
+            points=points,
+        )
+        self.history = history or self.history
+
+    async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
+        """Series over time for charts; the queries name the cluster's label themselves. Raises SourceProblem."""
+        return await Details(self._central.engine).lines(queries, start=start, end=end, step=step)
+
+    async def close(self) -> None:
+        """Nothing of its own is open."""

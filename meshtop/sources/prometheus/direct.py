@@ -1,0 +1,160 @@
+"""A connection to an engine by its own URL, with what the settings give: headers, tokens, certificates."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import httpx
+
+from meshtop.model.state import State
+from meshtop.settings.schema import HttpEndpoint
+from meshtop.sources.problem import SourceProblem
+
+if TYPE_CHECKING:
+    import requests
+
+CONNECT_SECONDS = 2.0
+_SETTINGS_REMEDY = "Correct it in the settings (meshtop config validate)."
+
+
+class DirectWire:
+    """One HTTP client for one engine; opened at the first request. `server` is its URL without credentials.
+
+    Files with tokens and passwords are read for each request, because they are renewed while meshtop runs.
+    """
+
+    def __init__(self, endpoint: HttpEndpoint, *, name: str, timeout: float) -> None:
+        parts = urlsplit(endpoint.url or "")
+        host = parts.netloc.rpartition("@")[2]
+        self.server = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+        self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        self._endpoint = endpoint
+        self._name = name
+        self._timeout = httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout))
+        self._client: httpx.AsyncClient | None = None
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        timeout: float | None = None,
+    ) -> httpx.Response:
+        """Send one request below the URL and return the answer, whatever its status; raises SourceProblem."""
+        if self._client is None:
+            self._client = self._open()
+        limits = self._timeout if timeout is None else httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout))
+        try:
+            return await self._client.request(
+                method,
+                self.server + path,
+                params=dict(params) if params else None,
+                headers={**self._headers(), **(headers or {})},
+                content=content,
+                timeout=limits,
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._lost(error) from error
+
+    def requests_session(self) -> requests.Session:
+        """A requests session with the same login and trust."""
+        import requests
+        import urllib3
+
+        endpoint = self._endpoint
+        session = requests.Session()
+        session.headers.update(self._headers())
+        session.verify = endpoint.ca_file or True
+        if endpoint.insecure_skip_verify:
+            # The warning would be written over the screen; that trust is off is the user's own setting.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+            session.verify = False
+        if endpoint.client_cert_file:
+            session.cert = (endpoint.client_cert_file, endpoint.client_key_file or endpoint.client_cert_file)
+        return session
+
+    async def close(self) -> None:
+        """Let go of every socket."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    def _open(self) -> httpx.AsyncClient:
+        verify: ssl.SSLContext | bool = False
+        if self.server.startswith("https"):
+            verify = self._context()
+        limits = httpx.Limits(max_connections=16, max_keepalive_connections=8, keepalive_expiry=60.0)
+        kinds = {"User-Agent": "meshtop", "Accept-Encoding": "gzip"}
+        return httpx.AsyncClient(verify=verify, http2=False, limits=limits, headers=kinds, follow_redirects=False)
+
+    def _context(self) -> ssl.SSLContext:
+        endpoint = self._endpoint
+        try:
+            context = ssl.create_default_context(cafile=endpoint.ca_file)
+            if endpoint.insecure_skip_verify:
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            if endpoint.client_cert_file:
+                context.load_cert_chain(endpoint.client_cert_file, endpoint.client_key_file)
+        except (OSError, ssl.SSLError) as error:
+            raise SourceProblem(
+                State.UNREACHABLE,
+                f"The certificates for the Prometheus of {self._name} cannot be used ({error}).",
+                _SETTINGS_REMEDY,
+            ) from error
+        return context
+
+    def _headers(self) -> dict[str, str]:
+        headers = dict(self._endpoint.headers)
+        login = self._basic()
+        if login is not None:
+            headers["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
+        if self._endpoint.bearer_token_file:
+            headers["Authorization"] = "Bearer " + self._secret(self._endpoint.bearer_token_file, "bearerTokenFile")
+        return headers
+
+    def _basic(self) -> tuple[str, str] | None:
+        given = self._endpoint.basic_auth
+        if given is None:
+            return self._login
+        if given.password_file:
+            return given.username, self._secret(given.password_file, "basicAuth.passwordFile")
+        return given.username, given.password.get_secret_value() if given.password else ""
+
+    def _secret(self, path: str, field: str) -> str:
+        try:
+            return Path(path).expanduser().read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SourceProblem(
+                State.DENIED, f"{field} of {self._name} cannot be read: {path} ({_words(error)}).", _SETTINGS_REMEDY
+            ) from error
+
+    def _lost(self, error: Exception) -> SourceProblem:
+        where = f"Prometheus of {self._name} ({self.server})"
+        if isinstance(error, httpx.TimeoutException):
+            return SourceProblem(
+                State.UNREACHABLE, f"{where} does not answer in time.", "Give it longer with --timeout 15s."
+            )
+        return SourceProblem(
+            State.UNREACHABLE, f"{where} cannot be reached: {_words(error)}.", "Check its URL in the settings."
+        )
+
+
+def _words(error: BaseException) -> str:
+    """The deepest cause that says something: the operating system's words, not a library's."""
+    cause: BaseException | None = error
+    words = ""
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        words = str(cause) or words
+        cause = cause.__cause__ or cause.__context__
+    return " ".join(words.split()).rstrip(".") or type(error).__name__
