@@ -13,7 +13,7 @@ Usage::
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import ClassVar, cast
 
 from rich.console import RenderableType
@@ -40,7 +40,7 @@ def styles_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "styles"
 
 
-def stylesheets(*names: str) -> list[str | Path]:
+def stylesheets(*names: str) -> list[str | PurePath]:
     """The paths of stylesheets by name, for `CSS_PATH`."""
     return [styles_folder() / f"{name}.tcss" for name in names]
 

@@ -1,0 +1,87 @@
+"""What a table shows at one moment, as fitted text, and where two such frames differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from meshtop.console.text import cell_width, clean, fit
+from meshtop.console.widgets.table_layout import GUTTER, Layout
+from meshtop.views.table import Cell, Column, TableModel, Tone
+
+CURSOR_SIGN = "▸"
+MARK_SIGN = "•"
+
+
+class Run(Struct, frozen=True, gc=False):
+    """Text of an exact width at a place, in one tone."""
+
+    x: int
+    text: str
+    tone: Tone
+
+
+class Line(Struct, frozen=True):
+    """One drawn line: its runs, and what its whole ground is (`plain`, `hover`, `cursor`, `header`)."""
+
+    ground: str
+    runs: tuple[Run, ...]
+
+
+def widest_cells(rows: Sequence[Sequence[Cell]], count: int) -> list[int]:
+    """The widest text of each column among formatted rows, in cells."""
+    return [max((cell_width(row[column].text) for row in rows), default=0) for column in range(count)]
+
+
+def format_rows(model: TableModel, columns: Sequence[int], first: int, last: int) -> list[list[Cell]]:
+    """The cells of some columns of the rows from `first` to before `last`, cleaned; no other row is formatted."""
+    rows: list[list[Cell]] = []
+    for index in range(first, min(last, len(model))):
+        row = [model.cell(index, column) for column in columns]
+        rows.append([cell if cell.text.isprintable() else Cell(clean(cell.text), cell.tone) for cell in row])
+    return rows
+
+
+def row_line(row: Sequence[Cell], layout: Layout, *, ground: str, marked: bool) -> Line:
+    """A row as a line: the gutter with its signs, then each column in its place."""
+    cursor = ground == "cursor"
+    gutter = (MARK_SIGN if marked else " ") + (CURSOR_SIGN if cursor else " ")
+    runs = [Run(0, gutter.ljust(GUTTER), Tone.ACCENT)]
+    for place in layout.places:
+        cell = row[place.column]
+        runs.append(Run(place.x, fit(cell.text, place.width, right=place.right), cell.tone))
+    return Line(ground, tuple(runs))
+
+
+def header_line(
+    columns: Sequence[Column], layout: Layout, *, sort: tuple[str, bool] | None, picked: int | None, width: int
+) -> Line:
+    """The titles, the sort arrow, and signs for columns that are out of sight."""
+    runs = [Run(0, f"‹{layout.hidden_left}"[:GUTTER] if layout.hidden_left else " " * GUTTER, Tone.DIM)]
+    end = GUTTER
+    for place in layout.places:
+        column = columns[place.column]
+        title = column.title
+        tone = Tone.DIM
+        if sort is not None and sort[0] == column.name:
+            title += "↓" if sort[1] else "↑"
+            tone = Tone.STRONG
+        if picked == place.column:
+            tone = Tone.ACCENT
+        runs.append(Run(place.x, fit(title, place.width, right=place.right), tone))
+        end = place.end
+    more = f"+{layout.hidden_right}›"
+    if layout.hidden_right and end + 1 + len(more) <= width:
+        runs.append(Run(width - len(more), more, Tone.DIM))
+    return Line("header", tuple(runs))
+
+
+def changed_span(old: Line, new: Line, width: int) -> tuple[int, int] | None:
+    """The cells from the first to past the last that differ between two lines; None where none do."""
+    if old == new:
+        return None
+    if old.ground != new.ground or [run.x for run in old.runs] != [run.x for run in new.runs]:
+        return 0, width
+    differ = [(a, b) for a, b in zip(old.runs, new.runs, strict=True) if a != b]
+    return differ[0][1].x, max(run.x + cell_width(run.text) for pair in differ for run in pair)

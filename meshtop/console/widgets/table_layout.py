@@ -1,0 +1,166 @@
+"""Where columns stand: widths from what is on screen, who gives way when it is narrow, and no jitter.
+
+Pure functions and one small state: a column grows at once, shrinks only after it has been too wide for
+`PATIENCE` refreshes, and a column that had to go comes back only when there is room for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from meshtop.console.text import cell_width
+from meshtop.views.table import Align, Column
+
+GUTTER = 2
+MIN_GAP = 2
+MAX_GAP = 4
+PATIENCE = 12
+SORT_MARK_WIDTH = 1
+MORE_WIDTH = 4  # room for `+12›`, which says how many columns are out of sight
+
+
+class Place(Struct, frozen=True, gc=False):
+    """A column's place: its index in the model, its first cell and its width in cells."""
+
+    column: int
+    x: int
+    width: int
+    right: bool
+
+    @property
+    def end(self) -> int:
+        """The cell after the last."""
+        return self.x + self.width
+
+
+class Layout(Struct, frozen=True):
+    """All places of a table, the gap between them, and how many columns are out of sight on each side."""
+
+    places: tuple[Place, ...] = ()
+    gap: int = MIN_GAP
+    hidden_left: int = 0
+    hidden_right: int = 0
+
+
+def floor_width(column: Column) -> int:
+    """The narrowest that a column may be: its own minimum and its title with a sort mark."""
+    return max(column.min_width, cell_width(column.title) + SORT_MARK_WIDTH)
+
+
+class Widths:
+    """The widths that columns want, kept steady over refreshes."""
+
+    def __init__(self) -> None:
+        self._columns: tuple[Column, ...] = ()
+        self.wanted: list[int] = []
+        self._idle: list[int] = []
+
+    def learn(self, columns: Sequence[Column], widest: Sequence[int], *, refreshed: bool) -> None:
+        """Take in the widest visible cell of each column; only `refreshed` rows let a column become narrower."""
+        names = tuple(columns)
+        needs = [
+            max(floor_width(column), min(width, column.max_width)) for column, width in zip(names, widest, strict=True)
+        ]
+        if [c.name for c in names] != [c.name for c in self._columns]:
+            self._columns, self.wanted, self._idle = names, needs, [0] * len(needs)
+            return
+        for index, need in enumerate(needs):
+            self._idle[index] = self._idle[index] + refreshed if need < self.wanted[index] else 0
+            if need > self.wanted[index]:
+                self.wanted[index] = need
+            elif self._idle[index] >= PATIENCE:
+                self.wanted[index], self._idle[index] = need, 0
+
+
+def lay_out(
+    columns: Sequence[Column], wanted: Sequence[int], width: int, *, skip: int = 0, previous: Layout | None = None
+) -> Layout:
+    """The places of the columns in `width` cells.
+
+    With `skip` 0, wide columns and then those of the highest priority number give way until the rest fits.
+    With `skip` n, all columns count, the first stays and the n after it are scrolled out to the left.
+    `previous` is kept to where it still fits, so that neither columns nor gaps flicker.
+    """
+    if not columns:
+        return Layout()
+    room = max(1, width - GUTTER)
+    if skip:
+        return _scrolled(columns, wanted, room, skip)
+    chosen = _kept(columns, wanted, room, previous) or _choose(columns, wanted, room)
+    widths = _squeeze(columns, {index: wanted[index] for index in chosen}, room)
+    spare = room - sum(widths.values()) - MIN_GAP * (len(chosen) - 1)
+    if len(chosen) < len(columns):
+        spare -= MORE_WIDTH
+    gap = MIN_GAP
+    if len(chosen) > 1 and spare > 0:
+        gap = min(MAX_GAP, MIN_GAP + spare // (len(chosen) - 1))
+        same = previous is not None and [place.column for place in previous.places] == chosen
+        if same and previous is not None and MIN_GAP <= previous.gap <= gap:
+            gap = previous.gap
+    places = _place(columns, widths, room, gap)
+    return Layout(places, gap, 0, len(columns) - len(places))
+
+
+def _total(wanted: Sequence[int], chosen: Sequence[int]) -> int:
+    return sum(wanted[index] for index in chosen) + MIN_GAP * (len(chosen) - 1)
+
+
+def _kept(columns: Sequence[Column], wanted: Sequence[int], room: int, previous: Layout | None) -> list[int] | None:
+    """The columns of before, where they fit and no other one has clearly found room."""
+    if previous is None or not previous.places or previous.hidden_left:
+        return None
+    chosen = [place.column for place in previous.places if place.column < len(columns)]
+    if len(chosen) != len(previous.places) or _total(wanted, chosen) > room:
+        return None
+    fresh = _choose(columns, wanted, room - MIN_GAP)
+    return chosen if len(fresh) <= len(chosen) else None
+
+
+def _choose(columns: Sequence[Column], wanted: Sequence[int], room: int) -> list[int]:
+    """All columns but those that give way: wide ones first, then the highest priorities; the first stays."""
+    chosen = list(range(len(columns)))
+    able = [index for index in chosen[1:] if columns[index].priority > 0 or columns[index].wide]
+    leaving = sorted(able, key=lambda index: (columns[index].wide, columns[index].priority, index))
+    while leaving and _total(wanted, chosen) > room:
+        chosen.remove(leaving.pop())
+    return chosen
+
+
+def _squeeze(columns: Sequence[Column], widths: dict[int, int], room: int) -> dict[int, int]:
+    """Narrow the widest columns, towards their floors, until all fit."""
+    over = sum(widths.values()) + MIN_GAP * (len(widths) - 1) - room
+    while over > 0:
+        able = [index for index in widths if widths[index] > floor_width(columns[index])]
+        if not able:
+            break
+        widest = max(able, key=lambda index: widths[index])
+        widths[widest] -= 1
+        over -= 1
+    return widths
+
+
+def _place(columns: Sequence[Column], widths: dict[int, int], room: int, gap: int) -> tuple[Place, ...]:
+    places: list[Place] = []
+    x = GUTTER
+    for index, width in widths.items():
+        width = min(width, GUTTER + room - x)
+        if width <= 0:
+            break
+        places.append(Place(index, x, width, columns[index].align is Align.RIGHT))
+        x += width + gap
+    return tuple(places)
+
+
+def _scrolled(columns: Sequence[Column], wanted: Sequence[int], room: int, skip: int) -> Layout:
+    order = [0, *range(1 + skip, len(columns))]
+    widths: dict[int, int] = {}
+    used = 0
+    for index in order:
+        if widths and used + MIN_GAP + min(wanted[index], floor_width(columns[index])) > room:
+            break
+        widths[index] = min(wanted[index], room - used - (MIN_GAP if widths else 0))
+        used += widths[index] + (MIN_GAP if used else 0)
+    places = _place(columns, widths, room, MIN_GAP)
+    return Layout(places, MIN_GAP, skip, len(order) - len(places))
