@@ -92,6 +92,13 @@ def test_patches(kubectl: Kubectl) -> None:
     assert "is not supported by" in kubectl.fails("patch", "wd", "patched", "-p", '{"spec":{"size":5}}')
 
 
+def test_a_kind_that_is_not_there(kubectl: Kubectl) -> None:
+    unknown = widget("x", size=1).replace("Widget", "Nothing")
+    assert 'no matches for kind "Nothing" in version "example.com/v1"' in kubectl.fails(
+        "apply", "-f", "-", stdin=unknown
+    )
+
+
 def test_dry_run_stores_nothing(kubectl: Kubectl) -> None:
     shown = kubectl("apply", "--dry-run=server", "-o", "json", "-f", "-", stdin=widget("ghost", size=1))
     assert json.loads(shown)["spec"]["colour"] == "red"

@@ -80,7 +80,7 @@ def open_api(store: KubeStore, request: web.Request, git_version: str) -> web.Re
     parts = [part for part in request.path.split("/") if part]
     if parts == ["openapi", "v2"]:
         if _PROTOBUF_V2 in request.headers.get("Accept", ""):
-            return web.Response(body=b"\x0a\x032.0", headers={"Content-Type": _PROTOBUF_V2})
+            return web.Response(body=b"\x0a\x032.0", headers={"Content-Type": _PROTOBUF_V2.replace("@", ".")})
         return json_answer({"swagger": "2.0", "info": {"title": "Kubernetes", "version": git_version}, "paths": {}})
     by_path: dict[tuple[str, ...], tuple[str, list[Resource]]] = {}
     for resource in store.resources():
