@@ -11,7 +11,7 @@ from meshtop.demo.prom.errors import BadData
 from meshtop.demo.prom.evaluator import Evaluator, Steps
 from meshtop.demo.prom.parse import parse
 from meshtop.demo.prom.series import SeriesSource
-from meshtop.demo.prom.syntax import Expr, Range, String, Subquery, ValueKind, kind, unwrap
+from meshtop.demo.prom.syntax import Expr, Range, String, Subquery, ValueKind, kind
 
 MAX_POINTS = 11_000
 
@@ -44,15 +44,14 @@ class Engine:
     def instant(self, query: str, time_ms: int, timeout: float | None = None) -> Answer:
         """The value of a query at one moment. Raises QueryError."""
         expr = parse(query)
-        inner = unwrap(expr)
         evaluator, budget = self._evaluator(Steps(time_ms, time_ms, 1), timeout)
         times = [time_ms]
-        if isinstance(inner, String):
-            return Answer("string", times, text=inner.value)
-        if isinstance(inner, Range | Subquery):
+        if isinstance(expr, String):
+            return Answer("string", times, text=expr.value)
+        if isinstance(expr, Range | Subquery):
             matrix = [
                 (series.labels, list(zip(series.times[low:high], series.values[low:high], strict=True)))
-                for series in evaluator.matrix(inner)
+                for series in evaluator.matrix(expr)
                 for low, high in series.windows.bounds(series.times)
                 if high > low
             ]

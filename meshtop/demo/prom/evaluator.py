@@ -31,13 +31,11 @@ from meshtop.demo.prom.syntax import (
     Expr,
     Negation,
     Number,
-    Paren,
     Range,
     Selector,
     String,
     Subquery,
     kind,
-    unwrap,
 )
 from meshtop.demo.prom.windows import Windows
 
@@ -96,8 +94,6 @@ class Evaluator:
         match expr:
             case Number(value):
                 return [value] * len(self._steps)
-            case Paren(inner):
-                return self.scalar(inner)
             case Negation(inner):
                 return [-value for value in self.scalar(inner)]
             case Binary(op=op, left=left, right=right):
@@ -114,8 +110,6 @@ class Evaluator:
         """The series of an instant vector expression. Columns may be changed by the caller."""
         self._budget.check_time()
         match expr:
-            case Paren(inner):
-                return self.vector(inner)
             case Selector():
                 return self._select(expr)
             case Negation(inner):
@@ -132,15 +126,14 @@ class Evaluator:
 
     def matrix(self, expr: Expr) -> Iterator[Samples]:
         """The series under a range selector or subquery, with all the samples that the steps see."""
-        inner = unwrap(expr)
-        if isinstance(inner, Range):
-            windows = self._windows(inner.selector, inner.range)
-            for series in self._matching(inner.selector.matchers):
+        if isinstance(expr, Range):
+            windows = self._windows(expr.selector, expr.range)
+            for series in self._matching(expr.selector.matchers):
                 times, values = self._samples(series, windows.first, windows.last)
                 if len(times):
                     yield Samples(series.labels, times, values, windows)
-        elif isinstance(inner, Subquery):
-            yield from self._subquery(inner)
+        elif isinstance(expr, Subquery):
+            yield from self._subquery(expr)
         else:
             raise BadData(f"parse error: a {kind(expr)} is not a range vector")
 
@@ -294,10 +287,9 @@ class Evaluator:
     def _aggregate(self, node: Aggregate) -> tuple[Vector, Vector]:
         op, labels, without = node.op, node.labels, node.without
         if op == "count_values":
-            param = unwrap(node.param) if node.param is not None else None
-            assert isinstance(param, String)
+            assert isinstance(node.param, String)
             vector = self.vector(node.expr)
-            return vector, aggregation.count_values(param.value, vector, labels, without)
+            return vector, aggregation.count_values(node.param.value, vector, labels, without)
         if node.param is None:
             vector = self.vector(node.expr)
             return vector, aggregation.reduce_groups(op, vector, labels, without)
@@ -331,7 +323,7 @@ class Evaluator:
             q = self.scalar(args[0])
             vector = self.vector(args[1])
             return vector, histogram_quantile(q, vector)
-        if name == "timestamp" and isinstance(selector := unwrap(args[0]), Selector):
+        if name == "timestamp" and isinstance(selector := args[0], Selector):
             vector = self._select(selector, timestamps=True)
             return vector, drop_names([Column(c.labels, c.values) for c in vector])
         vector = self.vector(args[0])
@@ -366,15 +358,13 @@ class Evaluator:
 
 
 def _text(expr: Expr) -> str:
-    inner = unwrap(expr)
-    assert isinstance(inner, String)
-    return inner.value
+    assert isinstance(expr, String)
+    return expr.value
 
 
 def _length(expr: Expr) -> int:
-    inner = unwrap(expr)
-    assert isinstance(inner, Range | Subquery)
-    return inner.range
+    assert isinstance(expr, Range | Subquery)
+    return expr.range
 
 
 def _line(s: Samples, bounds: tuple[int, int], intercept: int) -> tuple[float | None, float | None]:

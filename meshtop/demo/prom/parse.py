@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import promql_parser as grammar
 
@@ -22,7 +22,6 @@ from meshtop.demo.prom.syntax import (
     Matching,
     Negation,
     Number,
-    Paren,
     Range,
     Selector,
     String,
@@ -34,9 +33,14 @@ AGGREGATIONS = frozenset(
     ["sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "topk", "bottomk", "quantile", "count_values"],
 )
 OPERATORS = frozenset(["+", "-", "*", "/", "%", "^", "atan2", "==", "!=", ">", "<", ">=", "<=", "and", "or", "unless"])
-FUNCTIONS = frozenset(
-    ["abs", "absent", "absent_over_time", "acos", "acosh", "asin", "asinh", "atan", "atanh", "avg_over_time", "ceil", "changes", "clamp", "clamp_max", "clamp_min", "cos", "cosh", "count_over_time", "day_of_month", "day_of_week", "day_of_year", "days_in_month", "deg", "delta", "deriv", "exp", "floor", "histogram_quantile", "hour", "idelta", "increase", "irate", "label_join", "label_replace", "last_over_time", "ln", "log10", "log2", "max_over_time", "min_over_time", "minute", "month", "pi", "predict_linear", "present_over_time", "quantile_over_time", "rad", "rate", "resets", "round", "scalar", "sgn", "sin", "sinh", "sort", "sort_desc", "sqrt", "stddev_over_time", "stdvar_over_time", "sum_over_time", "tan", "tanh", "time", "timestamp", "vector", "year"]
-)
+_FUNCTION_NAMES = """
+    abs absent absent_over_time acos acosh asin asinh atan atanh avg_over_time ceil changes clamp clamp_max clamp_min
+    cos cosh count_over_time day_of_month day_of_week day_of_year days_in_month deg delta deriv exp floor
+    histogram_quantile hour idelta increase irate label_join label_replace last_over_time ln log10 log2 max_over_time
+    min_over_time minute month pi predict_linear present_over_time quantile_over_time rad rate resets round scalar sgn
+    sin sinh sort sort_desc sqrt stddev_over_time stdvar_over_time sum_over_time tan tanh time timestamp vector year
+"""
+FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 """The functions of Prometheus 2.42, save those of native histograms and ``holt_winters``."""
 
 
@@ -71,7 +75,7 @@ def _expr(node: Any) -> Expr:
         case grammar.StringLiteral():
             return String(node.val)
         case grammar.ParenExpr():
-            return Paren(_expr(node.expr))
+            return _expr(node.expr)
         case grammar.UnaryExpr():
             return Negation(_expr(node.expr))
         case grammar.VectorSelector():
@@ -176,7 +180,10 @@ def _binary(node: Any) -> Binary:
     if modifier.matching is not None:
         on = modifier.matching.type == grammar.LabelModifierType.Include
         labels = tuple(modifier.matching.labels)
-    sides = {grammar.VectorMatchCardinality.ManyToOne: "left", grammar.VectorMatchCardinality.OneToMany: "right"}
-    many = next((side for card, side in sides.items() if card == modifier.card), None)
-    matching = Matching(on, labels, many, tuple(modifier.group_labels or ()))  # type: ignore[arg-type]
+    many: Literal["left", "right"] | None = None
+    if modifier.card == grammar.VectorMatchCardinality.ManyToOne:
+        many = "left"
+    elif modifier.card == grammar.VectorMatchCardinality.OneToMany:
+        many = "right"
+    matching = Matching(on, labels, many, tuple(modifier.group_labels or ()))
     return Binary(op, _expr(node.lhs), _expr(node.rhs), bool(modifier.return_bool), matching)

@@ -55,13 +55,6 @@ class Subquery:
 
 
 @dataclass(frozen=True, slots=True)
-class Paren:
-    """A parenthesised expression; kept because ``absent((x))`` differs from ``absent(x)``."""
-
-    expr: Expr
-
-
-@dataclass(frozen=True, slots=True)
 class Negation:
     """Unary minus."""
 
@@ -109,14 +102,7 @@ class Binary:
     matching: Matching
 
 
-Expr = Number | String | Selector | Range | Subquery | Paren | Negation | Call | Aggregate | Binary
-
-
-def unwrap(expr: Expr) -> Expr:
-    """The expression inside any parentheses."""
-    while isinstance(expr, Paren):
-        expr = expr.expr
-    return expr
+Expr = Number | String | Selector | Range | Subquery | Negation | Call | Aggregate | Binary
 
 
 def kind(expr: Expr) -> ValueKind:
@@ -130,7 +116,7 @@ def kind(expr: Expr) -> ValueKind:
             return "vector"
         case Range() | Subquery():
             return "matrix"
-        case Paren(inner) | Negation(inner):
+        case Negation(inner):
             return kind(inner)
         case Call():
             return expr.kind
