@@ -46,8 +46,11 @@ class Column(Struct, frozen=True, kw_only=True):
     `name` is the filter and sort name and the JSON path ("traffic.requestsPerSecond" is spelled by its last
     part, "requestsPerSecond"). `value` gives what is filtered and sorted by (None = unknown, sorted last);
     `cell` what is drawn. `priority` 0 is always shown; higher numbers give way first when the screen is
-    narrow; `wide` columns appear only in wide output. `min_width` counts terminal cells; the widest cell on screen may
-    grow the column to `max_width`.
+    narrow; `wide` columns appear only in wide output, `hidden` ones only in filters and sorting. `min_width` counts
+    terminal cells; the widest cell on screen may grow the column to `max_width`.
+    `aliases` are other names that a filter or a sort may use. `numeric` columns compare by `>` and `<`, in `unit`
+    ("ratio" is a share from 0 to 1, drawn as a percentage), and sort from the largest down.
+    `order` is what is sorted by where that differs from `value` (health: worst first).
     """
 
     name: str
@@ -61,6 +64,10 @@ class Column(Struct, frozen=True, kw_only=True):
     max_width: int = 40
     priority: int = 1
     wide: bool = False
+    hidden: bool = False
+    numeric: bool = False
+    aliases: tuple[str, ...] = ()
+    order: Callable[[Any], Any] | None = None
 
 
 class TableModel(Protocol):

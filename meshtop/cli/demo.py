@@ -1,0 +1,169 @@
+"""`meshtop demo`: the same program on simulated clusters, which another process serves over real HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from typing import IO, Any
+
+import click
+
+from meshtop.cli.exits import CommandError, Exit, say
+from meshtop.cli.options import Common, common_of, common_options
+from meshtop.cli.session import write
+from meshtop.settings.paths import NO_FILE
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 5.0
+
+
+@click.command("demo", short_help="The same on simulated clusters; meshtop demo -- get edges -o json.")
+@click.option("--clusters", type=click.IntRange(1, 500), metavar="N", help="How many clusters (3).")
+@click.option("--services", type=click.IntRange(1, 50_000), metavar="N", help="How many services in each cluster.")
+@click.option("--seed", type=int, metavar="N", help="The same seed gives the same world.")
+@click.option("--scenario", metavar="NAME", help="What happens in it; --list names them.")
+@click.option("--list", "list_", is_flag=True, help="Name the scenarios.")
+@click.option("--serve", is_flag=True, help="Only serve them, until interrupted, for kubectl, curl and other tools.")
+@click.option("--write-kubeconfig", type=click.Path(dir_okay=False), metavar="FILE", help="Write the kubeconfig there.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGS]...")
+@common_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    clusters: int | None,
+    services: int | None,
+    seed: int | None,
+    scenario: str | None,
+    list_: bool,
+    serve: bool,
+    write_kubeconfig: str | None,
+    arguments: tuple[str, ...],
+) -> int:
+    """Open the console on simulated clusters, or run any command on them: meshtop demo -- get edges -o json.
+
+    The clusters are served by another process over HTTP on 127.0.0.1; the program reads them as it reads real ones.
+    """
+    if list_:
+        return subprocess.run([sys.executable, "-m", "meshtop.demo", "--list"], check=False).returncode
+    wanted = {
+        "--clusters": clusters,
+        "--services": services,
+        "--seed": seed,
+        "--scenario": scenario,
+        "--write-kubeconfig": write_kubeconfig,
+    }
+    options = [word for flag, value in wanted.items() if value is not None for word in (flag, str(value))]
+    if serve and arguments:
+        raise CommandError(f"--serve only serves; leave out {' '.join(arguments)}, or leave out --serve.")
+    if not serve and not arguments:
+        from meshtop.cli.open_console import check_terminal
+
+        check_terminal()
+    with simulated(options) as ready:
+        if serve:
+            return _serve(ready)
+        return _run(common_of(ctx), str(ready["kubeconfig"]), arguments)
+
+
+def _run(common: Common, kubeconfig: str, arguments: tuple[str, ...]) -> int:
+    """The ordinary program on the simulated clusters; the user's own settings file stays out of it."""
+    from meshtop.cli.main import main
+
+    common.kubeconfig = kubeconfig
+    common.config = common.config or NO_FILE
+    return main(arguments, common)
+
+
+def _serve(ready: dict[str, Any]) -> int:
+    """Say where they are, and wait for the end of the simulation or of patience."""
+    names = ", ".join(str(_name(cluster)) for cluster in ready.get("clusters", ()))
+    say(f"Serving {names} on 127.0.0.1 until interrupted (ctrl-c).")
+    write(f"export KUBECONFIG={ready['kubeconfig']}")
+    process: subprocess.Popen[str] = ready["process"]
+    code = process.wait()
+    raise CommandError(f"The simulated clusters ended by themselves (exit code {code}).", Exit.BAD)
+
+
+def _name(cluster: Any) -> Any:
+    return cluster.get("name", cluster) if isinstance(cluster, dict) else cluster
+
+
+@contextlib.contextmanager
+def simulated(options: list[str]) -> Iterator[dict[str, Any]]:
+    """The simulated clusters' ready line, with their process under "process"; ended on the way out, whatever happens.
+
+    Raises CommandError with the last thing it said when it does not get ready.
+    """
+    command_line = [sys.executable, "-m", "meshtop.demo", *options, "--parent-pid", str(os.getpid())]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints, _ending_on_sigterm():
+        process = subprocess.Popen(
+            command_line,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            ready = _ready(process, complaints)
+            yield {**ready, "process": process}
+        finally:
+            _end(process)
+
+
+def _ready(process: subprocess.Popen[str], complaints: IO[str]) -> dict[str, Any]:
+    """Wait for the ready line, then keep its stdout drained."""
+    assert process.stdout is not None
+    watchdog = threading.Timer(READY_SECONDS, process.kill)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        for line in process.stdout:
+            with contextlib.suppress(ValueError):
+                said = json.loads(line)
+                if isinstance(said, dict) and said.get("ready"):
+                    threading.Thread(target=process.stdout.read, daemon=True).start()
+                    return said
+    finally:
+        watchdog.cancel()
+    process.wait()
+    complaints.seek(0)
+    last = [line.strip() for line in complaints if line.strip()][-1:] or ["it said nothing"]
+    raise CommandError(f"The simulated clusters did not start: {last[0]}", Exit.USAGE)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ask it to end, then insist."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the stack, so that the simulation is ended too."""
+
+    def leave(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,126 @@
+"""`meshtop doctor`: what can be reached, read and found, cluster by cluster, and what to do about what cannot."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from meshtop.cli.exits import Exit
+from meshtop.cli.options import common_options
+from meshtop.cli.session import once, open_session, write
+
+if TYPE_CHECKING:
+    from meshtop.cli.text_table import Style
+    from meshtop.views.doctor import ClusterReport, Report, SourceReport
+
+
+@click.command("doctor", short_help="What can be reached and read, and what to do about what cannot.")
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="How to print (text)."
+)
+@common_options
+@click.pass_context
+def command(ctx: click.Context, output: str) -> int:
+    """Check every cluster: what can be reached, read and found, what each source costs, and what to do about faults.
+
+    Ends with 1 when a fault is found, with 3 when no cluster can be reached.
+    """
+    from meshtop.cli.printers import to_json, to_yaml
+    from meshtop.views.doctor import examine
+
+    session = open_session(ctx)
+    snapshot = once(session)
+    report = examine(snapshot, session.picture(snapshot).facts)
+    if output == "json":
+        write(to_json(report))
+    elif output == "yaml":
+        write(to_yaml(report).rstrip("\n"))
+    else:
+        verbose = session.common.verbose > 0
+        write("\n".join(report_lines(report, session.style(sys.stdout), verbose=verbose)))
+    if not report.reached:
+        return Exit.UNREACHABLE
+    return Exit.BAD if report.faults else Exit.FINE
+
+
+def report_lines(report: Report, style: Style, *, verbose: bool = False) -> list[str]:
+    """The report as people read it: each cluster, its sources, its findings and what to do; last, the sum."""
+    lines: list[str] = []
+    for cluster in report.clusters:
+        lines += [*_cluster_lines(cluster, style, verbose=verbose), ""]
+    reached = sum(cluster.reached for cluster in report.clusters)
+    faults = f"{report.faults} fault{'s' * (report.faults != 1)} found" if report.faults else "no fault found"
+    lines.append(f"{reached} of {len(report.clusters)} clusters reached, {faults}.")
+    return [style.plain(line) for line in lines]
+
+
+def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> list[str]:
+    from meshtop.views.text import clean
+
+    access = "read-only" if cluster.read_only else "may be written to, as far as its rights go"
+    about = " · ".join(filter(None, (cluster.server, f"context {cluster.context}" if cluster.context else "", access)))
+    lines = [style.heading(style.plain(clean(cluster.name))) + f"  {clean(about)}"]
+    version = f"Kubernetes {cluster.kubernetes_version}" if cluster.kubernetes_version else "Kubernetes"
+    lines += _source_lines(version, cluster.kubernetes, style)
+    read = [f"{kind.count} {kind.kind}" for kind in cluster.kinds if kind.state in ("fresh", "stale") and kind.count]
+    if read:
+        lines += _wrapped("read", ", ".join(read), style)
+    absent = [kind.kind for kind in cluster.kinds if kind.state == "missing"]
+    if absent and verbose:
+        lines += _wrapped("not installed", ", ".join(absent), style)
+    for plane in cluster.control_planes:
+        version = plane.version or "of unknown version"
+        lines.append(f"    istiod {plane.revision} {version}, {plane.pods.ready}/{plane.pods.total} pods ready")
+    lines += _source_lines("Prometheus", cluster.prometheus, style)
+    telemetry = cluster.telemetry
+    if telemetry is not None:
+        reporters = ", ".join(telemetry.reporters) or "none"
+        rules = ", recording rules used" if telemetry.recording_rules else ""
+        lines.append(f"    {telemetry.series} series over {telemetry.window}, reporters: {reporters}{rules}")
+        if verbose:
+            lines += _wrapped("labels", ", ".join(telemetry.labels), style)
+    for finding in cluster.findings:
+        lines += _finding_lines(finding.severity.value, finding.message, finding.fix, style)
+    return lines
+
+
+def _source_lines(name: str, source: SourceReport, style: Style) -> list[str]:
+    from meshtop.views.columns import state_cell
+    from meshtop.views.numbers import age, quantity
+    from meshtop.views.text import clean
+
+    cell = state_cell(source.state)
+    parts = [style.paint(cell.text, cell.tone)]
+    if source.endpoint:
+        parts.append(clean(source.endpoint))
+    if source.age_seconds is not None:
+        parts.append(f"{age(source.age_seconds)} old")
+    cost = source.cost
+    if cost.requests:
+        parts.append(f"{cost.seconds:.2f} s, {quantity(cost.bytes)}B in {cost.requests} requests")
+    return [f"  {name}: {' · '.join(parts)}", *(f"    {clean(note)}" for note in source.notes)]
+
+
+def _wrapped(name: str, text: str, style: Style) -> list[str]:
+    from textwrap import wrap
+
+    from meshtop.views.text import clean
+
+    width = max(40, (style.width or 120) - 1)
+    return wrap(f"{name}: {clean(text)}", width, initial_indent="    ", subsequent_indent="      ")
+
+
+def _finding_lines(severity: str, message: str, fix: str | None, style: Style) -> list[str]:
+    from meshtop.views.table import Tone
+    from meshtop.views.text import clean
+
+    sign, tone = {
+        "error": ("✗", Tone.FAILING),
+        "warning": ("▲", Tone.DEGRADED),
+    }.get(severity, ("·", Tone.DIM))
+    lines = [f"  {style.paint(sign, tone)} {clean(message)}"]
+    if fix:
+        lines.append(f"    → {clean(fix)}")
+    return lines

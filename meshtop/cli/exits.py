@@ -1,0 +1,115 @@
+"""The one place that owns stderr and exit codes (INTERFACE.md, "Exit codes")."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from enum import IntEnum
+
+import click
+
+
+class Exit(IntEnum):
+    """What the process ends with. `DEFECT` is meshtop's own fault, told apart from every answer."""
+
+    FINE = 0
+    BAD = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    REFUSED = 4
+    CONFLICT = 5
+    DEFECT = 70
+    INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """A command that cannot go on: one sentence for the user, and the exit code."""
+
+    def __init__(self, message: str, code: Exit = Exit.USAGE) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class OutputClosed(Exception):
+    """Whoever read the output has left; there is nobody to tell anything."""
+
+
+def say(message: str) -> None:
+    """One line on stderr, without anything a terminal would obey; a closed stderr is no error."""
+    from meshtop.views.text import clean
+
+    with contextlib.suppress(OSError, ValueError):
+        print("\n".join(clean(line) for line in message.splitlines()), file=sys.stderr, flush=True)
+
+
+def run(program: Callable[[], object], *, wants_trace: Callable[[], bool] = lambda: debugging()) -> int:
+    """Run a click program in its non-standalone mode and turn whatever happens into an exit code.
+
+    No traceback reaches a user, unless `wants_trace` (MESHTOP_DEBUG=1, -vv).
+    """
+    try:
+        outcome = program()
+        sys.stdout.flush()
+        return outcome if isinstance(outcome, int) else Exit.FINE
+    except (OutputClosed, BrokenPipeError):
+        _close_quietly()
+        return Exit.FINE
+    except CommandError as error:
+        say(f"meshtop: {error}")
+        return error.code
+    except click.UsageError as error:
+        say(f"meshtop: {error.format_message()}")
+        if error.ctx is not None:
+            say(f"Try '{error.ctx.command_path} --help'.")
+        return Exit.USAGE
+    except click.ClickException as error:
+        say(f"meshtop: {error.format_message()}")
+        return Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence instead of a traceback
+        return _known(error) or _defect(error, trace=wants_trace())
+
+
+def _known(error: Exception) -> int | None:
+    """Errors of lower floors that are the user's to mend; their modules are loaded already if they raised."""
+    for module, name in (
+        ("meshtop.settings.errors", "ConfigError"),
+        ("meshtop.sources.kubeconfig", "KubeconfigError"),
+        ("meshtop.views.filter", "FilterError"),
+    ):
+        loaded = sys.modules.get(module)
+        if loaded is not None and isinstance(error, getattr(loaded, name)):
+            say(f"meshtop: {error}")
+            return Exit.USAGE
+    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        inner = error.exceptions[0]
+        return _known(inner) if isinstance(inner, Exception) else None
+    return None
+
+
+def _defect(error: Exception, *, trace: bool) -> int:
+    if trace:
+        import traceback
+
+        traceback.print_exception(error)
+        return Exit.DEFECT
+    first = (str(error).splitlines() or [""])[0]
+    what = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    say(f"meshtop: this should not have happened ({what}); run again with MESHTOP_DEBUG=1 to see where, and report it.")
+    return Exit.DEFECT
+
+
+def debugging() -> bool:
+    """Whether the user wants tracebacks."""
+    return os.environ.get("MESHTOP_DEBUG", "") not in ("", "0", "false")
+
+
+def _close_quietly() -> None:
+    """Point stdout at nothing, so that the interpreter's last flush has nobody to complain about."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

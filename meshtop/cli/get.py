@@ -1,0 +1,134 @@
+"""`meshtop get KIND [NAME…]`: print one kind."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from meshtop.cli.exits import CommandError, Exit, say
+from meshtop.cli.options import common_options
+from meshtop.cli.session import Session, exit_code, once, open_session, say_missing, write
+
+if TYPE_CHECKING:
+    from meshtop.model.snapshot import Snapshot
+    from meshtop.views.query import Query
+    from meshtop.views.view import AnyView
+
+FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
+
+
+class KindName(click.ParamType[str]):
+    """A kind by any of its names."""
+
+    name = "kind"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The kind's own name."""
+        from meshtop.views.filter import FilterError
+        from meshtop.views.registry import find_kind
+
+        try:
+            return find_kind(value).name
+        except FilterError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The kinds and what they are."""
+        from meshtop.views.registry import KINDS
+
+        return [CompletionItem(k.name, help=k.summary) for k in KINDS if k.name.startswith(incomplete.lower())]
+
+
+def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The kind's columns, to sort by."""
+    from meshtop.views.filter import FilterError
+    from meshtop.views.registry import view
+
+    before, comma, begun = incomplete.rpartition(",")
+    sign = "-" if begun.startswith("-") else ""
+    try:
+        columns = view(str(ctx.params.get("kind"))).columns
+    except FilterError:
+        return []
+    return [
+        CompletionItem(before + comma + sign + c.name, help=c.help)
+        for c in columns
+        if c.name.lower().startswith(begun.removeprefix("-").lower())
+    ]
+
+
+@click.command("get", short_help="Print one kind: clusters, namespaces, services, workloads, virtualmachines, edges.")
+@click.argument("kind", type=KindName(), metavar="KIND")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("-o", "--output", type=click.Choice(FORMATS), default="table", help="How to print (table).")
+@click.option("--filter", "filter_", metavar="EXPR", default="", help="Such as: 'namespace:shop errorRatio:>1% !idle'.")
+@click.option(
+    "--sort", metavar="COLUMN", default="", shell_complete=_columns, help="By a column; -COLUMN turns it round."
+)
+@click.option("-w", "--watch", is_flag=True, help="Go on until interrupted.")
+@common_options
+@click.pass_context
+def command(
+    ctx: click.Context, kind: str, names: tuple[str, ...], output: str, filter_: str, sort: str, watch: bool
+) -> int:
+    """Print one kind of every cluster: clusters (cl), namespaces (ns), services (svc), workloads (wl),
+    virtualmachines (vm), edges.
+
+    NAME is NAME, NAMESPACE/NAME or CLUSTER/NAMESPACE/NAME; `*` stands for anything.
+
+    A filter is column:value terms: the same column is OR, different ones are AND, ! negates, ~ before a value is a
+    regular expression, > and < compare numbers, a bare word looks in every column.
+    """
+    from meshtop.views.registry import view as find_view
+
+    session = open_session(ctx)
+    view = find_view(kind)
+    query = session.query(names=tuple(_own_name(view, name) for name in names), filter_=filter_, sort=sort)
+    view.check(query)
+    if watch:
+        from meshtop.cli.watch import follow
+
+        if session.common.at is not None:
+            raise CommandError("--watch follows the present and --at asks for the past; leave one of them out.")
+        return follow(session, view, query, output)
+    snapshot = once(session)
+    return _print(session, view, query, output, snapshot)
+
+
+def _own_name(view: AnyView, name: str) -> str:
+    """A name as `-o name` prints it, without its kind."""
+    return name.removeprefix(f"{view.singular}/")
+
+
+def _print(session: Session, view: AnyView, query: Query, output: str, snapshot: Snapshot) -> int:
+    from meshtop.cli.printers import render
+
+    picture = session.picture(snapshot)
+    items = view.items(picture, query)
+    write(render(output, view, snapshot, items, session.style(sys.stdout)))
+    say_missing(session, snapshot)
+    code = exit_code(snapshot)
+    if not items and output != "json" and code is Exit.FINE and not query.names:
+        say(f"meshtop: {_why_empty(view, view.all_items(picture), query)}")
+    absent = _absent(view, view.all_items(picture), query)
+    for name in absent:
+        say(f"meshtop: There is no {view.singular} {name}.")
+    return Exit.BAD if absent and code is Exit.FINE else code
+
+
+def _absent(view: AnyView, items: list[Any], query: Query) -> list[str]:
+    from meshtop.views.query import name_matches
+
+    return [name for name in query.names if not any(name_matches(name, view.path(item)) for item in items)]
+
+
+def _why_empty(view: AnyView, items: list[Any], query: Query) -> str:
+    if not items:
+        return view.empty
+    narrowed = [f"--filter {query.filter!r}" if query.filter else "", *(f"-n {n}" for n in query.namespaces)]
+    narrowed.append(f"--tenant {query.tenant}" if query.tenant else "")
+    by = " ".join(filter(None, narrowed))
+    return f"None of {len(items)} {view.kind} is left by {by or 'this scope'}."

@@ -1,0 +1,92 @@
+"""The command line: `meshtop` opens the console, `meshtop COMMAND` prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from meshtop.cli.exits import OutputClosed, debugging, run
+from meshtop.cli.options import Common, common_of, common_options
+
+COMMANDS = {
+    "get": "meshtop.cli.get",
+    "doctor": "meshtop.cli.doctor",
+    "demo": "meshtop.cli.demo",
+    "config": "meshtop.cli.config",
+    "completion": "meshtop.cli.completion",
+}
+"""Each command and the module that holds it as `command`; imported when it is called for."""
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Commands(click.Group):
+    """Loads a command's module when the command is used; a mistyped one gets the nearest name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands' names, in the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = import_module(module).command
+        command.context_settings = {**SETTINGS, **command.context_settings}
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command and its arguments. Raises UsageError with the nearest name."""
+        if args and not ctx.resilient_parsing and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(COMMANDS)}."
+            raise click.UsageError(f"There is no command {args[0]}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader of the output that left is told apart from every error."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise OutputClosed from error
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings=SETTINGS)
+@click.option("--no-diff", is_flag=True, help="Console: send whole regions instead of changed cells.")
+@click.option("--no-mouse", is_flag=True, help="Console: leave the mouse to the terminal.")
+@common_options
+@click.pass_context
+def cli(ctx: click.Context, no_diff: bool, no_mouse: bool) -> int | None:
+    """One terminal for every mesh: many Kubernetes clusters and Istio meshes, read from a kubeconfig alone.
+
+    Without a command: the console, on every cluster of the kubeconfig.
+    """
+    if ctx.invoked_subcommand is not None:
+        return None
+    from meshtop.cli.open_console import open_console
+
+    return open_console(common_of(ctx), diff=not no_diff, mouse=not no_mouse)
+
+
+def main(arguments: Sequence[str] | None = None, common: Common | None = None) -> int:
+    """Run meshtop; the exit code. `common` holds options that were said already (`meshtop demo -- ...`)."""
+    shared = common if common is not None else Common()
+    return run(
+        lambda: cli.main(
+            args=list(sys.argv[1:] if arguments is None else arguments),
+            prog_name="meshtop",
+            standalone_mode=False,
+            obj=shared,
+            complete_var="_MESHTOP_COMPLETE",
+        ),
+        wants_trace=lambda: shared.verbose > 1 or debugging(),
+    )

@@ -1,0 +1,47 @@
+"""Opening the console, where there is a terminal for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from meshtop.cli.exits import CommandError, say
+from meshtop.cli.options import Common
+from meshtop.settings.load import load
+
+POINTER = "print what it shows with `meshtop get clusters` (see `meshtop --help`)"
+
+
+def open_console(common: Common, *, diff: bool = True, mouse: bool = True) -> int:
+    """Open the console; its exit code. Raises CommandError where there is no terminal for it, and ConfigError."""
+    check_terminal()
+    flags = common.flags()
+    if not mouse:
+        flags["--no-mouse"] = (("mouse",), False)
+    loaded = load(config=common.config, environ=os.environ, flags=flags)
+    for note in loaded.notes:
+        say(f"meshtop: {note}")
+    from meshtop.console.run import run_console
+
+    return int(
+        run_console(
+            loaded,
+            kubeconfig=common.kubeconfig,
+            contexts=common.context,
+            clusters=common.cluster,
+            namespaces=common.namespace,
+            tenant=common.tenant,
+            moment=common.at,
+            diff=diff,
+        )
+    )
+
+
+def check_terminal() -> None:
+    """Raise CommandError unless stdin and stdout are a terminal that can be drawn on."""
+    for stream, name in ((sys.stdin, "stdin"), (sys.stdout, "stdout")):
+        if stream is None or not stream.isatty():
+            raise CommandError(f"The console needs a terminal, and {name} is none; {POINTER}.")
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        term = os.environ.get("TERM") or "not set"
+        raise CommandError(f"This terminal cannot be drawn on (TERM is {term}); {POINTER}.")

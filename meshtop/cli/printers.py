@@ -1,0 +1,118 @@
+"""Items as table, wide, json, yaml, csv and name; all of them text, none of them knows a cluster."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+from meshtop.cli.text_table import Style, render_table
+from meshtop.model.snapshot import Snapshot
+from meshtop.views.document import document
+from meshtop.views.table import Table
+from meshtop.views.text import clean, escape_json
+from meshtop.views.view import AnyView
+
+FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
+
+
+def render(output: str, view: AnyView, snapshot: Snapshot, items: Sequence[Any], style: Style) -> str:
+    """The whole output, without the last line's end; "" when there is nothing to print."""
+    if output == "json":
+        return to_json(document(view, snapshot, items))
+    if output == "yaml":
+        return to_yaml(document(view, snapshot, items)).rstrip("\n")
+    if output == "csv":
+        return to_csv(view.item, items).rstrip("\n")
+    if output == "name":
+        return "\n".join(name_of(view, item) for item in items)
+    if not items:
+        return ""
+    return "\n".join(render_table(Table(view.shown(wide=output == "wide"), items, view.key), style))
+
+
+def name_of(view: AnyView, item: Any) -> str:
+    """`workload/east/shop/reviews-v2`: the kind and the item's place and name."""
+    return clean("/".join((view.singular, *view.path(item))))
+
+
+def to_json(value: Any, *, indent: int = 2) -> str:
+    """JSON that a terminal can show safely; not a number is null."""
+    encoded = msgspec.json.encode(value)
+    if indent:
+        encoded = msgspec.json.format(encoded, indent=indent)
+    return escape_json(encoded.decode())
+
+
+def to_yaml(value: Any) -> str:
+    """The same as YAML."""
+    import yaml
+
+    plain = msgspec.json.decode(msgspec.json.encode(value))
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(plain, Dumper=dumper, sort_keys=False, allow_unicode=False, width=4096)
+    return text
+
+
+def to_csv(item: type[Any], items: Sequence[Any]) -> str:
+    """A header and one line for each item; nested fields are spelled `traffic.latencyMs.p99`, lists joined by `;`."""
+    paths = list(_paths(item, ()))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([".".join(path) for path, _ in paths])
+    for one in items:
+        writer.writerow([_csv_value(_reach(one, fields)) for _, fields in paths])
+    return out.getvalue()
+
+
+def _paths(
+    item: type[Any], fields: tuple[str, ...], names: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Every leaf of a struct as (JSON names, field names), from its types, so that a header never varies."""
+    hints = get_type_hints(item)
+    for field in msgspec.structs.fields(item):
+        here, at = (*fields, field.name), (*names, field.encode_name)
+        nested = _struct(hints[field.name])
+        if nested is not None:
+            yield from _paths(nested, here, at)
+        else:
+            yield at, here
+
+
+def _struct(hint: Any) -> type[Any] | None:
+    parts = [part for part in (get_args(hint) or (hint,)) if part is not NoneType]
+    if len(parts) == 1 and isinstance(parts[0], type) and issubclass(parts[0], Struct):
+        return parts[0]
+    return None
+
+
+def _reach(item: Any, fields: Sequence[str]) -> Any:
+    for field in fields:
+        if item is None:
+            return None
+        item = getattr(item, field)
+    return item
+
+
+def _csv_value(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, Mapping):
+        return ";".join(f"{clean(key)}={_csv_value(part)}" for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return ";".join(_csv_value(part) for part in value)
+    if isinstance(value, Struct):
+        return clean(msgspec.json.encode(value).decode())
+    if hasattr(value, "isoformat"):
+        return str(msgspec.to_builtins(value))
+    return clean(value)

@@ -1,0 +1,134 @@
+"""One run: its settings, how it may draw, and the observatory it asks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from meshtop.cli.exits import Exit, say
+from meshtop.cli.options import Common, common_of
+from meshtop.cli.text_table import Style
+from meshtop.settings.load import Loaded, load
+from meshtop.views.query import Query
+
+if TYPE_CHECKING:
+    from meshtop.model.snapshot import Snapshot
+    from meshtop.observatory.observatory import Observatory
+    from meshtop.views.picture import Picture
+
+
+class Session:
+    """What every reading command starts from."""
+
+    def __init__(self, common: Common, loaded: Loaded) -> None:
+        self.common = common
+        self.loaded = loaded
+        self.settings = loaded.settings
+
+    def style(self, stream: TextIO, *, fit: bool = True) -> Style:
+        """How this stream may be drawn on: colour and fitting on a terminal only, unless settings say otherwise."""
+        terminal = stream.isatty()
+        wanted = self.settings.color
+        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+        color = wanted == "always" or (wanted == "auto" and terminal and not plain)
+        unicode = (stream.encoding or "ascii").lower().replace("-", "").startswith("utf")
+        width = shutil.get_terminal_size((80, 24)).columns if terminal and fit else None
+        return Style(color=color, ascii_only=self.settings.ascii or not unicode, width=width)
+
+    def query(self, *, names: tuple[str, ...] = (), filter_: str = "", sort: str = "") -> Query:
+        """The scope of the common options, with a filter and an order."""
+        return Query(
+            clusters=self.common.cluster,
+            namespaces=self.common.namespace,
+            tenant=self.common.tenant,
+            names=names,
+            filter=filter_,
+            sort=sort,
+        )
+
+    def observatory(self) -> Observatory:
+        """The observatory on this run's clusters. Raises KubeconfigError and ConfigError."""
+        from meshtop.observatory.build import open_observatory
+
+        return open_observatory(
+            self.settings,
+            kubeconfig=self.common.kubeconfig,
+            contexts=self.common.context,
+            only=self.common.cluster,
+            read_only=self.settings.read_only,
+            window_seconds=self.settings.window,
+            moment=self.common.at,
+            timeout_seconds=self.settings.timeout,
+        )
+
+    def picture(self, snapshot: Snapshot) -> Picture:
+        """What follows from a snapshot, with this run's thresholds."""
+        from meshtop.analysis.health import Thresholds
+        from meshtop.views.picture import Picture
+
+        thresholds = Thresholds(**self.settings.health.model_dump())
+        return Picture(snapshot, thresholds=thresholds, tenant_label=self.settings.tenant_label)
+
+
+def open_session(ctx: click.Context) -> Session:
+    """Read the settings and say what is odd about them. Raises ConfigError."""
+    common = common_of(ctx)
+    loaded = load(config=common.config, environ=os.environ, flags=common.flags())
+    for note in loaded.notes:
+        say(f"meshtop: {note}")
+    return Session(common, loaded)
+
+
+def once(session: Session) -> Snapshot:
+    """One settled snapshot of every cluster; says what is missing on stderr."""
+    import asyncio
+
+    async def ask() -> Snapshot:
+        observatory = session.observatory()
+        try:
+            return await observatory.once()
+        finally:
+            await observatory.close()
+
+    return asyncio.run(ask())
+
+
+def say_missing(session: Session, snapshot: Snapshot) -> None:
+    """Say on stderr which sources gave no whole answer; with -v also what they noted and what they cost."""
+    from meshtop.views.document import missing
+
+    for sentence in missing(snapshot):
+        say(f"meshtop: {sentence}")
+    if session.common.verbose:
+        for cluster in snapshot.clusters:
+            for name, status, cost in (
+                ("kubernetes", cluster.kubernetes, cluster.kubernetes_cost),
+                ("prometheus", cluster.prometheus, cluster.prometheus_cost),
+            ):
+                told = "; ".join((status.state.value, *status.notes))
+                say(
+                    f"meshtop: {cluster.name} {name}: {told}"
+                    f" ({cost.seconds:.2f} s, {cost.bytes} bytes, {cost.requests} requests)"
+                )
+
+
+def exit_code(snapshot: Snapshot) -> Exit:
+    """Unreachable when no cluster could be reached, refused when all that were reached refused."""
+    from meshtop.model.state import State
+
+    states = {cluster.kubernetes.state for cluster in snapshot.clusters}
+    if states & {State.FRESH, State.STALE, State.PARTIAL}:
+        return Exit.FINE
+    return Exit.REFUSED if states == {State.DENIED} else Exit.UNREACHABLE
+
+
+def write(text: str, stream: TextIO | None = None) -> None:
+    """Text on stdout, its line's end added."""
+    out = stream or sys.stdout
+    if text:
+        out.write(text + "\n")
+        out.flush()

@@ -1,0 +1,162 @@
+"""Tables as text: aligned by terminal cells, fitted to a terminal, never cut in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from wcwidth import iter_graphemes, wcswidth
+
+from meshtop.views.table import Align, Cell, Column, TableModel, Tone
+from meshtop.views.text import to_ascii
+
+GAP = "  "
+ELLIPSIS = "…"
+
+_SGR = {
+    Tone.DIM: "2",
+    Tone.STRONG: "1",
+    Tone.GOOD: "32",
+    Tone.DEGRADED: "33",
+    Tone.FAILING: "31",
+    Tone.UNKNOWN: "2",
+    Tone.ACCENT: "36",
+}
+_HEADER_SGR = "1"
+
+
+class Style:
+    """How text may be drawn: with colour, with more than ASCII, and how wide (None: as wide as it is)."""
+
+    def __init__(self, *, color: bool = False, ascii_only: bool = False, width: int | None = None) -> None:
+        self.color = color
+        self.ascii_only = ascii_only
+        self.width = width
+
+    def plain(self, text: str) -> str:
+        """The text as this style may show it."""
+        return to_ascii(text) if self.ascii_only else text
+
+    def paint(self, text: str, tone: Tone) -> str:
+        """The text in its tone's colour."""
+        code = _SGR.get(tone)
+        return self._sgr(text, code) if code else text
+
+    def heading(self, text: str) -> str:
+        """The text as a heading."""
+        return self._sgr(text, _HEADER_SGR)
+
+    def _sgr(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.color and text else text
+
+
+class Layout:
+    """Which columns are drawn and how wide; the same for rows that come later (`get --watch`)."""
+
+    def __init__(self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], style: Style) -> None:
+        self._style = style
+        self._columns = list(columns)
+        natural = [
+            max([cells_wide(style.plain(c.title)), *(cells_wide(style.plain(row[i].text)) for row in rows)])
+            for i, c in enumerate(columns)
+        ]
+        self.picked, self.widths = _fit(self._columns, natural, style.width)
+
+    def header(self) -> str:
+        """The line of titles."""
+        cells = [Cell(self._columns[i].title) for i in self.picked]
+        return self._line(cells, heading=True)
+
+    def row(self, cells: Sequence[Cell]) -> str:
+        """One row's line; `cells` are those of all columns."""
+        return self._line([cells[i] for i in self.picked])
+
+    def _line(self, cells: Sequence[Cell], *, heading: bool = False) -> str:
+        parts = []
+        last = len(cells) - 1
+        for place, (index, width, cell) in enumerate(zip(self.picked, self.widths, cells, strict=True)):
+            text = self._style.plain(cell.text)
+            if self._style.width is not None:
+                text = cut(text, width, "~" if self._style.ascii_only else ELLIPSIS)
+            padding = " " * max(0, width - cells_wide(text))
+            painted = self._style.heading(text) if heading else self._style.paint(text, cell.tone)
+            if self._columns[index].align is Align.RIGHT:
+                parts.append(padding + painted)
+            else:
+                parts.append(painted if place == last else painted + padding)
+        return GAP.join(parts).rstrip(" ")
+
+
+def render_table(table: TableModel, style: Style) -> list[str]:
+    """All lines of a table, the header first."""
+    rows = rows_of(table)
+    layout = Layout(table.columns, rows, style)
+    return [layout.header(), *(layout.row(row) for row in rows)]
+
+
+def rows_of(table: TableModel) -> list[list[Cell]]:
+    """Every cell of a table."""
+    return [[table.cell(row, column) for column in range(len(table.columns))] for row in range(len(table))]
+
+
+def cells_wide(text: str) -> int:
+    """How many terminal cells a text takes."""
+    if text.isascii():
+        return len(text)
+    return max(0, int(wcswidth(text)))
+
+
+def cut(text: str, width: int, mark: str = ELLIPSIS) -> str:
+    """The text in at most `width` cells, the mark at its end where something was cut."""
+    if cells_wide(text) <= width:
+        return text
+    kept, room = "", max(0, width - cells_wide(mark))
+    for grapheme in iter_graphemes(text):
+        if cells_wide(kept + grapheme) > room:
+            break
+        kept += grapheme
+    return (kept + mark)[:1] if width < 1 else kept + mark
+
+
+def _fit(columns: Sequence[Column], natural: Sequence[int], width: int | None) -> tuple[list[int], list[int]]:
+    """The columns that fit and their widths: the least important give way first, then long words are shortened."""
+    picked = list(range(len(columns)))
+    if width is None:
+        return picked, list(natural)
+    wide = [
+        min(have, max(column.max_width, cells_wide(column.title)))
+        for column, have in zip(columns, natural, strict=True)
+    ]
+
+    def total() -> int:
+        return sum(wide[i] for i in picked) + len(GAP) * (len(picked) - 1)
+
+    while total() > width:
+        spare = {i: wide[i] - _least(columns[i]) for i in picked if columns[i].align is Align.LEFT}
+        need = total() - width
+        droppable = [i for i in picked if columns[i].priority > 0]
+        least_wanted = max(droppable, key=lambda i: (columns[i].priority, i), default=None)
+        enough = need <= sum(max(0, room) for room in spare.values())
+        if least_wanted is not None and (columns[least_wanted].priority > 1 or not enough):
+            picked.remove(least_wanted)
+            continue
+        victim = max(spare, key=lambda i: wide[i], default=None)
+        if victim is None or wide[victim] <= 1:
+            break
+        wide[victim] -= 1
+    return picked, [wide[i] for i in picked]
+
+
+def _least(column: Column) -> int:
+    return max(column.min_width, min(8, column.max_width))
+
+
+def any_table(titles: Sequence[str], rows: Sequence[Sequence[Any]], style: Style) -> list[str]:
+    """A small table of plain words, such as settings and their origins."""
+    columns = [
+        Column(name=title, title=title, help="", value=str, cell=lambda item: item, priority=0, max_width=80)
+        for title in titles
+    ]
+    cells = [[cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in row] for row in rows]
+    layout = Layout(columns, cells, style)
+    return [layout.header(), *(layout.row(row) for row in cells)]

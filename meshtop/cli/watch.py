@@ -1,0 +1,181 @@
+"""`get --watch`: on a terminal a table that stays in place; in a pipe changed rows, or a document each time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from typing import Any, TextIO
+
+from meshtop.cli.exits import say
+from meshtop.cli.printers import name_of, render, to_csv, to_json
+from meshtop.cli.session import Session, exit_code, write
+from meshtop.cli.text_table import Layout, cut, rows_of
+from meshtop.model.snapshot import Snapshot
+from meshtop.views.document import document, missing, rfc3339
+from meshtop.views.query import Query
+from meshtop.views.table import Cell
+from meshtop.views.view import AnyView
+
+REDRAW_SECONDS = 0.5
+"""A terminal is drawn at most this often."""
+
+
+def follow(session: Session, view: AnyView, query: Query, output: str) -> int:
+    """Print again whenever something changed, until interrupted."""
+    return asyncio.run(_follow(session, view, query, output))
+
+
+async def _follow(session: Session, view: AnyView, query: Query, output: str) -> int:
+    live = sys.stdout.isatty() and output in ("table", "wide") and os.environ.get("TERM") != "dumb"
+    face: Redraw | Stream = Redraw(session, view, query, output) if live else Stream(session, view, query, output)
+    pause = REDRAW_SECONDS if live else session.settings.refresh
+    observatory = session.observatory()
+    last: Snapshot | None = None
+    try:
+        async with contextlib.aclosing(observatory.follow()) as snapshots:
+            async for snapshot in latest(snapshots, pause, lambda s: live or s.settled):
+                face.show(snapshot)
+                last = snapshot
+    finally:
+        await observatory.close()
+    return exit_code(last) if last is not None else 0
+
+
+async def latest(snapshots: AsyncIterator[Snapshot], pause: float, wanted: Any) -> AsyncIterator[Snapshot]:
+    """The newest snapshot that is wanted, with at least `pause` seconds between two; those between are skipped."""
+    newest: Snapshot | None = None
+    arrived = asyncio.Event()
+    error: BaseException | None = None
+    ended = False
+
+    async def read() -> None:
+        nonlocal newest, error, ended
+        try:
+            async for snapshot in snapshots:
+                if wanted(snapshot):
+                    newest = snapshot
+                    arrived.set()
+        except Exception as defect:  # noqa: BLE001 - raised again where it is awaited
+            error = defect
+        finally:
+            ended = True
+            arrived.set()
+
+    reader = asyncio.create_task(read())
+    try:
+        while True:
+            await arrived.wait()
+            arrived.clear()
+            if newest is not None:
+                shown, newest = newest, None
+                yield shown
+            if error is not None:
+                raise error
+            if ended and newest is None:
+                return
+            if not ended:
+                await asyncio.sleep(pause)
+    finally:
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
+
+
+class Stream:
+    """For pipes: rows that are new or changed, one document a refresh for json and yaml; complaints once each."""
+
+    def __init__(self, session: Session, view: AnyView, query: Query, output: str, out: TextIO | None = None) -> None:
+        self._session = session
+        self._view = view
+        self._query = query
+        self._output = output
+        self._out = out or sys.stdout
+        self._style = session.style(self._out, fit=False)
+        self._layout: Layout | None = None
+        self._before: dict[str, Any] = {}
+        self._said: set[str] = set()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Print what this snapshot brought."""
+        picture = self._session.picture(snapshot)
+        if self._output == "json":
+            items = self._view.items(picture, self._query)
+            write(to_json(document(self._view, snapshot, items), indent=0), self._out)
+        elif self._output == "yaml":
+            items = self._view.items(picture, self._query)
+            write("---\n" + render("yaml", self._view, snapshot, items, self._style), self._out)
+        elif self._output in ("csv", "name"):
+            self._lines(self._view.items(picture, self._query))
+        else:
+            self._rows(picture)
+        self._complain(snapshot)
+
+    def _rows(self, picture: Any) -> None:
+        table = self._view.table(picture, self._query, wide=self._output == "wide")
+        rows = rows_of(table)
+        if self._layout is None and rows:
+            self._layout = Layout(table.columns, rows, self._style)
+            write(self._layout.header(), self._out)
+        fresh: dict[str, list[Cell]] = {table.key(i): row for i, row in enumerate(rows)}
+        for key, row in fresh.items():
+            if self._layout is not None and self._before.get(key) != row:
+                write(self._layout.row(row), self._out)
+        self._before = fresh
+
+    def _lines(self, items: list[Any]) -> None:
+        if self._output == "name":
+            fresh = {self._view.key(item): name_of(self._view, item) for item in items}
+        else:
+            header, *lines = to_csv(self._view.item, items).splitlines()
+            if not self._before:
+                write(header, self._out)
+            fresh = dict(zip((self._view.key(item) for item in items), lines, strict=True))
+        for key, line in fresh.items():
+            if self._before.get(key) != line:
+                write(line, self._out)
+        self._before = fresh
+
+    def _complain(self, snapshot: Snapshot) -> None:
+        now = set(missing(snapshot))
+        for sentence in sorted(now - self._said):
+            say(f"meshtop: {sentence}")
+        self._said = now
+
+
+class Redraw:
+    """For terminals: the table drawn over itself; the last picture stays when it ends."""
+
+    def __init__(self, session: Session, view: AnyView, query: Query, output: str, out: TextIO | None = None) -> None:
+        self._session = session
+        self._view = view
+        self._query = query
+        self._wide = output == "wide"
+        self._out = out or sys.stdout
+        self._height = 0
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw this snapshot over the last one."""
+        style = self._session.style(self._out)
+        size = shutil.get_terminal_size((80, 24))
+        table = self._view.table(self._session.picture(snapshot), self._query, wide=self._wide)
+        rows = rows_of(table)
+        layout = Layout(table.columns, rows, style)
+        room = max(1, size.lines - 3)
+        lines = [style.plain(self._status(snapshot, len(rows))), layout.header()]
+        lines += [layout.row(row) for row in rows[:room]]
+        if len(rows) > room:
+            lines[-1] = style.plain(f"… {len(rows) - room + 1} more rows; narrow them with --filter")
+        lines[0] = cut(lines[0], size.columns - 1)
+        up = f"\x1b[{self._height}A" if self._height else ""
+        self._out.write(f"{up}\r" + "".join(f"{line}\x1b[K\n" for line in lines) + "\x1b[J")
+        self._out.flush()
+        self._height = len(lines)
+
+    def _status(self, snapshot: Snapshot, rows: int) -> str:
+        unwell = missing(snapshot)
+        loading = "" if snapshot.settled else " · more to come"
+        doubt = f" · {len(unwell)} source{'s' * (len(unwell) != 1)} missing" if unwell and snapshot.settled else ""
+        return f"{self._view.title} · {rows} · {rfc3339(snapshot.at)}{loading}{doubt}"

@@ -1,0 +1,84 @@
+"""Numbers as people read them: at most three significant digits, the unit in the heading.
+
+Unknown (None) is a dash, zero is `0`; what is small but not zero never reads as `0`, and what is nearly all never
+reads as `100`.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+
+UNKNOWN = "–"
+
+_STEPS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+SMALLEST = 0.001
+
+
+def quantity(value: float | None) -> str:
+    """A rate, an amount or bytes: `12.4k`, `402`, `0.52`."""
+    if value is None or value != value:
+        return UNKNOWN
+    if not isfinite(value):
+        return "∞" if value > 0 else "-∞"
+    if value < 0:
+        return "-" + quantity(-value)
+    if value == 0:
+        return "0"
+    if value < SMALLEST:
+        return f"<{SMALLEST}"
+    rounded = float(f"{value:.3g}")
+    for step, letter in _STEPS:
+        if rounded >= step:
+            return _digits(rounded / step, exact=value % step == 0) + letter
+    return _digits(rounded, exact=value == int(value))
+
+
+def percent(ratio: float | None) -> str:
+    """A share from 0 to 1 as a percentage without its sign: `0.52`, `98.2`, `100`."""
+    if ratio is None or ratio != ratio:
+        return UNKNOWN
+    if 0 < ratio < 0.0001:
+        return "<0.01"
+    if 0.9995 <= ratio < 1:
+        return ">99.9"
+    return quantity(float(f"{ratio * 100:.3g}"))
+
+
+def milliseconds(value: float | None) -> str:
+    """A latency in ms; from a second on with its own unit: `95`, `1.24s`, `2.1m`."""
+    if value is None or value != value or value < 1000:
+        return quantity(value)
+    if float(f"{value:.3g}") < 60_000:
+        return quantity(value / 1000) + "s"
+    return quantity(value / 60_000) + "m"
+
+
+def integer(value: int | None) -> str:
+    """A count, written out up to 99,999, shortened above."""
+    if value is None:
+        return UNKNOWN
+    return str(value) if abs(value) < 100_000 else quantity(value)
+
+
+def age(seconds: float | None) -> str:
+    """How long ago, in its largest unit: `40s`, `12m`, `5h`, `9d`."""
+    if seconds is None:
+        return UNKNOWN
+    whole = max(0, int(seconds))
+    for length, letter in ((86400, "d"), (3600, "h"), (60, "m")):
+        if whole >= length:
+            return f"{whole // length}{letter}"
+    return f"{whole}s"
+
+
+def _digits(value: float, *, exact: bool) -> str:
+    """Three significant digits of a number from 0.001 to 1000."""
+    if exact and value == int(value):
+        return str(int(value))
+    if value >= 100:
+        return f"{value:.0f}"
+    if value >= 10:
+        return f"{value:.1f}"
+    if value >= 1:
+        return f"{value:.2f}"
+    return f"{value:.3f}".rstrip("0")

@@ -1,0 +1,247 @@
+"""One Snapshot and what follows from it: every analysis is made once, when it is first asked for, for all views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import Any, TypeVar
+
+from meshtop.analysis.edges import edges
+from meshtop.analysis.figures import Figures, add_all, by_cluster, by_namespace, by_workload
+from meshtop.analysis.health import KIALI, Thresholds, edge_health, workload_health
+from meshtop.analysis.mesh import mesh_facts
+from meshtop.analysis.traffic_inputs import cluster_traffic
+from meshtop.analysis.workloads import virtual_machines, workloads
+from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
+from meshtop.model.snapshot import ClusterSnapshot, Snapshot
+from meshtop.model.state import Health, HealthStatus, State
+from meshtop.model.traffic import Edge, Sums
+from meshtop.views.marks import tenants_of
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+WorkloadId = tuple[str, str, str]
+"""Cluster, namespace, name."""
+
+
+class Picture:
+    """All that can be said of one Snapshot; frozen like it, but worked out lazily.
+
+    `thresholds` are those of health, `tenant_label` is the settings' own mark of a tenant.
+    """
+
+    def __init__(self, snapshot: Snapshot, *, thresholds: Thresholds = KIALI, tenant_label: str | None = None) -> None:
+        self.snapshot = snapshot
+        self.thresholds = thresholds
+        self._tenant_label = tenant_label
+        self._made: dict[str, Any] = {}
+        self._workload_health: dict[WorkloadId, Health] = {}
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """What `make` gives, made at the first call for `name` and kept."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
+    @cached_property
+    def facts(self) -> dict[str, MeshFacts]:
+        """Each cluster's mesh facts; a cluster without an inventory is left out."""
+        return {c.name: mesh_facts(c.inventory) for c in self.snapshot.clusters if c.inventory is not None}
+
+    @cached_property
+    def workloads(self) -> tuple[Workload, ...]:
+        """The workloads of all clusters."""
+        return tuple(w for c in self.snapshot.clusters if c.inventory for w in workloads(c.inventory, c.name))
+
+    @cached_property
+    def machines(self) -> tuple[VirtualMachine, ...]:
+        """The virtual machines of all clusters."""
+        return tuple(m for c in self.snapshot.clusters if c.inventory for m in virtual_machines(c.inventory, c.name))
+
+    @cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        """Who calls whom, over all clusters."""
+        return edges([self._traffic(cluster) for cluster in self.snapshot.clusters])
+
+    def _traffic(self, cluster: ClusterSnapshot) -> Any:
+        return cluster_traffic(
+            cluster.name,
+            telemetry=cluster.telemetry,
+            facts=self.facts.get(cluster.name),
+            inventory=cluster.inventory,
+            workloads=self.workloads_in(cluster.name),
+            machines=self.machines_in(cluster.name),
+        )
+
+    @cached_property
+    def telemetry_states(self) -> dict[str, State]:
+        """How far each cluster's telemetry is to be trusted."""
+        return {c.name: c.prometheus.state for c in self.snapshot.clusters}
+
+    def workloads_in(self, cluster: str, namespace: str | None = None) -> list[Workload]:
+        """The workloads of a cluster, or of one namespace of it."""
+        return self._workloads_by_place.get((cluster, namespace), [])
+
+    def machines_in(self, cluster: str) -> list[VirtualMachine]:
+        """The virtual machines of a cluster."""
+        return [machine for machine in self.machines if machine.cluster == cluster]
+
+    @cached_property
+    def _workloads_by_place(self) -> dict[tuple[str, str | None], list[Workload]]:
+        places: dict[tuple[str, str | None], list[Workload]] = {}
+        for workload in self.workloads:
+            places.setdefault((workload.cluster, None), []).append(workload)
+            places.setdefault((workload.cluster, workload.namespace), []).append(workload)
+        return places
+
+    def cluster_figures(self, cluster: str) -> Figures:
+        """A cluster's traffic."""
+        return self._by_cluster.get(cluster, Figures())
+
+    def namespace_figures(self, cluster: str, namespace: str) -> Figures:
+        """A namespace's traffic."""
+        return self._by_namespace.get((cluster, namespace), Figures())
+
+    def workload_figures(self, cluster: str, namespace: str, name: str) -> Figures:
+        """A workload's traffic."""
+        return self._by_workload.get((cluster, namespace, name), Figures())
+
+    def machine_figures(self, machine: VirtualMachine) -> Figures:
+        """A virtual machine's traffic."""
+        return self.workload_figures(*self.machine_id(machine))
+
+    def machine_id(self, machine: VirtualMachine) -> WorkloadId:
+        """What telemetry calls a machine: the first of its names that telemetry knows."""
+        names = [name for name in (machine.workload, machine.workload_group, machine.name) if name]
+        ids = [(machine.cluster, machine.namespace, name) for name in names]
+        return next((found for found in ids if found in self._by_workload), ids[0])
+
+    @cached_property
+    def _by_cluster(self) -> dict[str, Figures]:
+        return by_cluster(self.edges)
+
+    @cached_property
+    def _by_namespace(self) -> dict[tuple[str, str], Figures]:
+        return by_namespace(self.edges)
+
+    @cached_property
+    def _by_workload(self) -> dict[WorkloadId, Figures]:
+        return by_workload(self.edges)
+
+    def edges_to(self, where: WorkloadId) -> list[Edge]:
+        """The edges that end at a workload."""
+        return self._edges_to.get(where, [])
+
+    def edges_from(self, where: WorkloadId) -> list[Edge]:
+        """The edges that begin at a workload."""
+        return self._edges_from.get(where, [])
+
+    @cached_property
+    def _edges_to(self) -> dict[WorkloadId, list[Edge]]:
+        return _grouped((_workload_id(edge.destination), edge) for edge in self.edges)
+
+    @cached_property
+    def _edges_from(self) -> dict[WorkloadId, list[Edge]]:
+        return _grouped((_workload_id(edge.source), edge) for edge in self.edges)
+
+    @cached_property
+    def _edges_to_host(self) -> dict[tuple[str, str], list[Edge]]:
+        """By the cluster that answers (the caller's, for what stands outside all clusters) and the host asked for."""
+        return _grouped(
+            ((edge.destination.cluster or edge.source.cluster, edge.destination.service.lower()), edge)
+            for edge in self.edges
+        )
+
+    def edges_to_service(self, cluster: str, hosts: Iterable[str]) -> list[Edge]:
+        """The edges that a cluster answers for a service, by any of its hosts."""
+        return [edge for host in hosts for edge in self._edges_to_host.get((cluster, host.lower()), ())]
+
+    def service_sums(self, cluster: str, hosts: Iterable[str]) -> Sums:
+        """What is asked of a service in a cluster."""
+        return add_all([edge.sums for edge in self.edges_to_service(cluster, hosts)])
+
+    def behind(self, cluster: str, namespace: str, service: str) -> tuple[Workload | VirtualMachine, ...]:
+        """The workloads and virtual machines that a service of a cluster selects."""
+        return tuple(self._behind.get((cluster, namespace, service), ()))
+
+    @cached_property
+    def _behind(self) -> dict[WorkloadId, list[Workload | VirtualMachine]]:
+        backends: tuple[Workload | VirtualMachine, ...] = (*self.workloads, *self.machines)
+        return _grouped(
+            ((backend.cluster, backend.namespace, service), backend)
+            for backend in backends
+            for service in backend.services
+        )
+
+    def clusters_of_service(self, cluster: str, namespace: str, service: str) -> tuple[str, ...]:
+        """The clusters of the same mesh in which a service of that name has something behind it."""
+        return tuple(
+            other.name
+            for other in self.snapshot.clusters
+            if (other.name == cluster or self._same_mesh(cluster, other.name))
+            and (other.name, namespace, service) in self._behind
+        )
+
+    def _same_mesh(self, left: str, right: str) -> bool:
+        one, two = self.facts.get(left), self.facts.get(right)
+        return one is not None and two is not None and one.mesh_id is not None and one.mesh_id == two.mesh_id
+
+    def tenants(self, cluster: str, namespace: str) -> tuple[str, ...]:
+        """The tenants that a namespace's marks name."""
+        return self._tenants.get((cluster, namespace), ())
+
+    @cached_property
+    def _tenants(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        return {
+            (cluster.name, namespace.meta.name): tenants_of(namespace, self._tenant_label)
+            for cluster in self.snapshot.clusters
+            if cluster.inventory
+            for namespace in cluster.inventory.namespaces
+        }
+
+    def edge_health(self, edge: Edge) -> Health:
+        """An edge's health, with the confidence of both ends' telemetry."""
+        return edge_health(edge, self.thresholds, self.telemetry_states)
+
+    def workload_health(self, workload: Workload) -> Health:
+        """A workload's health: its pods and what it is asked and asks."""
+        where = (workload.cluster, workload.namespace, workload.name)
+        if where not in self._workload_health:
+            self._workload_health[where] = self._judged(where, workload.readiness)
+        return self._workload_health[where]
+
+    def machine_health(self, machine: VirtualMachine) -> Health:
+        """A virtual machine's health: its probe, and its traffic; without either, unknown."""
+        if machine.healthy is None:
+            readiness = Health(HealthStatus.UNKNOWN, ("no probe reports on it",))
+        elif machine.healthy:
+            readiness = Health(HealthStatus.HEALTHY)
+        else:
+            readiness = Health(HealthStatus.FAILING, (machine.health_message or "its probe fails",))
+        where = self.machine_id(machine)
+        verdict = self._judged(where, readiness)
+        if machine.healthy is None and verdict.status is HealthStatus.IDLE:
+            return readiness
+        return verdict
+
+    def _judged(self, where: WorkloadId, readiness: Health) -> Health:
+        return workload_health(
+            readiness,
+            self.edges_to(where),
+            self.edges_from(where),
+            self.thresholds,
+            self.telemetry_states,
+            where[0],
+        )
+
+
+def _workload_id(end: Any) -> WorkloadId:
+    return (end.cluster, end.namespace, end.workload)
+
+
+def _grouped(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
+    groups: dict[Key, list[Value]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups

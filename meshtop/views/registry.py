@@ -1,0 +1,61 @@
+"""Every kind that exists, by every name it goes by; a kind's module is imported when it is asked for."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+
+from msgspec import Struct
+
+from meshtop.views.filter import FilterError
+from meshtop.views.view import AnyView
+
+
+class Kind(Struct, frozen=True):
+    """A kind's names and the module that holds its `VIEW`."""
+
+    name: str
+    singular: str
+    aliases: tuple[str, ...]
+    summary: str
+
+    @property
+    def module(self) -> str:
+        """The module of its view."""
+        return f"meshtop.views.{self.name}"
+
+
+KINDS = (
+    Kind("clusters", "cluster", ("cl",), "one row for each cluster: state, versions, mesh, golden signals"),
+    Kind("namespaces", "namespace", ("ns",), "namespaces: injection, revision, mode, tenant, traffic"),
+    Kind("services", "service", ("svc",), "services: hosts, ports, workloads, where they run, traffic, health"),
+    Kind(
+        "workloads", "workload", ("wl", "deploy", "deployments"), "workloads: pods, proxy, traffic in and out, health"
+    ),
+    Kind("virtualmachines", "virtualmachine", ("vm", "vms"), "workloads outside Kubernetes: address, group, health"),
+    Kind("edges", "edge", ("ed",), "who calls whom: protocol, golden signals, codes, mutual TLS"),
+)
+
+
+def names() -> tuple[str, ...]:
+    """The kinds' names."""
+    return tuple(kind.name for kind in KINDS)
+
+
+def find_kind(name: str) -> Kind:
+    """The kind of that name, singular or alias, in any case. Raises FilterError with the nearest name."""
+    known = {alias: kind for kind in KINDS for alias in (*kind.aliases, kind.singular, kind.name)}
+    found = known.get(name.lower())
+    if found is not None:
+        return found
+    close = get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+    hint = f"did you mean {known[close[0]].name}?" if close else f"there are {', '.join(names())}."
+    raise FilterError(f"There is no kind {name}; {hint}")
+
+
+@cache
+def view(name: str) -> AnyView:
+    """The view of a kind, by any of its names. Raises FilterError."""
+    found: AnyView = import_module(find_kind(name).module).VIEW
+    return found

@@ -1,0 +1,112 @@
+"""A kind as users see it: its names, its items and its columns, made from a Picture and a Query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from meshtop.views.filter import Filter, parse_filter
+from meshtop.views.query import Place, Query
+from meshtop.views.sort import SortKey, parse_sort, sort_items
+from meshtop.views.table import Column, Table
+
+if TYPE_CHECKING:
+    from meshtop.views.picture import Picture
+
+Item = TypeVar("Item")
+
+
+class View(Generic[Item]):
+    """One kind: what its items are and how they are drawn.
+
+    `item` is the frozen struct whose JSON is the promise of INTERFACE.md. `build` makes all items of a Picture,
+    `path` is an item's place and name from the outside in, and its identity unless `key` says more; `places` says
+    where it stands for the scope. `empty` is what to say when there are none. `related` names the kinds that a detail
+    of this one leads to.
+    """
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        singular: str,
+        list_kind: str,
+        title: str,
+        item: type[Item],
+        columns: Sequence[Column],
+        build: Callable[[Picture], list[Item]],
+        path: Callable[[Item], tuple[str, ...]],
+        places: Callable[[Item], tuple[Place, ...]],
+        default_sort: str,
+        empty: str,
+        key: Callable[[Item], str] | None = None,
+        related: tuple[str, ...] = (),
+        namespaced: bool = True,
+    ) -> None:
+        self.kind = kind
+        self.singular = singular
+        self.list_kind = list_kind
+        self.title = title
+        self.item = item
+        self.columns = tuple(columns)
+        self.default_sort = default_sort
+        self.empty = empty
+        self.related = related
+        self.namespaced = namespaced
+        self._build = build
+        self._path = path
+        self._key = key
+        self._places = places
+
+    def shown(self, *, wide: bool = False) -> tuple[Column, ...]:
+        """The columns that are drawn."""
+        return tuple(c for c in self.columns if not c.hidden and (wide or not c.wide))
+
+    def check(self, query: Query) -> None:
+        """Raise FilterError when the query's filter or sort cannot be understood for this kind."""
+        _filter(query.filter, self.columns)
+        _sort(query.sort or self.default_sort, self.columns)
+
+    def key(self, item: Item) -> str:
+        """The identity of an item: the same thing has the same key in every refresh."""
+        return self._key(item) if self._key else "/".join(self._path(item))
+
+    def path(self, item: Item) -> tuple[str, ...]:
+        """The parts of the key, cluster first."""
+        return self._path(item)
+
+    def all_items(self, picture: Picture) -> list[Item]:
+        """Every item, made once for each Picture."""
+        made: list[Item] = picture.once(self.kind, lambda: self._build(picture))
+        return made
+
+    def items(self, picture: Picture, query: Query) -> list[Item]:
+        """The items that the query asks for, in its order. Raises FilterError."""
+        passes = _filter(query.filter, self.columns)
+        keys = _sort(query.sort or self.default_sort, self.columns)
+        found = [
+            item
+            for item in self.all_items(picture)
+            if query.holds(self._places(item), namespaced=self.namespaced)
+            and query.names_it(self._path(item))
+            and passes.matches(item)
+        ]
+        return sort_items(sorted(found, key=self._path), keys)
+
+    def table(self, picture: Picture, query: Query, *, wide: bool = False) -> Table[Item]:
+        """The rows and columns to draw. Raises FilterError."""
+        return Table(self.shown(wide=wide), self.items(picture, query), self.key)
+
+
+@lru_cache(maxsize=64)
+def _filter(text: str, columns: tuple[Column, ...]) -> Filter:
+    return parse_filter(text, columns)
+
+
+@lru_cache(maxsize=64)
+def _sort(text: str, columns: tuple[Column, ...]) -> tuple[SortKey, ...]:
+    return parse_sort(text, columns)
+
+
+AnyView = View[Any]
