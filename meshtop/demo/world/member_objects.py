@@ -85,7 +85,7 @@ class Members(Author):
                 condition = {
                     "type": "Healthy",
                     "status": str(machine.healthy),
-                    "lastProbeTime": None,
+                    "lastProbeTime": naming.timestamp(self._now // 60 * 60),
                     "lastTransitionTime": naming.timestamp(self._now // 60 * 60 - 1_380),
                 }
                 if not machine.healthy:
