@@ -1,0 +1,99 @@
+"""An observatory out of settings: which clusters there are, and how each is read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from meshtop.observatory.feed import ClusterFeed, Metrics, Schedule
+from meshtop.observatory.observatory import Observatory
+from meshtop.settings.errors import ConfigError
+from meshtop.sources.connection import Connection
+from meshtop.sources.kubeconfig import ClusterRef, find_clusters
+from meshtop.sources.kubernetes import KubernetesSource
+from meshtop.sources.prometheus.central import CentralTelemetry
+from meshtop.sources.prometheus.direct import DirectWire
+from meshtop.sources.prometheus.source import PrometheusSource
+
+if TYPE_CHECKING:
+    from meshtop.settings.schema import ClusterSettings, Settings
+
+
+def open_observatory(
+    settings: Settings,
+    *,
+    kubeconfig: str | None = None,
+    contexts: Sequence[str] = (),
+    only: Sequence[str] = (),
+    read_only: bool | None = None,
+    window_seconds: float | None = None,
+    moment: float | None = None,
+    timeout_seconds: float | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Observatory:
+    """The observatory on every cluster that is asked for; nothing is sent before it is used.
+
+    `only` are cluster names to keep. What is None is taken from the settings. Raises KubeconfigError, or
+    ConfigError for a cluster that does not exist.
+    """
+    timeout = settings.timeout if timeout_seconds is None else timeout_seconds
+    all_read_only = settings.read_only if read_only is None else read_only
+    refs = _chosen(find_clusters(kubeconfig=kubeconfig, contexts=contexts, clusters=settings.clusters), only)
+    told = {cluster.name: cluster for cluster in settings.clusters}
+    central = None
+    if settings.telemetry is not None and settings.telemetry.url:
+        central = CentralTelemetry(settings.telemetry, timeout=timeout, clock=clock, read_only=all_read_only)
+    feeds = []
+    for ref in refs:
+        own = told.get(ref.name)
+        restricted = all_read_only or bool(own and own.read_only)
+        connection = Connection(ref, timeout_seconds=timeout, clock=clock)
+        feeds.append(
+            ClusterFeed(
+                name=ref.name,
+                context=ref.context or "",
+                server=ref.server,
+                read_only=restricted,
+                kubernetes=KubernetesSource(connection, refresh_seconds=settings.refresh, clock=clock),
+                prometheus=_metrics(ref, own, connection, central, timeout=timeout, clock=clock, read_only=restricted),
+                clock=clock,
+            )
+        )
+    schedule = Schedule(
+        refresh_seconds=settings.refresh,
+        window_seconds=settings.window if window_seconds is None else window_seconds,
+        moment=moment,
+    )
+    return Observatory(feeds, schedule, timeout_seconds=timeout, clock=clock)
+
+
+def _chosen(refs: Sequence[ClusterRef], only: Sequence[str]) -> list[ClusterRef]:
+    names = [ref.name for ref in refs]
+    for name in only:
+        if name not in names:
+            close = get_close_matches(name, names, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names) or 'none'}."
+            raise ConfigError(f"There is no cluster {name}; {hint}")
+    return [ref for ref in refs if not only or ref.name in only]
+
+
+def _metrics(
+    ref: ClusterRef,
+    own: ClusterSettings | None,
+    connection: Connection,
+    central: CentralTelemetry | None,
+    *,
+    timeout: float,
+    clock: Callable[[], float],
+    read_only: bool,
+) -> Metrics:
+    """One engine above all clusters, unless a cluster names its own; else its own by URL or by the service proxy."""
+    settings = own.prometheus if own else None
+    if central is not None and settings is None:
+        return central.cluster(ref.name)
+    wire = DirectWire(settings, name=ref.name, timeout=timeout) if settings is not None and settings.url else connection
+    return PrometheusSource(
+        cluster=ref.name, connection=wire, settings=settings, timeout=timeout, clock=clock, read_only=read_only
+    )
