@@ -7,12 +7,15 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from meshtop.model.kube import Inventory, Service
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
-from meshtop.model.telemetry import History, Telemetry
+from meshtop.model.telemetry import History, Line, Telemetry
+
+if TYPE_CHECKING:
+    from meshtop.sources.prometheus.details import LineQuery
 
 HISTORY_EVERY_SECONDS = 30.0
 AGAIN_AFTER_SECONDS = 5.0
@@ -74,6 +77,9 @@ class Metrics(Protocol):
 
     async def refresh_history(self, *, at: float | None = None) -> None:
         """Ask for the half hour that ends at `at`."""
+
+    async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
+        """Series over time, for charts."""
 
     async def close(self) -> None:
         """Let go of the connection."""

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from meshtop.model.kube import Inventory, Meta, Service
 from meshtop.model.state import Cost, SourceStatus, State
-from meshtop.model.telemetry import History, Telemetry
+from meshtop.model.telemetry import History, Line, Telemetry
+from meshtop.sources.prometheus.details import LineQuery
 
 
 class FakeKubernetes:
@@ -72,6 +73,9 @@ class FakePrometheus:
 
     async def refresh_history(self, *, at: float | None = None) -> None:
         self.history = History()
+
+    async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
+        return tuple(Line(name=query.name, times=(start, end), values=(1.0, None)) for query in queries)
 
     async def close(self) -> None:
         self.closed = True

@@ -1,0 +1,35 @@
+"""What the console is started with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from meshtop.views.query import Query
+
+if TYPE_CHECKING:
+    from meshtop.settings.schema import Settings
+
+
+class ConsoleOptions(Struct, frozen=True, kw_only=True):
+    """The command line's part of a run.
+
+    `settings` is called after the first frame, in another thread, because checking settings imports much. `subject`
+    says what is looked at when it is not the user's own kubeconfig (a demo's scenario, a recording).
+    """
+
+    settings: Callable[[], Settings]
+    kubeconfig: str | None = None
+    contexts: tuple[str, ...] = ()
+    query: Query = Query()
+    moment: float | None = None
+    color: str = "auto"
+    theme: str | None = None
+    ascii: bool = False
+    mouse: bool = True
+    cell_diff: bool = True
+    read_only: bool = False
+    keymap: dict[str, str] | None = None
+    subject: str | None = None

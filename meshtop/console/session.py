@@ -1,0 +1,148 @@
+"""The console's line to the observatory: Snapshots become Pictures on a worker thread, and one message each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+if TYPE_CHECKING:
+    from meshtop.console.options import ConsoleOptions
+    from meshtop.model.snapshot import Snapshot
+    from meshtop.model.telemetry import Line
+    from meshtop.observatory.observatory import Observatory
+    from meshtop.observatory.thread import ObservatoryThread
+    from meshtop.settings.schema import Settings
+    from meshtop.views.charts import Chart
+    from meshtop.views.picture import Picture
+
+
+class PictureArrived(Message):
+    """A new picture; an older one that still waits is dropped for it."""
+
+    def __init__(self, picture: Picture) -> None:
+        super().__init__()
+        self.picture = picture
+
+    def can_replace(self, message: Message) -> bool:
+        """The newest picture is the only one worth drawing."""
+        return isinstance(message, PictureArrived)
+
+
+class SessionFailed(Message):
+    """The observatory could not begin, or broke; nothing more will come."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+class Session:
+    """Starts the observatory on its own thread and hands Pictures to the app.
+
+    `wanted` are the kinds whose rows are made ready on the worker thread, so that the screen only draws them.
+    """
+
+    def __init__(self, options: ConsoleOptions, target: MessagePump) -> None:
+        self._options = options
+        self._target = target
+        self._thread: ObservatoryThread | None = None
+        self._settings: Settings | None = None
+        self._starting = threading.Thread(target=self._start, name="start", daemon=True)
+        self.wanted: frozenset[str] = frozenset()
+
+    @property
+    def settings(self) -> Settings | None:
+        """The checked settings; None until they were read."""
+        return self._settings
+
+    def start(self) -> None:
+        """Begin to read; returns at once."""
+        self._starting.start()
+
+    def _start(self) -> None:
+        try:
+            from meshtop.observatory.thread import ObservatoryThread
+
+            self._settings = self._options.settings()
+            self._thread = ObservatoryThread(self._open, self._publish, self._failed)
+            self._thread.start()
+        except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
+            self._failed(error)
+
+    def _open(self) -> Observatory:
+        from meshtop.observatory.build import open_observatory
+
+        assert self._settings is not None
+        return open_observatory(
+            self._settings,
+            kubeconfig=self._options.kubeconfig,
+            contexts=self._options.contexts,
+            only=self._options.query.clusters,
+            read_only=self._options.read_only or None,
+            moment=self._options.moment,
+        )
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        from meshtop.analysis.health import Thresholds
+        from meshtop.views.picture import Picture
+        from meshtop.views.registry import view
+
+        assert self._settings is not None
+        thresholds = Thresholds(**self._settings.health.model_dump())
+        picture = Picture(snapshot, thresholds=thresholds, tenant_label=self._settings.tenant_label)
+        for kind in ("clusters", *self.wanted):
+            view(kind).all_items(picture)
+        self._target.post_message(PictureArrived(picture))
+
+    def _failed(self, error: BaseException) -> None:
+        self._target.post_message(SessionFailed(error))
+
+    def refresh(self) -> None:
+        """Ask every source at once."""
+        self._tell(lambda observatory: observatory.schedule.wake())
+
+    def change(self, *, window_seconds: float | None = None, moment: float | None = None, live: bool = False) -> None:
+        """Ask for another window, a past moment, or the present again."""
+        self._tell(
+            lambda observatory: observatory.schedule.change(window_seconds=window_seconds, moment=moment, live=live)
+        )
+
+    def _tell(self, action: Callable[[Observatory], None]) -> None:
+        if self._thread is not None:
+            self._thread.tell(action)
+
+    def lines(
+        self, chart: Chart, *, start: float, end: float, step: float, done: Callable[[tuple[Line, ...]], None]
+    ) -> None:
+        """Ask a cluster's Prometheus for a chart's lines; `done` is called on another thread, with none on failure."""
+        if self._thread is None:
+            return
+
+        async def ask(observatory: Observatory) -> tuple[Line, ...]:
+            from meshtop.sources.prometheus.details import LineQuery
+
+            feed = observatory.feed(chart.cluster)
+            if feed is None:
+                return ()
+            queries = [LineQuery(line.name, line.expression, line.unit) for line in chart.lines]
+            return await feed.prometheus.lines(queries, start=start, end=end, step=step)
+
+        future = self._thread.ask(ask)
+        if future is not None:
+            future.add_done_callback(lambda answered: done(_lines_of(answered)))
+
+    def stop(self) -> None:
+        """End the observatory."""
+        if self._thread is not None:
+            self._thread.stop()
+
+
+def _lines_of(answered: Future[tuple[Line, ...]]) -> tuple[Line, ...]:
+    if answered.cancelled() or answered.exception() is not None:
+        return ()
+    return answered.result()
