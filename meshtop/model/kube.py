@@ -114,7 +114,11 @@ class Pod(Struct, frozen=True, kw_only=True):
 
 
 class Controller(Struct, frozen=True, kw_only=True):
-    """A Deployment, StatefulSet, DaemonSet or ReplicaSet."""
+    """A Deployment, StatefulSet, DaemonSet or ReplicaSet.
+
+    `environment` holds, of istiod's Deployments only, the variables that say what the control plane serves
+    (CLUSTER_ID, REVISION, EXTERNAL_ISTIOD); no other variable of any container is kept.
+    """
 
     kind: str
     meta: Meta
@@ -122,6 +126,7 @@ class Controller(Struct, frozen=True, kw_only=True):
     ready: int = 0
     template_labels: dict[str, str] = field(default_factory=dict)
     containers: tuple[Container, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 class Manager(Struct, frozen=True):
@@ -169,7 +174,8 @@ class Inventory(Struct, frozen=True, kw_only=True):
     """Everything read from one cluster's API server at one moment.
 
     `config` maps a kind ("VirtualService", "PeerAuthentication", "HTTPRoute", "ServiceExport", ...) to its
-    objects; a kind that is not installed or not permitted is absent there and said in `kinds`.
+    objects. Two kinds share the name Gateway: "Gateway" is Istio's, "Gateway.gateway.networking.k8s.io" is
+    Gateway API's. A kind that is not installed or not permitted is absent there and said in `kinds`.
     `config_maps` holds the data of istio-system's `istio[-rev]`, `values[-rev]` and `istio-ca-root-cert`.
     """
 

@@ -1,0 +1,56 @@
+"""The gate of read-only: what is not a read never leaves this program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import httpx
+
+_REVIEW = re.compile(r"/apis/auth(?:orization|entication)\.k8s\.io/v\d+(?:(?:alpha|beta)\d+)?/selfsubject[a-z]*reviews")
+_SESSION = re.compile(r"/pods/[^/]+/(?:exec|attach|portforward)/?$")
+_OVERRIDES = frozenset({"upgrade", "x-http-method-override", "x-http-method", "x-method-override"})
+
+
+class ReadOnlyError(Exception):
+    """Something tried to send a request that is not a read through a reading connection."""
+
+
+def is_read(method: str, path: str, headers: Mapping[str, str] | None = None) -> bool:
+    """Whether a request to an API server changes nothing.
+
+    GET and HEAD are reads, unless they open a session in a pod (exec, attach, port-forward) or ask for another
+    protocol or method by header. The only POSTs are the access reviews about oneself. `path` is the request's
+    path below the API server's base.
+    """
+    if headers is not None and any(name.lower() in _OVERRIDES for name in headers):
+        return False
+    verb = method.upper()
+    if verb in ("GET", "HEAD"):
+        return _SESSION.search(path) is None
+    return verb == "POST" and _REVIEW.fullmatch(path) is not None
+
+
+def require_read(method: str, path: str, headers: Mapping[str, str] | None, *, cluster: str, base: str) -> None:
+    """Raise ReadOnlyError unless the request is a read; `base` is the path of the API server's URL."""
+    below = path[len(base) :] if base and path.startswith(base) else path
+    if not is_read(method, below, headers):
+        raise ReadOnlyError(f"{cluster} is read with a connection that cannot send {method.upper()} {below}.")
+
+
+class ReadOnlyTransport(httpx.AsyncBaseTransport):
+    """An httpx transport that refuses what is not a read, before a byte leaves."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, *, cluster: str, base: str = "") -> None:
+        self._inner = inner
+        self._cluster = cluster
+        self._base = base.rstrip("/")
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a read; raises ReadOnlyError for anything else."""
+        require_read(request.method, request.url.path, request.headers, cluster=self._cluster, base=self._base)
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close the connections below."""
+        await self._inner.aclose()

@@ -1,0 +1,253 @@
+"""From the wire to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from meshtop.model import kube
+from meshtop.sources.kubernetes import wire
+
+_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_ISTIOD_VARIABLES = frozenset({"CLUSTER_ID", "REVISION", "EXTERNAL_ISTIOD"})
+_SERVICE_NAME = "kubernetes.io/service-name"
+_ENDED_WELL = frozenset({"Completed", None})
+
+
+def unix(moment: datetime | None) -> float:
+    """Unix seconds, 0 when there is no moment."""
+    return moment.timestamp() if moment is not None else 0.0
+
+
+def meta_of(meta: wire.Meta) -> kube.Meta:
+    """Metadata, without the copy of the whole object that `kubectl apply` leaves among the annotations."""
+    annotations = meta.annotations
+    if annotations and _APPLIED in annotations:
+        del annotations[_APPLIED]
+    return kube.Meta(
+        name=meta.name,
+        namespace=meta.namespace,
+        uid=meta.uid,
+        resource_version=meta.resource_version,
+        created=unix(meta.creation_timestamp),
+        labels=meta.labels or {},
+        annotations=annotations or {},
+        owner=_owner(meta.owner_references),
+    )
+
+
+def _owner(references: list[wire.Owner] | None) -> kube.Owner | None:
+    if not references:
+        return None
+    chosen = next((reference for reference in references if reference.controller), references[0])
+    return kube.Owner(kind=chosen.kind, name=chosen.name, api_version=chosen.api_version)
+
+
+def namespace(item: wire.Namespace) -> kube.Namespace:
+    """A Namespace."""
+    return kube.Namespace(meta=meta_of(item.metadata))
+
+
+def node(item: wire.Node) -> kube.Node:
+    """A Node; region and zone also by the labels of old clusters."""
+    labels = item.metadata.labels or {}
+    info = item.status.node_info
+    return kube.Node(
+        meta=meta_of(item.metadata),
+        ready=_is_true(item.status.conditions, "Ready"),
+        region=labels.get("topology.kubernetes.io/region") or labels.get("failure-domain.beta.kubernetes.io/region"),
+        zone=labels.get("topology.kubernetes.io/zone") or labels.get("failure-domain.beta.kubernetes.io/zone"),
+        kubelet_version=info.kubelet_version if info is not None else None,
+    )
+
+
+def service(item: wire.Service) -> kube.Service:
+    """A Service; `external_ips` are its own and those of its load balancer."""
+    spec = item.spec
+    balancer = item.status.load_balancer
+    addresses = [*(spec.external_ips or ())]
+    if balancer is not None:
+        addresses += [address for entry in balancer.ingress or () if (address := entry.ip or entry.hostname)]
+    return kube.Service(
+        meta=meta_of(item.metadata),
+        type=spec.type,
+        cluster_ip=spec.cluster_ip,
+        external_name=spec.external_name,
+        selector=spec.selector or {},
+        ports=tuple(
+            kube.ServicePort(
+                port=port.port,
+                name=port.name or "",
+                protocol=port.protocol or "TCP",
+                app_protocol=port.app_protocol,
+                target=port.target_port,
+            )
+            for port in spec.ports or ()
+        ),
+        external_ips=tuple(dict.fromkeys(addresses)),
+    )
+
+
+def endpoint_slice(item: wire.EndpointSlice) -> kube.EndpointSlice:
+    """An EndpointSlice; one without a Service keeps the empty name."""
+    return kube.EndpointSlice(
+        meta=meta_of(item.metadata),
+        service=(item.metadata.labels or {}).get(_SERVICE_NAME, ""),
+        endpoints=tuple(
+            kube.Endpoint(
+                addresses=tuple(entry.addresses or ()),
+                ready=entry.conditions.ready if entry.conditions is not None else None,
+                node=entry.node_name,
+                zone=entry.zone,
+                target_kind=entry.target_ref.kind if entry.target_ref is not None else None,
+                target_name=entry.target_ref.name if entry.target_ref is not None else None,
+            )
+            for entry in item.endpoints or ()
+        ),
+    )
+
+
+def pod(item: wire.Pod) -> kube.Pod:
+    """A Pod; of its annotations only Istio's are kept, for there are thousands of pods."""
+    spec, status, metadata = item.spec, item.status, item.metadata
+    if metadata.annotations:
+        metadata.annotations = {k: v for k, v in metadata.annotations.items() if "istio.io/" in k}
+    ready = _is_true(status.conditions, "Ready") and metadata.deletion_timestamp is None
+    return kube.Pod(
+        meta=meta_of(metadata),
+        phase=status.phase,
+        ready=ready,
+        ip=status.pod_ip,
+        node=spec.node_name,
+        service_account=spec.service_account_name or "",
+        host_network=bool(spec.host_network),
+        containers=_containers(spec.containers, spec.init_containers),
+        restarts=sum(entry.restart_count for entry in status.container_statuses or ()),
+        problem=None if ready else _problem(item),
+    )
+
+
+def _problem(item: wire.Pod) -> str | None:
+    """Why a pod is not ready, as kubectl's STATUS column puts it."""
+    status = item.status
+    if item.metadata.deletion_timestamp is not None:
+        return "Terminating"
+    if status.reason:
+        return status.reason
+    for condition in status.conditions or ():
+        if condition.type == "PodScheduled" and condition.status == "False":
+            return condition.reason or "Unschedulable"
+    # Waiting says what is wrong now, terminated only what went before: a crash loop alternates between them.
+    containers: list[wire.ContainerStatus] = [
+        *(status.init_container_statuses or ()),
+        *(status.container_statuses or ()),
+    ]
+    states: list[wire.ContainerState] = [
+        entry.state for entry in containers if entry.state is not None and not entry.ready
+    ]
+    for state in states:
+        reason = state.waiting.reason if state.waiting is not None else None
+        if reason and reason not in ("PodInitializing", "ContainerCreating"):
+            return reason
+    for state in states:
+        if state.terminated is not None and state.terminated.reason not in _ENDED_WELL:
+            return state.terminated.reason
+    for state in states:
+        if state.waiting is not None and state.waiting.reason:
+            return state.waiting.reason
+    return "Failed" if status.phase == "Failed" else None
+
+
+def _containers(
+    containers: Iterable[wire.Container] | None, init_containers: Iterable[wire.Container] | None
+) -> tuple[kube.Container, ...]:
+    """Containers, and the native sidecars among the init containers."""
+    sidecars = [entry for entry in init_containers or () if entry.restart_policy == "Always"]
+    return tuple(kube.Container(name=entry.name, image=entry.image) for entry in (*(containers or ()), *sidecars))
+
+
+def controller_of(kind: str) -> Callable[[wire.Controller], kube.Controller]:
+    """How to convert a Deployment, StatefulSet, DaemonSet or ReplicaSet."""
+
+    def convert(item: wire.Controller) -> kube.Controller:
+        spec, status = item.spec, item.status
+        template = spec.template
+        if kind == "DaemonSet":
+            desired, ready = status.desired_number_scheduled or 0, status.number_ready or 0
+        else:
+            desired, ready = 1 if spec.replicas is None else spec.replicas, status.ready_replicas or 0
+        return kube.Controller(
+            kind=kind,
+            meta=meta_of(item.metadata),
+            desired=desired,
+            ready=ready,
+            template_labels=template.metadata.labels or {},
+            containers=_containers(template.spec.containers, template.spec.init_containers),
+            environment=_environment(item) if kind == "Deployment" else {},
+        )
+
+    return convert
+
+
+def is_istiod(labels: dict[str, str]) -> bool:
+    """Whether labels are those of a control plane's Deployment."""
+    return labels.get("app") == "istiod" or labels.get("istio") == "pilot"
+
+
+def _environment(item: wire.Controller) -> dict[str, str]:
+    if not is_istiod(item.metadata.labels or {}) and not is_istiod(item.spec.template.metadata.labels or {}):
+        return {}
+    return {
+        variable.name: variable.value
+        for container in item.spec.template.spec.containers or ()
+        for variable in container.env or ()
+        if variable.name in _ISTIOD_VARIABLES and variable.value
+    }
+
+
+def config_of(group: str, version: str, kind: str) -> Callable[[wire.ConfigObject], kube.ConfigObject]:
+    """How to convert a custom resource of one kind."""
+
+    def convert(item: wire.ConfigObject) -> kube.ConfigObject:
+        metadata = item.metadata
+        return kube.ConfigObject(
+            group=group,
+            version=version,
+            kind=kind,
+            meta=meta_of(metadata),
+            spec=item.spec or {},
+            status=item.status or {},
+            generation=metadata.generation,
+            managers=tuple(
+                kube.Manager(manager=entry.manager, operation=entry.operation, time=unix(entry.time))
+                for entry in metadata.managed_fields or ()
+            ),
+        )
+
+    return convert
+
+
+def remote_secret(item: wire.SecretMetadata) -> kube.RemoteSecret:
+    """The metadata of a remote secret."""
+    metadata = item.metadata
+    cluster = metadata.annotations.cluster if metadata.annotations is not None else None
+    return kube.RemoteSecret(
+        meta=kube.Meta(
+            name=metadata.name,
+            namespace=metadata.namespace,
+            uid=metadata.uid,
+            resource_version=metadata.resource_version,
+            created=unix(metadata.creation_timestamp),
+            labels=metadata.labels or {},
+        ),
+        cluster_id=cluster,
+    )
+
+
+def metadata(item: wire.Metadata) -> kube.Meta:
+    """Metadata only."""
+    return meta_of(item.metadata)
+
+
+def _is_true(conditions: list[wire.Condition] | None, kind: str) -> bool:
+    return any(condition.type == kind and condition.status == "True" for condition in conditions or ())

@@ -1,0 +1,152 @@
+"""What is read without a watch: three ConfigMaps of istio-system, remote secrets and webhooks (metadata only)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from meshtop.model.kube import Controller, KindStatus, Meta, RemoteSecret
+from meshtop.model.state import State
+from meshtop.sources.kubernetes import wire
+from meshtop.sources.kubernetes.convert import is_istiod
+from meshtop.sources.kubernetes.kinds import REMOTE_SECRETS, WEBHOOKS, Codec
+from meshtop.sources.kubernetes.link import Link
+from meshtop.sources.kubernetes.lists import fetch, list_all
+from meshtop.sources.problem import SourceProblem
+
+SYSTEM_NAMESPACE = "istio-system"
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_METADATA_LIST = "PartialObjectMetadataList"
+_BASE_NAMES = ("istio", "values", "istio-ca-root-cert")
+
+
+def config_map_names(controllers: Iterable[Controller]) -> tuple[str, ...]:
+    """The names to read: the three of every control plane, and `istio-REV` and `values-REV` of each revision."""
+    revisions = set()
+    for controller in controllers:
+        labels = {**controller.template_labels, **controller.meta.labels}
+        if controller.kind == "Deployment" and is_istiod(labels):
+            revisions.add(labels.get("istio.io/rev") or controller.environment.get("REVISION") or "default")
+    named = [f"{base}-{revision}" for revision in sorted(revisions - {"default"}) for base in ("istio", "values")]
+    return (*_BASE_NAMES, *named)
+
+
+class Extras:
+    """Reads what changes seldom. Secrets are asked for as metadata and in no other way: their data never comes here."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self.config_maps: dict[str, dict[str, str]] = {}
+        self.remote_secrets: tuple[RemoteSecret, ...] = ()
+        self.webhooks: tuple[Meta, ...] = ()
+        self.revision = 0
+        self._statuses: dict[str, KindStatus] = {}
+        self._asked: set[str] = set()
+
+    @property
+    def statuses(self) -> tuple[KindStatus, ...]:
+        """How each reading went."""
+        return tuple(self._statuses[kind] for kind in sorted(self._statuses))
+
+    async def read(self, controllers: Iterable[Controller]) -> None:
+        """Read all three once; never raises for the cluster's sake."""
+        await asyncio.gather(
+            self._read_config_maps(config_map_names(controllers)),
+            self._read_metadata(
+                "Secret",
+                f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/secrets",
+                f"secrets in {SYSTEM_NAMESPACE}",
+                REMOTE_SECRETS,
+                "istio/multiCluster=true",
+                "remote_secrets",
+            ),
+            self._read_metadata(
+                "MutatingWebhookConfiguration",
+                "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+                "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+                WEBHOOKS,
+                "istio.io/tag",
+                "webhooks",
+            ),
+        )
+
+    async def read_revisions(self, controllers: Iterable[Controller]) -> None:
+        """Read the ConfigMaps again when control planes have become known whose ConfigMaps were not asked for."""
+        names = config_map_names(controllers)
+        if not set(names) <= self._asked:
+            await self._read_config_maps(names)
+
+    async def _read_config_maps(self, names: tuple[str, ...]) -> None:
+        self._asked = set(names)
+        results = await asyncio.gather(*(self._config_map(name) for name in names))
+        kept: dict[str, dict[str, str]] = {}
+        worst: SourceProblem | None = None
+        for name, result in zip(names, results, strict=True):
+            if not isinstance(result, SourceProblem):
+                if result is not None:
+                    kept[name] = result
+                continue
+            worst = result
+            if result.code != 403 and name in self.config_maps:
+                kept[name] = self.config_maps[name]
+        self._put("config_maps", kept)
+        self._say("ConfigMap", worst, len(kept))
+
+    async def _config_map(self, name: str) -> dict[str, str] | SourceProblem | None:
+        """The data of one ConfigMap, None where there is none, or why it cannot be read."""
+        link = self._link
+        path = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps/{name}"
+        try:
+            async with link.listing:
+                response = await fetch(link.connection, path, what=f"configmaps in {SYSTEM_NAMESPACE}", verb="get")
+            return msgspec.json.decode(response.content, type=wire.ConfigMap).data or {}
+        except SourceProblem as problem:
+            return None if problem.code == 404 else problem
+        except msgspec.MsgspecError as error:
+            return SourceProblem(
+                State.STALE, f"{link.connection.name} sent a ConfigMap {name} that cannot be understood: {error}."
+            )
+
+    async def _read_metadata(
+        self, kind: str, path: str, what: str, codec: Codec, selector: str, attribute: str
+    ) -> None:
+        try:
+            async with self._link.listing:
+                listing = await list_all(
+                    self._link.connection,
+                    path,
+                    codec,
+                    what=what,
+                    params={"labelSelector": selector},
+                    headers={"Accept": METADATA_ONLY},
+                    only=_METADATA_LIST,
+                )
+        except SourceProblem as problem:
+            if problem.code == 403:
+                self._put(attribute, ())
+            self._say(kind, problem, len(getattr(self, attribute)))
+            return
+        self._put(attribute, tuple(sorted(listing.objects, key=_key)))
+        self._say(kind, None, len(listing.objects))
+
+    def _put(self, attribute: str, value: Any) -> None:
+        if getattr(self, attribute) != value:
+            setattr(self, attribute, value)
+            self.revision += 1
+
+    def _say(self, kind: str, problem: SourceProblem | None, count: int) -> None:
+        state = "fresh"
+        if problem is not None:
+            state = {403: "denied", 404: "missing"}.get(problem.code or 0, "stale" if count else "failed")
+        error = problem.message if problem is not None else None
+        status = KindStatus(kind=kind, state=state, count=count, error=error)
+        if self._statuses.get(kind) != status:
+            self._statuses[kind] = status
+            self.revision += 1
+
+
+def _key(item: Meta | RemoteSecret) -> tuple[str, str]:
+    return item.meta.key if isinstance(item, RemoteSecret) else item.key

@@ -1,0 +1,151 @@
+"""The kinds that are read, where they live in the API, and into what they are decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from meshtop.sources.kubernetes import convert, wire
+
+GATEWAY_API = "gateway.networking.k8s.io"
+NETWORKING = "networking.istio.io"
+SECURITY = "security.istio.io"
+TELEMETRY = "telemetry.istio.io"
+MCS = "multicluster.x-k8s.io"
+
+
+class Kind(Struct, frozen=True, kw_only=True):
+    """One kind: `versions` in order of preference; `field_selector` narrows the list where the server knows it."""
+
+    name: str
+    plural: str
+    group: str = ""
+    versions: tuple[str, ...] = ("v1",)
+    builtin: bool = False
+    field_selector: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name in `Inventory.config`; Gateway API's Gateway is told from Istio's by its group."""
+        return f"{self.name}.{self.group}" if self.name == "Gateway" and self.group == GATEWAY_API else self.name
+
+    @property
+    def resource(self) -> str:
+        """The name that RBAC knows."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def path(self, version: str) -> str:
+        """The path of the list over all namespaces."""
+        return f"/apis/{self.group}/{version}/{self.plural}" if self.group else f"/api/{version}/{self.plural}"
+
+
+def _builtin(name: str, plural: str, group: str = "", field_selector: str = "") -> Kind:
+    return Kind(name=name, plural=plural, group=group, builtin=True, field_selector=field_selector)
+
+
+def _config(group: str, versions: tuple[str, ...], **plurals: str) -> tuple[Kind, ...]:
+    return tuple(Kind(name=name, plural=plural, group=group, versions=versions) for name, plural in plurals.items())
+
+
+BUILTIN: tuple[Kind, ...] = (
+    _builtin("Service", "services"),
+    _builtin("Namespace", "namespaces"),
+    _builtin("Node", "nodes"),
+    _builtin("Deployment", "deployments", "apps"),
+    _builtin("Pod", "pods"),
+    _builtin("StatefulSet", "statefulsets", "apps"),
+    _builtin("DaemonSet", "daemonsets", "apps"),
+    # A Deployment keeps ten old ReplicaSets by default: those without pods would be most of all bytes.
+    _builtin("ReplicaSet", "replicasets", "apps", field_selector="status.replicas!=0"),
+    _builtin("EndpointSlice", "endpointslices", "discovery.k8s.io"),
+)
+"""Kinds that every cluster has, what the screen shows first first."""
+
+CONFIG: tuple[Kind, ...] = (
+    *_config(
+        NETWORKING,
+        ("v1", "v1beta1", "v1alpha3"),
+        VirtualService="virtualservices",
+        DestinationRule="destinationrules",
+        Gateway="gateways",
+        ServiceEntry="serviceentries",
+        WorkloadEntry="workloadentries",
+        WorkloadGroup="workloadgroups",
+        Sidecar="sidecars",
+    ),
+    *_config(
+        SECURITY,
+        ("v1", "v1beta1"),
+        PeerAuthentication="peerauthentications",
+        AuthorizationPolicy="authorizationpolicies",
+        RequestAuthentication="requestauthentications",
+    ),
+    *_config(TELEMETRY, ("v1", "v1alpha1"), Telemetry="telemetries"),
+    *_config(
+        GATEWAY_API,
+        ("v1", "v1beta1", "v1alpha3", "v1alpha2"),
+        GatewayClass="gatewayclasses",
+        Gateway="gateways",
+        HTTPRoute="httproutes",
+        GRPCRoute="grpcroutes",
+        TCPRoute="tcproutes",
+        TLSRoute="tlsroutes",
+        ReferenceGrant="referencegrants",
+    ),
+    *_config(MCS, ("v1", "v1beta1", "v1alpha1"), ServiceExport="serviceexports", ServiceImport="serviceimports"),
+)
+"""Kinds that are there only where something is installed."""
+
+GROUPS = frozenset(kind.group for kind in CONFIG)
+
+
+class Codec(Struct, frozen=True):
+    """How objects of one kind in one version become model objects."""
+
+    items: msgspec.json.Decoder[Any]
+    one: msgspec.json.Decoder[Any]
+    convert: Callable[[Any], Any]
+
+    def page(self, body: bytes) -> tuple[list[Any], wire.ListMeta]:
+        """The objects of one page of a list, and where the list stands. Raises msgspec.MsgspecError."""
+        page = self.items.decode(body)
+        return [self.convert(item) for item in page.items or ()], page.metadata
+
+    def single(self, body: msgspec.Raw) -> Any:
+        """One object of a watch event. Raises msgspec.MsgspecError."""
+        return self.convert(self.one.decode(body))
+
+
+_BUILTIN_CODECS: Mapping[str, tuple[type, Callable[[Any], Any]]] = {
+    "Namespace": (wire.Namespace, convert.namespace),
+    "Node": (wire.Node, convert.node),
+    "Service": (wire.Service, convert.service),
+    "EndpointSlice": (wire.EndpointSlice, convert.endpoint_slice),
+    "Pod": (wire.Pod, convert.pod),
+    **{
+        name: (wire.Controller, convert.controller_of(name))
+        for name in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+    },
+}
+
+
+@cache
+def codec(kind: Kind, version: str) -> Codec:
+    """How to read a kind in a version; made once for all clusters."""
+    if kind.builtin:
+        shape, converter = _BUILTIN_CODECS[kind.name]
+    else:
+        shape, converter = wire.ConfigObject, convert.config_of(kind.group, version, kind.name)
+    return _codec(shape, converter)
+
+
+def _codec(shape: Any, converter: Callable[[Any], Any]) -> Codec:
+    return Codec(msgspec.json.Decoder(wire.ObjectList[shape]), msgspec.json.Decoder(shape), converter)
+
+
+REMOTE_SECRETS = _codec(wire.SecretMetadata, convert.remote_secret)
+WEBHOOKS = _codec(wire.Metadata, convert.metadata)

@@ -1,0 +1,113 @@
+"""What the readers of one cluster's kinds share: the connection and whether the server is there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
+
+from meshtop.model.state import State
+from meshtop.sources.connection import Connection
+from meshtop.sources.kubernetes.pace import Pace
+from meshtop.sources.problem import SourceProblem
+
+_AT_ONCE = 8
+
+
+class _Version(msgspec.Struct, rename="camel"):
+    git_version: str = ""
+
+
+class Link:
+    """Whether a cluster's server answers, told by one small request for each refresh.
+
+    Readers wait for `up`; one that loses its connection calls `doubt`, and the server is asked at once. While it
+    does not answer, nobody but this asks it anything.
+    """
+
+    def __init__(self, connection: Connection, pace: Pace, clock: Callable[[], float]) -> None:
+        self.connection = connection
+        self.pace = pace
+        self.clock = clock
+        self.up = asyncio.Event()
+        self.up.set()
+        self.listing = asyncio.Semaphore(_AT_ONCE)
+        self.problem: SourceProblem | None = None
+        self.version: str | None = None
+        self.answered_at: float | None = None
+        self.changed: Callable[[], None] = lambda: None
+        self._doubted = asyncio.Event()
+        self._leases: set[asyncio.Timeout] = set()
+
+    def answered(self) -> None:
+        """A good answer came."""
+        self.answered_at = self.clock()
+
+    def doubt(self) -> None:
+        """A connection broke: wait until the server has been asked whether it is there."""
+        self.up.clear()
+        self._doubted.set()
+
+    @contextlib.asynccontextmanager
+    async def lease(self) -> AsyncIterator[asyncio.Timeout]:
+        """Around a watch: it ends (with `expired()` true) when the server stops answering, for a watch cannot tell.
+
+        The network may have forgotten a silent connection while it was away.
+        """
+        async with asyncio.timeout(None) as lease:
+            self._leases.add(lease)
+            try:
+                yield lease
+            finally:
+                self._leases.discard(lease)
+
+    async def beat(self) -> bool:
+        """Ask for a sign of life; False (and `problem` says why) when none comes or the login is not accepted."""
+        try:
+            response = await self.connection.request("GET", "/version")
+        except SourceProblem as problem:
+            self.problem = problem
+            return False
+        if response.status_code >= 500:
+            message = f"{self.connection.name} answers {response.status_code} to everything small."
+            self.problem = SourceProblem(State.STALE, message, code=response.status_code)
+            return False
+        self.problem = None
+        with contextlib.suppress(msgspec.MsgspecError):
+            self.version = msgspec.json.decode(response.content, type=_Version).git_version or self.version
+        if self.answered_at is not None:
+            self.answered()
+        return True
+
+    async def keep(self, measure: Callable[[float], None]) -> None:
+        """Ask again and again until cancelled; `measure` gets the seconds that each sign of life took."""
+        failures = 0
+        while True:
+            self._doubted.clear()
+            began = self.clock()
+            alive = await self.beat()
+            measure(max(0.0, self.clock() - began))
+            if alive:
+                failures = 0
+                self.up.set()
+            else:
+                failures += 1
+                self.up.clear()
+                self._end_leases()
+            self.changed()
+            await self._rest(alive, failures)
+
+    async def _rest(self, alive: bool, failures: int) -> None:
+        if not alive:
+            await asyncio.sleep(self.pace.pause(failures))
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._doubted.wait(), timeout=self.pace.refresh)
+
+    def _end_leases(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for lease in tuple(self._leases):
+            if not lease.expired():
+                lease.reschedule(now)

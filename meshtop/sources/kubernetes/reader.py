@@ -1,0 +1,221 @@
+"""One kind of one cluster: listed, watched, and what is known of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from typing import Any
+
+from meshtop.model.kube import KindStatus
+from meshtop.model.state import State
+from meshtop.sources.kubernetes import lists, watches
+from meshtop.sources.kubernetes.kinds import Codec, Kind, codec
+from meshtop.sources.kubernetes.link import Link
+from meshtop.sources.problem import SourceProblem
+
+Key = tuple[str, str]
+
+_STALE_REFRESHES = 3
+
+
+class KindReader:
+    """Reads one kind in one version; whatever goes wrong is kept here and hurts no other kind.
+
+    `revision` grows with every change of `objects`. `settled` is set when the first listing came or failed.
+    """
+
+    def __init__(self, link: Link, kind: Kind, version: str) -> None:
+        self.kind = kind
+        self.version = version
+        self.revision = 0
+        self.settled = asyncio.Event()
+        self.problem: SourceProblem | None = None
+        self.listed = False
+        self._link = link
+        self._codec: Codec = codec(kind, version)
+        self._path = kind.path(version)
+        self._selector = kind.field_selector
+        self._objects: dict[Key, Any] = {}
+        self._sorted: tuple[Any, ...] = ()
+        self._sorted_revision = 0
+        self._resume = ""
+        self._current_at: float | None = None
+        self._watching = False
+
+    @property
+    def objects(self) -> tuple[Any, ...]:
+        """All objects by namespace and name; the same tuple while nothing changed."""
+        if self._sorted_revision != self.revision:
+            self._sorted = tuple(self._objects[key] for key in sorted(self._objects))
+            self._sorted_revision = self.revision
+        return self._sorted
+
+    def status(self) -> KindStatus | None:
+        """How the reading goes; None before the first answer."""
+        if not self.settled.is_set():
+            return None
+        problem = self.problem
+        state = "fresh"
+        if problem is not None and problem.code == 403:
+            state = "denied"
+        elif problem is not None and problem.code == 404:
+            state = "missing"
+        elif not self.listed:
+            state = "failed"
+        elif problem is not None and self._is_old():
+            state = "stale"
+        error = problem.message if problem is not None and state != "fresh" else None
+        return KindStatus(kind=self.kind.key, group=self.kind.group, state=state, count=len(self._objects), error=error)
+
+    def _is_old(self) -> bool:
+        """Whether what is known may no longer be true: after a failed listing at once, after a broken watch later."""
+        if self._watching:
+            return False
+        if self._current_at is None:
+            return True
+        return self._link.clock() - self._current_at > _STALE_REFRESHES * self._link.pace.refresh
+
+    async def list_once(self) -> None:
+        """List everything; never raises for the cluster's sake."""
+        try:
+            await self._list()
+        except SourceProblem as problem:
+            self._current_at = None
+            self._failed(problem)
+        finally:
+            self.settled.set()
+
+    async def follow(self) -> None:
+        """List, then watch until cancelled."""
+        failures = 0
+        while True:
+            await self._link.up.wait()
+            try:
+                if not self._resume:
+                    await self._list()
+                    self._link.changed()
+                if await self._watch():
+                    failures = 0
+                    continue
+                pause = self._link.pace.pause(failures)
+            except SourceProblem as problem:
+                pause = self._after(problem, failures)
+            failures += 1
+            self.settled.set()
+            self._link.changed()
+            await asyncio.sleep(pause)
+
+    def gone(self) -> None:
+        """The kind was uninstalled."""
+        if self._objects:
+            self._objects = {}
+            self.revision += 1
+
+    def _after(self, problem: SourceProblem, failures: int) -> float:
+        """What a failure means and how long to wait: expired → list again; forbidden → much later; lost → ask first."""
+        if problem.code == 410:
+            self._resume = ""
+            return 0.0 if failures == 0 else self._link.pace.pause(failures)
+        if problem.code in (403, 404, 405) and self._resume:
+            # It may be listed but not watched: list it often enough to stay true.
+            self.problem = problem
+            self._resume = ""
+            return self._link.pace.refresh * 2
+        self._failed(problem)
+        if problem.code in (403, 404):
+            return self._link.pace.spread(self._link.pace.denied)
+        if problem.state is State.UNREACHABLE or problem.code == 401:
+            self._link.doubt()
+        elif problem.code is None:
+            # What could not be understood in a watch may have been missed: list again.
+            self._resume = ""
+        return max(self._link.pace.pause(failures), problem.retry_after or 0.0)
+
+    def _failed(self, problem: SourceProblem) -> None:
+        self.problem = problem
+        if problem.code in (403, 404):
+            self.gone()
+
+    async def _list(self) -> None:
+        async with self._link.listing:
+            if not self._link.up.is_set() and self._link.problem is not None:
+                raise self._link.problem
+            listing = await self._pages()
+        self._replace(listing.objects)
+        self._resume = listing.resource_version
+        self.listed = True
+        self.problem = None
+        self._current_at = self._link.clock()
+        self._link.answered()
+        self.settled.set()
+
+    async def _pages(self) -> lists.Listing:
+        connection, what = self._link.connection, self.kind.resource
+        try:
+            return await lists.list_all(connection, self._path, self._codec, what=what, params=self._params())
+        except SourceProblem as problem:
+            if problem.code != 400 or not self._selector:
+                raise
+        self._selector = ""
+        return await lists.list_all(connection, self._path, self._codec, what=what)
+
+    def _params(self) -> dict[str, str | int]:
+        return {"fieldSelector": self._selector} if self._selector else {}
+
+    def _replace(self, objects: Iterable[Any]) -> None:
+        """Take a new list, keeping the objects that did not change (so that nobody works on them again)."""
+        old = self._objects
+        new = {}
+        same = True
+        for item in objects:
+            key = item.meta.key
+            before = old.get(key)
+            version = item.meta.resource_version
+            if before is not None and version and before.meta.resource_version == version:
+                new[key] = before
+            else:
+                new[key] = item
+                same = False
+        if not same or len(new) != len(old):
+            self._objects = new
+            self.revision += 1
+
+    async def _watch(self) -> bool:
+        """Watch until the server ends it; whether it was worth it (it lasted or brought something)."""
+        link = self._link
+        began = link.clock()
+        useful = False
+        batches = watches.watch(
+            link.connection,
+            self._path,
+            self._codec,
+            what=self.kind.resource,
+            resource_version=self._resume,
+            seconds=link.pace.spread(link.pace.watch),
+            params=self._params(),
+        )
+        try:
+            async with link.lease(), contextlib.aclosing(batches):
+                async for batch in batches:
+                    self._watching = True
+                    self.problem = None
+                    useful = self._apply(batch) or useful
+        except TimeoutError:
+            return True
+        finally:
+            if self._watching:
+                self._current_at = link.clock()
+                self._watching = False
+        return useful or link.clock() - began > link.pace.refresh
+
+    def _apply(self, batch: watches.Batch) -> bool:
+        self._resume = batch.resource_version or self._resume
+        for item in batch.changed:
+            self._objects[item.meta.key] = item
+        for item in batch.gone:
+            self._objects.pop(item.meta.key, None)
+        if batch.changed or batch.gone:
+            self.revision += 1
+            self._link.changed()
+        return bool(batch.resource_version)

@@ -1,0 +1,252 @@
+"""One cluster's inventory: every kind on its own, folded into one frozen Inventory."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from itertools import chain
+
+from meshtop.model.kube import Controller, Inventory, KindStatus
+from meshtop.model.state import Cost, SourceStatus, State
+from meshtop.sources.connection import Connection
+from meshtop.sources.kubernetes.discovery import Served, discover, version_for
+from meshtop.sources.kubernetes.extras import Extras
+from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, Kind
+from meshtop.sources.kubernetes.link import Link
+from meshtop.sources.kubernetes.pace import Pace
+from meshtop.sources.kubernetes.reader import KindReader
+from meshtop.sources.kubernetes.status import judge
+from meshtop.sources.problem import SourceProblem
+
+_CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+_RESOURCES = {
+    **{(kind.group, kind.key): kind.resource for kind in (*BUILTIN, *CONFIG)},
+    ("", "ConfigMap"): "configmaps (in istio-system)",
+    ("", "Secret"): "secrets (in istio-system)",
+}
+
+
+class KubernetesSource:
+    """Reads one cluster through its own connection.
+
+    `list_all` reads everything once; `follow` lists, watches, and calls back after each change until it is
+    cancelled. Neither raises for the cluster's sake: `status` says how it went, each kind for itself in
+    `Inventory.kinds`. `services_known` is set once Services and Namespaces are listed, or cannot be.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        refresh_seconds: float = 5.0,
+        clock: Callable[[], float] = time.time,
+        pace: Pace | None = None,
+    ) -> None:
+        self.services_known = asyncio.Event()
+        self._connection = connection
+        self._pace = pace or Pace(refresh=refresh_seconds)
+        self._clock = clock
+        self._link = Link(connection, self._pace, clock)
+        self._builtin = {kind.name: KindReader(self._link, kind, kind.versions[0]) for kind in BUILTIN}
+        self._config: dict[Kind, KindReader] = {}
+        self._tasks: dict[Kind, tuple[KindReader, asyncio.Task[None]]] = {}
+        self._extras = Extras(self._link)
+        self._discovery_problem: SourceProblem | None = None
+        self._discovered = False
+        self._inventory: Inventory | None = None
+        self._built_from: tuple[object, ...] = ()
+        self._cost = Cost()
+        self._counted = (0, 0)
+
+    @property
+    def status(self) -> SourceStatus:
+        """The state at this moment, with its error, its remedy, and what is not there."""
+        return judge(
+            now=self._clock(),
+            answered_at=self._link.answered_at,
+            problem=self._link.problem,
+            kinds=self._kinds(),
+            resources=_RESOURCES,
+            refresh_seconds=self._pace.refresh,
+            endpoint=self._connection.server,
+        )
+
+    @property
+    def cost(self) -> Cost:
+        """What the last reading cost: the listing of everything, then each refresh of the watches."""
+        return self._cost
+
+    def inventory(self) -> Inventory | None:
+        """The latest inventory, the same object while nothing changed; None before the first answer."""
+        if self._link.answered_at is None:
+            return None
+        kinds = self._kinds()
+        state = (
+            self._link.version,
+            tuple(reader.revision for reader in self._builtin.values()),
+            tuple((kind, reader.version, reader.revision) for kind, reader in self._config.items()),
+            self._extras.revision,
+            kinds,
+        )
+        if self._inventory is None or state != self._built_from:
+            self._inventory = self._build(kinds)
+            self._built_from = state
+        return self._inventory
+
+    async def list_all(self) -> None:
+        """Read everything once."""
+        began = self._clock()
+        self._link.up.set()
+        reading = asyncio.create_task(self._read_everything())
+        try:
+            alive = await self._link.beat()
+            if not alive and self._link.problem is not None and self._link.problem.state is not State.STALE:
+                # Nobody else needs to find it out for himself.
+                reading.cancel()
+            await asyncio.wait({reading})
+        finally:
+            reading.cancel()
+            self.services_known.set()
+            self._measure(self._clock() - began)
+        if not reading.cancelled():
+            reading.result()
+
+    async def follow(self, changed: Callable[[], None]) -> None:
+        """Read everything, then keep it true until cancelled; `changed` is called after each change."""
+        self._link.changed = changed
+        try:
+            async with asyncio.TaskGroup() as group:
+                for reader in self._builtin.values():
+                    group.create_task(reader.follow())
+                group.create_task(self._link.keep(self._measure))
+                group.create_task(self._follow_config(group))
+                group.create_task(self._follow_extras())
+                group.create_task(self._know_services())
+        finally:
+            self._tasks.clear()
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        await self._connection.close()
+
+    async def _read_everything(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for reader in self._builtin.values():
+                group.create_task(reader.list_once())
+            group.create_task(self._list_config())
+            group.create_task(self._read_extras())
+            group.create_task(self._know_services())
+
+    async def _list_config(self) -> None:
+        if await self._discover():
+            await asyncio.gather(*(reader.list_once() for reader in self._config.values()))
+
+    async def _follow_config(self, group: asyncio.TaskGroup) -> None:
+        failures = 0
+        while True:
+            await self._link.up.wait()
+            if await self._discover():
+                failures = 0
+                self._follow_installed(group)
+            else:
+                failures += 1
+            self._link.changed()
+            pace = self._pace
+            await asyncio.sleep(pace.pause(failures) if failures else pace.spread(pace.discovery))
+
+    def _follow_installed(self, group: asyncio.TaskGroup) -> None:
+        """Start reading what is installed, and stop reading what is not (or is served in a better version)."""
+        for kind, (reader, task) in list(self._tasks.items()):
+            if self._config.get(kind) is not reader:
+                task.cancel()
+                del self._tasks[kind]
+        for kind, reader in self._config.items():
+            if kind not in self._tasks:
+                self._tasks[kind] = (reader, group.create_task(reader.follow()))
+
+    async def _discover(self) -> bool:
+        """Find out which kinds are installed; False when the server does not say."""
+        try:
+            served = await discover(self._connection)
+        except SourceProblem as problem:
+            self._discovery_problem = problem
+            if problem.state is State.UNREACHABLE or problem.code == 401:
+                self._link.doubt()
+            return False
+        self._discovery_problem = None
+        self._discovered = True
+        self._install(served)
+        return True
+
+    def _install(self, served: Served) -> None:
+        for kind in CONFIG:
+            version = version_for(kind, served)
+            reader = self._config.get(kind)
+            if version is None:
+                self._config.pop(kind, None)
+            elif reader is None or reader.version != version:
+                self._config[kind] = KindReader(self._link, kind, version)
+
+    async def _read_extras(self) -> None:
+        """Read what is not watched; the names of revisions are known once Deployments are."""
+        await self._extras.read(self._controllers("Deployment"))
+        deployments = self._builtin["Deployment"]
+        if not deployments.settled.is_set():
+            await deployments.settled.wait()
+        await self._extras.read_revisions(self._controllers("Deployment"))
+
+    async def _follow_extras(self) -> None:
+        while True:
+            await self._link.up.wait()
+            await self._read_extras()
+            self._link.changed()
+            await asyncio.sleep(self._pace.spread(self._pace.slow))
+
+    async def _know_services(self) -> None:
+        await self._builtin["Service"].settled.wait()
+        await self._builtin["Namespace"].settled.wait()
+        self.services_known.set()
+
+    def _controllers(self, *names: str) -> tuple[Controller, ...]:
+        return tuple(chain.from_iterable(self._builtin[name].objects for name in names))
+
+    def _kinds(self) -> tuple[KindStatus, ...]:
+        statuses = [status for reader in self._builtin.values() if (status := reader.status()) is not None]
+        for kind in CONFIG:
+            reader = self._config.get(kind)
+            status = reader.status() if reader is not None else self._not_installed(kind)
+            if status is not None:
+                statuses.append(status)
+        return (*statuses, *self._extras.statuses)
+
+    def _not_installed(self, kind: Kind) -> KindStatus | None:
+        if self._discovered:
+            return KindStatus(kind=kind.key, group=kind.group, state="missing")
+        if self._discovery_problem is None:
+            return None
+        state = "denied" if self._discovery_problem.code == 403 else "failed"
+        return KindStatus(kind=kind.key, group=kind.group, state=state, error=self._discovery_problem.message)
+
+    def _build(self, kinds: tuple[KindStatus, ...]) -> Inventory:
+        builtin = self._builtin
+        return Inventory(
+            version=self._link.version,
+            nodes=builtin["Node"].objects,
+            namespaces=builtin["Namespace"].objects,
+            services=builtin["Service"].objects,
+            endpoint_slices=builtin["EndpointSlice"].objects,
+            pods=builtin["Pod"].objects,
+            controllers=self._controllers(*_CONTROLLERS),
+            config={kind.key: reader.objects for kind, reader in self._config.items() if reader.listed},
+            config_maps=self._extras.config_maps,
+            remote_secrets=self._extras.remote_secrets,
+            webhooks=self._extras.webhooks,
+            kinds=kinds,
+        )
+
+    def _measure(self, seconds: float) -> None:
+        requests, size = self._connection.requests, self._connection.bytes
+        before_requests, before_size = self._counted
+        self._cost = Cost(seconds=seconds, bytes=size - before_size, requests=requests - before_requests)
+        self._counted = (requests, size)

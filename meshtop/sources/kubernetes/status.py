@@ -1,0 +1,83 @@
+"""The state of a cluster's Kubernetes source, from what each of its parts says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meshtop.model.kube import KindStatus
+from meshtop.model.state import SourceStatus, State
+from meshtop.sources.problem import SourceProblem
+
+STALE_REFRESHES = 3
+_OPTIONAL = frozenset({"Secret", "MutatingWebhookConfiguration"})
+"""Kinds whose absence leaves no gap in the picture: few users may list them, so it is a note."""
+_CRITICAL = frozenset({"failed", "stale", "denied"})
+
+
+def judge(
+    *,
+    now: float,
+    answered_at: float | None,
+    problem: SourceProblem | None,
+    kinds: Sequence[KindStatus],
+    resources: dict[tuple[str, str], str],
+    refresh_seconds: float,
+    endpoint: str,
+) -> SourceStatus:
+    """The status of a source.
+
+    `problem` is why the server as a whole does not answer, None when it does; `resources` maps (group, kind) to
+    the name that RBAC knows. Denied: the login is not accepted, or nothing at all may be read. Unreachable: there
+    was never an answer. Stale: the last answer is older than three refreshes. Partial: some kinds are missing from
+    the picture.
+    """
+    notes = _notes(kinds)
+    bad = [kind for kind in kinds if kind.state in _CRITICAL and kind.kind not in _OPTIONAL]
+
+    def status(state: State, error: str | None = None, remedy: str | None = None) -> SourceStatus:
+        return SourceStatus(
+            state=state, answered_at=answered_at, error=error, remedy=remedy, notes=notes, endpoint=endpoint
+        )
+
+    if problem is not None and problem.state is State.DENIED:
+        return status(State.DENIED, problem.message, problem.remedy)
+    if answered_at is None:
+        if problem is not None:
+            return status(State.UNREACHABLE, problem.message, problem.remedy)
+        if not bad:
+            return status(State.NONE)
+        denied = all(kind.state == "denied" for kind in bad)
+        return status(State.DENIED if denied else State.UNREACHABLE, *_said(bad, resources))
+    if now - answered_at > STALE_REFRESHES * refresh_seconds:
+        age = f"The last answer is {now - answered_at:.0f} s old."
+        return status(
+            State.STALE,
+            problem.message if problem is not None else age,
+            problem.remedy if problem is not None else None,
+        )
+    if bad:
+        return status(State.PARTIAL, *_said(bad, resources))
+    return status(State.FRESH)
+
+
+def _said(bad: Sequence[KindStatus], resources: dict[tuple[str, str], str]) -> tuple[str, str | None]:
+    """One sentence for all kinds that are not there, and what to ask for."""
+    denied = [kind for kind in bad if kind.state == "denied"]
+    others = [kind for kind in bad if kind.state != "denied"]
+    names = ", ".join(resources.get((kind.group, kind.kind), kind.kind) for kind in denied)
+    remedy = f"Ask for the right to get, list and watch {names}." if denied else None
+    if others:
+        error = others[0].error or f"{others[0].kind} is {others[0].state}."
+        more = len(bad) - 1
+    else:
+        error = denied[0].error or f"{denied[0].kind} may not be read."
+        more = len(denied) - 1
+    return (f"{error.rstrip('.')} (and {more} more kinds)." if more else error), remedy
+
+
+def _notes(kinds: Sequence[KindStatus]) -> tuple[str, ...]:
+    notes = [kind.error for kind in kinds if kind.kind in _OPTIONAL and kind.error and kind.state != "missing"]
+    missing = sorted(kind.kind for kind in kinds if kind.state == "missing")
+    if missing:
+        notes.append(f"Not installed: {', '.join(missing)}.")
+    return tuple(notes)

@@ -1,0 +1,365 @@
+"""Kubernetes objects as they come over the wire: only the fields that are used, so that the rest costs nothing.
+
+A field that servers write as null (`"endpoints": null`) is optional here. Objects of the wrong shape raise
+`msgspec.ValidationError`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from msgspec import Raw, Struct, field
+
+Item = TypeVar("Item")
+
+
+class Owner(Struct, rename="camel", gc=False):
+    """An owner reference."""
+
+    kind: str
+    name: str
+    api_version: str = ""
+    controller: bool | None = None
+
+
+class Meta(Struct, rename="camel"):
+    """Metadata of any object."""
+
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    owner_references: list[Owner] | None = None
+
+
+class ManagedFields(Struct, gc=False):
+    """Who wrote last, and when."""
+
+    manager: str = ""
+    operation: str = ""
+    time: datetime | None = None
+
+
+class ConfigMeta(Meta, rename="camel"):
+    """Metadata with what tells who owns a piece of configuration."""
+
+    generation: int = 0
+    managed_fields: list[ManagedFields] | None = None
+
+
+class Condition(Struct, gc=False):
+    """A condition in a status."""
+
+    type: str
+    status: str = ""
+    reason: str | None = None
+
+
+class Namespace(Struct):
+    """A Namespace."""
+
+    metadata: Meta
+
+
+class NodeInfo(Struct, rename="camel", gc=False):
+    """Versions of a node."""
+
+    kubelet_version: str | None = None
+
+
+class NodeStatus(Struct, rename="camel"):
+    """Status of a node."""
+
+    conditions: list[Condition] | None = None
+    node_info: NodeInfo | None = None
+
+
+class Node(Struct):
+    """A Node."""
+
+    metadata: Meta
+    status: NodeStatus = field(default_factory=NodeStatus)
+
+
+class ServicePort(Struct, rename="camel", gc=False):
+    """A port of a Service."""
+
+    port: int
+    name: str | None = None
+    protocol: str | None = None
+    app_protocol: str | None = None
+    target_port: int | str | None = None
+
+
+class ServiceSpec(Struct, rename="camel"):
+    """Spec of a Service."""
+
+    type: str = "ClusterIP"
+    cluster_ip: str = field(default="", name="clusterIP")
+    external_name: str | None = None
+    selector: dict[str, str] | None = None
+    ports: list[ServicePort] | None = None
+    external_ips: list[str] | None = field(default=None, name="externalIPs")
+
+
+class Ingress(Struct, gc=False):
+    """An address of a load balancer."""
+
+    ip: str | None = None
+    hostname: str | None = None
+
+
+class LoadBalancer(Struct):
+    """Where a load balancer listens."""
+
+    ingress: list[Ingress] | None = None
+
+
+class ServiceStatus(Struct, rename="camel"):
+    """Status of a Service."""
+
+    load_balancer: LoadBalancer | None = None
+
+
+class Service(Struct):
+    """A Service."""
+
+    metadata: Meta
+    spec: ServiceSpec = field(default_factory=ServiceSpec)
+    status: ServiceStatus = field(default_factory=ServiceStatus)
+
+
+class EndpointConditions(Struct, gc=False):
+    """Whether an endpoint takes traffic."""
+
+    ready: bool | None = None
+
+
+class TargetRef(Struct, gc=False):
+    """What an endpoint is."""
+
+    kind: str | None = None
+    name: str | None = None
+
+
+class Endpoint(Struct, rename="camel"):
+    """An endpoint of a slice."""
+
+    addresses: list[str] | None = None
+    conditions: EndpointConditions | None = None
+    node_name: str | None = None
+    zone: str | None = None
+    target_ref: TargetRef | None = None
+
+
+class EndpointSlice(Struct):
+    """An EndpointSlice."""
+
+    metadata: Meta
+    endpoints: list[Endpoint] | None = None
+
+
+class EnvVar(Struct, gc=False):
+    """An environment variable with a plain value."""
+
+    name: str
+    value: str | None = None
+
+
+class Container(Struct, rename="camel"):
+    """A container of a pod or of a template."""
+
+    name: str
+    image: str = ""
+    restart_policy: str | None = None
+
+
+class EnvContainer(Container, rename="camel"):
+    """A container whose environment is looked at."""
+
+    env: list[EnvVar] | None = None
+
+
+class PodSpec(Struct, rename="camel"):
+    """Spec of a Pod."""
+
+    containers: list[Container] | None = None
+    init_containers: list[Container] | None = None
+    node_name: str | None = None
+    service_account_name: str | None = None
+    host_network: bool | None = None
+
+
+class Reason(Struct, gc=False):
+    """Why a container waits or ended."""
+
+    reason: str | None = None
+
+
+class ContainerState(Struct):
+    """What a container does."""
+
+    waiting: Reason | None = None
+    terminated: Reason | None = None
+
+
+class ContainerStatus(Struct, rename="camel"):
+    """Status of a container."""
+
+    ready: bool = False
+    restart_count: int = 0
+    state: ContainerState | None = None
+
+
+class PodStatus(Struct, rename="camel"):
+    """Status of a Pod."""
+
+    phase: str = ""
+    reason: str | None = None
+    pod_ip: str | None = field(default=None, name="podIP")
+    conditions: list[Condition] | None = None
+    container_statuses: list[ContainerStatus] | None = None
+    init_container_statuses: list[ContainerStatus] | None = None
+
+
+class Pod(Struct):
+    """A Pod."""
+
+    metadata: Meta
+    spec: PodSpec = field(default_factory=PodSpec)
+    status: PodStatus = field(default_factory=PodStatus)
+
+
+class TemplateMeta(Struct):
+    """Metadata of a pod template."""
+
+    labels: dict[str, str] | None = None
+
+
+class TemplateSpec(Struct, rename="camel"):
+    """Spec of a pod template."""
+
+    containers: list[EnvContainer] | None = None
+    init_containers: list[Container] | None = None
+
+
+class Template(Struct):
+    """A pod template."""
+
+    metadata: TemplateMeta = field(default_factory=TemplateMeta)
+    spec: TemplateSpec = field(default_factory=TemplateSpec)
+
+
+class ControllerSpec(Struct):
+    """Spec of a controller of pods; Kubernetes' default is one replica."""
+
+    replicas: int | None = None
+    template: Template = field(default_factory=Template)
+
+
+class ControllerStatus(Struct, rename="camel"):
+    """Status of a controller of pods; a DaemonSet counts nodes."""
+
+    ready_replicas: int | None = None
+    desired_number_scheduled: int | None = None
+    number_ready: int | None = None
+
+
+class Controller(Struct):
+    """A Deployment, StatefulSet, DaemonSet or ReplicaSet."""
+
+    metadata: Meta
+    spec: ControllerSpec = field(default_factory=ControllerSpec)
+    status: ControllerStatus = field(default_factory=ControllerStatus)
+
+
+class ConfigObject(Struct):
+    """A custom resource."""
+
+    metadata: ConfigMeta
+    spec: dict[str, Any] | None = None
+    status: dict[str, Any] | None = None
+
+
+class SecretAnnotations(Struct):
+    """The one annotation of a remote secret that is read. Others may hold what the Secret holds (kubectl apply's)."""
+
+    cluster: str | None = field(default=None, name="networking.istio.io/cluster")
+
+
+class SecretMeta(Struct, rename="camel"):
+    """Metadata of a Secret without its other annotations."""
+
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    creation_timestamp: datetime | None = None
+    labels: dict[str, str] | None = None
+    annotations: SecretAnnotations | None = None
+
+
+class SecretMetadata(Struct):
+    """A Secret, metadata only: there is no field that data could get into."""
+
+    metadata: SecretMeta
+
+
+class Metadata(Struct):
+    """Any object, metadata only."""
+
+    metadata: Meta
+
+
+class ConfigMap(Struct):
+    """A ConfigMap."""
+
+    metadata: Meta
+    data: dict[str, str] | None = None
+
+
+class ListMeta(Struct, rename="camel"):
+    """Where a list stands."""
+
+    resource_version: str = ""
+    continue_: str = field(default="", name="continue")
+
+
+class ObjectList(Struct, Generic[Item], rename="camel"):
+    """One page of a list."""
+
+    metadata: ListMeta = field(default_factory=ListMeta)
+    items: list[Item] | None = None
+    kind: str = ""
+
+
+class Status(Struct):
+    """What the server says of an error."""
+
+    code: int = 0
+    message: str = ""
+    reason: str = ""
+
+
+class WatchEvent(Struct):
+    """One line of a watch."""
+
+    type: str
+    object: Raw
+
+
+class BookmarkMeta(Struct, rename="camel"):
+    """How far a watch has come."""
+
+    resource_version: str = ""
+
+
+class Bookmark(Struct):
+    """Any object, for its resourceVersion."""
+
+    metadata: BookmarkMeta
