@@ -1,0 +1,60 @@
+"""Which workload a pod belongs to, by Istio's naming rules (so that telemetry and inventory agree)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from meshtop.model.kube import Controller, Pod
+
+_CRON_JOB = re.compile(r"(.+)-\d{8,10}")
+_NAME = "service.istio.io/workload-name"
+
+
+class Identity(NamedTuple):
+    """What identifies a workload in a cluster."""
+
+    namespace: str
+    kind: str
+    name: str
+
+
+class Owners:
+    """Follows owner references upward; ReplicaSets that are not known are told from the pod's template hash."""
+
+    def __init__(self, controllers: Iterable[Controller]) -> None:
+        self._replica_sets: Mapping[tuple[str, str], Controller] = {
+            controller.meta.key: controller for controller in controllers if controller.kind == "ReplicaSet"
+        }
+
+    def of_pod(self, pod: Pod) -> Identity:
+        """The workload of a pod; a label may name it otherwise than its controller (Istio heeds it)."""
+        found = self._owner(pod)
+        named = pod.meta.labels.get(_NAME)
+        return found._replace(name=named) if named and found.kind == "Pod" else found
+
+    def of_replica_set(self, replica_set: Controller) -> Identity:
+        """The Deployment or Rollout of a ReplicaSet, or itself."""
+        owner = replica_set.meta.owner
+        if owner is None:
+            return Identity(replica_set.meta.namespace, "ReplicaSet", replica_set.meta.name)
+        return Identity(replica_set.meta.namespace, owner.kind, owner.name)
+
+    def _owner(self, pod: Pod) -> Identity:
+        namespace, labels, owner = pod.meta.namespace, pod.meta.labels, pod.meta.owner
+        if owner is None or owner.kind == "Node":
+            return Identity(namespace, "Pod", pod.meta.name)
+        if owner.kind == "ReplicaSet":
+            known = self._replica_sets.get((namespace, owner.name))
+            if known is not None:
+                return self.of_replica_set(known)
+            for label, kind in (("rollouts-pod-template-hash", "Rollout"), ("pod-template-hash", "Deployment")):
+                suffix = f"-{labels[label]}" if labels.get(label) else ""
+                if suffix and owner.name.endswith(suffix):
+                    return Identity(namespace, kind, owner.name.removesuffix(suffix))
+        if owner.kind == "ReplicationController" and labels.get("deploymentconfig"):
+            return Identity(namespace, "DeploymentConfig", labels["deploymentconfig"])
+        if owner.kind == "Job" and (match := _CRON_JOB.fullmatch(owner.name)):
+            return Identity(namespace, "CronJob", match[1])
+        return Identity(namespace, owner.kind, owner.name)
