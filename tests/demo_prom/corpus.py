@@ -41,7 +41,7 @@ def _istio(rng: random.Random) -> Iterator[StaticSeries]:
             for code in ("200", "404", "503"):
                 labels = {
                     "reporter": reporter,
-                    "source_workload": "gateway" if number == 0 else services[number - 1],
+                    "source_workload": "istio-ingressgateway" if number == 0 else f"{services[number - 1]}-v1",
                     "source_workload_namespace": "shop",
                     "source_cluster": "east",
                     "destination_workload": f"{service}-v1",
@@ -52,18 +52,21 @@ def _istio(rng: random.Random) -> Iterator[StaticSeries]:
                     "destination_cluster": "east" if number else "west",
                     "request_protocol": "http",
                     "response_code": code,
-                    "connection_security_policy": "mutual_tls" if reporter == "destination" else "unknown",
+                    "connection_security_policy": "none" if code == "404" else "mutual_tls",
                 }
-                if code == "404" and reporter == "source":
-                    labels["connection_security_policy"] = "none"
+                if code != "404":
+                    labels["destination_principal"] = f"spiffe://cluster.local/ns/shop/sa/{service}"
                 calls = _counter(rng, len(times), number == 1, {"200": 40.0, "404": 3.0, "503": 1.0}[code])
                 yield StaticSeries({NAME: "istio_requests_total", **labels}, times, calls)
                 for metric in ("istio_request_duration_milliseconds", "istio_request_bytes", "istio_response_bytes"):
                     yield from _histogram(rng, metric, labels, times, calls)
-        for direction in ("sent", "received"):
-            tcp = {key: value for key, value in labels.items() if key not in ("response_code", "request_protocol")}
-            name = f"istio_tcp_{direction}_bytes_total"
-            yield StaticSeries({NAME: name, **tcp}, times, _counter(rng, len(times), False, 9000.0))
+            for direction in ("sent", "received"):
+                for policy in ("none", "mutual_tls"):
+                    tcp = {
+                        key: value for key, value in labels.items() if key not in ("response_code", "request_protocol")
+                    }
+                    names = {NAME: f"istio_tcp_{direction}_bytes_total", **tcp, "connection_security_policy": policy}
+                    yield StaticSeries(names, times, _counter(rng, len(times), False, 9000.0))
 
 
 def _histogram(
@@ -79,13 +82,15 @@ def _histogram(
 
 
 def _platform(rng: random.Random) -> Iterator[StaticSeries]:
-    for pod in ("istiod-0", "istiod-1", "ztunnel-a", "ztunnel-b"):
+    for pod in ("istiod-0", "istiod-1", "ztunnel-a", "istio-ingressgateway-a"):
         app = pod.partition("-")[0]
         times = _times(rng, gaps=pod == "istiod-1")
         common = {"pod": pod, "app": app, "instance": f"{pod}:15014"}
         for name in (
             "process_cpu_seconds_total", "pilot_xds_pushes", "pilot_total_xds_internal_errors",
             "istio_xds_message_total", "container_cpu_usage_seconds_total", "pilot_xds_push_errors",
+            "pilot_k8s_reg_events", "pilot_k8s_cfg_events", "pilot_push_triggers",
+            "go_memstats_alloc_bytes_total", "go_memstats_mallocs_total",
         ):  # fmt: skip
             values = _counter(rng, len(times), pod == "istiod-0", 12.0)
             extra = {"type": rng.choice(("cds", "eds")), "url": "type.googleapis.com/x", "container": "istio-proxy"}
@@ -93,6 +98,8 @@ def _platform(rng: random.Random) -> Iterator[StaticSeries]:
         for name in (
             "go_goroutines", "go_memstats_stack_inuse_bytes", "go_memstats_heap_inuse_bytes", "pilot_xds",
             "pilot_services", "process_resident_memory_bytes", "container_memory_working_set_bytes",
+            "go_memstats_heap_alloc_bytes", "go_memstats_alloc_bytes", "process_open_fds", "container_fs_usage_bytes",
+            "go_memstats_heap_sys_bytes", "process_virtual_memory_bytes",
             "workload_manager_active_proxy_count", "pilot_virt_services", "envoy_wasm_remote_load_cache_entries",
         ):  # fmt: skip
             values = [round(rng.gauss(500, 80), 3) for _ in times]
@@ -443,7 +450,7 @@ min_over_time(max_over_time(g[5m:1m])[10m:2m])
 last_over_time(g[5m:1m])
 rate((istio_requests_total{response_code="200"})[5m:30s] @ end())
 deriv(rate(istio_requests_total[2m])[10m:1m])
-sum(rate(istio_requests_total{response_code="503"}[5m])) by (reporter) / sum(rate(istio_requests_total[5m])) by (reporter)
+sum by (job) (rate(g[5m])) / sum by (job) (rate(h[5m]))
 sum(rate(istio_requests_total{reporter="source"}[5m])) by (source_workload, destination_service) > 0
 topk(5, sum by (destination_service, response_code) (rate(istio_requests_total[5m])))
 count(count by (pod) (go_goroutines))

@@ -13,9 +13,12 @@ from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from meshtop.demo.prom.answers import instant_data
 from meshtop.demo.prom.app import prom_app
+from meshtop.demo.prom.engine import Engine
 from tests.demo_prom import corpus
 from tests.demo_prom.compare import difference
+from tests.demo_prom.expressions import vectors
 from tests.demo_prom.static import StaticSource, to_openmetrics
 from tests.realprom import RealPrometheus
 
@@ -102,6 +105,8 @@ def test_raw_samples_of_range_selectors(both: Both) -> None:
 def test_queries_of_istios_dashboards(both: Both, shared_data: Path) -> None:
     queries = dashboard_queries(shared_data)
     assert len(queries) > 100
+    answered = [answer for _, answer in both.ours([("query", {"query": q, "time": str(MOMENTS[0])}) for q in queries])]
+    assert sum(bool(answer["data"]["result"]) for answer in answered) > len(queries) * 0.8
     asked = [("query", {"query": query, "time": str(MOMENTS[0])}) for query in queries]
     asked += ranges(queries)[:: len(RANGES)]
     both.agree(asked)
@@ -134,57 +139,101 @@ def dashboard_queries(shared_data: Path) -> list[str]:
     return list(dict.fromkeys(queries))
 
 
-SELECTORS = ("g", 'g{job="a"}', "h", "odd", "mixed", "flat", "info", "gone", "istio_requests_total", "go_goroutines")
-WINDOWS = ("45s", "2m", "5m", "13m")
-
-
-@st.composite
-def vectors(draw: st.DrawFn, depth: int = 3) -> str:
-    """A random instant vector expression."""
-    selector = draw(st.sampled_from(SELECTORS))
-    if depth == 0:
-        return selector + draw(st.sampled_from(("", " offset 1m", " offset 4m", " @ end()", " @ 1700001111")))
-    inner = vectors(depth - 1)
-    by = draw(st.sampled_from(("by (job)", "by (instance, job)", "without (instance)", "by (pod)", "without ()", "")))
-    window = draw(st.sampled_from(WINDOWS))
-    match draw(st.integers(0, 8)):
-        case 0:
-            name = draw(st.sampled_from(("rate", "increase", "delta", "irate", "idelta", "deriv", "resets", "changes")))
-            return f"{name}({selector}[{window}])"
-        case 1:
-            kinds = ("avg", "min", "max", "sum", "count", "last", "stddev", "present")
-            name = draw(st.sampled_from(kinds))
-            step = draw(st.sampled_from(("30s", "1m", "")))
-            return f"{name}_over_time(({draw(inner)})[{window}:{step}])"
-        case 2:
-            name = draw(st.sampled_from(("sum", "avg", "min", "max", "count", "group", "stddev", "quantile")))
-            parameter = "0.7, " if name == "quantile" else ""
-            return f"{name} {by} ({parameter}{draw(inner)})"
-        case 3:
-            name = draw(st.sampled_from(("abs", "ceil", "floor", "round", "sgn", "sqrt", "-", "sort", "timestamp")))
-            return f"{name}({draw(inner)})"
-        case 4:
-            op = draw(st.sampled_from(("+", "-", "*", "/", "%", ">", "<=", "==", "!=", "> bool ", "<= bool ")))
-            number = draw(st.sampled_from(("2", "-1.5", "0", "scalar(flat)")))
-            return f"({draw(inner)} {op} {number})" if draw(st.booleans()) else f"({number} {op} {draw(inner)})"
-        case 5:
-            op = draw(st.sampled_from(("and", "or", "unless")))
-            modifier = draw(st.sampled_from(("", "on(job)", "ignoring(extra)", "on()")))
-            return f"({draw(inner)} {op} {modifier} {draw(inner)})"
-        case 6:
-            op = draw(st.sampled_from(("+", "/", "*", ">", "!= bool")))
-            modifier = draw(
-                st.sampled_from(("", "on(job, instance)", "ignoring(extra)", "on(job) group_left(version)"))
-            )
-            return f"({draw(inner)} {op} {modifier} {draw(inner)})"
-        case 7:
-            return f"absent({draw(inner)})"
-        case _:
-            return f'label_replace({draw(inner)}, "job", "$1x", "instance", "(.)")'
-
-
 @settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(queries=st.lists(vectors(), min_size=10, max_size=10))
 def test_random_expressions(both: Both, queries: list[str]) -> None:
     asked = instants(queries)[:: len(MOMENTS)] + ranges(queries)[:: len(RANGES)]
     both.agree(asked)
+
+
+API_REQUESTS: list[tuple[str, list[tuple[str, str]]]] = [
+    ("labels", []),
+    ("labels", [("match[]", "g"), ("match[]", "info")]),
+    ("labels", [("match[]", "nothing")]),
+    ("label/job/values", []),
+    ("label/__name__/values", []),
+    ("label/le/values", [("match[]", "broken_bucket")]),
+    ("label/nothing/values", []),
+    ("label/bad-name/values", []),
+    ("series", [("match[]", 'g{job="a"}'), ("match[]", 'h{job="a"}'), ("match[]", "g")]),
+    ("series", [("match[]", "nothing")]),
+    ("series", []),
+    ("series", [("match[]", "g{")]),
+    ("series", [("match[]", "{}")]),
+    ("query", []),
+    ("query", [("query", "g"), ("time", "never")]),
+    ("query", [("query", "g"), ("time", "2023-11-14T22:40:00Z")]),
+    ("query", [("query", "g"), ("time", "2023-11-14T23:40:00.25+01:00")]),
+    ("query", [("query", "g"), ("time", "1700001000"), ("timeout", "x")]),
+    ("query_range", [("query", "g")]),
+    ("query_range", [("query", "g"), ("start", "1700001000"), ("end", "1700000000"), ("step", "15")]),
+    ("query_range", [("query", "g"), ("start", "1700001000"), ("end", "1700002000"), ("step", "0")]),
+    ("query_range", [("query", "g"), ("start", "1700001000"), ("end", "1700002000"), ("step", "-1")]),
+    ("query_range", [("query", "g"), ("start", "1700001000"), ("end", "1700002000"), ("step", "x")]),
+    ("query_range", [("query", "g"), ("start", "1700001000"), ("end", "1700002000"), ("step", "1m40s")]),
+    ("query_range", [("query", "g"), ("start", "1700001000"), ("end", "1700012000"), ("step", "1")]),
+    ("query_range", [("query", "g"), ("start", "1700001000"), ("end", "1700012001"), ("step", "1")]),
+    ("query_range", [("query", "g[5m]"), ("start", "1700001000"), ("end", "1700002000"), ("step", "60")]),
+]
+
+
+async def test_api_requests(both: Both) -> None:
+    app = prom_app(both.source, clock=lambda: corpus.END_MS / 1000)
+    found = []
+    async with TestClient(TestServer(app)) as client:
+        for path, params in API_REQUESTS:
+            async with client.get(f"/api/v1/{path}", params=params) as answer:
+                mine = answer.status, await answer.json()
+            real = both.real.get(path, params)
+            if path.startswith("query"):
+                diff = difference(mine, real)
+            else:
+                same = mine[0] == real[0] and mine[1].get("data") == real[1].get("data")
+                diff = "" if same and mine[1].get("errorType") == real[1].get("errorType") else f"{mine}, real {real}"
+            if diff:
+                found.append(f"{path} {params}: {diff[:500]}")
+    assert not found, "\n".join(found)
+
+
+async def test_real_prometheus_scrapes_metrics(both: Both, tmp_path: Path) -> None:
+    metadata = {
+        "istio_requests_total": ("counter", "Requests.\nAll of them.", ""),
+        "istio_request_bytes": ("histogram", "Sizes", ""),
+    }
+    moment = corpus.START_MS / 1000 + 1500
+    app = prom_app(StaticSource(both.source.all, metadata), clock=lambda: moment)
+    engine = Engine(both.source)
+    async with TestServer(app) as server:
+
+        def scrape() -> None:
+            with RealPrometheus.scraping(tmp_path, [f"{server.host}:{server.port}"]) as real:
+                real.wait_until(
+                    lambda: bool(real.api("query", query='esc{job="ü"}')[1]["data"]["result"]), "to have scraped"
+                )
+                for query in ("g", "esc", "odd", "istio_requests_total", "istio_request_bytes_bucket", "info"):
+                    mine = 200, {"status": "success", "data": instant_data(engine.instant(query, int(moment * 1000)))}
+                    theirs = real.api("query", query=query)
+                    theirs = without_target_labels(theirs)
+                    assert difference(without_target_labels(mine), theirs) == "", query
+                _, known = real.get("metadata")
+                assert known["data"]["istio_requests_total"][0]["type"] == "counter"
+                assert known["data"]["istio_requests_total"][0]["help"] == "Requests.\nAll of them."
+                assert known["data"]["istio_request_bytes"][0]["type"] == "histogram"
+
+        await asyncio.to_thread(scrape)
+
+
+def without_target_labels(answer: tuple[int, dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+    """An answer without times and the labels that scraping adds."""
+    result = [
+        {
+            "metric": {
+                name: value
+                for name, value in entry["metric"].items()
+                if value != "scraped" and not value.startswith("127.0.0.1:")
+            },
+            "value": [0, entry["value"][1]],
+        }
+        for entry in answer[1]["data"]["result"]
+    ]
+    return answer[0], {"status": answer[1]["status"], "data": {"resultType": "vector", "result": result}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from meshtop.demo.prom.columns import Column, Labels, Values, Vector, assemble
 from meshtop.demo.prom.errors import ExecutionError
@@ -64,7 +65,17 @@ def grouping(labels: Sequence[str], without: bool) -> Callable[[Labels], object]
         left_out = frozenset((*labels, NAME))
         return lambda series: frozenset([item for item in series.items() if item[0] not in left_out])
     names = tuple(labels)
-    return lambda series: tuple([series.get(name, "") for name in names])
+    if len(names) < 2:
+        return lambda series: tuple([series.get(name, "") for name in names])
+    pick = itemgetter(*names)
+
+    def key(series: Labels) -> object:
+        try:
+            return pick(series)
+        except KeyError:
+            return tuple([series.get(name, "") for name in names])
+
+    return key
 
 
 def group_labels(series: Labels, labels: Sequence[str], without: bool) -> Labels:

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from meshtop.demo.prom import aggregation, functions, relabel
 from meshtop.demo.prom.arithmetic import scalars, vector_scalar
 from meshtop.demo.prom.budget import Budget, Limits, count
-from meshtop.demo.prom.columns import Column, Labels, Values, Vector, drop_names
+from meshtop.demo.prom.columns import Column, Values, Vector, drop_names
 from meshtop.demo.prom.errors import BadData
 from meshtop.demo.prom.histogram import histogram_quantile
 from meshtop.demo.prom.matchers import Matcher, all_match, metric_name
 from meshtop.demo.prom.matching import match_vectors, set_operation
-from meshtop.demo.prom.overtime import STATISTICS, quantile
-from meshtop.demo.prom.rates import (
-    count_changes,
-    count_resets,
-    extrapolated,
-    instant_change,
-    regression,
-    reset_positions,
-)
 from meshtop.demo.prom.series import Series, SeriesSource
 from meshtop.demo.prom.syntax import (
     Aggregate,
@@ -37,7 +27,8 @@ from meshtop.demo.prom.syntax import (
     Subquery,
     kind,
 )
-from meshtop.demo.prom.windows import Windows
+from meshtop.demo.prom.windowed import WINDOW_FUNCTIONS, Extrapolation, WindowFunction, prediction, quantiles
+from meshtop.demo.prom.windows import Samples, Windows
 
 
 class Steps:
@@ -53,21 +44,8 @@ class Steps:
         return len(self.times)
 
 
-@dataclass(slots=True)
-class Samples:
-    """The samples of one series under a range selector, with the windows of the steps over them."""
-
-    labels: Labels
-    times: Sequence[int]
-    values: Sequence[float]
-    windows: Windows
-
-
 SampleCache = dict[tuple[int, int, int], tuple[Series, Sequence[int], Sequence[float]]]
 """What a query has read, by series (kept alive, so that its id stays its own), start and end."""
-
-WindowFunction = Callable[[Samples, int, tuple[int, int]], float | None]
-"""Series, step and index bounds (at least one sample) to a value."""
 
 
 class Evaluator:
@@ -214,18 +192,11 @@ class Evaluator:
         for number, samples in enumerate(self.matrix(argument)):
             if number % 64 == 0:
                 budget.check_time()
-            values: Values = []
-            widest = 0
-            for step, bounds in enumerate(samples.windows.bounds(samples.times)):
-                size = bounds[1] - bounds[0]
-                if size <= 0:
-                    values.append(None)
-                    continue
-                budget.read += size
-                widest = max(widest, size)
-                values.append(function(samples, step, bounds))
-            budget.touch(widest)
-            column = Column(samples.labels, values)
+            bounds = samples.windows.bounds(samples.times)
+            sizes = [high - low for low, high in bounds]
+            budget.read += sum(sizes)
+            budget.touch(max(sizes))
+            column = Column(samples.labels, function(samples, bounds))
             if made := count(column):
                 budget.hold(made)
                 result.append(column)
@@ -238,49 +209,14 @@ class Evaluator:
         return result if keeps_name else drop_names(result)
 
     def _window_function(self, call: Call) -> WindowFunction:
-        name = call.name
-        match name:
+        match call.name:
             case "rate" | "increase" | "delta":
-                return self._extrapolation(name, _length(call.args[0]))
-            case "irate" | "idelta":
-                return lambda s, step, bounds: instant_change(s.times, s.values, bounds, name == "irate")
-            case "deriv":
-                return lambda s, step, bounds: _line(s, bounds, s.times[bounds[0]])[0]
+                return Extrapolation(call.name, _length(call.args[0]))
             case "predict_linear":
-                ahead = self.scalar(call.args[1])
-                times = self._steps.times
-
-                def predict(s: Samples, step: int, bounds: tuple[int, int]) -> float | None:
-                    slope, intercept = _line(s, bounds, times[step])
-                    return None if slope is None or intercept is None else slope * ahead[step] + intercept
-
-                return predict
+                return prediction(self._steps.times, self.scalar(call.args[1]))
             case "quantile_over_time":
-                q = self.scalar(call.args[0])
-                return lambda s, step, bounds: quantile(q[step], s.values[bounds[0] : bounds[1]])
-            case "resets":
-                return lambda s, step, bounds: count_resets(s.values[bounds[0] : bounds[1]])
-            case "changes":
-                return lambda s, step, bounds: count_changes(s.values[bounds[0] : bounds[1]])
-        statistic = STATISTICS[name]
-        return lambda s, step, bounds: statistic(s.values[bounds[0] : bounds[1]])
-
-    @staticmethod
-    def _extrapolation(name: str, length: int) -> WindowFunction:
-        counter = name != "delta"
-        seconds = length / 1000
-        known: list[Samples] = []
-        resets: list[int] = []
-
-        def change(s: Samples, step: int, bounds: tuple[int, int]) -> float | None:
-            if not known or known[0] is not s:
-                known[:] = [s]
-                resets[:] = reset_positions(s.values) if counter else []
-            end = s.windows.ends[step]
-            result = extrapolated(s.times, s.values, resets, bounds, (end - length, end), counter)
-            return result / seconds if name == "rate" and result is not None else result
-
-        return change
+                return quantiles(self.scalar(call.args[0]))
+        return WINDOW_FUNCTIONS[call.name]
 
     # Functions of instant vectors
 
@@ -365,10 +301,3 @@ def _text(expr: Expr) -> str:
 def _length(expr: Expr) -> int:
     assert isinstance(expr, Range | Subquery)
     return expr.range
-
-
-def _line(s: Samples, bounds: tuple[int, int], intercept: int) -> tuple[float | None, float | None]:
-    low, high = bounds
-    if high - low < 2:
-        return None, None
-    return regression(s.times[low:high], s.values[low:high], intercept)

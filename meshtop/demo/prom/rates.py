@@ -9,8 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
+from meshtop.demo.prom.columns import Values
 from meshtop.demo.prom.numbers import NAN, compensated, divide
+from meshtop.demo.prom.windows import Bounds
 
 
 def reset_positions(values: Sequence[float]) -> list[int]:
@@ -24,40 +27,59 @@ def reset_positions(values: Sequence[float]) -> list[int]:
     return found[1:] if found and found[0] == 0 else found
 
 
-def extrapolated(
-    times: Sequence[int],
-    values: Sequence[float],
-    resets: Sequence[int],
-    bounds: tuple[int, int],
-    window: tuple[int, int],
-    counter: bool,
-) -> float | None:
-    """The increase over a window (ms), extrapolated to its edges; None with fewer than two samples.
+class Frame(NamedTuple):
+    """What extrapolation needs to know of a window's timestamps; times in seconds.
 
-    ``resets`` are the reset positions in all of ``values``; those inside the bounds count, for a counter.
+    ``to_start`` is from the window's start to its first sample, ``sampled`` from there to its last one, ``average``
+    between samples, and ``after`` what is added for the time from the last sample to the window's end.
     """
-    low, high = bounds
-    if high - low < 2:
-        return None
-    first_time, last_time = times[low], times[high - 1]
-    first = values[low]
-    result = values[high - 1] - first
-    if counter:
+
+    low: int
+    high: int
+    to_start: float
+    sampled: float
+    average: float
+    after: float
+
+
+def frames(times: Sequence[int], bounds: Bounds, ends: Sequence[int], length: int) -> list[Frame | None]:
+    """The frames of windows of ``length`` ms; None for fewer than two samples."""
+    result: list[Frame | None] = []
+    for (low, high), end in zip(bounds, ends, strict=True):
+        if high - low < 2:
+            result.append(None)
+            continue
+        first, last = times[low], times[high - 1]
+        sampled = (last - first) / 1000
+        average = sampled / (high - low - 1)
+        to_end = (end - last) / 1000
+        after = to_end if to_end < average * 1.1 else average / 2
+        result.append(Frame(low, high, (first - (end - length)) / 1000, sampled, average, after))
+    return result
+
+
+def extrapolated(values: Sequence[float], windows: Sequence[Frame | None], counter: bool, divisor: float) -> Values:
+    """The increase over each window, extrapolated to its edges and divided by ``divisor``."""
+    resets = reset_positions(values) if counter else []
+    result: Values = []
+    for frame in windows:
+        if frame is None:
+            result.append(None)
+            continue
+        low, high, to_start, sampled, average, after = frame
+        first = values[low]
+        change = values[high - 1] - first
         for position in resets:
             if low < position < high:
-                result += values[position - 1]
-    to_start = (first_time - window[0]) / 1000
-    to_end = (window[1] - last_time) / 1000
-    sampled = (last_time - first_time) / 1000
-    average = sampled / (high - low - 1)
-    if counter and result > 0 and first >= 0:
-        # A counter is never extrapolated below zero.
-        to_start = min(to_start, sampled * (first / result))
-    threshold = average * 1.1
-    extended = sampled
-    extended += to_start if to_start < threshold else average / 2
-    extended += to_end if to_end < threshold else average / 2
-    return result * (extended / sampled)
+                change += values[position - 1]
+        if counter and change > 0 and first >= 0:
+            # A counter is never extrapolated below zero.
+            to_zero = sampled * (first / change)
+            if to_zero < to_start:
+                to_start = to_zero
+        before = to_start if to_start < average * 1.1 else average / 2
+        result.append(change * ((sampled + before + after) / sampled / divisor))
+    return result
 
 
 def instant_change(times: Sequence[int], values: Sequence[float], bounds: tuple[int, int], rate: bool) -> float | None:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from meshtop.demo.prom.columns import Labels
 
 Bounds = list[tuple[int, int]]
 """For each step, the half-open index interval of the samples in its window."""
+
+
+@dataclass(slots=True)
+class Samples:
+    """The samples of one series under a range selector, with the windows of the steps over them."""
+
+    labels: Labels
+    times: Sequence[int]
+    values: Sequence[float]
+    windows: Windows
 
 
 class Windows:
@@ -20,8 +33,7 @@ class Windows:
         self.ends = ends
         self.length = length
         self._left_open = left_open
-        self._times: Sequence[int] | None = None
-        self._bounds: Bounds = []
+        self._known: dict[Hashable, Bounds] = {}
 
     @property
     def first(self) -> int:
@@ -35,9 +47,10 @@ class Windows:
 
     def bounds(self, times: Sequence[int]) -> Bounds:
         """The windows over these timestamps."""
-        if self._times is not None and (times is self._times or times == self._times):
-            return self._bounds
-        self._times = times
+        key = times if isinstance(times, range | tuple) else tuple(times)
+        known = self._known.get(key)
+        if known is not None:
+            return known
         find = bisect_right if self._left_open else bisect_left
         length = self.length
         bounds: Bounds = []
@@ -46,5 +59,5 @@ class Windows:
             low = find(times, end - length, low)
             high = bisect_right(times, end, max(low, high))
             bounds.append((low, high))
-        self._bounds = bounds
+        self._known[key] = bounds
         return bounds
