@@ -90,6 +90,8 @@ class ServedCluster:
         self._api = web.AppRunner(
             kube_app(
                 self._store, git_version=f"v{cluster.plan.kubernetes}", accounts=accounts, faults=self._before,
+                # kubectl sends no token over plain HTTP, so whoever sends none is the first account.
+                anonymous=accounts[0],
                 services={("istio-system", "prometheus"): self._prometheus.answer},
             ),
             access_log=None, shutdown_timeout=0.2,

@@ -11,6 +11,8 @@ from meshtop.demo.world.naming import timestamp
 from meshtop.demo.world.stream import BYTES_SPREAD, LE, CounterSeries, Era, Points, Stream, Target, mean, shares
 
 SCRAPE_SECONDS = 15
+KEPT = 2_000
+"""Series are kept between queries while a cluster has no more streams: a big world would not fit in memory."""
 COUNTER, HISTOGRAM, GAUGE = "counter", "histogram", "gauge"
 
 
@@ -180,9 +182,12 @@ class Metrics:
         streams = self._state.streams[self._cluster]
         size = len(streams) + len(self._all_targets()) + self._control.size()
         known = self._built.get(name)
-        if known is None or known[0] != size:
-            self._built[name] = known = (size, list(self._make(name, streams)))
-        return known[1]
+        if known is not None and known[0] == size:
+            return known[1]
+        made = list(self._make(name, streams))
+        if len(streams) <= KEPT:
+            self._built[name] = (size, made)
+        return made
 
     def _make(self, name: str, streams: list[tuple[str, Stream]]) -> Iterator[Series]:
         if name in _COUNTERS:
