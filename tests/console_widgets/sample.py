@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from msgspec import Struct
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
+from meshtop.console.text import cell_width
+from meshtop.console.themes import theme_names
+from meshtop.console.widgets.bottom_bar import BottomBar
+from meshtop.console.widgets.commands import Command
+from meshtop.console.widgets.help_screen import Help, HelpScreen, keys_of
 from meshtop.console.widgets.live_table import LiveTable
+from meshtop.console.widgets.prompts import CommandBar, FilterLine
+from meshtop.console.widgets.table_frame import Line
+from meshtop.console.widgets.top_bar import TopBar, TopBarModel, View
 from meshtop.views.table import Align, Cell, Column, Table, Tone
 
 
@@ -100,6 +112,14 @@ def table_of(rows: list[Workload]) -> Table[Workload]:
     return Table(COLUMNS, rows, lambda w: f"{w.cluster}/{w.namespace}/{w.name}")
 
 
+def written(line: Line) -> str:
+    """A line as one text, its runs where they stand."""
+    text = ""
+    for run in line.runs:
+        text += " " * (run.x - cell_width(text)) + run.text
+    return text
+
+
 class TableApp(Shell):
     """Nothing but a table."""
 
@@ -111,7 +131,7 @@ class TableApp(Shell):
         self.rows = rows
         self.posted: list[object] = []
 
-    def compose(self):  # type: ignore[no-untyped-def]
+    def compose(self) -> ComposeResult:
         yield self.table
 
     def on_mount(self) -> None:
@@ -130,3 +150,65 @@ class TableApp(Shell):
 
     def on_live_table_marks_changed(self, message: LiveTable.MarksChanged) -> None:
         self.posted.append(("marks", message.keys))
+
+
+COMMANDS = (
+    Command("workloads", "Go to the workloads.", aliases=("wl",)),
+    Command("namespace", "Choose a namespace.", aliases=("ns",), values=lambda: ("shop", "payments", "platform")),
+    Command("theme", "Switch the theme.", values=theme_names),
+    Command("quit", "Leave.", aliases=("q",)),
+)
+TOP = TopBarModel(
+    views=tuple(View(str(n), name) for n, name in enumerate(("Fleet", "Namespaces", "Services", "Workloads"), 1)),
+    current="Workloads",
+    crumbs=("shop",),
+    scope=("all clusters", "all tenants", "last 5m", "status:failing"),
+    state="live · 2 s ago",
+    read_only=True,
+)
+
+
+class FrameApp(TableApp):
+    """A whole screen: the two lines on top, a table and the line at the bottom."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "filter", id="app.filter", key_display="/"),
+        Binding("colon", "command", "command", id="app.command", key_display=":"),
+        Binding("w", "write", "shift", id="app.shift"),
+        Binding("question_mark", "help", "help", id="app.help", key_display="?"),
+        Binding("q", "quit", "quit", id="app.quit"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        yield TopBar(TOP)
+        yield self.table
+        yield BottomBar(COMMANDS)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return None if action == "write" else True
+
+    def why_off(self, action: str) -> str | None:
+        return "read-only" if action == "write" else None
+
+    async def action_filter(self) -> None:
+        await self.query_one(BottomBar).open_filter("status:failing")
+
+    async def action_command(self) -> None:
+        await self.query_one(BottomBar).open_commands()
+
+    def action_help(self) -> None:
+        columns = tuple((column.title, column.help) for column in COLUMNS if not column.hidden)
+        self.push_screen(HelpScreen(Help("Workloads", "What runs, and how it does.", keys_of(self.screen), columns)))
+
+    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
+        self.posted.append(("filter", message.text, message.final))
+        if message.text.startswith("!"):
+            message.prompt.tell("after ! comes a term, such as !status:healthy", wrong=True)
+        elif not message.final:
+            message.prompt.tell("12 of 310")
+
+    def on_command_bar_given(self, message: CommandBar.Given) -> None:
+        self.posted.append(("command", message.command.name, message.argument))
+
+    def on_top_bar_view_chosen(self, message: TopBar.ViewChosen) -> None:
+        self.posted.append(("view", message.key))

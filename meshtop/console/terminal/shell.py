@@ -84,6 +84,10 @@ class Shell(App[int]):
 
         return ThinDriver
 
+    def get_key_display(self, binding: Binding) -> str:
+        """The name of a key as people say it; Textual's sign for enter is in few fonts."""
+        return {"enter": "enter", "escape": "esc"}.get(binding.key) or super().get_key_display(binding)
+
     def forget_frame(self, *, repaint: bool) -> None:
         """Nothing is known of the terminal's cells any more; `repaint` asks for all of them again.
 
@@ -103,6 +107,19 @@ class Shell(App[int]):
     def on_resize(self, event: events.Resize) -> None:
         """What a terminal does to its cells when its size changes is its own affair."""
         self.forget_frame(repaint=False)
+        self.call_later(self._check_size)
+
+    def _check_size(self) -> None:
+        """Cover everything while the terminal is too small, and only so long."""
+        from meshtop.console.widgets.too_small import TooSmallScreen, is_too_small
+
+        if not self.screen_stack:
+            return
+        covered = isinstance(self.screen, TooSmallScreen)
+        if is_too_small(*self.size) and not covered:
+            self.push_screen(TooSmallScreen())
+        elif covered and not is_too_small(*self.size):
+            self.pop_screen()
 
     def action_redraw(self) -> None:
         """Send the whole screen again, for a terminal that something else has written to."""

@@ -14,7 +14,7 @@ whoever makes the model does the sorting.
 from __future__ import annotations
 
 from textual import events
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -24,7 +24,7 @@ from meshtop.console.widgets.notes import Note, note_lines
 from meshtop.console.widgets.table_cursor import Cursor, find_key
 from meshtop.console.widgets.table_frame import (
     Line,
-    changed_span,
+    changed_regions,
     format_rows,
     header_line,
     row_line,
@@ -263,12 +263,11 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
         old = [self._header, *self._lines]
         new = [header, *lines]
         self._header, self._lines = header, lines
-        if size != self._drawn_size or len(old) != len(new):
-            self._drawn_size = size
+        regions = changed_regions(old, new, size.width) if size == self._drawn_size else None
+        self._drawn_size = size
+        if regions is None:
             self.refresh()
-            return
-        spans = [(y, changed_span(a, b, size.width)) for y, (a, b) in enumerate(zip(old, new, strict=True))]
-        if regions := [Region(span[0], y, span[1] - span[0], 1) for y, span in spans if span is not None]:
+        elif regions:
             self.refresh(*regions)
 
     def _frame(self, size: Size, *, refreshed: bool) -> tuple[Line, list[Line]]:

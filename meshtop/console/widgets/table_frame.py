@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from msgspec import Struct
+from textual.geometry import Region
 
 from meshtop.console.text import cell_width, clean, fit
 from meshtop.console.widgets.table_layout import GUTTER, Layout
@@ -85,3 +86,11 @@ def changed_span(old: Line, new: Line, width: int) -> tuple[int, int] | None:
         return 0, width
     differ = [(a, b) for a, b in zip(old.runs, new.runs, strict=True) if a != b]
     return differ[0][1].x, max(run.x + cell_width(run.text) for pair in differ for run in pair)
+
+
+def changed_regions(old: Sequence[Line], new: Sequence[Line], width: int) -> list[Region] | None:
+    """The regions in which lines differ, at most one for each line; None where everything must be drawn."""
+    if len(old) != len(new):
+        return None
+    spans = [(y, changed_span(a, b, width)) for y, (a, b) in enumerate(zip(old, new, strict=True))]
+    return [Region(span[0], y, span[1] - span[0], 1) for y, span in spans if span is not None]

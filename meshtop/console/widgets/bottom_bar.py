@@ -1,0 +1,84 @@
+"""The bottom line: key hints, and in their place, while one types, the filter or the command bar.
+
+Usage::
+
+    bar = BottomBar(commands)              # docked at the bottom, always one line
+    await bar.open_filter("status:failing")  # FilterLine.Changed messages come up to the screen
+    await bar.open_commands()                # so does CommandBar.Given
+    bar.say("Copied.")                       # a notice for some seconds
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.widget import Widget
+
+from meshtop.console.widgets.commands import Command
+from meshtop.console.widgets.key_hints import KeyHints
+from meshtop.views.table import Tone
+
+if TYPE_CHECKING:
+    from meshtop.console.widgets.prompts import CommandBar, FilterLine, Prompt
+
+
+class BottomBar(Container):
+    """One line, of which the prompts are made only when they are first opened: the first frame needs none."""
+
+    def __init__(self, commands: Sequence[Command] = (), *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._commands = commands
+        self._came_from: Widget | None = None
+        self.hints = KeyHints()
+
+    def compose(self) -> ComposeResult:
+        """The hints."""
+        yield self.hints
+
+    @property
+    def typing(self) -> bool:
+        """Whether a prompt is open."""
+        return not self.hints.display
+
+    def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        """Show one sentence in place of the hints for some seconds; an empty one brings the hints back."""
+        self.hints.say(text, tone)
+
+    async def open_filter(self, active: str = "") -> FilterLine:
+        """Edit the filter."""
+        from meshtop.console.widgets.prompts import FilterLine
+
+        found = self.query(FilterLine)
+        line = found.first() if found else FilterLine()
+        await self._open(line, active)
+        return line
+
+    async def open_commands(self, text: str = "") -> CommandBar:
+        """Type a command."""
+        from meshtop.console.widgets.prompts import CommandBar
+
+        found = self.query(CommandBar)
+        line = found.first() if found else CommandBar(self._commands)
+        await self._open(line, text)
+        return line
+
+    async def _open(self, prompt: Prompt, text: str) -> None:
+        if not prompt.is_mounted:
+            await self.mount(prompt)
+        if not self.typing:
+            self._came_from = self.screen.focused
+        for other in self.children:
+            other.display = other is prompt
+        prompt.open(text)
+
+    def on_prompt_left(self) -> None:
+        """Bring the hints back, and type where one typed before."""
+        if any(child.display for child in self.children if child is not self.hints):
+            return
+        self.hints.display = True
+        if self._came_from is not None and self._came_from.is_attached:
+            self._came_from.focus()
+        self._came_from = None

@@ -1,0 +1,90 @@
+"""What the command bar understands: names, aliases, completion and history, without a widget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+HISTORY_LENGTH = 100
+
+
+class Command(Struct, frozen=True):
+    """A command: its name, other names, what it does, and the arguments it offers when asked."""
+
+    name: str
+    help: str
+    aliases: tuple[str, ...] = ()
+    values: Callable[[], Sequence[str]] | None = None
+
+
+def parse_command(text: str, commands: Sequence[Command]) -> tuple[Command, str]:
+    """The command of a typed line and its argument; the start of a name is enough where it is the only one.
+
+    Raises ValueError with one sentence that names what there is.
+    """
+    word, _, argument = text.strip().removeprefix(":").strip().partition(" ")
+    if not word:
+        raise ValueError("type a command; tab or → completes it")
+    lowered = word.lower()
+    for command in commands:
+        if lowered in (command.name.lower(), *(alias.lower() for alias in command.aliases)):
+            return command, argument.strip()
+    started = [command for command in commands if command.name.lower().startswith(lowered)]
+    if len(started) == 1:
+        return started[0], argument.strip()
+    if started:
+        raise ValueError(f"{word} could be {', '.join(command.name for command in started)}")
+    raise ValueError(f"there is no command {word!r}; ? lists them")
+
+
+def complete(text: str, commands: Sequence[Command]) -> str | None:
+    """The typed line with its command or its argument completed; None where nothing begins so."""
+    word, space, argument = text.partition(" ")
+    if not word:
+        return None
+    if not space:
+        names = [command.name for command in commands] + [alias for c in commands for alias in c.aliases]
+        return next((name for name in names if name.startswith(word) and name != word), None)
+    try:
+        command, _ = parse_command(word, commands)
+    except ValueError:
+        return None
+    if not argument or command.values is None:
+        return None
+    found = next((v for v in command.values() if v.startswith(argument) and v != argument), None)
+    return None if found is None else f"{word} {found}"
+
+
+class History:
+    """Lines typed before, the last one first; what is being typed is kept while one looks back."""
+
+    def __init__(self, lines: Sequence[str] = ()) -> None:
+        self.lines = list(lines)[-HISTORY_LENGTH:]
+        self._at: int | None = None
+        self._typed = ""
+
+    def add(self, line: str) -> None:
+        """Remember a line; the same line twice in a row counts once."""
+        self._at = None
+        if line and line not in self.lines[-1:]:
+            self.lines = [*self.lines, line][-HISTORY_LENGTH:]
+
+    def back(self, typed: str) -> str:
+        """The line before."""
+        if not self.lines:
+            return typed
+        if self._at is None:
+            self._typed, self._at = typed, len(self.lines)
+        self._at = max(0, self._at - 1)
+        return self.lines[self._at]
+
+    def forward(self, typed: str) -> str:
+        """The line after, and at the end what was being typed."""
+        if self._at is None:
+            return typed
+        self._at += 1
+        if self._at >= len(self.lines):
+            self._at = None
+            return self._typed
+        return self.lines[self._at]

@@ -1,0 +1,128 @@
+"""The line at the bottom: the keys that do something here, and why one that is off is off.
+
+The hints come from the screen's active bindings (`show=True`). A node may say why an action is off, in its
+method `why_off(action) -> str | None`; it is asked where `check_action` returned None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+from textual import events
+from textual.screen import Screen
+from textual.timer import Timer
+
+from meshtop.console.text import cell_width, clean, cut
+from meshtop.console.widgets.line_styles import TONE_CLASSES
+from meshtop.console.widgets.line_widget import LineWidget
+from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.views.table import Tone
+
+_SEPARATOR = " · "
+# These are worth more than any other hint: how to learn the rest, and how to leave.
+LASTING = ("?", "q")
+NOTICE_SECONDS = 6.0
+
+
+class Hint(Struct, frozen=True):
+    """A key, what it does here, and why it does not do so now (empty: it does)."""
+
+    key: str
+    text: str
+    off: str | None = None
+    press: str = ""
+
+
+def hints_of(screen: Screen[object]) -> list[Hint]:
+    """The hints of a screen's active bindings; of several keys for one action the first is named."""
+    hints: dict[str, Hint] = {}
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if not binding.show or not binding.description or binding.action in hints:
+            continue
+        off = None
+        if not active.enabled:
+            why = getattr(active.node, "why_off", None)
+            off = (why(binding.action.split("(")[0]) if callable(why) else None) or ""
+        key = screen.app.get_key_display(binding)
+        hints[binding.action] = Hint(key, binding.description, off, binding.key)
+    return list(hints.values())
+
+
+def hint_line(hints: Sequence[Hint], width: int) -> tuple[Line, list[tuple[int, int, str]]]:
+    """The hints in one line; what does not fit leaves from the right, but `?` and `q` stay."""
+    kept = _fitting(hints, width)
+    runs: list[Run] = []
+    spots: list[tuple[int, int, str]] = []
+    x = 1
+    for number, hint in enumerate(kept):
+        if number:
+            runs.append(Run(x, _SEPARATOR, Tone.DIM))
+            x += len(_SEPARATOR)
+        start = x
+        for text, tone in _words(hint):
+            runs.append(Run(x, text, tone))
+            x += cell_width(text)
+        spots.append((start, x, hint.press))
+    return Line("header", tuple(runs)), spots
+
+
+def _words(hint: Hint) -> Iterable[tuple[str, Tone]]:
+    if hint.off is None:
+        return (hint.key, Tone.ACCENT), (f" {hint.text}", Tone.DIM)
+    reason = f" ({clean(hint.off)})" if hint.off else ""
+    return ((f"{hint.key} {hint.text}{reason}", Tone.UNKNOWN),)
+
+
+def _length(hints: Sequence[Hint]) -> int:
+    words = sum(cell_width(text) for hint in hints for text, _ in _words(hint))
+    return 2 + words + len(_SEPARATOR) * max(0, len(hints) - 1)
+
+
+def _fitting(hints: Sequence[Hint], width: int) -> list[Hint]:
+    lasting = [hint for hint in hints if hint.key in LASTING]
+    kept = [hint for hint in hints if hint.key not in LASTING] + lasting
+    if _length(kept) > width:
+        kept = [Hint(hint.key, hint.text, "" if hint.off else hint.off, hint.press) for hint in kept]
+    while len(kept) > len(lasting) and _length(kept) > width:
+        kept.pop(len(kept) - len(lasting) - 1)
+    return kept
+
+
+class KeyHints(LineWidget):
+    """The hints as a widget; a click presses the key. `say` puts a notice in their place for some seconds."""
+
+    COMPONENT_CLASSES = TONE_CLASSES
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._spots: list[tuple[int, int, str]] = []
+        self._notice: tuple[str, Tone] | None = None
+        self._timer: Timer | None = None
+
+    def on_mount(self) -> None:
+        """Follow the screen's bindings."""
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self.draw())
+
+    def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        """Show one sentence instead of the hints for some seconds; an empty one brings the hints back."""
+        self._notice = (clean(text), tone) if text else None
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(NOTICE_SECONDS, lambda: self.say("")) if text else None
+        self.draw()
+
+    def work_out(self, width: int, height: int) -> list[Line]:
+        """The line."""
+        if self._notice is not None:
+            self._spots = []
+            return [Line("header", (Run(1, cut(self._notice[0], width - 2), self._notice[1]),))]
+        line, self._spots = hint_line(hints_of(self.screen), width)
+        return [line]
+
+    def on_click(self, event: events.Click) -> None:
+        """Press the key under the mouse."""
+        for start, end, key in self._spots:
+            if start <= event.x < end:
+                self.app.simulate_key(key)

@@ -1,0 +1,193 @@
+"""The lines to type in, at the bottom in place of the key hints: the filter (`/`) and the command bar (`:`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.suggester import Suggester
+from textual.widgets import Input, Label
+
+from meshtop.console.text import clean
+from meshtop.console.widgets.commands import Command, History, complete, parse_command
+
+
+class Prompt(Horizontal):
+    """A sign, a line to type in, and at its right a count or, in one sentence, what is wrong with it."""
+
+    SIGN = ""
+    BINDINGS = [  # noqa: RUF012
+        Binding("escape", "leave", "back", id="prompt.leave", show=False),
+        Binding("up", "older", "line before", id="prompt.older", show=False),
+        Binding("down", "newer", "line after", id="prompt.newer", show=False),
+    ]
+
+    class Left(Message):
+        """The prompt was left without a result, or after it."""
+
+        def __init__(self, prompt: Prompt) -> None:
+            super().__init__()
+            self.prompt = prompt
+
+    def __init__(self, *, history: Sequence[str] = (), id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.history = History(history)
+
+    def compose(self) -> ComposeResult:
+        """The line."""
+        yield Label(self.SIGN, classes="sign")
+        yield Input(compact=True, select_on_focus=False, suggester=self.suggester())
+        yield Label("", classes="message", markup=False)
+
+    def suggester(self) -> Suggester | None:
+        """What completes the line as a ghost."""
+        return None
+
+    @property
+    def input(self) -> Input:
+        """The line to type in."""
+        return self.query_one(Input)
+
+    def open(self, text: str = "") -> None:
+        """Show the prompt with a text, and type in it."""
+        self.display = True
+        self.tell("")
+        self.input.value = text
+        self.input.cursor_position = len(text)
+        self.input.focus()
+
+    def close(self) -> None:
+        """Hide the prompt, and say so."""
+        self.display = False
+        self.post_message(self.Left(self))
+
+    def tell(self, sentence: str, *, wrong: bool = False) -> None:
+        """Say something at the right of the line."""
+        label = self.query_one(".message", Label)
+        label.set_class(wrong, "wrong")
+        label.update(clean(("✗ " if wrong else "") + sentence) if sentence else "")
+
+    def action_leave(self) -> None:
+        """Leave without a result."""
+        self.close()
+
+    def action_older(self) -> None:
+        """Type the line before again."""
+        self._put(self.history.back(self.input.value))
+
+    def action_newer(self) -> None:
+        """Type the line after."""
+        self._put(self.history.forward(self.input.value))
+
+    def _put(self, text: str) -> None:
+        self.input.value = text
+        self.input.cursor_position = len(text)
+
+
+class FilterLine(Prompt):
+    """`/`: filters while one types; enter keeps the filter, escape goes back to the one before.
+
+    Answer `Changed` with `tell("12 of 310")`, or with `tell(sentence, wrong=True)` for a FilterError.
+    """
+
+    SIGN = "/"
+
+    class Changed(Message):
+        """The filter to use from now on; `final` where the line was left with it."""
+
+        def __init__(self, prompt: FilterLine, text: str, final: bool) -> None:
+            super().__init__()
+            self.prompt = prompt
+            self.text = text
+            self.final = final
+
+    def __init__(self, *, history: Sequence[str] = (), id: str | None = None) -> None:  # noqa: A002
+        super().__init__(history=history, id=id)
+        self._before = ""
+        self._told = ""
+
+    def open(self, text: str = "") -> None:
+        """Edit the active filter."""
+        self._before = self._told = text
+        super().open(text)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.display and event.value != self._told:
+            self._told = event.value
+            self.post_message(self.Changed(self, event.value, False))
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.history.add(event.value.strip())
+        self.post_message(self.Changed(self, event.value.strip(), True))
+        self.close()
+
+    def action_leave(self) -> None:
+        """Go back to the filter that was active before."""
+        self.post_message(self.Changed(self, self._before, True))
+        self.close()
+
+
+class _Completion(Suggester):
+    def __init__(self, commands: Sequence[Command]) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._commands = commands
+
+    async def get_suggestion(self, value: str) -> str | None:
+        return complete(value, self._commands)
+
+
+class CommandBar(Prompt):
+    """`:`: a command by name, alias or beginning, with its argument; tab takes the ghost's proposal."""
+
+    SIGN = ":"
+    BINDINGS = [Binding("tab", "take", "complete", id="prompt.take", show=False)]  # noqa: RUF012
+
+    class Given(Message):
+        """A command was given."""
+
+        def __init__(self, prompt: CommandBar, command: Command, argument: str) -> None:
+            super().__init__()
+            self.prompt = prompt
+            self.command = command
+            self.argument = argument
+
+    def __init__(self, commands: Sequence[Command], *, history: Sequence[str] = (), id: str | None = None) -> None:  # noqa: A002
+        super().__init__(history=history, id=id)
+        self._commands = commands
+
+    def suggester(self) -> Suggester:
+        """Commands, then their arguments."""
+        return _Completion(self._commands)
+
+    def action_take(self) -> None:
+        """Take what the ghost proposes."""
+        if (proposal := complete(self.input.value, self._commands)) is not None:
+            self._put(proposal)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.tell("")
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        if not event.value.strip():
+            self.close()
+            return
+        try:
+            command, argument = parse_command(event.value, self._commands)
+        except ValueError as error:
+            self.tell(str(error), wrong=True)
+            return
+        self.history.add(event.value.strip())
+        self.post_message(self.Given(self, command, argument))
+        self.close()

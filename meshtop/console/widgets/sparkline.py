@@ -1,0 +1,57 @@
+"""Sparklines and bars as plain text, for table cells and headlines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def resample(values: Sequence[float | None], count: int) -> list[float | None]:
+    """The values in `count` equal stretches, each the mean of what is known in it; None where nothing is."""
+    if count <= 0 or not values:
+        return []
+    known = [None if value is None or not math.isfinite(value) else value for value in values]
+    if len(known) <= count:
+        return [None] * (count - len(known)) + known
+    result: list[float | None] = []
+    for index in range(count):
+        start = index * len(known) // count
+        stretch = [value for value in known[start : (index + 1) * len(known) // count] if value is not None]
+        result.append(math.fsum(stretch) / len(stretch) if stretch else None)
+    return result
+
+
+def sparkline(values: Sequence[float | None], width: int, *, low: float | None = 0.0, high: float | None = None) -> str:
+    """A line of blocks, the latest value on the right; a gap for what is not known, the lowest block for zero.
+
+    `low` and `high` fix the scale (None: the smallest and largest value), so that several lines can share one.
+    """
+    points = resample(values, width)
+    known = [point for point in points if point is not None]
+    if not known:
+        return " " * width
+    bottom = min(known) if low is None else low
+    top = max(known) if high is None else high
+    span = top - bottom
+    cells = []
+    for point in points:
+        if point is None:
+            cells.append(" ")
+            continue
+        share = (point - bottom) / span if span > 0 else 0.0
+        cells.append(BLOCKS[max(0, min(7, math.ceil(share * 8) - 1))])
+    return "".join(cells)
+
+
+def bar(share: float | None, width: int) -> str:
+    """A bar that fills a share (0 to 1) of `width` cells, in eighths of a cell; blank where it is not known."""
+    if share is None or not math.isfinite(share):
+        return " " * width
+    eighths = round(max(0.0, min(1.0, share)) * width * 8)
+    if share > 0 and eighths == 0:
+        eighths = 1
+    full, part = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[part] if part else "")).ljust(width)

@@ -1,0 +1,123 @@
+"""The two lines on top: where I am, and what is in scope and how fresh it is.
+
+Usage::
+
+    bar = TopBar()
+    bar.show(TopBarModel(views=(View("1", "Fleet"), View("2", "Services")), current="Fleet", crumbs=("us-east",),
+                         scope=("all clusters", "last 5m"), state="live · 2 s ago", read_only=True))
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from textual import events
+from textual.message import Message
+from textual.widget import Widget
+
+from meshtop.console.text import cell_width, clean, cut
+from meshtop.console.widgets.line_styles import TONE_CLASSES
+from meshtop.console.widgets.line_widget import LineWidget
+from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.views.table import Tone
+
+PRODUCT = "meshtop"
+
+
+class View(Struct, frozen=True):
+    """A view that a number key opens."""
+
+    key: str
+    name: str
+
+
+class TopBarModel(Struct, frozen=True):
+    """What the top says: `state` is how the data is (`live · 2 s ago`), `crumbs` lead from the view to the place."""
+
+    views: tuple[View, ...] = ()
+    current: str = ""
+    crumbs: tuple[str, ...] = ()
+    scope: tuple[str, ...] = ()
+    state: str = ""
+    state_tone: Tone = Tone.DIM
+    read_only: bool = False
+
+
+class _Spot(Struct, frozen=True):
+    x: int
+    end: int
+    key: str
+
+
+def top_lines(model: TopBarModel, width: int) -> tuple[list[Line], list[_Spot]]:
+    """Both lines in `width` cells, and where each view may be clicked; other views shorten to their number first."""
+    for short in (False, True):
+        line, spots, end = _views_line(model, short=short)
+        if end <= width:
+            break
+    return [line, _scope_line(model, width)], spots
+
+
+def _views_line(model: TopBarModel, *, short: bool) -> tuple[Line, list[_Spot], int]:
+    runs = [Run(1, PRODUCT, Tone.STRONG)]
+    spots: list[_Spot] = []
+    x = 1 + len(PRODUCT) + 2
+    for view in model.views:
+        current = view.name == model.current
+        text = view.key if short and not current else f"{view.key} {view.name}"
+        tone = Tone.ACCENT if current else Tone.DIM
+        if current and model.crumbs:
+            text = " ▸ ".join((text, *(clean(crumb) for crumb in model.crumbs)))
+        runs.append(Run(x, text, tone))
+        spots.append(_Spot(x, x + cell_width(text), view.key))
+        x += cell_width(text) + 2
+    return Line("header", tuple(runs)), spots, x - 1
+
+
+def _scope_line(model: TopBarModel, width: int) -> Line:
+    right = [(clean(model.state), model.state_tone)]
+    if model.read_only:
+        right.append(("RO", Tone.ACCENT))
+    shown = [(text, tone) for text, tone in right if text]
+    length = sum(cell_width(text) + 2 for text, _ in shown)
+    x = max(1, width - length + 1)
+    scope = cut(" · ".join(clean(part) for part in model.scope if part), max(0, x - 3))
+    runs = [Run(1, scope, Tone.PLAIN)] if scope else []
+    for text, tone in shown:
+        runs.append(Run(x, text, tone))
+        x += cell_width(text) + 2
+    return Line("header", tuple(runs))
+
+
+class TopBar(LineWidget):
+    """Both lines as a widget; a click on a view posts `ViewChosen`."""
+
+    COMPONENT_CLASSES = TONE_CLASSES
+
+    class ViewChosen(Message):
+        """A view was clicked."""
+
+        def __init__(self, bar: Widget, key: str) -> None:
+            super().__init__()
+            self.bar = bar
+            self.key = key
+
+    def __init__(self, model: TopBarModel | None = None, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._bar_model = model or TopBarModel()
+        self._spots: list[_Spot] = []
+
+    def show(self, model: TopBarModel) -> None:
+        """Draw another state."""
+        self._bar_model = model
+        self.draw()
+
+    def work_out(self, width: int, height: int) -> list[Line]:
+        """The two lines."""
+        lines, self._spots = top_lines(self._bar_model, width)
+        return lines[:height]
+
+    def on_click(self, event: events.Click) -> None:
+        """Open the view under the mouse."""
+        for spot in self._spots:
+            if event.y == 0 and spot.x <= event.x < spot.end:
+                self.post_message(self.ViewChosen(self, spot.key))
