@@ -23,17 +23,15 @@ def open_console(common: Common, *, diff: bool = True, mouse: bool = True) -> in
         say(f"meshtop: {note}")
     from meshtop.console.run import run_console
 
-    return int(
-        run_console(
-            loaded,
-            kubeconfig=common.kubeconfig,
-            contexts=common.context,
-            clusters=common.cluster,
-            namespaces=common.namespace,
-            tenant=common.tenant,
-            moment=common.at,
-            diff=diff,
-        )
+    return run_console(
+        loaded,
+        kubeconfig=common.kubeconfig,
+        contexts=common.context,
+        clusters=common.cluster,
+        namespaces=common.namespace,
+        tenant=common.tenant,
+        moment=common.at,
+        diff=diff,
     )
 
 

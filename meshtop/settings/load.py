@@ -26,7 +26,7 @@ _FILES = frozenset(
 
 
 class Loaded:
-    """Settings and where each came from.
+    """Settings and where each came from; `data` holds what was set, checked and converted.
 
     Where nothing was set at all, the schema (pydantic: 100 ms to import) is not touched before `settings` is read.
     """
@@ -118,7 +118,7 @@ def _check(loaded: Loaded, document: Document | None) -> None:
     from pydantic import ValidationError
 
     try:
-        _ = loaded.settings
+        loaded.data = loaded.settings.model_dump(by_alias=True, exclude_unset=True)
     except ValidationError as error:
         raise ConfigError(_sentence(error, loaded, document)) from error
 

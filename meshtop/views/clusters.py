@@ -15,7 +15,7 @@ from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views import columns as c
 from meshtop.views.columns import NOTHING
 from meshtop.views.query import Place
-from meshtop.views.table import Align, Cell, Column
+from meshtop.views.table import Align, Cell, Column, Tone
 from meshtop.views.view import View
 
 if TYPE_CHECKING:
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 
 class Healthy(Struct, frozen=True, rename="camel"):
-    """So many healthy of so many; what no probe reports on is not counted as healthy."""
+    """So many healthy of so many; `unknown` are those that no probe reports on, which are not healthy."""
 
     healthy: int = 0
     total: int = 0
+    unknown: int = 0
 
 
 class ClusterItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -112,7 +113,11 @@ def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
         pods=Ready(ready=sum(w.pods.ready for w in workloads), total=sum(w.pods.total for w in workloads))
         if pods_known
         else None,
-        virtual_machines=Healthy(healthy=sum(m.healthy is True for m in machines), total=len(machines))
+        virtual_machines=Healthy(
+            healthy=sum(m.healthy is True for m in machines),
+            total=len(machines),
+            unknown=sum(m.healthy is None for m in machines),
+        )
         if inventory and can_tell(inventory, "WorkloadEntry")
         else None,
         traffic=received.traffic(),
@@ -140,7 +145,11 @@ def _health(picture: Picture, cluster: ClusterSnapshot) -> Health:
 
 def _machines_cell(item: ClusterItem) -> Cell:
     found = item.virtual_machines
-    return NOTHING if found is None else c.ready_cell(Ready(ready=found.healthy, total=found.total))
+    if found is None:
+        return NOTHING
+    cell = c.ready_cell(Ready(ready=found.healthy, total=found.total))
+    broken = found.total - found.healthy - found.unknown
+    return Cell(cell.text, Tone.UNKNOWN) if found.unknown and not broken else cell
 
 
 VIEW: View[ClusterItem] = View(

@@ -41,7 +41,8 @@ def percent(ratio: float | None) -> str:
         return "<0.01"
     if 0.9995 <= ratio < 1:
         return ">99.9"
-    return quantity(float(f"{ratio * 100:.3g}"))
+    shown = float(f"{ratio * 100:.3g}")
+    return f"{shown:.2f}" if 0 < shown < 1 else quantity(shown)
 
 
 def milliseconds(value: float | None) -> str:

@@ -161,9 +161,9 @@ class Picture:
         """What is asked of a service in a cluster."""
         return add_all([edge.sums for edge in self.edges_to_service(cluster, hosts)])
 
-    def behind(self, cluster: str, namespace: str, service: str) -> tuple[Workload | VirtualMachine, ...]:
-        """The workloads and virtual machines that a service of a cluster selects."""
-        return tuple(self._behind.get((cluster, namespace, service), ()))
+    def behind(self, cluster: str, namespace: str, names: Iterable[str]) -> tuple[Workload | VirtualMachine, ...]:
+        """The workloads and virtual machines that a Service (by its name) or ServiceEntry (by its hosts) selects."""
+        return tuple(backend for name in names for backend in self._behind.get((cluster, namespace, name), ()))
 
     @cached_property
     def _behind(self) -> dict[WorkloadId, list[Workload | VirtualMachine]]:
@@ -174,13 +174,14 @@ class Picture:
             for service in backend.services
         )
 
-    def clusters_of_service(self, cluster: str, namespace: str, service: str) -> tuple[str, ...]:
+    def clusters_of_service(self, cluster: str, namespace: str, names: Iterable[str]) -> tuple[str, ...]:
         """The clusters of the same mesh in which a service of that name has something behind it."""
+        wanted = tuple(names)
         return tuple(
             other.name
             for other in self.snapshot.clusters
             if (other.name == cluster or self._same_mesh(cluster, other.name))
-            and (other.name, namespace, service) in self._behind
+            and any((other.name, namespace, name) in self._behind for name in wanted)
         )
 
     def _same_mesh(self, left: str, right: str) -> bool:

@@ -101,7 +101,8 @@ def _item(
     hosts: tuple[str, ...],
     ports: tuple[ServicePort, ...],
 ) -> ServiceItem:
-    behind = picture.behind(cluster, namespace, name)
+    selecting = hosts if kind == "ServiceEntry" else (name,)
+    behind = picture.behind(cluster, namespace, selecting)
     sums = picture.service_sums(cluster, hosts)
     tenants = picture.tenants(cluster, namespace)
     return ServiceItem(
@@ -112,7 +113,7 @@ def _item(
         ports=ports,
         tenant=tenant_text(tenants),
         workloads=tuple(sorted({backend.name for backend in behind})),
-        clusters=picture.clusters_of_service(cluster, namespace, name),
+        clusters=picture.clusters_of_service(cluster, namespace, selecting),
         traffic=sums.traffic(),
         mtls_ratio=sums.mtls_ratio,
         health=_health(picture, cluster, hosts, behind),

@@ -59,6 +59,11 @@ def test_nested_keys_come_from_the_environment() -> None:
     assert settings.clusters[0].context == "east-admin"
 
 
+def test_what_was_set_is_kept_converted() -> None:
+    loaded = load(environ={"MESHTOP_READ_ONLY": "false", "MESHTOP_WINDOW": "2m", "HOME": "/nowhere"})
+    assert loaded.data == {"readOnly": False, "window": 120.0}
+
+
 def test_a_mistyped_variable_is_said_and_a_foreign_one_is_not() -> None:
     environ = {
         "MESHTOP_REFRSH": "3s",

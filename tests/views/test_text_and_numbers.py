@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshtop.views.numbers import UNKNOWN, age, integer, milliseconds, percent, quantity
+from meshtop.views.text import clean, escape_json, to_ascii
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"),
+        (float("nan"), "–"),
+        (float("inf"), "∞"),
+        (0, "0"),
+        (0.0, "0"),
+        (0.0004, "<0.001"),
+        (0.0123, "0.012"),
+        (0.52, "0.52"),
+        (1, "1"),
+        (1.234, "1.23"),
+        (12.04, "12.0"),
+        (402.4, "402"),
+        (999.6, "1.00k"),
+        (1000, "1k"),
+        (12_400, "12.4k"),
+        (999_950, "1.00M"),
+        (2e9, "2G"),
+        (-1500, "-1.50k"),
+    ],
+)
+def test_quantities(value: float | None, shown: str) -> None:
+    assert quantity(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("ratio", "shown"),
+    [
+        (None, "–"), (0, "0"), (1, "100"), (0.0052, "0.52"), (0.982, "98.2"), (0.99999, ">99.9"),
+        (0.9994, "99.9"), (0.00001, "<0.01"), (0.5, "50"), (1 / 3, "33.3"), (0.00967, "0.97"), (0.00999, "1.00"),
+    ],
+)  # fmt: skip
+def test_percentages(ratio: float | None, shown: str) -> None:
+    assert percent(ratio) == shown
+
+
+@pytest.mark.parametrize(
+    ("ms", "shown"),
+    [(None, "–"), (0, "0"), (95, "95"), (412.3, "412"), (1240, "1.24s"), (59_990, "1.00m"), (126_000, "2.10m")],
+)
+def test_latencies(ms: float | None, shown: str) -> None:
+    assert milliseconds(ms) == shown
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(None, "–"), (4.9, "4s"), (720, "12m"), (7200, "2h"), (9e5, "10d")])
+def test_ages(seconds: float | None, shown: str) -> None:
+    assert age(seconds) == shown
+
+
+def test_counts_are_written_out_while_they_are_short() -> None:
+    assert [integer(n) for n in (0, 99_999, 100_000, None)] == ["0", "99999", "100k", UNKNOWN]
+
+
+@given(st.floats(0, 1e14))
+def test_at_most_three_digits_and_never_a_false_zero(value: float) -> None:
+    shown = quantity(value)
+    if value > 0:
+        assert shown != "0"
+        digits = shown.lstrip("<").rstrip("kMGTP").replace(".", "").lstrip("0")
+        assert len(digits) <= 3
+        if not shown.startswith("<"):
+            scale = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}.get(shown[-1], 1.0)
+            back = float(shown.rstrip("kMGT")) * scale
+            assert back == pytest.approx(value, rel=0.005, abs=0.0006)
+
+
+@given(st.floats(0, 1))
+def test_only_all_is_a_hundred_and_only_nothing_is_zero(ratio: float) -> None:
+    assert (percent(ratio) == "100") == (ratio == 1)
+    assert (percent(ratio) == "0") == (ratio == 0)
+
+
+@pytest.mark.parametrize(
+    ("hostile", "safe"),
+    [
+        ("plain-name", "plain-name"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07x", "x"),
+        ("\x1b]8;;http://evil\x1b\\click\x1b]8;;\x1b\\", "click"),
+        ("a\x9b2Jb", "ab"),
+        ("a\r\nb\tc", "a b c"),
+        ("safe\u202egnp.exe", "safegnp.exe"),
+        ("zero\u200bwidth", "zerowidth"),
+        ("[bold red]text[/]", "[bold red]text[/]"),
+        ("bell\x07", "bell"),
+        ("日本", "日本"),
+        ("\ud800x", "x"),
+    ],
+)
+def test_hostile_text_is_made_safe(hostile: str, safe: str) -> None:
+    assert clean(hostile) == safe
+
+
+@given(st.text())
+def test_clean_text_has_nothing_that_a_terminal_obeys(text: str) -> None:
+    cleaned = clean(text)
+    assert not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in cleaned)
+    assert clean(cleaned) == cleaned
+
+
+@given(st.text())
+def test_ascii_is_ascii(text: str) -> None:
+    assert to_ascii(text).isascii()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_escaped_json_means_the_same(text: str) -> None:
+    dumped = json.dumps({"x": text}, ensure_ascii=False, indent=1)
+    escaped = escape_json(dumped)
+    assert json.loads(escaped) == {"x": text}
+    assert "\x9b" not in escaped
+    assert "\u202e" not in escaped
