@@ -20,6 +20,12 @@ def _arguments() -> argparse.ArgumentParser:
         "--seed", type=int, default=1, metavar="N", help="the same seed gives the same world (default 1)"
     )
     parser.add_argument("--scenario", metavar="NAME", help="the story to tell; see --list")
+    parser.add_argument(
+        "--begins",
+        type=float,
+        metavar="SECONDS",
+        help="when the story sets in, from the start (negative: it is under way)",
+    )
     parser.add_argument("--list", action="store_true", help="list the scenarios and leave")
     parser.add_argument("--write-kubeconfig", type=Path, metavar="FILE", help="where to write the kubeconfig")
     parser.add_argument("--viewer", action="store_true", help="add a read-only context NAME-viewer for each cluster")
@@ -50,6 +56,7 @@ def main() -> int:
         serve.Settings(
             options=Options(arguments.clusters, arguments.services, arguments.seed),
             scenario=arguments.scenario or DEFAULT,
+            begins=arguments.begins,
             host=arguments.host,
             port_base=arguments.port_base,
             kubeconfig=arguments.write_kubeconfig,

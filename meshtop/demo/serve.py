@@ -40,6 +40,7 @@ class Settings:
 
     options: Options = field(default_factory=Options)
     scenario: str = DEFAULT
+    begins: float | None = None
     host: str = HOST
     port_base: int | None = None
     kubeconfig: Path | None = None
@@ -156,7 +157,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
 
 async def serve(settings: Settings, clock: Callable[[], float] = time.time) -> None:
     """Serve until a signal arrives or the parent is gone. Raises ValueError and OSError for what cannot be."""
-    world = World(settings.options, clock, settings.scenario)
+    world = World(settings.options, clock, settings.scenario, settings.begins)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):

@@ -124,6 +124,13 @@ def drifted_config(world: World) -> None:
         "AuthorizationPolicy",
     }
 
+    images = {
+        name: {c["image"] for o in world.clusters[name].inventory.objects() if o["kind"] == "Pod"
+               for c in o["spec"]["containers"] if "/payments:" in c["image"]}
+        for name in ("us-east", "eu-west")
+    }  # fmt: skip
+    assert images["us-east"].isdisjoint(images["eu-west"])
+
 
 def broken_destinationrule(world: World) -> None:
     found = rates(
@@ -171,6 +178,11 @@ def test_history_shows_the_time_before() -> None:
         where=lambda labels: labels["destination_service_name"] == "inventory",
     )  # fmt: skip
     assert set(before) == {("-",)}
+
+
+def test_a_story_sets_in_when_it_is_told_to() -> None:
+    world, _ = make("bad-canary", begins=-900)
+    bad_canary(world)
 
 
 def test_an_unknown_scenario_is_refused_with_those_there_are() -> None:

@@ -23,9 +23,11 @@ class Clock:
         return self.now
 
 
-def make(scenario: str = "calm", options: Options | None = None, now: float = NOON) -> tuple[World, Clock]:
+def make(
+    scenario: str = "calm", options: Options | None = None, now: float = NOON, begins: float | None = None
+) -> tuple[World, Clock]:
     clock = Clock(now)
-    return World(options or Options(), clock, scenario), clock
+    return World(options or Options(), clock, scenario, begins), clock
 
 
 def filled(world: World, name: str) -> KubeStore:

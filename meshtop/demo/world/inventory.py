@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from meshtop.demo.world import naming, platform_objects
 from meshtop.demo.world.company import Service
@@ -16,6 +17,14 @@ TROUBLED = {("legacy", "labels"): 1, ("prod", "reporting"): 0}
 """How many pods of a service crash, by mesh template."""
 
 
+OUTDATED = ("payments", "4.1.9")
+"""A service and the release that a drifted cluster still runs."""
+
+
+def _outdated(workload: Workload) -> Workload:
+    return replace(workload, serving=replace(workload.serving, release=OUTDATED[1]))
+
+
 class Inventory:
     """What one cluster holds when the world begins; nothing is built before it is asked for."""
 
@@ -26,6 +35,8 @@ class Inventory:
         self.now = now
         self.builder = Builder(plan.options.seed, cluster, now // DAY * DAY)
         self.workloads = plan.workloads(cluster)
+        if scenario == "drifted-config" and cluster.position == 1:
+            self.workloads = tuple(_outdated(w) if w.service == OUTDATED[0] else w for w in self.workloads)
         self.places = {w.key: platform_objects.PLACES + i for i, w in enumerate(self.workloads)}
 
     def config(self) -> list[Json]:

@@ -132,13 +132,18 @@ class SimulatedCluster:
 class World:
     """Every cluster of the demo. `clock` gives Unix seconds; the same seed gives the same world at the same moment."""
 
-    def __init__(self, options: Options, clock: Callable[[], float], scenario: str = DEFAULT) -> None:
-        """Raises ValueError for options or a scenario that do not exist."""
+    def __init__(
+        self, options: Options, clock: Callable[[], float], scenario: str = DEFAULT, begins: float | None = None
+    ) -> None:
+        """`begins` is when the story sets in, in seconds from here (negative: it is under way); None is its own choice.
+
+        Raises ValueError for options or a scenario that do not exist.
+        """
         self.clock = clock
         self.plan = Plan(options)
         self.scenario = scenario_named(scenario)
         self.started = clock()
-        self.begins = self.started + self.scenario.offset
+        self.begins = self.started + (self.scenario.offset if begins is None else begins)
         phases = [(max(at, ORIGIN), conditions) for at, conditions in self.scenario.phases(self.plan, self.begins)]
         inventories = {c.name: Inventory(self.plan, c, scenario, self.started) for c in self.plan.clusters}
         self.clusters: dict[str, SimulatedCluster] = {}
