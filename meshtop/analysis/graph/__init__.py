@@ -1,0 +1,1 @@
+"""The service graph: built, laid out, drawn, walked, exported; all of it pure."""

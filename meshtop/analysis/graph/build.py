@@ -1,0 +1,327 @@
+"""From observed edges to a graph at a chosen level: folding, expanding, hiding, adding up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec import Struct, field
+
+from meshtop.analysis.graph.select import focus as focus_on
+from meshtop.analysis.graph.select import paths_between, without_lonely
+from meshtop.analysis.graph.service_graph import (
+    GraphEdge,
+    Group,
+    Level,
+    Node,
+    NodeKind,
+    ServiceGraph,
+    worst,
+)
+from meshtop.model.state import Health, HealthStatus
+from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target, total
+
+_RANK = {
+    NodeKind.CLUSTER: 0,
+    NodeKind.TENANT: 1,
+    NodeKind.NAMESPACE: 2,
+    NodeKind.EXTERNAL: 3,
+    NodeKind.SERVICE: 3,
+    NodeKind.WORKLOAD: 4,
+}
+_LEVEL = {Level.CLUSTERS: 0, Level.TENANTS: 1, Level.NAMESPACES: 2, Level.SERVICES: 3, Level.WORKLOADS: 4}
+_OUTSIDE = "external"
+_GROUPINGS = (NodeKind.CLUSTER, NodeKind.TENANT, NodeKind.NAMESPACE)
+
+
+class GraphOptions(Struct, frozen=True, kw_only=True):
+    """What to show.
+
+    `level` is where nodes fold; an id in `expanded` is opened one level further, an id in `collapsed` stays one
+    node whatever the level. `grouping` names the frames from the outside in (cluster, tenant, namespace); without
+    "cluster" the same service of several clusters is one node. `tenants` maps (cluster, namespace) to a tenant.
+    `only_unhealthy` keeps what is degraded, failing or unknown. `focus` shows a node with `up` hops of callers and
+    `down` hops of callees; `path` shows the ways from one node to another: all shortest ones, or, with
+    `best_path`, the one of them whose weakest edge carries most requests.
+    """
+
+    level: Level = Level.SERVICES
+    grouping: tuple[NodeKind, ...] = (NodeKind.CLUSTER, NodeKind.NAMESPACE)
+    expanded: frozenset[str] = frozenset()
+    collapsed: frozenset[str] = frozenset()
+    tenants: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    idle: bool = True
+    only_unhealthy: bool = False
+    keep: Callable[[Edge], bool] | None = None
+    focus: str | None = None
+    up: int = 1
+    down: int = 1
+    path: tuple[str, str] | None = None
+    best_path: bool = False
+
+
+class _Step(NamedTuple):
+    """One link of the chain from the coarsest group to the workload."""
+
+    id: str
+    label: str
+    kind: NodeKind
+
+
+class _Seat(NamedTuple):
+    """Where an end of an edge is shown: its node, the frames around it, and its finest identity."""
+
+    step: _Step
+    frames: tuple[_Step, ...]
+    finest: str
+
+
+def escape_id(part: str) -> str:
+    """A name as a part of an id: `/`, `%`, spaces and control characters are percent-encoded, so ids never collide."""
+    if part.isalnum():
+        return part
+    return "".join(f"%{ord(c):02X}" if c in "/% " or not c.isprintable() else c for c in part)
+
+
+def make_id(kind: NodeKind, *parts: str) -> str:
+    """The stable id of a node or group, such as `service/east/shop/reviews`."""
+    return "/".join((kind.value, *map(escape_id, parts)))
+
+
+def _idle(edge: Edge, health: Health) -> bool:
+    s = edge.sums
+    return health.status == HealthStatus.IDLE or not any(
+        (s.requests, s.sent, s.received, s.connections, s.messages_sent, s.messages_received)
+    )
+
+
+def _short(host: str, namespace: str) -> str:
+    """A Kubernetes service's bare name; hosts that are not Kubernetes' stay whole."""
+    name, *rest = host.split(".")
+    return name if rest and (rest[0] == namespace or rest[1:2] == ["svc"]) else host
+
+
+def _services_of(edges: Iterable[Edge]) -> dict[tuple[str, str, str], str]:
+    """Which service a workload serves, as calls to it say; with several, the one named like its app, else the first."""
+    seen: dict[tuple[str, str, str], set[str]] = {}
+    apps: dict[tuple[str, str, str], str] = {}
+    for edge in edges:
+        d = edge.destination
+        if d.workload and d.service:
+            key = (d.cluster, d.namespace, d.workload)
+            seen.setdefault(key, set()).add(_short(d.service, d.namespace))
+            if d.app:
+                apps[key] = d.app
+    return {k: apps[k] if apps.get(k) in names else min(names) for k, names in seen.items()}
+
+
+class _Seats:
+    """Finds, and remembers, the seat of each end."""
+
+    def __init__(self, options: GraphOptions, serves: Mapping[tuple[str, str, str], str]) -> None:
+        self._options = options
+        self._serves = serves
+        self._known: dict[Peer | Target, _Seat] = {}
+        self._tenants = dict(options.tenants)
+
+    def of(self, peer: Peer | Target) -> _Seat:
+        seat = self._known.get(peer)
+        if seat is None:
+            seat = self._known[peer] = self._find(peer)
+        return seat
+
+    def tenant(self, peer: Peer | Target) -> str:
+        return self._tenants.get((peer.cluster, peer.namespace), "")
+
+    def _find(self, peer: Peer | Target) -> _Seat:
+        chain = self._chain(peer)
+        level = _LEVEL[self._options.level]
+        at = len(chain) - 1
+        for place, step in enumerate(chain):
+            if step.id in self._options.collapsed or (
+                _RANK.get(step.kind, 4) >= level and step.id not in self._options.expanded
+            ):
+                at = place
+                break
+        frames = tuple(s for s in chain[:at] if s.kind != NodeKind.EXTERNAL)
+        return _Seat(chain[at], frames, chain[-1].id)
+
+    def _chain(self, peer: Peer | Target) -> list[_Step]:
+        """Every identity of an end from the outside in; what telemetry does not say is left out."""
+        service = _short(peer.service, peer.namespace) if isinstance(peer, Target) else ""
+        if peer.kind == PeerKind.EXTERNAL or (
+            not peer.workload and not peer.namespace and peer.kind != PeerKind.UNKNOWN
+        ):
+            host = (peer.service if isinstance(peer, Target) else "") or peer.app or peer.workload or _OUTSIDE
+            outside = _Step(make_id(NodeKind.EXTERNAL), _OUTSIDE, NodeKind.EXTERNAL)
+            chain = [] if self._options.level in (Level.SERVICES, Level.WORKLOADS) else [outside]
+            return [*chain, _Step(make_id(NodeKind.EXTERNAL, host), host, NodeKind.EXTERNAL)]
+        chain = []
+        scope: list[str] = []
+        for kind in self._options.grouping:
+            name = {
+                NodeKind.CLUSTER: peer.cluster,
+                NodeKind.NAMESPACE: peer.namespace,
+                NodeKind.TENANT: self.tenant(peer),
+            }[kind]
+            if not name:
+                continue
+            if kind == NodeKind.TENANT:
+                chain.append(_Step(make_id(kind, *scope, name), name, kind))
+                continue
+            scope.append(name)
+            chain.append(_Step(make_id(kind, *scope), name, kind))
+        if not service:
+            service = self._serves.get((peer.cluster, peer.namespace, peer.workload), "") or peer.app or peer.workload
+        cluster = [peer.cluster] if NodeKind.CLUSTER in self._options.grouping else []
+        where = [*cluster, peer.namespace]
+        if not service or (peer.kind == PeerKind.UNKNOWN and not peer.workload):
+            return [*chain, _Step(make_id(NodeKind.UNKNOWN, *where, service), service or "unknown", NodeKind.UNKNOWN)]
+        kind = (
+            NodeKind.SERVICE
+            if peer.kind in (PeerKind.WORKLOAD, PeerKind.SERVICE, PeerKind.UNKNOWN)
+            else NodeKind(peer.kind.value)
+        )
+        chain.append(_Step(make_id(NodeKind.SERVICE, *where, service), service, kind))
+        if peer.workload:
+            finest = NodeKind.WORKLOAD if kind == NodeKind.SERVICE else kind
+            label = f"{service} {peer.version}" if peer.version and peer.version not in peer.workload else peer.workload
+            chain.append(_Step(make_id(NodeKind.WORKLOAD, *where, peer.workload), label, finest))
+        return chain
+
+
+class _Gather:
+    """What a node collects while edges go by."""
+
+    def __init__(self, seat: _Seat, cluster: str, namespace: str, tenant: str) -> None:
+        self.seat = seat
+        self.clusters, self.namespaces, self.tenants = {cluster}, {namespace}, {tenant}
+        self.finest: set[str] = set()
+        self.members: set[tuple[str, str, str]] = set()
+        self.inbound: list[Sums] = []
+        self.outbound: list[Sums] = []
+        self.internal: list[Sums] = []
+        self.verdicts: list[Health] = []
+
+
+def _only(names: set[str]) -> str:
+    return next(iter(names)) if len(names) == 1 else ""
+
+
+def _fold(source: str, target: str, members: list[tuple[Edge, Health]]) -> GraphEdge:
+    protocols: dict[str, list[Sums]] = {}
+    codes: dict[str, float] = {}
+    flags: dict[str, float] = {}
+    for edge, _ in members:
+        protocols.setdefault(edge.protocol, []).append(edge.sums)
+        for into, more in ((codes, edge.codes), (flags, edge.flags)):
+            for name, rate in more.items():
+                into[name] = into.get(name, 0.0) + rate
+    split = tuple((name, total(parts)) for name, parts in sorted(protocols.items()))
+    disagreements = [e.disagreement for e, _ in members if e.disagreement is not None]
+    return GraphEdge(
+        source=source,
+        target=target,
+        sums=split[0][1] if len(split) == 1 else total([s for _, s in split]),
+        protocols=split,
+        health=worst([h for _, h in members]),
+        codes=tuple(sorted(codes.items())),
+        flags=tuple(sorted(flags.items())),
+        cross_cluster=any(e.cross_cluster for e, _ in members),
+        hops=tuple(dict.fromkeys(hop for e, _ in members for hop in e.hops)),
+        disagreement=max(disagreements, default=None),
+        members=len(members),
+    )
+
+
+def build_graph(
+    edges: Sequence[Edge], health_of: Callable[[Edge], Health], options: GraphOptions | None = None
+) -> ServiceGraph:
+    """Fold `edges` into the graph that `options` ask for; the order of `edges` does not matter.
+
+    Sums are added, never ratios or quantiles. Traffic between members of one collapsed group becomes the node's
+    `internal`; a service or workload that calls itself keeps a loop.
+    """
+    options = options or GraphOptions()
+    kept = sorted(edges, key=_edge_key)
+    seats = _Seats(options, _services_of(kept))
+    gathers: dict[str, _Gather] = {}
+    folded: dict[tuple[str, str], list[tuple[Edge, Health]]] = {}
+
+    def gather(peer: Peer | Target) -> _Gather:
+        seat = seats.of(peer)
+        found = gathers.get(seat.step.id)
+        if found is None:
+            found = gathers[seat.step.id] = _Gather(seat, peer.cluster, peer.namespace, seats.tenant(peer))
+        else:
+            found.clusters.add(peer.cluster)
+            found.namespaces.add(peer.namespace)
+            found.tenants.add(seats.tenant(peer))
+        found.finest.add(seat.finest)
+        found.members.add((peer.cluster, peer.namespace, peer.workload or seat.finest))
+        return found
+
+    for edge in kept:
+        health = health_of(edge)
+        if (options.keep is not None and not options.keep(edge)) or (not options.idle and _idle(edge, health)):
+            continue
+        source, target = gather(edge.source), gather(edge.destination)
+        target.verdicts.append(health)
+        grouped = source.seat.step.kind in _GROUPINGS
+        if source is target and grouped:
+            source.internal.append(edge.sums)
+            continue
+        source.outbound.append(edge.sums)
+        target.inbound.append(edge.sums)
+        folded.setdefault((source.seat.step.id, target.seat.step.id), []).append((edge, health))
+
+    drawn = [_fold(s, t, members) for (s, t), members in sorted(folded.items())]
+    frames = {step.id: (step, parent) for g in gathers.values() for step, parent in _parents(g.seat.frames)}
+    graph = ServiceGraph(
+        nodes=tuple(_node(gathers[key]) for key in sorted(gathers)),
+        edges=tuple(drawn),
+        groups=tuple(Group(id=s.id, label=s.label, kind=s.kind, parent=p) for _, (s, p) in sorted(frames.items())),
+    )
+    return _narrow(graph, options)
+
+
+def _narrow(graph: ServiceGraph, options: GraphOptions) -> ServiceGraph:
+    if options.only_unhealthy:
+        bad = (HealthStatus.DEGRADED, HealthStatus.FAILING, HealthStatus.UNKNOWN)
+        graph = without_lonely(graph, [e for e in graph.edges if e.health.status in bad])
+    if options.path is not None:
+        graph = paths_between(graph, *options.path, best=options.best_path)
+    if options.focus is not None:
+        graph = focus_on(graph, options.focus, options.up, options.down)
+    return graph
+
+
+def _parents(frames: tuple[_Step, ...]) -> Iterable[tuple[_Step, str | None]]:
+    return zip(frames, (None, *(f.id for f in frames)), strict=False)
+
+
+def _node(found: _Gather) -> Node:
+    step, frames = found.seat.step, found.seat.frames
+    return Node(
+        id=step.id,
+        label=step.label,
+        kind=step.kind,
+        group=frames[-1].id if frames else None,
+        cluster=_only(found.clusters),
+        namespace=_only(found.namespaces),
+        tenant=_only(found.tenants),
+        members=len(found.members),
+        expandable=found.finest != {step.id},
+        inbound=total(found.inbound),
+        outbound=total(found.outbound),
+        internal=total(found.internal),
+        health=worst(found.verdicts) if found.verdicts else None,
+    )
+
+
+def _edge_key(edge: Edge) -> tuple[str, ...]:
+    s, d = edge.source, edge.destination
+    return (
+        *(s.cluster, s.namespace, s.workload, s.app, s.version, s.kind.value),
+        *(d.cluster, d.namespace, d.workload, d.app, d.version, d.kind.value, d.service, edge.protocol),
+    )

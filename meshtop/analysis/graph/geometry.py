@@ -1,0 +1,99 @@
+"""Where everything stands, in character cells: x to the right, y down, both from 0."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec import Struct, field
+
+
+class Point(NamedTuple):
+    """A cell."""
+
+    x: int
+    y: int
+
+
+class Box(Struct, frozen=True):
+    """A rectangle of cells, its border included; `column` is the layer a node stands in."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    column: int = 0
+
+    @property
+    def right(self) -> int:
+        """The x of the rightmost cell."""
+        return self.x + self.width - 1
+
+    @property
+    def bottom(self) -> int:
+        """The y of the lowest cell."""
+        return self.y + self.height - 1
+
+    def meets(self, other: Box) -> bool:
+        """Whether two rectangles share a cell."""
+        return self.x <= other.right and other.x <= self.right and self.y <= other.bottom and other.y <= self.bottom
+
+    def holds(self, x: int, y: int) -> bool:
+        """Whether a cell lies in it."""
+        return self.x <= x <= self.right and self.y <= y <= self.bottom
+
+
+class Route(Struct, frozen=True):
+    """The way of one edge: corners from the source's border to the target's, each step horizontal or vertical.
+
+    `net` names the bundle it shares lines with; `slot` is the longest horizontal run that is its
+    alone and that nothing crosses, where a label can be written: (first x, last x, y).
+    """
+
+    points: tuple[Point, ...]
+    net: int
+    slot: tuple[int, int, int] | None = None
+
+
+class Column(Struct, frozen=True):
+    """One layer: the x of its boxes, their width, the gap of cells that follows."""
+
+    x: int
+    width: int
+    gap: int
+
+
+class Shape(Struct, frozen=True):
+    """What a layout depends on; two graphs of equal shape are drawn in the same places."""
+
+    nodes: tuple[tuple[str, str | None, int], ...]
+    edges: tuple[tuple[str, str], ...]
+    groups: tuple[tuple[str, str | None], ...]
+
+
+class LayoutOptions(Struct, frozen=True, kw_only=True):
+    """How to lay out.
+
+    `width` is the room to aim for, in cells (None: no limit known); it decides how much is left for labels and
+    how things without edges between them are packed, at the first layout only. `compact` draws a node on one row
+    instead of a box of three; None decides by the number of nodes.
+    """
+
+    width: int | None = None
+    compact: bool | None = None
+
+
+class Layout(Struct, frozen=True, kw_only=True):
+    """The finished drawing's geometry, by ids of nodes, edges and groups.
+
+    `lanes` are the rows on which bundles pass a column; they are kept so that the next layout can keep them.
+    """
+
+    boxes: dict[str, Box] = field(default_factory=dict)
+    frames: dict[str, Box] = field(default_factory=dict)
+    routes: dict[str, Route] = field(default_factory=dict)
+    columns: tuple[Column, ...] = ()
+    lanes: dict[str, dict[int, int]] = field(default_factory=dict)
+    width: int = 0
+    height: int = 0
+    compact: bool = False
+    shape: Shape = Shape((), (), ())

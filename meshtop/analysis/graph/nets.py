@@ -1,0 +1,61 @@
+"""Bundles: every edge belongs to one star, its source's or its target's, and shares lines only inside it.
+
+Two different bundles never share a line, so a drawing cannot be misread: whatever is joined by ├ or ┬ has one
+common end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Net(NamedTuple):
+    """A star of edges around `hub`.
+
+    `side` is +1 when the members stand to the right of the hub, -1 to the left, 0 in its own column.
+    `members` are (edge, node) pairs. `hub_calls` says that the hub is the source of its edges.
+    """
+
+    key: str
+    hub: int
+    side: int
+    hub_calls: bool
+    members: list[tuple[int, int]]
+
+
+def bundle(edges: Sequence[tuple[int, int]], column: Sequence[int], names: Sequence[str]) -> list[Net]:
+    """Assign each edge to the star of that end which has more edges in the same direction.
+
+    The fuller end takes the edge: a service with many callers needs one port then, and so does one with many callees.
+    """
+    degree: dict[tuple[int, str], int] = {}
+    for u, v in edges:
+        way = _way(column[u], column[v])
+        degree[u, "calls" + way] = degree.get((u, "calls" + way), 0) + 1
+        degree[v, "called" + way] = degree.get((v, "called" + way), 0) + 1
+    nets: dict[str, Net] = {}
+    for index, (u, v) in enumerate(edges):
+        way = _way(column[u], column[v])
+        hub_calls = degree[u, "calls" + way] >= degree[v, "called" + way]
+        hub, member = (u, v) if hub_calls else (v, u)
+        side = (column[member] > column[hub]) - (column[member] < column[hub])
+        key = f"{way}{'>' if hub_calls else '<'}{names[hub]}" + (f" {names[member]}" if side == 0 else "")
+        net = nets.get(key)
+        if net is None:
+            net = nets[key] = Net(key, hub, side, hub_calls, [])
+        net.members.append((index, member))
+    return list(nets.values())
+
+
+def _way(u: int, v: int) -> str:
+    return "f" if u < v else "b" if u > v else "s"
+
+
+def lane_columns(net: Net, column: Sequence[int]) -> range:
+    """The columns that a bundle passes between its hub and its farthest member, from the hub outwards."""
+    if net.side == 0:
+        return range(0)
+    start = column[net.hub]
+    far = max((column[m] for _, m in net.members), key=lambda c: abs(c - start))
+    return range(start + net.side, far, net.side)

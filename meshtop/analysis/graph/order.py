@@ -1,0 +1,89 @@
+"""Who stands above whom: median sweeps that keep groups together and stop when crossings no longer fall."""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Iterator, Sequence
+
+
+def crossings(columns: Sequence[Sequence[int]], right: Sequence[Sequence[int]], place: Sequence[float]) -> int:
+    """How many lines between neighbouring columns cross."""
+    count = 0
+    for column in columns:
+        seen: list[float] = []
+        for item in column:
+            ends = right[item]
+            if not ends:
+                continue
+            at = [place[e] for e in ends]
+            total = len(seen)
+            for y in at:
+                count += total - bisect_right(seen, y)
+            for y in at:
+                insort(seen, y)
+    return count
+
+
+def sweep(
+    columns: list[list[int]],
+    left: Sequence[Sequence[int]],
+    right: Sequence[Sequence[int]],
+    frames: Sequence[Sequence[int]],
+    frame_count: int,
+    rounds: int = 8,
+) -> Iterator[None]:
+    """Reorder `columns` in place; yields after each round.
+
+    `frames[item]` lists the groups around an item from the outside in; members of one group stay together, and
+    groups have the same order in every column.
+    """
+    place = [0.0] * len(left)
+    for column in columns:
+        _stand(column, place)
+    best = crossings(columns, right, place)
+    kept = [list(c) for c in columns]
+    centre = _centres(columns, frames, frame_count, place)
+    stale = 0
+    for turn in range(rounds):
+        forward = turn % 2 == 0
+        near = left if forward else right
+        wish = list(place)
+        for column in columns if forward else reversed(columns):
+            for item in column:
+                ends = near[item]
+                if ends:
+                    at = sorted([place[e] for e in ends])
+                    middle = len(at) // 2
+                    wish[item] = at[middle] if len(at) % 2 else (at[middle - 1] + at[middle]) / 2
+            column.sort(key=lambda item: (*((centre[f], float(f)) for f in frames[item]), (wish[item], place[item])))
+            _stand(column, place)
+        centre = _centres(columns, frames, frame_count, wish)
+        yield
+        now = crossings(columns, right, place)
+        if now < best or (turn == 0 and frame_count):
+            best, stale = now, 0
+            kept = [list(c) for c in columns]
+        else:
+            stale += 1
+        yield
+        if stale >= 2 or (best == 0 and turn >= 1):
+            break
+    columns[:] = kept
+
+
+def _stand(column: Sequence[int], place: list[float]) -> None:
+    half = (len(column) - 1) / 2
+    for at, item in enumerate(column):
+        place[item] = at - half
+
+
+def _centres(
+    columns: Sequence[Sequence[int]], frames: Sequence[Sequence[int]], count: int, place: Sequence[float]
+) -> list[float]:
+    total, members = [0.0] * count, [0] * count
+    for column in columns:
+        for item in column:
+            for frame in frames[item]:
+                total[frame] += place[item]
+                members[frame] += 1
+    return [t / m if m else 0.0 for t, m in zip(total, members, strict=True)]

@@ -1,0 +1,191 @@
+"""The row of every box: straight lines first, then frames stacked as low as their columns allow."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from meshtop.analysis.graph.rows import nearest_gap
+
+OUTSIDE = -1
+
+
+class Item(NamedTuple):
+    """A box or a passing line before it has a row: its column, its height, and the frames around it from outside in."""
+
+    column: int
+    height: int
+    frames: tuple[int, ...]
+
+
+class _Unit(NamedTuple):
+    """A frame's content, solved: its columns and its height."""
+
+    first: int
+    last: int
+    height: int
+
+
+class Placer:
+    """Places items inside their frames, innermost frames first.
+
+    A frame that holds items only is solved as a whole: each column is pulled towards its neighbours and pushed
+    apart again (isotonic regression), which keeps the order and makes lines straight. A frame that holds frames
+    stacks those, and then puts its own items into the nearest room beside what they talk to.
+    """
+
+    def __init__(
+        self,
+        items: Mapping[int, Item],
+        columns: Sequence[Sequence[int]],
+        left: Sequence[Sequence[int]],
+        right: Sequence[Sequence[int]],
+        parents: Sequence[int],
+    ) -> None:
+        self.items, self.columns, self.left, self.right = items, columns, left, right
+        self.row: dict[int, int] = {}
+        self._children: dict[int, list[int]] = {}
+        for frame, parent in enumerate(parents):
+            self._children.setdefault(parent, []).append(frame)
+        self._own: dict[int, list[int]] = {}
+        self._centre: dict[int, float] = {}
+        weight: dict[int, int] = {}
+        for column in columns:
+            for at, item in enumerate(column):
+                if item not in items:
+                    continue
+                frames = items[item].frames
+                self._own.setdefault(frames[-1] if frames else OUTSIDE, []).append(item)
+                for frame in frames:
+                    self._centre[frame] = self._centre.get(frame, 0.0) + at - (len(column) - 1) / 2
+                    weight[frame] = weight.get(frame, 0) + 1
+        for frame, count in weight.items():
+            self._centre[frame] /= count
+
+    def steps(self) -> Generator[None, None, dict[int, int]]:
+        """The top row of every item, from 0 on."""
+        yield from self._solve(OUTSIDE)
+        return self.row
+
+    def _solve(self, frame: int) -> Generator[None, None, _Unit]:
+        """Give the items inside `frame` rows relative to its content's top; nesting is as deep as levels."""
+        own = self._own.get(frame, [])
+        frames = self._children.get(frame, [])
+        if not frames:
+            yield from self._align(own)
+            return self._unit(frame, own)
+        inside: list[int] = []
+        sky: dict[int, int] = {}
+        order = {f: self._centre.get(f, 0.0) for f in frames}
+        for child in sorted(frames, key=lambda f: (order[f], f)):
+            unit = yield from self._solve(child)
+            members = self._members(child)
+            if not members:
+                continue
+            y = max((sky.get(c, 0) for c in range(unit.first, unit.last + 1)), default=0)
+            for item in members:
+                self.row[item] += y + 1
+            for c in range(unit.first, unit.last + 1):
+                sky[c] = y + unit.height + 2
+            inside.extend(members)
+        self._beside(own, frames)
+        return self._unit(frame, inside + own)
+
+    def _members(self, frame: int) -> list[int]:
+        found = list(self._own.get(frame, ()))
+        for child in self._children.get(frame, ()):
+            found.extend(self._members(child))
+        return found
+
+    def _unit(self, frame: int, members: Iterable[int]) -> _Unit:
+        members = list(members)
+        if not members:
+            return _Unit(0, -1, 0)
+        tops = [self.row[i] - self._pad(i, frame) for i in members]
+        top = min(tops)
+        for item in members:
+            self.row[item] -= top
+        bottom = max(self.row[i] + self.items[i].height + self._pad(i, frame) for i in members)
+        columns = [self.items[i].column for i in members]
+        return _Unit(min(columns), max(columns), bottom)
+
+    def _pad(self, item: int, frame: int) -> int:
+        """How many frame borders lie between an item and the content's edge of `frame`."""
+        frames = self.items[item].frames
+        return len(frames) if frame == OUTSIDE else len(frames) - frames.index(frame) - 1
+
+    def _align(self, own: list[int]) -> Iterator[None]:
+        inside = set(own)
+        row, items = self.row, self.items
+        by_column: dict[int, list[int]] = {}
+        for item in own:
+            by_column.setdefault(items[item].column, []).append(item)
+        columns = list(by_column.values())
+        for column in columns:
+            y = 0
+            for item in column:
+                row[item] = y
+                y += items[item].height
+        for turn in range(4):
+            yield
+            near = self.left if turn % 2 == 0 else self.right
+            for column in columns if turn % 2 == 0 else reversed(columns):
+                wish, weight = [], []
+                for item in column:
+                    ends = [e for e in near[item] if e in inside]
+                    if ends:
+                        middle = sum(2 * row[e] + items[e].height for e in ends) / (2 * len(ends))
+                        wish.append(middle - items[item].height / 2)
+                        weight.append(float(len(ends)))
+                    else:
+                        wish.append(float(row[item]))
+                        weight.append(0.1)
+                for item, y in zip(column, isotonic(wish, weight, [items[i].height for i in column]), strict=True):
+                    row[item] = y
+
+    def _beside(self, own: list[int], frames: Sequence[int]) -> None:
+        """Put a frame's own items into free rows nearest to what they talk to, beside its inner frames."""
+        taken: dict[int, list[tuple[int, int]]] = {}
+        for frame in frames:
+            members = self._members(frame)
+            if not members:
+                continue
+            top = min(self.row[i] - self._deep(i, frame) for i in members)
+            bottom = max(self.row[i] + self.items[i].height + self._deep(i, frame) for i in members)
+            columns = [self.items[i].column for i in members]
+            for c in range(min(columns), max(columns) + 1):
+                taken.setdefault(c, []).append((top, bottom))
+        for item in own:
+            column, height = self.items[item].column, self.items[item].height
+            ends = [e for e in (*self.left[item], *self.right[item]) if e in self.row]
+            wish = sum(2 * self.row[e] + self.items[e].height for e in ends) / (2 * len(ends)) if ends else 0.0
+            spans = sorted(taken.get(column, ()))
+            y = nearest_gap(spans, height, round(wish - height / 2))
+            self.row[item] = y
+            taken.setdefault(column, []).append((y, y + height))
+
+    def _deep(self, item: int, frame: int) -> int:
+        frames = self.items[item].frames
+        return len(frames) - frames.index(frame)
+
+
+def isotonic(wish: Sequence[float], weight: Sequence[float], heights: Sequence[int]) -> list[int]:
+    """Rows nearest to `wish` (weighted least squares) that keep the order and do not overlap."""
+    blocks: list[tuple[float, float, int]] = []
+    offsets, offset = [], 0
+    for w, k, h in zip(wish, weight, heights, strict=True):
+        offsets.append(offset)
+        blocks.append((w - offset, k, 1))
+        offset += h
+        while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
+            mean, mass, size = blocks.pop()
+            mean0, mass0, size0 = blocks.pop()
+            whole = mass + mass0
+            blocks.append(((mean * mass + mean0 * mass0) / whole, whole, size + size0))
+    rows: list[int] = []
+    at = 0
+    for mean, _, size in blocks:
+        base = int((mean + 0.5) // 1)
+        rows.extend(base + offsets[at + k] for k in range(size))
+        at += size
+    return rows

@@ -1,0 +1,347 @@
+"""Orthogonal routing: lanes through the columns, tracks in the gaps, and from both the corners of every edge."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from meshtop.analysis.graph.geometry import Column, Point, Route
+from meshtop.analysis.graph.nets import Net, lane_columns
+from meshtop.analysis.graph.ports import Ports
+from meshtop.analysis.graph.rows import Rows
+from meshtop.analysis.graph.tracks import Pins, Turn, assign_tracks
+
+_SLOTS_UP_TO = 40
+_SPARE = 2
+"""Cells left over in a gap with many tracks, so that a new edge rarely needs to push columns apart."""
+
+
+class Placed(NamedTuple):
+    """A box before its x is known: its column, rows, width, and its first inner row with their count."""
+
+    column: int
+    y: int
+    height: int
+    width: int
+    inner: tuple[int, int]
+
+
+class Framed(NamedTuple):
+    """A frame before its x is known: columns, rows, how many frames are nested in it, itself included, and the
+    width of its title."""
+
+    first: int
+    last: int
+    y: int
+    bottom: int
+    nest: int
+    title: int
+
+
+class Router:
+    """Routes all edges around given boxes. Run `steps` to the end, then read `routes`, `columns` and `lanes`."""
+
+    def __init__(
+        self,
+        boxes: Sequence[Placed],
+        frames: Sequence[Framed],
+        nets: Sequence[Net],
+        ports: Ports,
+        lanes: Mapping[str, Mapping[int, int]],
+        before: Sequence[Column],
+    ) -> None:
+        self.boxes, self.frames, self.nets, self.ports = boxes, frames, nets, ports
+        self.before = before
+        self.count = max(max((b.column for b in boxes), default=-1) + 1, len(before))
+        self.hints = lanes
+        self._nests: dict[tuple[int, bool], int] = {}
+        for f in frames:
+            for at in ((f.first, False), (f.last, True)):
+                self._nests[at] = max(self._nests.get(at, 0), f.nest)
+        self.lane: list[dict[int, int]] = [{} for _ in nets]
+        self.turns: list[dict[int, Turn]] = []
+        self.columns: list[Column] = []
+        self.spans: list[list[list[tuple[int, int]]]] = []
+        self.routes: dict[int, Route] = {}
+        self._track_x: list[list[int]] = []
+        self._needs: list[tuple[bool, bool]] = []
+        self._busy: list[bool] = []
+
+    def steps(self, room: Callable[[Router], int]) -> Iterator[None]:
+        """Do the work in small steps; `room` chooses the cells for labels in each gap, by `width_for`."""
+        self._lanes()
+        yield
+        self._ports()
+        yield
+        pins = self._pins()
+        for gap in range(self.count):
+            turns, spans = assign_tracks(pins[gap], self._blocked(gap, pins[gap]))
+            self.turns.append(turns)
+            self.spans.append(spans)
+            yield
+        self._needs = self._label_needs(pins)
+        self._busy = [bool(p) for p in pins]
+        self._stretch(room(self))
+        yield
+        yield from self._trace()
+
+    def _lanes(self) -> None:
+        taken = [Rows() for _ in range(self.count)]
+        for box in self.boxes:
+            taken[box.column].take_all(box.y, box.y + box.height - 1)
+        for frame in self.frames:
+            for column in range(frame.first, frame.last + 1):
+                taken[column].take(frame.y)
+                taken[column].take(frame.bottom)
+        column_of = [b.column for b in self.boxes]
+        wanted = [
+            (net_index, column) for net_index, net in enumerate(self.nets) for column in lane_columns(net, column_of)
+        ]
+        for index, column in wanted:
+            hint = self.hints.get(self.nets[index].key, {}).get(column)
+            if hint is not None and taken[column].free(hint):
+                taken[column].take(hint)
+                self.lane[index][column] = hint
+        for index, column in wanted:
+            if column in self.lane[index]:
+                continue
+            net = self.nets[index]
+            ideal = self.lane[index].get(column - net.side)
+            if ideal is None:
+                box = self.boxes[net.hub]
+                ideal = box.y + box.height // 2
+            row = taken[column].nearest(ideal)
+            taken[column].take(row)
+            self.lane[index][column] = row
+
+    def _ports(self) -> None:
+        """Each end aims at the rows of what it meets in the next gap."""
+        aim: dict[tuple[int, int, int], float] = {}
+        middle = [b.inner[0] + (b.inner[1] - 1) / 2 for b in self.boxes]
+        for index, net in enumerate(self.nets):
+            if net.side == 0:
+                other = net.members[0][1]
+                low = 0.5 if net.hub == other else 0.0
+                aim[index, net.hub, 1] = middle[other] - low
+                aim[index, other, 2] = middle[net.hub] + low
+                continue
+            lanes, start = self.lane[index], self.boxes[net.hub].column
+            ahead = [middle[m] for _, m in net.members if self.boxes[m].column == start + net.side]
+            if start + net.side in lanes:
+                ahead.append(float(lanes[start + net.side]))
+            aim[index, net.hub, net.side] = sum(ahead) / len(ahead)
+            for _, member in net.members:
+                column = self.boxes[member].column - net.side
+                aim[index, member, -net.side] = float(lanes[column]) if column in lanes else middle[net.hub]
+        self.ports.settle({n: b.inner for n, b in enumerate(self.boxes)}, aim)
+
+    def _pins(self) -> list[list[Pins]]:
+        gaps: list[list[Pins]] = [[] for _ in range(self.count)]
+        row = self.ports.row
+        for index, net in enumerate(self.nets):
+            found: dict[int, Pins] = {}
+            start = self.boxes[net.hub].column
+            if net.side == 0:
+                gaps[start].append(Pins(index, [row[index, net.hub, 1], row[index, net.members[0][1], 2]], []))
+                continue
+            right = net.side == 1
+
+            def pin(column: int, towards: int, at: int, found: dict[int, Pins] = found, index: int = index) -> None:
+                gap = column if towards == 1 else column - 1
+                pins = found.setdefault(gap, Pins(index, [], []))
+                (pins.left if towards == 1 else pins.right).append(at)
+
+            pin(start, net.side, row[index, net.hub, net.side])
+            for column, at in self.lane[index].items():
+                pin(column, 1, at)
+                pin(column, -1, at)
+            for _, member in net.members:
+                pin(self.boxes[member].column, -1 if right else 1, row[index, member, -net.side])
+            for gap, pins in found.items():
+                gaps[gap].append(pins)
+        return gaps
+
+    def _blocked(self, gap: int, pins: Sequence[Pins]) -> Rows:
+        blocked = Rows()
+        for p in pins:
+            for at in (*p.left, *p.right):
+                blocked.take(at)
+        for frame in self.frames:
+            if frame.first <= gap + 1 and frame.last >= gap:
+                blocked.take(frame.y)
+                blocked.take(frame.bottom)
+        return blocked
+
+    def _label_needs(self, pins: Sequence[Sequence[Pins]]) -> list[tuple[bool, bool]]:
+        """For each gap, whether labels stand left of the tracks and right of them."""
+        needs = []
+        for column, gap in enumerate(pins):
+            left = right = False
+            for p in gap:
+                net = self.nets[p.net]
+                if net.side == 1:
+                    right = right or any(self.boxes[m].column == column + 1 for _, m in net.members)
+                elif net.side == -1:
+                    left = left or any(self.boxes[m].column == column for _, m in net.members)
+            needs.append((left, right))
+        return needs
+
+    def width_for(self, room: int) -> int:
+        """How wide the drawing gets with `room` cells for labels in each gap."""
+        columns = self._columns(room)
+        return columns[-1].x + columns[-1].width + columns[-1].gap if columns else 0
+
+    def _stretch(self, room: int) -> None:
+        """Fix the x of columns and tracks."""
+        self.columns = self._columns(room)
+        self._track_x = []
+        for gap, column in enumerate(self.columns):
+            left, _ = self._needs[gap]
+            start = column.x + column.width + 2 * self._nest(gap, ends=True) + 1 + (room if left else 0)
+            pitch = _pitch(len(self.spans[gap]))
+            self._track_x.append([start + t * pitch for t in range(len(self.spans[gap]))])
+
+    def _nest(self, column: int, *, ends: bool) -> int:
+        return self._nests.get((column, ends), 0)
+
+    def _columns(self, room: int) -> list[Column]:
+        widths = [3] * self.count
+        if self.boxes:
+            widths = [0] * self.count
+            for box in self.boxes:
+                widths[box.column] = max(widths[box.column], box.width)
+        for frame in self.frames:
+            if frame.first == frame.last:
+                widths[frame.first] = max(widths[frame.first], frame.title + 4 - 4 * frame.nest)
+        x = 2 * self._nest(0, ends=False)
+        columns = []
+        for c in range(self.count):
+            width = widths[c]
+            left, right = self._needs[c]
+            tracks = len(self.spans[c])
+            inner = (tracks - 1) * _pitch(tracks) + 1 if tracks else 0
+            inner += room * (left + right)
+            last = c == self.count - 1
+            gap = 2 * self._nest(c, ends=True) + inner + (_SPARE if tracks > _SPARE else 0)
+            if not last:
+                gap += 2 * self._nest(c + 1, ends=False) + (2 if self._busy[c] else 1)
+            elif inner:
+                gap += 1
+            if c < len(self.before):
+                old = self.before[c]
+                x, width = max(x, old.x), max(width, old.width)
+                gap = max(gap, old.gap)
+            columns.append(Column(x, width, gap))
+            x += width + gap
+        return columns
+
+    def _trace(self) -> Iterator[None]:
+        for index, net in enumerate(self.nets):
+            for edge, member in net.members:
+                points, runs = self._points(index, net, member)
+                slot = self._slot(runs)
+                if not net.hub_calls:
+                    points.reverse()
+                self.routes[edge] = Route(tuple(_corners(points)), index, slot)
+            if index % 100 == 99:
+                yield
+
+    def _points(self, index: int, net: Net, member: int) -> tuple[list[Point], list[tuple[int, int, int, int]]]:
+        """From the hub's border to the member's, with the horizontal runs that no other member shares.
+
+        A run is (first x, last x, y, gap), gap -1 inside a column.
+        """
+        row, columns, boxes = self.ports.row, self.columns, self.boxes
+        start, end = boxes[net.hub].column, boxes[member].column
+        y = row[index, net.hub, net.side or 1]
+        if net.side == 0:
+            x = columns[start].x + columns[start].width - 1
+            track = self._track_x[start][self.turns[start][index].first]
+            y2 = row[index, member, 2]
+            runs = [(x + 2, track - 1, y2, start)]
+            return [Point(x, y), Point(track, y), Point(track, y2), Point(x, y2)], runs
+        alone = len(net.members) == 1
+        step = net.side
+        border = columns[start].x + (columns[start].width - 1 if step == 1 else 0)
+        points, runs = [Point(border, y)], []
+        for column in range(start, end, step):
+            gap = column if step == 1 else column - 1
+            goal = row[index, member, -step] if column + step == end else self.lane[index][column + step]
+            turn = self.turns[gap][index]
+            edge_x = columns[column + step].x + (0 if step == 1 else columns[column + step].width - 1)
+            xs = self._track_x[gap]
+            before, x = points[-1].x, points[-1].x
+            if turn.first >= 0:
+                near, far = (turn.first, turn.last) if step == 1 else (turn.last, turn.first)
+                x = xs[near]
+                points.append(Point(x, y))
+                if turn.jog is not None:
+                    points += [Point(x, turn.jog), Point(xs[far], turn.jog)]
+                    x = xs[far]
+                points.append(Point(x, goal))
+                if alone:
+                    runs.append((before + step, xs[near] - step, y, gap))
+            if alone or column + step == end:
+                stop = edge_x - (2 * step if column + step == end and net.hub_calls else step)
+                runs.append((x + step, stop, goal, gap))
+            y = goal
+            points.append(Point(edge_x, y))
+            if column + step != end:
+                through = columns[column + step]
+                far_x = through.x + (through.width - 1 if step == 1 else 0)
+                if alone:
+                    runs.append((through.x, through.x + through.width - 1, y, -1))
+                points.append(Point(far_x, y))
+        return points, [(min(a, b), max(a, b), y, g) for a, b, y, g in runs if (b - a) * step >= 0]
+
+    def _slot(self, runs: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, int] | None:
+        """The longest part of these runs that neither tracks nor frames cross."""
+        best: tuple[int, int, int] | None = None
+        long = 0
+        for first, last, y, gap in sorted(runs, key=lambda r: (r[0] - r[1], r)):
+            if last - first + 1 <= long:
+                break
+            if gap < 0:
+                best, long = (first, last, y), last - first + 1
+                continue
+            column = self.columns[gap]
+            first = max(first, column.x + column.width + 2 * self._nest(gap, ends=True))
+            high = column.x + column.width + column.gap - 1
+            if gap + 1 < self.count:
+                high -= 2 * self._nest(gap + 1, ends=False)
+            last = min(last, high)
+            for cut in [*(x for x in self._crossed(gap, y) if first <= x <= last), last + 1]:
+                if cut - first > long:
+                    best, long = (first, cut - 1, y), cut - first
+                first = cut + 1
+        return best
+
+    def _crossed(self, gap: int, y: int) -> list[int]:
+        """The x of the tracks of a gap that are taken on row `y`; all of them where there are very many."""
+        xs = self._track_x[gap]
+        if len(xs) > _SLOTS_UP_TO:
+            return xs
+        return [x for x, spans in zip(xs, self.spans[gap], strict=True) if _covers(spans, y)]
+
+
+def _covers(spans: list[tuple[int, int]], y: int) -> bool:
+    at = bisect_right(spans, (y, 1 << 60)) - 1
+    return at >= 0 and spans[at][1] >= y
+
+
+def _pitch(tracks: int) -> int:
+    return 2 if tracks <= 3 else 1
+
+
+def _corners(points: Sequence[Point]) -> list[Point]:
+    """Without repeated points and without points in the middle of a straight line."""
+    kept: list[Point] = []
+    for p in points:
+        if kept and p == kept[-1]:
+            continue
+        if len(kept) > 1 and (kept[-2].x == kept[-1].x == p.x or kept[-2].y == kept[-1].y == p.y):
+            kept[-1] = p
+            continue
+        kept.append(p)
+    return kept

@@ -1,0 +1,134 @@
+"""The service graph's types: nodes at a chosen level, added-up edges between them, and the groups that frame them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from meshtop.model.state import Health, HealthStatus
+from meshtop.model.traffic import Sums
+
+
+class Level(StrEnum):
+    """How fine the nodes are, from coarse to fine."""
+
+    CLUSTERS = "clusters"
+    TENANTS = "tenants"
+    NAMESPACES = "namespaces"
+    SERVICES = "services"
+    WORKLOADS = "workloads"
+
+
+class NodeKind(StrEnum):
+    """What a node or a group stands for."""
+
+    CLUSTER = "cluster"
+    TENANT = "tenant"
+    NAMESPACE = "namespace"
+    SERVICE = "service"
+    WORKLOAD = "workload"
+    VIRTUAL_MACHINE = "virtualmachine"
+    GATEWAY = "gateway"
+    WAYPOINT = "waypoint"
+    EXTERNAL = "external"
+    UNKNOWN = "unknown"
+
+
+WORST_FIRST = (
+    HealthStatus.FAILING,
+    HealthStatus.DEGRADED,
+    HealthStatus.UNKNOWN,
+    HealthStatus.HEALTHY,
+    HealthStatus.IDLE,
+)
+"""How verdicts are ranked where several become one: idle gives way to whatever has traffic."""
+
+SEVERITY = {status: len(WORST_FIRST) - place for place, status in enumerate(WORST_FIRST)}
+
+
+class Node(Struct, frozen=True, kw_only=True):
+    """One box. `id` is stable from refresh to refresh; `group` is the innermost frame around it, None outside all.
+
+    `members` counts the workloads it stands for. `inbound`, `outbound` and `internal` are sums of its edges
+    (internal: between members of one collapsed node). `health` is the worst of what it receives and of what
+    happens inside it; None where nothing was judged, as with a node that only calls.
+    `expandable` says that a finer level exists.
+    """
+
+    id: str
+    label: str
+    kind: NodeKind
+    group: str | None = None
+    cluster: str = ""
+    namespace: str = ""
+    tenant: str = ""
+    members: int = 1
+    expandable: bool = False
+    inbound: Sums = Sums()
+    outbound: Sums = Sums()
+    internal: Sums = Sums()
+    health: Health | None = None
+
+
+class GraphEdge(Struct, frozen=True, kw_only=True):
+    """All traffic from one node to another, added up; `protocols` keeps the split, sorted by protocol.
+
+    `members` counts the observed edges in it. `disagreement` is the largest of its members' (0…1).
+    """
+
+    source: str
+    target: str
+    sums: Sums
+    protocols: tuple[tuple[str, Sums], ...] = ()
+    health: Health = Health()
+    codes: tuple[tuple[str, float], ...] = ()
+    flags: tuple[tuple[str, float], ...] = ()
+    cross_cluster: bool = False
+    hops: tuple[str, ...] = ()
+    disagreement: float | None = None
+    members: int = 1
+
+    @property
+    def id(self) -> str:
+        """The identity: its two ends (node ids hold no space)."""
+        return f"{self.source} {self.target}"
+
+    @property
+    def mtls_ratio(self) -> float | None:
+        """Share of its traffic seen as mutual TLS (0…1); None when unseen."""
+        return self.sums.mtls_ratio
+
+
+class Group(Struct, frozen=True, kw_only=True):
+    """A frame around nodes; `parent` is the frame around it."""
+
+    id: str
+    label: str
+    kind: NodeKind
+    parent: str | None = None
+
+
+class ServiceGraph(Struct, frozen=True, kw_only=True):
+    """Nodes, edges and groups, each sorted by identity, so that equal traffic gives an equal graph."""
+
+    nodes: tuple[Node, ...] = ()
+    edges: tuple[GraphEdge, ...] = ()
+    groups: tuple[Group, ...] = ()
+
+    def node(self, node_id: str) -> Node | None:
+        """The node of that id, None when there is none."""
+        return next((n for n in self.nodes if n.id == node_id), None)
+
+    def edge(self, source: str, target: str) -> GraphEdge | None:
+        """The edge between two nodes, None when there is none."""
+        return next((e for e in self.edges if e.source == source and e.target == target), None)
+
+
+def worst(verdicts: list[Health]) -> Health:
+    """The worst verdict, with the reasons of all that are as bad, each once, in the order met."""
+    if not verdicts:
+        return Health()
+    status = max((v.status for v in verdicts), key=SEVERITY.__getitem__)
+    reasons = dict.fromkeys(r for v in verdicts if v.status == status for r in v.reasons)
+    return Health(status, tuple(reasons))

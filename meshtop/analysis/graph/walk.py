@@ -1,0 +1,49 @@
+"""Walking a drawing with four keys: along edges to the side, among siblings up and down."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from meshtop.analysis.graph.geometry import Layout
+from meshtop.analysis.graph.service_graph import ServiceGraph
+
+
+class Direction(StrEnum):
+    """An arrow key: left leads to callers, right to callees, up and down to the boxes of the same column."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    UP = "up"
+    DOWN = "down"
+
+
+def neighbor(graph: ServiceGraph, layout: Layout, node: str, direction: Direction) -> str | None:
+    """The node that a key leads to from `node`; None where there is nothing that way.
+
+    Of several callers or callees the nearest is taken. Past the end of a column, up and down go on in the
+    column before or after it, so that every node can be reached.
+    """
+    if node not in layout.boxes:
+        return None
+    if direction in (Direction.UP, Direction.DOWN):
+        order = reading_order(layout)
+        at = order.index(node) + (1 if direction == Direction.DOWN else -1)
+        return order[at] if 0 <= at < len(order) else None
+    here = layout.boxes[node]
+    if direction == Direction.LEFT:
+        ends = [e.source for e in graph.edges if e.target == node]
+    else:
+        ends = [e.target for e in graph.edges if e.source == node]
+
+    def distance(name: str) -> tuple[int, int, int, str]:
+        box = layout.boxes[name]
+        behind = box.column > here.column if direction == Direction.LEFT else box.column < here.column
+        middle = abs(2 * box.y + box.height - 2 * here.y - here.height)
+        return (behind, middle, abs(box.column - here.column), name)
+
+    return min((name for name in ends if name != node and name in layout.boxes), key=distance, default=None)
+
+
+def reading_order(layout: Layout) -> list[str]:
+    """All nodes column by column, from top to bottom."""
+    return sorted(layout.boxes, key=lambda n: (layout.boxes[n].column, layout.boxes[n].y, n))
