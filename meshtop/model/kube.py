@@ -83,11 +83,15 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 class EndpointSlice(Struct, frozen=True, kw_only=True):
-    """An EndpointSlice; label `kubernetes.io/service-name` says whose it is."""
+    """An EndpointSlice; label `kubernetes.io/service-name` says whose it is.
+
+    `ports` give the endpoints' own port by the name of the Service's port, also where that one targets a name.
+    """
 
     meta: Meta
     service: str
     endpoints: tuple[Endpoint, ...] = ()
+    ports: tuple[ServicePort, ...] = ()
 
 
 class Container(Struct, frozen=True):

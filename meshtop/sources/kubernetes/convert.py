@@ -104,6 +104,7 @@ def endpoint_slice(item: wire.EndpointSlice) -> kube.EndpointSlice:
             )
             for entry in item.endpoints or ()
         ),
+        ports=tuple(kube.ServicePort(p.port, p.name or "") for p in item.ports or () if p.port is not None),
     )
 
 

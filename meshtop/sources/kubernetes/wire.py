@@ -157,11 +157,19 @@ class Endpoint(Struct, rename="camel"):
     target_ref: TargetRef | None = None
 
 
+class EndpointPort(Struct, gc=False):
+    """A port of a slice's endpoints; `name` is that of the Service's port."""
+
+    port: int | None = None
+    name: str | None = None
+
+
 class EndpointSlice(Struct):
     """An EndpointSlice."""
 
     metadata: Meta
     endpoints: list[Endpoint] | None = None
+    ports: list[EndpointPort] | None = None
 
 
 class EnvVar(Struct, gc=False):
