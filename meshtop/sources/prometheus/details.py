@@ -109,8 +109,12 @@ class Details:
         )
 
     async def metadata(self, metric: str | None = None) -> Mapping[str, Sequence[Mapping[str, str]]]:
-        """Type, help and unit of one metric or of all."""
-        return await self._ask(lambda client: dict(client.get_metric_metadata(metric or "")))
+        """Type, help and unit of one metric or of all, by the metric's name."""
+        entries = await self._ask(lambda client: list(client.get_metric_metadata(metric or "")))
+        by_name: dict[str, list[dict[str, str]]] = {}
+        for entry in entries:
+            by_name.setdefault(entry["metric_name"], []).append({k: entry[k] for k in ("type", "help", "unit")})
+        return by_name
 
     async def targets(self) -> Mapping[str, Sequence[Mapping[str, object]]]:
         """Scrape targets: `activeTargets` and `droppedTargets`."""

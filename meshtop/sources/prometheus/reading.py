@@ -65,10 +65,12 @@ def status_of(
 
 
 def failed_status(failure: QueryFailed, before: SourceStatus, endpoint: str | None) -> SourceStatus:
-    """What to say when nothing came: denied, or stale where there was an answer before, else unreachable."""
+    """What to say when nothing came: denied; stale where there was an answer before; else none or unreachable."""
     state = failure.state
-    if state is not State.DENIED:
-        state = State.UNREACHABLE if before.answered_at is None else State.STALE
+    if state is not State.DENIED and before.answered_at is not None:
+        state = State.STALE
+    elif state not in (State.DENIED, State.NONE):
+        state = State.UNREACHABLE
     return SourceStatus(
         state=state,
         answered_at=before.answered_at,

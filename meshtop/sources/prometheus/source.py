@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from meshtop.analysis.metrics import TRAFFIC, duration_text
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import History, Line, Telemetry
@@ -182,7 +183,7 @@ class PrometheusSource:
         for name, one in answers.traffic.items():
             if one.narrowed and name not in question.narrowed:
                 self._narrow_until[name] = now + STAY_NARROW_SECONDS
-        used = any(rule in query for query in (question.query("requests"),) for rule in self._rules)
+        used = any(metric.recorded(duration_text(window_seconds)) in self._rules for metric in TRAFFIC)
         self.telemetry = telemetry_of(
             answers,
             at=now if at is None else at,
