@@ -37,6 +37,7 @@ class Inventory:
         self.workloads = plan.workloads(cluster)
         if scenario == "drifted-config" and cluster.position == 1:
             self.workloads = tuple(_outdated(w) if w.service == OUTDATED[0] else w for w in self.workloads)
+        self.by_key = {w.key: w for w in self.workloads}
         self.places = {w.key: platform_objects.PLACES + i for i, w in enumerate(self.workloads)}
 
     def config(self) -> list[Json]:

@@ -6,6 +6,8 @@ Sources: the metric goldens of istio/proxy and a scrape of a ztunnel. Prometheus
 
 from __future__ import annotations
 
+from sys import intern
+
 from meshtop.demo.world.plan import Workload
 
 UNKNOWN = "unknown"
@@ -16,28 +18,30 @@ def canonical_revision(workload: Workload) -> str:
     return workload.version or "latest"
 
 
+_FIELDS = (
+    "workload", "canonical_service", "canonical_revision", "workload_namespace", "principal", "app", "version",
+    "cluster",
+)  # fmt: skip
+_NAMES = {prefix: tuple(f"{prefix}_{field}" for field in _FIELDS) for prefix in ("source", "destination")}
+_NOBODY = (UNKNOWN, UNKNOWN, "latest", UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
+
+
 def _end(prefix: str, workload: Workload | None, principal: bool) -> dict[str, str]:
     if workload is None:
-        return {
-            f"{prefix}_workload": UNKNOWN,
-            f"{prefix}_canonical_service": UNKNOWN,
-            f"{prefix}_canonical_revision": "latest",
-            f"{prefix}_workload_namespace": UNKNOWN,
-            f"{prefix}_principal": UNKNOWN,
-            f"{prefix}_app": UNKNOWN,
-            f"{prefix}_version": UNKNOWN,
-            f"{prefix}_cluster": UNKNOWN,
-        }
-    return {
-        f"{prefix}_workload": workload.name,
-        f"{prefix}_canonical_service": workload.app,
-        f"{prefix}_canonical_revision": canonical_revision(workload),
-        f"{prefix}_workload_namespace": workload.namespace,
-        f"{prefix}_principal": workload.principal if principal else UNKNOWN,
-        f"{prefix}_app": workload.app,
-        f"{prefix}_version": workload.version or UNKNOWN,
-        f"{prefix}_cluster": workload.cluster,
-    }
+        values: tuple[str, ...] = _NOBODY
+    else:
+        values = (
+            workload.name,
+            workload.app,
+            canonical_revision(workload),
+            workload.namespace,
+            # A big world repeats its identities so often that each is kept once.
+            intern(workload.principal) if principal else UNKNOWN,
+            workload.app,
+            workload.version or UNKNOWN,
+            workload.cluster,
+        )
+    return dict(zip(_NAMES[prefix], values, strict=True))
 
 
 def peers(

@@ -157,7 +157,7 @@ class MeshState:
     def _find(self, inventory: Inventory, key: Key) -> tuple[Workload, int]:
         cluster: Cluster = inventory.cluster
         if key in inventory.places:
-            return next(w for w in inventory.workloads if w.key == key), inventory.places[key]
+            return inventory.by_key[key], inventory.places[key]
         for place, workload in enumerate(platform_objects.system_workloads(self.plan, cluster)):
             if workload.key == key:
                 return workload, place
