@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from meshtop.views.query import Query
 
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 class ConsoleOptions(Struct, frozen=True, kw_only=True):
     """The command line's part of a run.
 
-    `settings` is called after the first frame, in another thread, because checking settings imports much. `subject`
-    says what is looked at when it is not the user's own kubeconfig (a demo's scenario, a recording).
+    `settings` is called after the first frame, in another thread, because checking settings imports much.
     """
 
     settings: Callable[[], Settings]
@@ -25,11 +24,7 @@ class ConsoleOptions(Struct, frozen=True, kw_only=True):
     contexts: tuple[str, ...] = ()
     query: Query = Query()
     moment: float | None = None
-    color: str = "auto"
-    theme: str | None = None
-    ascii: bool = False
     mouse: bool = True
     cell_diff: bool = True
     read_only: bool = False
-    keymap: dict[str, str] | None = None
-    subject: str | None = None
+    keymap: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,230 @@
+"""The console: one picture, one scope, and screens that draw them."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from meshtop.console.commands import EVERYTHING
+from meshtop.console.options import ConsoleOptions
+from meshtop.console.places import FLEET, kind_of
+from meshtop.console.scope import Scope
+from meshtop.console.screens.base import MeshScreen
+from meshtop.console.session import PictureArrived, Session, SessionFailed
+from meshtop.console.terminal.look import Look
+from meshtop.console.terminal.shell import Shell, stylesheets
+from meshtop.console.widgets.too_small import TooSmallScreen, is_too_small
+from meshtop.views.table import Tone
+
+if TYPE_CHECKING:
+    from meshtop.views.picture import Picture
+
+DEFAULT_WINDOW_SECONDS = 300.0
+STEP_SECONDS = 60.0
+"""How far one key press goes back in time."""
+
+
+class MeshtopApp(Shell):
+    """Owns the latest Picture, the Scope that travels, and the session with the observatory."""
+
+    TITLE = "meshtop"
+    CSS_PATH = stylesheets("app", "widgets", "screens")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+p", "command_palette", "palette", id="console.palette", show=False, priority=True),
+    ]
+
+    def __init__(self, options: ConsoleOptions, look: Look | None = None) -> None:
+        super().__init__(look, cell_diff=options.cell_diff)
+        self.options = options
+        self.picture: Picture | None = None
+        self.scope = Scope(query=options.query)
+        self.session = Session(options, self)
+        self.window_seconds = DEFAULT_WINDOW_SECONDS
+        self.parting_words = ""
+
+    def get_default_screen(self) -> Screen[object]:
+        """The fleet is what one sees first."""
+        return self._screen_of(FLEET)
+
+    def _screen_of(self, kind: str) -> Screen[Any]:
+        if kind == FLEET:
+            from meshtop.console.screens.fleet import FleetScreen
+
+            return FleetScreen()
+        from meshtop.console.screens.table import TableScreen
+
+        return TableScreen(kind)
+
+    def now(self) -> float:
+        """The present, in Unix seconds."""
+        return time.time()
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be written to any cluster."""
+        if self.picture is not None and self.picture.snapshot.clusters:
+            return all(cluster.read_only for cluster in self.picture.snapshot.clusters)
+        return self.options.read_only
+
+    def on_mount(self) -> None:
+        """Begin to read once the first frame is on its way."""
+        if self.options.keymap:
+            self.set_keymap(self.options.keymap)
+        self.call_after_refresh(self.session.start)
+        self.set_interval(1.0, self._tick)
+
+    def _tick(self) -> None:
+        """Ages grow by themselves."""
+        if isinstance(self.screen, MeshScreen):
+            self.screen.update_chrome()
+
+    def on_resize(self, event: Any) -> None:
+        """Below a size at which nothing can be read, say so."""
+        super().on_resize(event)
+        small = is_too_small(event.size.width, event.size.height)
+        shown = isinstance(self.screen, TooSmallScreen)
+        if small and not shown:
+            self.push_screen(TooSmallScreen())
+        elif shown and not small:
+            self.pop_screen()
+
+    def on_picture_arrived(self, message: PictureArrived) -> None:
+        """Show what is new; screens that are covered do so when they come to the front."""
+        if self.picture is not None and message.picture.snapshot.sequence < self.picture.snapshot.sequence:
+            return
+        self.picture = message.picture
+        self.window_seconds = message.picture.snapshot.window_seconds
+        for screen in self.screen_stack:
+            if isinstance(screen, MeshScreen):
+                screen.update()
+
+    def on_session_failed(self, message: SessionFailed) -> None:
+        """Without an observatory there is nothing to show: leave, and say why."""
+        from meshtop.settings.errors import ConfigError
+        from meshtop.sources.kubeconfig import KubeconfigError
+
+        error = message.error
+        known = isinstance(error, ConfigError | KubeconfigError)
+        sentence = str(error) if known else f"this should not have happened ({type(error).__name__}: {error})"
+        self.parting_words = f"meshtop: {sentence}"
+        self.exit(return_code=2 if known else 70)
+
+    def on_unmount(self) -> None:
+        """End what runs in the background."""
+        self.session.stop()
+
+    def set_scope(self, scope: Scope) -> None:
+        """Look at something else; every screen follows."""
+        self.scope = scope
+        for screen in self.screen_stack:
+            if isinstance(screen, MeshScreen):
+                screen.update()
+
+    def action_place(self, key: str) -> None:
+        """Open the place of a number key."""
+        kind = kind_of(key)
+        if kind is not None:
+            self.open_place(kind)
+
+    def open_place(self, kind: str) -> None:
+        """Go to a place; what was opened on the way is left. The fleet is the ground that all others stand on."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        if kind != FLEET:
+            self.push_screen(self._screen_of(kind))
+
+    def open_detail(self, kind: str, key: str) -> None:
+        """Open one thing."""
+        from meshtop.console.screens.detail import DetailScreen
+
+        self.push_screen(DetailScreen(kind, key))
+
+    def step_back(self) -> None:
+        """Close what was opened, else widen the scope by a step, else go to the fleet."""
+        opened = len(self.screen_stack) > 1
+        wider = self.scope.widened()
+        if isinstance(self.screen, MeshScreen) and self.screen.is_place and wider is not None:
+            self.set_scope(wider)
+        elif opened:
+            self.pop_screen()
+
+    def action_refresh_now(self) -> None:
+        """Ask every source at once."""
+        self.session.refresh()
+
+    def action_travel(self, steps: int) -> None:
+        """Go back or forward in time by steps of a minute; beyond the present it is live again."""
+        snapshot = self.picture.snapshot if self.picture is not None else None
+        at = snapshot.moment if snapshot is not None and snapshot.moment is not None else self.now()
+        moment = at + steps * STEP_SECONDS
+        if moment >= self.now() - STEP_SECONDS / 2:
+            self.session.change(live=True)
+        else:
+            self.session.change(moment=moment)
+
+    def action_live(self) -> None:
+        """Back to the present."""
+        self.session.change(live=True)
+
+    def run_command(self, name: str, argument: str) -> None:
+        """Run a command of the command bar."""
+        try:
+            self._run(name, argument)
+        except ValueError as error:
+            self._say(str(error), Tone.FAILING)
+
+    def _run(self, name: str, argument: str) -> None:
+        everything = argument in EVERYTHING
+        if name == "fleet":
+            self.open_place(FLEET)
+        elif name == "quit":
+            self.exit(return_code=0)
+        elif name == "help" and isinstance(self.screen, MeshScreen):
+            self.screen.action_help()
+        elif name == "live":
+            self.action_live()
+        elif name == "theme":
+            self._set_theme(argument)
+        elif name == "filter":
+            self.set_scope(self.scope.filtered(argument))
+        elif name == "tenant":
+            self.set_scope(self.scope.narrowed(tenant="" if everything else argument))
+        elif name == "window":
+            from meshtop.settings.schema import parse_duration
+
+            self.session.change(window_seconds=parse_duration(argument))
+        elif name == "at":
+            from meshtop.views.moments import parse_moment
+
+            self.session.change(moment=parse_moment(argument, datetime.now().astimezone()))
+        else:
+            self._open_kind(name, "" if everything else argument, narrowed=bool(argument))
+
+    def _open_kind(self, kind: str, argument: str, *, narrowed: bool) -> None:
+        if narrowed and kind == "clusters":
+            self._check_cluster(argument)
+            self.set_scope(self.scope.narrowed(cluster=argument))
+            return
+        if narrowed:
+            self.set_scope(self.scope.narrowed(namespace=argument))
+            if kind == "namespaces":
+                return
+        self.open_place(kind)
+
+    def _check_cluster(self, name: str) -> None:
+        known = [c.name for c in self.picture.snapshot.clusters] if self.picture is not None else []
+        if name and name not in known:
+            raise ValueError(f"there is no cluster {name}; there are {', '.join(known) or 'none yet'}")
+
+    def _set_theme(self, name: str) -> None:
+        from meshtop.console.themes import find_theme
+
+        self.theme = find_theme(name or None)
+
+    def _say(self, sentence: str, tone: Tone) -> None:
+        if isinstance(self.screen, MeshScreen):
+            self.screen.say(sentence, tone)

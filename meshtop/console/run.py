@@ -1,0 +1,66 @@
+"""Starting the console: something to read at once, the first frame soon, what it does not need afterwards."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from meshtop import __version__
+
+if TYPE_CHECKING:
+    from meshtop.settings.load import Loaded
+    from meshtop.settings.schema import Settings
+
+
+def run_console(
+    loaded: Loaded,
+    *,
+    kubeconfig: str | None,
+    contexts: tuple[str, ...] = (),
+    clusters: tuple[str, ...] = (),
+    namespaces: tuple[str, ...] = (),
+    tenant: str | None = None,
+    moment: float | None = None,
+    diff: bool = True,
+) -> int:
+    """Open the console and return its exit code. Raises ConfigError for a theme that does not exist.
+
+    Settings are checked by the time this is called wherever something was set at all; without any, pydantic is
+    imported after the first frame.
+    """
+    sys.stdout.write(f"meshtop {__version__}: opening the console …\r")
+    sys.stdout.flush()
+    from meshtop.console.app import MeshtopApp
+    from meshtop.console.options import ConsoleOptions
+    from meshtop.console.terminal.look import decide_look
+    from meshtop.settings.errors import ConfigError
+    from meshtop.views.query import Query
+
+    data = loaded.data
+    try:
+        look = decide_look(
+            os.environ, color=data.get("color", "auto"), theme=data.get("theme"), ascii_only=bool(data.get("ascii"))
+        )
+    except ValueError as error:
+        raise ConfigError(f"theme: {error}") from error
+
+    def settings() -> Settings:
+        return loaded.settings
+
+    options = ConsoleOptions(
+        settings=settings,
+        kubeconfig=kubeconfig,
+        contexts=contexts,
+        query=Query(clusters=clusters, namespaces=namespaces, tenant=tenant),
+        moment=moment,
+        mouse=bool(data.get("mouse", True)),
+        read_only=bool(data.get("readOnly")),
+        keymap=data.get("keymap") or {},
+        cell_diff=diff,
+    )
+    app = MeshtopApp(options, look)
+    app.run(mouse=options.mouse)
+    if app.parting_words:
+        sys.stderr.write(app.parting_words + "\n")
+    return app.return_code or 0

@@ -1,0 +1,88 @@
+"""What travels from screen to screen: the scope, the filter, the window and the moment, and how they are said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from msgspec import Struct, structs
+
+from meshtop.model.snapshot import Snapshot
+from meshtop.model.state import State
+from meshtop.views.clusters import cluster_state
+from meshtop.views.numbers import age
+from meshtop.views.query import Query
+from meshtop.views.table import Tone
+
+
+class Scope(Struct, frozen=True, kw_only=True):
+    """Where one looks: `query` is clusters, namespaces, tenant and filter; `sorts` the order chosen for each kind."""
+
+    query: Query = Query()
+    sorts: tuple[tuple[str, str], ...] = ()
+
+    def for_kind(self, kind: str) -> Query:
+        """The query for a kind, in the order that was chosen for it."""
+        return structs.replace(self.query, sort=dict(self.sorts).get(kind, ""))
+
+    def sorted_by(self, kind: str, sort: str) -> Scope:
+        """The same scope with another order for a kind."""
+        return structs.replace(self, sorts=(*((k, s) for k, s in self.sorts if k != kind), (kind, sort)))
+
+    def filtered(self, text: str) -> Scope:
+        """The same scope with another filter."""
+        return structs.replace(self, query=structs.replace(self.query, filter=text))
+
+    def narrowed(self, *, cluster: str | None = None, namespace: str | None = None, tenant: str | None = None) -> Scope:
+        """The same scope with what is given put in place of what was."""
+        query = self.query
+        if cluster is not None:
+            query = structs.replace(query, clusters=(cluster,) if cluster else ())
+        if namespace is not None:
+            query = structs.replace(query, namespaces=(namespace,) if namespace else ())
+        if tenant is not None:
+            query = structs.replace(query, tenant=tenant or None)
+        return structs.replace(self, query=query)
+
+    def widened(self) -> Scope | None:
+        """One step back: the filter goes first, then namespaces, tenant and clusters; None where nothing is left."""
+        query = self.query
+        for field, empty in (("filter", ""), ("namespaces", ()), ("tenant", None), ("clusters", ())):
+            if getattr(query, field):
+                return structs.replace(self, query=structs.replace(query, **{field: empty}))
+        return None
+
+    def words(self, *, window_seconds: float) -> tuple[str, ...]:
+        """The scope as the top bar says it."""
+        query = self.query
+        clusters = " ".join(query.clusters) if query.clusters else "all clusters"
+        parts = [clusters]
+        if query.namespaces:
+            parts.append("namespace " + " ".join(query.namespaces))
+        if query.tenant:
+            parts.append(f"tenant {query.tenant}")
+        if query.filter:
+            parts.append(f"/{query.filter}")
+        parts.append(f"last {age(window_seconds)}")
+        return tuple(parts)
+
+
+def freshness(snapshot: Snapshot | None, now: float) -> tuple[str, Tone]:
+    """How old the picture is, or which moment it shows, and how that is to be taken."""
+    if snapshot is None:
+        return "starting", Tone.DIM
+    if snapshot.moment is not None:
+        return f"at {datetime.fromtimestamp(snapshot.moment, UTC):%Y-%m-%d %H:%M:%S} UTC", Tone.ACCENT
+    states = [cluster_state(cluster) for cluster in snapshot.clusters]
+    ages = [
+        seconds
+        for cluster in snapshot.clusters
+        for source in (cluster.kubernetes, cluster.prometheus)
+        if source.state in (State.FRESH, State.PARTIAL) and (seconds := source.age_seconds(now)) is not None
+    ]
+    waiting = sum(state is State.NONE for state in states)
+    if waiting and not snapshot.settled:
+        return f"reading {waiting} of {len(states)}", Tone.DIM
+    if not ages:
+        return "no cluster answers", Tone.FAILING
+    old = max(ages)
+    return f"live · {age(old)} ago", Tone.DIM if old < 60 else Tone.UNKNOWN

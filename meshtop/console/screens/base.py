@@ -1,0 +1,171 @@
+"""What all screens share: the chrome, the keys that work everywhere, and one way in for new pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from meshtop.console.commands import COMMANDS
+from meshtop.console.places import VIEWS, kind_of
+from meshtop.console.scope import freshness
+from meshtop.console.widgets.bottom_bar import BottomBar
+from meshtop.console.widgets.help_screen import Help, HelpScreen, keys_of
+from meshtop.console.widgets.top_bar import TopBar, TopBarModel
+from meshtop.views.table import Tone
+
+if TYPE_CHECKING:
+    from meshtop.console.app import MeshtopApp
+    from meshtop.console.widgets.prompts import CommandBar
+    from meshtop.views.picture import Picture
+
+
+class MeshScreen(Screen[object]):
+    """A screen of the console; subclasses give `body`, `refresh_picture`, and say who they are."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(view.key, f"app.place('{view.key}')", view.name, id=f"go.{view.key}", show=False) for view in VIEWS),
+        Binding("slash", "filter", "filter", id="scope.filter"),
+        Binding("x", "narrow", "only this", id="scope.narrow", show=False),
+        Binding("colon", "command", "command", id="console.command"),
+        Binding("r", "app.refresh_now", "read again", id="console.refresh", show=False),
+        Binding("left_square_bracket", "app.travel(-1)", "earlier", id="time.earlier", show=False),
+        Binding("right_square_bracket", "app.travel(1)", "later", id="time.later", show=False),
+        Binding("full_stop", "app.live", "back to now", id="time.live", show=False),
+        Binding("question_mark", "help", "help", id="console.help"),
+        Binding("escape", "back", "back", id="console.back", show=False),
+        Binding("q", "quit_or_back", "quit", id="console.quit"),
+    ]
+
+    @property
+    def console_app(self) -> MeshtopApp:
+        """The application."""
+        from meshtop.console.app import MeshtopApp
+
+        assert isinstance(self.app, MeshtopApp)
+        return self.app
+
+    @property
+    def place(self) -> str:
+        """What the top bar calls it."""
+        raise NotImplementedError
+
+    @property
+    def is_place(self) -> bool:
+        """Whether a number key leads here; esc widens the scope before it leaves a place, and q quits."""
+        return True
+
+    @property
+    def about(self) -> str:
+        """What it is for, in a sentence."""
+        return ""
+
+    def compose(self) -> ComposeResult:
+        """Two lines on top, the body, one line at the bottom."""
+        yield TopBar()
+        yield from self.body()
+        yield BottomBar(COMMANDS)
+
+    def body(self) -> ComposeResult:
+        """What stands between the chrome."""
+        raise NotImplementedError
+
+    def crumbs(self) -> tuple[str, ...]:
+        """What leads from the place to what is shown."""
+        return ()
+
+    def refresh_picture(self, picture: Picture) -> None:
+        """Show a new picture."""
+
+    def kinds(self) -> frozenset[str]:
+        """The kinds whose rows this screen draws."""
+        return frozenset()
+
+    def help_columns(self) -> tuple[tuple[str, str], ...]:
+        """Titles and meanings for the help."""
+        return ()
+
+    def on_screen_resume(self) -> None:
+        """Whoever comes to the front shows what is known by now."""
+        self.update()
+
+    def update(self) -> None:
+        """Draw the chrome and the latest picture."""
+        if not self.is_mounted or not self.query(TopBar):
+            return
+        self.console_app.session.wanted = self.kinds()
+        self.update_chrome()
+        picture = self.console_app.picture
+        if picture is not None:
+            self.refresh_picture(picture)
+
+    def update_chrome(self) -> None:
+        """Draw the top bar: place, scope, freshness."""
+        if not self.query(TopBar):
+            return
+        app = self.console_app
+        snapshot = app.picture.snapshot if app.picture is not None else None
+        state, tone = freshness(snapshot, app.now())
+        window = snapshot.window_seconds if snapshot is not None else app.window_seconds
+        self.query_one(TopBar).show(
+            TopBarModel(
+                views=VIEWS,
+                current=self.place,
+                crumbs=self.crumbs(),
+                scope=app.scope.words(window_seconds=window),
+                state=state,
+                state_tone=tone,
+                read_only=app.read_only,
+            )
+        )
+
+    def say(self, sentence: str, tone: Tone = Tone.PLAIN) -> None:
+        """A sentence in place of the key hints, until the next key."""
+        self.query_one(BottomBar).say(sentence, tone)
+
+    def on_key(self) -> None:
+        """A notice has been read when the next key comes."""
+        if self.query(BottomBar):
+            self.query_one(BottomBar).say("")
+
+    def on_top_bar_view_chosen(self, event: TopBar.ViewChosen) -> None:
+        """A view in the top bar was clicked."""
+        kind = kind_of(event.key)
+        if kind is not None:
+            self.console_app.open_place(kind)
+
+    async def action_command(self) -> None:
+        """Open the command bar."""
+        await self.query_one(BottomBar).open_commands()
+
+    def on_command_bar_given(self, event: CommandBar.Given) -> None:
+        """Run a command."""
+        self.console_app.run_command(event.command.name, event.argument)
+
+    def action_help(self) -> None:
+        """This screen's keys, and what its columns mean."""
+        keys = keys_of(self)
+        self.app.push_screen(HelpScreen(Help(self.place, about=self.about, keys=keys, columns=self.help_columns())))
+
+    def action_back(self) -> None:
+        """One step back, always."""
+        self.console_app.step_back()
+
+    def action_quit_or_back(self) -> None:
+        """Quit, or go back from what was opened."""
+        if self.is_place:
+            self.app.exit(return_code=0)
+        else:
+            self.app.pop_screen()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that a screen does not offer are not named by it."""
+        if action in ("filter", "narrow"):
+            return hasattr(self, f"action_{action}")
+        return super().check_action(action, parameters)
+
+    def why_off(self, action: str) -> str | None:
+        """Why an action is off."""
+        return None

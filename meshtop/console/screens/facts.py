@@ -1,0 +1,96 @@
+"""Facts, verdicts and headlines as lines of text and tones."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from meshtop.console.text import cell_width, clean, cut, fit
+from meshtop.console.widgets.sparkline import sparkline
+from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.model.telemetry import History
+from meshtop.model.traffic import Sums
+from meshtop.views.detail import Detail, Section
+from meshtop.views.numbers import UNKNOWN, milliseconds, percent, quantity
+from meshtop.views.table import Tone
+
+MARGIN = 2
+LABEL_WIDTH = 15
+BLANK = Line("plain", ())
+SPARK_WIDTH = 8
+
+
+def section_lines(sections: Sequence[Section], width: int) -> list[Line]:
+    """Facts under their headings, wrapped to the width."""
+    lines: list[Line] = []
+    room = max(8, width - LABEL_WIDTH - 2 * MARGIN)
+    for section in sections:
+        if not section.facts:
+            continue
+        lines.append(Line("plain", (Run(MARGIN, cut(section.title.upper(), max(0, width - MARGIN)), Tone.DIM),)))
+        for fact in section.facts:
+            pieces = textwrap.wrap(clean(fact.cell.text), room, break_on_hyphens=False) or [UNKNOWN]
+            for number, piece in enumerate(pieces):
+                label = fit(fact.label if number == 0 else "", LABEL_WIDTH)
+                lines.append(
+                    Line(
+                        "plain",
+                        (
+                            Run(MARGIN, label, Tone.DIM),
+                            Run(MARGIN + LABEL_WIDTH + 1, cut(piece, room), fact.cell.tone),
+                        ),
+                    )
+                )
+        lines.append(BLANK)
+    return lines[:-1] if lines else lines
+
+
+def detail_lines(detail: Detail | None, width: int) -> list[Line]:
+    """A detail's facts, or that the thing is gone."""
+    if detail is None:
+        return [BLANK, Line("plain", (Run(MARGIN, cut("It is not there any more.", width), Tone.DIM),))]
+    return section_lines(detail.sections, width)
+
+
+def _added(lines: Sequence[Sequence[float | None]]) -> list[float | None]:
+    """Point by point sums of series that may be added; a point that nobody knows is a gap."""
+    length = max((len(line) for line in lines), default=0)
+    columns = [[line[i - length] for line in lines if len(line) >= length - i] for i in range(length)]
+    return [sum(known) if (known := [v for v in column if v is not None]) else None for column in columns]
+
+
+def _floor(values: Sequence[float | None]) -> float:
+    """Where a sparkline begins: as far below the lowest value as the highest is above it, but never below 0."""
+    known = [value for value in values if value is not None]
+    return max(0.0, 2 * min(known) - max(known)) if known else 0.0
+
+
+def headline(sums: Sums, histories: Sequence[History], width: int) -> Line:
+    """The golden signals of everything in scope in one line, with sparklines of the last half hour where there is room.
+
+    Requests and errors are added across clusters; the p99 is that of the added buckets.
+    """
+    traffic = sums.traffic()
+    requests = _added([h.requests.values for h in histories])
+    errors = _added([h.errors.values for h in histories])
+    failing = (traffic.error_ratio or 0.0) >= 0.01
+    parts: list[tuple[str, str, Tone, list[float | None]]] = [
+        (quantity(traffic.requests_per_second), " req/s", Tone.STRONG, requests),
+        (percent(traffic.error_ratio), " % errors", Tone.FAILING if failing else Tone.STRONG, errors),
+        (milliseconds(traffic.latency_ms.p99), " p99 ms", Tone.STRONG, []),
+        (percent(sums.mtls_ratio), " % mTLS", Tone.STRONG, []),
+    ]
+    texts = sum(cell_width(number) + cell_width(unit) for number, unit, _, _ in parts)
+    sparks = width >= texts + 3 * len(parts) + 2 * (SPARK_WIDTH + 1) + MARGIN
+    spark_width = min(30, max(SPARK_WIDTH, (width - texts - 5 * len(parts)) // 4)) if sparks else 0
+    runs: list[Run] = []
+    x = MARGIN
+    for number, unit, tone, values in parts:
+        runs += [Run(x, number, tone), Run(x + cell_width(number), unit, Tone.DIM)]
+        x += cell_width(number) + cell_width(unit)
+        if values and spark_width:
+            spark_tone = Tone.FAILING if unit.endswith("errors") and failing else Tone.ACCENT
+            runs.append(Run(x + 1, sparkline(values, spark_width, low=_floor(values)), spark_tone))
+            x += spark_width + 1
+        x += 3
+    return Line("plain", tuple(run for run in runs if run.x + cell_width(run.text) <= width))

@@ -1,0 +1,127 @@
+"""The fleet: all golden signals on top, what needs somebody first, and a row for each cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from meshtop.console.places import FLEET
+from meshtop.console.screens.facts import headline
+from meshtop.console.screens.table import TableScreen
+from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.line_widget import LineWidget
+from meshtop.console.widgets.live_table import LiveTable
+from meshtop.console.widgets.notes import Note
+from meshtop.console.widgets.table_frame import Line
+from meshtop.views.attention import Attention, attention
+from meshtop.views.table import Cell, Column, Table, Tone
+from meshtop.views.totals import histories_in, sums_in
+
+if TYPE_CHECKING:
+    from meshtop.views.picture import Picture
+
+MOST_SHOWN = 6
+"""Rows of what needs somebody before it scrolls, on a screen of 24 lines."""
+
+_COLUMNS = (
+    Column(
+        name="message",
+        title="NEEDS YOU",
+        help="What needs somebody, the worst first; enter opens it.",
+        value=lambda a: a.message,
+        cell=lambda a: Cell(f"{a.sign} {a.message}", a.tone),
+        priority=0,
+        min_width=40,
+        max_width=400,
+    ),
+)
+
+
+class Headline(LineWidget):
+    """The golden signals of the scope in one line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.picture: Picture | None = None
+
+    def work_out(self, width: int, height: int) -> list[Line]:
+        """The line."""
+        if self.picture is None:
+            return []
+        query = self.fleet.console_app.scope.query
+        return [headline(sums_in(self.picture, query), histories_in(self.picture, query), width)]
+
+    @property
+    def fleet(self) -> FleetScreen:
+        """The screen that this is part of."""
+        assert isinstance(self.screen, FleetScreen)
+        return self.screen
+
+
+class FleetScreen(TableScreen):
+    """The screen one sees first."""
+
+    def __init__(self) -> None:
+        super().__init__(FLEET)
+        self._needs: Sequence[Attention] = ()
+
+    def body(self) -> ComposeResult:
+        """Headline, what needs somebody, clusters."""
+        with Vertical(classes="fleet"):
+            yield Headline()
+            yield LiveTable(id="needs")
+            with Horizontal(classes="body"):
+                waiting = Note("Reading the kubeconfig …", "The first cluster to answer is shown at once.")
+                yield LiveTable(id="rows", waiting=waiting)
+                yield LineView(classes="side")
+
+    def on_mount(self) -> None:
+        """The clusters have the keyboard first."""
+        self.query_one("#needs").display = False
+        self.query_one("#rows", LiveTable).focus()
+
+    @property
+    def rows(self) -> LiveTable:
+        """The table of clusters."""
+        return self.query_one("#rows", LiveTable)
+
+    def refresh_picture(self, picture: Picture) -> None:
+        """Draw all three."""
+        line = self.query_one(Headline)
+        line.picture = picture
+        line.draw()
+        self._needs = attention(picture, self.console_app.scope.query)
+        needs = self.query_one("#needs", LiveTable)
+        needs.display = bool(self._needs)
+        most = max(MOST_SHOWN, self.size.height // 3)
+        needs.styles.height = min(len(self._needs), most) + 1
+        needs.show(Table(_COLUMNS, self._needs, lambda a: f"{a.kind}:{a.key}:{a.message[:40]}"))
+        super().refresh_picture(picture)
+
+    def kinds(self) -> frozenset[str]:
+        """Clusters."""
+        return frozenset({FLEET})
+
+    def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
+        """The side panel follows the clusters' cursor only."""
+        if event.table is self.rows:
+            super().on_live_table_row_highlighted(event)
+
+    def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
+        """Open what needs somebody, or the cluster."""
+        if event.table is self.rows:
+            super().on_live_table_row_chosen(event)
+            return
+        chosen = next((a for a in self._needs if f"{a.kind}:{a.key}:{a.message[:40]}" == event.key), None)
+        if chosen is not None:
+            self.console_app.open_detail(chosen.kind, chosen.key)
+
+    def action_worst(self) -> None:
+        """Open the worst thing that needs somebody."""
+        if self._needs:
+            self.console_app.open_detail(self._needs[0].kind, self._needs[0].key)
+        else:
+            self.say("Nothing needs you.", Tone.GOOD)

@@ -1,0 +1,185 @@
+"""A kind as a table, with what is selected beside it where there is room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+
+from meshtop.console.places import name_of
+from meshtop.console.screens.base import MeshScreen
+from meshtop.console.screens.facts import detail_lines
+from meshtop.console.widgets.bottom_bar import BottomBar
+from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.live_table import LiveTable
+from meshtop.console.widgets.notes import Note
+from meshtop.views.detail import detail
+from meshtop.views.filter import FilterError, find_column
+from meshtop.views.query import Query
+from meshtop.views.registry import view
+from meshtop.views.sort import SortKey, parse_sort
+from meshtop.views.table import Table, Tone
+from meshtop.views.view import AnyView
+
+if TYPE_CHECKING:
+    from meshtop.console.widgets.prompts import FilterLine
+    from meshtop.views.picture import Picture
+
+WIDE = 160
+"""From so many cells on, what is selected is shown beside the table."""
+
+
+class TableScreen(MeshScreen):
+    """One kind's rows in the scope; enter opens one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("w", "worst", "worst", id="table.worst"),
+        Binding("y", "as_text", "as text", id="table.text", show=False),
+    ]
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.of_kind: AnyView = view(kind)
+        self._wrong_filter = ""
+
+    @property
+    def place(self) -> str:
+        """What the top bar calls it."""
+        return name_of(self.kind)
+
+    def body(self) -> ComposeResult:
+        """The table, and a panel that opens by itself on a wide screen."""
+        title = self.of_kind.title.lower()
+        with Horizontal(classes="body"):
+            yield LiveTable(waiting=Note(f"Reading {title} …", "The first cluster to answer is shown at once."))
+            yield LineView(classes="side")
+
+    @property
+    def rows(self) -> LiveTable:
+        """The table."""
+        return self.query_one(LiveTable)
+
+    def kinds(self) -> frozenset[str]:
+        """This kind."""
+        return frozenset({self.kind})
+
+    def refresh_picture(self, picture: Picture) -> None:
+        """Show the rows of the scope."""
+        query = self.console_app.scope.for_kind(self.kind)
+        table = self._rows(picture, query)
+        live = self.rows
+        keys = parse_sort(query.sort or self.of_kind.default_sort, self.of_kind.columns)
+        if not len(table):
+            live.explain_empty(self._why_empty(picture, query))
+        live.show(table, (keys[0].column.name, keys[0].descending) if keys else None)
+        self._show_side(picture, live.cursor_key)
+
+    def _rows(self, picture: Picture, query: Query) -> Table[object]:
+        """The rows; a filter for columns that this kind does not have is said and not used."""
+        wide = self.size.width >= WIDE
+        try:
+            table: Table[object] = self.of_kind.table(picture, query, wide=wide)
+            self._wrong_filter = ""
+        except FilterError as error:
+            self._wrong_filter = str(error)
+            self.say(f"The filter is not used here: {error}", Tone.DEGRADED)
+            scope = self.console_app.scope.filtered("")
+            table = self.of_kind.table(picture, scope.for_kind(self.kind), wide=wide)
+        return table
+
+    def _why_empty(self, picture: Picture, query: Query) -> Note:
+        """Whether nothing is there, nothing passes the filter, or nothing was read."""
+        if self.of_kind.all_items(picture):
+            return Note(
+                "Nothing in this scope", "The filter or the scope leaves nothing over.", "esc widens it by a step"
+            )
+        if not picture.snapshot.settled:
+            return Note(f"Reading {self.of_kind.title.lower()} …", "No cluster has answered yet.")
+        errors = [c.kubernetes.error for c in picture.snapshot.clusters if c.kubernetes.error]
+        if errors:
+            return Note("Nothing was read", errors[0], "1 shows every cluster and what to do")
+        return Note(f"No {self.of_kind.title.lower()}", self.of_kind.empty)
+
+    def _show_side(self, picture: Picture, key: str | None) -> None:
+        side = self.query_one(".side", LineView)
+        side.display = self.size.width >= WIDE and key is not None
+        if side.display and key is not None:
+            found = detail(picture, self.kind, key)
+            side.show(lambda width: detail_lines(found, width))
+
+    def on_resize(self) -> None:
+        """More room shows more."""
+        self.update()
+
+    def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
+        """The side panel follows the cursor."""
+        if self.console_app.picture is not None and type(event) is LiveTable.RowHighlighted:
+            self._show_side(self.console_app.picture, event.key)
+
+    def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
+        """Open the row."""
+        self.console_app.open_detail(self.kind, event.key)
+
+    def on_live_table_sort_changed(self, event: LiveTable.SortChanged) -> None:
+        """Put the rows in another order."""
+        column = find_column(event.column, self.of_kind.columns)
+        turned = SortKey(column).descending != event.descending
+        sort = ("-" if turned else "") + event.column
+        self.console_app.set_scope(self.console_app.scope.sorted_by(self.kind, sort))
+
+    async def action_filter(self) -> None:
+        """Type a filter."""
+        await self.query_one(BottomBar).open_filter(self.console_app.scope.query.filter)
+
+    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+        """Filter while one types; what is not a filter yet is said in a sentence, and the last one stays."""
+        query = self.console_app.scope.filtered(event.text).for_kind(self.kind)
+        try:
+            self.of_kind.check(query)
+        except FilterError as error:
+            if not event.final:
+                event.prompt.tell(str(error), wrong=True)
+            return
+        self.console_app.set_scope(self.console_app.scope.filtered(event.text))
+        picture = self.console_app.picture
+        if picture is not None and not event.final:
+            shown, total = len(self.of_kind.items(picture, query)), len(self.of_kind.all_items(picture))
+            event.prompt.tell(f"{shown} of {total}")
+
+    def action_narrow(self) -> None:
+        """Look at this row's cluster, or namespace, only."""
+        key = self.rows.cursor_key
+        if key is None:
+            return
+        parts = key.split("/")
+        namespace = parts[1] if len(parts) > 1 else None
+        self.console_app.set_scope(self.console_app.scope.narrowed(cluster=parts[0], namespace=namespace))
+
+    def action_worst(self) -> None:
+        """Go to the worst row: the first by health, whatever the order is."""
+        picture = self.console_app.picture
+        names = [column.name for column in self.of_kind.columns]
+        if picture is None or "health" not in names:
+            return
+        scope = self.console_app.scope.sorted_by(self.kind, "health")
+        items = self._rows(picture, scope.for_kind(self.kind)).items
+        if items:
+            self.rows.go_to(self.of_kind.key(items[0]))
+
+    def action_as_text(self) -> None:
+        """The row as JSON, to read and to copy."""
+        from meshtop.console.screens.text import TextScreen, as_json
+
+        picture, key = self.console_app.picture, self.rows.cursor_key
+        if picture is None or key is None:
+            return
+        item = next((i for i in self.of_kind.all_items(picture) if self.of_kind.key(i) == key), None)
+        if item is not None:
+            self.app.push_screen(TextScreen(key, as_json(item)))
+
+    def help_columns(self) -> tuple[tuple[str, str], ...]:
+        """The columns, with the names by which they are filtered."""
+        return tuple((c.title, f"{c.help} Filter: {c.name}") for c in self.of_kind.columns if not c.hidden)

@@ -1,0 +1,56 @@
+"""Something as plain text: to read, and to copy to the clipboard of the terminal."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+from meshtop.console.text import clean, cut
+from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.views.table import Tone
+
+MOST_COPIED = 100_000
+"""Bytes: terminals drop longer clipboard sequences (OSC 52)."""
+
+
+def as_json(item: object) -> str:
+    """An item as the JSON that `meshtop get -o json` prints of it."""
+    return msgspec.json.format(msgspec.json.encode(item), indent=2).decode()
+
+
+class TextScreen(ModalScreen[None]):
+    """Text over the screen it was made on; `c` copies it, esc goes back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "copy", "copy", id="text.copy"),
+        Binding("escape,q,y", "dismiss", "back", id="text.back"),
+    ]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """One scrolled text."""
+        yield LineView(self._lines, id="text")
+
+    def _lines(self, width: int) -> list[Line]:
+        head = f"{clean(self._title)}   c copies · esc back"
+        shown = [Line("plain", (Run(1, cut(head, width - 2), Tone.DIM),)), Line("plain", ())]
+        return shown + [
+            Line("plain", (Run(1, cut(clean(line), max(0, width - 2)), Tone.PLAIN),)) for line in self._text.split("\n")
+        ]
+
+    def action_copy(self) -> None:
+        """Hand the text to the terminal's clipboard."""
+        if len(self._text.encode()) > MOST_COPIED:
+            self.notify("Too long for a terminal's clipboard; use meshtop get -o json.", severity="warning")
+            return
+        self.app.copy_to_clipboard(self._text)
+        self.notify("Copied.")
