@@ -78,7 +78,10 @@ class RealPrometheus:
         job: str = "scraped",
         options: Sequence[str] = (),
     ) -> Iterator[RealPrometheus]:
-        """One that scrapes ``host:port`` targets, keeping the labels that they expose."""
+        """One that scrapes ``host:port`` targets, keeping the labels that they expose.
+
+        The first scrape comes after some five seconds: that is the pace of its discovery.
+        """
         job_config = {
             "job_name": job,
             "honor_labels": True,

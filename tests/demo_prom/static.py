@@ -76,7 +76,8 @@ def load(text: str, step_ms: int = 60_000, start_ms: int = 0) -> list[StaticSeri
     for row in filter(None, map(str.strip, text.splitlines())):
         parts = _SERIES.fullmatch(row)
         assert parts, row
-        labels = {NAME: parts[1], **dict(_LABEL.findall(parts[2] or ""))}
+        pairs = {name: re.sub(r"\\(.)", r"\1", value) for name, value in _LABEL.findall(parts[2] or "")}
+        labels = {NAME: parts[1], **pairs}
         times, values = [], []
         for index, value in enumerate(_expand(parts[3])):
             if value is not None:

@@ -168,6 +168,7 @@ API_REQUESTS: list[tuple[str, list[tuple[str, str]]]] = [
     ("query_range", [("query", "g")]),
     ("query_range", [("query", "g"), ("start", "1700001000"), ("end", "1700000000"), ("step", "15")]),
     ("query_range", [("query", "g"), ("start", "1700001000"), ("end", "1700002000"), ("step", "0")]),
+    ("query_range", [("query", "g"), ("start", "1700001000"), ("end", "1700002000"), ("step", "0s")]),
     ("query_range", [("query", "g"), ("start", "1700001000"), ("end", "1700002000"), ("step", "-1")]),
     ("query_range", [("query", "g"), ("start", "1700001000"), ("end", "1700002000"), ("step", "x")]),
     ("query_range", [("query", "g"), ("start", "1700001000"), ("end", "1700002000"), ("step", "1m40s")]),
@@ -206,7 +207,7 @@ async def test_real_prometheus_scrapes_metrics(both: Both, tmp_path: Path) -> No
     async with TestServer(app) as server:
 
         def scrape() -> None:
-            with RealPrometheus.scraping(tmp_path, [f"{server.host}:{server.port}"]) as real:
+            with RealPrometheus.scraping(tmp_path, [f"{server.host}:{server.port}"], interval="250ms") as real:
                 real.wait_until(
                     lambda: bool(real.api("query", query='esc{job="ü"}')[1]["data"]["result"]), "to have scraped"
                 )

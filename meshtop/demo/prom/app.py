@@ -69,6 +69,8 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except QueryError as err:
         return answers.failure(err)
+    except RecursionError:
+        return answers.failure(BadData('invalid parameter "query": the expression is nested too deeply'))
 
 
 class PrometheusApi:

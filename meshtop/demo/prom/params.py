@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from collections.abc import Sequence
 
 import promql_parser as grammar
@@ -55,10 +56,7 @@ class Params:
         try:
             seconds = float(text)
         except ValueError:
-            try:
-                seconds = grammar.parse_duration(text).total_seconds()
-            except (ValueError, OverflowError):
-                seconds = math.nan
+            seconds = _duration(text)
         if not math.isfinite(seconds):
             raise BadData(f'invalid parameter "{name}": cannot parse "{text}" to a valid duration')
         return seconds
@@ -82,6 +80,19 @@ class Params:
             return [parse_selector(text) for text in self.all("match[]")]
         except BadData as err:
             raise BadData(f'invalid parameter "match[]": {err}') from err
+
+
+_ZERO = re.compile(r"(?:0+(?:ms|[smhdwy]))+", re.ASCII)
+
+
+def _duration(text: str) -> float:
+    if _ZERO.fullmatch(text):
+        # The grammar has no durations of zero, the API has.
+        return 0.0
+    try:
+        return float(grammar.parse_duration(text).total_seconds())
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def _rfc3339(text: str) -> float:
