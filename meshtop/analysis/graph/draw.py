@@ -263,8 +263,8 @@ class Picture:
         if self.layout.compact:
             for y in range(box.y, box.bottom + 1):
                 canvas.row(box.x + 1, box.right - 1, y, " ", tone)
-                canvas.put(box.x, y, "[", tone)
-                canvas.put(box.right, y, "]", tone)
+                canvas.put(box.x, y, "{" if chosen else "[", tone)
+                canvas.put(box.right, y, "}" if chosen else "]", tone)
             canvas.write(box.x + 1, middle, caption(node), text_tone)
             canvas.write(box.right - 1, middle, sign, tone)
             return

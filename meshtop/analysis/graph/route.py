@@ -12,7 +12,7 @@ from meshtop.analysis.graph.ports import Ports
 from meshtop.analysis.graph.rows import Rows
 from meshtop.analysis.graph.tracks import Pins, Turn, assign_tracks
 
-_SLOTS_UP_TO = 40
+_SLOTS_UP_TO = 12
 _SPARE = 2
 """Cells left over in a gap with many tracks, so that a new edge rarely needs to push columns apart."""
 
