@@ -124,13 +124,13 @@ class ChartApp(Shell):
 
 async def test_the_widget_draws_again_only_what_changed() -> None:
     app = ChartApp()
-    async with app.run_test(size=(40, 10)) as pilot:
+    async with app.run_test(size=(60, 15)) as pilot:
         chart = app.query_one(Chart)
         model = ChartModel("Requests", "/s", (Series("in", (1.0, 2.0, 3.0)),))
         chart.show(model)
         await pilot.pause()
         assert chart.render_line(0).text.startswith("Requests /s")
-        assert {chart.render_line(y).cell_length for y in range(10)} == {40}
+        assert {chart.render_line(y).cell_length for y in range(12)} == {60}
         chart._exchange_repaint_regions()
         chart.show(model)
         assert not chart._exchange_repaint_regions()

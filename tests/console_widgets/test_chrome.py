@@ -13,7 +13,7 @@ from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.notes import Note, note_lines
 from meshtop.console.widgets.prompts import CommandBar, FilterLine
-from meshtop.console.widgets.too_small import TooSmallScreen, is_too_small
+from meshtop.console.widgets.too_small import is_too_small
 from meshtop.console.widgets.top_bar import TopBar, TopBarModel, View, top_lines
 from tests.console_widgets.sample import COMMANDS, TOP, FrameApp, workloads, written
 
@@ -200,7 +200,7 @@ async def test_help_lists_keys_and_columns_and_scrolls() -> None:
         await pilot.press("G")
         assert view.scroll_offset.y > 0
         await pilot.press("escape")
-        assert not isinstance(app.screen, HelpScreen)
+        assert app.screen_stack[-1] is app.screen_stack[0]
 
 
 async def test_a_notice_takes_the_place_of_the_hints() -> None:
@@ -218,7 +218,7 @@ async def test_a_small_terminal_says_what_it_has_and_needs_and_q_quits() -> None
     async with app.run_test(size=(40, 10)) as pilot:
         await pilot.pause()
         await pilot.pause()
-        assert isinstance(app.screen, TooSmallScreen)
+        assert len(app.screen_stack) == 2
         sizes = app.screen.query_one(LineWidget)
         assert any("have 40×10, need 60×15" in sizes.render_line(y).text for y in range(10))
         await pilot.resize_terminal(20, 5)
@@ -227,7 +227,7 @@ async def test_a_small_terminal_says_what_it_has_and_needs_and_q_quits() -> None
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         await pilot.pause()
-        assert not isinstance(app.screen, TooSmallScreen)
+        assert len(app.screen_stack) == 1
         await pilot.resize_terminal(40, 10)
         await pilot.pause()
         await pilot.pause()

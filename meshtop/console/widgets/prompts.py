@@ -40,7 +40,9 @@ class Prompt(Horizontal):
     def compose(self) -> ComposeResult:
         """The line."""
         yield Label(self.SIGN, classes="sign")
-        yield Input(compact=True, select_on_focus=False, suggester=self.suggester())
+        line = Input(compact=True, select_on_focus=False, suggester=self.suggester())
+        line.cursor_blink = False  # a blinking cursor would send bytes for ever
+        yield line
         yield Label("", classes="message", markup=False)
 
     def suggester(self) -> Suggester | None:
