@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import Enum
 
 from meshtop.analysis.counting import Ledger
 from meshtop.analysis.reports import EdgeKey, Report, SourceId, TargetId
@@ -13,47 +14,58 @@ ARRIVING = ("destination", "waypoint")
 Reports = dict[EdgeKey, dict[str, Report]]
 Hops = dict[EdgeKey, set[str]]
 _Place = tuple[str, str, str]
+_Way = tuple[_Place, str]
+"""A hop and the service that is asked for through it."""
+
+
+class _Kind(Enum):
+    """What stands between a client and a server."""
+
+    NONE = 0
+    WAYPOINT = 1
+    EAST_WEST = 2
 
 
 def stitch(ledger: Ledger) -> tuple[Reports, Hops]:
     """The logical edges of a ledger, and the hops that each one passes through."""
     reports = {key: dict(roles) for key, roles in ledger.reports.items()}
     hops: Hops = {}
+    memo: dict[_Place, _Kind] = {}
 
-    def passes_on(place: _Place) -> bool:
-        home = ledger.clusters.get(place[0])
-        east_west = home is not None and place[1:] in home.east_west
-        return east_west or ledger.peer(*place).kind is PeerKind.WAYPOINT
+    def kind_of(place: _Place) -> _Kind:
+        kind = memo.get(place)
+        if kind is None:
+            home = ledger.clusters.get(place[0])
+            if home is not None and place[1:] in home.east_west:
+                kind = _Kind.EAST_WEST
+            else:
+                kind = _Kind.WAYPOINT if ledger.peer(*place).kind is PeerKind.WAYPOINT else _Kind.NONE
+            memo[place] = kind
+        return kind
 
-    _join_hops(reports, hops, passes_on)
+    _join_hops(reports, hops, kind_of)
     _join_half_known(reports)
     _name_gateways_between_networks(ledger, reports, hops)
     return reports, hops
 
 
-def _join_hops(reports: Reports, hops: Hops, passes_on: Callable[[_Place], bool]) -> None:
+def _join_hops(reports: Reports, hops: Hops, kind_of: Callable[[_Place], _Kind]) -> None:
     """Replace client → hop and hop → server by client → server.
 
     A waypoint, or a server behind a gateway, that reports the whole way itself wins: then the segments only name
     the hop, and their bytes are dropped, because L4 bytes of a tunnel are not added to the requests inside it.
     """
-    memo: dict[_Place, bool] = {}
-
-    def is_hop(place: _Place) -> bool:
-        answer = memo.get(place)
-        if answer is None:
-            answer = memo[place] = passes_on(place)
-        return answer
-
-    into: dict[tuple[_Place, str], list[EdgeKey]] = {}
-    out_of: dict[tuple[_Place, str], list[EdgeKey]] = {}
+    into: dict[_Way, list[EdgeKey]] = {}
+    out_of: dict[_Way, list[EdgeKey]] = {}
     for key in reports:
-        source, target, _ = key
+        source, target, protocol = key
         service = target[4]
-        if is_hop(target[:3]):
+        leaves = kind_of(source[:3])
+        if kind_of(target[:3]) is not _Kind.NONE:
             if service and not _own_service(target):
                 into.setdefault((target[:3], service), []).append(key)
-        elif is_hop(source[:3]):
+        elif leaves is _Kind.WAYPOINT or (leaves is _Kind.EAST_WEST and protocol == "tcp"):
+            # An east-west gateway passes TCP through; what it answers in HTTP is its own, as an ingress.
             out_of.setdefault((source[:3], service), []).append(key)
     if not into and not out_of:
         return
@@ -62,23 +74,20 @@ def _join_hops(reports: Reports, hops: Hops, passes_on: Callable[[_Place], bool]
         hop, service = way
         name = "/".join(hop)
         segments, onward = into.get(way, []), out_of.get(way, [])
-        explained = False
+        told = [key for key in whole.get(service, ()) if _told_by_hop(reports, key, hop)]
         for key in segments:
             roles = reports.pop(key)
-            ends = [k for k in whole.get((key[0], service), ()) if k[1][0] == hop[0]]
+            ends = [k for k in whole.get(service, ()) if k[0] == key[0] and k[1][0] == hop[0]]
             if ends:
-                explained = True
-                _credit(reports, hops, [k for k in ends if k[2] == key[2]], roles)
-                for end in ends:
-                    hops.setdefault(end, set()).add(name)
-            else:
+                _credit(reports, [k for k in ends if k[2] == key[2]], roles)
+                told += ends
+            elif not (told and kind_of(key[0][:3]) is not _Kind.NONE):
                 for end, share in _shares(reports, onward, key):
                     _put(reports, end, roles, share)
                     hops.setdefault(end, set()).add(name)
-        told = [k for (_, s), keys in whole.items() if s == service for k in keys if _told_by_hop(reports, k, hop)]
-        if segments or explained or told:
-            for key in told:
-                hops.setdefault(key, set()).add(name)
+        for key in told:
+            hops.setdefault(key, set()).add(name)
+        if segments or told:
             for key in onward:
                 reports.pop(key, None)
 
@@ -88,11 +97,12 @@ def _own_service(target: TargetId) -> bool:
     return target[4].split(".", 1)[0] == target[2]
 
 
-def _whole_ways(reports: Reports, segments: set[EdgeKey]) -> dict[tuple[SourceId, str], list[EdgeKey]]:
-    whole: dict[tuple[SourceId, str], list[EdgeKey]] = {}
+def _whole_ways(reports: Reports, segments: set[EdgeKey]) -> dict[str, list[EdgeKey]]:
+    """Edges that somebody at the far end reported from client to server, by service."""
+    whole: dict[str, list[EdgeKey]] = {}
     for key, roles in reports.items():
         if key not in segments and key[1][2] and any(role in roles for role in ARRIVING):
-            whole.setdefault((key[0], key[1][4]), []).append(key)
+            whole.setdefault(key[1][4], []).append(key)
     return whole
 
 
@@ -104,7 +114,7 @@ def _told_by_hop(reports: Reports, key: EdgeKey, hop: _Place) -> bool:
     return "waypoint" in reports.get(key, ()) or source[0] != hop[0]
 
 
-def _credit(reports: Reports, hops: Hops, ends: list[EdgeKey], roles: dict[str, Report]) -> None:
+def _credit(reports: Reports, ends: list[EdgeKey], roles: dict[str, Report]) -> None:
     """Give the client's own report of the segment to the whole ways that lack one, so that both can be compared."""
     lacking = [key for key in ends if not any(role in reports[key] for role in DEPARTING)]
     total = sum(_arrived(reports[key]) for key in lacking)

@@ -55,12 +55,29 @@ class Scalar(Struct, frozen=True):
     value: float
 
 
+class PlaintextDay(Struct, frozen=True, kw_only=True):
+    """Plaintext of the day that ends at `at`, by both ends, as the servers' proxies saw it; asked for rarely.
+
+    `requests` and `connections` count how many there were in `span_seconds`. `first_seen` holds Unix seconds: when a
+    series of plaintext was first there within the span. `measured` names the destinations that reported at its
+    beginning: of others, a day without plaintext says nothing.
+    """
+
+    at: float
+    span_seconds: float = 86_400.0
+    requests: tuple[Sample, ...] = ()
+    connections: tuple[Sample, ...] = ()
+    first_seen: tuple[Sample, ...] = ()
+    measured: tuple[Sample, ...] = ()
+
+
 class Telemetry(Struct, frozen=True, kw_only=True):
     """One cluster's answers of one refresh; every rate is per second over `window_seconds`, ending at `at`.
 
     TCP byte counters keep Prometheus' names here; the analysis turns them round (istio#32399).
     `identity` tells one Prometheus from another (its URL without credentials), so that two clusters
-    that share one are recognised. `complete` is False when some query failed or was narrowed.
+    that share one are recognised. `complete` is False when some query, or a piece of a narrowed one, gave nothing
+    or only a part.
     """
 
     at: float

@@ -157,6 +157,51 @@ def test_an_edge_between_networks_is_one_logical_edge_with_the_east_west_gateway
     assert (edge.protocol, edge.sums.requests, edge.sums.sent) == ("http", 90, None)
 
 
+def test_a_gateway_that_is_ingress_and_east_west_at_once_keeps_its_own_requests() -> None:
+    gateway = {"source_workload_namespace": "istio-system", "source_cluster": "west"} | TO_WEST
+    found = edges(
+        [
+            cluster("east", told(100, "source", **TO_WEST)),
+            cluster(
+                "west",
+                told(90, "destination", **TO_WEST),
+                told(40, "source", source="gw", **gateway),
+                told(40, "destination", source="gw", **gateway),
+                east_west=frozenset({("istio-system", "gw")}),
+                fields={"tcp_received": (tcp(9999, "source", source="gw", **gateway),)},
+            ),
+        ]
+    )
+    assert {(e.source.workload, e.protocol): e.sums.requests for e in found} == {
+        ("web", "http"): 90,
+        ("gw", "http"): 40,
+    }
+
+
+def test_two_hops_in_a_row_are_one_logical_edge() -> None:
+    """Ambient across networks: client → east-west gateway → waypoint → server, told as a whole by the waypoint."""
+    service = {"destination_service": "cart.shop.svc.cluster.local", "destination_service_name": "cart"}
+    west = {"source_cluster": "west"} | TO_WEST
+    edge = only(
+        cluster("east", fields={"tcp_received": (tcp(700, "source", target="gw", **service, **TO_WEST),)}),
+        cluster(
+            "west",
+            told(20, "waypoint", **TO_WEST),
+            kinds={"waypoint": PeerKind.WAYPOINT, "gw": PeerKind.GATEWAY},
+            east_west=frozenset({("shop", "gw")}),
+            fields={
+                "tcp_received": (
+                    tcp(700, "source", source="gw", target="waypoint", **service, **west),
+                    tcp(710, "destination", source="waypoint", **west),
+                )
+            },
+        ),
+    )
+    assert (edge.source.workload, edge.destination.workload, edge.protocol) == ("web", "cart", "http")
+    assert (edge.sums.requests, edge.sums.sent) == (20, None)
+    assert edge.hops == ("west/shop/gw", "west/shop/waypoint")
+
+
 @pytest.mark.parametrize("onward", [True, False])
 def test_a_hop_without_a_report_of_the_whole_way_is_stitched_by_its_shares(onward: bool) -> None:
     """Ambient L4 through a waypoint whose own metrics are missing."""

@@ -19,7 +19,7 @@ from meshtop.model.traffic import Edge, PeerKind
 from meshtop.settings.schema import PrometheusSettings
 from meshtop.sources.prometheus.details import LineQuery
 from meshtop.sources.prometheus.source import PrometheusSource
-from meshtop.sources.promql import refresh_queries
+from meshtop.sources.promql import chart_queries, refresh_queries
 from tests.realprom import RealPrometheus
 from tests.sources_prometheus.world import END, Series, east, openmetrics, west
 
@@ -142,6 +142,29 @@ async def test_charts_and_history_from_a_real_engine(prometheus: dict[str, RealP
     assert "istio_requests_total" in await source.label_values("__name__")
     assert "activeTargets" in await source.targets()
     assert await source.metadata("up") == {}
+    await source.close()
+
+
+@pytest.mark.parametrize(
+    ("workload", "expected"),
+    [
+        ("cart-v2", {"requests": 30, "errors": 3, "p50": 10, "p99": 95, "sent": None}),
+        ("db-v1", {"requests": None, "sent": 1000, "received": 9000, "connections": 2}),
+        ("stock-v1", {"requests": 30, "errors": None, "p95": 75}),
+    ],
+)
+async def test_charts_count_as_the_edges_do(
+    prometheus: dict[str, RealPrometheus], workload: str, expected: dict[str, float | None]
+) -> None:
+    source = PrometheusSource(cluster="east", connection=None, settings=PrometheusSettings(url=prometheus["east"].url))
+    await source.refresh((), window_seconds=300, at=END)
+    queries = chart_queries(300, source.matchers, {"destination_workload": workload})
+    asked = [LineQuery(name, query, unit) for name, (unit, query) in queries.items()]
+    lines = await source.lines(asked, start=END, end=END, step=15)
+    values = {line.name: line.values[-1] for line in lines}
+    assert {name: values[name] for name in expected} == {
+        name: value if value is None else pytest.approx(value) for name, value in expected.items()
+    }
     await source.close()
 
 

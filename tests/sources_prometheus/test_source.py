@@ -258,3 +258,11 @@ async def test_history_before_an_engine_was_found_is_none(httpserver: HTTPServer
     source = source_on(FakePrometheus(httpserver, lambda query: GOOD))
     await source.refresh_history()
     assert source.history is None
+
+
+async def test_an_impossible_matcher_is_a_sentence(httpserver: HTTPServer) -> None:
+    settings = PrometheusSettings(service="a/b:1", matchers={"my cluster": "east"})
+    source = source_on(FakePrometheus(httpserver, lambda query: GOOD), settings)
+    await source.refresh((), window_seconds=300)
+    assert "'my cluster' is not a label's name" in (source.status.error or "")
+    assert "prometheus.matchers" in (source.status.remedy or "")

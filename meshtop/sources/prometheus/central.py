@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from meshtop.analysis.metrics import CONTROL, METRIC_LABEL, TRAFFIC
@@ -20,7 +20,7 @@ from meshtop.sources.prometheus.engine import Engine, Place, Wire
 from meshtop.sources.prometheus.history import read_history
 from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
 from meshtop.sources.prometheus.source import identity_of
-from meshtop.sources.promql import Matcher
+from meshtop.sources.promql import equal
 
 SHARE_SECONDS = 1.0
 """Clusters that ask within this time of one another get the same answer."""
@@ -31,7 +31,7 @@ class CentralTelemetry:
 
     `settings.cluster_names` gives a cluster's value of `settings.cluster_label` where it is not its name.
     `cluster(name)` is that cluster's part, which looks like a source of its own: whichever part is refreshed
-    first in a round asks for all.
+    first in a round asks for all. Raises ValueError for a cluster label or matcher that is no label's name.
     """
 
     def __init__(
@@ -43,8 +43,8 @@ class CentralTelemetry:
         read_only: bool = False,
         wire: Wire | None = None,
     ) -> None:
-        # A matcher proves that the label's name is one.
-        Matcher(settings.cluster_label, "=", "")
+        # Raises ValueError for what cannot be a label's name, before anything is asked.
+        equal({settings.cluster_label: "", **settings.matchers})
         self.settings = settings
         self.status = SourceStatus()
         self.cost = Cost()
@@ -187,6 +187,12 @@ class ClusterPart:
         return shared
 
     @property
+    def matchers(self) -> Mapping[str, str]:
+        """Label to value: what every selector about this cluster must hold."""
+        settings = self._central.settings
+        return {**settings.matchers, settings.cluster_label: self._central.value(self.name)}
+
+    @property
     def cost(self) -> Cost:
         """What the central reading cost, divided among the clusters."""
         whole, count = self._central.cost, max(1, len(self._central.parts))
@@ -200,8 +206,7 @@ class ClusterPart:
         """Keep this cluster's share of a reading."""
         central = self._central
         label, value = central.settings.cluster_label, central.value(self.name)
-        matchers = {**central.settings.matchers, label: value}
-        identity = identity_of(central.engine.url, central.settings.headers, matchers)
+        identity = identity_of(central.engine.url, central.settings.headers, self.matchers)
         telemetry = telemetry_of(
             answers, at=at, window_seconds=window_seconds, identity=identity, recording_rules=False
         )
@@ -218,10 +223,9 @@ class ClusterPart:
     async def refresh_history(self, *, at: float | None = None, span_seconds: float = 1800.0, points: int = 60) -> None:
         """This cluster's golden signals over a span that ends at `at`; never raises."""
         central = self._central
-        matchers = {**central.settings.matchers, central.settings.cluster_label: central.value(self.name)}
         history = await read_history(
             central.engine,
-            matchers=matchers,
+            matchers=self.matchers,
             window_seconds=min(self.telemetry.window_seconds if self.telemetry else 300.0, 300.0),
             end=central.now() if at is None else at,
             span_seconds=span_seconds,
@@ -230,7 +234,7 @@ class ClusterPart:
         self.history = history or self.history
 
     async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
-        """Series over time for charts; the queries name the cluster's label themselves. Raises SourceProblem."""
+        """Series over time for charts; their selectors must hold `matchers`. Raises SourceProblem."""
         return await Details(self._central.engine).lines(queries, start=start, end=end, step=step)
 
     async def close(self) -> None:

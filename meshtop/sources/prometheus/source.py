@@ -20,7 +20,7 @@ from meshtop.sources.prometheus.engine import Engine, Meter, Place, Wire, proxy_
 from meshtop.sources.prometheus.finding import find
 from meshtop.sources.prometheus.history import read_history
 from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
-from meshtop.sources.promql import recorded_query
+from meshtop.sources.promql import equal, recorded_query
 
 LOOK_FOR_RULES_EVERY_SECONDS = 60.0
 STAY_NARROW_SECONDS = 600.0
@@ -69,6 +69,11 @@ class PrometheusSource:
         return self._engine is None and not (self._settings.url or self._settings.service)
 
     @property
+    def matchers(self) -> Mapping[str, str]:
+        """Label to value: what every selector about this cluster must hold."""
+        return self._settings.matchers
+
+    @property
     def engine(self) -> Engine | None:
         """The engine that is asked, None before one was found."""
         return self._engine
@@ -97,6 +102,11 @@ class PrometheusSource:
 
     async def _ready(self, services: Sequence[Service]) -> Engine:
         """The engine; found, or made from the settings. Raises QueryFailed."""
+        try:
+            equal(self._settings.matchers)
+        except ValueError as error:
+            remedy = "Correct prometheus.matchers in the settings."
+            raise QueryFailed(State.NONE, f"prometheus.matchers of {self.cluster}: {error}.", remedy) from error
         if self._engine is not None:
             return self._engine
         if self._wire is None:
