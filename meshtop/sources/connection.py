@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
 import threading
 import time
@@ -375,7 +376,8 @@ def _reason(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
+            number = 0 if isinstance(cause, ssl.SSLError) else cause.errno or 0
+            return os.strerror(number).lower() if number > 0 else cause.strerror
         reason = str(cause) or reason
         cause = cause.__cause__ or cause.__context__
     return " ".join(reason.split()).rstrip(".") or type(error).__name__

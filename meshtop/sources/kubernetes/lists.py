@@ -40,7 +40,8 @@ async def fetch(
         problem = problem_of(response, cluster=connection.name, what=what, verb=verb)
         if response.status_code != 429 or waited == _PATIENCE:
             break
-        await asyncio.sleep(min(problem.retry_after or 1.0, _LONGEST_WAIT_SECONDS))
+        wait = 1.0 if problem.retry_after is None else problem.retry_after
+        await asyncio.sleep(min(wait, _LONGEST_WAIT_SECONDS))
     raise problem
 
 

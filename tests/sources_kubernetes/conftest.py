@@ -1,0 +1,55 @@
+"""Clusters to read: an API server, a kubeconfig that leads there, a connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from meshtop.sources.connection import Connection
+from meshtop.sources.kubeconfig import ClusterRef, find_clusters
+from meshtop.sources.kubernetes.pace import Pace
+from tests.sources_kubernetes.api import ISTIO, Api, served
+
+QUICK = Pace(refresh=0.1, backoff=0.01, backoff_most=0.05, denied=0.1, slow=0.2, discovery=0.2, watch=60)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for a condition; a generous limit, so that a slow machine does not fail a test."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def write_kubeconfig(path: Path, server: str, user: dict[str, Any] | None = None, **cluster: Any) -> Path:
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "east",
+        "clusters": [{"name": "east", "cluster": {"server": server, **cluster}}],
+        "users": [{"name": "me", "user": user or {"token": "good"}}],
+        "contexts": [{"name": "east", "context": {"cluster": "east", "user": "me"}}],
+    }
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def ref_to(path: Path) -> ClusterRef:
+    return find_clusters(kubeconfig=str(path), contexts=(), clusters=())[0]
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with served(Api(groups=ISTIO)) as running:
+        yield running
+
+
+@pytest.fixture
+async def connection(api: Api, tmp_path: Path) -> AsyncIterator[Connection]:
+    opened = Connection(ref_to(write_kubeconfig(tmp_path / "config", api.url)), timeout_seconds=10, connect_seconds=10)
+    yield opened
+    await opened.close()
