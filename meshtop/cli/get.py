@@ -50,8 +50,8 @@ def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     before, comma, begun = incomplete.rpartition(",")
     sign = "-" if begun.startswith("-") else ""
     try:
-        columns = view(str(ctx.params.get("kind"))).columns
-    except FilterError:
+        columns = view(ctx.params.get("kind") or ctx.args[0]).columns
+    except (FilterError, IndexError):
         return []
     return [
         CompletionItem(before + comma + sign + c.name, help=c.help)

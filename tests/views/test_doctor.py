@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from meshtop.model.kube import KindStatus
+from meshtop.model.mesh import ControlPlane, MeshFacts, Ready
+from meshtop.model.snapshot import ClusterSnapshot
+from meshtop.model.state import Severity, SourceStatus, State
+from meshtop.model.telemetry import Telemetry
+from meshtop.views.doctor import Report, examine
+from tests import worlds
+
+PLANE = ControlPlane(revision="default", version="1.30.1", pods=Ready(ready=1, total=1))
+
+
+def report(cluster: ClusterSnapshot, plane: ControlPlane = PLANE) -> Report:
+    return examine(worlds.world(cluster), {cluster.name: MeshFacts(control_planes=(plane,))})
+
+
+def codes(found: Report) -> list[str]:
+    return [finding.code for cluster in found.clusters for finding in cluster.findings]
+
+
+def test_a_healthy_cluster_has_no_findings() -> None:
+    found = report(worlds.east())
+    assert codes(found) == []
+    assert (found.faults, found.reached) == (0, True)
+    assert found.clusters[0].telemetry is not None
+    assert found.clusters[0].telemetry.reporters == ("destination", "source")
+
+
+def status(state: str) -> SourceStatus:
+    return SourceStatus(state=State(state))
+
+
+CASES: list[tuple[dict[str, Any], str]] = [
+    ({"kubernetes": status("unreachable")}, "cluster-unreachable"),
+    ({"kubernetes": status("denied")}, "cluster-denied"),
+    ({"kubernetes": status("partial")}, "cluster-incomplete"),
+    ({"prometheus": status("none"), "telemetry": None}, "prometheus-not-found"),
+    ({"prometheus": status("unreachable")}, "prometheus-unreachable"),
+    ({"prometheus": status("denied")}, "prometheus-denied"),
+    ({"prometheus": status("partial")}, "prometheus-incomplete"),
+    ({"telemetry": Telemetry(at=1.0, window_seconds=60.0)}, "no-istio-metrics"),
+]
+
+
+@pytest.mark.parametrize(("change", "code"), CASES)
+def test_a_fault_is_found(change: dict[str, Any], code: str) -> None:
+    found = report(replace(worlds.east(), **change))
+    assert codes(found) == [code]
+    assert found.faults == 1
+
+
+def test_kinds_that_may_not_be_read() -> None:
+    east = worlds.east()
+    assert east.inventory is not None
+    kinds = (KindStatus(kind="Node", state="denied"), KindStatus(kind="Pod", state="failed", error="truncated"))
+    found = report(replace(east, inventory=replace(east.inventory, kinds=kinds)))
+    assert codes(found) == ["kind-denied", "kind-failed"]
+    assert "Node" in found.clusters[0].findings[0].message
+
+
+def test_missing_labels_are_named() -> None:
+    east = worlds.east()
+    assert east.telemetry is not None
+    bare = tuple(replace(s, labels=replace(s.labels, response_flags="")) for s in east.telemetry.requests)
+    found = report(replace(east, telemetry=replace(east.telemetry, requests=bare)))
+    assert codes(found) == ["labels-missing"]
+    assert "response_flags" in found.clusters[0].findings[0].message
+
+
+def test_a_control_plane_without_pods() -> None:
+    found = report(worlds.east(), ControlPlane(revision="r1", pods=Ready(ready=0, total=2)))
+    assert codes(found) == ["control-plane-not-ready"]
+
+
+def test_no_control_plane_is_no_fault() -> None:
+    found = examine(worlds.world(worlds.east()), {})
+    assert codes(found) == ["no-control-plane"]
+    assert found.clusters[0].findings[0].severity is Severity.INFO
+    assert found.faults == 0
