@@ -86,6 +86,10 @@ class IstioConfig:
             found = self._servers[key] = compose(matching, self.root_namespace)
         return found
 
+    def policies_of(self, namespace: str) -> list[ConfigObject]:
+        """The policies that can matter in a namespace: its own and the root namespace's."""
+        return [p for home in dict.fromkeys((namespace, self.root_namespace)) for p in self._policies.get(home, ())]
+
     def namespace_mode(self, namespace: str) -> Mode:
         """What auto mTLS takes a namespace for: workload and port policies are ignored."""
         return self.server(namespace, {}).mode
@@ -144,9 +148,7 @@ def config_homes(members: Sequence[MeshMember]) -> dict[str, IstioConfig | str]:
     return {member.name: _home(member, members, configs) for member in members}
 
 
-def _home(
-    member: MeshMember, members: Sequence[MeshMember], configs: Mapping[str, IstioConfig]
-) -> IstioConfig | str:
+def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[str, IstioConfig]) -> IstioConfig | str:
     facts = member.facts
     if facts is None or "remote" not in facts.roles:
         return configs[member.name]

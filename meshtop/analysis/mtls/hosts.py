@@ -35,14 +35,14 @@ class Host(Struct, frozen=True, kw_only=True):
     external: bool = False
 
     def ports_for(self, protocol: str) -> tuple[Port, ...]:
-        """The ports that traffic of a protocol (http, grpc, tcp) can go to; all of them when none fits."""
+        """The ports that traffic of a protocol (http, grpc, tcp) can go to; all of them when none fits, or for ""."""
         fitting = tuple(port for port in self.ports if _carries(port.protocol, protocol))
         return fitting or self.ports
 
 
 def _carries(declared: str, protocol: str) -> bool:
     """Whether a port of a declared protocol carries traffic that telemetry calls http, grpc or tcp."""
-    if not declared:
+    if not declared or not protocol:
         return True
     if protocol == "tcp":
         return declared in _TCP

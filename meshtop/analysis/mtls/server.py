@@ -61,11 +61,18 @@ class ServerPolicy(Struct, frozen=True, kw_only=True):
         """The mode on a workload port; None asks for the workload's own."""
         return self.mode if port is None else self.ports.get(port, self.mode)
 
+    def policy_on(self, port: int | None) -> str | None:
+        """The object that decides on a workload port: for ports with a mode of their own, the workload's policy."""
+        if port is None or port not in self.ports:
+            return self.policy
+        return next((step.policy for step in self.chain if step.level is Level.WORKLOAD), self.policy)
+
     def decided_by(self, port: int | None = None) -> str:
         """The object that decided, in words."""
-        if self.policy is None:
+        policy = self.policy_on(port)
+        if policy is None:
             return "Istio's default"
-        return f"{self.policy}, port {port}" if port is not None and port in self.ports else self.policy
+        return f"{policy}, port {port}" if port is not None and port in self.ports else policy
 
 
 def _own_mode(mtls: object) -> Mode | None:
