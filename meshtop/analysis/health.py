@@ -1,7 +1,8 @@
 """Health of edges and workloads, with its reasons in words and with the confidence of what it rests on.
 
-Default thresholds are Kiali's: http 5xx and gRPC errors and missing answers fail at 10 % and degrade above 0, http 4xx
-degrades at 10 % and fails at 20 %. No traffic is idle; idle, unknown, stale and partial are never healthy.
+Default thresholds: http 5xx and gRPC errors and missing answers fail at 10 % and degrade at 1 %, http 4xx degrades at
+10 % and fails at 20 %. Kiali degrades above 0, which in a mesh of any size paints everything amber for ever; `KIALI`
+is there for those who want it. No traffic is idle; idle, unknown, stale and partial are never healthy.
 """
 
 from __future__ import annotations
@@ -42,18 +43,20 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     The fields are those of the settings' `health`. `rules` come first: a code that a rule covers is judged by it only.
     """
 
-    http5xx_degraded: float = 0.0
+    http5xx_degraded: float = 0.01
     http5xx_failing: float = 0.10
     http4xx_degraded: float = 0.10
     http4xx_failing: float = 0.20
-    grpc_degraded: float = 0.0
+    grpc_degraded: float = 0.01
     grpc_failing: float = 0.10
-    no_response_degraded: float = 0.0
+    no_response_degraded: float = 0.01
     no_response_failing: float = 0.10
     rules: tuple[CodeRule, ...] = ()
 
 
-KIALI = Thresholds()
+DEFAULT = Thresholds()
+KIALI = Thresholds(http5xx_degraded=0.0, grpc_degraded=0.0, no_response_degraded=0.0)
+"""Kiali's own bounds (reference/anchors.md)."""
 _KINDS = {"http5xx": "5xx", "http4xx": "4xx", "grpc": "gRPC errors", "no_response": "without an answer"}
 _ANNOTATED = {"http5xx": "http5xx", "http4xx": "http4xx", "grpc": "grpc", "no-response": "no_response"}
 _RANK = {
@@ -73,7 +76,7 @@ _DOUBT = {
 }
 
 
-def edge_health(edge: Edge, thresholds: Thresholds = KIALI, states: Mapping[str, State] | None = None) -> Health:
+def edge_health(edge: Edge, thresholds: Thresholds = DEFAULT, states: Mapping[str, State] | None = None) -> Health:
     """The health of one edge. `states` gives the state of each cluster's telemetry; one left out is taken as fresh."""
     clusters = {edge.source.cluster, edge.destination.cluster} - {""}
     verdict = _judge(edge.codes, edge, thresholds)
@@ -84,7 +87,7 @@ def workload_health(
     readiness: Health,
     inbound: Sequence[Edge],
     outbound: Sequence[Edge] = (),
-    thresholds: Thresholds = KIALI,
+    thresholds: Thresholds = DEFAULT,
     states: Mapping[str, State] | None = None,
     cluster: str = "",
 ) -> Health:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from math import inf
+from operator import add
 
 from msgspec import Struct, field
 
@@ -59,7 +60,7 @@ class Buckets(Struct, frozen=True):
         if not other.bounds:
             return self
         if self.bounds == other.bounds:
-            return Buckets(self.bounds, tuple(map(float.__add__, self.rates, other.rates)))
+            return Buckets(self.bounds, tuple(map(add, self.rates, other.rates)))
         mine = dict(zip(self.bounds, self.rates, strict=True))
         both = [(b, mine[b] + r) for b, r in zip(other.bounds, other.rates, strict=True) if b in mine]
         return Buckets(tuple(b for b, _ in both), tuple(r for _, r in both))

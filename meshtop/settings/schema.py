@@ -121,15 +121,15 @@ class CanarySettings(_Section):
 
 
 class HealthSettings(_Section):
-    """Thresholds of health, as shares from 0 to 1 (defaults: Kiali's, reference/anchors.md)."""
+    """Thresholds of health, as shares from 0 to 1 (defaults: Kiali's, but degraded at 1 % instead of above 0)."""
 
-    http5xx_degraded: float = Field(default=0.0, ge=0, le=1, alias="http5xxDegraded")
+    http5xx_degraded: float = Field(default=0.01, ge=0, le=1, alias="http5xxDegraded")
     http5xx_failing: float = Field(default=0.10, ge=0, le=1, alias="http5xxFailing")
     http4xx_degraded: float = Field(default=0.10, ge=0, le=1, alias="http4xxDegraded")
     http4xx_failing: float = Field(default=0.20, ge=0, le=1, alias="http4xxFailing")
-    grpc_degraded: float = Field(default=0.0, ge=0, le=1)
+    grpc_degraded: float = Field(default=0.01, ge=0, le=1)
     grpc_failing: float = Field(default=0.10, ge=0, le=1)
-    no_response_degraded: float = Field(default=0.0, ge=0, le=1)
+    no_response_degraded: float = Field(default=0.01, ge=0, le=1)
     no_response_failing: float = Field(default=0.10, ge=0, le=1)
 
 

@@ -195,15 +195,15 @@ def state_cell(found: State) -> Cell:
 
 
 def error_tone(share: float) -> Tone:
-    """Colour of an error ratio: any error is worth amber, a tenth is red (Kiali's thresholds)."""
+    """Colour of an error ratio: a hundredth is worth amber, a tenth is red (the default thresholds of health)."""
     if share >= 0.10:
         return Tone.FAILING
-    return Tone.DEGRADED if share > 0 else Tone.PLAIN
+    return Tone.DEGRADED if share >= 0.01 else Tone.PLAIN
 
 
 def mtls_tone(share: float) -> Tone:
-    """Colour of the share of mutual TLS: less than all is worth a look."""
-    return Tone.PLAIN if share >= 1 else Tone.DEGRADED
+    """Colour of the share of mutual TLS: what reads as less than 99.5 % is worth a look."""
+    return Tone.PLAIN if share >= 0.995 else Tone.DEGRADED
 
 
 def mtls(get: Get | str = "mtls_ratio", **more: Any) -> Column:

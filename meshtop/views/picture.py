@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from meshtop.analysis.edges import edges
 from meshtop.analysis.figures import Figures, add_all, by_cluster, by_namespace, by_workload
-from meshtop.analysis.health import KIALI, Thresholds, edge_health, workload_health
+from meshtop.analysis.health import DEFAULT, Thresholds, edge_health, workload_health
 from meshtop.analysis.mesh import mesh_facts
 from meshtop.analysis.traffic_inputs import cluster_traffic
 from meshtop.analysis.workloads import virtual_machines, workloads
@@ -31,7 +31,9 @@ class Picture:
     `thresholds` are those of health, `tenant_label` is the settings' own mark of a tenant.
     """
 
-    def __init__(self, snapshot: Snapshot, *, thresholds: Thresholds = KIALI, tenant_label: str | None = None) -> None:
+    def __init__(
+        self, snapshot: Snapshot, *, thresholds: Thresholds = DEFAULT, tenant_label: str | None = None
+    ) -> None:
         self.snapshot = snapshot
         self.thresholds = thresholds
         self._tenant_label = tenant_label

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshtop.analysis.health import KIALI, CodeRule, Thresholds, annotated, edge_health, workload_health, worst
+from meshtop.analysis.health import DEFAULT, KIALI, CodeRule, Thresholds, annotated, edge_health, workload_health, worst
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.traffic import Edge, Peer, Sums, Target
 from meshtop.settings.schema import HealthSettings
@@ -55,14 +55,19 @@ def flow(sent: float, connections: float | None = None) -> Edge:
     ],
 )
 def test_kialis_thresholds(given: Edge, expected: HealthStatus) -> None:
-    verdict = edge_health(given)
+    verdict = edge_health(given, KIALI)
     assert verdict.status is expected
     assert verdict.reasons
 
 
+def test_a_few_errors_in_a_thousand_are_no_alarm_by_default() -> None:
+    assert edge_health(edge(c200=99.5, c500=0.5)).status is HEALTHY
+    assert edge_health(edge(c200=99, c500=1)).status is DEGRADED
+
+
 def test_reasons_are_in_words() -> None:
     assert edge_health(edge(c200=249.34, c503=10.66)).reasons == (
-        "4.1 % 5xx of 260 req/s, above 0 % (mostly 503 Service Unavailable)",
+        "4.1 % 5xx of 260 req/s, at or above 1 % (mostly 503 Service Unavailable)",
     )
 
 
@@ -78,7 +83,7 @@ def test_doubtful_data_is_never_healthy(state: State) -> None:
 
 
 def test_the_settings_are_the_thresholds() -> None:
-    assert Thresholds(**HealthSettings().model_dump()) == KIALI
+    assert Thresholds(**HealthSettings().model_dump()) == DEFAULT
     lenient = Thresholds(**HealthSettings(http5xxDegraded=0.05).model_dump())
     assert edge_health(edge(c200=99, c503=1), lenient).status is HEALTHY
 
