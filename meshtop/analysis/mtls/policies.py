@@ -1,10 +1,11 @@
-"""PeerAuthentications that do not do what they seem to: ignored, shadowed, for ports or workloads that are not there."""
+"""PeerAuthentications that do not do what they seem to: ignored, shadowed, for ports or workloads that are not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from meshtop.analysis.mtls import fixes
+from meshtop.analysis.mtls.client import TlsMode
 from meshtop.analysis.mtls.config import IstioConfig
 from meshtop.analysis.mtls.located import Located, finding, several
 from meshtop.analysis.mtls.mesh import MeshTls
@@ -134,13 +135,13 @@ def _ports(mesh: MeshTls, home: IstioConfig, policy: ConfigObject, parties: Sequ
             service_ports.update(port.number for port in host.ports)
     unused = wanted - listening
     if unused:
+        named = several(list(map(str, sorted(unused))))
         swapped = sorted(unused & service_ports)
         hint = f" {several(list(map(str, swapped)))} is a Service's port, not a workload's." if swapped else ""
         yield finding(
             "MTLS-PORT-UNUSED",
             Severity.WARNING,
-            f"{title(policy)} in {home.cluster} sets port {several(list(map(str, sorted(unused))))}, to which no Service"
-            f" of its workloads leads.{hint}",
+            f"{title(policy)} in {home.cluster} sets port {named}, to which no Service of its workloads leads.{hint}",
             fixes.without_ports(policy, unused),
             cluster=parties[0].cluster,
             namespace=policy.meta.namespace,
@@ -160,8 +161,6 @@ def _auto_off(home: IstioConfig) -> Located:
 
 
 def _everywhere(home: IstioConfig) -> str:
-    from meshtop.analysis.mtls.client import TlsMode
-
     return fixes.destination_rule(home.root_namespace, "default-mtls", "*.local", TlsMode.ISTIO_MUTUAL)
 
 

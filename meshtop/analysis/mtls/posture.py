@@ -16,7 +16,7 @@ from meshtop.analysis.mtls.seen import DayOfWorkload, Seen, WorkloadId, seen
 from meshtop.analysis.mtls.server import Mode, ServerPolicy
 from meshtop.model.mesh import Proxy
 from meshtop.model.state import Severity
-from meshtop.model.traffic import Edge, PeerKind
+from meshtop.model.traffic import Edge
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -76,6 +76,11 @@ def posture(
 
 
 def _seen_findings(mesh: MeshTls, standings: Mapping[WorkloadId, Standing], moment: Moment) -> Iterable[Located]:
+    neighbours: dict[tuple[str, str], list[Standing]] = {}
+    for standing in standings.values():
+        if not standing.party.gateway:
+            neighbours.setdefault(standing.party.id[:2], []).append(standing)
+    whole = {place for place, those in neighbours.items() if all(map(is_ready, those))}
     for standing in standings.values():
         party, policy = standing.party, standing.policy
         if policy is None or party.unknown or party.gateway or party.proxy is Proxy.NONE:
@@ -87,8 +92,8 @@ def _seen_findings(mesh: MeshTls, standings: Mapping[WorkloadId, Standing], mome
                 yield _strict_plaintext(standing, policy)
             elif Mode.PERMISSIVE in modes:
                 yield _plaintext(standing, policy, moment)
-        elif policy.mode is Mode.PERMISSIVE:
-            yield from _ready(standing, policy, standings)
+        elif is_ready(standing):
+            yield _ready(standing, policy, whole=party.id[:2] in whole)
 
 
 def _fresh(mesh: MeshTls, party: Party, policy: ServerPolicy, moment: Moment) -> bool:
@@ -145,21 +150,13 @@ def _plaintext(standing: Standing, policy: ServerPolicy, moment: Moment) -> Loca
     )
 
 
-def _ready(standing: Standing, policy: ServerPolicy, standings: Mapping[WorkloadId, Standing]) -> Iterable[Located]:
-    """Permissive, in use, and nobody sent plaintext for a whole measured day."""
-    if not is_ready(standing):
-        return
+def _ready(standing: Standing, policy: ServerPolicy, *, whole: bool) -> Located:
+    """Permissive, in use, and nobody sent plaintext for a whole measured day; `whole` says that of its namespace."""
     party = standing.party
-    others = [
-        s
-        for s in standings.values()
-        if (s.party.cluster, s.party.namespace) == (party.cluster, party.namespace) and not s.party.gateway
-    ]
-    whole = all(is_ready(other) for other in others)
     fix = fixes.peer_authentication(party.namespace, _name(party), Mode.STRICT, _selector(party))
     if whole:
         fix = fixes.peer_authentication(party.namespace, "default", Mode.STRICT)
-    yield _of(
+    return _of(
         standing,
         "MTLS-READY-FOR-STRICT",
         Severity.INFO,
@@ -210,8 +207,3 @@ def _selector(party: Party) -> dict[str, str] | None:
         if party.labels.get(label):
             return {label: party.labels[label]}
     return party.labels or None
-
-
-def is_real(edge: Edge) -> bool:
-    """Whether an edge is a call inside the mesh's reach: not one to hosts outside of it."""
-    return edge.destination.kind is not PeerKind.EXTERNAL
