@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPHeaderDict
 from urllib3.util.retry import Retry
@@ -93,6 +94,9 @@ class ClusterAdapter(HTTPAdapter):
             if self._tls is not None and credentials.same_tls(self._tls):
                 return
             self._pool_arguments = {}
+            if not credentials.verify:
+                # The kubeconfig says so; a warning would be written across the screen.
+                urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
             if credentials.server.startswith("https"):
                 self._pool_arguments["ssl_context"] = tls_context(credentials, self._cluster)
                 if credentials.server_name:

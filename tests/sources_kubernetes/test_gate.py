@@ -49,7 +49,9 @@ def test_headers_cannot_smuggle_a_write(header: str) -> None:
     assert not is_read("GET", "/api/v1/pods", {header: "DELETE"})
 
 
-@given(st.text("/abcdefghijklmnopqrstuvwxyz0123456789.%", max_size=80), st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", max_size=8))
+@given(
+    st.text("/abcdefghijklmnopqrstuvwxyz0123456789.%", max_size=80), st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", max_size=8)
+)
 @settings(max_examples=200)
 def test_no_path_lets_another_method_through(path: str, method: str) -> None:
     allowed = is_read(method, path)

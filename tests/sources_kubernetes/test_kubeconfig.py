@@ -15,12 +15,12 @@ from meshtop.settings.schema import ClusterSettings
 from meshtop.sources.kubeconfig import ClusterRef, KubeconfigError, find_clusters, reread
 
 
-def config(*entries: tuple[str, str], current: str | None = None, users: bool = True, **cluster: Any) -> dict[str, Any]:
+def config(*entries: tuple[str, str], current: str | None = None, **cluster: str) -> dict[str, Any]:
     """A kubeconfig whose contexts lead to servers of the same line."""
     return {
         **({"current-context": current} if current else {}),
         "clusters": [{"name": f"c-{name}", "cluster": {"server": server, **cluster}} for name, server in entries],
-        "users": [{"name": f"u-{name}", "user": {"token": name}} for name, _ in entries] if users else [],
+        "users": [{"name": f"u-{name}", "user": {"token": name}} for name, _ in entries],
         "contexts": [{"name": n, "context": {"cluster": f"c-{n}", "user": f"u-{n}"}} for n, _ in entries],
     }
 
@@ -158,7 +158,7 @@ def test_a_context_that_leads_nowhere_costs_the_others_nothing(
 def test_contexts_can_be_chosen(tmp_path: Path) -> None:
     path = write(tmp_path / "config", config(("a", A), ("b", B), ("c", C)))
     assert [ref.name for ref in find(path, contexts=("c", "a", "c"))] == ["c", "a"]
-    with pytest.raises(KubeconfigError, match="no context d in .*; there are a, b, c"):
+    with pytest.raises(KubeconfigError, match=r"no context d in .*; there are a, b, c"):
         find(path, contexts=("d",))
 
 
