@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A shared machine is slow now and then, which is no fault of a test; CI tries the same examples each time.
+settings.register_profile("meshtop", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("meshtop")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "istio"
 
@@ -22,7 +28,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, and say so, what needs something that this machine does not have."""
     lacking = {
         "conformance": None if SHARED_DATA.is_dir() else "../shared/data/istio is not beside this checkout",
-        "prometheus": None if shutil.which("prometheus") and shutil.which("promtool") else "prometheus is not installed",
+        "prometheus": None
+        if shutil.which("prometheus") and shutil.which("promtool")
+        else "prometheus is not installed",
         "kubectl": None if shutil.which("kubectl") else "kubectl is not installed",
     }
     for item in items:

@@ -63,8 +63,8 @@ _RANK = {
     HealthStatus.FAILING: 4,
     HealthStatus.DEGRADED: 3,
     HealthStatus.UNKNOWN: 2,
-    HealthStatus.IDLE: 1,
-    HealthStatus.HEALTHY: 0,
+    HealthStatus.HEALTHY: 1,
+    HealthStatus.IDLE: 0,
 }
 _FLOWING = Health(HealthStatus.HEALTHY, ("TCP flows; it carries no codes to judge by",))
 _DOUBT = {
@@ -117,12 +117,15 @@ def workload_health(
 
 
 def worst(verdicts: Iterable[Health]) -> Health:
-    """The worst verdict, its reasons first; what is healthy adds none to what is not. Nothing at all is unknown."""
+    """The worst verdict, its reasons first; what is healthy or idle adds none to what is not. Nothing is unknown.
+
+    A part that idles says nothing of the whole: only where every part idles is the whole idle.
+    """
     ordered = sorted(verdicts, key=lambda verdict: -_RANK[verdict.status])
     if not ordered:
         return Health(HealthStatus.UNKNOWN, ("nothing is known",))
     status = ordered[0].status
-    telling = [v for v in ordered if v.status is status or v.status is not HealthStatus.HEALTHY]
+    telling = [v for v in ordered if v.status is status or _RANK[v.status] > _RANK[HealthStatus.HEALTHY]]
     return Health(status, tuple(dict.fromkeys(reason for verdict in telling for reason in verdict.reasons)))
 
 
