@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from meshtop.settings.load import Loaded
 
 
 def main() -> None:
@@ -13,8 +17,18 @@ def main() -> None:
         print(f"meshtop {__version__}")
         return
     from meshtop.cli.main import main as run
+    from meshtop.cli.options import Common
 
-    sys.exit(run())
+    common = Common()
+    common.console = _console
+    sys.exit(run(common=common))
+
+
+def _console(loaded: Loaded, **scope: Any) -> int:
+    """Open the console; here, because the command line and the console do not know each other."""
+    from meshtop.console.run import run_console
+
+    return run_console(loaded, **scope)
 
 
 if __name__ == "__main__":

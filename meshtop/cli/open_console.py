@@ -15,15 +15,15 @@ POINTER = "print what it shows with `meshtop get clusters` (see `meshtop --help`
 def open_console(common: Common, *, diff: bool = True, mouse: bool = True) -> int:
     """Open the console; its exit code. Raises CommandError where there is no terminal for it, and ConfigError."""
     check_terminal()
+    if common.console is None:
+        raise CommandError(f"This program has no console; {POINTER}.")
     flags = common.flags()
     if not mouse:
         flags["--no-mouse"] = (("mouse",), False)
     loaded = load(config=common.config, environ=os.environ, flags=flags)
     for note in loaded.notes:
         say(f"meshtop: {note}")
-    from meshtop.console.run import run_console
-
-    return run_console(
+    return common.console(
         loaded,
         kubeconfig=common.kubeconfig,
         contexts=common.context,

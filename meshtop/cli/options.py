@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -13,7 +13,28 @@ from meshtop import __version__
 from meshtop.cli.moment import Duration, Moment
 from meshtop.settings.document import KeyPath
 
+if TYPE_CHECKING:
+    from meshtop.settings.load import Loaded
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Console(Protocol):
+    """Opens the console and returns its exit code."""
+
+    def __call__(
+        self,
+        loaded: Loaded,
+        *,
+        kubeconfig: str | None,
+        contexts: tuple[str, ...],
+        clusters: tuple[str, ...],
+        namespaces: tuple[str, ...],
+        tenant: str | None,
+        moment: float | None,
+        diff: bool,
+    ) -> int:
+        """Open it on these clusters, in this scope."""
 
 
 class Common:
@@ -33,6 +54,8 @@ class Common:
         self.color: str | None = None
         self.ascii = False
         self.verbose = 0
+        self.console: Console | None = None
+        """What opens the console; the program's entry point hands it in, as the command line knows no console."""
 
     def flags(self) -> dict[str, tuple[KeyPath, Any]]:
         """The flags that stand for settings, as `meshtop.settings.load` takes them."""

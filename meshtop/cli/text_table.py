@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from wcwidth import iter_graphemes, wcswidth
@@ -119,7 +119,11 @@ def cut(text: str, width: int, mark: str = ELLIPSIS) -> str:
 
 
 def _fit(columns: Sequence[Column], natural: Sequence[int], width: int | None) -> tuple[list[int], list[int]]:
-    """The columns that fit and their widths: the least important give way first, then long words are shortened."""
+    """The columns that fit and their widths.
+
+    What matters little (priority above 3) gives way first; then long words are shortened as far as they stay readable
+    before a column that matters goes; what must stay (priority 0) is shortened as far as it takes.
+    """
     picked = list(range(len(columns)))
     if width is None:
         return picked, list(natural)
@@ -131,23 +135,37 @@ def _fit(columns: Sequence[Column], natural: Sequence[int], width: int | None) -
     def total() -> int:
         return sum(wide[i] for i in picked) + len(GAP) * (len(picked) - 1)
 
+    def room(least: Callable[[int], int]) -> int:
+        return sum(max(0, wide[i] - least(i)) for i in words())
+
+    def words() -> list[int]:
+        return [i for i in picked if columns[i].align is Align.LEFT]
+
     while total() > width:
-        spare = {i: wide[i] - _least(columns[i]) for i in picked if columns[i].align is Align.LEFT}
         need = total() - width
-        droppable = [i for i in picked if columns[i].priority > 0]
-        least_wanted = max(droppable, key=lambda i: (columns[i].priority, i), default=None)
-        enough = need <= sum(max(0, room) for room in spare.values())
-        if least_wanted is not None and (columns[least_wanted].priority > 1 or not enough):
-            picked.remove(least_wanted)
+        last = max((i for i in picked if columns[i].priority > 0), key=lambda i: (columns[i].priority, i), default=None)
+        importance = 0 if last is None else columns[last].priority
+        readable = room(lambda i: max(_least(columns[i]), wide[i] * 3 // 5))
+        keep = (readable if importance > 1 else room(lambda i: _least(columns[i]))) >= need
+        if last is not None and (importance > 3 or not keep):
+            picked.remove(last)
             continue
-        victim = max(spare, key=lambda i: wide[i], default=None)
-        if victim is None or wide[victim] <= 1:
-            break
-        wide[victim] -= 1
+        _shorten(wide, words(), need)
+        break
     return picked, [wide[i] for i in picked]
 
 
+def _shorten(wide: list[int], words: Sequence[int], need: int) -> None:
+    """Take so many cells from the widest columns of words, one at a time; none goes below one cell."""
+    for _ in range(need):
+        victim = max(words, key=lambda i: wide[i], default=None)
+        if victim is None or wide[victim] <= 1:
+            return
+        wide[victim] -= 1
+
+
 def _least(column: Column) -> int:
+    """How narrow a column of words can be and still be read."""
     return max(column.min_width, min(8, column.max_width))
 
 

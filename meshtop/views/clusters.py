@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
 
-from meshtop.analysis.health import worst
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import Ready
 from meshtop.model.snapshot import ClusterSnapshot
@@ -14,12 +11,10 @@ from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views import columns as c
 from meshtop.views.columns import NOTHING
+from meshtop.views.picture import Picture, together
 from meshtop.views.query import Place
 from meshtop.views.table import Align, Cell, Column, Tone
 from meshtop.views.view import View
-
-if TYPE_CHECKING:
-    from meshtop.views.picture import Picture
 
 
 class Healthy(Struct, frozen=True, rename="camel"):
@@ -135,7 +130,7 @@ def _health(picture: Picture, cluster: ClusterSnapshot) -> Health:
     if cluster.inventory is None:
         return Health(HealthStatus.UNKNOWN, (cluster.kubernetes.error or "nothing has been read yet",))
     verdicts = [(w, picture.workload_health(w)) for w in picture.workloads_in(cluster.name)]
-    overall = worst([verdict for _, verdict in verdicts])
+    overall = together([verdict for _, verdict in verdicts])
     if overall.status not in (HealthStatus.FAILING, HealthStatus.DEGRADED):
         return overall
     bad = [f"{w.namespace}/{w.name}" for w, verdict in verdicts if verdict.status is overall.status]

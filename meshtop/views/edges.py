@@ -126,11 +126,11 @@ VIEW: View[EdgeItem] = View(
     title="Edges",
     item=EdgeItem,
     columns=(
-        c.text("sourceCluster", "FROM CLUSTER", "The caller's cluster.", "source.cluster", priority=4, max_width=24),
+        c.text("sourceCluster", "CLUSTER", "The caller's cluster.", "source.cluster", priority=1, max_width=24),
         Column(name="source", title="FROM", help="Who calls.", value=lambda i: end_text(i.source),
                cell=lambda i: _end_cell(i.source), aliases=("from",), priority=0, min_width=8, max_width=48),
         c.text("destinationCluster", "TO CLUSTER", "The cluster that answers.", "destination.cluster",
-               priority=4, max_width=24),
+               priority=1, max_width=24),
         Column(name="destination", title="TO", help="Who is called.", value=lambda i: end_text(i.destination),
                cell=lambda i: _end_cell(i.destination), aliases=("to",), priority=0, min_width=8, max_width=48),
         c.text("service", "SERVICE", "The service that was asked for.", "destination.service",

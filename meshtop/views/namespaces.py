@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
 
-from meshtop.analysis.health import worst
 from meshtop.model.kube import Namespace
 from meshtop.model.mesh import Proxy, Workload
 from meshtop.model.state import Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views import columns as c
 from meshtop.views.marks import workspace_of
+from meshtop.views.picture import Picture, together
 from meshtop.views.query import Place
 from meshtop.views.tenants import tenant_column, tenant_text
 from meshtop.views.view import View
-
-if TYPE_CHECKING:
-    from meshtop.views.picture import Picture
 
 
 class NamespaceItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -94,7 +89,7 @@ def _item(picture: Picture, cluster: str, namespace: Namespace, services: int) -
         traffic=received.traffic(),
         mtls_ratio=received.mtls_ratio,
         tenants=tenants,
-        health=worst([picture.workload_health(w) for w in workloads]),
+        health=together([picture.workload_health(w) for w in workloads]),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -237,6 +237,13 @@ class Picture:
             self.telemetry_states,
             where[0],
         )
+
+
+def together(verdicts: Sequence[Health]) -> Health:
+    """The health of a group: its worst member; idle only where all of them are, and where there are none."""
+    if not verdicts:
+        return Health(HealthStatus.IDLE, ("there are no workloads",))
+    return worst([verdict for verdict in verdicts if verdict.status is not HealthStatus.IDLE] or verdicts)
 
 
 def _workload_id(end: Any) -> WorkloadId:

@@ -100,6 +100,7 @@ VIEW: View[WorkloadItem] = View(
     ),
     build=build,
     path=lambda i: (i.cluster, i.namespace, i.name),
+    key=lambda i: f"{i.cluster}/{i.namespace}/{i.name}/{i.kind}",
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),
     default_sort="health,requestsPerSecond,namespace,name",
     empty="No workload is in this scope.",

@@ -7,11 +7,11 @@ import pytest
 
 from meshtop.model.kube import KindStatus, Namespace
 from meshtop.model.snapshot import Snapshot
-from meshtop.model.state import HealthStatus, SourceStatus, State
+from meshtop.model.state import Health, HealthStatus, SourceStatus, State
 from meshtop.views.document import document, json_schema, missing
 from meshtop.views.filter import FilterError
 from meshtop.views.marks import tenants_of
-from meshtop.views.picture import Picture
+from meshtop.views.picture import Picture, together
 from meshtop.views.query import Query
 from meshtop.views.registry import KINDS, find_kind, names, view
 from meshtop.views.table import Tone
@@ -274,3 +274,17 @@ def test_kinds_are_found_by_all_their_names() -> None:
 )
 def test_tenancy_marks(labels: dict[str, str], tenants: tuple[str, ...]) -> None:
     assert tenants_of(Namespace(meta=worlds.meta("x", labels=labels)), "own") == tenants
+
+
+@pytest.mark.parametrize(
+    ("members", "status"),
+    [
+        ([], "idle"),
+        (["idle", "idle"], "idle"),
+        (["idle", "healthy"], "healthy"),
+        (["idle", "unknown", "healthy"], "unknown"),
+        (["degraded", "failing", "healthy"], "failing"),
+    ],
+)
+def test_the_health_of_a_group(members: list[str], status: str) -> None:
+    assert together([Health(HealthStatus(member)) for member in members]).status == status
