@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from meshtop.analysis.edges import edges
 from meshtop.analysis.figures import Figures, add_all, by_cluster, by_namespace, by_workload
-from meshtop.analysis.health import DEFAULT, Thresholds, edge_health, workload_health
+from meshtop.analysis.health import DEFAULT, Thresholds, edge_health, workload_health, worst
 from meshtop.analysis.mesh import mesh_facts
 from meshtop.analysis.traffic_inputs import cluster_traffic
 from meshtop.analysis.workloads import virtual_machines, workloads
