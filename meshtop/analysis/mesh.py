@@ -30,7 +30,7 @@ _CONTROLLED_BY = "topology.istio.io/controlPlaneClusters"
 _REVISION = "istio.io/rev"
 _TAG = "istio.io/tag"
 _VERSION_LABELS = ("operator.istio.io/version", "app.kubernetes.io/version")
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 Tree = Mapping[str, Any]
 
