@@ -77,6 +77,10 @@ class ControlMetrics(Struct, frozen=True, kw_only=True):
     by: tuple[str, ...]
     names: tuple[str, ...]
     counters: bool = False
+    lowest: int = 0
+    """Of gauges with many series: only so many of the lowest for each `resource_name`."""
+    only: tuple[str, str] | None = None
+    """A label and a regular expression for it, where only some series matter."""
 
 
 CONTROL: tuple[ControlMetrics, ...] = (
@@ -106,12 +110,21 @@ CONTROL: tuple[ControlMetrics, ...] = (
         query="control_certificates",
         fold="min",
         by=("resource_name",),
-        names=(
-            "citadel_server_root_cert_expiry_timestamp",
-            "citadel_server_cert_chain_expiry_timestamp",
-            "istio_agent_cert_expiry_seconds",
-            "envoy_server_days_until_first_cert_expiring",
-        ),
+        names=("citadel_server_root_cert_expiry_timestamp", "citadel_server_cert_chain_expiry_timestamp"),
+    ),
+    ControlMetrics(
+        query="control_agents",
+        fold="min",
+        by=("resource_name", "namespace", "app"),
+        names=("istio_agent_cert_expiry_seconds",),
+        lowest=5,
+    ),
+    ControlMetrics(
+        query="control_gateways",
+        fold="min",
+        by=("namespace", "app"),
+        names=("envoy_server_days_until_first_cert_expiring",),
+        only=("app", ".*(gateway|ingress|egress).*"),
     ),
     ControlMetrics(
         query="control_rates",

@@ -97,6 +97,8 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     control: tuple[Scalar, ...] = ()
     complete: bool = True
     recording_rules: bool = False
+    plaintext_day: PlaintextDay | None = None
+    """None when it was not asked for; it may be older than the rest."""
 
 
 class Line(Struct, frozen=True, kw_only=True):

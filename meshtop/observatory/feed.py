@@ -81,6 +81,9 @@ class Metrics(Protocol):
     async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
         """Series over time, for charts."""
 
+    async def refresh_plaintext(self, *, at: float | None = None) -> None:
+        """Ask who sent plaintext in the day that ends at `at`, at most every ten minutes."""
+
     async def close(self) -> None:
         """Let go of the connection."""
 
@@ -145,8 +148,11 @@ class ClusterFeed:
         """Whether both sources have answered or failed once."""
         return self._listed and self._measured
 
-    async def once(self, schedule: Schedule, *, timeout_seconds: float) -> None:
-        """Ask both sources once, each for no longer than the timeout; never raises for a cluster's sake."""
+    async def once(self, schedule: Schedule, *, timeout_seconds: float, plaintext: bool = False) -> None:
+        """Ask both sources once, each for no longer than the timeout; never raises for a cluster's sake.
+
+        `plaintext` asks for the last day's plaintext too.
+        """
         listing = asyncio.create_task(self.kubernetes.list_all())
         measuring = asyncio.create_task(self._measure(schedule))
         tasks = {listing: "kubernetes", measuring: "prometheus"}
@@ -158,6 +164,9 @@ class ClusterFeed:
         for task in tasks:
             if task not in pending and (error := task.exception()) is not None:
                 raise error
+        if plaintext and measuring not in pending:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.prometheus.refresh_plaintext(at=schedule.moment), timeout_seconds)
         self._listed = self._measured = True
 
     async def follow(self, schedule: Schedule, changed: Callable[[], None]) -> None:
@@ -203,6 +212,8 @@ class ClusterFeed:
             if began >= next_history and self.prometheus.telemetry is not None:
                 await self.prometheus.refresh_history(at=schedule.moment)
                 next_history = self._clock() + HISTORY_EVERY_SECONDS
+                changed()
+                await self.prometheus.refresh_plaintext(at=schedule.moment)
                 changed()
             rest = schedule.refresh_seconds - (self._clock() - began)
             await schedule.pause(rest + random.uniform(0, 0.1) * schedule.refresh_seconds)

@@ -41,11 +41,14 @@ class Observatory:
         """The feed of a cluster, None when it is not followed."""
         return next((feed for feed in self.feeds if feed.name == cluster), None)
 
-    async def once(self) -> Snapshot:
-        """One settled Snapshot: every source has answered, failed, or run out of time."""
+    async def once(self, *, plaintext: bool = False) -> Snapshot:
+        """One settled Snapshot: every source has answered, failed, or run out of time.
+
+        `plaintext` asks for the last day's plaintext too, which only some questions need.
+        """
         async with asyncio.TaskGroup() as group:
             for feed in self.feeds:
-                group.create_task(feed.once(self.schedule, timeout_seconds=self._timeout_seconds))
+                group.create_task(feed.once(self.schedule, timeout_seconds=self._timeout_seconds, plaintext=plaintext))
         return self._snapshot()
 
     async def follow(self) -> AsyncGenerator[Snapshot, None]:

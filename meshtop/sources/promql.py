@@ -100,7 +100,13 @@ def refresh_queries(
 def _control_query(group: ControlMetrics, window: str, always: Sequence[Matcher], extra_by: Sequence[str]) -> str:
     by = ", ".join((*extra_by, *group.by))
     if not group.counters:
-        return f"{group.fold} by (__name__, {by}) ({selector('', (one_of('__name__', group.names), *always))})"
+        chosen = (Matcher(group.only[0], "=~", group.only[1]),) if group.only else ()
+        gauges = (
+            f"{group.fold} by (__name__, {by}) ({selector('', (one_of('__name__', group.names), *chosen, *always))})"
+        )
+        if group.lowest:
+            return f"bottomk by ({', '.join((*extra_by, 'resource_name'))}) ({group.lowest}, {gauges})"
+        return gauges
     parts = [
         f"label_replace({group.fold} by ({by}) (rate({selector(name, always)}[{window}])), "
         f'{quote(METRIC_LABEL)}, {quote(name)}, "", "")'

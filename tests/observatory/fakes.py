@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from msgspec import structs
+
 from meshtop.model.kube import Inventory, Meta, Service
 from meshtop.model.state import Cost, SourceStatus, State
-from meshtop.model.telemetry import History, Line, Telemetry
+from meshtop.model.telemetry import History, Line, PlaintextDay, Telemetry
 from meshtop.sources.prometheus.details import LineQuery
 
 
@@ -73,6 +75,10 @@ class FakePrometheus:
 
     async def refresh_history(self, *, at: float | None = None) -> None:
         self.history = History()
+
+    async def refresh_plaintext(self, *, at: float | None = None) -> None:
+        if self.telemetry is not None:
+            self.telemetry = structs.replace(self.telemetry, plaintext_day=PlaintextDay(at=at or 1.0))
 
     async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
         return tuple(Line(name=query.name, times=(start, end), values=(1.0, None)) for query in queries)

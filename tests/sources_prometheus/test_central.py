@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
+from meshtop.analysis.metrics import CONTROL, TRAFFIC
 from meshtop.model.state import State
 from meshtop.settings.schema import TelemetrySettings
 from meshtop.sources.prometheus.central import CentralTelemetry
@@ -35,7 +36,7 @@ async def test_one_fan_of_queries_serves_every_cluster(httpserver: HTTPServer) -
     central = central_on(httpserver, cluster_label="site", cluster_names={"east": "e"}, matchers={"env": "prod"})
     east, west = central.cluster("east"), central.cluster("west")
     await asyncio.gather(*(part.refresh((), window_seconds=300) for part in (east, west)))
-    assert len(fake.queries) == len(set(fake.queries)) == 14
+    assert len(fake.queries) == len(set(fake.queries)) == len(TRAFFIC) + len(CONTROL)
     assert all("(site, " in query or "by (__name__, site, " in query for query in fake.queries)
     assert all('env="prod"' in query for query in fake.queries)
     for part, value in ((east, 1), (west, 2)):
@@ -47,7 +48,7 @@ async def test_one_fan_of_queries_serves_every_cluster(httpserver: HTTPServer) -
     assert west.telemetry is not None
     assert east.telemetry.identity != west.telemetry.identity
     assert [(c.metric, c.labels, c.value) for c in east.telemetry.control if c.value == 7] == [("pilot_xds", {}, 7.0)]
-    assert east.cost.requests + west.cost.requests == 14
+    assert east.cost.requests + west.cost.requests == len(TRAFFIC) + len(CONTROL)
     assert any("without a usable number" in note for note in east.status.notes)
     await central.close()
 

@@ -12,6 +12,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
+from meshtop.analysis.metrics import CONTROL, TRAFFIC
 from meshtop.model.state import State
 from meshtop.settings.schema import PrometheusSettings
 from meshtop.sources.prometheus.source import PrometheusSource
@@ -40,7 +41,8 @@ async def test_a_good_answer_is_fresh(httpserver: HTTPServer) -> None:
     assert source.telemetry.complete
     assert source.telemetry.requests[0].labels.source_workload == "web"
     assert source.telemetry.requests[0].value == 2
-    assert source.cost.requests == 15
+    recorded_rules = 1
+    assert source.cost.requests == len(TRAFFIC) + len(CONTROL) + recorded_rules
     assert source.cost.bytes > 0
 
 

@@ -7,17 +7,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from msgspec import structs
+
 from meshtop.analysis.metrics import CONTROL, METRIC_LABEL, TRAFFIC
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
-from meshtop.model.telemetry import History, Line, Sample, Scalar, Telemetry
+from meshtop.model.telemetry import History, Line, PlaintextDay, Sample, Scalar, Telemetry
 from meshtop.settings.schema import TelemetrySettings
-from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_scalars, decode_split
+from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_samples, decode_scalars, decode_split
 from meshtop.sources.prometheus.collecting import AT_ONCE, Answers, Asker, Collected, Question
 from meshtop.sources.prometheus.details import Details, LineQuery
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import Engine, Place, Wire
 from meshtop.sources.prometheus.history import read_history
+from meshtop.sources.prometheus.plaintext import EVERY_SECONDS as PLAINTEXT_EVERY_SECONDS
+from meshtop.sources.prometheus.plaintext import read_plaintext_day
 from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
 from meshtop.sources.prometheus.source import identity_of
 from meshtop.sources.promql import equal
@@ -177,6 +181,7 @@ class ClusterPart:
         self.history: History | None = None
         self._central = central
         self._mine: SourceStatus | None = None
+        self._plaintext: PlaintextDay | None = None
 
     @property
     def status(self) -> SourceStatus:
@@ -208,7 +213,12 @@ class ClusterPart:
         label, value = central.settings.cluster_label, central.value(self.name)
         identity = identity_of(central.engine.url, central.settings.headers, self.matchers)
         telemetry = telemetry_of(
-            answers, at=at, window_seconds=window_seconds, identity=identity, recording_rules=False
+            answers,
+            at=at,
+            window_seconds=window_seconds,
+            identity=identity,
+            recording_rules=False,
+            plaintext_day=self._day_for(at),
         )
         if not any(part.items for one in answers.all.values() for part in one.parts):
             self._mine = SourceStatus(
@@ -219,6 +229,10 @@ class ClusterPart:
             )
             return
         self.telemetry, self._mine = telemetry, None
+
+    def _day_for(self, at: float) -> PlaintextDay | None:
+        day = self._plaintext
+        return day if day is not None and abs(at - day.at) <= 2 * PLAINTEXT_EVERY_SECONDS else None
 
     async def refresh_history(self, *, at: float | None = None, span_seconds: float = 1800.0, points: int = 60) -> None:
         """This cluster's golden signals over a span that ends at `at`; never raises."""
@@ -232,6 +246,26 @@ class ClusterPart:
             points=points,
         )
         self.history = history or self.history
+
+    async def refresh_plaintext(self, *, at: float | None = None) -> None:
+        """Ask who sent plaintext in the day that ends at `at`, unless that is known; never raises."""
+        central, end = self._central, self._central.now() if at is None else at
+        if self.telemetry is None:
+            return
+        if self._plaintext is None or abs(end - self._plaintext.at) >= PLAINTEXT_EVERY_SECONDS:
+            matchers = {**central.settings.matchers, central.settings.cluster_label: central.value(self.name)}
+            self._plaintext = await read_plaintext_day(central.engine, matchers=matchers, at=end)
+        self.telemetry = structs.replace(self.telemetry, plaintext_day=self._plaintext)
+
+    @property
+    def identity(self) -> str:
+        """Tells this cluster's series from every other's."""
+        central = self._central
+        return identity_of(central.engine.url, central.settings.headers, self.matchers)
+
+    async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
+        """The samples of one instant query, whose selectors must hold `matchers`; raises SourceProblem."""
+        return tuple((await decode_samples(await self._central.engine.query(expression, at=at))).items)
 
     async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
         """Series over time for charts; their selectors must hold `matchers`. Raises SourceProblem."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from meshtop.model.state import SourceStatus, State
-from meshtop.model.telemetry import Sample, Telemetry
+from meshtop.model.telemetry import PlaintextDay, Sample, Telemetry
 from meshtop.sources.prometheus.answers import QueryFailed
 from meshtop.sources.prometheus.collecting import Answers, notes_of
 
@@ -14,7 +14,13 @@ SCRAPE_SECONDS = 15.0
 
 
 def telemetry_of(
-    answers: Answers, *, at: float, window_seconds: float, identity: str, recording_rules: bool
+    answers: Answers,
+    *,
+    at: float,
+    window_seconds: float,
+    identity: str,
+    recording_rules: bool,
+    plaintext_day: PlaintextDay | None = None,
 ) -> Telemetry:
     """The samples that came, each under its field."""
     fields: dict[str, tuple[Sample, ...]] = {
@@ -27,6 +33,7 @@ def telemetry_of(
         control=tuple(item for one in answers.control.values() for part in one.parts for item in part.items),
         complete=all(one.complete for one in answers.traffic.values()),
         recording_rules=recording_rules,
+        plaintext_day=plaintext_day,
         **fields,
     )
 

@@ -7,18 +7,22 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec import structs
+
 from meshtop.analysis.metrics import TRAFFIC, duration_text
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
-from meshtop.model.telemetry import History, Line, Telemetry
+from meshtop.model.telemetry import History, Line, PlaintextDay, Telemetry
 from meshtop.settings.schema import PrometheusSettings
-from meshtop.sources.prometheus.answers import QueryFailed, decode_scalars
+from meshtop.sources.prometheus.answers import QueryFailed, decode_samples, decode_scalars
 from meshtop.sources.prometheus.collecting import Question, collect
 from meshtop.sources.prometheus.details import Details, LineQuery
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import Engine, Meter, Place, Wire, proxy_path
 from meshtop.sources.prometheus.finding import find
 from meshtop.sources.prometheus.history import read_history
+from meshtop.sources.prometheus.plaintext import EVERY_SECONDS as PLAINTEXT_EVERY_SECONDS
+from meshtop.sources.prometheus.plaintext import read_plaintext_day
 from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
 from meshtop.sources.promql import equal, recorded_query
 
@@ -62,6 +66,7 @@ class PrometheusSource:
         self._rules: frozenset[str] = frozenset()
         self._rules_at: float | None = None
         self._narrow_until: dict[str, float] = {}
+        self._plaintext: PlaintextDay | None = None
 
     @property
     def needs_services(self) -> bool:
@@ -200,6 +205,7 @@ class PrometheusSource:
             window_seconds=window_seconds,
             identity=self.identity,
             recording_rules=used,
+            plaintext_day=self._day_for(at),
         )
         self.status = status_of(
             answers, at=now, window_seconds=window_seconds, endpoint=engine.url, recording_rules=used
@@ -244,6 +250,21 @@ class PrometheusSource:
         )
         self.history = history or self.history
 
+    async def refresh_plaintext(self, *, at: float | None = None) -> None:
+        """Ask who sent plaintext in the day that ends at `at`, unless that is known; never raises."""
+        if self._engine is None or self.telemetry is None:
+            return
+        end = self._clock() if at is None else at
+        age = None if self._plaintext is None else abs(end - self._plaintext.at)
+        if age is None or age >= PLAINTEXT_EVERY_SECONDS:
+            self._plaintext = await read_plaintext_day(self._engine, matchers=self._settings.matchers, at=end)
+        self.telemetry = structs.replace(self.telemetry, plaintext_day=self._day_for(at))
+
+    def _day_for(self, at: float | None) -> PlaintextDay | None:
+        """The day that was read, where it fits the moment."""
+        day, end = self._plaintext, self._clock() if at is None else at
+        return day if day is not None and abs(end - day.at) <= 2 * PLAINTEXT_EVERY_SECONDS else None
+
     @property
     def details(self) -> Details:
         """What detail views ask; raises QueryFailed before an engine was found."""
@@ -252,6 +273,14 @@ class PrometheusSource:
                 State.NONE, f"No Prometheus of {self.cluster} is known yet.", "Wait for the first refresh."
             )
         return Details(self._engine)
+
+    async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
+        """The samples of one instant query, whose selectors must hold `matchers`; raises SourceProblem."""
+        if self._engine is None:
+            raise QueryFailed(
+                State.NONE, f"No Prometheus of {self.cluster} is known yet.", "Wait for the first refresh."
+            )
+        return tuple((await decode_samples(await self._engine.query(expression, at=at))).items)
 
     async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
         """Series over time for charts; raises SourceProblem."""

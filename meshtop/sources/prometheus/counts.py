@@ -1,0 +1,87 @@
+"""Counts behind weighted routes: a few queries of their own, asked only where there are such routes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from meshtop.analysis.metrics import duration_text
+from meshtop.model.canary import RouteCounts
+from meshtop.model.telemetry import Sample
+from meshtop.sources.promql import Matcher, equal, regex_literal, selector
+
+_ENDS = (
+    "reporter",
+    "source_cluster",
+    "source_workload_namespace",
+    "source_workload",
+    "destination_cluster",
+    "destination_workload_namespace",
+    "destination_workload",
+    "destination_version",
+    "destination_canonical_revision",
+    "destination_service",
+)
+_OUTCOME = ("request_protocol", "response_code", "grpc_response_status", "response_flags")
+SHORTEST_SECONDS = 30.0
+"""`increase` needs two scrapes, and the usual interval is 15 s."""
+
+
+class Counting(Protocol):
+    """A source that answers instant queries with samples (PrometheusSource, a central engine's part)."""
+
+    async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
+        """The samples of an instant vector; raises SourceProblem."""
+
+    @property
+    def matchers(self) -> Mapping[str, str]:
+        """What every selector about this cluster must hold."""
+
+    @property
+    def identity(self) -> str:
+        """Tells one set of series from another."""
+
+
+def host_matcher(hosts: Sequence[str]) -> Matcher:
+    """Any of the hosts, with or without a port. A mirror's Host ends in `-shadow`, and is left out by that."""
+    exact = "|".join(regex_literal(host) for host in dict.fromkeys(hosts))
+    return Matcher("destination_service", "=~", f"({exact})(:[0-9]+)?")
+
+
+async def route_counts(
+    source: Counting,
+    *,
+    labels: Sequence[str],
+    hosts: Sequence[str],
+    since: float,
+    at: float,
+    tcp: bool = False,
+    http: bool = True,
+) -> RouteCounts:
+    """What was counted for requests to the hosts between two moments (Unix seconds); raises SourceProblem."""
+    seconds = max(SHORTEST_SECONDS, at - since)
+    chosen = (host_matcher(hosts), *equal(source.matchers))
+    window = duration_text(round(seconds))
+
+    def ask(metric: str, by: Sequence[str]) -> str:
+        return f"sum by ({', '.join(by)}) (increase({selector(metric, chosen)}[{window}]))"
+
+    asked = []
+    if http:
+        asked.append(ask("istio_requests_total", (*_ENDS, *_OUTCOME)))
+        asked.append(ask("istio_request_duration_milliseconds_bucket", (*_ENDS, "le")))
+    if tcp:
+        asked.append(ask("istio_tcp_connections_opened_total", (*_ENDS, "response_flags")))
+    answers = list(await asyncio.gather(*(source.samples(expression, at=at) for expression in asked)))
+    empty: tuple[Sample, ...] = ()
+    requests, buckets = (answers.pop(0), answers.pop(0)) if http else (empty, empty)
+    return RouteCounts(
+        labels=tuple(labels),
+        since=at - seconds,
+        at=at,
+        identity=source.identity,
+        requests=requests,
+        buckets=buckets,
+        connections=answers.pop(0) if tcp else empty,
+    )
