@@ -13,8 +13,11 @@ from meshtop.views import columns as c
 from meshtop.views.columns import NOTHING
 from meshtop.views.picture import Picture, together
 from meshtop.views.query import Place
+from meshtop.views.sparkline import floor_of, sparkline
 from meshtop.views.table import Align, Cell, Column, Tone
 from meshtop.views.view import View
+
+TREND_WIDTH = 8
 
 
 class Healthy(Struct, frozen=True, rename="camel"):
@@ -54,6 +57,7 @@ class ClusterItem(Struct, frozen=True, rename="camel", kw_only=True):
     roles: tuple[str, ...] = ()
     health: Health = Health()
     read_only: bool = False
+    requests_trend: tuple[float | None, ...] = ()
 
 
 def cluster_state(cluster: ClusterSnapshot) -> State:
@@ -122,6 +126,7 @@ def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
         roles=facts.roles if facts else (),
         health=_health(picture, cluster),
         read_only=cluster.read_only,
+        requests_trend=cluster.history.requests.values if cluster.history is not None else (),
     )
 
 
@@ -147,6 +152,12 @@ def _machines_cell(item: ClusterItem) -> Cell:
     return Cell(cell.text, Tone.UNKNOWN) if found.unknown and not broken else cell
 
 
+def _trend_cell(item: ClusterItem) -> Cell:
+    """The course of the requests; blank as long as it was not asked for."""
+    values = item.requests_trend
+    return Cell(sparkline(values, TREND_WIDTH, low=floor_of(values)), Tone.ACCENT)
+
+
 VIEW: View[ClusterItem] = View(
     kind="clusters",
     singular="cluster",
@@ -168,6 +179,8 @@ VIEW: View[ClusterItem] = View(
         c.text("network", "NETWORK", "The network its pods are in.", "network", priority=5, max_width=20),
         c.ready("nodes", "NODES", "Ready nodes of all nodes.", "nodes", priority=3, min_width=5),
         c.ready("pods", "PODS", "Ready pods of all pods of workloads.", "pods", priority=2, min_width=5),
+        Column(name="requestsTrend", title="LAST 30m", help="Requests per second over the last half hour (console).",
+               value=lambda i: i.requests_trend or None, cell=_trend_cell, priority=3, min_width=TREND_WIDTH),
         *c.golden(),
         c.mtls(priority=2, min_width=6),
         c.count("namespaces", "NS", "Namespaces.", "namespaces", aliases=("ns",), wide=True, priority=6),

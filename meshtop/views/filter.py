@@ -15,6 +15,8 @@ from difflib import get_close_matches
 from fnmatch import translate
 from typing import Any
 
+from msgspec import Struct
+
 from meshtop.views.table import Column
 
 Test = Callable[[Any], bool]
@@ -59,14 +61,17 @@ def parse_filter(text: str, columns: Sequence[Column]) -> Filter:
     """Parse a filter for these columns; raises FilterError."""
     by_column: dict[str, tuple[list[Test], list[Test]]] = {}
     words: list[tuple[list[Test], list[Test]]] = []
-    for negated, name, value in _terms(text):
-        if name is None:
-            test = _anywhere(value, columns)
-            words.append(([], [test]) if negated else ([test], []))
+    for term in _terms(text):
+        if term.column is None:
+            test = _anywhere(term, columns)
+            words.append(([], [test]) if term.negated else ([test], []))
             continue
-        column = find_column(name, columns, hint=f' (to look for the text itself, put it in quotes: "{name}:{value}")')
+        literal = f"{term.column}:{term.value}"
+        column = find_column(
+            term.column, columns, hint=f' (to look for the text itself, put it in quotes: "{literal}")'
+        )
         side = by_column.setdefault(column.name, ([], []))
-        side[1 if negated else 0].append(_test(column, value))
+        side[1 if term.negated else 0].append(_test(column, term))
     return Filter(text.strip(), [*by_column.values(), *words])
 
 
@@ -87,8 +92,16 @@ def find_column(name: str, columns: Sequence[Column], *, hint: str = "") -> Colu
     raise FilterError(f"There is no column {name}{hint}; there are {names}.")
 
 
-def _terms(text: str) -> list[tuple[bool, str | None, str]]:
-    """Split into (negated, column or None, value)."""
+class _Term(Struct, frozen=True):
+    """One term; `column` is None for a bare word, `literal` says that the value stood in quotes and means itself."""
+
+    negated: bool
+    column: str | None
+    value: str
+    literal: bool
+
+
+def _terms(text: str) -> list[_Term]:
     terms = []
     for token, quoted in _tokens(text):
         negated = token.startswith("!") and not (quoted and quoted[0] == 0)
@@ -100,10 +113,11 @@ def _terms(text: str) -> list[tuple[bool, str | None, str]]:
             name, value = token[start:colon], token[colon + 1 :]
             if not name:
                 raise FilterError(f"A column's name is missing before the colon in {token!r}; write name:value.")
-        if not value:
+        literal = len(token) - len(value) in quoted
+        if not value and not literal:
             shown = token or "!"
             raise FilterError(f"A value is missing in {shown!r}; write {name or 'column'}:value, or null for unknown.")
-        terms.append((negated, name, value))
+        terms.append(_Term(negated, name, value, literal))
     return terms
 
 
@@ -135,8 +149,11 @@ def _tokens(text: str) -> list[tuple[str, list[int]]]:
     return tokens
 
 
-def _test(column: Column, value: str) -> Test:
-    read = column.value
+def _test(column: Column, term: _Term) -> Test:
+    read, value = column.value, term.value
+    if term.literal and not column.numeric:
+        wanted = value.lower()
+        return lambda item: any(said.lower() == wanted for said in _said(column, item))
     if value.lower() == "null":
         return lambda item: not _known(read(item))
     if value.startswith("~"):
@@ -189,8 +206,9 @@ def _example(column: Column) -> str:
     return {"ms": "500ms", "ratio": "5%"}.get(column.unit, "10")
 
 
-def _anywhere(value: str, columns: Sequence[Column]) -> Test:
-    if value.startswith("~"):
+def _anywhere(term: _Term, columns: Sequence[Column]) -> Test:
+    value = term.value
+    if value.startswith("~") and not term.literal:
         pattern = _pattern(value[1:])
         return lambda item: any(pattern.search(said) for column in columns for said in _said(column, item))
     wanted = value.lower()

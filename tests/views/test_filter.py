@@ -81,6 +81,11 @@ CASES = [
     ("1.50k", {"web"}),
     ('"ns:shop"', set()),
     ('name:"web"', {"web"}),
+    ('name:"we*"', set()),
+    ('name:"~web"', set()),
+    ('"~web"', set()),
+    ('"!web"', set()),
+    ('!"web"', {"cart", "loadgen"}),
     ("name:we?", set()),
     ("name:[w]eb", set()),
 ]
