@@ -37,12 +37,12 @@ class MeshtopApp(Shell):
         Binding("ctrl+p", "command_palette", "palette", id="console.palette", show=False, priority=True),
     ]
 
-    def __init__(self, options: ConsoleOptions, look: Look | None = None) -> None:
+    def __init__(self, options: ConsoleOptions, look: Look | None = None, session: Session | None = None) -> None:
         super().__init__(look, cell_diff=options.cell_diff)
         self.options = options
         self.picture: Picture | None = None
         self.scope = Scope(query=options.query)
-        self.session = Session(options, self)
+        self.session = session or Session(options, self)
         self.window_seconds = DEFAULT_WINDOW_SECONDS
         self.parting_words = ""
 

@@ -11,8 +11,8 @@ from meshtop.console.terminal.shell import Shell, stylesheets
 from meshtop.console.text import cell_width, to_ascii
 from meshtop.console.widgets.chart import Chart
 from meshtop.console.widgets.plot import ChartModel, Series, axis_top, chart_lines, short_number
-from meshtop.console.widgets.sparkline import bar, resample, sparkline
 from meshtop.console.widgets.table_frame import Line
+from meshtop.views.sparkline import bar, resample, sparkline
 from tests.console_widgets.sample import written
 
 WANTED = [

@@ -6,12 +6,12 @@ import textwrap
 from collections.abc import Sequence
 
 from meshtop.console.text import cell_width, clean, cut, fit
-from meshtop.console.widgets.sparkline import sparkline
 from meshtop.console.widgets.table_frame import Line, Run
 from meshtop.model.telemetry import History
 from meshtop.model.traffic import Sums
 from meshtop.views.detail import Detail, Section
 from meshtop.views.numbers import UNKNOWN, milliseconds, percent, quantity
+from meshtop.views.sparkline import floor_of, sparkline
 from meshtop.views.table import Tone
 
 MARGIN = 2
@@ -59,12 +59,6 @@ def _added(lines: Sequence[Sequence[float | None]]) -> list[float | None]:
     return [sum(known) if (known := [v for v in column if v is not None]) else None for column in columns]
 
 
-def _floor(values: Sequence[float | None]) -> float:
-    """Where a sparkline begins: as far below the lowest value as the highest is above it, but never below 0."""
-    known = [value for value in values if value is not None]
-    return max(0.0, 2 * min(known) - max(known)) if known else 0.0
-
-
 def headline(sums: Sums, histories: Sequence[History], width: int) -> Line:
     """The golden signals of everything in scope in one line, with sparklines of the last half hour where there is room.
 
@@ -90,7 +84,7 @@ def headline(sums: Sums, histories: Sequence[History], width: int) -> Line:
         x += cell_width(number) + cell_width(unit)
         if values and spark_width:
             spark_tone = Tone.FAILING if unit.endswith("errors") and failing else Tone.ACCENT
-            runs.append(Run(x + 1, sparkline(values, spark_width, low=_floor(values)), spark_tone))
+            runs.append(Run(x + 1, sparkline(values, spark_width, low=floor_of(values)), spark_tone))
             x += spark_width + 1
         x += 3
     return Line("plain", tuple(run for run in runs if run.x + cell_width(run.text) <= width))

@@ -11,10 +11,12 @@ from textual.containers import Horizontal, Vertical
 from meshtop.console.places import FLEET
 from meshtop.console.screens.facts import headline
 from meshtop.console.screens.table import TableScreen
+from meshtop.console.widgets.chart import Chart
 from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
+from meshtop.console.widgets.plot import ChartModel, Series
 from meshtop.console.widgets.table_frame import Line
 from meshtop.views.attention import Attention, attention
 from meshtop.views.table import Cell, Column, Table, Tone
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 6
 """Rows of what needs somebody before it scrolls, on a screen of 24 lines."""
+
+TALL = 34
+"""From so many lines on, the course of each cluster's golden signals is drawn below the table."""
+TRENDS = {"requests": ("Requests", "/s"), "errors": ("Errors", "/s"), "p99_ms": ("Latency p99", "ms")}
 
 _COLUMNS = (
     Column(
@@ -74,8 +80,12 @@ class FleetScreen(TableScreen):
             yield Headline()
             yield LiveTable(id="needs")
             with Horizontal(classes="body"):
-                waiting = Note("Reading the kubeconfig …", "The first cluster to answer is shown at once.")
-                yield LiveTable(id="rows", waiting=waiting)
+                with Vertical():
+                    waiting = Note("Reading the kubeconfig …", "The first cluster to answer is shown at once.")
+                    yield LiveTable(id="rows", waiting=waiting)
+                    with Horizontal(id="trends"):
+                        for trend in TRENDS:
+                            yield Chart(id=f"trend-{trend}")
                 yield LineView(classes="side")
 
     def on_mount(self) -> None:
@@ -100,6 +110,21 @@ class FleetScreen(TableScreen):
         needs.styles.height = min(len(self._needs), most) + 1
         needs.show(Table(_COLUMNS, self._needs, lambda a: f"{a.kind}:{a.key}:{a.message[:40]}"))
         super().refresh_picture(picture)
+        self._show_trends(picture)
+
+    def _show_trends(self, picture: Picture) -> None:
+        """Where there is room, the last half hour of each cluster."""
+        shown = self.size.height >= TALL and any(c.history is not None for c in picture.snapshot.clusters)
+        self.query_one("#trends").display = shown
+        self.rows.styles.height = min(len(picture.snapshot.clusters) + 2, self.size.height // 3) if shown else "1fr"
+        clusters = self.console_app.scope.query.clusters
+        for name, (title, unit) in TRENDS.items() if shown else ():
+            series = tuple(
+                Series(cluster.name, getattr(cluster.history, name).values)
+                for cluster in picture.snapshot.clusters
+                if cluster.history is not None and (not clusters or cluster.name in clusters)
+            )
+            self.query_one(f"#trend-{name}", Chart).show(ChartModel(title, unit, series, start="-30m"))
 
     def kinds(self) -> frozenset[str]:
         """Clusters."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from meshtop.console.text import cell_width, cut
-from meshtop.console.widgets.sparkline import resample
 from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.views.sparkline import resample
 from meshtop.views.table import Tone
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))

@@ -46,6 +46,15 @@ def sparkline(values: Sequence[float | None], width: int, *, low: float | None =
     return "".join(cells)
 
 
+def floor_of(values: Sequence[float | None]) -> float:
+    """Where a sparkline begins: as far below the lowest value as the highest is above it, but never below 0.
+
+    So a steady line stays a line of half height instead of a block or a zigzag.
+    """
+    known = [value for value in values if value is not None]
+    return max(0.0, 2 * min(known) - max(known)) if known else 0.0
+
+
 def bar(share: float | None, width: int) -> str:
     """A bar that fills a share (0 to 1) of `width` cells, in eighths of a cell; blank where it is not known."""
     if share is None or not math.isfinite(share):
