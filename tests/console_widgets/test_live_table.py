@@ -36,7 +36,7 @@ class Counting(Table[Workload]):
 
 async def test_numbers_stand_right_under_headings_with_units() -> None:
     app = TableApp(rows=workloads(4))
-    async with app.run_test(size=(80, 10)):
+    async with app.run_test(size=(81, 10)):
         assert shown(app.table)[:5] == [
             "  WORKLOAD    STATE       NAMESPACE   CLUSTER    REQ/S  ERR %↓   P99 ms      +1›",
             " ▸storefront  ✗ failing   shop        us-east     7100    0.00       80",
@@ -58,7 +58,7 @@ async def test_numbers_stand_right_under_headings_with_units() -> None:
 )
 async def test_columns_give_way_by_priority(width: int, there: list[str], gone: list[str]) -> None:
     app = TableApp(rows=workloads(4))
-    async with app.run_test(size=(width, 10)):
+    async with app.run_test(size=(width + 1, 10)):  # one cell is the scrollbar's
         header = text(app.table, 0)
         assert all(title in header for title in there)
         assert not any(title in header for title in gone)
@@ -67,7 +67,7 @@ async def test_columns_give_way_by_priority(width: int, there: list[str], gone: 
 
 async def test_hidden_columns_come_on_screen_sideways_and_the_first_one_stays() -> None:
     app = TableApp(rows=workloads(4))
-    async with app.run_test(size=(50, 10)) as pilot:
+    async with app.run_test(size=(60, 15)) as pilot:
         seen = set()
         for _ in range(8):
             header = text(app.table, 0)
@@ -249,11 +249,11 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
 @pytest.mark.parametrize("width", [20, 81])
 async def test_hostile_names_stay_in_their_column(name: str, width: int) -> None:
     app = TableApp(rows=[replace(workloads(1)[0], name=name), *workloads(3)])
-    async with app.run_test(size=(width, 8)):
+    async with app.run_test(size=(width + 1, 8)):
         strips = [app.table.render_line(y) for y in range(8)]
         assert {strip.cell_length for strip in strips} == {width}
         assert all(strip.text.isprintable() for strip in strips)

@@ -27,6 +27,7 @@ class CellDiff:
     def __init__(self) -> None:
         self._width = 0
         self._rows: list[list[Cell | None]] = []
+        self._odd: set[int] = set()
         self._out: list[str] = []
         self._pen: Pen = DEFAULT_PEN
         self._pen_is_sure = False
@@ -41,6 +42,7 @@ class CellDiff:
         """Take another size, of which nothing is known."""
         self._width = width
         self._rows = [[None] * width for _ in range(height)]
+        self._odd.clear()
         self._pen_is_sure = False
         self._at = None
 
@@ -48,8 +50,11 @@ class CellDiff:
         """Know nothing any more: each cell is sent again when Textual next draws it."""
         self.resize(*self.size)
 
-    def paint(self, y: int, x: int, cells: Sequence[Cell]) -> None:
-        """Put cells at a place; what the terminal does not show yet is added to the output."""
+    def paint(self, y: int, x: int, cells: Sequence[Cell], *, plain: bool = False) -> None:
+        """Put cells at a place; what the terminal does not show yet is added to the output.
+
+        `plain` says that none of them is wide, marked or uncertain, which spares a close look at their neighbours.
+        """
         if not 0 <= y < len(self._rows) or x < 0 or x >= self._width:
             return
         row = self._rows[y]
@@ -58,13 +63,24 @@ class CellDiff:
         old = row[x:end]
         if old == new:
             return
-        changed = _changed(old, new)
+        changed = [before != after for before, after in zip(old, new, strict=True)]
+        row[x:end] = new
+        if not plain:
+            self._odd.add(y)
+        if y in self._odd:
+            self._look_around(row, x, old, new, changed)
+        self._send(y, x, new, changed)
+
+    def _look_around(
+        self, row: list[Cell | None], x: int, old: Sequence[Cell | None], new: Sequence[Cell], changed: list[bool]
+    ) -> None:
+        """Send whole wide characters, and forget the neighbours outside that one of these cells may have spoilt."""
+        end = x + len(new)
+        _widen(changed, old, new)
         if x and changed[0] and _is_half(old[0]):
             row[x - 1] = None  # the first half of a wide character whose second half is drawn over
         if end < self._width and changed[-1] and (_is_half(row[end]) or not is_certain(new[-1].text)):
             row[end] = None  # the second half of one whose first half is drawn over, or what an emoji may cover
-        row[x:end] = new
-        self._send(y, x, new, changed)
 
     def take(self) -> str:
         """The bytes that bring the terminal up to date, leaving it with the default pen; empty where it is."""
@@ -128,16 +144,12 @@ def _is_half(cell: Cell | None) -> bool:
     return cell is not None and not cell.text
 
 
-def _changed(old: Sequence[Cell | None], new: Sequence[Cell]) -> list[bool]:
-    """Which cells must be sent: those that differ, whole wide characters, and the neighbours of uncertain ones."""
-    changed = [before != after for before, after in zip(old, new, strict=True)]
-    for index in range(len(new)):
-        if not changed[index]:
-            continue
-        if not new[index].text and index and not changed[index - 1]:
+def _widen(changed: list[bool], old: Sequence[Cell | None], new: Sequence[Cell]) -> None:
+    """Mark whole wide characters as changed, and the neighbours of those on whose width terminals disagree."""
+    for index in range(1, len(new)):
+        if changed[index] and not new[index].text:
             changed[index - 1] = True
-    index = 0
-    while index < len(new):
+    for index in range(len(new)):
         before = old[index]
         unsure = not is_certain(new[index].text) or (before is not None and not is_certain(before.text))
         if changed[index] and unsure:
@@ -147,5 +159,3 @@ def _changed(old: Sequence[Cell | None], new: Sequence[Cell]) -> list[bool]:
                 step += 1
             if step < len(new):
                 changed[step] = True
-        index += 1
-    return changed

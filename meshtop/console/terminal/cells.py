@@ -30,6 +30,19 @@ class Cell(NamedTuple):
 
 
 DEFAULT_PEN = Pen()
+# Latin, arrows, box drawing, blocks, shapes and braille: one cell each, and no marks that join their neighbours.
+_PLAIN = frozenset(
+    chr(code)
+    for first, last in (
+        (0x20, 0x7F),
+        (0xA0, 0x300),
+        (0x2010, 0x2028),
+        (0x2190, 0x2200),
+        (0x2500, 0x25FD),
+        (0x2800, 0x2900),
+    )
+    for code in range(first, last)
+) | frozenset("…✓✗")
 _ATTRIBUTES = (
     ("bold", "1"),
     ("dim", "2"),
@@ -108,11 +121,18 @@ def has_controls(text: str) -> bool:
     return not text.isprintable() and any(c < " " or "\x7f" <= c <= "\x9f" for c in text)
 
 
-def segments_to_cells(segments: Iterable[Segment], system: ColorSystem) -> list[Cell]:
-    """The cells of some segments; raises ValueError where one of them is not plain text."""
+def is_plain(text: str) -> bool:
+    """Whether every character of a text takes one cell on every terminal and stands for itself."""
+    return text.isascii() or max(text) < "\u0300" or not (set(text) - _PLAIN)
+
+
+def segments_to_cells(segments: Iterable[Segment], system: ColorSystem) -> tuple[list[Cell], bool]:
+    """The cells of some segments, and whether all are plain; raises ValueError where one is no mere text."""
     cells: list[Cell] = []
+    plain = True
     for text, style, control in segments:
         if control or has_controls(text):
             raise ValueError("a segment carries control characters")
         cells.extend(cells_of(text, pen_of(style, system)))
-    return cells
+        plain = plain and is_plain(text)
+    return cells, plain

@@ -62,6 +62,6 @@ def thin(update: LayoutUpdate | ChopsUpdate, diff: CellDiff, console: Console) -
     if diff.size != (size := _screen_size(update)):
         diff.resize(*size)
     painted = [(y, x, segments_to_cells(strip, system)) for y, x, strip in placed_strips(update)]
-    for y, x, cells in painted:
-        diff.paint(y, x, cells)
+    for y, x, (cells, plain) in painted:
+        diff.paint(y, x, cells, plain=plain)
     return diff.take()

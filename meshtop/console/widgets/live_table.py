@@ -314,6 +314,10 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
         if round(old_value) != round(new_value):
             self.draw()
 
+    def watch_show_vertical_scrollbar(self) -> None:
+        """The scrollbar takes a column, or gives it back."""
+        self.draw()
+
     def notify_style_update(self) -> None:
         """Another theme has other styles."""
         super().notify_style_update()

@@ -59,7 +59,7 @@ def header_line(
     columns: Sequence[Column], layout: Layout, *, sort: tuple[str, bool] | None, picked: int | None, width: int
 ) -> Line:
     """The titles, the sort arrow, and signs for columns that are out of sight."""
-    runs = [Run(0, f"‹{layout.hidden_left}"[:GUTTER] if layout.hidden_left else " " * GUTTER, Tone.DIM)]
+    runs = [Run(0, "‹ " if layout.hidden_left else " " * GUTTER, Tone.DIM)]
     end = GUTTER
     for place in layout.places:
         column = columns[place.column]
