@@ -35,6 +35,8 @@ _LOGIN_PAUSE_SECONDS = 5.0
 _LOGIN_PAUSE_MOST_SECONDS = 60.0
 _MOST_CONNECTIONS = 96
 
+_NOTHING = httpx.ByteStream(b"")
+
 Params = Mapping[str, str | int]
 
 
@@ -199,6 +201,8 @@ class Connection:
             if read:
                 await response.aread()
                 self.bytes += len(response.content)
+                # A read answer and its stream hold each other: without this, megabytes wait for the garbage collector.
+                response.stream = _NOTHING
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise self._lost(error) from error
         return response

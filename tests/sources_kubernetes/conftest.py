@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from meshtop.model.kube import KindStatus
 from meshtop.sources.connection import Connection
 from meshtop.sources.kubeconfig import ClusterRef, find_clusters
+from meshtop.sources.kubernetes import KubernetesSource
 from meshtop.sources.kubernetes.pace import Pace
 from tests.sources_kubernetes.api import ISTIO, Api, served
 
@@ -42,6 +45,29 @@ def ref_to(path: Path) -> ClusterRef:
     return find_clusters(kubeconfig=str(path), contexts=(), clusters=())[0]
 
 
+def kind(source: KubernetesSource, name: str) -> KindStatus:
+    inventory = source.inventory()
+    found = [status for status in inventory.kinds if status.kind == name] if inventory is not None else []
+    return found[0] if found else KindStatus(kind=name, state="not read yet")
+
+
+def names(source: KubernetesSource, attribute: str) -> list[str]:
+    inventory = source.inventory()
+    return [item.meta.name for item in getattr(inventory, attribute)] if inventory is not None else []
+
+
+@contextlib.asynccontextmanager
+async def following(source: KubernetesSource) -> AsyncIterator[list[int]]:
+    changes: list[int] = []
+    task = asyncio.create_task(source.follow(lambda: changes.append(1)))
+    try:
+        yield changes
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
 @pytest.fixture
 def api() -> Iterator[Api]:
     with served(Api(groups=ISTIO)) as running:
@@ -53,3 +79,8 @@ async def connection(api: Api, tmp_path: Path) -> AsyncIterator[Connection]:
     opened = Connection(ref_to(write_kubeconfig(tmp_path / "config", api.url)), timeout_seconds=10, connect_seconds=10)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def source(connection: Connection) -> KubernetesSource:
+    return KubernetesSource(connection, pace=QUICK)

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import socket
 import ssl
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,17 @@ async def test_every_impersonation_header_is_sent(api: Api, tmp_path: Path) -> N
     await asyncio.to_thread(connection.requests_session().get, api.url + PODS, timeout=10)
     assert groups == [["a", "b"], ["a", "b"]]
     await connection.close()
+
+
+async def test_an_answer_does_not_wait_for_the_garbage_collector(connection: Connection) -> None:
+    response = await connection.request("GET", PODS)
+    seen = weakref.ref(response)
+    gc.disable()
+    try:
+        del response
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 def counting_plugin(folder: Path, expiry: str = "") -> dict[str, Any]:

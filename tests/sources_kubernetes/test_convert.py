@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -201,12 +202,17 @@ def test_a_secret_has_no_place_for_data() -> None:
     assert "PRIVATE" not in repr(page)
 
 
+def documents(path: Path) -> Iterator[Any]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load_all(path.read_text(encoding="utf-8"), Loader=loader)
+
+
 @pytest.mark.conformance
 def test_real_manifests_are_understood(shared_data: Path) -> None:
     """Every object of Istio's samples whose kind is read, through the same decoders as a server's answers."""
     counts: dict[str, int] = {}
     for path in sorted((shared_data / "samples").rglob("*.yaml")):
-        for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+        for document in documents(path):
             if not isinstance(document, dict) or "kind" not in document:
                 continue
             group, _, version = str(document.get("apiVersion")).rpartition("/")
@@ -228,7 +234,7 @@ def test_every_kind_is_a_real_one(shared_data: Path) -> None:
     """Names, groups and versions against the real CustomResourceDefinitions."""
     served: dict[tuple[str, str], tuple[str, set[str]]] = {}
     for path in sorted((shared_data / "crds").rglob("*.yaml")):
-        for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+        for document in documents(path):
             if isinstance(document, dict) and document.get("kind") == "CustomResourceDefinition":
                 spec = document["spec"]
                 versions = {version["name"] for version in spec["versions"] if version["served"]}

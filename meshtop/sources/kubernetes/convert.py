@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
+from sys import intern
 
 from meshtop.model import kube
 from meshtop.sources.kubernetes import wire
@@ -26,7 +28,7 @@ def meta_of(meta: wire.Meta) -> kube.Meta:
         del annotations[_APPLIED]
     return kube.Meta(
         name=meta.name,
-        namespace=meta.namespace,
+        namespace=intern(meta.namespace),
         uid=meta.uid,
         resource_version=meta.resource_version,
         created=unix(meta.creation_timestamp),
@@ -112,15 +114,15 @@ def pod(item: wire.Pod) -> kube.Pod:
     """A Pod; of its annotations only Istio's are kept, for there are thousands of pods."""
     spec, status, metadata = item.spec, item.status, item.metadata
     if metadata.annotations:
-        metadata.annotations = {k: v for k, v in metadata.annotations.items() if "istio.io/" in k}
+        metadata.annotations = {k: intern(v) for k, v in metadata.annotations.items() if "istio.io/" in k}
     ready = _is_true(status.conditions, "Ready") and metadata.deletion_timestamp is None
     return kube.Pod(
         meta=meta_of(metadata),
         phase=status.phase,
         ready=ready,
         ip=status.pod_ip,
-        node=spec.node_name,
-        service_account=spec.service_account_name or "",
+        node=intern(spec.node_name) if spec.node_name else None,
+        service_account=intern(spec.service_account_name or ""),
         host_network=bool(spec.host_network),
         containers=_containers(spec.containers, spec.init_containers),
         restarts=sum(entry.restart_count for entry in status.container_statuses or ()),
@@ -164,7 +166,13 @@ def _containers(
 ) -> tuple[kube.Container, ...]:
     """Containers, and the native sidecars among the init containers."""
     sidecars = [entry for entry in init_containers or () if entry.restart_policy == "Always"]
-    return tuple(kube.Container(name=entry.name, image=entry.image) for entry in (*(containers or ()), *sidecars))
+    return tuple(_container(entry.name, entry.image) for entry in (*(containers or ()), *sidecars))
+
+
+@lru_cache(maxsize=4096)
+def _container(name: str, image: str) -> kube.Container:
+    """One for all the pods that run it."""
+    return kube.Container(name=name, image=image)
 
 
 def controller_of(kind: str) -> Callable[[wire.Controller], kube.Controller]:

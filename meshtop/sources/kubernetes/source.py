@@ -16,6 +16,7 @@ from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, Kind
 from meshtop.sources.kubernetes.link import Link
 from meshtop.sources.kubernetes.pace import Pace
 from meshtop.sources.kubernetes.reader import KindReader
+from meshtop.sources.kubernetes.sockets import allow_many
 from meshtop.sources.kubernetes.status import judge
 from meshtop.sources.problem import SourceProblem
 
@@ -115,6 +116,7 @@ class KubernetesSource:
     async def follow(self, changed: Callable[[], None]) -> None:
         """Read everything, then keep it true until cancelled; `changed` is called after each change."""
         self._link.changed = changed
+        allow_many()
         try:
             async with asyncio.TaskGroup() as group:
                 for reader in self._builtin.values():

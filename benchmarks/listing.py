@@ -1,0 +1,323 @@
+"""Listing 5,000 pods, 2,000 services and 1,000 routes: meshtop, the kubernetes typed client, and kubectl.
+
+    python benchmarks/listing.py [--runs 3]
+
+A local server answers all three with the same pages of generated objects (shaped like those of a meshed
+cluster: managed fields, annotations, statuses). Each reader runs in a process of its own; time is what it needs from
+its first request to its last object, peak memory that of its process. kubectl's time contains its start, and it
+leaves behind JSON that nobody has decoded yet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gzip
+import importlib
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PODS, SERVICES, ROUTES = 5_000, 2_000, 1_000
+PATHS = {
+    "/api/v1/pods": "pods",
+    "/api/v1/services": "services",
+    "/apis/networking.istio.io/v1/virtualservices": "virtualservices",
+}
+Json = dict[str, Any]
+
+
+def managed(manager: str, fields: int) -> list[Json]:
+    tree: Json = {f"f:field-{number}": {".": {}, "f:name": {}, "f:value": {}} for number in range(fields)}
+    entry = {"manager": manager, "operation": "Update", "apiVersion": "v1", "time": "2026-08-01T10:00:00Z"}
+    return [{**entry, "fieldsType": "FieldsV1", "fieldsV1": {"f:metadata": tree, "f:spec": tree}}]
+
+
+def meta(name: str, number: int, fields: int, **more: Any) -> Json:
+    return {
+        "name": name,
+        "namespace": f"ns-{number % 40}",
+        "uid": f"00000000-0000-0000-0000-{number:012}",
+        "resourceVersion": str(number + 1),
+        "creationTimestamp": "2026-08-01T10:00:00Z",
+        "managedFields": managed("kube-controller-manager", fields),
+        **more,
+    }
+
+
+def container(name: str, image: str) -> Json:
+    env = [{"name": f"SETTING_{number}", "value": f"value-{number}"} for number in range(12)]
+    probe = {"httpGet": {"path": "/ready", "port": 8080, "scheme": "HTTP"}, "periodSeconds": 10, "timeoutSeconds": 1}
+    mounts = [{"name": f"volume-{number}", "mountPath": f"/var/run/volume-{number}"} for number in range(6)]
+    limits = {"cpu": "1", "memory": "1Gi"}
+    return {
+        "name": name, "image": image, "env": env, "readinessProbe": probe, "livenessProbe": probe,
+        "volumeMounts": mounts, "resources": {"limits": limits, "requests": limits}, "imagePullPolicy": "IfNotPresent",
+        "ports": [{"containerPort": 8080, "protocol": "TCP"}],
+    }  # fmt: skip
+
+
+def container_status(name: str, image: str) -> Json:
+    running = {"running": {"startedAt": "2026-08-01T10:00:10Z"}}
+    identity = "sha256:" + "0" * 64
+    return {
+        "name": name, "image": image, "imageID": f"{image}@{identity}", "containerID": f"containerd://{identity}",
+        "ready": True, "started": True, "restartCount": 0, "state": running, "lastState": {},
+    }  # fmt: skip
+
+
+def pod(number: int) -> Json:
+    app = f"app-{number % SERVICES}"
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"{app}-5d9c7b", "uid": "u", "controller": True}
+    images = (("app", "registry.example/app:1.4.2"), ("istio-proxy", "docker.io/istio/proxyv2:1.30.1"))
+    conditions = [
+        {"type": kind, "status": "True", "lastProbeTime": None, "lastTransitionTime": "2026-08-01T10:00:10Z"}
+        for kind in ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+    ]
+    return {
+        "metadata": meta(
+            f"{app}-5d9c7b-{number:05}", number, 12,
+            labels={"app": app, "version": "v1", "pod-template-hash": "5d9c7b", "istio.io/rev": "default"},
+            annotations={"sidecar.istio.io/status": '{"revision":"default","containers":["istio-proxy"]}'},
+            ownerReferences=[owner],
+        ),
+        "spec": {
+            "containers": [container(*image) for image in images],
+            "initContainers": [container("istio-init", images[1][1])],
+            "volumes": [{"name": f"volume-{i}", "emptyDir": {"medium": "Memory"}} for i in range(6)],
+            "tolerations": [{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"}],
+            "nodeName": f"node-{number % 60}", "serviceAccountName": app, "restartPolicy": "Always",
+        },
+        "status": {
+            "phase": "Running", "podIP": "10.1.2.3", "podIPs": [{"ip": "10.1.2.3"}], "hostIP": "10.0.0.1",
+            "startTime": "2026-08-01T10:00:00Z", "conditions": conditions, "qosClass": "Burstable",
+            "containerStatuses": [container_status(*image) for image in images],
+        },
+    }  # fmt: skip
+
+
+def service(number: int) -> Json:
+    ports = [
+        {"name": name, "port": port, "targetPort": port, "protocol": "TCP"}
+        for name, port in (("http", 80), ("grpc", 81))
+    ]
+    spec = {"type": "ClusterIP", "clusterIP": "10.96.0.1", "clusterIPs": ["10.96.0.1"], "ports": ports}
+    return {
+        "metadata": meta(f"app-{number}", number, 6, labels={"app": f"app-{number}"}),
+        "spec": {**spec, "selector": {"app": f"app-{number}"}, "sessionAffinity": "None"},
+        "status": {"loadBalancer": {}},
+    }
+
+
+def route(number: int) -> Json:
+    host = f"app-{number}"
+    shares = [{"destination": {"host": host, "subset": s}, "weight": w} for s, w in (("v1", 90), ("v2", 10))]
+    spec = {"hosts": [host], "http": [{"name": "main", "route": shares, "timeout": "5s", "retries": {"attempts": 2}}]}
+    return {
+        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+        "metadata": meta(host, number, 6, generation=3), "spec": spec,
+    }  # fmt: skip
+
+
+def pages() -> dict[str, list[Json]]:
+    makers = {"pods": (pod, PODS), "services": (service, SERVICES), "virtualservices": (route, ROUTES)}
+    return {plural: [make(number) for number in range(count)] for plural, (make, count) in makers.items()}
+
+
+def serve() -> None:
+    """The server's process: answers from memory, each page made and compressed once; prints its port."""
+    from aiohttp import web
+
+    objects = pages()
+    kinds = {"pods": "PodList", "services": "ServiceList", "virtualservices": "VirtualServiceList"}
+    cache: dict[tuple[str, int, int, bool], bytes] = {}
+
+    def page(path: str, start: int, limit: int, compress: bool) -> bytes:
+        key = (path, start, limit, compress)
+        if key not in cache:
+            every = objects[PATHS[path]]
+            end = start + limit if limit else len(every)
+            about: Json = {"resourceVersion": "99999"}
+            if end < len(every):
+                about["continue"] = str(end)
+            version = path.removeprefix("/apis/").removeprefix("/api/").rpartition("/")[0]
+            head = {"kind": kinds[PATHS[path]], "apiVersion": version, "metadata": about}
+            body = json.dumps({**head, "items": every[start:end]}, separators=(",", ":")).encode()
+            cache[key] = gzip.compress(body, 1) if compress else body
+        return cache[key]
+
+    def described(group: str, version: str, resources: list[tuple[str, str]]) -> Json:
+        entries = [
+            {"name": plural, "kind": kind, "namespaced": True, "singularName": "", "verbs": ["list", "get", "watch"]}
+            for plural, kind in resources
+        ]
+        return {
+            "kind": "APIResourceList",
+            "groupVersion": f"{group}/{version}" if group else version,
+            "resources": entries,
+        }
+
+    async def answer(request: web.Request) -> web.Response:
+        path = request.path
+        if path in PATHS:
+            compress = "gzip" in request.headers.get("Accept-Encoding", "")
+            query = request.query
+            body = page(path, int(query.get("continue") or 0), int(query.get("limit") or 0), compress)
+            headers = {"Content-Encoding": "gzip"} if compress else {}
+            return web.Response(body=body, content_type="application/json", headers=headers)
+        group = "networking.istio.io"
+        fixed: dict[str, Json] = {
+            "/version": {"gitVersion": "v1.34.0"},
+            "/api": {"kind": "APIVersions", "versions": ["v1"]},
+            "/api/v1": described("", "v1", [("pods", "Pod"), ("services", "Service")]),
+            f"/apis/{group}/v1": described(group, "v1", [("virtualservices", "VirtualService")]),
+        }
+        version = {"groupVersion": f"{group}/v1", "version": "v1"}
+        fixed["/apis"] = {
+            "kind": "APIGroupList", "apiVersion": "v1",
+            "groups": [{"name": group, "versions": [version], "preferredVersion": version}],
+        }  # fmt: skip
+        return web.json_response(fixed[path]) if path in fixed else web.json_response({"kind": "Status"}, status=404)
+
+    async def main() -> None:
+        app = web.Application()
+        app.router.add_route("GET", "/{path:.*}", answer)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        print(runner.addresses[0][1], flush=True)
+        await asyncio.Event().wait()
+
+    asyncio.run(main())
+
+
+def read_with_meshtop(kubeconfig: str) -> None:
+    from meshtop.sources.connection import Connection
+    from meshtop.sources.kubeconfig import find_clusters
+    from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG
+    from meshtop.sources.kubernetes.link import Link
+    from meshtop.sources.kubernetes.pace import Pace
+    from meshtop.sources.kubernetes.reader import KindReader
+
+    async def read() -> None:
+        connection = Connection(find_clusters(kubeconfig=kubeconfig, contexts=(), clusters=())[0], timeout_seconds=60)
+        await connection.request("GET", "/version")
+        link = Link(connection, Pace(), time.time)
+        wanted = [k for k in (*BUILTIN, *CONFIG) if k.plural in PATHS.values()]
+        readers = [KindReader(link, kind, "v1") for kind in wanted]
+        began = time.perf_counter()
+        await asyncio.gather(*(reader.list_once() for reader in readers))
+        report(began, sum(len(reader.objects) for reader in readers))
+        await connection.close()
+
+    asyncio.run(read())
+
+
+def read_with_typed_client(kubeconfig: str) -> None:
+    client: Any = importlib.import_module("kubernetes.client")
+    importlib.import_module("kubernetes.config").load_kube_config(kubeconfig)
+    core, custom = client.CoreV1Api(), client.CustomObjectsApi()
+    began = time.perf_counter()
+    kept = [core.list_pod_for_all_namespaces(), core.list_service_for_all_namespaces()]
+    routes = custom.list_cluster_custom_object("networking.istio.io", "v1", "virtualservices")
+    report(began, sum(len(entry.items) for entry in kept) + len(routes["items"]))
+
+
+def read_with_kubectl(kubeconfig: str) -> None:
+    """kubectl's own process is the child here; its memory is the largest child's."""
+    count = 0
+    home = tempfile.mkdtemp()
+    began = time.perf_counter()
+    for plural in PATHS.values():
+        command = ["kubectl", "--kubeconfig", kubeconfig, "get", plural, "--all-namespaces", "-o", "json"]
+        environment = {**os.environ, "HOME": home}
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout
+        count += output.count(b'"uid": "00000000-')
+    report(began, count, who=resource.RUSAGE_CHILDREN)
+    shutil.rmtree(home)
+
+
+def report(began: float, count: int, who: int = resource.RUSAGE_SELF) -> None:
+    seconds = time.perf_counter() - began
+    print(json.dumps({"seconds": seconds, "count": count, "megabytes": resource.getrusage(who).ru_maxrss / 1024}))
+
+
+READERS = {
+    "meshtop": read_with_meshtop,
+    "kubernetes typed client": read_with_typed_client,
+    "kubectl get -o json": read_with_kubectl,
+}
+
+
+@contextlib.contextmanager
+def server() -> Iterator[str]:
+    """A running server's kubeconfig."""
+    process = subprocess.Popen([sys.executable, __file__, "--serve"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            url = f"http://127.0.0.1:{int(process.stdout.readline())}"
+            names = {"cluster": "c", "user": "u"}
+            document = {
+                "apiVersion": "v1", "kind": "Config", "current-context": "c",
+                "clusters": [{"name": "c", "cluster": {"server": url}}], "users": [{"name": "u", "user": {}}],
+                "contexts": [{"name": "c", "context": names}],
+            }  # fmt: skip
+            path = Path(folder) / "config"
+            path.write_text(json.dumps(document))
+            yield str(path)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def main() -> None:
+    """Run every reader in turn and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--read", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        serve()
+        return
+    if options.read:
+        READERS[options.read[0]](options.read[1])
+        return
+    names = [name for name in READERS if name != "kubectl get -o json" or shutil.which("kubectl")]
+    results: dict[str, list[Json]] = {name: [] for name in names}
+    with server() as kubeconfig:
+        for turn in range(options.runs + 1):
+            for name in names:
+                command = [sys.executable, __file__, "--read", name, kubeconfig]
+                output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+                if turn:  # The first turn fills the server's cache.
+                    results[name].append(json.loads(output))
+    show(results)
+
+
+def show(results: dict[str, list[Json]]) -> None:
+    """Medians, and how many times meshtop's."""
+    print(f"{PODS:,} pods, {SERVICES:,} services, {ROUTES:,} routes; medians\n")
+    print(f"{'':28}{'objects':>9}{'time':>10}{'peak':>10}{'× time':>9}{'× peak':>9}")
+    base: tuple[float, float] | None = None
+    for name, runs in results.items():
+        seconds = statistics.median(run["seconds"] for run in runs)
+        megabytes = statistics.median(run["megabytes"] for run in runs)
+        base = base or (seconds, megabytes)
+        ratios = f"{seconds / base[0]:>9.1f}{megabytes / base[1]:>9.1f}"
+        print(f"{name:28}{runs[0]['count']:>9,}{seconds:>8.2f} s{megabytes:>7.0f} MB{ratios}")
+
+
+if __name__ == "__main__":
+    main()
