@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from msgspec import Struct
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.pilot import Pilot
 
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
@@ -110,6 +112,16 @@ def workloads(count: int = 12) -> list[Workload]:
 def table_of(rows: list[Workload]) -> Table[Workload]:
     """The model."""
     return Table(COLUMNS, rows, lambda w: f"{w.cluster}/{w.namespace}/{w.name}")
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
+    """Wait until something is so; as long as a slow machine may need."""
+    for _ in range(1500):
+        await pilot.pause(0.01)
+        if condition():
+            await pilot.pause()
+            return
+    raise AssertionError("waited in vain")
 
 
 def written(line: Line) -> str:

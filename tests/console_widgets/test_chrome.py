@@ -15,7 +15,7 @@ from meshtop.console.widgets.notes import Note, note_lines
 from meshtop.console.widgets.prompts import CommandBar, FilterLine
 from meshtop.console.widgets.too_small import is_too_small
 from meshtop.console.widgets.top_bar import TopBar, TopBarModel, View, top_lines
-from tests.console_widgets.sample import COMMANDS, TOP, FrameApp, workloads, written
+from tests.console_widgets.sample import COMMANDS, TOP, FrameApp, until, workloads, written
 
 
 def bottom(app: FrameApp) -> str:
@@ -216,21 +216,15 @@ async def test_a_small_terminal_says_what_it_has_and_needs_and_q_quits() -> None
     assert [is_too_small(60, 15), is_too_small(59, 15), is_too_small(60, 14)] == [False, True, True]
     app = FrameApp(rows=workloads())
     async with app.run_test(size=(40, 10)) as pilot:
-        await pilot.pause()
-        await pilot.pause()
-        assert len(app.screen_stack) == 2
+        await until(pilot, lambda: len(app.screen_stack) == 2)
         sizes = app.screen.query_one(LineWidget)
-        assert any("have 40×10, need 60×15" in sizes.render_line(y).text for y in range(10))
+        await until(pilot, lambda: any("have 40×10, need 60×15" in sizes.render_line(y).text for y in range(10)))
         await pilot.resize_terminal(20, 5)
-        await pilot.pause()
-        assert any("have 20×5" in sizes.render_line(y).text for y in range(5))
+        await until(pilot, lambda: any("have 20×5" in sizes.render_line(y).text for y in range(5)))
         await pilot.resize_terminal(80, 24)
-        await pilot.pause()
-        await pilot.pause()
-        assert len(app.screen_stack) == 1
+        await until(pilot, lambda: len(app.screen_stack) == 1)
         await pilot.resize_terminal(40, 10)
-        await pilot.pause()
-        await pilot.pause()
+        await until(pilot, lambda: len(app.screen_stack) == 2)
         await pilot.press("q")
     assert app.return_code == 0
 

@@ -11,7 +11,7 @@ from meshtop.console.terminal.look import Look
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.views.table import Cell, Column, Table, Tone
-from tests.console_widgets.sample import COLUMNS, TableApp, Workload, table_of, workloads
+from tests.console_widgets.sample import COLUMNS, TableApp, Workload, table_of, until, workloads
 
 
 def text(table: LiveTable, y: int) -> str:
@@ -290,9 +290,7 @@ async def test_a_theme_switch_draws_other_colours_and_no_colour_reverses_the_cur
     async with app.run_test(size=(80, 24)) as pilot:
         before = app.table.render_line(1)
         app.theme = "meshtop-light"
-        await pilot.pause()
-        await pilot.pause()
-        assert app.table.render_line(1) != before
+        await until(pilot, lambda: app.table.render_line(1) != before)
     plain = TableApp(Look("meshtop-ansi", colour=False), rows=workloads(5))
     async with plain.run_test(size=(80, 24)):
         cursor = [segment.style for segment in plain.table.render_line(1)]

@@ -116,7 +116,7 @@ def test_a_window_that_is_closed_ends_the_program() -> None:
         os.close(program.slave)
         os.close(program.master)
         program.process.send_signal(signal.SIGHUP)
-        assert program.process.wait(LIMIT_SECONDS) in {129, 1}
+        assert program.process.wait(LIMIT_SECONDS) != 0
 
 
 @pytest.mark.parametrize("diff", ["diff", "whole"])

@@ -16,7 +16,9 @@ from textual.widgets import DataTable, Input, Label, Static
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell
 from meshtop.console.terminal.thin_driver import is_harmless
+from meshtop.console.widgets.too_small import TooSmallScreen, is_too_small
 from tests.console_widgets.emulator import EmulatorDriver, Shown, Terminal
+from tests.console_widgets.sample import until
 
 
 class Question(ModalScreen[None]):
@@ -76,7 +78,10 @@ def resize(width: int, height: int) -> Play:
         app.terminal.resize(width, height)
         driver._size = (width, height)
         await app._post_message(events.Resize(Size(width, height), Size(width, height)))
-        await pilot.pause(0.05)  # Textual gathers resizes for 1/120 s
+        small = is_too_small(width, height)  # Textual gathers resizes for 1/120 s
+        await until(
+            pilot, lambda: app.screen.size == (width, height) and isinstance(app.screen, TooSmallScreen) is small
+        )
 
     return play
 
@@ -156,10 +161,12 @@ async def play_script(monkeypatch: pytest.MonkeyPatch, look: Look, *, cell_diff:
         seen["start"] = (app.terminal.shown(), app.terminal.bytes)
         for name, play in STEPS:
             await play(pilot)
-            await pilot.pause()
-            await pilot.pause()
-            if name == "clear" or name == "foreign text":
+            if name in {"clear", "foreign text"}:
                 app.screen.refresh()
+            sent = -1
+            while sent != app.terminal.bytes:
+                sent = app.terminal.bytes
+                await pilot.pause()
                 await pilot.pause()
             seen[name] = (app.terminal.shown(), app.terminal.bytes)
         app.exit()

@@ -1,0 +1,79 @@
+"""Where the cursor of a graph stands, kept by identity while the graph changes under it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from meshtop.analysis.graph.geometry import Layout
+from meshtop.analysis.graph.select import worst_edges
+from meshtop.analysis.graph.service_graph import SEVERITY, GraphEdge, Node, ServiceGraph
+from meshtop.analysis.graph.walk import reading_order
+from meshtop.model.state import HealthStatus
+
+_BAD = (HealthStatus.FAILING, HealthStatus.DEGRADED)
+
+
+class Cursor(Struct, frozen=True):
+    """A node, or an edge at it; `node` is where one walks on from."""
+
+    node: str | None = None
+    edge: str | None = None
+
+
+def keep(cursor: Cursor, before: ServiceGraph | None, graph: ServiceGraph, layout: Layout) -> Cursor:
+    """The cursor for another graph.
+
+    The same node where it is there; the worst inside it where it was opened; the group that closed over it; else
+    where the worst edge leads, or the first node.
+    """
+    nodes = {n.id for n in graph.nodes}
+    if cursor.node in nodes:
+        edge = cursor.edge if cursor.edge in {e.id for e in graph.edges} else None
+        return Cursor(cursor.node, edge)
+    if cursor.node is not None:
+        inside = nodes_inside(graph, cursor.node)
+        if inside:
+            return Cursor(max(inside, key=_weight).id)
+        around = _groups_around(before, cursor.node) if before is not None else ()
+        closed = next((group for group in around if group in nodes), None)
+        if closed is not None:
+            return Cursor(closed)
+    return first(graph, layout)
+
+
+def first(graph: ServiceGraph, layout: Layout) -> Cursor:
+    """Where to begin: where the worst edge leads if it is bad, else at the first node."""
+    worst = worst_edges(graph)[:1]
+    if worst and worst[0].health.status in _BAD:
+        return Cursor(worst[0].target)
+    return Cursor(next(iter(reading_order(layout)), None))
+
+
+def nodes_inside(graph: ServiceGraph, group: str) -> list[Node]:
+    """The nodes within a group and the groups in it."""
+    within = {group}
+    for one in sorted(graph.groups, key=lambda g: g.id.count("/")):
+        if one.parent in within:
+            within.add(one.id)
+    return [node for node in graph.nodes if node.group in within]
+
+
+def _groups_around(graph: ServiceGraph, node: str) -> Iterable[str]:
+    parents = {g.id: g.parent for g in graph.groups}
+    found = graph.node(node)
+    at = found.group if found is not None else None
+    while at is not None:
+        yield at
+        at = parents.get(at)
+
+
+def _weight(node: Node) -> tuple[int, float]:
+    severity = SEVERITY[node.health.status] if node.health is not None else 0
+    return severity, (node.inbound.requests or 0.0) + (node.outbound.requests or 0.0)
+
+
+def edges_at(graph: ServiceGraph, node: str | None) -> list[GraphEdge]:
+    """The edges of a node, the worst first."""
+    return [edge for edge in worst_edges(graph) if node in (edge.source, edge.target)]
