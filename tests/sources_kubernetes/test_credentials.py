@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib
 import json
 import os
 import pty
@@ -16,9 +17,11 @@ from typing import Any
 
 import pytest
 import yaml
+from pytest_httpserver import HTTPServer
 
 from meshtop.model.state import State
 from meshtop.sources.credentials import Credentials, load, load_now
+from meshtop.sources.kubeconfig import find_clusters
 from meshtop.sources.problem import SourceProblem
 from tests.sources_kubernetes.conftest import ref_to, until, write_kubeconfig
 
@@ -222,6 +225,7 @@ def test_nothing_reaches_the_terminal(tmp_path: Path) -> None:
     code = f"""
 from meshtop.sources.credentials import load_now
 from meshtop.sources.kubeconfig import find_clusters
+from meshtop.sources.kubeconfig import find_clusters
 from meshtop.sources.problem import SourceProblem
 try:
     load_now(find_clusters(kubeconfig={str(path)!r}, contexts=(), clusters=())[0], limit_seconds=20)
@@ -256,8 +260,7 @@ def test_the_old_google_provider_is_denied_once_its_token_has_expired(tmp_path: 
 
 
 def test_an_open_id_provider_that_does_not_answer_is_denied(tmp_path: Path) -> None:
-    claims = base64.urlsafe_b64encode(json.dumps({"exp": 1}).encode()).decode().rstrip("=")
-    settings = {"id-token": f"e30.{claims}.c2ln", "refresh-token": "r", "client-id": "c", "client-secret": "s"}
+    settings = {"id-token": id_token(1), "refresh-token": "r", "client-id": "c", "client-secret": "s"}
     settings["idp-issuer-url"] = "file:///nowhere"
     problem = refused(tmp_path, {"auth-provider": {"name": "oidc", "config": settings}})
     assert "identity provider of file:///nowhere" in (problem.remedy or "")
@@ -280,3 +283,45 @@ async def test_credentials_are_loaded_beside_the_loop(tmp_path: Path) -> None:
     await until(lambda: any(thread.name.startswith("credentials of") for thread in threading.enumerate()))
     (tmp_path / "go").touch()
     assert (await task).headers == (("Authorization", "Bearer t"),)
+
+
+def test_in_a_pod_the_service_account_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    official = importlib.import_module("kubernetes.config.incluster_config")
+    for constant, content in (("SERVICE_TOKEN_FILENAME", "sa-token"), ("SERVICE_CERT_FILENAME", CA)):
+        (tmp_path / constant).write_text(content)
+        monkeypatch.setattr(official, constant, str(tmp_path / constant))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    ref = find_clusters(kubeconfig=None, contexts=(), clusters=(), environ={**os.environ, "HOME": str(tmp_path)})[0]
+    found = load_now(ref, limit_seconds=5)
+    assert (found.server, found.ca) == ("https://10.96.0.1:443", CA)
+    assert [(name, value.lower()) for name, value in found.headers] == [("Authorization", "bearer sa-token")]
+    assert found.expires_at is not None
+    (tmp_path / "SERVICE_TOKEN_FILENAME").unlink()
+    with pytest.raises(SourceProblem, match="Service token file does not exist") as caught:
+        load_now(ref, limit_seconds=5)
+    assert caught.value.state is State.DENIED
+
+
+def id_token(expires: float) -> str:
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": expires}).encode()).decode().rstrip("=")
+    return f"e30.{claims}.c2ln"
+
+
+def test_a_renewed_open_id_login_is_written_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, httpserver: HTTPServer
+) -> None:
+    """The provider may accept a refresh token once only: kubectl must find the new one."""
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
+    fresh = id_token(time.time() + 3600)
+    issuer = httpserver.url_for("").rstrip("/")
+    discovery = {"token_endpoint": f"{issuer}/token"}
+    httpserver.expect_request("/.well-known/openid-configuration").respond_with_json(discovery)
+    answer = {"access_token": "a", "token_type": "Bearer", "id_token": fresh, "refresh_token": "second"}
+    httpserver.expect_request("/token", method="POST").respond_with_json(answer)
+    settings = {"client-id": "c", "client-secret": "s", "id-token": id_token(1), "refresh-token": "first"}
+    provider = {"name": "oidc", "config": {**settings, "idp-issuer-url": issuer}}
+    found = credentials_of(tmp_path, {"auth-provider": provider})
+    assert found.headers == (("Authorization", f"Bearer {fresh}"),)
+    kept = yaml.safe_load((tmp_path / "config").read_text())["users"][0]["user"]["auth-provider"]["config"]
+    assert (kept["id-token"], kept["refresh-token"]) == (fresh, "second")
