@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from meshtop.views.query import Query
     from meshtop.views.view import AnyView
 
+PLAINTEXT_KINDS = ("mtls", "findings")
+"""Kinds for which the last day's plaintext is asked for too."""
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 
 
@@ -39,7 +41,11 @@ class KindName(click.ParamType[str]):
         """The kinds and what they are."""
         from meshtop.views.registry import KINDS
 
-        return [CompletionItem(k.name, help=k.summary) for k in KINDS if k.name.startswith(incomplete.lower())]
+        return [
+            CompletionItem(k.name, help=k.summary)
+            for k in KINDS
+            if not k.hidden and k.name.startswith(incomplete.lower())
+        ]
 
 
 def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -69,10 +75,18 @@ def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     "--sort", metavar="COLUMN", default="", shell_complete=_columns, help="By a column; -COLUMN turns it round."
 )
 @click.option("-w", "--watch", is_flag=True, help="Go on until interrupted.")
+@click.option("--edges", "edges", is_flag=True, help="mtls only: what client and server declare for each call.")
 @common_options
 @click.pass_context
 def command(
-    ctx: click.Context, kind: str, names: tuple[str, ...], output: str, filter_: str, sort: str, watch: bool
+    ctx: click.Context,
+    kind: str,
+    names: tuple[str, ...],
+    output: str,
+    filter_: str,
+    sort: str,
+    watch: bool,
+    edges: bool,
 ) -> int:
     """Print one kind of every cluster: clusters (cl), namespaces (ns), services (svc), workloads (wl),
     virtualmachines (vm), edges.
@@ -85,7 +99,9 @@ def command(
     from meshtop.views.registry import view as find_view
 
     session = open_session(ctx)
-    view = find_view(kind)
+    if edges and kind != "mtls":
+        raise click.UsageError("--edges belongs to mtls: meshtop get mtls --edges.", ctx)
+    view = find_view("mtlsedges" if edges else kind)
     query = session.query(names=tuple(_own_name(view, name) for name in names), filter_=filter_, sort=sort)
     view.check(query)
     if watch:
@@ -94,7 +110,7 @@ def command(
         if session.common.at is not None:
             raise CommandError("--watch follows the present and --at asks for the past; leave one of them out.")
         return follow(session, view, query, output)
-    snapshot = once(session)
+    snapshot = once(session, plaintext=view.kind in PLAINTEXT_KINDS, canaries=view.kind == "canaries")
     return _print(session, view, query, output, snapshot)
 
 

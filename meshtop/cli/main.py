@@ -14,6 +14,7 @@ from meshtop.cli.options import Common, common_of, common_options
 
 COMMANDS = {
     "get": "meshtop.cli.get",
+    "whatif": "meshtop.cli.whatif",
     "doctor": "meshtop.cli.doctor",
     "demo": "meshtop.cli.demo",
     "config": "meshtop.cli.config",

@@ -50,8 +50,11 @@ class Session:
             sort=sort,
         )
 
-    def observatory(self) -> Observatory:
-        """The observatory on this run's clusters. Raises KubeconfigError and ConfigError."""
+    def observatory(self, *, canaries: bool = False) -> Observatory:
+        """The observatory on this run's clusters; `canaries` counts behind weighted routes in a single reading too.
+
+        Raises KubeconfigError and ConfigError.
+        """
         from meshtop.observatory.build import open_observatory
 
         return open_observatory(
@@ -63,15 +66,19 @@ class Session:
             window_seconds=self.settings.window,
             moment=self.common.at,
             timeout_seconds=self.settings.timeout,
+            canaries=canaries,
         )
 
     def picture(self, snapshot: Snapshot) -> Picture:
         """What follows from a snapshot, with this run's thresholds."""
         from meshtop.analysis.health import Thresholds
+        from meshtop.views.judging import judging
         from meshtop.views.picture import Picture
 
         thresholds = Thresholds(**self.settings.health.model_dump())
-        return Picture(snapshot, thresholds=thresholds, tenant_label=self.settings.tenant_label)
+        return Picture(
+            snapshot, thresholds=thresholds, tenant_label=self.settings.tenant_label, judging=judging(self.settings)
+        )
 
 
 def open_session(ctx: click.Context) -> Session:
@@ -83,14 +90,17 @@ def open_session(ctx: click.Context) -> Session:
     return Session(common, loaded)
 
 
-def once(session: Session) -> Snapshot:
-    """One settled snapshot of every cluster; says what is missing on stderr."""
+def once(session: Session, *, plaintext: bool = False, canaries: bool = False) -> Snapshot:
+    """One settled snapshot of every cluster.
+
+    `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes.
+    """
     import asyncio
 
     async def ask() -> Snapshot:
-        observatory = session.observatory()
+        observatory = session.observatory(canaries=canaries)
         try:
-            return await observatory.once()
+            return await observatory.once(plaintext=plaintext)
         finally:
             await observatory.close()
 

@@ -7,10 +7,12 @@ from msgspec import Struct
 from meshtop.analysis.health import workload_health
 from meshtop.model.mesh import Workload
 from meshtop.model.snapshot import ClusterSnapshot
-from meshtop.model.state import HealthStatus, SourceStatus, State
+from meshtop.model.state import HealthStatus, Severity, SourceStatus, State
+from meshtop.views.findings import FindingItem
 from meshtop.views.numbers import age
 from meshtop.views.picture import Picture
 from meshtop.views.query import Query
+from meshtop.views.registry import view
 from meshtop.views.table import Tone
 from meshtop.views.text import clean
 
@@ -44,6 +46,7 @@ def attention(picture: Picture, query: Query = EVERYTHING) -> tuple[Attention, .
             found.extend(_of_cluster(picture, cluster))
     found.extend(_of_workload(picture, workload) for workload in picture.workloads if _in(query, picture, workload))
     found.extend(_of_machines(picture, query))
+    found.extend(_of_findings(picture, query))
     wanted = [one for one in found if one.message]
     return tuple(sorted(wanted, key=lambda a: (_ORDER.index(a.tone), -a.weight, a.message)))
 
@@ -143,6 +146,26 @@ def _of_machines(picture: Picture, query: Query) -> list[Attention]:
             )
         )
     return found
+
+
+def _of_findings(picture: Picture, query: Query) -> list[Attention]:
+    """What is wrong with mutual TLS, trust and certificates: errors and warnings, each as one line."""
+    scope = Query(clusters=query.clusters, namespaces=query.namespaces, tenant=query.tenant)
+    items: list[FindingItem] = view("findings").items(picture, scope)
+    of_kind = view("findings")
+    return [
+        Attention(
+            tone=Tone.FAILING if item.severity is Severity.ERROR else Tone.DEGRADED,
+            message=clean(item.message),
+            kind="findings",
+            key=of_kind.key(item),
+            cluster=item.cluster,
+            namespace=item.namespace,
+            weight=item.requests_per_second,
+        )
+        for item in items
+        if item.severity is not Severity.INFO
+    ]
 
 
 def _several(names: list[str], what: str) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
+from msgspec import structs
+
+from meshtop.analysis.mtls.marks import mark
 from meshtop.model.mesh import Ready
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.traffic import Traffic
@@ -206,8 +209,12 @@ def mtls_tone(share: float) -> Tone:
     return Tone.PLAIN if share >= 0.995 else Tone.DEGRADED
 
 
-def mtls(get: Get | str = "mtls_ratio", **more: Any) -> Column:
-    """The share of traffic that was seen as mutual TLS."""
+def mtls(get: Get | str = "mtls_ratio", *, marked: bool = False, **more: Any) -> Column:
+    """The share of traffic that was seen as mutual TLS; `marked` with the sign that the graph has too."""
+    if marked:
+        read = _reader(get)
+        plain = mtls(get, **more)
+        return structs.replace(plain, cell=lambda i: mtls_cell(read(i)))
     return ratio(
         "mtlsRatio",
         "MTLS %",
@@ -217,6 +224,13 @@ def mtls(get: Get | str = "mtls_ratio", **more: Any) -> Column:
         aliases=("mtls",),
         **more,
     )
+
+
+def mtls_cell(share: float | None) -> Cell:
+    """A share of mutual TLS with its mark."""
+    if share is None:
+        return NOTHING
+    return Cell(f"{mark(share)} {percent(share)}", mtls_tone(share))
 
 
 def golden(

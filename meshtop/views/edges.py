@@ -138,7 +138,7 @@ VIEW: View[EdgeItem] = View(
         c.text("protocol", "PROTO", "http, grpc or tcp.", "protocol", priority=2, min_width=4),
         c.health(),
         *c.golden(),
-        c.mtls(priority=2),
+        c.mtls(priority=2, marked=True),
         Column(name="codes", title="CODES", help="Codes other than success, most frequent first.",
                value=lambda i: tuple(code for code, rate in i.codes.items() if rate > 0), cell=_codes_cell,
                aliases=("code",), priority=5, max_width=16),

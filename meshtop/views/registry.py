@@ -19,6 +19,8 @@ class Kind(Struct, frozen=True):
     singular: str
     aliases: tuple[str, ...]
     summary: str
+    hidden: bool = False
+    """A view that is reached by an option or from a screen, and has no name of its own on the command line."""
 
     @property
     def module(self) -> str:
@@ -35,12 +37,19 @@ KINDS = (
     ),
     Kind("virtualmachines", "virtualmachine", ("vm", "vms"), "workloads outside Kubernetes: address, group, health"),
     Kind("edges", "edge", ("ed",), "who calls whom: protocol, golden signals, codes, mutual TLS"),
+    Kind("mtls", "mtls", (), "mutual TLS of workloads: declared, seen, what is wrong; --edges for calls"),
+    Kind("trust", "trust", (), "pairs of clusters: whether they trust each other's certificates, and why"),
+    Kind("certificates", "certificate", ("cert", "certs"), "roots and what else runs out, first things first"),
+    Kind("canaries", "canary", ("can",), "weighted routes: weights set and seen, each version's health, verdict"),
+    Kind("mtlsedges", "mtlsedge", (), "what client and server declare for each call, and what follows", hidden=True),
+    Kind("findings", "finding", (), "what is wrong with mutual TLS, trust and certificates", hidden=True),
+    Kind("mtlsmatrix", "mtlspair", (), "mutual TLS from namespace to namespace", hidden=True),
 )
 
 
 def names() -> tuple[str, ...]:
     """The kinds' names."""
-    return tuple(kind.name for kind in KINDS)
+    return tuple(kind.name for kind in KINDS if not kind.hidden)
 
 
 def find_kind(name: str) -> Kind:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from meshtop import __version__
 from meshtop.cli.main import COMMANDS, cli
 from meshtop.model.state import SourceStatus, State
+from meshtop.views.registry import names
 from tests import worlds
 from tests.cli.conftest import Program
 
@@ -145,7 +146,7 @@ contexts: [{name: east-admin, context: {cluster: e, user: u}}, {name: west-admin
     [
         ([], "ge", {"get"}),
         (["get"], "work", {"workloads"}),
-        (["get"], "", {"clusters", "namespaces", "services", "workloads", "virtualmachines", "edges"}),
+        (["get"], "", set(names())),
         (["get", "edges", "--sort"], "requ", {"requestsPerSecond"}),
         (["get", "edges", "--sort"], "source,-requ", {"source,-requestsPerSecond"}),
         (["get", "edges", "-o"], "j", {"json"}),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from wcwidth import wcwidth
 
+from meshtop.analysis.mtls.marks import LOCKED, LOCKED_ASCII, OPEN, OPEN_ASCII
 from meshtop.model.state import HealthStatus
 
 NORTH, EAST, SOUTH, WEST = 1, 2, 4, 8
@@ -67,8 +68,8 @@ UNICODE = Signs(
         HealthStatus.UNKNOWN: "?",
         HealthStatus.IDLE: "~",
     },
-    locked="🔒",
-    open="🔓",
+    locked=LOCKED,
+    open=OPEN,
     more="…",
     ascii=False,
 )
@@ -84,8 +85,8 @@ ASCII = Signs(
         HealthStatus.UNKNOWN: "?",
         HealthStatus.IDLE: "~",
     },
-    locked="mTLS",
-    open="plain",
+    locked=LOCKED_ASCII,
+    open=OPEN_ASCII,
     more="~",
     ascii=True,
 )

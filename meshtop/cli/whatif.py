@@ -1,0 +1,59 @@
+"""`meshtop whatif`: what a change would do. Nothing is written."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from meshtop.cli.exits import CommandError, Exit, say
+from meshtop.cli.options import common_options
+from meshtop.cli.session import exit_code, once, open_session, say_missing, write
+
+
+@click.group("whatif", short_help="What a change would do, before anybody makes it: strict NAMESPACE|mesh.")
+@common_options
+def command() -> None:
+    """What a change would do. Nothing is written."""
+
+
+@command.command("strict", short_help="Which calls would break if mutual TLS were demanded.")
+@click.argument("scope", metavar="NAMESPACE|mesh")
+@click.option("-o", "--output", type=click.Choice(("table", "json", "yaml")), default="table", help="How to print.")
+@click.option("--all", "all_", is_flag=True, help="Table: the calls that are fine too.")
+@common_options
+@click.pass_context
+def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
+    """Which calls would break if a namespace (in every cluster), or the whole mesh, were STRICT.
+
+    What was seen counts first, then what is declared. What nobody measured is said to be unknown.
+    """
+    from meshtop.settings.durations import format_duration
+    from meshtop.views.whatif import document_of, knows_scope, sentences, strict_answer
+
+    session = open_session(ctx)
+    snapshot = once(session, plaintext=True)
+    picture = session.picture(snapshot)
+    code = exit_code(snapshot)
+    if code is Exit.FINE and not knows_scope(picture, scope):
+        say_missing(session, snapshot)
+        raise CommandError(f"There is no namespace {scope} in any cluster that was read; `mesh` means all of them.")
+    answer = strict_answer(picture, scope)
+    if output != "table":
+        from meshtop.cli.printers import to_json, to_yaml
+
+        document = document_of(picture, answer, format_duration(snapshot.window_seconds))
+        write(to_json(document) if output == "json" else to_yaml(document).rstrip("\n"))
+    else:
+        from meshtop.analysis.mtls.whatif import Effect
+        from meshtop.cli.text_table import render_table
+        from meshtop.views.whatif import table_of
+
+        style = session.style(sys.stdout)
+        shown = [item for item in answer.items if all_ or item.effect is not Effect.FINE]
+        if shown:
+            write("\n".join(render_table(table_of(shown), style)))
+        for sentence in sentences(answer):
+            say(sentence)
+    say_missing(session, snapshot)
+    return code

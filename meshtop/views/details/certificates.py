@@ -1,0 +1,59 @@
+"""A certificate opened: whose it is, when it runs out, who else trusts it, and what to do."""
+
+from __future__ import annotations
+
+from meshtop.analysis.expiry import Expiry, expiry_findings
+from meshtop.views.certificates import CertificateItem, days_tone
+from meshtop.views.detail import Detail, Section, fact, related
+from meshtop.views.details.findings import finding_facts
+from meshtop.views.picture import Picture
+from meshtop.views.posture import expiries_of, moment_of
+from meshtop.views.registry import view
+
+
+def detail(picture: Picture, item: CertificateItem, key: str) -> Detail:
+    """Everything about one certificate."""
+    findings = [found.finding for found in expiry_findings([_expiry(picture, item)], moment_of(picture))]
+    also = [
+        other
+        for other in view("certificates").all_items(picture)
+        if item.fingerprint is not None and other.fingerprint == item.fingerprint and other.cluster != item.cluster
+    ]
+    left = f"{item.days_left} days" + ("" if item.exact else ", or up to a day more: only whole days are told")
+    return Detail(
+        kind="certificates",
+        key=key,
+        title=item.subject,
+        health=None,
+        sections=(
+            Section(
+                "What it is",
+                (
+                    fact("cluster", item.cluster),
+                    fact("kind", item.kind),
+                    fact("subject", item.subject),
+                    fact("issuer", item.issuer),
+                    fact("not after", item.not_after),
+                    fact("left", left, days_tone(item)),
+                    fact("SHA-256", item.fingerprint),
+                    fact("also in", tuple(other.cluster for other in also)),
+                ),
+            ),
+            *(Section(finding.code, finding_facts(finding)) for finding in findings),
+        ),
+        related=(
+            related(
+                picture,
+                "trust",
+                "Trust of its cluster",
+                lambda t: item.cluster in (t.left, t.right),
+                "There is no other cluster.",
+            ),
+        ),
+        charts=(),
+    )
+
+
+def _expiry(picture: Picture, item: CertificateItem) -> Expiry:
+    items = view("certificates").all_items(picture)
+    return next(e for e, i in zip(expiries_of(picture), items, strict=True) if i is item)
