@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory
 from meshtop.model.state import Cost, SourceStatus
 from meshtop.model.telemetry import History, Telemetry
@@ -27,6 +28,12 @@ class ClusterSnapshot(Struct, frozen=True, kw_only=True):
     inventory: Inventory | None = None
     telemetry: Telemetry | None = None
     history: History | None = None
+    via: str | None = None
+    """The cluster whose API server forwards to this one, where that is the way to it."""
+    adopted: bool = False
+    """Whether it was found in a registry and is read with the credentials that the registry keeps."""
+    canaries: tuple[RouteCounts, ...] = ()
+    """Counts behind weighted routes since their weights last changed; empty where nobody asked."""
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -44,6 +51,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     settled: bool = False
     source_of_record: str | None = None
     """The recording that is replayed, None when live."""
+    hidden: str | None = None
+    """That something is left out by the access policy, in one sentence; None when nothing is."""
 
     def cluster(self, name: str) -> ClusterSnapshot | None:
         """The cluster of that name, None when there is none."""

@@ -31,6 +31,7 @@ def open_observatory(
     window_seconds: float | None = None,
     moment: float | None = None,
     timeout_seconds: float | None = None,
+    canaries: bool = False,
     clock: Callable[[], float] = time.time,
 ) -> Observatory:
     """The observatory on every cluster that is asked for; nothing is sent before it is used.
@@ -59,12 +60,14 @@ def open_observatory(
                 kubernetes=KubernetesSource(connection, refresh_seconds=settings.refresh, clock=clock),
                 prometheus=_metrics(ref, own, connection, central, timeout=timeout, clock=clock, read_only=restricted),
                 clock=clock,
+                ref=ref,
             )
         )
     schedule = Schedule(
         refresh_seconds=settings.refresh,
         window_seconds=settings.window if window_seconds is None else window_seconds,
         moment=moment,
+        canaries=canaries,
     )
     return Observatory(feeds, schedule, timeout_seconds=timeout, clock=clock)
 

@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory, Service
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
-from meshtop.model.telemetry import History, Line, Telemetry
+from meshtop.model.telemetry import History, Line, Sample, Telemetry
+from meshtop.observatory.canaries import Wanted, count
 
 if TYPE_CHECKING:
+    from meshtop.sources.kubeconfig import ClusterRef
     from meshtop.sources.prometheus.details import LineQuery
 
 HISTORY_EVERY_SECONDS = 30.0
@@ -84,6 +87,17 @@ class Metrics(Protocol):
     async def refresh_plaintext(self, *, at: float | None = None) -> None:
         """Ask who sent plaintext in the day that ends at `at`, at most every ten minutes."""
 
+    @property
+    def matchers(self) -> Mapping[str, str]:
+        """What every selector about this cluster must hold."""
+
+    @property
+    def identity(self) -> str:
+        """Tells one set of series from another."""
+
+    async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
+        """The samples of one instant query; raises SourceProblem."""
+
     async def close(self) -> None:
         """Let go of the connection."""
 
@@ -91,10 +105,14 @@ class Metrics(Protocol):
 class Schedule:
     """What every feed is asked for and how often; changing it wakes all of them at once.
 
-    `moment` is Unix seconds of a past moment, None for live.
+    `moment` is Unix seconds of a past moment, None for live. `canaries` asks a single reading for the counts behind
+    weighted routes, which following always does.
     """
 
-    def __init__(self, *, refresh_seconds: float, window_seconds: float, moment: float | None) -> None:
+    def __init__(
+        self, *, refresh_seconds: float, window_seconds: float, moment: float | None, canaries: bool = False
+    ) -> None:
+        self.canaries = canaries
         self.refresh_seconds = refresh_seconds
         self.window_seconds = window_seconds
         self.moment = moment
@@ -131,8 +149,11 @@ class ClusterFeed:
         kubernetes: Inventories,
         prometheus: Metrics,
         clock: Callable[[], float],
+        ref: ClusterRef | None = None,
     ) -> None:
         self.name = name
+        self.ref = ref
+        self.canaries: tuple[RouteCounts, ...] = ()
         self.prometheus = prometheus
         self.kubernetes = kubernetes
         self._context = context
@@ -225,6 +246,14 @@ class ClusterFeed:
         services = inventory.services if inventory is not None else ()
         await self.prometheus.refresh(services, window_seconds=schedule.window_seconds, at=schedule.moment)
 
+    async def count_canaries(self, routes: Iterable[Wanted], *, at: float, timeout_seconds: float) -> None:
+        """Count what went through weighted routes; what does not come in time keeps its last answer."""
+        if self.prometheus.telemetry is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                self.canaries = await count(self.prometheus, routes, at)
+
     def _too_slow(self, source: str, timeout_seconds: float) -> SourceStatus:
         before = self._status(source)
         what = "The Kubernetes API" if source == "kubernetes" else "Prometheus"
@@ -253,6 +282,7 @@ class ClusterFeed:
             inventory=self.kubernetes.inventory(),
             telemetry=self.prometheus.telemetry,
             history=self.prometheus.history,
+            canaries=self.canaries,
         )
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from meshtop.model.snapshot import Snapshot
+from meshtop.observatory.canaries import EVERY_SECONDS, wanted
 from meshtop.observatory.feed import ClusterFeed, Schedule
 
 FIRST_GAP_SECONDS = 0.05
@@ -49,12 +50,32 @@ class Observatory:
         async with asyncio.TaskGroup() as group:
             for feed in self.feeds:
                 group.create_task(feed.once(self.schedule, timeout_seconds=self._timeout_seconds, plaintext=plaintext))
+        if self.schedule.canaries:
+            await self._count_canaries()
         return self._snapshot()
+
+    async def _count_canaries(self) -> bool:
+        """Let every cluster count what went through the weighted routes of all; False when there are none."""
+        at = self._clock() if self.schedule.moment is None else self.schedule.moment
+        routes = wanted([i for feed in self.feeds if (i := feed.kubernetes.inventory()) is not None], at)
+        if not routes:
+            return False
+        timeout = self._timeout_seconds
+        await asyncio.gather(*(f.count_canaries(routes, at=at, timeout_seconds=timeout) for f in self.feeds))
+        return any(feed.canaries for feed in self.feeds)
+
+    async def _follow_canaries(self, changed: asyncio.Event) -> None:
+        while True:
+            counted = await self._count_canaries()
+            if counted:
+                changed.set()
+            await self.schedule.pause(EVERY_SECONDS if counted else self.schedule.refresh_seconds)
 
     async def follow(self) -> AsyncGenerator[Snapshot, None]:
         """Snapshots until the iterator is closed, the first at once (nothing known yet)."""
         changed = asyncio.Event()
         tasks = [asyncio.create_task(feed.follow(self.schedule, changed.set)) for feed in self.feeds]
+        tasks.append(asyncio.create_task(self._follow_canaries(changed)))
         try:
             yield self._snapshot()
             while True:

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from meshtop.model.kube import Inventory, Meta, Service
 from meshtop.model.state import Cost, SourceStatus, State
-from meshtop.model.telemetry import History, Line, PlaintextDay, Telemetry
+from meshtop.model.telemetry import History, Line, PlaintextDay, Sample, Telemetry
 from meshtop.sources.prometheus.details import LineQuery
 
 
@@ -66,6 +66,9 @@ class FakePrometheus:
         self.history: History | None = None
         self.needs_services = needs_services
         self.asked: list[tuple[int, float, float | None]] = []
+        self.counted: list[str] = []
+        self.matchers: dict[str, str] = {}
+        self.identity = "fake"
         self.closed = False
 
     async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
@@ -82,6 +85,10 @@ class FakePrometheus:
 
     async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
         return tuple(Line(name=query.name, times=(start, end), values=(1.0, None)) for query in queries)
+
+    async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
+        self.counted.append(expression)
+        return ()
 
     async def close(self) -> None:
         self.closed = True

@@ -16,6 +16,13 @@ NETWORKING = "networking.istio.io"
 SECURITY = "security.istio.io"
 TELEMETRY = "telemetry.istio.io"
 MCS = "multicluster.x-k8s.io"
+RBAC = "rbac.authorization.k8s.io"
+KUBEFED = "core.kubefed.io"
+KUBEFED_TYPES = "types.kubefed.io"
+KARMADA = "cluster.karmada.io"
+KUBESPHERE = "cluster.kubesphere.io"
+OCM = "cluster.open-cluster-management.io"
+_SHARED_NAMES = frozenset({("Gateway", GATEWAY_API), ("Cluster", KARMADA), ("Cluster", KUBESPHERE)})
 
 
 class Kind(Struct, frozen=True, kw_only=True):
@@ -30,8 +37,8 @@ class Kind(Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """The name in `Inventory.config`; Gateway API's Gateway is told from Istio's by its group."""
-        return f"{self.name}.{self.group}" if self.name == "Gateway" and self.group == GATEWAY_API else self.name
+        """The name in `Inventory.config`; of kinds that share a name, all but Istio's are told by their group."""
+        return f"{self.name}.{self.group}" if (self.name, self.group) in _SHARED_NAMES else self.name
 
     @property
     def resource(self) -> str:
@@ -96,11 +103,70 @@ CONFIG: tuple[Kind, ...] = (
         TLSRoute="tlsroutes",
         ReferenceGrant="referencegrants",
     ),
+    # Whose canaries these are: read so that their status can be held against the weights.
+    *_config("flagger.app", ("v1beta1",), Canary="canaries"),
+    *_config("argoproj.io", ("v1alpha1",), Rollout="rollouts"),
     *_config(MCS, ("v1", "v1beta1", "v1alpha1"), ServiceExport="serviceexports", ServiceImport="serviceimports"),
 )
 """Kinds that are there only where something is installed."""
 
-GROUPS = frozenset(kind.group for kind in CONFIG)
+IDENTITY: tuple[Kind, ...] = _config(
+    RBAC,
+    ("v1",),
+    Role="roles",
+    RoleBinding="rolebindings",
+    ClusterRole="clusterroles",
+    ClusterRoleBinding="clusterrolebindings",
+)
+"""Who may do what, for the comparison of clusters; few users may read it, so its absence is a note."""
+
+REGISTRIES: tuple[Kind, ...] = (
+    *_config(KUBEFED, ("v1beta1",), KubeFedCluster="kubefedclusters"),
+    *_config(KARMADA, ("v1alpha1",), Cluster="clusters"),
+    *_config(OCM, ("v1",), ManagedCluster="managedclusters"),
+    *_config(KUBESPHERE, ("v1alpha1",), Cluster="clusters"),
+    *_config(MCS, ("v1alpha1",), ClusterProfile="clusterprofiles"),
+    *_config(
+        KUBEFED_TYPES,
+        ("v1beta1",),
+        **{
+            f"Federated{kind}": f"federated{plural}"
+            for kind, plural in (
+                ("Namespace", "namespaces"),
+                ("Service", "services"),
+                ("Deployment", "deployments"),
+                ("VirtualService", "virtualservices"),
+                ("DestinationRule", "destinationrules"),
+                ("Gateway", "gateways"),
+                ("PeerAuthentication", "peerauthentications"),
+                ("AuthorizationPolicy", "authorizationpolicies"),
+                ("Telemetry", "telemetries"),
+                ("HTTPRoute", "httproutes"),
+                ("Role", "roles"),
+                ("RoleBinding", "rolebindings"),
+                ("ClusterRole", "clusterroles"),
+                ("ClusterRoleBinding", "clusterrolebindings"),
+            )
+        },
+    ),
+    *_config("multiclusterdns.kubefed.io", ("v1alpha1",), ServiceDNSRecord="servicednsrecords"),
+    *_config(
+        "policy.karmada.io",
+        ("v1alpha1",),
+        OverridePolicy="overridepolicies",
+        ClusterOverridePolicy="clusteroverridepolicies",
+    ),
+    *_config(
+        "work.karmada.io",
+        ("v1alpha2",),
+        ResourceBinding="resourcebindings",
+        ClusterResourceBinding="clusterresourcebindings",
+    ),
+    *_config("work.open-cluster-management.io", ("v1",), ManifestWork="manifestworks"),
+)
+"""What registries of member clusters keep: members, and what is propagated where (reference: Federation)."""
+
+GROUPS = frozenset(kind.group for kind in (*CONFIG, *IDENTITY, *REGISTRIES))
 
 
 class Codec(Struct, frozen=True):
@@ -138,6 +204,10 @@ def codec(kind: Kind, version: str) -> Codec:
     """How to read a kind in a version; made once for all clusters."""
     if kind.builtin:
         shape, converter = _BUILTIN_CODECS[kind.name]
+    elif kind.group == RBAC:
+        shape, converter = wire.Rbac, convert.rbac_of(version, kind.name)
+    elif kind.group == KUBESPHERE:
+        shape, converter = wire.KubeSphereCluster, convert.kubesphere_cluster(version)
     else:
         shape, converter = wire.ConfigObject, convert.config_of(kind.group, version, kind.name)
     return _codec(shape, converter)

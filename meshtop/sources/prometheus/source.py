@@ -12,7 +12,7 @@ from msgspec import structs
 from meshtop.analysis.metrics import TRAFFIC, duration_text
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
-from meshtop.model.telemetry import History, Line, PlaintextDay, Telemetry
+from meshtop.model.telemetry import History, Line, PlaintextDay, Sample, Telemetry
 from meshtop.settings.schema import PrometheusSettings
 from meshtop.sources.prometheus.answers import QueryFailed, decode_samples, decode_scalars
 from meshtop.sources.prometheus.collecting import Question, collect

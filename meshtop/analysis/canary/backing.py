@@ -1,0 +1,119 @@
+"""What stands behind each destination: its subset's labels, its workloads, their ready pods."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from meshtop.analysis.canary.routes import RouteDestination, WeightedRoute
+from meshtop.analysis.mtls.config import IstioConfig
+from meshtop.model.mesh import Ready, VirtualMachine, Workload
+
+_SERVICE = re.compile(r"([^.]+)\.([^.]+)(?:\.svc(?:\..+)?)?")
+
+
+class Backing(Struct, frozen=True, kw_only=True):
+    """One destination and what answers for it.
+
+    `pods` are those of the route's own cluster (healthy virtual machines count as ready pods), `pods_in_mesh` those of
+    every cluster that its callers can reach. `workloads` are (namespace, name) in any of them. `subset_exists` is None
+    when DestinationRules cannot be read, or where no subset is named. `service_exists` is False for a host that no
+    Service and no ServiceEntry has.
+    """
+
+    destination: RouteDestination
+    version: str = ""
+    workloads: frozenset[tuple[str, str]] = frozenset()
+    pods: Ready = Ready()
+    pods_in_mesh: Ready = Ready()
+    subset_exists: bool | None = None
+    service_exists: bool = True
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+def service_of(host: str) -> tuple[str, str] | None:
+    """Namespace and name of the Kubernetes Service that a full host names; None for any other host."""
+    match = _SERVICE.fullmatch(host)
+    return (match[2], match[1]) if match else None
+
+
+def backings(
+    route: WeightedRoute,
+    rules: IstioConfig,
+    known: Sequence[tuple[str, str]],
+    hosts: Sequence[str],
+    workloads: Sequence[Workload],
+    machines: Sequence[VirtualMachine] = (),
+) -> tuple[Backing, ...]:
+    """What stands behind each destination, in their order.
+
+    `known` are the Services (namespace, name) and `hosts` the ServiceEntry hosts of the route's mesh; `workloads`
+    and `machines` those of all its clusters.
+    """
+    return tuple(_backing(route, d, rules, known, hosts, workloads, machines) for d in route.destinations)
+
+
+def _backing(
+    route: WeightedRoute,
+    destination: RouteDestination,
+    rules: IstioConfig,
+    known: Sequence[tuple[str, str]],
+    hosts: Sequence[str],
+    workloads: Sequence[Workload],
+    machines: Sequence[VirtualMachine],
+) -> Backing:
+    service = service_of(destination.host)
+    namespace = service[0] if service else route.namespace
+    exists: bool | None = None
+    labels: Mapping[str, str] = {}
+    if destination.subset:
+        rule = rules.rule(
+            destination.host, client_namespace=namespace, client_labels={}, service_namespace=namespace
+        ) or rules.rule(
+            destination.host, client_namespace=route.namespace, client_labels={}, service_namespace=namespace
+        )
+        subset = rule.subset(destination.subset) if rule is not None else None
+        exists = None if rules.no_rules else subset is not None
+        found = subset.get("labels") if subset is not None else None
+        labels = {str(k): str(v) for k, v in found.items()} if isinstance(found, Mapping) else {}
+    if destination.subset and exists is not True:
+        behind: list[Workload | VirtualMachine] = []
+    else:
+        candidates: list[Workload | VirtualMachine] = [*workloads, *machines]
+        behind = [b for b in candidates if _selected(b, destination.host, service, labels)]
+    versions = {b.version for b in behind if b.version}
+    return Backing(
+        destination=destination,
+        version=labels.get("version") or (next(iter(versions)) if len(versions) == 1 else ""),
+        workloads=frozenset(
+            (b.namespace, name)
+            for b in behind
+            for name in ([b.name] if isinstance(b, Workload) else [b.workload, b.workload_group or "", b.name])
+            if name
+        ),
+        pods=_ready([b for b in behind if b.cluster == route.cluster]),
+        pods_in_mesh=_ready(behind),
+        subset_exists=exists,
+        service_exists=(service in known if service else False) or destination.host in hosts,
+        labels=tuple(sorted(labels.items())),
+    )
+
+
+def _selected(
+    backend: Workload | VirtualMachine, host: str, service: tuple[str, str] | None, labels: Mapping[str, str]
+) -> bool:
+    in_service = service is not None and backend.namespace == service[0] and service[1] in backend.services
+    if not in_service and host not in backend.services:
+        return False
+    has = dict(backend.labels) if isinstance(backend, Workload) else backend.meta.labels
+    if isinstance(backend, VirtualMachine) and labels and not has:
+        has = {"version": backend.version}
+    return all(has.get(key) == value for key, value in labels.items())
+
+
+def _ready(behind: Sequence[Workload | VirtualMachine]) -> Ready:
+    ready = sum(b.pods.ready if isinstance(b, Workload) else int(b.healthy is not False) for b in behind)
+    total = sum(b.pods.total if isinstance(b, Workload) else 1 for b in behind)
+    return Ready(ready, total)

@@ -1,0 +1,241 @@
+"""The board: every weighted route of every cluster, with what stands behind it and what the mesh makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from meshtop.analysis.canary.findings import Known, differing, duplicate, duplicates, findings
+from meshtop.analysis.canary.judging import CanaryVerdict, Judging, judge, latency_bound, worst_verdict
+from meshtop.analysis.canary.owners import (
+    LastChange,
+    Ownership,
+    controller_view,
+    last_change,
+)
+from meshtop.analysis.canary.reach import (
+    Reach,
+    reach_of,
+)
+from meshtop.analysis.canary.routes import VIRTUAL_SERVICE, WeightedRoute
+from meshtop.analysis.canary.survey import BoardCluster, Survey, Surveyed
+from meshtop.analysis.canary.tally import Caller, Tally
+from meshtop.analysis.canary.verdict import Honesty, HonestyVerdict, honesty
+from meshtop.model.kube import ConfigObject
+from meshtop.model.mesh import Ready
+from meshtop.model.state import Finding
+from meshtop.model.traffic import Traffic
+
+
+class CanaryDestination(Struct, frozen=True, rename="camel", kw_only=True):
+    """One destination (INTERFACE.md, `destinations[]`)."""
+
+    name: str
+    host: str
+    subset: str | None
+    version: str | None
+    weight: int | None
+    share: float
+    pods: Ready
+    observed_share: float | None
+    traffic: Traffic
+
+
+class Change(Struct, frozen=True, rename="camel"):
+    """Who changed the object last (the field manager), how, and when."""
+
+    who: str
+    how: str
+    time: datetime
+
+
+class CallerSplit(Struct, frozen=True, rename="camel"):
+    """What one calling cluster was seen to send: requests, and each destination's share of them."""
+
+    cluster: str
+    requests: float
+    shares: dict[str, float]
+
+
+class CanaryRow(Struct, frozen=True, rename="camel", kw_only=True):
+    """One weighted route of one cluster (INTERFACE.md, kind canaries).
+
+    Besides what is promised: `service` groups routes across clusters, `callers` is the split of each calling cluster,
+    `counted_seconds` how long was counted for honesty and verdict, `delegate_of` the parent of a delegate.
+    """
+
+    id: str
+    cluster: str
+    namespace: str
+    kind: str
+    name: str
+    route: str
+    host: str
+    protocol: str
+    destinations: tuple[CanaryDestination, ...]
+    owner: Ownership
+    honesty: HonestyVerdict
+    verdict: CanaryVerdict
+    findings: tuple[Finding, ...]
+    service: str = ""
+    label: str = ""
+    last_change: Change | None = None
+    callers: tuple[CallerSplit, ...] = ()
+    counted_seconds: float | None = None
+    delegate_of: str | None = None
+    mesh: str | None = None
+
+
+class Board:
+    """Rows of a survey at a moment (Unix seconds)."""
+
+    def __init__(self, survey: Survey, *, now: float, judging: Judging) -> None:
+        self.survey = survey
+        self.now = now
+        self.judging = judging
+
+    def rows(self) -> tuple[CanaryRow, ...]:
+        """A row for each weighted route, those of one service together."""
+        doubles = {name: self._duplicates(cluster) for name, cluster in self.survey.clusters.items()}
+        rows = [self._row(one, doubles[one.route.cluster]) for one in self.survey.surveyed]
+        return tuple(sorted(rows, key=lambda row: (row.service, row.name, row.route, row.cluster)))
+
+    def _duplicates(self, cluster: BoardCluster) -> dict[tuple[str, str], str]:
+        services = cluster.inventory.config.get(VIRTUAL_SERVICE, ())
+        hosts = {s.meta.key: _plain_reach(s, cluster.inventory.config) for s in services if s.spec.get("hosts")}
+        return duplicates(services, hosts)
+
+    def _row(self, surveyed: Surveyed, doubles: Mapping[tuple[str, str], str]) -> CanaryRow:
+        route = surveyed.route
+        callers, seconds = self.survey.callers(surveyed)
+        split = sums_of([caller.split for caller in callers], len(route.destinations))
+        split = tuple(float(round(count)) for count in split)
+        tallies = added(callers, len(route.destinations))
+        told = split_honesty(surveyed, split, self.judging) if seconds else None
+        verdict = self._verdict(route, tallies)
+        change = last_change(surveyed.obj.managers)
+        known = Known(
+            route=route,
+            reach=surveyed.reach,
+            backings=surveyed.backings,
+            owner=surveyed.owner,
+            controller=controller_view(route, surveyed.obj, self.survey.clusters[route.cluster].inventory.config),
+            change=change,
+            honesty=told or HonestyVerdict(Honesty.NOT_ENOUGH_DATA),
+            verdict=verdict,
+            now=self.now,
+        )
+        found = findings(known)
+        other = doubles.get((route.namespace, route.name)) if route.kind == VIRTUAL_SERVICE else None
+        if other is not None:
+            found.append(duplicate(route, other))
+        unlike = differing(route, self.survey.routes_like(surveyed))
+        if unlike is not None:
+            found.append(unlike)
+        total = sum(split)
+        return CanaryRow(
+            id=route.identity,
+            cluster=route.cluster,
+            namespace=route.namespace,
+            kind=route.kind,
+            name=route.name,
+            route=route.route_name or str(route.index),
+            host=surveyed.reach.hosts[0] if surveyed.reach.hosts else surveyed.service,
+            protocol=route.protocol,
+            destinations=tuple(
+                CanaryDestination(
+                    name=d.name,
+                    host=d.host,
+                    subset=d.subset,
+                    version=backing.version or None,
+                    weight=d.weight,
+                    share=d.share,
+                    pods=backing.pods,
+                    observed_share=split[i] / total if total > 0 else None,
+                    traffic=tallies[i].traffic(seconds) if total > 0 else Traffic(),
+                )
+                for i, (d, backing) in enumerate(zip(route.destinations, surveyed.backings, strict=True))
+            ),
+            owner=surveyed.owner,
+            honesty=known.honesty,
+            verdict=verdict,
+            findings=tuple(found),
+            service=surveyed.service,
+            label=route.label,
+            last_change=_shown(change),
+            callers=tuple(_caller_split(route, caller) for caller in callers),
+            counted_seconds=seconds or None,
+            delegate_of=surveyed.reach.delegate_of,
+            mesh=surveyed.mesh,
+        )
+
+    def _verdict(self, route: WeightedRoute, tallies: Sequence[Tally]) -> CanaryVerdict:
+        """The destination with the largest share is the baseline; every other one with weight is a canary."""
+        shares = [d.share for d in route.destinations]
+        base = max(range(len(shares)), key=lambda i: (shares[i], -i))
+        bound = latency_bound([tallies[base]], self.judging.latency_ms)
+        verdicts = [
+            judge(
+                tallies[i],
+                tallies[base],
+                self.judging,
+                bound_ms=bound,
+                names=(d.name, route.destinations[base].name),
+            )
+            for i, d in enumerate(route.destinations)
+            if i != base and d.share > 0
+        ]
+        return worst_verdict(verdicts)
+
+
+def _shown(change: LastChange | None) -> Change | None:
+    return Change(change.who, change.how, datetime.fromtimestamp(change.at, UTC)) if change else None
+
+
+def split_honesty(surveyed: Surveyed, split: Sequence[float], judging: Judging) -> HonestyVerdict:
+    """Whether requests go where the weights say; not judged where another rule mixes in."""
+    shares = [d.share for d in surveyed.route.destinations]
+    if sum(shares) <= 0:
+        return HonestyVerdict(Honesty.NOT_ENOUGH_DATA, None, sum(split), None)
+    if surveyed.reach.mixed and sum(split) > 0:
+        return HonestyVerdict(Honesty.NOT_ENOUGH_DATA, None, sum(split), None)
+    return honesty(split, shares, alpha=judging.alpha, minimum_requests=judging.minimum_requests)
+
+
+def sums_of(splits: Sequence[Sequence[float]], count: int) -> tuple[float, ...]:
+    """Splits added, position by position."""
+    return tuple(sum(split[i] for split in splits) for i in range(count))
+
+
+def added(callers: Sequence[Caller], count: int) -> tuple[Tally, ...]:
+    """Each destination's tallies over all callers."""
+    result = [Tally()] * count
+    for caller in callers:
+        result = [one + two for one, two in zip(result, caller.tallies, strict=True)]
+    return tuple(result)
+
+
+def _caller_split(route: WeightedRoute, caller: Caller) -> CallerSplit:
+    total = sum(caller.split)
+    shares = {d.name: count / total for d, count in zip(route.destinations, caller.split, strict=True) if total > 0}
+    return CallerSplit(caller.cluster, total, shares)
+
+
+def _plain_reach(service: ConfigObject, config: Mapping[str, Sequence[ConfigObject]]) -> Reach:
+    route = WeightedRoute(
+        cluster="",
+        group=service.group,
+        version=service.version,
+        kind=service.kind,
+        namespace=service.meta.namespace,
+        name=service.meta.name,
+        index=0,
+        route_name=None,
+        protocol="",
+        hosts=tuple(str(host) for host in service.spec.get("hosts") or ()),
+        destinations=(),
+        resource_version="",
+    )
+    return reach_of(route, {service.kind: (service,)})

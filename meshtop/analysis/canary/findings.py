@@ -1,0 +1,290 @@
+"""What is wrong with a weighted route; every code has a line in docs/findings.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from meshtop.analysis.canary.backing import Backing
+from meshtop.analysis.canary.judging import CanaryVerdict
+from meshtop.analysis.canary.owners import MESHTOP, NOBODY, ControllerView, LastChange, Ownership, is_gitops
+from meshtop.analysis.canary.reach import MESH, Reach
+from meshtop.analysis.canary.routes import VIRTUAL_SERVICE, WeightedRoute
+from meshtop.analysis.canary.verdict import WORTH_SEEING_AT_LEAST, Comparison, Honesty, HonestyVerdict
+from meshtop.model.kube import ConfigObject, Manager
+from meshtop.model.state import Finding, Severity
+
+STUCK_SECONDS = 24 * 3600.0
+"""A split that nobody has touched for a day is no longer being judged by anybody."""
+FIGHT_SECONDS = 3600.0
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """All that is known of one route when it is examined; times are Unix seconds."""
+
+    route: WeightedRoute
+    reach: Reach
+    backings: tuple[Backing, ...]
+    owner: Ownership
+    controller: ControllerView | None
+    change: LastChange | None
+    honesty: HonestyVerdict
+    verdict: CanaryVerdict
+    now: float
+
+
+def findings(known: Known) -> list[Finding]:
+    """What one route by itself shows, in the order of weight."""
+    return [
+        *_weights(known.route),
+        *(one for backing in known.backings for one in _behind(known.route, backing)),
+        *_judged(known),
+        *_controller(known),
+        *_fight(known),
+        *_stuck(known),
+        *_mixed(known),
+    ]
+
+
+def _finding(code: str, severity: Severity, message: str, fix: str) -> Finding:
+    return Finding(code=f"CANARY-{code}", severity=severity, message=message, fix=fix)
+
+
+def _weights(route: WeightedRoute) -> list[Finding]:
+    found = []
+    written = [d.weight for d in route.destinations if d.weight is not None]
+    if sum(d.share for d in route.destinations) == 0:
+        found.append(
+            _finding(
+                "ZERO-SUM",
+                Severity.ERROR,
+                f"{route.label} has no weight above 0: its requests are answered 500 or not at all.",
+                "Give at least one destination a weight.",
+            )
+        )
+    if any(weight < 0 for weight in written):
+        found.append(
+            _finding("NEGATIVE", Severity.ERROR, f"{route.label} has a negative weight.", "Weights begin at 0.")
+        )
+    for destination in route.destinations:
+        if not destination.host:
+            found.append(
+                _finding(
+                    "EMPTY-HOST",
+                    Severity.ERROR,
+                    f"A destination of {route.label} names no host; what is sent there is lost.",
+                    "Set destination.host.",
+                )
+            )
+    return found
+
+
+def _behind(route: WeightedRoute, backing: Backing) -> list[Finding]:
+    destination = backing.destination
+    share = f"{destination.share * 100:g} %"
+    if destination.share <= 0 or not destination.host:
+        return []
+    if backing.subset_exists is False:
+        return [
+            _finding(
+                "NO-SUBSET",
+                Severity.ERROR,
+                f"{share} of {route.label} goes to subset {destination.subset}, which no DestinationRule for "
+                f"{destination.host} defines: answered 503 NC.",
+                "Define the subset, or take its weight away.",
+            )
+        ]
+    if not backing.service_exists:
+        return [
+            _finding(
+                "NO-SERVICE",
+                Severity.ERROR,
+                f"{share} of {route.label} goes to {destination.host}, which is no Service of this cluster.",
+                "Create the Service, or take its weight away.",
+            )
+        ]
+    if backing.pods_in_mesh.ready == 0 and (backing.subset_exists or not destination.subset):
+        return [
+            _finding(
+                "NO-PODS",
+                Severity.ERROR,
+                f"{share} of {route.label} goes to {destination.name}, which has no ready pod: answered 503 UH.",
+                f"Set its weight to 0 until its pods are ready ({backing.pods.total} wanted).",
+            )
+        ]
+    return []
+
+
+def _judged(known: Known) -> list[Finding]:
+    found = []
+    route, verdict = known.route, known.verdict
+    if known.honesty.verdict is Honesty.NOT_HONOURED:
+        found.append(
+            _finding(
+                "NOT-HONOURED",
+                Severity.ERROR,
+                f"The mesh does not send what {route.label} says (E {known.honesty.e_value:.3g}, "
+                f"{known.honesty.requests or 0:.0f} requests).",
+                "Look for another VirtualService on the host, a proxy that lags, or callers without a proxy.",
+            )
+        )
+    if verdict.verdict is Comparison.WORSE:
+        worse = [n for n, one in (("errors", verdict.errors), ("latency", verdict.latency)) if _is_worse(one)]
+        found.append(
+            _finding(
+                "WORSE",
+                Severity.ERROR if _matters(verdict) else Severity.WARNING,
+                f"{verdict.canary} is worse than {verdict.baseline} in {' and '.join(worse)}: {_figures(verdict)}.",
+                f"Take it back: meshtop shift {route.label} --to {verdict.canary}=0",
+            )
+        )
+    return found
+
+
+def _is_worse(one: object) -> bool:
+    return getattr(one, "verdict", None) is Comparison.WORSE
+
+
+def _matters(verdict: CanaryVerdict) -> bool:
+    """Much traffic shows differences that are real and yet too small to wake anybody."""
+    found = (verdict.errors, verdict.latency)
+    return any(one is not None and _is_worse(one) and (one.difference or 0.0) >= WORTH_SEEING_AT_LEAST for one in found)
+
+
+def _figures(verdict: CanaryVerdict) -> str:
+    parts = []
+    if verdict.errors is not None and _is_worse(verdict.errors) and verdict.errors.difference is not None:
+        parts.append(f"{verdict.errors.difference * 100:+.2g} points of errors")
+    if verdict.latency is not None and _is_worse(verdict.latency) and verdict.latency.difference is not None:
+        parts.append(f"{verdict.latency.difference * 100:+.2g} points slower than {verdict.bound_ms:g} ms")
+    return ", ".join(parts)
+
+
+def _controller(known: Known) -> list[Finding]:
+    view, route = known.controller, known.route
+    if view is None:
+        return []
+    canary = known.verdict.canary
+    share = next((d.share for d in route.destinations if d.name == canary), 0.0)
+    if view.aborted and share > 0:
+        return [
+            _finding(
+                "ABORTED",
+                Severity.WARNING,
+                f"{view.kind} {view.name} has given up ({view.phase or 'aborted'}), but {canary} still gets "
+                f"{share * 100:g} %.",
+                f"Set {canary} to 0, or restart the {view.kind}.",
+            )
+        ]
+    shares = [round(d.share * 100) for d in route.destinations]
+    if view.weight is not None and view.weight not in shares:
+        return [
+            _finding(
+                "STATUS-APART",
+                Severity.WARNING,
+                f"{view.kind} {view.name} says that the canary has {view.weight} %, but the route says "
+                f"{' and '.join(map(str, shares))}.",
+                f"See why {view.kind} {view.name} does not write its weight (its events say).",
+            )
+        ]
+    return []
+
+
+def fought(managers: Iterable[Manager], owner: Ownership) -> tuple[Manager, Manager] | None:
+    """The person's (or meshtop's) write and the controller's write that came after it within an hour."""
+    known = list(managers)
+    controllers = [m for m in known if is_gitops(m.manager) or m.manager in ("flagger", "rollouts-controller")]
+    others = [m for m in known if m not in controllers and (m.manager == MESHTOP or m.manager.startswith("kubectl"))]
+    for after in controllers:
+        for before in others:
+            if 0 < after.time - before.time <= FIGHT_SECONDS and owner.controller != NOBODY:
+                return before, after
+    return None
+
+
+def _fight(known: Known) -> list[Finding]:
+    pair = fought(known.route.managers, known.owner)
+    if pair is None:
+        return []
+    before, after = pair
+    return [
+        _finding(
+            "FIGHT",
+            Severity.WARNING,
+            f"{after.manager} wrote {known.route.label} {after.time - before.time:.0f} s after {before.manager}: "
+            "it takes changes back.",
+            "Change the weights where that controller reads them, or pause it.",
+        )
+    ]
+
+
+def _stuck(known: Known) -> list[Finding]:
+    split = [d for d in known.route.destinations if 0 < d.share < 1]
+    if known.change is None or not split or known.now - known.change.at < STUCK_SECONDS:
+        return []
+    days = (known.now - known.change.at) / 86400
+    return [
+        _finding(
+            "STUCK",
+            Severity.INFO,
+            f"{known.route.label} has stood at {' / '.join(f'{d.share * 100:g}' for d in known.route.destinations)} "
+            f"for {days:.0f} days.",
+            "Finish it, or take it back; a split that is meant to stay needs nothing.",
+        )
+    ]
+
+
+def _mixed(known: Known) -> list[Finding]:
+    if not known.reach.mixed:
+        return []
+    return [
+        _finding(
+            "MIXED",
+            Severity.INFO,
+            f"Another rule of {known.route.label} sends to the same host, so telemetry cannot tell this rule's split.",
+            "Nothing to do; honesty is not judged here.",
+        )
+    ]
+
+
+def duplicates(services: Sequence[ConfigObject], hosts_of: dict[tuple[str, str], Reach]) -> dict[tuple[str, str], str]:
+    """VirtualServices of one cluster that share a host for sidecars: each one's key with the other's name.
+
+    On sidecars two VirtualServices for one host do not merge; the oldest wins.
+    """
+    owners: dict[str, list[ConfigObject]] = {}
+    for service in services:
+        reach = hosts_of.get(service.meta.key)
+        if service.kind == VIRTUAL_SERVICE and reach is not None and MESH in reach.gateways:
+            for host in reach.hosts:
+                owners.setdefault(host, []).append(service)
+    found: dict[tuple[str, str], str] = {}
+    for several in owners.values():
+        for one in several if len(several) > 1 else ():
+            found[one.meta.key] = next("/".join(o.meta.key) for o in several if o is not one)
+    return found
+
+
+def duplicate(route: WeightedRoute, other: str) -> Finding:
+    """The finding of two VirtualServices on one host."""
+    return _finding(
+        "TWO-ROUTES",
+        Severity.ERROR,
+        f"{route.label} and {other} route the same host; sidecars follow only the older one.",
+        "Put both into one VirtualService, or use a delegate.",
+    )
+
+
+def differing(route: WeightedRoute, others: Sequence[WeightedRoute]) -> Finding | None:
+    """The finding of clusters of one mesh whose weights for one route differ; None where they agree."""
+    mine = {d.name: d.share for d in route.destinations}
+    unlike = [o.cluster for o in others if {d.name: d.share for d in o.destinations} != mine]
+    if not unlike:
+        return None
+    return _finding(
+        "CLUSTERS-DIFFER",
+        Severity.WARNING,
+        f"{route.label} splits otherwise in {', '.join(unlike)} than in {route.cluster}.",
+        "Finish the shift in every cluster, or take it back: meshtop rollback.",
+    )

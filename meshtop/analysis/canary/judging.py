@@ -1,0 +1,118 @@
+"""Tallies judged: the honesty of a split, and whether a canary is worse in errors or in latency."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+
+from msgspec import Struct
+
+from meshtop.analysis.canary.tally import Tally
+from meshtop.analysis.canary.verdict import Comparison, ComparisonVerdict, Counts, compare
+
+
+class Judging(Struct, frozen=True):
+    """How canaries are judged (settings, `canary`): `alpha` is the share of false alarms that is accepted."""
+
+    alpha: float = 0.05
+    minimum_requests: int = 200
+    latency_ms: float | None = None
+    errors: bool = True
+    latency: bool = True
+
+
+class CanaryVerdict(Struct, frozen=True, rename="camel", kw_only=True):
+    """Whether a canary is worse than its baseline (INTERFACE.md, `verdict`); `bound_ms` is what counts as slow."""
+
+    verdict: Comparison = Comparison.NOT_ENOUGH_DATA
+    e_value: float | None = None
+    errors: ComparisonVerdict | None = None
+    latency: ComparisonVerdict | None = None
+    requests_to_go: int | None = None
+    canary: str | None = None
+    baseline: str | None = None
+    bound_ms: float | None = None
+
+
+def latency_bound(tallies: Sequence[Tally], wanted_ms: float | None) -> float | None:
+    """The bucket bound above which an answer is slow.
+
+    The first bound that is not below `wanted_ms`; without one, the first that 99 % of these answers kept.
+    """
+    total = Tally()
+    for one in tallies:
+        total = total + one
+    bounds, counts = total.durations.bounds, total.durations.rates
+    if not bounds or counts[-1] <= 0:
+        return None
+    for bound, count in zip(bounds, counts, strict=True):
+        if bound == inf:
+            break
+        if (bound >= wanted_ms) if wanted_ms is not None else (count >= 0.99 * counts[-1]):
+            return bound
+    return None
+
+
+def judge(
+    canary: Tally,
+    baseline: Tally,
+    judging: Judging,
+    *,
+    bound_ms: float | None = None,
+    names: tuple[str | None, str | None] = (None, None),
+) -> CanaryVerdict:
+    """The verdict on a canary; alpha is shared between the questions that are asked."""
+    asked = int(judging.errors) + int(judging.latency)
+    if not asked:
+        return CanaryVerdict(canary=names[0], baseline=names[1])
+    alpha = judging.alpha / asked
+    errors = latency = None
+    if judging.errors:
+        errors = compare(
+            Counts(canary.requests, canary.bad),
+            Counts(baseline.requests, baseline.bad),
+            alpha=alpha,
+            minimum_requests=judging.minimum_requests,
+        )
+    if judging.latency and bound_ms is not None:
+        slow, usual = canary.slower(bound_ms), baseline.slower(bound_ms)
+        if slow is not None and usual is not None:
+            latency = compare(
+                Counts(slow[1], slow[0]),
+                Counts(usual[1], usual[0]),
+                alpha=alpha,
+                minimum_requests=judging.minimum_requests,
+            )
+    found = [one for one in (errors, latency) if one is not None]
+    e_values = [one.e_value for one in found if one.e_value is not None]
+    to_go = [one.requests_to_go for one in found if one.verdict is Comparison.NOT_ENOUGH_DATA]
+    return CanaryVerdict(
+        verdict=_worst(found),
+        e_value=max(e_values, default=None),
+        errors=errors,
+        latency=latency,
+        requests_to_go=_furthest(to_go) if found else None,
+        canary=names[0],
+        baseline=names[1],
+        bound_ms=bound_ms,
+    )
+
+
+def _furthest(to_go: Sequence[int | None]) -> int | None:
+    known = [number for number in to_go if number is not None]
+    return None if len(known) < len(to_go) else max(known, default=0)
+
+
+def _worst(found: Sequence[ComparisonVerdict]) -> Comparison:
+    verdicts = {one.verdict for one in found}
+    if Comparison.WORSE in verdicts:
+        return Comparison.WORSE
+    if not verdicts or Comparison.NOT_ENOUGH_DATA in verdicts:
+        return Comparison.NOT_ENOUGH_DATA
+    return Comparison.NOT_WORSE
+
+
+def worst_verdict(verdicts: Sequence[CanaryVerdict]) -> CanaryVerdict:
+    """Of several canaries the one that needs somebody first."""
+    order = (Comparison.WORSE, Comparison.NOT_ENOUGH_DATA, Comparison.NOT_WORSE)
+    return min(verdicts, key=lambda v: (order.index(v.verdict), -(v.e_value or 0.0)), default=CanaryVerdict())

@@ -1,0 +1,153 @@
+"""Who else may own a route's weights, who changed it last, and what a controller's status says of it.
+
+Marks: Flagger (ownerReference kind Canary, annotation original-configuration), Argo Rollouts (label, or a Rollout that
+names the route), GitOps (managers of managedFields, tracking labels); reference/istio.md, "Who else may own it".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from meshtop.analysis.canary.routes import WeightedRoute
+from meshtop.model.kube import ConfigObject, Manager
+
+MESHTOP = "meshtop"
+FLAGGER, ARGO_ROLLOUTS, GITOPS, NOBODY = "flagger", "argo-rollouts", "gitops", "none"
+_FLAGGER_ANNOTATION = "flagger.kubernetes.app/original-configuration"
+_ROLLOUTS_LABEL = "argo-rollouts.argoproj.io/managed-by-rollouts"
+_GITOPS_MANAGERS = ("argocd-", "kustomize-controller", "helm-controller", "flux")
+_TRACKING = {
+    "argocd.argoproj.io/instance": "Argo CD",
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+}
+_STATUS_WRITERS = ("pilot-discovery", "istiod")
+"""Managers that write status only."""
+
+
+class Ownership(Struct, frozen=True, rename="camel"):
+    """Which controller owns a route (flagger, argo-rollouts, gitops, none), and the object that says so."""
+
+    controller: str = NOBODY
+    name: str | None = None
+
+
+class LastChange(Struct, frozen=True, rename="camel"):
+    """Who changed an object last (the field manager), how, and when (Unix seconds)."""
+
+    who: str
+    how: str
+    at: float
+
+
+class ControllerView(Struct, frozen=True, kw_only=True):
+    """What Flagger's or Argo Rollouts' own object says: the canary's weight in percent, and whether it gave up."""
+
+    kind: str
+    name: str
+    phase: str = ""
+    weight: int | None = None
+    aborted: bool = False
+
+
+def is_gitops(manager: str) -> bool:
+    """Whether a field manager is a GitOps controller's."""
+    return manager.startswith(_GITOPS_MANAGERS)
+
+
+def last_change(managers: Iterable[Manager]) -> LastChange | None:
+    """The latest entry of managedFields that is not about status; None where nobody is known."""
+    writers = [m for m in managers if m.time > 0 and m.manager not in _STATUS_WRITERS]
+    latest = max(writers, key=lambda m: m.time, default=None)
+    return LastChange(latest.manager, latest.operation, latest.time) if latest else None
+
+
+def ownership(obj: ConfigObject, objects: Mapping[str, Sequence[ConfigObject]]) -> Ownership:
+    """The controller that will set the weights again, the most specific first."""
+    owner, labels, annotations = obj.meta.owner, obj.meta.labels, obj.meta.annotations
+    if owner is not None and owner.kind == "Canary":
+        return Ownership(FLAGGER, f"{obj.meta.namespace}/{owner.name}")
+    if _FLAGGER_ANNOTATION in annotations:
+        found = next((c for c in objects.get("Canary", ()) if _targets_service_of(c, obj)), None)
+        return Ownership(FLAGGER, "/".join(found.meta.key) if found else None)
+    rollout = next((r for r in objects.get("Rollout", ()) if _rollout_names(r, obj)), None)
+    if rollout is not None or _ROLLOUTS_LABEL in labels:
+        return Ownership(ARGO_ROLLOUTS, "/".join(rollout.meta.key) if rollout else labels.get(_ROLLOUTS_LABEL) or None)
+    for mark, system in _TRACKING.items():
+        if mark in labels or mark in annotations:
+            named = labels.get(mark) or annotations.get(mark, "").partition(":")[0]
+            return Ownership(GITOPS, f"{system} {named}".strip())
+    manager = next((m.manager for m in obj.managers if is_gitops(m.manager)), None)
+    return Ownership(GITOPS, manager) if manager else Ownership()
+
+
+def controller_view(
+    route: WeightedRoute, obj: ConfigObject, objects: Mapping[str, Sequence[ConfigObject]]
+) -> ControllerView | None:
+    """The status of the Flagger Canary or Rollout that owns the route; None where it cannot be read."""
+    for canary in objects.get("Canary", ()):
+        owner = obj.meta.owner
+        owns = owner is not None and owner.kind == "Canary" and owner.name == canary.meta.name
+        if canary.meta.namespace == route.namespace and (owns or _targets_service_of(canary, obj)):
+            status = canary.status
+            phase = str(status.get("phase", ""))
+            return ControllerView(
+                kind="Canary",
+                name=canary.meta.name,
+                phase=phase,
+                weight=_integer(status.get("canaryWeight")),
+                aborted=phase in ("Failed", "Terminated"),
+            )
+    for rollout in objects.get("Rollout", ()):
+        if _rollout_names(rollout, obj):
+            status = rollout.status
+            canary_status = status.get("canary")
+            weights = canary_status.get("weights") if isinstance(canary_status, Mapping) else None
+            inner = weights.get("canary") if isinstance(weights, Mapping) else None
+            return ControllerView(
+                kind="Rollout",
+                name=rollout.meta.name,
+                phase=str(status.get("phase", "")),
+                weight=_integer(inner.get("weight")) if isinstance(inner, Mapping) else None,
+                aborted=bool(status.get("abort")),
+            )
+    return None
+
+
+def _targets_service_of(canary: ConfigObject, obj: ConfigObject) -> bool:
+    """Flagger names the route after the service: `spec.service.name`, else the target's name."""
+    service, target = canary.spec.get("service"), canary.spec.get("targetRef")
+    name = service.get("name") if isinstance(service, Mapping) else None
+    name = name or (target.get("name") if isinstance(target, Mapping) else None)
+    return canary.meta.namespace == obj.meta.namespace and name == obj.meta.name
+
+
+def _rollout_names(rollout: ConfigObject, obj: ConfigObject) -> bool:
+    """Whether a Rollout's traffic routing names this route."""
+    if rollout.meta.namespace != obj.meta.namespace:
+        return False
+    routing = _at(rollout.spec, "strategy", "canary", "trafficRouting")
+    named = [_at(routing, "istio", "virtualService"), *_list(_at(routing, "istio", "virtualServices"))]
+    if obj.kind != "VirtualService":
+        plugin = _at(routing, "plugins", "argoproj-labs/gatewayAPI")
+        field = obj.kind.removesuffix("Route").lower() + "Route"
+        named = [{"name": _at(plugin, field)}, *_list(_at(plugin, f"{field}s"))]
+    return any(isinstance(one, Mapping) and one.get("name") == obj.meta.name for one in named)
+
+
+def _at(tree: Any, *path: str) -> Any:
+    for key in path:
+        tree = tree.get(key) if isinstance(tree, Mapping) else None
+    return tree
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _integer(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,175 @@
+"""Requests counted for each destination of a route, by calling cluster, from both reporters.
+
+The split is decided by the client's proxy (or by the waypoint), so shares are taken from its report; the server's
+report stands in where there is none. A failure is seen by the side that it reached: of errors and requests the larger
+count of both sides is taken, for each misses what the other never let through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+
+from msgspec import Struct
+
+from meshtop.analysis.canary.backing import Backing
+from meshtop.analysis.flags import is_error, outcome
+from meshtop.analysis.naming import ClusterNames, known, version_of
+from meshtop.model.canary import RouteCounts
+from meshtop.model.telemetry import Labels
+from meshtop.model.traffic import Buckets, Sums, Traffic
+
+SAME_MOMENT_SECONDS = 30.0
+"""Counts of two clusters are put together when they begin within this time of one another."""
+_SIDES = ("waypoint", "source", "destination")
+
+
+class Tally(Struct, frozen=True):
+    """What one destination answered: requests, those that failed, and the histogram of their durations (counts)."""
+
+    requests: float = 0.0
+    bad: float = 0.0
+    durations: Buckets = Buckets()
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.requests + other.requests, self.bad + other.bad, self.durations + other.durations)
+
+    def slower(self, bound_ms: float) -> tuple[float, float] | None:
+        """How many took longer than a bucket's bound, of how many that were timed; None when that is not known."""
+        if bound_ms not in self.durations.bounds:
+            return None
+        timed = self.durations.rates[-1]
+        within = self.durations.rates[self.durations.bounds.index(bound_ms)]
+        return max(0.0, timed - within), timed
+
+    def traffic(self, seconds: float) -> Traffic:
+        """The golden signals over so many seconds."""
+        if seconds <= 0:
+            return Traffic()
+        rates = Buckets(self.durations.bounds, tuple(count / seconds for count in self.durations.rates))
+        return Sums(requests=self.requests / seconds, errors=self.bad / seconds, buckets=rates).traffic()
+
+
+class Caller(Struct, frozen=True):
+    """One calling cluster, each destination in the route's order.
+
+    `split` counts requests as the deciding side saw them, `tallies` puts both sides together.
+    `lost` counts failures that reached no destination and cannot be laid at one's door.
+    """
+
+    cluster: str
+    split: tuple[float, ...]
+    tallies: tuple[Tally, ...]
+    lost: float = 0.0
+
+
+class _Side:
+    def __init__(self, count: int) -> None:
+        self.requests = [0.0] * count
+        self.bad = [0.0] * count
+        self.durations: list[dict[float, float]] = [{} for _ in range(count)]
+        self.lost = 0.0
+
+
+def tally(
+    backings: Sequence[Backing],
+    hosts: Sequence[str],
+    counts: Sequence[tuple[str, RouteCounts]],
+    names: ClusterNames,
+    obeys: Callable[[str, tuple[str, str]], bool],
+) -> tuple[Caller, ...]:
+    """What each calling cluster sent to each destination.
+
+    `counts` are pairs of the cluster whose Prometheus counted, and its counts; two clusters that share one are
+    taken once. `obeys` says whether a caller (cluster, (namespace, workload)) follows this route.
+    """
+    place = _Place(backings, hosts)
+    sides: dict[str, dict[str, _Side]] = {}
+    seen: set[str] = set()
+    for home, one in counts:
+        if one.identity and one.identity in seen:
+            continue
+        seen.add(one.identity)
+        series = [("count", s.labels, s.value) for s in (*one.requests, *one.connections)]
+        series += [("duration", s.labels, s.value) for s in one.buckets]
+        for sort, labels, value in series:
+            workload = (known(labels.source_workload_namespace), known(labels.source_workload))
+            where = known(labels.source_cluster)
+            caller = names.resolve(where, workload, home) if where else home
+            if labels.reporter not in _SIDES or not place.asks(labels) or not obeys(caller, workload):
+                continue
+            side = sides.setdefault(caller, {}).setdefault(labels.reporter, _Side(len(backings)))
+            index = place.of(labels)
+            if sort == "count":
+                _book(side, index, labels, value)
+            elif index is not None:
+                le = inf if labels.le == "+Inf" else float(labels.le or "nan")
+                held = side.durations[index]
+                held[le] = held.get(le, 0.0) + value
+    return tuple(_caller(name, found, len(backings)) for name, found in sorted(sides.items()))
+
+
+def _book(side: _Side, index: int | None, labels: Labels, value: float) -> None:
+    code = outcome(labels.request_protocol, labels.response_code, labels.grpc_response_status)
+    bad = is_error(labels.request_protocol, code) if labels.response_code else labels.response_flags not in ("-", "")
+    if index is None:
+        side.lost += value if bad else 0.0
+        return
+    side.requests[index] += value
+    side.bad[index] += value if bad else 0.0
+
+
+def _caller(name: str, sides: Mapping[str, _Side], count: int) -> Caller:
+    deciding = next(sides[s] for s in _SIDES if s in sides)
+    tallies = []
+    for i in range(count):
+        requests = max(side.requests[i] for side in sides.values())
+        bad = max(side.bad[i] for side in sides.values())
+        timed = next((sides[s].durations[i] for s in ("source", *_SIDES) if s in sides and sides[s].durations[i]), {})
+        bounds = tuple(sorted(timed))
+        tallies.append(Tally(requests, min(bad, requests), Buckets(bounds, tuple(timed[b] for b in bounds))))
+    return Caller(name, tuple(deciding.requests), tuple(tallies), max(side.lost for side in sides.values()))
+
+
+class _Place:
+    """Which destination a series belongs to."""
+
+    def __init__(self, backings: Sequence[Backing], hosts: Sequence[str]) -> None:
+        self._hosts = frozenset(h.lower() for h in hosts)
+        self._by_workload: dict[tuple[str, str], int] = {}
+        self._by_version: dict[str, int] = {}
+        self._shared: set[tuple[str, str]] = set()
+        self._by_host: dict[str, list[int]] = {}
+        for index, backing in enumerate(backings):
+            for workload in backing.workloads:
+                if workload in self._by_workload:
+                    self._shared.add(workload)
+                self._by_workload[workload] = index
+            if backing.version:
+                self._by_version.setdefault(backing.version, index)
+            self._by_host.setdefault(backing.destination.host.lower(), []).append(index)
+        self._empty = [
+            i
+            for i, b in enumerate(backings)
+            if b.destination.share > 0 and (b.pods_in_mesh.ready == 0 or b.subset_exists is False)
+        ]
+
+    def asks(self, labels: Labels) -> bool:
+        """Whether the request was for one of the route's hosts."""
+        return labels.destination_service.lower().partition(":")[0] in self._hosts
+
+    def of(self, labels: Labels) -> int | None:
+        """The index of the destination; None when it cannot be told."""
+        workload = (known(labels.destination_workload_namespace), known(labels.destination_workload))
+        if workload in self._by_workload and workload not in self._shared:
+            return self._by_workload[workload]
+        version = version_of(labels.destination_version, labels.destination_canonical_revision)
+        if version in self._by_version:
+            return self._by_version[version]
+        by_host = self._by_host.get(labels.destination_service.lower().partition(":")[0], [])
+        if len(by_host) == 1:
+            return by_host[0]
+        # What found nobody behind it can only have been sent to the destination that has nobody.
+        if not workload[1] and len(self._empty) == 1:
+            return self._empty[0]
+        return None
