@@ -124,7 +124,7 @@ def _print(session: Session, view: AnyView, query: Query, output: str, snapshot:
 
     picture = session.picture(snapshot)
     items = view.items(picture, query)
-    write(render(output, view, snapshot, items, session.style(sys.stdout)))
+    write(render(output, view, picture.snapshot, items, session.style(sys.stdout)))
     say_missing(session, snapshot)
     code = exit_code(snapshot)
     if not items and output != "json" and code is Exit.FINE and not query.names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -18,6 +19,7 @@ from meshtop.views.query import Query
 if TYPE_CHECKING:
     from meshtop.model.snapshot import Snapshot
     from meshtop.observatory.observatory import Observatory
+    from meshtop.views.lens import Lens
     from meshtop.views.picture import Picture
 
 
@@ -69,16 +71,16 @@ class Session:
             canaries=canaries,
         )
 
-    def picture(self, snapshot: Snapshot) -> Picture:
-        """What follows from a snapshot, with this run's thresholds."""
-        from meshtop.analysis.health import Thresholds
-        from meshtop.views.judging import judging
-        from meshtop.views.picture import Picture
+    @cached_property
+    def lens(self) -> Lens:
+        """How this run looks at snapshots: thresholds, tenancy, access. Raises ConfigError."""
+        from meshtop.views.lens import lens_of
 
-        thresholds = Thresholds(**self.settings.health.model_dump())
-        return Picture(
-            snapshot, thresholds=thresholds, tenant_label=self.settings.tenant_label, judging=judging(self.settings)
-        )
+        return lens_of(self.settings)
+
+    def picture(self, snapshot: Snapshot) -> Picture:
+        """What follows from a snapshot, without what the access policy keeps from the user."""
+        return self.lens.picture(snapshot)
 
 
 def open_session(ctx: click.Context) -> Session:
@@ -113,6 +115,8 @@ def say_missing(session: Session, snapshot: Snapshot) -> None:
 
     for sentence in missing(snapshot):
         say(f"meshtop: {sentence}")
+    if snapshot.hidden:
+        say(f"meshtop: {snapshot.hidden}")
     if session.common.verbose:
         for cluster in snapshot.clusters:
             for name, status, cost in (

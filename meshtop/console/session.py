@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from meshtop.observatory.thread import ObservatoryThread
     from meshtop.settings.schema import Settings
     from meshtop.views.charts import Chart
+    from meshtop.views.lens import Lens
     from meshtop.views.picture import Picture
 
 
@@ -52,6 +53,7 @@ class Session:
         self._target = target
         self._thread: ObservatoryThread | None = None
         self._settings: Settings | None = None
+        self._lens: Lens | None = None
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
         self.wanted: frozenset[str] = frozenset()
 
@@ -67,8 +69,10 @@ class Session:
     def _start(self) -> None:
         try:
             from meshtop.observatory.thread import ObservatoryThread
+            from meshtop.views.lens import lens_of
 
             self._settings = self._options.settings()
+            self._lens = lens_of(self._settings)
             self._thread = ObservatoryThread(self._open, self._publish, self._failed)
             self._thread.start()
         except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
@@ -88,13 +92,10 @@ class Session:
         )
 
     def _publish(self, snapshot: Snapshot) -> None:
-        from meshtop.analysis.health import Thresholds
-        from meshtop.views.picture import Picture
         from meshtop.views.registry import view
 
-        assert self._settings is not None
-        thresholds = Thresholds(**self._settings.health.model_dump())
-        picture = Picture(snapshot, thresholds=thresholds, tenant_label=self._settings.tenant_label)
+        assert self._lens is not None
+        picture = self._lens.picture(snapshot)
         for kind in ("clusters", *self.wanted):
             view(kind).all_items(picture)
         self._target.post_message(PictureArrived(picture))

@@ -174,6 +174,13 @@ class RemoteSecret(Struct, frozen=True, kw_only=True):
     cluster_id: str | None = None
 
 
+class Identity(Struct, frozen=True):
+    """Who Kubernetes says the reader is (SelfSubjectReview)."""
+
+    user: str
+    groups: tuple[str, ...] = ()
+
+
 class Inventory(Struct, frozen=True, kw_only=True):
     """Everything read from one cluster's API server at one moment.
 
@@ -195,3 +202,5 @@ class Inventory(Struct, frozen=True, kw_only=True):
     remote_secrets: tuple[RemoteSecret, ...] = ()
     webhooks: tuple[Meta, ...] = ()
     kinds: tuple[KindStatus, ...] = ()
+    identity: Identity | None = None
+    """None when nobody asked, or the cluster did not say."""

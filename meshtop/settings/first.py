@@ -18,6 +18,9 @@ FIRST_FILE = """\
 # ascii: false           # true draws with plain ASCII only
 # mouse: true
 # theme: null
+# apdexMs: 500           # a request no slower than this satisfies; up to four times as slow is tolerated
+# tenancy: tenancy.yaml  # `meshtop config init --tenancy` writes a first one from what it finds
+# access: {policy: access.yaml, user: auto}   # user: who Kubernetes says you are, or a name
 # tenantLabel: null      # a namespace label that names the tenant, beside the marks meshtop knows
 
 # clusters:              # when given, these and no others; else every context of the kubeconfig

@@ -148,6 +148,7 @@ class Settings(_Section):
     canary: CanarySettings = CanarySettings()
     health: HealthSettings = HealthSettings()
     tenant_label: str | None = None
+    apdex_ms: float = Field(default=500.0, gt=0)
     theme: str | None = None
     keymap: dict[str, str] = Field(default_factory=dict)
     mouse: bool = True

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import SourceStatus, State
@@ -35,7 +35,10 @@ class ClusterSources(Struct, frozen=True, rename="camel"):
 
 
 class Document(Struct, frozen=True, rename="camel", kw_only=True):
-    """What scripts read (INTERFACE.md, "JSON"); `generatedAt` is the moment that was asked for, when one was."""
+    """What scripts read (INTERFACE.md, "JSON"); `generatedAt` is the moment that was asked for, when one was.
+
+    `hidden` is there only where the access policy leaves something out, and says so.
+    """
 
     api_version: str = API_VERSION
     kind: str
@@ -43,6 +46,7 @@ class Document(Struct, frozen=True, rename="camel", kw_only=True):
     window: str
     sources: tuple[ClusterSources, ...]
     items: Sequence[Any]
+    hidden: str | UnsetType = UNSET
 
 
 def document(view: AnyView, snapshot: Snapshot, items: Sequence[Any]) -> Document:
@@ -53,6 +57,7 @@ def document(view: AnyView, snapshot: Snapshot, items: Sequence[Any]) -> Documen
         window=format_duration(snapshot.window_seconds),
         sources=sources(snapshot),
         items=items,
+        hidden=UNSET if snapshot.hidden is None else snapshot.hidden,
     )
 
 

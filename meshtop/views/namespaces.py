@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from meshtop.analysis.tenancy.marks import workspace_of
 from meshtop.model.kube import Namespace
 from meshtop.model.mesh import Proxy, Workload
 from meshtop.model.state import Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views import columns as c
-from meshtop.views.marks import workspace_of
 from meshtop.views.picture import Picture, together
 from meshtop.views.query import Place
 from meshtop.views.tenants import tenant_column, tenant_text

@@ -6,17 +6,26 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
+from msgspec import structs
+
+from meshtop.analysis.access.rights import Access
+from meshtop.analysis.canary.board import Board
+from meshtop.analysis.canary.judging import Judging
+from meshtop.analysis.canary.survey import BoardCluster, Survey
 from meshtop.analysis.edges import edges
 from meshtop.analysis.figures import Figures, add_all, by_cluster, by_namespace, by_workload
 from meshtop.analysis.health import DEFAULT, Thresholds, edge_health, workload_health, worst
 from meshtop.analysis.mesh import mesh_facts
+from meshtop.analysis.tenancy.apdex import TARGET_MS
+from meshtop.analysis.tenancy.ownership import Owner, Owners, owners_of
 from meshtop.analysis.traffic_inputs import cluster_traffic
 from meshtop.analysis.workloads import virtual_machines, workloads
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.traffic import Edge, Sums
-from meshtop.views.marks import tenants_of
+from meshtop.settings.tenancy import Tenancy
+from meshtop.views.query import Query
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -28,15 +37,28 @@ WorkloadId = tuple[str, str, str]
 class Picture:
     """All that can be said of one Snapshot; frozen like it, but worked out lazily.
 
-    `thresholds` are those of health, `tenant_label` is the settings' own mark of a tenant.
+    `thresholds` are those of health; `tenancy` and `tenant_label` (the settings' own mark) say whose namespaces are;
+    `apdex_ms` is the time that satisfies; `access` is what the policy lets this user do, None without a policy.
     """
 
     def __init__(
-        self, snapshot: Snapshot, *, thresholds: Thresholds = DEFAULT, tenant_label: str | None = None
+        self,
+        snapshot: Snapshot,
+        *,
+        thresholds: Thresholds = DEFAULT,
+        tenancy: Tenancy | None = None,
+        tenant_label: str | None = None,
+        apdex_ms: float = TARGET_MS,
+        access: Access | None = None,
+        judging: Judging | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.thresholds = thresholds
+        self.tenancy = tenancy
+        self.apdex_ms = apdex_ms
+        self.access = access
         self._tenant_label = tenant_label
+        self._judging = judging or Judging()
         self._made: dict[str, Any] = {}
         self._workload_health: dict[WorkloadId, Health] = {}
 
@@ -75,6 +97,24 @@ class Picture:
             workloads=self.workloads_in(cluster.name),
             machines=self.machines_in(cluster.name),
         )
+
+    @cached_property
+    def canaries(self) -> Board:
+        """The weighted routes of all clusters, judged."""
+        clusters = [
+            BoardCluster(
+                name=c.name,
+                inventory=c.inventory,
+                facts=self.facts[c.name],
+                workloads=tuple(self.workloads_in(c.name)),
+                machines=tuple(self.machines_in(c.name)),
+                counts=c.canaries,
+            )
+            for c in self.snapshot.clusters
+            if c.inventory is not None
+        ]
+        moment = self.snapshot.at if self.snapshot.moment is None else self.snapshot.moment
+        return Board(Survey(clusters), now=moment, judging=self._judging)
 
     @cached_property
     def telemetry_states(self) -> dict[str, State]:
@@ -191,17 +231,25 @@ class Picture:
         return one is not None and two is not None and one.mesh_id is not None and one.mesh_id == two.mesh_id
 
     def tenants(self, cluster: str, namespace: str) -> tuple[str, ...]:
-        """The tenants that a namespace's marks name."""
-        return self._tenants.get((cluster, namespace), ())
+        """The tenants of a namespace: tenancy.yaml's, else those that its marks name."""
+        return self.owners.of(cluster, namespace).tenants
+
+    def owner(self, cluster: str, namespace: str) -> Owner:
+        """Who owns a namespace."""
+        return self.owners.of(cluster, namespace)
 
     @cached_property
-    def _tenants(self) -> dict[tuple[str, str], tuple[str, ...]]:
-        return {
-            (cluster.name, namespace.meta.name): tenants_of(namespace, self._tenant_label)
-            for cluster in self.snapshot.clusters
-            if cluster.inventory
-            for namespace in cluster.inventory.namespaces
-        }
+    def owners(self) -> Owners:
+        """The owner of every namespace of every cluster."""
+        return owners_of(self.snapshot, self.tenancy, self._tenant_label)
+
+    def resolved(self, query: Query) -> Query:
+        """The query with its tenant, workspace (`T/W`) or group (`T/W/G`) put into words that every place knows."""
+        level = query.tenant
+        if level is None or query.within is not None or "/" not in level:
+            return query
+        within = frozenset(place for place, owner in self.owners.all_known().items() if owner.within(level))
+        return structs.replace(query, within=within)
 
     def edge_health(self, edge: Edge) -> Health:
         """An edge's health, with the confidence of both ends' telemetry."""

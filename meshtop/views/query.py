@@ -19,7 +19,9 @@ class Query(Struct, frozen=True, kw_only=True):
     """Scope, filter and order; empty fields ask for everything.
 
     `namespaces` and `names` may use `*`; a name is `NAME`, `NAMESPACE/NAME` or `CLUSTER/NAMESPACE/NAME`.
-    `filter` and `sort` are as typed (meshtop.views.filter, meshtop.views.sort).
+    `filter` and `sort` are as typed (meshtop.views.filter, meshtop.views.sort). `tenant` is a tenant, or a workspace
+    `TENANT/WORKSPACE` or group of one, whose namespaces `within` lists as (cluster, namespace) once it is resolved
+    (`Picture.resolved`).
     """
 
     clusters: tuple[str, ...] = ()
@@ -28,6 +30,7 @@ class Query(Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
     filter: str = ""
     sort: str = ""
+    within: frozenset[tuple[str, str]] | None = None
 
     def holds(self, places: tuple[Place, ...], *, namespaced: bool = True) -> bool:
         """Whether one of the places is in the scope; clusters have no namespace and no tenant to be left out by."""
@@ -40,6 +43,8 @@ class Query(Struct, frozen=True, kw_only=True):
             return True
         if self.namespaces and not any(fnmatchcase(place.namespace, wanted) for wanted in self.namespaces):
             return False
+        if self.within is not None:
+            return (place.cluster, place.namespace) in self.within
         return self.tenant is None or self.tenant in place.tenants
 
     def names_it(self, path: tuple[str, ...]) -> bool:

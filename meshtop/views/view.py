@@ -85,6 +85,7 @@ class View(Generic[Item]):
         """The items that the query asks for, in its order. Raises FilterError."""
         passes = _filter(query.filter, self.columns)
         keys = _sort(query.sort or self.default_sort, self.columns)
+        query = picture.resolved(query)
         found = [
             item
             for item in self.all_items(picture)

@@ -11,7 +11,11 @@ EVERY_RIGHT = "*"
 
 
 class PolicyError(ValueError):
-    """A policy that makes no sense, in one sentence that names the culprit."""
+    """A policy that makes no sense, in one sentence that names the culprit; `name` is the culprit alone."""
+
+    def __init__(self, message: str, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class NodeKind(StrEnum):
@@ -86,26 +90,31 @@ class Policy:
     def _check_names(self, assignments: Mapping[str, Sequence[str]]) -> None:
         for name in assignments:
             if name not in self.kinds:
-                raise PolicyError(f"{name} is assigned but nowhere declared")
+                raise PolicyError(f"{name} is assigned but nowhere declared", name)
         for name, parents in self.parents.items():
             allowed = _MAY_BE_ASSIGNED_TO[self.kinds[name]]
             for parent in parents:
                 kind = self.kinds.get(parent)
                 if kind is None:
-                    raise PolicyError(f"{self.kinds[name]} {name} is assigned to {parent}, which is nowhere declared")
+                    raise PolicyError(
+                        f"{self.kinds[name]} {name} is assigned to {parent}, which is nowhere declared", name
+                    )
                 if kind not in allowed:
-                    raise PolicyError(f"{self.kinds[name]} {name} can't be assigned to {parent}, a {kind}")
+                    raise PolicyError(f"{self.kinds[name]} {name} can't be assigned to {parent}, a {kind}", name)
         for association in self.associations:
             if self.kinds.get(association.user_attribute) is not NodeKind.USER_ATTRIBUTE:
-                raise PolicyError(f"an association names {association.user_attribute}, which is no user attribute")
+                named = association.user_attribute
+                raise PolicyError(f"an association names {named}, which is no user attribute", named)
             if self.kinds.get(association.target) in (None, NodeKind.USER, NodeKind.POLICY_CLASS):
-                raise PolicyError(f"an association targets {association.target}, which is no object or attribute")
+                target = association.target
+                raise PolicyError(f"an association targets {target}, which is no object or attribute", target)
         for prohibition in self.prohibitions:
             if self.kinds.get(prohibition.subject) not in (NodeKind.USER, NodeKind.USER_ATTRIBUTE):
-                raise PolicyError(f"a prohibition names {prohibition.subject}, which is no user or user attribute")
+                subject = prohibition.subject
+                raise PolicyError(f"a prohibition names {subject}, which is no user or user attribute", subject)
             for name in (*prohibition.include, *prohibition.exclude):
                 if name not in self.kinds:
-                    raise PolicyError(f"a prohibition names {name}, which is nowhere declared")
+                    raise PolicyError(f"a prohibition names {name}, which is nowhere declared", name)
 
     def _check_cycles(self) -> None:
         done: set[str] = set()
@@ -122,7 +131,7 @@ class Policy:
                 elif parent in path:
                     names = list(path)
                     cycle = [*names[names.index(parent) :], parent]
-                    raise PolicyError(f"assignments run in a circle: {' → '.join(cycle)}")
+                    raise PolicyError(f"assignments run in a circle: {' → '.join(cycle)}", parent)
                 elif parent not in done:
                     path[parent] = None
                     stack.append(iter(self.parents[parent]))

@@ -1,0 +1,74 @@
+"""How a snapshot is looked at: the settings' thresholds, tenancy and access policy, read once for a whole run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from meshtop.analysis.access.hiding import visible
+from meshtop.analysis.access.rights import Access, AccessRules, access_of
+from meshtop.analysis.canary.judging import Judging
+from meshtop.analysis.health import DEFAULT, Thresholds
+from meshtop.analysis.tenancy.apdex import TARGET_MS
+from meshtop.analysis.tenancy.ownership import owners_of
+from meshtop.model.snapshot import Snapshot
+from meshtop.settings.access import read_access
+from meshtop.settings.tenancy import Tenancy, read_tenancy
+from meshtop.views.judging import judging
+from meshtop.views.picture import Picture
+
+if TYPE_CHECKING:
+    from meshtop.settings.schema import Settings
+
+
+class Lens(Struct, frozen=True, kw_only=True):
+    """Makes Pictures of Snapshots; `rules` are there when a policy is in force: a file, or roles in tenancy.yaml."""
+
+    thresholds: Thresholds = DEFAULT
+    tenancy: Tenancy | None = None
+    tenant_label: str | None = None
+    apdex_ms: float = TARGET_MS
+    rules: AccessRules | None = None
+    judging: Judging | None = None
+
+    def access(self, snapshot: Snapshot) -> Access | None:
+        """What the user may do on a snapshot's clusters (as it was read, nothing left out); None without a policy."""
+        if self.rules is None:
+            return None
+        return access_of(snapshot, self.rules, owners_of(snapshot, self.tenancy, self.tenant_label))
+
+    def visible(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot without what the user may not read."""
+        access = self.access(snapshot)
+        return snapshot if access is None else visible(snapshot, access)
+
+    def picture(self, snapshot: Snapshot) -> Picture:
+        """The picture of what the user may see of a snapshot. Raises ConfigError for a policy that makes no sense."""
+        access = self.access(snapshot)
+        return Picture(
+            snapshot if access is None else visible(snapshot, access),
+            thresholds=self.thresholds,
+            tenancy=self.tenancy,
+            tenant_label=self.tenant_label,
+            apdex_ms=self.apdex_ms,
+            access=access,
+            judging=self.judging,
+        )
+
+
+def lens_of(settings: Settings) -> Lens:
+    """The lens of these settings; reads the tenancy and policy files. Raises ConfigError."""
+    tenancy = read_tenancy(settings.tenancy)
+    policy = read_access(settings.access.policy)
+    rules = None
+    if policy is not None or (tenancy is not None and tenancy.file.bindings):
+        rules = AccessRules(policy, tenancy, settings.access.user)
+    return Lens(
+        thresholds=Thresholds(**settings.health.model_dump()),
+        tenancy=tenancy,
+        tenant_label=settings.tenant_label,
+        apdex_ms=settings.apdex_ms,
+        rules=rules,
+        judging=judging(settings),
+    )
