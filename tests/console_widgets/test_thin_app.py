@@ -39,7 +39,9 @@ class Script(Shell):
     def compose(self) -> ComposeResult:
         yield Static("meshtop  🔒 all clusters", id="note")
         yield DataTable(id="rows")
-        yield Input(placeholder="filter")
+        line = Input(placeholder="filter")
+        line.cursor_blink = False  # a cursor that blinks is another screen every half second
+        yield line
 
     def on_mount(self) -> None:
         table = self.query_one(DataTable)
