@@ -147,10 +147,11 @@ async def test_a_server_that_goes_away_is_stale_and_comes_back(tmp_path: Path) -
         source = KubernetesSource(connection, pace=QUICK)
         async with following(source):
             await until(lambda: api.watches.get(NAMESPACES) and api.watches.get(PODS))
-            assert source.status.state is State.FRESH
+            await until(lambda: source.status.state is State.FRESH)
             silent[0] = True
-            await until(lambda: source.status.state is State.STALE)
-            assert "broke the connection" in (source.status.error or "")
+            await until(
+                lambda: source.status.state is State.STALE and "broke the connection" in (source.status.error or "")
+            )
             assert names(source, "namespaces") == ["shop"]
             watches_before = len(api.asked_for(PODS, watch="true"))
             silent[0] = False
