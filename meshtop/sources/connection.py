@@ -314,7 +314,8 @@ class Connection:
         elif isinstance(error, httpx.PoolTimeout):
             message = f"{where} is too slow: every connection to it is waiting."
         elif isinstance(error, httpx.TimeoutException):
-            message = f"{where} does not answer: nothing came within {self._timeout.read:g} s."
+            patience = error.request.extensions.get("timeout", {}).get("read") or self._timeout.read
+            message = f"{where} does not answer: nothing came within {patience:g} s."
         elif isinstance(error, httpx.ConnectError | httpx.ProxyError):
             return self._no_connection(error, where)
         elif isinstance(error, httpx.DecodingError):
