@@ -14,8 +14,10 @@ from meshtop.cli.options import Common, common_of, common_options
 
 COMMANDS = {
     "get": "meshtop.cli.get",
+    "graph": "meshtop.cli.graph",
     "whatif": "meshtop.cli.whatif",
     "doctor": "meshtop.cli.doctor",
+    "rules": "meshtop.cli.rules",
     "demo": "meshtop.cli.demo",
     "config": "meshtop.cli.config",
     "completion": "meshtop.cli.completion",

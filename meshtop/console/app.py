@@ -11,7 +11,7 @@ from textual.screen import Screen
 
 from meshtop.console.commands import EVERYTHING
 from meshtop.console.options import ConsoleOptions
-from meshtop.console.places import FLEET, kind_of
+from meshtop.console.places import FLEET, GRAPH, kind_of
 from meshtop.console.scope import Scope
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.session import PictureArrived, Session, SessionFailed
@@ -55,6 +55,10 @@ class MeshtopApp(Shell):
             from meshtop.console.screens.fleet import FleetScreen
 
             return FleetScreen()
+        if kind == GRAPH:
+            from meshtop.console.screens.graph import GraphScreen
+
+            return GraphScreen()
         from meshtop.console.screens.table import TableScreen
 
         return TableScreen(kind)
@@ -143,6 +147,22 @@ class MeshtopApp(Shell):
 
         self.push_screen(DetailScreen(kind, key))
 
+    def open_graph(self, kind: str, key: str) -> None:
+        """Open the graph around a row of a kind."""
+        from meshtop.console.screens.graph import GraphScreen
+        from meshtop.console.widgets.graph_cursor import Cursor
+        from meshtop.views.graph import Sight, place_of_row
+        from meshtop.views.registry import view
+
+        of_kind, picture = view(kind), self.picture
+        items = of_kind.all_items(picture) if picture is not None else []
+        item = next((item for item in items if of_kind.key(item) == key), None)
+        place = place_of_row(kind, item, picture) if item is not None and picture is not None else None
+        self.open_place(FLEET)
+        self.push_screen(
+            GraphScreen(Sight(level=place[0], focus=place[1]), Cursor(place[1])) if place else GraphScreen()
+        )
+
     def step_back(self) -> None:
         """Close what was opened, else widen the scope by a step, else go to the fleet."""
         opened = len(self.screen_stack) > 1
@@ -179,8 +199,8 @@ class MeshtopApp(Shell):
 
     def _run(self, name: str, argument: str) -> None:
         everything = argument in EVERYTHING
-        if name == "fleet":
-            self.open_place(FLEET)
+        if name in ("fleet", GRAPH):
+            self.open_place(FLEET if name == "fleet" else GRAPH)
         elif name == "quit":
             self.exit(return_code=0)
         elif name == "help" and isinstance(self.screen, MeshScreen):

@@ -13,6 +13,7 @@ EVERYTHING = ("all", "*")
 
 COMMANDS: tuple[Command, ...] = (
     Command("fleet", "the fleet overview", ("home",)),
+    Command("graph", "the service graph", ("map",)),
     *(Command(kind.name, kind.summary, (kind.singular, *kind.aliases)) for kind in KINDS),
     Command("tenant", "only this tenant; `all` for everybody"),
     Command("filter", "filter rows: column:value !column:value errorRatio:>0.01"),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from meshtop.console.widgets.top_bar import View
 
 FLEET = "clusters"
+GRAPH = "graph"
 PLACES: tuple[tuple[str, View], ...] = (
     (FLEET, View("1", "Fleet")),
     ("services", View("2", "Services")),
-    ("workloads", View("3", "Workloads")),
-    ("edges", View("4", "Edges")),
-    ("namespaces", View("5", "Namespaces")),
-    ("virtualmachines", View("6", "VMs")),
+    (GRAPH, View("3", "Graph")),
+    ("workloads", View("4", "Workloads")),
+    ("edges", View("5", "Edges")),
+    ("namespaces", View("6", "Namespaces")),
+    ("virtualmachines", View("7", "VMs")),
 )
 VIEWS = tuple(view for _, view in PLACES)
 """What the top bar names."""

@@ -285,6 +285,12 @@ def build_graph(
     return _narrow(graph, options)
 
 
+def ends_of(edges: Sequence[Edge], options: GraphOptions) -> list[tuple[str, str]]:
+    """The nodes that each edge joins under these options, before anything is hidden; in the order of `edges`."""
+    seats = _Seats(options, _services_of(sorted(edges, key=_edge_key)))
+    return [(seats.of(edge.source).step.id, seats.of(edge.destination).step.id) for edge in edges]
+
+
 def _narrow(graph: ServiceGraph, options: GraphOptions) -> ServiceGraph:
     if options.only_unhealthy:
         bad = (HealthStatus.DEGRADED, HealthStatus.FAILING, HealthStatus.UNKNOWN)

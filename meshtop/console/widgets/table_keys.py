@@ -18,7 +18,7 @@ TABLE_BINDINGS: list[BindingType] = [
     _key("enter", "choose", "open", show=True),
     _key("j,down", "row_down", "next row"),
     _key("k,up", "row_up", "previous row"),
-    _key("g,home", "first_row", "first row"),
+    _key("home", "first_row", "first row"),
     _key("G,end", "last_row", "last row"),
     _key("ctrl+f,pagedown", "page_forward", "next page"),
     _key("ctrl+b,pageup", "page_back", "previous page"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from meshtop.analysis.flags import code_meaning, flag_meaning
 from meshtop.model.traffic import Peer, Target
 from meshtop.views.charts import SOURCE_SIDE, Chart, bytes_chart, equals, request_charts
@@ -24,7 +26,7 @@ def detail(picture: Picture, item: EdgeItem, key: str) -> Detail:
         sections=(
             Section("How it does", verdict(item.health)),
             Section("Ends", (*_end("from", item.source), *_end("to", item.destination), *_path(item))),
-            Section("Answers", _answers(item)),
+            Section("Answers", answers(item.protocol, item.codes, item.flags)),
             Section("Reporters", _reporters(picture, item, key)),
         ),
         related=(
@@ -55,15 +57,16 @@ def _path(item: EdgeItem) -> tuple[Fact, ...]:
     )
 
 
-def _answers(item: EdgeItem) -> tuple[Fact, ...]:
-    total = sum(item.codes.values())
+def answers(protocol: str, codes: Mapping[str, float], flags: Mapping[str, float]) -> tuple[Fact, ...]:
+    """Codes and flags (rates per second) with their meaning in words, the most frequent first."""
+    total = sum(codes.values())
     facts = []
-    for code, rate in sorted(item.codes.items(), key=lambda c: -c[1]):
+    for code, rate in sorted(codes.items(), key=lambda c: -c[1]):
         share = rate / total if total else 0.0
-        bad = code[:1] in ("4", "5", "-") or (item.protocol == "grpc" and code not in ("0", "200"))
+        bad = code[:1] in ("4", "5", "-") or (protocol == "grpc" and code not in ("0", "200"))
         tone = error_tone(share) if bad else Tone.PLAIN
-        facts.append(fact(f"{percent(share)} %", f"{code_meaning(item.protocol, code)}, {quantity(rate)}/s", tone))
-    for flag, rate in sorted(item.flags.items(), key=lambda f: -f[1]):
+        facts.append(fact(f"{percent(share)} %", f"{code_meaning(protocol, code)}, {quantity(rate)}/s", tone))
+    for flag, rate in sorted(flags.items(), key=lambda f: -f[1]):
         if flag not in ("", "-"):
             facts.append(fact(flag, f"{flag_meaning(flag)}, {quantity(rate)}/s", Tone.DEGRADED))
     return tuple(facts) or (fact("", "no requests in this window", Tone.DIM),)

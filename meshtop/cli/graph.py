@@ -1,0 +1,170 @@
+"""`meshtop graph`: the service graph as text, dot, Mermaid, JSON or SVG."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+from msgspec.structs import replace
+
+from meshtop.cli.exits import Exit, say
+from meshtop.cli.options import common_options
+from meshtop.cli.session import Session, exit_code, once, open_session, say_missing, write
+
+if TYPE_CHECKING:
+    from meshtop.analysis.graph.service_graph import ServiceGraph
+    from meshtop.cli.text_table import Style
+    from meshtop.model.snapshot import Snapshot
+    from meshtop.views.graph import Sight
+    from meshtop.views.picture import Picture
+    from meshtop.views.query import Query
+
+FORMATS = ("text", "dot", "mermaid", "json", "svg")
+LEVELS = ("clusters", "tenants", "namespaces", "services", "workloads")
+READABLE = 40
+READABLE_CELLS = 160
+"""So many nodes, and a drawing so wide, can be read as text; without --level, `-o text` takes a level that is."""
+
+
+@click.command("graph", short_help="Print the service graph: -o text, dot, mermaid, json, svg.")
+@click.option("-o", "--output", type=click.Choice(FORMATS), default="text", help="How to print (text).")
+@click.option("--level", type=click.Choice(LEVELS), help="How fine (services; as text the finest that can be read).")
+@click.option("--focus", metavar="NODE", help="Only this node and what is around it: NAME or NAMESPACE/NAME.")
+@click.option("--hops", type=click.IntRange(0, 20), default=1, metavar="N", help="How far around it (1).")
+@click.option("--path", nargs=2, metavar="A B", help="Only the shortest ways from one node to another.")
+@click.option("--filter", "filter_", metavar="EXPR", default="", help="Edges, such as: 'errorRatio:>1% !mtls:>0.99'.")
+@click.option("--idle", is_flag=True, help="Edges without traffic in the window too.")
+@click.option("--unhealthy", is_flag=True, help="Only edges that are degraded, failing or unknown.")
+@common_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    output: str,
+    level: str | None,
+    focus: str | None,
+    hops: int,
+    path: tuple[str, str] | None,
+    filter_: str,
+    idle: bool,
+    unhealthy: bool,
+) -> int:
+    """Print who calls whom over all clusters, each edge counted once, with its rate, verdict, p95 and mutual TLS.
+
+    As text it can be pasted anywhere: the drawing, then what hurts, in words. A filter is that of `get edges`.
+    """
+    from meshtop.analysis.graph.service_graph import Level
+    from meshtop.views.edges import VIEW
+    from meshtop.views.graph import BY_CLUSTER, GROUPINGS, Sight
+
+    session = open_session(ctx)
+    query = session.query(filter_=filter_)
+    VIEW.check(query)
+    grouping = GROUPINGS[1][1] if level == "tenants" else BY_CLUSTER
+    sight = Sight(level=Level(level or "services"), grouping=grouping, idle=idle, unhealthy=unhealthy)
+    snapshot = once(session)
+    picture = session.picture(snapshot)
+    if level is None and output == "text" and focus is None and path is None:
+        sight = _readable(picture, query, sight, session.style(sys.stdout))
+    graph = _graph(picture, query, sight, focus=focus, hops=hops, path=path)
+    write(_rendered(output, session, snapshot, query, sight, graph))
+    say_missing(session, snapshot)
+    code = exit_code(snapshot)
+    if not graph.nodes and code is Exit.FINE:
+        say(f"meshtop: {_why_empty(picture, path)}")
+        return Exit.BAD if path else code
+    return code
+
+
+def _readable(picture: Picture, query: Query, sight: Sight, style: Style) -> Sight:
+    """The finest level that a person can read: so many nodes, and a drawing that is not too wide."""
+    from meshtop.analysis.graph.geometry import LayoutOptions
+    from meshtop.analysis.graph.layout import layout
+    from meshtop.cli.graph_text import WIDTH
+    from meshtop.views.graph import service_graph
+
+    widest = max(READABLE_CELLS, style.width or 0)
+    for level in reversed(sight.levels[:-1]):
+        found = replace(sight, level=level)
+        graph = service_graph(picture, query, found)
+        fits = len(graph.nodes) <= READABLE
+        if fits and layout(graph, LayoutOptions(width=style.width or WIDTH)).width <= widest:
+            break
+    if found.level is not sight.level:
+        nodes = len(service_graph(picture, query, sight).nodes)
+        say(
+            f"meshtop: {nodes} services are too many to read; these are {found.level.value} "
+            "(--level services shows them, --focus and -n fewer)."
+        )
+    return found
+
+
+def _graph(
+    picture: Picture, query: Query, sight: Sight, *, focus: str | None, hops: int, path: tuple[str, str] | None
+) -> ServiceGraph:
+    """The graph, narrowed to what was asked for by name. Raises FilterError for a node that is not there."""
+    from meshtop.analysis.graph.select import focus as around
+    from meshtop.analysis.graph.select import paths_between
+    from meshtop.views.graph import resolve, service_graph
+
+    whole = service_graph(picture, query, sight)
+    graph = whole
+    if path:
+        start, end = (resolve(whole, name).id for name in path)
+        graph = paths_between(whole, start, end)
+        if graph.node(end) is None:
+            return replace(graph, nodes=(), edges=(), groups=())
+    if focus is not None:
+        graph = around(graph, resolve(graph, focus).id, hops, hops)
+    return graph
+
+
+def _why_empty(picture: Picture, path: tuple[str, str] | None) -> str:
+    from meshtop.views.edges import VIEW
+
+    if path:
+        return f"No way leads from {path[0]} to {path[1]}."
+    if not picture.edges:
+        return VIEW.empty
+    return f"None of {len(picture.edges)} edges is left by this scope (--idle adds those without traffic)."
+
+
+def _rendered(
+    output: str, session: Session, snapshot: Snapshot, query: Query, sight: Sight, graph: ServiceGraph
+) -> str:
+    if output == "text":
+        from meshtop.cli.graph_text import graph_text
+
+        style = session.style(sys.stdout)
+        return graph_text(graph, snapshot, query, sight, style)
+    if output == "json":
+        return _json(snapshot, sight, graph)
+    from meshtop.views.text import escape_json
+
+    if output == "svg":
+        from meshtop.analysis.graph.layout import layout
+        from meshtop.analysis.graph.svg import to_svg
+
+        return to_svg(graph, layout(graph)).rstrip("\n")
+    from meshtop.analysis.graph.export import to_dot, to_mermaid
+
+    made = to_dot(graph) if output == "dot" else to_mermaid(graph)
+    return escape_json(made).rstrip("\n")
+
+
+def _json(snapshot: Snapshot, sight: Sight, graph: ServiceGraph) -> str:
+    from meshtop.analysis.graph.export import to_json as data
+    from meshtop.cli.printers import to_json
+    from meshtop.settings.durations import format_duration
+    from meshtop.views.document import API_VERSION, rfc3339, sources
+
+    document: dict[str, Any] = {
+        "apiVersion": API_VERSION,
+        "kind": "ServiceGraph",
+        "generatedAt": rfc3339(snapshot.moment if snapshot.moment is not None else snapshot.at),
+        "window": format_duration(snapshot.window_seconds),
+        "level": sight.level.value,
+        "sources": sources(snapshot),
+        **data(graph),
+    }
+    return to_json(document)

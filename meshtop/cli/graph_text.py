@@ -1,0 +1,70 @@
+"""The graph as text to read and to paste: where and when, the drawing, and what hurts in words."""
+
+from __future__ import annotations
+
+from meshtop.analysis.graph.canvas import ASCII, UNICODE, Run
+from meshtop.analysis.graph.draw import Picture as Drawing
+from meshtop.analysis.graph.geometry import LayoutOptions
+from meshtop.analysis.graph.layout import layout
+from meshtop.analysis.graph.select import worst_edges
+from meshtop.analysis.graph.service_graph import ServiceGraph
+from meshtop.cli.text_table import Style
+from meshtop.model.snapshot import Snapshot
+from meshtop.model.state import HealthStatus
+from meshtop.settings.durations import format_duration
+from meshtop.views.document import rfc3339
+from meshtop.views.graph import Sight
+from meshtop.views.graph_words import edge_line
+from meshtop.views.query import Query
+from meshtop.views.table import Cell, Tone
+from meshtop.views.text import clean
+
+WIDTH = 100
+"""Cells to aim for where there is no terminal to fit."""
+MOST_NAMED = 5
+_HURT = (HealthStatus.FAILING, HealthStatus.DEGRADED, HealthStatus.UNKNOWN)
+
+
+def graph_text(graph: ServiceGraph, snapshot: Snapshot, query: Query, sight: Sight, style: Style) -> str:
+    """The whole text; "" for an empty graph. Lines are as long as the drawing is wide."""
+    if not graph.nodes:
+        return ""
+    lines = [style.paint(style.plain(_title(graph, snapshot, query, sight)), Tone.DIM), "", *_drawing(graph, style)]
+    hurt = [edge for edge in worst_edges(graph) if edge.health.status in _HURT]
+    if hurt:
+        lines.append("")
+        lines += [_words(edge_line(graph, edge), style) for edge in hurt[:MOST_NAMED]]
+        if len(hurt) > MOST_NAMED:
+            lines.append(style.paint(f"and {len(hurt) - MOST_NAMED} more; --unhealthy shows them alone", Tone.DIM))
+    return "\n".join(lines)
+
+
+def _title(graph: ServiceGraph, snapshot: Snapshot, query: Query, sight: Sight) -> str:
+    scope = [" ".join(query.clusters) or "all clusters"]
+    scope += [f"namespace {name}" for name in query.namespaces]
+    scope += [f"tenant {query.tenant}"] if query.tenant else []
+    scope += [query.filter] if query.filter else []
+    when = snapshot.moment if snapshot.moment is not None else snapshot.at
+    counts = f"{len(graph.nodes)} {sight.level.value}, {len(graph.edges)} edges"
+    told = (*map(clean, scope), counts, f"last {format_duration(snapshot.window_seconds)}", rfc3339(when))
+    return " · ".join(told)
+
+
+def _drawing(graph: ServiceGraph, style: Style) -> list[str]:
+    placed = layout(graph, LayoutOptions(width=style.width or WIDTH))
+    rows = Drawing(graph, placed, ASCII if style.ascii_only else UNICODE).paint()
+    return [_row(row, style) for row in rows]
+
+
+def _row(row: list[Run], style: Style) -> str:
+    """A row without the spaces at its end."""
+    kept = list(row)
+    while kept and not kept[-1].text.strip():
+        kept.pop()
+    if kept:
+        kept[-1] = Run(kept[-1].text.rstrip(), kept[-1].tone)
+    return "".join(style.paint(run.text, Tone(run.tone.value)) if run.text.strip() else run.text for run in kept)
+
+
+def _words(cells: list[Cell], style: Style) -> str:
+    return "  ".join(style.paint(style.plain(cell.text), cell.tone) for cell in cells)

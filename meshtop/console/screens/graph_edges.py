@@ -1,0 +1,48 @@
+"""The observed edges behind one edge of the graph, as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshtop.console.places import GRAPH, name_of
+from meshtop.console.screens.table import TableScreen
+from meshtop.views.graph import Sight, members
+from meshtop.views.query import Query
+from meshtop.views.table import Table
+
+if TYPE_CHECKING:
+    from meshtop.views.picture import Picture
+
+
+class GraphEdgesScreen(TableScreen):
+    """Opened from the graph, and closes to it."""
+
+    def __init__(self, title: str, sight: Sight, source: str, target: str) -> None:
+        super().__init__("edges")
+        self._title, self._sight, self._source, self._target = title, sight, source, target
+
+    @property
+    def place(self) -> str:
+        """The graph's."""
+        return name_of(GRAPH)
+
+    @property
+    def is_place(self) -> bool:
+        """It was opened from a place."""
+        return False
+
+    @property
+    def about(self) -> str:
+        """What is shown."""
+        return f"The edges that the graph adds up: {self._title}"
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Its ends."""
+        return (self._title,)
+
+    def _rows(self, picture: Picture, query: Query) -> Table[object]:
+        """The rows of the scope that are part of the edge."""
+        table = super()._rows(picture, query)
+        scope = self.console_app.scope.filtered("").query
+        part = {id(i) for _, i in members(picture, scope, self._sight, source=self._source, target=self._target)}
+        return Table(table.columns, [item for item in table.items if id(item) in part], self.of_kind.key)

@@ -1,0 +1,139 @@
+"""Beside the graph: the chosen node or edge in words, and its golden signals over time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.timer import Timer
+from textual.worker import get_current_worker
+
+from meshtop.console.screens.facts import BLANK, MARGIN, detail_lines
+from meshtop.console.text import clean, cut
+from meshtop.console.widgets.chart import Chart
+from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.plot import ChartModel, Series
+from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.model.telemetry import Line as TimeLine
+from meshtop.views.detail import Detail
+from meshtop.views.numbers import age
+from meshtop.views.table import Tone
+
+if TYPE_CHECKING:
+    from meshtop.console.session import Session
+    from meshtop.views.charts import Chart as ChartSpec
+
+SPAN_SECONDS = 1800.0
+POINTS = 120
+AGAIN_SECONDS = 15.0
+REST_SECONDS = 0.3
+"""How long the cursor rests before Prometheus is asked."""
+
+
+class GraphPanel(Vertical):
+    """Facts above two charts; all of it is worked out off the loop."""
+
+    class Ready(Message):
+        """The words are there."""
+
+        def __init__(self, panel: GraphPanel, detail: Detail) -> None:
+            super().__init__()
+            self.panel = panel
+            self.detail = detail
+
+    class LinesCame(Message):
+        """A chart's lines came."""
+
+        def __init__(self, key: str, index: int, lines: tuple[TimeLine, ...]) -> None:
+            super().__init__()
+            self.key = key
+            self.index = index
+            self.lines = lines
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._detail: Detail | None = None
+        self._charted: dict[int, tuple[TimeLine, ...]] = {}
+        self._session: Session | None = None
+        self._end = 0.0
+        self._asked: tuple[str, float] = ("", 0.0)
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """Words, then charts."""
+        yield LineView(id="about")
+        yield Chart(id="course-0")
+        yield Chart(id="course-1")
+
+    @property
+    def detail(self) -> Detail | None:
+        """What is shown."""
+        return self._detail
+
+    def show(self, make: Callable[[], Detail], session: Session, end: float) -> None:
+        """Work out and show something; `end` is the moment (Unix seconds) at which its charts end."""
+        self._session, self._end = session, end
+        self.run_worker(partial(self._work, make), thread=True, exclusive=True, group="panel", exit_on_error=False)
+
+    def _work(self, make: Callable[[], Detail]) -> None:
+        worker = get_current_worker()
+        detail = make()
+        if not worker.is_cancelled:
+            self.post_message(self.Ready(self, detail))
+
+    def on_graph_panel_ready(self, message: Ready) -> None:
+        """Show the words, and ask for the charts once the cursor rests."""
+        changed = self._detail is None or self._detail.key != message.detail.key
+        self._detail = found = message.detail
+        self.query_one("#about", LineView).show(lambda width: _lines(found, width))
+        if changed:
+            self._charted = {}
+            self.query_one("#about", LineView).scroll_home(animate=False)
+            if self._timer is not None:
+                self._timer.stop()
+            self._timer = self.set_timer(REST_SECONDS, self._ask)
+        elif abs(self._end - self._asked[1]) >= AGAIN_SECONDS:
+            self._ask()
+        for index in (0, 1):
+            chart = self.query_one(f"#course-{index}", Chart)
+            chart.display = index < len(found.charts)
+            if chart.display:
+                self._draw(index, found.charts[index])
+
+    def _ask(self) -> None:
+        found = self._detail
+        if found is None or self._session is None:
+            return
+        self._asked = (found.key, self._end)
+        step = SPAN_SECONDS / POINTS
+        end = self._end - self._end % step
+        for index, chart in enumerate(found.charts[:2]):
+            came = partial(self._came, found.key, index)
+            self._session.lines(chart, start=end - SPAN_SECONDS, end=end, step=step, done=came)
+
+    def _came(self, key: str, index: int, lines: tuple[TimeLine, ...]) -> None:
+        """Called on another thread: only a message may be posted from there."""
+        self.post_message(self.LinesCame(key, index, lines))
+
+    def on_graph_panel_lines_came(self, message: LinesCame) -> None:
+        """Draw a chart, unless the cursor has gone on."""
+        found = self._detail
+        if found is None or message.key != found.key or message.index >= len(found.charts) or not message.lines:
+            return
+        self._charted[message.index] = message.lines
+        self._draw(message.index, found.charts[message.index])
+
+    def _draw(self, index: int, chart: ChartSpec) -> None:
+        series = tuple(Series(line.name, line.values) for line in self._charted.get(index, ()))
+        title = f"{chart.title} {clean(chart.cluster)}"
+        model = ChartModel(title, chart.unit, series, start=f"-{age(SPAN_SECONDS)}")
+        self.query_one(f"#course-{index}", Chart).show(model)
+
+
+def _lines(detail: Detail, width: int) -> list[Line]:
+    title = Line("plain", (Run(MARGIN, cut(clean(detail.title), max(0, width - MARGIN)), Tone.STRONG),))
+    return [title, BLANK, *detail_lines(detail, width)]
