@@ -9,7 +9,7 @@ import click
 
 from meshtop.cli.exits import say
 from meshtop.cli.options import common_of, common_options
-from meshtop.cli.session import open_session, write
+from meshtop.cli.session import Session, open_session, write
 
 
 @click.group("config", short_help="Settings: what is in force, whether a file is right, a first file.")
@@ -53,7 +53,9 @@ def validate(ctx: click.Context) -> None:
     """Check the settings file, the environment and the flags; ends with 2 when something is wrong."""
     from meshtop.settings.load import Loaded
 
-    loaded: Loaded = open_session(ctx).loaded
+    session = open_session(ctx)
+    loaded: Loaded = session.loaded
+    _check_policies(session)
     where = str(loaded.file) if loaded.file else "the defaults (there is no settings file)"
     write(f"{where}: everything is in order.")
 
@@ -70,19 +72,62 @@ def schema(ctx: click.Context) -> None:
 
 
 @command.command("init")
+@click.option("--tenancy", is_flag=True, help="Write a first tenancy.yaml from the marks that the clusters carry.")
 @common_options
 @click.pass_context
-def init(ctx: click.Context) -> None:
-    """Write a first settings file in which everything is explained and nothing is set; never overwrites."""
+def init(ctx: click.Context, tenancy: bool) -> None:
+    """Write a first settings file in which everything is explained and nothing is set; never overwrites.
+
+    With --tenancy: ask the clusters, and write tenancy.yaml beside the settings file.
+    """
     from pathlib import Path
 
-    from meshtop.settings.first import write_first_file
+    from meshtop.settings.first import write_first_file, write_new
     from meshtop.settings.paths import default_path
 
     asked = common_of(ctx).config or os.environ.get("MESHTOP_CONFIG")
     path = Path(asked).expanduser() if asked and asked != "none" else default_path(os.environ)
-    write_first_file(path)
-    write(str(path))
+    if not tenancy:
+        write_first_file(path)
+        write(str(path))
+        return
+    from meshtop.analysis.tenancy.first import first_tenancy
+    from meshtop.cli.session import once, say_missing
+
+    if asked and not path.exists():
+        common_of(ctx).config = "none"
+    session = open_session(ctx)
+    snapshot = once(session)
+    say_missing(session, snapshot)
+    file = path.with_name("tenancy.yaml")
+    write_new(file, first_tenancy(session.picture(snapshot).owners))
+    write(str(file))
+    if session.settings.tenancy is None:
+        say(f"meshtop: Name it in {path} as `tenancy: {file.name}`.")
+
+
+def _check_policies(session: Session) -> None:
+    """Hold the tenancy and policy files against themselves and the kubeconfig. Raises ConfigError."""
+    from meshtop.analysis.access.build import build_policy
+    from meshtop.settings.checked import fault
+    from meshtop.settings.tenancy import split_selector
+    from meshtop.sources.kubeconfig import find_clusters
+
+    lens = session.lens
+    if lens.rules is not None:
+        build_policy(lens.rules.policy, lens.tenancy)
+    if lens.tenancy is None:
+        return
+    common = session.common
+    refs = find_clusters(kubeconfig=common.kubeconfig, contexts=common.context, clusters=session.settings.clusters)
+    names = sorted(ref.name for ref in refs)
+    for path, selector in lens.tenancy.selectors():
+        cluster, _ = split_selector(selector)
+        if cluster != "*" and cluster not in names:
+            message = (
+                f"{selector} names a cluster that is none of {', '.join(names) or 'the clusters (there are none)'}"
+            )
+            raise fault(lens.tenancy.where, path, message)
 
 
 def _written(value: object) -> str:

@@ -76,6 +76,7 @@ def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
 )
 @click.option("-w", "--watch", is_flag=True, help="Go on until interrupted.")
 @click.option("--edges", "edges", is_flag=True, help="mtls only: what client and server declare for each call.")
+@click.option("--matrix", is_flag=True, help="tenants only: traffic from tenant to tenant.")
 @common_options
 @click.pass_context
 def command(
@@ -87,6 +88,7 @@ def command(
     sort: str,
     watch: bool,
     edges: bool,
+    matrix: bool,
 ) -> int:
     """Print one kind of every cluster: clusters (cl), namespaces (ns), services (svc), workloads (wl),
     virtualmachines (vm), edges.
@@ -101,7 +103,9 @@ def command(
     session = open_session(ctx)
     if edges and kind != "mtls":
         raise click.UsageError("--edges belongs to mtls: meshtop get mtls --edges.", ctx)
-    view = find_view("mtlsedges" if edges else kind)
+    if matrix and kind != "tenants":
+        raise click.UsageError("--matrix belongs to tenants: meshtop get tenants --matrix.", ctx)
+    view = find_view("mtlsedges" if edges else "tenantmatrix" if matrix else kind)
     query = session.query(names=tuple(_own_name(view, name) for name in names), filter_=filter_, sort=sort)
     view.check(query)
     if watch:

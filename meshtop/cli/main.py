@@ -18,6 +18,8 @@ COMMANDS = {
     "whatif": "meshtop.cli.whatif",
     "doctor": "meshtop.cli.doctor",
     "rules": "meshtop.cli.rules",
+    "access": "meshtop.cli.access",
+    "serve": "meshtop.cli.serve",
     "demo": "meshtop.cli.demo",
     "config": "meshtop.cli.config",
     "completion": "meshtop.cli.completion",

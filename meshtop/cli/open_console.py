@@ -9,6 +9,8 @@ from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import Common
 from meshtop.settings.load import load
 
+WEB_DRIVER = "textual.drivers.web_driver:WebDriver"
+"""What textual-serve tells a console that it starts."""
 POINTER = "print what it shows with `meshtop get clusters` (see `meshtop --help`)"
 
 
@@ -36,7 +38,9 @@ def open_console(common: Common, *, diff: bool = True, mouse: bool = True) -> in
 
 
 def check_terminal() -> None:
-    """Raise CommandError unless stdin and stdout are a terminal that can be drawn on."""
+    """Raise CommandError unless stdin and stdout are a terminal that can be drawn on, or `meshtop serve` stands there."""
+    if os.environ.get("TEXTUAL_DRIVER") == WEB_DRIVER:
+        return
     for stream, name in ((sys.stdin, "stdin"), (sys.stdout, "stdout")):
         if stream is None or not stream.isatty():
             raise CommandError(f"The console needs a terminal, and {name} is none; {POINTER}.")

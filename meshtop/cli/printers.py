@@ -34,6 +34,10 @@ def render(output: str, view: AnyView, snapshot: Snapshot, items: Sequence[Any],
         return "\n".join(name_of(view, item) for item in items)
     if not items:
         return ""
+    if view.kind == "tenantmatrix" and output == "table":
+        from meshtop.views.tenantmatrix import matrix_table
+
+        return "\n".join(render_table(matrix_table(items), style))
     return "\n".join(render_table(Table(view.shown(wide=output == "wide"), items, view.key), style))
 
 

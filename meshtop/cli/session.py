@@ -92,9 +92,10 @@ def open_session(ctx: click.Context) -> Session:
     return Session(common, loaded)
 
 
-def once(session: Session, *, plaintext: bool = False, canaries: bool = False) -> Snapshot:
-    """One settled snapshot of every cluster.
+def once(session: Session, *, plaintext: bool = False, canaries: bool = False, everything: bool = False) -> Snapshot:
+    """One settled snapshot of every cluster, without what the access policy keeps from the user.
 
+    With `everything` nothing is left out: for what shows names only, such as an explanation of the policy itself.
     `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes.
     """
     import asyncio
@@ -102,7 +103,8 @@ def once(session: Session, *, plaintext: bool = False, canaries: bool = False) -
     async def ask() -> Snapshot:
         observatory = session.observatory(canaries=canaries)
         try:
-            return await observatory.once(plaintext=plaintext)
+            snapshot = await observatory.once(plaintext=plaintext)
+            return snapshot if everything else session.lens.visible(snapshot)
         finally:
             await observatory.close()
 

@@ -29,8 +29,9 @@ def run_console(
     Settings are checked by the time this is called wherever something was set at all; without any, pydantic is
     imported after the first frame.
     """
-    sys.stdout.write(f"meshtop {__version__}: opening the console …\r")
-    sys.stdout.flush()
+    if sys.stdout.isatty():
+        sys.stdout.write(f"meshtop {__version__}: opening the console …\r")
+        sys.stdout.flush()
     from meshtop.console.app import MeshtopApp
     from meshtop.console.options import ConsoleOptions
     from meshtop.console.terminal.look import decide_look

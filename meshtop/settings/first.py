@@ -57,10 +57,15 @@ FIRST_FILE = """\
 
 def write_first_file(path: Path) -> None:
     """Write the commented first file; raises ConfigError when one is there already, or it cannot be written."""
+    write_new(path, FIRST_FILE)
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet; raises ConfigError when it is, or cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(FIRST_FILE)
+            file.write(text)
     except FileExistsError as error:
         raise ConfigError(
             f"{path} exists already and is left as it is; edit it, or name another with --config."

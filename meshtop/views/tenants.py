@@ -1,11 +1,31 @@
-"""Tenants as a column: a namespace whose marks disagree shows all that they say."""
+"""The kind `tenants`: every tenant and workspace with its traffic, and what is wrong; and tenants as a column."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
+from meshtop.analysis.tenancy.apdex import apdex
+from meshtop.analysis.tenancy.findings import Located, disagreements, forbidden_crossings, unmatched
+from meshtop.analysis.tenancy.ownership import HIDDEN, NONE, Owner
+from meshtop.analysis.tenancy.traffic import Unit, UnitTraffic, by_unit
+from meshtop.model.state import Finding, Health, Severity
+from meshtop.model.traffic import NO_TRAFFIC, Traffic
+from meshtop.views import columns as c
 from meshtop.views.columns import NOTHING, text_cell
-from meshtop.views.table import Cell, Column, Tone
+from meshtop.views.query import Place
+from meshtop.views.table import Align, Cell, Column, Tone
+from meshtop.views.view import View
+
+if TYPE_CHECKING:
+    from meshtop.views.picture import Picture
+
+SEVERITY_TONES = {Severity.ERROR: Tone.FAILING, Severity.WARNING: Tone.DEGRADED, Severity.INFO: Tone.DIM}
+SEVERITY_SIGNS = {Severity.ERROR: "✗ ", Severity.WARNING: "▲ ", Severity.INFO: "~ "}
+SEVERITY_ORDER = {severity: order for order, severity in enumerate(SEVERITY_TONES)}
+_LAST = {HIDDEN: 1, NONE: 2}
+"""What is no tenant stands below all tenants."""
 
 
 def tenant_text(tenants: tuple[str, ...]) -> str | None:
@@ -31,3 +51,182 @@ def tenant_column(*, priority: int = 3, wide: bool = False) -> Column:
         wide=wide,
         max_width=24,
     )
+
+
+class TenantItem(Struct, frozen=True, rename="camel", kw_only=True):
+    """A tenant's namespaces, or those of one of its workspaces (INTERFACE.md, kind tenants).
+
+    Every namespace is in exactly one row, so that inbound and internal of all rows add up to the mesh's total.
+    `namespaces` are `CLUSTER/NAMESPACE`; `marks` say by what they were found, `tenancy` standing for the tenancy file.
+    `crossTenant` is what comes from and goes to other tenants. `apdex` is of all requests that the row answers.
+    """
+
+    organization: str | None
+    tenant: str
+    workspace: str | None
+    namespaces: tuple[str, ...]
+    marks: tuple[str, ...]
+    inbound: Traffic = NO_TRAFFIC
+    outbound: Traffic = NO_TRAFFIC
+    internal: Traffic = NO_TRAFFIC
+    cross_tenant: Traffic = NO_TRAFFIC
+    mtls_ratio: float | None = None
+    findings: tuple[Finding, ...] = ()
+    received: Traffic = NO_TRAFFIC
+    apdex: float | None = None
+    clusters: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    health: Health = Health()
+
+
+def located_findings(picture: Picture) -> tuple[Located, ...]:
+    """What is wrong with the tenants, made once for each Picture."""
+
+    def make() -> tuple[Located, ...]:
+        found = [*forbidden_crossings(picture.edges, picture.owners), *disagreements(picture.owners)]
+        if picture.tenancy is not None and picture.access is None:
+            clusters = [cluster.name for cluster in picture.snapshot.clusters]
+            read = [c.name for c in picture.snapshot.clusters if c.inventory is not None and c.inventory.namespaces]
+            found += unmatched(picture.tenancy, clusters, read, picture.owners)
+        return tuple(sorted(found, key=lambda f: (SEVERITY_ORDER[f.finding.severity], f.unit, f.finding.message)))
+
+    made: tuple[Located, ...] = picture.once("tenant findings", make)
+    return made
+
+
+def units(picture: Picture) -> dict[Unit, list[tuple[str, str]]]:
+    """Every unit (tenant, workspace) and its namespaces as (cluster, name), also units without any."""
+    found: dict[Unit, list[tuple[str, str]]] = {}
+    if picture.tenancy is not None:
+        for _, tenant, workspace in picture.tenancy.workspaces():
+            if picture.access is None or picture.access.may_read_workspace(tenant.name, workspace.name):
+                found[tenant.name, workspace.name] = []
+    for place, owner in sorted(picture.owners.all_known().items()):
+        found.setdefault(owner.unit, []).append(place)
+    return found
+
+
+def build(picture: Picture) -> list[TenantItem]:
+    """A row for each tenant's workspace, and for what is in none."""
+    traffic = by_unit(picture.edges, picture.owners)
+    places = units(picture)
+    wrong: dict[Unit, list[Finding]] = {}
+    for located in located_findings(picture):
+        wrong.setdefault(located.unit, []).append(located.finding)
+    return [
+        _item(picture, unit, places.get(unit, []), traffic.get(unit, UnitTraffic()), wrong.get(unit, []))
+        for unit in sorted({*places, *traffic}, key=lambda unit: (_LAST.get(unit[0], 0), unit))
+    ]
+
+
+def _item(
+    picture: Picture, unit: Unit, places: list[tuple[str, str]], traffic: UnitTraffic, findings: list[Finding]
+) -> TenantItem:
+    owners = [picture.owner(*place) for place in places]
+    figures = traffic.figures
+    received = figures.received
+    workloads = [workload for place in places for workload in picture.workloads_in(*place)]
+    return TenantItem(
+        organization=picture.tenancy.file.organization if picture.tenancy is not None else None,
+        tenant=unit[0],
+        workspace=unit[1] or None,
+        namespaces=tuple("/".join(place) for place in places),
+        marks=tuple(dict.fromkeys(mark for owner in owners for mark in _marks(owner))),
+        inbound=figures.inbound.traffic(),
+        outbound=figures.outbound.traffic(),
+        internal=figures.internal.traffic(),
+        cross_tenant=traffic.crossing.traffic(),
+        mtls_ratio=received.mtls_ratio,
+        findings=tuple(findings),
+        received=received.traffic(),
+        apdex=apdex(received.buckets, picture.apdex_ms),
+        clusters=tuple(dict.fromkeys(cluster for cluster, _ in places)),
+        groups=tuple(dict.fromkeys(f"{kind}/{name}" for owner in owners for kind, name in owner.groups)),
+        health=_together(picture, workloads),
+    )
+
+
+def _together(picture: Picture, workloads: list[Any]) -> Health:
+    from meshtop.views.picture import together
+
+    return together([picture.workload_health(workload) for workload in workloads])
+
+
+def _marks(owner: Owner) -> tuple[str, ...]:
+    return ("tenancy",) if owner.declared else tuple(mark.name for mark in owner.marks)
+
+
+def _findings_cell(item: TenantItem) -> Cell:
+    if not item.findings:
+        return NOTHING
+    worst = min(item.findings, key=lambda f: SEVERITY_ORDER[f.severity])
+    more = f" +{len(item.findings) - 1}" if len(item.findings) > 1 else ""
+    return Cell(f"{SEVERITY_SIGNS[worst.severity]}{worst.code}{more}", SEVERITY_TONES[worst.severity])
+
+
+def _worst(item: TenantItem) -> int:
+    return min((SEVERITY_ORDER[f.severity] for f in item.findings), default=len(SEVERITY_ORDER))
+
+
+def _apdex_tone(value: float) -> Tone:
+    """The Apdex Alliance's words: below 0.7 is poor, below 0.85 fair."""
+    if value < 0.7:
+        return Tone.FAILING
+    return Tone.DEGRADED if value < 0.85 else Tone.PLAIN
+
+
+def _places(item: TenantItem) -> tuple[Place, ...]:
+    tenants = tuple(item.tenant.split("|"))
+    found = (name.rpartition("/") for name in item.namespaces)
+    inside = tuple(Place(cluster=cluster, namespace=name, tenants=tenants) for cluster, _, name in found)
+    return inside or (Place(tenants=tenants),)
+
+
+def _apdex_cell(item: TenantItem) -> Cell:
+    return NOTHING if item.apdex is None else Cell(f"{item.apdex:.2f}", _apdex_tone(item.apdex))
+
+
+VIEW: View[TenantItem] = View(
+    kind="tenants",
+    singular="tenant",
+    list_kind="TenantList",
+    title="Tenants",
+    item=TenantItem,
+    columns=(
+        c.text("tenant", "TENANT", "The tenant: by the tenancy file, else by the marks on namespaces.", "tenant",
+               priority=0, min_width=8, max_width=32),
+        c.text("workspace", "WORKSPACE", "The workspace of the tenancy file; a dash for what is in none.", "workspace",
+               priority=1, max_width=32),
+        c.health(),
+        c.text("organization", "ORGANIZATION", "The organization.", "organization", wide=True, priority=7),
+        c.count("count", "NS", "Namespaces, over all clusters.", lambda i: len(i.namespaces), priority=3),
+        c.words("namespaces", "NAMESPACES", "The namespaces, as cluster/namespace.", "namespaces", wide=True,
+                aliases=("namespace", "ns"), priority=8, max_width=48),
+        c.words("clusters", "CLUSTERS", "The clusters that its namespaces are in.", "clusters", wide=True,
+                aliases=("cluster",), priority=6),
+        c.words("marks", "FOUND BY", "By what it was found: `tenancy` is the tenancy file.", "marks", wide=True,
+                priority=8),
+        c.words("groups", "GROUPS", "Traffic, security and gateway groups.", "groups", wide=True, priority=8),
+        *c.golden("received"),
+        Column(name="apdex", title="APDEX", help="Share of users who are satisfied, those who tolerate counting half.",
+               value=lambda i: i.apdex, cell=_apdex_cell, numeric=True, align=Align.RIGHT, priority=3),
+        c.rate("inbound", "IN/S", "Requests per second from outside of the row.",
+               lambda i: i.inbound.requests_per_second, priority=4),
+        c.rate("outbound", "OUT/S", "Requests per second to outside of the row.",
+               lambda i: i.outbound.requests_per_second, priority=4),
+        c.rate("internal", "WITHIN/S", "Requests per second within the row.",
+               lambda i: i.internal.requests_per_second, priority=5),
+        c.rate("crossTenant", "CROSS/S", "Requests per second from and to other tenants.",
+               lambda i: i.cross_tenant.requests_per_second, aliases=("crossing",), priority=3),
+        c.mtls(priority=2),
+        Column(name="findings", title="FINDINGS", help="What is wrong, the worst first (docs/findings.md).",
+               value=lambda i: tuple(f.code for f in i.findings), cell=_findings_cell, order=_worst,
+               aliases=("finding", "code"), priority=2, min_width=10, max_width=30),
+    ),
+    build=build,
+    path=lambda i: (i.tenant, i.workspace) if i.workspace else (i.tenant,),
+    places=_places,
+    default_sort="findings,health,requestsPerSecond,tenant,workspace",
+    empty="No namespace is in this scope, and nothing is known of tenants.",
+    related=("tenantmatrix", "namespaces", "edges"),
+)  # fmt: skip

@@ -80,6 +80,15 @@ class Access:
         """Whether a namespace may be shown; what stands in no namespace is judged as its cluster."""
         return READ in self.rights(cluster, namespace)
 
+    def may_read_workspace(self, tenant: str, workspace: str) -> bool:
+        """Whether a workspace may be named, also where none of its namespaces is there."""
+        name = f"workspace:{tenant}/{workspace}"
+        return any(
+            READ in decide(known[1], known[0].user, name, rights=RIGHTS).rights
+            for known in self._policies.values()
+            if known is not None and name in known[1].kinds
+        )
+
     def _object(self, policy: Policy, cluster: str, namespace: str) -> str | None:
         owner = self._owners.of(cluster, namespace)
         names = [namespace_name(cluster, namespace)]

@@ -1,0 +1,187 @@
+"""`meshtop access check | explain`: what the access policy lets somebody do, and why."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+from msgspec import Struct
+
+from meshtop.cli.exits import CommandError, say
+from meshtop.cli.options import common_options
+from meshtop.cli.session import Session, once, open_session, say_missing, write
+
+if TYPE_CHECKING:
+    from meshtop.analysis.access.policy import Policy
+    from meshtop.settings.access import AccessPolicy
+
+FORMATS = ("table", "json", "yaml")
+
+
+class CheckAnswer(Struct, frozen=True, rename="camel"):
+    """The rights of a user on an object; `granted` before prohibitions, by policy class in `byPolicyClass`."""
+
+    user: str
+    object: str
+    rights: list[str]
+    granted: list[str]
+    by_policy_class: dict[str, list[str]]
+    prohibited_by: list[str]
+
+
+class ExplainAnswer(Struct, frozen=True, rename="camel"):
+    """Why: `grants` holds paths by policy class, `missing` the policy classes that grant nothing."""
+
+    user: str
+    right: str
+    object: str
+    allowed: bool
+    sentence: str
+    grants: dict[str, list[dict[str, list[str]]]]
+    missing: list[str]
+    prohibited_by: list[str]
+
+
+@click.group("access", short_help="What the access policy lets somebody do, and why.")
+@common_options
+def command() -> None:
+    """What the access policy lets somebody do, and why.
+
+    The policy is that of the settings (access.policy) with the roles of the tenancy file, or a file: --policy FILE.
+    An OBJECT is one that the policy declares, or cluster:NAME, tenant:NAME, workspace:TENANT/NAME,
+    group:TENANT/WORKSPACE/NAME, namespace:CLUSTER/NAME.
+    """
+
+
+_policy_option = click.option(
+    "--policy", "file", type=click.Path(dir_okay=False), metavar="FILE", help="A policy file."
+)
+_output_option = click.option("-o", "--output", type=click.Choice(FORMATS), default="table", help="How to print.")
+
+
+@command.command("check")
+@click.argument("user")
+@click.argument("object_", metavar="OBJECT")
+@_policy_option
+@_output_option
+@common_options
+@click.pass_context
+def check(ctx: click.Context, user: str, object_: str, file: str | None, output: str) -> int:
+    """Print the rights of USER on OBJECT."""
+    from meshtop.analysis.access.build import RIGHTS
+    from meshtop.analysis.access.decision import decide
+
+    _, policy = _policy(ctx, file, object_)
+    user = _user(policy, user)
+    decision = decide(policy, user, _known(policy, object_), rights=RIGHTS)
+    answer = CheckAnswer(
+        user,
+        object_,
+        sorted(decision.rights),
+        sorted(decision.granted),
+        {name: sorted(rights) for name, rights in decision.by_policy_class.items()},
+        sorted({prohibition.subject for prohibition in decision.prohibitions}),
+    )
+    if output != "table":
+        return _structured(output, answer)
+    write("\n".join(answer.rights))
+    if not answer.rights:
+        say(f"meshtop: {user} has no rights on {object_}; `meshtop access explain {user} read {object_}` says why.")
+    return 0
+
+
+@command.command("explain")
+@click.argument("user")
+@click.argument("right")
+@click.argument("object_", metavar="OBJECT")
+@_policy_option
+@_output_option
+@common_options
+@click.pass_context
+def explain(ctx: click.Context, user: str, right: str, object_: str, file: str | None, output: str) -> int:
+    """Print why USER has RIGHT on OBJECT, or what takes it away, or what is missing."""
+    from meshtop.analysis.access.decision import explain as explained
+
+    session, policy = _policy(ctx, file, object_)
+    user = _user(policy, user)
+    found = explained(policy, user, right, _known(policy, object_))
+    if output != "table":
+        grants = {
+            name: [{"user": list(w.user_path), "object": list(w.object_path), "rights": list(w.rights)} for w in ways]
+            for name, ways in found.grants.items()
+        }
+        taking = sorted({prohibition.subject for prohibition in found.prohibitions})
+        return _structured(
+            output,
+            ExplainAnswer(user, right, object_, found.allowed, found.sentence, grants, list(found.missing), taking),
+        )
+    from meshtop.views.access import explanation_lines
+
+    style = session.style(sys.stdout)
+    write("\n".join(style.plain(line) for line in explanation_lines(found)))
+    return 0
+
+
+def _structured(output: str, answer: CheckAnswer | ExplainAnswer) -> int:
+    from meshtop.cli.printers import to_json, to_yaml
+
+    write(to_json(answer) if output == "json" else to_yaml(answer).rstrip("\n"))
+    return 0
+
+
+def _policy(ctx: click.Context, file: str | None, object_: str) -> tuple[Session, Policy]:
+    """The policy to ask; the clusters are only asked when the object is one of theirs. Raises CommandError."""
+    from meshtop.analysis.access.build import build_policy
+    from meshtop.settings.access import GENERATED, read_access
+
+    session = open_session(ctx)
+    rules = session.lens.rules
+    policy = read_access(file) if file else rules.policy if rules is not None else None
+    if policy is None and rules is None:
+        raise CommandError(
+            "There is no access policy; name one with --policy FILE, or as access.policy in the settings."
+        )
+    tenancy = session.lens.tenancy
+    built = build_policy(policy, tenancy)
+    generated = GENERATED.fullmatch(object_) is not None
+    if not generated or (object_ in built.kinds and not object_.startswith("namespace:")):
+        return session, built
+    return session, _with_clusters(session, policy)
+
+
+def _with_clusters(session: Session, policy: AccessPolicy | None) -> Policy:
+    """The policy with everything that the clusters hold."""
+    from meshtop.analysis.access.build import build_policy
+    from meshtop.analysis.tenancy.ownership import owners_of
+
+    lens = session.lens
+    snapshot = once(session, everything=True)
+    say_missing(session, snapshot)
+    owners = owners_of(snapshot, lens.tenancy, lens.tenant_label)
+    return build_policy(policy, lens.tenancy, owners.all_known(), [cluster.name for cluster in snapshot.clusters])
+
+
+def _user(policy: Policy, name: str) -> str:
+    """The user's name in the policy; `user:maria` is maria. Raises CommandError."""
+    from meshtop.analysis.access.policy import NodeKind
+
+    users = sorted(known for known, kind in policy.kinds.items() if kind is NodeKind.USER)
+    plain = name if name in users else name.removeprefix("user:")
+    if plain not in users:
+        raise CommandError(f"{name} is no user of the policy; there are {_some(users)}.")
+    return plain
+
+
+def _known(policy: Policy, name: str) -> str:
+    from meshtop.analysis.access.policy import NodeKind
+
+    objects = [known for known, kind in policy.kinds.items() if kind in (NodeKind.OBJECT, NodeKind.OBJECT_ATTRIBUTE)]
+    if name not in objects:
+        raise CommandError(f"{name} is no object of the policy; there are {_some(sorted(objects))}.")
+    return name
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:8]) or "none"
+    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown
