@@ -20,8 +20,15 @@ VIEWS = tuple(view for _, view in PLACES)
 
 
 def name_of(kind: str) -> str:
-    """What the top bar calls the place of a kind; the fleet for one without a place of its own."""
-    return next((view.name for place, view in PLACES if place == kind), VIEWS[0].name)
+    """What the top bar calls a kind: its place, or its own title where no number key leads to it."""
+    from meshtop.views.registry import view
+
+    return next((place.name for found, place in PLACES if found == kind), None) or view(kind).title
+
+
+def views_with(name: str) -> tuple[View, ...]:
+    """What the top bar names while `name` is shown: a kind that only the command bar opens comes last."""
+    return VIEWS if any(view.name == name for view in VIEWS) else (*VIEWS, View(":", name))
 
 
 def kind_of(key: str) -> str | None:

@@ -86,10 +86,18 @@ def related_items(kind: str, title: str, items: Iterable[Any], empty: str) -> Re
     return Related(title, kind, Table(of_kind.shown(), tuple(items), of_kind.key), empty)
 
 
+def find_item(picture: Picture, kind: str, key: str) -> Any | None:
+    """The item with this key, or at this place (`CLUSTER/NAMESPACE/NAME`); None when it is not there."""
+    of_kind = view(kind)
+    items = of_kind.all_items(picture)
+    exact = next((item for item in items if of_kind.key(item) == key), None)
+    return exact if exact is not None else next((i for i in items if "/".join(of_kind.path(i)) == key), None)
+
+
 def detail(picture: Picture, kind: str, key: str) -> Detail | None:
     """What is known of one thing; None when it is not there (any more)."""
     of_kind = view(kind)
-    item = next((i for i in of_kind.all_items(picture) if of_kind.key(i) == key), None)
+    item = find_item(picture, kind, key)
     if item is None:
         return None
     made: Detail = import_module(f"meshtop.views.details.{of_kind.kind}").detail(picture, item, key)

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from meshtop.console.commands import COMMANDS
-from meshtop.console.places import VIEWS, kind_of
+from meshtop.console.places import VIEWS, kind_of, views_with
 from meshtop.console.scope import freshness
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import Help, HelpScreen, keys_of
@@ -111,7 +111,7 @@ class MeshScreen(Screen[object]):
         window = snapshot.window_seconds if snapshot is not None else app.window_seconds
         self.query_one(TopBar).show(
             TopBarModel(
-                views=VIEWS,
+                views=views_with(self.place),
                 current=self.place,
                 crumbs=self.crumbs(),
                 scope=app.scope.words(window_seconds=window),

@@ -21,7 +21,7 @@ from meshtop.console.widgets.notes import Note
 from meshtop.console.widgets.plot import ChartModel, Series
 from meshtop.console.widgets.table_frame import Line, Run
 from meshtop.model.telemetry import Line as TimeLine
-from meshtop.views.detail import Detail, Related, detail
+from meshtop.views.detail import Detail, Related, detail, find_item
 from meshtop.views.numbers import age
 from meshtop.views.registry import view
 from meshtop.views.table import Tone
@@ -235,8 +235,7 @@ class DetailScreen(MeshScreen):
         picture = self.console_app.picture
         if picture is None:
             return
-        of_kind = view(self.kind)
-        item = next((i for i in of_kind.all_items(picture) if of_kind.key(i) == self.key), None)
+        item = find_item(picture, self.kind, self.key)
         if item is not None:
             self.app.push_screen(TextScreen(self.key, as_json(item)))
 

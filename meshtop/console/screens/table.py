@@ -15,7 +15,7 @@ from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.views.detail import detail
+from meshtop.views.detail import detail, find_item
 from meshtop.views.filter import FilterError, find_column
 from meshtop.views.query import Query
 from meshtop.views.registry import view
@@ -36,6 +36,7 @@ class TableScreen(MeshScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "worst", "worst", id="table.worst"),
+        Binding("g", "graph", "graph", id="table.graph"),
         Binding("y", "as_text", "as text", id="table.text", show=False),
     ]
 
@@ -169,6 +170,12 @@ class TableScreen(MeshScreen):
         if items:
             self.rows.go_to(self.of_kind.key(items[0]))
 
+    def action_graph(self) -> None:
+        """The graph around this row."""
+        key = self.rows.cursor_key
+        if key is not None:
+            self.console_app.open_graph(self.kind, key)
+
     def action_as_text(self) -> None:
         """The row as JSON, to read and to copy."""
         from meshtop.console.screens.text import TextScreen, as_json
@@ -176,7 +183,7 @@ class TableScreen(MeshScreen):
         picture, key = self.console_app.picture, self.rows.cursor_key
         if picture is None or key is None:
             return
-        item = next((i for i in self.of_kind.all_items(picture) if self.of_kind.key(i) == key), None)
+        item = find_item(picture, self.kind, key)
         if item is not None:
             self.app.push_screen(TextScreen(key, as_json(item)))
 

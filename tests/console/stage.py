@@ -1,0 +1,100 @@
+"""The console on a world that stands still: a session that publishes what a test gives it, and a clock that waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import sin
+
+import msgspec
+
+from meshtop.console.app import MeshtopApp
+from meshtop.console.options import ConsoleOptions
+from meshtop.console.session import PictureArrived, Session
+from meshtop.console.terminal.look import Look
+from meshtop.model.snapshot import ClusterSnapshot, Snapshot
+from meshtop.model.telemetry import History, Line
+from meshtop.settings.schema import Settings
+from meshtop.views.charts import Chart
+from meshtop.views.picture import Picture
+from meshtop.views.query import Query
+from tests.worlds import AT, east, north, west, world
+
+SPAN, POINTS = 1800.0, 60
+
+
+def line(name: str, unit: str, base: float) -> Line:
+    """A gently waving line over the last half hour."""
+    times = tuple(AT - SPAN + i * SPAN / POINTS for i in range(POINTS))
+    return Line(name=name, unit=unit, times=times, values=tuple(base * (1 + 0.2 * sin(i / 6)) for i in range(POINTS)))
+
+
+def with_history(cluster: ClusterSnapshot, base: float) -> ClusterSnapshot:
+    """The same cluster with its last half hour."""
+    history = History(
+        requests=line("requests", "/s", base), errors=line("errors", "/s", base / 50), p99_ms=line("p99", "ms", 180.0)
+    )
+    return msgspec.structs.replace(cluster, history=history)
+
+
+def busy_world() -> Snapshot:
+    """Two clusters that answer, one of them with a sick workload, and one that does not answer."""
+    return world(with_history(east(sick=True), 120.0), with_history(west(), 80.0), north())
+
+
+class StillSession(Session):
+    """Publishes one snapshot, and remembers what it was asked."""
+
+    def __init__(self, snapshot: Snapshot | None) -> None:
+        self.wanted = frozenset()
+        self.asked: list[tuple[str, object]] = []
+        self.app: MeshtopApp | None = None
+        self.snapshot = snapshot
+
+    @property
+    def settings(self) -> Settings | None:
+        return Settings()
+
+    def start(self) -> None:
+        if self.snapshot is not None:
+            self.publish(self.snapshot)
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Let a snapshot arrive."""
+        assert self.app is not None
+        self.app.post_message(PictureArrived(Picture(snapshot)))
+
+    def refresh(self) -> None:
+        self.asked.append(("refresh", None))
+
+    def change(self, *, window_seconds: float | None = None, moment: float | None = None, live: bool = False) -> None:
+        self.asked.append(("change", (window_seconds, moment, live)))
+
+    def lines(
+        self, chart: Chart, *, start: float, end: float, step: float, done: Callable[[tuple[Line, ...]], None]
+    ) -> None:
+        done(tuple(line(one.name, one.unit, 40.0 + 30 * index) for index, one in enumerate(chart.lines)))
+
+    def stop(self) -> None:
+        self.asked.append(("stop", None))
+
+
+class StillApp(MeshtopApp):
+    """The console two seconds after its world was seen."""
+
+    def now(self) -> float:
+        return AT + 2.0
+
+
+def stage(snapshot: Snapshot | None, *, look: Look | None = None, query: Query | None = None) -> StillApp:
+    """The console, ready to run on a snapshot."""
+    options = ConsoleOptions(settings=Settings, query=query or Query())
+    session = StillSession(snapshot)
+    app = StillApp(options, look, session)
+    session.app = app
+    return app
+
+
+def session_of(app: MeshtopApp) -> StillSession:
+    """The session, as a test knows it."""
+    assert isinstance(app.session, StillSession)
+    return app.session
