@@ -82,8 +82,8 @@ def _told(cluster: str, telemetry: Telemetry, *, knows_roots: bool) -> Iterable[
     for scalar in telemetry.control:
         by_name.setdefault(scalar.metric, []).append(scalar)
     for name, kind, subject in (
-        (ROOT, CertificateKind.ROOT, "the root that istiod signs with"),
-        (CHAIN, CertificateKind.CONTROL_PLANE, "the certificate that istiod signs with"),
+        (ROOT, CertificateKind.ROOT, "of istiod"),
+        (CHAIN, CertificateKind.CONTROL_PLANE, "istiod"),
     ):
         moments = [scalar.value for scalar in by_name.get(name, ()) if scalar.value > 0]
         if moments and not (kind is CertificateKind.ROOT and knows_roots):
@@ -121,12 +121,19 @@ def expiry_findings(found: Sequence[Expiry], now: float) -> tuple[Located, ...]:
 
     Workloads' certificates live for a day and are renewed by themselves: they are told only when renewal fails.
     """
-    return worst_first([one for expiry in found if (one := _finding(expiry, now)) is not None])
+    ends = {(e.cluster, round(e.not_after)) for e in found if e.kind is CertificateKind.ROOT}
+    told = [
+        expiry
+        for expiry in found
+        # An istiod that signs with the root itself has no certificate besides it.
+        if expiry.kind is not CertificateKind.CONTROL_PLANE or (expiry.cluster, round(expiry.not_after)) not in ends
+    ]
+    return worst_first([one for expiry in told if (one := _finding(expiry, now)) is not None])
 
 
 def _finding(expiry: Expiry, now: float) -> Located | None:
     left = expiry.not_after - now
-    what = f"{_WORDS[expiry.kind]} {expiry.subject} of {expiry.cluster}"
+    what = f"{_WORDS[expiry.kind]} {expiry.subject} in {expiry.cluster}"
     if left <= 0:
         return _located(expiry, "CERT-EXPIRED", Severity.ERROR, f"{what} ran out {_span(-left)} ago.")
     if expiry.kind is CertificateKind.WORKLOAD:
@@ -144,7 +151,7 @@ def _finding(expiry: Expiry, now: float) -> Located | None:
 
 _WORDS = {
     CertificateKind.ROOT: "Root certificate",
-    CertificateKind.CONTROL_PLANE: "Signing certificate",
+    CertificateKind.CONTROL_PLANE: "The signing certificate of",
     CertificateKind.WORKLOAD: "The certificate of",
     CertificateKind.GATEWAY: "A certificate of gateway",
 }

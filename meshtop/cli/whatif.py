@@ -26,7 +26,7 @@ def command() -> None:
 def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
     """Which calls would break if a namespace (in every cluster), or the whole mesh, were STRICT.
 
-    What was seen counts first, then what is declared. What nobody measured is said to be unknown.
+    A call breaks that is seen in plaintext, or declared so. What nobody measured is said to be unknown.
     """
     from meshtop.settings.durations import format_duration
     from meshtop.views.whatif import document_of, knows_scope, sentences, strict_answer

@@ -149,22 +149,24 @@ def _of_machines(picture: Picture, query: Query) -> list[Attention]:
 
 
 def _of_findings(picture: Picture, query: Query) -> list[Attention]:
-    """What is wrong with mutual TLS, trust and certificates: errors and warnings, each as one line."""
-    scope = Query(clusters=query.clusters, namespaces=query.namespaces, tenant=query.tenant)
-    items: list[FindingItem] = view("findings").items(picture, scope)
+    """What is wrong with mutual TLS, trust and certificates: of each code the worst, and how many more there are."""
     of_kind = view("findings")
+    scope = Query(clusters=query.clusters, namespaces=query.namespaces, tenant=query.tenant)
+    codes: dict[str, list[FindingItem]] = {}
+    for item in of_kind.items(picture, scope):
+        if item.severity is not Severity.INFO:
+            codes.setdefault(item.code, []).append(item)
     return [
         Attention(
-            tone=Tone.FAILING if item.severity is Severity.ERROR else Tone.DEGRADED,
-            message=clean(item.message),
+            tone=Tone.FAILING if items[0].severity is Severity.ERROR else Tone.DEGRADED,
+            message=clean(items[0].message) + (f" And {len(items) - 1} more like it." if len(items) > 1 else ""),
             kind="findings",
-            key=of_kind.key(item),
-            cluster=item.cluster,
-            namespace=item.namespace,
-            weight=item.requests_per_second,
+            key=of_kind.key(items[0]),
+            cluster=items[0].cluster,
+            namespace=items[0].namespace,
+            weight=items[0].requests_per_second,
         )
-        for item in items
-        if item.severity is not Severity.INFO
+        for items in codes.values()
     ]
 
 

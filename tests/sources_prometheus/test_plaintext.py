@@ -9,7 +9,7 @@ from pytest_httpserver import HTTPServer
 from meshtop.settings.schema import PrometheusSettings
 from meshtop.sources.prometheus.plaintext import EVERY_SECONDS, plaintext_queries
 from meshtop.sources.prometheus.source import PrometheusSource
-from tests.sources_prometheus.fake import FakePrometheus, series, vector
+from tests.sources_prometheus.fake import FakePrometheus, series, telemetry_of, vector
 
 LABELS = {"destination_workload_namespace": "shop", "destination_workload": "web", "reporter": "destination"}
 
@@ -42,19 +42,19 @@ async def test_it_is_asked_at_most_every_ten_minutes_and_stays_with_the_telemetr
     await source.refresh_plaintext()
     assert fake.queries == [], "nothing is asked before the first refresh"
     await source.refresh((), window_seconds=300)
-    assert source.telemetry is not None
-    assert source.telemetry.plaintext_day is None
+    assert telemetry_of(source).plaintext_day is None
     asked = len(fake.queries)
     await source.refresh_plaintext()
     assert len(fake.queries) == asked + len(plaintext_queries({}))
-    assert source.telemetry.plaintext_day is not None
-    assert source.telemetry.plaintext_day.requests[0].value == 3
+    day = telemetry_of(source).plaintext_day
+    assert day is not None
+    assert day.requests[0].value == 3
     asked = len(fake.queries)
     clock.now += EVERY_SECONDS / 2
     await source.refresh_plaintext()
     assert len(fake.queries) == asked
     await source.refresh((), window_seconds=300)
-    assert source.telemetry.plaintext_day is not None, "the next refresh keeps it"
+    assert telemetry_of(source).plaintext_day is not None, "the next refresh keeps it"
     asked = len(fake.queries)
     clock.now += EVERY_SECONDS
     await source.refresh_plaintext()
@@ -69,7 +69,6 @@ async def test_a_refused_count_makes_the_day_unknown_and_costs_nothing_else(http
     source = PrometheusSource(cluster="east", connection=None, settings=settings)
     await source.refresh((), window_seconds=300)
     await source.refresh_plaintext()
-    assert source.telemetry is not None
-    assert source.telemetry.plaintext_day is None
-    assert source.telemetry.requests
+    assert telemetry_of(source).plaintext_day is None
+    assert telemetry_of(source).requests
     await source.close()

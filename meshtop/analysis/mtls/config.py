@@ -152,6 +152,9 @@ def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[st
     facts = member.facts
     if facts is None or "remote" not in facts.roles:
         return configs[member.name]
+    silent = unreadable(member.name, member.inventory, "Deployment")
+    if silent:
+        return f"Whether {member.name} has a control plane of its own is not known: {silent}"
     primaries = [
         other
         for other in members

@@ -140,15 +140,17 @@ class MeshTls:
             return found if isinstance(found, str) else [found]
         if not target.service:
             return "Telemetry names neither a workload nor a service that answers."
-        clusters = (target.cluster,) if target.cluster else self._meshes.get(client.cluster, ())
-        for cluster in clusters:
+        # Where no workload answered, the cluster of the destination is only assumed (istio#29373): what stands behind
+        # the service anywhere in the mesh counts when nothing does there.
+        home = target.cluster or client.cluster
+        for cluster in self._meshes.get(home, ()):
             hosts = self._hosts.get(cluster)
             host = hosts.find(target.service, target.namespace) if hosts is not None else None
             if host is not None:
                 if host.external:
                     return f"{target.service} is outside of the mesh, where its mutual TLS does not reach."
-                reach = clusters if target.cluster else self._meshes.get(cluster, clusters)
-                behind = self.parties.behind(reach, host.namespace, host.service)
+                near = self.parties.behind((home,), host.namespace, host.service)
+                behind = near or self.parties.behind(self._meshes[home], host.namespace, host.service)
                 silent = next((p.unknown for p in behind if p.unknown), None)
                 if silent or behind:
                     return silent or behind

@@ -135,7 +135,7 @@ def what_if_strict(
         for source in s.seen.sources
         if source.last_day and not source.requests_per_second and not source.bytes_per_second
     ]
-    days: list[DayOfWorkload | None] = [s.seen.day for s in touched]
+    days: list[DayOfWorkload | None] = [s.seen.day for s in touched if s.party.id in called]
     return WhatIf(
         scope=scope,
         consequences=tuple(found),
@@ -169,7 +169,8 @@ def _consequence(edge: Edge, verdicts: Sequence[Verdict]) -> Consequence:
         rate = open_requests or None
         return Consequence(edge=edge, effect=Effect.BREAKS, why=why, plaintext_per_second=rate)
     if worst.outcome is Outcome.BROKEN:
-        return Consequence(edge=edge, effect=Effect.BREAKS, why=worst.why)
+        doubt = " (In this window all of it was seen as mutual TLS.)" if sums.mtls_ratio is not None else ""
+        return Consequence(edge=edge, effect=Effect.BREAKS, why=worst.why + doubt)
     if sums.mtls_ratio is not None:
         return Consequence(edge=edge, effect=Effect.FINE, why="All of it was seen as mutual TLS.")
     if worst.outcome is Outcome.MTLS:
