@@ -20,6 +20,7 @@ from meshtop.cli.options import Common, common_of, common_options
 from meshtop.cli.session import write
 from meshtop.settings.paths import NO_FILE
 
+REGISTRIES = ("kubefed", "karmada", "ocm", "kubesphere", "clusterprofile", "none")
 READY_SECONDS = 60.0
 STOP_SECONDS = 5.0
 
@@ -28,6 +29,7 @@ STOP_SECONDS = 5.0
 @click.option("--clusters", type=click.IntRange(1, 500), metavar="N", help="How many clusters (3).")
 @click.option("--services", type=click.IntRange(1, 50_000), metavar="N", help="How many services in each cluster.")
 @click.option("--seed", type=int, metavar="N", help="The same seed gives the same world.")
+@click.option("--registry", type=click.Choice(REGISTRIES), help="Who registers the clusters as members (none).")
 @click.option("--scenario", metavar="NAME", help="What happens in it; --list names them.")
 @click.option("--list", "list_", is_flag=True, help="Name the scenarios.")
 @click.option("--serve", is_flag=True, help="Only serve them, until interrupted, for kubectl, curl and other tools.")
@@ -40,6 +42,7 @@ def command(
     clusters: int | None,
     services: int | None,
     seed: int | None,
+    registry: str | None,
     scenario: str | None,
     list_: bool,
     serve: bool,
@@ -56,6 +59,7 @@ def command(
         "--clusters": clusters,
         "--services": services,
         "--seed": seed,
+        "--registry": registry,
         "--scenario": scenario,
         "--write-kubeconfig": write_kubeconfig,
     }

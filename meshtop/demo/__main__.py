@@ -19,6 +19,12 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed", type=int, default=1, metavar="N", help="the same seed gives the same world (default 1)"
     )
+    parser.add_argument(
+        "--registry",
+        default="none",
+        metavar="NAME",
+        help="who registers the clusters: kubefed, karmada, ocm, kubesphere, clusterprofile or none",
+    )
     parser.add_argument("--scenario", metavar="NAME", help="the story to tell; see --list")
     parser.add_argument(
         "--begins",
@@ -54,7 +60,7 @@ def main() -> int:
 
     return serve.main(
         serve.Settings(
-            options=Options(arguments.clusters, arguments.services, arguments.seed),
+            options=Options(arguments.clusters, arguments.services, arguments.seed, arguments.registry),
             scenario=arguments.scenario or DEFAULT,
             begins=arguments.begins,
             host=arguments.host,

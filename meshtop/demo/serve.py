@@ -11,7 +11,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from meshtop.demo.kube.access import Account, admin, viewer
 from meshtop.demo.kube.app import kube_app
 from meshtop.demo.kube.store import KubeStore
 from meshtop.demo.world.plan import Options
+from meshtop.demo.world.registries import portal
 from meshtop.demo.world.scenarios import DEFAULT
 from meshtop.demo.world.world import SimulatedCluster, World
 
@@ -88,15 +89,16 @@ class ServedCluster:
         self._working: asyncio.TimerHandle | None = None
         self._store = KubeStore(clock, seed=f"{cluster.inventory.plan.options.seed}/{cluster.name}")
         self._prometheus = Prometheus(cluster, clock)
-        self._api = web.AppRunner(
+        self.peers: Mapping[str, ServedCluster] = {}
+        self._app = (
             kube_app(
                 self._store, git_version=f"v{cluster.plan.kubernetes}", accounts=accounts, faults=self._before,
                 # kubectl sends no token over plain HTTP, so whoever sends none is the first account.
                 anonymous=accounts[0],
                 services={("istio-system", "prometheus"): self._prometheus.answer},
-            ),
-            access_log=None, shutdown_timeout=0.2,
+            )
         )  # fmt: skip
+        self._api = web.AppRunner(self._app, access_log=None, shutdown_timeout=0.2)
         direct = web.Application()
         direct.router.add_route("*", "/{path:.*}", self._direct)
         self._prom = web.AppRunner(direct, access_log=None, shutdown_timeout=0.2)
@@ -130,7 +132,28 @@ class ServedCluster:
     async def _before(self, request: web.Request, account: Account) -> web.StreamResponse | None:
         await self._alive()
         self.fill()
-        return None
+        return await self._forwarded(request)
+
+    async def _forwarded(self, request: web.Request) -> web.StreamResponse | None:
+        """The host's portal: a request for a member goes on to it, as its registry's project does it."""
+        plan = self.cluster.inventory.plan
+        if self.cluster.plan.index != 0:
+            return None
+        meant = portal(plan.options.registry, request.path)
+        if meant is None:
+            return None
+        name, path = meant
+        member = self.peers.get(name)
+        if member is None:
+            return web.json_response(
+                {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "ServiceUnavailable",
+                 "code": 503, "message": f"cluster {name} is not reachable"}, status=503,
+            )  # fmt: skip
+        return await member.answer(request.clone(rel_url=URL.build(path=path, query=request.rel_url.query)))
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request that came through another cluster's API server."""
+        return await self._app._handle(request)
 
     async def _direct(self, request: web.Request) -> web.StreamResponse:
         await self._alive()
@@ -171,6 +194,9 @@ async def serve(settings: Settings, clock: Callable[[], float] = time.time) -> N
     try:
         for i, one in enumerate(served):
             await one.listen(settings.host, settings.port_base + 2 * i if settings.port_base else 0)
+            world.servers[one.cluster.name] = f"http://{settings.host}:{one.api_port}"
+        for one in served:
+            one.peers = {other.cluster.name: other for other in served if other is not one}
         path = settings.kubeconfig
         if path is None:
             folder = tempfile.TemporaryDirectory(prefix="meshtop-demo-")

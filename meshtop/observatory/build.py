@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from meshtop.analysis.access.rights import AUTO
+from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.feed import ClusterFeed, Metrics, Schedule
 from meshtop.observatory.observatory import Observatory
 from meshtop.settings.errors import ConfigError
@@ -15,6 +17,7 @@ from meshtop.sources.kubeconfig import ClusterRef, find_clusters
 from meshtop.sources.kubernetes import KubernetesSource
 from meshtop.sources.prometheus.central import CentralTelemetry
 from meshtop.sources.prometheus.direct import DirectWire
+from meshtop.sources.prometheus.engine import Wire
 from meshtop.sources.prometheus.source import PrometheusSource
 
 if TYPE_CHECKING:
@@ -46,30 +49,47 @@ def open_observatory(
     central = None
     if settings.telemetry is not None and settings.telemetry.url:
         central = CentralTelemetry(settings.telemetry, timeout=timeout, clock=clock, read_only=all_read_only)
-    feeds = []
-    for ref in refs:
-        own = told.get(ref.name)
-        restricted = all_read_only or bool(own and own.read_only)
+
+    asks_who = settings.access.user == AUTO and bool(settings.access.policy or settings.tenancy)
+
+    def feed(ref: ClusterRef, via: str | None = None, *, adopted: bool = False) -> ClusterFeed:
+        own = told.get(ref.name) if not adopted else None
+        # What a registry's credential allows was meant for the registry: nothing is written with it.
+        restricted = all_read_only or adopted or bool(own and own.read_only)
         connection = Connection(ref, timeout_seconds=timeout, clock=clock)
-        feeds.append(
-            ClusterFeed(
-                name=ref.name,
-                context=ref.context or "",
-                server=ref.server,
-                read_only=restricted,
-                kubernetes=KubernetesSource(connection, refresh_seconds=settings.refresh, clock=clock),
-                prometheus=_metrics(ref, own, connection, central, timeout=timeout, clock=clock, read_only=restricted),
+        registries = settings.discovery.registries
+        return ClusterFeed(
+            name=ref.name,
+            context=ref.context or "",
+            server=ref.server,
+            read_only=restricted,
+            kubernetes=KubernetesSource(
+                connection,
+                refresh_seconds=settings.refresh,
                 clock=clock,
-                ref=ref,
-            )
+                registries=registries,
+                # A registry's credential does not say who sits at this terminal.
+                identify=asks_who and not adopted,
+            ),
+            prometheus=_metrics(ref, own, connection, central, timeout=timeout, clock=clock, read_only=restricted),
+            clock=clock,
+            ref=ref,
+            via=own.via.host if own and own.via else via,
+            adopted=adopted,
         )
+
+    adopter = None
+    if settings.discovery.registries and settings.discovery.adopt_credentials and not only:
+        adopter = Adopter(lambda ref, via: feed(ref, via, adopted=True), timeout_seconds=timeout, clock=clock)
     schedule = Schedule(
         refresh_seconds=settings.refresh,
         window_seconds=settings.window if window_seconds is None else window_seconds,
         moment=moment,
         canaries=canaries,
     )
-    return Observatory(feeds, schedule, timeout_seconds=timeout, clock=clock)
+    return Observatory(
+        [feed(ref) for ref in refs], schedule, timeout_seconds=timeout, clock=clock, adopter=adopter
+    )
 
 
 def _chosen(refs: Sequence[ClusterRef], only: Sequence[str]) -> list[ClusterRef]:
@@ -96,7 +116,9 @@ def _metrics(
     settings = own.prometheus if own else None
     if central is not None and settings is None:
         return central.cluster(ref.name)
-    wire = DirectWire(settings, name=ref.name, timeout=timeout) if settings is not None and settings.url else connection
+    wire: Wire = connection
+    if settings is not None and settings.url:
+        wire = DirectWire(settings, name=ref.name, timeout=timeout, read_only=read_only)
     return PrometheusSource(
         cluster=ref.name, connection=wire, settings=settings, timeout=timeout, clock=clock, read_only=read_only
     )

@@ -150,8 +150,12 @@ class ClusterFeed:
         prometheus: Metrics,
         clock: Callable[[], float],
         ref: ClusterRef | None = None,
+        via: str | None = None,
+        adopted: bool = False,
     ) -> None:
         self.name = name
+        self._via = via
+        self._adopted = adopted
         self.ref = ref
         self.canaries: tuple[RouteCounts, ...] = ()
         self.prometheus = prometheus
@@ -282,6 +286,8 @@ class ClusterFeed:
             inventory=self.kubernetes.inventory(),
             telemetry=self.prometheus.telemetry,
             history=self.prometheus.history,
+            via=self._via,
+            adopted=self._adopted,
             canaries=self.canaries,
         )
 

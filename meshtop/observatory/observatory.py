@@ -8,11 +8,14 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from meshtop.model.snapshot import Snapshot
+from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.canaries import EVERY_SECONDS, wanted
 from meshtop.observatory.feed import ClusterFeed, Schedule
 
 FIRST_GAP_SECONDS = 0.05
 """Between two Snapshots until everything has answered once: first answer first."""
+ADOPT_EVERY_SECONDS = 30.0
+"""Between two looks into the registries for members to adopt."""
 LATER_GAP_SECONDS = 0.5
 """Between two Snapshots afterwards: a storm of watch events becomes two pictures a second."""
 
@@ -31,7 +34,9 @@ class Observatory:
         *,
         timeout_seconds: float,
         clock: Callable[[], float] = time.time,
+        adopter: Adopter | None = None,
     ) -> None:
+        self._adopter = adopter
         self.feeds = tuple(feeds)
         self.schedule = schedule
         self._timeout_seconds = timeout_seconds
@@ -50,6 +55,11 @@ class Observatory:
         async with asyncio.TaskGroup() as group:
             for feed in self.feeds:
                 group.create_task(feed.once(self.schedule, timeout_seconds=self._timeout_seconds, plaintext=plaintext))
+        if self._adopter is not None and (adopted := await self._adopter.find(self.feeds)):
+            self.feeds += tuple(adopted)
+            async with asyncio.TaskGroup() as group:
+                for feed in adopted:
+                    group.create_task(feed.once(self.schedule, timeout_seconds=self._timeout_seconds))
         if self.schedule.canaries:
             await self._count_canaries()
         return self._snapshot()
@@ -71,11 +81,25 @@ class Observatory:
                 changed.set()
             await self.schedule.pause(EVERY_SECONDS if counted else self.schedule.refresh_seconds)
 
+    async def _follow_adoptions(
+        self, adopter: Adopter, changed: asyncio.Event, tasks: list[asyncio.Task[None]]
+    ) -> None:
+        """Follow members as registries name them; a registry changes seldom."""
+        while True:
+            for feed in await adopter.find(self.feeds):
+                self.feeds += (feed,)
+                tasks.append(asyncio.create_task(feed.follow(self.schedule, changed.set)))
+                changed.set()
+            settled = all(feed.settled for feed in self.feeds)
+            await self.schedule.pause(ADOPT_EVERY_SECONDS if settled else self.schedule.refresh_seconds)
+
     async def follow(self) -> AsyncGenerator[Snapshot, None]:
         """Snapshots until the iterator is closed, the first at once (nothing known yet)."""
         changed = asyncio.Event()
         tasks = [asyncio.create_task(feed.follow(self.schedule, changed.set)) for feed in self.feeds]
         tasks.append(asyncio.create_task(self._follow_canaries(changed)))
+        if self._adopter is not None:
+            tasks.append(asyncio.create_task(self._follow_adoptions(self._adopter, changed, tasks)))
         try:
             yield self._snapshot()
             while True:

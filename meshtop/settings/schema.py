@@ -74,6 +74,13 @@ class PrometheusSettings(HttpEndpoint):
         return self
 
 
+class ViaSettings(_Section):
+    """The cluster whose API server forwards to this one, and below which path (KubeSphere's `/clusters/NAME`)."""
+
+    host: str
+    prefix: str | None = Field(default=None, pattern=r"^/")
+
+
 class ClusterSettings(_Section):
     """A cluster to show, under a name of the user's choice."""
 
@@ -81,7 +88,14 @@ class ClusterSettings(_Section):
     context: str | None = None
     kubeconfig: str | None = None
     read_only: bool | None = None
+    via: ViaSettings | None = None
     prometheus: PrometheusSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ClusterSettings:
+        if self.via and self.context:
+            raise ValueError("give context or via, not both")
+        return self
 
 
 class TelemetrySettings(HttpEndpoint):

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.model.state import State
 from meshtop.sources.exec_plugin import Leash, exec_info, run_plugin
@@ -111,7 +111,10 @@ def load_now(ref: ClusterRef, *, limit_seconds: float, leash: Leash | None = Non
         ref = reread(ref)
         if ref.fault is not None:
             raise SourceProblem(State.DENIED, ref.fault, f"Correct {', '.join(ref.paths)}.")
-        return _service_account() if ref.in_cluster else _from_context(ref, limit_seconds, leash or Leash())
+        if ref.in_cluster:
+            mine = _service_account()
+            return structs.replace(mine, server=mine.server.rstrip("/") + ref.prefix) if ref.prefix else mine
+        return _from_context(ref, limit_seconds, leash or Leash())
     except SourceProblem:
         raise
     except KubeconfigError as error:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 if TYPE_CHECKING:
     from meshtop.settings.schema import ClusterSettings
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 _CLUSTER_FILES = ("certificate-authority",)
+_INLINE_USER = frozenset({"token", "client-certificate-data", "client-key-data", "username", "password"})
 _USER_FILES = ("client-certificate", "client-key", "tokenFile")
 
 
@@ -43,6 +44,8 @@ class ClusterRef(Struct, frozen=True, kw_only=True):
     namespace: str | None = None
     document: Document = field(default_factory=dict)
     fault: str | None = None
+    prefix: str = ""
+    """The path below another cluster's API server that forwards to this cluster; `server` ends with it."""
 
     def __repr__(self) -> str:
         return f"ClusterRef(name={self.name!r}, context={self.context!r}, server={self.server!r})"
@@ -92,6 +95,8 @@ def reread(ref: ClusterRef) -> ClusterRef:
     if ref.context not in merged.contexts:
         raise KubeconfigError(f"Context {ref.context} is not in {_list(ref.paths)}; add it or leave it out.")
     found = _ref(merged, str(ref.context))
+    if ref.prefix:
+        return through(found, ref.name, ref.prefix)
     return ClusterRef(
         name=ref.name,
         context=ref.context,
@@ -104,16 +109,59 @@ def reread(ref: ClusterRef) -> ClusterRef:
     )
 
 
+def through(host: ClusterRef, name: str, prefix: str) -> ClusterRef:
+    """A cluster that another one's API server forwards to below `prefix`, with that one's credential alone."""
+    server = f"{host.server}/{prefix.strip('/')}"
+    document = dict(host.document)
+    if document:
+        entry = document["clusters"][0]
+        document["clusters"] = [{**entry, "cluster": {**entry["cluster"], "server": server}}]
+    return structs.replace(host, name=name, server=server, document=document, prefix=prefix)
+
+
+def handed_over(name: str, text: str) -> ClusterRef:
+    """A cluster out of a kubeconfig that a registry keeps. Raises KubeconfigError.
+
+    Such a file was written by somebody else: only what stands in it is used (certificates, a token, a password);
+    commands to run and files to read are refused, for they would be this machine's.
+    """
+    import yaml
+
+    try:
+        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError:
+        document = None
+    if not isinstance(document, dict):
+        raise KubeconfigError(f"The registry's kubeconfig of {name} cannot be understood.")
+    merged = _Merged(paths=[])
+    _merge(merged, document, f"the registry's kubeconfig of {name}")
+    context = merged.current or next(iter(merged.contexts), None)
+    if context not in merged.contexts:
+        raise KubeconfigError(f"The registry's kubeconfig of {name} has no context.")
+    ref = _ref(merged, str(context), name=name)
+    user = ref.document["users"][0]["user"] if ref.document["users"] else {}
+    cluster = ref.document["clusters"][0]["cluster"]
+    foreign = sorted(({*user} - _INLINE_USER) | ({*cluster} & {*_CLUSTER_FILES, "proxy-url"}))
+    if foreign:
+        raise KubeconfigError(f"The registry's kubeconfig of {name} wants {', '.join(foreign)} of this machine.")
+    if ref.fault is not None:
+        raise KubeconfigError(f"The registry's kubeconfig of {name} leads nowhere: {ref.fault}")
+    return ref
+
+
 def _from_settings(
     kubeconfig: str | None, contexts: Sequence[str], clusters: Sequence[ClusterSettings], environ: Mapping[str, str]
 ) -> tuple[ClusterRef, ...]:
     read: dict[str | None, _Merged] = {}
-    refs = []
+    refs: list[ClusterRef] = []
     for cluster in clusters:
         file = cluster.kubeconfig or kubeconfig
         if file not in read:
             read[file] = _read(_paths(file, environ), must_exist=file is not None)
         merged = read[file]
+        if cluster.via is not None:
+            refs.append(_via(cluster, refs, merged))
+            continue
         context = cluster.context or merged.current or next(iter(merged.contexts), None)
         if context is None and file is None and _in_cluster(environ):
             refs.append(_service_account(environ, name=cluster.name))
@@ -133,6 +181,20 @@ def _from_settings(
             known = ", ".join(str(ref.context) for ref in refs)
             raise KubeconfigError(f"Context {wanted} belongs to none of the settings' clusters; theirs are {known}.")
     return tuple(ref for ref in refs if ref.context in contexts)
+
+
+def _via(cluster: ClusterSettings, refs: Sequence[ClusterRef], merged: _Merged) -> ClusterRef:
+    """A cluster behind another one: one of the settings before it, else a context of the kubeconfig."""
+    assert cluster.via is not None
+    host = next((ref for ref in refs if ref.name == cluster.via.host), None)
+    if host is None and cluster.via.host in merged.contexts:
+        host = _ref(merged, cluster.via.host)
+    if host is None:
+        raise KubeconfigError(
+            f"Cluster {cluster.name} of the settings is read via {cluster.via.host}, which is neither a cluster "
+            "before it nor a context of the kubeconfig."
+        )
+    return through(host, cluster.name, cluster.via.prefix or f"/clusters/{cluster.name}")
 
 
 def _paths(kubeconfig: str | None, environ: Mapping[str, str]) -> list[str]:

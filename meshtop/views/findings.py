@@ -36,6 +36,10 @@ class FindingItem(Struct, frozen=True, rename="camel", kw_only=True):
     callers: tuple[str, ...] = ()
 
 
+_FLEET = {"MEMBER-": "members"}
+"""What findings about the fleet are about, by the beginning of their codes."""
+
+
 def build(picture: Picture) -> list[FindingItem]:
     """A row for each finding."""
     return [_item(picture, located) for located in findings_of(picture)]
@@ -65,6 +69,9 @@ def opens(located: Located) -> tuple[str, str]:
         return "trust", ""
     if located.finding.code.startswith("CERT-"):
         return "certificates", ""
+    for start, kind in _FLEET.items():
+        if located.finding.code.startswith(start):
+            return kind, ""
     if located.workload:
         return "mtls", "/".join(located.where)
     if located.namespace:

@@ -13,6 +13,7 @@ from meshtop.analysis.mtls.seen import last_day
 from meshtop.analysis.mtls.whatif import WhatIf, what_if_strict
 from meshtop.analysis.trust import ClusterTrust, TrustPair, trust_findings, trust_pairs
 from meshtop.model.state import Finding
+from meshtop.views.fleet import fleet_findings
 
 if TYPE_CHECKING:
     from meshtop.views.picture import Picture
@@ -105,7 +106,7 @@ def findings_of(picture: Picture) -> tuple[Located, ...]:
 def _findings(picture: Picture) -> tuple[Located, ...]:
     trust = [Located(finding=f) for f in trust_findings(_trusts(picture))]
     certificates = expiry_findings(expiries_of(picture), moment_of(picture))
-    return worst_first([*posture_of(picture).findings, *trust, *certificates])
+    return worst_first([*posture_of(picture).findings, *trust, *certificates, *fleet_findings(picture)])
 
 
 def findings_at(picture: Picture, where: tuple[str, str, str]) -> tuple[Finding, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from meshtop.demo.world import naming, platform_objects
@@ -11,6 +11,7 @@ from meshtop.demo.world.kinds import definitions
 from meshtop.demo.world.member_objects import OFFERS, Members
 from meshtop.demo.world.mesh_objects import Author
 from meshtop.demo.world.plan import Cluster, Plan, Workload
+from meshtop.demo.world.registries import Registrar
 from meshtop.demo.world.workload_objects import DAY, Builder, Json, endpoint, endpoint_slice, service
 
 TROUBLED = {("legacy", "labels"): 1, ("prod", "reporting"): 0}
@@ -28,7 +29,11 @@ def _outdated(workload: Workload) -> Workload:
 class Inventory:
     """What one cluster holds when the world begins; nothing is built before it is asked for."""
 
-    def __init__(self, plan: Plan, cluster: Cluster, scenario: str, now: float) -> None:
+    def __init__(
+        self, plan: Plan, cluster: Cluster, scenario: str, now: float, servers: Mapping[str, str] | None = None
+    ) -> None:
+        """`servers` gives the clusters' URLs once they are known."""
+        self.servers = {} if servers is None else servers
         self.plan = plan
         self.cluster = cluster
         self.scenario = scenario
@@ -76,6 +81,9 @@ class Inventory:
                 yield obj
         yield from self._services(pods)
         yield from self._written()
+        if cluster.index == 0:
+            registrar = Registrar(plan, builder, self.scenario, self.servers, self.now)
+            yield from registrar.objects(plan.options.registry)
 
     def _written(self) -> Iterator[Json]:
         for author in (Author, Members):

@@ -68,6 +68,10 @@ REGISTRY_KINDS = (
     ("cluster.open-cluster-management.io", "ManagedCluster", "managedclusters", ("mcl", "mcls"), (), ("v1",), False, (_AGE,)),
     ("cluster.kubesphere.io", "Cluster", "clusters", (), (), ("v1alpha1",), False, (_AGE,)),
     ("multicluster.x-k8s.io", "ClusterProfile", "clusterprofiles", (), (), ("v1alpha1",), True, (_AGE,)),
+    ("types.kubefed.io", "FederatedPeerAuthentication", "federatedpeerauthentications", ("fpa",), (), ("v1beta1",), True, (_AGE,)),
+    ("work.karmada.io", "ResourceBinding", "resourcebindings", ("rb",), (), ("v1alpha2",), True, (_AGE,)),
+    ("policy.karmada.io", "OverridePolicy", "overridepolicies", ("op",), (), ("v1alpha1",), True, (_AGE,)),
+    ("work.open-cluster-management.io", "ManifestWork", "manifestworks", (), (), ("v1",), True, (_AGE,)),
 )  # fmt: skip
 """The kinds by which federations declare their members; they are installed on the first cluster."""
 

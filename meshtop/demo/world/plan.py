@@ -121,11 +121,12 @@ class Workload:
 
 @dataclass(frozen=True)
 class Options:
-    """What the user may choose: clusters, services in each cluster (None: the company's own), the seed."""
+    """What the user may choose: clusters, services in each cluster (None: the company's own), the seed, a registry."""
 
     clusters: int = 3
     services: int | None = None
     seed: int = 1
+    registry: str = "none"
 
 
 @dataclass(frozen=True)

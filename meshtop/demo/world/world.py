@@ -12,6 +12,7 @@ from meshtop.demo.world.inventory import Inventory
 from meshtop.demo.world.mesh import ORIGIN, MeshState
 from meshtop.demo.world.metrics import Metrics
 from meshtop.demo.world.plan import Cluster, Options, Plan
+from meshtop.demo.world.registries import REGISTRIES
 from meshtop.demo.world.scenarios import DEFAULT, scenario_named
 from meshtop.demo.world.workload_objects import endpoint
 
@@ -137,15 +138,21 @@ class World:
     ) -> None:
         """`begins` is when the story sets in, in seconds from here (negative: it is under way); None is its own choice.
 
-        Raises ValueError for options or a scenario that do not exist.
+        `servers` is to be filled with the clusters' URLs before anything is asked for. Raises ValueError for options,
+        a registry or a scenario that do not exist.
         """
+        if options.registry not in REGISTRIES:
+            raise ValueError(f"--registry {options.registry}: choose one of {', '.join(REGISTRIES)}")
         self.clock = clock
         self.plan = Plan(options)
         self.scenario = scenario_named(scenario)
         self.started = clock()
         self.begins = self.started + (self.scenario.offset if begins is None else begins)
         phases = [(max(at, ORIGIN), conditions) for at, conditions in self.scenario.phases(self.plan, self.begins)]
-        inventories = {c.name: Inventory(self.plan, c, scenario, self.started) for c in self.plan.clusters}
+        self.servers: dict[str, str] = {}
+        inventories = {
+            c.name: Inventory(self.plan, c, scenario, self.started, self.servers) for c in self.plan.clusters
+        }
         self.clusters: dict[str, SimulatedCluster] = {}
         for mesh in {c.mesh.name: c.mesh for c in self.plan.clusters}.values():
             members = {c.name: inventories[c.name] for c in self.plan.members(mesh.name)}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
 from sys import intern
+from typing import Any
 
 from meshtop.model import kube
 from meshtop.sources.kubernetes import wire
@@ -218,20 +219,58 @@ def config_of(group: str, version: str, kind: str) -> Callable[[wire.ConfigObjec
     """How to convert a custom resource of one kind."""
 
     def convert(item: wire.ConfigObject) -> kube.ConfigObject:
-        metadata = item.metadata
-        return kube.ConfigObject(
-            group=group,
-            version=version,
-            kind=kind,
-            meta=meta_of(metadata),
-            spec=item.spec or {},
-            status=item.status or {},
-            generation=metadata.generation,
-            managers=tuple(
-                kube.Manager(manager=entry.manager, operation=entry.operation, time=unix(entry.time))
-                for entry in metadata.managed_fields or ()
-            ),
-        )
+        return _config(group, version, kind, item.metadata, spec=item.spec or {}, status=item.status or {})
+
+    return convert
+
+
+def _config(
+    group: str, version: str, kind: str, metadata: wire.ConfigMeta, **parts: dict[str, Any]
+) -> kube.ConfigObject:
+    return kube.ConfigObject(
+        group=group,
+        version=version,
+        kind=kind,
+        meta=meta_of(metadata),
+        generation=metadata.generation,
+        managers=tuple(
+            kube.Manager(manager=entry.manager, operation=entry.operation, time=unix(entry.time))
+            for entry in metadata.managed_fields or ()
+        ),
+        **parts,
+    )
+
+
+def rbac_of(version: str, kind: str) -> Callable[[wire.Rbac], kube.ConfigObject]:
+    """How to convert a kind of RBAC: what stands beside the metadata becomes the spec, under its own names."""
+
+    def convert(item: wire.Rbac) -> kube.ConfigObject:
+        parts = {
+            "rules": item.rules,
+            "aggregationRule": item.aggregation_rule,
+            "roleRef": item.role_ref,
+            "subjects": item.subjects,
+        }
+        spec = {name: part for name, part in parts.items() if part is not None}
+        return _config("rbac.authorization.k8s.io", version, kind, item.metadata, spec=spec)
+
+    return convert
+
+
+def kubesphere_cluster(version: str) -> Callable[[wire.KubeSphereCluster], kube.ConfigObject]:
+    """How to convert a KubeSphere Cluster, whose credentials were never decoded."""
+
+    def convert(item: wire.KubeSphereCluster) -> kube.ConfigObject:
+        spec = {
+            "provider": item.spec.provider,
+            "enable": item.spec.enable,
+            "joinFederation": item.spec.join_federation,
+            "connection": {
+                "type": item.spec.connection.type,
+                "kubernetesAPIEndpoint": item.spec.connection.kubernetes_api_endpoint,
+            },
+        }
+        return _config("cluster.kubesphere.io", version, "Cluster", item.metadata, spec=spec, status=item.status or {})
 
     return convert
 

@@ -12,7 +12,7 @@ from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.sources.connection import Connection
 from meshtop.sources.kubernetes.discovery import Served, discover, version_for
 from meshtop.sources.kubernetes.extras import Extras
-from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, Kind
+from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES, Kind
 from meshtop.sources.kubernetes.link import Link
 from meshtop.sources.kubernetes.pace import Pace
 from meshtop.sources.kubernetes.reader import KindReader
@@ -22,7 +22,7 @@ from meshtop.sources.problem import SourceProblem
 
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 _RESOURCES = {
-    **{(kind.group, kind.key): kind.resource for kind in (*BUILTIN, *CONFIG)},
+    **{(kind.group, kind.key): kind.resource for kind in (*BUILTIN, *CONFIG, *IDENTITY, *REGISTRIES)},
     ("", "ConfigMap"): "configmaps (in istio-system)",
     ("", "Secret"): "secrets (in istio-system)",
 }
@@ -43,7 +43,10 @@ class KubernetesSource:
         refresh_seconds: float = 5.0,
         clock: Callable[[], float] = time.time,
         pace: Pace | None = None,
+        registries: bool = True,
+        identify: bool = False,
     ) -> None:
+        self._installable = (*CONFIG, *IDENTITY, *(REGISTRIES if registries else ()))
         self.services_known = asyncio.Event()
         self._connection = connection
         self._pace = pace or Pace(refresh=refresh_seconds)
@@ -52,7 +55,7 @@ class KubernetesSource:
         self._builtin = {kind.name: KindReader(self._link, kind, kind.versions[0]) for kind in BUILTIN}
         self._config: dict[Kind, KindReader] = {}
         self._tasks: dict[Kind, tuple[KindReader, asyncio.Task[None]]] = {}
-        self._extras = Extras(self._link)
+        self._extras = Extras(self._link, identify=identify)
         self._discovery_problem: SourceProblem | None = None
         self._discovered = False
         self._inventory: Inventory | None = None
@@ -182,7 +185,7 @@ class KubernetesSource:
         return True
 
     def _install(self, served: Served) -> None:
-        for kind in CONFIG:
+        for kind in self._installable:
             version = version_for(kind, served)
             reader = self._config.get(kind)
             if version is None:
@@ -215,10 +218,10 @@ class KubernetesSource:
 
     def _kinds(self) -> tuple[KindStatus, ...]:
         statuses = [status for reader in self._builtin.values() if (status := reader.status()) is not None]
-        for kind in CONFIG:
+        for kind in self._installable:
             reader = self._config.get(kind)
             status = reader.status() if reader is not None else self._not_installed(kind)
-            if status is not None:
+            if status is not None and (status.state != "missing" or kind in CONFIG):
                 statuses.append(status)
         return (*statuses, *self._extras.statuses)
 
@@ -244,6 +247,7 @@ class KubernetesSource:
             config_maps=self._extras.config_maps,
             remote_secrets=self._extras.remote_secrets,
             webhooks=self._extras.webhooks,
+            identity=self._extras.identity,
             kinds=kinds,
         )
 

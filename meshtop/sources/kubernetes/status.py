@@ -6,10 +6,18 @@ from collections.abc import Sequence
 
 from meshtop.model.kube import KindStatus
 from meshtop.model.state import SourceStatus, State
+from meshtop.sources.kubernetes.kinds import IDENTITY, REGISTRIES
 from meshtop.sources.problem import SourceProblem
 
 STALE_REFRESHES = 3
-_OPTIONAL = frozenset({"Secret", "MutatingWebhookConfiguration"})
+_OPTIONAL = frozenset(
+    {
+        "Secret",
+        "MutatingWebhookConfiguration",
+        "SelfSubjectReview",
+        *(kind.key for kind in (*IDENTITY, *REGISTRIES)),
+    }
+)
 """Kinds whose absence leaves no gap in the picture: few users may list them, so it is a note."""
 _CRITICAL = frozenset({"failed", "stale", "denied"})
 

@@ -1,0 +1,1 @@
+"""Many clusters held against each other: members, configuration, hosts, localities, control planes."""

@@ -1,0 +1,208 @@
+"""Members as their registries declare them, held against the clusters that are really read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from meshtop.analysis.registries.read import ISTIO, registered
+from meshtop.analysis.registries.shape import Condition, Registered
+from meshtop.model.kube import Inventory
+from meshtop.model.mesh import MeshFacts
+from meshtop.model.snapshot import ClusterSnapshot
+from meshtop.model.state import Finding, Health, HealthStatus, Severity, State
+
+_LOST = (State.UNREACHABLE, State.DENIED, State.STALE)
+_SAYS_ISSUE = ("Offline", "KubeConfigCertExpiresInSevenDays", "Conflict")
+"""Conditions whose True is what is wrong."""
+
+
+class Member(Struct, frozen=True, kw_only=True):
+    """A member with its health as the registry says, and the cluster that meshtop reads for it (None: nobody does).
+
+    A cluster that no registry knows is a Member without a registry.
+    """
+
+    entry: Registered
+    cluster: str | None
+    state: State
+    says: Health
+    findings: tuple[Finding, ...] = ()
+    adopted: bool = False
+    via: str | None = None
+
+
+def endpoint(url: str) -> str:
+    """What tells one API server from another: scheme, host, port and path, written in one way; "" for no URL."""
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}{parts.path.rstrip('/')}" if parts.netloc else ""
+
+
+def kube_system(inventory: Inventory | None) -> str | None:
+    """The UID of kube-system, by which projects tell clusters apart; None when it is not known."""
+    for namespace in inventory.namespaces if inventory is not None else ():
+        if namespace.meta.name == "kube-system":
+            return namespace.meta.uid or None
+    return None
+
+
+def match(entry: Registered, clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]) -> str | None:
+    """The cluster that a registry's entry means, None when it is none of these.
+
+    Certain first: the UID of kube-system, then the API server's URL, then the Istio cluster id (of remote secrets),
+    the cluster's name, its context. An entry whose UID belongs to nobody is matched by the rest only with clusters
+    whose own UID is not known.
+    """
+    uids = {c.name: kube_system(c.inventory) for c in clusters}
+    if entry.itself:
+        return entry.host
+    for cluster in clusters:
+        if uids[cluster.name] and uids[cluster.name] in entry.ids:
+            return cluster.name
+    rest = [c for c in clusters if not entry.ids or uids[c.name] is None]
+    wanted = endpoint(entry.server)
+    for cluster in rest:
+        if wanted and endpoint(cluster.server) == wanted:
+            return cluster.name
+    if entry.registry == ISTIO:
+        home = facts[entry.host].mesh_id if entry.host in facts else None
+        named = [c.name for c in rest if c.name in facts and facts[c.name].cluster_id == entry.name]
+        same = [name for name in named if facts[name].mesh_id == home]
+        if same or named:
+            return (same or named)[0]
+    return next((c.name for c in rest if entry.name in (c.name, c.context)), None)
+
+
+def members(clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]) -> tuple[Member, ...]:
+    """Every member of every registry, then the clusters that no registry knows (where there is a registry at all)."""
+    entries = [
+        entry
+        for cluster in clusters
+        if cluster.inventory is not None
+        for entry in registered(cluster.name, cluster.inventory, cluster.telemetry)
+    ]
+    by_name = {cluster.name: cluster for cluster in clusters}
+    found = [_member(entry, match(entry, clusters, facts), by_name) for entry in entries]
+    known = {member.cluster for member in found} | {entry.host for entry in entries}
+    if any(entry.registry != ISTIO for entry in entries):
+        found.extend(_stranger(cluster) for cluster in clusters if cluster.name not in known)
+    return tuple(found)
+
+
+def hosts(entries: Iterable[Member]) -> frozenset[str]:
+    """The clusters that hold a registry of their own members (Istio's remote secrets do not make a host)."""
+    return frozenset(m.entry.host for m in entries if m.entry.registry not in (ISTIO, ""))
+
+
+def _member(entry: Registered, cluster: str | None, by_name: Mapping[str, ClusterSnapshot]) -> Member:
+    reached = by_name[cluster] if cluster is not None else None
+    host = by_name[entry.host]
+    state = reached.kubernetes.state if reached is not None else State.NONE
+    says = _verdict(entry)
+    found: list[Finding] = []
+    who = f"{entry.name} ({entry.registry} on {entry.host})"
+    if host.kubernetes.state in _LOST and cluster != entry.host:
+        found.append(
+            Finding(
+                code="MEMBER-HOST-GONE",
+                severity=Severity.WARNING,
+                message=f"The host of {who} is {host.kubernetes.state}: what its registry says is old.",
+                fix=host.kubernetes.remedy or f"Look after {entry.host}; the member itself is read on its own.",
+            )
+        )
+    if says.status is HealthStatus.FAILING:
+        found.append(
+            Finding(
+                code="MEMBER-NOT-READY",
+                severity=Severity.ERROR,
+                message=f"The registry says that {who} is not ready: {'; '.join(says.reasons)}.",
+                fix=f"Look at its conditions and at its agent: meshtop get members {entry.name} -o yaml.",
+            )
+        )
+    elif says.status is HealthStatus.DEGRADED:
+        found.append(
+            Finding(
+                code="MEMBER-CONDITION",
+                severity=Severity.WARNING,
+                message=f"The registry warns of {who}: {'; '.join(says.reasons)}.",
+                fix=None,
+            )
+        )
+    if reached is None:
+        found.append(
+            Finding(
+                code="MEMBER-UNREACHED",
+                severity=Severity.INFO if entry.registry == ISTIO else Severity.WARNING,
+                message=f"No context of the kubeconfig leads to {who}.",
+                fix="Add a context for it, name it in the settings' clusters with via, or adopt it with "
+                "discovery.adoptCredentials: true.",
+            )
+        )
+    elif entry.ready and state in _LOST:
+        found.append(
+            Finding(
+                code="MEMBER-DISAGREEMENT",
+                severity=Severity.WARNING,
+                message=f"The registry says that {who} is ready, but from here it is {state}.",
+                fix=reached.kubernetes.remedy,
+            )
+        )
+    elif entry.ready is False and state is State.FRESH:
+        found.append(
+            Finding(
+                code="MEMBER-DISAGREEMENT",
+                severity=Severity.WARNING,
+                message=f"The registry says that {who} is not ready, but from here it answers.",
+                fix="The way from the host to the member, or the host's credential for it, is what fails.",
+            )
+        )
+    return Member(
+        entry=entry,
+        cluster=cluster,
+        state=state,
+        says=says,
+        findings=tuple(found),
+        adopted=reached.adopted if reached is not None else False,
+        via=reached.via if reached is not None else None,
+    )
+
+
+def _verdict(entry: Registered) -> Health:
+    """The registry's own verdict. Unknown is not ready, and not unready either."""
+    wrong = tuple(_words(c) for c in entry.conditions if c.status == ("True" if c.type in _SAYS_ISSUE else "False"))
+    if entry.ready is None:
+        unknown = tuple(_words(c) for c in entry.conditions if c.status == "Unknown")
+        return Health(HealthStatus.UNKNOWN, unknown or ("the registry says nothing of its health",))
+    if entry.ready is False:
+        return Health(HealthStatus.FAILING, wrong or ("not ready",))
+    warned = tuple(_words(c) for c in entry.conditions if c.type in _SAYS_ISSUE and c.status == "True")
+    return Health(HealthStatus.DEGRADED, warned) if warned else Health(HealthStatus.HEALTHY)
+
+
+def _words(condition: Condition) -> str:
+    more = ": ".join(part for part in (condition.reason, condition.message) if part)
+    return f"{condition.type} is {condition.status}" + (f" ({more})" if more else "")
+
+
+def _stranger(cluster: ClusterSnapshot) -> Member:
+    return Member(
+        entry=Registered(registry="", host="", name=cluster.name, server=cluster.server),
+        cluster=cluster.name,
+        state=cluster.kubernetes.state,
+        says=Health(HealthStatus.UNKNOWN, ("no registry knows it",)),
+        findings=(
+            Finding(
+                code="MEMBER-UNREGISTERED",
+                severity=Severity.INFO,
+                message=f"No registry knows {cluster.name}.",
+                fix="Join it, where it should get what the others get.",
+            ),
+        ),
+        via=cluster.via,
+    )

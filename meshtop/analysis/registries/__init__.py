@@ -1,0 +1,1 @@
+"""Registries of member clusters: each project's objects, read into one shape (reference: Federation)."""

@@ -1,0 +1,100 @@
+"""Members that only a registry leads to, read with what the registry keeps; only where the user asked for it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from meshtop.analysis.fleet.members import Member, members
+from meshtop.analysis.mesh import mesh_facts
+from meshtop.analysis.registries.read import KARMADA, KUBESPHERE
+from meshtop.model.snapshot import ClusterSnapshot
+from meshtop.observatory.feed import ClusterFeed
+from meshtop.sources.connection import Connection
+from meshtop.sources.kubeconfig import ClusterRef, KubeconfigError, handed_over, through
+from meshtop.sources.kubernetes.lists import fetch
+from meshtop.sources.problem import SourceProblem
+
+Adopt = Callable[[ClusterRef, str | None], ClusterFeed]
+"""Makes the feed of an adopted cluster; the second argument is the host that forwards to it, None where none does."""
+
+
+class _Link(msgspec.Struct):
+    type: str = ""
+    kubeconfig: str = ""
+
+
+class _Spec(msgspec.Struct):
+    connection: _Link = msgspec.field(default_factory=_Link)
+
+
+class _Cluster(msgspec.Struct):
+    spec: _Spec = msgspec.field(default_factory=_Spec)
+
+
+class Adopter:
+    """Finds members without a context and opens a way to each: KubeSphere's inline kubeconfig, else the host's proxy.
+
+    Each member is tried once; its feed says how it goes from then on. Commands and files that a registry's kubeconfig
+    names are never used (`handed_over`). Secrets that KubeFed or Istio keep are not read.
+    """
+
+    def __init__(self, adopt: Adopt, *, timeout_seconds: float, clock: Callable[[], float] = time.time) -> None:
+        self._adopt = adopt
+        self._timeout = timeout_seconds
+        self._clock = clock
+        self._seen: set[tuple[str, str, str]] = set()
+
+    async def find(self, feeds: Sequence[ClusterFeed]) -> list[ClusterFeed]:
+        """Feeds of members that were not followed so far."""
+        snapshots: list[ClusterSnapshot] = [feed.snapshot() for feed in feeds]
+        facts = {c.name: mesh_facts(c.inventory) for c in snapshots if c.inventory is not None}
+        names = {feed.name for feed in feeds}
+        by_name = {feed.name: feed for feed in feeds}
+        found: list[ClusterFeed] = []
+        for member in members(snapshots, facts):
+            entry = member.entry
+            key = (entry.registry, entry.host, entry.name)
+            if member.cluster is not None or entry.registry not in (KUBESPHERE, KARMADA) or key in self._seen:
+                continue
+            host = by_name[entry.host].ref
+            if host is None:
+                continue
+            self._seen.add(key)
+            ref, via = await self._way(member, host, _free_name(entry.name, entry.host, names))
+            names.add(ref.name)
+            found.append(self._adopt(ref, via))
+        return found
+
+    async def _way(self, member: Member, host: ClusterRef, name: str) -> tuple[ClusterRef, str | None]:
+        entry = member.entry
+        if entry.registry == KUBESPHERE:
+            own = await self._inline(host, entry.name, name)
+            if own is not None:
+                return own, None
+        return through(host, name, entry.prefix or f"/clusters/{entry.name}"), entry.host
+
+    async def _inline(self, host: ClusterRef, member: str, name: str) -> ClusterRef | None:
+        """The kubeconfig of a direct connection; None where the member is behind an agent, or it cannot be used."""
+        connection = Connection(host, timeout_seconds=self._timeout, clock=self._clock)
+        path = f"/apis/cluster.kubesphere.io/v1alpha1/clusters/{member}"
+        try:
+            answer = await fetch(connection, path, what="clusters.cluster.kubesphere.io", verb="get")
+            link = msgspec.json.decode(answer.content, type=_Cluster).spec.connection
+            if link.type != "direct" or not link.kubeconfig:
+                return None
+            return handed_over(name, base64.b64decode(link.kubeconfig, validate=True).decode())
+        except (SourceProblem, KubeconfigError, msgspec.MsgspecError, binascii.Error, UnicodeDecodeError):
+            return None
+        finally:
+            await connection.close()
+
+
+def _free_name(name: str, host: str, taken: set[str] | Mapping[str, object]) -> str:
+    """The member's name, with its host's where another cluster has it already."""
+    candidates = (name, f"{name}@{host}", *(f"{name}@{host}-{n}" for n in range(2, 1000)))
+    return next(candidate for candidate in candidates if candidate not in taken)
