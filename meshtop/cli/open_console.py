@@ -38,7 +38,7 @@ def open_console(common: Common, *, diff: bool = True, mouse: bool = True) -> in
 
 
 def check_terminal() -> None:
-    """Raise CommandError unless stdin and stdout are a terminal that can be drawn on, or `meshtop serve` stands there."""
+    """Raise CommandError unless stdin and stdout are a terminal that can be drawn on, or `meshtop serve` is there."""
     if os.environ.get("TEXTUAL_DRIVER") == WEB_DRIVER:
         return
     for stream, name in ((sys.stdin, "stdin"), (sys.stdout, "stdout")):

@@ -33,9 +33,9 @@ TOKEN_VARIABLE = "MESHTOP_SERVE_TOKEN"
 def command(ctx: click.Context, host: str, port: int, allow_writes: bool) -> int:
     """Serve the console to browsers, each with a console of its own, until interrupted.
 
-    It is read-only unless --allow-writes, and listens on 127.0.0.1 unless --host. Anywhere else a token is asked for: it
-    is part of the address that is printed (or the value of MESHTOP_SERVE_TOKEN). The token travels in the open unless a
-    proxy in front of it speaks TLS.
+    It is read-only unless --allow-writes, and listens on 127.0.0.1 unless --host. Anywhere else a token is asked for:
+    it is part of the address that is printed (or the value of MESHTOP_SERVE_TOKEN). The token travels in the open
+    unless a proxy in front of it speaks TLS.
     """
     try:
         from meshtop.cli.web import Guarded

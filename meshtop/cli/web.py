@@ -15,10 +15,11 @@ COOKIE = "meshtop-token"
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
-class Guarded(Server):  # type: ignore[misc]  # textual-serve has no types
+class Guarded(Server):
     """Serves one console for each browser.
 
-    With a token, every request must bring it: the page in its address, what follows in the cookie that the page sets.
+    With a token, every request must bring it: the first in its address, which a cookie replaces, what follows in the
+    cookie.
     Without one, only addresses of this machine are answered, so that no name of somebody else's can be led here
     (DNS rebinding). A console is only spoken to from a page of this very server: any other page in the same browser
     could else open a WebSocket to it.
@@ -61,13 +62,16 @@ class Guarded(Server):  # type: ignore[misc]  # textual-serve has no types
         origin = request.headers.get("Origin")
         if origin is not None and urlsplit(origin).netloc != request.host:
             raise web.HTTPForbidden(text="This console is spoken to from its own page only.\n")
+        if self.token is not None and "token" in request.query and request.path == "/":
+            # The token does not stay in the address, where it would be looked over shoulders and kept in histories.
+            leading_on = web.HTTPFound("/")
+            leading_on.set_cookie(COOKIE, self.token, httponly=True, samesite="Lax", path="/")
+            raise leading_on
         response = await handler(request)
         if not response.prepared:
             response.headers["Referrer-Policy"] = "no-referrer"
             response.headers["X-Frame-Options"] = "DENY"
             response.headers["Cache-Control"] = "no-store"
-            if self.token is not None and request.path == "/":
-                response.set_cookie(COOKIE, self.token, httponly=True, samesite="Strict", path="/")
         return response
 
     def _knows(self, request: web.Request) -> bool:

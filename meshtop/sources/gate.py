@@ -38,6 +38,20 @@ def require_read(method: str, path: str, headers: Mapping[str, str] | None, *, c
         raise ReadOnlyError(f"{cluster} is read with a connection that cannot send {method.upper()} {below}.")
 
 
+_QUERY = re.compile(r"/api/v1/(?:query|query_range|query_exemplars|series|labels)$")
+
+
+def require_query(method: str, path: str, *, engine: str, read_only: bool) -> None:
+    """Raise ReadOnlyError unless a request to a Prometheus asks something.
+
+    GET and HEAD ask. POST asks only at the addresses of queries, and not at all where everything is read-only.
+    """
+    verb = method.upper()
+    if verb in ("GET", "HEAD") or (verb == "POST" and not read_only and _QUERY.search(path)):
+        return
+    raise ReadOnlyError(f"{engine} is only asked, and cannot be sent {verb} {path}.")
+
+
 class ReadOnlyTransport(httpx.AsyncBaseTransport):
     """An httpx transport that refuses what is not a read, before a byte leaves."""
 

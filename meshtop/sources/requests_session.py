@@ -14,7 +14,7 @@ from urllib3 import HTTPHeaderDict
 from urllib3.util.retry import Retry
 
 from meshtop.sources.credentials import Credentials, tls_context
-from meshtop.sources.gate import require_read
+from meshtop.sources.gate import require_query, require_read
 
 
 class ClusterAdapter(HTTPAdapter):
@@ -112,4 +112,35 @@ def session_for(server: str, adapter: ClusterAdapter) -> requests.Session:
     session = requests.Session()
     session.adapters.clear()
     session.mount(server, adapter)
+    return session
+
+
+class QueryAdapter(HTTPAdapter):
+    """Sends queries to one engine and refuses everything else with ReadOnlyError; without retries."""
+
+    def __init__(self, *, engine: str, read_only: bool) -> None:
+        self._engine = engine
+        self._read_only = read_only
+        super().__init__(max_retries=Retry(0, read=False))
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send one query; raises ReadOnlyError, or what requests raises."""
+        path = urlsplit(request.url or "").path
+        require_query(request.method or "", path, engine=self._engine, read_only=self._read_only)
+        return super().send(request, stream, timeout, verify, cert, proxies)
+
+
+def query_session(server: str, *, engine: str, read_only: bool) -> requests.Session:
+    """A session that can ask one engine and nothing else."""
+    session = requests.Session()
+    session.adapters.clear()
+    session.mount(server, QueryAdapter(engine=engine, read_only=read_only))
     return session

@@ -37,7 +37,10 @@ def visible(snapshot: Snapshot, access: Access) -> Snapshot:
     if not ends.hid and snapshot.hidden is None:
         return snapshot
     who = ", ".join(access.users) or "an unknown user"
-    note = snapshot.hidden or f"The access policy leaves out what {who} may not read, in every figure and total."
+    note = f"The access policy leaves out what {who} may not read, in every figure and total."
+    if access.nameless:
+        note += f" Who you are is not said by {', '.join(access.nameless)}: set access.user, or nothing of it is shown."
+    note = snapshot.hidden or note
     return structs.replace(snapshot, clusters=clusters, hidden=note)
 
 

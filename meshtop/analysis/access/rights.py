@@ -50,6 +50,11 @@ class Access:
         """Who the user is, by all names."""
         return tuple(dict.fromkeys(found[0].user for found in self._policies.values() if found is not None))
 
+    @property
+    def nameless(self) -> tuple[str, ...]:
+        """The clusters that do not say who the user is."""
+        return tuple(name for name, found in self._policies.items() if found is None)
+
     def rights(self, cluster: str, namespace: str) -> frozenset[str]:
         """The rights on a namespace."""
         place = (cluster, namespace)

@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 
-from meshtop.model.kube import Controller, KindStatus, Meta, RemoteSecret
+from meshtop.model.kube import Controller, Identity, KindStatus, Meta, RemoteSecret
 from meshtop.model.state import State
 from meshtop.sources.kubernetes import wire
 from meshtop.sources.kubernetes.convert import is_istiod
 from meshtop.sources.kubernetes.kinds import REMOTE_SECRETS, WEBHOOKS, Codec
 from meshtop.sources.kubernetes.link import Link
 from meshtop.sources.kubernetes.lists import fetch, list_all
+from meshtop.sources.kubernetes.rights import who_am_i
 from meshtop.sources.problem import SourceProblem
 
 SYSTEM_NAMESPACE = "istio-system"
@@ -35,10 +36,15 @@ def config_map_names(controllers: Iterable[Controller]) -> tuple[str, ...]:
 
 
 class Extras:
-    """Reads what changes seldom. Secrets are asked for as metadata and in no other way: their data never comes here."""
+    """Reads what changes seldom. Secrets are asked for as metadata and in no other way: their data never comes here.
 
-    def __init__(self, link: Link) -> None:
+    With `identify` the server is asked who the user is.
+    """
+
+    def __init__(self, link: Link, *, identify: bool = False) -> None:
         self._link = link
+        self._identify = identify
+        self.identity: Identity | None = None
         self.config_maps: dict[str, dict[str, str]] = {}
         self.remote_secrets: tuple[RemoteSecret, ...] = ()
         self.webhooks: tuple[Meta, ...] = ()
@@ -71,7 +77,21 @@ class Extras:
                 "istio.io/tag",
                 "webhooks",
             ),
+            self._read_identity(),
         )
+
+    async def _read_identity(self) -> None:
+        if not self._identify:
+            return
+        try:
+            async with self._link.listing:
+                self._put("identity", await who_am_i(self._link.connection))
+        except SourceProblem as problem:
+            if problem.code in (401, 403, 404):
+                self._put("identity", None)
+            self._say("SelfSubjectReview", problem, 0)
+            return
+        self._say("SelfSubjectReview", None, 1)
 
     async def read_revisions(self, controllers: Iterable[Controller]) -> None:
         """Read the ConfigMaps again when control planes have become known whose ConfigMaps were not asked for."""

@@ -54,7 +54,7 @@ class CentralTelemetry:
         self.cost = Cost()
         self.parts: dict[str, ClusterPart] = {}
         self._clock = clock
-        self._direct = None if wire else DirectWire(settings, name="all clusters", timeout=timeout)
+        self._direct = None if wire else DirectWire(settings, name="all clusters", timeout=timeout, read_only=read_only)
         place = Place(label="The telemetry engine above all clusters")
         self.engine = Engine(wire or self._wire(), place, timeout=timeout, read_only=read_only)
         self._asking = asyncio.Lock()

@@ -13,6 +13,7 @@ import httpx
 
 from meshtop.model.state import State
 from meshtop.settings.schema import HttpEndpoint
+from meshtop.sources.gate import require_query
 from meshtop.sources.problem import SourceProblem
 
 if TYPE_CHECKING:
@@ -25,16 +26,18 @@ _SETTINGS_REMEDY = "Correct it in the settings (meshtop config validate)."
 class DirectWire:
     """One HTTP client for one engine; opened at the first request. `server` is its URL without credentials.
 
-    Files with tokens and passwords are read for each request, because they are renewed while meshtop runs.
+    Nothing but queries can be sent (`meshtop.sources.gate`), with `read_only` by GET alone. Files with tokens and
+    passwords are read for each request, because they are renewed while meshtop runs.
     """
 
-    def __init__(self, endpoint: HttpEndpoint, *, name: str, timeout: float) -> None:
+    def __init__(self, endpoint: HttpEndpoint, *, name: str, timeout: float, read_only: bool = False) -> None:
         parts = urlsplit(endpoint.url or "")
         host = parts.netloc.rpartition("@")[2]
         self.server = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
         self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         self._endpoint = endpoint
         self._name = name
+        self._read_only = read_only
         self._timeout = httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout))
         self._client: httpx.AsyncClient | None = None
 
@@ -48,7 +51,11 @@ class DirectWire:
         content: bytes | None = None,
         timeout: float | None = None,
     ) -> httpx.Response:
-        """Send one request below the URL and return the answer, whatever its status; raises SourceProblem."""
+        """Send one request below the URL and return the answer, whatever its status.
+
+        Raises SourceProblem when none comes, ReadOnlyError for what is no query.
+        """
+        require_query(method, path, engine=f"The Prometheus of {self._name}", read_only=self._read_only)
         if self._client is None:
             self._client = self._open()
         limits = self._timeout if timeout is None else httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout))
@@ -66,11 +73,12 @@ class DirectWire:
 
     def requests_session(self) -> requests.Session:
         """A requests session with the same login and trust."""
-        import requests
         import urllib3
 
+        from meshtop.sources.requests_session import query_session
+
         endpoint = self._endpoint
-        session = requests.Session()
+        session = query_session(self.server, engine=f"The Prometheus of {self._name}", read_only=self._read_only)
         session.headers.update(self._headers())
         session.verify = endpoint.ca_file or True
         if endpoint.insecure_skip_verify:
