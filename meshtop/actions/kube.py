@@ -1,0 +1,212 @@
+"""One cluster's API server as actions use it: read an object, patch it, ask for rights, hold a Lease."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import httpx
+import msgspec
+
+from meshtop.actions.errors import ActionError, AnswerLost, Kind
+from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
+from meshtop.model.kube import ConfigObject, Manager, Meta
+from meshtop.model.state import State
+from meshtop.sources.problem import SourceProblem
+
+FIELD_MANAGER = "meshtop"
+JSON_PATCH = {"Content-Type": "application/json-patch+json"}
+JSON = {"Content-Type": "application/json"}
+_CONFLICTS = (409, 412, 422)
+
+
+class Wire(Protocol):
+    """What is needed of a connection (`meshtop.sources.connection`, opened with `writes=True`)."""
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        timeout: float | None = None,
+    ) -> httpx.Response:
+        """Send one request; raises SourceProblem when no answer came."""
+
+    async def close(self) -> None:
+        """Let go of every socket."""
+
+
+class RouteObject(msgspec.Struct, frozen=True, kw_only=True):
+    """Which object of a cluster holds the weights, and which of its weighted routes is meant."""
+
+    cluster: str
+    group: str
+    version: str
+    kind: str
+    namespace: str
+    name: str
+    index: int
+
+    @property
+    def plural(self) -> str:
+        """The resource's name in URLs and in RBAC."""
+        return f"{self.kind.lower()}s"
+
+    @property
+    def path(self) -> str:
+        """The object's path."""
+        return f"/apis/{self.group}/{self.version}/namespaces/{self.namespace}/{self.plural}/{self.name}"
+
+    @property
+    def title(self) -> str:
+        """How it is named in the journal and to people."""
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+class KubeApi:
+    """Requests to one cluster, with failures as ActionError."""
+
+    def __init__(self, cluster: str, wire: Wire) -> None:
+        self.cluster = cluster
+        self.wire = wire
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str | int] | None = None,
+    ) -> httpx.Response:
+        """An answer whose status is below 400, or 404.
+
+        Raises ActionError: refused for 401 and 403, conflict for 409, 412 and 422, rejected for other 4xx;
+        AnswerLost when no answer came, or one of 5xx or 429, after which nobody knows what happened.
+        """
+        content = None if body is None else msgspec.json.encode(body)
+        try:
+            response = await self.wire.request(method, path, params=params, headers=headers, content=content)
+        except SourceProblem as problem:
+            if problem.state is State.DENIED:
+                raise ActionError(
+                    Kind.REFUSED, problem.message, cluster=self.cluster, remedy=problem.remedy or ""
+                ) from problem
+            raise AnswerLost(problem.message, cluster=self.cluster) from problem
+        code = response.status_code
+        if code < 400 or code == 404:
+            return response
+        said = _said(response)
+        if code in (401, 403):
+            message = f"{self.cluster} does not let you {what}{said}"
+            raise ActionError(Kind.REFUSED, message, cluster=self.cluster, remedy=f"Ask for the right to {what}.")
+        if code in _CONFLICTS:
+            raise ActionError(Kind.CONFLICT, f"{self.cluster} answered {code} to {what}{said}", cluster=self.cluster)
+        if code >= 500 or code == 429:
+            raise AnswerLost(f"{self.cluster} answered {code} to {what}{said}", cluster=self.cluster)
+        raise ActionError(Kind.REJECTED, f"{self.cluster} rejects it: {code}{said}", cluster=self.cluster)
+
+    async def read(self, where: RouteObject) -> WeightedRoute:
+        """The route as it stands. Raises ActionError, conflict when it is gone."""
+        response = await self.send("GET", where.path, what=f"read {where.title}")
+        if response.status_code == 404:
+            raise ActionError(Kind.CONFLICT, f"{where.title} is gone from {self.cluster}.", cluster=self.cluster)
+        return self.parse(where, response.content)
+
+    def parse(self, where: RouteObject, body: bytes) -> WeightedRoute:
+        """The route out of an object's JSON. Raises ActionError."""
+        try:
+            obj = config_object(where, msgspec.json.decode(body))
+        except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+            raise AnswerLost(f"{self.cluster} sent what is no {where.kind}: {error}.", cluster=self.cluster) from error
+        routes = weighted_routes(self.cluster, {where.kind: (obj,)})
+        found = next((route for route in routes if route.index == where.index), None)
+        if found is None:
+            message = f"{where.title} in {self.cluster} has no weighted route {where.index} any more."
+            raise ActionError(Kind.CONFLICT, message, cluster=self.cluster)
+        return found
+
+    async def patch(
+        self, where: RouteObject, patch: Sequence[Mapping[str, Any]], *, dry_run: bool = False
+    ) -> tuple[WeightedRoute, dict[str, Any]]:
+        """Send a JSON Patch; the route that came of it, and the whole object. Raises ActionError."""
+        params: dict[str, str | int] = {"fieldManager": FIELD_MANAGER}
+        if dry_run:
+            params["dryRun"] = "All"
+        response = await self.send(
+            "PATCH",
+            where.path,
+            what=f"patch {where.plural}.{where.group} in {where.namespace}",
+            body=list(patch),
+            headers=JSON_PATCH,
+            params=params,
+        )
+        if response.status_code == 404:
+            raise ActionError(Kind.CONFLICT, f"{where.title} is gone from {self.cluster}.", cluster=self.cluster)
+        return self.parse(where, response.content), msgspec.json.decode(response.content)
+
+    async def may(self, verb: str, group: str, resource: str, namespace: str) -> bool:
+        """Whether Kubernetes would let the user do this (SelfSubjectAccessReview). Raises ActionError."""
+        attributes = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        response = await self.send("POST", path, what="ask for rights", body=body, headers=JSON)
+        with contextlib.suppress(msgspec.MsgspecError, AttributeError):
+            return bool(msgspec.json.decode(response.content).get("status", {}).get("allowed"))
+        return False
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        await self.wire.close()
+
+
+def config_object(where: RouteObject, data: dict[str, Any]) -> ConfigObject:
+    """An object's JSON as the analysis reads it."""
+    metadata = data["metadata"]
+    return ConfigObject(
+        group=where.group,
+        version=where.version,
+        kind=where.kind,
+        meta=Meta(
+            name=metadata["name"],
+            namespace=metadata.get("namespace", ""),
+            uid=metadata.get("uid", ""),
+            resource_version=metadata.get("resourceVersion", ""),
+            labels=metadata.get("labels") or {},
+            annotations=metadata.get("annotations") or {},
+        ),
+        spec=data.get("spec") or {},
+        managers=tuple(
+            Manager(entry.get("manager", ""), entry.get("operation", ""), unix(entry.get("time")))
+            for entry in metadata.get("managedFields") or ()
+            if not entry.get("subresource")
+        ),
+    )
+
+
+def unix(text: str | None) -> float:
+    """Unix seconds of an RFC 3339 moment; 0 for none or for what is none."""
+    if not text:
+        return 0.0
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _said(response: httpx.Response) -> str:
+    with contextlib.suppress(msgspec.MsgspecError, AttributeError):
+        message = msgspec.json.decode(response.content).get("message")
+        if message:
+            return f": {' '.join(str(message).split())[:300].rstrip('.')}."
+    return "."

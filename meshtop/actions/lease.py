@@ -1,0 +1,181 @@
+"""Who holds a shift: a Lease beside the route in each cluster, which expires when its holder falls silent."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from meshtop.actions.errors import ActionError, AnswerLost, Kind
+from meshtop.actions.kube import JSON, KubeApi, RouteObject, unix
+
+GROUP = "coordination.k8s.io"
+_ACTION = "meshtop/action"
+_ROUTE = "meshtop/route"
+_PROCESS = "meshtop/process"
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A Lease as it stands: who holds it for which action, and until when (Unix seconds)."""
+
+    holder: str
+    action: str
+    until: float
+    process: str = ""
+
+    def gone(self) -> bool:
+        """Whether its holder was a process of this machine that is no more: killed, it could not let go."""
+        host, _, number = self.process.rpartition(":")
+        if host != socket.gethostname() or not number.isdecimal() or int(number) == os.getpid():
+            return False
+        try:
+            os.kill(int(number), 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
+
+
+def lease_name(where: RouteObject) -> str:
+    """The Lease's name: readable, and different for every object."""
+    digest = hashlib.sha256(f"{where.kind}/{where.name}".encode()).hexdigest()[:8]
+    return f"meshtop-shift-{where.name[:40].rstrip('-.')}-{digest}"
+
+
+class ShiftLease:
+    """The Lease of one action on one object in one cluster."""
+
+    def __init__(self, api: KubeApi, where: RouteObject, *, action: str, holder: str, seconds: float) -> None:
+        self._api = api
+        self._where = where
+        self._action = action
+        self._holder = holder
+        self._seconds = seconds
+        self._folder = f"/apis/{GROUP}/v1/namespaces/{where.namespace}/leases"
+        self._path = f"{self._folder}/{lease_name(where)}"
+        self._held: dict[str, Any] | None = None
+
+    async def look(self) -> Held | None:
+        """Who holds it, expired or not; None when nobody does. Raises ActionError."""
+        lease = await self._get()
+        return None if lease is None else held(lease)
+
+    async def take(self, now: float) -> None:
+        """Take it, or take it over from a holder that fell silent. Raises ActionError: conflict when it is held."""
+        lease = await self._get()
+        if lease is None:
+            lease = {
+                "apiVersion": f"{GROUP}/v1",
+                "kind": "Lease",
+                "metadata": {"name": lease_name(self._where), "namespace": self._where.namespace},
+            }
+            self._fill(lease, now, taken=True)
+            self._held = await self._write("POST", self._folder, lease)
+            return
+        standing = held(lease)
+        mine = standing.action == self._action and standing.process == this_process()
+        if standing.until > now and not mine and not standing.gone():
+            raise ActionError(
+                Kind.CONFLICT,
+                f"{standing.holder} is shifting {self._where.title} in {self._where.cluster} (action "
+                f"{standing.action}); it may be taken over in {standing.until - now:.0f} s unless it goes on.",
+                cluster=self._where.cluster,
+            )
+        self._fill(lease, now, taken=True)
+        self._held = await self._write("PUT", self._path, lease)
+
+    async def renew(self, now: float) -> None:
+        """Say that the shift goes on. Raises ActionError: conflict when somebody else took it over."""
+        if self._held is None:
+            await self.take(now)
+            return
+        spec = self._held.get("spec", {})
+        if unix(spec.get("renewTime")) + self._seconds / 3 > now:
+            return
+        self._fill(self._held, now, taken=False)
+        try:
+            self._held = await self._write("PUT", self._path, self._held)
+        except ActionError as error:
+            if error.kind is not Kind.CONFLICT:
+                raise
+            self._held = None
+            await self.take(now)
+
+    async def release(self) -> None:
+        """Let go of it, if it is still this action's; errors do not matter, for it expires."""
+        if self._held is None:
+            return
+        metadata = self._held["metadata"]
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": metadata.get("uid"), "resourceVersion": metadata.get("resourceVersion")},
+        }
+        self._held = None
+        try:
+            await self._api.send("DELETE", self._path, what="delete leases", body=body, headers=JSON)
+        except ActionError:
+            return
+
+    def _fill(self, lease: dict[str, Any], now: float, *, taken: bool) -> None:
+        moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        annotations = lease["metadata"].setdefault("annotations", {})
+        annotations[_ACTION] = self._action
+        annotations[_PROCESS] = this_process()
+        annotations[_ROUTE] = f"{self._where.kind}/{self._where.namespace}/{self._where.name}"
+        spec = lease.setdefault("spec", {})
+        spec["holderIdentity"] = self._holder
+        spec["leaseDurationSeconds"] = max(1, round(self._seconds))
+        spec["renewTime"] = moment
+        if taken:
+            spec["acquireTime"] = moment
+
+    async def _get(self) -> dict[str, Any] | None:
+        response = await self._api.send("GET", self._path, what=f"get leases in {self._where.namespace}")
+        return None if response.status_code == 404 else self._decode(response.content)
+
+    async def _write(self, method: str, path: str, lease: dict[str, Any]) -> dict[str, Any]:
+        response = await self._api.send(
+            method,
+            path,
+            what=f"{'create' if method == 'POST' else 'update'} leases in {self._where.namespace}",
+            body=lease,
+            headers=JSON,
+            params={"fieldManager": "meshtop"},
+        )
+        if response.status_code == 404:
+            raise ActionError(
+                Kind.REJECTED, f"{self._where.cluster} has no namespace {self._where.namespace}.", cluster=""
+            )
+        return self._decode(response.content)
+
+    def _decode(self, body: bytes) -> dict[str, Any]:
+        try:
+            lease: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
+        except msgspec.MsgspecError as error:
+            raise AnswerLost(
+                f"{self._where.cluster} sent what is no Lease: {error}.", cluster=self._where.cluster
+            ) from error
+        return lease
+
+
+def held(lease: dict[str, Any]) -> Held:
+    """What a Lease says."""
+    spec, metadata = lease.get("spec") or {}, lease.get("metadata") or {}
+    until = unix(spec.get("renewTime")) + float(spec.get("leaseDurationSeconds") or 0)
+    return Held(
+        holder=str(spec.get("holderIdentity") or "somebody"),
+        action=str((metadata.get("annotations") or {}).get(_ACTION, "")),
+        until=until,
+        process=str((metadata.get("annotations") or {}).get(_PROCESS, "")),
+    )
+
+
+def this_process() -> str:
+    """This process, as a Lease names it."""
+    return f"{socket.gethostname()}:{os.getpid()}"

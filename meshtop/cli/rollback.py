@@ -1,0 +1,38 @@
+"""`meshtop rollback [ID]`: every cluster of a shift back to the exact weights from before it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from meshtop.cli.acting import open_journal, told, with_fleet
+from meshtop.cli.options import common_options
+from meshtop.cli.session import open_session
+
+if TYPE_CHECKING:
+    from meshtop.actions.fleet import Fleet
+
+
+@click.command("rollback", short_help="Take a shift back: the last one, or any ID.")
+@click.argument("identity", metavar="[ID]", required=False)
+@common_options
+@click.pass_context
+def command(ctx: click.Context, identity: str | None) -> int:
+    """Bring every cluster of a shift back to its weights from before; the last shift, or the one with that ID.
+
+    What somebody else changed since is left alone, and said (exit 5).
+    """
+    from meshtop.actions.events import Controls
+    from meshtop.actions.recover import find_action, rollback
+    from meshtop.cli.progress import follow
+
+    session = open_session(ctx)
+    journal = open_journal()
+    with told():
+        action = find_action(journal, identity)
+
+    async def act(fleet: Fleet) -> int:
+        return await follow(rollback(action, fleet, journal), Controls())
+
+    return with_fleet(session, act)

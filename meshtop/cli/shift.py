@@ -1,0 +1,165 @@
+"""`meshtop shift ROUTE --to DEST=WEIGHT`: move weights, watched, and back when it goes wrong."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from meshtop.cli.acting import open_journal, with_fleet
+from meshtop.cli.exits import CommandError, Exit, say
+from meshtop.cli.moment import Duration
+from meshtop.cli.options import common_options
+from meshtop.cli.session import open_session, write
+
+if TYPE_CHECKING:
+    from meshtop.actions.fleet import Fleet
+    from meshtop.actions.plan import ShiftPlan
+    from meshtop.actions.preflight import Preflight
+    from meshtop.actions.preview import Preview
+    from meshtop.cli.session import Session
+
+_SIGNS = {"ok": "✓", "warning": "▲", "refused": "✗"}
+
+
+@click.command("shift", short_help="Shift weights of a route, in every cluster of its mesh, watched by a guard.")
+@click.argument("route", metavar="ROUTE")
+@click.option("--to", required=True, metavar="DEST=WEIGHT[,...]", help="Weights in percent; others share the rest.")
+@click.option("--dry-run", is_flag=True, help="Check and preview only; nothing is written.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--plan", metavar="5,25,50,100", help="Steps of the one destination that --to names.")
+@click.option("--every", type=Duration(), default="2m", show_default=True, metavar="2m", help="How long a step stands.")
+@click.option(
+    "--guard",
+    default="errors,latency",
+    show_default=True,
+    metavar="errors,latency|none",
+    help="What takes everything back when the canary is worse in it.",
+)
+@click.option("--wave", multiple=True, metavar="CLUSTER[,CLUSTER]", help="Clusters that go first; repeatable.")
+@click.option(
+    "--on-loss",
+    type=click.Choice(["take-back", "hold"]),
+    default="take-back",
+    show_default=True,
+    help="What becomes of the others when a cluster is lost or changed by somebody else.",
+)
+@click.option("--override", default="", metavar="WORDS", help='Shift although a controller owns it: "flagger owns it".')
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the journal.")
+@click.option("--no-wait", is_flag=True, help="Write the weights and leave; nothing is confirmed or watched.")
+@common_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    route: str,
+    to: str,
+    dry_run: bool,
+    yes: bool,
+    plan: str | None,
+    every: str,
+    guard: str,
+    wave: tuple[str, ...],
+    on_loss: str,
+    override: str,
+    reason: str,
+    no_wait: bool,
+) -> int:
+    """Shift weights: ROUTE is NAMESPACE/NAME of a VirtualService or httproute/NAMESPACE/NAME, then #ROUTE where it has
+    several weighted routes.
+
+    Checks everything, shows each cluster's diff, asks, writes, confirms from telemetry that the split follows, and
+    watches the guard; when that fails everything is taken back (exit 1).
+    """
+    session = open_session(ctx)
+    wanted = _plan(route, to, plan, every, guard, wave, on_loss, override, reason, wait=not no_wait)
+
+    async def act(fleet: Fleet) -> int:
+        return await _shift(session, fleet, wanted, dry_run=dry_run, yes=yes)
+
+    return with_fleet(session, act)
+
+
+def _plan(
+    route: str,
+    to: str,
+    plan: str | None,
+    every: str,
+    guard: str,
+    waves: tuple[str, ...],
+    on_loss: str,
+    override: str,
+    reason: str,
+    *,
+    wait: bool,
+) -> ShiftPlan:
+    from meshtop.actions.plan import OnLoss, ShiftPlan, parse_guard, parse_steps
+    from meshtop.settings.schema import parse_duration
+
+    try:
+        steps = parse_steps(to, plan)
+        watched = parse_guard(guard)
+    except ValueError as error:
+        raise CommandError(f"{error}.") from error
+    if not wait and len(steps) > 1:
+        raise CommandError("--no-wait writes one step; a plan needs somebody to watch it.")
+    return ShiftPlan(
+        route=route,
+        steps=steps,
+        waves=tuple(tuple(part.strip() for part in one.split(",") if part.strip()) for one in waves),
+        every_seconds=parse_duration(every),
+        guard=watched,
+        on_loss=OnLoss(on_loss),
+        reason=reason,
+        override=override,
+        wait=wait,
+    )
+
+
+async def _shift(session: Session, fleet: Fleet, plan: ShiftPlan, *, dry_run: bool, yes: bool) -> int:
+    from meshtop.actions.events import Controls
+    from meshtop.actions.preflight import preflight
+    from meshtop.actions.preview import preview
+    from meshtop.actions.runner import ShiftRunner
+    from meshtop.cli.progress import follow
+
+    found = await preflight(plan, fleet, clusters=session.common.cluster)
+    _say_checks(found)
+    if found.refusal is not None:
+        raise found.refusal
+    diffs = await preview(found, fleet)
+    _show(diffs, to_stdout=dry_run)
+    if dry_run:
+        return Exit.FINE
+    if not yes:
+        _confirm(found)
+    controls = Controls()
+    runner = ShiftRunner.begin(found, fleet, open_journal(), controls=controls, attended=sys.stdin.isatty())
+    return await follow(runner.run(), controls)
+
+
+def _say_checks(found: Preflight) -> None:
+    for check in found.checks:
+        say(f"{_SIGNS[check.mark.value]} {check.cluster} {check.name}: {check.message}")
+
+
+def _show(diffs: list[Preview], *, to_stdout: bool) -> None:
+    for diff in diffs:
+        lines = "\n".join(diff.lines) or f"{diff.cluster}: {diff.object} has these weights already."
+        if to_stdout:
+            write(lines)
+        else:
+            say(lines)
+
+
+def _confirm(found: Preflight) -> None:
+    """Ask for the namespace's name, typed. Raises CommandError where nobody can be asked or the answer is another."""
+    namespace = found.targets[0].where.namespace
+    clusters = ", ".join(found.plan.clusters)
+    if not sys.stdin.isatty():
+        raise CommandError("Nobody can be asked here; say --yes to shift without being asked, or --dry-run.")
+    answer = click.prompt(
+        f"This changes {clusters}. Type {namespace} to go on", default="", show_default=False, err=True
+    )
+    if answer.strip() != namespace:
+        raise CommandError("Not shifted: that was another name.", Exit.INTERRUPTED)
