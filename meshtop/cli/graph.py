@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "dot", "mermaid", "json", "svg")
 LEVELS = ("clusters", "tenants", "namespaces", "services", "workloads")
-READABLE = 40
-READABLE_CELLS = 160
-"""So many nodes, and a drawing so wide, can be read as text; without --level, `-o text` takes a level that is."""
+READABLE_CELLS = 128
+"""So wide a drawing can be read as text in any terminal; without --level, `-o text` takes a level that is."""
 
 
 @click.command("graph", short_help="Print the service graph: -o text, dot, mermaid, json, svg.")
@@ -77,19 +76,10 @@ def command(
 
 
 def _readable(picture: Picture, query: Query, sight: Sight, style: Style) -> Sight:
-    """The finest level that a person can read: so many nodes, and a drawing that is not too wide."""
-    from meshtop.analysis.graph.geometry import LayoutOptions
-    from meshtop.analysis.graph.layout import layout
-    from meshtop.cli.graph_text import WIDTH
-    from meshtop.views.graph import service_graph
+    """The finest level that a person can read."""
+    from meshtop.views.graph import readable_level, service_graph
 
-    widest = max(READABLE_CELLS, style.width or 0)
-    for level in reversed(sight.levels[:-1]):
-        found = replace(sight, level=level)
-        graph = service_graph(picture, query, found)
-        fits = len(graph.nodes) <= READABLE
-        if fits and layout(graph, LayoutOptions(width=style.width or WIDTH)).width <= widest:
-            break
+    found = replace(sight, level=readable_level(picture, query, sight, width=max(READABLE_CELLS, style.width or 0)))
     if found.level is not sight.level:
         nodes = len(service_graph(picture, query, sight).nodes)
         say(

@@ -15,6 +15,7 @@ ELLIPSIS = "…"
 
 _SGR = {
     Tone.DIM: "2",
+    Tone.FAINT: "2",
     Tone.STRONG: "1",
     Tone.GOOD: "32",
     Tone.DEGRADED: "33",

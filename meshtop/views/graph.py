@@ -10,8 +10,11 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from meshtop.analysis.graph.build import GraphOptions, build_graph, ends_of, make_id
+from meshtop.analysis.graph.geometry import LayoutOptions
+from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.select import focus, paths_between, restrict
 from meshtop.analysis.graph.service_graph import Level, Node, NodeKind, ServiceGraph
 from meshtop.model.traffic import Edge
@@ -36,6 +39,13 @@ GROUPINGS: tuple[tuple[str, Grouping], ...] = (
 _LEVEL_OF = {NodeKind.CLUSTER: Level.CLUSTERS, NodeKind.TENANT: Level.TENANTS, NodeKind.NAMESPACE: Level.NAMESPACES}
 _GROUP_KINDS = tuple(_LEVEL_OF)
 _ROW_KINDS = {"cluster": "clusters", "namespace": "namespaces", "service": "services", "workload": "workloads"}
+
+
+MOST_READABLE = 60
+"""More boxes than this nobody takes in at once."""
+_CELLS_PER_NODE = 100
+_OVER = 1.25
+"""How much larger than the screen a drawing may be that one begins with."""
 
 
 class Sight(Struct, frozen=True, kw_only=True):
@@ -121,16 +131,20 @@ def tenants(picture: Picture) -> dict[tuple[str, str], str]:
     return {place: names[0] for place, names in found.items() if names}
 
 
-def readable_level(picture: Picture, query: Query, sight: Sight, room: int) -> Level:
-    """The finest level with at most `room` nodes, or the coarsest; services are fine enough to begin with.
+def readable_level(picture: Picture, query: Query, sight: Sight, *, width: int, height: int | None = None) -> Level:
+    """The finest level whose drawing about fits into so many cells, or the coarsest; services are fine enough.
 
     Raises FilterError.
     """
     kept = _kept(picture, query)
     edges = [edge for edge in picture.edges if kept is None or id(edge) in kept]
+    most = MOST_READABLE if height is None else min(MOST_READABLE, width * height // _CELLS_PER_NODE)
     for level in reversed(sight.levels[:-1]):
         options = GraphOptions(level=level, grouping=sight.grouping, tenants=tenants(picture))
-        if len({end for ends in ends_of(edges, options) for end in ends}) <= room:
+        if len({end for ends in ends_of(edges, options) for end in ends}) > most:
+            continue
+        placed = layout(service_graph(picture, query, replace(sight, level=level)), LayoutOptions(width=width))
+        if placed.width <= _OVER * width and (height is None or placed.height <= _OVER * height):
             return level
     return sight.levels[0]
 

@@ -14,10 +14,11 @@ from msgspec import Struct
 
 
 class Tone(StrEnum):
-    """What a cell's colour means; faces map it to a colour and never invent one."""
+    """What a cell's colour means; faces map it to a colour and never invent one. `FAINT` is for lines, not for text."""
 
     PLAIN = "plain"
     DIM = "dim"
+    FAINT = "faint"
     STRONG = "strong"
     GOOD = "good"
     DEGRADED = "degraded"

@@ -18,6 +18,7 @@ class Tone(StrEnum):
 
     PLAIN = "plain"
     DIM = "dim"
+    FAINT = "faint"
     STRONG = "strong"
     DEGRADED = "degraded"
     FAILING = "failing"

@@ -218,7 +218,7 @@ class Picture:
         return self.signs.lines[mask]
 
     def _frame(self, canvas: Canvas, frame: Box) -> None:
-        self._border(canvas, frame, self.signs.lines, Tone.DIM)
+        self._border(canvas, frame, self.signs.lines, Tone.FAINT)
 
     def _border(self, canvas: Canvas, box: Box, lines: str, tone: Tone) -> None:
         for y, west, east in ((box.y, SOUTH | EAST, SOUTH | WEST), (box.bottom, NORTH | EAST, NORTH | WEST)):

@@ -28,7 +28,7 @@ def sweep(
     columns: list[list[int]],
     left: Sequence[Sequence[int]],
     right: Sequence[Sequence[int]],
-    frames: Sequence[Sequence[int]],
+    frames: Sequence[tuple[int, ...]],
     frame_count: int,
     rounds: int = 8,
 ) -> Iterator[None]:
@@ -43,11 +43,13 @@ def sweep(
     best = crossings(columns, right, place)
     kept = [list(c) for c in columns]
     centre = _centres(columns, frames, frame_count, place)
+    paths = set(frames)
     stale = 0
     for turn in range(rounds):
         forward = turn % 2 == 0
         near = left if forward else right
         wish = list(place)
+        first = {path: [(centre[f], f) for f in path] for path in paths}
         for column in columns if forward else reversed(columns):
             for item in column:
                 ends = near[item]
@@ -55,7 +57,9 @@ def sweep(
                     at = sorted([place[e] for e in ends])
                     middle = len(at) // 2
                     wish[item] = at[middle] if len(at) % 2 else (at[middle - 1] + at[middle]) / 2
-            column.sort(key=lambda item: (*((centre[f], float(f)) for f in frames[item]), (wish[item], place[item])))
+            ranked = [(first[frames[item]], wish[item], place[item], item) for item in column]
+            ranked.sort()
+            column[:] = [item for *_, item in ranked]
             _stand(column, place)
         centre = _centres(columns, frames, frame_count, wish)
         yield

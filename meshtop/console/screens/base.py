@@ -33,6 +33,8 @@ class MeshScreen(Screen[object]):
         Binding("r", "app.refresh_now", "read again", id="console.refresh", show=False),
         Binding("left_square_bracket", "app.travel(-1)", "earlier", id="time.earlier", show=False),
         Binding("right_square_bracket", "app.travel(1)", "later", id="time.later", show=False),
+        Binding("left_curly_bracket", "app.travel(-15)", "15 minutes earlier", id="time.earlier15", show=False),
+        Binding("right_curly_bracket", "app.travel(15)", "15 minutes later", id="time.later15", show=False),
         Binding("full_stop", "app.live", "back to now", id="time.live", show=False),
         Binding("question_mark", "help", "help", id="console.help"),
         Binding("escape", "back", "back", id="console.back", show=False),

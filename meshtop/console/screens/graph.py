@@ -15,7 +15,9 @@ from meshtop.analysis.graph.service_graph import Level, ServiceGraph
 from meshtop.console.places import GRAPH, name_of
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.graph_panel import GraphPanel
-from meshtop.console.widgets.bottom_bar import BottomBar
+from meshtop.console.screens.graph_search import GraphSearch
+from meshtop.console.screens.graph_steps import GraphSteps
+from meshtop.console.screens.graph_time import GraphTime
 from meshtop.console.widgets.cells_line import CellsLine
 from meshtop.console.widgets.graph_cursor import Cursor
 from meshtop.console.widgets.graph_view import GraphView
@@ -26,13 +28,11 @@ from meshtop.views.filter import FilterError
 from meshtop.views.graph import (
     GROUPINGS,
     Sight,
-    groups_around,
     is_group,
     members,
     readable_level,
     row_of_node,
     service_graph,
-    tenants,
 )
 from meshtop.views.graph_detail import edge_panel, node_panel
 from meshtop.views.graph_words import edge_line, edge_name, node_line, node_name
@@ -40,17 +40,12 @@ from meshtop.views.query import Query
 from meshtop.views.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.console.widgets.prompts import FilterLine
     from meshtop.views.detail import Detail
     from meshtop.views.picture import Picture
 
 WIDE = 140
 """From so many cells on, what is chosen is described beside the graph."""
 PANEL_WIDTH = 62
-CELLS_PER_NODE = 160
-"""How much of the screen a node with its edges takes: the level to begin with is the finest that fits."""
-PLAY_SECONDS = 1.0
-PLAY_FROM_STEPS = 30
 
 
 def _without(*names: str) -> list[BindingType]:
@@ -58,7 +53,7 @@ def _without(*names: str) -> list[BindingType]:
     return [b for b in MeshScreen.BINDINGS if isinstance(b, Binding) and b.id not in names]
 
 
-class GraphScreen(MeshScreen, inherit_bindings=False):
+class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindings=False):
     """Levels, focus, paths, hiding: each a step that esc takes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -88,11 +83,6 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self._steps: list[tuple[Sight, bool]] = []
         self._at = at
         self._shown_for: tuple[Sight, Query] | None = None
-        self._path_from: str | None = None
-        self._finding = False
-        self._found: list[str] = []
-        self._playing = False
-        self._played: float | None = None
 
     @property
     def place(self) -> str:
@@ -142,7 +132,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
             (sight.hidden, f"{len(sight.hidden)} hidden"),
         )
         parts += [text for holds, text in said if holds]
-        if self._playing:
+        if self.playing:
             parts.append("playing")
         return tuple(parts)
 
@@ -152,7 +142,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
 
     def refresh_picture(self, picture: Picture) -> None:
         """Draw what is new; places stay unless something else is looked at."""
-        query = self._query()
+        query = self.scope_query()
         afresh = self._shown_for is not None and self._shown_for != (self.sight, query)
         opened = afresh and self._shown_for is not None and _only_opened(self._shown_for, (self.sight, query))
         self._shown_for = (self.sight, query)
@@ -160,9 +150,9 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self.view.explain_empty(self._why_empty(picture, query))
         self.view.show(self._maker(picture, query), afresh=afresh and not opened, at=self._at)
         self._at = None
-        self._play_on(picture)
+        self.play_on(picture)
 
-    def _query(self) -> Query:
+    def scope_query(self) -> Query:
         """The scope; a filter for columns that edges do not have is said and not used."""
         query = self.console_app.scope.for_kind("edges")
         try:
@@ -181,8 +171,9 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
 
         def make() -> ServiceGraph:
             if self._readable is None or self._readable[0] != key:
-                room = max(4, (size.width - PANEL_WIDTH * (size.width >= WIDE)) * size.height // CELLS_PER_NODE)
-                self._readable = (key, readable_level(picture, query, sight, room))
+                width = size.width - PANEL_WIDTH * (size.width >= WIDE)
+                level = readable_level(picture, query, sight, width=width, height=size.height)
+                self._readable = (key, level)
             return service_graph(picture, query, replace(sight, level=self._readable[1]))
 
         return make
@@ -232,7 +223,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         panel = self.query_one(GraphPanel)
         if not panel.display:
             return
-        query, sight = self._query(), self.sight
+        query, sight = self.scope_query(), self.sight
 
         def make() -> Detail:
             if edge is not None:
@@ -255,58 +246,14 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
 
     def action_back(self) -> None:
         """Take the last step back; without one, widen the scope or leave."""
-        if self._path_from is not None:
-            self._path_from = None
+        if self.path_from is not None:
+            self.path_from = None
             self.say("")
         elif self._steps:
             self.sight, self._auto = self._steps.pop()
             self.update()
         else:
             super().action_back()
-
-    def action_open_node(self) -> None:
-        """Open the node under the cursor by a level."""
-        node = self.view.node
-        if node is None:
-            return
-        if not node.expandable:
-            self.say(f"{node_name(node)} has nothing finer to open; > makes the whole graph finer.")
-            return
-        sight = self.sight
-        self.look(replace(sight, expanded=sight.expanded | {node.id}, collapsed=sight.collapsed - {node.id}))
-
-    def action_close_node(self) -> None:
-        """Close the frame around the node under the cursor to one node."""
-        node, graph = self.view.node, self.view.graph
-        if node is None or graph is None:
-            return
-        group = next(iter(groups_around(graph, node)), None)
-        if group is None:
-            self.action_level(-1)
-            return
-        sight = self.sight
-        self.look(replace(sight, expanded=sight.expanded - {group}, collapsed=sight.collapsed | {group}), Cursor(group))
-
-    def action_level(self, step: int) -> None:
-        """Another level for everything; what was opened or closed by itself follows."""
-        levels = self.sight.levels
-        at = levels.index(self.sight.level) + step if self.sight.level in levels else 0
-        if not 0 <= at < len(levels):
-            self.say(f"{levels[-1 if at else 0].value} is the {'finest' if at else 'coarsest'} level.")
-            return
-        node = self.view.node
-        at_ = Cursor(node.id) if node is not None else None
-        self.look(replace(self.sight, level=levels[at], expanded=frozenset(), collapsed=frozenset()), at_)
-
-    def action_around(self) -> None:
-        """Only this node and what is a hop away; again: a hop more."""
-        node = self.view.node
-        if node is None:
-            return
-        same = self.sight.focus == node.id
-        self.look(
-            replace(self.sight, focus=node.id, hops=self.sight.hops + 1 if same else 1, path=None), Cursor(node.id)
-        )
 
     def action_worst(self) -> None:
         """Go to the worst edge; again: to the next."""
@@ -318,136 +265,6 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         ids = [e.id for e in bad]
         current = self.view.cursor.edge
         self.view.go_to_edge(bad[(ids.index(current) + 1) % len(bad) if current in ids else 0])
-
-    def action_hide(self) -> None:
-        """Leave the node under the cursor out; esc brings it back."""
-        node = self.view.node
-        if node is not None:
-            self.look(replace(self.sight, hidden=self.sight.hidden | {node.id}))
-
-    def action_only(self) -> None:
-        """Narrow the scope to the node's cluster and namespace; it holds on every screen."""
-        node = self.view.node
-        if node is None or not (node.cluster or node.namespace):
-            return
-        scope = self.console_app.scope.narrowed(cluster=node.cluster or None, namespace=node.namespace or None)
-        self.console_app.set_scope(scope)
-
-    def action_unhealthy(self) -> None:
-        """Only edges that are degraded, failing or unknown, or all again."""
-        self.look(replace(self.sight, unhealthy=not self.sight.unhealthy))
-
-    def action_idle(self) -> None:
-        """Idle edges on or off."""
-        self.look(replace(self.sight, idle=not self.sight.idle))
-
-    def action_arrange(self) -> None:
-        """Frame by cluster, by tenant, by both, or take all clusters as one."""
-        picture = self.console_app.picture
-        kinds = [grouping for _, grouping in GROUPINGS]
-        if picture is None or not tenants(picture):
-            kinds = [grouping for grouping in kinds if "tenant" not in grouping]
-        grouping = kinds[(kinds.index(self.sight.grouping) + 1) % len(kinds) if self.sight.grouping in kinds else 0]
-        sight = Sight(level=self.sight.level, grouping=grouping, idle=self.sight.idle, unhealthy=self.sight.unhealthy)
-        if sight.level not in sight.levels:
-            sight = replace(sight, level=sight.levels[0])
-        self.look(sight)
-
-    def action_path(self) -> None:
-        """Mark where a path begins; on another node: show the ways from there to here."""
-        node = self.view.node
-        if node is None:
-            return
-        if self._path_from is None or self._path_from == node.id:
-            self._path_from = node.id
-            self.say(f"A path from {node_name(node)}: walk to where it ends and press p.", Tone.ACCENT)
-            return
-        path, self._path_from = (self._path_from, node.id), None
-        self.look(replace(self.sight, path=path, focus=None), Cursor(node.id))
-
-    async def action_filter(self) -> None:
-        """Type a filter of edges."""
-        self._finding = False
-        await self.query_one(BottomBar).open_filter(self.console_app.scope.query.filter)
-
-    async def action_find(self) -> None:
-        """Type a filter; the cursor goes to what it finds, and nothing is left out."""
-        self._finding = True
-        await self.query_one(BottomBar).open_filter("")
-
-    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
-        """Filter or find while one types; what cannot be understood yet is said, and the last filter stays."""
-        scope = self.console_app.scope
-        query = scope.filtered(event.text).for_kind("edges")
-        try:
-            VIEW.check(query)
-        except FilterError as error:
-            if not event.final:
-                event.prompt.tell(str(error), wrong=True)
-            return
-        picture = self.console_app.picture
-        if self._finding:
-            self._find(event.text, event.prompt if not event.final else None)
-            return
-        self.console_app.set_scope(scope.filtered(event.text))
-        if picture is not None and not event.final:
-            shown, total = len(VIEW.items(picture, query)), len(VIEW.all_items(picture))
-            event.prompt.tell(f"{shown} of {total} edges")
-
-    def _find(self, text: str, prompt: FilterLine | None) -> None:
-        """The shown edges that a filter finds; the cursor goes to the first."""
-        picture, graph = self.console_app.picture, self.view.graph
-        if picture is None or graph is None or not text.strip():
-            return
-        query = replace(self._query(), filter=text)
-        found = {e.id for e in service_graph(picture, query, self.sight).edges}
-        self._found = [e.id for e in worst_edges(graph) if e.id in found]
-        if prompt is not None:
-            prompt.tell(f"{len(self._found)} of {len(graph.edges)} edges")
-        if self._found and self.view.cursor.edge not in self._found:
-            self.action_find_next()
-
-    def action_find_next(self) -> None:
-        """Go to the next edge that the search found."""
-        graph = self.view.graph
-        there = {e.id: e for e in graph.edges} if graph is not None else {}
-        found = [there[name] for name in self._found if name in there]
-        if not found:
-            self.say("Nothing was searched for, or nothing is found; F searches.")
-            return
-        ids = [e.id for e in found]
-        current = self.view.cursor.edge
-        self.view.go_to_edge(found[(ids.index(current) + 1) % len(ids) if current in ids else 0])
-
-    def action_play(self) -> None:
-        """Play forward through the past, a step each second; pause; from the present, begin half an hour ago."""
-        picture = self.console_app.picture
-        if picture is None:
-            return
-        self._playing = not self._playing
-        self._played = None
-        if self._playing and picture.snapshot.moment is None:
-            self.console_app.action_travel(-PLAY_FROM_STEPS)
-            self.say("Playing from half an hour ago: t pauses, [ ] step, . goes back to now.", Tone.ACCENT)
-        elif self._playing:
-            self._play_on(picture)
-        self.update_chrome()
-
-    def _play_on(self, picture: Picture) -> None:
-        """Once a moment is on screen, go on to the next; at the present it ends."""
-        moment = picture.snapshot.moment
-        if not self._playing or moment == self._played:
-            return
-        if moment is None:
-            self._playing = self._played is None
-            return
-        self._played = moment
-        self.set_timer(PLAY_SECONDS, lambda: self._advance(moment))
-
-    def _advance(self, moment: float) -> None:
-        picture = self.console_app.picture
-        if self._playing and picture is not None and picture.snapshot.moment == moment and self.is_current:
-            self.console_app.action_travel(1)
 
     def on_graph_view_node_chosen(self) -> None:
         """Open the node's row; what has none is opened by a level."""
@@ -467,7 +284,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         picture, graph, edge = self.console_app.picture, self.view.graph, self.view.edge
         if picture is None or graph is None or edge is None:
             return
-        found = members(picture, self._query(), self.sight, source=edge.source, target=edge.target)
+        found = members(picture, self.scope_query(), self.sight, source=edge.source, target=edge.target)
         if len(found) == 1:
             self.console_app.open_detail("edges", VIEW.key(found[0][1]))
         elif found:

@@ -26,7 +26,7 @@ def keep(cursor: Cursor, before: ServiceGraph | None, graph: ServiceGraph, layou
     """The cursor for another graph.
 
     The same node where it is there; the worst inside it where it was opened; the group that closed over it; else
-    where the worst edge leads, or the first node.
+    the worst edge, or the first node.
     """
     nodes = {n.id for n in graph.nodes}
     if cursor.node in nodes:
@@ -44,10 +44,10 @@ def keep(cursor: Cursor, before: ServiceGraph | None, graph: ServiceGraph, layou
 
 
 def first(graph: ServiceGraph, layout: Layout) -> Cursor:
-    """Where to begin: where the worst edge leads if it is bad, else at the first node."""
+    """Where to begin: at the worst edge if it is bad, else at the first node."""
     worst = worst_edges(graph)[:1]
     if worst and worst[0].health.status in _BAD:
-        return Cursor(worst[0].target)
+        return Cursor(worst[0].target, worst[0].id)
     return Cursor(next(iter(reading_order(layout)), None))
 
 

@@ -14,31 +14,28 @@ from functools import partial
 from typing import ClassVar
 
 from msgspec import Struct
-from textual import events
 from textual.binding import BindingType
 from textual.message import Message
 from textual.worker import Worker, get_current_worker
 
 from meshtop.analysis.graph.canvas import ASCII, UNICODE, Signs
-from meshtop.analysis.graph.canvas import Run as Cells
 from meshtop.analysis.graph.draw import Highlight, Picture
 from meshtop.analysis.graph.geometry import Box, Layout, LayoutOptions, Point
 from meshtop.analysis.graph.layout import layout_steps
 from meshtop.analysis.graph.service_graph import GraphEdge, Node, ServiceGraph
 from meshtop.analysis.graph.walk import Direction, neighbor, reading_order
-from meshtop.console.text import cell_width, clean, fit
 from meshtop.console.widgets import graph_cursor
 from meshtop.console.widgets.graph_cursor import Cursor
 from meshtop.console.widgets.graph_keys import GRAPH_BINDINGS, GraphKeys
+from meshtop.console.widgets.graph_lines import around, overlaid, row_line, shifted, within
+from meshtop.console.widgets.graph_mouse import GraphMouse
 from meshtop.console.widgets.line_styles import TONE_CLASSES
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.notes import Note, note_lines
-from meshtop.console.widgets.table_frame import Line, Run
-from meshtop.views.table import Tone
+from meshtop.console.widgets.table_frame import Line
 
 INLINE_EDGES = 600
 """Up to so many edges a moved cursor is drawn at once; above, in the worker."""
-WHEEL_X, WHEEL_Y = 8, 3
 _MARGIN = 2
 _BUSY_SECONDS = 0.4
 
@@ -52,7 +49,7 @@ class Drawing(Struct, frozen=True):
     cursor: Cursor
 
 
-class GraphView(GraphKeys, LineWidget, can_focus=True):
+class GraphView(GraphKeys, GraphMouse, LineWidget, can_focus=True):
     """Draws the visible part only; the cursor stays on its node, and boxes stay where they are, through refreshes."""
 
     COMPONENT_CLASSES = TONE_CLASSES
@@ -116,8 +113,6 @@ class GraphView(GraphKeys, LineWidget, can_focus=True):
         self._worker: Worker[None] | None = None
         self._waiting: Callable[[], ServiceGraph] | None = None
         self._busy = False
-        self._held: Point | None = None
-        self._dragged = False
 
     @property
     def graph(self) -> ServiceGraph | None:
@@ -269,8 +264,8 @@ class GraphView(GraphKeys, LineWidget, can_focus=True):
         if drawing is None:
             return
         self._origin = Point(
-            _within(self._origin.x, drawing.layout.width, size.width),
-            _within(self._origin.y, drawing.layout.height, size.height),
+            within(self._origin.x, drawing.layout.width, size.width),
+            within(self._origin.y, drawing.layout.height, size.height),
         )
 
     def _reveal(self) -> None:
@@ -279,18 +274,29 @@ class GraphView(GraphKeys, LineWidget, can_focus=True):
         box = None if drawing is None else self._cursor_box(drawing)
         if box is not None:
             self._origin = Point(
-                _shifted(self._origin.x, box.x - _MARGIN, box.right + _MARGIN, size.width),
-                _shifted(self._origin.y, box.y - 1, box.bottom + 1, size.height),
+                shifted(self._origin.x, box.x - _MARGIN, box.right + _MARGIN, size.width),
+                shifted(self._origin.y, box.y - 1, box.bottom + 1, size.height),
             )
         self._clamp()
 
     def _cursor_box(self, drawing: Drawing) -> Box | None:
+        """What is to be in sight: an edge with both of its ends where they fit, else its label."""
         cursor, layout = drawing.cursor, drawing.layout
         route = layout.routes.get(cursor.edge or "")
-        if route is not None and route.slot is not None:
+        edge = self.edge
+        if route is None or edge is None:
+            return layout.boxes.get(cursor.node or "")
+        source, target = layout.boxes[edge.source], layout.boxes[edge.target]
+        label = target
+        if route.slot is not None:
             first, last, y = route.slot
-            return Box(first, y, last - first + 1, 1)
-        return layout.boxes.get(cursor.node or "")
+            label = Box(first, y, last - first + 1, 1)
+        room = self.size
+        for parts in ((source, label, target), (label, target), (source, label)):
+            box = around(parts)
+            if box.width + 2 * _MARGIN <= room.width and box.height + 2 <= room.height:
+                return box
+        return label
 
     def move(self, cursor: Cursor) -> None:
         """Put the cursor elsewhere."""
@@ -377,10 +383,10 @@ class GraphView(GraphKeys, LineWidget, can_focus=True):
         if drawing is None or not drawing.graph.nodes:
             return note_lines(self._note, width, height)
         rows = drawing.picture.paint(self._origin.x, self._origin.y, width, height)
-        lines = [_line(row) for row in rows]
+        lines = [row_line(row) for row in rows]
         corner = self._corner(drawing, width, height)
         if corner and lines:
-            lines[0] = _overlaid(lines[0], corner, width)
+            lines[0] = overlaid(lines[0], corner, width)
         return lines
 
     def _corner(self, drawing: Drawing, width: int, height: int) -> str:
@@ -391,106 +397,15 @@ class GraphView(GraphKeys, LineWidget, can_focus=True):
         text = " ".join(filter(None, (busy, f"more {signs}" if signs else "")))
         return f" {text} " if text else ""
 
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Take hold of the drawing."""
-        self._held, self._dragged = Point(event.screen_x, event.screen_y), False
-        self.capture_mouse()
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Drag the drawing."""
-        if self._held is None:
-            return
-        here = Point(event.screen_x, event.screen_y)
-        if here != self._held:
-            self._dragged = True
-            self.pan(self._held.x - here.x, self._held.y - here.y)
-            self._held = here
-
-    def on_mouse_up(self) -> None:
-        """Let it go."""
-        self._held = None
-        self.release_mouse()
-
-    def on_click(self, event: events.Click) -> None:
-        """Choose what was clicked; a second click opens it."""
-        if self._drawing is None or self._dragged:
-            return
-        hit = self._drawing.picture.hit(self._origin.x + event.x, self._origin.y + event.y)
-        if hit is None or hit.kind == "group":
+    def click(self, x: int, y: int, *, twice: bool) -> None:
+        """Choose what stands on a cell of the widget, and open it where it was clicked twice."""
+        drawing = self._drawing
+        hit = drawing.picture.hit(self._origin.x + x, self._origin.y + y) if drawing is not None else None
+        if drawing is None or hit is None or hit.kind == "group":
             return
         if hit.kind == "node":
             self.move(Cursor(hit.id))
         else:
-            edge = next((e for e in self._drawing.graph.edges if e.id == hit.id), None)
-            if edge is not None:
-                self.go_to_edge(edge)
-        if event.chain == 2:
+            self.go_to_edge(next(edge for edge in drawing.graph.edges if edge.id == hit.id))
+        if twice:
             self.choose()
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Look up, or with shift to the left."""
-        self._wheel(event, -1)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Look down, or with shift to the right."""
-        self._wheel(event, 1)
-
-    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
-        """Look to the left."""
-        event.stop()
-        self.pan(-WHEEL_X, 0)
-
-    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
-        """Look to the right."""
-        event.stop()
-        self.pan(WHEEL_X, 0)
-
-    def _wheel(self, event: events.MouseEvent, way: int) -> None:
-        event.stop()
-        if event.shift or event.ctrl:
-            self.pan(way * WHEEL_X, 0)
-        else:
-            self.pan(0, way * WHEEL_Y)
-
-
-def _within(origin: int, length: int, room: int) -> int:
-    if length <= room:
-        return -((room - length) // 2)
-    return min(max(origin, -1), length - room + 1)
-
-
-def _shifted(origin: int, low: int, high: int, room: int) -> int:
-    """The origin nearest to this one from which `low`…`high` is in sight (its beginning, where it is too long)."""
-    if high - low + 1 > room or low < origin:
-        return low
-    return max(origin, high - room + 1)
-
-
-def _line(row: list[Cells]) -> Line:
-    runs = []
-    x = 0
-    for text, tone in row:
-        width = cell_width(text)
-        shown = text if text.isprintable() and clean(text) == text else fit(text, width)
-        if shown.strip() or not shown.isascii():
-            runs.append(Run(x, shown, Tone(tone.value)))
-        x += width
-    return Line("plain", tuple(runs))
-
-
-def _overlaid(line: Line, text: str, width: int) -> Line:
-    """The line with a text over its right end."""
-    start = max(0, width - cell_width(text))
-    runs = []
-    for run in line.runs:
-        if run.x + cell_width(run.text) <= start:
-            runs.append(run)
-        elif run.x < start:
-            runs.append(
-                Run(
-                    run.x,
-                    fit(run.text, start - run.x) if not run.text.isascii() else run.text[: start - run.x],
-                    run.tone,
-                )
-            )
-    return Line(line.ground, (*runs, Run(start, text, Tone.DIM)))
