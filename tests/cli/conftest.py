@@ -20,7 +20,7 @@ class FakeObservatory:
         self.snapshots = snapshots
         self.error = error
 
-    async def once(self) -> Snapshot:
+    async def once(self, *, plaintext: bool = False) -> Snapshot:
         if self.error is not None:
             raise self.error
         return self.snapshots[0]
@@ -66,7 +66,7 @@ def meshtop(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", home)
 
-    def observatory(session: Session) -> FakeObservatory:
+    def observatory(session: Session, *, canaries: bool = False) -> FakeObservatory:
         program.sessions.append(session)
         return FakeObservatory(program.snapshots, program.error)
 

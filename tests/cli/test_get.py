@@ -113,7 +113,7 @@ USAGE = [
     (("get",), "Missing argument 'KIND'"),
     (("get", "edgs"), "There is no kind edgs; did you mean edges?"),
     (("gte", "edges"), "There is no command gte; did you mean get?"),
-    (("frobnicate",), "There is no command frobnicate; there are get, doctor"),
+    (("frobnicate",), "There is no command frobnicate; there are get, "),
     (("get", "edges", "--filtr", "x"), "No such option '--filtr'."),
     (("get", "edges", "-o", "xml"), "'xml' is not one of"),
     (("get", "edges", "--filter", "nope:1"), "There is no column nope"),
