@@ -66,7 +66,7 @@ def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     ]
 
 
-@click.command("get", short_help="Print one kind: clusters, namespaces, services, workloads, virtualmachines, edges.")
+@click.command("get", short_help="Print one kind: clusters, services, workloads, edges, mtls, trust, certificates, ...")
 @click.argument("kind", type=KindName(), metavar="KIND")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("-o", "--output", type=click.Choice(FORMATS), default="table", help="How to print (table).")
@@ -91,7 +91,7 @@ def command(
     matrix: bool,
 ) -> int:
     """Print one kind of every cluster: clusters (cl), namespaces (ns), services (svc), workloads (wl),
-    virtualmachines (vm), edges.
+    virtualmachines (vm), edges, mtls (--edges for calls), trust, certificates (certs), canaries.
 
     NAME is NAME, NAMESPACE/NAME or CLUSTER/NAMESPACE/NAME; `*` stands for anything.
 

@@ -56,6 +56,24 @@ async def test_once_asks_everything_and_settles() -> None:
     assert prometheus.asked == [(1, 300.0, None)], "Prometheus is asked once, with the services that were found"
 
 
+async def test_the_last_days_plaintext_is_asked_for_only_where_it_is_wanted() -> None:
+    for wanted in (False, True):
+        observatory = observatory_of(feed_of("east", FakeKubernetes(), FakePrometheus()))
+        east = (await observatory.once(plaintext=wanted)).cluster("east")
+        assert east is not None
+        assert east.telemetry is not None
+        assert (east.telemetry.plaintext_day is not None) == wanted
+
+
+async def test_following_asks_for_the_last_days_plaintext_by_itself() -> None:
+    def told(snapshot: Snapshot) -> bool:
+        east = snapshot.cluster("east")
+        return east is not None and east.telemetry is not None and east.telemetry.plaintext_day is not None
+
+    observatory = observatory_of(feed_of("east", FakeKubernetes(), FakePrometheus()))
+    assert told(await until(observatory, told))
+
+
 async def test_a_hanging_cluster_runs_out_of_its_own_time_only() -> None:
     good, dead = FakeKubernetes(), FakeKubernetes(hang=True)
     snapshot = await observatory_of(

@@ -64,11 +64,14 @@ async def test_it_is_asked_at_most_every_ten_minutes_and_stays_with_the_telemetr
 
 async def test_a_refused_count_makes_the_day_unknown_and_costs_nothing_else(httpserver: HTTPServer) -> None:
     refused = '{"status":"error","error":"query processing would load too many samples"}'
-    FakePrometheus(httpserver, lambda query: refused if "increase(" in query else vector(series("3", **LABELS)))
+    fake = FakePrometheus(httpserver, lambda query: refused if "increase(" in query else vector(series("3", **LABELS)))
     settings = PrometheusSettings(url=httpserver.url_for(""))
     source = PrometheusSource(cluster="east", connection=None, settings=settings)
     await source.refresh((), window_seconds=300)
     await source.refresh_plaintext()
     assert telemetry_of(source).plaintext_day is None
     assert telemetry_of(source).requests
+    asked = len(fake.queries)
+    await source.refresh_plaintext()
+    assert len(fake.queries) == asked, "a query that was refused is not sent again at once"
     await source.close()

@@ -182,6 +182,7 @@ class ClusterPart:
         self._central = central
         self._mine: SourceStatus | None = None
         self._plaintext: PlaintextDay | None = None
+        self._plaintext_asked: float | None = None
 
     @property
     def status(self) -> SourceStatus:
@@ -252,7 +253,8 @@ class ClusterPart:
         central, end = self._central, self._central.now() if at is None else at
         if self.telemetry is None:
             return
-        if self._plaintext is None or abs(end - self._plaintext.at) >= PLAINTEXT_EVERY_SECONDS:
+        if self._plaintext_asked is None or abs(end - self._plaintext_asked) >= PLAINTEXT_EVERY_SECONDS:
+            self._plaintext_asked = end
             matchers = {**central.settings.matchers, central.settings.cluster_label: central.value(self.name)}
             self._plaintext = await read_plaintext_day(central.engine, matchers=matchers, at=end)
         self.telemetry = structs.replace(self.telemetry, plaintext_day=self._plaintext)

@@ -67,6 +67,7 @@ class PrometheusSource:
         self._rules_at: float | None = None
         self._narrow_until: dict[str, float] = {}
         self._plaintext: PlaintextDay | None = None
+        self._plaintext_asked: float | None = None
 
     @property
     def needs_services(self) -> bool:
@@ -255,8 +256,8 @@ class PrometheusSource:
         if self._engine is None or self.telemetry is None:
             return
         end = self._clock() if at is None else at
-        age = None if self._plaintext is None else abs(end - self._plaintext.at)
-        if age is None or age >= PLAINTEXT_EVERY_SECONDS:
+        if self._plaintext_asked is None or abs(end - self._plaintext_asked) >= PLAINTEXT_EVERY_SECONDS:
+            self._plaintext_asked = end
             self._plaintext = await read_plaintext_day(self._engine, matchers=self._settings.matchers, at=end)
         self.telemetry = structs.replace(self.telemetry, plaintext_day=self._day_for(at))
 
