@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from meshtop.analysis.expiry import Expiry, expiries, expiry_findings
 from meshtop.analysis.mtls.config import MeshMember
@@ -12,6 +12,7 @@ from meshtop.analysis.mtls.posture import Moment, Posture, posture
 from meshtop.analysis.mtls.seen import last_day
 from meshtop.analysis.mtls.whatif import WhatIf, what_if_strict
 from meshtop.analysis.trust import ClusterTrust, TrustPair, trust_findings, trust_pairs
+from meshtop.model.kube import Inventory
 from meshtop.model.state import Finding
 from meshtop.views.fleet import fleet_findings
 
@@ -49,8 +50,32 @@ def _trusts(picture: Picture) -> list[ClusterTrust]:
 
 def mesh_of(picture: Picture) -> MeshTls:
     """All clusters' declared mutual TLS."""
-    made: MeshTls = picture.once("posture.mesh", lambda: MeshTls(members_of(picture), pairs_of(picture)))
+    made: MeshTls = picture.once("posture.mesh", lambda: _mesh(picture))
     return made
+
+
+class _Kept(NamedTuple):
+    """The last binding, and the inventories that it was made from."""
+
+    names: tuple[str, ...]
+    inventories: tuple[Inventory | None, ...]
+    mesh: MeshTls
+
+
+_kept: list[_Kept] = []
+"""At most one: what is declared follows from the inventories alone, and those seldom change between two refreshes."""
+
+
+def _mesh(picture: Picture) -> MeshTls:
+    clusters = picture.snapshot.clusters
+    names, inventories = tuple(c.name for c in clusters), tuple(c.inventory for c in clusters)
+    for kept in tuple(_kept):
+        same = all(a is b for a, b in zip(kept.inventories, inventories, strict=False))
+        if kept.names == names and same:
+            return kept.mesh
+    mesh = MeshTls(members_of(picture), pairs_of(picture))
+    _kept[:] = [_Kept(names, inventories, mesh)]
+    return mesh
 
 
 def posture_of(picture: Picture) -> Posture:

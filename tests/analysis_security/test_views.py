@@ -17,6 +17,7 @@ from meshtop.model.telemetry import Labels, PlaintextDay, Sample, Scalar
 from meshtop.views.attention import attention
 from meshtop.views.detail import detail
 from meshtop.views.picture import Picture
+from meshtop.views.posture import mesh_of
 from meshtop.views.query import Query
 from meshtop.views.registry import view
 from meshtop.views.security import namespace_matrix, overview, shares_table, trust_matrix
@@ -155,6 +156,18 @@ def test_findings_reach_the_overview_and_what_needs_somebody(picture: Picture) -
     assert len(messages) == len({f.code for f in seen.findings if f.severity is not Severity.INFO})
     only = overview(picture, Query(clusters=("west",)))
     assert {f.cluster for f in only.findings} <= {"west"}
+
+
+def test_what_is_declared_is_bound_anew_only_when_an_inventory_changed() -> None:
+    snapshot = world()
+    first = mesh_of(Picture(snapshot))
+    later = structs.replace(snapshot, sequence=2, at=worlds.AT + 5)
+    assert mesh_of(Picture(later)) is first
+    changed = with_objects(snapshot.clusters[1], peer_authentication("shop", mtls={"mode": "STRICT"}))
+    other = Picture(structs.replace(snapshot, clusters=(snapshot.clusters[0], changed, snapshot.clusters[2])))
+    assert mesh_of(other) is not first
+    (west,) = rows(other, "mtls", names=("west/shop/reviews-v1",))
+    assert west["declared"]["mode"] == "STRICT"
 
 
 def test_matrices(picture: Picture) -> None:

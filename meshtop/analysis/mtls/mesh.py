@@ -65,6 +65,7 @@ class MeshTls:
         self._trust = {frozenset((pair.left, pair.right)): pair for pair in trust}
         self._meshes = {member.name: self._mesh_of(member) for member in members}
         self._modes: dict[tuple[str, str, str], Mode] = {}
+        self._edges: dict[tuple[Peer, Target, str, bool], tuple[Verdict, ...]] = {}
 
     def _hosts_of(self, member: MeshMember) -> Hosts:
         inventory = member.inventory
@@ -100,7 +101,17 @@ class MeshTls:
         return self._hosts.get(cluster)
 
     def edge(self, edge: Edge) -> tuple[Verdict, ...]:
-        """The outcome of an edge: one, or one for each port where telemetry cannot tell which and it matters."""
+        """The outcome of an edge: one, or one for each port where telemetry cannot tell which and it matters.
+
+        It depends on the edge's ends and not on its rates, so that a later refresh finds it made.
+        """
+        key = (edge.source, edge.destination, edge.protocol, bool(edge.sums.mtls_ratio))
+        found = self._edges.get(key)
+        if found is None:
+            found = self._edges[key] = self._judge(edge)
+        return found
+
+    def _judge(self, edge: Edge) -> tuple[Verdict, ...]:
         client = self._client(edge)
         if isinstance(client, str):
             return (_unknown(client),)
