@@ -29,8 +29,11 @@ def read_checked(model: type[Model], path: str | Path) -> tuple[Model, Where]:
     return checked(model, document.data, where), where
 
 
-def checked(model: type[Model], data: Any, where: Where) -> Model:
-    """Hold data against a schema; raises ConfigError with the first error and how many more there are."""
+def checked(model: type[Model], data: Any, where: Where, under: KeyPath = ()) -> Model:
+    """Hold data against a schema; raises ConfigError with the first error and how many more there are.
+
+    `under` is the key that the data stands under, for messages.
+    """
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -42,14 +45,15 @@ def checked(model: type[Model], data: Any, where: Where) -> Model:
             message = "there is no such key" + _hint(model, path)
         elif first["type"] == "missing":
             message = "this key is missing"
+        name = dotted((*under, *path))
         more = len(problems) - 1
         rest = f" (and {more} more {'error' if more == 1 else 'errors'})" if more else ""
-        raise ConfigError(f"{where(path)}: {dotted(path) + ': ' if path else ''}{message}{rest}.") from error
+        raise ConfigError(f"{where(path)}: {name + ': ' if name else ''}{message}{rest}.") from error
 
 
-def fault(where: Where, path: KeyPath, message: str) -> ConfigError:
+def fault(where: Where, path: KeyPath, message: str, under: KeyPath = ()) -> ConfigError:
     """An error that a schema cannot see, in the same words."""
-    return ConfigError(f"{where(path)}: {dotted(path)}: {message}.")
+    return ConfigError(f"{where(path)}: {dotted((*under, *path))}: {message}.")
 
 
 def _hint(model: type[BaseModel], path: KeyPath) -> str:

@@ -111,6 +111,9 @@ def _walk(node: Any, at: KeyPath, lines: dict[KeyPath, int], path: Path, above: 
             name = str(key.value)
             if key.tag == "tag:yaml.org,2002:merge":
                 continue
+            if key.tag == "tag:yaml.org,2002:bool":
+                # YAML 1.1 takes the words on, off, yes and no for truth values; a key is a word.
+                key.tag = "tag:yaml.org,2002:str"
             if name in seen:
                 where = dotted((*at, name))
                 raise ConfigError(

@@ -121,6 +121,18 @@ def _check(loaded: Loaded, document: Document | None) -> None:
         loaded.data = loaded.settings.model_dump(by_alias=True, exclude_unset=True)
     except ValidationError as error:
         raise ConfigError(_sentence(error, loaded, document)) from error
+    if isinstance(loaded.data.get("tenancy"), dict):
+        from meshtop.settings.tenancy import check_tenancy
+
+        check_tenancy(loaded.data["tenancy"], lambda path: _where(("tenancy", *path), loaded, document), ("tenancy",))
+
+
+def _where(path: KeyPath, loaded: Loaded, document: Document | None) -> str:
+    """Where a key stands: `FILE, line N`, or the variable or flag that set it."""
+    where = loaded.origin(path)
+    if document is not None and (where == DEFAULT or where.startswith(f"{document.path}:")):
+        return f"{document.path}, line {document.line(path)}"
+    return where
 
 
 def _sentence(error: ValidationError, loaded: Loaded, document: Document | None) -> str:
@@ -133,10 +145,8 @@ def _sentence(error: ValidationError, loaded: Loaded, document: Document | None)
         message = "there is no such setting" + _hint(path)
     elif first["type"] == "missing":
         path, message = (*path, *rest), "this key is missing"
-    where = loaded.origin(path)
+    where = _where(path, loaded, document)
     key = dotted(path)
-    if document is not None and (where == DEFAULT or where.startswith(f"{document.path}:")):
-        where = f"{document.path}, line {document.line(path)}"
     more = len(problems) - 1
     more_text = "" if not more else f" (and {more} more {'error' if more == 1 else 'errors'})"
     return f"{where}: {key + ': ' if key else ''}{message}{more_text}."

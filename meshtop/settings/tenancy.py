@@ -174,16 +174,16 @@ def read_tenancy(given: str | dict[str, Any] | None) -> Tenancy | None:
     if given is None:
         return None
     if isinstance(given, dict):
-        return check_tenancy(given, lambda path: dotted(("tenancy", *path)))
+        return check_tenancy(given, lambda path: dotted(("tenancy", *path)), ("tenancy",))
     file, where = read_checked(TenancyFile, given)
     tenancy = Tenancy(file, where)
     _check(tenancy)
     return tenancy
 
 
-def check_tenancy(data: dict[str, Any], where: Where) -> Tenancy:
-    """Check tenancy data; `where` says where a key stands. Raises ConfigError."""
-    tenancy = Tenancy(checked(TenancyFile, data, where), where)
+def check_tenancy(data: dict[str, Any], where: Where, under: KeyPath = ()) -> Tenancy:
+    """Check tenancy data; `where` says where a key stands, `under` below which key. Raises ConfigError."""
+    tenancy = Tenancy(checked(TenancyFile, data, where, under), where)
     _check(tenancy)
     return tenancy
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.analysis.health import workload_health
 from meshtop.model.mesh import Workload
@@ -11,7 +11,7 @@ from meshtop.model.state import HealthStatus, Severity, SourceStatus, State
 from meshtop.views.findings import FindingItem
 from meshtop.views.numbers import age
 from meshtop.views.picture import Picture
-from meshtop.views.query import Query
+from meshtop.views.query import Place, Query
 from meshtop.views.registry import view
 from meshtop.views.table import Tone
 from meshtop.views.text import clean
@@ -40,6 +40,7 @@ class Attention(Struct, frozen=True, kw_only=True):
 
 def attention(picture: Picture, query: Query = EVERYTHING) -> tuple[Attention, ...]:
     """Everything in the scope that needs somebody, the worst first; an empty answer means nothing does."""
+    query = picture.resolved(query)
     found: list[Attention] = []
     for cluster in picture.snapshot.clusters:
         if not query.clusters or cluster.name in query.clusters:
@@ -47,16 +48,14 @@ def attention(picture: Picture, query: Query = EVERYTHING) -> tuple[Attention, .
     found.extend(_of_workload(picture, workload) for workload in picture.workloads if _in(query, picture, workload))
     found.extend(_of_machines(picture, query))
     found.extend(_of_findings(picture, query))
+    found.extend(_of_tenants(picture, query))
     wanted = [one for one in found if one.message]
     return tuple(sorted(wanted, key=lambda a: (_ORDER.index(a.tone), -a.weight, a.message)))
 
 
 def _in(query: Query, picture: Picture, workload: Workload) -> bool:
-    if query.clusters and workload.cluster not in query.clusters:
-        return False
-    if query.namespaces and workload.namespace not in query.namespaces:
-        return False
-    return query.tenant is None or query.tenant in picture.tenants(workload.cluster, workload.namespace)
+    cluster, namespace = workload.cluster, workload.namespace
+    return query.holds((Place(cluster=cluster, namespace=namespace, tenants=picture.tenants(cluster, namespace)),))
 
 
 _NOTHING = Attention(tone=Tone.DIM, message="", kind="", key="")
@@ -126,9 +125,8 @@ def _of_workload(picture: Picture, workload: Workload) -> Attention:
 def _of_machines(picture: Picture, query: Query) -> list[Attention]:
     found = []
     for machine in picture.machines:
-        if query.clusters and machine.cluster not in query.clusters:
-            continue
-        if query.namespaces and machine.namespace not in query.namespaces:
+        cluster, namespace = machine.cluster, machine.namespace
+        if not query.holds((Place(cluster=cluster, namespace=namespace, tenants=picture.tenants(cluster, namespace)),)):
             continue
         gone = machine.disconnected_at is not None and machine.disconnected_at > (machine.connected_at or 0.0)
         if machine.healthy is not False and not gone:
@@ -151,9 +149,8 @@ def _of_machines(picture: Picture, query: Query) -> list[Attention]:
 def _of_findings(picture: Picture, query: Query) -> list[Attention]:
     """What is wrong with mutual TLS, trust and certificates: of each code the worst, and how many more there are."""
     of_kind = view("findings")
-    scope = Query(clusters=query.clusters, namespaces=query.namespaces, tenant=query.tenant)
     codes: dict[str, list[FindingItem]] = {}
-    for item in of_kind.items(picture, scope):
+    for item in of_kind.items(picture, _scope(query)):
         if item.severity is not Severity.INFO:
             codes.setdefault(item.code, []).append(item)
     return [
@@ -167,6 +164,26 @@ def _of_findings(picture: Picture, query: Query) -> list[Attention]:
             weight=items[0].requests_per_second,
         )
         for items in codes.values()
+    ]
+
+
+def _scope(query: Query) -> Query:
+    return structs.replace(query, names=(), filter="", sort="")
+
+
+def _of_tenants(picture: Picture, query: Query) -> list[Attention]:
+    """Crossings between tenants that the settings forbid, and tenancy that is not clear."""
+    of_kind = view("tenants")
+    return [
+        Attention(
+            tone=Tone.FAILING if finding.severity is Severity.ERROR else Tone.DEGRADED,
+            message=clean(finding.message),
+            kind="tenants",
+            key=of_kind.key(item),
+        )
+        for item in of_kind.items(picture, _scope(query))
+        for finding in item.findings
+        if finding.severity is not Severity.INFO
     ]
 
 

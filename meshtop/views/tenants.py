@@ -194,7 +194,7 @@ VIEW: View[TenantItem] = View(
     item=TenantItem,
     columns=(
         c.text("tenant", "TENANT", "The tenant: by the tenancy file, else by the marks on namespaces.", "tenant",
-               priority=0, min_width=8, max_width=32),
+               priority=0, min_width=8, max_width=32, order=lambda i: (_LAST.get(i.tenant, 0), i.tenant)),
         c.text("workspace", "WORKSPACE", "The workspace of the tenancy file; a dash for what is in none.", "workspace",
                priority=1, max_width=32),
         c.health(),

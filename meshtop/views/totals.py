@@ -11,6 +11,7 @@ from meshtop.views.query import Place, Query
 
 def sums_in(picture: Picture, query: Query) -> Sums:
     """What is answered in the scope, and what is asked from it of places outside of every cluster; each edge once."""
+    query = picture.resolved(query)
     made: Sums = picture.once(
         f"sums:{query.clusters}:{query.namespaces}:{query.tenant}",
         lambda: add_all([edge.sums for edge in picture.edges if _in(picture, query, edge)]),

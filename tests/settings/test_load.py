@@ -99,7 +99,9 @@ ERRORS = [
     ("a: [\n", "line 2: this is not YAML"),
     ("a: !!python/object:os.system x\n", "this is not YAML"),
     ("keymap: &a\n  x: *a\n", "this anchor holds itself"),
-    ("on: 5\n", "line 1: the key on must be in quotes"),
+    ("5: on\n", "line 1: the key 5 must be in quotes"),
+    ("on: 5\n", "line 1: on: there is no such setting"),
+    ("tenancy:\n  tenants:\n    - name: a/b\n", "line 3: tenancy.tenants[0].name: 'a/b' is no name"),
     ("\na: \x07\n", "line 2: a control character stands here"),
     ("clusters: {}\ncolor: pink\n", "(and 1 more error)"),
 ]

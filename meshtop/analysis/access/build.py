@@ -2,8 +2,9 @@
 
 Generated names: `organization:O`, `cluster:C`, `tenant:T`, `workspace:T/W`, `group:T/W/G` are object attributes,
 `namespace:C/N` are objects, all under the policy class `meshtop`; `team:T` are user attributes. A namespace is assigned
-to its groups and workspace (else its tenants) and to its cluster; these upward to the organization. A binding becomes
-a user attribute `ROLE on LEVEL`, to which its subjects are assigned, and an association.
+to its groups and workspace (else its tenant) and to its cluster; these upward to the organization. Where marks disagree
+about the tenant, a namespace is under its cluster only: none of the tenants' readers reads it before that is settled. A
+binding becomes a user attribute `ROLE on LEVEL`, to which its subjects are assigned, and an association.
 """
 
 from __future__ import annotations
@@ -126,8 +127,8 @@ def _generate(graph: _Graph, tenancy: Tenancy | None, owners: Mapping[Place, Own
             workspace_name = f"{owner.tenant}/{owner.workspace}"
             above_it.append(f"workspace:{workspace_name}")
             above_it += [f"group:{workspace_name}/{group}" for _, group in owner.groups]
-        else:
-            above_it += [_attribute(graph, f"tenant:{tenant}", organization) for tenant in owner.tenants]
+        elif len(owner.tenants) == 1:
+            above_it.append(_attribute(graph, f"tenant:{owner.tenants[0]}", organization))
         graph.add(NodeKind.OBJECT, namespace_name(cluster, namespace), *above_it)
 
 

@@ -42,7 +42,7 @@ def first_tenancy(owners: Owners, organization: str = "organization") -> str:
 
 
 def _name(tenant: str) -> str:
-    return re.sub(r"[/:]", "-", tenant.strip())
+    return re.sub(r"[/:]", "-", tenant.strip()) or "unnamed"
 
 
 def _selectors(places: Iterable[tuple[str, str]], found: dict[tuple[str, str], Owner]) -> list[str]:
