@@ -17,7 +17,6 @@ from meshtop.console.screens.base import MeshScreen
 from meshtop.console.session import PictureArrived, Session, SessionFailed
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
-from meshtop.console.widgets.too_small import TooSmallScreen, is_too_small
 from meshtop.views.table import Tone
 
 if TYPE_CHECKING:
@@ -85,16 +84,6 @@ class MeshtopApp(Shell):
         """Ages grow by themselves."""
         if isinstance(self.screen, MeshScreen):
             self.screen.update_chrome()
-
-    def on_resize(self, event: Any) -> None:
-        """Below a size at which nothing can be read, say so."""
-        super().on_resize(event)
-        small = is_too_small(event.size.width, event.size.height)
-        shown = isinstance(self.screen, TooSmallScreen)
-        if small and not shown:
-            self.push_screen(TooSmallScreen())
-        elif shown and not small:
-            self.pop_screen()
 
     def on_picture_arrived(self, message: PictureArrived) -> None:
         """Show what is new; screens that are covered do so when they come to the front."""

@@ -1,29 +1,54 @@
-"""The views that a number key opens, in the order of a glance: the fleet first, then into the mesh."""
+"""The places that a number key opens, in the order of a glance, and the pages that tab goes through in each."""
 
 from __future__ import annotations
+
+from msgspec import Struct
 
 from meshtop.console.widgets.top_bar import View
 
 FLEET = "clusters"
 GRAPH = "graph"
-PLACES: tuple[tuple[str, View], ...] = (
-    (FLEET, View("1", "Fleet")),
-    ("services", View("2", "Services")),
-    (GRAPH, View("3", "Graph")),
-    ("workloads", View("4", "Workloads")),
-    ("edges", View("5", "Edges")),
-    ("namespaces", View("6", "Namespaces")),
-    ("virtualmachines", View("7", "VMs")),
+
+
+class Place(Struct, frozen=True):
+    """A place: its number key and name, and its kinds, the first of which it opens with."""
+
+    view: View
+    kinds: tuple[str, ...]
+
+
+PLACES: tuple[Place, ...] = (
+    Place(View("1", "Fleet"), (FLEET, "controlplanes", "members", "drift", "discovery")),
+    Place(View("2", "Services"), ("services", "workloads", "edges", "namespaces", "virtualmachines")),
+    Place(View("3", "Graph"), (GRAPH,)),
+    Place(View("4", "mTLS"), ("findings", "mtls", "mtlsedges", "mtlsmatrix", "trust", "certificates")),
+    Place(View("5", "Tenants"), ("tenants", "tenantmatrix")),
+    Place(View("6", "Canaries"), ("canaries",)),
 )
-VIEWS = tuple(view for _, view in PLACES)
+VIEWS = tuple(place.view for place in PLACES)
 """What the top bar names."""
+
+
+def place_of(kind: str) -> Place | None:
+    """The place in which a kind is a page."""
+    return next((place for place in PLACES if kind in place.kinds), None)
+
+
+def pages_of(kind: str) -> tuple[str, ...]:
+    """The kinds that tab goes through where this one is shown, in order."""
+    from meshtop.views.registry import KINDS
+
+    place = place_of(kind)
+    known = {found.name for found in KINDS}
+    return tuple(page for page in place.kinds if page in known) if place is not None else (kind,)
 
 
 def name_of(kind: str) -> str:
     """What the top bar calls a kind: its place, or its own title where no number key leads to it."""
     from meshtop.views.registry import view
 
-    return next((place.name for found, place in PLACES if found == kind), None) or view(kind).title
+    place = place_of(kind)
+    return place.view.name if place is not None else view(kind).title
 
 
 def views_with(name: str) -> tuple[View, ...]:
@@ -33,4 +58,4 @@ def views_with(name: str) -> tuple[View, ...]:
 
 def kind_of(key: str) -> str | None:
     """The kind that a number key opens."""
-    return next((kind for kind, view in PLACES if view.key == key), None)
+    return next((place.kinds[0] for place in PLACES if place.view.key == key), None)

@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from meshtop.console.app import MeshtopApp
-from meshtop.console.places import PLACES
+from meshtop.console.places import pages_of
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.fleet import FleetScreen
@@ -25,11 +25,6 @@ from tests.console.stage import StillApp, busy_world, session_of, stage
 from tests.worlds import AT, east, north, world
 
 SIZE = (100, 30)
-
-
-def key_of(kind: str) -> str:
-    """The number key of a kind's place."""
-    return next(place.key for found, place in PLACES if found == kind)
 
 
 def text_of(widget: object) -> str:
@@ -59,6 +54,14 @@ async def settled(pilot: Pilot[int]) -> None:
         calm = 0 if waiting else calm + 1
         if calm >= 3:
             return
+
+
+async def go(pilot: Pilot[int], kind: str) -> None:
+    """Go to a kind's page."""
+    assert isinstance(pilot.app, StillApp)
+    await settled(pilot)
+    pilot.app.open_place(kind)
+    await settled(pilot)
 
 
 async def press(pilot: Pilot[int], *keys: str) -> None:
@@ -96,7 +99,7 @@ async def test_before_the_first_answer_the_screen_says_what_it_waits_for() -> No
 async def test_number_keys_open_places_and_esc_leads_back_to_the_fleet(app: StillApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
         for kind in ("services", "workloads", "edges", "namespaces"):
-            await press(pilot, key_of(kind))
+            await go(pilot, kind)
             assert isinstance(app.screen, TableScreen)
             assert app.screen.kind == kind
             assert keys_shown(app), kind
@@ -104,9 +107,22 @@ async def test_number_keys_open_places_and_esc_leads_back_to_the_fleet(app: Stil
         assert isinstance(app.screen, FleetScreen)
 
 
+async def test_tab_goes_through_the_pages_of_a_place(app: StillApp) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "2")
+        seen = []
+        for _ in pages_of("services"):
+            assert isinstance(app.screen, TableScreen)
+            seen.append(app.screen.kind)
+            await press(pilot, "tab")
+        assert tuple(seen) == pages_of("services")
+        assert isinstance(app.screen, TableScreen)
+        assert app.screen.kind == "services"
+
+
 async def test_enter_opens_one_thing_and_esc_closes_it(app: StillApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot, key_of("workloads"))
+        await go(pilot, "workloads")
         await press(pilot, "enter")
         assert isinstance(app.screen, DetailScreen)
         assert app.screen.key.startswith("east/shop/reviews-v2"), "the worst stands on top"
@@ -117,7 +133,8 @@ async def test_enter_opens_one_thing_and_esc_closes_it(app: StillApp) -> None:
 
 async def test_tab_goes_through_a_details_pages_and_enter_follows_a_relation(app: StillApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot, key_of("workloads"), "enter", "tab")
+        await go(pilot, "workloads")
+        await press(pilot, "enter", "tab")
         assert app.screen.query_one("#charts").display
         await press(pilot, "tab")
         table = app.screen.query_one("#related", LiveTable)
@@ -137,12 +154,12 @@ async def test_w_opens_the_worst(app: StillApp) -> None:
 
 async def test_the_filter_travels_and_esc_takes_it_away(app: StillApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot, key_of("workloads"))
+        await go(pilot, "workloads")
         everything = len(keys_shown(app))
         await press(pilot, "slash", *"reviews", "enter")
         assert 0 < len(keys_shown(app)) < everything
         assert all("reviews" in key for key in keys_shown(app))
-        await press(pilot, key_of("services"))
+        await go(pilot, "services")
         assert all("reviews" in key for key in keys_shown(app))
         assert "/reviews" in text_of(app.screen.query_one(TopBar))
         await press(pilot, "escape")
@@ -152,7 +169,7 @@ async def test_the_filter_travels_and_esc_takes_it_away(app: StillApp) -> None:
 
 async def test_a_filter_that_is_none_is_said_while_the_rows_stay(app: StillApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot, key_of("workloads"))
+        await go(pilot, "workloads")
         before = keys_shown(app)
         await press(pilot, "slash", *"nocolumn:x")
         message = app.screen.query_one(FilterLine).query_one(".message")
@@ -162,8 +179,9 @@ async def test_a_filter_that_is_none_is_said_while_the_rows_stay(app: StillApp) 
 
 async def test_a_filter_that_another_kind_does_not_know_is_not_used_there(app: StillApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot, key_of("workloads"))
-        await press(pilot, "slash", *"pods:>0", "enter", key_of("edges"))
+        await go(pilot, "workloads")
+        await press(pilot, "slash", *"pods:>0", "enter")
+        await go(pilot, "edges")
         assert isinstance(app.screen, TableScreen)
         assert keys_shown(app)
 
@@ -191,7 +209,7 @@ async def test_a_command_that_makes_no_sense_is_said(app: StillApp) -> None:
 
 async def test_x_narrows_to_the_row(app: StillApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot, key_of("workloads"))
+        await go(pilot, "workloads")
         await press(pilot, "x")
         assert app.scope.query.clusters == ("east",)
         assert app.scope.query.namespaces == ("shop",)
@@ -199,7 +217,7 @@ async def test_x_narrows_to_the_row(app: StillApp) -> None:
 
 async def test_sorting_is_kept_for_the_kind(app: StillApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot, key_of("workloads"))
+        await go(pilot, "workloads")
         table = app.screen.query_one(LiveTable)
         table.post_message(LiveTable.SortChanged(table, "name", True))
         await settled(pilot)
@@ -234,7 +252,7 @@ async def test_a_past_moment_is_always_visible() -> None:
 
 async def test_help_explains_keys_and_columns(app: StillApp) -> None:
     async with app.run_test(size=(100, 60)) as pilot:
-        await press(pilot, key_of("workloads"))
+        await go(pilot, "workloads")
         await press(pilot, "question_mark")
         assert isinstance(app.screen, HelpScreen)
         shown = text_of(app.screen.query_one(LineView))
@@ -245,7 +263,7 @@ async def test_help_explains_keys_and_columns(app: StillApp) -> None:
 
 async def test_a_row_as_text_is_the_json_that_get_prints(app: StillApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot, key_of("workloads"))
+        await go(pilot, "workloads")
         await press(pilot, "y")
         assert isinstance(app.screen, TextScreen)
         assert '"name": "reviews-v2"' in text_of(app.screen.query_one(LineView))
@@ -253,7 +271,7 @@ async def test_a_row_as_text_is_the_json_that_get_prints(app: StillApp) -> None:
 
 async def test_the_cursor_stays_on_its_row_while_rows_move(app: StillApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot, key_of("workloads"))
+        await go(pilot, "workloads")
         table = app.screen.query_one(LiveTable)
         web = next(key for key in keys_shown(app) if key.startswith("west/shop/web-v1"))
         assert table.go_to(web)
@@ -278,7 +296,8 @@ async def test_an_older_picture_never_replaces_a_newer_one(app: StillApp) -> Non
 
 async def test_what_is_gone_says_so(app: StillApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot, key_of("workloads"), "enter")
+        await go(pilot, "workloads")
+        await press(pilot, "enter")
         session_of(app).publish(world(north(), sequence=5))
         await settled(pilot)
         assert "It is not there any more." in text_of(app.screen.query_one("#facts"))
@@ -291,14 +310,14 @@ async def test_with_no_cluster_to_read_every_screen_says_why(state: State) -> No
         await settled(pilot)
         assert "no cluster answers" in text_of(app.screen.query_one(TopBar))
         for kind in ("services", "workloads", "edges", "namespaces", "virtualmachines"):
-            await press(pilot, key_of(kind))
+            await go(pilot, kind)
             assert "Nothing was read" in text_of(app.screen.query_one(LiveTable)), kind
 
 
 async def test_an_empty_scope_says_how_to_widen_it() -> None:
     app = stage(busy_world(), query=Query(namespaces=("nowhere",)))
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot, key_of("workloads"))
+        await go(pilot, "workloads")
         assert "Nothing in this scope" in text_of(app.screen.query_one(LiveTable))
 
 

@@ -15,16 +15,14 @@ from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import detail_lines
 from meshtop.console.widgets.chart import Chart
 from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
+from meshtop.console.widgets.pages import Pages
 from meshtop.console.widgets.plot import ChartModel, Series
-from meshtop.console.widgets.table_frame import Line, Run
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.views.detail import Detail, Related, detail, find_item
 from meshtop.views.numbers import age
 from meshtop.views.registry import view
-from meshtop.views.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.views.charts import Chart as ChartSpec
@@ -45,22 +43,6 @@ class LinesArrived(Message):
         super().__init__()
         self.index = index
         self.lines = lines
-
-
-class Pages(LineWidget):
-    """The pages that tab goes through, the current one marked."""
-
-    names: tuple[str, ...] = ()
-    current = 0
-
-    def work_out(self, width: int, height: int) -> list[Line]:
-        """One line."""
-        runs: list[Run] = []
-        x = 2
-        for index, name in enumerate(self.names):
-            runs.append(Run(x, name, Tone.ACCENT if index == self.current else Tone.DIM))
-            x += len(name) + 3
-        return [Line("plain", tuple(run for run in runs if run.x + len(run.text) <= width))]
 
 
 class DetailScreen(MeshScreen):
@@ -151,8 +133,7 @@ class DetailScreen(MeshScreen):
         names = self.page_names
         self._page = min(self._page, max(0, len(names) - 1))
         pages = self.query_one("#pages", Pages)
-        pages.names, pages.current = names, self._page
-        pages.draw()
+        pages.show(names, self._page)
         top, facts, charts, table = (self.query_one(f"#{i}") for i in ("top", "facts", "charts", "related"))
         found = self._detail
         has_charts = found is not None and bool(found.charts)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from meshtop.console.places import FLEET
@@ -16,6 +17,7 @@ from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
+from meshtop.console.widgets.pages import Pages
 from meshtop.console.widgets.plot import ChartModel, Series
 from meshtop.console.widgets.table_frame import Line
 from meshtop.views.attention import Attention, attention
@@ -70,6 +72,10 @@ class Headline(LineWidget):
 class FleetScreen(TableScreen):
     """The screen one sees first."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "needs", "needs you", id="fleet.needs"),
+    ]
+
     def __init__(self) -> None:
         super().__init__(FLEET)
         self._needs: Sequence[Attention] = ()
@@ -79,6 +85,7 @@ class FleetScreen(TableScreen):
         with Vertical(classes="fleet"):
             yield Headline()
             yield LiveTable(id="needs")
+            yield Pages(id="places")
             with Horizontal(classes="body"):
                 with Vertical():
                     waiting = Note("Reading the kubeconfig …", "The first cluster to answer is shown at once.")
@@ -91,7 +98,12 @@ class FleetScreen(TableScreen):
     def on_mount(self) -> None:
         """The clusters have the keyboard first."""
         self.query_one("#needs").display = False
-        self.query_one("#rows", LiveTable).focus()
+        self.rows.focus()
+
+    def action_needs(self) -> None:
+        """Go between what needs somebody and the clusters."""
+        needs = self.query_one("#needs", LiveTable)
+        (self.rows if needs.has_focus or not needs.display else needs).focus()
 
     @property
     def rows(self) -> LiveTable:

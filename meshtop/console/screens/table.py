@@ -8,13 +8,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from meshtop.console.places import name_of
+from meshtop.console.places import name_of, pages_of
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import detail_lines
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
+from meshtop.console.widgets.pages import Pages
 from meshtop.views.detail import detail, find_item
 from meshtop.views.filter import FilterError, find_column
 from meshtop.views.query import Query
@@ -37,6 +38,8 @@ class TableScreen(MeshScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "worst", "worst", id="table.worst"),
         Binding("g", "graph", "graph", id="table.graph"),
+        Binding("tab", "page(1)", "next page", id="place.next"),
+        Binding("shift+tab", "page(-1)", "page before", id="place.previous", show=False),
         Binding("y", "as_text", "as text", id="table.text", show=False),
     ]
 
@@ -54,9 +57,35 @@ class TableScreen(MeshScreen):
     def body(self) -> ComposeResult:
         """The table, and a panel that opens by itself on a wide screen."""
         title = self.of_kind.title.lower()
+        if len(self.pages) > 1:
+            yield Pages(id="places")
         with Horizontal(classes="body"):
             yield LiveTable(waiting=Note(f"Reading {title} …", "The first cluster to answer is shown at once."))
             yield LineView(classes="side")
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """The kinds that tab goes through here."""
+        return pages_of(self.kind)
+
+    def on_mount(self) -> None:
+        """The table has the keyboard."""
+        self.rows.focus()
+
+    def show_pages(self) -> None:
+        """Name the pages of the place, this one marked."""
+        if self.query("#places"):
+            names = tuple(view(kind).title for kind in self.pages)
+            self.query_one("#places", Pages).show(names, self.pages.index(self.kind))
+
+    def action_page(self, step: int) -> None:
+        """Go to another page of the place."""
+        pages = self.pages
+        self.console_app.open_place(pages[(pages.index(self.kind) + step) % len(pages)])
+
+    def on_pages_chosen(self, event: Pages.Chosen) -> None:
+        """A page was clicked."""
+        self.console_app.open_place(self.pages[event.index])
 
     @property
     def rows(self) -> LiveTable:
@@ -69,6 +98,7 @@ class TableScreen(MeshScreen):
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show the rows of the scope."""
+        self.show_pages()
         query = self.console_app.scope.for_kind(self.kind)
         table = self._rows(picture, query)
         live = self.rows
