@@ -136,7 +136,8 @@ def _print(session: Session, view: AnyView, query: Query, output: str, snapshot:
     absent = _absent(view, view.all_items(picture), query)
     for name in absent:
         say(f"meshtop: There is no {view.singular} {name}.")
-    return Exit.BAD if absent and code is Exit.FINE else code
+    bad = absent or (view.bad_when_found and items)
+    return Exit.BAD if bad and code is Exit.FINE else code
 
 
 def _absent(view: AnyView, items: list[Any], query: Query) -> list[str]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshtop.analysis.drift.compare import Compared, Drift, drift
+from meshtop.analysis.drift.placement import Declared, Thing, add, declared
 from meshtop.analysis.fleet.members import Member, members
 from meshtop.analysis.mtls.located import Located
+from meshtop.analysis.registries.read import ISTIO
 
 if TYPE_CHECKING:
     from meshtop.views.picture import Picture
@@ -15,6 +18,49 @@ def members_of(picture: Picture) -> tuple[Member, ...]:
     """Every member of every registry, and the clusters that none knows."""
     made: tuple[Member, ...] = picture.once("fleet.members", lambda: members(picture.snapshot.clusters, picture.facts))
     return made
+
+
+def drift_of(picture: Picture) -> tuple[Drift, ...]:
+    """Every object that is not the same wherever it should be."""
+    made: tuple[Drift, ...] = picture.once("fleet.drift", lambda: _drift(picture))
+    return made
+
+
+def _drift(picture: Picture) -> tuple[Drift, ...]:
+    compared = [
+        Compared(name=c.name, group=_group(picture, c.name), inventory=c.inventory) for c in picture.snapshot.clusters
+    ]
+    return drift(compared, _declarations(picture))
+
+
+def _group(picture: Picture, cluster: str) -> str:
+    """Clusters of one mesh are compared; those of no mesh with the other members of their registry."""
+    facts = picture.facts.get(cluster)
+    if facts is not None and facts.mesh_id:
+        return f"mesh {facts.mesh_id}"
+    if facts is not None and facts.control_planes:
+        return ""
+    registries = [m for m in members_of(picture) if m.cluster == cluster and m.entry.registry not in ("", ISTIO)]
+    return f"{registries[0].entry.registry} on {registries[0].entry.host}" if registries else ""
+
+
+def _declarations(picture: Picture) -> dict[Thing, Declared]:
+    found: dict[Thing, Declared] = {}
+    for host in picture.snapshot.clusters:
+        if host.inventory is None:
+            continue
+        mine = [m for m in members_of(picture) if m.entry.host == host.name]
+        clusters = {(m.entry.registry, m.entry.name): m.cluster for m in mine}
+        names: dict[str, list[str]] = {}
+        for member in mine:
+            names.setdefault(member.entry.registry, []).append(member.entry.name)
+
+        def cluster_of(registry: str, name: str, known: dict[tuple[str, str], str | None] = clusters) -> str | None:
+            return known.get((registry, name))
+
+        for thing, one in declared(host.name, host.inventory, cluster_of, names).items():
+            add(found, thing, one)
+    return found
 
 
 def fleet_findings(picture: Picture) -> list[Located]:

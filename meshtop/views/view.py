@@ -23,7 +23,7 @@ class View(Generic[Item]):
     `item` is the frozen struct whose JSON is the promise of INTERFACE.md. `build` makes all items of a Picture,
     `path` is an item's place and name from the outside in, and its identity unless `key` says more; `places` says
     where it stands for the scope. `empty` is what to say when there are none. `related` names the kinds that a detail
-    of this one leads to.
+    of this one leads to. `bad_when_found` is set where any item is a bad answer (exit code 1).
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class View(Generic[Item]):
         key: Callable[[Item], str] | None = None,
         related: tuple[str, ...] = (),
         namespaced: bool = True,
+        bad_when_found: bool = False,
     ) -> None:
         self.kind = kind
         self.singular = singular
@@ -54,6 +55,7 @@ class View(Generic[Item]):
         self.empty = empty
         self.related = related
         self.namespaced = namespaced
+        self.bad_when_found = bad_when_found
         self._build = build
         self._path = path
         self._key = key

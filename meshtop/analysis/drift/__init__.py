@@ -1,0 +1,1 @@
+"""The same object in several clusters, compared by what it means."""
