@@ -111,7 +111,7 @@ async def _look(surveyed: Surveyed, plan: ShiftPlan, fleet: Fleet) -> tuple[list
         checks.append(Check(cluster, "lease", Mark.WARNING, message))
     else:
         checks.append(await _nobody_else(surveyed, fleet))
-    checks.append(_owner(cluster, surveyed.owner, plan.override))
+    checks.append(owner_check(cluster, surveyed.owner, plan.override))
     try:
         target = target_of(surveyed, route, plan)
     except ActionError as error:
@@ -145,7 +145,8 @@ async def _nobody_else(surveyed: Surveyed, fleet: Fleet) -> Check:
     return Check(cluster, "lease", Mark.REFUSED, message, Kind.CONFLICT)
 
 
-def _owner(cluster: str, owner: Ownership, override: str) -> Check:
+def owner_check(cluster: str, owner: Ownership, override: str) -> Check:
+    """Whether somebody else owns the weights, and whether that was overridden in words that name them."""
     if owner.controller == NOBODY:
         return Check(cluster, "owner", Mark.OK, "no controller owns it")
     named = f"{owner.controller} ({owner.name})" if owner.name else owner.controller
