@@ -1,0 +1,133 @@
+"""The demo's clusters served within the test, so that a test holds the clock; and the program as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from meshtop.demo.kube.access import Account, admin, viewer
+from meshtop.demo.serve import ServedCluster, write_kubeconfig
+from meshtop.demo.world.plan import Options
+from meshtop.demo.world.world import World
+
+LIMIT = 60.0
+"""Seconds after which something that a test waits for has failed."""
+DAY = 86_400.0
+
+
+@dataclass
+class Clock:
+    """The present, moved on by `ahead` seconds when a test says so."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@dataclass
+class Served:
+    """Where a served world is, and what a test may do to it."""
+
+    kubeconfig: Path
+    clock: Clock
+    world: World
+    servers: dict[str, str] = field(default_factory=dict)
+    engines: dict[str, str] = field(default_factory=dict)
+    deaths: dict[str, Clock] = field(default_factory=dict)
+
+    def kill(self, cluster: str) -> None:
+        """From here on this cluster leaves every request unanswered."""
+        self.deaths[cluster].ahead = 2 * DAY
+
+    def query(self, cluster: str, text: str) -> list[dict[str, Any]]:
+        """An instant vector of a cluster's Prometheus."""
+        params = urllib.parse.urlencode({"query": text, "time": f"{self.clock():.3f}"})
+        with urllib.request.urlopen(f"{self.engines[cluster]}/api/v1/query?{params}", timeout=LIMIT) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+            return found
+
+
+@contextmanager
+def served(
+    folder: Path, scenario: str = "calm", *, options: Options | None = None, accounts: list[Account] | None = None
+) -> Iterator[Served]:
+    """Serve a world from a thread of its own until the block ends."""
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Served]] = Future()
+
+    async def serve() -> None:
+        clock = Clock()
+        world = World(options or Options(), clock, scenario)
+        here = Served(folder / "kubeconfig", clock, world)
+        clusters = []
+        for name, cluster in world.clusters.items():
+            death = here.deaths[name] = Clock()
+            clusters.append(ServedCluster(cluster, death, accounts or [admin(), viewer()], time.time() + DAY))
+        stop = asyncio.Event()
+        try:
+            for one in clusters:
+                await one.listen("127.0.0.1", 0)
+                here.servers[one.cluster.name] = world.servers[one.cluster.name] = f"http://127.0.0.1:{one.api_port}"
+                here.engines[one.cluster.name] = f"http://127.0.0.1:{one.prometheus_port}"
+            write_kubeconfig(here.kubeconfig, here.servers, with_viewer=True)
+            started.set_result((asyncio.get_running_loop(), stop, here))
+            await stop.wait()
+        except BaseException as error:
+            if not started.done():
+                started.set_exception(error)
+            raise
+        finally:
+            await asyncio.gather(*(one.close() for one in clusters), return_exceptions=True)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+    thread.start()
+    loop, stop, here = started.result(LIMIT)
+    try:
+        yield here
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(LIMIT)
+
+
+def environment(**more: str) -> Mapping[str, str]:
+    """An environment without settings of whoever runs the tests."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MESHTOP_")}
+    return {**inherited, **more}
+
+
+def meshtop(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """The program, run to its end without a terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "meshtop", "--config", "none", *arguments],
+        capture_output=True, text=True, timeout=LIMIT, check=False, stdin=subprocess.DEVNULL,
+        env=environment(**environ),
+    )  # fmt: skip
+
+
+def printed(*arguments: str, **environ: str) -> dict[str, Any]:
+    """What a command prints as JSON; it must have gone well."""
+    done = meshtop(*arguments, "-o", "json", **environ)
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Wait for a condition."""
+    limit = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < limit, f"waited in vain for {what}"
+        time.sleep(0.02)

@@ -1,0 +1,155 @@
+"""`meshtop demo` as people start it: in a pseudo-terminal, by keys, ended by keys, by signals, by nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyte
+import pytest
+
+from tests.e2e.serving import LIMIT, environment, meshtop, served
+
+pytestmark = [pytest.mark.terminal, pytest.mark.xdist_group("e2e-terminal")]
+
+COLUMNS, LINES = 110, 30
+CLUSTERS = ("us-east", "eu-west", "on-prem")
+# pyte prints what it does not know of private sequences.
+UNKNOWN = re.compile(r"\x1b\[[<>=]\d*u|\x1b\[\?\d+\$p|\x1bP[^\x1b]*\x1b\\")
+
+
+class Terminal:
+    """A program on a pseudo-terminal, and the screen that a person would see."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.master, self.slave = pty.openpty()
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+        self.before = termios.tcgetattr(self.slave)
+        self.screen = pyte.Screen(COLUMNS, LINES)
+        self._stream = pyte.Stream(self.screen)
+        self.written = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "meshtop", "--config", "none", *arguments],
+            stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True,
+            env=environment(TERM="xterm-256color", COLORTERM="truecolor", LANG="C.UTF-8"),
+        )  # fmt: skip
+
+    def read(self, patience: float) -> bool:
+        if not select.select([self.master], [], [], patience)[0]:
+            return False
+        text = os.read(self.master, 65536).decode(errors="replace")
+        self.written += text
+        self._stream.feed(UNKNOWN.sub("", text))
+        return True
+
+    def wait_for(self, condition: Callable[[str], bool], what: str) -> str:
+        end = time.monotonic() + LIMIT
+        while not condition(shown := "\n".join(self.screen.display)):
+            assert time.monotonic() < end, f"waited in vain for {what}; on screen:\n{shown}"
+            assert self.process.poll() is None or self.read(0), f"it ended before {what}:\n{self.written[-2000:]}"
+            self.read(0.1)
+        return shown
+
+    def press(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
+    def end(self) -> int:
+        deadline = time.monotonic() + LIMIT
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, "it did not end"
+            self.read(0.05)
+        while self.read(0):
+            pass
+        return self.process.returncode
+
+    def assert_restored(self) -> None:
+        for on, off in (("[?1049h", "[?1049l"), ("[?25l", "[?25h"), ("[?1003h", "[?1003l"), ("[?2004h", "[?2004l")):
+            assert self.written.rindex(off) > self.written.rindex(on), off
+        assert termios.tcgetattr(self.slave)[:4] == self.before[:4]
+        assert "Traceback" not in self.written
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for descriptor in (self.master, self.slave):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+@contextlib.contextmanager
+def terminal(*arguments: str) -> Iterator[Terminal]:
+    program = Terminal(*arguments)
+    try:
+        yield program
+    finally:
+        program.close()
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("terminal")) as world:
+        yield str(world.kubeconfig)
+
+
+def test_the_demo_from_the_first_frame_to_the_last_key() -> None:
+    with terminal("demo") as program:
+        program.wait_for(lambda text: all(name in text for name in CLUSTERS), "the clusters")
+        program.wait_for(lambda text: re.search(r"us-east.* v?1\.3\d", text) is not None, "a cluster's versions")
+        program.press("2")
+        program.wait_for(lambda text: "SERVICE" in text and "reviews" in text, "the services")
+        program.press("/reviews\r")
+        program.wait_for(lambda text: "reviews" in text and "payments" not in text, "the filtered services")
+        program.press("\r")
+        program.wait_for(lambda text: "reviews" in text and "ratings" not in text.split("reviews")[0], "a detail")
+        program.press("\x1b\x1b")
+        program.press("1")
+        program.wait_for(lambda text: "CLUSTER" in text, "the fleet")
+        program.press("q")
+        assert program.end() == 0
+        program.assert_restored()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("how", ["console", "demo"])
+def test_a_signal_restores_the_terminal(kubeconfig: str, number: signal.Signals, how: str) -> None:
+    arguments = ("demo", "--clusters", "1") if how == "demo" else ("--kubeconfig", kubeconfig, "--context", "us-east")
+    with terminal(*arguments) as program:
+        program.wait_for(lambda text: "us-east" in text and "quit" in text, "the console")
+        children = children_of(program.process.pid)
+        assert len(children) == (how == "demo")
+        program.process.send_signal(number)
+        assert program.end() == 128 + number
+        program.assert_restored()
+        assert not [child for child in children if Path(f"/proc/{child}").exists()], "the simulated clusters go too"
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that this one started."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            if f"\nPPid:\t{pid}\n" in status.read_text(encoding="utf-8"):
+                found.append(int(status.parent.name))
+    return found
+
+
+def test_without_a_terminal_it_says_what_to_do(kubeconfig: str) -> None:
+    for arguments in (("--kubeconfig", kubeconfig), ("demo",)):
+        done = meshtop(*arguments)
+        assert done.returncode == 2
+        assert "needs a terminal" in done.stderr
+        assert "get clusters" in done.stderr
+        assert done.stdout == ""
