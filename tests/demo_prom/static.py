@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from meshtop.demo.prom.exposition import line, show
@@ -44,8 +44,8 @@ class StaticSource:
         self._metadata = metadata or {}
         self._targets = targets
 
-    def select(self, name: str | None) -> Iterable[Series]:
-        return self._index.select(name)
+    def select(self, name: str | None, among: Callable[[str], bool] | None = None) -> Iterable[Series]:
+        return self._index.select(name, among)
 
     def metadata(self) -> Mapping[str, MetricMetadata]:
         return self._metadata

@@ -14,7 +14,7 @@ from meshtop.demo.prom.budget import Limits
 from meshtop.demo.prom.engine import MAX_POINTS, Answer, Engine
 from meshtop.demo.prom.errors import BadData, NotFound, QueryError
 from meshtop.demo.prom.exposition import CONTENT_TYPE, exposition
-from meshtop.demo.prom.matchers import Matcher, all_match, metric_name
+from meshtop.demo.prom.matchers import Matcher, all_match, metric_name, name_test
 from meshtop.demo.prom.params import Params
 from meshtop.demo.prom.series import Series, SeriesSource
 
@@ -152,7 +152,7 @@ class PrometheusApi:
         bounded = bool(params.text("start") or params.text("end"))
         selectors: list[tuple[Matcher, ...]] = params.matchers() or [()]
         for matchers in selectors:
-            for one in self._source.select(metric_name(matchers)):
+            for one in self._source.select(metric_name(matchers), name_test(matchers)):
                 if all_match(matchers, one.labels) and (not bounded or self._has_samples(one, start, end)):
                     yield one
 

@@ -10,7 +10,7 @@ from meshtop.demo.prom.budget import Budget, Limits, count
 from meshtop.demo.prom.columns import Column, Values, Vector, drop_names
 from meshtop.demo.prom.errors import BadData
 from meshtop.demo.prom.histogram import histogram_quantile
-from meshtop.demo.prom.matchers import Matcher, all_match, metric_name
+from meshtop.demo.prom.matchers import Matcher, all_match, metric_name, name_test
 from meshtop.demo.prom.matching import match_vectors, set_operation
 from meshtop.demo.prom.series import Series, SeriesSource
 from meshtop.demo.prom.syntax import (
@@ -136,7 +136,7 @@ class Evaluator:
     def _matching(self, matchers: tuple[Matcher, ...]) -> Iterator[Series]:
         name = metric_name(matchers)
         rest = tuple(m for m in matchers if not (m.name == "__name__" and m.op == "=" and m.value == name))
-        for number, series in enumerate(self._source.select(name)):
+        for number, series in enumerate(self._source.select(name, name_test(matchers))):
             if number % 256 == 0:
                 self._budget.check_time()
             if all_match(rest, series.labels):

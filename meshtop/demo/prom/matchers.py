@@ -68,6 +68,12 @@ def metric_name(matchers: Iterable[Matcher]) -> str | None:
     return next((m.value for m in matchers if m.name == NAME and m.op == "=" and m.value), None)
 
 
+def name_test(matchers: Iterable[Matcher]) -> Callable[[str], bool]:
+    """Whether a metric of some name can satisfy the matchers: spares looking at the series of those that cannot."""
+    of_name = [m for m in matchers if m.name == NAME]
+    return lambda name: all(m.matches(name) for m in of_name)
+
+
 def all_match(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
     """Whether labels satisfy every matcher."""
     return all(m.matches(labels.get(m.name, "")) for m in matchers)

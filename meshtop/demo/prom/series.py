@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 NAME = "__name__"
@@ -31,8 +31,8 @@ class Series(Protocol):
 class SeriesSource(Protocol):
     """Where series come from. The engine matches labels itself."""
 
-    def select(self, name: str | None) -> Iterable[Series]:
-        """All series of the metric ``name``, or all series when it is None."""
+    def select(self, name: str | None, among: Callable[[str], bool] | None = None) -> Iterable[Series]:
+        """All series of the metric ``name``, or, when it is None, of all metrics that ``among`` says yes to."""
         ...
 
     def metadata(self) -> Mapping[str, MetricMetadata]:
@@ -56,8 +56,8 @@ class SeriesIndex:
         """Add a series under its ``__name__``."""
         self._by_name.setdefault(series.labels.get(NAME, ""), []).append(series)
 
-    def select(self, name: str | None) -> Iterable[Series]:
-        """The series of a metric, or all of them."""
+    def select(self, name: str | None, among: Callable[[str], bool] | None = None) -> Iterable[Series]:
+        """The series of a metric, or of all metrics that ``among`` says yes to."""
         if name is not None:
             return self._by_name.get(name, ())
-        return (one for group in self._by_name.values() for one in group)
+        return (one for name, group in self._by_name.items() if among is None or among(name) for one in group)

@@ -132,11 +132,12 @@ class Metrics:
         self._control = control
         self._built: dict[str, tuple[int, list[Series]]] = {}
 
-    def select(self, name: str | None) -> Iterable[Series]:
-        """All series of a metric, or all series."""
+    def select(self, name: str | None, among: Callable[[str], bool] | None = None) -> Iterable[Series]:
+        """All series of a metric, or of all metrics that `among` says yes to."""
         self._state.advance()
         if name is None:
-            return (series for family in self._names() for series in self._family(family))
+            names = (family for family in self._names() if among is None or among(family))
+            return (series for family in names for series in self._family(family))
         return self._family(name)
 
     def metadata(self) -> Mapping[str, tuple[str, str, str]]:
