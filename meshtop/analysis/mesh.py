@@ -61,6 +61,16 @@ def mesh_facts(inventory: Inventory) -> MeshFacts:
     )
 
 
+def mesh_config(inventory: Inventory) -> Tree:
+    """The MeshConfig that counts in a cluster; empty where it is not known."""
+    return _mesh_config(inventory.config_maps) or {}
+
+
+def mesh_networks(inventory: Inventory) -> Tree:
+    """The MeshNetworks of a cluster: which gateways lead into which network; empty where it is not known."""
+    return _first(inventory.config_maps, "istio", "meshNetworks") or {}
+
+
 @lru_cache(maxsize=256)
 def fingerprints(pem: str) -> tuple[str, ...]:
     """SHA-256 of each certificate in a PEM bundle, lower-case hex, in order and without repetition."""

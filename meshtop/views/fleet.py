@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from meshtop.analysis.drift.compare import Compared, Drift, drift
 from meshtop.analysis.drift.placement import Declared, Thing, add, declared
+from meshtop.analysis.fleet.discovery import Discovery, discovery
+from meshtop.analysis.fleet.links import Site
 from meshtop.analysis.fleet.members import Member, members
 from meshtop.analysis.mtls.located import Located
 from meshtop.analysis.registries.read import ISTIO
@@ -63,10 +66,48 @@ def _declarations(picture: Picture) -> dict[Thing, Declared]:
     return found
 
 
+def sites_of(picture: Picture) -> tuple[Site, ...]:
+    """Every cluster whose inventory is known, as discovery sees it."""
+    made: tuple[Site, ...] = picture.once(
+        "fleet.sites",
+        lambda: tuple(
+            Site(name=c.name, inventory=c.inventory, facts=picture.facts[c.name], telemetry=c.telemetry)
+            for c in picture.snapshot.clusters
+            if c.inventory is not None
+        ),
+    )
+    return made
+
+
+def discovery_of(picture: Picture) -> Discovery:
+    """Every host, and every link between clusters."""
+    made: Discovery = picture.once("fleet.discovery", lambda: discovery(sites_of(picture), _machines(picture)))
+    return made
+
+
+def _machines(picture: Picture) -> Counter[tuple[str, str, str]]:
+    """How many virtual machines stand behind each Service; those whose probe fails do not."""
+    return Counter(
+        (machine.cluster, machine.namespace, service)
+        for machine in picture.machines
+        if machine.healthy is not False
+        for service in machine.services
+    )
+
+
 def fleet_findings(picture: Picture) -> list[Located]:
     """All findings about the fleet, each with its place."""
+    found = discovery_of(picture)
     return [
-        Located(finding=finding, cluster=member.cluster or member.entry.host)
-        for member in members_of(picture)
-        for finding in member.findings
+        *(
+            Located(finding=finding, cluster=member.cluster or member.entry.host)
+            for member in members_of(picture)
+            for finding in member.findings
+        ),
+        *(Located(finding=finding, cluster=link.source) for link in found.links for finding in link.findings),
+        *(
+            Located(finding=finding, cluster=next(iter(row.clusters)), namespace=row.namespace)
+            for row in found.hosts
+            for finding in row.findings
+        ),
     ]

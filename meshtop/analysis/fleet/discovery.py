@@ -1,0 +1,299 @@
+"""Which hosts each cluster can resolve, and from where the endpoints behind them can be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from meshtop.analysis.fleet.links import Link, Site, links
+from meshtop.analysis.mesh import mesh_config
+from meshtop.analysis.mtls.client import full_host, host_matches
+from meshtop.analysis.registries.shape import conditions, items, mapping, text, texts
+from meshtop.model.kube import ConfigObject, Service
+from meshtop.model.state import Finding, Severity
+
+DOMAIN = "svc.cluster.local"
+CLUSTER_SET = "svc.clusterset.local"
+_SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+_ALWAYS_LOCAL = ("*.kube-system.svc.cluster.local", "kubernetes.default.svc.cluster.local")
+"""What istiod takes for cluster-local by itself (istio: defaultClusterLocalNamespaces, -Services)."""
+
+Place = tuple[str, str]
+"""Namespace and name of a Service."""
+
+
+class Reach(StrEnum):
+    """How a host is there for one cluster."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+    EXTERNAL = "external"
+    NO_ENDPOINTS = "no-endpoints"
+    UNREACHABLE = "unreachable"
+    UNRESOLVED = "unresolved"
+    UNKNOWN = "unknown"
+
+
+RESOLVED = (Reach.LOCAL, Reach.REMOTE, Reach.EXTERNAL)
+
+
+class HostRow(Struct, frozen=True, kw_only=True):
+    """A host, how it is there for each cluster of its mesh, and which clusters export and import it."""
+
+    host: str
+    namespace: str
+    mesh: str
+    clusters: dict[str, Reach]
+    dns_name: str
+    exported_by: tuple[str, ...] = ()
+    imported_by: tuple[str, ...] = ()
+    reachable_from: tuple[str, ...] = ()
+    cluster_local: bool = False
+    legacy_names: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+class Discovery(Struct, frozen=True, kw_only=True):
+    """Every host of every mesh, and the links between clusters."""
+
+    hosts: tuple[HostRow, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+def discovery(sites: Sequence[Site], machines: Mapping[tuple[str, str, str], int]) -> Discovery:
+    """Judge every host. `machines` counts virtual machines behind a Service, by cluster, namespace and name."""
+    between = links(sites)
+    meshes: dict[str, list[Site]] = {}
+    for site in sites:
+        meshes.setdefault(site.facts.mesh_id or f"cluster {site.name}", []).append(site)
+    rows = [row for mesh, members in sorted(meshes.items()) for row in _mesh(mesh, members, between, machines)]
+    return Discovery(hosts=tuple(rows), links=tuple(between[pair] for pair in sorted(between)))
+
+
+class _Local:
+    """What one cluster has, by Service."""
+
+    def __init__(self, site: Site, machines: Mapping[tuple[str, str, str], int]) -> None:
+        inventory = site.inventory
+        self.services: dict[Place, Service] = {
+            s.meta.key: s for s in inventory.services if s.meta.namespace not in _SYSTEM
+        }
+        self.exports: dict[Place, ConfigObject] = {o.meta.key: o for o in inventory.config.get("ServiceExport", ())}
+        self.imports: dict[Place, ConfigObject] = {o.meta.key: o for o in inventory.config.get("ServiceImport", ())}
+        self.entries = {
+            host: entry for entry in inventory.config.get("ServiceEntry", ()) for host in texts(entry.spec.get("hosts"))
+        }
+        self.local = (*_ALWAYS_LOCAL, *_cluster_local(site))
+        self.endpoints_known = not any(
+            k.kind == "EndpointSlice" and k.state in ("denied", "failed") for k in inventory.kinds
+        )
+        self.ready: dict[Place, int] = {}
+        for piece in inventory.endpoint_slices:
+            count = sum(len(e.addresses) for e in piece.endpoints if e.ready is not False)
+            place = (piece.meta.namespace, piece.service)
+            self.ready[place] = self.ready.get(place, 0) + count
+        for (cluster, namespace, name), count in machines.items():
+            if cluster == site.name:
+                self.ready[namespace, name] = self.ready.get((namespace, name), 0) + count
+
+
+def _cluster_local(site: Site) -> list[str]:
+    found: list[str] = []
+    for setting in map(mapping, items(mesh_config(site.inventory).get("serviceSettings"))):
+        if mapping(setting.get("settings")).get("clusterLocal") is True:
+            found.extend(texts(setting.get("hosts")))
+    return found
+
+
+def _mesh(
+    mesh: str,
+    sites: Sequence[Site],
+    between: Mapping[tuple[str, str], Link],
+    machines: Mapping[tuple[str, str, str], int],
+) -> Iterable[HostRow]:
+    local = {site.name: _Local(site, machines) for site in sites}
+    places = sorted({place for here in local.values() for place in (*here.services, *here.exports, *here.imports)})
+    failover = _failover_hosts(sites)
+    legacy = _legacy_names(sites)
+    for place in places:
+        yield _service_row(mesh, place, local, between, failover, legacy)
+    known = {f"{name}.{namespace}.{DOMAIN}" for namespace, name in places}
+    for host in sorted({host for here in local.values() for host in here.entries} - known):
+        yield _entry_row(mesh, host, local)
+
+
+def _service_row(
+    mesh: str,
+    place: Place,
+    local: Mapping[str, _Local],
+    between: Mapping[tuple[str, str], Link],
+    failover: Mapping[str, str],
+    legacy: Mapping[Place, tuple[str, ...]],
+) -> HostRow:
+    namespace, name = place
+    host = f"{name}.{namespace}.{DOMAIN}"
+    behind = [cluster for cluster, here in local.items() if here.ready.get(place)]
+    only_local = any(any(host_matches(pattern, host) for pattern in here.local) for here in local.values())
+    marks = {cluster: _reach(cluster, place, local, behind, between, only_local) for cluster in local}
+    exported = tuple(cluster for cluster, here in local.items() if place in here.exports)
+    imported = tuple(cluster for cluster, here in local.items() if place in here.imports)
+    found = [
+        *_port_findings(host, place, local),
+        *_export_findings(host, place, local, exported, imported),
+        *_reach_findings(host, marks, behind, between),
+    ]
+    if host in failover and len(behind) > 1:
+        found.append(
+            Finding(
+                code="DISCOVERY-NO-OUTLIER-DETECTION",
+                severity=Severity.WARNING,
+                message=f"{failover[host]} wants failover by locality for {host} without outlier detection: "
+                "it never happens.",
+                fix="Add trafficPolicy.outlierDetection to the same rule.",
+            )
+        )
+    return HostRow(
+        host=host,
+        namespace=namespace,
+        mesh=mesh,
+        clusters=marks,
+        dns_name=f"{name}.{namespace}.{CLUSTER_SET}" if exported or imported else host,
+        exported_by=exported,
+        imported_by=imported,
+        reachable_from=tuple(cluster for cluster, mark in marks.items() if mark in RESOLVED),
+        cluster_local=only_local,
+        legacy_names=legacy.get(place, ()),
+        findings=tuple(found),
+    )
+
+
+def _reach(
+    cluster: str,
+    place: Place,
+    local: Mapping[str, _Local],
+    behind: Sequence[str],
+    between: Mapping[tuple[str, str], Link],
+    only_local: bool,
+) -> Reach:
+    here = local[cluster]
+    service = here.services.get(place)
+    if service is not None and service.external_name:
+        return Reach.EXTERNAL
+    if service is None and place not in here.imports:
+        return Reach.UNRESOLVED
+    if cluster in behind:
+        return Reach.LOCAL
+    others = [] if only_local else [other for other in behind if other != cluster]
+    ups = [between[cluster, other].up for other in others if (cluster, other) in between]
+    if True in ups:
+        return Reach.REMOTE
+    if None in ups or not here.endpoints_known:
+        return Reach.UNKNOWN
+    if others:
+        return Reach.UNREACHABLE
+    return Reach.NO_ENDPOINTS
+
+
+def _entry_row(mesh: str, host: str, local: Mapping[str, _Local]) -> HostRow:
+    marks = {cluster: Reach.EXTERNAL if host in here.entries else Reach.UNRESOLVED for cluster, here in local.items()}
+    namespaces = {here.entries[host].meta.namespace for here in local.values() if host in here.entries}
+    return HostRow(
+        host=host,
+        namespace=sorted(namespaces)[0],
+        mesh=mesh,
+        clusters=marks,
+        dns_name=host,
+        reachable_from=tuple(cluster for cluster, mark in marks.items() if mark in RESOLVED),
+    )
+
+
+def _port_findings(host: str, place: Place, local: Mapping[str, _Local]) -> Iterable[Finding]:
+    ports = {
+        cluster: frozenset((port.port, port.protocol or "TCP") for port in here.services[place].ports)
+        for cluster, here in local.items()
+        if place in here.services
+    }
+    if len(set(ports.values())) > 1:
+        told = "; ".join(
+            f"{cluster}: {', '.join(str(p) for p, _ in sorted(found))}" for cluster, found in ports.items()
+        )
+        yield Finding(
+            code="DISCOVERY-PORTS-DIFFER",
+            severity=Severity.WARNING,
+            message=f"{host} has different ports in different clusters ({told}); a caller gets only what its own "
+            "cluster's Service has.",
+            fix="Give the Service the same ports everywhere.",
+        )
+
+
+def _export_findings(
+    host: str, place: Place, local: Mapping[str, _Local], exported: Sequence[str], imported: Sequence[str]
+) -> Iterable[Finding]:
+    elsewhere = [c for c in imported if c not in exported or len(exported) > 1]
+    if exported and not elsewhere and len(local) > 1:
+        yield Finding(
+            code="DISCOVERY-EXPORT-NOT-IMPORTED",
+            severity=Severity.WARNING,
+            message=f"{host} is exported by {', '.join(exported)} and imported nowhere else.",
+            fix="See whether the controller for multi-cluster services runs in the other clusters, and whether the "
+            f"namespace {place[0]} is there.",
+        )
+    for cluster in exported:
+        for condition in conditions(local[cluster].exports[place].status):
+            bad = condition.status == ("True" if condition.type == "Conflict" else "False")
+            if bad and condition.type in ("Conflict", "Valid", "Ready"):
+                why = ": ".join(part for part in (condition.reason, condition.message) if part)
+                yield Finding(
+                    code="DISCOVERY-EXPORT-CONFLICT" if condition.type == "Conflict" else "DISCOVERY-EXPORT-INVALID",
+                    severity=Severity.WARNING,
+                    message=f"The export of {host} by {cluster} is {condition.type}={condition.status} ({why}).",
+                    fix=None,
+                )
+
+
+def _reach_findings(
+    host: str, marks: Mapping[str, Reach], behind: Sequence[str], between: Mapping[tuple[str, str], Link]
+) -> Iterable[Finding]:
+    for cluster, mark in marks.items():
+        if mark is Reach.UNREACHABLE:
+            why = dict.fromkeys(f.code for other in behind for f in between[cluster, other].findings)
+            yield Finding(
+                code="DISCOVERY-UNREACHABLE",
+                severity=Severity.ERROR,
+                message=f"{cluster} resolves {host}, whose endpoints are in {', '.join(behind)}, and cannot reach them "
+                f"({', '.join(why)}).",
+                fix=None,
+            )
+
+
+def _failover_hosts(sites: Sequence[Site]) -> dict[str, str]:
+    """Hosts whose DestinationRule wants failover by locality and has no outlier detection, with the rule's name."""
+    found = {}
+    for site in sites:
+        for rule in site.inventory.config.get("DestinationRule", ()):
+            policy = mapping(rule.spec.get("trafficPolicy"))
+            locality = mapping(mapping(policy.get("loadBalancer")).get("localityLbSetting"))
+            wants = locality.get("enabled") is not False and (
+                items(locality.get("failover")) or items(locality.get("failoverPriority"))
+            )
+            if wants and "outlierDetection" not in policy:
+                host = full_host(text(rule.spec.get("host")) or "", rule.meta.namespace)
+                found[host] = f"DestinationRule {rule.meta.namespace}/{rule.meta.name} in {site.name}"
+    return found
+
+
+def _legacy_names(sites: Sequence[Site]) -> dict[Place, tuple[str, ...]]:
+    """The names that KubeFed's DNS gave services (ServiceDNSRecord; the project is archived)."""
+    found: dict[Place, tuple[str, ...]] = {}
+    for site in sites:
+        for record in site.inventory.config.get("ServiceDNSRecord", ()):
+            domain, federation = text(record.status.get("domain")), text(record.spec.get("domainRef"))
+            namespace, name = record.meta.key
+            if domain and federation:
+                found[namespace, name] = (
+                    *found.get((namespace, name), ()),
+                    f"{name}.{namespace}.{federation}.svc.{domain}",
+                )
+    return found

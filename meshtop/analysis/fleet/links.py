@@ -1,0 +1,146 @@
+"""Whether one cluster can be told of another cluster's endpoints, and reach them (reference: Several clusters).
+
+An istiod learns endpoints of a remote cluster through a remote secret that is synced; over different networks the
+remote one needs an east-west gateway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from msgspec import Struct
+
+from meshtop.analysis.mesh import mesh_networks
+from meshtop.analysis.registries.read import sync_states
+from meshtop.analysis.registries.shape import items, mapping
+from meshtop.model.kube import Inventory
+from meshtop.model.mesh import MeshFacts
+from meshtop.model.state import Finding, Severity
+from meshtop.model.telemetry import Telemetry
+
+PASSTHROUGH_PORT = 15443
+_EAST_WEST_CLASSES = ("istio-east-west",)
+
+
+class Site(Struct, frozen=True, kw_only=True, dict=True):
+    """A cluster as far as discovery depends on it."""
+
+    name: str
+    inventory: Inventory
+    facts: MeshFacts
+    telemetry: Telemetry | None = None
+
+    @cached_property
+    def remotes(self) -> frozenset[str]:
+        """The cluster ids that its istiod has remote secrets for."""
+        return frozenset(
+            s.cluster_id or s.meta.name.removeprefix("istio-remote-secret-") for s in self.inventory.remote_secrets
+        )
+
+    @cached_property
+    def synced(self) -> Mapping[str, str]:
+        """What its istiod says of each remote cluster."""
+        return sync_states(self.telemetry)
+
+    @cached_property
+    def has_east_west(self) -> bool:
+        """Whether a gateway lets other networks' traffic in: AUTO_PASSTHROUGH, or HBONE in ambient."""
+        for gateway in self.inventory.config.get("Gateway", ()):
+            for server in map(mapping, items(gateway.spec.get("servers"))):
+                if mapping(server.get("tls")).get("mode") == "AUTO_PASSTHROUGH":
+                    return True
+        for gateway in self.inventory.config.get("Gateway.gateway.networking.k8s.io", ()):
+            if gateway.spec.get("gatewayClassName") in _EAST_WEST_CLASSES:
+                return True
+        return False
+
+    def knows_gateway_of(self, network: str) -> bool:
+        """Whether its MeshNetworks name a gateway of a network."""
+        networks = mapping(mesh_networks(self.inventory).get("networks"))
+        return bool(items(mapping(networks.get(network)).get("gateways")))
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """From one cluster to another: whether endpoints there can be used, None when it is not known, and why not."""
+
+    source: str
+    target: str
+    up: bool | None
+    findings: tuple[Finding, ...] = ()
+
+
+def links(sites: Sequence[Site]) -> dict[tuple[str, str], Link]:
+    """Every ordered pair of clusters of one mesh."""
+    return {
+        (source.name, target.name): _link(source, target, sites)
+        for source in sites
+        for target in sites
+        if source.name != target.name and _one_mesh(source, target)
+    }
+
+
+def _one_mesh(left: Site, right: Site) -> bool:
+    return left.facts.mesh_id is not None and left.facts.mesh_id == right.facts.mesh_id
+
+
+def _link(source: Site, target: Site, sites: Sequence[Site]) -> Link:
+    teachers = _teachers(source, sites)
+    if not teachers:
+        return Link(source=source.name, target=target.name, up=None)
+    found = []
+    their_id = target.facts.cluster_id or target.name
+    unknown = target.facts.cluster_id is None
+    knowing = [t for t in teachers if t.name == target.name or their_id in t.remotes]
+    if not knowing:
+        if unknown or not _secrets_known(teachers):
+            return Link(source=source.name, target=target.name, up=None)
+        found.append(
+            Finding(
+                code="DISCOVERY-NO-REMOTE-SECRET",
+                severity=Severity.WARNING,
+                message=f"The control plane of {source.name} has no remote secret for {target.name}: "
+                "it knows none of its endpoints.",
+                fix=f"istioctl create-remote-secret --context {target.name} --name {their_id} | "
+                f"kubectl --context {teachers[0].name} apply -f -",
+            )
+        )
+    states = {t.synced.get(their_id) for t in knowing if t.name != target.name} - {None, "synced"}
+    if states:
+        found.append(
+            Finding(
+                code="DISCOVERY-NOT-SYNCED",
+                severity=Severity.ERROR,
+                message=f"The control plane of {source.name} is not in sync with {target.name} "
+                f"({', '.join(sorted(map(str, states)))}): endpoints there may be old or missing.",
+                fix=f"See whether istiod reaches the API server of {target.name} with its remote secret.",
+            )
+        )
+    networks = (source.facts.network, target.facts.network)
+    apart = None not in networks and networks[0] != networks[1]
+    if apart and not target.has_east_west and not any(t.knows_gateway_of(str(networks[1])) for t in teachers):
+        found.append(
+            Finding(
+                code="DISCOVERY-NO-EAST-WEST",
+                severity=Severity.ERROR,
+                message=f"{source.name} and {target.name} are different networks ({networks[0]}, {networks[1]}), and "
+                f"no east-west gateway leads into {target.name}.",
+                fix=f"Install an east-west gateway in {target.name} that listens with AUTO_PASSTHROUGH on "
+                f"{PASSTHROUGH_PORT}.",
+            )
+        )
+    return Link(source=source.name, target=target.name, up=not found, findings=tuple(found))
+
+
+def _teachers(site: Site, sites: Sequence[Site]) -> list[Site]:
+    """The clusters whose istiod serves a cluster's proxies: its own, else the primaries that have a secret for it."""
+    if site.facts.control_planes:
+        return [site]
+    mine = site.facts.cluster_id or site.name
+    return [s for s in sites if s.facts.control_planes and _one_mesh(s, site) and mine in s.remotes]
+
+
+def _secrets_known(sites: Sequence[Site]) -> bool:
+    """Whether the metadata of remote secrets may be read at all: a forbidden list says nothing."""
+    states = [k.state for s in sites for k in s.inventory.kinds if k.kind == "Secret"]
+    return all(state in ("fresh", "stale") for state in states)
