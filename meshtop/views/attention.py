@@ -49,6 +49,7 @@ def attention(picture: Picture, query: Query = EVERYTHING) -> tuple[Attention, .
     found.extend(_of_machines(picture, query))
     found.extend(_of_findings(picture, query))
     found.extend(_of_tenants(picture, query))
+    found.extend(_of_canaries(picture, query))
     wanted = [one for one in found if one.message]
     return tuple(sorted(wanted, key=lambda a: (_ORDER.index(a.tone), -a.weight, a.message)))
 
@@ -190,3 +191,29 @@ def _of_tenants(picture: Picture, query: Query) -> list[Attention]:
 def _several(names: list[str], what: str) -> str:
     shown = ", ".join(map(clean, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     return f"{what} {shown} is" if len(names) == 1 else f"{what}s {shown} are"
+
+
+def _of_canaries(picture: Picture, query: Query) -> list[Attention]:
+    """The worst finding of each weighted route; what is only worth knowing stays on the board."""
+    of_kind = view("canaries")
+    tones = {Severity.ERROR: Tone.FAILING, Severity.WARNING: Tone.DEGRADED}
+    found = []
+    for row in of_kind.all_items(picture):
+        place = Place(cluster=row.cluster, namespace=row.namespace, tenants=picture.tenants(row.cluster, row.namespace))
+        worst = min(
+            (f for f in row.findings if f.severity in tones), key=lambda f: list(tones).index(f.severity), default=None
+        )
+        if worst is None or not query.holds((place,)):
+            continue
+        found.append(
+            Attention(
+                tone=tones[worst.severity],
+                message=f"{clean(row.namespace)}/{clean(row.name)} in {row.cluster}: {clean(worst.message)}",
+                kind="canaries",
+                key=of_kind.key(row),
+                cluster=row.cluster,
+                namespace=row.namespace,
+                weight=row.honesty.requests or 0.0,
+            )
+        )
+    return found

@@ -22,7 +22,6 @@ from meshtop.model.kube import Inventory
 from meshtop.sources.connection import Connection
 from tests.actions.mesh import board_cluster, plan, reference
 
-
 for slow in ("kubernetes.client", "kubernetes.config"):
     # The fork server imports them once, so that no child has to.
     import_module(slow)
@@ -41,7 +40,7 @@ class Doom:
 
 
 class DoomedWire:
-    """A connection around whose every request the process may die: before it leaves, and before its answer is read."""
+    """A connection after whose every writing request the process may die, before it knows the answer."""
 
     def __init__(self, connection: Connection, doom: Doom) -> None:
         self.connection = connection
@@ -58,8 +57,6 @@ class DoomedWire:
         timeout: float | None = None,
     ) -> httpx.Response:
         writes = method in ("PATCH", "PUT", "DELETE") or (method == "POST" and "reviews" not in path)
-        if writes:
-            self.doom.moment()
         response = await self.connection.request(
             method, path, params=params, headers=headers, content=content, timeout=timeout
         )
@@ -72,23 +69,20 @@ class DoomedWire:
 
 
 class DoomedJournal(Journal):
-    """A journal before and after whose every entry the process may die."""
+    """A journal after whose every entry the process may die (which is also before whatever comes next)."""
 
     doom: Doom
 
     def begin(self, **fields: Any) -> Action:
-        self.doom.moment()
         made = super().begin(**fields)
         self.doom.moment()
         return made
 
     def write(self, action: str, event: Event, *, cluster: str = "", object_: str = "", **detail: Any) -> None:
-        self.doom.moment()
         super().write(action, event, cluster=cluster, object_=object_, **detail)
         self.doom.moment()
 
     def set_state(self, action: str, state: ActionState) -> None:
-        self.doom.moment()
         super().set_state(action, state)
         self.doom.moment()
 

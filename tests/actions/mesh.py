@@ -18,11 +18,10 @@ from msgspec import structs
 from meshtop.actions.events import Controls, ShiftEvent
 from meshtop.actions.fleet import Fleet, Member
 from meshtop.actions.journal import Journal
-from meshtop.actions.kube import KubeApi, config_object
+from meshtop.actions.kube import KubeApi, RouteObject, config_object
 from meshtop.actions.plan import Pace, ShiftPlan
 from meshtop.actions.preflight import preflight
 from meshtop.actions.runner import ShiftRunner
-from meshtop.actions.targets import RouteObject
 from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.canary.survey import BoardCluster, Survey
 from meshtop.analysis.mesh import mesh_facts

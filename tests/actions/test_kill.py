@@ -75,7 +75,7 @@ async def test_killed_at_every_step(clusters: dict[str, Cluster], tmp_path: Path
                 await scene.close()
     else:
         pytest.fail("the shift never came to its end")
-    assert deaths > 20
+    assert deaths > 12
 
 
 async def finish(scene: Scene, way: str) -> None:

@@ -206,11 +206,11 @@ async def test_absent_weights_are_restored_as_absent(
     clusters["east"].put(virtual_service((100, None)))
     other = Scene({"east": clusters["east"]}, tmp_path / "other")
     await other.shift(plan(guard=Guard(errors=False, latency=False)))
-    assert clusters["east"].weights == (50, 50)
+    assert list(clusters["east"].weights) == [50, 50]
     action = find_action(other.journal, None)
     events = [e async for e in rollback(action, other.fleet, other.journal, sleep=other.clock.sleep)]
     assert ended(events).outcome is Outcome.ROLLED_BACK
-    assert clusters["east"].weights == (100, None)
+    assert list(clusters["east"].weights) == [100, None]
     await other.close()
 
 
