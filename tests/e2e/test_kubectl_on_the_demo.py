@@ -13,7 +13,8 @@ from tests.e2e.serving import LIMIT, Served, served, until
 
 pytestmark = [pytest.mark.kubectl, pytest.mark.xdist_group("e2e-kubectl")]
 
-SHARE = 'sum by (destination_version) (rate(istio_requests_total{destination_service_name="reviews",reporter="source"}[1m]))'
+REVIEWS = 'istio_requests_total{destination_service_name="reviews",reporter="source"}'
+SHARE = f"sum by (destination_version) (rate({REVIEWS}[1m]))"
 
 
 @pytest.fixture(scope="module")

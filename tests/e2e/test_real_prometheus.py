@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,12 @@ class Scraped:
             values = ((at, latest(series, at, LOOKBACK_MS)) for at in moments)
             self._series.append(Recorded(series.labels, tuple((at, v) for at, v in values if v is not None)))
 
-    def select(self, name: str | None) -> list[Series]:
-        return [series for series in self._series if name is None or series.labels[NAME] == name]
+    def select(self, name: str | None, among: Callable[[str], bool] | None = None) -> list[Series]:
+        return [
+            series
+            for series in self._series
+            if (name is None or series.labels[NAME] == name) and (among is None or among(series.labels[NAME]))
+        ]
 
     def metadata(self) -> Mapping[str, tuple[str, str, str]]:
         return self._metrics.metadata()
