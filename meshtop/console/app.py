@@ -11,7 +11,7 @@ from textual.screen import Screen
 
 from meshtop.console.commands import EVERYTHING
 from meshtop.console.options import ConsoleOptions
-from meshtop.console.places import FLEET, GRAPH, kind_of
+from meshtop.console.places import FINDINGS, FLEET, GRAPH, MATRICES, kind_of
 from meshtop.console.scope import Scope
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.session import PictureArrived, Session, SessionFailed
@@ -58,6 +58,14 @@ class MeshtopApp(Shell):
             from meshtop.console.screens.graph import GraphScreen
 
             return GraphScreen()
+        if kind == FINDINGS:
+            from meshtop.console.screens.security import SecurityScreen
+
+            return SecurityScreen()
+        if kind in MATRICES:
+            from meshtop.console.screens.matrix import MatrixScreen
+
+            return MatrixScreen(kind)
         from meshtop.console.screens.table import TableScreen
 
         return TableScreen(kind)
@@ -147,10 +155,10 @@ class MeshtopApp(Shell):
         items = of_kind.all_items(picture) if picture is not None else []
         item = next((item for item in items if of_kind.key(item) == key), None)
         place = place_of_row(kind, item, picture) if item is not None and picture is not None else None
-        self.open_place(FLEET)
-        self.push_screen(
-            GraphScreen(Sight(level=place[0], focus=place[1]), Cursor(place[1])) if place else GraphScreen()
-        )
+        if place is None:
+            self._say(f"The graph shows clusters, namespaces, services, workloads and edges, not {kind}.", Tone.PLAIN)
+            return
+        self.push_screen(GraphScreen(Sight(level=place[0], focus=place[1]), Cursor(place[1])))
 
     def step_back(self) -> None:
         """Close what was opened, else widen the scope by a step, else go to the fleet."""

@@ -8,6 +8,9 @@ from meshtop.console.widgets.top_bar import View
 
 FLEET = "clusters"
 GRAPH = "graph"
+FINDINGS = "findings"
+MATRICES = ("tenantmatrix", "mtlsmatrix", "trust")
+"""Kinds of pairs that are drawn as a matrix first."""
 
 
 class Place(Struct, frozen=True):
@@ -21,10 +24,19 @@ PLACES: tuple[Place, ...] = (
     Place(View("1", "Fleet"), (FLEET, "controlplanes", "members", "drift", "discovery")),
     Place(View("2", "Services"), ("services", "workloads", "edges", "namespaces", "virtualmachines")),
     Place(View("3", "Graph"), (GRAPH,)),
-    Place(View("4", "mTLS"), ("findings", "mtls", "mtlsedges", "mtlsmatrix", "trust", "certificates")),
+    Place(View("4", "mTLS"), (FINDINGS, "mtls", "mtlsedges", "mtlsmatrix", "trust", "certificates")),
     Place(View("5", "Tenants"), ("tenants", "tenantmatrix")),
     Place(View("6", "Canaries"), ("canaries",)),
 )
+PAGE_NAMES = {
+    "mtls": "Workloads",
+    "mtlsedges": "Calls",
+    "mtlsmatrix": "Namespaces",
+    "trust": "Trust",
+    "virtualmachines": "VMs",
+    "tenantmatrix": "Matrix",
+}
+"""Short names of pages where the place says the rest."""
 VIEWS = tuple(place.view for place in PLACES)
 """What the top bar names."""
 
@@ -41,6 +53,13 @@ def pages_of(kind: str) -> tuple[str, ...]:
     place = place_of(kind)
     known = {found.name for found in KINDS}
     return tuple(page for page in place.kinds if page in known) if place is not None else (kind,)
+
+
+def page_name(kind: str) -> str:
+    """What a page is called within its place."""
+    from meshtop.views.registry import view
+
+    return PAGE_NAMES.get(kind) or view(kind).title
 
 
 def name_of(kind: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from meshtop.console.places import GRAPH, name_of
 from meshtop.console.screens.table import TableScreen
@@ -36,13 +36,22 @@ class GraphEdgesScreen(TableScreen):
         """What is shown."""
         return f"The edges that the graph adds up: {self._title}"
 
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """It has none beside it."""
+        return (self.kind,)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There are no pages to go through."""
+        return False if action == "page" else super().check_action(action, parameters)
+
     def crumbs(self) -> tuple[str, ...]:
         """Its ends."""
         return (self._title,)
 
-    def _rows(self, picture: Picture, query: Query) -> Table[object]:
+    def table(self, picture: Picture, query: Query) -> Table[Any]:
         """The rows of the scope that are part of the edge."""
-        table = super()._rows(picture, query)
+        table = super().table(picture, query)
         scope = self.console_app.scope.filtered("").query
         part = {id(i) for _, i in members(picture, scope, self._sight, source=self._source, target=self._target)}
         return Table(table.columns, [item for item in table.items if id(item) in part], self.of_kind.key)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from msgspec import structs
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from meshtop.console.places import name_of, pages_of
+from meshtop.console.places import name_of, page_name, pages_of
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import detail_lines
 from meshtop.console.widgets.bottom_bar import BottomBar
@@ -47,7 +48,6 @@ class TableScreen(MeshScreen):
         super().__init__()
         self.kind = kind
         self.of_kind: AnyView = view(kind)
-        self._wrong_filter = ""
 
     @property
     def place(self) -> str:
@@ -75,7 +75,7 @@ class TableScreen(MeshScreen):
     def show_pages(self) -> None:
         """Name the pages of the place, this one marked."""
         if self.query("#places"):
-            names = tuple(view(kind).title for kind in self.pages)
+            names = tuple(map(page_name, self.pages))
             self.query_one("#places", Pages).show(names, self.pages.index(self.kind))
 
     def action_page(self, step: int) -> None:
@@ -99,29 +99,31 @@ class TableScreen(MeshScreen):
     def refresh_picture(self, picture: Picture) -> None:
         """Show the rows of the scope."""
         self.show_pages()
-        query = self.console_app.scope.for_kind(self.kind)
-        table = self._rows(picture, query)
+        query = self.usable_query()
+        table = self.table(picture, query)
         live = self.rows
         keys = parse_sort(query.sort or self.of_kind.default_sort, self.of_kind.columns)
         if not len(table):
-            live.explain_empty(self._why_empty(picture, query))
+            live.explain_empty(self.why_empty(picture))
         live.show(table, (keys[0].column.name, keys[0].descending) if keys else None)
         self._show_side(picture, live.cursor_key)
 
-    def _rows(self, picture: Picture, query: Query) -> Table[object]:
-        """The rows; a filter for columns that this kind does not have is said and not used."""
-        wide = self.size.width >= WIDE
-        try:
-            table: Table[object] = self.of_kind.table(picture, query, wide=wide)
-            self._wrong_filter = ""
-        except FilterError as error:
-            self._wrong_filter = str(error)
-            self.say(f"The filter is not used here: {error}", Tone.DEGRADED)
-            scope = self.console_app.scope.filtered("")
-            table = self.of_kind.table(picture, scope.for_kind(self.kind), wide=wide)
-        return table
+    def table(self, picture: Picture, query: Query) -> Table[Any]:
+        """The rows to show."""
+        return self.of_kind.table(picture, query, wide=self.size.width >= WIDE)
 
-    def _why_empty(self, picture: Picture, query: Query) -> Note:
+    def usable_query(self) -> Query:
+        """The scope as this kind understands it: a filter for columns that it does not have is said and not used."""
+        scope = self.console_app.scope
+        query = scope.for_kind(self.kind)
+        try:
+            self.of_kind.check(query)
+        except FilterError as error:
+            self.say(f"The filter is not used here: {error}", Tone.DEGRADED)
+            return scope.filtered("").for_kind(self.kind)
+        return query
+
+    def why_empty(self, picture: Picture) -> Note:
         """Whether nothing is there, nothing passes the filter, or nothing was read."""
         if self.of_kind.all_items(picture):
             return Note(
@@ -195,8 +197,7 @@ class TableScreen(MeshScreen):
         names = [column.name for column in self.of_kind.columns]
         if picture is None or "health" not in names:
             return
-        scope = self.console_app.scope.sorted_by(self.kind, "health")
-        items = self._rows(picture, scope.for_kind(self.kind)).items
+        items = self.of_kind.items(picture, structs.replace(self.usable_query(), sort="health"))
         if items:
             self.rows.go_to(self.of_kind.key(items[0]))
 

@@ -18,6 +18,8 @@ MIN_GAP = 2
 MAX_GAP = 4
 PATIENCE = 12
 SORT_MARK_WIDTH = 1
+ELASTIC_WIDTH = 40
+"""A column of sentences takes what room there is: it needs no more than this, so that it never drives others out."""
 MORE_WIDTH = 4  # room for `+12›`, which says how many columns are out of sight
 
 
@@ -88,7 +90,8 @@ def lay_out(
     room = max(1, width - GUTTER)
     if skip:
         return _scrolled(columns, wanted, room, skip)
-    chosen = _kept(columns, wanted, room, previous) or _choose(columns, wanted, room)
+    needed = [min(want, max(floor_width(c), ELASTIC_WIDTH)) for c, want in zip(columns, wanted, strict=True)]
+    chosen = _kept(columns, needed, room, previous) or _choose(columns, needed, room)
     widths = _squeeze(columns, {index: wanted[index] for index in chosen}, room)
     spare = room - sum(widths.values()) - MIN_GAP * (len(chosen) - 1)
     if len(chosen) < len(columns):

@@ -1,0 +1,89 @@
+"""Pairs as a matrix: tenants, namespaces or clusters down the side and across the top."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from meshtop.console.screens.table import TableScreen
+from meshtop.console.widgets.live_table import LiveTable
+from meshtop.views.security import Matrix, namespace_matrix, trust_matrix
+from meshtop.views.table import Align, Cell, Column, Table, Tone
+
+if TYPE_CHECKING:
+    from meshtop.views.picture import Picture
+    from meshtop.views.query import Query
+
+NOTHING = Cell("·", Tone.DIM)
+
+
+def table_of(matrix: Matrix) -> Table[str]:
+    """A matrix as a table: a row for each name, a column for each name across the top."""
+
+    def column(name: str, number: int) -> Column:
+        return Column(
+            name=f"to:{name}",
+            title=name,
+            help=f"What goes to {name}.",
+            value=lambda row: matrix.cells.get((row, name), NOTHING).text,
+            cell=lambda row: matrix.cells.get((row, name), NOTHING),
+            align=Align.RIGHT,
+            priority=number,
+            min_width=6,
+            max_width=20,
+        )
+
+    names = Column(
+        name="from",
+        title="FROM ↓ TO →",
+        help="Where it comes from.",
+        value=lambda row: row,
+        cell=lambda row: Cell(row, Tone.STRONG),
+        priority=0,
+        min_width=8,
+        max_width=32,
+    )
+    columns = [column(name, number) for number, name in enumerate(matrix.columns, start=1)]
+    return Table((names, *columns), matrix.rows, lambda row: row)
+
+
+class MatrixScreen(TableScreen):
+    """A kind of pairs; `m` goes between the matrix and the list, whose rows can be opened."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("m", "matrix", "matrix or list", id="matrix.toggle")]
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.as_matrix = True
+
+    def refresh_picture(self, picture: Picture) -> None:
+        """Show the pairs of the scope."""
+        if not self.as_matrix:
+            super().refresh_picture(picture)
+            return
+        self.show_pages()
+        self.query_one(".side").display = False
+        table = self._matrix(picture, self.usable_query())
+        if not len(table):
+            self.rows.explain_empty(self.why_empty(picture))
+        self.rows.show(table)
+
+    def _matrix(self, picture: Picture, query: Query) -> Table[Any]:
+        if self.kind == "tenantmatrix":
+            from meshtop.views.tenantmatrix import matrix_table
+
+            return matrix_table(self.of_kind.items(picture, query))
+        return table_of(trust_matrix(picture, query) if self.kind == "trust" else namespace_matrix(picture, query))
+
+    def action_matrix(self) -> None:
+        """Draw the other of the two."""
+        self.as_matrix = not self.as_matrix
+        self.update()
+
+    def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
+        """A row of the matrix is many pairs: they are listed; a pair is opened."""
+        if self.as_matrix:
+            self.action_matrix()
+        else:
+            super().on_live_table_row_chosen(event)

@@ -1,0 +1,118 @@
+"""mTLS at a glance: the share of mutual TLS by cluster, tenant and namespace, and what is wrong, the worst first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from meshtop.console.places import FINDINGS
+from meshtop.console.screens.table import TableScreen
+from meshtop.console.text import cell_width
+from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.line_widget import LineWidget
+from meshtop.console.widgets.live_table import LiveTable
+from meshtop.console.widgets.notes import Note
+from meshtop.console.widgets.pages import Pages
+from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.model.state import Severity
+from meshtop.views.numbers import percent, quantity
+from meshtop.views.security import Overview, overview, shares_table
+from meshtop.views.table import Tone
+
+if TYPE_CHECKING:
+    from meshtop.views.picture import Picture
+
+TALL = 34
+SHARES = ("clusters", "tenants", "namespaces")
+_SEVERITIES = {
+    Severity.ERROR: ("✗", "error", Tone.FAILING),
+    Severity.WARNING: ("▲", "warning", Tone.DEGRADED),
+    Severity.INFO: ("", "remark", Tone.DIM),
+}
+
+
+class SecurityLine(LineWidget):
+    """The whole scope in one line."""
+
+    found: Overview | None = None
+
+    def work_out(self, width: int, height: int) -> list[Line]:
+        """The line."""
+        if self.found is None:
+            return []
+        total = self.found.total
+        words: list[tuple[str, Tone]] = [
+            (percent(total.mtls_ratio), Tone.STRONG),
+            (" % mTLS    ", Tone.DIM),
+            (quantity(total.plaintext_per_second), Tone.STRONG),
+            (" req/s in plaintext    ", Tone.DIM),
+        ]
+        for severity, (sign, name, tone) in _SEVERITIES.items():
+            count = self.found.severities.get(severity, 0)
+            if count:
+                text = f"{sign} {count} {name}{'s' if count > 1 else ''}".strip()
+                words.append((f"{text}   ", tone))
+        runs: list[Run] = []
+        x = 2
+        for text, tone in words:
+            if x + cell_width(text.rstrip()) > width:
+                break
+            runs.append(Run(x, text, tone))
+            x += cell_width(text)
+        return [Line("plain", tuple(runs))]
+
+
+class SecurityScreen(TableScreen):
+    """Findings, with the shares of mutual TLS above them where there is room."""
+
+    def __init__(self) -> None:
+        super().__init__(FINDINGS)
+
+    def body(self) -> ComposeResult:
+        """One line, three tables of shares, findings."""
+        with Vertical(classes="security"):
+            yield Pages(id="places")
+            yield SecurityLine()
+            with Horizontal(id="shares"):
+                for name in SHARES:
+                    yield LiveTable(id=f"share-{name}")
+            with Horizontal(classes="body"):
+                yield LiveTable(id="rows", waiting=Note("Reading policies and traffic …"))
+                yield LineView(classes="side")
+
+    @property
+    def rows(self) -> LiveTable:
+        """The findings."""
+        return self.query_one("#rows", LiveTable)
+
+    def refresh_picture(self, picture: Picture) -> None:
+        """Draw the overview, then the findings."""
+        line = self.query_one(SecurityLine)
+        found = line.found = overview(picture, self.console_app.scope.query)
+        line.draw()
+        shares = self.query_one("#shares")
+        shares.display = self.size.height >= TALL
+        for name in SHARES if shares.display else ():
+            table = self.query_one(f"#share-{name}", LiveTable)
+            rows = getattr(found, name)
+            table.display = bool(rows) and (name != "namespaces" or self.size.width >= 160)
+            table.show(shares_table(rows))
+        longest = max((len(getattr(found, name)) for name in SHARES[:2]), default=0)
+        shares.styles.height = min(longest + 2, self.size.height // 4)
+        super().refresh_picture(picture)
+
+    def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
+        """The side panel follows the findings' cursor only."""
+        if event.table is self.rows:
+            super().on_live_table_row_highlighted(event)
+
+    def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
+        """Open a finding; a share narrows the scope to what it is of."""
+        if event.table is self.rows:
+            super().on_live_table_row_chosen(event)
+        elif event.table.id == "share-clusters":
+            self.console_app.set_scope(self.console_app.scope.narrowed(cluster=event.key))
+        elif event.table.id == "share-tenants":
+            self.console_app.set_scope(self.console_app.scope.narrowed(tenant=event.key))
