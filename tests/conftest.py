@@ -31,6 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "prometheus": None
         if shutil.which("prometheus") and shutil.which("promtool")
         else "prometheus is not installed",
+        "browser": None if shutil.which("chromium") else "chromium is not installed",
         "kubectl": None if shutil.which("kubectl") else "kubectl is not installed",
     }
     for item in items:

@@ -16,8 +16,6 @@ from meshtop.sources.connection import Connection
 from meshtop.sources.kubeconfig import ClusterRef, find_clusters
 from meshtop.sources.kubernetes import KubernetesSource
 from meshtop.sources.prometheus.central import CentralTelemetry
-from meshtop.sources.prometheus.direct import DirectWire
-from meshtop.sources.prometheus.engine import Wire
 from meshtop.sources.prometheus.source import PrometheusSource
 
 if TYPE_CHECKING:
@@ -116,9 +114,6 @@ def _metrics(
     settings = own.prometheus if own else None
     if central is not None and settings is None:
         return central.cluster(ref.name)
-    wire: Wire = connection
-    if settings is not None and settings.url:
-        wire = DirectWire(settings, name=ref.name, timeout=timeout, read_only=read_only)
     return PrometheusSource(
-        cluster=ref.name, connection=wire, settings=settings, timeout=timeout, clock=clock, read_only=read_only
+        cluster=ref.name, connection=connection, settings=settings, timeout=timeout, clock=clock, read_only=read_only
     )

@@ -55,7 +55,6 @@ class DirectWire:
 
         Raises SourceProblem when none comes, ReadOnlyError for what is no query.
         """
-        require_query(method, path, engine=f"The Prometheus of {self._name}", read_only=self._read_only)
         if self._client is None:
             self._client = self._open()
         limits = self._timeout if timeout is None else httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout))
@@ -101,7 +100,19 @@ class DirectWire:
             verify = self._context()
         limits = httpx.Limits(max_connections=16, max_keepalive_connections=8, keepalive_expiry=60.0)
         kinds = {"User-Agent": "meshtop", "Accept-Encoding": "gzip"}
-        return httpx.AsyncClient(verify=verify, http2=False, limits=limits, headers=kinds, follow_redirects=False)
+        return httpx.AsyncClient(
+            verify=verify,
+            http2=False,
+            limits=limits,
+            headers=kinds,
+            follow_redirects=False,
+            event_hooks={"request": [self._require_query]},
+        )
+
+    async def _require_query(self, request: httpx.Request) -> None:
+        """Called for each request of the client, before a byte leaves."""
+        engine = f"The Prometheus of {self._name}"
+        require_query(request.method, request.url.path, engine=engine, read_only=self._read_only)
 
     def _context(self) -> ssl.SSLContext:
         endpoint = self._endpoint

@@ -55,7 +55,9 @@ class PrometheusSource:
         self.telemetry: Telemetry | None = None
         self.history: History | None = None
         self._settings = settings or PrometheusSettings()
-        self._direct = DirectWire(self._settings, name=cluster, timeout=timeout) if self._settings.url else None
+        self._direct = None
+        if self._settings.url:
+            self._direct = DirectWire(self._settings, name=cluster, timeout=timeout, read_only=read_only)
         self._wire = self._direct or connection
         self._timeout = timeout
         self._clock = clock

@@ -1,0 +1,67 @@
+"""Access decisions on a policy of 10,000 nodes: milliseconds to build the graph, to decide, and to explain.
+
+Run: python -m benchmarks.access [NAMESPACES]
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+from meshtop.analysis.access.build import build_policy, namespace_name
+from meshtop.analysis.access.decision import decide, explain
+from meshtop.analysis.tenancy.ownership import Owners
+from meshtop.model.kube import Meta, Namespace
+from meshtop.settings.tenancy import check_tenancy
+
+CLUSTERS = 10
+TENANTS = 100
+USERS = 1_500
+ROUNDS = 5
+
+
+def milliseconds(action: Callable[[], object]) -> float:
+    times = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        action()
+        times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times)
+
+
+def main() -> None:
+    namespaces = int(sys.argv[1]) if len(sys.argv) > 1 else 8_000
+    each = namespaces // CLUSTERS
+    known = {
+        f"c{c}": [Namespace(meta=Meta(name=f"t{n % TENANTS}-{n}")) for n in range(each)] for c in range(CLUSTERS)
+    }
+    tenancy = check_tenancy(
+        {
+            "tenants": [
+                {"name": f"t{t}", "workspaces": [{"name": "w", "namespaces": [f"*/t{t}-*"]}]} for t in range(TENANTS)
+            ],
+            "bindings": [
+                {"role": "reader", "subjects": [f"user:u{u}"], "on": f"tenant/t{u % TENANTS}"} for u in range(USERS)
+            ],
+        },
+        lambda path: "tenancy.yaml",
+    )
+    owners = Owners(known, tenancy=tenancy)
+    owned = owners.all_known()
+    policy = build_policy(None, tenancy, owned, known)
+    places = list(owned)
+    some = places[:: max(1, len(places) // 1000)]
+    print(f"{len(policy.kinds):,} nodes, {len(policy.associations):,} associations; milliseconds, median of {ROUNDS}")
+    print(f"  {'owner of every namespace':<34}{milliseconds(lambda: Owners(known, tenancy=tenancy).all_known()):>9.2f}")
+    print(f"  {'build and check the graph':<34}{milliseconds(lambda: build_policy(None, tenancy, owned, known)):>9.2f}")
+    decided = milliseconds(lambda: [decide(policy, "u7", namespace_name(*place)) for place in some])
+    print(f"  {'one decision':<34}{decided / len(some):>9.4f}")
+    explained = milliseconds(lambda: [explain(policy, "u7", "read", namespace_name(*place)) for place in some])
+    print(f"  {'one explanation':<34}{explained / len(some):>9.4f}")
+    print(f"  {'what one user may read, all of it':<34}{decided / len(some) * len(places):>9.2f}")
+
+
+if __name__ == "__main__":
+    main()

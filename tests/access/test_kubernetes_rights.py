@@ -1,0 +1,136 @@
+"""What Kubernetes allows, asked of the simulated API server, and why an action is off."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from meshtop.analysis.access.kubernetes import ResourceRule, Rules, Wanted, why_off
+from meshtop.analysis.access.rights import AccessRules
+from meshtop.sources.connection import Connection
+from meshtop.sources.kubeconfig import find_clusters
+from meshtop.sources.kubernetes import KubernetesSource
+from meshtop.sources.kubernetes.rights import is_allowed, rules_of, who_am_i
+from meshtop.sources.problem import SourceProblem
+from meshtop.views.lens import Lens
+from tests.demo_kube.conftest import make_app
+from tests.demo_kube.running import running
+from tests.tenancy.fleets import fleet, tenancy
+
+PATCH = Wanted("patch", "networking.istio.io", "virtualservices")
+
+
+def config(folder: Path, url: str, token: str) -> str:
+    path = folder / f"kubeconfig-{token}"
+    path.write_text(
+        f"""\
+apiVersion: v1
+kind: Config
+clusters: [{{name: a, cluster: {{server: "{url}"}}}}]
+contexts: [{{name: a, context: {{cluster: a, user: u}}}}]
+users: [{{name: u, user: {{token: {token}}}}}]
+""",
+        encoding="utf-8",
+    )
+    return str(path)
+
+
+@pytest.fixture
+async def connections(tmp_path: Path) -> AsyncIterator[dict[str, Connection]]:
+    """Reading connections to one simulated cluster, as its admin and as its viewer."""
+    from meshtop.demo.kube.access import admin, viewer
+
+    with running(make_app) as served:
+        made = {}
+        for account in (admin(), viewer()):
+            (ref,) = find_clusters(kubeconfig=config(tmp_path, served.url, account.token), contexts=(), clusters=())
+            made[account.name] = Connection(ref)
+        yield made
+        for connection in made.values():
+            await connection.close()
+
+
+async def test_who_one_is_and_what_one_may(connections: dict[str, Connection]) -> None:
+    may = {}
+    for name, connection in connections.items():
+        identity = await who_am_i(connection)
+        assert identity.user == name
+        assert identity.groups
+        may[name] = await is_allowed(connection, PATCH, "default")
+        rules = (await rules_of(connection, ["default"]))["default"]
+        assert rules.allows(PATCH) is may[name]
+        assert await is_allowed(connection, Wanted("list", "", "pods"))
+    assert sorted(may.values()) == [False, True]
+
+
+async def test_the_inventory_says_who_one_is_where_that_is_asked_for(connections: dict[str, Connection]) -> None:
+    for name, connection in connections.items():
+        asked = KubernetesSource(connection, identify=True)
+        await asked.list_all()
+        inventory = asked.inventory()
+        assert inventory is not None
+        assert inventory.identity is not None
+        assert inventory.identity.user == name
+
+
+async def test_a_cluster_that_does_not_say_who_one_is(tmp_path: Path) -> None:
+    from aiohttp import web
+
+    async def nothing(request: web.Request) -> web.Response:
+        return web.json_response({"message": "the server could not find the requested resource"}, status=404)
+
+    def make() -> web.Application:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", nothing)
+        return app
+
+    with running(make) as served:
+        (ref,) = find_clusters(kubeconfig=config(tmp_path, served.url, "t"), contexts=(), clusters=())
+        connection = Connection(ref)
+        with pytest.raises(SourceProblem) as raised:
+            await who_am_i(connection)
+        assert raised.value.code == 404
+        assert connection.requests == 3
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("rule", "allowed"),
+    [
+        (ResourceRule(("patch",), ("networking.istio.io",), ("virtualservices",)), True),
+        (ResourceRule(("*",), ("*",), ("*",)), True),
+        (ResourceRule(("get",), ("*",), ("*",)), False),
+        (ResourceRule(("patch",), ("",), ("virtualservices",)), False),
+        (ResourceRule(("patch",), ("*",), ("virtualservices",), ("other",)), False),
+        (ResourceRule(("patch",), ("*",), ("virtualservices",), ("reviews",)), True),
+    ],
+)
+def test_rules(rule: ResourceRule, allowed: bool) -> None:
+    wanted = Wanted("patch", "networking.istio.io", "virtualservices", "reviews")
+    assert Rules("shop", (rule,)).allows(wanted) is allowed
+    assert Rules("shop", (rule,), incomplete=True).allows(wanted) is (True if allowed else None)
+
+
+ALLOWED = Rules("shop", (ResourceRule(("*",), ("*",), ("*",)),))
+
+
+@pytest.mark.parametrize(
+    ("user", "read_only", "rules", "said"),
+    [
+        ("root", False, ALLOWED, None),
+        ("root", False, None, None),
+        ("root", True, ALLOWED, "east is read-only here"),
+        ("maria", False, ALLOWED, "The access policy: maria may not shift namespace:east/shop"),
+        ("root", False, Rules("shop"), "Kubernetes does not let you patch virtualservices.networking.istio.io in shop"),
+        ("root", False, Rules("shop", incomplete=True), None),
+    ],
+)
+def test_why_an_action_is_off(user: str, read_only: bool, rules: Rules | None, said: str | None) -> None:
+    declared = tenancy()
+    access = Lens(tenancy=declared, rules=AccessRules(None, declared, user)).access(fleet())
+    why = why_off(
+        "shift", cluster="east", namespace="shop", wanted=PATCH, read_only=read_only, access=access, rules=rules
+    )
+    assert (why is None) if said is None else (why is not None and why.startswith(said))
