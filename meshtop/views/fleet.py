@@ -10,6 +10,7 @@ from meshtop.analysis.drift.placement import Declared, Thing, add, declared
 from meshtop.analysis.fleet.discovery import Discovery, discovery
 from meshtop.analysis.fleet.links import Site
 from meshtop.analysis.fleet.members import Member, members
+from meshtop.analysis.fleet.planes import Plane, planes
 from meshtop.analysis.mtls.located import Located
 from meshtop.analysis.registries.read import ISTIO
 
@@ -95,6 +96,17 @@ def _machines(picture: Picture) -> Counter[tuple[str, str, str]]:
     )
 
 
+def planes_of(picture: Picture) -> tuple[Plane, ...]:
+    """Every revision of every control plane."""
+    made: tuple[Plane, ...] = picture.once("fleet.planes", lambda: _planes(picture))
+    return made
+
+
+def _planes(picture: Picture) -> tuple[Plane, ...]:
+    sites = sites_of(picture)
+    return planes(sites, {site.name: picture.workloads_in(site.name) for site in sites})
+
+
 def fleet_findings(picture: Picture) -> list[Located]:
     """All findings about the fleet, each with its place."""
     found = discovery_of(picture)
@@ -109,5 +121,10 @@ def fleet_findings(picture: Picture) -> list[Located]:
             Located(finding=finding, cluster=next(iter(row.clusters)), namespace=row.namespace)
             for row in found.hosts
             for finding in row.findings
+        ),
+        *(
+            Located(finding=finding, cluster=plane.cluster)
+            for plane in planes_of(picture)
+            for finding in plane.findings
         ),
     ]

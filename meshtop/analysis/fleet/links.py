@@ -14,13 +14,13 @@ from msgspec import Struct
 from meshtop.analysis.mesh import mesh_networks
 from meshtop.analysis.registries.read import sync_states
 from meshtop.analysis.registries.shape import items, mapping
+from meshtop.analysis.traffic_inputs import EAST_WEST_CLASS
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
 from meshtop.model.state import Finding, Severity
 from meshtop.model.telemetry import Telemetry
 
 PASSTHROUGH_PORT = 15443
-_EAST_WEST_CLASSES = ("istio-east-west",)
 
 
 class Site(Struct, frozen=True, kw_only=True, dict=True):
@@ -51,7 +51,7 @@ class Site(Struct, frozen=True, kw_only=True, dict=True):
                 if mapping(server.get("tls")).get("mode") == "AUTO_PASSTHROUGH":
                     return True
         for gateway in self.inventory.config.get("Gateway.gateway.networking.k8s.io", ()):
-            if gateway.spec.get("gatewayClassName") in _EAST_WEST_CLASSES:
+            if gateway.spec.get("gatewayClassName") == EAST_WEST_CLASS:
                 return True
         return False
 

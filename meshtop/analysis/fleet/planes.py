@@ -1,0 +1,354 @@
+"""Control planes: what each revision serves, how far an upgrade has come, and what istiod's metrics say of it.
+
+istiod's metrics are read summed over its replicas (never by pod), so what they say is of a cluster's control plane as
+a whole: every revision of it shows the same figures.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf, isinf
+
+from msgspec import Struct
+
+from meshtop.analysis.fleet.links import Site
+from meshtop.model.mesh import ControlPlane, Proxy, Ready, Workload
+from meshtop.model.state import Finding, Health, HealthStatus, Severity
+from meshtop.model.telemetry import Telemetry
+from meshtop.model.traffic import Buckets
+
+SLOW_MS = 5_000.0
+"""A p99 of convergence above which proxies live with old configuration for too long."""
+CONFLICTS = (
+    "pilot_conflict_inbound_listener",
+    "pilot_conflict_outbound_listener_tcp_over_current_tcp",
+    "pilot_vservice_dup_domain",
+    "pilot_destrule_subsets",
+)
+_MINOR = re.compile(r"(\d+)\.(\d+)")
+_INJECTION, _REVISION = "istio-injection", "istio.io/rev"
+
+
+class Figures(Struct, frozen=True, kw_only=True):
+    """What istiod's metrics say; None where there is no such series.
+
+    `rejects` and `push_errors` are per second, `conflicts` counts those that stand at the moment.
+    """
+
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    rejects: float | None = None
+    push_errors: float | None = None
+    conflicts: int | None = None
+    connected: dict[str, int] = {}
+
+
+class Remote(Struct, frozen=True, rename="camel"):
+    """A remote cluster by its id, and what istiod says of the connection; None where nothing says it."""
+
+    cluster: str
+    status: str | None = None
+
+
+class Plane(Struct, frozen=True, kw_only=True):
+    """A revision of a cluster's control plane; for a cluster without one, who serves it.
+
+    `role`: primary, remote (served by `served_by`), external. `proxies` are the pods with a proxy of this revision,
+    `stale` those of them whose version is not the control plane's; `share` is the part of the cluster's proxies.
+    """
+
+    cluster: str
+    revision: str
+    version: str | None
+    pods: Ready
+    role: str = "primary"
+    served_by: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    proxies: int | None = None
+    stale: int | None = None
+    share: float | None = None
+    figures: Figures = Figures()
+    remotes: tuple[Remote, ...] = ()
+    health: Health = Health()
+    findings: tuple[Finding, ...] = ()
+
+
+def planes(sites: Sequence[Site], workloads: Mapping[str, Sequence[Workload]]) -> tuple[Plane, ...]:
+    """Every revision of every cluster; `workloads` by cluster."""
+    return tuple(plane for site in sites for plane in _of_site(site, sites, workloads.get(site.name, ())))
+
+
+def figures(telemetry: Telemetry | None) -> Figures:
+    """What the metrics of a cluster's istiods say."""
+    if telemetry is None:
+        return Figures()
+    total: dict[str, float] = {}
+    buckets: dict[float, float] = {}
+    connected: dict[str, int] = {}
+    for sample in telemetry.control:
+        metric, labels, value = sample.metric, sample.labels, sample.value
+        if metric == "pilot_proxy_convergence_time_bucket":
+            bound = inf if labels.get("le") in ("+Inf", "Inf") else _number(labels.get("le"))
+            if bound is not None:
+                buckets[bound * 1000] = buckets.get(bound * 1000, 0.0) + value
+        elif metric == "pilot_xds":
+            version = labels.get("version") or "unknown"
+            connected[version] = connected.get(version, 0) + round(value)
+        elif metric == "pilot_xds_pushes":
+            name = "errors" if labels.get("type", "").endswith("_senderr") else "pushes"
+            total[name] = total.get(name, 0.0) + value
+        elif metric in ("pilot_total_xds_internal_errors", "pilot_xds_write_timeout"):
+            total["errors"] = total.get("errors", 0.0) + value
+        elif metric == "pilot_total_xds_rejects":
+            total["rejects"] = total.get("rejects", 0.0) + value
+        elif metric in CONFLICTS:
+            total["conflicts"] = total.get("conflicts", 0.0) + value
+    bounds = tuple(sorted(buckets))
+    spread = Buckets(bounds, tuple(buckets[bound] for bound in bounds)) if bounds and isinf(bounds[-1]) else Buckets()
+    return Figures(
+        p50_ms=spread.quantile(0.50),
+        p99_ms=spread.quantile(0.99),
+        rejects=total.get("rejects"),
+        push_errors=total.get("errors"),
+        conflicts=round(total["conflicts"]) if "conflicts" in total else None,
+        connected=connected,
+    )
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None
+
+
+def minor(version: str | None) -> int | None:
+    """A version as one number that counts its minor releases; None where it says none."""
+    found = _MINOR.match(version or "")
+    return int(found[1]) * 1000 + int(found[2]) if found else None
+
+
+def _of_site(site: Site, sites: Sequence[Site], workloads: Sequence[Workload]) -> Iterable[Plane]:
+    proxies = [w for w in workloads if w.proxy is Proxy.SIDECAR or w.is_gateway or w.is_waypoint]
+    if not site.facts.control_planes:
+        if site.facts.roles:
+            yield _served(site, sites, proxies)
+        return
+    found = figures(site.telemetry)
+    names = {tag: plane.revision for plane in site.facts.control_planes for tag in plane.tags}
+    default = names.get("default", site.facts.control_planes[0].revision)
+    by_revision: dict[str, list[Workload]] = {plane.revision: [] for plane in site.facts.control_planes}
+    for proxy in proxies:
+        revision = proxy.revision or default
+        by_revision.setdefault(names.get(revision, revision), []).append(proxy)
+    everyone = sum(w.pods.total for w in proxies)
+    newest = max(site.facts.control_planes, key=lambda p: (minor(p.version) or 0, p.version or "")).revision
+    remotes = tuple(Remote(cluster, site.synced.get(cluster)) for cluster in sorted({*site.remotes, *site.synced}))
+    of_cluster = (
+        *_cluster_findings(site.name, found),
+        *_mesh_skew(site, sites),
+        *_unknown_revisions(site, names),
+    )
+    for plane in site.facts.control_planes:
+        mine = by_revision[plane.revision]
+        count = sum(w.pods.total for w in mine)
+        share = count / everyone if everyone else None
+        yield Plane(
+            cluster=site.name,
+            revision=plane.revision,
+            version=plane.version,
+            pods=plane.pods,
+            role="external" if _serves_only_others(site, everyone) else "primary",
+            tags=plane.tags,
+            proxies=count,
+            stale=sum(w.pods.total for w in mine if _behind(w.proxy_version, plane.version)),
+            share=share,
+            figures=found,
+            remotes=remotes,
+            health=_health(plane, found, remotes),
+            findings=(
+                *_findings(site.name, plane, mine),
+                *(_upgrade(site, plane, share, newest) if len(site.facts.control_planes) > 1 else ()),
+                *(of_cluster if plane.revision == newest else ()),
+            ),
+        )
+
+
+def _serves_only_others(site: Site, proxies: int) -> bool:
+    """An istiod that has remote secrets and no proxy of its own cluster is an external control plane."""
+    return proxies == 0 and bool(site.remotes)
+
+
+def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> Plane:
+    """A cluster whose proxies another cluster's control plane serves."""
+    mine = site.facts.cluster_id or site.name
+    by = tuple(s.name for s in sites if s.facts.control_planes and mine in s.remotes)
+    revisions = sorted({w.revision for w in proxies if w.revision})
+    findings = (
+        ()
+        if by
+        else (
+            Finding(
+                code="CONTROLPLANE-ELSEWHERE-UNKNOWN",
+                severity=Severity.INFO,
+                message=f"{site.name} is served by a control plane that is in none of these clusters.",
+                fix="Add a context for the cluster that serves it, to see whether it is well.",
+            ),
+        )
+    )
+    reason = f"served by {', '.join(by)}" if by else "its control plane is in none of these clusters"
+    return Plane(
+        cluster=site.name,
+        revision=",".join(revisions),
+        version=None,
+        pods=Ready(),
+        role=site.facts.roles[0],
+        served_by=by,
+        proxies=sum(w.pods.total for w in proxies),
+        health=Health(HealthStatus.IDLE if by else HealthStatus.UNKNOWN, (reason,)),
+        findings=findings,
+    )
+
+
+def _behind(proxy: str | None, control: str | None) -> bool:
+    """Whether a proxy's version is another one than its control plane's; what is not known is not behind."""
+    return bool(proxy and control and proxy[:1].isdigit() and proxy != control)
+
+
+def _health(plane: ControlPlane, found: Figures, remotes: Sequence[Remote]) -> Health:
+    if plane.pods.total and not plane.pods.ready:
+        return Health(HealthStatus.FAILING, ("no pod of istiod is ready",))
+    reasons = []
+    if plane.pods.ready < plane.pods.total:
+        reasons.append(f"{plane.pods.total - plane.pods.ready} of {plane.pods.total} pods are not ready")
+    if found.p99_ms is not None and found.p99_ms > SLOW_MS:
+        reasons.append(f"proxies wait {found.p99_ms / 1000:.1f} s (p99) for their configuration")
+    if found.rejects:
+        reasons.append("proxies reject configuration")
+    if found.push_errors:
+        reasons.append("pushes fail")
+    lost = [r.cluster for r in remotes if r.status not in (None, "synced")]
+    if lost:
+        reasons.append(f"not in sync with {', '.join(lost)}")
+    if reasons:
+        return Health(HealthStatus.DEGRADED, tuple(reasons))
+    if not plane.pods.total:
+        return Health(HealthStatus.IDLE, ("scaled to nothing",))
+    if found == Figures():
+        return Health(HealthStatus.UNKNOWN, ("its pods are ready, and no metric of istiod is known",))
+    return Health(HealthStatus.HEALTHY)
+
+
+def _cluster_findings(cluster: str, found: Figures) -> Iterable[Finding]:
+    """What istiod's metrics find wrong, once for all revisions of a cluster."""
+    who = f"The control plane of {cluster}"
+
+    def warn(code: str, message: str, fix: str) -> Finding:
+        return Finding(code=code, severity=Severity.WARNING, message=message, fix=fix)
+
+    if found.p99_ms is not None and found.p99_ms > SLOW_MS:
+        yield warn(
+            "CONTROLPLANE-SLOW",
+            f"{who} needs {found.p99_ms / 1000:.1f} s (p99) until a proxy has its configuration.",
+            "Give istiod more CPU, or make proxies need less with Sidecar objects.",
+        )
+    if found.rejects:
+        yield warn(
+            "CONTROLPLANE-REJECTS",
+            f"{who}: proxies reject {found.rejects:.2g} configurations per second.",
+            "istioctl proxy-status names the proxies; what they refuse is in istiod's log.",
+        )
+    if found.push_errors:
+        yield warn(
+            "CONTROLPLANE-PUSH-ERRORS",
+            f"{who}: {found.push_errors:.2g} pushes per second fail or run out of time.",
+            "See istiod's log, and whether proxies are too slow to read.",
+        )
+    if found.conflicts:
+        yield warn(
+            "CONTROLPLANE-CONFLICTS",
+            f"{who} knows {found.conflicts} conflicts (listeners of one port, hosts or subsets named twice).",
+            "istioctl analyze -A names them.",
+        )
+
+
+def _mesh_skew(site: Site, sites: Sequence[Site]) -> Iterable[Finding]:
+    """Control planes of one mesh that are more than one minor apart, said of the older one."""
+    mine = _newest_minor(site)
+    for other in sites:
+        theirs = _newest_minor(other)
+        one_mesh = site.facts.mesh_id is not None and site.facts.mesh_id == other.facts.mesh_id
+        if one_mesh and mine is not None and theirs is not None and theirs - mine > 1:
+            yield Finding(
+                code="CONTROLPLANE-MESH-SKEW",
+                severity=Severity.WARNING,
+                message=f"The control planes of {site.name} and {other.name} are more than one minor apart.",
+                fix=f"Upgrade {site.name}.",
+            )
+
+
+def _newest_minor(site: Site) -> int | None:
+    return max((m for p in site.facts.control_planes if (m := minor(p.version)) is not None), default=None)
+
+
+def _findings(cluster: str, plane: ControlPlane, proxies: Sequence[Workload]) -> Iterable[Finding]:
+    who = f"The control plane {plane.revision} of {cluster}"
+
+    def say(code: str, severity: Severity, message: str, fix: str | None) -> Finding:
+        return Finding(code=code, severity=severity, message=message, fix=fix)
+
+    if plane.pods.total and not plane.pods.ready:
+        yield say("CONTROLPLANE-DOWN", Severity.ERROR, f"{who} has no ready pod: proxies keep their old configuration.",
+                  "kubectl -n istio-system describe pods -l app=istiod")  # fmt: skip
+    skewed = [w for w in proxies if _skewed(w.proxy_version, plane.version)]
+    if skewed:
+        told = sorted({str(w.proxy_version) for w in skewed})
+        yield say("CONTROLPLANE-SKEW", Severity.WARNING,
+                  f"{who} is {plane.version} and serves proxies of {', '.join(told)}: more than one minor apart.",
+                  "Restart these workloads, so that they get a proxy of this version.")  # fmt: skip
+    else:
+        stale = sum(w.pods.total for w in proxies if _behind(w.proxy_version, plane.version))
+        if stale:
+            yield say("CONTROLPLANE-STALE-PROXIES", Severity.INFO,
+                      f"{who} is {plane.version}, and {stale} of its proxies have another version.",
+                      "They get it when they are restarted.")  # fmt: skip
+
+
+def _skewed(proxy: str | None, control: str | None) -> bool:
+    """Istio supports a data plane that is at most one minor older, and none that is newer."""
+    one, two = minor(proxy), minor(control)
+    return one is not None and two is not None and (one > two or two - one > 1)
+
+
+def _upgrade(site: Site, plane: ControlPlane, share: float | None, newest: str) -> Iterable[Finding]:
+    if plane.revision == newest and share is not None and share < 1:
+        yield Finding(
+            code="CONTROLPLANE-UPGRADE",
+            severity=Severity.INFO,
+            message=f"{site.name} moves to revision {newest} ({plane.version}): "
+            f"{share:.0%} of its proxies have come over.",
+            fix="Label the remaining namespaces with the new revision or tag, and restart their workloads.",
+        )
+    if plane.revision != newest and share == 0:
+        yield Finding(
+            code="CONTROLPLANE-UNUSED",
+            severity=Severity.INFO,
+            message=f"No proxy of {site.name} uses revision {plane.revision} ({plane.version}) any longer.",
+            fix=f"istioctl uninstall --revision {plane.revision}",
+        )
+
+
+def _unknown_revisions(site: Site, tags: Mapping[str, str]) -> Iterable[Finding]:
+    """Namespaces whose label names a revision that is not there: their next pods get no proxy."""
+    known = {plane.revision for plane in site.facts.control_planes} | {*tags}
+    for namespace in site.inventory.namespaces:
+        wanted = namespace.meta.labels.get(_REVISION)
+        if wanted and wanted not in known and _INJECTION not in namespace.meta.labels:
+            yield Finding(
+                code="CONTROLPLANE-NO-SUCH-REVISION",
+                severity=Severity.ERROR,
+                message=f"Namespace {namespace.meta.name} of {site.name} asks for revision {wanted}, which is not "
+                "there: its new pods get no proxy.",
+                fix=f"Use one of {', '.join(sorted(known))}.",
+            )
