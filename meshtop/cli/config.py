@@ -111,7 +111,7 @@ def _check_policies(session: Session) -> None:
     from meshtop.analysis.access.build import build_policy
     from meshtop.settings.checked import fault
     from meshtop.settings.tenancy import split_selector
-    from meshtop.sources.kubeconfig import find_clusters
+    from meshtop.sources.kubeconfig import KubeconfigError, find_clusters
 
     lens = session.lens
     if lens.rules is not None:
@@ -119,7 +119,11 @@ def _check_policies(session: Session) -> None:
     if lens.tenancy is None:
         return
     common = session.common
-    refs = find_clusters(kubeconfig=common.kubeconfig, contexts=common.context, clusters=session.settings.clusters)
+    try:
+        refs = find_clusters(kubeconfig=common.kubeconfig, contexts=common.context, clusters=session.settings.clusters)
+    except KubeconfigError as error:
+        say(f"meshtop: Whether the clusters of the tenancy file exist was not checked: {error}")
+        return
     names = sorted(ref.name for ref in refs)
     for path, selector in lens.tenancy.selectors():
         cluster, _ = split_selector(selector)

@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from meshtop.settings.checked import Where, checked, fault, read_checked
 from meshtop.settings.document import KeyPath, dotted
+from meshtop.settings.errors import ConfigError
 
 GROUP_KINDS = ("traffic", "security", "gateway")
 
@@ -209,19 +210,37 @@ def _names_differ(where: Where, path: KeyPath, names: list[str], what: str) -> N
 
 
 def _check_owners(tenancy: Tenancy) -> None:
+    """Two selectors can only meet where one's name is the other's, or begins with the other's prefix."""
     owned = [
         (f"{tenant.name}/{workspace.name}", (*path, "namespaces", n), selector)
         for path, tenant, workspace in tenancy.workspaces()
         for n, selector in enumerate(workspace.namespaces)
     ]
-    for (owner, path, selector), (other, other_path, other_selector) in combinations(owned, 2):
-        if owner != other and meet(selector, other_selector):
-            raise fault(
-                tenancy.where,
-                other_path,
-                f"{other_selector} of workspace {other} meets {selector} of workspace {owner} "
-                f"({tenancy.where(path)}); a namespace belongs to one workspace, so narrow one of them",
-            )
+    exact: dict[str, list[int]] = {}
+    prefixes: dict[str, list[int]] = {}
+    for index, (_, _, selector) in enumerate(owned):
+        name = split_selector(selector)[1]
+        (prefixes if name.endswith("*") else exact).setdefault(name.removesuffix("*"), []).append(index)
+    for index, (owner, _, selector) in enumerate(owned):
+        name = split_selector(selector)[1]
+        base = name.removesuffix("*")
+        near = exact.get(name, []) if base == name else []
+        near = near + [i for length in range(len(base) + 1) for i in prefixes.get(base[:length], ())]
+        for i in near:
+            if owned[i][0] != owner and meet(selector, owned[i][2]):
+                first, second = sorted((index, i))
+                raise _overlap(tenancy.where, owned[first], owned[second])
+
+
+def _overlap(where: Where, first: tuple[str, KeyPath, str], second: tuple[str, KeyPath, str]) -> ConfigError:
+    owner, path, selector = first
+    other, other_path, other_selector = second
+    return fault(
+        where,
+        other_path,
+        f"{other_selector} of workspace {other} meets {selector} of workspace {owner} "
+        f"({where(path)}); a namespace belongs to one workspace, so narrow one of them",
+    )
 
 
 def _check_groups(where: Where, path: KeyPath, workspace: Workspace) -> None:

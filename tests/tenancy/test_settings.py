@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,14 @@ def test_selectors_that_mean_the_same_namespace_meet(left: str, right: str, clus
     assert meet(left, right) == meet(right, left)
     if selects(left, cluster, namespace) and selects(right, cluster, namespace):
         assert meet(left, right)
+
+
+@given(st.lists(_patterns, min_size=2, max_size=5))
+def test_overlaps_are_found_wherever_they_are(selectors: list[str]) -> None:
+    workspaces = [{"name": f"w{n}", "namespaces": [selector]} for n, selector in enumerate(selectors)]
+    overlap = any(meet(a, b) for a, b in combinations(selectors, 2))
+    with pytest.raises(ConfigError, match="belongs to one workspace") if overlap else nullcontext():
+        read_tenancy({"tenants": [{"name": "t", "workspaces": workspaces}]})
 
 
 POLICY = """\

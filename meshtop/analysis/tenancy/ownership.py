@@ -6,17 +6,11 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from meshtop.analysis.tenancy.declared import Declarations
 from meshtop.analysis.tenancy.marks import Mark, marks_of
 from meshtop.model.kube import Namespace
 from meshtop.model.snapshot import Snapshot
-from meshtop.settings.tenancy import (
-    GROUP_KINDS,
-    LevelSettings,
-    Tenancy,
-    Tenant,
-    Workspace,
-    selects,
-)
+from meshtop.settings.tenancy import Tenancy
 
 NONE = "(none)"
 """Stands for the tenant of what belongs to nobody; no tenant may be named so, as names of tenants hold no brackets."""
@@ -79,6 +73,7 @@ class Owners:
     ) -> None:
         self.tenancy = tenancy
         self.tenant_label = tenant_label
+        self._declarations = Declarations(tenancy) if tenancy is not None else None
         self.known = {
             (cluster, namespace.meta.name): namespace for cluster, some in namespaces.items() for namespace in some
         }
@@ -102,49 +97,18 @@ class Owners:
             return NOBODY
         known = self.known.get((cluster, namespace))
         marks = marks_of(known, self.tenant_label) if known is not None else ()
-        declared = self._declared(cluster, namespace)
+        declared = self._declarations.of(cluster, namespace) if self._declarations is not None else None
         if declared is None:
             return Owner(tenants=tuple(dict.fromkeys(mark.tenant for mark in marks)), marks=marks)
-        tenant, workspace = declared
-        groups = tuple(
-            (kind, group.name)
-            for kind in GROUP_KINDS
-            for group in workspace.groups.of_kind(kind)
-            if not group.namespaces or any(selects(s, cluster, namespace) for s in group.namespaces)
-        )
-        settings = self._settings(tenant, workspace, groups)
         return Owner(
-            tenants=(tenant.name,),
-            workspace=workspace.name,
-            groups=groups,
-            traffic_mode=settings.traffic_mode,
-            authorization_mode=settings.authorization_mode,
+            tenants=(declared.tenant,),
+            workspace=declared.workspace,
+            groups=declared.groups,
+            traffic_mode=declared.traffic_mode,
+            authorization_mode=declared.authorization_mode,
             declared=True,
             marks=marks,
         )
-
-    def _declared(self, cluster: str, namespace: str) -> tuple[Tenant, Workspace] | None:
-        if self.tenancy is None:
-            return None
-        for _, tenant, workspace in self.tenancy.workspaces():
-            if any(selects(selector, cluster, namespace) for selector in workspace.namespaces):
-                return tenant, workspace
-        return None
-
-    def _settings(self, tenant: Tenant, workspace: Workspace, groups: Iterable[tuple[str, str]]) -> LevelSettings:
-        """What the organization, tenant, workspace and groups say, each replacing what stood above it."""
-        assert self.tenancy is not None
-        named = set(groups)
-        of_groups = [
-            group.settings
-            for kind in GROUP_KINDS
-            for group in workspace.groups.of_kind(kind)
-            if (kind, group.name) in named
-        ]
-        in_force = LevelSettings()
-        for level in (self.tenancy.file.settings, tenant.settings, workspace.settings, *of_groups):
-            in_force = in_force.model_copy(update=level.model_dump(exclude_none=True))
-        return in_force
 
 
 def owners_of(snapshot: Snapshot, tenancy: Tenancy | None = None, tenant_label: str | None = None) -> Owners:
