@@ -7,11 +7,14 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from meshtop.actions.kube import KubeApi
+from meshtop.analysis.access.rights import Access
 from meshtop.analysis.canary.judging import Judging
+from meshtop.analysis.canary.routes import ROUTE_KINDS
 from meshtop.analysis.canary.survey import Survey
+from meshtop.model.snapshot import Snapshot
 from meshtop.sources.connection import Connection
 from meshtop.sources.kubeconfig import ClusterRef
 from meshtop.sources.prometheus.counts import Counting
@@ -30,13 +33,20 @@ class Member:
         self.read_only = read_only
 
 
-class Part:
-    """What the observatory knows of a cluster that an action needs: its kubeconfig entry and its telemetry."""
+class Feed(Protocol):
+    """What the observatory's feeds hold that an action needs: the kubeconfig's entry, and the telemetry."""
 
-    def __init__(self, ref: ClusterRef, metrics: Any, *, read_only: bool) -> None:
-        self.ref = ref
-        self.metrics = metrics
-        self.read_only = read_only
+    @property
+    def name(self) -> str:
+        """The cluster's name."""
+
+    @property
+    def ref(self) -> ClusterRef | None:
+        """Where it is and how to log in; None for what cannot be written to (a recording)."""
+
+    @property
+    def prometheus(self) -> Any:
+        """Its telemetry."""
 
 
 class Fleet:
@@ -72,17 +82,47 @@ class Fleet:
             await member.api.close()
 
 
-def open_members(parts: Iterable[Part], *, timeout_seconds: float) -> list[Member]:
-    """Members with writing connections of their own; a read-only cluster gets one that cannot write."""
-    return [
-        Member(
-            part.ref.name,
-            KubeApi(part.ref.name, Connection(part.ref, timeout_seconds=timeout_seconds, writes=not part.read_only)),
-            part.metrics,
-            read_only=part.read_only,
-        )
-        for part in parts
-    ]
+def open_fleet(
+    feeds: Iterable[Feed],
+    snapshot: Snapshot,
+    survey: Survey,
+    *,
+    judging: Judging,
+    access: Access | None,
+    timeout_seconds: float,
+    clock: Callable[[], float] = time.time,
+) -> Fleet:
+    """The fleet of an observatory's feeds, with writing connections of their own; a read-only cluster's cannot write.
+
+    `survey` is that of the snapshot (`Picture.canaries.survey`), `access` the policy in force.
+    """
+    read_only = {cluster.name: cluster.read_only for cluster in snapshot.clusters}
+    members = []
+    for feed in feeds:
+        if feed.ref is None:
+            continue
+        locked = read_only.get(feed.name, False)
+        connection = Connection(feed.ref, timeout_seconds=timeout_seconds, writes=not locked)
+        members.append(Member(feed.name, KubeApi(feed.name, connection), feed.prometheus, read_only=locked))
+
+    def policy(right: str, cluster: str, namespace: str) -> str | None:
+        answer = access.may(right, cluster, namespace) if access is not None else None
+        return None if answer is None or answer.allowed else answer.why
+
+    return Fleet(members, survey, judging=judging, unread=unread(snapshot), policy=policy, clock=clock)
+
+
+def unread(snapshot: Snapshot) -> dict[str, str]:
+    """Why the routes of a cluster are not known, for those of which that is so."""
+    found = {}
+    for cluster in snapshot.clusters:
+        if cluster.inventory is None:
+            found[cluster.name] = cluster.kubernetes.error or f"{cluster.name} gave no answer."
+            continue
+        for kind in cluster.inventory.kinds:
+            if kind.kind in ROUTE_KINDS and kind.state in ("denied", "failed"):
+                found[cluster.name] = f"{kind.kind} of {cluster.name} cannot be read ({kind.state})."
+    return found
 
 
 def user_name() -> str:

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from msgspec import structs
 
 from meshtop.actions.apply import Sleep, changed, set_weights, text_of
+from meshtop.actions.ending import End, followed, require_good
 from meshtop.actions.errors import ActionError, Kind
 from meshtop.actions.events import Controls, Outcome, ShiftEvent, Sort, Wish
 from meshtop.actions.fleet import Fleet
@@ -34,16 +35,6 @@ EXTENSIONS = 3.0
 """A step that cannot be judged yet may last so many times as long before the shift pauses."""
 REFERENCE_SECONDS = 600.0
 """How long before the shift the baseline's latency is looked at."""
-
-
-class _End(Exception):
-    """The shift ends here; `back` says that everything is taken back first."""
-
-    def __init__(self, outcome: Outcome, message: str, *, back: bool) -> None:
-        super().__init__(message)
-        self.outcome = outcome
-        self.message = message
-        self.back = back
 
 
 _OUTCOMES = {Kind.CONFLICT: Outcome.CONFLICT, Kind.UNREACHABLE: Outcome.LOST}
@@ -101,7 +92,7 @@ class ShiftRunner:
 
     async def run(self) -> AsyncGenerator[ShiftEvent, None]:
         """The shift's events; the last one says how it ended."""
-        end = _End(Outcome.DONE, "", back=False)
+        end = End(Outcome.DONE, "", back=False)
         try:
             await self._open()
             yield self._event(Sort.BEGUN, f"Action {self.action}: {self.plan.route} in {self._where()}.")
@@ -110,12 +101,12 @@ class ShiftRunner:
                     if stage >= self._first:
                         async for event in self._stage(*stage):
                             yield event
-                end = _End(Outcome.DONE, self._done_message(), back=False)
-            except _End as reached:
+                end = End(Outcome.DONE, self._done_message(), back=False)
+            except End as reached:
                 end = reached
             except ActionError as error:
                 back = self.plan.on_loss == "take-back"
-                end = _End(_OUTCOMES.get(error.kind, Outcome.REFUSED), error.message, back=back)
+                end = End(_OUTCOMES.get(error.kind, Outcome.REFUSED), error.message, back=back)
             async for event in self._finish(end):
                 yield event
         finally:
@@ -256,11 +247,13 @@ class ShiftRunner:
         before: dict[str, Weights],
         reference: dict[str, Sequence[Tally]],
     ) -> AsyncIterator[ShiftEvent]:
-        """Watch a step until it may end. Raises _End when the guard, the split or somebody says so."""
+        """Watch a step until it may end. Raises End when the guard, the split or somebody says so."""
         pace, begun = self.plan.pace, self.fleet.clock()
         since = begun + pace.settle
         said_paused = False
         confirmed: set[str] = set()
+        seconds = pace.settle + SHORTEST_SECONDS
+        yield self._event(Sort.NOTE, f"Waiting about {seconds:.0f} s for the push and two scrapes.")
         while True:
             if self._obeyed(self.controls.taken()):
                 return
@@ -281,7 +274,7 @@ class ShiftRunner:
                 yield self._watched(observed, verdict, begun + self.plan.every_seconds - now)
                 for event in self._confirm(observed, confirmed):
                     yield event
-                self._judge(observed, verdict)
+                require_good(observed, verdict)
                 if not self.controls.paused and self._may_end(observed, now - begun):
                     if self._enough(verdict, step):
                         return
@@ -315,9 +308,9 @@ class ShiftRunner:
 
     def _obeyed(self, wish: Wish | None) -> bool:
         if wish is Wish.ABORT:
-            raise _End(Outcome.ABORTED, "Aborted.", back=True)
+            raise End(Outcome.ABORTED, "Aborted.", back=True)
         if wish is Wish.HOLD:
-            raise _End(Outcome.HELD, "Held: the weights stay as they are.", back=False)
+            raise End(Outcome.HELD, "Held: the weights stay as they are.", back=False)
         return wish is Wish.SKIP
 
     def _confirm(self, observed: Sequence[Observed], confirmed: set[str]) -> list[ShiftEvent]:
@@ -325,32 +318,11 @@ class ShiftRunner:
         for one in observed:
             if one.follows is not Follows.WAITING and one.cluster not in confirmed:
                 confirmed.add(one.cluster)
-                message = {
-                    Follows.YES: f"{one.cluster}: the mesh sends what the weights say.",
-                    Follows.NO: f"{one.cluster}: the mesh does not send what the weights say.",
-                    Follows.NO_TRAFFIC: f"{one.cluster}: no traffic, so nothing confirms it.",
-                }.get(one.follows, f"{one.cluster}: telemetry cannot tell.")
                 self.journal.write(
                     self.action, Event.NOTE, cluster=one.cluster, note=one.follows.value, actual=one.actual
                 )
-                found.append(structs.replace(self._event(Sort.CONFIRMED, message), cluster=one.cluster))
+                found.append(structs.replace(self._event(Sort.CONFIRMED, followed(one)), cluster=one.cluster))
         return found
-
-    def _judge(self, observed: Sequence[Observed], verdict: CanaryVerdict | None) -> None:
-        if verdict is not None and verdict.verdict is Comparison.WORSE:
-            worse = [
-                name
-                for name, one in (("errors", verdict.errors), ("latency", verdict.latency))
-                if one is not None and one.verdict is Comparison.WORSE
-            ]
-            message = (
-                f"{verdict.canary} is worse than {verdict.baseline} in {' and '.join(worse)} (E {verdict.e_value:.3g})."
-            )
-            raise _End(Outcome.GUARD_FAILED, message, back=True)
-        lying = [one.cluster for one in observed if one.follows is Follows.NO]
-        if lying:
-            message = f"The split does not follow the weights in {', '.join(lying)}."
-            raise _End(Outcome.NOT_FOLLOWED, message, back=True)
 
     def _may_end(self, observed: Sequence[Observed], seconds: float) -> bool:
         """Whether the step has lasted as long as it should, and every split is confirmed or cannot be."""
@@ -367,11 +339,11 @@ class ShiftRunner:
         to_go = verdict.requests_to_go if verdict is not None else None
         message = "Not enough data to judge this step" + (f", about {to_go} requests to go." if to_go else ".")
         if not self._attended:
-            raise _End(Outcome.HELD, f"{message} Held: go on with resume, or take back with rollback.", back=False)
+            raise End(Outcome.HELD, f"{message} Held: go on with resume, or take back with rollback.", back=False)
         self.journal.write(self.action, Event.NOTE, note="cannot tell", why=message)
         self.controls.pause()
 
-    async def _finish(self, end: _End) -> AsyncIterator[ShiftEvent]:
+    async def _finish(self, end: End) -> AsyncIterator[ShiftEvent]:
         restored = False
         state = ActionState.DONE if end.outcome is Outcome.DONE else ActionState.HELD
         if end.back:
@@ -409,7 +381,7 @@ class ShiftRunner:
                 await lease.renew(self.fleet.clock())
             except ActionError as error:
                 if error.kind is Kind.CONFLICT:
-                    raise _End(Outcome.CONFLICT, error.message, back=False) from error
+                    raise End(Outcome.CONFLICT, error.message, back=False) from error
 
     async def _release(self) -> None:
         for lease in self._leases:

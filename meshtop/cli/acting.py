@@ -13,7 +13,6 @@ from meshtop.cli.session import Session
 if TYPE_CHECKING:
     from meshtop.actions.fleet import Fleet
     from meshtop.actions.journal import Journal
-    from meshtop.model.snapshot import Snapshot
 
 
 def open_journal() -> Journal:
@@ -61,7 +60,7 @@ def with_fleet(session: Session, use: Callable[[Fleet], Awaitable[int]]) -> int:
 
 @contextlib.asynccontextmanager
 async def _fleet(session: Session) -> AsyncIterator[Fleet]:
-    from meshtop.actions.fleet import Fleet, Part, open_members
+    from meshtop.actions.fleet import open_fleet
     from meshtop.observatory.build import open_observatory
     from meshtop.views.judging import judging
 
@@ -77,16 +76,13 @@ async def _fleet(session: Session) -> AsyncIterator[Fleet]:
     try:
         snapshot = await observatory.once()
         picture = session.picture(snapshot)
-        parts = [
-            Part(feed.ref, feed.prometheus, read_only=cluster.read_only)
-            for feed, cluster in zip(observatory.feeds, snapshot.clusters, strict=True)
-            if feed.ref is not None
-        ]
-        fleet = Fleet(
-            open_members(parts, timeout_seconds=session.settings.timeout),
+        fleet = open_fleet(
+            observatory.feeds,
+            snapshot,
             picture.canaries.survey,
             judging=judging(session.settings),
-            unread=unread(snapshot),
+            access=picture.access,
+            timeout_seconds=session.settings.timeout,
         )
         try:
             yield fleet
@@ -94,16 +90,3 @@ async def _fleet(session: Session) -> AsyncIterator[Fleet]:
             await fleet.close()
     finally:
         await observatory.close()
-
-
-def unread(snapshot: Snapshot) -> dict[str, str]:
-    """Why the routes of a cluster are not known, for those of which that is so."""
-    found = {}
-    for cluster in snapshot.clusters:
-        if cluster.inventory is None:
-            found[cluster.name] = cluster.kubernetes.error or f"{cluster.name} gave no answer."
-            continue
-        for kind in cluster.inventory.kinds:
-            if kind.kind in ("VirtualService", "HTTPRoute") and kind.state in ("denied", "failed"):
-                found[cluster.name] = f"{kind.kind} of {cluster.name} cannot be read ({kind.state})."
-    return found

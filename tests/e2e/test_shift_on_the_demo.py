@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,21 @@ import pytest
 
 from meshtop.actions.errors import ActionError
 from meshtop.actions.events import Controls, Outcome, ShiftEvent, Sort
-from meshtop.actions.fleet import Fleet, Part, open_members
+from meshtop.actions.fleet import Fleet, open_fleet
 from meshtop.actions.journal import Journal
 from meshtop.actions.plan import ShiftPlan
 from meshtop.actions.preflight import preflight
 from meshtop.actions.recover import find_action, rollback
 from meshtop.actions.runner import ShiftRunner
 from meshtop.actions.verify import Follows
+from meshtop.analysis.canary.judging import Judging
 from meshtop.observatory.build import open_observatory
 from meshtop.settings.schema import Settings
 from meshtop.views.picture import Picture
 from tests.e2e.serving import Clock, Served, served
 
 ROUTE = "shop/reviews"
+pytestmark = pytest.mark.xdist_group("shift")
 
 
 class Ahead(Controls):
@@ -47,15 +49,28 @@ async def fleet(demo: Served) -> AsyncIterator[Fleet]:
     observatory = open_observatory(Settings(timeout=30.0), kubeconfig=str(demo.kubeconfig), clock=demo.clock)
     try:
         snapshot = await observatory.once()
-        parts = [Part(feed.ref, feed.prometheus, read_only=False) for feed in observatory.feeds if feed.ref is not None]
-        members = open_members(parts, timeout_seconds=30.0)
-        made = Fleet(members, Picture(snapshot).canaries.survey, who="maria", origin="laptop", clock=demo.clock)
+        made = open_fleet(
+            observatory.feeds,
+            snapshot,
+            Picture(snapshot).canaries.survey,
+            judging=Judging(),
+            access=None,
+            timeout_seconds=30.0,
+            clock=demo.clock,
+        )
         try:
             yield made
         finally:
             await made.close()
     finally:
         await observatory.close()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A calm demo, whose kubeconfig lies in a folder that is the user's home."""
+    with served(tmp_path_factory.mktemp("home"), "calm") as found:
+        yield found
 
 
 async def weights(made: Fleet) -> Mapping[str, list[int]]:
@@ -116,7 +131,40 @@ async def test_a_route_in_no_cluster_is_said(tmp_path: Path) -> None:
                 await preflight(ShiftPlan(route="shop/nope", steps=({"v3": 10},)), made)
 
 
-@pytest.mark.xdist_group("real-time")
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("shift", ROUTE, "--to", "v3=10", "--dry-run"), 0, "nobody else shifts it"),
+        (("shift", ROUTE, "--to", "v3=10"), 2, "say --yes"),
+        (("shift", ROUTE, "--to", "v3"), 2, "write DEST=WEIGHT"),
+        (("shift", ROUTE, "--to", "v3", "--plan", "5,25", "--no-wait"), 2, "--no-wait writes one step"),
+        (("shift", ROUTE, "--to", "v3=10", "--yes", "--read-only"), 4, "read-only for meshtop"),
+        (("rollback",), 2, "no shift"),
+        (("resume", "nope"), 2, "no single action nope"),
+        (("shift", ROUTE, "--to", "v3=10", "--yes", "--no-wait", "--cluster", "us-east"), 0, "Done: us-east 90/10"),
+        (("rollback",), 0, "Everything is as before."),
+        (("journal",), 0, ""),
+    ],
+)
+def test_exit_codes(demo: Served, arguments: tuple[str, ...], code: int, said: str, tmp_path: Path) -> None:
+    done = meshtop(demo.kubeconfig.parent, *arguments)
+    assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+    if "--dry-run" in arguments:
+        assert "-    weight: 80" in done.stdout
+    if arguments == ("journal",):
+        assert "rolled-back" in done.stdout
+
+
+def test_the_access_policy_refuses_before_anything_is_sent(demo: Served, tmp_path: Path) -> None:
+    (tmp_path / "tenancy.yaml").write_text(
+        "organization: acme\nbindings: [{role: reader, subjects: ['user:maria'], on: organization/acme}]\n"
+    )
+    settings = tmp_path / "meshtop.yaml"
+    settings.write_text("tenancy: tenancy.yaml\naccess: {user: maria}\n")
+    done = meshtop(demo.kubeconfig.parent, "shift", ROUTE, "--to", "v3=10", "--yes", "--config", str(settings))
+    assert (done.returncode, "access policy" in done.stderr) == (4, True), done.stderr
+
+
 def test_the_command_takes_a_bad_canary_back_and_says_so(tmp_path: Path) -> None:
     kubeconfig = tmp_path / "kubeconfig"
     options = ["--scenario", "bad-canary", "--begins", "-300", "--write-kubeconfig", str(kubeconfig)]
