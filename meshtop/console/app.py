@@ -11,7 +11,7 @@ from textual.screen import Screen
 
 from meshtop.console.commands import EVERYTHING
 from meshtop.console.options import ConsoleOptions
-from meshtop.console.places import FINDINGS, FLEET, GRAPH, MATRICES, kind_of
+from meshtop.console.places import CANARIES, FINDINGS, FLEET, GRAPH, MATRICES, kind_of
 from meshtop.console.scope import Scope
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.session import PictureArrived, Session, SessionFailed
@@ -44,6 +44,7 @@ class MeshtopApp(Shell):
         self.session = session or Session(options, self)
         self.window_seconds = DEFAULT_WINDOW_SECONDS
         self.parting_words = ""
+        self._asked = False
 
     def get_default_screen(self) -> Screen[object]:
         """The fleet is what one sees first."""
@@ -62,6 +63,10 @@ class MeshtopApp(Shell):
             from meshtop.console.screens.security import SecurityScreen
 
             return SecurityScreen()
+        if kind == CANARIES:
+            from meshtop.console.screens.canaries import CanaryScreen
+
+            return CanaryScreen()
         if kind in MATRICES:
             from meshtop.console.screens.matrix import MatrixScreen
 
@@ -133,10 +138,26 @@ class MeshtopApp(Shell):
 
     def open_place(self, kind: str) -> None:
         """Go to a place; what was opened on the way is left. The fleet is the ground that all others stand on."""
+        if self._refuses_to_leave():
+            return
         while len(self.screen_stack) > 1:
             self.pop_screen()
         if kind != FLEET:
             self.push_screen(self._screen_of(kind))
+
+    def _refuses_to_leave(self) -> bool:
+        """Whether something runs on screen that must not be left by accident; it is said."""
+        busy = self.screen.busy if isinstance(self.screen, MeshScreen) else None
+        if busy is not None:
+            self._say(busy, Tone.DEGRADED)
+        return busy is not None
+
+    def action_interrupt(self) -> None:
+        """End as ctrl-c ends a command; what runs is asked about once, and then goes on as the journal says."""
+        if not self._asked and self._refuses_to_leave():
+            self._asked = True
+            return
+        super().action_interrupt()
 
     def open_detail(self, kind: str, key: str) -> None:
         """Open one thing."""

@@ -9,6 +9,7 @@ from meshtop.console.widgets.top_bar import View
 FLEET = "clusters"
 GRAPH = "graph"
 FINDINGS = "findings"
+CANARIES = "canaries"
 MATRICES = ("tenantmatrix", "mtlsmatrix", "trust")
 """Kinds of pairs that are drawn as a matrix first."""
 
@@ -26,7 +27,7 @@ PLACES: tuple[Place, ...] = (
     Place(View("3", "Graph"), (GRAPH,)),
     Place(View("4", "mTLS"), (FINDINGS, "mtls", "mtlsedges", "mtlsmatrix", "trust", "certificates")),
     Place(View("5", "Tenants"), ("tenants", "tenantmatrix")),
-    Place(View("6", "Canaries"), ("canaries",)),
+    Place(View("6", "Canaries"), (CANARIES,)),
 )
 PAGE_NAMES = {
     "mtls": "Workloads",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from meshtop.views.charts import Chart
     from meshtop.views.lens import Lens
     from meshtop.views.picture import Picture
+
+
+Answer = TypeVar("Answer")
 
 
 class PictureArrived(Message):
@@ -105,17 +108,22 @@ class Session:
 
     def refresh(self) -> None:
         """Ask every source at once."""
-        self._tell(lambda observatory: observatory.schedule.wake())
+        self.tell(lambda observatory: observatory.schedule.wake())
 
     def change(self, *, window_seconds: float | None = None, moment: float | None = None, live: bool = False) -> None:
         """Ask for another window, a past moment, or the present again."""
-        self._tell(
+        self.tell(
             lambda observatory: observatory.schedule.change(window_seconds=window_seconds, moment=moment, live=live)
         )
 
-    def _tell(self, action: Callable[[Observatory], None]) -> None:
+    def tell(self, action: Callable[[Observatory], None]) -> None:
+        """Do something on the observatory's loop."""
         if self._thread is not None:
             self._thread.tell(action)
+
+    def ask(self, question: Callable[[Observatory], Coroutine[Any, Any, Answer]]) -> Future[Answer] | None:
+        """Run a coroutine on the observatory's loop; None while it is not up yet."""
+        return None if self._thread is None else self._thread.ask(question)
 
     def lines(
         self, chart: Chart, *, start: float, end: float, step: float, done: Callable[[tuple[Line, ...]], None]

@@ -60,6 +60,11 @@ class MeshScreen(Screen[object]):
         return True
 
     @property
+    def busy(self) -> str | None:
+        """Why this screen must not be left now, None where it may."""
+        return None
+
+    @property
     def about(self) -> str:
         """What it is for, in a sentence."""
         return ""

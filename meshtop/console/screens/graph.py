@@ -78,7 +78,7 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
     def __init__(self, sight: Sight | None = None, at: Cursor | None = None) -> None:
         super().__init__()
         self.sight = sight or Sight()
-        self._auto = sight is None
+        self._auto = self._opened_by_key = sight is None
         self._readable: tuple[object, Level] | None = None
         self._steps: list[tuple[Sight, bool]] = []
         self._at = at
@@ -88,6 +88,11 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
     def place(self) -> str:
         """Its name."""
         return name_of(GRAPH)
+
+    @property
+    def is_place(self) -> bool:
+        """Around a row it was opened from a table, and closes to it."""
+        return self._opened_by_key
 
     @property
     def about(self) -> str:

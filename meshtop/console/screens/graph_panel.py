@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 SPAN_SECONDS = 1800.0
 POINTS = 120
 AGAIN_SECONDS = 15.0
+ROOM_FOR_CHARTS = (26, 36)
+"""From so many rows on, one chart and two charts are shown below the words."""
 REST_SECONDS = 0.3
 """How long the cursor rests before Prometheus is asked."""
 
@@ -74,6 +76,11 @@ class GraphPanel(Vertical):
         """What is shown."""
         return self._detail
 
+    @property
+    def charted(self) -> bool:
+        """Whether every chart of what is shown has its lines."""
+        return self._detail is not None and len(self._charted) == len(self._detail.charts[:2])
+
     def show(self, make: Callable[[], Detail], session: Session, end: float) -> None:
         """Work out and show something; `end` is the moment (Unix seconds) at which its charts end."""
         self._session, self._end = session, end
@@ -98,9 +105,10 @@ class GraphPanel(Vertical):
             self._timer = self.set_timer(REST_SECONDS, self._ask)
         elif abs(self._end - self._asked[1]) >= AGAIN_SECONDS:
             self._ask()
+        room = sum(self.size.height >= least for least in ROOM_FOR_CHARTS)
         for index in (0, 1):
             chart = self.query_one(f"#course-{index}", Chart)
-            chart.display = index < len(found.charts)
+            chart.display = index < min(room, len(found.charts))
             if chart.display:
                 self._draw(index, found.charts[index])
 

@@ -143,6 +143,11 @@ class GraphView(GraphKeys, GraphMouse, LineWidget, can_focus=True):
             return None
         return next((e for e in self._drawing.graph.edges if e.id == self._wanted.edge), None)
 
+    @property
+    def working(self) -> bool:
+        """Whether something newer than what is on screen is being made."""
+        return self._worker is not None
+
     def explain_empty(self, note: Note) -> None:
         """What to say where the graph has no nodes."""
         self._note = note

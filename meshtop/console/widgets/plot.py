@@ -17,6 +17,9 @@ _STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 # Told apart without colour, too: the legend names each line with its latest value, the first is drawn last (on top).
 LINE_TONES = (Tone.ACCENT, Tone.DEGRADED, Tone.GOOD, Tone.FAILING, Tone.DIM)
 
+LEGEND_APART = 8
+"""From so many lines on, a legend that does not fit beside the title gets a line of its own."""
+
 
 class Series(Struct, frozen=True):
     """A named line: values at equal distances in time, the last one the latest; None is not known."""
@@ -121,8 +124,8 @@ def chart_lines(model: ChartModel, width: int, height: int) -> list[Line]:
     Where it is too small for axes only the title is left; where nothing is known it says so.
     """
     tones = [series.tone or LINE_TONES[index % len(LINE_TONES)] for index, series in enumerate(model.series)]
-    lines = [_title(model, tones, width)]
-    rows = height - 3
+    lines = _heading(model, tones, width, height)
+    rows = height - 2 - len(lines)
     low, high = _bounds(model, [_spread(series.values, 2 * max(1, width)) for series in model.series])
     labels = _labels(low, high, rows)
     margin = max((cell_width(label) for label in labels), default=0) + 1
@@ -131,8 +134,8 @@ def chart_lines(model: ChartModel, width: int, height: int) -> list[Line]:
         return (lines + [Line("plain", ())] * height)[:height]
     spread = [_spread(series.values, columns * 2) for series in model.series]
     if all(value is None for points in spread for _, value in points):
-        middle = [Line("plain", ())] * (height - 1)
-        middle[(height - 1) // 2] = Line("plain", (Run(2, cut("no data in this window", width - 2), Tone.DIM),))
+        middle = [Line("plain", ())] * (height - len(lines))
+        middle[len(middle) // 2] = Line("plain", (Run(2, cut("no data in this window", width - 2), Tone.DIM),))
         return lines + middle
     canvas = _Canvas(columns, rows)
     bottom = rows * 4 - 1
@@ -160,17 +163,36 @@ def _labels(low: float, high: float, rows: int) -> list[str]:
     return labels
 
 
-def _title(model: ChartModel, tones: Sequence[Tone], width: int) -> Line:
+def _heading(model: ChartModel, tones: Sequence[Tone], width: int, height: int) -> list[Line]:
+    """Title and legend: in one line where they fit, else the legend below, else what fits of it beside the title."""
     title = cut(f"{model.title} {model.unit}".strip(), width)
-    runs, x = [Run(0, title, Tone.STRONG)], cell_width(title) + 3
-    for series, tone in zip(model.series, tones, strict=True):
-        latest = next((v for v in reversed(series.values) if v is not None and math.isfinite(v)), None)
-        legend = f"{series.name} {'–' if latest is None else short_number(latest)}"
-        if x + cell_width(legend) + 2 > width:
+    head, x = Run(0, title, Tone.STRONG), cell_width(title) + 3
+    names = [series.name for series in model.series]
+    told = [f"{name} {_latest(series)}" for name, series in zip(names, model.series, strict=True)]
+    for entries in (told, names) if height < LEGEND_APART else (told,):
+        legend = _legend(entries, tones, x, width)
+        if len(legend) == 2 * len(entries):
+            return [Line("plain", (head, *legend))]
+    if height < LEGEND_APART:
+        return [Line("plain", (head, *_legend(told, tones, x, width)))]
+    below = max((_legend(entries, tones, 0, width) for entries in (told, names)), key=len)
+    return [Line("plain", (head,)), Line("plain", tuple(below))]
+
+
+def _legend(entries: Sequence[str], tones: Sequence[Tone], x: int, width: int) -> list[Run]:
+    """A sign and a name for each line, as many as fit from a column on."""
+    runs: list[Run] = []
+    for entry, tone in zip(entries, tones, strict=True):
+        if x + cell_width(entry) + 2 > width:
             break
-        runs += [Run(x, "━", tone), Run(x + 2, legend, Tone.PLAIN)]
-        x += cell_width(legend) + 5
-    return Line("plain", tuple(runs))
+        runs += [Run(x, "━", tone), Run(x + 2, entry, Tone.PLAIN)]
+        x += cell_width(entry) + 5
+    return runs
+
+
+def _latest(series: Series) -> str:
+    known = (v for v in reversed(series.values) if v is not None and math.isfinite(v))
+    return next((short_number(v) for v in known), "–")
 
 
 def _times(model: ChartModel, x: int, columns: int) -> Line:
