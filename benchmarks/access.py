@@ -34,9 +34,7 @@ def milliseconds(action: Callable[[], object]) -> float:
 def main() -> None:
     namespaces = int(sys.argv[1]) if len(sys.argv) > 1 else 8_000
     each = namespaces // CLUSTERS
-    known = {
-        f"c{c}": [Namespace(meta=Meta(name=f"t{n % TENANTS}-{n}")) for n in range(each)] for c in range(CLUSTERS)
-    }
+    known = {f"c{c}": [Namespace(meta=Meta(name=f"t{n % TENANTS}-{n}")) for n in range(each)] for c in range(CLUSTERS)}
     tenancy = check_tenancy(
         {
             "tenants": [

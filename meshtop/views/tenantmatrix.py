@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
@@ -141,7 +142,11 @@ def _column(to: str, most: float) -> Column:
 
 
 def heat_cell(pair: TenantPair | None, most: float) -> Cell:
-    """A rate with a bar of its share of the largest one, and a sign where the settings forbid it."""
+    """A rate with a bar, and a sign where the settings forbid it.
+
+    The bar is the square root of the share of the largest rate: a tenant that asks a hundredth is still told from one
+    that asks a tenth.
+    """
     if pair is None:
         return c.NOTHING
     rate = pair.traffic.requests_per_second
@@ -150,5 +155,5 @@ def heat_cell(pair: TenantPair | None, most: float) -> Cell:
     tone = SEVERITY_TONES[worst.severity] if worst is not None else Tone.PLAIN
     if rate is None:
         return Cell(f"{sign}tcp", tone if worst is not None else Tone.DIM)
-    bar = f" {_BARS[min(len(_BARS) - 1, int(rate / most * len(_BARS)))]}" if rate and most else ""
+    bar = f" {_BARS[min(len(_BARS) - 1, int(sqrt(rate / most) * len(_BARS)))]}" if rate and most else ""
     return Cell(f"{sign}{quantity(rate)}{bar}", tone)
