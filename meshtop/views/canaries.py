@@ -99,7 +99,7 @@ VIEW: View[CanaryRow] = View(
         c.text("route", "#", "The route's name, else its number.", "route", priority=3, max_width=16),
         c.text("kind", "KIND", "VirtualService, HTTPRoute, GRPCRoute, TCPRoute or TLSRoute.", "kind", wide=True,
                priority=7),
-        c.text("cluster", "CLUSTER", "The cluster whose callers obey it.", "cluster", priority=1, max_width=32),
+        c.text("cluster", "CLUSTER", "The cluster whose callers obey it.", "cluster", priority=0, max_width=32),
         c.text("protocol", "PROTO", "http, grpc, tcp or tls.", "protocol", wide=True, priority=7),
         Column(name="set", title="SET %", help="The weights, as shares.", value=set_text,
                cell=lambda r: text_cell(set_text(r)), priority=0, min_width=10, max_width=48),
