@@ -123,7 +123,7 @@ USAGE = [
     (("get", "edges", "--at", "soon"), "'soon' is no moment; write 2026-08-01T14:05:00Z, -10m or 14:05."),
     (("get", "edges", "--watch", "--at", "-10m"), "leave one of them out"),
     (("get", "edges", "--config", "/not/there.yaml"), "/not/there.yaml (--config) does not exist"),
-    (("shift", "x"), "There is no command shift"),
+    (("shift", "x"), "Missing option '--to'"),
 ]
 
 
