@@ -11,7 +11,7 @@ from meshtop.cli.options import common_options
 from meshtop.cli.session import exit_code, once, open_session, say_missing, write
 
 
-@click.group("whatif", short_help="What a change would do, before anybody makes it: strict NAMESPACE|mesh.")
+@click.group("whatif", short_help="What a change would do, before anybody makes it: strict, evacuate.")
 @common_options
 def command() -> None:
     """What a change would do. Nothing is written."""
@@ -53,6 +53,49 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
         shown = [item for item in answer.items if all_ or item.effect is not Effect.FINE]
         if shown:
             write("\n".join(render_table(table_of(shown), style)))
+        for sentence in sentences(answer):
+            say(sentence)
+    say_missing(session, snapshot)
+    return code
+
+
+@command.command("evacuate", short_help="Which hosts would be gone, or overloaded, without a cluster.")
+@click.argument("leaving", metavar="CLUSTER")
+@click.option("-o", "--output", type=click.Choice(("table", "json", "yaml")), default="table", help="How to print.")
+@click.option("--all", "all_", is_flag=True, help="Table: the hosts that only grow, or do nothing, too.")
+@common_options
+@click.pass_context
+def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
+    """Which hosts would have no endpoint left, and which would double their load, if CLUSTER took nothing any more.
+
+    Reckoned with the endpoints that are ready and the traffic that is seen in this window.
+    """
+    from meshtop.settings.durations import format_duration
+    from meshtop.views.evacuate import document_of, evacuate_answer, sentences, table_of
+
+    session = open_session(ctx)
+    snapshot = once(session)
+    picture = session.picture(snapshot)
+    code = exit_code(snapshot)
+    if snapshot.cluster(leaving) is None:
+        names = ", ".join(c.name for c in snapshot.clusters)
+        raise CommandError(f"There is no cluster {leaving}; there are {names}.")
+    if leaving not in picture.facts:
+        say_missing(session, snapshot)
+        raise CommandError(f"{leaving} could not be read, so nobody can tell what runs there.", Exit.UNREACHABLE)
+    answer = evacuate_answer(picture, leaving)
+    if output != "table":
+        from meshtop.cli.printers import to_json, to_yaml
+
+        document = document_of(picture, answer, format_duration(snapshot.window_seconds))
+        write(to_json(document) if output == "json" else to_yaml(document).rstrip("\n"))
+    else:
+        from meshtop.analysis.fleet.locality import Fate
+        from meshtop.cli.text_table import render_table
+
+        shown = [item for item in answer.items if all_ or item.fate not in (Fate.GROWS, Fate.IDLE)]
+        if shown:
+            write("\n".join(render_table(table_of(shown), session.style(sys.stdout))))
         for sentence in sentences(answer):
             say(sentence)
     say_missing(session, snapshot)

@@ -36,7 +36,7 @@ class FindingItem(Struct, frozen=True, rename="camel", kw_only=True):
     callers: tuple[str, ...] = ()
 
 
-_FLEET = {"MEMBER-": "members", "DISCOVERY-": "discovery", "CONTROLPLANE-": "controlplanes"}
+_FLEET = {"MEMBER-": "members", "DISCOVERY-": "discovery", "CONTROLPLANE-": "controlplanes", "VM-": "virtualmachines"}
 """What findings about the fleet are about, by the beginning of their codes."""
 
 

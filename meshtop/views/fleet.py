@@ -9,6 +9,9 @@ from meshtop.analysis.drift.compare import Compared, Drift, drift
 from meshtop.analysis.drift.placement import Declared, Thing, add, declared
 from meshtop.analysis.fleet.discovery import Discovery, discovery
 from meshtop.analysis.fleet.links import Site
+from meshtop.analysis.fleet.locality import Located as Locality
+from meshtop.analysis.fleet.locality import locate
+from meshtop.analysis.fleet.machines import group_findings, machine_findings
 from meshtop.analysis.fleet.members import Member, members
 from meshtop.analysis.fleet.planes import Plane, planes
 from meshtop.analysis.mtls.located import Located
@@ -96,6 +99,14 @@ def _machines(picture: Picture) -> Counter[tuple[str, str, str]]:
     )
 
 
+def localities_of(picture: Picture) -> tuple[Locality, ...]:
+    """Where every host's endpoints and traffic are."""
+    made: tuple[Locality, ...] = picture.once(
+        "fleet.localities", lambda: locate(sites_of(picture), picture.machines, picture.edges)
+    )
+    return made
+
+
 def planes_of(picture: Picture) -> tuple[Plane, ...]:
     """Every revision of every control plane."""
     made: tuple[Plane, ...] = picture.once("fleet.planes", lambda: _planes(picture))
@@ -105,6 +116,19 @@ def planes_of(picture: Picture) -> tuple[Plane, ...]:
 def _planes(picture: Picture) -> tuple[Plane, ...]:
     sites = sites_of(picture)
     return planes(sites, {site.name: picture.workloads_in(site.name) for site in sites})
+
+
+def _machine_findings(picture: Picture) -> list[Located]:
+    found = [
+        Located(finding=finding, cluster=machine.cluster, namespace=machine.namespace)
+        for machine in picture.machines
+        for finding in machine_findings(machine)
+    ]
+    for site in sites_of(picture):
+        groups = site.inventory.config.get("WorkloadGroup", ())
+        empty = group_findings(site.name, groups, picture.machines_in(site.name))
+        found += [Located(finding=finding, cluster=site.name, namespace=namespace) for namespace, finding in empty]
+    return found
 
 
 def fleet_findings(picture: Picture) -> list[Located]:
@@ -127,4 +151,5 @@ def fleet_findings(picture: Picture) -> list[Located]:
             for plane in planes_of(picture)
             for finding in plane.findings
         ),
+        *_machine_findings(picture),
     ]

@@ -46,6 +46,7 @@ KINDS = (
     Kind("tenantmatrix", "tenantpair", (), "traffic from tenant to tenant", hidden=True),
     Kind("controlplanes", "controlplane", ("cp", "istiod"), "revisions of istiod: proxies, convergence, remotes"),
     Kind("discovery", "discovery", ("disc", "hosts"), "hosts: which clusters resolve them and reach what is behind"),
+    Kind("localities", "locality", ("loc",), "hosts: endpoints by cluster and zone, and the traffic that crosses"),
     Kind("drift", "drift", (), "objects that are not the same in every cluster that should have them; exits with 1"),
     Kind("mtlsedges", "mtlsedge", (), "what client and server declare for each call, and what follows", hidden=True),
     Kind("findings", "finding", (), "what is wrong with mutual TLS, trust and certificates", hidden=True),

@@ -1,0 +1,235 @@
+"""Where the endpoints of a host are, where its traffic goes, and what would become of it without one cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from meshtop.analysis.fleet.discovery import DOMAIN
+from meshtop.analysis.fleet.links import Site
+from meshtop.model.mesh import VirtualMachine
+from meshtop.model.traffic import Edge
+
+Load = tuple[float | None, float | None]
+"""Requests and TCP bytes per second; None where there are none."""
+DOUBLE = 2.0
+_SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", "istio-system"})
+
+
+class Stand(Struct, frozen=True, rename="camel", kw_only=True):
+    """Ready endpoints at one place; None where the place is not known."""
+
+    cluster: str
+    region: str | None
+    zone: str | None
+    endpoints: int
+
+
+class Crossing(Struct, frozen=True, rename="camel", kw_only=True):
+    """A host's traffic from one cluster to another, per second."""
+
+    source: str
+    target: str
+    requests_per_second: float | None = None
+    bytes_per_second: float | None = None
+
+
+class Located(Struct, frozen=True, kw_only=True):
+    """A host: where its endpoints stand, its traffic between clusters, and the part of it that crosses.
+
+    The ratios are of requests where there are any, else of bytes; None without traffic, and of regions also where a
+    cluster's region is not known.
+    """
+
+    host: str
+    namespace: str
+    mesh: str
+    stands: tuple[Stand, ...]
+    flows: tuple[Crossing, ...]
+    cross_cluster: float | None
+    cross_region: float | None
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The clusters that have an endpoint."""
+        return tuple(dict.fromkeys(stand.cluster for stand in self.stands))
+
+
+class Fate(StrEnum):
+    """What evacuating a cluster does to a host."""
+
+    GONE = "gone"
+    DOUBLES = "doubles"
+    UNKNOWN = "unknown"
+    GROWS = "grows"
+    IDLE = "idle"
+
+
+class Evacuated(Struct, frozen=True, kw_only=True):
+    """A host that has endpoints in the cluster: how many stay where, and how its load grows there.
+
+    `factor` is the load of those that stay afterwards over before; None where they have none before, or there are none.
+    """
+
+    host: str
+    namespace: str
+    fate: Fate
+    leaving: int
+    staying: int
+    stays_in: tuple[str, ...]
+    moved: Load
+    factor: float | None
+    why: str
+
+
+def locate(sites: Sequence[Site], machines: Iterable[VirtualMachine], edges: Iterable[Edge]) -> tuple[Located, ...]:
+    """Every host of every mesh that has endpoints or traffic, by mesh and host."""
+    regions = {site.name: site.facts.region for site in sites}
+    meshes = {site.name: site.facts.mesh_id or f"cluster {site.name}" for site in sites}
+    stands: dict[tuple[str, str], dict[tuple[str, str | None, str | None], int]] = {}
+    spaces: dict[str, str] = {}
+    for site in sites:
+        for host, namespace, region, zone, count in _endpoints(site):
+            spaces[host] = namespace
+            places = stands.setdefault((meshes[site.name], host), {})
+            key = (site.name, region or regions[site.name], zone)
+            places[key] = places.get(key, 0) + count
+    for machine in machines:
+        if machine.healthy is False or machine.cluster not in meshes:
+            continue
+        region, _, zone = (machine.locality or "").partition("/")
+        for service in machine.services:
+            host = service if "." in service else f"{service}.{machine.namespace}.{DOMAIN}"
+            spaces[host] = machine.namespace
+            places = stands.setdefault((meshes[machine.cluster], host), {})
+            key = (machine.cluster, region or regions[machine.cluster], zone or None)
+            places[key] = places.get(key, 0) + 1
+    flows = _flows(edges, meshes)
+    found = []
+    for mesh, host in sorted(stands):
+        known = flows.get((mesh, host), {})
+        found.append(
+            Located(
+                host=host,
+                namespace=spaces[host],
+                mesh=mesh,
+                stands=tuple(
+                    Stand(cluster=cluster, region=region, zone=zone, endpoints=count)
+                    for (cluster, region, zone), count in sorted(stands[mesh, host].items(), key=str)
+                ),
+                flows=tuple(
+                    Crossing(source=source, target=target, requests_per_second=load[0], bytes_per_second=load[1])
+                    for (source, target), load in sorted(known.items())
+                ),
+                cross_cluster=_share(known, lambda source, target: source != target),
+                cross_region=_share(
+                    known,
+                    lambda source, target: (
+                        None
+                        if regions.get(source) is None or regions.get(target) is None
+                        else regions[source] != regions[target]
+                    ),
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def evacuate(cluster: str, hosts: Sequence[Located], unmeasured: Iterable[str] = ()) -> tuple[Evacuated, ...]:
+    """What becomes of every host that has endpoints in a cluster, if that cluster takes nothing any more.
+
+    Traffic that the cluster answers goes to the endpoints that stay, as observed, in whatever way they share it.
+    `unmeasured` names clusters whose telemetry is not known: of hosts there nobody can tell the load.
+    """
+    silent = frozenset(unmeasured)
+    found = [_evacuated(cluster, host, silent) for host in hosts if cluster in host.clusters]
+    order = tuple(Fate)
+    wanted = [one for one in found if one.namespace not in _SYSTEM]
+    return tuple(
+        sorted(wanted, key=lambda e: (order.index(e.fate), -(e.moved[0] or 0.0), -(e.moved[1] or 0.0), e.host))
+    )
+
+
+def _evacuated(cluster: str, host: Located, silent: frozenset[str]) -> Evacuated:
+    leaving = sum(stand.endpoints for stand in host.stands if stand.cluster == cluster)
+    staying = sum(stand.endpoints for stand in host.stands if stand.cluster != cluster)
+    stays_in = tuple(name for name in host.clusters if name != cluster)
+    moved = _total(flow for flow in host.flows if flow.target == cluster)
+    kept = _total(flow for flow in host.flows if flow.target != cluster)
+    unit = 0 if (moved[0] or kept[0]) else 1
+    amount, base = moved[unit] or 0.0, kept[unit] or 0.0
+    factor = (amount + base) / base if base else None
+    if not staying:
+        fate, why = Fate.GONE, "no endpoint is left"
+    elif silent & {cluster, *stays_in}:
+        fate, why = Fate.UNKNOWN, f"the traffic of {', '.join(sorted(silent & {cluster, *stays_in}))} is not known"
+    elif not amount:
+        fate, why = Fate.IDLE, f"nothing was asked of it in {cluster}"
+    elif factor is None:
+        fate, why = Fate.DOUBLES, f"{', '.join(stays_in)} had nothing to do and gets all of it"
+    else:
+        fate = Fate.DOUBLES if factor >= DOUBLE else Fate.GROWS
+        why = f"the load in {', '.join(stays_in)} grows to {factor:.1f} times"
+    return Evacuated(
+        host=host.host,
+        namespace=host.namespace,
+        fate=fate,
+        leaving=leaving,
+        staying=staying,
+        stays_in=stays_in,
+        moved=moved,
+        factor=factor if staying else None,
+        why=why,
+    )
+
+
+def _endpoints(site: Site) -> Iterable[tuple[str, str, str | None, str | None, int]]:
+    """Host, namespace, region, zone and number of ready endpoints, slice by slice."""
+    nodes = {node.meta.name: node for node in site.inventory.nodes}
+    for piece in site.inventory.endpoint_slices:
+        if not piece.service:
+            continue
+        for endpoint in piece.endpoints:
+            if endpoint.ready is False or not endpoint.addresses:
+                continue
+            node = nodes.get(endpoint.node or "")
+            zone = endpoint.zone or (node.zone if node is not None else None)
+            region = node.region if node is not None else None
+            host = f"{piece.service}.{piece.meta.namespace}.{DOMAIN}"
+            yield host, piece.meta.namespace, region, zone, len(endpoint.addresses)
+
+
+def _flows(edges: Iterable[Edge], meshes: Mapping[str, str]) -> dict[tuple[str, str], dict[tuple[str, str], Load]]:
+    flows: dict[tuple[str, str], dict[tuple[str, str], Load]] = {}
+    for edge in edges:
+        source, target = edge.source.cluster or edge.destination.cluster, edge.destination.cluster
+        if not edge.destination.service or target not in meshes:
+            continue
+        between = flows.setdefault((meshes[target], edge.destination.service.lower()), {})
+        sums = edge.sums
+        size = None if sums.sent is None and sums.received is None else (sums.sent or 0.0) + (sums.received or 0.0)
+        before = between.get((source, target), (None, None))
+        between[source, target] = (_plus(before[0], sums.requests), _plus(before[1], size))
+    return flows
+
+
+def _plus(left: float | None, right: float | None) -> float | None:
+    return right if left is None else left if right is None else left + right
+
+
+def _total(flows: Iterable[Crossing]) -> Load:
+    requests: float | None = None
+    size: float | None = None
+    for flow in flows:
+        requests, size = _plus(requests, flow.requests_per_second), _plus(size, flow.bytes_per_second)
+    return requests, size
+
+
+def _share(known: Mapping[tuple[str, str], Load], crosses: Callable[[str, str], bool | None]) -> float | None:
+    """The part of the traffic that crosses, of what is known to cross or not."""
+    unit = 0 if any(load[0] for load in known.values()) else 1
+    judged = [(crosses(*pair), load[unit] or 0.0) for pair, load in known.items()]
+    total = sum(amount for crossing, amount in judged if crossing is not None)
+    return sum(amount for crossing, amount in judged if crossing) / total if total else None

@@ -1,0 +1,76 @@
+"""What stands out about virtual machines: health, connection, services, and groups without any machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from meshtop.model.kube import ConfigObject
+from meshtop.model.mesh import VirtualMachine
+from meshtop.model.state import Finding, Severity
+
+
+def gone(machine: VirtualMachine) -> bool:
+    """Whether its proxy has disconnected and not come back."""
+    left = machine.disconnected_at
+    return left is not None and left >= (machine.connected_at or 0.0)
+
+
+def last_seen(machine: VirtualMachine, now: float) -> float | None:
+    """When its proxy was connected last, in Unix seconds; None for one that was registered by hand."""
+    if gone(machine):
+        return machine.disconnected_at
+    return None if machine.connected_at is None else now
+
+
+def machine_findings(machine: VirtualMachine) -> tuple[Finding, ...]:
+    """What is wrong with one machine."""
+    who = f"Virtual machine {machine.namespace}/{machine.name} in {machine.cluster}"
+    found = []
+    if machine.healthy is False:
+        found.append(
+            Finding(
+                code="VM-UNHEALTHY",
+                severity=Severity.ERROR,
+                message=f"{who} fails its probe: {machine.health_message or 'no reason given'}.",
+                fix="Look at the application on the machine; it gets no traffic while its probe fails.",
+            )
+        )
+    if gone(machine):
+        found.append(
+            Finding(
+                code="VM-DISCONNECTED",
+                severity=Severity.WARNING,
+                message=f"The proxy of {who[0].lower()}{who[1:]} has disconnected from its control plane.",
+                fix="See whether the machine runs, and whether it reaches istiod through the east-west gateway (15012).",
+            )
+        )
+    if not machine.services:
+        found.append(
+            Finding(
+                code="VM-NO-SERVICE",
+                severity=Severity.INFO,
+                message=f"No Service and no ServiceEntry selects {who[0].lower()}{who[1:]}: nobody finds it by name.",
+                fix="Make a Service whose selector matches the labels of its WorkloadEntry.",
+            )
+        )
+    return tuple(found)
+
+
+def group_findings(
+    cluster: str, groups: Iterable[ConfigObject], machines: Sequence[VirtualMachine]
+) -> tuple[tuple[str, Finding], ...]:
+    """Groups that no machine has registered with, each with its namespace."""
+    used = {(machine.namespace, machine.workload_group) for machine in machines}
+    return tuple(
+        (
+            group.meta.namespace,
+            Finding(
+                code="VM-GROUP-EMPTY",
+                severity=Severity.INFO,
+                message=f"No machine is registered with WorkloadGroup {group.meta.namespace}/{group.meta.name} in {cluster}.",
+                fix=None,
+            ),
+        )
+        for group in groups
+        if group.meta.key not in used
+    )
