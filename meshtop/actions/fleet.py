@@ -101,7 +101,7 @@ def open_fleet(
     for feed in feeds:
         if feed.ref is None:
             continue
-        locked = read_only.get(feed.name, False)
+        locked = read_only.get(feed.name, True)
         connection = Connection(feed.ref, timeout_seconds=timeout_seconds, writes=not locked)
         members.append(Member(feed.name, KubeApi(feed.name, connection), feed.prometheus, read_only=locked))
 

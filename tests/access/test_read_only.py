@@ -13,14 +13,17 @@ import pytest
 import requests
 from aiohttp import web
 
-from meshtop.actions.fleet import Part, open_members
+from meshtop.actions.fleet import Member, open_fleet
+from meshtop.analysis.canary.judging import Judging
 from meshtop.observatory.build import open_observatory
+from meshtop.observatory.observatory import Observatory
 from meshtop.settings.schema import Settings
 from meshtop.sources.connection import Connection
 from meshtop.sources.gate import ReadOnlyError
 from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import Engine
+from meshtop.views.picture import Picture
 from tests.demo_kube.running import Running, running
 
 METHODS = ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "patch", "Delete", "MKCOL", "X-WRITE")
@@ -116,6 +119,14 @@ def settings(url: str) -> Settings:
     )
 
 
+async def writers(observatory: Observatory) -> list[Member]:
+    """What actions would write with."""
+    snapshot = await observatory.once()
+    survey = Picture(snapshot).canaries.survey
+    fleet = open_fleet(observatory.feeds, snapshot, survey, judging=Judging(), access=None, timeout_seconds=5.0)
+    return list(fleet.members.values())
+
+
 async def refused(send: Any) -> None:
     """A refusal of ours, or no request at all for a reason that came before it."""
     with pytest.raises((ReadOnlyError, httpx.InvalidURL, ValueError)):
@@ -127,10 +138,7 @@ async def test_nothing_that_is_no_read_leaves_a_read_only_program(server: tuple[
     observatory = open_observatory(
         settings(served.url), kubeconfig=kubeconfig(tmp_path, served.url), read_only=True, timeout_seconds=5.0
     )
-    members = open_members(
-        [Part(feed.ref, feed.prometheus, read_only=True) for feed in observatory.feeds if feed.ref is not None],
-        timeout_seconds=5.0,
-    )
+    members = await writers(observatory)
     try:
         for found in everything(observatory, members):
             if isinstance(found, Connection | DirectWire):
@@ -189,12 +197,12 @@ async def test_one_read_only_cluster_among_others(server: tuple[Running, Seen], 
     observatory = open_observatory(
         Settings.model_validate(wanted), kubeconfig=kubeconfig(tmp_path, served.url), timeout_seconds=5.0
     )
-    members = open_members(
-        [Part(feed.ref, None, read_only=feed.snapshot().read_only) for feed in observatory.feeds if feed.ref],
-        timeout_seconds=5.0,
-    )
+    members = await writers(observatory)
     try:
         assert [member.read_only for member in members] == [True, False, False]
+        assert {(method, path.rpartition("/api/v1/")[2]) for method, path in seen} <= {("POST", "query")}
+        assert all(path.startswith("/thanos/") for _, path in seen)
+        seen.clear()
         await refused(lambda: members[0].api.send("PATCH", PATHS[1], what="patch", body=[]))
         assert seen == []
         await members[1].api.send("PATCH", PATHS[1], what="patch", body=[])

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshtop.analysis.access.decision import applies, decide, explain
@@ -164,6 +164,7 @@ def policies(draw: st.DrawFn, *, prohibited: bool = True) -> dict[str, Any]:
     }
 
 
+@settings(max_examples=40)
 @given(policies(), st.randoms())
 def test_order_does_not_matter(parts: dict[str, Any], random: Any) -> None:
     def shuffled(value: Any) -> Any:
@@ -179,6 +180,7 @@ def test_order_does_not_matter(parts: dict[str, Any], random: Any) -> None:
     assert decide(Policy(**mixed), "u", "o").rights == decide(Policy(**parts), "u", "o").rights
 
 
+@settings(max_examples=40)
 @given(policies(prohibited=False), st.data())
 def test_more_assignments_of_a_user_never_remove_a_right(parts: dict[str, Any], data: st.DataObject) -> None:
     before = decide(Policy(**parts), "u", "o").rights
@@ -188,6 +190,7 @@ def test_more_assignments_of_a_user_never_remove_a_right(parts: dict[str, Any], 
     assert before <= decide(Policy(**more), "u", "o").rights
 
 
+@settings(max_examples=40)
 @given(policies(prohibited=False), st.data())
 def test_more_assignments_of_an_object_remove_a_right_only_with_a_policy_class(
     parts: dict[str, Any], data: st.DataObject
@@ -203,6 +206,7 @@ def test_more_assignments_of_an_object_remove_a_right_only_with_a_policy_class(
         assert decide(policy, "u", "o").rights <= decide(grown, "u", "o").rights
 
 
+@settings(max_examples=40)
 @given(policies(), st.sampled_from(["read", "write", "shift"]))
 def test_explanations_agree_with_decisions(parts: dict[str, Any], right: str) -> None:
     policy = Policy(**parts)
