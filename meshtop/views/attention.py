@@ -152,7 +152,8 @@ def _of_findings(picture: Picture, query: Query) -> list[Attention]:
     of_kind = view("findings")
     codes: dict[str, list[FindingItem]] = {}
     for item in of_kind.items(picture, _scope(query)):
-        if item.severity is not Severity.INFO:
+        # Of machines `_of_machines` speaks, and leads to the machine itself.
+        if item.severity is not Severity.INFO and not item.code.startswith("VM-"):
             codes.setdefault(item.code, []).append(item)
     return [
         Attention(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from meshtop.analysis.fleet.machines import last_seen, machine_findings
 from meshtop.model.mesh import VirtualMachine
-from meshtop.model.state import Health
+from meshtop.model.state import Finding, Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views import columns as c
 from meshtop.views.query import Place
@@ -37,6 +38,8 @@ class VirtualMachineItem(Struct, frozen=True, rename="camel", kw_only=True):
     tenant: str | None = None
     disconnected_at: datetime | None = None
     tenants: tuple[str, ...] = ()
+    last_seen: datetime | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 def build(picture: Picture) -> list[VirtualMachineItem]:
@@ -63,6 +66,8 @@ def _item(picture: Picture, machine: VirtualMachine) -> VirtualMachineItem:
         tenant=tenant_text(tenants),
         disconnected_at=_time(machine.disconnected_at),
         tenants=tenants,
+        last_seen=_time(last_seen(machine, picture.snapshot.moment or picture.snapshot.at)),
+        findings=machine_findings(machine),
     )
 
 
@@ -96,6 +101,11 @@ VIEW: View[VirtualMachineItem] = View(
         c.text("locality", "LOCALITY", "Region, zone and subzone.", "locality", wide=True, priority=6),
         c.text("connectedAt", "CONNECTED SINCE", "Since when its proxy is connected.", _when,
                aliases=("connected",), wide=True, priority=5, max_width=20),
+        c.text("lastSeen", "LAST SEEN", "When its proxy was connected last, in UTC.",
+               lambda i: i.last_seen and i.last_seen.strftime("%Y-%m-%dT%H:%M:%SZ"), wide=True, priority=5,
+               max_width=20),
+        c.words("finding", "FINDINGS", "What stands out.", lambda i: tuple(f.code for f in i.findings), wide=True,
+                priority=7),
         c.words("services", "SERVICES", "Services that it answers for.", "services",
                 aliases=("service", "svc"), priority=4),
         tenant_column(wide=True, priority=6),

@@ -41,7 +41,7 @@ def machine_findings(machine: VirtualMachine) -> tuple[Finding, ...]:
                 code="VM-DISCONNECTED",
                 severity=Severity.WARNING,
                 message=f"The proxy of {who[0].lower()}{who[1:]} has disconnected from its control plane.",
-                fix="See whether the machine runs, and whether it reaches istiod through the east-west gateway (15012).",
+                fix="See whether the machine runs, and whether it reaches istiod (port 15012).",
             )
         )
     if not machine.services:
@@ -67,7 +67,7 @@ def group_findings(
             Finding(
                 code="VM-GROUP-EMPTY",
                 severity=Severity.INFO,
-                message=f"No machine is registered with WorkloadGroup {group.meta.namespace}/{group.meta.name} in {cluster}.",
+                message=f"No machine is registered with WorkloadGroup {'/'.join(group.meta.key)} in {cluster}.",
                 fix=None,
             ),
         )
