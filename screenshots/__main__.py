@@ -1,0 +1,134 @@
+"""`python -m screenshots [NAME …]`: draw the console's screens as SVG; `--list` names them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from meshtop.console.app import MeshtopApp
+from meshtop.console.options import ConsoleOptions
+from meshtop.console.session import Session
+from meshtop.console.terminal.look import decide_look
+from meshtop.observatory.build import open_observatory
+from meshtop.observatory.observatory import Observatory
+from meshtop.settings.schema import Settings
+from screenshots.svg import portable
+from screenshots.world import now, served
+
+FOLDER = Path(__file__).resolve().parent
+SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
+STILL = 4
+"""So many equal pictures in a row mean that all has arrived."""
+PAUSE_SECONDS = 0.3
+PATIENCE = 200
+"""Pauses after which a picture that still changes is an error."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture: the keys that lead there, and the sizes it is drawn in."""
+
+    name: str
+    keys: Sequence[str] = ()
+    sizes: Sequence[str] = ("120x40",)
+
+
+ALL = tuple(SIZES)
+SHOTS = (
+    Shot("fleet", sizes=ALL),
+    Shot("control-planes", ("tab",)),
+    Shot("services", ("2",), ALL),
+    Shot("workloads", ("2", "tab"), ("200x60",)),
+    Shot("edges", ("2", "tab", "tab")),
+    Shot("service", ("2", "w", "enter"), ALL),
+    Shot("graph", ("3", "greater_than_sign"), ALL),
+    Shot("mtls", ("4",), ALL),
+    Shot("tenants", ("5",)),
+    Shot("tenant-matrix", ("5", "tab")),
+    Shot("canaries", ("6",), ALL),
+    Shot("canary", ("6", "down", "down", "enter")),
+    Shot("help", ("question_mark",), ("80x24",)),
+)
+
+
+class StillSession(Session):
+    """Reads the clusters as ever, at the moment at which they stand still."""
+
+    def _open(self) -> Observatory:
+        assert self._settings is not None
+        return open_observatory(self._settings, kubeconfig=self._options.kubeconfig, clock=now)
+
+
+class StillApp(MeshtopApp):
+    """The console at the clusters' own moment."""
+
+    def now(self) -> float:
+        """The moment at which everything stands still."""
+        return now()
+
+
+def console(kubeconfig: Path) -> StillApp:
+    """The console on the served clusters, as a terminal with all colours shows it."""
+    options = ConsoleOptions(settings=Settings, kubeconfig=str(kubeconfig))
+    app = StillApp(options, decide_look({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, color="always"))
+    app.session = StillSession(options, app)
+    return app
+
+
+async def still(app: StillApp, pilot: Pilot[int]) -> str:
+    """The picture, once nothing changes any more. Raises TimeoutError."""
+    last, same = "", 0
+    for _ in range(PATIENCE):
+        await pilot.pause(PAUSE_SECONDS)
+        svg = app.export_screenshot(title="meshtop")
+        snapshot = app.picture.snapshot if app.picture is not None else None
+        arrived = snapshot is not None and snapshot.settled and all(one.history for one in snapshot.clusters)
+        same = same + 1 if arrived and svg == last else 0
+        last = svg
+        if same >= STILL:
+            return svg
+    raise TimeoutError("the screen never stood still")
+
+
+async def draw(kubeconfig: Path, wanted: Sequence[str]) -> None:
+    """Draw every wanted picture, size by size."""
+    for size, (width, height) in SIZES.items():
+        shots = [shot for shot in SHOTS if size in shot.sizes and (not wanted or shot.name in wanted)]
+        if not shots:
+            continue
+        app = console(kubeconfig)
+        async with app.run_test(size=(width, height)) as pilot:
+            await still(app, pilot)
+            for shot in shots:
+                await pilot.press("escape", "escape", "escape", "1")
+                await still(app, pilot)
+                for key in shot.keys:
+                    await pilot.press(key)
+                    await still(app, pilot)
+                path = FOLDER / f"{shot.name}-{size}.svg"
+                path.write_text(portable(await still(app, pilot)), encoding="utf-8")
+                print(path.relative_to(FOLDER.parent))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Draw; the exit code."""
+    names = [shot.name for shot in SHOTS]
+    if "--list" in arguments:
+        print("\n".join(names))
+        return 0
+    unknown = [name for name in arguments if name not in names]
+    if unknown:
+        print(f"There is no picture {unknown[0]}; there are {', '.join(names)}.", file=sys.stderr)
+        return 2
+    with served() as kubeconfig:
+        asyncio.run(draw(kubeconfig, arguments))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
