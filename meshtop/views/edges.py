@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from meshtop.views.picture import Picture
 
 OK_CODES = ("2", "3")
+MTLS_FROM = 0.995
+"""From this share on an edge is all mutual TLS: what reads as 100 %."""
 
 
 class EdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -102,6 +104,18 @@ def _places(item: EdgeItem) -> tuple[Place, ...]:
     )
 
 
+def _marks(item: EdgeItem) -> tuple[str, ...]:
+    """What an edge is in a word, so that `!mtls` finds what is not wholly mutual TLS, and `plaintext` what is not."""
+    ratio = item.mtls_ratio
+    said = (
+        ("mtls", ratio is not None and ratio >= MTLS_FROM),
+        ("plaintext", ratio is not None and ratio < MTLS_FROM),
+        ("crosscluster", item.cross_cluster),
+        ("contradicted", item.disagreement is not None and item.disagreement >= 0.05),
+    )
+    return tuple(word for word, holds in said if holds)
+
+
 def _codes_cell(item: EdgeItem) -> Cell:
     """The codes other than success, the most frequent first."""
     bad = {code: rate for code, rate in item.codes.items() if not code.startswith(OK_CODES) and rate > 0}
@@ -153,6 +167,8 @@ VIEW: View[EdgeItem] = View(
                aliases=("cross",), wide=True, priority=6),
         c.words("hops", "VIA", "Gateways and waypoints it passes through.", "hops", aliases=("via",),
                 wide=True, priority=7, max_width=48),
+        c.words("is", "IS", "mtls, plaintext, crosscluster or contradicted, for filters such as !mtls.", _marks,
+                hidden=True),
         c.words("cluster", "CLUSTER", "Either end's cluster.", _ends("cluster"), hidden=True),
         c.words("namespace", "NAMESPACE", "Either end's namespace.", _ends("namespace"), aliases=("ns",), hidden=True),
         c.words("workload", "WORKLOAD", "Either end's workload.", _ends("workload"), aliases=("wl",), hidden=True),

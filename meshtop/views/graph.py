@@ -233,10 +233,11 @@ def row_of_node(picture: Picture, node: Node) -> tuple[str, str] | None:
         if found is not None:
             return "virtualmachines", "/".join((found.cluster, found.namespace, found.name))
     kind = _ROW_KINDS.get(step)
-    key = "/".join(parts)
-    if kind is None or not any(view(kind).key(item) == key for item in view(kind).all_items(picture)):
+    if kind is None:
         return None
-    return kind, key
+    of_kind = view(kind)
+    item = next((i for i in of_kind.all_items(picture) if of_kind.path(i) == parts), None)
+    return None if item is None else (kind, of_kind.key(item))
 
 
 def is_group(node: Node) -> bool:
