@@ -83,6 +83,10 @@ class Picture:
             if route.slot is not None:
                 self._slot_rows.setdefault(route.slot[2], []).append(name)
         self._label_rows: dict[int, list[Label]] = {}
+        self._end_blocks: dict[int, dict[str, Route]] = {}
+        for name, route in layout.routes.items():
+            for point in (route.points[0], route.points[-1]):
+                self._end_blocks.setdefault(point.y // _BLOCK, {})[name] = route
 
     def _chosen(self) -> tuple[set[str], set[str]]:
         chosen = self.highlight
@@ -280,7 +284,10 @@ class Picture:
 
     def _ends(self, canvas: Canvas, window: Box) -> None:
         """Ports on the sources' borders and arrows before the targets'."""
-        for edge_id, route in self.layout.routes.items():
+        found: dict[str, Route] = {}
+        for block in range(window.y // _BLOCK, window.bottom // _BLOCK + 1):
+            found.update(self._end_blocks.get(block, {}))
+        for edge_id, route in sorted(found.items()):
             (x, y), (ex, ey) = route.points[0], route.points[-1]
             if window.y <= y <= window.bottom and not self.layout.compact:
                 self._port(canvas, route, x, y, self._edges[edge_id])
