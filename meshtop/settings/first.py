@@ -44,13 +44,13 @@ FIRST_FILE = """\
 #   clusterNames: {east: prod-east-1}  # where the label's value differs from the cluster's name
 
 # health:                # shares from 0 to 1
-#   http5xxDegraded: 0.0
+#   http5xxDegraded: 0.01
 #   http5xxFailing: 0.1
 #   http4xxDegraded: 0.1
 #   http4xxFailing: 0.2
-#   grpcDegraded: 0.0
+#   grpcDegraded: 0.01
 #   grpcFailing: 0.1
-#   noResponseDegraded: 0.0
+#   noResponseDegraded: 0.01
 #   noResponseFailing: 0.1
 """
 
