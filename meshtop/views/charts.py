@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from meshtop.analysis.metrics import duration_text
-from meshtop.sources.promql import Matcher, selector
+from meshtop.analysis.naming import CATCH_ALLS
+from meshtop.sources.promql import Matcher, one_of, selector
 
 _FAILED = Matcher("response_code", "=~", "0|5..")
 
@@ -77,6 +78,18 @@ def bytes_chart(cluster: str, matchers: Sequence[Matcher], *, window_seconds: fl
 def equals(labels: Mapping[str, str]) -> tuple[Matcher, ...]:
     """Matchers for exact values; what is not known is not asked for."""
     return tuple(Matcher(label, "=", value) for label, value in labels.items() if value)
+
+
+def to_services(services: Sequence[str]) -> tuple[Matcher, ...]:
+    """Matchers for what is asked of services where no workload is known behind them.
+
+    What no service claims goes by the name of Envoy's catch-all; its host label is whatever was asked for.
+    """
+    if not services:
+        return ()
+    by_name = any(service in CATCH_ALLS for service in services)
+    label = "destination_service_name" if by_name else "destination_service"
+    return equals({label: services[0]}) if len(services) == 1 else (one_of(label, services),)
 
 
 SOURCE_SIDE = Matcher("reporter", "=~", "source|waypoint")

@@ -9,7 +9,7 @@ from meshtop.analysis.graph.service_graph import GraphEdge, Node, NodeKind, Serv
 from meshtop.analysis.shaping import Shaper, Subject, shapers
 from meshtop.model.traffic import Edge, Peer, Sums, Target, total
 from meshtop.sources.promql import Matcher, one_of
-from meshtop.views.charts import DESTINATION_SIDE, SOURCE_SIDE, Chart, bytes_chart, equals, request_charts
+from meshtop.views.charts import DESTINATION_SIDE, SOURCE_SIDE, Chart, bytes_chart, equals, request_charts, to_services
 from meshtop.views.columns import error_tone, mtls_tone
 from meshtop.views.detail import Detail, Fact, Section, fact, verdict
 from meshtop.views.details.edges import answers
@@ -243,6 +243,9 @@ def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...
     if not clusters:
         return ()
     matchers = [side, *_end_matchers("source", sources), *_end_matchers("destination", destinations)]
+    if not any(end.workload for end in destinations):
+        asked = [edge.destination.service for edge, _ in found]
+        matchers += to_services(_unique(asked)) if all(asked) else ()
     window = picture.snapshot.window_seconds
     if all(edge.protocol == "tcp" for edge, _ in found):
         return (bytes_chart(clusters[0], matchers, window_seconds=window),)

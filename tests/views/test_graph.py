@@ -6,6 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from meshtop.analysis.graph.service_graph import Level, ServiceGraph
+from meshtop.sources.promql import Matcher, one_of
+from meshtop.views.charts import to_services
 from meshtop.views.filter import FilterError
 from meshtop.views.graph import (
     GROUPINGS,
@@ -197,3 +199,16 @@ def test_the_panel_of_every_node_at_every_level(picture: Picture) -> None:
             assert panel.title == node.label
             assert [s.title for s in panel.sections][:2] == ["How it does", "What it is"]
             assert all(chart.cluster in ("east", "west") for chart in panel.charts)
+
+
+@pytest.mark.parametrize(
+    ("services", "wanted"),
+    [
+        ([], ()),
+        (["api.example"], (Matcher("destination_service", "=", "api.example"),)),
+        (["BlackHoleCluster"], (Matcher("destination_service_name", "=", "BlackHoleCluster"),)),
+        (["a.example", "b.example"], (one_of("destination_service", ["a.example", "b.example"]),)),
+    ],
+)
+def test_charts_of_what_has_no_workload(services: list[str], wanted: tuple[Matcher, ...]) -> None:
+    assert to_services(services) == wanted

@@ -50,7 +50,9 @@ def keys_of(screen: Screen[object]) -> tuple[tuple[str, str], ...]:
         binding = active.binding
         if binding.description and binding.id and not binding.system:
             keys = found.setdefault((binding.action, binding.description), [])
-            keys.append(screen.app.get_key_display(binding))
+            display = screen.app.get_key_display(binding)
+            if display not in keys:
+                keys.append(display)
     return tuple((" ".join(keys), description) for (_, description), keys in found.items())
 
 

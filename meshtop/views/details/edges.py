@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from meshtop.analysis.flags import code_meaning, flag_meaning
 from meshtop.model.traffic import Peer, Target
-from meshtop.views.charts import SOURCE_SIDE, Chart, bytes_chart, equals, request_charts
+from meshtop.views.charts import SOURCE_SIDE, Chart, bytes_chart, equals, request_charts, to_services
 from meshtop.views.columns import error_tone
 from meshtop.views.detail import Detail, Fact, Section, fact, related, verdict
 from meshtop.views.edges import EdgeItem, end_text
@@ -99,9 +99,9 @@ def _charts(picture: Picture, item: EdgeItem) -> tuple[Chart, ...]:
         "source_workload_namespace": item.source.namespace,
         "destination_workload": item.destination.workload,
         "destination_workload_namespace": item.destination.namespace,
-        "destination_service": item.destination.service if not item.destination.workload else "",
     }
-    matchers = (SOURCE_SIDE, *equals(labels))
+    asked = [item.destination.service] if item.destination.service and not item.destination.workload else []
+    matchers = (SOURCE_SIDE, *equals(labels), *to_services(asked))
     window = picture.snapshot.window_seconds
     if item.protocol == "tcp":
         return (bytes_chart(cluster, matchers, window_seconds=window),)
