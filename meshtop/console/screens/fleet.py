@@ -72,6 +72,7 @@ class Headline(LineWidget):
 class FleetScreen(TableScreen):
     """The screen one sees first."""
 
+    AUTO_FOCUS = "#rows"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "needs", "needs you", id="fleet.needs"),
     ]
@@ -94,11 +95,6 @@ class FleetScreen(TableScreen):
                         for trend in TRENDS:
                             yield Chart(id=f"trend-{trend}")
                 yield LineView(classes="side")
-
-    def on_mount(self) -> None:
-        """The clusters have the keyboard first."""
-        self.query_one("#needs").display = False
-        self.rows.focus()
 
     def action_needs(self) -> None:
         """Go between what needs somebody and the clusters."""

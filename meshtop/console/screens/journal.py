@@ -33,9 +33,11 @@ class JournalScreen(MeshScreen):
     def __init__(self, picture: Picture) -> None:
         super().__init__()
         self._seen = picture
-        self._said: list[Said] = []
+        self.said: list[Said] = []
+        """What was said so far, with its tone."""
         self._last: str | None = None
-        self._running = False
+        self._taking_back = False
+        self._asked = False
 
     @property
     def place(self) -> str:
@@ -51,6 +53,11 @@ class JournalScreen(MeshScreen):
     def about(self) -> str:
         """What is shown."""
         return "What meshtop wrote from this machine: each intention before its request, each outcome after it."
+
+    @property
+    def ended(self) -> bool:
+        """Whether something was taken back from here, and is done."""
+        return self._asked and not self._taking_back
 
     def crumbs(self) -> tuple[str, ...]:
         """The journal."""
@@ -98,13 +105,13 @@ class JournalScreen(MeshScreen):
             )
 
     def _say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
-        self._said.append((text, tone))
-        self.query_one("#said", LineView).show(lambda width: said_lines(self._said, width))
+        self.said.append((text, tone))
+        self.query_one("#said", LineView).show(lambda width: said_lines(self.said, width))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Read-only takes the lever away, and says so."""
         if action == "take_back":
-            return None if self.console_app.read_only or self._last is None or self._running else True
+            return None if self.console_app.read_only or self._last is None or self._taking_back else True
         return super().check_action(action, parameters)
 
     def why_off(self, action: str) -> str | None:
@@ -124,7 +131,7 @@ class JournalScreen(MeshScreen):
         event.stop()
         self.query_one("#confirm").display = False
         self.query_one("#said").focus()
-        self._running = True
+        self._taking_back = self._asked = True
         ShiftDesk(self.console_app.session, self._seen, self).take_back(event.value.strip() or None)
 
     def on_happened(self, message: Happened) -> None:
@@ -133,10 +140,10 @@ class JournalScreen(MeshScreen):
 
         self._say(line_of(message.event))
         if message.event.outcome is not None:
-            self._running = False
+            self._taking_back = False
             self.console_app.session.refresh()
 
     def on_broke(self, message: Broke) -> None:
         """Show why it ended."""
-        self._running = False
+        self._taking_back = False
         self._say(f"✗ {message.problem}", Tone.FAILING)

@@ -67,6 +67,8 @@ class SecurityLine(LineWidget):
 class SecurityScreen(TableScreen):
     """Findings, with the shares of mutual TLS above them where there is room."""
 
+    AUTO_FOCUS = "#rows"
+
     def __init__(self) -> None:
         super().__init__(FINDINGS)
 

@@ -80,7 +80,8 @@ class ShiftScreen(MeshScreen):
         self.phase = Phase.FORM
         self._seen = picture
         self._desk: ShiftDesk | None = None
-        self._said: list[Said] = []
+        self.said: list[Said] = []
+        """What was said so far, with its tone."""
         self._leaving = False
 
     @property
@@ -127,9 +128,9 @@ class ShiftScreen(MeshScreen):
         )
 
     def _say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
-        self._said.append((text, tone))
+        self.said.append((text, tone))
         view = self.query_one("#said", LineView)
-        view.show(lambda width: said_lines(self._said, width))
+        view.show(lambda width: said_lines(self.said, width))
         view.scroll_end(animate=False)
 
     def _plan(self) -> ShiftPlan:

@@ -22,7 +22,7 @@ from meshtop.views.filter import FilterError, find_column
 from meshtop.views.query import Query
 from meshtop.views.registry import view
 from meshtop.views.sort import SortKey, parse_sort
-from meshtop.views.table import Table, Tone
+from meshtop.views.table import Table, TableModel, Tone
 from meshtop.views.view import AnyView
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ WIDE = 160
 class TableScreen(MeshScreen):
     """One kind's rows in the scope; enter opens one."""
 
+    AUTO_FOCUS = "LiveTable"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "worst", "worst", id="table.worst"),
         Binding("g", "graph", "graph", id="table.graph"),
@@ -68,10 +69,6 @@ class TableScreen(MeshScreen):
         """The kinds that tab goes through here."""
         return pages_of(self.kind)
 
-    def on_mount(self) -> None:
-        """The table has the keyboard."""
-        self.rows.focus()
-
     def show_pages(self) -> None:
         """Name the pages of the place, this one marked."""
         if self.query("#places"):
@@ -91,6 +88,12 @@ class TableScreen(MeshScreen):
     def rows(self) -> LiveTable:
         """The table."""
         return self.query_one(LiveTable)
+
+    @property
+    def shown(self) -> TableModel | None:
+        """The rows on screen; None before the first."""
+        found = self.query(LiveTable)
+        return self.rows.model if found else None
 
     def kinds(self) -> frozenset[str]:
         """This kind."""
