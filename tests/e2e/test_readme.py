@@ -1,0 +1,38 @@
+"""What the README tells people to type works on the demo."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.serving import Served, meshtop, served
+
+pytestmark = pytest.mark.xdist_group("e2e-readme")
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^meshtop demo -- (.+)$", README, re.MULTILINE)
+FOUND_SOMETHING = {"doctor", "whatif"}
+"""Commands whose exit code says that something is wrong, as it is in the demo's everyday."""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("readme"), "everyday") as here:
+        yield here
+
+
+def test_there_is_something_to_type() -> None:
+    assert len(COMMANDS) > 8
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_the_command_works(world: Served, line: str) -> None:
+    done = meshtop(*shlex.split(line), "--kubeconfig", str(world.kubeconfig), "--timeout", "30s", TERM="xterm")
+    allowed = (0, 1) if line.startswith(tuple(FOUND_SOMETHING)) else (0,)
+    assert done.returncode in allowed, done.stderr
+    assert done.stdout.strip(), done.stderr
+    assert "Traceback" not in done.stderr
