@@ -17,6 +17,7 @@ COMMANDS = {
     "graph": "meshtop.cli.graph",
     "whatif": "meshtop.cli.whatif",
     "shift": "meshtop.cli.shift",
+    "propagate": "meshtop.cli.propagate",
     "rollback": "meshtop.cli.rollback",
     "resume": "meshtop.cli.resume",
     "journal": "meshtop.cli.journal",

@@ -33,6 +33,11 @@ def command(ctx: click.Context, identity: str | None) -> int:
         action = find_action(journal, identity)
 
     async def act(fleet: Fleet) -> int:
+        if action.kind == "propagate":
+            from meshtop.actions.propagate_undo import undo
+            from meshtop.cli.propagate import follow as follow_copies
+
+            return await follow_copies(undo(action, fleet, journal))
         return await follow(rollback(action, fleet, journal), Controls())
 
     return with_fleet(session, act)

@@ -1,0 +1,177 @@
+"""What can be copied from one cluster to another, and what of an object is copied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from meshtop.actions.errors import ActionError, Kind
+from meshtop.model.kube import Inventory
+from meshtop.sources.kubernetes.kinds import CONFIG, IDENTITY
+from meshtop.sources.kubernetes.kinds import Kind as ApiKind
+
+MESH_CONFIG = (
+    "VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "PeerAuthentication",
+    "AuthorizationPolicy", "RequestAuthentication", "Telemetry", "Gateway.gateway.networking.k8s.io", "HTTPRoute",
+    "GRPCRoute", "TCPRoute", "TLSRoute",
+)  # fmt: skip
+"""What a tenant's configuration is made of. Exports, entries of machines and Secrets are each cluster's own."""
+ROLES = ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
+_CORE = (
+    ApiKind(name="Namespace", plural="namespaces", builtin=True),
+    ApiKind(name="Service", plural="services", builtin=True),
+)
+_KINDS = {
+    kind.key: kind
+    for kind in (*_CORE, *CONFIG, *IDENTITY)
+    if kind.key in {"Namespace", "Service", *MESH_CONFIG, *ROLES}
+}
+_SHORT = {"vs": "VirtualService", "dr": "DestinationRule", "gw": "Gateway", "se": "ServiceEntry", "ns": "Namespace",
+          "svc": "Service", "pa": "PeerAuthentication", "ap": "AuthorizationPolicy",
+          "ra": "RequestAuthentication"}  # fmt: skip
+_CLUSTER_WIDE = frozenset({"Namespace", "ClusterRole", "ClusterRoleBinding"})
+_ORDER = ("Namespace", *ROLES, "Service", *MESH_CONFIG)
+"""What others need goes first: namespaces, then roles before their bindings."""
+_KEPT = ("spec", "rules", "aggregationRule", "roleRef", "subjects")
+_OF_THE_SERVICE = (
+    "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort", "loadBalancerIP", "externalIPs",
+    "internalTrafficPolicy", "sessionAffinity",
+)  # fmt: skip
+_FOREIGN_LABELS = ("kubernetes.io/metadata.name", "topology.istio.io/", "topology.kubernetes.io/")
+_FOREIGN_ANNOTATIONS = (
+    "kubectl.kubernetes.io/", "argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/",
+    "meta.helm.sh/", "topology.istio.io/", "cattle.io/", "field.cattle.io/", "flagger.", "deployment.kubernetes.io/",
+)  # fmt: skip
+"""What each cluster, or whoever deploys there, writes for itself."""
+
+
+class Thing(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An object to copy: its kind (as the inventory keys it), where it lives in the API, and its name."""
+
+    kind: str
+    group: str
+    version: str
+    plural: str
+    namespace: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """The object's path in any cluster."""
+        base = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        inside = f"/namespaces/{self.namespace}" if self.namespace else ""
+        return f"{base}{inside}/{self.plural}/{self.name}"
+
+    @property
+    def title(self) -> str:
+        """How it is named in the journal and to people."""
+        where = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind.partition('.')[0]} {where}"
+
+    @property
+    def resource(self) -> str:
+        """The name that RBAC knows."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+def find_copyable(word: str) -> str:
+    """The kind that a word means: its name, plural, or short name, in any case. Raises ActionError."""
+    found = _aliases().get(word.lower())
+    if found is not None:
+        return found
+    known = ", ".join(sorted(key.lower() for key in _KINDS))
+    raise ActionError(Kind.USAGE, f"{word} is no kind that can be copied; there are {known}.")
+
+
+def _aliases() -> dict[str, str]:
+    """Every way to name a kind; Istio's Gateway has the plain name, Gateway API's says its group."""
+    aliases = dict(_SHORT)
+    for key, kind in _KINDS.items():
+        plural = kind.plural if key == kind.name else f"{kind.plural}.{kind.group}"
+        aliases |= {key.lower(): key, plural: key}
+    return aliases
+
+
+def things_of(inventory: Inventory, kinds: Iterable[str], namespaces: Iterable[str] | None) -> list[Thing]:
+    """The objects of these kinds, in these namespaces (None: everywhere, and those of the whole cluster).
+
+    What another object owns, and what came with the cluster, is left out.
+    """
+    wanted = None if namespaces is None else frozenset(namespaces)
+    found = []
+    for key in kinds:
+        for obj in inventory.config.get(key, ()):
+            meta = obj.meta
+            own = meta.owner is None and "kubernetes.io/bootstrapping" not in meta.labels
+            inside = wanted is None or meta.namespace in wanted
+            if own and inside and not meta.name.startswith("system:") and not meta.namespace.startswith("kube-"):
+                found.append(_thing(key, obj.version, meta.namespace, meta.name))
+    return in_order(found)
+
+
+def find_thing(inventory: Inventory, key: str, namespace: str, name: str, cluster: str) -> Thing:
+    """One object. Raises ActionError when the cluster has none of that name."""
+    if key in _CLUSTER_WIDE and namespace:
+        raise ActionError(Kind.USAGE, f"A {key} has no namespace; say its name alone.")
+    if key not in _CLUSTER_WIDE and not namespace:
+        raise ActionError(Kind.USAGE, f"Say NAMESPACE/NAME: a {key.partition('.')[0]} is in a namespace.")
+    if key == "Namespace":
+        there = any(n.meta.name == name for n in inventory.namespaces)
+    elif key == "Service":
+        there = any(s.meta.key == (namespace, name) for s in inventory.services)
+    else:
+        there = any(o.meta.key == (namespace, name) for o in inventory.config.get(key, ()))
+    version = next((o.version for o in inventory.config.get(key, ())), "v1")
+    thing = _thing(key, version, namespace, name)
+    if not there:
+        raise ActionError(Kind.USAGE, f"{cluster} has no {thing.title}.")
+    return thing
+
+
+def in_order(things: Iterable[Thing]) -> list[Thing]:
+    """What others need first."""
+    return sorted(things, key=lambda t: (_ORDER.index(t.kind), t.namespace, t.name))
+
+
+def _thing(key: str, version: str, namespace: str, name: str) -> Thing:
+    kind = _KINDS[key]
+    return Thing(kind=key, group=kind.group, version=version, plural=kind.plural, namespace=namespace, name=name)
+
+
+def manifest(thing: Thing, live: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an object is copied: what people decided, without what servers and each cluster's tools wrote."""
+    metadata = live.get("metadata") or {}
+    meta: dict[str, Any] = {"name": thing.name}
+    if thing.namespace:
+        meta["namespace"] = thing.namespace
+    for field, foreign in (("labels", _FOREIGN_LABELS), ("annotations", _FOREIGN_ANNOTATIONS)):
+        kept = {k: v for k, v in (metadata.get(field) or {}).items() if not any(mark in k for mark in foreign)}
+        if kept:
+            meta[field] = kept
+    found: dict[str, Any] = {
+        "apiVersion": f"{thing.group}/{thing.version}" if thing.group else thing.version,
+        "kind": thing.kind.partition(".")[0],
+        "metadata": meta,
+    }
+    found.update({part: live[part] for part in _KEPT if live.get(part) is not None})
+    if thing.kind == "Namespace":
+        found.pop("spec", None)
+    if thing.kind == "Service":
+        found["spec"] = _service(found.get("spec") or {})
+    return found
+
+
+def _service(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A Service's spec without what its cluster gave it; that it is headless was decided by people."""
+    kept = {name: value for name, value in spec.items() if name not in _OF_THE_SERVICE}
+    if spec.get("clusterIP") == "None":
+        kept["clusterIP"] = "None"
+    kept["ports"] = [{k: v for k, v in port.items() if k != "nodePort"} for port in spec.get("ports") or ()]
+    return kept
+
+
+def same(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
+    """Whether two manifests say the same."""
+    return dict(left) == dict(right)

@@ -1,0 +1,190 @@
+"""`meshtop propagate KIND NAME --from CLUSTER --to CLUSTER`: copy configuration to other clusters, safely."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from meshtop.cli.acting import open_journal, told
+from meshtop.cli.exits import CommandError, Exit, say
+from meshtop.cli.options import common_options
+from meshtop.cli.session import Session, open_session, say_missing, write
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from meshtop.actions.propagate import Copy, Propagation, Said
+    from meshtop.actions.propagate_objects import Thing
+    from meshtop.views.picture import Picture
+
+TENANT, IDENTITY = "tenant", "identity"
+
+
+@click.command("propagate", short_help="Copy configuration, a tenant's or roles, from one cluster to others.")
+@click.argument("kind", metavar="KIND|tenant|identity")
+@click.argument("name", metavar="[NAMESPACE/]NAME", required=False, default="")
+@click.option("--from", "source", required=True, metavar="CLUSTER", help="Where it is copied from.")
+@click.option("--to", multiple=True, metavar="CLUSTER[,CLUSTER]", help="Where it is copied to, all at once.")
+@click.option("--wave", multiple=True, metavar="CLUSTER[,CLUSTER]", help="Clusters that go first; repeatable.")
+@click.option("--dry-run", is_flag=True, help="Check, and show what the servers say would change; nothing is written.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="Take over fields that another manager owns.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the journal.")
+@common_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    kind: str,
+    name: str,
+    source: str,
+    to: tuple[str, ...],
+    wave: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+    force: bool,
+    reason: str,
+) -> int:
+    """Copy one object (meshtop propagate vs shop/reviews --from east --to west), a tenant's mesh configuration
+    (propagate tenant NAME), or roles and bindings (propagate identity [NAMESPACE]).
+
+    Server-side apply: dry run and diff first, never a field that another manager owns unless told so, in waves,
+    written to the journal. When something fails, what was done is taken back; meshtop rollback ID does it later.
+    """
+    session = open_session(ctx)
+    if session.settings.read_only:
+        raise CommandError(
+            "meshtop is read-only here; leave out --read-only, or readOnly in the settings.", Exit.REFUSED
+        )
+    with told():
+        return asyncio.run(
+            _propagate(
+                session, kind, name, source, _waves(to, wave), dry_run=dry_run, yes=yes, force=force, reason=reason
+            )
+        )
+
+
+def _waves(to: tuple[str, ...], waves: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """The waves in order; clusters of --to that no wave names go last, together."""
+    named = [_names(wave) for wave in waves]
+    known = {cluster for wave in named for cluster in wave}
+    rest = tuple(c for one in to for c in _names(one) if c not in known)
+    return tuple(wave for wave in (*named, tuple(dict.fromkeys(rest))) if wave)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+async def _propagate(
+    session: Session,
+    kind: str,
+    name: str,
+    source: str,
+    waves: tuple[tuple[str, ...], ...],
+    *,
+    dry_run: bool,
+    yes: bool,
+    force: bool,
+    reason: str,
+) -> int:
+    from meshtop.actions.fleet import open_fleet
+    from meshtop.actions.propagate import Propagation, prepare, run
+    from meshtop.observatory.build import open_observatory
+    from meshtop.views.judging import judging
+
+    observatory = open_observatory(
+        session.settings,
+        kubeconfig=session.common.kubeconfig,
+        contexts=session.common.context,
+        read_only=session.settings.read_only,
+        timeout_seconds=session.settings.timeout,
+    )
+    try:
+        snapshot = await observatory.once()
+        picture = session.picture(snapshot)
+        things = chosen(picture, kind, name, source)
+        fleet = open_fleet(
+            observatory.feeds,
+            snapshot,
+            picture.canaries.survey,
+            judging=judging(session.settings),
+            access=picture.access,
+            timeout_seconds=session.settings.timeout,
+        )
+        try:
+            wanted = Propagation(
+                subject=f"{kind} {name}".strip(), source=source, waves=waves, things=things, force=force, reason=reason
+            )
+            copies = await prepare(wanted, fleet)
+            _show(copies, to_stdout=dry_run)
+            if dry_run or all(not copy.lines for copy in copies):
+                say_missing(session, snapshot)
+                return Exit.FINE
+            if not yes:
+                _confirm(wanted)
+            return await follow(run(wanted, copies, fleet, open_journal()))
+        finally:
+            await fleet.close()
+    finally:
+        await observatory.close()
+
+
+def chosen(picture: Picture, kind: str, name: str, source: str) -> tuple[Thing, ...]:
+    """The objects that are meant, out of what the source cluster holds. Raises ActionError and CommandError."""
+    from meshtop.actions.propagate_objects import MESH_CONFIG, ROLES, find_copyable, find_thing, things_of
+
+    cluster = picture.snapshot.cluster(source)
+    if cluster is None:
+        names = ", ".join(c.name for c in picture.snapshot.clusters)
+        raise CommandError(f"There is no cluster {source}; there are {names}.")
+    inventory = cluster.inventory
+    if inventory is None:
+        raise CommandError(f"{source} could not be read.", Exit.UNREACHABLE)
+    if kind == TENANT:
+        spaces = [n.meta.name for n in inventory.namespaces if name in picture.tenants(source, n.meta.name)]
+        if not spaces:
+            raise CommandError(f"Tenant {name or '(none named)'} has no namespace in {source}.")
+        return tuple(things_of(inventory, MESH_CONFIG, spaces))
+    if kind == IDENTITY:
+        return tuple(things_of(inventory, ROLES, [name] if name else None))
+    key = find_copyable(kind)
+    namespace, _, own = name.rpartition("/")
+    if not own:
+        raise CommandError(f"Name the {kind}: NAMESPACE/NAME.")
+    return (find_thing(inventory, key, namespace, own, source),)
+
+
+def _show(copies: list[Copy], *, to_stdout: bool) -> None:
+    for copy in copies:
+        lines = "\n".join(copy.lines) or f"{copy.cluster}: {copy.thing.title} is like that already."
+        if copy.lines and to_stdout:
+            write(lines)
+        else:
+            say(lines)
+
+
+def _confirm(wanted: Propagation) -> None:
+    """Ask for the clusters, typed. Raises CommandError where nobody can be asked or the answer is another."""
+    clusters = ",".join(wanted.targets)
+    if not sys.stdin.isatty():
+        raise CommandError("Nobody can be asked here; say --yes to copy without being asked, or --dry-run.")
+    answer = click.prompt(f"Type {clusters} to write there", default="", show_default=False, err=True)
+    if answer.replace(" ", "") != clusters:
+        raise CommandError("Not copied: that was something else.", Exit.INTERRUPTED)
+
+
+async def follow(events: AsyncIterator[Said]) -> int:
+    """Show a propagation, or its undoing, to its end; the exit code. Raises the ActionError that ended it early."""
+    from meshtop.actions.journal import ActionState
+
+    last = None
+    async for said in events:
+        say(said.message)
+        last = said
+    if last is not None and last.error is not None:
+        raise last.error
+    fine = last is not None and last.outcome in (ActionState.DONE, ActionState.ROLLED_BACK)
+    return Exit.FINE if fine else Exit.BAD

@@ -1,0 +1,385 @@
+"""Copying configuration between served clusters: refused, dry-run, applied, lost, taken back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.journal import Action, ActionState, Event
+from meshtop.actions.propagate import MANAGER, Copy, Does, Propagation, Said, apply, prepare, read, run
+from meshtop.actions.propagate_objects import Thing, find_copyable, find_thing, in_order, manifest, things_of
+from meshtop.actions.propagate_undo import undo
+from meshtop.demo.kube.resource import Json
+from meshtop.model.kube import ConfigObject, Inventory, Meta, Namespace, Owner
+from meshtop.model.state import State
+from meshtop.sources.problem import SourceProblem
+from tests.actions.mesh import NETWORKING, Cluster, FaultyWire, Scene, mesh
+
+ROUTE = Thing(
+    kind="VirtualService", group=NETWORKING, version="v1", plural="virtualservices", namespace="shop", name="reviews"
+)
+
+
+@pytest.fixture(scope="module")
+def three() -> Iterator[dict[str, Cluster]]:
+    with mesh("east", "west", "north") as found:
+        yield found
+
+
+@pytest_asyncio.fixture
+async def scene(three: Mapping[str, Cluster], tmp_path: Path) -> AsyncIterator[Scene]:
+    """East has 80/20; west and north 50/50, written by the manager that creates them there."""
+    three["east"].reset((80, 20))
+    for name in ("west", "north"):
+        clear(three[name])
+        three[name].reset((50, 50))
+    made = Scene(three, tmp_path)
+    yield made
+    await made.close()
+
+
+def clear(cluster: Cluster) -> None:
+    """Take the route away, and with it who owned its fields."""
+    cluster.server.call(lambda: cluster.store.delete(NETWORKING, "VirtualService", "shop", "reviews"))
+
+
+def wanted(*waves: tuple[str, ...], force: bool = True, things: tuple[Thing, ...] = (ROUTE,)) -> Propagation:
+    return Propagation(
+        subject="virtualservice shop/reviews", source="east", waves=waves or (("west",),), things=things, force=force
+    )
+
+
+async def go(scene: Scene, plan: Propagation, copies: list[Copy] | None = None) -> tuple[list[Said], Action]:
+    copies = copies if copies is not None else await prepare(plan, scene.fleet)
+    said = [one async for one in run(plan, copies, scene.fleet, scene.journal)]
+    action = scene.journal.last(kind="propagate")
+    assert action is not None
+    return said, action
+
+
+async def back(scene: Scene, action: Action) -> Said:
+    current = scene.journal.action(action.id)
+    assert current is not None
+    return [one async for one in undo(current, scene.fleet, scene.journal)][-1]
+
+
+def writes(scene: Scene, cluster: str) -> list[str]:
+    return [method for method, _ in scene.wires[cluster].sent if method != "GET"]
+
+
+async def test_a_copy_is_shown_by_the_server_before_it_is_written(scene: Scene) -> None:
+    (copy,) = await prepare(wanted(), scene.fleet)
+    assert copy.does is Does.CHANGES
+    assert "-      weight: 50" in copy.lines
+    assert "+      weight: 80" in copy.lines
+    assert scene.clusters["west"].weights == (50, 50)
+
+
+async def test_it_is_written_journaled_and_taken_back(scene: Scene) -> None:
+    said, action = await go(scene, wanted())
+    assert (said[-1].outcome, scene.clusters["west"].weights) == (ActionState.DONE, (80, 20))
+    assert [e.event for e in action.entries] == [Event.INTENDED, Event.DONE]
+    assert (action.kind, action.who, action.unanswered()) == ("propagate", "maria", ())
+    ended = await back(scene, action)
+    assert (ended.outcome, scene.clusters["west"].weights) == (ActionState.ROLLED_BACK, (50, 50))
+    again = await back(scene, action)
+    assert (again.outcome, scene.clusters["west"].weights) == (ActionState.ROLLED_BACK, (50, 50))
+
+
+async def test_what_is_not_there_is_created_and_deleted_again(scene: Scene) -> None:
+    clear(scene.clusters["west"])
+    (copy,) = await prepare(wanted(), scene.fleet)
+    assert copy.does is Does.CREATES
+    _, action = await go(scene, wanted(), [copy])
+    assert scene.clusters["west"].weights == (80, 20)
+    await back(scene, action)
+    api = scene.fleet.members["west"].api
+    assert await read(api, ROUTE) is None
+
+
+async def test_what_is_the_same_already_is_not_written(scene: Scene) -> None:
+    scene.clusters["west"].reset((80, 20))
+    (copy,) = await prepare(wanted(), scene.fleet)
+    assert (copy.does, copy.lines) == (Does.NOTHING, ())
+    before = scene.clusters["west"].object["metadata"]["resourceVersion"]
+    await go(scene, wanted(), [copy])
+    assert scene.clusters["west"].object["metadata"]["resourceVersion"] == before
+
+
+async def test_a_field_of_another_manager_is_not_taken(scene: Scene) -> None:
+    with pytest.raises(ActionError, match="conflict with") as caught:
+        await prepare(wanted(force=False), scene.fleet)
+    assert caught.value.kind is Kind.CONFLICT
+    assert "--force" in caught.value.remedy
+    assert scene.clusters["west"].weights == (50, 50)
+
+
+async def test_read_only_and_the_policy_refuse_before_anything_is_sent(
+    three: Mapping[str, Cluster], tmp_path: Path
+) -> None:
+    asked: list[tuple[str, str, str]] = []
+
+    def policy(right: str, cluster: str, namespace: str) -> str | None:
+        asked.append((right, cluster, namespace))
+        return "maria may not"
+
+    for more in ({"read_only": ("west",)}, {"policy": policy}):
+        scene = Scene(three, tmp_path, **more)
+        with pytest.raises(ActionError) as caught:
+            await prepare(wanted(), scene.fleet)
+        assert caught.value.kind is Kind.REFUSED
+        assert not any(wire.sent for wire in scene.wires.values())
+        await scene.close()
+    assert asked == [("propagate", "west", "shop")]
+
+
+async def test_who_may_not_patch_is_refused(three: Mapping[str, Cluster], tmp_path: Path) -> None:
+    scene = Scene(three, tmp_path, user="viewer")
+    with pytest.raises(ActionError) as caught:
+        await prepare(wanted(), scene.fleet)
+    assert caught.value.kind is Kind.REFUSED
+    await scene.close()
+
+
+@pytest.mark.parametrize(
+    ("plan", "match"),
+    [
+        (wanted(("east",)), "where it comes from"),
+        (wanted(("nowhere",)), "no cluster nowhere"),
+        (wanted(things=()), "nothing of"),
+        (Propagation(subject="x", source="east", waves=(), things=(ROUTE,)), "--to"),
+    ],
+)
+async def test_what_makes_no_sense_is_said(scene: Scene, plan: Propagation, match: str) -> None:
+    with pytest.raises(ActionError, match=match) as caught:
+        await prepare(plan, scene.fleet)
+    assert caught.value.kind is Kind.USAGE
+
+
+async def lose_before(wire: FaultyWire, *request: Any) -> None:
+    raise SourceProblem(State.UNREACHABLE, "the line broke.")
+
+
+async def lose_after(wire: FaultyWire, method: str, path: str, params: Any, headers: Any, content: Any) -> None:
+    await wire.connection.request(method, path, params=params, headers=headers, content=content)
+    raise SourceProblem(State.UNREACHABLE, "the line broke.")
+
+
+async def test_an_answer_that_was_lost_after_it_took_effect_counts(scene: Scene) -> None:
+    scene.wires["west"].faults.append(("PATCH", lose_after))
+    said, action = await go(scene, wanted())
+    assert (said[-1].outcome, scene.clusters["west"].weights) == (ActionState.DONE, (80, 20))
+    assert not action.unanswered()
+
+
+async def test_when_one_cluster_fails_the_waves_before_are_taken_back(scene: Scene) -> None:
+    scene.wires["north"].faults.append(("PATCH", lose_before))
+    said, action = await go(scene, wanted(("west",), ("north",)))
+    assert any("west: VirtualService shop/reviews changed" in one.message for one in said)
+    assert said[-1].outcome is ActionState.ROLLED_BACK
+    assert said[-1].error is not None
+    assert said[-1].error.kind is Kind.UNREACHABLE
+    assert [scene.clusters[name].weights for name in ("west", "north")] == [(50, 50), (50, 50)]
+    assert action.state is ActionState.ROLLED_BACK
+
+
+async def test_a_later_wave_is_not_touched_when_an_earlier_one_fails(scene: Scene) -> None:
+    plan = wanted(("west",), ("north",))
+    copies = await prepare(plan, scene.fleet)
+    count = len(writes(scene, "north"))
+    scene.wires["west"].faults.append(("PATCH", lose_before))
+    await go(scene, plan, copies)
+    assert len(writes(scene, "north")) == count
+
+
+async def test_what_changed_since_the_diff_is_not_overwritten(scene: Scene) -> None:
+    copies = await prepare(wanted(), scene.fleet)
+    scene.clusters["west"].reset((10, 90))
+    said, _ = await go(scene, wanted(), copies)
+    assert said[-1].error is not None
+    assert said[-1].error.kind is Kind.CONFLICT
+    assert scene.clusters["west"].weights == (10, 90)
+
+
+async def test_what_somebody_changed_since_is_left_alone(scene: Scene) -> None:
+    _, action = await go(scene, wanted(("west", "north")))
+    scene.clusters["west"].reset((10, 90))
+    ended = await back(scene, action)
+    assert ended.outcome is ActionState.HELD
+    assert ended.error is not None
+    assert ended.error.kind is Kind.CONFLICT
+    assert [scene.clusters[name].weights for name in ("west", "north")] == [(10, 90), (50, 50)]
+
+
+async def test_a_cluster_that_is_gone_holds_the_action_until_it_is_back(scene: Scene) -> None:
+    _, action = await go(scene, wanted(("west", "north")))
+    scene.wires["west"].dead = True
+    ended = await back(scene, action)
+    assert (ended.outcome, ended.error and ended.error.kind) == (ActionState.HELD, Kind.UNREACHABLE)
+    assert scene.clusters["north"].weights == (50, 50)
+    scene.wires["west"].dead = False
+    assert (await back(scene, action)).outcome is ActionState.ROLLED_BACK
+    assert scene.clusters["west"].weights == (50, 50)
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+async def test_what_a_kill_left_in_doubt_is_read_from_the_cluster(scene: Scene, took_effect: bool) -> None:
+    (copy,) = await prepare(wanted(), scene.fleet)
+    action = scene.journal.begin(kind="propagate", who="m", origin="o", reason="", subject="s", plan={})
+    thing = {name: getattr(ROUTE, name) for name in Thing.__struct_fields__}
+    detail = {"thing": thing, "before": copy.before, "wanted": copy.body}
+    scene.journal.write(action.id, Event.INTENDED, cluster="west", object_=ROUTE.title, **detail)
+    if took_effect:
+        await apply(scene.fleet.members["west"].api, ROUTE, copy.body, copy.before, force=True)
+        assert scene.clusters["west"].weights == (80, 20)
+    assert (await back(scene, action)).outcome is ActionState.ROLLED_BACK
+    assert scene.clusters["west"].weights == (50, 50)
+
+
+NEW = Thing(kind="Namespace", group="", version="v1", plural="namespaces", namespace="", name="fresh")
+
+
+async def test_a_namespace_and_what_is_in_it_go_in_order_and_a_namespace_is_never_deleted(scene: Scene) -> None:
+    inside = Thing(kind="VirtualService", group=NETWORKING, version="v1", plural="virtualservices",
+                   namespace="fresh", name="reviews")  # fmt: skip
+    east = scene.clusters["east"]
+    east.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "fresh"}})
+    route: Json = {**east.object, "metadata": {"name": "reviews", "namespace": "fresh"}}
+    east.put(route)
+    plan = wanted(things=tuple(in_order([inside, NEW])))
+    copies = await prepare(plan, scene.fleet)
+    assert [(c.thing.kind, c.does, c.blind) for c in copies] == [
+        ("Namespace", Does.CREATES, False),
+        ("VirtualService", Does.CREATES, True),
+    ]
+    _, action = await go(scene, plan, copies)
+    api = scene.fleet.members["west"].api
+    assert await read(api, inside) is not None
+    ended = await back(scene, action)
+    assert ended.outcome is ActionState.HELD
+    assert await read(api, inside) is None
+    assert await read(api, NEW) is not None
+
+
+LIVE: Json = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "VirtualService",
+    "metadata": {
+        "name": "reviews",
+        "namespace": "shop",
+        "uid": "u",
+        "resourceVersion": "7",
+        "generation": 3,
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+        "managedFields": [{"manager": "kubectl"}],
+        "ownerReferences": [{"kind": "Thing"}],
+        "finalizers": ["x"],
+        "labels": {"app": "reviews", "topology.istio.io/network": "n1"},
+        "annotations": {"note": "kept", "kubectl.kubernetes.io/last-applied-configuration": "{}"},
+    },
+    "spec": {"hosts": ["reviews"]},
+    "status": {"conditions": []},
+}
+
+
+def test_only_what_people_decided_is_copied() -> None:
+    assert manifest(ROUTE, LIVE) == {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {
+            "name": "reviews",
+            "namespace": "shop",
+            "labels": {"app": "reviews"},
+            "annotations": {"note": "kept"},
+        },
+        "spec": {"hosts": ["reviews"]},
+    }
+
+
+@pytest.mark.parametrize(("cluster_ip", "kept"), [("10.0.0.1", None), ("None", "None")])
+def test_a_service_goes_without_the_addresses_of_its_cluster(cluster_ip: str, kept: str | None) -> None:
+    service = Thing(kind="Service", group="", version="v1", plural="services", namespace="shop", name="web")
+    spec = {"clusterIP": cluster_ip, "clusterIPs": [cluster_ip], "ports": [{"port": 80, "nodePort": 30080}]}
+    found = manifest(service, {"metadata": {}, "spec": spec})["spec"]
+    assert found == {"ports": [{"port": 80}], **({"clusterIP": kept} if kept else {})}
+
+
+_PARTS = st.dictionaries(st.sampled_from(["hosts", "http", "gateways"]), st.lists(st.text(max_size=4), max_size=3))
+_TAGS = st.dictionaries(
+    st.sampled_from(["app", "note", "topology.istio.io/network", "argocd.argoproj.io/x"]), st.text(max_size=4)
+)
+
+
+@given(_PARTS, _TAGS, _TAGS)
+def test_what_is_copied_of_a_copy_is_the_copy(spec: dict[str, Any], labels: Any, annotations: Any) -> None:
+    once = manifest(ROUTE, {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec})
+    assert manifest(ROUTE, once) == once
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("vs", "VirtualService"),
+        ("VirtualServices", "VirtualService"),
+        ("gateway", "Gateway"),
+        ("gateways", "Gateway"),
+        ("gateways.gateway.networking.k8s.io", "Gateway.gateway.networking.k8s.io"),
+        ("rolebinding", "RoleBinding"),
+    ],
+)
+def test_kinds_go_by_many_names(word: str, kind: str) -> None:
+    assert find_copyable(word) == kind
+
+
+@pytest.mark.parametrize("word", ["secret", "configmap", "pod", "deployment", "serviceexport", ""])
+def test_what_is_each_clusters_own_is_not_copied(word: str) -> None:
+    with pytest.raises(ActionError, match="no kind that can be copied"):
+        find_copyable(word)
+
+
+def config(kind: str, name: str, namespace: str = "shop", **more: Any) -> ConfigObject:
+    return ConfigObject(group="g", version="v1", kind=kind, meta=Meta(name=name, namespace=namespace, **more))
+
+
+def test_a_set_leaves_out_what_is_owned_or_came_with_the_cluster() -> None:
+    inventory = Inventory(
+        config={
+            "RoleBinding": (config("RoleBinding", "b"),),
+            "Role": (config("Role", "a"), config("Role", "owned", owner=Owner("Thing", "t"))),
+            "ClusterRole": (
+                config("ClusterRole", "system:x", ""),
+                config("ClusterRole", "boot", "", labels={"kubernetes.io/bootstrapping": "rbac-defaults"}),
+                config("ClusterRole", "own", ""),
+            ),
+        }
+    )
+    found = things_of(inventory, ("Role", "RoleBinding", "ClusterRole"), None)
+    assert [(t.kind, t.name) for t in found] == [("ClusterRole", "own"), ("Role", "a"), ("RoleBinding", "b")]
+    inside = things_of(inventory, ("Role", "RoleBinding", "ClusterRole"), ["shop"])
+    assert [t.kind for t in inside] == ["Role", "RoleBinding"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "namespace", "name", "match"),
+    [
+        ("Role", "", "a", "NAMESPACE/NAME"),
+        ("ClusterRole", "shop", "a", "no namespace"),
+        ("Role", "shop", "nope", "has no Role shop/nope"),
+    ],
+)
+def test_one_object_is_found_or_said(kind: str, namespace: str, name: str, match: str) -> None:
+    inventory = Inventory(namespaces=(Namespace(meta=Meta(name="shop")),))
+    with pytest.raises(ActionError, match=match):
+        find_thing(inventory, kind, namespace, name, "east")
+
+
+def test_the_writer_has_a_name_of_its_own() -> None:
+    # Weights are patched as `meshtop`; what is applied here must not take them for its own.
+    assert MANAGER != "meshtop"
