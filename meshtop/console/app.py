@@ -231,6 +231,8 @@ class MeshtopApp(Shell):
             self.set_scope(self.scope.filtered(argument))
         elif name == "tenant":
             self.set_scope(self.scope.narrowed(tenant="" if everything else argument))
+        elif name == "explain":
+            self._explain(argument)
         elif name == "window":
             from meshtop.settings.schema import parse_duration
 
@@ -252,6 +254,21 @@ class MeshtopApp(Shell):
             if kind == "namespaces":
                 return
         self.open_place(kind)
+
+    def _explain(self, argument: str) -> None:
+        """`shift namespace:us-east/shop`, perhaps with ` as maria`, explained by the access policy."""
+        from meshtop.console.screens.text import TextScreen
+        from meshtop.views.access import explanation_lines
+
+        asked, _, user = argument.partition(" as ")
+        right, _, object_ = asked.strip().partition(" ")
+        if not right or not object_.strip():
+            raise ValueError("write a right and an object: explain shift namespace:us-east/shop, perhaps as USER")
+        access = self.picture.access if self.picture is not None else None
+        if access is None:
+            raise ValueError("no access policy is in force; name one as access.policy in the settings")
+        found = access.explanation(right, object_.strip(), user.strip() or None)
+        self.push_screen(TextScreen(f"{right} {object_.strip()}", "\n".join(explanation_lines(found))))
 
     def _check_cluster(self, name: str) -> None:
         known = [c.name for c in self.picture.snapshot.clusters] if self.picture is not None else []

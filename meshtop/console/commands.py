@@ -20,6 +20,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("window", "rates over this long: 1m, 5m, 1h"),
     Command("at", "another moment: -10m, 14:05, 2026-08-01T14:05:00Z"),
     Command("live", "back to the present", ("now",)),
+    Command("explain", "why the access policy allows it: shift namespace:us-east/shop, perhaps as USER", ("access",)),
     Command("theme", "another theme", values=theme_names),
     Command("help", "this screen's keys and columns", ("h",)),
     Command("quit", "leave", ("q", "exit")),

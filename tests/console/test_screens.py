@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
+from meshtop.analysis.access.policy import Association, NodeKind, Policy
+from meshtop.analysis.access.rights import Access
+from meshtop.analysis.tenancy.ownership import owners_of
 from meshtop.console.app import MeshtopApp
 from meshtop.console.places import pages_of
 from meshtop.console.screens.base import MeshScreen
@@ -18,6 +21,7 @@ from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.prompts import FilterLine
 from meshtop.console.widgets.top_bar import TopBar
+from meshtop.model.kube import Identity
 from meshtop.model.state import State
 from meshtop.settings.errors import ConfigError
 from meshtop.views.query import Query
@@ -351,3 +355,40 @@ async def test_a_session_that_cannot_begin_ends_the_console_with_a_sentence(
         await settled(pilot)
     assert app.return_code == code
     assert words in app.parting_words
+
+
+async def test_without_a_policy_the_explainer_says_so(app: StillApp) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await press(pilot, "colon", *"explain shift namespace:east/shop", "enter")
+        assert isinstance(app.screen, FleetScreen)
+
+
+async def test_the_explainer_shows_the_paths_of_the_policy() -> None:
+    kinds = {
+        "pc": NodeKind.POLICY_CLASS,
+        "oncall": NodeKind.USER_ATTRIBUTE,
+        "maria": NodeKind.USER,
+        "all": NodeKind.OBJECT_ATTRIBUTE,
+        "o1": NodeKind.OBJECT,
+    }
+    parents = {"oncall": ["pc"], "maria": ["oncall"], "all": ["pc"], "o1": ["all"]}
+    policy = Policy(kinds, parents, [Association("oncall", frozenset({"read"}), "all")])
+    app = stage(busy_world())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        assert app.picture is not None
+        app.picture.access = Access({"east": (Identity("maria"), policy)}, owners_of(busy_world(), None, None))
+        await press(pilot, "colon", *"explain read o1", "enter")
+        assert isinstance(app.screen, TextScreen)
+        assert "maria → oncall" in text_of(app.screen.query_one(LineView))
+
+
+async def test_what_a_policy_hides_is_said_in_the_scope() -> None:
+    app = stage(None)
+    async with app.run_test(size=SIZE) as pilot:
+        import msgspec
+
+        session_of(app).publish(msgspec.structs.replace(busy_world(), hidden="2 tenants are hidden."))
+        await settled(pilot)
+        assert "some is hidden" in text_of(app.screen.query_one(TopBar))

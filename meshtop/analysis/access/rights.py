@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from meshtop.analysis.access.build import READ, RIGHTS, build_policy, cluster_name, namespace_name
-from meshtop.analysis.access.decision import decide, explain
-from meshtop.analysis.access.policy import Policy
+from meshtop.analysis.access.decision import Explanation, decide, explain
+from meshtop.analysis.access.policy import Policy, PolicyError
 from meshtop.analysis.tenancy.ownership import Owners
 from meshtop.model.kube import Identity
 from meshtop.model.snapshot import Snapshot
@@ -98,6 +98,17 @@ class Access:
             for known in self._policies.values()
             if known is not None and name in known[1].kinds
         )
+
+    def explanation(self, right: str, object_: str, user: str | None = None) -> Explanation:
+        """Why a user (None: the one who asks) holds a right on an object of the policy, or does not.
+
+        Raises PolicyError when nobody is known, or the policy knows the user or the object in no cluster.
+        """
+        known = [found for found in self._policies.values() if found is not None]
+        if not known:
+            raise PolicyError("no cluster says who you are (SelfSubjectReview); set access.user in the settings")
+        identity, policy = next((found for found in known if object_ in found[1].kinds), known[0])
+        return explain(policy, user or identity.user, right, object_)
 
     def _object(self, policy: Policy, cluster: str, namespace: str) -> str | None:
         owner = self._owners.of(cluster, namespace)

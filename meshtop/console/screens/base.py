@@ -115,13 +115,14 @@ class MeshScreen(Screen[object]):
         app = self.console_app
         snapshot = app.picture.snapshot if app.picture is not None else None
         state, tone = freshness(snapshot, app.now())
+        hidden = snapshot is not None and snapshot.hidden is not None
         window = snapshot.window_seconds if snapshot is not None else app.window_seconds
         self.query_one(TopBar).show(
             TopBarModel(
                 views=views_with(self.place),
                 current=self.place,
                 crumbs=self.crumbs(),
-                scope=app.scope.words(window_seconds=window),
+                scope=(*app.scope.words(window_seconds=window), *(("some is hidden",) if hidden else ())),
                 state=state,
                 state_tone=tone,
                 read_only=app.read_only,
