@@ -16,6 +16,7 @@ from meshtop.analysis.fleet.members import Member, members
 from meshtop.analysis.fleet.planes import Plane, planes
 from meshtop.analysis.mtls.located import Located
 from meshtop.analysis.registries.read import ISTIO
+from meshtop.views.unchanged import unless_changed
 
 if TYPE_CHECKING:
     from meshtop.views.picture import Picture
@@ -29,7 +30,9 @@ def members_of(picture: Picture) -> tuple[Member, ...]:
 
 def drift_of(picture: Picture) -> tuple[Drift, ...]:
     """Every object that is not the same wherever it should be."""
-    made: tuple[Drift, ...] = picture.once("fleet.drift", lambda: _drift(picture))
+    made: tuple[Drift, ...] = picture.once(
+        "fleet.drift", lambda: unless_changed("drift", picture.snapshot, lambda: _drift(picture))
+    )
     return made
 
 
@@ -85,8 +88,14 @@ def sites_of(picture: Picture) -> tuple[Site, ...]:
 
 def discovery_of(picture: Picture) -> Discovery:
     """Every host, and every link between clusters."""
-    made: Discovery = picture.once("fleet.discovery", lambda: discovery(sites_of(picture), _machines(picture)))
+    made: Discovery = picture.once("fleet.discovery", lambda: _discovery(picture))
     return made
+
+
+def _discovery(picture: Picture) -> Discovery:
+    sites = sites_of(picture)
+    synced = tuple((site.name, *sorted(site.synced.items())) for site in sites)
+    return unless_changed("discovery", picture.snapshot, lambda: discovery(sites, _machines(picture)), also=synced)
 
 
 def _machines(picture: Picture) -> Counter[tuple[str, str, str]]:

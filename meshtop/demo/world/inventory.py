@@ -10,6 +10,7 @@ from meshtop.demo.world.company import Service
 from meshtop.demo.world.kinds import definitions
 from meshtop.demo.world.member_objects import OFFERS, Members
 from meshtop.demo.world.mesh_objects import Author
+from meshtop.demo.world.people import people
 from meshtop.demo.world.plan import Cluster, Plan, Workload
 from meshtop.demo.world.registries import Registrar
 from meshtop.demo.world.workload_objects import DAY, Builder, Json, endpoint, endpoint_slice, service
@@ -81,6 +82,7 @@ class Inventory:
                 yield obj
         yield from self._services(pods)
         yield from self._written()
+        yield from people(plan, builder, self.scenario)
         if cluster.index == 0:
             registrar = Registrar(plan, builder, self.scenario, self.servers, self.now)
             yield from registrar.objects(plan.options.registry)
