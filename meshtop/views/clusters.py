@@ -11,6 +11,7 @@ from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views import columns as c
 from meshtop.views.columns import NOTHING
+from meshtop.views.fleet import roles_in_federations
 from meshtop.views.picture import Picture, together
 from meshtop.views.query import Place
 from meshtop.views.sparkline import floor_of, sparkline
@@ -123,7 +124,7 @@ def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
         mtls_ratio=received.mtls_ratio,
         root_certificates=facts.roots if facts else (),
         region=facts.region if facts else None,
-        roles=facts.roles if facts else (),
+        roles=(*(facts.roles if facts else ()), *roles_in_federations(picture, cluster.name)),
         health=_health(picture, cluster),
         read_only=cluster.read_only,
         requests_trend=cluster.history.requests.values if cluster.history is not None else (),

@@ -28,6 +28,13 @@ def members_of(picture: Picture) -> tuple[Member, ...]:
     return made
 
 
+def roles_in_federations(picture: Picture, cluster: str) -> tuple[str, ...]:
+    """`host` for a cluster that holds a registry, `member` for one that a registry knows; not by Istio's secrets."""
+    found = [m for m in members_of(picture) if m.entry.registry not in ("", ISTIO)]
+    host = ("host",) if any(m.entry.host == cluster for m in found) else ()
+    return (*host, *(("member",) if any(m.cluster == cluster for m in found) else ()))
+
+
 def drift_of(picture: Picture) -> tuple[Drift, ...]:
     """Every object that is not the same wherever it should be."""
     made: tuple[Drift, ...] = picture.once(

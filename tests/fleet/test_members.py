@@ -15,6 +15,8 @@ from meshtop.model.kube import Inventory
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import HealthStatus, State
 from meshtop.model.telemetry import Scalar, Telemetry
+from meshtop.views.picture import Picture
+from meshtop.views.registry import view
 from tests import worlds
 from tests.fleet.objects import condition, lost, obj, secret, system, with_config
 
@@ -199,3 +201,13 @@ def test_endpoints_are_compared_by_what_they_reach(left: str, right: str, same: 
 
 def test_what_is_no_url_is_no_endpoint() -> None:
     assert endpoint("nonsense") == endpoint("https://a:not-a-port") == ""
+
+
+def test_clusters_say_whether_they_are_hosts_and_members() -> None:
+    declared = (kubefed("west", "https://west.example:6443"),)
+    east = with_config(worlds.east(), config={"KubeFedCluster": declared})
+    picture = Picture(worlds.world(east, worlds.west()))
+    roles = {item.name: item.roles for item in view("clusters").all_items(picture)}
+    assert "host" in roles["east"]
+    assert "member" not in roles["east"]
+    assert "member" in roles["west"]
