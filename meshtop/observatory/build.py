@@ -85,9 +85,7 @@ def open_observatory(
         moment=moment,
         canaries=canaries,
     )
-    return Observatory(
-        [feed(ref) for ref in refs], schedule, timeout_seconds=timeout, clock=clock, adopter=adopter
-    )
+    return Observatory([feed(ref) for ref in refs], schedule, timeout_seconds=timeout, clock=clock, adopter=adopter)
 
 
 def _chosen(refs: Sequence[ClusterRef], only: Sequence[str]) -> list[ClusterRef]:

@@ -5,12 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from meshtop.analysis.tenancy.marks import tenants_of
 from meshtop.model.kube import KindStatus, Namespace
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import Health, HealthStatus, SourceStatus, State
 from meshtop.views.document import document, json_schema, missing
 from meshtop.views.filter import FilterError
-from meshtop.analysis.tenancy.marks import tenants_of
 from meshtop.views.picture import Picture, together
 from meshtop.views.query import Query
 from meshtop.views.registry import KINDS, find_kind, names, view
