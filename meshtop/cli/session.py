@@ -100,15 +100,20 @@ def once(session: Session, *, plaintext: bool = False, canaries: bool = False, e
     """
     import asyncio
 
-    async def ask() -> Snapshot:
+    # Kept here and not returned: asyncio.run asks for the signal handler, whose lookup fails and so writes out the task
+    # with its result, which takes longer than a cluster.
+    found: list[Snapshot] = []
+
+    async def ask() -> None:
         observatory = session.observatory(canaries=canaries)
         try:
             snapshot = await observatory.once(plaintext=plaintext)
-            return snapshot if everything else session.lens.visible(snapshot)
+            found.append(snapshot if everything else session.lens.visible(snapshot))
         finally:
             await observatory.close()
 
-    return asyncio.run(ask())
+    asyncio.run(ask())
+    return found[0]
 
 
 def say_missing(session: Session, snapshot: Snapshot) -> None:

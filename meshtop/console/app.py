@@ -104,9 +104,11 @@ class MeshtopApp(Shell):
             return
         self.picture = message.picture
         self.window_seconds = message.picture.snapshot.window_seconds
-        for screen in self.screen_stack:
+        for screen in reversed(self.screen_stack):
             if isinstance(screen, MeshScreen):
                 screen.update()
+            if not screen.is_modal:
+                break
 
     def on_session_failed(self, message: SessionFailed) -> None:
         """Without an observatory there is nothing to show: leave, and say why."""

@@ -48,7 +48,7 @@ class SessionFailed(Message):
 class Session:
     """Starts the observatory on its own thread and hands Pictures to the app.
 
-    `wanted` are the kinds whose rows are made ready on the worker thread, so that the screen only draws them.
+    `prepare` works out on the worker thread what the screen in front will draw, so that keys do not wait for it.
     """
 
     def __init__(self, options: ConsoleOptions, target: MessagePump) -> None:
@@ -58,7 +58,7 @@ class Session:
         self._settings: Settings | None = None
         self._lens: Lens | None = None
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
-        self.wanted: frozenset[str] = frozenset()
+        self.prepare: Callable[[Picture], None] | None = None
 
     @property
     def settings(self) -> Settings | None:
@@ -95,12 +95,10 @@ class Session:
         )
 
     def _publish(self, snapshot: Snapshot) -> None:
-        from meshtop.views.registry import view
-
         assert self._lens is not None
         picture = self._lens.picture(snapshot)
-        for kind in ("clusters", *self.wanted):
-            view(kind).all_items(picture)
+        if self.prepare is not None:
+            self.prepare(picture)
         self._target.post_message(PictureArrived(picture))
 
     def _failed(self, error: BaseException) -> None:

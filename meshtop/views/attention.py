@@ -40,6 +40,12 @@ class Attention(Struct, frozen=True, kw_only=True):
 
 def attention(picture: Picture, query: Query = EVERYTHING) -> tuple[Attention, ...]:
     """Everything in the scope that needs somebody, the worst first; an empty answer means nothing does."""
+    query = _scope(query)
+    found: tuple[Attention, ...] = picture.once(f"attention {query!r}", lambda: _attention(picture, query))
+    return found
+
+
+def _attention(picture: Picture, query: Query) -> tuple[Attention, ...]:
     query = picture.resolved(query)
     found: list[Attention] = []
     for cluster in picture.snapshot.clusters:

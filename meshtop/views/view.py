@@ -84,7 +84,11 @@ class View(Generic[Item]):
         return made
 
     def items(self, picture: Picture, query: Query) -> list[Item]:
-        """The items that the query asks for, in its order. Raises FilterError."""
+        """The items that the query asks for, in its order, worked out once for each Picture. Raises FilterError."""
+        found: list[Item] = picture.once(f"{self.kind} {query!r}", lambda: self._chosen(picture, query))
+        return found
+
+    def _chosen(self, picture: Picture, query: Query) -> list[Item]:
         passes = _filter(query.filter, self.columns)
         keys = _sort(query.sort or self.default_sort, self.columns)
         query = picture.resolved(query)

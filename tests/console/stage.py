@@ -45,7 +45,7 @@ class StillSession(Session):
     """Publishes one snapshot, and remembers what it was asked."""
 
     def __init__(self, snapshot: Snapshot | None) -> None:
-        self.wanted = frozenset()
+        self.prepare = None
         self.asked: list[tuple[str, object]] = []
         self.app: MeshtopApp | None = None
         self.snapshot = snapshot

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 import yaml
 
 from meshtop.analysis.mtls.client import TlsMode
@@ -18,7 +20,13 @@ Tree = dict[str, Any]
 def as_yaml(api: str, kind: str, namespace: str, name: str, spec: Tree) -> str:
     """An object as `kubectl apply -f -` takes it."""
     document = {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
-    text: str = yaml.dump(document, sort_keys=False, default_flow_style=False, width=100)
+    return _text(msgspec.msgpack.encode(document))
+
+
+@lru_cache(maxsize=4096)
+def _text(document: bytes) -> str:
+    """Writing YAML takes a millisecond, and the same fixes are proposed at every refresh."""
+    text: str = yaml.dump(msgspec.msgpack.decode(document), sort_keys=False, default_flow_style=False, width=100)
     return text
 
 

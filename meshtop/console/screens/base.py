@@ -90,6 +90,13 @@ class MeshScreen(Screen[object]):
         """The kinds whose rows this screen draws."""
         return frozenset()
 
+    def prepare(self, picture: Picture) -> None:
+        """Work out what `refresh_picture` will draw, and nothing else: this runs on a worker thread."""
+        from meshtop.views.registry import view
+
+        for kind in self.kinds():
+            view(kind).all_items(picture)
+
     def help_columns(self) -> tuple[tuple[str, str], ...]:
         """Titles and meanings for the help."""
         return ()
@@ -102,7 +109,7 @@ class MeshScreen(Screen[object]):
         """Draw the chrome and the latest picture."""
         if not self.is_mounted or not self.query(TopBar):
             return
-        self.console_app.session.wanted = self.kinds()
+        self.console_app.session.prepare = self.prepare
         self.update_chrome()
         picture = self.console_app.picture
         if picture is not None:

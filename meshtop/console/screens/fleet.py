@@ -138,6 +138,11 @@ class FleetScreen(TableScreen):
         """Clusters."""
         return frozenset({FLEET})
 
+    def prepare(self, picture: Picture) -> None:
+        """What needs somebody as well."""
+        super().prepare(picture)
+        attention(picture, self.console_app.scope.query)
+
     def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
         """The side panel follows the clusters' cursor only."""
         if event.table is self.rows:

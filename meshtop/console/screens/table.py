@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec import structs
@@ -98,6 +99,12 @@ class TableScreen(MeshScreen):
     def kinds(self) -> frozenset[str]:
         """This kind."""
         return frozenset({self.kind})
+
+    def prepare(self, picture: Picture) -> None:
+        """Its rows as well, chosen and in order."""
+        super().prepare(picture)
+        with contextlib.suppress(FilterError):
+            self.of_kind.items(picture, self.console_app.scope.for_kind(self.kind))
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show the rows of the scope."""

@@ -1,0 +1,144 @@
+"""A refresh of fifty clusters, 20,000 services and 100,000 edge series: CPU, memory, and what keys feel of it.
+
+    python -m benchmarks.refresh [ROUNDS]
+
+Figures of a process of its own: decoding all answers, and all that the fleet and the services screens make of them.
+Keys are pressed in the console on a real terminal (200×50, 20,000 rows) while refreshes follow each other without a
+pause; the latency is from writing the key to reading the new cursor line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import resource
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from benchmarks._big_fleet import Fleet, FleetObservatory
+from benchmarks._processes import PYTHON, Figure, environment, show
+from benchmarks._terminal import Terminal, terminal
+
+if TYPE_CHECKING:
+    from meshtop.observatory.observatory import Observatory
+
+ROUNDS = 3
+KEYS = 120
+NAME = rb"app-"
+
+
+def analyse(rounds: int) -> None:
+    """In a process of its own: CPU seconds of each round's parts, peak memory."""
+    from meshtop.settings.schema import Settings
+    from meshtop.views.lens import lens_of
+    from meshtop.views.registry import view
+
+    fleet, lens = Fleet(), lens_of(Settings())
+    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    decoding, working = [], []
+    picture = None
+    for _ in range(rounds + 1):
+        began = time.process_time()
+        snapshot = asyncio.run(fleet.refresh())
+        decoded = time.process_time()
+        picture = lens.picture(snapshot)
+        for kind in ("clusters", "services"):
+            view(kind).all_items(picture)
+        working.append(time.process_time() - decoded)
+        decoding.append(decoded - began)
+    assert picture is not None
+    print(
+        json.dumps(
+            {
+                "decoding": decoding[1:],
+                "working": working[1:],
+                "edges": len(picture.edges),
+                "base": base,
+                "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "objects": len(gc.get_objects()),
+            }
+        )
+    )
+
+
+def console(pause_seconds: float) -> None:
+    """In a process of its own, on a terminal: the console on this fleet."""
+    from meshtop.console.app import MeshtopApp
+    from meshtop.console.options import ConsoleOptions
+    from meshtop.console.session import Session
+    from meshtop.console.terminal.look import Look
+    from meshtop.settings.schema import Settings
+
+    fleet = Fleet()
+
+    class FleetSession(Session):
+        """The real session, threads and all, on a made-up observatory."""
+
+        def _open(self) -> Observatory:
+            return cast("Observatory", FleetObservatory(fleet, pause_seconds))
+
+    app = MeshtopApp(ConsoleOptions(settings=Settings), Look("meshtop-dark"))
+    app.session = FleetSession(app.options, app)
+    app.run()
+
+
+def latencies(pause_seconds: float) -> list[float]:
+    """Milliseconds from each key to its frame: the cursor goes down and up through the rows on screen."""
+    command = [PYTHON, "-m", "benchmarks.refresh", "--console", str(pause_seconds)]
+    with terminal(command, columns=200, lines=50) as program:
+        program.wait_for(rb"cluster-00")
+        program.read(3.0)
+        program.press("2")
+        program.wait_for(rb"SERVICE")
+        program.read(8.0)
+        return [_press(program, key) for key in ("j" * 20 + "k" * 20) * (KEYS // 40)]
+
+
+def _press(program: Terminal, key: str) -> float:
+    """A line is sent anew, its name with it, only where the cursor was or is; figures alone are sent elsewhere."""
+    start = len(program.written)
+    began = time.perf_counter()
+    program.press(key)
+    program.wait_for(NAME, start=start)
+    elapsed = 1000 * (time.perf_counter() - began)
+    program.read(0.05)
+    return elapsed
+
+
+def main() -> None:
+    """Print the figures."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    command = [PYTHON, "-m", "benchmarks.refresh", "--analyse", str(rounds)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment()).stdout
+    found: dict[str, Any] = json.loads(output.splitlines()[-1])
+    busy, calm = sorted(latencies(0.0)), sorted(latencies(3600.0))
+    whole = [a + b for a, b in zip(found["decoding"], found["working"], strict=True)]
+    show(
+        f"50 clusters, 20,000 services, 100,000 series, {found['edges']:,} edges; {rounds} refreshes, {len(busy)} keys",
+        [
+            Figure("decoding 100,000 series, CPU", found["decoding"]),
+            Figure("fleet and services made of them, CPU", found["working"]),
+            Figure("both", whole, goal="≤ 2 s"),
+            Figure("peak memory", [found["peak"]], "MB", "≤ 400 MB"),
+            Figure("of that: the program, inventories, answers as JSON", [found["base"]], "MB"),
+            Figure("key to frame, refreshes without a pause", busy, "ms"),
+            Figure("key to frame, refreshes without a pause, p99", [_p99(busy)], "ms", "≤ 50 ms"),
+            Figure("key to frame, no refresh, p99", [_p99(calm)], "ms"),
+        ],
+    )
+
+
+def _p99(ordered: list[float]) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--analyse"]:
+        analyse(int(sys.argv[2]))
+    elif sys.argv[1:2] == ["--console"]:
+        console(float(sys.argv[2]))
+    else:
+        main()
