@@ -6,6 +6,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -92,6 +93,18 @@ class MeshtopApp(Shell):
             self.set_keymap(self.options.keymap)
         self.call_after_refresh(self.session.start)
         self.set_interval(1.0, self._tick)
+
+    def on_key(self, event: events.Key) -> None:
+        """Keys that were typed ahead of a prompt went to what had the keyboard before; they belong into the prompt.
+
+        A line to type in takes what it is given, so a printable key that comes up to here was meant for another.
+        """
+        if event.is_printable and event.character is not None and self.focused is not None:
+            from textual.widgets import Input
+
+            if isinstance(self.focused, Input):
+                self.focused.insert_text_at_cursor(event.character)
+                event.prevent_default()
 
     def _tick(self) -> None:
         """Ages grow by themselves."""

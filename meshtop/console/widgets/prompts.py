@@ -60,7 +60,8 @@ class Prompt(Horizontal):
         self.tell("")
         self.input.value = text
         self.input.cursor_position = len(text)
-        self.input.focus()
+        # At once: keys that were typed ahead must not go to what had the keyboard before.
+        self.screen.set_focus(self.input)
 
     def close(self) -> None:
         """Hide the prompt, and say so."""
