@@ -103,8 +103,9 @@ def served(
 
 
 def environment(**more: str) -> Mapping[str, str]:
-    """An environment without settings of whoever runs the tests."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MESHTOP_")}
+    """An environment without settings of whoever runs the tests, and without the size of their terminal."""
+    sizes = ("COLUMNS", "LINES")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("MESHTOP_") and k not in sizes}
     return {**inherited, **more}
 
 
