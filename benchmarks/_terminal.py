@@ -56,7 +56,10 @@ class Terminal:
         os.write(self.master, keys.encode())
 
     def _take(self) -> None:
-        self.written += os.read(self.master, 1 << 16)
+        try:
+            self.written += os.read(self.master, 1 << 16)
+        except OSError:
+            raise EOFError(f"the program ended; the last bytes: {bytes(self.written[-2000:])!r}") from None
 
 
 @contextlib.contextmanager
@@ -67,7 +70,7 @@ def terminal(command: Sequence[str], *, columns: int = 120, lines: int = 40) -> 
         yield program
     finally:
         program.process.terminate()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(EOFError):
             program.read(0.5)
         try:
             program.process.wait(5)

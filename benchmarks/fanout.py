@@ -45,7 +45,7 @@ def read(kubeconfig: str, good: Sequence[str]) -> None:
     from meshtop.observatory.build import open_observatory
     from meshtop.settings.schema import Settings
 
-    wanted, came = frozenset(good), dict[str, float]()
+    wanted, came, last = frozenset(good), dict[str, float](), dict[str, str]()
 
     async def follow() -> None:
         observatory = open_observatory(Settings(), kubeconfig=kubeconfig, timeout_seconds=TIMEOUT_SECONDS)
@@ -55,13 +55,18 @@ def read(kubeconfig: str, good: Sequence[str]) -> None:
                 now = time.perf_counter() - began
                 for cluster in snapshot.clusters:
                     answered = {cluster.kubernetes.state, cluster.prometheus.state} <= {State.FRESH, State.PARTIAL}
+                    last[cluster.name] = f"{cluster.kubernetes} {cluster.prometheus}"
                     if answered and cluster.name in wanted:
                         came.setdefault(cluster.name, now)
                 if len(came) == len(wanted):
                     break
         await observatory.close()
 
-    asyncio.run(asyncio.wait_for(follow(), 2 * TIMEOUT_SECONDS))
+    try:
+        asyncio.run(asyncio.wait_for(follow(), TIMEOUT_SECONDS))
+    except TimeoutError:
+        late = sorted(wanted - came.keys())
+        sys.exit(f"{len(late)} good clusters did not come; {late[0]} is {last.get(late[0])}" if late else "no end")
     ordered = sorted(came.values())
     print(json.dumps([ordered[0], ordered[len(ordered) // 2], ordered[-1]]))
 
@@ -101,7 +106,8 @@ class Echo:
         """What the server said to this; a watch is left open and silent, for nothing changes here."""
         if "watch" in request.query:
             stream = web.StreamResponse(headers={"Content-Type": "application/json"})
-            await stream.prepare(request)
+            with contextlib.suppress(ConnectionError):
+                await stream.prepare(request)
             await asyncio.Event().wait()
         body = await request.read()
         key = (request.method, MOMENT.sub("", request.path_qs), MOMENT.sub("", body.decode()))

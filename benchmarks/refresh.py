@@ -36,6 +36,7 @@ def analyse(rounds: int) -> None:
     from meshtop.views.lens import lens_of
     from meshtop.views.registry import view
 
+    gc.set_threshold(50_000, 20, 100)  # As the program itself does.
     fleet, lens = Fleet(), lens_of(Settings())
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     decoding, working = [], []
@@ -58,7 +59,6 @@ def analyse(rounds: int) -> None:
                 "edges": len(picture.edges),
                 "base": base,
                 "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-                "objects": len(gc.get_objects()),
             }
         )
     )
@@ -72,6 +72,7 @@ def console(pause_seconds: float) -> None:
     from meshtop.console.terminal.look import Look
     from meshtop.settings.schema import Settings
 
+    gc.set_threshold(50_000, 20, 100)
     fleet = Fleet()
 
     class FleetSession(Session):

@@ -15,6 +15,7 @@ from meshtop.settings.errors import ConfigError
 from meshtop.sources.connection import Connection
 from meshtop.sources.kubeconfig import ClusterRef, find_clusters
 from meshtop.sources.kubernetes import KubernetesSource
+from meshtop.sources.kubernetes.turns import AT_ONCE, Turns
 from meshtop.sources.prometheus.central import CentralTelemetry
 from meshtop.sources.prometheus.source import PrometheusSource
 
@@ -48,6 +49,8 @@ def open_observatory(
     if settings.telemetry is not None and settings.telemetry.url:
         central = CentralTelemetry(settings.telemetry, timeout=timeout, clock=clock, read_only=all_read_only)
 
+    # A few clusters gain nothing by waiting for a sign of life first.
+    turns = Turns() if len(refs) > AT_ONCE else None
     asks_who = settings.access.user == AUTO and bool(settings.access.policy or settings.tenancy)
 
     def feed(ref: ClusterRef, via: str | None = None, *, adopted: bool = False) -> ClusterFeed:
@@ -68,6 +71,7 @@ def open_observatory(
                 registries=registries,
                 # A registry's credential does not say who sits at this terminal.
                 identify=asks_who and not adopted,
+                turns=turns,
             ),
             prometheus=_metrics(ref, own, connection, central, timeout=timeout, clock=clock, read_only=restricted),
             clock=clock,

@@ -39,6 +39,10 @@ class Inventories(Protocol):
     def cost(self) -> Cost:
         """What the last reading cost."""
 
+    @property
+    def waited_seconds(self) -> float:
+        """How long it has waited for its turn among many clusters."""
+
     def inventory(self) -> Inventory | None:
         """The latest inventory, the same object while nothing changed."""
 
@@ -176,12 +180,16 @@ class ClusterFeed:
     async def once(self, schedule: Schedule, *, timeout_seconds: float, plaintext: bool = False) -> None:
         """Ask both sources once, each for no longer than the timeout; never raises for a cluster's sake.
 
-        `plaintext` asks for the last day's plaintext too.
+        Waiting for its turn among many clusters does not count. `plaintext` asks for the last day's plaintext too.
         """
         listing = asyncio.create_task(self.kubernetes.list_all())
         measuring = asyncio.create_task(self._measure(schedule))
         tasks = {listing: "kubernetes", measuring: "prometheus"}
-        _, pending = await asyncio.wait(tasks, timeout=timeout_seconds)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        pending: set[asyncio.Task[None]] = set(tasks)
+        while pending and (left := began + timeout_seconds + self.kubernetes.waited_seconds - clock()) > 0:
+            _, pending = await asyncio.wait(tasks, timeout=left)
         for task in pending:
             task.cancel()
             self._overdue[tasks[task]] = self._too_slow(tasks[task], timeout_seconds)
@@ -240,7 +248,9 @@ class ClusterFeed:
                 changed()
                 await self.prometheus.refresh_plaintext(at=schedule.moment)
                 changed()
-            rest = schedule.refresh_seconds - (self._clock() - began)
+            took = self._clock() - began
+            # What takes long is not asked again at once: neither the engine nor this program would ever rest.
+            rest = max(schedule.refresh_seconds - took, min(took, schedule.refresh_seconds))
             await schedule.pause(rest + random.uniform(0, 0.1) * schedule.refresh_seconds)
 
     async def _measure(self, schedule: Schedule) -> None:

@@ -16,8 +16,11 @@ FIRST_GAP_SECONDS = 0.05
 """Between two Snapshots until everything has answered once: first answer first."""
 ADOPT_EVERY_SECONDS = 30.0
 """Between two looks into the registries for members to adopt."""
-LATER_GAP_SECONDS = 0.5
-"""Between two Snapshots afterwards: a storm of watch events becomes two pictures a second."""
+LATER_GAP_SECONDS = 1.0
+"""Between two Snapshots afterwards: a storm of watch events becomes one picture a second."""
+REST = 3.0
+"""So many times as long as a Snapshot was worked on nothing is published, at most a refresh: a big fleet's pictures
+take seconds, and whoever looks at it wants to press keys in between."""
 
 
 class Observatory:
@@ -95,7 +98,7 @@ class Observatory:
 
     async def follow(self) -> AsyncGenerator[Snapshot, None]:
         """Snapshots until the iterator is closed, the first at once (nothing known yet)."""
-        changed = asyncio.Event()
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
         tasks = [asyncio.create_task(feed.follow(self.schedule, changed.set)) for feed in self.feeds]
         tasks.append(asyncio.create_task(self._follow_canaries(changed)))
         if self._adopter is not None:
@@ -106,8 +109,10 @@ class Observatory:
                 await self._next_change(changed, tasks)
                 changed.clear()
                 snapshot = self._snapshot()
+                began = loop.time()
                 yield snapshot
-                await asyncio.sleep(LATER_GAP_SECONDS if snapshot.settled else FIRST_GAP_SECONDS)
+                rest = min(REST * (loop.time() - began), self.schedule.refresh_seconds)
+                await asyncio.sleep(max(rest, LATER_GAP_SECONDS if snapshot.settled else FIRST_GAP_SECONDS))
         finally:
             for task in tasks:
                 task.cancel()

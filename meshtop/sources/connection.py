@@ -20,6 +20,7 @@ from meshtop.model.state import State
 from meshtop.sources.credentials import Credentials, load, load_now, remedy, tls_context
 from meshtop.sources.gate import ReadOnlyTransport
 from meshtop.sources.kubeconfig import ClusterRef
+from meshtop.sources.pools import WATCH, Pools
 from meshtop.sources.problem import SourceProblem
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "SourceProblem", "problem_of"]
 
-CONNECT_SECONDS = 1.0
+CONNECT_SECONDS = 3.0
+"""Longer than a handshake over a VPN takes, and than this program is ever busy with other clusters."""
 LOGIN_SECONDS = 10.0
 """How long a credential plugin may take."""
 _RENEW_BEFORE_SECONDS = 60.0
 _LOGIN_PAUSE_SECONDS = 5.0
 _LOGIN_PAUSE_MOST_SECONDS = 60.0
-_MOST_CONNECTIONS = 96
 
 _NOTHING = httpx.ByteStream(b"")
 
@@ -179,7 +180,7 @@ class Connection:
                 headers=[*credentials.headers, *(headers or {}).items()],
                 content=content,
                 timeout=limits,
-                extensions={"sni_hostname": credentials.server_name} if credentials.server_name else None,
+                extensions={WATCH: not read, **_names(credentials)},
             )
             response = await self._answer(client, request, read=read)
             if response.status_code != 401:
@@ -291,10 +292,12 @@ class Connection:
     def _make_client(self, credentials: Credentials) -> httpx.AsyncClient:
         secure = credentials.server.startswith("https")
         context = tls_context(credentials, self.name) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        limits = httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=8, keepalive_expiry=60.0)
-        transport: httpx.AsyncBaseTransport = httpx.AsyncHTTPTransport(
-            verify=context, http2=False, limits=limits, proxy=credentials.proxy or _proxy_of_environment(credentials)
-        )
+        proxy = credentials.proxy or _proxy_of_environment(credentials)
+
+        def pool(limits: httpx.Limits) -> httpx.AsyncBaseTransport:
+            return httpx.AsyncHTTPTransport(verify=context, http2=False, limits=limits, proxy=proxy)
+
+        transport: httpx.AsyncBaseTransport = Pools(pool)
         if not self.writes:
             base = urlsplit(credentials.server).path
             transport = ReadOnlyTransport(transport, cluster=self.name, base=base)
@@ -373,6 +376,10 @@ def _retry_after(response: httpx.Response) -> float | None:
         return max(0.0, float(response.headers["Retry-After"]))
     except (KeyError, ValueError):
         return None
+
+
+def _names(credentials: Credentials) -> dict[str, str]:
+    return {"sni_hostname": credentials.server_name} if credentials.server_name else {}
 
 
 def _reason(error: BaseException) -> str:

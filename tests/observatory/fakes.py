@@ -20,6 +20,7 @@ class FakeKubernetes:
         self.services_known = asyncio.Event()
         self.status = SourceStatus()
         self.cost = Cost()
+        self.waited_seconds = 0.0
         self.closed = False
         self.follows = 0
         self._hang = hang

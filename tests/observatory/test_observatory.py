@@ -90,6 +90,17 @@ async def test_a_hanging_cluster_runs_out_of_its_own_time_only() -> None:
     assert kept.kubernetes.state is State.FRESH
 
 
+async def test_waiting_for_a_turn_is_not_held_against_a_cluster() -> None:
+    class Queued(FakeKubernetes):
+        async def list_all(self) -> None:
+            self.waited_seconds = 1000.0
+            await asyncio.sleep(0.05)
+            await super().list_all()
+
+    snapshot = await observatory_of(feed_of("east", Queued(), FakePrometheus()), timeout=0.001).once()
+    assert [c.kubernetes.state for c in snapshot.clusters] == [State.FRESH]
+
+
 async def test_a_prometheus_with_a_url_does_not_wait_for_a_dead_api() -> None:
     prometheus = FakePrometheus(needs_services=False)
     snapshot = await observatory_of(feed_of("dead", FakeKubernetes(hang=True), prometheus), timeout=0.05).once()

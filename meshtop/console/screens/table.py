@@ -50,6 +50,7 @@ class TableScreen(MeshScreen):
         super().__init__()
         self.kind = kind
         self.of_kind: AnyView = view(kind)
+        self._beside: str | None = None
 
     @property
     def place(self) -> str:
@@ -101,10 +102,12 @@ class TableScreen(MeshScreen):
         return frozenset({self.kind})
 
     def prepare(self, picture: Picture) -> None:
-        """Its rows as well, chosen and in order."""
+        """Its rows as well, chosen and in order, and what stands beside them."""
         super().prepare(picture)
         with contextlib.suppress(FilterError):
             self.of_kind.items(picture, self.console_app.scope.for_kind(self.kind))
+        if self._beside is not None:
+            detail(picture, self.kind, self._beside)
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show the rows of the scope."""
@@ -149,6 +152,7 @@ class TableScreen(MeshScreen):
     def _show_side(self, picture: Picture, key: str | None) -> None:
         side = self.query_one(".side", LineView)
         side.display = self.size.width >= WIDE and key is not None
+        self._beside = key if side.display else None
         if side.display and key is not None:
             found = detail(picture, self.kind, key)
             side.show(lambda width: detail_lines(found, width))

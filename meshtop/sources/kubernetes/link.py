@@ -33,6 +33,10 @@ class Link:
         self.clock = clock
         self.up = asyncio.Event()
         self.up.set()
+        self.asked = asyncio.Event()
+        """Set when the first sign of life came, or did not come."""
+        self.held = False
+        """Whether readers have to wait although the server answers (`turns`)."""
         self.listing = asyncio.Semaphore(_AT_ONCE)
         self.problem: SourceProblem | None = None
         self.version: str | None = None
@@ -91,11 +95,13 @@ class Link:
             measure(max(0.0, self.clock() - began))
             if alive:
                 failures = 0
-                self.up.set()
+                if not self.held:
+                    self.up.set()
             else:
                 failures += 1
                 self.up.clear()
                 self._end_leases()
+            self.asked.set()
             self.changed()
             await self._rest(alive, failures)
 

@@ -106,6 +106,11 @@ class KindReader:
             self._link.changed()
             await asyncio.sleep(pause)
 
+    def miss(self, problem: SourceProblem) -> None:
+        """The server was not there to be asked."""
+        self._failed(problem)
+        self.settled.set()
+
     def gone(self) -> None:
         """The kind was uninstalled."""
         if self._objects:

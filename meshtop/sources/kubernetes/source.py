@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from itertools import chain
 
 from meshtop.model.kube import Controller, Inventory, KindStatus
@@ -18,6 +19,7 @@ from meshtop.sources.kubernetes.pace import Pace
 from meshtop.sources.kubernetes.reader import KindReader
 from meshtop.sources.kubernetes.sockets import allow_many
 from meshtop.sources.kubernetes.status import judge
+from meshtop.sources.kubernetes.turns import Turns
 from meshtop.sources.problem import SourceProblem
 
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
@@ -33,7 +35,8 @@ class KubernetesSource:
 
     `list_all` reads everything once; `follow` lists, watches, and calls back after each change until it is
     cancelled. Neither raises for the cluster's sake: `status` says how it went, each kind for itself in
-    `Inventory.kinds`. `services_known` is set once Services and Namespaces are listed, or cannot be.
+    `Inventory.kinds`. `services_known` is set once Services and Namespaces are listed, or cannot be. `turns` says when
+    the first reading may begin, where many clusters are read.
     """
 
     def __init__(
@@ -45,7 +48,11 @@ class KubernetesSource:
         pace: Pace | None = None,
         registries: bool = True,
         identify: bool = False,
+        turns: Turns | None = None,
     ) -> None:
+        self._turns = turns
+        self._waited = 0.0
+        self._waiting_since: float | None = None
         self._installable = (*CONFIG, *IDENTITY, *(REGISTRIES if registries else ()))
         self.services_known = asyncio.Event()
         self._connection = connection
@@ -77,6 +84,13 @@ class KubernetesSource:
         )
 
     @property
+    def waited_seconds(self) -> float:
+        """How long it has waited for its turn, which is not the cluster's fault."""
+        if self._waiting_since is None:
+            return self._waited
+        return self._waited + asyncio.get_running_loop().time() - self._waiting_since
+
+    @property
     def cost(self) -> Cost:
         """What the last reading cost: the listing of everything, then each refresh of the watches."""
         return self._cost
@@ -102,23 +116,71 @@ class KubernetesSource:
         """Read everything once."""
         began = self._clock()
         self._link.up.set()
+        try:
+            if self._turns is None:
+                await self._read_at_once()
+            elif await self._answers():
+                async with self._turn(self._turns):
+                    began = self._clock()
+                    await self._read_everything()
+        finally:
+            self.services_known.set()
+            self._measure(self._clock() - began)
+
+    async def _read_at_once(self) -> None:
+        """Read before it is known whether the server is there, and give up when it is not."""
         reading = asyncio.create_task(self._read_everything())
         try:
-            alive = await self._link.beat()
-            if not alive and self._link.problem is not None and self._link.problem.state is not State.STALE:
+            if not await self._answers():
                 # Nobody else needs to find it out for himself.
                 reading.cancel()
             await asyncio.wait({reading})
         finally:
             reading.cancel()
-            self.services_known.set()
-            self._measure(self._clock() - began)
         if not reading.cancelled():
             reading.result()
+
+    async def _answers(self) -> bool:
+        """Whether the server is worth asking; one that answers badly to something small may answer the rest."""
+        alive = await self._link.beat()
+        return alive or self._link.problem is None or self._link.problem.state is State.STALE
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, turns: Turns) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        self._waiting_since = loop.time()
+        try:
+            async with turns.take():
+                self._stop_waiting()
+                yield
+        finally:
+            self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        self._waited, self._waiting_since = self.waited_seconds, None
+
+    async def _enter(self, turns: Turns) -> None:
+        """Let the readers begin when the server has shown itself and it is this cluster's turn, until all were read."""
+        await self._link.asked.wait()
+        if self._link.problem is not None:
+            self._link.held = False
+            for reader in self._builtin.values():
+                reader.miss(self._link.problem)
+            return
+        async with self._turn(turns):
+            self._link.held = False
+            self._link.up.set()
+            for reader in self._builtin.values():
+                await reader.settled.wait()
+            for reader in tuple(self._config.values()):
+                await reader.settled.wait()
 
     async def follow(self, changed: Callable[[], None]) -> None:
         """Read everything, then keep it true until cancelled; `changed` is called after each change."""
         self._link.changed = changed
+        if self._turns is not None and not self._link.asked.is_set():
+            self._link.held = True
+            self._link.up.clear()
         allow_many()
         try:
             async with asyncio.TaskGroup() as group:
@@ -128,6 +190,8 @@ class KubernetesSource:
                 group.create_task(self._follow_config(group))
                 group.create_task(self._follow_extras())
                 group.create_task(self._know_services())
+                if self._turns is not None and self._link.held:
+                    group.create_task(self._enter(self._turns))
         finally:
             self._tasks.clear()
 
