@@ -8,7 +8,6 @@ from msgspec import Struct, structs
 
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import State
-from meshtop.views.clusters import cluster_state
 from meshtop.views.numbers import age
 from meshtop.views.query import Query
 from meshtop.views.table import Tone
@@ -72,6 +71,8 @@ def freshness(snapshot: Snapshot | None, now: float) -> tuple[str, Tone]:
         return "starting", Tone.DIM
     if snapshot.moment is not None:
         return f"at {datetime.fromtimestamp(snapshot.moment, UTC):%Y-%m-%d %H:%M:%S} UTC", Tone.ACCENT
+    from meshtop.views.clusters import cluster_state  # Brings all of the analysis, which the first frame does not need.
+
     states = [cluster_state(cluster) for cluster in snapshot.clusters]
     ages = [
         seconds

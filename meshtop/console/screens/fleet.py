@@ -20,11 +20,10 @@ from meshtop.console.widgets.notes import Note
 from meshtop.console.widgets.pages import Pages
 from meshtop.console.widgets.plot import ChartModel, Series
 from meshtop.console.widgets.table_frame import Line
-from meshtop.views.attention import Attention, attention
 from meshtop.views.table import Cell, Column, Table, Tone
-from meshtop.views.totals import histories_in, sums_in
 
 if TYPE_CHECKING:
+    from meshtop.views.attention import Attention
     from meshtop.views.picture import Picture
 
 MOST_SHOWN = 6
@@ -59,6 +58,8 @@ class Headline(LineWidget):
         """The line."""
         if self.picture is None:
             return []
+        from meshtop.views.totals import histories_in, sums_in
+
         query = self.fleet.console_app.scope.query
         return [headline(sums_in(self.picture, query), histories_in(self.picture, query), width)]
 
@@ -108,6 +109,8 @@ class FleetScreen(TableScreen):
 
     def refresh_picture(self, picture: Picture) -> None:
         """Draw all three."""
+        from meshtop.views.attention import attention
+
         line = self.query_one(Headline)
         line.picture = picture
         line.draw()
@@ -140,6 +143,8 @@ class FleetScreen(TableScreen):
 
     def prepare(self, picture: Picture) -> None:
         """What needs somebody as well."""
+        from meshtop.views.attention import attention
+
         super().prepare(picture)
         attention(picture, self.console_app.scope.query)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec import structs
@@ -49,8 +50,12 @@ class TableScreen(MeshScreen):
     def __init__(self, kind: str) -> None:
         super().__init__()
         self.kind = kind
-        self.of_kind: AnyView = view(kind)
         self._beside: str | None = None
+
+    @cached_property
+    def of_kind(self) -> AnyView:
+        """The kind's view; it brings the analysis with it, which the first frame does not need."""
+        return view(self.kind)
 
     @property
     def place(self) -> str:
