@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
@@ -33,13 +33,26 @@ def refusal(message: str, status: int = 422) -> Response:
     return Response(json.dumps({"status": "error", "errorType": "execution", "error": message}), status)
 
 
+class Asked(NamedTuple):
+    """One request."""
+
+    method: str
+    path: str
+    query: str
+
+
 class FakePrometheus:
-    """Answers instant queries below any path by `decide`, and remembers what it was asked."""
+    """Answers instant queries below any path by `decide`, and remembers what it was asked.
+
+    Requests come at the same time: an answer that depends on more than the query sets `answer`, never looks at the
+    last of `asked`.
+    """
 
     def __init__(self, server: HTTPServer, decide: Decide) -> None:
         self.server = server
         self.decide = decide
-        self.asked: list[tuple[str, str, str]] = []
+        self.answer: Callable[[Asked], Any] = lambda asked: self.decide(asked.query)
+        self.asked: list[Asked] = []
         server.expect_request(re.compile(".*")).respond_with_handler(self._answer)
 
     @property
@@ -52,8 +65,9 @@ class FakePrometheus:
 
     def _answer(self, request: Request) -> Response:
         query = (request.form if request.method == "POST" else request.args).get("query", "")
-        self.asked.append((request.method, request.path, query))
-        said = self.decide(query)
+        asked = Asked(request.method, request.path, query)
+        self.asked.append(asked)
+        said = self.answer(asked)
         if isinstance(said, Response):
             return said
         if isinstance(said, bytes | str):

@@ -10,7 +10,7 @@ from meshtop.model.kube import Service
 from meshtop.model.state import State
 from meshtop.sources.prometheus.finding import candidates
 from meshtop.sources.prometheus.source import PrometheusSource
-from tests.sources_prometheus.fake import PROMETHEUS, FakePrometheus, refusal, series, service, state_of, vector
+from tests.sources_prometheus.fake import PROMETHEUS, Asked, FakePrometheus, refusal, series, service, state_of, vector
 
 
 @pytest.mark.parametrize(
@@ -94,13 +94,7 @@ async def test_the_one_with_istios_metrics_is_taken_and_remembered(httpserver: H
     fake = FakePrometheus(httpserver, lambda query: vector())
     source = PrometheusSource(cluster="east", connection=fake.wire())
 
-    def decide(query: str) -> object:
-        last = fake.asked[-1][1]
-        if "istio-system" in last:
-            return vector()
-        return vector(series("3"))
-
-    fake.decide = decide
+    fake.answer = lambda asked: vector() if "istio-system" in asked.path else vector(series("3"))
     await source.refresh(services, window_seconds=300)
     assert source.engine is not None
     assert "monitoring" in source.engine.url
@@ -117,13 +111,12 @@ async def test_when_it_dies_it_is_looked_for_again(httpserver: HTTPServer) -> No
     dead: set[str] = set()
     fake = FakePrometheus(httpserver, lambda query: vector())
 
-    def decide(query: str) -> object:
-        path = fake.asked[-1][1]
-        if any(f"/{namespace}/" in path for namespace in dead):
+    def answer(asked: Asked) -> object:
+        if any(f"/{namespace}/" in asked.path for namespace in dead):
             return Response('{"kind":"Status","message":"no endpoints available for service"}', 503)
         return vector(series("1", reporter="source"))
 
-    fake.decide = decide
+    fake.answer = answer
     source = PrometheusSource(cluster="east", connection=fake.wire())
     await source.refresh(services, window_seconds=300)
     assert source.engine is not None
@@ -146,7 +139,7 @@ async def test_when_it_dies_it_is_looked_for_again(httpserver: HTTPServer) -> No
 async def test_a_dead_likelier_candidate_does_not_stand_in_the_way(httpserver: HTTPServer) -> None:
     services = [PROMETHEUS, service("monitoring", "prometheus-k8s", 9090)]
     fake = FakePrometheus(httpserver, lambda query: vector())
-    fake.decide = lambda query: refusal("gone", 500) if "istio-system" in fake.asked[-1][1] else vector(series("1"))
+    fake.answer = lambda asked: refusal("gone", 500) if "istio-system" in asked.path else vector(series("1"))
     source = PrometheusSource(cluster="east", connection=fake.wire())
     await source.refresh(services, window_seconds=300)
     assert source.engine is not None

@@ -71,7 +71,7 @@ async def test_a_long_query_goes_by_post_where_that_is_allowed(httpserver: HTTPS
 
 async def test_uri_too_long_falls_back_to_post(httpserver: HTTPServer) -> None:
     fake = FakePrometheus(httpserver, lambda query: GOOD)
-    fake.decide = lambda query: Response("", 414) if fake.asked[-1][0] == "GET" else GOOD
+    fake.answer = lambda asked: Response("", 414) if asked.method == "GET" else GOOD
     engine = Engine(fake.wire(), Place("/proxy", proxied=True), timeout=5, read_only=False)
     await engine.query("up")
     assert [method for method, _, _ in fake.asked] == ["GET", "POST"]
