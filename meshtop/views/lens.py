@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from meshtop.analysis.access.hiding import visible
 from meshtop.analysis.access.rights import Access, AccessRules, access_of
@@ -16,6 +16,7 @@ from meshtop.model.snapshot import Snapshot
 from meshtop.settings.access import read_access
 from meshtop.settings.tenancy import Tenancy, read_tenancy
 from meshtop.views.judging import judging
+from meshtop.views.memory import Memory
 from meshtop.views.picture import Picture
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Lens(Struct, frozen=True, kw_only=True):
     apdex_ms: float = TARGET_MS
     rules: AccessRules | None = None
     judging: Judging | None = None
+    memory: Memory = field(default_factory=Memory)
 
     def access(self, snapshot: Snapshot) -> Access | None:
         """What the user may do on a snapshot's clusters (as it was read, nothing left out); None without a policy."""
@@ -54,6 +56,7 @@ class Lens(Struct, frozen=True, kw_only=True):
             apdex_ms=self.apdex_ms,
             access=access,
             judging=self.judging,
+            memory=self.memory,
         )
 
 

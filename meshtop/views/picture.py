@@ -20,11 +20,13 @@ from meshtop.analysis.tenancy.apdex import TARGET_MS
 from meshtop.analysis.tenancy.ownership import Owner, Owners, owners_of
 from meshtop.analysis.traffic_inputs import cluster_traffic
 from meshtop.analysis.workloads import virtual_machines, workloads
+from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.traffic import Edge, Sums
 from meshtop.settings.tenancy import Tenancy
+from meshtop.views.memory import Memory
 from meshtop.views.query import Query
 
 Key = TypeVar("Key")
@@ -39,6 +41,7 @@ class Picture:
 
     `thresholds` are those of health; `tenancy` and `tenant_label` (the settings' own mark) say whose namespaces are;
     `apdex_ms` is the time that satisfies; `access` is what the policy lets this user do, None without a policy.
+    `memory` holds what earlier Pictures worked out from the very same inventories and answers.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Picture:
         apdex_ms: float = TARGET_MS,
         access: Access | None = None,
         judging: Judging | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.thresholds = thresholds
@@ -59,6 +63,7 @@ class Picture:
         self.access = access
         self._tenant_label = tenant_label
         self._judging = judging or Judging()
+        self._memory = memory or Memory()
         self._made: dict[str, Any] = {}
         self._workload_health: dict[WorkloadId, Health] = {}
 
@@ -71,21 +76,35 @@ class Picture:
     @cached_property
     def facts(self) -> dict[str, MeshFacts]:
         """Each cluster's mesh facts; a cluster without an inventory is left out."""
-        return {c.name: mesh_facts(c.inventory) for c in self.snapshot.clusters if c.inventory is not None}
+        return {c.name: self._facts_of(c.name, c.inventory) for c in self.snapshot.clusters if c.inventory is not None}
+
+    def _facts_of(self, cluster: str, inventory: Inventory) -> MeshFacts:
+        return self._memory.same(f"facts of {cluster}", (inventory,), lambda: mesh_facts(inventory))
 
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
         """The workloads of all clusters."""
-        return tuple(w for c in self.snapshot.clusters if c.inventory for w in workloads(c.inventory, c.name))
+        return tuple(w for c in self.snapshot.clusters if c.inventory for w in self._workloads_of(c.name, c.inventory))
+
+    def _workloads_of(self, cluster: str, inventory: Inventory) -> Sequence[Workload]:
+        return self._memory.same(f"workloads of {cluster}", (inventory,), lambda: tuple(workloads(inventory, cluster)))
 
     @cached_property
     def machines(self) -> tuple[VirtualMachine, ...]:
         """The virtual machines of all clusters."""
-        return tuple(m for c in self.snapshot.clusters if c.inventory for m in virtual_machines(c.inventory, c.name))
+        return tuple(m for c in self.snapshot.clusters if c.inventory for m in self._machines_of(c.name, c.inventory))
+
+    def _machines_of(self, cluster: str, inventory: Inventory) -> Sequence[VirtualMachine]:
+        name = f"machines of {cluster}"
+        return self._memory.same(name, (inventory,), lambda: tuple(virtual_machines(inventory, cluster)))
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
         """Who calls whom, over all clusters."""
+        made_from = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.telemetry))
+        return self._memory.same("edges", made_from, self._count_edges)
+
+    def _count_edges(self) -> tuple[Edge, ...]:
         return edges([self._traffic(cluster) for cluster in self.snapshot.clusters])
 
     def _traffic(self, cluster: ClusterSnapshot) -> Any:
@@ -161,15 +180,15 @@ class Picture:
 
     @cached_property
     def _by_cluster(self) -> dict[str, Figures]:
-        return by_cluster(self.edges)
+        return self._memory.same("by cluster", (self.edges,), lambda: by_cluster(self.edges))
 
     @cached_property
     def _by_namespace(self) -> dict[tuple[str, str], Figures]:
-        return by_namespace(self.edges)
+        return self._memory.same("by namespace", (self.edges,), lambda: by_namespace(self.edges))
 
     @cached_property
     def _by_workload(self) -> dict[WorkloadId, Figures]:
-        return by_workload(self.edges)
+        return self._memory.same("by workload", (self.edges,), lambda: by_workload(self.edges))
 
     def edges_to(self, where: WorkloadId) -> list[Edge]:
         """The edges that end at a workload."""
