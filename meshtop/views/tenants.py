@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from meshtop.model.state import Finding, Health, Severity
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views import columns as c
 from meshtop.views.columns import NOTHING, text_cell
+from meshtop.views.detail import Fact, fact
 from meshtop.views.query import Place
 from meshtop.views.table import Align, Cell, Column, Tone
 from meshtop.views.view import View
@@ -162,6 +164,16 @@ def _findings_cell(item: TenantItem) -> Cell:
     worst = min(item.findings, key=lambda f: SEVERITY_ORDER[f.severity])
     more = f" +{len(item.findings) - 1}" if len(item.findings) > 1 else ""
     return Cell(f"{SEVERITY_SIGNS[worst.severity]}{worst.code}{more}", SEVERITY_TONES[worst.severity])
+
+
+def finding_facts(findings: Iterable[Finding]) -> tuple[Fact, ...]:
+    """What is wrong and what to do about it, for a detail."""
+    facts = []
+    for finding in findings:
+        facts.append(fact(finding.code, finding.message, SEVERITY_TONES[finding.severity]))
+        if finding.fix:
+            facts.append(fact("", finding.fix, Tone.DIM))
+    return tuple(facts)
 
 
 def _worst(item: TenantItem) -> int:

@@ -150,14 +150,15 @@ class FleetScreen(TableScreen):
 
     def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
         """The side panel follows the clusters' cursor only."""
-        if event.table is self.rows:
-            super().on_live_table_row_highlighted(event)
+        if event.table is not self.rows:
+            # Textual calls the handlers of all classes, TableScreen's too.
+            event.prevent_default()
 
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
         """Open what needs somebody, or the cluster."""
         if event.table is self.rows:
-            super().on_live_table_row_chosen(event)
             return
+        event.prevent_default()
         chosen = next((a for a in self._needs if f"{a.kind}:{a.key}:{a.message[:40]}" == event.key), None)
         if chosen is not None:
             self.console_app.open_detail(chosen.kind, chosen.key)

@@ -84,6 +84,6 @@ class MatrixScreen(TableScreen):
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
         """A row of the matrix is many pairs: they are listed; a pair is opened."""
         if self.as_matrix:
+            # Textual calls the handlers of all classes, TableScreen's too.
+            event.prevent_default()
             self.action_matrix()
-        else:
-            super().on_live_table_row_chosen(event)

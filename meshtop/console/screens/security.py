@@ -107,14 +107,16 @@ class SecurityScreen(TableScreen):
 
     def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
         """The side panel follows the findings' cursor only."""
-        if event.table is self.rows:
-            super().on_live_table_row_highlighted(event)
+        if event.table is not self.rows:
+            # Textual calls the handlers of all classes, TableScreen's too.
+            event.prevent_default()
 
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
         """Open a finding; a share narrows the scope to what it is of."""
         if event.table is self.rows:
-            super().on_live_table_row_chosen(event)
-        elif event.table.id == "share-clusters":
+            return
+        event.prevent_default()
+        if event.table.id == "share-clusters":
             self.console_app.set_scope(self.console_app.scope.narrowed(cluster=event.key))
         elif event.table.id == "share-tenants":
             self.console_app.set_scope(self.console_app.scope.narrowed(tenant=event.key))

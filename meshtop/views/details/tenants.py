@@ -12,7 +12,7 @@ from meshtop.views.detail import Detail, Fact, Section, fact, related, verdict
 from meshtop.views.numbers import milliseconds, percent, quantity
 from meshtop.views.picture import Picture
 from meshtop.views.table import Tone
-from meshtop.views.tenants import SEVERITY_TONES, TenantItem
+from meshtop.views.tenants import TenantItem, finding_facts
 
 TALKERS = 8
 
@@ -57,12 +57,8 @@ def detail(picture: Picture, item: TenantItem, key: str) -> Detail:
 
 
 def _wrong(item: TenantItem) -> tuple[Section, ...]:
-    facts = []
-    for finding in item.findings:
-        facts.append(fact(finding.code, finding.message, SEVERITY_TONES[finding.severity]))
-        if finding.fix:
-            facts.append(fact("", finding.fix, Tone.DIM))
-    return (Section("What is wrong", tuple(facts)),) if facts else ()
+    facts = finding_facts(item.findings)
+    return (Section("What is wrong", facts),) if facts else ()
 
 
 def _facts(picture: Picture, item: TenantItem) -> tuple[Fact, ...]:
