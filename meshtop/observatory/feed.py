@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +14,7 @@ from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import History, Line, Sample, Telemetry
 from meshtop.observatory.canaries import Wanted, count
+from meshtop.sources.rhythm import until_beat
 
 if TYPE_CHECKING:
     from meshtop.sources.kubeconfig import ClusterRef
@@ -139,6 +139,14 @@ class Schedule:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(turn.wait(), timeout=max(0.0, seconds))
 
+    async def rest(self, least: float = 0.0) -> None:
+        """Wait for the next beat that is at least so many seconds away, or until the schedule changes.
+
+        All sources rest until the same beat, so that their answers make one picture.
+        """
+        now = asyncio.get_running_loop().time()
+        await self.pause(until_beat(now, self.refresh_seconds, least=max(least, self.refresh_seconds / 2)))
+
 
 class ClusterFeed:
     """A cluster's two sources and what they said last."""
@@ -171,6 +179,12 @@ class ClusterFeed:
         self._overdue: dict[str, SourceStatus] = {}
         self._listed = False
         self._measured = False
+        self._asking = False
+
+    @property
+    def asking(self) -> bool:
+        """Whether answers are under way from a Prometheus that answered the last time."""
+        return self._asking and self.prometheus.status.state is State.FRESH
 
     @property
     def settled(self) -> bool:
@@ -188,15 +202,18 @@ class ClusterFeed:
         clock = asyncio.get_running_loop().time
         began = clock()
         pending: set[asyncio.Task[None]] = set(tasks)
-        while pending and (left := began + timeout_seconds + self.kubernetes.waited_seconds - clock()) > 0:
-            _, pending = await asyncio.wait(tasks, timeout=left)
-        for task in pending:
-            task.cancel()
-            self._overdue[tasks[task]] = self._too_slow(tasks[task], timeout_seconds)
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for task in tasks:
-            if task not in pending and (error := task.exception()) is not None:
-                raise error
+        try:
+            while pending and (left := began + timeout_seconds + self.kubernetes.waited_seconds - clock()) > 0:
+                _, pending = await asyncio.wait(tasks, timeout=left)
+            for task in pending:
+                self._overdue[tasks[task]] = self._too_slow(tasks[task], timeout_seconds)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task, source in tasks.items():
+            if task not in pending and not task.cancelled() and isinstance(defect := task.exception(), Exception):
+                self._not_understood(source, defect)
         if plaintext and measuring not in pending:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.prometheus.refresh_plaintext(at=schedule.moment), timeout_seconds)
@@ -220,17 +237,20 @@ class ClusterFeed:
                 self._overdue.pop(source, None)
                 await follow()
             except Exception as defect:  # noqa: BLE001 - one cluster must never cost another anything
-                _log.exception("reading %s of %s failed", source, self.name)
-                self._overdue[source] = SourceStatus(
-                    state=State.STALE if self.settled else State.UNREACHABLE,
-                    answered_at=self._status(source).answered_at,
-                    error=f"meshtop could not make sense of {source} of {self.name}: {defect}.",
-                    remedy="This is a defect of meshtop; run meshtop doctor -v and report what it says.",
-                )
+                self._not_understood(source, defect)
                 self._listed = self._listed or source == "kubernetes"
                 self._measured = self._measured or source == "prometheus"
                 changed()
             await asyncio.sleep(AGAIN_AFTER_SECONDS)
+
+    def _not_understood(self, source: str, defect: Exception) -> None:
+        _log.error("reading %s of %s failed", source, self.name, exc_info=defect)
+        self._overdue[source] = SourceStatus(
+            state=State.STALE if self.settled else State.UNREACHABLE,
+            answered_at=self._status(source).answered_at,
+            error=f"meshtop could not make sense of {source} of {self.name}: {defect}.",
+            remedy="This is a defect of meshtop; run meshtop doctor -v and report what it says.",
+        )
 
     def _status(self, source: str) -> SourceStatus:
         return self.kubernetes.status if source == "kubernetes" else self.prometheus.status
@@ -239,7 +259,11 @@ class ClusterFeed:
         next_history = 0.0
         while True:
             began = self._clock()
-            await self._measure(schedule)
+            self._asking = True
+            try:
+                await self._measure(schedule)
+            finally:
+                self._asking = False
             self._measured = True
             changed()
             if began >= next_history and self.prometheus.telemetry is not None:
@@ -248,10 +272,8 @@ class ClusterFeed:
                 changed()
                 await self.prometheus.refresh_plaintext(at=schedule.moment)
                 changed()
-            took = self._clock() - began
             # What takes long is not asked again at once: neither the engine nor this program would ever rest.
-            rest = max(schedule.refresh_seconds - took, min(took, schedule.refresh_seconds))
-            await schedule.pause(rest + random.uniform(0, 0.1) * schedule.refresh_seconds)
+            await schedule.rest(min(self._clock() - began, schedule.refresh_seconds))
 
     async def _measure(self, schedule: Schedule) -> None:
         if self.prometheus.needs_services:

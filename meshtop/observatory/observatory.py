@@ -18,6 +18,10 @@ ADOPT_EVERY_SECONDS = 30.0
 """Between two looks into the registries for members to adopt."""
 LATER_GAP_SECONDS = 1.0
 """Between two Snapshots afterwards: a storm of watch events becomes one picture a second."""
+GATHER_SECONDS = 0.25
+"""From the first change to the Snapshot, once everything has answered before: what else happens then is in it too."""
+GATHER_MOST_SECONDS = 1.0
+"""The same while Prometheuses that answered the last time were asked on this beat and have not answered yet."""
 REST = 3.0
 """So many times as long as a Snapshot was worked on nothing is published, at most a refresh: a big fleet's pictures
 take seconds, and whoever looks at it wants to press keys in between."""
@@ -82,7 +86,7 @@ class Observatory:
             counted = await self._count_canaries()
             if counted:
                 changed.set()
-            await self.schedule.pause(EVERY_SECONDS if counted else self.schedule.refresh_seconds)
+            await self.schedule.rest(EVERY_SECONDS - self.schedule.refresh_seconds / 2 if counted else 0.0)
 
     async def _follow_adoptions(
         self, adopter: Adopter, changed: asyncio.Event, tasks: list[asyncio.Task[None]]
@@ -107,6 +111,8 @@ class Observatory:
             yield self._snapshot()
             while True:
                 await self._next_change(changed, tasks)
+                if all(feed.settled for feed in self.feeds):
+                    await self._gather()
                 changed.clear()
                 snapshot = self._snapshot()
                 began = loop.time()
@@ -117,6 +123,14 @@ class Observatory:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _gather(self) -> None:
+        """Let the answers of one beat come together: a picture for each cluster would cost each time as much."""
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + GATHER_MOST_SECONDS
+        await asyncio.sleep(GATHER_SECONDS)
+        while any(feed.asking for feed in self.feeds) and loop.time() < latest:
+            await asyncio.sleep(GATHER_SECONDS / 5)
 
     async def _next_change(self, changed: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
         """Wait for a change, at most one refresh: states grow stale with time alone."""

@@ -12,6 +12,7 @@ from meshtop.model.state import State
 from meshtop.sources.connection import Connection
 from meshtop.sources.kubernetes.pace import Pace
 from meshtop.sources.problem import SourceProblem
+from meshtop.sources.rhythm import until_beat
 
 _AT_ONCE = 8
 
@@ -110,7 +111,8 @@ class Link:
             await asyncio.sleep(self.pace.pause(failures))
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._doubted.wait(), timeout=self.pace.refresh)
+            now, refresh = asyncio.get_running_loop().time(), self.pace.refresh
+            await asyncio.wait_for(self._doubted.wait(), timeout=until_beat(now, refresh, least=refresh / 2))
 
     def _end_leases(self) -> None:
         now = asyncio.get_running_loop().time()
