@@ -13,6 +13,7 @@ from textual.screen import Screen
 from meshtop.console.commands import EVERYTHING
 from meshtop.console.options import ConsoleOptions
 from meshtop.console.places import CANARIES, FINDINGS, FLEET, GRAPH, MATRICES, kind_of
+from meshtop.console.rights import Rights
 from meshtop.console.scope import Scope
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.session import PictureArrived, Session, SessionFailed
@@ -43,6 +44,7 @@ class MeshtopApp(Shell):
         self.picture: Picture | None = None
         self.scope = Scope(query=options.query)
         self.session = session or Session(options, self)
+        self.rights = Rights(self.session)
         self.window_seconds = DEFAULT_WINDOW_SECONDS
         self.parting_words = ""
         self._asked = False
@@ -176,6 +178,11 @@ class MeshtopApp(Shell):
 
     def open_detail(self, kind: str, key: str) -> None:
         """Open one thing."""
+        if kind == CANARIES:
+            from meshtop.console.screens.canaries import CanaryDetailScreen
+
+            self.push_screen(CanaryDetailScreen(key))
+            return
         from meshtop.console.screens.detail import DetailScreen
 
         self.push_screen(DetailScreen(kind, key))
@@ -206,7 +213,8 @@ class MeshtopApp(Shell):
             self.pop_screen()
 
     def action_refresh_now(self) -> None:
-        """Ask every source at once."""
+        """Ask every source at once, and what the user may do when that is next needed."""
+        self.rights.forget()
         self.session.refresh()
 
     def action_travel(self, steps: int) -> None:

@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from meshtop.analysis.access.kubernetes import ResourceRule, Rules, Wanted, why_off
+from meshtop.analysis.access.kubernetes import ResourceRule, Rules, Wanted
+from meshtop.analysis.access.levers import Lever, Write, lever, refusals, why_off
 from meshtop.analysis.access.rights import AccessRules
 from meshtop.sources.connection import Connection
 from meshtop.sources.kubeconfig import find_clusters
@@ -113,24 +116,56 @@ def test_rules(rule: ResourceRule, allowed: bool) -> None:
     assert Rules("shop", (rule,), incomplete=True).allows(wanted) is (True if allowed else None)
 
 
-ALLOWED = Rules("shop", (ResourceRule(("*",), ("*",), ("*",)),))
+EVERYTHING = Rules("shop", (ResourceRule(("*",), ("*",), ("*",)),))
+NOTHING = Rules("shop")
+
+
+def pulled(cluster: str, *, user: str = "root", read_only: bool = False, rules: Rules | None = EVERYTHING) -> Lever:
+    declared = tenancy()
+    access = Lens(tenancy=declared, rules=AccessRules(None, declared, user)).access(fleet())
+    return lever("shift", Write(cluster, "shop", PATCH), read_only=read_only, access=access, rules=rules)
 
 
 @pytest.mark.parametrize(
-    ("user", "read_only", "rules", "said"),
+    ("levers", "one_is_enough", "all_are_needed"),
     [
-        ("root", False, ALLOWED, None),
-        ("root", False, None, None),
-        ("root", True, ALLOWED, "east is read-only here"),
-        ("maria", False, ALLOWED, "The access policy: maria may not shift namespace:east/shop"),
-        ("root", False, Rules("shop"), "Kubernetes does not let you patch virtualservices.networking.istio.io in shop"),
-        ("root", False, Rules("shop", incomplete=True), None),
+        ([pulled("east"), pulled("west")], None, None),
+        ([pulled("east", rules=None)], None, None),
+        ([pulled("east", rules=Rules("shop", incomplete=True))], None, None),
+        ([pulled("east"), pulled("west", rules=NOTHING)], None,
+         "west does not let you patch virtualservices in shop."),
+        ([pulled("east", rules=NOTHING), pulled("west", rules=NOTHING)], *2 * [
+         "east and west do not let you patch virtualservices in shop."]),
+        ([pulled("east", read_only=True), pulled("west", rules=NOTHING)], *2 * [
+         "east is read-only here; west does not let you patch virtualservices in shop."]),
+        ([pulled("east", user="maria"), pulled("west", user="maria", rules=NOTHING)], *2 * [
+         "The access policy does not let maria shift in shop of east and west."]),
+        ([pulled("east", user="auto")], *2 * ["east does not say who you are; set access.user in the settings."]),
+        ([], None, None),
     ],
+)  # fmt: skip
+def test_why_an_action_is_off(levers: list[Lever], one_is_enough: str | None, all_are_needed: str | None) -> None:
+    assert why_off(levers) == one_is_enough
+    assert why_off(levers, needs_all=True) == all_are_needed
+
+
+_levers = st.lists(
+    st.builds(
+        pulled,
+        st.sampled_from(["east", "west"]),
+        user=st.sampled_from(["root", "maria", "auto"]),
+        read_only=st.booleans(),
+        rules=st.sampled_from([None, NOTHING, EVERYTHING]),
+    ),
+    max_size=4,
 )
-def test_why_an_action_is_off(user: str, read_only: bool, rules: Rules | None, said: str | None) -> None:
-    declared = tenancy()
-    access = Lens(tenancy=declared, rules=AccessRules(None, declared, user)).access(fleet())
-    why = why_off(
-        "shift", cluster="east", namespace="shop", wanted=PATCH, read_only=read_only, access=access, rules=rules
-    )
-    assert (why is None) if said is None else (why is not None and why.startswith(said))
+
+
+@given(_levers)
+@settings(max_examples=40)
+def test_a_key_is_off_where_every_cluster_refuses_and_all_that_refuse_are_named(levers: list[Lever]) -> None:
+    off = why_off(levers)
+    assert (off is not None) == (bool(levers) and all(one.refused for one in levers))
+    said = refusals(levers) or ""
+    assert all(one.write.cluster in said for one in levers if one.refused)
+    assert bool(said) == any(one.refused for one in levers)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from math import sin
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,11 +15,14 @@ from meshtop.console.session import PictureArrived, Session
 from meshtop.console.terminal.look import Look
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import History, Line
+from meshtop.observatory.observatory import Observatory
 from meshtop.settings.schema import Settings
 from meshtop.views.charts import Chart
 from meshtop.views.picture import Picture
 from meshtop.views.query import Query
 from tests.worlds import AT, east, north, west, world
+
+Answer = TypeVar("Answer")
 
 SPAN, POINTS = 1800.0, 60
 
@@ -62,6 +67,9 @@ class StillSession(Session):
         """Let a snapshot arrive."""
         assert self.app is not None
         self.app.post_message(PictureArrived(Picture(snapshot)))
+
+    def ask(self, question: Callable[[Observatory], Coroutine[Any, Any, Answer]]) -> Future[Answer] | None:
+        return None
 
     def refresh(self) -> None:
         self.asked.append(("refresh", None))

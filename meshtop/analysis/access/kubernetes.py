@@ -1,10 +1,8 @@
-"""What Kubernetes itself allows (RBAC, as its own reviews tell it), and why an action is off."""
+"""What Kubernetes itself allows: RBAC, as its own reviews tell it."""
 
 from __future__ import annotations
 
 from msgspec import Struct
-
-from meshtop.analysis.access.rights import Access
 
 
 class Wanted(Struct, frozen=True):
@@ -55,28 +53,3 @@ class Rules(Struct, frozen=True):
 
 def _in(wanted: str, given: tuple[str, ...]) -> bool:
     return "*" in given or wanted in given
-
-
-def why_off(
-    right: str,
-    *,
-    cluster: str,
-    namespace: str,
-    wanted: Wanted,
-    read_only: bool = False,
-    access: Access | None = None,
-    rules: Rules | None = None,
-) -> str | None:
-    """Why an action is off, in one sentence; None when nothing known speaks against it.
-
-    `right` is `shift` or `propagate`; `rules` are None where Kubernetes was not asked, which speaks against nothing.
-    """
-    if read_only:
-        return f"{cluster} is read-only here (--read-only, or readOnly in the settings)."
-    if access is not None:
-        answer = access.may(right, cluster, namespace)
-        if not answer.allowed:
-            return answer.why
-    if rules is not None and rules.allows(wanted) is False:
-        return f"Kubernetes does not let you {wanted.text} in {namespace} of {cluster}; ask for that right."
-    return None

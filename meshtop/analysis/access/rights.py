@@ -55,6 +55,11 @@ class Access:
         """The clusters that do not say who the user is."""
         return tuple(name for name, found in self._policies.items() if found is None)
 
+    def user_in(self, cluster: str) -> str | None:
+        """Who the user is for a cluster; None where it does not say."""
+        known = self._policies.get(cluster)
+        return None if known is None else known[0].user
+
     def rights(self, cluster: str, namespace: str) -> frozenset[str]:
         """The rights on a namespace."""
         place = (cluster, namespace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -140,10 +141,17 @@ class MeshScreen(Screen[object]):
         """A sentence in place of the key hints, until the next key."""
         self.query_one(BottomBar).say(sentence, tone)
 
-    def on_key(self) -> None:
-        """A notice has been read when the next key comes."""
+    def on_key(self, event: events.Key) -> None:
+        """A notice has been read when the next key comes; a key that is off says why."""
         if self.query(BottomBar):
-            self.query_one(BottomBar).say("")
+            self.query_one(BottomBar).say(self._why_key_is_off(event.key) or "", Tone.DEGRADED)
+
+    def _why_key_is_off(self, key: str) -> str | None:
+        active = self.active_bindings.get(key)
+        if active is None or active.enabled:
+            return None
+        why = getattr(active.node, "why_off", None)
+        return why(active.binding.action.partition("(")[0]) if callable(why) else None
 
     def on_top_bar_view_chosen(self, event: TopBar.ViewChosen) -> None:
         """A view in the top bar was clicked."""

@@ -4,14 +4,74 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import structs
 from textual.binding import Binding, BindingType
 
 from meshtop.console.places import CANARIES
+from meshtop.console.rights import RightsArrived
+from meshtop.console.screens.base import MeshScreen
+from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.table import TableScreen
 from meshtop.views.detail import find_item
 
 if TYPE_CHECKING:
+    from meshtop.analysis.access.levers import Lever, Write
     from meshtop.analysis.canary.board import CanaryRow
+    from meshtop.console.widgets.live_table import LiveTable
+    from meshtop.views.detail import Detail
+    from meshtop.views.picture import Picture
+
+LEVERS = ("shift", "take_back")
+"""The actions that write."""
+
+
+def shift_levers(screen: MeshScreen, picture: Picture, key: str | None) -> tuple[Lever, ...]:
+    """What is known of the rights that a shift of a route needs; what is not known is asked for."""
+    from meshtop.views.rights import levers_of, shift_writes
+
+    row: CanaryRow | None = None if key is None else find_item(picture, CANARIES, key)
+    writes = () if row is None else shift_writes(picture, row)
+    rights = screen.console_app.rights
+    rights.want(picture.snapshot, (write.place for write in writes), screen)
+    return levers_of(picture, writes, rights.of)
+
+
+def with_rights(found: Detail | None, levers: tuple[Lever, ...]) -> Detail | None:
+    """A route's detail with who lets the user shift it, below how it does."""
+    from meshtop.views.rights import rights_section
+
+    if found is None:
+        return None
+    first, *others = found.sections
+    return structs.replace(found, sections=(first, rights_section(levers), *others))
+
+
+def last_shift_writes() -> tuple[Write, ...]:
+    """What taking the last shift of the journal back would write; nothing where there is none, or none can be read."""
+    from meshtop.actions.errors import ActionError
+    from meshtop.actions.journal import Journal, JournalError, state_folder
+    from meshtop.actions.standing import recorded
+    from meshtop.analysis.access.kubernetes import Wanted
+    from meshtop.analysis.access.levers import Write
+
+    path = state_folder() / "journal.db"
+    if not path.is_file():
+        return ()
+    try:
+        journal = Journal(path)
+    except JournalError:
+        return ()
+    try:
+        action = journal.last(kind="shift")
+        targets = () if action is None else recorded(action).targets
+    except (ActionError, JournalError):
+        return ()
+    finally:
+        journal.close()
+    return tuple(
+        Write(t.cluster, t.where.namespace, Wanted("patch", t.where.group, t.where.plural, t.where.name))
+        for t in targets
+    )
 
 
 class CanaryScreen(TableScreen):
@@ -25,25 +85,77 @@ class CanaryScreen(TableScreen):
 
     def __init__(self) -> None:
         super().__init__(CANARIES)
+        self._taken_back: tuple[Write, ...] = ()
+        self._shift: tuple[Lever, ...] = ()
+        self._off: dict[str, str] = {}
+
+    def on_screen_resume(self) -> None:
+        """Taking back is about the last shift, which another screen may have made."""
+        self._taken_back = last_shift_writes()
+
+    def refresh_picture(self, picture: Picture) -> None:
+        """Show the rows, and which levers are on."""
+        super().refresh_picture(picture)
+        self._judge()
+
+    def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
+        """Another route may be another's to shift."""
+        self._judge()
+
+    def on_rights_arrived(self, message: RightsArrived) -> None:
+        """A cluster has told what the user may do."""
+        self._judge()
+        picture = self.console_app.picture
+        if picture is not None:
+            self._show_side(picture, self.rows.cursor_key)
+
+    def _judge(self) -> None:
+        """Find out why the levers are off."""
+        from meshtop.analysis.access.levers import why_off
+        from meshtop.views.rights import levers_of
+
+        picture, rights = self.console_app.picture, self.console_app.rights
+        if picture is None:
+            return
+        self._shift = shift_levers(self, picture, self.rows.cursor_key)
+        rights.want(picture.snapshot, (write.place for write in self._taken_back), self)
+        back = levers_of(picture, self._taken_back, rights.of)
+        off = {"shift": why_off(self._shift), "take_back": why_off(back, needs_all=True)}
+        if self.console_app.read_only:
+            off = dict.fromkeys(LEVERS, "read-only")
+        known = {action: why for action, why in off.items() if why is not None}
+        if known != self._off:
+            self._off = known
+            self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Read-only takes the levers away, and says so."""
-        if action in ("shift", "take_back") and self.console_app.read_only:
+        """Whoever may not write finds the levers off."""
+        if action in LEVERS and (self.console_app.read_only or action in self._off):
             return None
         return super().check_action(action, parameters)
 
     def why_off(self, action: str) -> str | None:
         """Why a lever is off."""
-        return "read-only" if action in ("shift", "take_back") and self.console_app.read_only else None
+        return "read-only" if action in LEVERS and self.console_app.read_only else self._off.get(action)
+
+    def beside(self, picture: Picture, key: str) -> Detail | None:
+        """The route with its rights."""
+        return with_rights(super().beside(picture, key), shift_levers(self, picture, key))
 
     def action_shift(self) -> None:
-        """Open the dialog for the route under the cursor."""
+        """Open the dialog for the route under the cursor; clusters that would refuse it are named there."""
+        from meshtop.analysis.access.levers import refusals
         from meshtop.console.screens.shift import ShiftScreen
 
         picture, key = self.console_app.picture, self.rows.cursor_key
         row: CanaryRow | None = None if picture is None or key is None else find_item(picture, self.kind, key)
-        if picture is not None and row is not None:
-            self.app.push_screen(ShiftScreen(row, picture))
+        if picture is None or row is None:
+            return
+        note = refusals(self._shift)
+        if note is not None:
+            others = ",".join(one.write.cluster for one in self._shift if not one.refused)
+            note = f"{note} Name the others as waves: {others}"
+        self.app.push_screen(ShiftScreen(row, picture, note or ""))
 
     def action_take_back(self) -> None:
         """Take the last shift back, after asking."""
@@ -55,3 +167,18 @@ class CanaryScreen(TableScreen):
     def action_journal(self) -> None:
         """What was written, by whom and why."""
         self.action_take_back()
+
+
+class CanaryDetailScreen(DetailScreen):
+    """A route opened, with who lets the user shift it."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(CANARIES, key)
+
+    def made_detail(self, picture: Picture) -> Detail | None:
+        """The route with its rights."""
+        return with_rights(super().made_detail(picture), shift_levers(self, picture, self.key))
+
+    def on_rights_arrived(self, message: RightsArrived) -> None:
+        """A cluster has told what the user may do."""
+        self.update()

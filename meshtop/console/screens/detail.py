@@ -118,8 +118,7 @@ class DetailScreen(MeshScreen):
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show the thing as it is, or that it is gone."""
-        self._detail = detail(picture, self.kind, self.key)
-        found = self._detail
+        found = self._detail = self.made_detail(picture)
         self.query_one("#facts", LineView).show(lambda width: detail_lines(found, width))
         self._arrange()
         snapshot = picture.snapshot
@@ -127,6 +126,10 @@ class DetailScreen(MeshScreen):
         if asked_for != self._asked_for or not self._asked_at:
             self._asked_for = asked_for
             self._ask_charts()
+
+    def made_detail(self, picture: Picture) -> Detail | None:
+        """What is known of it; None when it is not there (any more)."""
+        return detail(picture, self.kind, self.key)
 
     def _arrange(self) -> None:
         """Show what has room, and the current page."""

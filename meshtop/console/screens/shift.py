@@ -74,9 +74,10 @@ class ShiftScreen(MeshScreen):
         Binding("A", "abort", "abort, take back", id="shift.abort"),
     ]
 
-    def __init__(self, row: CanaryRow, picture: Picture) -> None:
+    def __init__(self, row: CanaryRow, picture: Picture, note: str = "") -> None:
         super().__init__()
         self.row = row
+        self._note = note
         self.phase = Phase.FORM
         self._seen = picture
         self._desk: ShiftDesk | None = None
@@ -126,6 +127,8 @@ class ShiftScreen(MeshScreen):
         self._say(
             "Enter checks rights, owners, pods, subsets and leases in every cluster, and shows each diff.", Tone.DIM
         )
+        if self._note:
+            self._say(f"▲ {self._note}", Tone.DEGRADED)
 
     def _say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         self.said.append((text, tone))

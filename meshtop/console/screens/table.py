@@ -19,7 +19,7 @@ from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.console.widgets.pages import Pages
-from meshtop.views.detail import detail, find_item
+from meshtop.views.detail import Detail, detail, find_item
 from meshtop.views.filter import FilterError, find_column
 from meshtop.views.query import Query
 from meshtop.views.registry import view
@@ -159,8 +159,12 @@ class TableScreen(MeshScreen):
         side.display = self.size.width >= WIDE and key is not None
         self._beside = key if side.display else None
         if side.display and key is not None:
-            found = detail(picture, self.kind, key)
+            found = self.beside(picture, key)
             side.show(lambda width: detail_lines(found, width))
+
+    def beside(self, picture: Picture, key: str) -> Detail | None:
+        """What stands beside the table of a row."""
+        return detail(picture, self.kind, key)
 
     def on_resize(self) -> None:
         """More room shows more."""

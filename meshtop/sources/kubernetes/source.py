@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from itertools import chain
 
+from meshtop.analysis.access.kubernetes import Rules
 from meshtop.model.kube import Controller, Inventory, KindStatus
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.sources.connection import Connection
@@ -17,6 +18,7 @@ from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRI
 from meshtop.sources.kubernetes.link import Link
 from meshtop.sources.kubernetes.pace import Pace
 from meshtop.sources.kubernetes.reader import KindReader
+from meshtop.sources.kubernetes.rights import rules_of
 from meshtop.sources.kubernetes.sockets import allow_many
 from meshtop.sources.kubernetes.status import judge
 from meshtop.sources.kubernetes.turns import Turns
@@ -194,6 +196,10 @@ class KubernetesSource:
                     group.create_task(self._enter(self._turns))
         finally:
             self._tasks.clear()
+
+    async def rules(self, namespaces: list[str]) -> dict[str, Rules]:
+        """What the user may do in these namespaces, as the cluster says; one whose review fails is left out."""
+        return await rules_of(self._connection, namespaces)
 
     async def close(self) -> None:
         """Let go of the connection."""
