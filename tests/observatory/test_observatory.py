@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from meshtop.model.kube import Inventory
+from meshtop.model.kube import Inventory, Service
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import State
 from meshtop.observatory import feed as feed_module
@@ -209,3 +209,28 @@ def test_the_thread_tells_why_it_could_not_begin() -> None:
     ObservatoryThread(build, lambda _: None, remember).start()
     assert failed.wait(30)
     assert str(failures[0]) == "no kubeconfig"
+
+
+async def test_the_answers_of_one_beat_make_one_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshtop.observatory.observatory.GATHER_MOST_SECONDS", 60.0)
+    released = asyncio.Event()
+
+    class Later(FakePrometheus):
+        async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
+            if self.asked:
+                await released.wait()
+            await super().refresh(services, window_seconds=window_seconds, at=at)
+
+    east, west = FakePrometheus(), Later()
+    observatory = observatory_of(feed_of("east", FakeKubernetes(), east), feed_of("west", FakeKubernetes(), west))
+    windows = []
+    async with asyncio.timeout(30), contextlib.aclosing(observatory.follow()) as snapshots:
+        async for snapshot in snapshots:
+            told = [c.telemetry.window_seconds if c.telemetry else None for c in snapshot.clusters]
+            if 60.0 in told:
+                windows.append(told)
+                break
+            if snapshot.settled and observatory.schedule.window_seconds != 60.0:
+                observatory.schedule.change(window_seconds=60.0)
+                asyncio.get_running_loop().call_later(0.4, released.set)
+    assert windows == [[60.0, 60.0]]
