@@ -213,6 +213,7 @@ def test_the_thread_tells_why_it_could_not_begin() -> None:
 
 async def test_the_answers_of_one_beat_make_one_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meshtop.observatory.observatory.GATHER_MOST_SECONDS", 60.0)
+    monkeypatch.setattr("meshtop.observatory.observatory.LATER_GAP_SECONDS", 0.01)
     released = asyncio.Event()
 
     class Later(FakePrometheus):
