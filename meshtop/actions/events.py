@@ -47,7 +47,8 @@ class ShiftEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     """One thing that happened; `message` is a sentence for people.
 
     `step` and `steps` count from 1; `observed` and `verdict` come with what was watched, `seconds_left` until the step
-    may end. The last event is `ended`; its `outcome` says how, `restored` whether every cluster has its old weights.
+    may end, `weights` (None: not written) with what was set in `cluster`. The last event is `ended`; its `outcome` says
+    how, `restored` whether every cluster has its old weights.
     """
 
     sort: Sort
@@ -58,6 +59,7 @@ class ShiftEvent(Struct, frozen=True, kw_only=True, rename="camel"):
     waves: int = 0
     step: int = 0
     steps: int = 0
+    weights: dict[str, int | None] | None = None
     observed: tuple[Observed, ...] = ()
     verdict: CanaryVerdict | None = None
     seconds_left: float | None = None

@@ -43,13 +43,14 @@ class ActionState(StrEnum):
 
     RUNNING = "running"
     PAUSED = "paused"
+    TAKING_BACK = "taking-back"
     DONE = "done"
     ROLLED_BACK = "rolled-back"
     HELD = "held"
     FAILED = "failed"
 
 
-OPEN_STATES = (ActionState.RUNNING, ActionState.PAUSED, ActionState.HELD)
+OPEN_STATES = (ActionState.RUNNING, ActionState.PAUSED, ActionState.TAKING_BACK, ActionState.HELD)
 
 
 class Event(StrEnum):
@@ -194,6 +195,14 @@ class Journal:
         """The latest actions, newest first, with their entries."""
         rows = self._database.execute(
             "SELECT id FROM actions ORDER BY created DESC, rowid DESC LIMIT ?", (limit,)
+        ).fetchall()
+        return [found for (identity,) in rows if (found := self.action(identity)) is not None]
+
+    def open_actions(self) -> list[Action]:
+        """Every action that has not ended, newest first."""
+        marks = ", ".join("?" * len(OPEN_STATES))
+        rows = self._database.execute(
+            f"SELECT id FROM actions WHERE state IN ({marks}) ORDER BY created DESC, rowid DESC", OPEN_STATES
         ).fetchall()
         return [found for (identity,) in rows if (found := self.action(identity)) is not None]
 

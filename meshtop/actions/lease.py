@@ -82,7 +82,7 @@ class ShiftLease:
         if standing.until > now and not mine and not standing.gone():
             raise ActionError(
                 Kind.CONFLICT,
-                f"{standing.holder} is shifting {self._where.title} in {self._where.cluster} (action "
+                f"{standing.holder} is changing {self._where.title} in {self._where.cluster} (action "
                 f"{standing.action}); it may be taken over in {standing.until - now:.0f} s unless it goes on.",
                 cluster=self._where.cluster,
             )

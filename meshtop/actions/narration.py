@@ -1,9 +1,38 @@
-"""A running shift in lines, in the words of Argo Rollouts; the command and the console tell it alike."""
+"""A shift in lines, in the words of Argo Rollouts; the command and the console tell it alike."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from meshtop.actions.events import ShiftEvent, Sort
+from meshtop.actions.preflight import Check, Mark
+from meshtop.actions.preview import Preview
 from meshtop.actions.verify import Observed
+
+SIGNS = {Mark.OK: "✓", Mark.WARNING: "▲", Mark.REFUSED: "✗"}
+
+
+def check_lines(checks: Iterable[Check]) -> list[tuple[Mark, str]]:
+    """The checks as lines; clusters of which the same is to be said share one."""
+    alike: dict[tuple[str, Mark, str], list[str]] = {}
+    for check in checks:
+        alike.setdefault((check.name, check.mark, check.message), []).append(check.cluster)
+    return [
+        (mark, f"{SIGNS[mark]} {', '.join(dict.fromkeys(clusters))} {name}: {message}")
+        for (name, mark, message), clusters in alike.items()
+    ]
+
+
+def diff_lines(diffs: Iterable[Preview]) -> list[str]:
+    """Each cluster's diff; clusters that change alike are named together above one diff."""
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for diff in diffs:
+        alike.setdefault((diff.object, diff.lines[2:]), []).append(diff.cluster)
+    lines = []
+    for (title, body), clusters in alike.items():
+        where = f"{', '.join(clusters)}: {title}"
+        lines += [f"--- {where}", f"+++ {where} (dry run)", *body] if body else [f"{where} has these weights already."]
+    return lines
 
 
 def line_of(event: ShiftEvent) -> str:

@@ -117,7 +117,10 @@ async def _look(surveyed: Surveyed, plan: ShiftPlan, fleet: Fleet) -> tuple[list
     except ActionError as error:
         return [*checks, Check(cluster, "weights", Mark.REFUSED, error.message, error.kind)], None
     if not target.same_route(surveyed.route):
-        message = f"{where.title} in {cluster} has just changed; look at it again."
+        was = ", ".join(d.name for d in surveyed.route.destinations)
+        message = (
+            f"{where.title} in {cluster} has just changed: {', '.join(target.names)} not {was}; look again."
+        )
         return [*checks, Check(cluster, "weights", Mark.REFUSED, message, Kind.CONFLICT)], None
     checks += _backed(surveyed, target)
     checks.append(Check(cluster, "weights", Mark.OK, _said(target)))
@@ -141,7 +144,7 @@ async def _nobody_else(surveyed: Surveyed, fleet: Fleet) -> Check:
     now = fleet.clock()
     if held is None or held.until <= now or held.gone():
         return Check(cluster, "lease", Mark.OK, "nobody else shifts it")
-    message = f"{held.holder} is shifting {where.title} in {cluster} (action {held.action})."
+    message = f"{held.holder} is changing {where.title} in {cluster} (action {held.action})."
     return Check(cluster, "lease", Mark.REFUSED, message, Kind.CONFLICT)
 
 

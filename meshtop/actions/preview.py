@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.apply import changed
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.preflight import Preflight
 from meshtop.actions.targets import Target, weights_of
@@ -34,8 +34,7 @@ async def _one(target: Target, fleet: Fleet) -> Preview:
     response = await api.send("GET", where.path, what=f"read {where.title}")
     route = api.parse(where, response.content)
     if weights_of(route) != target.before or not target.same_route(route):
-        message = f"{where.title} in {target.cluster} has just changed; look at it again."
-        raise ActionError(Kind.CONFLICT, message, cluster=target.cluster)
+        raise changed(target, route, target.before)
     _, after = await api.patch(where, weight_patch(route, target.steps[0]), dry_run=True)
     lines = difflib.unified_diff(
         _yaml(msgspec.json.decode(response.content)),

@@ -15,11 +15,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, AnswerLost, Kind
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.journal import Action, ActionState, Event, Journal
-from meshtop.actions.kube import KubeApi
+from meshtop.actions.kube import KubeApi, RouteObject
 from meshtop.actions.propagate_objects import Thing, manifest, same
+from meshtop.analysis.canary.routes import ROUTE_KINDS
 
 PROPAGATE = "propagate"
 """The kind of action in the journal, and the right that the access policy is asked for (INTERFACE.md)."""
@@ -202,10 +204,9 @@ async def apply(
 async def run(wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal: Journal) -> AsyncIterator[Said]:
     """Apply what was prepared, wave after wave; when something fails, take back what was done and say so.
 
-    The last `Said` has the outcome: done, rolled-back, or held where something could not be taken back.
+    The last `Said` has the outcome: done, rolled-back, or held where something could not be taken back. Raises
+    ActionError (conflict) before anything is written when somebody is shifting one of the routes.
     """
-    from meshtop.actions.propagate_undo import undo
-
     action = journal.begin(
         kind=PROPAGATE,
         who=fleet.who,
@@ -214,6 +215,25 @@ async def run(wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal
         subject=wanted.subject,
         plan=msgspec.to_builtins(wanted),
     )
+    claim = Claim(action.id, fleet, journal)
+    try:
+        claim.hold()
+        try:
+            await claim.take(shared(c.cluster, c.thing) for c in copies if is_shared(c.thing) and c.does in _PAST)
+        except ActionError:
+            journal.set_state(action.id, ActionState.FAILED)
+            raise
+        async for said in _run(wanted, copies, fleet, journal, action, claim):
+            yield said
+    finally:
+        await claim.release()
+
+
+async def _run(
+    wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal: Journal, action: Action, claim: Claim
+) -> AsyncIterator[Said]:
+    from meshtop.actions.propagate_undo import take_back
+
     yield Said(f"Action {action.id}: {wanted.subject} from {wanted.source} to {', '.join(wanted.targets)}.")
     failed: ActionError | None = None
     for number, wave in enumerate(wanted.waves, start=1):
@@ -223,6 +243,7 @@ async def run(wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal
             if copy.cluster not in wave or copy.does is Does.NOTHING:
                 continue
             try:
+                await claim.renew()
                 await _write(copy, fleet.members[copy.cluster].api, journal, action, force=wanted.force)
             except ActionError as error:
                 failed = error
@@ -237,11 +258,29 @@ async def run(wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal
     yield Said(f"{failed.message} {failed.remedy}".rstrip() + " Taking back what was done.", failed.cluster)
     current = journal.action(action.id)
     assert current is not None, "it was begun above"
-    async for said in undo(current, fleet, journal):
+    async for said in take_back(current, fleet, journal):
         yield Said(said.message, said.cluster, said.outcome, failed if said.outcome is not None else None)
 
 
-_PAST = {Does.CREATES: "created", Does.CHANGES: "changed", Does.NOTHING: "left as it is"}
+def is_shared(thing: Thing) -> bool:
+    """Whether a shift may be writing to it too, so that the two tell each other by a Lease."""
+    return thing.kind in ROUTE_KINDS
+
+
+def shared(cluster: str, thing: Thing) -> RouteObject:
+    """The object as a Lease names it."""
+    return RouteObject(
+        cluster=cluster,
+        group=thing.group,
+        version=thing.version,
+        kind=thing.kind,
+        namespace=thing.namespace,
+        name=thing.name,
+        index=0,
+    )
+
+
+_PAST = {Does.CREATES: "created", Does.CHANGES: "changed"}
 
 
 async def _write(copy: Copy, api: KubeApi, journal: Journal, action: Action, *, force: bool) -> None:

@@ -8,11 +8,22 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, Kind
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.journal import Action, ActionState, Event, Journal
 from meshtop.actions.kube import JSON, KubeApi
-from meshtop.actions.propagate import MANAGER, Live, Said, allowed, decoded, read, written_by_us
+from meshtop.actions.propagate import (
+    MANAGER,
+    Live,
+    Said,
+    allowed,
+    decoded,
+    is_shared,
+    read,
+    shared,
+    written_by_us,
+)
 from meshtop.actions.propagate_objects import Thing, manifest, same
 
 UNDONE = "taken back"
@@ -49,11 +60,32 @@ async def undo(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[
     would go. The last `Said` has the outcome: rolled-back, or held where something was left. Raises ActionError
     (refused) before anything is sent when a cluster may not be written to.
     """
+    claim = Claim(action.id, fleet, journal)
+    try:
+        claim.hold()
+        current = journal.action(action.id) or action
+        waiting = _allowed(current, fleet)
+        await claim.take(shared(one.cluster, one.thing) for one in waiting if is_shared(one.thing))
+        async for said in take_back(current, fleet, journal):
+            yield said
+    finally:
+        await claim.release()
+
+
+def _allowed(action: Action, fleet: Fleet) -> list[_Change]:
+    """What is to be taken back, all of it in clusters that may be written to. Raises ActionError."""
     waiting = changes(action)
     for cluster in dict.fromkeys(change.cluster for change in waiting):
         if cluster not in fleet.members:
             raise ActionError(Kind.USAGE, f"{cluster} is not among the clusters; add its context to take this back.")
         allowed(fleet, cluster, [change.thing for change in waiting if change.cluster == cluster])
+    return waiting
+
+
+async def take_back(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[Said]:
+    """The same for whoever holds the action already."""
+    waiting = _allowed(action, fleet)
+    journal.set_state(action.id, ActionState.TAKING_BACK)
     left: list[ActionError] = []
     for change in waiting:
         try:

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator
 from msgspec import structs
 
 from meshtop.actions.apply import Sleep
+from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, Kind
 from meshtop.actions.events import Controls, Outcome, ShiftEvent, Sort
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.journal import Action, ActionState, Event, Journal
-from meshtop.actions.lease import ShiftLease
 from meshtop.actions.preflight import SHIFT
 from meshtop.actions.runner import ShiftRunner
-from meshtop.actions.standing import Recorded, recorded, standings
+from meshtop.actions.standing import Recorded, recorded, require_resumable, standings
 from meshtop.actions.takeback import take_back
 from meshtop.actions.targets import place_of
 from meshtop.analysis.canary.survey import Surveyed
@@ -42,8 +42,7 @@ def resume(
     sleep: Sleep = asyncio.sleep,
 ) -> ShiftRunner:
     """A runner that goes on where the action stopped. Raises ActionError when it is over, or cannot go on here."""
-    if not action.open:
-        raise ActionError(Kind.USAGE, f"Action {action.id} is {action.state.value}; there is nothing to resume.")
+    require_resumable(action, action.id)
     shift = recorded(action)
     _allowed(shift, fleet)
     surveyed = [_surveyed(shift, fleet, target.cluster) for target in shift.targets]
@@ -67,43 +66,35 @@ async def rollback(
         raise ActionError(Kind.USAGE, f"Action {action.id} was rolled back already.")
     shift = recorded(action)
     _allowed(shift, fleet)
-    leases = []
+    claim = Claim(action.id, fleet, journal, seconds=shift.plan.pace.lease)
     try:
-        for target in shift.targets:
-            holder = f"{fleet.who}@{fleet.origin}"
-            lease = ShiftLease(
-                fleet.members[target.cluster].api,
-                target.where,
-                action=action.id,
-                holder=holder,
-                seconds=shift.plan.pace.lease,
-            )
-            try:
-                await lease.take(fleet.clock())
-                leases.append(lease)
-            except ActionError as error:
-                if error.kind is Kind.CONFLICT:
-                    raise
+        claim.hold()
+        await claim.take(target.where for target in shift.targets)
+        found = journal.action(action.id) or action
         journal.write(action.id, Event.NOTE, note="rollback", who=fleet.who, origin=fleet.origin)
+        journal.set_state(action.id, ActionState.TAKING_BACK)
         blank = ShiftEvent(sort=Sort.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
         yield blank
         worst: ActionError | None = None
-        async for one in take_back(
-            action.id, shift.targets, standings(action, shift.targets), fleet, journal, sleep=sleep
-        ):
+        standing = standings(found, shift.targets)
+        async for one in take_back(action.id, shift.targets, standing, fleet, journal, sleep=sleep):
             worst = worst or one.error
-            sort = Sort.LEFT if one.error else Sort.RESTORED
-            yield structs.replace(blank, sort=sort, message=one.message, cluster=one.target.cluster)
+            yield structs.replace(
+                blank,
+                sort=Sort.LEFT if one.error else Sort.RESTORED,
+                message=one.message,
+                cluster=one.target.cluster,
+                weights=None if one.error else one.target.named(one.target.before),
+            )
         state = ActionState.ROLLED_BACK
         if worst is not None:
-            state = ActionState.HELD if worst.kind is Kind.UNREACHABLE else ActionState.FAILED
+            state = ActionState.TAKING_BACK if worst.kind is Kind.UNREACHABLE else ActionState.FAILED
         journal.set_state(action.id, state)
         outcome = Outcome.ROLLED_BACK if worst is None else _KINDS.get(worst.kind, Outcome.REFUSED)
         message = "Everything is as before." if worst is None else f"See meshtop journal {action.id}."
         yield structs.replace(blank, sort=Sort.ENDED, message=message, outcome=outcome, restored=worst is None)
     finally:
-        for lease in leases:
-            await asyncio.shield(lease.release())
+        await claim.release()
 
 
 def _allowed(shift: Recorded, fleet: Fleet) -> None:

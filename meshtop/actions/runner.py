@@ -1,48 +1,50 @@
 """A shift as it runs: step after step, watched and confirmed, to its end or all the way back.
 
-Both front doors iterate over `ShiftRunner.run()` and show its events; whoever stops iterating leaves the weights and
-the journal as they are, to be taken up by `resume` or `rollback`.
+Both front doors iterate over `ShiftRunner.run()` and show its events; whoever stops iterating leaves the weights as
+they are, and the journal says that the shift is held, to be taken up by `resume` or `rollback`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-
-from msgspec import structs
+from typing import Any
 
 from meshtop.actions.apply import Sleep, changed, set_weights, text_of
+from meshtop.actions.claim import Claim
 from meshtop.actions.ending import End, followed, require_good
 from meshtop.actions.errors import ActionError, Kind
 from meshtop.actions.events import Controls, Outcome, ShiftEvent, Sort, Wish
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.guard import sides, watch
-from meshtop.actions.journal import ActionState, Event, Journal
-from meshtop.actions.lease import ShiftLease
+from meshtop.actions.journal import ActionState, Event, Journal, JournalError
+from meshtop.actions.measure import Measures, Reference
 from meshtop.actions.preflight import Preflight
-from meshtop.actions.standing import STAGE, Recorded, Standing, last_stage, record, standings
+from meshtop.actions.standing import (
+    STAGE,
+    Recorded,
+    Standing,
+    last_stage,
+    record,
+    require_resumable,
+    standings,
+)
 from meshtop.actions.takeback import take_back
 from meshtop.actions.targets import Target, Weights, weights_of
-from meshtop.actions.verify import Follows, Observed, count_all, observe
-from meshtop.analysis.canary.board import added
-from meshtop.analysis.canary.judging import CanaryVerdict, latency_bound
+from meshtop.actions.verify import Follows, Observed
+from meshtop.analysis.canary.judging import CanaryVerdict
 from meshtop.analysis.canary.survey import Surveyed
-from meshtop.analysis.canary.tally import Tally
 from meshtop.analysis.canary.verdict import Comparison
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS
 
 EXTENSIONS = 3.0
 """A step that cannot be judged yet may last so many times as long before the shift pauses."""
-REFERENCE_SECONDS = 600.0
-"""How long before the shift the baseline's latency is looked at."""
-
-
 _OUTCOMES = {Kind.CONFLICT: Outcome.CONFLICT, Kind.UNREACHABLE: Outcome.LOST}
 
 
 class ShiftRunner:
     """Runs one shift. `attended` means that somebody watches who can be asked: then a step that cannot be judged
-    pauses, and otherwise the shift is held.
+    pauses, and otherwise the shift is held. With `action` it goes on with that action of the journal.
     """
 
     def __init__(
@@ -63,15 +65,17 @@ class ShiftRunner:
         self.journal = journal
         self.controls = controls or Controls()
         self.action = action or ""
+        self._resumes = action is not None
         self._targets = {target.cluster: target for target in shift.targets}
-        self._surveyed = {one.route.cluster: one for one in surveyed}
+        self._measures = Measures(shift.plan, surveyed, fleet)
         self._attended = attended
         self._sleep = sleep
         self._standing = {target.cluster: Standing(target.before) for target in shift.targets}
         self._first = (0, 0)
-        self._leases: list[ShiftLease] = []
+        self._claim: Claim | None = None
         self._bound = shift.bound_ms
         self._place = (0, 0)
+        self._until: float | None = None
 
     @classmethod
     def begin(
@@ -95,7 +99,7 @@ class ShiftRunner:
         end = End(Outcome.DONE, "", back=False)
         try:
             await self._open()
-            yield self._event(Sort.BEGUN, f"Action {self.action}: {self.plan.route} in {self._where()}.")
+            yield self._event(Sort.BEGUN, self._greeting())
             try:
                 for stage in self.plan.stages():
                     if stage >= self._first:
@@ -109,69 +113,49 @@ class ShiftRunner:
                 end = End(_OUTCOMES.get(error.kind, Outcome.REFUSED), error.message, back=back)
             async for event in self._finish(end):
                 yield event
+        except (asyncio.CancelledError, GeneratorExit):
+            self._left_behind()
+            raise
         finally:
-            await asyncio.shield(self._release())
+            if self._claim is not None:
+                await self._claim.release()
 
     async def _open(self) -> None:
-        """Journal, Leases, and what counts as slow. Raises ActionError (a Lease that is held: conflict)."""
+        """Journal, lock, Leases, and what counts as slow. Raises ActionError: conflict for what others hold."""
         plan = self.plan
-        if self.action:
-            action = self.journal.action(self.action)
-            assert action is not None, "the caller found it there"
-            self._standing = standings(action, self.shift.targets)
-            self._first = last_stage(action)
-        else:
-            action = self.journal.begin(
+        if not self._resumes:
+            self.action = self.journal.begin(
                 kind="shift",
                 who=self.fleet.who,
                 origin=self.fleet.origin,
                 reason=plan.reason,
                 subject=plan.route,
                 plan=record(plan, self.shift.targets, self._bound),
-            )
-            self.action = action.id
+            ).id
+        self._claim = claim = Claim(self.action, self.fleet, self.journal, seconds=plan.pace.lease)
         try:
-            await self._take_leases()
+            claim.hold()
+            if self._resumes:
+                self._take_up()
+            await claim.take(target.where for target in self.shift.targets)
         except ActionError:
-            if not action.entries:
+            if not self._resumes:
                 self.journal.set_state(self.action, ActionState.FAILED)
             raise
         self.journal.set_state(self.action, ActionState.RUNNING)
         if plan.guard.latency and self._bound is None and plan.wait:
-            self._bound = await self._latency_bound()
+            self._bound = await self._measures.latency_bound(self.shift.targets)
             self.journal.update_plan(self.action, record(plan, self.shift.targets, self._bound))
 
-    async def _take_leases(self) -> None:
-        holder = f"{self.fleet.who}@{self.fleet.origin}"
-        for target in self.shift.targets:
-            lease = ShiftLease(
-                self.fleet.members[target.cluster].api,
-                target.where,
-                action=self.action,
-                holder=holder,
-                seconds=self.plan.pace.lease,
-            )
-            try:
-                await lease.take(self.fleet.clock())
-            except ActionError as error:
-                if error.kind is Kind.CONFLICT:
-                    raise
-                self.journal.write(self.action, Event.NOTE, cluster=target.cluster, note="no lease", why=error.message)
-                continue
-            self._leases.append(lease)
-
-    async def _latency_bound(self) -> float | None:
-        """Fixed before the first step, so that what is judged does not choose its own measure."""
-        now = self.fleet.clock()
-        tallies: list[Tally] = []
-        for cluster, target in self._targets.items():
-            _, baseline = sides(target, len(target.steps) - 1)
-            mine, _ = await self._tallies(cluster, since=now - REFERENCE_SECONDS, at=now)
-            tallies += [mine[i] for i in baseline if i < len(mine)]
-        return latency_bound(tallies, self.fleet.judging.latency_ms)
+    def _take_up(self) -> None:
+        """Where the journal says that the shift stands, now that nobody else runs it. Raises ActionError."""
+        action = require_resumable(self.journal.action(self.action), self.action)
+        self._standing = standings(action, self.shift.targets)
+        self._first = self._place = last_stage(action)
+        self.journal.write(self.action, Event.NOTE, note="resumed", who=self.fleet.who, origin=self.fleet.origin)
 
     async def _stage(self, wave: int, step: int) -> AsyncIterator[ShiftEvent]:
-        self._place = (wave, step)
+        self._place, self._until = (wave, step), None
         self.journal.write(self.action, Event.NOTE, note=STAGE, wave=wave, step=step)
         targets = [self._targets[cluster] for cluster in self.plan.waves[wave]]
         wanted = ", ".join(f"{name} to {weight} %" for name, weight in self.plan.steps[step].items())
@@ -182,7 +166,7 @@ class ShiftRunner:
             yield await self._set(target, target.steps[step])
         if not self.plan.wait:
             return
-        reference = await self._reference(targets, step, reference_end)
+        reference = await self._measures.reference(targets, step, reference_end)
         async for event in self._watch(targets, step, before, reference):
             yield event
 
@@ -202,7 +186,7 @@ class ShiftRunner:
             raise
         self._standing[cluster] = Standing(weights)
         message = f"{cluster}: set weight {text_of(expected)} → {text_of(weights)}."
-        return structs.replace(self._event(Sort.SET, message), cluster=cluster)
+        return self._event(Sort.SET, message, cluster=cluster, weights=target.named(weights))
 
     async def _resolved(self, target: Target, standing: Standing) -> Weights:
         """What a crash left in doubt, answered by the cluster and written down. Raises ActionError."""
@@ -222,34 +206,13 @@ class ShiftRunner:
         )
         return weights
 
-    async def _reference(self, targets: Sequence[Target], step: int, at: float) -> dict[str, Sequence[Tally]]:
-        """What a baseline that gets nothing in this step did just before it."""
-        found: dict[str, Sequence[Tally]] = {}
-        if not self.plan.guard.on:
-            return found
-        for target in targets:
-            _, baseline = sides(target, step)
-            if baseline and all(target.steps[step][i] == 0 for i in baseline):
-                since = at - max(SHORTEST_SECONDS * 2, self.plan.every_seconds)
-                found[target.cluster], _ = await self._tallies(target.cluster, since=since, at=at)
-        return found
-
-    async def _tallies(self, cluster: str, *, since: float, at: float) -> tuple[tuple[Tally, ...], dict[str, str]]:
-        surveyed = self._surveyed[cluster]
-        counts, failed = await count_all(surveyed, self.fleet, since=since, at=at)
-        callers, _ = self.fleet.survey.callers(surveyed, counts)
-        return added(callers, len(surveyed.route.destinations)), failed
-
     async def _watch(
-        self,
-        targets: Sequence[Target],
-        step: int,
-        before: dict[str, Weights],
-        reference: dict[str, Sequence[Tally]],
+        self, targets: Sequence[Target], step: int, before: dict[str, Weights], reference: Reference
     ) -> AsyncIterator[ShiftEvent]:
         """Watch a step until it may end. Raises End when the guard, the split or somebody says so."""
         pace, begun = self.plan.pace, self.fleet.clock()
-        since = begun + pace.settle
+        since, self._until = begun + pace.settle, begun + self.plan.every_seconds
+        ask_at = begun + EXTENSIONS * self.plan.every_seconds
         said_paused = False
         confirmed: set[str] = set()
         seconds = pace.settle + SHORTEST_SECONDS
@@ -257,54 +220,35 @@ class ShiftRunner:
         while True:
             if self._obeyed(self.controls.taken()):
                 return
-            if self.controls.paused and not said_paused:
-                self.journal.set_state(self.action, ActionState.PAUSED)
-                yield self._event(Sort.PAUSED, "Paused; the guard goes on watching.")
-            elif said_paused and not self.controls.paused:
-                self.journal.set_state(self.action, ActionState.RUNNING)
-                yield self._event(Sort.GOES_ON, "Goes on.")
-            said_paused = self.controls.paused
+            if self.controls.paused is not said_paused:
+                said_paused = self.controls.paused
+                yield self._turned(paused=said_paused)
             await self._renew()
             now = self.fleet.clock()
             late = now - begun >= pace.patience
-            observed: tuple[Observed, ...] = ()
-            verdict: CanaryVerdict | None = None
             if now - since >= SHORTEST_SECONDS or late:
-                observed, verdict = await self._look(targets, step, before, reference, since, now, late=late)
-                yield self._watched(observed, verdict, begun + self.plan.every_seconds - now)
+                observed, verdict = await self._measures.look(
+                    targets, step, before, reference, self._bound, since=since, now=now, late=late
+                )
+                said = verdict.verdict.value if verdict is not None else "not guarded"
+                yield self._event(Sort.WATCHED, said, observed=observed, verdict=verdict)
                 for event in self._confirm(observed, confirmed):
                     yield event
                 require_good(observed, verdict)
                 if not self.controls.paused and self._may_end(observed, now - begun):
                     if self._enough(verdict, step):
                         return
-                    if now - begun >= EXTENSIONS * self.plan.every_seconds:
-                        self._cannot_tell(verdict)
+                    if now >= ask_at:
+                        ask_at = now + self.plan.every_seconds
+                        yield self._cannot_tell(verdict)
+                        continue
             await self.controls.wait(pace.poll)
 
-    async def _look(
-        self,
-        targets: Sequence[Target],
-        step: int,
-        before: dict[str, Weights],
-        reference: dict[str, Sequence[Tally]],
-        since: float,
-        now: float,
-        *,
-        late: bool,
-    ) -> tuple[tuple[Observed, ...], CanaryVerdict | None]:
-        observed, tallies = [], {}
-        for target in targets:
-            surveyed = self._surveyed[target.cluster]
-            counts, failed = await count_all(surveyed, self.fleet, since=since, at=now)
-            callers, _ = self.fleet.survey.callers(surveyed, counts)
-            tallies[target.cluster] = added(callers, len(target.names))
-            one = observe(target, callers, target.steps[step], before[target.cluster], self.fleet.judging, late=late)
-            if target.cluster in failed or (surveyed.reach.mixed and one.follows is Follows.NO):
-                one = structs.replace(one, follows=Follows.UNKNOWN if late else Follows.WAITING)
-            observed.append(one)
-        verdict = watch(targets, step, tallies, reference, self.plan.guard, self.fleet.judging, self._bound)
-        return tuple(observed), verdict
+    def _turned(self, *, paused: bool) -> ShiftEvent:
+        self.journal.set_state(self.action, ActionState.PAUSED if paused else ActionState.RUNNING)
+        if paused:
+            return self._event(Sort.PAUSED, "Paused; the guard goes on watching.")
+        return self._event(Sort.GOES_ON, "Goes on.")
 
     def _obeyed(self, wish: Wish | None) -> bool:
         if wish is Wish.ABORT:
@@ -321,7 +265,7 @@ class ShiftRunner:
                 self.journal.write(
                     self.action, Event.NOTE, cluster=one.cluster, note=one.follows.value, actual=one.actual
                 )
-                found.append(structs.replace(self._event(Sort.CONFIRMED, followed(one)), cluster=one.cluster))
+                found.append(self._event(Sort.CONFIRMED, followed(one), cluster=one.cluster))
         return found
 
     def _may_end(self, observed: Sequence[Observed], seconds: float) -> bool:
@@ -335,19 +279,23 @@ class ShiftRunner:
             return True
         return (self._place[0], step) == self.plan.stages()[-1]
 
-    def _cannot_tell(self, verdict: CanaryVerdict | None) -> None:
+    def _cannot_tell(self, verdict: CanaryVerdict | None) -> ShiftEvent:
+        """Pause for somebody to decide. Raises End where nobody watches."""
         to_go = verdict.requests_to_go if verdict is not None else None
         message = "Not enough data to judge this step" + (f", about {to_go} requests to go." if to_go else ".")
         if not self._attended:
             raise End(Outcome.HELD, f"{message} Held: go on with resume, or take back with rollback.", back=False)
         self.journal.write(self.action, Event.NOTE, note="cannot tell", why=message)
         self.controls.pause()
+        return self._event(Sort.NOTE, f"{message} Skip goes to the next step all the same; going on waits longer.")
 
     async def _finish(self, end: End) -> AsyncIterator[ShiftEvent]:
+        self._until = None
         restored = False
         state = ActionState.DONE if end.outcome is Outcome.DONE else ActionState.HELD
         if end.back:
             self.journal.write(self.action, Event.NOTE, note="taking back", why=end.message)
+            self.journal.set_state(self.action, ActionState.TAKING_BACK)
             yield self._event(Sort.TAKING_BACK, f"{end.message} Taking everything back.")
             restored = True
             lost = False
@@ -357,43 +305,46 @@ class ShiftRunner:
                 restored = restored and one.error is None
                 lost = lost or (one.error is not None and one.error.kind is Kind.UNREACHABLE)
                 sort = Sort.RESTORED if one.error is None else Sort.LEFT
-                yield structs.replace(self._event(sort, one.message), cluster=one.target.cluster)
-            state = ActionState.ROLLED_BACK if restored else ActionState.HELD if lost else ActionState.FAILED
+                weights = None if one.error is not None else one.target.named(one.target.before)
+                yield self._event(sort, one.message, cluster=one.target.cluster, weights=weights)
+            state = ActionState.FAILED
+            if restored or lost:
+                state = ActionState.ROLLED_BACK if restored else ActionState.TAKING_BACK
         else:
             self.journal.write(self.action, Event.NOTE, note=end.outcome.value, why=end.message)
         self.journal.set_state(self.action, state)
         message = end.message
         if end.back:
             message += " Everything is as before." if restored else f" See meshtop journal {self.action}."
-        yield structs.replace(self._event(Sort.ENDED, message), outcome=end.outcome, restored=restored)
-
-    def _watched(
-        self, observed: tuple[Observed, ...], verdict: CanaryVerdict | None, seconds_left: float
-    ) -> ShiftEvent:
-        said = verdict.verdict.value if verdict is not None else "not guarded"
-        event = self._event(Sort.WATCHED, said)
-        return structs.replace(event, observed=observed, verdict=verdict, seconds_left=max(0.0, seconds_left))
+        yield self._event(Sort.ENDED, message, outcome=end.outcome, restored=restored)
 
     async def _renew(self) -> None:
         """Say that the shift goes on; a Lease that somebody else took ends it, with everything as it is."""
-        for lease in self._leases:
-            try:
-                await lease.renew(self.fleet.clock())
-            except ActionError as error:
-                if error.kind is Kind.CONFLICT:
-                    raise End(Outcome.CONFLICT, error.message, back=False) from error
+        assert self._claim is not None, "it was opened"
+        try:
+            await self._claim.renew()
+        except ActionError as error:
+            raise End(Outcome.CONFLICT, error.message, back=False) from error
 
-    async def _release(self) -> None:
-        for lease in self._leases:
-            await lease.release()
+    def _left_behind(self) -> None:
+        """Whoever watched is gone: nothing moves any more, and the journal says so."""
+        with contextlib.suppress(JournalError):
+            action = self.journal.action(self.action) if self._claim is not None else None
+            if action is not None and action.state in (ActionState.RUNNING, ActionState.PAUSED):
+                self.journal.write(self.action, Event.NOTE, note="held", why="The meshtop that ran it was ended.")
+                self.journal.set_state(self.action, ActionState.HELD)
 
     def _where(self) -> str:
         return ", then ".join(" and ".join(wave) for wave in self.plan.waves)
 
+    def _greeting(self) -> str:
+        begins = f"Going on with action {self.action}" if self._resumes else f"Action {self.action}"
+        return f"{begins}: {self.plan.route} in {self._where()}."
+
     def _done_message(self) -> str:
         return f"Done: {'; '.join(f'{t.cluster} {text_of(t.steps[-1])}' for t in self.shift.targets)}."
 
-    def _event(self, sort: Sort, message: str) -> ShiftEvent:
+    def _event(self, sort: Sort, message: str, **more: Any) -> ShiftEvent:
         wave, step = self._place
         return ShiftEvent(
             sort=sort,
@@ -403,4 +354,6 @@ class ShiftRunner:
             waves=len(self.plan.waves),
             step=step + 1,
             steps=len(self.plan.steps),
+            seconds_left=None if self._until is None else max(0.0, self._until - self.fleet.clock()),
+            **more,
         )

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from meshtop.actions.errors import ActionError, Kind
-from meshtop.actions.journal import Action, Event
+from meshtop.actions.journal import Action, ActionState, Event
 from meshtop.actions.plan import ShiftPlan
 from meshtop.actions.targets import Target, Weights
 
@@ -69,3 +69,17 @@ def last_stage(action: Action) -> tuple[int, int]:
     """The (wave, step) that was begun last; (0, 0) before any."""
     notes = [e.detail for e in action.entries if e.event is Event.NOTE and e.detail.get("note") == STAGE]
     return (int(notes[-1]["wave"]), int(notes[-1]["step"])) if notes else (0, 0)
+
+
+def require_resumable(action: Action | None, identity: str) -> Action:
+    """The action, if there is something in it to go on with. Raises ActionError."""
+    if action is None:
+        raise ActionError(Kind.USAGE, f"The journal has no action {identity}; meshtop journal lists them.")
+    if not action.open:
+        raise ActionError(Kind.USAGE, f"Action {identity} is {action.state.value}; there is nothing to resume.")
+    if action.state is ActionState.TAKING_BACK:
+        message = (
+            f"Action {identity} was being taken back; rollback finishes that, and nothing goes forward from there."
+        )
+        raise ActionError(Kind.USAGE, message)
+    return action

@@ -32,6 +32,10 @@ class Target(Struct, frozen=True, rename="camel", kw_only=True):
         """The cluster's name."""
         return self.where.cluster
 
+    def named(self, weights: Weights) -> dict[str, int | None]:
+        """Weights by destination."""
+        return dict(zip(self.names, weights, strict=True))
+
     def same_route(self, route: WeightedRoute) -> bool:
         """Whether a route that was read again still has these destinations, in this order."""
         return (

@@ -12,7 +12,8 @@ from meshtop.cli.options import common_options
 from meshtop.cli.session import write
 
 if TYPE_CHECKING:
-    from meshtop.actions.journal import Action, Entry
+    from meshtop.actions.journal import Action
+    from meshtop.actions.story import Course
 
 
 @click.command("journal", short_help="What was shifted, by whom, why, and what is under way.")
@@ -23,30 +24,34 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, identity: str | None, output: str) -> int:
     """List the latest actions, or everything about one. `-o json` is the audit in full."""
     from meshtop.actions.recover import find_action
+    from meshtop.actions.story import course_of
     from meshtop.cli.printers import to_json, to_yaml
 
     journal = open_journal()
     with told():
         actions = [find_action(journal, identity)] if identity is not None else journal.actions(limit=1000)
+    told_of = [(action, course_of(action, journal.path)) for action in actions]
     if output == "table":
-        lines = _history(actions[0]) if identity is not None else _list(actions)
+        lines = _history(*told_of[0]) if identity is not None else _list(told_of)
         if not lines:
             say("meshtop: Nothing was shifted from here yet.")
         write("\n".join(lines))
         return Exit.FINE
-    document = {"apiVersion": "meshtop/v1", "kind": "ActionList", "items": [action_json(a) for a in actions]}
+    document = {"apiVersion": "meshtop/v1", "kind": "ActionList", "items": [action_json(*one) for one in told_of]}
     write(to_json(document) if output == "json" else to_yaml(document).rstrip("\n"))
     return Exit.FINE
 
 
-def action_json(action: Action) -> dict[str, Any]:
-    """An action with times in RFC 3339."""
+def action_json(action: Action, course: Course) -> dict[str, Any]:
+    """An action with times in RFC 3339; `course` tells what a living process runs from what was interrupted."""
+    from meshtop.actions.story import cluster_states
     from meshtop.views.document import rfc3339
 
     return {
         "id": action.id,
         "kind": action.kind,
         "state": action.state.value,
+        "course": course.value,
         "created": rfc3339(action.created),
         "ended": None if action.ended is None else rfc3339(action.ended),
         "who": action.who,
@@ -54,6 +59,9 @@ def action_json(action: Action) -> dict[str, Any]:
         "reason": action.reason,
         "subject": action.subject,
         "unanswered": [entry.cluster for entry in action.unanswered()],
+        "clusters": [
+            {"cluster": one.cluster, "state": one.doubt.value, "message": one.message} for one in cluster_states(action)
+        ],
         "plan": action.plan,
         "entries": [
             {
@@ -68,40 +76,37 @@ def action_json(action: Action) -> dict[str, Any]:
     }
 
 
-def _list(actions: list[Action]) -> list[str]:
+def _list(told_of: list[tuple[Action, Course]]) -> list[str]:
     from meshtop.views.document import rfc3339
     from meshtop.views.text import clean
 
-    if not actions:
+    if not told_of:
         return []
-    rows = [("ID", "WHEN", "WHO", "STATE", "ROUTE", "REASON")]
-    rows += [(a.id, rfc3339(a.created), a.who, a.state.value, a.subject, a.reason) for a in actions]
+    rows = [("ID", "WHEN", "WHO", "STATE", "WHAT", "REASON")]
+    rows += [(a.id, rfc3339(a.created), a.who, course.value, a.subject, a.reason) for a, course in told_of]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "  ".join(clean(part).ljust(width) for part, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
 
 
-def _history(action: Action) -> list[str]:
+def _history(action: Action, course: Course) -> list[str]:
+    from meshtop.actions.story import cluster_states, entry_text, may_resume, stopped_at
     from meshtop.views.document import rfc3339
     from meshtop.views.text import clean
 
+    at = stopped_at(action) if course.unfinished or course.alive else ""
     lines = [
-        f"{action.id}  {action.kind} of {clean(action.subject)}: {action.state.value}",
+        f"{action.id}  {action.kind} of {clean(action.subject)}: {course.value}{f' at {at}' if at else ''}",
         f"by {clean(action.who)} on {clean(action.origin)}, {rfc3339(action.created)}"
         + (f", because: {clean(action.reason)}" if action.reason else ""),
     ]
-    lines += [f"{rfc3339(entry.time)}  {_entry(entry)}" for entry in action.entries]
-    if action.open:
-        lines.append(
-            f"Under way or stopped in the middle: meshtop resume {action.id}, or meshtop rollback {action.id}."
-        )
+    lines += [f"{one.cluster}: {one.doubt.value}: {one.message}" for one in cluster_states(action)]
+    lines += [
+        clean(" ".join(part for part in (rfc3339(entry.time), entry.cluster, entry_text(entry)) if part))
+        for entry in action.entries
+    ]
+    if course.unfinished:
+        forward = f"meshtop resume {action.id}, or " if may_resume(action, course) else ""
+        lines.append(f"It waits for somebody: {forward}meshtop rollback {action.id}.")
     return lines
-
-
-def _entry(entry: Entry) -> str:
-    from meshtop.views.text import clean
-
-    where = " ".join(part for part in (entry.cluster, entry.object) if part)
-    detail = " ".join(f"{key}={value}" for key, value in entry.detail.items())
-    return clean(" ".join(part for part in (entry.event.value, where, detail) if part))

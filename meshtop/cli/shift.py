@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from meshtop.actions.preview import Preview
     from meshtop.cli.session import Session
 
-_SIGNS = {"ok": "✓", "warning": "▲", "refused": "✗"}
-
 
 @click.command("shift", short_help="Shift weights of a route, in every cluster of its mesh, watched by a guard.")
 @click.argument("route", metavar="ROUTE")
@@ -139,17 +137,16 @@ async def _shift(session: Session, fleet: Fleet, plan: ShiftPlan, *, dry_run: bo
 
 
 def _say_checks(found: Preflight) -> None:
-    for check in found.checks:
-        say(f"{_SIGNS[check.mark.value]} {check.cluster} {check.name}: {check.message}")
+    from meshtop.actions.narration import check_lines
+
+    for _, line in check_lines(found.checks):
+        say(line)
 
 
 def _show(diffs: list[Preview], *, to_stdout: bool) -> None:
-    for diff in diffs:
-        lines = "\n".join(diff.lines) or f"{diff.cluster}: {diff.object} has these weights already."
-        if to_stdout:
-            write(lines)
-        else:
-            say(lines)
+    from meshtop.actions.narration import diff_lines
+
+    (write if to_stdout else say)("\n".join(diff_lines(diffs)))
 
 
 def _confirm(found: Preflight) -> None:

@@ -248,8 +248,10 @@ async def test_a_cluster_that_stays_away_is_written_down_and_taken_back_later(sc
     assert (ended(events).outcome, ended(events).restored) == (Outcome.LOST, False)
     assert scene.weights == {"east": (80, 20), "west": (50, 50)}
     action = find_action(scene.journal, None)
-    assert action.state is ActionState.HELD
+    assert action.state is ActionState.TAKING_BACK
     assert [e.cluster for e in action.entries if e.event is Event.UNKNOWN] == ["west"]
+    with pytest.raises(ActionError, match="rollback finishes that"):
+        resume(action, scene.fleet, scene.journal)
     wire.dead = False
     events = [e async for e in rollback(action, scene.fleet, scene.journal, sleep=scene.clock.sleep)]
     assert ended(events).outcome is Outcome.ROLLED_BACK
@@ -381,7 +383,7 @@ async def test_two_meshtops_at_once(scene: Scene, clusters: dict[str, Cluster], 
     await lease.take(other.clock())
     found = await preflight(plan(), scene.fleet)
     assert found.refusal is not None
-    assert (found.refusal.kind, "paul@desk is shifting" in found.refusal.message) == (Kind.CONFLICT, True)
+    assert (found.refusal.kind, "paul@desk is changing" in found.refusal.message) == (Kind.CONFLICT, True)
     scene.clock.now += 120
     found = await preflight(plan(), scene.fleet)
     assert found.refusal is None

@@ -1,0 +1,77 @@
+"""An action as one process's own: locked on this machine, and a Lease beside each object that it writes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.fleet import Fleet
+from meshtop.actions.hold import Hold, take_hold
+from meshtop.actions.journal import Event, Journal
+from meshtop.actions.kube import RouteObject
+from meshtop.actions.lease import ShiftLease
+
+LEASE_SECONDS = 60.0
+"""Until another meshtop may take a silent one's place."""
+
+
+class Claim:
+    """Who else wants to run the action, or write to its objects, is told that somebody does.
+
+    A cluster that gives no Lease (a missing right) is written down and does without.
+    """
+
+    def __init__(self, action: str, fleet: Fleet, journal: Journal, *, seconds: float = LEASE_SECONDS) -> None:
+        self._action = action
+        self._fleet = fleet
+        self._journal = journal
+        self._seconds = seconds
+        self._hold: Hold | None = None
+        self._leases: list[ShiftLease] = []
+
+    def hold(self) -> None:
+        """Lock the action on this machine. Raises ActionError: conflict when a living process runs it."""
+        self._hold = take_hold(self._journal.path, self._action)
+
+    async def take(self, places: Iterable[RouteObject]) -> None:
+        """Take every Lease. Raises ActionError: conflict when somebody else holds one."""
+        for where in places:
+            lease = ShiftLease(
+                self._fleet.members[where.cluster].api,
+                where,
+                action=self._action,
+                holder=f"{self._fleet.who}@{self._fleet.origin}",
+                seconds=self._seconds,
+            )
+            try:
+                await lease.take(self._fleet.clock())
+            except ActionError as error:
+                if error.kind is Kind.CONFLICT:
+                    raise
+                self._journal.write(self._action, Event.NOTE, cluster=where.cluster, note="no lease", why=error.message)
+                continue
+            self._leases.append(lease)
+
+    async def renew(self) -> None:
+        """Say that the action goes on. Raises ActionError: conflict when somebody else took a Lease over."""
+        for lease in self._leases:
+            try:
+                await lease.renew(self._fleet.clock())
+            except ActionError as error:
+                if error.kind is Kind.CONFLICT:
+                    raise
+
+    async def release(self) -> None:
+        """Let go of everything, whatever interrupts this."""
+        leases, self._leases = self._leases, []
+        try:
+            await asyncio.shield(_release(leases))
+        finally:
+            if self._hold is not None:
+                self._hold.release()
+
+
+async def _release(leases: Iterable[ShiftLease]) -> None:
+    for lease in leases:
+        await lease.release()

@@ -1,0 +1,197 @@
+"""An action of the journal in words: where it stands, how each cluster stands, and each entry as a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+
+from msgspec import Struct
+
+from meshtop.actions.apply import text_of
+from meshtop.actions.errors import ActionError
+from meshtop.actions.hold import holder
+from meshtop.actions.journal import Action, ActionState, Entry, Event, Journal
+from meshtop.actions.propagate import PROPAGATE
+from meshtop.actions.propagate_undo import changes
+from meshtop.actions.standing import STAGE, Standing, last_stage, recorded, standings
+from meshtop.actions.targets import Target
+
+
+class Course(StrEnum):
+    """Where an action stands, told apart by whether a living process runs it."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    TAKING_BACK = "taking-back"
+    INTERRUPTED = "interrupted"
+    HELD = "held"
+    HALF_BACK = "half-back"
+    DONE = "done"
+    ROLLED_BACK = "rolled-back"
+    FAILED = "failed"
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it waits for somebody to resume it or to take it back."""
+        return self in (Course.INTERRUPTED, Course.HELD, Course.HALF_BACK)
+
+    @property
+    def alive(self) -> bool:
+        """Whether a living process runs it."""
+        return self in (Course.RUNNING, Course.PAUSED, Course.TAKING_BACK)
+
+
+def course_of(action: Action, journal: Path) -> Course:
+    """The course of an action of the journal at `journal`: what is open and run by no process was interrupted."""
+    if not action.open or action.state is ActionState.HELD:
+        return Course(action.state.value)
+    if holder(journal, action.id) is not None:
+        return Course(action.state.value)
+    return Course.HALF_BACK if action.state is ActionState.TAKING_BACK else Course.INTERRUPTED
+
+
+def may_resume(action: Action, course: Course) -> bool:
+    """Whether going on with it means anything."""
+    return action.kind != PROPAGATE and course in (Course.INTERRUPTED, Course.HELD)
+
+
+def may_take_back(action: Action, course: Course) -> bool:
+    """Whether there may be something to take back."""
+    return not course.alive and course is not Course.ROLLED_BACK
+
+
+def unfinished(journal: Journal) -> list[tuple[Action, Course]]:
+    """Every action that waits for somebody, newest first."""
+    courses = ((action, course_of(action, journal.path)) for action in journal.open_actions())
+    return [(action, course) for action, course in courses if course.unfinished]
+
+
+def clusters_of(action: Action) -> tuple[str, ...]:
+    """The clusters that an action writes to, in its own order."""
+    return tuple(dict.fromkeys(cluster for wave in action.plan.get("waves") or _waves(action) for cluster in wave))
+
+
+def _waves(action: Action) -> Iterable[Iterable[str]]:
+    plan = action.plan.get("plan")
+    return plan.get("waves", ()) if isinstance(plan, dict) else ()
+
+
+def stopped_at(action: Action) -> str:
+    """The step that a shift had come to, in words; empty for what has no steps or had not begun."""
+    try:
+        plan = recorded(action).plan
+    except ActionError:
+        return ""
+    if not any(entry.detail.get("note") == STAGE for entry in action.entries):
+        return ""
+    wave, step = last_stage(action)
+    waves = f", wave {wave + 1} of {len(plan.waves)}" if len(plan.waves) > 1 else ""
+    return f"step {step + 1} of {len(plan.steps)}{waves}"
+
+
+class Doubt(StrEnum):
+    """How sure the journal is of a cluster."""
+
+    AS_BEFORE = "as-before"
+    WRITTEN = "written"
+    IN_DOUBT = "in-doubt"
+    LEFT = "left"
+
+
+class ClusterState(Struct, frozen=True):
+    """One cluster by the journal alone: which of four states it is in, and that in a sentence."""
+
+    cluster: str
+    doubt: Doubt
+    message: str
+
+
+def cluster_states(action: Action) -> tuple[ClusterState, ...]:
+    """How each cluster of an action stands by the journal alone."""
+    if action.kind == PROPAGATE:
+        return _copied(action)
+    try:
+        shift = recorded(action)
+    except ActionError:
+        return ()
+    known = standings(action, shift.targets)
+    return tuple(_shifted(action, target, known[target.cluster]) for target in shift.targets)
+
+
+def _shifted(action: Action, target: Target, standing: Standing) -> ClusterState:
+    cluster, names, before = target.cluster, "/".join(target.names), text_of(target.before)
+    if standing.doubtful is not None:
+        may = f"{text_of(standing.known)} or {text_of(standing.doubtful)}"
+        message = f"{names} {may}: a request was sent, and its answer is not known"
+        return ClusterState(cluster, Doubt.IN_DOUBT, message)
+    left = _left(action, cluster)
+    if left is not None:
+        return ClusterState(cluster, Doubt.LEFT, left)
+    if standing.known == target.before:
+        return ClusterState(cluster, Doubt.AS_BEFORE, f"{names} {before}, as before")
+    return ClusterState(cluster, Doubt.WRITTEN, f"{names} {text_of(standing.known)}, before {before}")
+
+
+def _left(action: Action, cluster: str) -> str | None:
+    """Why taking back left this cluster alone, if that was the last thing that happened to it."""
+    for entry in reversed(action.entries):
+        if entry.cluster == cluster:
+            return str(entry.detail.get("why", "")) if entry.detail.get("note") == "left" else None
+    return None
+
+
+def _copied(action: Action) -> tuple[ClusterState, ...]:
+    pending = changes(action)
+    doubtful = {(entry.cluster, entry.object) for entry in action.unanswered()}
+    found = []
+    for cluster in clusters_of(action):
+        written = [change.thing.title for change in pending if change.cluster == cluster]
+        unsure = [title for title in written if (cluster, title) in doubtful]
+        left = _left(action, cluster)
+        if unsure:
+            found.append(ClusterState(cluster, Doubt.IN_DOUBT, f"{unsure[0]}: whether it was written is not known"))
+        elif left is not None:
+            found.append(ClusterState(cluster, Doubt.LEFT, left))
+        elif written:
+            found.append(ClusterState(cluster, Doubt.WRITTEN, f"{len(written)} written: {', '.join(written)}"))
+        else:
+            found.append(ClusterState(cluster, Doubt.AS_BEFORE, "as before"))
+    return tuple(found)
+
+
+def entry_text(entry: Entry) -> str:
+    """An entry without its time and cluster."""
+    detail, why = entry.detail, str(entry.detail.get("why") or "")
+    if entry.event is Event.NOTE:
+        return _note(entry)
+    if entry.event is Event.INTENDED:
+        return f"is about to write {entry.object}{_change(entry)}"
+    if entry.event is Event.DONE:
+        weights = f": {text_of(detail['weights'])}" if "weights" in detail else ""
+        said = " (found so afterwards)" if detail.get("resolved") else ""
+        return f"wrote {entry.object}{weights}{said}"
+    if entry.event is Event.REFUSED:
+        return f"did not write {entry.object}: {why}"
+    return f"nobody knows whether {entry.object} was written: {why}"
+
+
+def _change(entry: Entry) -> str:
+    if "from" in entry.detail and "to" in entry.detail:
+        return f": {text_of(entry.detail['from'])} → {text_of(entry.detail['to'])}"
+    return ""
+
+
+def _note(entry: Entry) -> str:
+    detail = entry.detail
+    note, why = str(detail.get("note", "")), str(detail.get("why") or "")
+    if note == STAGE:
+        return f"wave {int(detail.get('wave', 0)) + 1}, step {int(detail.get('step', 0)) + 1} begins"
+    if note in ("rollback", "resumed"):
+        word = "rollback" if note == "rollback" else "taken up again"
+        return f"{word} by {detail.get('who', 'somebody')} on {detail.get('origin', 'some machine')}"
+    if "actual" in detail:
+        seen = " ".join(f"{name} {share * 100:.1f} %" for name, share in dict(detail["actual"]).items())
+        return f"split {note}: {seen}" if seen else f"split: {note}"
+    words = f"{note} {entry.object}".rstrip() if note in ("left", "taken back") else note
+    return f"{words}: {why}" if why else words
