@@ -11,7 +11,7 @@ from meshtop.model.mesh import Ready
 from meshtop.model.state import Severity
 from meshtop.views import columns as c
 from meshtop.views.columns import NOTHING, ready_cell, text_cell
-from meshtop.views.numbers import percent
+from meshtop.views.numbers import percent, weight
 from meshtop.views.query import Place
 from meshtop.views.table import Cell, Column, Tone
 from meshtop.views.view import View
@@ -58,7 +58,7 @@ def honesty_cell(honesty: HonestyVerdict) -> Cell:
 
 def set_text(row: CanaryRow) -> str:
     """The split as written: `v2 80 · v3 20`."""
-    return " · ".join(f"{d.name} {percent(d.share)}" for d in row.destinations)
+    return " · ".join(f"{d.name} {weight(d.share)}" for d in row.destinations)
 
 
 def _actual_cell(row: CanaryRow) -> Cell:

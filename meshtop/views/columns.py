@@ -8,7 +8,6 @@ from typing import Any
 
 from msgspec import structs
 
-from meshtop.analysis.mtls.marks import mark
 from meshtop.model.mesh import Ready
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.traffic import Traffic
@@ -19,6 +18,8 @@ from meshtop.views.text import clean
 Get = Callable[[Any], Any]
 
 NOTHING = Cell(UNKNOWN, Tone.DIM)
+NO_SIGN = "  "
+"""As wide as a sign and its blank."""
 
 HEALTH_TONES = {
     HealthStatus.HEALTHY: Tone.PLAIN,
@@ -164,7 +165,7 @@ def health(get: Get | str = "health", **more: Any) -> Column:
         value=lambda i: read(i).status.value,
         cell=lambda i: health_cell(read(i)),
         order=lambda i: HEALTH_ORDER[read(i).status],
-        min_width=8,
+        min_width=10,
         max_width=12,
         priority=0,
         **more,
@@ -172,8 +173,14 @@ def health(get: Get | str = "health", **more: Any) -> Column:
 
 
 def health_cell(verdict: Health) -> Cell:
-    """A verdict with its sign, so that it reads without colour."""
-    return Cell(HEALTH_SIGNS[verdict.status] + verdict.status.value, HEALTH_TONES[verdict.status])
+    """A verdict with its sign, so that it reads without colour; healthy stays in the background."""
+    tone = Tone.DIM if verdict.status is HealthStatus.HEALTHY else HEALTH_TONES[verdict.status]
+    return signed(HEALTH_SIGNS[verdict.status], verdict.status.value, tone)
+
+
+def signed(sign: str, word: str, tone: Tone) -> Cell:
+    """A word after its sign; words without one stand under the words, not under the signs."""
+    return Cell((sign or NO_SIGN) + word, tone)
 
 
 def state(get: Get | str = "state") -> Column:
@@ -193,8 +200,8 @@ def state(get: Get | str = "state") -> Column:
 
 
 def state_cell(found: State) -> Cell:
-    """A state with its sign."""
-    return Cell(STATE_SIGNS[found] + found.value, STATE_TONES[found])
+    """A state with its sign; fresh stays in the background."""
+    return signed(STATE_SIGNS[found], found.value, Tone.DIM if found is State.FRESH else STATE_TONES[found])
 
 
 def error_tone(share: float) -> Tone:
@@ -209,13 +216,10 @@ def mtls_tone(share: float) -> Tone:
     return Tone.PLAIN if share >= 0.995 else Tone.DEGRADED
 
 
-def mtls(get: Get | str = "mtls_ratio", *, marked: bool = False, **more: Any) -> Column:
-    """The share of traffic that was seen as mutual TLS; `marked` with the sign that the graph has too."""
-    if marked:
-        read = _reader(get)
-        plain = mtls(get, **more)
-        return structs.replace(plain, cell=lambda i: mtls_cell(read(i)))
-    return ratio(
+def mtls(get: Get | str = "mtls_ratio", **more: Any) -> Column:
+    """The share of traffic that was seen as mutual TLS; a share that is worth a look has a sign."""
+    read = _reader(get)
+    plain = ratio(
         "mtlsRatio",
         "MTLS %",
         "Share of the traffic seen as mutual TLS, by reporters that know.",
@@ -224,13 +228,15 @@ def mtls(get: Get | str = "mtls_ratio", *, marked: bool = False, **more: Any) ->
         aliases=("mtls",),
         **more,
     )
+    return structs.replace(plain, cell=lambda i: mtls_cell(read(i)))
 
 
 def mtls_cell(share: float | None) -> Cell:
-    """A share of mutual TLS with its mark."""
+    """A share of mutual TLS, with the sign for degraded where part of it was plaintext."""
     if share is None:
         return NOTHING
-    return Cell(f"{mark(share)} {percent(share)}", mtls_tone(share))
+    tone = mtls_tone(share)
+    return Cell(f"▲ {percent(share)}" if tone is Tone.DEGRADED else percent(share), tone)
 
 
 def golden(

@@ -80,7 +80,7 @@ def opens(located: Located) -> tuple[str, str]:
 
 
 def _severity_cell(item: FindingItem) -> Cell:
-    return Cell(SEVERITY_SIGNS[item.severity] + item.severity.value, SEVERITY_TONES[item.severity])
+    return c.signed(SEVERITY_SIGNS[item.severity], item.severity.value, SEVERITY_TONES[item.severity])
 
 
 VIEW: View[FindingItem] = View(
@@ -92,13 +92,14 @@ VIEW: View[FindingItem] = View(
     columns=(
         Column(name="severity", title="SEVERITY", help="error, warning or info.", value=lambda i: i.severity.value,
                cell=_severity_cell, order=lambda i: SEVERITY_ORDER[i.severity], priority=0, min_width=9, max_width=10),
-        c.text("code", "CODE", "What it is (docs/findings.md).", "code", priority=0, max_width=30),
-        c.text("cluster", "CLUSTER", "The cluster.", "cluster", priority=4, max_width=24),
-        c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), priority=4),
-        c.text("workload", "WORKLOAD", "The workload.", "workload", aliases=("wl",), priority=5, max_width=40),
+        c.text("message", "WHAT", "What is wrong, in a sentence.", "message", priority=0, min_width=60, max_width=160),
         c.rate("requestsPerSecond", "REQ/S", "Requests per second that it touches.", "requests_per_second",
                aliases=("rps",), priority=3),
-        c.text("message", "WHAT", "What is wrong, in a sentence.", "message", priority=1, min_width=20, max_width=160),
+        c.text("code", "CODE", "What it is (docs/findings.md).", "code", priority=2, max_width=30),
+        c.text("cluster", "CLUSTER", "The cluster.", "cluster", priority=4, max_width=24, wide=True),
+        c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), priority=5, wide=True),
+        c.text("workload", "WORKLOAD", "The workload.", "workload", aliases=("wl",), priority=6, max_width=40,
+               wide=True),
         c.words("callers", "CALLERS", "The callers that it concerns.", "callers", wide=True, priority=7),
         c.words("tenant", "TENANT", "The namespace's tenant.", "tenants", hidden=True),
     ),

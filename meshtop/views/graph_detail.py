@@ -16,7 +16,7 @@ from meshtop.views.details.edges import answers
 from meshtop.views.edges import EdgeItem
 from meshtop.views.graph import Sight, members
 from meshtop.views.graph_words import DISAGREE, edge_name
-from meshtop.views.numbers import milliseconds, percent, quantity
+from meshtop.views.numbers import latency, percent, quantity
 from meshtop.views.query import Query
 from meshtop.views.table import Cell, Tone
 from meshtop.views.text import clean
@@ -92,7 +92,7 @@ def _golden(sums: Sums) -> tuple[Fact, ...]:
         facts.append(fact("requests", f"{quantity(t.requests_per_second)}/s"))
         facts.append(fact("errors", None if ratio is None else Cell(f"{percent(ratio)} %", error_tone(ratio))))
         said = ((name, getattr(t.latency_ms, name)) for name in ("p50", "p95", "p99"))
-        times = ", ".join(f"{name} {_time(value)}" for name, value in said if value is not None)
+        times = ", ".join(f"{name} {latency(value)}" for name, value in said if value is not None)
         facts.append(fact("latency", times or None))
     if sums.messages_sent is not None or sums.messages_received is not None:
         facts.append(
@@ -105,10 +105,6 @@ def _golden(sums: Sums) -> tuple[Fact, ...]:
     ratio = sums.mtls_ratio
     facts.append(fact("mTLS seen", None if ratio is None else Cell(f"{percent(ratio)} %", mtls_tone(ratio))))
     return tuple(facts)
-
-
-def _time(value: float) -> str:
-    return milliseconds(value) + ("" if value >= 1000 else " ms")
 
 
 def _answers(found: Members) -> tuple[Fact, ...]:
@@ -157,7 +153,7 @@ def _versions(found: Members) -> tuple[Fact, ...]:
 
 def _version(name: str, sums: Sums, whole: float) -> Fact:
     t = sums.traffic()
-    p99 = "" if t.latency_ms.p99 is None else f", p99 {_time(t.latency_ms.p99)}"
+    p99 = "" if t.latency_ms.p99 is None else f", p99 {latency(t.latency_ms.p99)}"
     text = f"{percent((sums.requests or 0.0) / whole)} %, {percent(t.error_ratio)} % errors{p99}"
     return fact(clean(name), Cell(text, error_tone(t.error_ratio or 0.0)))
 

@@ -9,7 +9,7 @@ from meshtop.analysis.graph.service_graph import GraphEdge, Node, ServiceGraph
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.traffic import Sums
 from meshtop.views.columns import HEALTH_SIGNS, HEALTH_TONES, error_tone, mtls_tone
-from meshtop.views.numbers import milliseconds, percent, quantity
+from meshtop.views.numbers import latency, percent, quantity
 from meshtop.views.table import Cell, Tone
 from meshtop.views.text import clean
 
@@ -116,7 +116,7 @@ def _traffic(sums: Sums, what: str, codes: str) -> list[Cell]:
         cells.append(Cell(" ".join(filter(None, (f"{percent(traffic.error_ratio)} %", codes or "errors"))), tone))
     p99 = traffic.latency_ms.p99
     if p99 is not None:
-        cells.append(Cell(f"p99 {milliseconds(p99)}" + ("" if p99 >= 1000 else "ms")))
+        cells.append(Cell(f"p99 {latency(p99)}"))
     return cells
 
 

@@ -153,7 +153,7 @@ VIEW: View[MtlsItem] = View(
         c.text("from", "FROM", "The level that decided: default, mesh, namespace, workload.", "declared.from_",
                priority=4),
         c.text("policy", "POLICY", "The object that decided.", "declared.policy", wide=True, priority=6, max_width=48),
-        c.mtls(lambda i: i.observed.mtls_ratio, priority=1, marked=True),
+        c.mtls(lambda i: i.observed.mtls_ratio, priority=1),
         c.rate("plaintextPerSecond", "PLAIN/S", "Requests per second that came in plaintext.",
                lambda i: i.observed.plaintext_per_second, aliases=("plaintext",), priority=2,
                tone=lambda v: Tone.DEGRADED if v else Tone.PLAIN),

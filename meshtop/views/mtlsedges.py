@@ -97,7 +97,7 @@ def _places(item: MtlsEdgeItem) -> tuple[Place, ...]:
 
 def outcome_cell(outcome: Outcome) -> Cell:
     """An outcome with its sign."""
-    return Cell(OUTCOME_SIGNS[outcome] + outcome.value, OUTCOME_TONES[outcome])
+    return c.signed(OUTCOME_SIGNS[outcome], outcome.value, OUTCOME_TONES[outcome])
 
 
 def _ends(name: str) -> c.Get:
@@ -111,7 +111,7 @@ VIEW: View[MtlsEdgeItem] = View(
     title="Mutual TLS of calls",
     item=MtlsEdgeItem,
     columns=(
-        c.text("sourceCluster", "CLUSTER", "The caller's cluster.", "source.cluster", priority=3, max_width=24),
+        c.text("sourceCluster", "CLUSTER", "The caller's cluster.", "source.cluster", priority=1, max_width=24),
         Column(name="source", title="FROM", help="Who calls.", value=lambda i: end_text(i.source),
                cell=lambda i: text_cell(end_text(i.source)), priority=0, min_width=8, max_width=48),
         c.text("destinationCluster", "TO CLUSTER", "The cluster that answers.", "destination.cluster", priority=3,
@@ -126,7 +126,7 @@ VIEW: View[MtlsEdgeItem] = View(
         Column(name="outcome", title="OUTCOME", help="What follows: mtls, plaintext, broken or unknown.",
                value=lambda i: i.outcome.value, cell=lambda i: outcome_cell(i.outcome),
                order=lambda i: OUTCOME_ORDER[i.outcome], priority=0, min_width=9, max_width=12),
-        c.mtls(priority=1, marked=True),
+        c.mtls(priority=1),
         c.rate("requestsPerSecond", "REQ/S", "Requests per second.", "requests_per_second", aliases=("rps",),
                priority=2),
         c.text("code", "CODE", "The conflict (docs/findings.md).", "code", priority=3, max_width=32),

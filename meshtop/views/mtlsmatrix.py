@@ -98,7 +98,7 @@ VIEW: View[MtlsPair] = View(
         Column(name="outcome", title="OUTCOME", help="The worst that follows from what is declared.",
                value=lambda i: i.outcome.value, cell=lambda i: outcome_cell(i.outcome),
                order=lambda i: OUTCOME_ORDER[i.outcome], priority=0, min_width=9),
-        c.mtls(priority=0, marked=True),
+        c.mtls(priority=0),
         c.rate("requestsPerSecond", "REQ/S", "Requests per second.", "requests_per_second", aliases=("rps",),
                priority=1),
         c.rate("plaintextPerSecond", "PLAIN/S", "Requests per second in plaintext.", "plaintext_per_second",

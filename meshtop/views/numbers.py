@@ -34,7 +34,10 @@ def quantity(value: float | None) -> str:
 
 
 def percent(ratio: float | None) -> str:
-    """A share from 0 to 1 as a percentage without its sign: `0.52`, `98.2`, `100`."""
+    """A measured share from 0 to 1 as a percentage without its sign: `0.52`, `1.00`, `98.2`, `100`.
+
+    Digits are kept where they happen to be zeros, so that a column of percentages lines up.
+    """
     if ratio is None or ratio != ratio:
         return UNKNOWN
     if 0 < ratio < 0.0001:
@@ -42,16 +45,31 @@ def percent(ratio: float | None) -> str:
     if 0.9995 <= ratio < 1:
         return ">99.9"
     shown = float(f"{ratio * 100:.3g}")
-    return f"{shown:.2f}" if 0 < shown < 1 else quantity(shown)
+    if shown in (0, 100):
+        return quantity(shown)
+    return f"{shown:.2f}" if 0 < shown < 10 else _digits(shown, exact=False)
+
+
+def weight(share: float | None) -> str:
+    """A share that somebody wrote as a weight, as a percentage: `80`, `33.3`; exact ones have no digits to pad."""
+    return UNKNOWN if share is None or share != share else f"{share * 100:.3g}"
 
 
 def milliseconds(value: float | None) -> str:
-    """A latency in ms; from a second on with its own unit: `95`, `1.24s`, `2.1m`."""
-    if value is None or value != value or value < 1000:
+    """A latency under a heading that says ms: `0.95`, `45.3`, `412`, `3640`; shortened only above 99,999."""
+    if value is None or not isfinite(value) or not 1000 <= float(f"{value:.3g}") < 100_000:
         return quantity(value)
-    if float(f"{value:.3g}") < 60_000:
-        return quantity(value / 1000) + "s"
-    return quantity(value / 60_000) + "m"
+    return f"{float(f'{value:.3g}'):.0f}"
+
+
+def latency(value: float | None) -> str:
+    """A latency in running text, with the unit that suits it: `95 ms`, `1.24 s`, `2.10 min`; a dash when unknown."""
+    if value is None or not isfinite(value):
+        return UNKNOWN
+    shown = float(f"{value:.3g}")
+    if shown < 1000:
+        return f"{quantity(value)} ms"
+    return f"{quantity(value / 1000)} s" if shown < 60_000 else f"{quantity(value / 60_000)} min"
 
 
 def integer(value: int | None) -> str:

@@ -52,7 +52,7 @@ class Overview(Struct, frozen=True, kw_only=True):
 
 SHARE_COLUMNS = (
     c.text("name", "NAME", "The cluster, namespace or tenant.", "name", priority=0, max_width=40),
-    c.mtls(priority=0, marked=True),
+    c.mtls(priority=0),
     c.rate("requestsPerSecond", "REQ/S", "Requests per second that it receives.", "requests_per_second", priority=1),
     c.rate("plaintextPerSecond", "PLAIN/S", "Requests per second that it receives in plaintext.",
            "plaintext_per_second", priority=1),

@@ -179,7 +179,7 @@ COLUMNS = (
     Column(name="destination", title="TO", help="Who is called.", value=lambda i: end_text(i.destination),
            cell=lambda i: text_cell(end_text(i.destination)), priority=0, min_width=8, max_width=48),
     c.rate("requestsPerSecond", "REQ/S", "Requests per second.", "traffic.requests_per_second", priority=1),
-    c.mtls(priority=2, marked=True),
+    c.mtls(priority=2),
     c.text("why", "WHY", "Why, in a sentence.", "why", priority=2, max_width=100),
 )  # fmt: skip
 

@@ -149,7 +149,7 @@ def test_findings_reach_the_overview_and_what_needs_somebody(picture: Picture) -
     assert {s.name for s in seen.tenants} == {"storefront"}
     assert seen.unmeasured_days == ("east", "north")
     table = shares_table(seen.clusters)
-    assert table.cell(0, 1).text.startswith("🔓 ")
+    assert table.cell(0, 1).text.startswith("▲ ")
     assert to_ascii(table.cell(0, 1).text).startswith("!! ")
     messages = [a.message for a in attention(picture) if a.kind == "findings"]
     assert any("cannot reach shop/reviews-v1 in east" in m for m in messages)
@@ -173,7 +173,7 @@ def test_what_is_declared_is_bound_anew_only_when_an_inventory_changed() -> None
 def test_matrices(picture: Picture) -> None:
     matrix = namespace_matrix(picture)
     assert matrix.cells["east/shop", "east/shop"].text == "✗ broken"
-    assert matrix.cells["west/(unknown)", "west/shop"].text == "🔓 0"
+    assert matrix.cells["west/(unknown)", "west/shop"].text == "▲ 0"
     trust = trust_matrix(picture)
     assert trust.rows == trust.columns == ("east", "west", "north")
     assert trust.cells["east", "west"].tone is Tone.UNKNOWN

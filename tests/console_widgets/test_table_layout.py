@@ -67,3 +67,29 @@ def test_a_width_stays_between_floor_and_most(table: list[tuple[Column, int]]) -
 
 def test_no_columns_is_a_layout_too() -> None:
     assert lay_out([], [], 80) == Layout()
+
+
+def words(name: str, priority: int, most: int = 48) -> Column:
+    return Column(name=name, title=name, help="", value=str, cell=lambda _: Cell(""), priority=priority, max_width=most)
+
+
+def number(name: str, priority: int) -> Column:
+    return Column(
+        name=name, title=name, help="", value=str, cell=lambda _: Cell(""), priority=priority, align=Align.RIGHT,
+        numeric=True, min_width=6,
+    )  # fmt: skip
+
+
+def test_long_names_are_cut_before_a_number_that_matters_goes() -> None:
+    columns = [words("from", 0), words("to", 0), number("rate", 1), number("p99", 2)]
+    layout = lay_out(columns, [44, 40, 6, 6], 60)
+    assert [place.column for place in layout.places] == [0, 1, 2]
+    assert layout.places[2].width == 6
+    assert lay_out(columns, [44, 40, 6, 6], 60, previous=layout) == layout
+    assert [place.column for place in lay_out(columns, [44, 40, 6, 6], 110).places] == [0, 1, 2, 3]
+
+
+def test_long_names_stay_whole_before_a_number_that_does_not_matter() -> None:
+    columns = [words("from", 0), words("to", 0), number("p99", 2)]
+    layout = lay_out(columns, [38, 36, 6], 80)
+    assert [(place.column, place.width) for place in layout.places] == [(0, 38), (1, 36)]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.views.numbers import UNKNOWN, age, integer, milliseconds, percent, quantity
+from meshtop.views.numbers import UNKNOWN, age, integer, latency, milliseconds, percent, quantity, weight
 from meshtop.views.text import clean, escape_json, to_ascii
 
 
@@ -42,7 +42,7 @@ def test_quantities(value: float | None, shown: str) -> None:
     ("ratio", "shown"),
     [
         (None, "–"), (0, "0"), (1, "100"), (0.0052, "0.52"), (0.982, "98.2"), (0.99999, ">99.9"),
-        (0.9994, "99.9"), (0.00001, "<0.01"), (0.5, "50"), (1 / 3, "33.3"), (0.00967, "0.97"), (0.00999, "1.00"),
+        (0.9994, "99.9"), (0.00001, "<0.01"), (0.5, "50.0"), (0.01, "1.00"), (0.041, "4.10"), (1 / 3, "33.3"), (0.00967, "0.97"), (0.00999, "1.00"),
     ],
 )  # fmt: skip
 def test_percentages(ratio: float | None, shown: str) -> None:
@@ -51,10 +51,29 @@ def test_percentages(ratio: float | None, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("ms", "shown"),
-    [(None, "–"), (0, "0"), (95, "95"), (412.3, "412"), (1240, "1.24s"), (59_990, "1.00m"), (126_000, "2.10m")],
-)
-def test_latencies(ms: float | None, shown: str) -> None:
+    [
+        (None, "–"), (0, "0"), (0.95, "0.95"), (95, "95"), (412.3, "412"), (999.6, "1000"), (1240.4, "1240"),
+        (12_345, "12300"), (126_000, "126k"), (float("inf"), "∞"),
+    ],
+)  # fmt: skip
+def test_latencies_under_a_heading_are_always_milliseconds(ms: float | None, shown: str) -> None:
     assert milliseconds(ms) == shown
+
+
+@pytest.mark.parametrize(
+    ("ms", "shown"),
+    [
+        (None, "–"), (95, "95 ms"), (412.3, "412 ms"), (999.6, "1.00 s"), (1240, "1.24 s"), (59_990, "1.00 min"),
+        (126_000, "2.10 min"),
+    ],
+)  # fmt: skip
+def test_latencies_in_a_sentence_bring_their_unit(ms: float | None, shown: str) -> None:
+    assert latency(ms) == shown
+
+
+@pytest.mark.parametrize(("share", "shown"), [(None, "–"), (0.8, "80"), (0, "0"), (1, "100"), (1 / 3, "33.3")])
+def test_weights_are_written_as_somebody_wrote_them(share: float | None, shown: str) -> None:
+    assert weight(share) == shown
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(None, "–"), (4.9, "4s"), (720, "12m"), (7200, "2h"), (9e5, "10d")])

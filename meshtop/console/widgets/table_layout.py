@@ -20,6 +20,9 @@ PATIENCE = 12
 SORT_MARK_WIDTH = 1
 ELASTIC_WIDTH = 40
 """A column of sentences takes what room there is: it needs no more than this, so that it never drives others out."""
+TIGHT_WIDTH = 22
+"""How narrow a column of long words may be drawn before one that matters (`MATTERS`) gives way to it."""
+MATTERS = 1
 MORE_WIDTH = 4  # room for `+12›`, which says how many columns are out of sight
 
 
@@ -90,8 +93,7 @@ def lay_out(
     room = max(1, width - GUTTER)
     if skip:
         return _scrolled(columns, wanted, room, skip)
-    needed = [min(want, max(floor_width(c), ELASTIC_WIDTH)) for c, want in zip(columns, wanted, strict=True)]
-    chosen = _kept(columns, needed, room, previous) or _choose(columns, needed, room)
+    chosen = _kept(columns, wanted, room, previous) or _choose(columns, wanted, room)
     widths = _squeeze(columns, {index: wanted[index] for index in chosen}, room)
     spare = room - sum(widths.values()) - MIN_GAP * (len(chosen) - 1)
     if len(chosen) < len(columns):
@@ -106,8 +108,18 @@ def lay_out(
     return Layout(places, gap, 0, len(columns) - len(places))
 
 
-def _total(wanted: Sequence[int], chosen: Sequence[int]) -> int:
-    return sum(wanted[index] for index in chosen) + MIN_GAP * (len(chosen) - 1)
+def _needed(columns: Sequence[Column], wanted: Sequence[int], chosen: Sequence[int], elastic: int) -> int:
+    """How many cells some columns need where none needs more than `elastic`, or its floor."""
+    widths = (min(wanted[index], max(floor_width(columns[index]), elastic)) for index in chosen)
+    return sum(widths) + MIN_GAP * (len(chosen) - 1)
+
+
+def _fits(columns: Sequence[Column], wanted: Sequence[int], chosen: Sequence[int], room: int) -> bool:
+    """Whether columns fit: with long words in full length; where only such as matter are left, with words cut short."""
+    if _needed(columns, wanted, chosen, ELASTIC_WIDTH) <= room:
+        return True
+    matter = all(columns[index].priority <= MATTERS and not columns[index].wide for index in chosen)
+    return matter and _needed(columns, wanted, chosen, TIGHT_WIDTH) <= room
 
 
 def _kept(columns: Sequence[Column], wanted: Sequence[int], room: int, previous: Layout | None) -> list[int] | None:
@@ -115,7 +127,7 @@ def _kept(columns: Sequence[Column], wanted: Sequence[int], room: int, previous:
     if previous is None or not previous.places or previous.hidden_left:
         return None
     chosen = [place.column for place in previous.places if place.column < len(columns)]
-    if len(chosen) != len(previous.places) or _total(wanted, chosen) > room:
+    if len(chosen) != len(previous.places) or not _fits(columns, wanted, chosen, room):
         return None
     fresh = _choose(columns, wanted, room - MIN_GAP)
     return chosen if len(fresh) <= len(chosen) else None
@@ -126,7 +138,7 @@ def _choose(columns: Sequence[Column], wanted: Sequence[int], room: int) -> list
     chosen = list(range(len(columns)))
     able = [index for index in chosen[1:] if columns[index].priority > 0 or columns[index].wide]
     leaving = sorted(able, key=lambda index: (columns[index].wide, columns[index].priority, index))
-    while leaving and _total(wanted, chosen) > room:
+    while leaving and not _fits(columns, wanted, chosen, room):
         chosen.remove(leaving.pop())
     return chosen
 

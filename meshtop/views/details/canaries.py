@@ -11,7 +11,7 @@ from meshtop.views.canaries import honesty_cell, verdict_cell
 from meshtop.views.charts import SOURCE_SIDE, request_charts
 from meshtop.views.detail import Detail, Fact, Section, fact, related, verdict
 from meshtop.views.document import rfc3339
-from meshtop.views.numbers import integer, milliseconds, percent, quantity
+from meshtop.views.numbers import integer, latency, percent, quantity, weight
 from meshtop.views.picture import Picture
 
 
@@ -44,12 +44,12 @@ def _version(row: CanaryRow, d: CanaryDestination) -> Section:
     return Section(
         f"{d.name} in {row.cluster}",
         (
-            fact("set weight", f"{'-' if d.weight is None else d.weight} ({percent(d.share)} %)"),
+            fact("set weight", f"{'-' if d.weight is None else d.weight} ({weight(d.share)} %)"),
             fact("actual weight", f"{text} %" if (text := interval_text(row, d)) else None),
             fact("pods", f"{d.pods.ready} of {d.pods.total} ready"),
             fact("requests", None if t.requests_per_second is None else f"{quantity(t.requests_per_second)}/s"),
             fact("errors", None if t.error_ratio is None else f"{percent(t.error_ratio)} %"),
-            fact("p99", None if t.latency_ms.p99 is None else f"{milliseconds(t.latency_ms.p99)} ms"),
+            fact("p99", None if t.latency_ms.p99 is None else latency(t.latency_ms.p99)),
             fact("host", d.host),
             fact("version", d.version),
         ),
@@ -90,7 +90,7 @@ def detail(picture: Picture, item: CanaryRow, key: str) -> Detail:
     change = item.last_change
     owner = item.owner.controller if item.owner.name is None else f"{item.owner.controller} ({item.owner.name})"
     callers = tuple(
-        fact(c.cluster, " · ".join(f"{name} {percent(share)} %" for name, share in c.shares.items()))
+        fact(c.cluster, " · ".join(f"{name} {weight(share)} %" for name, share in c.shares.items()))
         for c in item.callers
     )
     return Detail(

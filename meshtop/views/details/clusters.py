@@ -10,7 +10,7 @@ from meshtop.views.charts import request_charts
 from meshtop.views.clusters import ClusterItem
 from meshtop.views.columns import STATE_SIGNS, STATE_TONES
 from meshtop.views.detail import Detail, Fact, Section, fact, related, verdict
-from meshtop.views.numbers import age, milliseconds, percent, quantity
+from meshtop.views.numbers import age, latency, percent, quantity
 from meshtop.views.picture import Picture
 from meshtop.views.table import Cell, Tone
 
@@ -100,6 +100,6 @@ def _source(name: str, status: SourceStatus, cost: Cost, now: float) -> list[Fac
         facts.append(fact("", status.endpoint, Tone.DIM))
     facts.extend(fact("", note, Tone.DIM) for note in status.notes)
     if cost.requests:
-        spent = f"{cost.requests} requests, {quantity(float(cost.bytes))}B, {milliseconds(cost.seconds * 1000)} ms"
-        facts.append(fact("", spent.replace("s ms", "s"), Tone.DIM))
+        spent = f"{cost.requests} requests, {quantity(float(cost.bytes))}B, {latency(cost.seconds * 1000)}"
+        facts.append(fact("", spent, Tone.DIM))
     return facts

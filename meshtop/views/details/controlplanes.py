@@ -8,7 +8,7 @@ from meshtop.views.charts import Chart, ChartLine
 from meshtop.views.controlplanes import ControlPlaneItem
 from meshtop.views.detail import Detail, Fact, Section, fact, related, verdict
 from meshtop.views.mtls import SEVERITY_SIGNS, SEVERITY_TONES
-from meshtop.views.numbers import milliseconds, percent, quantity
+from meshtop.views.numbers import latency, percent, quantity
 from meshtop.views.picture import Picture
 from meshtop.views.table import Tone
 
@@ -52,8 +52,8 @@ def detail(picture: Picture, item: ControlPlaneItem, key: str) -> Detail:
             Section(
                 "The cluster's control plane as a whole",
                 (
-                    fact("convergence p50", None if speed.p50 is None else f"{milliseconds(speed.p50)} ms"),
-                    fact("convergence p99", None if speed.p99 is None else f"{milliseconds(speed.p99)} ms"),
+                    fact("convergence p50", None if speed.p50 is None else latency(speed.p50)),
+                    fact("convergence p99", None if speed.p99 is None else latency(speed.p99)),
                     fact("rejects", None if item.rejects is None else f"{quantity(item.rejects)}/s"),
                     fact("push errors", None if item.push_errors is None else f"{quantity(item.push_errors)}/s"),
                     fact("conflicts", item.conflicts),
