@@ -150,7 +150,7 @@ def test_findings_reach_the_overview_and_what_needs_somebody(picture: Picture) -
     assert seen.unmeasured_days == ("east", "north")
     table = shares_table(seen.clusters)
     assert table.cell(0, 1).text.startswith("▲ ")
-    assert to_ascii(table.cell(0, 1).text).startswith("!! ")
+    assert to_ascii(table.cell(0, 1).text).startswith("! ")
     messages = [a.message for a in attention(picture) if a.kind == "findings"]
     assert any("cannot reach shop/reviews-v1 in east" in m for m in messages)
     assert len(messages) == len({f.code for f in seen.findings if f.severity is not Severity.INFO})
