@@ -118,7 +118,7 @@ def _who(standing: Standing, moment: Moment | None = None) -> str:
             continue
         since = ""
         if moment is not None and source.since is not None:
-            minutes = max(0.0, moment.at - source.since) / 60
+            minutes = max(0.0, moment.at - source.since.timestamp()) / 60
             since = f", for {minutes:.0f} min" if minutes < 23 * 60 else ", for a day or longer"
         told.append(f"{source.title} ({amount}{since})")
     return several(told)

@@ -6,6 +6,7 @@ Requests and TCP bytes are never mixed: each protocol has sums of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 from msgspec import Struct, field
 
@@ -22,7 +23,7 @@ EPSILON = 1e-9
 class PlaintextSource(Struct, frozen=True, rename="camel", kw_only=True):
     """Somebody who sends plaintext: requests and TCP bytes per second now, requests or connections of the last day.
 
-    `last_day` and `since` (Unix seconds; the first time that its series was there) are None when not measured.
+    `last_day` and `since` (the first time that its series was there) are None when not measured.
     An unknown caller is one outside of the mesh, or one whose proxy said nothing of itself.
     """
 
@@ -32,7 +33,7 @@ class PlaintextSource(Struct, frozen=True, rename="camel", kw_only=True):
     requests_per_second: float | None = None
     bytes_per_second: float | None = None
     last_day: float | None = None
-    since: float | None = None
+    since: datetime | None = None
 
     @property
     def title(self) -> str:
@@ -43,7 +44,10 @@ class PlaintextSource(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class DayOfWorkload(Struct, frozen=True):
-    """The last day of a workload: whether it was measured throughout, and the plaintext in it by source."""
+    """The last day of a workload: whether it was measured throughout, and the plaintext in it by source.
+
+    `since` is Unix seconds.
+    """
 
     measured: bool
     counts: dict[SourceId, float] = field(default_factory=dict)
@@ -112,7 +116,7 @@ def seen(edges: Sequence[Edge], day: DayOfWorkload | None = None) -> Seen:
                     requests_per_second=requests,
                     bytes_per_second=amount,
                     last_day=counts.get(where, 0.0) if day is not None and day.measured else counts.get(where),
-                    since=day.since.get(where) if day is not None else None,
+                    since=_moment(day.since.get(where)) if day is not None else None,
                 )
             )
     return Seen(
@@ -120,6 +124,10 @@ def seen(edges: Sequence[Edge], day: DayOfWorkload | None = None) -> Seen:
         sources=tuple(sorted(found, key=lambda s: (-(s.requests_per_second or 0), s.cluster, s.namespace, s.workload))),
         day=day,
     )
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def _source(peer: Peer) -> SourceId:

@@ -100,7 +100,9 @@ def source_text(source: PlaintextSource, now: float) -> str:
         amounts.append(f"{quantity(source.bytes_per_second)} B/s of TCP")
     if source.last_day:
         amounts.append(f"{quantity(source.last_day)} within a day")
-    since = "since when was not measured" if source.since is None else f"first seen {age(now - source.since)} ago"
+    since = "since when was not measured"
+    if source.since is not None:
+        since = f"first seen {age(now - source.since.timestamp())} ago"
     return f"{source.title}: {', '.join(amounts) or 'nothing in this window'}; {since}"
 
 
