@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,10 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         from meshtop import __version__
 
-        print(f"meshtop {__version__}")
-        return
+        # Where it cannot be written, the long way says so.
+        with contextlib.suppress(OSError):
+            print(f"meshtop {__version__}", flush=True)
+            return
     # A refresh makes a hundred thousand objects and hardly a cycle: looking for cycles so rarely saves a fifth of it.
     gc.set_threshold(50_000, 20, 100)
     from meshtop.cli.main import main as run

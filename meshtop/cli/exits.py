@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -44,11 +45,16 @@ def say(message: str) -> None:
         print("\n".join(clean(line) for line in message.splitlines()), file=sys.stderr, flush=True)
 
 
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
+"""What a full or broken place answers whoever writes to it."""
+
+
 def run(program: Callable[[], object], *, wants_trace: Callable[[], bool] = lambda: debugging()) -> int:
     """Run a click program in its non-standalone mode and turn whatever happens into an exit code.
 
     No traceback reaches a user, unless `wants_trace` (MESHTOP_DEBUG=1, -vv).
     """
+    _stand_in()
     try:
         outcome = program()
         sys.stdout.flush()
@@ -70,7 +76,7 @@ def run(program: Callable[[], object], *, wants_trace: Callable[[], bool] = lamb
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence instead of a traceback
-        return _known(error) or _defect(error, trace=wants_trace())
+        return _known(error) or _unwritable(error) or _defect(error, trace=wants_trace())
 
 
 def _known(error: Exception) -> int | None:
@@ -90,6 +96,15 @@ def _known(error: Exception) -> int | None:
     return None
 
 
+def _unwritable(error: Exception) -> int | None:
+    """The output's own fault; errors about files name them, and are somebody else's."""
+    if not isinstance(error, OSError) or error.filename is not None or error.errno not in _UNWRITABLE:
+        return None
+    say(f"meshtop: The output cannot be written: {os.strerror(error.errno)}.")
+    _close_quietly()
+    return Exit.USAGE
+
+
 def _defect(error: Exception, *, trace: bool) -> int:
     if trace:
         import traceback
@@ -105,6 +120,26 @@ def _defect(error: Exception, *, trace: bool) -> int:
 def debugging() -> bool:
     """Whether the user wants tracebacks."""
     return os.environ.get("MESHTOP_DEBUG", "") not in ("", "0", "false")
+
+
+def keep_logs_quiet() -> None:
+    """Let nothing but sentences reach stderr: libraries log and warn there, with tracebacks, when nobody else listens.
+
+    Not where tracebacks are wanted.
+    """
+    import logging
+    import warnings
+
+    if not any(isinstance(handler, logging.NullHandler) for handler in logging.root.handlers):
+        logging.root.addHandler(logging.NullHandler())
+    warnings.simplefilter("ignore")
+
+
+def _stand_in() -> None:
+    """Put something in the place of a closed stdin, stdout or stderr; the next file or socket would take it else."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for the rest of the process
 
 
 def _close_quietly() -> None:

@@ -62,6 +62,15 @@ class Commands(click.Group):
             raise click.UsageError(f"There is no command {args[0]}; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the options, which prints the help where it is asked for; see `invoke`."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except BrokenPipeError as error:
+            raise OutputClosed from error
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a reader of the output that left is told apart from every error."""
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from meshtop.cli.exits import Exit, say
+from meshtop.cli.exits import Exit, debugging, keep_logs_quiet, say
 from meshtop.cli.options import Common, common_of
 from meshtop.cli.text_table import Style
 from meshtop.settings.load import Loaded, load
@@ -86,6 +86,8 @@ class Session:
 def open_session(ctx: click.Context) -> Session:
     """Read the settings and say what is odd about them. Raises ConfigError."""
     common = common_of(ctx)
+    if common.verbose < 2 and not debugging():
+        keep_logs_quiet()
     loaded = load(config=common.config, environ=os.environ, flags=common.flags())
     for note in loaded.notes:
         say(f"meshtop: {note}")

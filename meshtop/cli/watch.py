@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, TextIO
 
 from meshtop.cli.exits import say
@@ -36,8 +36,11 @@ async def _follow(session: Session, view: AnyView, query: Query, output: str) ->
     observatory = session.observatory()
     last: Snapshot | None = None
     try:
-        async with contextlib.aclosing(observatory.follow()) as snapshots:
-            async for snapshot in latest(snapshots, pause, lambda s: live or s.settled):
+        async with (
+            contextlib.aclosing(observatory.follow()) as snapshots,
+            contextlib.aclosing(latest(snapshots, pause, lambda s: live or s.settled)) as shown,
+        ):
+            async for snapshot in shown:
                 face.show(snapshot)
                 last = snapshot
     finally:
@@ -45,7 +48,7 @@ async def _follow(session: Session, view: AnyView, query: Query, output: str) ->
     return exit_code(last) if last is not None else 0
 
 
-async def latest(snapshots: AsyncIterator[Snapshot], pause: float, wanted: Any) -> AsyncIterator[Snapshot]:
+async def latest(snapshots: AsyncIterator[Snapshot], pause: float, wanted: Any) -> AsyncGenerator[Snapshot, None]:
     """The newest snapshot that is wanted, with at least `pause` seconds between two; those between are skipped."""
     newest: Snapshot | None = None
     arrived = asyncio.Event()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -52,9 +53,7 @@ def main() -> int:
 
     if arguments.list:
         width = max(map(len, SCENARIOS))
-        for scenario in SCENARIOS.values():
-            print(f"{scenario.name:<{width}}  {scenario.line}")
-        return 0
+        return _print("\n".join(f"{scenario.name:<{width}}  {scenario.line}" for scenario in SCENARIOS.values()))
     from meshtop.demo import serve
     from meshtop.demo.world.plan import Options
 
@@ -70,6 +69,19 @@ def main() -> int:
             parent=arguments.parent_pid,
         )
     )
+
+
+def _print(text: str) -> int:
+    """Print a text; a reader that has left is no error."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"meshtop demo: The list cannot be written: {error.strerror}.", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":

@@ -248,7 +248,7 @@ class ClusterFeed:
         self._overdue[source] = SourceStatus(
             state=State.STALE if self.settled else State.UNREACHABLE,
             answered_at=self._status(source).answered_at,
-            error=f"meshtop could not make sense of {source} of {self.name}: {defect}.",
+            error=f"meshtop could not make sense of {source} of {self.name}: {_first(defect)}.",
             remedy="This is a defect of meshtop; run meshtop doctor -v and report what it says.",
         )
 
@@ -326,3 +326,10 @@ class ClusterFeed:
     async def close(self) -> None:
         """Let go of the connections."""
         await asyncio.gather(self.kubernetes.close(), self.prometheus.close(), return_exceptions=True)
+
+
+def _first(defect: BaseException) -> str:
+    """A defect in a line; of several that happened together, the first."""
+    while isinstance(defect, BaseExceptionGroup):
+        defect = defect.exceptions[0]
+    return f"{type(defect).__name__}: {' '.join(str(defect).split())}".removesuffix(": ").rstrip(".")

@@ -235,3 +235,26 @@ async def test_the_answers_of_one_beat_make_one_snapshot(monkeypatch: pytest.Mon
                 observatory.schedule.change(window_seconds=60.0)
                 asyncio.get_running_loop().call_later(0.4, released.set)
     assert windows == [[60.0, 60.0]]
+
+
+async def test_a_defect_in_a_single_reading_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    broken = FakeKubernetes(broken=ExceptionGroup("several", [KeyError("spec")]))
+    snapshot = await observatory_of(
+        feed_of("bad", broken, FakePrometheus(needs_services=False)),
+        feed_of("good", FakeKubernetes(), FakePrometheus()),
+    ).once()
+    assert (
+        snapshot.clusters[0].kubernetes.error == "meshtop could not make sense of kubernetes of bad: KeyError: 'spec'."
+    )
+    assert snapshot.clusters[1].kubernetes.state is State.FRESH
+    assert "reading kubernetes of bad failed" in caplog.text
+
+
+async def test_a_reading_that_is_interrupted_leaves_nothing_running() -> None:
+    reading = asyncio.create_task(observatory_of(feed_of("dead", FakeKubernetes(hang=True), FakePrometheus())).once())
+    while len(asyncio.all_tasks()) < 5:
+        await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert asyncio.all_tasks() == {asyncio.current_task()}
