@@ -57,7 +57,7 @@ def rights_section(levers: Iterable[Lever]) -> Section:
 
 def _lines(one: Lever) -> tuple[Fact, ...]:
     if one.read_only:
-        return (fact(one.write.cluster, "✗ read-only here: nothing is sent", Tone.DEGRADED),)
+        return (fact(one.write.cluster, "✗ it is read-only here: nothing is sent", Tone.DEGRADED),)
     return (policy_fact(one, one.write.cluster), kubernetes_fact(one, ""))
 
 
@@ -72,9 +72,10 @@ def policy_fact(one: Lever, label: str) -> Fact:
 
 def kubernetes_fact(one: Lever, label: str) -> Fact:
     """What Kubernetes says."""
-    asked = f"{one.write.wanted.text} in {one.write.namespace}"
+    wanted = one.write.wanted
+    asked = f"{wanted.verb} {wanted.resource} in {one.write.namespace}"
     if one.kubernetes is None:
-        return fact(label, f"Kubernetes: ? not known whether you may {asked}", Tone.UNKNOWN)
+        return fact(label, f"Kubernetes: ? whether you may {asked}", Tone.UNKNOWN)
     if one.kubernetes:
         return fact(label, f"Kubernetes: ✓ you may {asked}")
     return fact(label, f"Kubernetes: ✗ you may not {asked}", Tone.DEGRADED)

@@ -86,7 +86,8 @@ class CanaryScreen(TableScreen):
     def __init__(self) -> None:
         super().__init__(CANARIES)
         self._taken_back: tuple[Write, ...] = ()
-        self._shift: tuple[Lever, ...] = ()
+        self.levers: tuple[Lever, ...] = ()
+        """What is known of the rights that a shift of the route under the cursor needs, cluster by cluster."""
         self._off: dict[str, str] = {}
 
     def on_screen_resume(self) -> None:
@@ -117,10 +118,10 @@ class CanaryScreen(TableScreen):
         picture, rights = self.console_app.picture, self.console_app.rights
         if picture is None:
             return
-        self._shift = shift_levers(self, picture, self.rows.cursor_key)
+        self.levers = shift_levers(self, picture, self.rows.cursor_key)
         rights.want(picture.snapshot, (write.place for write in self._taken_back), self)
         back = levers_of(picture, self._taken_back, rights.of)
-        off = {"shift": why_off(self._shift), "take_back": why_off(back, needs_all=True)}
+        off = {"shift": why_off(self.levers), "take_back": why_off(back, needs_all=True)}
         if self.console_app.read_only:
             off = dict.fromkeys(LEVERS, "read-only")
         known = {action: why for action, why in off.items() if why is not None}
@@ -151,9 +152,9 @@ class CanaryScreen(TableScreen):
         row: CanaryRow | None = None if picture is None or key is None else find_item(picture, self.kind, key)
         if picture is None or row is None:
             return
-        note = refusals(self._shift)
+        note = refusals(self.levers)
         if note is not None:
-            others = ",".join(one.write.cluster for one in self._shift if not one.refused)
+            others = ",".join(one.write.cluster for one in self.levers if not one.refused)
             note = f"{note} Name the others as waves: {others}"
         self.app.push_screen(ShiftScreen(row, picture, note or ""))
 
