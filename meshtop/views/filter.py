@@ -57,8 +57,11 @@ class Filter:
         return True
 
 
-def parse_filter(text: str, columns: Sequence[Column]) -> Filter:
-    """Parse a filter for these columns; raises FilterError."""
+def parse_filter(text: str, columns: Sequence[Column], fields: Sequence[Column] = ()) -> Filter:
+    """Parse a filter for these columns; raises FilterError.
+
+    `fields` can be named too, and are not looked into by bare words.
+    """
     by_column: dict[str, tuple[list[Test], list[Test]]] = {}
     words: list[tuple[list[Test], list[Test]]] = []
     for term in _terms(text):
@@ -68,21 +71,23 @@ def parse_filter(text: str, columns: Sequence[Column]) -> Filter:
             continue
         literal = f"{term.column}:{term.value}"
         column = find_column(
-            term.column, columns, hint=f' (to look for the text itself, put it in quotes: "{literal}")'
+            term.column, columns, fields, hint=f' (to look for the text itself, put it in quotes: "{literal}")'
         )
         side = by_column.setdefault(column.name, ([], []))
         side[1 if term.negated else 0].append(_test(column, term))
     return Filter(text.strip(), [*by_column.values(), *words])
 
 
-def find_column(name: str, columns: Sequence[Column], *, hint: str = "") -> Column:
-    """The column of that name or alias, in any case; a JSON path such as `traffic.latencyMs.p99` counts by its end.
+def find_column(name: str, columns: Sequence[Column], fields: Sequence[Column] = (), *, hint: str = "") -> Column:
+    """The column of that name or alias, in any case, else one of `fields`, whose names are JSON paths.
 
-    Raises FilterError with the nearest name.
+    Without `fields`, a path such as `traffic.latencyMs.p99` counts by its end. Raises FilterError with the nearest
+    name.
     """
     wanted = name.lower()
-    known = {key.lower(): column for column in columns for key in (*column.aliases, column.name)}
-    found = known.get(wanted) or known.get(wanted.rpartition(".")[2])
+    known = {field.name.lower(): field for field in fields}
+    known |= {key.lower(): column for column in columns for key in (*column.aliases, column.name)}
+    found = known.get(wanted) or (None if fields else known.get(wanted.rpartition(".")[2]))
     if found is not None:
         return found
     close = get_close_matches(wanted, known, n=1, cutoff=0.6)

@@ -25,11 +25,15 @@ class SortKey(Struct, frozen=True):
         return (self.column.numeric and self.column.order is None) != self.turned
 
 
-def parse_sort(text: str, columns: Sequence[Column]) -> tuple[SortKey, ...]:
-    """`namespace,-requestsPerSecond`: `-` turns a column's natural direction round. Raises FilterError."""
+def parse_sort(text: str, columns: Sequence[Column], fields: Sequence[Column] = ()) -> tuple[SortKey, ...]:
+    """`namespace,-requestsPerSecond`: `-` turns a column's natural direction round. Raises FilterError.
+
+    `fields` can be named besides the columns.
+    """
     parts = filter(None, (part.strip() for part in text.split(",")))
     return tuple(
-        SortKey(column=find_column(part.removeprefix("-"), columns), turned=part.startswith("-")) for part in parts
+        SortKey(column=find_column(part.removeprefix("-"), columns, fields), turned=part.startswith("-"))
+        for part in parts
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from meshtop.views.fields import field_columns
 from meshtop.views.filter import Filter, parse_filter
 from meshtop.views.query import Place, Query
 from meshtop.views.sort import SortKey, parse_sort, sort_items
@@ -67,8 +68,23 @@ class View(Generic[Item]):
 
     def check(self, query: Query) -> None:
         """Raise FilterError when the query's filter or sort cannot be understood for this kind."""
-        _filter(query.filter, self.columns)
-        _sort(query.sort or self.default_sort, self.columns)
+        self.filter(query)
+        self.order(query)
+
+    @cached_property
+    def fields(self) -> tuple[Column, ...]:
+        """The JSON's plain fields, which a filter or a sort may name by their paths."""
+        return field_columns(self.item)
+
+    def filter(self, query: Query) -> Filter:
+        """The query's filter; columns and JSON fields may be named. Raises FilterError."""
+        return _filter(query.filter, self.columns, self.fields if query.filter else ())
+
+    def order(self, query: Query) -> tuple[SortKey, ...]:
+        """The query's order, else the kind's own. Raises FilterError."""
+        if not query.sort:
+            return _sort(self.default_sort, self.columns, ())
+        return _sort(query.sort, self.columns, self.fields)
 
     def key(self, item: Item) -> str:
         """The identity of an item: the same thing has the same key in every refresh."""
@@ -77,6 +93,10 @@ class View(Generic[Item]):
     def path(self, item: Item) -> tuple[str, ...]:
         """The parts of the key, cluster first."""
         return self._path(item)
+
+    def places(self, item: Item) -> tuple[Place, ...]:
+        """Where an item stands; a pair or a host stands in several places."""
+        return self._places(item)
 
     def all_items(self, picture: Picture) -> list[Item]:
         """Every item, made once for each Picture."""
@@ -89,8 +109,8 @@ class View(Generic[Item]):
         return found
 
     def _chosen(self, picture: Picture, query: Query) -> list[Item]:
-        passes = _filter(query.filter, self.columns)
-        keys = _sort(query.sort or self.default_sort, self.columns)
+        passes = self.filter(query)
+        keys = self.order(query)
         query = picture.resolved(query)
         found = [
             item
@@ -107,13 +127,13 @@ class View(Generic[Item]):
 
 
 @lru_cache(maxsize=64)
-def _filter(text: str, columns: tuple[Column, ...]) -> Filter:
-    return parse_filter(text, columns)
+def _filter(text: str, columns: tuple[Column, ...], fields: tuple[Column, ...]) -> Filter:
+    return parse_filter(text, columns, fields)
 
 
 @lru_cache(maxsize=64)
-def _sort(text: str, columns: tuple[Column, ...]) -> tuple[SortKey, ...]:
-    return parse_sort(text, columns)
+def _sort(text: str, columns: tuple[Column, ...], fields: tuple[Column, ...]) -> tuple[SortKey, ...]:
+    return parse_sort(text, columns, fields)
 
 
 AnyView = View[Any]
