@@ -13,6 +13,7 @@ from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, once, open_session, say_missing, write
 
 if TYPE_CHECKING:
+    from meshtop.analysis.access.kubernetes import Rules
     from meshtop.analysis.access.policy import Policy
     from meshtop.settings.access import AccessPolicy
 
@@ -30,8 +31,19 @@ class CheckAnswer(Struct, frozen=True, rename="camel"):
     prohibited_by: list[str]
 
 
+class KubernetesAnswer(Struct, frozen=True, rename="camel"):
+    """What Kubernetes says of one request that the right comes to; null where the cluster did not tell all."""
+
+    verb: str
+    resource: str
+    allowed: bool | None
+
+
 class ExplainAnswer(Struct, frozen=True, rename="camel"):
-    """Why: `grants` holds paths by policy class, `missing` the policy classes that grant nothing."""
+    """Why: `grants` holds paths by policy class, `missing` the policy classes that grant nothing.
+
+    `kubernetes` is null unless USER is who the object's cluster says one is: of others it tells nothing.
+    """
 
     user: str
     right: str
@@ -41,6 +53,7 @@ class ExplainAnswer(Struct, frozen=True, rename="camel"):
     grants: dict[str, list[dict[str, list[str]]]]
     missing: list[str]
     prohibited_by: list[str]
+    kubernetes: list[KubernetesAnswer] | None = None
 
 
 @click.group("access", short_help="What the access policy lets somebody do, and why.")
@@ -100,27 +113,65 @@ def check(ctx: click.Context, user: str, object_: str, file: str | None, output:
 @common_options
 @click.pass_context
 def explain(ctx: click.Context, user: str, right: str, object_: str, file: str | None, output: str) -> int:
-    """Print why USER has RIGHT on OBJECT, or what takes it away, or what is missing."""
+    """Print why USER has RIGHT on OBJECT, or what takes it away, or what is missing.
+
+    For a namespace, where USER is who its cluster says you are, what Kubernetes itself lets you do stands beside it.
+    """
     from meshtop.analysis.access.decision import explain as explained
+    from meshtop.views.access import NEEDS, explanation_lines, kubernetes_lines, place_of_object
 
     session, policy = _policy(ctx, file, object_)
     user = _user(policy, user)
     found = explained(policy, user, right, _known(policy, object_))
+    place = place_of_object(object_)
+    rules = _rules(session, user, *place) if place is not None else None
     if output != "table":
         grants = {
             name: [{"user": list(w.user_path), "object": list(w.object_path), "rights": list(w.rights)} for w in ways]
             for name, ways in found.grants.items()
         }
         taking = sorted({prohibition.subject for prohibition in found.prohibitions})
+        beside = None
+        if rules is not None:
+            beside = [KubernetesAnswer(w.verb, w.qualified, rules.allows(w)) for w in NEEDS.get(right, ())]
         return _structured(
             output,
-            ExplainAnswer(user, right, object_, found.allowed, found.sentence, grants, list(found.missing), taking),
+            ExplainAnswer(
+                user, right, object_, found.allowed, found.sentence, grants, list(found.missing), taking, beside
+            ),
         )
-    from meshtop.views.access import explanation_lines
-
+    lines = explanation_lines(found)
+    if place is not None and rules is not None:
+        lines += kubernetes_lines(right, *place, rules)
     style = session.style(sys.stdout)
-    write("\n".join(style.plain(line) for line in explanation_lines(found)))
+    write("\n".join(style.plain(line) for line in lines))
     return 0
+
+
+def _rules(session: Session, user: str, cluster: str, namespace: str) -> Rules | None:
+    """What a cluster lets the user do in a namespace; None where it does not tell, or speaks of somebody else."""
+    import asyncio
+
+    from meshtop.sources.kubernetes import KubernetesSource
+    from meshtop.sources.problem import SourceProblem
+
+    found: list[Rules] = []
+
+    async def ask() -> None:
+        observatory = session.observatory()
+        try:
+            feed = observatory.feed(cluster)
+            source = None if feed is None else feed.kubernetes
+            if isinstance(source, KubernetesSource) and (await source.who_am_i()).user == user:
+                found.extend((await source.rules([namespace])).values())
+        except SourceProblem:
+            # What cannot be reached has been said when its objects were asked for.
+            return
+        finally:
+            await observatory.close()
+
+    asyncio.run(ask())
+    return found[0] if found else None
 
 
 def _structured(output: str, answer: CheckAnswer | ExplainAnswer) -> int:

@@ -279,19 +279,10 @@ class MeshtopApp(Shell):
         self.open_place(kind)
 
     def _explain(self, argument: str) -> None:
-        """`shift namespace:us-east/shop`, perhaps with ` as maria`, explained by the access policy."""
-        from meshtop.console.screens.text import TextScreen
-        from meshtop.views.access import explanation_lines
+        """Why the access policy gives a right, or does not, and what Kubernetes says."""
+        from meshtop.console.screens.explain import ExplainScreen, parse_asked
 
-        asked, _, user = argument.partition(" as ")
-        right, _, object_ = asked.strip().partition(" ")
-        if not right or not object_.strip():
-            raise ValueError("write a right and an object: explain shift namespace:us-east/shop, perhaps as USER")
-        access = self.picture.access if self.picture is not None else None
-        if access is None:
-            raise ValueError("no access policy is in force; name one as access.policy in the settings")
-        found = access.explanation(right, object_.strip(), user.strip() or None)
-        self.push_screen(TextScreen(f"{right} {object_.strip()}", "\n".join(explanation_lines(found))))
+        self.push_screen(ExplainScreen(self, parse_asked(argument)))
 
     def _check_cluster(self, name: str) -> None:
         known = [c.name for c in self.picture.snapshot.clusters] if self.picture is not None else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from meshtop.analysis.access.kubernetes import ResourceRule, Rules, Wanted
 from meshtop.analysis.access.levers import Lever, Write, lever, refusals, why_off
 from meshtop.analysis.access.rights import AccessRules
+from meshtop.cli.main import main
 from meshtop.sources.connection import Connection
 from meshtop.sources.kubeconfig import find_clusters
 from meshtop.sources.kubernetes import KubernetesSource
@@ -114,6 +116,36 @@ def test_rules(rule: ResourceRule, allowed: bool) -> None:
     wanted = Wanted("patch", "networking.istio.io", "virtualservices", "reviews")
     assert Rules("shop", (rule,)).allows(wanted) is allowed
     assert Rules("shop", (rule,), incomplete=True).allows(wanted) is (True if allowed else None)
+
+
+@pytest.mark.parametrize(("user", "patch", "said"), [("admin", True, "✓ patch"), ("viewer", False, "✗ patch")])
+def test_explain_on_the_command_line_shows_kubernetes_beside_the_policy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], user: str, patch: bool, said: str
+) -> None:
+    from meshtop.demo.kube.access import admin, viewer
+
+    (tmp_path / "tenancy.yaml").write_text(
+        "tenants: [{name: t, workspaces: [{name: w, namespaces: ['*/default']}]}]\n"
+        "bindings: [{role: admin, subjects: ['user:admin', 'user:viewer'], on: organization}]\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "meshtop.yaml").write_text("tenancy: tenancy.yaml\n", encoding="utf-8")
+    with running(make_app) as served:
+        kubeconfig = config(tmp_path, served.url, {"admin": admin(), "viewer": viewer()}[user].token)
+        options = ("--kubeconfig", kubeconfig, "--config", str(tmp_path / "meshtop.yaml"))
+        asked = ("access", "explain", user, "shift", "namespace:a/default")
+        assert main([*asked, *options]) == 0
+        out = capsys.readouterr().out
+        assert f"{said} virtualservices.networking.istio.io" in out
+        assert f"{user} may shift" in out
+        assert main([*asked, "-o", "json", *options]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told["allowed"] is True
+        first = {"verb": "patch", "resource": "virtualservices.networking.istio.io", "allowed": patch}
+        assert told["kubernetes"][0] == first
+        other = "viewer" if user == "admin" else "admin"
+        assert main(["access", "explain", other, "shift", "namespace:a/default", "-o", "json", *options]) == 0
+        assert json.loads(capsys.readouterr().out)["kubernetes"] is None, "of others Kubernetes tells nothing"
 
 
 EVERYTHING = Rules("shop", (ResourceRule(("*",), ("*",), ("*",)),))

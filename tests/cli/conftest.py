@@ -29,6 +29,9 @@ class FakeObservatory:
         for snapshot in self.snapshots:
             yield snapshot
 
+    def feed(self, cluster: str) -> None:
+        """None: nobody can be asked about rights."""
+
     async def close(self) -> None: ...
 
 

@@ -24,6 +24,7 @@ from meshtop.console.app import MeshtopApp
 from meshtop.console.options import ConsoleOptions
 from meshtop.console.rights import KEPT_SECONDS, Rights, RightsArrived
 from meshtop.console.screens.canaries import CanaryDetailScreen, CanaryScreen
+from meshtop.console.screens.explain import ExplainScreen
 from meshtop.console.screens.shift import ShiftScreen
 from meshtop.console.session import Session
 from meshtop.console.widgets.key_hints import KeyHints
@@ -150,6 +151,25 @@ async def test_the_policy_takes_a_lever_away_where_kubernetes_would_not(world: S
         await pilot.press("S")
         await pilot.pause()
         assert bottom(app).strip() == why
+
+
+async def test_the_explainer_shows_kubernetes_beside_the_policy(world: Served) -> None:
+    tenancy = {
+        "tenants": [{"name": "storefront", "workspaces": [{"name": "web", "namespaces": ["*/shop"]}]}],
+        "bindings": [{"role": "writer", "subjects": ["user:viewer"], "on": "tenant/storefront"}],
+    }
+    app = console(world, {"us-east": "viewer"}, tenancy=tenancy)
+    async with app.run_test(size=(80, 40)) as pilot:
+        await until(pilot, lambda: app.picture is not None and app.picture.snapshot.settled, "the first picture")
+        await pilot.press("colon", *"explain shift namespace:us-east/shop", "enter")
+        await until(pilot, lambda: isinstance(app.screen, ExplainScreen), "the explainer")
+        text = app.screen.query_one("#text", LineView)
+
+        def shown() -> str:
+            return " ".join(" ".join(text.render_line(y).text for y in range(text.size.height)).split())
+
+        await until(pilot, lambda: "✗ patch virtualservices.networking.istio.io" in shown(), "what Kubernetes says")
+        assert "✓ meshtop: granted by" in shown()
 
 
 class Desk(Session):

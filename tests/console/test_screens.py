@@ -360,8 +360,11 @@ async def test_a_session_that_cannot_begin_ends_the_console_with_a_sentence(
 async def test_without_a_policy_the_explainer_says_so(app: StillApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
-        await press(pilot, "colon", *"explain shift namespace:east/shop", "enter")
+        await press(pilot, "colon", *"explain shift tenant:storefront", "enter")
         assert isinstance(app.screen, FleetScreen)
+        await press(pilot, "colon", *"explain shift namespace:east/shop", "enter")
+        assert isinstance(app.screen, TextScreen)
+        assert "Kubernetes alone decides" in text_of(app.screen.query_one(LineView))
 
 
 async def test_the_explainer_shows_the_paths_of_the_policy() -> None:

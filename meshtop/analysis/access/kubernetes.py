@@ -16,7 +16,12 @@ class Wanted(Struct, frozen=True):
     @property
     def text(self) -> str:
         """As RBAC writes it: `patch virtualservices.networking.istio.io`."""
-        return f"{self.verb} {self.resource}.{self.group}" if self.group else f"{self.verb} {self.resource}"
+        return f"{self.verb} {self.qualified}"
+
+    @property
+    def qualified(self) -> str:
+        """The resource with its group."""
+        return f"{self.resource}.{self.group}" if self.group else self.resource
 
 
 class ResourceRule(Struct, frozen=True, rename="camel"):

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from itertools import chain
 
 from meshtop.analysis.access.kubernetes import Rules
-from meshtop.model.kube import Controller, Inventory, KindStatus
+from meshtop.model.kube import Controller, Identity, Inventory, KindStatus
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.sources.connection import Connection
 from meshtop.sources.kubernetes.discovery import Served, discover, version_for
@@ -18,7 +18,7 @@ from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRI
 from meshtop.sources.kubernetes.link import Link
 from meshtop.sources.kubernetes.pace import Pace
 from meshtop.sources.kubernetes.reader import KindReader
-from meshtop.sources.kubernetes.rights import rules_of
+from meshtop.sources.kubernetes.rights import rules_of, who_am_i
 from meshtop.sources.kubernetes.sockets import allow_many
 from meshtop.sources.kubernetes.status import judge
 from meshtop.sources.kubernetes.turns import Turns
@@ -196,6 +196,10 @@ class KubernetesSource:
                     group.create_task(self._enter(self._turns))
         finally:
             self._tasks.clear()
+
+    async def who_am_i(self) -> Identity:
+        """Who the cluster says the user is. Raises SourceProblem."""
+        return await who_am_i(self._connection)
 
     async def rules(self, namespaces: list[str]) -> dict[str, Rules]:
         """What the user may do in these namespaces, as the cluster says; one whose review fails is left out."""
