@@ -11,10 +11,9 @@ from meshtop.actions.guard import sides, watch
 from meshtop.actions.plan import ShiftPlan
 from meshtop.actions.targets import Target, Weights
 from meshtop.actions.verify import Follows, Observed, count_all, observe
-from meshtop.analysis.canary.board import added
 from meshtop.analysis.canary.judging import CanaryVerdict, latency_bound
 from meshtop.analysis.canary.survey import Surveyed
-from meshtop.analysis.canary.tally import Caller, Tally
+from meshtop.analysis.canary.tally import Caller, Tally, added
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS
 
 REFERENCE_SECONDS = 600.0

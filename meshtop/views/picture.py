@@ -10,6 +10,7 @@ from msgspec import structs
 
 from meshtop.analysis.access.rights import Access
 from meshtop.analysis.canary.board import Board
+from meshtop.analysis.canary.judgements import Judgements
 from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.canary.survey import BoardCluster, Survey
 from meshtop.analysis.edges import edges
@@ -120,6 +121,11 @@ class Picture:
     @cached_property
     def canaries(self) -> Board:
         """The weighted routes of all clusters, judged."""
+        made_from = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.canaries))
+        judgements = self._memory.same("canaries", made_from, self._judgements)
+        return Board(judgements, now=self.snapshot.at if self.snapshot.moment is None else self.snapshot.moment)
+
+    def _judgements(self) -> Judgements:
         clusters = [
             BoardCluster(
                 name=c.name,
@@ -132,8 +138,7 @@ class Picture:
             for c in self.snapshot.clusters
             if c.inventory is not None
         ]
-        moment = self.snapshot.at if self.snapshot.moment is None else self.snapshot.moment
-        return Board(Survey(clusters), now=moment, judging=self._judging)
+        return Judgements(Survey(clusters), self._judging)
 
     @cached_property
     def telemetry_states(self) -> dict[str, State]:

@@ -9,6 +9,7 @@ import pytest
 from msgspec import structs
 
 from meshtop.analysis.canary.board import Board, CanaryRow
+from meshtop.analysis.canary.judgements import Judgements
 from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.canary.survey import BoardCluster, Survey
 from meshtop.analysis.canary.verdict import Comparison, Honesty
@@ -87,7 +88,7 @@ def cluster(
 
 
 def board(*clusters: BoardCluster) -> tuple[CanaryRow, ...]:
-    return Board(Survey(clusters), now=AT, judging=Judging()).rows()
+    return Board(Judgements(Survey(clusters), Judging()), now=AT).rows()
 
 
 def codes(row: CanaryRow) -> list[str]:

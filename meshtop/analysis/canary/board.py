@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from meshtop.analysis.canary.findings import Known, differing, duplicate, duplicates, findings
-from meshtop.analysis.canary.judging import CanaryVerdict, Judging, judge, latency_bound, worst_verdict
+from meshtop.analysis.canary.judgements import Judgements
+from meshtop.analysis.canary.judging import CanaryVerdict
 from meshtop.analysis.canary.owners import (
     LastChange,
     Ownership,
@@ -20,9 +21,9 @@ from meshtop.analysis.canary.reach import (
     reach_of,
 )
 from meshtop.analysis.canary.routes import VIRTUAL_SERVICE, WeightedRoute
-from meshtop.analysis.canary.survey import BoardCluster, Survey, Surveyed
-from meshtop.analysis.canary.tally import Caller, Tally
-from meshtop.analysis.canary.verdict import Honesty, HonestyVerdict, honesty
+from meshtop.analysis.canary.survey import BoardCluster, Surveyed
+from meshtop.analysis.canary.tally import Caller
+from meshtop.analysis.canary.verdict import HonestyVerdict
 from meshtop.model.kube import ConfigObject
 from meshtop.model.mesh import Ready
 from meshtop.model.state import Finding
@@ -89,12 +90,12 @@ class CanaryRow(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Board:
-    """Rows of a survey at a moment (Unix seconds)."""
+    """Rows of what was judged, at a moment (Unix seconds)."""
 
-    def __init__(self, survey: Survey, *, now: float, judging: Judging) -> None:
-        self.survey = survey
+    def __init__(self, judgements: Judgements, *, now: float) -> None:
+        self.survey = judgements.survey
+        self.judgements = judgements
         self.now = now
-        self.judging = judging
 
     def rows(self) -> tuple[CanaryRow, ...]:
         """A row for each weighted route, those of one service together."""
@@ -109,12 +110,7 @@ class Board:
 
     def _row(self, surveyed: Surveyed, doubles: Mapping[tuple[str, str], str]) -> CanaryRow:
         route = surveyed.route
-        callers, seconds = self.survey.callers(surveyed)
-        split = sums_of([caller.split for caller in callers], len(route.destinations))
-        split = tuple(float(round(count)) for count in split)
-        tallies = added(callers, len(route.destinations))
-        told = split_honesty(surveyed, split, self.judging) if seconds else None
-        verdict = self._verdict(route, tallies)
+        judged = self.judgements.of(surveyed)
         change = last_change(surveyed.obj.managers)
         known = Known(
             route=route,
@@ -123,8 +119,8 @@ class Board:
             owner=surveyed.owner,
             controller=controller_view(route, surveyed.obj, self.survey.clusters[route.cluster].inventory.config),
             change=change,
-            honesty=told or HonestyVerdict(Honesty.NOT_ENOUGH_DATA),
-            verdict=verdict,
+            honesty=judged.honesty,
+            verdict=judged.verdict,
             now=self.now,
         )
         found = findings(known)
@@ -134,7 +130,7 @@ class Board:
         unlike = differing(route, self.survey.routes_like(surveyed))
         if unlike is not None:
             found.append(unlike)
-        total = sum(split)
+        total = sum(judged.split)
         return CanaryRow(
             id=route.identity,
             cluster=route.cluster,
@@ -153,68 +149,27 @@ class Board:
                     weight=d.weight,
                     share=d.share,
                     pods=backing.pods,
-                    observed_share=split[i] / total if total > 0 else None,
-                    traffic=tallies[i].traffic(seconds) if total > 0 else Traffic(),
+                    observed_share=judged.split[i] / total if total > 0 else None,
+                    traffic=judged.tallies[i].traffic(judged.seconds) if total > 0 else Traffic(),
                 )
                 for i, (d, backing) in enumerate(zip(route.destinations, surveyed.backings, strict=True))
             ),
             owner=surveyed.owner,
-            honesty=known.honesty,
-            verdict=verdict,
+            honesty=judged.honesty,
+            verdict=judged.verdict,
             findings=tuple(found),
             service=surveyed.service,
             label=route.label,
             last_change=_shown(change),
-            callers=tuple(_caller_split(route, caller) for caller in callers),
-            counted_seconds=seconds or None,
+            callers=tuple(_caller_split(route, caller) for caller in judged.callers),
+            counted_seconds=judged.seconds or None,
             delegate_of=surveyed.reach.delegate_of,
             mesh=surveyed.mesh,
         )
 
-    def _verdict(self, route: WeightedRoute, tallies: Sequence[Tally]) -> CanaryVerdict:
-        """The destination with the largest share is the baseline; every other one with weight is a canary."""
-        shares = [d.share for d in route.destinations]
-        base = max(range(len(shares)), key=lambda i: (shares[i], -i))
-        bound = latency_bound([tallies[base]], self.judging.latency_ms)
-        verdicts = [
-            judge(
-                tallies[i],
-                tallies[base],
-                self.judging,
-                bound_ms=bound,
-                names=(d.name, route.destinations[base].name),
-            )
-            for i, d in enumerate(route.destinations)
-            if i != base and d.share > 0
-        ]
-        return worst_verdict(verdicts)
-
 
 def _shown(change: LastChange | None) -> Change | None:
     return Change(change.who, change.how, datetime.fromtimestamp(change.at, UTC)) if change else None
-
-
-def split_honesty(surveyed: Surveyed, split: Sequence[float], judging: Judging) -> HonestyVerdict:
-    """Whether requests go where the weights say; not judged where another rule mixes in."""
-    shares = [d.share for d in surveyed.route.destinations]
-    if sum(shares) <= 0:
-        return HonestyVerdict(Honesty.NOT_ENOUGH_DATA, None, sum(split), None)
-    if surveyed.reach.mixed and sum(split) > 0:
-        return HonestyVerdict(Honesty.NOT_ENOUGH_DATA, None, sum(split), None)
-    return honesty(split, shares, alpha=judging.alpha, minimum_requests=judging.minimum_requests)
-
-
-def sums_of(splits: Sequence[Sequence[float]], count: int) -> tuple[float, ...]:
-    """Splits added, position by position."""
-    return tuple(sum(split[i] for split in splits) for i in range(count))
-
-
-def added(callers: Sequence[Caller], count: int) -> tuple[Tally, ...]:
-    """Each destination's tallies over all callers."""
-    result = [Tally()] * count
-    for caller in callers:
-        result = [one + two for one, two in zip(result, caller.tallies, strict=True)]
-    return tuple(result)
 
 
 def _caller_split(route: WeightedRoute, caller: Caller) -> CallerSplit:

@@ -109,6 +109,14 @@ def tally(
     return tuple(_caller(name, found, len(backings)) for name, found in sorted(sides.items()))
 
 
+def added(callers: Sequence[Caller], count: int) -> tuple[Tally, ...]:
+    """Each destination's tallies over all callers."""
+    result = [Tally()] * count
+    for caller in callers:
+        result = [one + two for one, two in zip(result, caller.tallies, strict=True)]
+    return tuple(result)
+
+
 def _book(side: _Side, index: int | None, labels: Labels, value: float) -> None:
     code = outcome(labels.request_protocol, labels.response_code, labels.grpc_response_status)
     bad = is_error(labels.request_protocol, code) if labels.response_code else labels.response_flags not in ("-", "")
