@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct, structs
@@ -9,7 +10,7 @@ from msgspec import Struct, structs
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import State
 from meshtop.views.numbers import age
-from meshtop.views.query import Query
+from meshtop.views.query import Place, Query
 from meshtop.views.table import Tone
 
 
@@ -41,6 +42,20 @@ class Scope(Struct, frozen=True, kw_only=True):
         if tenant is not None:
             query = structs.replace(query, tenant=tenant or None)
         return structs.replace(self, query=query)
+
+    def narrowed_to(self, places: Sequence[Place]) -> Scope | None:
+        """The same scope on what all of some places share: their cluster and namespace, else their tenant.
+
+        None where they share nothing.
+        """
+        clusters = {place.cluster for place in places}
+        namespaces = {place.namespace for place in places}
+        cluster = clusters.pop() if len(clusters) == 1 else ""
+        namespace = namespaces.pop() if len(namespaces) == 1 else ""
+        if cluster or namespace:
+            return self.narrowed(cluster=cluster or None, namespace=namespace or None)
+        tenants = set.intersection(*(set(place.tenants) for place in places)) if places else set()
+        return self.narrowed(tenant=tenants.pop()) if len(tenants) == 1 else None
 
     def widened(self) -> Scope | None:
         """One step back: the filter goes first, then namespaces, tenant and clusters; None where nothing is left."""

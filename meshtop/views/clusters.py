@@ -141,7 +141,7 @@ def _health(picture: Picture, cluster: ClusterSnapshot) -> Health:
         return overall
     bad = [f"{w.namespace}/{w.name}" for w, verdict in verdicts if verdict.status is overall.status]
     more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-    return Health(overall.status, (f"{overall.status.value}: {', '.join(sorted(bad)[:3])}{more}",))
+    return Health(overall.status, (f"{len(bad)} of {len(verdicts)} workloads: {', '.join(sorted(bad)[:3])}{more}",))
 
 
 def _machines_cell(item: ClusterItem) -> Cell:
@@ -156,7 +156,7 @@ def _machines_cell(item: ClusterItem) -> Cell:
 def _trend_cell(item: ClusterItem) -> Cell:
     """The course of the requests; blank as long as it was not asked for."""
     values = item.requests_trend
-    return Cell(sparkline(values, TREND_WIDTH, low=floor_of(values)), Tone.ACCENT)
+    return Cell(sparkline(values, TREND_WIDTH, low=floor_of(values)), Tone.DIM)
 
 
 VIEW: View[ClusterItem] = View(

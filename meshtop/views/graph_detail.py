@@ -76,7 +76,7 @@ def node_panel(picture: Picture, query: Query, sight: Sight, node: Node) -> Deta
             Section("Shaped by", _shaped(picture, ends) if node.kind not in _GROUPS else ()),
         ),
         related=(),
-        charts=_charts(picture, into, DESTINATION_SIDE) if into else _charts(picture, out, SOURCE_SIDE),
+        charts=_charts(picture, into, _reporting_side(into)) if into else _charts(picture, out, SOURCE_SIDE),
     )
 
 
@@ -246,6 +246,12 @@ def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...
     if all(edge.protocol == "tcp" for edge, _ in found):
         return (bytes_chart(clusters[0], matchers, window_seconds=window),)
     return request_charts(clusters[0], matchers, window_seconds=window)
+
+
+def _reporting_side(into: Members) -> Matcher:
+    """Who speaks for what something is asked: itself, or its callers where it has no proxy to report anything."""
+    itself = any(reporter != "source" for edge, _ in into for reporter in edge.reports)
+    return DESTINATION_SIDE if itself else SOURCE_SIDE
 
 
 def _end_matchers(side: str, ends: Sequence[Peer | Target]) -> list[Matcher]:

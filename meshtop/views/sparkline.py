@@ -47,12 +47,12 @@ def sparkline(values: Sequence[float | None], width: int, *, low: float | None =
 
 
 def floor_of(values: Sequence[float | None]) -> float:
-    """Where a sparkline begins: as far below the lowest value as the highest is above it, but never below 0.
+    """Where a sparkline begins: at half of the highest value, or lower where the lowest one is.
 
-    So a steady line stays a line of half height instead of a block or a zigzag.
+    So a change of some percent looks like one, and a line that halves goes through the whole height.
     """
     known = [value for value in values if value is not None]
-    return max(0.0, 2 * min(known) - max(known)) if known else 0.0
+    return max(0.0, min(max(known) / 2, 2 * min(known) - max(known))) if known else 0.0
 
 
 def bar(share: float | None, width: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshtop.analysis.figures import add_all
+from meshtop.model.state import State
 from meshtop.model.telemetry import History
 from meshtop.model.traffic import Edge, Peer, Sums, Target
 from meshtop.views.picture import Picture
@@ -33,4 +34,16 @@ def histories_in(picture: Picture, query: Query) -> list[History]:
         cluster.history
         for cluster in picture.snapshot.clusters
         if cluster.history is not None and (not query.clusters or cluster.name in query.clusters)
+    ]
+
+
+def without_traffic(picture: Picture, query: Query) -> list[str]:
+    """Clusters of the scope whose Prometheus has told nothing, though it was asked: sums are without them."""
+    silent = (State.UNREACHABLE, State.DENIED)
+    return [
+        cluster.name
+        for cluster in picture.snapshot.clusters
+        if cluster.telemetry is None
+        and (not query.clusters or cluster.name in query.clusters)
+        and (cluster.prometheus.state in silent or cluster.kubernetes.state in silent or cluster.prometheus.error)
     ]

@@ -135,7 +135,7 @@ async def test_a_whole_screen_has_three_lines_of_chrome() -> None:
     async with app.run_test(size=(80, 24)):
         assert app.query_one(TopBar).size.height + app.query_one(BottomBar).size.height == 3
         assert app.table.size.height == 21
-        assert bottom(app) == " enter open · s sort · / filter · : command · w shift · ? help · q quit"
+        assert bottom(app) == " enter open · / filter · : command · w shift · s sort · ? help · q quit"
 
 
 async def test_the_filter_is_typed_explained_kept_and_taken_back() -> None:

@@ -37,8 +37,9 @@ class MeshScreen(Screen[object]):
         Binding("left_curly_bracket", "app.travel(-15)", "15 minutes earlier", id="time.earlier15", show=False),
         Binding("right_curly_bracket", "app.travel(15)", "15 minutes later", id="time.later15", show=False),
         Binding("full_stop", "app.live", "back to now", id="time.live", show=False),
+        Binding("J", "app.journal", "journal", id="console.journal", show=False),
         Binding("question_mark", "help", "help", id="console.help"),
-        Binding("escape", "back", "back", id="console.back", show=False),
+        Binding("escape", "back", "back", id="console.back"),
         Binding("q", "quit_or_back", "quit", id="console.quit"),
     ]
 
@@ -134,12 +135,28 @@ class MeshScreen(Screen[object]):
                 state=state,
                 state_tone=tone,
                 read_only=app.read_only,
+                notice=app.journal.notice,
             )
         )
 
     def say(self, sentence: str, tone: Tone = Tone.PLAIN) -> None:
         """A sentence in place of the key hints, until the next key."""
         self.query_one(BottomBar).say(sentence, tone)
+
+    def narrow_to(self, kind: str, key: str) -> None:
+        """Look only at where a thing stands."""
+        from meshtop.views.detail import find_item
+        from meshtop.views.registry import view
+
+        picture, of_kind = self.console_app.picture, view(kind)
+        item = find_item(picture, kind, key) if picture is not None else None
+        if item is None:
+            return
+        scope = self.console_app.scope.narrowed_to(of_kind.places(item))
+        if scope is None:
+            self.say(f"This {of_kind.singular} is not of one cluster, namespace or tenant.")
+        else:
+            self.console_app.set_scope(scope)
 
     def on_key(self, event: events.Key) -> None:
         """A notice has been read when the next key comes; a key that is off says why."""
@@ -182,6 +199,16 @@ class MeshScreen(Screen[object]):
             self.app.exit(return_code=0)
         else:
             self.app.pop_screen()
+
+    def words_for(self, action: str, description: str) -> str | None:
+        """What the hints say of a key: esc leads back from what was opened, and widens what was narrowed; q quits."""
+        if action == "back":
+            if not self.is_place:
+                return description
+            return "widen" if self.console_app.scope.widened() is not None else None
+        if action == "quit_or_back" and not self.is_place:
+            return None
+        return description
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that a screen does not offer are not named by it."""

@@ -12,16 +12,14 @@ from textual.message import Message
 
 from meshtop.console.places import name_of
 from meshtop.console.screens.base import MeshScreen
-from meshtop.console.screens.facts import detail_lines
+from meshtop.console.screens.facts import course, detail_lines
 from meshtop.console.widgets.chart import Chart
 from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.console.widgets.pages import Pages
-from meshtop.console.widgets.plot import ChartModel, Series
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.views.detail import Detail, Related, detail, find_item
-from meshtop.views.numbers import age
 from meshtop.views.registry import view
 
 if TYPE_CHECKING:
@@ -49,6 +47,7 @@ class DetailScreen(MeshScreen):
     """A thing of any kind; tab goes through its pages, esc goes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("g", "graph", "graph", id="detail.graph"),
         Binding("tab", "page(1)", "next page", id="detail.next"),
         Binding("shift+tab", "page(-1)", "page before", id="detail.previous", show=False),
         Binding("y", "as_text", "as text", id="detail.text"),
@@ -132,7 +131,7 @@ class DetailScreen(MeshScreen):
         return detail(picture, self.kind, self.key)
 
     def _arrange(self) -> None:
-        """Show what has room, and the current page."""
+        """Show what has room, and the current page; the keyboard goes where something can be chosen."""
         names = self.page_names
         self._page = min(self._page, max(0, len(names) - 1))
         pages = self.query_one("#pages", Pages)
@@ -150,6 +149,8 @@ class DetailScreen(MeshScreen):
         top.set_class(self.wide and on_related, "above")
         if found is not None and on_related:
             self._show_related(found.related[self._page - first_related])
+        if self.focused is None or not self.focused.display or (table.display and self.focused is facts):
+            (table if table.display else facts).focus()
         for index in (0, 1):
             self.query_one(f"#chart-{index}").display = found is not None and index < len(found.charts)
 
@@ -169,17 +170,33 @@ class DetailScreen(MeshScreen):
             return
         self._page = (self._page + step) % len(names)
         self._arrange()
-        table = self.query_one("#related", LiveTable)
-        (table if table.display else self.query_one("#facts")).focus()
+
+    def action_graph(self) -> None:
+        """The graph around it, or around the row that is chosen."""
+        self.console_app.open_graph(*self._meant())
+
+    def action_narrow(self) -> None:
+        """Look only at where it stands, or the row that is chosen, and go back to the place."""
+        kind, key = self._meant()
+        self.narrow_to(kind, key)
+
+    def _meant(self) -> tuple[str, str]:
+        """The kind and key under the cursor of a relation, else the thing itself."""
+        table, found = self.query_one("#related", LiveTable), self._detail
+        if found is None or not table.has_focus or table.cursor_key is None:
+            return self.kind, self.key
+        return self._related().kind, table.cursor_key
+
+    def _related(self) -> Related:
+        """The relation that is shown."""
+        assert self._detail is not None
+        related = self._detail.related
+        return related[self._page - (len(self.page_names) - len(related))]
 
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
         """Open what it is connected to."""
-        found = self._detail
-        if found is None:
-            return
-        names = self.page_names
-        related = found.related[self._page - (len(names) - len(found.related))]
-        self.console_app.open_detail(related.kind, event.key)
+        if self._detail is not None:
+            self.console_app.open_detail(self._related().kind, event.key)
 
     def _ask_charts(self) -> None:
         """Ask Prometheus for the course of the last half hour, or of that before the moment that is shown."""
@@ -202,15 +219,14 @@ class DetailScreen(MeshScreen):
 
     def on_lines_arrived(self, message: LinesArrived) -> None:
         """Draw a chart."""
-        if self._detail is not None and message.index < len(self._detail.charts) and message.lines:
-            self._charted[message.index] = message.lines
+        if self._detail is not None and message.index < len(self._detail.charts):
+            # A later question that fails leaves the lines of the one before.
+            self._charted[message.index] = message.lines or self._charted.get(message.index, ())
             self._show_chart(message.index, self._detail.charts[message.index])
 
     def _show_chart(self, index: int, chart: ChartSpec) -> None:
-        """The lines that came last; the axes alone before the first."""
-        series = tuple(Series(line.name, line.values) for line in self._charted.get(index, ()))
-        model = ChartModel(f"{chart.title} {chart.cluster}", chart.unit, series, start=f"-{age(SPAN_SECONDS)}")
-        self.query_one(f"#chart-{index}", Chart).show(model)
+        """The lines that came last; before the first, and where none came, a sentence."""
+        self.query_one(f"#chart-{index}", Chart).show(course(chart, self._charted.get(index), SPAN_SECONDS))
 
     def action_as_text(self) -> None:
         """The thing as JSON, to read and to copy."""

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from meshtop.console.text import cell_width, clean, cut, fit
+from meshtop.console.widgets.plot import NO_ANSWER, NO_DATA, ChartModel, Series
 from meshtop.console.widgets.table_frame import Line, Run
 from meshtop.model.telemetry import History
+from meshtop.model.telemetry import Line as TimeLine
 from meshtop.model.traffic import Sums
 from meshtop.views.detail import Detail, Section
-from meshtop.views.numbers import UNKNOWN, milliseconds, percent, quantity
+from meshtop.views.numbers import UNKNOWN, age, latency, percent, quantity
 from meshtop.views.sparkline import floor_of, sparkline
 from meshtop.views.table import Tone
 
+if TYPE_CHECKING:
+    from meshtop.views.charts import Chart
+
 MARGIN = 2
 LABEL_WIDTH = 15
+MOST_LABEL_WIDTH = 26
 BLANK = Line("plain", ())
 SPARK_WIDTH = 8
 
@@ -23,7 +30,9 @@ SPARK_WIDTH = 8
 def section_lines(sections: Sequence[Section], width: int) -> list[Line]:
     """Facts under their headings, wrapped to the width."""
     lines: list[Line] = []
-    room = max(8, width - LABEL_WIDTH - 2 * MARGIN)
+    longest = max((cell_width(fact.label) for section in sections for fact in section.facts), default=0)
+    labels = max(LABEL_WIDTH, min(longest, MOST_LABEL_WIDTH, width // 3))
+    room = max(8, width - labels - 2 * MARGIN)
     for section in sections:
         if not section.facts:
             continue
@@ -31,13 +40,13 @@ def section_lines(sections: Sequence[Section], width: int) -> list[Line]:
         for fact in section.facts:
             pieces = textwrap.wrap(clean(fact.cell.text), room, break_on_hyphens=False) or [UNKNOWN]
             for number, piece in enumerate(pieces):
-                label = fit(fact.label if number == 0 else "", LABEL_WIDTH)
+                label = fit(fact.label if number == 0 else "", labels)
                 lines.append(
                     Line(
                         "plain",
                         (
                             Run(MARGIN, label, Tone.DIM),
-                            Run(MARGIN + LABEL_WIDTH + 1, cut(piece, room), fact.cell.tone),
+                            Run(MARGIN + labels + 1, cut(piece, room), fact.cell.tone),
                         ),
                     )
                 )
@@ -52,6 +61,18 @@ def detail_lines(detail: Detail | None, width: int) -> list[Line]:
     return section_lines(detail.sections, width)
 
 
+def course(chart: Chart, lines: Sequence[TimeLine] | None, span_seconds: float) -> ChartModel:
+    """A chart as it is drawn: None as lines is an answer that has not come, no lines an answer that failed."""
+    return ChartModel(
+        chart.title,
+        chart.unit,
+        tuple(Series(line.name, line.values) for line in lines or ()),
+        start=f"-{age(span_seconds)}",
+        where=clean(chart.cluster),
+        nothing="asking Prometheus …" if lines is None else NO_DATA if lines else NO_ANSWER,
+    )
+
+
 def _added(lines: Sequence[Sequence[float | None]]) -> list[float | None]:
     """Point by point sums of series that may be added; a point that nobody knows is a gap."""
     length = max((len(line) for line in lines), default=0)
@@ -59,20 +80,26 @@ def _added(lines: Sequence[Sequence[float | None]]) -> list[float | None]:
     return [sum(known) if (known := [v for v in column if v is not None]) else None for column in columns]
 
 
-def headline(sums: Sums, histories: Sequence[History], width: int) -> Line:
+def headline(sums: Sums, histories: Sequence[History], width: int, missing: Sequence[str] = ()) -> Line:
     """The golden signals of everything in scope in one line, with sparklines of the last half hour where there is room.
 
-    Requests and errors are added across clusters; the p99 is that of the added buckets.
+    Requests and errors are added across clusters; the p99 is that of the added buckets. `missing` are clusters of the
+    scope whose traffic nobody knows: figures without them say so.
     """
     traffic = sums.traffic()
-    requests = _added([h.requests.values for h in histories])
-    errors = _added([h.errors.values for h in histories])
     failing = (traffic.error_ratio or 0.0) >= 0.01
+    lacking = [("?", f" without {', '.join(map(clean, missing))}", Tone.UNKNOWN, [])] if missing else []
     parts: list[tuple[str, str, Tone, list[float | None]]] = [
-        (quantity(traffic.requests_per_second), " req/s", Tone.STRONG, requests),
-        (percent(traffic.error_ratio), " % errors", Tone.FAILING if failing else Tone.STRONG, errors),
-        (milliseconds(traffic.latency_ms.p99), " p99 ms", Tone.STRONG, []),
+        (quantity(traffic.requests_per_second), " req/s", Tone.STRONG, _added([h.requests.values for h in histories])),
+        (
+            percent(traffic.error_ratio),
+            " % errors",
+            Tone.FAILING if failing else Tone.STRONG,
+            _added([h.errors.values for h in histories]),
+        ),
+        (latency(traffic.latency_ms.p99), " p99", Tone.STRONG, []),
         (percent(sums.mtls_ratio), " % mTLS", Tone.STRONG, []),
+        *lacking,
     ]
     texts = sum(cell_width(number) + cell_width(unit) for number, unit, _, _ in parts)
     sparks = width >= texts + 3 * len(parts) + 2 * (SPARK_WIDTH + 1) + MARGIN
@@ -80,10 +107,11 @@ def headline(sums: Sums, histories: Sequence[History], width: int) -> Line:
     runs: list[Run] = []
     x = MARGIN
     for number, unit, tone, values in parts:
-        runs += [Run(x, number, tone), Run(x + cell_width(number), unit, Tone.DIM)]
+        words = tone if tone is Tone.UNKNOWN else Tone.DIM
+        runs += [Run(x, number, tone), Run(x + cell_width(number), unit, words)]
         x += cell_width(number) + cell_width(unit)
         if values and spark_width:
-            spark_tone = Tone.FAILING if unit.endswith("errors") and failing else Tone.ACCENT
+            spark_tone = Tone.FAILING if unit.endswith("errors") and failing else Tone.DIM
             runs.append(Run(x + 1, sparkline(values, spark_width, low=floor_of(values)), spark_tone))
             x += spark_width + 1
         x += 3

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import structs
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from meshtop.console.places import FLEET
+from meshtop.console.places import FLEET, JOURNAL
 from meshtop.console.screens.facts import headline
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets.chart import Chart
@@ -33,17 +34,15 @@ TALL = 34
 """From so many lines on, the course of each cluster's golden signals is drawn below the table."""
 TRENDS = {"requests": ("Requests", "/s"), "errors": ("Errors", "/s"), "p99_ms": ("Latency p99", "ms")}
 
-_COLUMNS = (
-    Column(
-        name="message",
-        title="NEEDS YOU",
-        help="What needs somebody, the worst first; enter opens it.",
-        value=lambda a: a.message,
-        cell=lambda a: Cell(f"{a.sign} {a.message}", a.tone),
-        priority=0,
-        min_width=40,
-        max_width=400,
-    ),
+_COLUMN = Column(
+    name="message",
+    title="NEEDS YOU",
+    help="What needs somebody, the worst first; enter opens it.",
+    value=lambda a: a.message,
+    cell=lambda a: Cell(f"{a.sign} {a.message}", a.tone),
+    priority=0,
+    min_width=40,
+    max_width=400,
 )
 
 
@@ -58,10 +57,11 @@ class Headline(LineWidget):
         """The line."""
         if self.picture is None:
             return []
-        from meshtop.views.totals import histories_in, sums_in
+        from meshtop.views.totals import histories_in, sums_in, without_traffic
 
-        query = self.fleet.console_app.scope.query
-        return [headline(sums_in(self.picture, query), histories_in(self.picture, query), width)]
+        query, picture = self.fleet.console_app.scope.query, self.picture
+        missing = without_traffic(picture, query)
+        return [headline(sums_in(picture, query), histories_in(picture, query), width, missing)]
 
     @property
     def fleet(self) -> FleetScreen:
@@ -103,6 +103,14 @@ class FleetScreen(TableScreen):
         (self.rows if needs.has_focus or not needs.display else needs).focus()
 
     @property
+    def about(self) -> str:
+        """What it is for."""
+        return (
+            "Every cluster, what needs somebody, and all traffic in one line. n goes to what needs you and back, "
+            "w opens the worst of it."
+        )
+
+    @property
     def rows(self) -> LiveTable:
         """The table of clusters."""
         return self.query_one("#rows", LiveTable)
@@ -114,14 +122,26 @@ class FleetScreen(TableScreen):
         line = self.query_one(Headline)
         line.picture = picture
         line.draw()
-        self._needs = attention(picture, self.console_app.scope.query)
+        self._needs = (*self._waiting(), *attention(picture, self.console_app.scope.query))
         needs = self.query_one("#needs", LiveTable)
         needs.display = bool(self._needs)
         most = max(MOST_SHOWN, self.size.height // 3)
         needs.styles.height = min(len(self._needs), most) + 1
-        needs.show(Table(_COLUMNS, self._needs, lambda a: f"{a.kind}:{a.key}:{a.message[:40]}"))
+        titled = structs.replace(_COLUMN, title=f"NEEDS YOU {len(self._needs)}")
+        needs.show(Table((titled,), self._needs, lambda a: f"{a.kind}:{a.key}:{a.message[:40]}"))
         super().refresh_picture(picture)
         self._show_trends(picture)
+
+    def _waiting(self) -> list[Attention]:
+        """What was interrupted or is held in the middle, above all else: half of it may be written."""
+        from meshtop.console.journaling import sentence
+        from meshtop.views.attention import Attention
+
+        app = self.console_app
+        return [
+            Attention(tone=Tone.DEGRADED, message=sentence(told, app.now()), kind=JOURNAL, key=told.action.id)
+            for told in app.journal.unfinished
+        ]
 
     def _show_trends(self, picture: Picture) -> None:
         """Where there is room, the last half hour of each cluster."""

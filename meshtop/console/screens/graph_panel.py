@@ -12,15 +12,13 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.worker import get_current_worker
 
-from meshtop.console.screens.facts import BLANK, MARGIN, detail_lines
+from meshtop.console.screens.facts import BLANK, MARGIN, course, detail_lines
 from meshtop.console.text import clean, cut
 from meshtop.console.widgets.chart import Chart
 from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.plot import ChartModel, Series
 from meshtop.console.widgets.table_frame import Line, Run
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.views.detail import Detail
-from meshtop.views.numbers import age
 from meshtop.views.table import Tone
 
 if TYPE_CHECKING:
@@ -130,16 +128,14 @@ class GraphPanel(Vertical):
     def on_graph_panel_lines_came(self, message: LinesCame) -> None:
         """Draw a chart, unless the cursor has gone on."""
         found = self._detail
-        if found is None or message.key != found.key or message.index >= len(found.charts) or not message.lines:
+        if found is None or message.key != found.key or message.index >= len(found.charts):
             return
-        self._charted[message.index] = message.lines
+        # A later question that fails leaves the lines of the one before.
+        self._charted[message.index] = message.lines or self._charted.get(message.index, ())
         self._draw(message.index, found.charts[message.index])
 
     def _draw(self, index: int, chart: ChartSpec) -> None:
-        series = tuple(Series(line.name, line.values) for line in self._charted.get(index, ()))
-        title = f"{chart.title} {clean(chart.cluster)}"
-        model = ChartModel(title, chart.unit, series, start=f"-{age(SPAN_SECONDS)}")
-        self.query_one(f"#course-{index}", Chart).show(model)
+        self.query_one(f"#course-{index}", Chart).show(course(chart, self._charted.get(index), SPAN_SECONDS))
 
 
 def _lines(detail: Detail, width: int) -> list[Line]:

@@ -23,8 +23,9 @@ from meshtop.views.detail import Detail, detail, find_item
 from meshtop.views.filter import FilterError, find_column
 from meshtop.views.query import Query
 from meshtop.views.registry import view
-from meshtop.views.sort import SortKey, parse_sort
+from meshtop.views.sort import SortKey
 from meshtop.views.table import Table, TableModel, Tone
+from meshtop.views.text import clean
 from meshtop.views.view import AnyView
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class TableScreen(MeshScreen):
             names = tuple(map(page_name, self.pages))
             self.query_one("#places", Pages).show(names, self.pages.index(self.kind))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where there is one page only, no key leads to the next."""
+        return len(self.pages) > 1 if action == "page" else super().check_action(action, parameters)
+
     def action_page(self, step: int) -> None:
         """Go to another page of the place."""
         pages = self.pages
@@ -120,7 +125,7 @@ class TableScreen(MeshScreen):
         query = self.usable_query()
         table = self.table(picture, query)
         live = self.rows
-        keys = parse_sort(query.sort or self.of_kind.default_sort, self.of_kind.columns)
+        keys = self.of_kind.order(query)
         if not len(table):
             live.explain_empty(self.why_empty(picture))
         live.show(table, (keys[0].column.name, keys[0].descending) if keys else None)
@@ -144,15 +149,26 @@ class TableScreen(MeshScreen):
     def why_empty(self, picture: Picture) -> Note:
         """Whether nothing is there, nothing passes the filter, or nothing was read."""
         if self.of_kind.all_items(picture):
-            return Note(
-                "Nothing in this scope", "The filter or the scope leaves nothing over.", "esc widens it by a step"
-            )
+            return self._why_none_left()
         if not picture.snapshot.settled:
             return Note(f"Reading {self.of_kind.title.lower()} …", "No cluster has answered yet.")
-        errors = [c.kubernetes.error for c in picture.snapshot.clusters if c.kubernetes.error]
-        if errors:
-            return Note("Nothing was read", errors[0], "1 shows every cluster and what to do")
-        return Note(f"No {self.of_kind.title.lower()}", self.of_kind.empty)
+        lost = [c for c in picture.snapshot.clusters if c.kubernetes.error and c.inventory is None]
+        if lost and len(lost) == len(picture.snapshot.clusters):
+            return Note("Nothing was read", clean(lost[0].kubernetes.error), "1 shows every cluster and what to do")
+        without = f" Not known of {', '.join(c.name for c in lost)}, which gave no answer." if lost else ""
+        return Note(f"No {self.of_kind.title.lower()}", self.of_kind.empty + without)
+
+    def _why_none_left(self) -> Note:
+        """What hides everything, and what esc takes away first."""
+        scope = self.console_app.scope
+        if scope.query.filter:
+            return Note(
+                f"Nothing matches /{scope.query.filter}",
+                "No row of this kind passes the filter.",
+                "esc takes it away, / changes it",
+            )
+        where = " · ".join(scope.words(window_seconds=self.console_app.window_seconds)[:-1])
+        return Note("Nothing in this scope", f"There are others outside of {where}.", "esc widens it by a step")
 
     def _show_side(self, picture: Picture, key: str | None) -> None:
         side = self.query_one(".side", LineView)
@@ -206,13 +222,10 @@ class TableScreen(MeshScreen):
             event.prompt.tell(f"{shown} of {total}")
 
     def action_narrow(self) -> None:
-        """Look at this row's cluster, or namespace, only."""
+        """Look at this row's cluster and namespace only."""
         key = self.rows.cursor_key
-        if key is None:
-            return
-        parts = key.split("/")
-        namespace = parts[1] if len(parts) > 1 else None
-        self.console_app.set_scope(self.console_app.scope.narrowed(cluster=parts[0], namespace=namespace))
+        if key is not None:
+            self.narrow_to(self.kind, key)
 
     def action_worst(self) -> None:
         """Go to the worst row: the first by health, whatever the order is."""

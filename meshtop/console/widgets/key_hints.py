@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from textual import events
+from textual.binding import Binding
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -21,7 +22,20 @@ from meshtop.views.table import Tone
 
 _SEPARATOR = " · "
 # These are worth more than any other hint: how to learn the rest, and how to leave.
-LASTING = ("?", "q")
+LASTING = ("?", "esc", "q")
+FIRST = "table.choose"
+ORDER = (
+    "table.worst",
+    "table.graph",
+    "detail.graph",
+    "scope.filter",
+    "table.pick_sort",
+    "place.next",
+    "detail.next",
+    "detail.text",
+    "console.command",
+)
+"""Bindings that many screens have, by what they are worth: a screen's own come before them."""
 NOTICE_SECONDS = 6.0
 
 
@@ -35,8 +49,12 @@ class Hint(Struct, frozen=True):
 
 
 def hints_of(screen: Screen[object]) -> list[Hint]:
-    """The hints of a screen's active bindings; of several keys for one action the first is named."""
+    """The hints of a screen's active bindings, its own before those that many screens have.
+
+    Of several keys for one action the first is named.
+    """
     hints: dict[str, Hint] = {}
+    ranks: dict[str, int] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
         if not binding.show or not binding.description or binding.action in hints:
@@ -45,9 +63,19 @@ def hints_of(screen: Screen[object]) -> list[Hint]:
         if not active.enabled:
             why = getattr(active.node, "why_off", None)
             off = (why(binding.action.split("(")[0]) if callable(why) else None) or ""
-        key = screen.app.get_key_display(binding)
-        hints[binding.action] = Hint(key, binding.description, off, binding.key)
-    return list(hints.values())
+        words = words_of(screen, binding)
+        if words is None:
+            continue
+        hints[binding.action] = Hint(screen.app.get_key_display(binding), words, off, binding.key)
+        rank = ORDER.index(binding.id) + 1 if binding.id in ORDER else 0 if binding.id else len(ORDER)
+        ranks[binding.action] = -1 if binding.id == FIRST else rank
+    return [hints[action] for action in sorted(hints, key=ranks.__getitem__)]
+
+
+def words_of(screen: Screen[object], binding: Binding) -> str | None:
+    """What a key is said to do: a screen may put it in other words (`words_for`), or say nothing of it (None)."""
+    say = getattr(screen, "words_for", None)
+    return say(binding.action, binding.description) if callable(say) else binding.description
 
 
 def hint_line(hints: Sequence[Hint], width: int) -> tuple[Line, list[tuple[int, int, str]]]:
@@ -77,7 +105,7 @@ def _words(hint: Hint) -> Iterable[tuple[str, Tone]]:
 
 def _length(hints: Sequence[Hint]) -> int:
     words = sum(cell_width(text) for hint in hints for text, _ in _words(hint))
-    return 2 + words + len(_SEPARATOR) * max(0, len(hints) - 1)
+    return 1 + words + len(_SEPARATOR) * max(0, len(hints) - 1)
 
 
 def _fitting(hints: Sequence[Hint], width: int) -> list[Hint]:

@@ -156,6 +156,8 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
             self.virtual_size = Size(0, len(model) + 1)
         self._reveal()
         self.draw(refreshed=True)
+        if (self._cursor.key is None) != (before is None):
+            self.refresh_bindings()
         if self._cursor.key is not None and self._cursor.key != before:
             self.post_message(self.RowHighlighted(self, self._cursor.key))
 
@@ -288,7 +290,9 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
         )
         lines = []
         for index, row in enumerate(self._rows, first):
-            ground = "cursor" if index == self._cursor.index else "hover" if index == self._hover else "plain"
+            ground = "hover" if index == self._hover else "plain"
+            if index == self._cursor.index:
+                ground = "cursor" if self.has_focus else "resting"
             marked = bool(self._marks) and model.key(index) in self._marks
             lines.append(row_line(row, layout, ground=ground, marked=marked))
         lines += [_NOTHING] * (size.height - 1 - len(lines))
@@ -325,6 +329,14 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Draw what was shown before there was a place to draw it."""
+        self.draw()
+
+    def on_focus(self) -> None:
+        """The cursor is in this table."""
+        self.draw()
+
+    def on_blur(self) -> None:
+        """The cursor has gone elsewhere; where it was stays marked."""
         self.draw()
 
     def on_resize(self) -> None:

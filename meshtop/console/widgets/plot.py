@@ -29,8 +29,15 @@ class Series(Struct, frozen=True):
     tone: Tone | None = None
 
 
+NO_DATA = "no data in this window"
+NO_ANSWER = "Prometheus gave no answer"
+
+
 class ChartModel(Struct, frozen=True):
-    """What a chart shows: lines of one unit between two moments, named as they should be read (`-30 min`, `now`)."""
+    """What a chart shows: lines of one unit between two moments, named as they should be read (`-30 min`, `now`).
+
+    `where` is the cluster that it is of; `nothing` is what to say while there is no value to draw.
+    """
 
     title: str
     unit: str
@@ -38,6 +45,8 @@ class ChartModel(Struct, frozen=True):
     start: str = ""
     end: str = "now"
     zero: bool = True
+    where: str = ""
+    nothing: str = NO_DATA
 
 
 def axis_top(highest: float) -> float:
@@ -48,8 +57,10 @@ def axis_top(highest: float) -> float:
     return next(power * step for step in _STEPS if power * step >= highest * (1 - 1e-12))
 
 
-def short_number(value: float) -> str:
-    """An axis label of at most three significant digits: `0.25`, `12.5`, `410`, `7.1k`."""
+def short_number(value: float, unit: str = "") -> str:
+    """An axis label of at most three significant digits: `0.25`, `12.5`, `410`, `7.1k`; milliseconds in full."""
+    if unit == "ms" and 1000 <= abs(value) < 100_000:
+        return f"{float(f'{value:.3g}'):.0f}"
     for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= limit:
             return f"{value / limit:.3g}{letter}"
@@ -127,7 +138,7 @@ def chart_lines(model: ChartModel, width: int, height: int) -> list[Line]:
     lines = _heading(model, tones, width, height)
     rows = height - 2 - len(lines)
     low, high = _bounds(model, [_spread(series.values, 2 * max(1, width)) for series in model.series])
-    labels = _labels(low, high, rows)
+    labels = _labels(low, high, rows, model.unit)
     margin = max((cell_width(label) for label in labels), default=0) + 1
     columns = width - margin - 1
     if rows < 2 or columns < 8:
@@ -135,7 +146,7 @@ def chart_lines(model: ChartModel, width: int, height: int) -> list[Line]:
     spread = [_spread(series.values, columns * 2) for series in model.series]
     if all(value is None for points in spread for _, value in points):
         middle = [Line("plain", ())] * (height - len(lines))
-        middle[len(middle) // 2] = Line("plain", (Run(2, cut("no data in this window", width - 2), Tone.DIM),))
+        middle[len(middle) // 2] = Line("plain", (Run(2, cut(model.nothing, width - 2), Tone.DIM),))
         return lines + middle
     canvas = _Canvas(columns, rows)
     bottom = rows * 4 - 1
@@ -154,29 +165,32 @@ def chart_lines(model: ChartModel, width: int, height: int) -> list[Line]:
     return (lines + [Line("plain", ())] * height)[:height]
 
 
-def _labels(low: float, high: float, rows: int) -> list[str]:
+def _labels(low: float, high: float, rows: int, unit: str) -> list[str]:
     labels = [""] * max(0, rows)
     if rows >= 2:
-        labels[0], labels[-1] = short_number(high), short_number(low)
+        labels[0], labels[-1] = short_number(high, unit), short_number(low, unit)
     if rows >= 5 and rows % 2:
-        labels[rows // 2] = short_number((low + high) / 2)
+        labels[rows // 2] = short_number((low + high) / 2, unit)
     return labels
 
 
 def _heading(model: ChartModel, tones: Sequence[Tone], width: int, height: int) -> list[Line]:
     """Title and legend: in one line where they fit, else the legend below, else what fits of it beside the title."""
     title = cut(f"{model.title} {model.unit}".strip(), width)
-    head, x = Run(0, title, Tone.STRONG), cell_width(title) + 3
+    x = cell_width(title)
+    where = cut(f" · {model.where}", max(0, width - x)) if model.where else ""
+    head = (Run(0, title, Tone.STRONG), *([Run(x, where, Tone.DIM)] if where else ()))
+    x += cell_width(where) + 3
     names = [series.name for series in model.series]
-    told = [f"{name} {_latest(series)}" for name, series in zip(names, model.series, strict=True)]
+    told = [f"{name} {_latest(series, model.unit)}" for name, series in zip(names, model.series, strict=True)]
     for entries in (told, names) if height < LEGEND_APART else (told,):
         legend = _legend(entries, tones, x, width)
         if len(legend) == 2 * len(entries):
-            return [Line("plain", (head, *legend))]
+            return [Line("plain", (*head, *legend))]
     if height < LEGEND_APART:
-        return [Line("plain", (head, *_legend(told, tones, x, width)))]
+        return [Line("plain", (*head, *_legend(told, tones, x, width)))]
     below = max((_legend(entries, tones, 0, width) for entries in (told, names)), key=len)
-    return [Line("plain", (head,)), Line("plain", tuple(below))]
+    return [Line("plain", head), Line("plain", tuple(below))]
 
 
 def _legend(entries: Sequence[str], tones: Sequence[Tone], x: int, width: int) -> list[Run]:
@@ -190,9 +204,9 @@ def _legend(entries: Sequence[str], tones: Sequence[Tone], x: int, width: int) -
     return runs
 
 
-def _latest(series: Series) -> str:
+def _latest(series: Series, unit: str) -> str:
     known = (v for v in reversed(series.values) if v is not None and math.isfinite(v))
-    return next((short_number(v) for v in known), "–")
+    return next((short_number(v, unit) for v in known), "–")
 
 
 def _times(model: ChartModel, x: int, columns: int) -> Line:

@@ -24,7 +24,7 @@ class Run(Struct, frozen=True, gc=False):
 
 
 class Line(Struct, frozen=True):
-    """One drawn line: its runs, and what its whole ground is (`plain`, `hover`, `cursor`, `header`)."""
+    """One drawn line: its runs, and what its whole ground is (`plain`, `hover`, `cursor`, `resting`, `header`)."""
 
     ground: str
     runs: tuple[Run, ...]

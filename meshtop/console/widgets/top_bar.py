@@ -31,7 +31,10 @@ class View(Struct, frozen=True):
 
 
 class TopBarModel(Struct, frozen=True):
-    """What the top says: `state` is how the data is (`live · 2 s ago`), `crumbs` lead from the view to the place."""
+    """What the top says: `state` is how the data is (`live · 2 s ago`), `crumbs` lead from the view to the place.
+
+    `notice` is what waits for somebody wherever one looks, with the key that leads there.
+    """
 
     views: tuple[View, ...] = ()
     current: str = ""
@@ -40,6 +43,7 @@ class TopBarModel(Struct, frozen=True):
     state: str = ""
     state_tone: Tone = Tone.DIM
     read_only: bool = False
+    notice: str = ""
 
 
 class _Spot(Struct, frozen=True):
@@ -49,28 +53,42 @@ class _Spot(Struct, frozen=True):
 
 
 def top_lines(model: TopBarModel, width: int) -> tuple[list[Line], list[_Spot]]:
-    """Both lines in `width` cells, and where each view may be clicked; other views shorten to their number first."""
-    for short in (False, True):
-        line, spots, end = _views_line(model, short=short)
+    """Both lines in `width` cells, and where each view may be clicked.
+
+    Where it is narrow the product's name goes first, then other views shorten to their number, then what leads to the
+    place is cut: every number stays in sight.
+    """
+    for product, short in ((True, False), (False, False), (True, True), (False, True)):
+        line, spots, end = _views_line(model, product=product, short=short)
         if end <= width:
             break
+    else:
+        room = cell_width(_trail(model)) - (end - width)
+        line, spots, _ = _views_line(model, product=False, short=True, room=max(0, room))
     return [line, _scope_line(model, width)], spots
 
 
-def _views_line(model: TopBarModel, *, short: bool) -> tuple[Line, list[_Spot], int]:
-    runs = [Run(1, PRODUCT, Tone.STRONG)]
+def _trail(model: TopBarModel) -> str:
+    return "".join(f" ▸ {clean(crumb)}" for crumb in model.crumbs)
+
+
+def _views_line(
+    model: TopBarModel, *, product: bool, short: bool, room: int | None = None
+) -> tuple[Line, list[_Spot], int]:
+    runs = [Run(1, PRODUCT, Tone.STRONG)] if product else []
     spots: list[_Spot] = []
-    x = 1 + len(PRODUCT) + 2
+    x = 1 + len(PRODUCT) + 2 if product else 1
     for view in model.views:
         current = view.name == model.current
         text = view.key if short and not current else f"{view.key} {view.name}"
         tone = Tone.ACCENT if current else Tone.DIM
         if current and model.crumbs:
-            text = " ▸ ".join((text, *(clean(crumb) for crumb in model.crumbs)))
+            trail = _trail(model)
+            text += trail if room is None else cut(trail, room)
         runs.append(Run(x, text, tone))
         spots.append(_Spot(x, x + cell_width(text), view.key))
         x += cell_width(text) + 2
-    return Line("header", tuple(runs)), spots, x - 1
+    return Line("header", tuple(runs)), spots, x - 2
 
 
 def _scope_line(model: TopBarModel, width: int) -> Line:
@@ -80,8 +98,11 @@ def _scope_line(model: TopBarModel, width: int) -> Line:
     shown = [(text, tone) for text, tone in right if text]
     length = sum(cell_width(text) + 2 for text, _ in shown)
     x = max(1, width - length + 1)
-    scope = cut(" · ".join(clean(part) for part in model.scope if part), max(0, x - 3))
-    runs = [Run(1, scope, Tone.PLAIN)] if scope else []
+    notice = cut(clean(model.notice), max(0, x - 3))
+    runs = [Run(1, notice, Tone.DEGRADED)] if notice else []
+    start = cell_width(notice) + 4 if notice else 1
+    scope = cut(" · ".join(clean(part) for part in model.scope if part), max(0, x - 2 - start))
+    runs += [Run(start, scope, Tone.PLAIN)] if scope else []
     for text, tone in shown:
         runs.append(Run(x, text, tone))
         x += cell_width(text) + 2

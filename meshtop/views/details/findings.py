@@ -49,7 +49,7 @@ def detail(picture: Picture, item: FindingItem, key: str) -> Detail:
 def finding_facts(finding: Finding) -> tuple[Fact, ...]:
     """A finding with its fix, a line for each line of YAML."""
     said = Cell(f"{SEVERITY_SIGNS[finding.severity]}{clean(finding.message)}", SEVERITY_TONES[finding.severity])
-    lines = [Fact(finding.code, said)]
+    lines = [Fact("what", said)]
     for number, line in enumerate((finding.fix or "").splitlines()):
         lines.append(Fact("fix" if number == 0 else "", Cell(kept(line), Tone.ACCENT) if line.strip() else NOTHING))
     return tuple(lines)
