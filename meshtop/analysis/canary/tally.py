@@ -93,10 +93,12 @@ def tally(
         series = [("count", s.labels, s.value) for s in (*one.requests, *one.connections)]
         series += [("duration", s.labels, s.value) for s in one.buckets]
         for sort, labels, value in series:
+            if labels.reporter not in _SIDES or not place.asks(labels):
+                continue
             workload = (known(labels.source_workload_namespace), known(labels.source_workload))
             where = known(labels.source_cluster)
             caller = names.resolve(where, workload, home) if where else home
-            if labels.reporter not in _SIDES or not place.asks(labels) or not obeys(caller, workload):
+            if not obeys(caller, workload):
                 continue
             side = sides.setdefault(caller, {}).setdefault(labels.reporter, _Side(len(backings)))
             index = place.of(labels)
