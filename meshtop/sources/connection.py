@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import ssl
 import threading
 import time
@@ -20,6 +19,7 @@ from meshtop.model.state import State
 from meshtop.sources.credentials import Credentials, load, load_now, remedy, tls_context
 from meshtop.sources.gate import ReadOnlyTransport
 from meshtop.sources.kubeconfig import ClusterRef
+from meshtop.sources.lost import lost, ran_out
 from meshtop.sources.pools import WATCH, Pools
 from meshtop.sources.problem import SourceProblem
 
@@ -191,7 +191,10 @@ class Connection:
                 break
             await self._renew(credentials)
         problem = SourceProblem(
-            State.DENIED, f"{self.name} does not accept the login of {self._who()}.", remedy(self.ref), code=401
+            State.DENIED,
+            f"{self.name} does not accept the login of {self._who()}{ran_out(credentials)}.",
+            remedy(self.ref),
+            code=401,
         )
         self._refuse(problem)
         raise problem
@@ -295,13 +298,31 @@ class Connection:
         proxy = credentials.proxy or _proxy_of_environment(credentials)
 
         def pool(limits: httpx.Limits) -> httpx.AsyncBaseTransport:
-            return httpx.AsyncHTTPTransport(verify=context, http2=False, limits=limits, proxy=proxy)
+            try:
+                return httpx.AsyncHTTPTransport(verify=context, http2=False, limits=limits, proxy=proxy)
+            except (ImportError, ValueError, httpx.InvalidURL) as error:
+                raise self._no_proxy(proxy) from error
 
         transport: httpx.AsyncBaseTransport = Pools(pool)
         if not self.writes:
             base = urlsplit(credentials.server).path
             transport = ReadOnlyTransport(transport, cluster=self.name, base=base)
         return httpx.AsyncClient(transport=transport, headers={"User-Agent": "meshtop", "Accept-Encoding": "gzip"})
+
+    def _no_proxy(self, proxy: str | None) -> SourceProblem:
+        """The proxy cannot be used; its address is not shown, as it may hold a password."""
+        scheme = (proxy or "").partition("://")[0]
+        if scheme.startswith("socks"):
+            message, what = (
+                f"{self.name} is reached by a SOCKS proxy, which needs one more package.",
+                "pip install socksio",
+            )
+        else:
+            message, what = (
+                f"The proxy of {self.name} is no URL.",
+                "Correct proxy-url in the kubeconfig, or HTTPS_PROXY.",
+            )
+        return SourceProblem(State.UNREACHABLE, message, what)
 
     def _count(self, size: int) -> None:
         self.requests += 1
@@ -311,39 +332,7 @@ class Connection:
         return f"user {self.ref.user}" if self.ref.user else "the kubeconfig"
 
     def _lost(self, error: Exception) -> SourceProblem:
-        where = f"{self.name} ({self.server})"
-        if isinstance(error, httpx.ConnectTimeout):
-            message = f"{where} does not answer: no connection within {self._timeout.connect:g} s."
-        elif isinstance(error, httpx.PoolTimeout):
-            message = f"{where} is too slow: every connection to it is waiting."
-        elif isinstance(error, httpx.TimeoutException):
-            patience = error.request.extensions.get("timeout", {}).get("read") or self._timeout.read
-            message = f"{where} does not answer: nothing came within {patience:g} s."
-        elif isinstance(error, httpx.ConnectError | httpx.ProxyError):
-            return self._no_connection(error, where)
-        elif isinstance(error, httpx.DecodingError):
-            message = f"{where} sent an answer that cannot be decompressed."
-        else:
-            message = f"{where} broke the connection: {_reason(error)}."
-        return SourceProblem(State.UNREACHABLE, message, f"Try kubectl {self._context()}get --raw /readyz.")
-
-    def _no_connection(self, error: Exception, where: str) -> SourceProblem:
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                return SourceProblem(
-                    State.UNREACHABLE,
-                    f"The certificate of {where} is not trusted: {cause.verify_message}.",
-                    "Correct certificate-authority-data or tls-server-name of this cluster in the kubeconfig.",
-                )
-            cause = cause.__cause__ or cause.__context__
-        message = f"{where} cannot be reached: {_reason(error)}."
-        return SourceProblem(
-            State.UNREACHABLE, message, f"Check the network or VPN, then kubectl {self._context()}get --raw /readyz."
-        )
-
-    def _context(self) -> str:
-        return f"--context {self.ref.context} " if self.ref.context else ""
+        return lost(error, self.ref, self._credentials, self._timeout)
 
 
 class _Status(msgspec.Struct):
@@ -380,19 +369,6 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 def _names(credentials: Credentials) -> dict[str, str]:
     return {"sni_hostname": credentials.server_name} if credentials.server_name else {}
-
-
-def _reason(error: BaseException) -> str:
-    """The deepest cause that says something: the operating system's words, not a library's."""
-    reason = ""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            number = 0 if isinstance(cause, ssl.SSLError) else cause.errno or 0
-            return os.strerror(number).lower() if number > 0 else cause.strerror
-        reason = str(cause) or reason
-        cause = cause.__cause__ or cause.__context__
-    return " ".join(reason.split()).rstrip(".") or type(error).__name__
 
 
 def _proxy_of_environment(credentials: Credentials) -> str | None:

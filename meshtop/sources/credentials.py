@@ -22,7 +22,7 @@ from msgspec import Struct, structs
 from meshtop.model.state import State
 from meshtop.sources.exec_plugin import Leash, exec_info, run_plugin
 from meshtop.sources.kubeconfig import ClusterRef, KubeconfigError, reread
-from meshtop.sources.login import renewal, renewal_of_provider
+from meshtop.sources.login import log_in_again, renewal_of_provider
 from meshtop.sources.problem import SourceProblem
 
 FILE_TOKEN_SECONDS = 60.0
@@ -110,15 +110,16 @@ def load_now(ref: ClusterRef, *, limit_seconds: float, leash: Leash | None = Non
     try:
         ref = reread(ref)
         if ref.fault is not None:
-            raise SourceProblem(State.DENIED, ref.fault, f"Correct {', '.join(ref.paths)}.")
+            raise SourceProblem(State.UNREACHABLE, ref.fault, f"Correct {', '.join(ref.paths)}.")
         if ref.in_cluster:
             mine = _service_account()
             return structs.replace(mine, server=mine.server.rstrip("/") + ref.prefix) if ref.prefix else mine
+        _check_files(ref)
         return _from_context(ref, limit_seconds, leash or Leash())
     except SourceProblem:
         raise
     except KubeconfigError as error:
-        raise SourceProblem(State.DENIED, str(error)) from None
+        raise SourceProblem(State.UNREACHABLE, str(error)) from None
     except official.ConfigException as error:
         raise SourceProblem(
             State.DENIED, f"The login of {ref.name} cannot be used: {_one_line(error)}.", remedy(ref)
@@ -126,6 +127,29 @@ def load_now(ref: ClusterRef, *, limit_seconds: float, leash: Leash | None = Non
     except Exception as error:  # noqa: BLE001 - the package raises whatever its parts raise
         reason = _one_line(error) or type(error).__name__
         raise SourceProblem(State.DENIED, f"The login of {ref.name} failed: {reason}.", remedy(ref), code=401) from None
+
+
+def _check_files(ref: ClusterRef) -> None:
+    """Read what the entries name; raises SourceProblem that says which key names a file that cannot be read."""
+    cluster = ref.document["clusters"][0]
+    for kind, entry, keys, state in (
+        (f"cluster {cluster['name']}", cluster["cluster"], ("certificate-authority",), State.UNREACHABLE),
+        (f"user {ref.user}", _user(ref), ("client-certificate", "client-key", "tokenFile"), State.DENIED),
+    ):
+        for key in keys:
+            path = entry.get(key)
+            if not path or entry.get(f"{key}-data") or (key == "tokenFile" and entry.get("token")):
+                continue
+            try:
+                Path(path).read_bytes()
+            except OSError as error:
+                why = str(error.strerror or error).lower()
+                where = ", ".join(ref.paths)
+                raise SourceProblem(
+                    state,
+                    f"{key} of {kind} (for {ref.name}) names {path}, which cannot be read: {why}.",
+                    f"Correct {key} in {where}.",
+                ) from None
 
 
 def _official(module: str) -> Any:
@@ -142,18 +166,28 @@ def tls_context(credentials: Credentials, cluster: str) -> ssl.SSLContext:
     """An SSL context that trusts the cluster's own authority. Raises SourceProblem for unusable certificates."""
     try:
         context = ssl.create_default_context(cadata=credentials.ca) if credentials.ca else ssl.create_default_context()
-        # Many clusters' authorities lack extensions that newer Pythons insist on.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        if not credentials.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
+    except (ssl.SSLError, ValueError):
+        raise SourceProblem(
+            State.UNREACHABLE,
+            f"The certificate authority of {cluster} in the kubeconfig is no certificate in PEM.",
+            "Correct certificate-authority-data (or certificate-authority) of this cluster in the kubeconfig.",
+        ) from None
+    # Many clusters' authorities lack extensions that newer Pythons insist on.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not credentials.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
         if credentials.certificate:
-            context.load_cert_chain(credentials.certificate, credentials.key)
+            context.load_cert_chain(credentials.certificate, credentials.key, password="")
     except (ssl.SSLError, OSError, ValueError) as error:
+        mismatch = isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH"
+        why = "do not belong together" if mismatch else "are no certificate and unencrypted key in PEM"
         raise SourceProblem(
             State.DENIED,
-            f"The certificates of {cluster} in the kubeconfig cannot be used: {_one_line(error)}.",
-            "Renew the cluster's entry in the kubeconfig.",
+            f"The client certificate and key for {cluster} in the kubeconfig {why}.",
+            "Renew client-certificate and client-key (or their -data) of its user in the kubeconfig.",
+            code=401,
         ) from None
     return context
 
@@ -220,7 +254,7 @@ def _take(loader: Any, status: Mapping[str, Any], ref: ClusterRef, plugin: Mappi
         raise SourceProblem(
             State.DENIED,
             f"The credential plugin of {ref.name} ({plugin.get('command')}) gave neither a token nor a certificate.",
-            renewal(plugin),
+            log_in_again(plugin),
             code=401,
         )
     if status.get("expirationTimestamp"):
@@ -236,6 +270,7 @@ def _credentials(configuration: Any, ref: ClusterRef, user: Mapping[str, Any], l
     expires_at = expiry.timestamp() if expiry is not None else None
     if user.get("tokenFile") and not user.get("token"):
         expires_at = time.time() + FILE_TOKEN_SECONDS
+    _check_headers(ref, headers)
     cluster = ref.document["clusters"][0]["cluster"]
     authority = configuration.ssl_ca_cert
     return Credentials(
@@ -249,6 +284,19 @@ def _credentials(configuration: Any, ref: ClusterRef, user: Mapping[str, Any], l
         server_name=configuration.tls_server_name or None,
         expires_at=expires_at,
     )
+
+
+def _check_headers(ref: ClusterRef, headers: list[tuple[str, str]]) -> None:
+    """Raise SourceProblem for what no HTTP header can carry, without showing it: a line's end, other than ASCII."""
+    for name, value in headers:
+        if not (value.isascii() and value.isprintable()):
+            what = "The token or password" if name == "Authorization" else f"What is sent as {name}"
+            raise SourceProblem(
+                State.DENIED,
+                f"{what} of user {ref.user} holds characters that cannot be sent (a line's end, or other than ASCII).",
+                remedy(ref),
+                code=401,
+            )
 
 
 def _service_account() -> Credentials:
@@ -287,7 +335,7 @@ def remedy(ref: ClusterRef) -> str:
     user = _user(ref)
     plugin, provider = user.get("exec"), user.get("auth-provider")
     if isinstance(plugin, Mapping):
-        return renewal(plugin)
+        return log_in_again(plugin)
     if isinstance(provider, Mapping):
         return renewal_of_provider(provider)
     if ref.in_cluster:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -18,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from meshtop.model.state import State
-from meshtop.sources.login import renewal
+from meshtop.sources.login import log_in_again
 from meshtop.sources.problem import SourceProblem
 
 _AT_ONCE = threading.BoundedSemaphore(8)
 """Fifty clusters of one vendor mean fifty plugins; so many run side by side."""
 _LAST_WORDS = 300
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
+"""What colours a plugin's complaint on a terminal."""
 
 
 class Leash:
@@ -135,7 +138,7 @@ def _status(plugin: Mapping[str, Any], cluster: str, output: bytes, errors: byte
 def _denied(plugin: Mapping[str, Any], cluster: str, what: str, errors: bytes = b"") -> SourceProblem:
     said = _last_words(errors)
     message = f"The credential plugin of {cluster} ({plugin.get('command')}) {what}"
-    return SourceProblem(State.DENIED, f"{message}: {said}" if said else f"{message}.", renewal(plugin), code=401)
+    return SourceProblem(State.DENIED, f"{message}: {said}" if said else f"{message}.", log_in_again(plugin), code=401)
 
 
 def _not_there(plugin: Mapping[str, Any], cluster: str, error: OSError) -> SourceProblem:
@@ -149,7 +152,7 @@ def _not_there(plugin: Mapping[str, Any], cluster: str, error: OSError) -> Sourc
 
 def _last_words(errors: bytes) -> str:
     """What it said last, as one line without control characters."""
-    text = errors.decode("utf-8", "replace")
+    text = _ESCAPES.sub("", errors.decode("utf-8", "replace"))
     lines = ["".join(c if c.isprintable() else " " for c in line).strip() for line in text.splitlines()]
     said = " ".join(" ".join(line.split()) for line in lines if line)
     return said if len(said) <= _LAST_WORDS else "… " + said[-_LAST_WORDS:]

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field, structs
 
+from meshtop.sources.kubeconfig_check import cluster_fault, user_fault
+
 if TYPE_CHECKING:
     from meshtop.settings.schema import ClusterSettings
 
@@ -77,6 +79,7 @@ def find_clusters(
     """
     if clusters:
         return _from_settings(kubeconfig, contexts, clusters, environ)
+    kubeconfig = kubeconfig or None
     merged = _read(_paths(kubeconfig, environ), must_exist=kubeconfig is not None)
     if not merged.contexts:
         if kubeconfig is None and not contexts and _in_cluster(environ):
@@ -230,16 +233,24 @@ def _load(path: str, *, must_exist: bool) -> Document | None:
             raise KubeconfigError(f"There is no kubeconfig {path}; give one with --kubeconfig FILE.") from None
         return None
     except OSError as error:
-        raise KubeconfigError(f"The kubeconfig {path} cannot be read: {error.strerror}.") from None
+        why = "it is a directory" if isinstance(error, IsADirectoryError) else str(error.strerror).lower()
+        raise KubeconfigError(
+            f"The kubeconfig {path} cannot be read: {why}; give another with --kubeconfig FILE."
+        ) from None
     try:
-        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        document = yaml.load(text.decode("utf-8-sig"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except UnicodeDecodeError as error:
+        line = text[: error.start].count(b"\n") + 1
+        raise KubeconfigError(
+            f"The kubeconfig {path}, line {line}, is not UTF-8 text; save the file as UTF-8."
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark is not None else ""
-        reason = getattr(error, "problem", None) or "it is not YAML"
-        raise KubeconfigError(
-            f"The kubeconfig {path} cannot be understood:{line} {reason}.".replace("  ", " ")
-        ) from None
+        at = f", line {mark.line + 1}," if mark is not None else ""
+        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "no YAML"
+        raise KubeconfigError(f"The kubeconfig {path}{at} is not YAML: {reason}.") from None
+    except (ValueError, RecursionError) as error:
+        raise KubeconfigError(f"The kubeconfig {path} is not YAML: {str(error) or 'nested too deep'}.") from None
     if document is None:
         return {}
     if not isinstance(document, dict):
@@ -259,8 +270,10 @@ def _merge(merged: _Merged, document: Document, path: str) -> None:
         if not isinstance(entries, list):
             raise KubeconfigError(f"In the kubeconfig {path}, {plural} must be a list.")
         for entry in entries:
-            if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-                raise KubeconfigError(f"In the kubeconfig {path}, every entry of {plural} needs a name.")
+            name = entry.get("name") if isinstance(entry, dict) else None
+            if not isinstance(name, str):
+                hint = "" if name is None else f"; put {name} in quotes, so that it is text"
+                raise KubeconfigError(f"In the kubeconfig {path}, every entry of {plural} needs a name{hint}.")
             body = entry.get(singular) or {}
             if not isinstance(body, dict):
                 raise KubeconfigError(f"In the kubeconfig {path}, {singular} {entry['name']} must be a mapping.")
@@ -294,10 +307,10 @@ def _ref(merged: _Merged, context: str, *, name: str | None = None) -> ClusterRe
     fault = None
     if cluster is None:
         fault = f"Context {context} names cluster {cluster_name or '(none)'}, which is not in {where}."
-    elif not isinstance(server, str) or not server.startswith(("https://", "http://")):
-        fault = f"Cluster {cluster_name} in {where} has no server URL that starts with https://."
     elif user_name and user is None:
         fault = f"Context {context} names user {user_name}, which is not in {where}."
+    elif wrong := cluster_fault(str(cluster_name), cluster) or user_fault(str(user_name), user or {}):
+        fault = f"In {where}, {wrong}."
     document: Document = {
         "current-context": context,
         "contexts": [{"name": context, "context": body}],
@@ -353,7 +366,7 @@ def _service_account(environ: Mapping[str, str], name: str = "in-cluster") -> Cl
 def _nothing_there(kubeconfig: str | None, merged: _Merged, environ: Mapping[str, str]) -> str:
     if merged.paths:
         return f"The kubeconfig {_list(merged.paths)} has no contexts; add one, or give another with --kubeconfig FILE."
-    tried = _list(_paths(kubeconfig, environ))
+    tried = _list(_paths(kubeconfig, environ)) or "KUBECONFIG names none"
     return f"There is no kubeconfig ({tried}); give one with --kubeconfig FILE, or run meshtop demo."
 
 

@@ -38,14 +38,20 @@ def renewal(plugin: Mapping[str, Any]) -> str:
     return shlex.join([command, *arguments])
 
 
+def log_in_again(plugin: Mapping[str, Any]) -> str:
+    """The sentence that tells to run that command."""
+    return f"Log in again: {renewal(plugin)}"
+
+
 def renewal_of_provider(provider: Mapping[str, Any]) -> str:
     """What to do for a user of a kubeconfig's old `auth-provider` section."""
     settings = provider.get("config")
     issuer = settings.get("idp-issuer-url") if isinstance(settings, Mapping) else None
     if provider.get("name") == "gcp":
-        return "gcloud container clusters get-credentials CLUSTER, which writes the plugin gke-gcloud-auth-plugin"
+        plugin = "which writes the plugin gke-gcloud-auth-plugin"
+        return f"Log in again: gcloud container clusters get-credentials CLUSTER, {plugin}"
     where = f" of {issuer}" if issuer else ""
-    return f"log in again at the identity provider{where} and put the new id-token and refresh-token in the kubeconfig"
+    return f"Log in again at the identity provider{where} and put the new id-token and refresh-token in the kubeconfig"
 
 
 def _azure(plugin: Mapping[str, Any], arguments: Sequence[str]) -> str:

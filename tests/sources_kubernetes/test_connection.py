@@ -108,7 +108,7 @@ async def test_a_login_that_stays_refused_is_tried_again_later(api: Api, tmp_pat
         with pytest.raises(SourceProblem, match="does not accept the login of user me") as caught:
             await connection.request("GET", PODS)
         assert caught.value.state is State.DENIED
-        assert caught.value.remedy == str(tmp_path / "plugin")
+        assert caught.value.remedy == f"Log in again: {tmp_path / 'plugin'}"
     assert (tmp_path / "count").read_text().strip() == "1"
     for later, runs in ((6, "2"), (6, "2"), (6, "3")):
         clock.now += later
@@ -212,7 +212,7 @@ async def test_a_fault_of_the_kubeconfig_is_said(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(document))
     found = await problem(Connection(ref_to(path)), "/x") if ref_to(path).name == "east" else None
     assert found is not None
-    assert (found.state, "names cluster gone" in found.message) == (State.DENIED, True)
+    assert (found.state, "names cluster gone" in found.message) == (State.UNREACHABLE, True)
 
 
 async def test_a_closed_connection_sends_nothing(api: Api, connection: Connection) -> None:
@@ -282,8 +282,8 @@ async def test_verification_can_be_switched_off(tmp_path: Path) -> None:
 async def test_a_certificate_that_cannot_be_used(tmp_path: Path) -> None:
     cluster = {"certificate-authority-data": base64.b64encode(b"no certificate").decode()}
     found = await problem(connect(tmp_path, "https://127.0.0.1:1", cluster=cluster))
-    assert found.state is State.DENIED
-    assert "cannot be used" in found.message
+    assert found.state is State.UNREACHABLE
+    assert "is no certificate in PEM" in found.message
 
 
 async def test_client_certificates_are_shown(tmp_path: Path) -> None:

@@ -149,14 +149,14 @@ def test_an_expired_login_says_which_command_renews_it(tmp_path: Path) -> None:
     assert "exit code 255" in problem.message
     assert "Token for prod has expired" in problem.message
     assert "\033" not in problem.message
-    assert problem.remedy == "aws sso login --profile prod"
+    assert problem.remedy == "Log in again: aws sso login --profile prod"
 
 
 def test_a_plugin_that_asks_gets_no_answer(tmp_path: Path) -> None:
     script = "printf 'Password: ' >&2; read answer || { echo 'no input' >&2; exit 3; }"
     problem = refused(tmp_path, plugin(tmp_path, script))
     assert "no input" in problem.message
-    assert problem.remedy == str(tmp_path / "plugin")
+    assert problem.remedy == f"Log in again: {tmp_path / 'plugin'}"
 
 
 def test_a_plugin_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_in_a_pod_without_a_kubeconfig(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ("a: [b", "config cannot be understood: line"),
+        ("a: [b", "config, line 2, is not YAML"),
         ("- a", "must be a mapping"),
         ("clusters: {}\ncontexts: x", "contexts must be a list"),
         ("contexts: [{context: {}}]", "every entry of contexts needs a name"),
