@@ -112,6 +112,11 @@ def state_folder(environment: dict[str, str] | None = None) -> Path:
     return Path(base) / "meshtop"
 
 
+def journal_path() -> Path:
+    """Where this user's journal is, on this machine."""
+    return state_folder() / "journal.db"
+
+
 class Journal:
     """The journal of one user on one machine. Raises JournalError when it cannot be opened or written."""
 

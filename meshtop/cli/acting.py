@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def open_journal() -> Journal:
     """This user's journal. Raises CommandError."""
-    from meshtop.actions.journal import Journal, JournalError, state_folder
+    from meshtop.actions.journal import Journal, JournalError, journal_path
 
     try:
-        return Journal(state_folder() / "journal.db")
+        return Journal(journal_path())
     except JournalError as error:
         raise CommandError(str(error)) from error
 

@@ -11,8 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from meshtop.console.commands import EVERYTHING
+from meshtop.console.journaling import JournalRead, JournalWatch
 from meshtop.console.options import ConsoleOptions
-from meshtop.console.places import CANARIES, FINDINGS, FLEET, GRAPH, MATRICES, kind_of
+from meshtop.console.places import CANARIES, FINDINGS, FLEET, GRAPH, JOURNAL, MATRICES, kind_of
 from meshtop.console.rights import Rights
 from meshtop.console.scope import Scope
 from meshtop.console.screens.base import MeshScreen
@@ -47,6 +48,7 @@ class MeshtopApp(Shell):
         self.rights = Rights(self.session)
         self.window_seconds = DEFAULT_WINDOW_SECONDS
         self.parting_words = ""
+        self.journal = JournalWatch(self)
         self._asked = False
 
     def get_default_screen(self) -> Screen[object]:
@@ -109,9 +111,25 @@ class MeshtopApp(Shell):
                 event.prevent_default()
 
     def _tick(self) -> None:
-        """Ages grow by themselves."""
+        """Ages grow by themselves; another process may write to the journal, or end in the middle of an action."""
+        if self.picture is not None:
+            self.journal.look()
         if isinstance(self.screen, MeshScreen):
             self.screen.update_chrome()
+
+    def on_journal_read(self, message: JournalRead) -> None:
+        """Say on every screen what waits for somebody."""
+        clusters = self.picture.snapshot.clusters if self.picture is not None else ()
+        self.journal.arrived(message, [cluster.name for cluster in clusters])
+        if isinstance(self.screen, MeshScreen):
+            self.screen.update()
+
+    def action_journal(self) -> None:
+        """What was written from here, by whom and why, and what waits for somebody."""
+        from meshtop.console.screens.journal import JournalScreen
+
+        if not isinstance(self.screen, JournalScreen) and not self._refuses_to_leave():
+            self.push_screen(JournalScreen())
 
     def on_picture_arrived(self, message: PictureArrived) -> None:
         """Show what is new; screens that are covered do so when they come to the front."""
@@ -178,6 +196,9 @@ class MeshtopApp(Shell):
 
     def open_detail(self, kind: str, key: str) -> None:
         """Open one thing."""
+        if kind == JOURNAL:
+            self.open_action(key)
+            return
         if kind == CANARIES:
             from meshtop.console.screens.canaries import CanaryDetailScreen
 
@@ -186,6 +207,25 @@ class MeshtopApp(Shell):
         from meshtop.console.screens.detail import DetailScreen
 
         self.push_screen(DetailScreen(kind, key))
+
+    def take_back_last(self) -> None:
+        """Ask whether to take the last shift back."""
+        from meshtop.console.journaling import last_shift
+        from meshtop.console.screens.action import ActionScreen
+
+        told = last_shift()
+        if told is None:
+            self._say("Nothing was shifted from here yet.", Tone.PLAIN)
+        else:
+            self.push_screen(ActionScreen(told, "take_back"))
+
+    def open_action(self, identity: str) -> None:
+        """Open an action of the journal that waits for somebody."""
+        from meshtop.console.screens.action import ActionScreen
+
+        told = next((told for told in self.journal.unfinished if told.action.id == identity), None)
+        if told is not None:
+            self.push_screen(ActionScreen(told))
 
     def open_graph(self, kind: str, key: str) -> None:
         """Open the graph around a row of a kind."""
@@ -244,6 +284,8 @@ class MeshtopApp(Shell):
             self.open_place(FLEET if name == "fleet" else GRAPH)
         elif name == "quit":
             self.exit(return_code=0)
+        elif name == "journal":
+            self.action_journal()
         elif name == "help" and isinstance(self.screen, MeshScreen):
             self.screen.action_help()
         elif name == "live":

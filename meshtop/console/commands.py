@@ -15,6 +15,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("fleet", "the fleet overview", ("home",)),
     Command("graph", "the service graph", ("map",)),
     *(Command(kind.name, kind.summary, (kind.singular, *kind.aliases)) for kind in KINDS),
+    Command("journal", "what was written from here, and what waits for somebody"),
     Command("tenant", "only this tenant; `all` for everybody"),
     Command("filter", "filter rows: column:value !column:value errorRatio:>0.01"),
     Command("window", "rates over this long: 1m, 5m, 1h"),

@@ -10,6 +10,8 @@ FLEET = "clusters"
 GRAPH = "graph"
 FINDINGS = "findings"
 CANARIES = "canaries"
+JOURNAL = "journal"
+"""No kind of the clusters' but what was written from here."""
 MATRICES = ("tenantmatrix", "mtlsmatrix", "trust")
 """Kinds of pairs that are drawn as a matrix first."""
 

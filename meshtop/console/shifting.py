@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
 if TYPE_CHECKING:
+    from meshtop.actions.errors import ActionError
     from meshtop.actions.events import Controls, ShiftEvent
     from meshtop.actions.fleet import Fleet
+    from meshtop.actions.journal import Action, Journal
     from meshtop.actions.plan import ShiftPlan
     from meshtop.actions.preflight import Preflight
     from meshtop.actions.preview import Preview
+    from meshtop.actions.runner import ShiftRunner
     from meshtop.console.session import Session
     from meshtop.observatory.observatory import Observatory
     from meshtop.views.picture import Picture
@@ -24,7 +27,7 @@ Question = Callable[["Observatory"], Coroutine[Any, Any, None]]
 
 
 class Checked(Message):
-    """The checks and the diffs of a plan; `problem` where they could not be made."""
+    """The checks and the diffs of a plan; `problem` where they could not be made, or a server refused its diff."""
 
     def __init__(self, found: Preflight | None, diffs: tuple[Preview, ...], problem: str = "") -> None:
         super().__init__()
@@ -52,17 +55,17 @@ class Broke(Message):
 class ShiftDesk:
     """One dialog's line to the clusters; what it finds comes to `target` as messages.
 
-    Everything is done on the observatory's own loop. `picture` is what the routes are read from.
+    Everything is done on the observatory's own loop. `picture` gives the latest, which the routes are read from.
     """
 
-    def __init__(self, session: Session, picture: Picture, target: MessagePump) -> None:
+    def __init__(self, session: Session, picture: Callable[[], Picture | None], target: MessagePump) -> None:
         self._session = session
         self._picture = picture
         self._target = target
         self._found: Preflight | None = None
         self._controls: Controls | None = None
 
-    def check(self, plan: ShiftPlan) -> None:
+    def check(self, plan: ShiftPlan, clusters: Sequence[str] = ()) -> None:
         """Look at everything that could be wrong with a plan, and ask every server for its diff."""
 
         async def look(observatory: Observatory) -> None:
@@ -70,52 +73,85 @@ class ShiftDesk:
             from meshtop.actions.preflight import preflight
             from meshtop.actions.preview import preview
 
+            self._found = None
+            found: Preflight | None = None
             try:
                 async with self._fleet(observatory) as fleet:
-                    found = await preflight(plan, fleet)
-                    self._found = found
+                    found = await preflight(plan, fleet, clusters=clusters)
                     diffs = () if found.refusal is not None else tuple(await preview(found, fleet))
-                self._target.post_message(Checked(found, diffs))
             except ActionError as error:
-                self._target.post_message(Checked(None, (), f"{error.message} {error.remedy}".rstrip()))
+                self._target.post_message(Checked(found, (), words_of(error)))
+                return
+            self._found = found
+            self._target.post_message(Checked(found, diffs))
 
         self._ask(look, lambda problem: Checked(None, (), problem))
 
     def run(self) -> None:
         """Run the plan that was checked last."""
         found = self._found
-        if found is None:
-            return
 
-        async def act(observatory: Observatory) -> None:
-            from meshtop.actions.events import Controls
-            from meshtop.actions.journal import Journal, state_folder
+        async def act(fleet: Fleet, journal: Journal) -> None:
             from meshtop.actions.runner import ShiftRunner
 
-            self._controls = Controls()
-            async with self._fleet(observatory) as fleet:
-                with contextlib.closing(Journal(state_folder() / "journal.db")) as journal:
-                    runner = ShiftRunner.begin(found, fleet, journal, controls=self._controls, attended=True)
-                    await self._tell(runner.run())
+            if found is not None:
+                await self._run(ShiftRunner.begin(found, fleet, journal, controls=self._steered(), attended=True))
 
-        self._ask(act, Broke)
+        self._act(act)
 
-    def take_back(self, identity: str | None) -> None:
-        """Take a shift back: the one of that id, else the last."""
+    def resume(self, identity: str) -> None:
+        """Go on with a shift at the step where it stopped."""
 
-        async def act(observatory: Observatory) -> None:
-            from meshtop.actions.errors import ActionError
-            from meshtop.actions.journal import Journal, state_folder
+        async def act(fleet: Fleet, journal: Journal) -> None:
+            from meshtop.actions.recover import find_action, resume
+
+            action = find_action(journal, identity)
+            await self._run(resume(action, fleet, journal, controls=self._steered(), attended=True))
+
+        self._act(act)
+
+    def take_back(self, identity: str) -> None:
+        """Take an action back, a shift or copies."""
+
+        async def act(fleet: Fleet, journal: Journal) -> None:
+            from meshtop.actions.propagate import PROPAGATE
             from meshtop.actions.recover import find_action, rollback
 
-            async with self._fleet(observatory) as fleet:
-                with contextlib.closing(Journal(state_folder() / "journal.db")) as journal:
-                    try:
-                        await self._tell(rollback(find_action(journal, identity), fleet, journal))
-                    except ActionError as error:
-                        self._target.post_message(Broke(f"{error.message} {error.remedy}".rstrip()))
+            action = find_action(journal, identity)
+            events = _told(action, fleet, journal) if action.kind == PROPAGATE else rollback(action, fleet, journal)
+            async for event in events:
+                self._target.post_message(Happened(event))
 
-        self._ask(act, Broke)
+        self._act(act)
+
+    def _steered(self) -> Controls:
+        from meshtop.actions.events import Controls
+
+        self._controls = Controls()
+        return self._controls
+
+    async def _run(self, runner: ShiftRunner) -> None:
+        async with contextlib.aclosing(runner.run()) as events:
+            async for event in events:
+                self._target.post_message(Happened(event))
+
+    def _act(self, act: Callable[[Fleet, Journal], Coroutine[Any, Any, None]]) -> None:
+        """Do something that writes, with the journal open; what it raises is said."""
+
+        async def do(observatory: Observatory) -> None:
+            from meshtop.actions.errors import ActionError
+            from meshtop.actions.journal import Journal, JournalError, journal_path
+
+            try:
+                async with self._fleet(observatory) as fleet:
+                    with contextlib.closing(Journal(journal_path())) as journal:
+                        await act(fleet, journal)
+            except ActionError as error:
+                self._target.post_message(Broke(words_of(error)))
+            except JournalError as error:
+                self._target.post_message(Broke(str(error)))
+
+        self._ask(do, Broke)
 
     def steer(self, wish: Callable[[Controls], None]) -> None:
         """Pause, go on, skip, hold or abort what runs."""
@@ -128,10 +164,6 @@ class ShiftDesk:
         """Whether what runs has been told to stay where it is."""
         return self._controls is not None and self._controls.paused
 
-    async def _tell(self, events: AsyncIterator[ShiftEvent]) -> None:
-        async for event in events:
-            self._target.post_message(Happened(event))
-
     @contextlib.asynccontextmanager
     async def _fleet(self, observatory: Observatory) -> AsyncGenerator[Fleet, None]:
         from meshtop.actions.fleet import open_fleet
@@ -139,7 +171,8 @@ class ShiftDesk:
 
         settings = self._session.settings
         assert settings is not None, "a picture comes after the settings"
-        picture = self._picture
+        picture = self._picture()
+        assert picture is not None, "a screen that shifts is opened from a picture"
         fleet = open_fleet(
             observatory.feeds,
             picture.snapshot,
@@ -167,3 +200,27 @@ class ShiftDesk:
                 self._target.post_message(failed(f"This should not have happened ({type(error).__name__}: {error})."))
 
         future.add_done_callback(ended)
+
+
+def words_of(error: ActionError) -> str:
+    """An error, and what to do about it."""
+    return f"{error.message} {error.remedy}".rstrip()
+
+
+async def _told(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[ShiftEvent]:
+    """The taking back of copies, as a shift would tell it."""
+    from meshtop.actions.errors import Kind
+    from meshtop.actions.events import Outcome, ShiftEvent, Sort
+    from meshtop.actions.journal import ActionState
+    from meshtop.actions.propagate_undo import undo
+
+    outcomes = {Kind.CONFLICT: Outcome.CONFLICT, Kind.UNREACHABLE: Outcome.LOST}
+    yield ShiftEvent(sort=Sort.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
+    async for said in undo(action, fleet, journal):
+        outcome = None
+        if said.outcome is not None:
+            kind = said.error.kind if said.error is not None else Kind.REFUSED
+            restored = said.outcome is ActionState.ROLLED_BACK
+            outcome = Outcome.ROLLED_BACK if restored else outcomes.get(kind, Outcome.REFUSED)
+        sort = Sort.NOTE if outcome is None else Sort.ENDED
+        yield ShiftEvent(sort=sort, action=action.id, message=said.message, cluster=said.cluster, outcome=outcome)

@@ -80,7 +80,7 @@ class CanaryScreen(TableScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("S", "shift", "shift", id="canary.shift"),
         Binding("R", "take_back", "roll back", id="canary.rollback"),
-        Binding("J", "journal", "journal", id="canary.journal"),
+        Binding("J", "app.journal", "journal", id="canary.journal"),
     ]
 
     def __init__(self) -> None:
@@ -160,14 +160,7 @@ class CanaryScreen(TableScreen):
 
     def action_take_back(self) -> None:
         """Take the last shift back, after asking."""
-        from meshtop.console.screens.journal import JournalScreen
-
-        if self.console_app.picture is not None:
-            self.app.push_screen(JournalScreen(self.console_app.picture))
-
-    def action_journal(self) -> None:
-        """What was written, by whom and why."""
-        self.action_take_back()
+        self.console_app.take_back_last()
 
 
 class CanaryDetailScreen(DetailScreen):

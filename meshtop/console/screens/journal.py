@@ -1,43 +1,86 @@
-"""The journal in the console: what was written, by whom and why; what is under way; taking the last one back."""
+"""The journal: what was written from this machine, what is under way, and what waits for somebody."""
 
 from __future__ import annotations
 
-import contextlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Input
 
+from meshtop.console.journaling import MOST, JournalRead, Told, read_journal
 from meshtop.console.places import CANARIES, name_of
+from meshtop.console.screens.action import SIGNS_OF_COURSE, ActionScreen, act_levers, reasons, state_lines
 from meshtop.console.screens.base import MeshScreen
-from meshtop.console.screens.shift import Said, said_lines
-from meshtop.console.shifting import Broke, Happened, ShiftDesk
+from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.line_view import LineView
-from meshtop.views.table import Tone
+from meshtop.console.widgets.live_table import LiveTable
+from meshtop.console.widgets.notes import Note
+from meshtop.views.columns import text, text_cell
+from meshtop.views.filter import FilterError, parse_filter
+from meshtop.views.table import Column, Table, Tone
 
 if TYPE_CHECKING:
-    from meshtop.actions.journal import Action
-    from meshtop.views.picture import Picture
+    from meshtop.console.widgets.prompts import FilterLine
 
-MOST = 50
+READ_SECONDS = 2.0
+"""Another process may be writing to it."""
+
+
+def _when(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%m-%d %H:%M:%S")
+
+
+def _course_cell(told: Told) -> Any:
+    sign, tone = SIGNS_OF_COURSE[told.course.value]
+    return text_cell(f"{sign}{told.course.value}", tone)
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        name="when",
+        title="BEGUN (UTC)",
+        help="When it was begun.",
+        value=lambda t: t.action.created,
+        cell=lambda t: text_cell(_when(t.action.created)),
+        priority=2,
+        min_width=14,
+    ),
+    Column(
+        name="state",
+        title="STATE",
+        help="interrupted: its process is gone; held: somebody said so; running: a living meshtop runs it.",
+        value=lambda t: t.course.value,
+        cell=_course_cell,
+        priority=0,
+        min_width=13,
+    ),
+    text("kind", "KIND", "shift or propagate.", lambda t: t.action.kind, priority=4, max_width=10),
+    text("what", "WHAT", "The route, or what was copied.", lambda t: t.action.subject, priority=0, min_width=16,
+         max_width=48),
+    text("clusters", "CLUSTERS", "The clusters that it writes to.", lambda t: ", ".join(t.clusters), priority=1,
+         max_width=40),
+    text("who", "WHO", "Who began it.", lambda t: t.action.who, priority=3, max_width=20),
+    text("reason", "REASON", "Why.", lambda t: t.action.reason, priority=5, max_width=60),
+    text("id", "ID", "What the command line calls it.", lambda t: t.action.id, priority=6, min_width=20),
+)  # fmt: skip
 
 
 class JournalScreen(MeshScreen):
-    """The latest actions; `R` asks for the id of one, and takes it back in every cluster."""
+    """The latest actions; what is under the cursor is told below, and may be resumed or taken back."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("R", "take_back", "roll back", id="journal.rollback")]
+    AUTO_FOCUS = "LiveTable"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("U", "resume", "resume", id="journal.resume"),
+        Binding("R", "take_back", "roll back", id="journal.rollback"),
+    ]
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._seen = picture
-        self.said: list[Said] = []
-        """What was said so far, with its tone."""
-        self._last: str | None = None
-        self._taking_back = False
-        self._asked = False
+        self._actions: tuple[Told, ...] = ()
+        self._filter = ""
+        self._problem = ""
 
     @property
     def place(self) -> str:
@@ -46,104 +89,144 @@ class JournalScreen(MeshScreen):
 
     @property
     def is_place(self) -> bool:
-        """It was opened from the board."""
+        """It is opened from anywhere."""
         return False
 
     @property
     def about(self) -> str:
         """What is shown."""
-        return "What meshtop wrote from this machine: each intention before its request, each outcome after it."
+        return (
+            "What meshtop wrote from this machine: each intention before its request, each outcome after it. "
+            "What was interrupted or held is resumed at its step, or taken back to the exact weights from before."
+        )
 
-    @property
-    def ended(self) -> bool:
-        """Whether something was taken back from here, and is done."""
-        return self._asked and not self._taking_back
+    def help_columns(self) -> tuple[tuple[str, str], ...]:
+        """What each column means."""
+        return tuple((column.title, column.help) for column in COLUMNS)
 
     def crumbs(self) -> tuple[str, ...]:
-        """The journal."""
-        return ("journal",)
+        """The journal, and its filter."""
+        return ("journal", f"/{self._filter}") if self._filter else ("journal",)
 
     def body(self) -> ComposeResult:
-        """The list, and the question."""
-        with Vertical(classes="shift"):
-            yield Input(id="confirm", compact=True)
-            yield LineView(id="said")
+        """The actions, and the one under the cursor."""
+        with Vertical(classes="journal"):
+            yield LiveTable(id="actions", waiting=Note("Reading the journal …"))
+            yield LineView(id="told")
 
     def on_mount(self) -> None:
-        """Read the journal."""
-        from meshtop.actions.journal import Journal, JournalError, state_folder
+        """Read it, again and again."""
+        self.set_interval(READ_SECONDS, self.read_again)
 
-        self.query_one("#confirm").display = False
-        self.query_one("#said").focus()
-        path = state_folder() / "journal.db"
-        try:
-            actions = []
-            if path.is_file():
-                with contextlib.closing(Journal(path)) as journal:
-                    actions = journal.actions(limit=MOST)
-        except JournalError as error:
-            self._say(str(error), Tone.FAILING)
-            return
-        for action in actions:
-            self._describe(action)
-        if not actions:
-            self._say("Nothing was shifted from here yet.", Tone.DIM)
-        elif self._last is None:
-            self._last = actions[0].id
+    def on_screen_resume(self) -> None:
+        """What was done on another screen is in it by now."""
+        self.read_again()
 
-    def _describe(self, action: Action) -> None:
-        when = datetime.fromtimestamp(action.created, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        reason = f": {action.reason}" if action.reason else ""
-        tone = Tone.DEGRADED if action.open else Tone.PLAIN
-        self._say(
-            f"{action.id}  {action.state.value:<11}  {when}  {action.kind} {action.subject} by {action.who}{reason}",
-            tone,
-        )
-        for entry in action.unanswered():
-            self._say(
-                f"    ? {entry.cluster}: a request was sent and its answer is not known; R reads and settles it.", tone
-            )
+    def read_again(self) -> None:
+        """Read the journal on a worker thread."""
+        if self.is_current:
+            self.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
 
-    def _say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
-        self.said.append((text, tone))
-        self.query_one("#said", LineView).show(lambda width: said_lines(self.said, width))
+    def _read(self) -> None:
+        self.post_message(read_journal(MOST))
+
+    def on_journal_read(self, message: JournalRead) -> None:
+        """Show it."""
+        message.stop()
+        self._actions, self._problem = message.actions, message.problem
+        self._show()
+
+    @property
+    def rows(self) -> LiveTable:
+        """The table."""
+        return self.query_one("#actions", LiveTable)
+
+    def _show(self) -> None:
+        passes = parse_filter(self._filter, COLUMNS).matches
+        chosen = tuple(told for told in self._actions if passes(told))
+        if self._problem:
+            self.rows.explain_empty(Note("The journal cannot be read", self._problem))
+        elif self._actions:
+            self.rows.explain_empty(Note("Nothing passes the filter", "", "esc shows everything again"))
+        else:
+            self.rows.explain_empty(Note("Nothing was written from here yet", "", "6, then S shifts a route"))
+        self.rows.show(Table(COLUMNS, chosen, lambda told: told.action.id))
+        self._tell()
+
+    @property
+    def selected(self) -> Told | None:
+        """The action under the cursor."""
+        key = self.rows.cursor_key
+        return next((told for told in self._actions if told.action.id == key), None)
+
+    def _tell(self) -> None:
+        told = self.selected
+        view = self.query_one("#told", LineView)
+        view.display = told is not None
+        if told is not None:
+            view.show(lambda width: state_lines(told, width))
+        self.refresh_bindings()
+
+    def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
+        """Tell about another one."""
+        self._tell()
+
+    def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
+        """Tell everything."""
+        self._open("")
+
+    def _open(self, ask: str) -> None:
+        told = self.selected
+        if told is not None:
+            self.app.push_screen(ActionScreen(told, ask))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Read-only takes the lever away, and says so."""
-        if action == "take_back":
-            return None if self.console_app.read_only or self._last is None or self._taking_back else True
+        """What cannot be done to the selected action is off, and says why."""
+        if action in act_levers():
+            return None if self.why_off(action) is not None else True
         return super().check_action(action, parameters)
 
     def why_off(self, action: str) -> str | None:
         """Why it is off."""
-        return "read-only" if self.console_app.read_only else "nothing to take back"
+        return reasons(self.selected, read_only=self.console_app.read_only).get(action)
+
+    def action_resume(self) -> None:
+        """Go on with it."""
+        self._open("resume")
 
     def action_take_back(self) -> None:
-        """Ask which one."""
-        question = self.query_one("#confirm", Input)
-        question.display = True
-        question.value = self._last or ""
-        question.placeholder = "the id to take back, enter to go on, esc to leave"
-        question.focus()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take it back."""
-        event.stop()
-        self.query_one("#confirm").display = False
-        self.query_one("#said").focus()
-        self._taking_back = self._asked = True
-        ShiftDesk(self.console_app.session, self._seen, self).take_back(event.value.strip() or None)
+        self._open("take_back")
 
-    def on_happened(self, message: Happened) -> None:
-        """Show what happened."""
-        from meshtop.actions.narration import line_of
+    async def action_filter(self) -> None:
+        """Type a filter."""
+        await self.query_one(BottomBar).open_filter(self._filter)
 
-        self._say(line_of(message.event))
-        if message.event.outcome is not None:
-            self._taking_back = False
-            self.console_app.session.refresh()
+    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+        """Filter while one types."""
+        try:
+            parse_filter(event.text, COLUMNS)
+        except FilterError as error:
+            if not event.final:
+                event.prompt.tell(str(error), wrong=True)
+            return
+        self._filter = event.text
+        self._show()
+        self.update_chrome()
 
-    def on_broke(self, message: Broke) -> None:
-        """Show why it ended."""
-        self._taking_back = False
-        self._say(f"✗ {message.problem}", Tone.FAILING)
+    def action_back(self) -> None:
+        """The filter goes first."""
+        if self._filter:
+            self._filter = ""
+            self._show()
+            self.update_chrome()
+            return
+        super().action_back()
+
+    def action_worst(self) -> None:
+        """To what waits for somebody."""
+        waiting = next((told for told in self._actions if told.course.unfinished), None)
+        if waiting is None:
+            self.say("Nothing waits for anybody.", Tone.GOOD)
+        else:
+            self.rows.go_to(waiting.action.id)

@@ -1,288 +1,194 @@
-"""Shifting weights from the console: choose, check, see every diff, confirm by a typed name, watch, steer."""
+"""Shifting weights from the console: fill in, check, see every diff, confirm by a typed name, watch, steer."""
 
 from __future__ import annotations
 
-import textwrap
-from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Grid, Vertical
-from textual.widgets import Input, Label
+from textual.containers import Vertical
 
-from meshtop.analysis.canary.routes import VIRTUAL_SERVICE
-from meshtop.console.places import CANARIES, name_of
-from meshtop.console.screens.base import MeshScreen
-from meshtop.console.shifting import Broke, Checked, Happened, ShiftDesk
-from meshtop.console.text import clean, cut
-from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.planning import effect, subject_of
+from meshtop.console.screens.run import Phase, RunScreen
+from meshtop.console.screens.shift_form import ShiftForm
+from meshtop.console.shifting import Checked
 from meshtop.views.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.actions.plan import ShiftPlan
+    from meshtop.actions.preflight import Check, Preflight
     from meshtop.analysis.canary.board import CanaryRow
     from meshtop.views.picture import Picture
 
-Said = tuple[str, Tone]
-_MARKS = {"ok": ("✓", Tone.GOOD), "warning": ("▲", Tone.DEGRADED), "refused": ("✗", Tone.FAILING)}
-_FIELDS = (
-    ("to", "weights", "v3=20, or only v3 with steps"),
-    ("plan", "steps", "5,25,50,100 (none: at once)"),
-    ("every", "every", "how long a step stands"),
-    ("guard", "guard", "errors,latency or none"),
-    ("waves", "waves", "east then west: east; west"),
-    ("reason", "reason", "kept in the journal"),
-)
+_TONES = {"ok": Tone.GOOD, "warning": Tone.DEGRADED, "refused": Tone.FAILING}
+_BADNESS = tuple(_TONES)
+_FIELD_OF_CHECK = {"owner": "override", "weights": "weights"}
+"""Where what a check refuses can be mended."""
 
 
-class Phase(StrEnum):
-    """Where the dialog stands."""
-
-    FORM = "form"
-    CHECKING = "checking"
-    CHECKED = "checked"
-    RUNNING = "running"
-    ENDED = "ended"
-
-
-def route_of(row: CanaryRow) -> str:
-    """A row's ROUTE, as the command line writes it."""
-    prefix = "" if row.kind == VIRTUAL_SERVICE else f"{row.kind.lower()}/"
-    return f"{prefix}{row.namespace}/{row.name}#{row.route}"
-
-
-def said_lines(said: list[Said], width: int) -> list[Line]:
-    """What was said so far, wrapped to the width."""
-    lines = []
-    for text, tone in said:
-        for piece in textwrap.wrap(clean(text), max(20, width - 4), drop_whitespace=False) or [""]:
-            lines.append(Line("plain", (Run(2, cut(piece, max(0, width - 3)), tone),)))
-    return lines
-
-
-class ShiftScreen(MeshScreen):
-    """One route's shift; while it runs the screen stays, and ctrl-c asks once before it ends the console."""
+class ShiftScreen(RunScreen):
+    """One route's shift."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "go_on", "check", id="shift.go", show=True),
-        Binding("e", "edit", "edit", id="shift.edit"),
-        Binding("p", "pause", "pause or go on", id="shift.pause"),
-        Binding("k", "skip", "skip", id="shift.skip"),
-        Binding("H", "hold", "hold", id="shift.hold"),
-        Binding("A", "abort", "abort, take back", id="shift.abort"),
+        Binding("enter", "check", "check everything", id="shift.go"),
+        Binding("enter", "again", "look again", id="shift.again"),
     ]
 
     def __init__(self, row: CanaryRow, picture: Picture, note: str = "") -> None:
         super().__init__()
         self.row = row
+        self._subject = subject_of(row, picture)
         self._note = note
-        self.phase = Phase.FORM
-        self._seen = picture
-        self._desk: ShiftDesk | None = None
-        self.said: list[Said] = []
-        """What was said so far, with its tone."""
-        self._leaving = False
-
-    @property
-    def place(self) -> str:
-        """Canaries."""
-        return name_of(CANARIES)
-
-    @property
-    def is_place(self) -> bool:
-        """It was opened from the board."""
-        return False
+        self._found: Preflight | None = None
 
     @property
     def about(self) -> str:
         """What is shifted."""
-        return f"Shift {route_of(self.row)}: fill in, enter checks everything, then type the namespace to go on."
+        return (
+            f"Shift {self.row.label}: fill in; enter checks everything and shows each cluster's diff; "
+            "typing the namespace writes. While it runs the guard watches, and takes everything back when it fails."
+        )
 
     def crumbs(self) -> tuple[str, ...]:
         """The route."""
-        return (route_of(self.row), "shift")
+        return (self.row.label, "shift")
 
     def body(self) -> ComposeResult:
-        """The form, the question, and what was said."""
-        canary = self.row.destinations[-1].name
-        values = {"to": f"{canary}=", "plan": "", "every": "2m", "guard": "errors,latency", "waves": "", "reason": ""}
+        """The form, then what runs."""
         with Vertical(classes="shift"):
-            with Grid(id="form"):
-                for name, label, hint in _FIELDS:
-                    yield Label(label, classes="name")
-                    yield Input(values[name], placeholder=hint, id=f"field-{name}", compact=True, select_on_focus=False)
-            yield Input(placeholder="", id="confirm", compact=True)
-            yield LineView(id="said")
+            if self._subject is not None:
+                yield ShiftForm(self._subject, self.row.cluster)
+            yield from self.running_body()
 
     def on_mount(self) -> None:
-        """Type the weight first."""
-        self._desk = ShiftDesk(self.console_app.session, self._seen, self)
-        self.query_one("#confirm").display = False
-        field = self.query_one("#field-to", Input)
-        field.focus()
-        split = " · ".join(f"{d.name} {'-' if d.weight is None else d.weight}" for d in self.row.destinations)
-        self._say(f"{route_of(self.row)} in {self.row.cluster} stands at {split}.", Tone.STRONG)
-        self._say(
-            "Enter checks rights, owners, pods, subsets and leases in every cluster, and shows each diff.", Tone.DIM
-        )
-        if self._note:
-            self._say(f"▲ {self._note}", Tone.DEGRADED)
-
-    def _say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
-        self.said.append((text, tone))
-        view = self.query_one("#said", LineView)
-        view.show(lambda width: said_lines(self.said, width))
-        view.scroll_end(animate=False)
-
-    def _plan(self) -> ShiftPlan:
-        """The plan of the form. Raises ValueError with what to write."""
-        from meshtop.actions.plan import ShiftPlan, parse_guard, parse_steps
-        from meshtop.settings.schema import parse_duration
-
-        def value(name: str) -> str:
-            return self.query_one(f"#field-{name}", Input).value.strip()
-
-        waves = [wave.strip() for wave in value("waves").split(";") if wave.strip()]
-        return ShiftPlan(
-            route=route_of(self.row),
-            steps=parse_steps(value("to").rstrip("=") if value("plan") else value("to"), value("plan") or None),
-            waves=tuple(tuple(name.strip() for name in wave.split(",") if name.strip()) for wave in waves),
-            every_seconds=parse_duration(value("every")),
-            guard=parse_guard(value("guard")),
-            reason=value("reason"),
-        )
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in the form checks; enter in the question answers it."""
-        event.stop()
-        if event.input.id == "confirm":
-            self._confirmed(event.value)
-        else:
-            self.action_go_on()
-
-    def action_go_on(self) -> None:
-        """Check the form, or ask for the typed name."""
-        if self.phase in (Phase.FORM, Phase.ENDED):
-            try:
-                plan = self._plan()
-            except ValueError as error:
-                self._say(f"✗ {error}.", Tone.FAILING)
-                return
-            self.phase = Phase.CHECKING
-            self._say("Checking …", Tone.DIM)
-            if self._desk is not None:
-                self._desk.check(plan)
-        elif self.phase is Phase.CHECKED:
-            self._ask_name()
-
-    def _ask_name(self) -> None:
-        question = self.query_one("#confirm", Input)
-        question.display = True
-        question.value = ""
-        question.placeholder = f"type {self.row.namespace} to shift, esc to leave"
-        question.focus()
-
-    def _confirmed(self, typed: str) -> None:
-        question = self.query_one("#confirm", Input)
-        question.display = False
-        self.query_one("#said").focus()
-        if typed.strip() != self.row.namespace:
-            self._say("Not shifted: that was another name.", Tone.DEGRADED)
-            return
-        self.phase = Phase.RUNNING
-        self.refresh_bindings()
-        if self._desk is not None:
-            self._desk.run()
-
-    def on_checked(self, message: Checked) -> None:
-        """Show the checks and the diffs."""
-        if message.problem or message.found is None:
-            self.phase = Phase.FORM
-            self._say(f"✗ {message.problem}", Tone.FAILING)
-            return
-        for check in message.found.checks:
-            sign, tone = _MARKS[check.mark.value]
-            self._say(f"{sign} {check.cluster} {check.name}: {check.message}", tone)
-        for diff in message.diffs:
-            for line in diff.lines or (f"{diff.cluster}: {diff.object} has these weights already.",):
-                tone = {"+": Tone.GOOD, "-": Tone.FAILING, "@": Tone.DIM}.get(line[:1], Tone.PLAIN)
-                self._say(line, tone)
-        if message.found.refusal is not None:
-            self.phase = Phase.FORM
-            self._say("Nothing was sent. Correct the plan, then enter.", Tone.DEGRADED)
-            return
-        self.phase = Phase.CHECKED
-        self._say("Nothing was written yet.", Tone.DIM)
-        self._ask_name()
-
-    def on_happened(self, message: Happened) -> None:
-        """Show what happened."""
-        from meshtop.actions.events import Outcome
-        from meshtop.actions.narration import line_of
-
-        event = message.event
-        good = event.outcome in (None, Outcome.DONE, Outcome.ROLLED_BACK)
-        self._say(line_of(event), Tone.PLAIN if good else Tone.FAILING)
-        if event.outcome is not None:
+        """Say how it stands."""
+        if self._subject is None:
+            self.note(f"No cluster's callers obey {self.row.label} in {self.row.cluster}.", Tone.DEGRADED)
             self.phase = Phase.ENDED
-            self.console_app.session.refresh()
-            self.refresh_bindings()
-
-    def on_broke(self, message: Broke) -> None:
-        """Show why it ended without telling how."""
-        self.phase = Phase.ENDED
-        self._say(f"✗ {message.problem}", Tone.FAILING)
-        self.refresh_bindings()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What runs can be steered; what does not run can be edited."""
-        if action in ("pause", "skip", "hold", "abort"):
-            return self.phase is Phase.RUNNING
-        if action == "edit":
-            return self.phase in (Phase.CHECKED, Phase.ENDED)
-        return super().check_action(action, parameters)
-
-    def action_edit(self) -> None:
-        """Back to the form."""
-        self.phase = Phase.FORM
-        self.query_one("#confirm").display = False
-        self.query_one("#field-to", Input).focus()
-
-    def action_pause(self) -> None:
-        """Stay at this step, or go on."""
-        if self._desk is not None:
-            paused = self._desk.paused
-            self._desk.steer(lambda controls: controls.go_on() if paused else controls.pause())
-
-    def action_skip(self) -> None:
-        """To the next step at once."""
-        if self._desk is not None:
-            self._desk.steer(lambda controls: controls.skip())
-
-    def action_hold(self) -> None:
-        """Leave the weights as they are, and end."""
-        if self._desk is not None:
-            self._desk.steer(lambda controls: controls.hold())
-
-    def action_abort(self) -> None:
-        """Take everything back."""
-        if self._desk is not None:
-            self._desk.steer(lambda controls: controls.abort())
+            return
+        if self._note:
+            self.note(f"▲ {self._note}", Tone.DEGRADED)
+        elif self.row.cluster not in self._subject.clusters:
+            others = ", ".join(self._subject.clusters)
+            self.note(f"▲ Nobody obeys the route in {self.row.cluster}: it is written in {others}.", Tone.DEGRADED)
+        self.note("Enter checks rights, owners, pods, subsets and leases, and shows each diff.", Tone.DIM)
 
     @property
-    def busy(self) -> str | None:
-        """While a shift runs, this screen is not left by accident."""
-        return "A shift is running: H holds it, A takes everything back." if self.phase is Phase.RUNNING else None
+    def form(self) -> ShiftForm:
+        """The fields."""
+        return self.query_one(ShiftForm)
+
+    def refresh_picture(self, picture: Picture) -> None:
+        """The form reckons with the weights as they are."""
+        subject = subject_of(self.row, picture)
+        if subject is not None and subject != self._subject and self.query(ShiftForm):
+            self._subject = subject
+            self.form.update_subject(subject)
+
+    def on_shift_form_entered(self, message: ShiftForm.Entered) -> None:
+        """Enter in a field checks."""
+        self.action_check()
+
+    def action_check(self) -> None:
+        """Check the form, then everything else."""
+        if self.phase is not Phase.IDLE or self.desk is None:
+            return
+        found = self.form.plan()
+        if found is None:
+            return
+        plan, clusters = found
+        self.phase = Phase.CHECKING
+        self.said.clear()
+        self.note("Checking …", Tone.DIM)
+        self.desk.check(plan, clusters)
+
+    def on_checked(self, message: Checked) -> None:
+        """Show the checks and the diffs; back to the form where something refuses."""
+        from meshtop.actions.narration import check_lines, diff_lines
+
+        found = self._found = message.found
+        self.said.clear()
+        if found is None:
+            self._refused(message.problem)
+            return
+        for mark, line in sorted(check_lines(found.checks), key=lambda pair: _BADNESS.index(pair[0].value)):
+            self.note(line, _TONES[mark.value])
+        refused = next((check for check in found.checks if check.mark.value == "refused"), None)
+        if refused is not None:
+            self._mend(refused)
+            return
+        self.note("")
+        for line in diff_lines(message.diffs):
+            self.note(line, {"+": Tone.GOOD, "-": Tone.FAILING, "@": Tone.DIM}.get(line[:1], Tone.PLAIN))
+        if message.problem:
+            self._refused(message.problem)
+            return
+        self.form.display = False
+        self.log_view.scroll_home(animate=False)
+        clusters = " and ".join(found.plan.clusters)
+        self.ask(f"Nothing was written yet. Type {self.row.namespace} to shift {clusters}:")
+
+    def _refused(self, problem: str) -> None:
+        self.note(f"✗ {problem}", Tone.FAILING)
+        self.note("Nothing was written. Enter checks again.", Tone.DEGRADED)
+        self._to_form()
+        self.console_app.session.refresh()
+
+    def _mend(self, refused: Check) -> None:
+        """Back to the form, to the field where it can be mended if there is one."""
+        self.note("Nothing was written. Correct the plan, then enter.", Tone.DEGRADED)
+        self._to_form()
+        field = _FIELD_OF_CHECK.get(refused.name)
+        if field is not None:
+            self.form.complain(field, refused.message)
+            self.form.query_one(f"#field-{field}").focus()
+
+    def _to_form(self) -> None:
+        self.phase = Phase.IDLE
+        self.status.display = False
+        self.status.progress = None
+        self.form.display = True
+        self.form.query_one("#field-weights").focus()
+        self.refresh_bindings()
+
+    def answered(self, text: str) -> None:
+        """Shift, if the namespace was typed."""
+        from meshtop.actions.progress import progress_of
+        from meshtop.actions.standing import Recorded
+
+        found = self._found
+        if text != self.row.namespace or found is None:
+            self.note(f"Not shifted: {text!r} is another name." if text else "Not shifted.", Tone.DEGRADED)
+            self._to_form()
+            return
+        self.said.clear()
+        self.note(self._summary(), Tone.DIM)
+        self.begin(progress_of(Recorded(plan=found.plan, targets=found.targets)))
+        if self.desk is not None:
+            self.desk.run()
+
+    def _summary(self) -> str:
+        values, subject = self.form.values, self._subject
+        assert subject is not None, "there is a form"
+        return f"{effect(values, subject)}; guard {values['guard']}; on loss {values['on loss']}."
+
+    def action_again(self) -> None:
+        """After the end, or somebody else's change: the form, and how the weights are by now."""
+        if self.phase is Phase.ENDED and self.query(ShiftForm):
+            self._to_form()
+            self.action_check()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Enter checks what is filled in, and looks again at what has ended."""
+        if action == "check":
+            return self.phase is Phase.IDLE
+        if action == "again":
+            return self.phase is Phase.ENDED and bool(self.query(ShiftForm))
+        return super().check_action(action, parameters)
 
     def action_back(self) -> None:
-        """Leave, unless a shift runs."""
-        if self.busy is not None:
-            self._say(self.busy, Tone.DEGRADED)
+        """From the question to the form, from the form to the board."""
+        if self.phase is Phase.ASKING:
+            self.stop_asking()
+            self._to_form()
             return
-        self.app.pop_screen()
-
-    def action_quit_or_back(self) -> None:
-        """The same for q."""
-        self.action_back()
+        super().action_back()

@@ -1,0 +1,235 @@
+"""What the screens share on which an action runs: its status in place, what happens as a log, the keys that steer."""
+
+from __future__ import annotations
+
+import textwrap
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widgets import Input, Label
+
+from meshtop.console.places import CANARIES, name_of
+from meshtop.console.screens.base import MeshScreen
+from meshtop.console.shifting import Broke, Happened, ShiftDesk
+from meshtop.console.text import clean, cut
+from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.shift_status import ShiftStatus
+from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.views.table import Tone
+
+if TYPE_CHECKING:
+    from meshtop.actions.progress import Progress
+
+Said = tuple[str, Tone]
+STEERING = ("pause", "skip", "hold", "abort")
+
+
+class Phase(StrEnum):
+    """Where the screen stands: `idle` is its own (a form, a history)."""
+
+    IDLE = "idle"
+    CHECKING = "checking"
+    ASKING = "asking"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+def said_lines(said: list[Said], width: int) -> list[Line]:
+    """What was said, wrapped to the width; what goes on in another line keeps its indent."""
+    lines = []
+    for text, tone in said:
+        shown = clean(text)
+        indent = " " * (len(shown) - len(shown.lstrip()))
+        room = max(20, width - 4)
+        for piece in textwrap.wrap(shown, room, subsequent_indent=indent, break_on_hyphens=False) or [""]:
+            lines.append(Line("plain", (Run(2, cut(piece, max(0, width - 3)), tone),)))
+    return lines
+
+
+class RunScreen(MeshScreen):
+    """While something runs the screen stays, and ctrl-c asks once before it ends the console."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "pause or go on", id="shift.pause"),
+        Binding("S", "skip", "skip", id="shift.skip"),
+        Binding("H", "hold", "hold", id="shift.hold"),
+        Binding("A", "abort", "abort, take back", id="shift.abort"),
+        Binding("up", "scroll_said(-1)", "line up", id="said.up", show=False),
+        Binding("down", "scroll_said(1)", "line down", id="said.down", show=False),
+        Binding("pageup", "scroll_said(-10)", "page up", id="said.page_up", show=False),
+        Binding("pagedown", "scroll_said(10)", "page down", id="said.page_down", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.phase = Phase.IDLE
+        self.said: list[Said] = []
+        """What was said so far, with its tone."""
+        self.desk: ShiftDesk | None = None
+
+    @property
+    def place(self) -> str:
+        """Canaries."""
+        return name_of(CANARIES)
+
+    @property
+    def is_place(self) -> bool:
+        """It was opened from somewhere."""
+        return False
+
+    def running_body(self) -> ComposeResult:
+        """Status, log and question, in this order."""
+        yield ShiftStatus(id="status")
+        yield LineView(id="said")
+        with Horizontal(id="question"):
+            yield Label("", id="asked", markup=False)
+            yield Input(id="confirm", compact=True)
+
+    def on_mount(self) -> None:
+        """Nothing runs yet."""
+        app = self.console_app
+        self.desk = ShiftDesk(app.session, lambda: app.picture, self)
+        self.query_one("#question").display = False
+        self.set_interval(1.0, self._tick)
+
+    def _tick(self) -> None:
+        """Time goes by."""
+        progress = self.status.progress
+        if self.phase is Phase.RUNNING and progress is not None:
+            self._show(progress)
+
+    @property
+    def status(self) -> ShiftStatus:
+        """The status."""
+        return self.query_one("#status", ShiftStatus)
+
+    @property
+    def log_view(self) -> LineView:
+        """What was said."""
+        return self.query_one("#said", LineView)
+
+    def _show(self, progress: Progress) -> None:
+        self.status.show(progress, self.console_app.now(), max(5, self.size.height // 2))
+
+    def note(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        """Add to the log, and scroll to it."""
+        self.said.append((text, tone))
+        self.log_view.show(lambda width: said_lines(self.said, width))
+        self.log_view.scroll_end(animate=False)
+
+    def ask(self, question: str) -> None:
+        """Ask for something to be typed; the answer comes to `answered`."""
+        self.phase = Phase.ASKING
+        self.query_one("#question").display = True
+        self.query_one("#asked", Label).update(clean(question))
+        field = self.query_one("#confirm", Input)
+        field.value = ""
+        field.focus()
+        self.refresh_bindings()
+
+    def stop_asking(self) -> None:
+        """Take the question away."""
+        self.query_one("#question").display = False
+        self.log_view.focus()
+
+    def answered(self, text: str) -> None:
+        """What was typed."""
+        raise NotImplementedError
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter answers."""
+        event.stop()
+        if event.input.id == "confirm" and self.phase is Phase.ASKING:
+            self.stop_asking()
+            self.answered(event.value.strip())
+
+    def begin(self, progress: Progress | None) -> None:
+        """Something runs from here on."""
+        self.phase = Phase.RUNNING
+        if progress is not None:
+            self._show(progress)
+        self.log_view.focus()
+        self.refresh_bindings()
+
+    def on_happened(self, message: Happened) -> None:
+        """Show what happened: where things stand in place, the rest in the log."""
+        from meshtop.actions.events import Outcome, Sort
+        from meshtop.actions.narration import line_of
+        from meshtop.actions.progress import after
+
+        event, progress = message.event, self.status.progress
+        if progress is not None:
+            self._show(after(progress, event, self.console_app.now()))
+        good = event.outcome in (None, Outcome.DONE, Outcome.ROLLED_BACK)
+        if event.sort is not Sort.WATCHED or progress is None:
+            tone = Tone.PLAIN if good else Tone.FAILING
+            if event.sort in (Sort.TAKING_BACK, Sort.LEFT, Sort.PAUSED):
+                tone = Tone.DEGRADED
+            self.note(line_of(event), Tone.GOOD if event.outcome is not None and good else tone)
+        if event.outcome is not None:
+            self.ended()
+
+    def on_broke(self, message: Broke) -> None:
+        """Show why it ended without telling how."""
+        self.note(f"✗ {message.problem}", Tone.FAILING)
+        self.ended()
+
+    def ended(self) -> None:
+        """Nothing runs any more."""
+        self.phase = Phase.ENDED
+        self.console_app.session.refresh()
+        self.console_app.journal.look()
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What runs can be steered."""
+        if action in STEERING:
+            return self.phase is Phase.RUNNING and self.status.progress is not None
+        return super().check_action(action, parameters)
+
+    def action_pause(self) -> None:
+        """Stay at this step, or go on."""
+        if self.desk is not None:
+            paused = self.desk.paused
+            self.desk.steer(lambda controls: controls.go_on() if paused else controls.pause())
+
+    def action_skip(self) -> None:
+        """To the next step at once."""
+        if self.desk is not None:
+            self.desk.steer(lambda controls: controls.skip())
+
+    def action_hold(self) -> None:
+        """Leave the weights as they are, and end."""
+        if self.desk is not None:
+            self.desk.steer(lambda controls: controls.hold())
+
+    def action_abort(self) -> None:
+        """Take everything back."""
+        if self.desk is not None:
+            self.desk.steer(lambda controls: controls.abort())
+
+    def action_scroll_said(self, lines: int) -> None:
+        """Scroll the log, wherever the keyboard is."""
+        self.log_view.scroll_relative(y=lines, animate=False)
+
+    @property
+    def busy(self) -> str | None:
+        """While something runs, this screen is not left by accident."""
+        if self.phase is not Phase.RUNNING:
+            return None
+        steerable = self.query("#status") and self.status.progress is not None
+        return "A shift is running: H holds it, A takes everything back." if steerable else "It is under way."
+
+    def action_back(self) -> None:
+        """Leave, unless something runs."""
+        if self.busy is not None:
+            self.say(self.busy, Tone.DEGRADED)
+            return
+        self.app.pop_screen()
+
+    def action_quit_or_back(self) -> None:
+        """The same for q."""
+        self.action_back()

@@ -1,0 +1,149 @@
+"""The form of the shift dialog: fields that begin with what stands, what is wrong beneath each, what it would do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.message import Message
+from textual.widgets import Input, Label
+from textual.widgets.input import Selection
+
+from meshtop.console.planning import FIELDS, FieldProblem, Subject, effect, first_values, plan_of
+from meshtop.console.text import clean
+from meshtop.console.widgets.choice import Choice
+
+if TYPE_CHECKING:
+    from meshtop.actions.plan import ShiftPlan
+
+
+def _id(name: str) -> str:
+    return name.replace(" ", "-")
+
+
+class ShiftForm(VerticalScroll, can_focus=False):
+    """The fields of a plan; `Entered` is posted by enter in any of them."""
+
+    class Entered(Message):
+        """Enter was pressed: check it."""
+
+    def __init__(self, subject: Subject, cluster: str) -> None:
+        super().__init__(id="form")
+        self.subject = subject
+        self._first = first_values(subject, cluster)
+
+    def compose(self) -> ComposeResult:
+        """A line for each field, a line beneath it for what is wrong, and at the end what the field in hand means."""
+        for field in FIELDS:
+            with Horizontal(classes="field", id=f"row-{_id(field.name)}"):
+                yield Label(field.name, classes="name")
+                if field.choices:
+                    yield Choice(field.choices, id=f"field-{_id(field.name)}")
+                else:
+                    yield Input(
+                        self._first[field.name],
+                        placeholder=self._placeholder(field.name),
+                        id=f"field-{_id(field.name)}",
+                        compact=True,
+                        select_on_focus=False,
+                    )
+            wrong = Label("", classes="wrong", id=f"wrong-{_id(field.name)}", markup=False)
+            wrong.display = False
+            yield wrong
+        yield Label("", classes="effect", id="effect", markup=False)
+        yield Label("", classes="help", id="field-help", markup=False)
+
+    def _placeholder(self, name: str) -> str:
+        clusters = self.subject.clusters
+        if name == "clusters":
+            return f"all: {', '.join(clusters)}"
+        if name == "waves":
+            return "all together" + (f"; one after another: {'; '.join(clusters[:2])}" if len(clusters) > 1 else "")
+        if name == "override":
+            owners = self.subject.owners
+            return f"{owners[0]} owns it: say so to override" if owners else "no controller owns it"
+        return {"steps": "none: at once", "reason": "kept in the journal"}.get(name, "")
+
+    def on_mount(self) -> None:
+        """The first number is what one came to change."""
+        field = self.query_one("#field-weights", Input)
+        field.focus()
+        before, equals, number = field.value.rpartition("=")
+        if equals:
+            field.selection = Selection(len(before) + 1, len(before) + 1 + len(number))
+        self._show_effect()
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What each field says."""
+        found = {}
+        for field in FIELDS:
+            widget = self.query_one(f"#field-{_id(field.name)}")
+            assert isinstance(widget, Input | Choice)
+            found[field.name] = widget.value
+        return found
+
+    def plan(self) -> tuple[ShiftPlan, tuple[str, ...]] | None:
+        """The plan and the clusters that it is limited to; None when a field is wrong, which is said beneath it."""
+        try:
+            found = plan_of(self.values, self.subject)
+        except FieldProblem as problem:
+            self.complain(problem.field, problem.message)
+            self.query_one(f"#field-{_id(problem.field)}").focus()
+            return None
+        self._clear()
+        return found
+
+    def complain(self, field: str, message: str) -> None:
+        """Say beneath a field what is wrong with it."""
+        self._clear()
+        label = self.query_one(f"#wrong-{_id(field)}", Label)
+        label.update(f"✗ {clean(message)}")
+        label.display = True
+
+    def update_subject(self, subject: Subject) -> None:
+        """The route was read again; what was filled in stays."""
+        self.subject = subject
+        self._show_effect()
+
+    def _clear(self) -> None:
+        for label in self.query(".wrong").results(Label):
+            label.display = False
+
+    def _show_effect(self) -> None:
+        """What would become of the weights, or what is wrong with a field while one types."""
+        values: Mapping[str, str] = self.values
+        try:
+            said = effect(values, self.subject)
+            plan_of(values, self.subject)
+        except FieldProblem as problem:
+            self.complain(problem.field, problem.message)
+            self.query_one("#effect", Label).update("")
+            return
+        self._clear()
+        self.query_one("#effect", Label).update(clean(said))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Say at once what it means."""
+        event.stop()
+        self._show_effect()
+
+    def on_choice_changed(self, event: Choice.Changed) -> None:
+        """The same."""
+        event.stop()
+        self._show_effect()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter checks."""
+        event.stop()
+        self.post_message(self.Entered())
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Say what may be said in the field that has the keyboard."""
+        name = (event.widget.id or "").removeprefix("field-")
+        field = next((one for one in FIELDS if _id(one.name) == name), None)
+        if field is not None:
+            self.query_one("#field-help", Label).update(field.help)

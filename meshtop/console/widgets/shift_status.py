@@ -1,0 +1,236 @@
+"""A running shift in place, in the words of Argo Rollouts: step, set and actual weight of each cluster, guard, time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from meshtop.console.text import cell_width, clean, cut, fit
+from meshtop.console.widgets.line_widget import LineWidget
+from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.views.numbers import UNKNOWN, quantity
+from meshtop.views.table import Tone
+
+if TYPE_CHECKING:
+    from meshtop.actions.progress import ClusterProgress, Progress
+    from meshtop.analysis.canary.judging import CanaryVerdict
+    from meshtop.analysis.canary.verdict import ComparisonVerdict
+
+_MARGIN = 2
+_BAR = 12
+_FEWEST_LINES = 4
+"""The step, the guard, the headings and one cluster."""
+_FOLLOWS = {
+    "follows": ("✓ follows", Tone.GOOD),
+    "does-not-follow": ("✗ does not", Tone.FAILING),
+    "no-traffic": ("? no traffic", Tone.UNKNOWN),
+    "unknown": ("? unknown", Tone.UNKNOWN),
+    "waiting": ("… waiting", Tone.DIM),
+}
+_VERDICTS = {
+    "worse": ("✗", Tone.FAILING),
+    "not-worse": ("✓", Tone.GOOD),
+    "not-enough-data": ("?", Tone.UNKNOWN),
+}
+_ENDS = {
+    "done": ("✓ Done", Tone.GOOD),
+    "rolled-back": ("✓ Taken back", Tone.GOOD),
+    "guard-failed": ("✗ The guard failed", Tone.FAILING),
+    "not-followed": ("✗ The split did not follow", Tone.FAILING),
+    "aborted": ("▲ Aborted", Tone.DEGRADED),
+    "held": ("▲ Held", Tone.DEGRADED),
+    "conflict": ("✗ Somebody else changed it", Tone.FAILING),
+    "lost": ("✗ A cluster was lost", Tone.FAILING),
+    "refused": ("✗ Refused", Tone.FAILING),
+}
+Words = list[tuple[str, Tone]]
+
+
+def span(seconds: float) -> str:
+    """A duration to the second: `1m 12s`, `45s`, `1h 2m`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60}s" if whole % 60 else f"{whole // 60}m"
+    return f"{whole // 3600}h {whole % 3600 // 60}m"
+
+
+def status_lines(progress: Progress, now: float, width: int, most: int) -> list[Line]:
+    """The status in at most `most` lines; clusters that find no room are counted."""
+    lines = [_pair(_where(progress), _time(progress, now), width), _line([*_guard(progress, width)], width)]
+    table = _table(progress, width)
+    room = max(_FEWEST_LINES, most) - len(lines)
+    if len(table) > room:
+        left = len(table) - room + 1
+        table = [*table[: room - 1], _line([(f"and {left} more clusters", Tone.DIM)], width)]
+    return lines + table
+
+
+def _where(progress: Progress) -> Words:
+    if progress.outcome is not None:
+        text, tone = _ENDS[progress.outcome.value]
+        return [(text, tone)]
+    if progress.taking_back:
+        return [("Taking everything back", Tone.DEGRADED)]
+    if not progress.step:
+        return [("Beginning", Tone.STRONG)]
+    words: Words = [(f"Step {progress.step}/{progress.steps}", Tone.STRONG)]
+    if progress.waves > 1:
+        words.append((f"wave {progress.wave}/{progress.waves}", Tone.STRONG))
+    words.append(("SetWeight", Tone.DIM))
+    words.append((_weights(progress.wanted.items()), Tone.STRONG))
+    return words
+
+
+def _time(progress: Progress, now: float) -> Words:
+    if progress.outcome is not None or progress.taking_back:
+        return []
+    if progress.paused:
+        return [("▲ paused", Tone.ACCENT)]
+    if progress.until is None:
+        return []
+    left = progress.until - now
+    if left <= 0:
+        return [("until it can be judged", Tone.DIM)]
+    done = round(_BAR * max(0.0, 1 - left / progress.every_seconds))
+    bar = "█" * done + "░" * (_BAR - done)
+    return [(bar, Tone.DIM), (f"{span(left)} left of {span(progress.every_seconds)}", Tone.PLAIN)]
+
+
+def _guard(progress: Progress, width: int) -> Iterable[tuple[str, Tone]]:
+    yield "Guard", Tone.DIM
+    verdict = progress.verdict
+    if not progress.guarded:
+        yield "off", Tone.DIM
+        return
+    if verdict is None:
+        yield "waits for requests" if progress.outcome is None else UNKNOWN, Tone.DIM
+        return
+    sign, tone = _VERDICTS[verdict.verdict.value]
+    canary, baseline = clean(verdict.canary or "the canary"), clean(verdict.baseline or "its baseline")
+    said = {
+        "worse": f"{canary} is worse than {baseline}",
+        "not-worse": f"{canary} is not worse than {baseline}",
+        "not-enough-data": "not enough data"
+        + (f", about {quantity(verdict.requests_to_go)} requests to go" if verdict.requests_to_go else ""),
+    }[verdict.verdict.value]
+    yield f"{sign} {said}", tone
+    room = width - 2 * _MARGIN - len("Guard ") - cell_width(said) - 3
+    for name, one in _questions(verdict):
+        text = _difference(name, one)
+        room -= cell_width(text) + 3
+        if text and room >= 0:
+            yield f"· {text}", Tone.DIM
+
+
+def _questions(verdict: CanaryVerdict) -> Iterable[tuple[str, ComparisonVerdict]]:
+    if verdict.errors is not None:
+        yield "errors", verdict.errors
+    if verdict.latency is not None:
+        yield f"slower than {verdict.bound_ms:g} ms" if verdict.bound_ms is not None else "slow", verdict.latency
+
+
+def _difference(name: str, one: ComparisonVerdict) -> str:
+    if one.difference is None or one.interval is None:
+        return ""
+    low, high = one.interval.low * 100, one.interval.high * 100
+    return f"{name} {one.difference * 100:+.2f} points ({low:+.2f} to {high:+.2f})"
+
+
+def _table(progress: Progress, width: int) -> list[Line]:
+    wanted = progress.wanted
+    order = sorted(progress.clusters, key=lambda c: (c.wave != progress.wave, c.wave))
+    rows = [_row(progress, one, wanted) for one in order]
+    heads = ("CLUSTER", "SETWEIGHT", "ACTUALWEIGHT (95 %)", "SPLIT", "REQUESTS")
+    widths = [max(len(head), *(cell_width(row[i][0]) for row in rows)) for i, head in enumerate(heads)]
+    spare = width - 2 * _MARGIN - 2 * (len(heads) - 1) - sum(widths)
+    if spare < 0:
+        widths[0] = max(8, widths[0] + spare)
+    lines = [_columns([(head, Tone.DIM) for head in heads], widths, width)]
+    return lines + [_columns(row, widths, width) for row in rows]
+
+
+def _row(progress: Progress, one: ClusterProgress, wanted: dict[str, int]) -> Words:
+    cells: Words = [(clean(one.cluster), Tone.PLAIN)]
+    cells.append((_weights((name, one.weights.get(name)) for name in wanted), Tone.STRONG))
+    seen = one.observed
+    if seen is None:
+        waits = progress.outcome is None and not progress.taking_back and one.wave > progress.wave
+        note = (f"waits for wave {one.wave}", Tone.DIM) if waits else (UNKNOWN, Tone.DIM)
+        if one.left:
+            note = ("✗ left as it is", Tone.FAILING)
+        return [*cells, (UNKNOWN, Tone.DIM), note, ("", Tone.DIM)]
+    actual = " · ".join(_actual(name, seen.actual.get(name), seen.intervals.get(name)) for name in wanted)
+    return [*cells, (actual, Tone.STRONG), _FOLLOWS[seen.follows.value], (quantity(seen.requests), Tone.PLAIN)]
+
+
+def _actual(name: str, share: float | None, interval: object) -> str:
+    if share is None:
+        return f"{clean(name)} {UNKNOWN}"
+    low, high = getattr(interval, "low", None), getattr(interval, "high", None)
+    about = f" ({low * 100:.1f} to {high * 100:.1f})" if low is not None and high is not None else ""
+    return f"{clean(name)} {share * 100:.1f}{about}"
+
+
+def _weights(weights: Iterable[tuple[str, int | None]]) -> str:
+    return " · ".join(f"{clean(name)} {'-' if weight is None else weight}" for name, weight in weights)
+
+
+def _columns(cells: Sequence[tuple[str, Tone]], widths: Sequence[int], width: int) -> Line:
+    runs, x = [], _MARGIN
+    last = len(cells) - 1
+    for number, ((text, tone), room) in enumerate(zip(cells, widths, strict=True)):
+        room = min(room, width - x)
+        if room <= 0:
+            break
+        runs.append(Run(x, fit(text, room, right=number == last), tone))
+        x += room + 2
+    return Line("plain", tuple(runs))
+
+
+def _line(words: Words, width: int) -> Line:
+    return Line("plain", tuple(_runs(words, width)))
+
+
+def _runs(words: Words, width: int) -> Iterable[Run]:
+    x = _MARGIN
+    for text, tone in words:
+        shown = cut(clean(text), max(0, width - x))
+        if shown:
+            yield Run(x, shown, tone)
+        x += cell_width(shown) + 1
+
+
+def _pair(left: Words, right: Words, width: int) -> Line:
+    """Words from the left and words up to the right; the left ones give way."""
+    length = sum(cell_width(text) + 1 for text, _ in right)
+    start = max(_MARGIN, width - _MARGIN - length + 1)
+    runs = list(_runs(left, start - 1 if right else width))
+    for text, tone in right:
+        runs.append(Run(start, text, tone))
+        start += cell_width(text) + 1
+    return Line("plain", tuple(runs))
+
+
+class ShiftStatus(LineWidget):
+    """The status as a widget, as high as it needs to be; nothing until something runs."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.progress: Progress | None = None
+        self._now = 0.0
+        self.display = False
+
+    def show(self, progress: Progress, now: float, most: int) -> None:
+        """Draw another moment in at most `most` lines."""
+        self.progress, self._now = progress, now
+        height = len(status_lines(progress, now, self.size.width or 80, most))
+        self.display = True
+        if self.styles.height is None or self.styles.height.value != height:
+            self.styles.height = height
+        self.draw()
+
+    def work_out(self, width: int, height: int) -> list[Line]:
+        """The lines."""
+        return [] if self.progress is None else status_lines(self.progress, self._now, width, height)
