@@ -62,7 +62,7 @@ def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> li
     access = "read-only" if cluster.read_only else "may be written to, as far as its rights go"
     about = " · ".join(filter(None, (cluster.server, f"context {cluster.context}" if cluster.context else "", access)))
     lines = [style.heading(style.plain(clean(cluster.name))) + f"  {clean(about)}"]
-    version = f"Kubernetes {cluster.kubernetes_version}" if cluster.kubernetes_version else "Kubernetes"
+    version = f"Kubernetes {clean(cluster.kubernetes_version)}" if cluster.kubernetes_version else "Kubernetes"
     lines += _source_lines(version, cluster.kubernetes, style)
     read = [f"{kind.count} {kind.kind}" for kind in cluster.kinds if kind.state in ("fresh", "stale") and kind.count]
     if read:
@@ -71,12 +71,12 @@ def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> li
     if absent and verbose:
         lines += _wrapped("not installed", ", ".join(absent), style)
     for plane in cluster.control_planes:
-        version = plane.version or "of unknown version"
-        lines.append(f"    istiod {plane.revision} {version}, {plane.pods.ready}/{plane.pods.total} pods ready")
+        version = clean(plane.version or "of unknown version")
+        lines.append(f"    istiod {clean(plane.revision)} {version}, {plane.pods.ready}/{plane.pods.total} pods ready")
     lines += _source_lines("Prometheus", cluster.prometheus, style)
     telemetry = cluster.telemetry
     if telemetry is not None:
-        reporters = ", ".join(telemetry.reporters) or "none"
+        reporters = clean(", ".join(telemetry.reporters) or "none")
         rules = ", recording rules used" if telemetry.recording_rules else ""
         lines.append(f"    {telemetry.series} series over {telemetry.window}, reporters: {reporters}{rules}")
         if verbose:

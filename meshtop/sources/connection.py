@@ -36,6 +36,8 @@ _RENEW_BEFORE_SECONDS = 60.0
 _LOGIN_PAUSE_SECONDS = 5.0
 _LOGIN_PAUSE_MOST_SECONDS = 60.0
 
+ELSEWHERE = "its server URL in the kubeconfig leads to something else, or a login stands in front of it"
+
 _NOTHING = httpx.ByteStream(b"")
 
 Params = Mapping[str, str | int]
@@ -353,11 +355,23 @@ def problem_of(response: httpx.Response, *, cluster: str, what: str, verb: str =
             f"Ask for the right to {verb} {what} (and to watch them).",
             code=code,
         )
+    if response.is_redirect or is_web_page(response):
+        where = "sends requests on to another place" if response.is_redirect else "answers with a web page"
+        return SourceProblem(
+            State.STALE,
+            f"{cluster} {where} when asked to {verb} {what}: {ELSEWHERE}.",
+            code=code,
+        )
     said = ""
     with contextlib.suppress(msgspec.MsgspecError, httpx.StreamError):
         said = " ".join(msgspec.json.decode(response.content, type=_Status).message.split())[:300].rstrip(".")
     message = f"{cluster} answered {code} when asked to {verb} {what}" + (f": {said}." if said else ".")
     return SourceProblem(State.STALE, message, code=code, retry_after=_retry_after(response))
+
+
+def is_web_page(response: httpx.Response) -> bool:
+    """Whether a login page or another site answered in an API server's place."""
+    return response.headers.get("Content-Type", "").startswith("text/html") or response.content[:1] == b"<"
 
 
 def _retry_after(response: httpx.Response) -> float | None:

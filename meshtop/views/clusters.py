@@ -73,6 +73,12 @@ def cluster_state(cluster: ClusterSnapshot) -> State:
     return State.STALE if cluster.prometheus.state is State.STALE else State.PARTIAL
 
 
+def pods_known(picture: Picture, cluster: str) -> bool:
+    """Whether a cluster's pods were read: a sidecar is injected into pods, so without them `none` would be a guess."""
+    found = picture.snapshot.cluster(cluster)
+    return found is None or found.inventory is None or can_tell(found.inventory, "Pod")
+
+
 def can_tell(inventory: Inventory, kind: str) -> bool:
     """Whether a kind was read: one that is denied or failed is unknown, and unknown is not zero."""
     return not any(status.kind == kind and status.state in ("denied", "failed") for status in inventory.kinds)

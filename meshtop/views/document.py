@@ -16,6 +16,7 @@ from meshtop.views.text import clean
 from meshtop.views.view import AnyView
 
 API_VERSION = "meshtop/v1"
+_NOT_THERE = frozenset({State.UNREACHABLE, State.DENIED})
 
 
 class SourceState(Struct, frozen=True, rename="camel"):
@@ -77,8 +78,12 @@ def missing(snapshot: Snapshot) -> list[str]:
         for source, status in asked:
             if status.state is State.FRESH or (status.state is State.NONE and status.error is None):
                 continue
+            if source == "Prometheus" and status.state is State.NONE and cluster.kubernetes.state in _NOT_THERE:
+                # It is found through the API server, about which there is a sentence already.
+                continue
             why = status.error or f"{source} is {status.state.value}"
-            sentences.append(clean(f"{cluster.name}: {_stop(why)} {_stop(status.remedy or '')}").rstrip())
+            name = "" if why.startswith(f"{cluster.name} ") else f"{cluster.name}: "
+            sentences.append(clean(f"{name}{_stop(why)} {_stop(status.remedy or '')}").rstrip())
     return list(dict.fromkeys(sentences))
 
 

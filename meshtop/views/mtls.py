@@ -58,7 +58,7 @@ class MtlsItem(Struct, frozen=True, rename="camel", kw_only=True):
     cluster: str
     namespace: str
     workload: str
-    proxy: Proxy
+    proxy: Proxy | None
     declared: Declared
     observed: Observed
     findings: tuple[Finding, ...]
@@ -80,7 +80,7 @@ def _item(picture: Picture, standing: Standing) -> MtlsItem:
         cluster=party.cluster,
         namespace=party.namespace,
         workload=party.name,
-        proxy=party.proxy,
+        proxy=None if party.unknown and party.proxy is Proxy.NONE else party.proxy,
         declared=_declared(standing),
         observed=Observed(
             mtls_ratio=seen.sums.mtls_ratio,

@@ -10,6 +10,7 @@ from meshtop.model.mesh import Proxy, Workload
 from meshtop.model.state import Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views import columns as c
+from meshtop.views.clusters import pods_known
 from meshtop.views.picture import Picture, together
 from meshtop.views.query import Place
 from meshtop.views.tenants import tenant_column, tenant_text
@@ -29,7 +30,7 @@ class NamespaceItem(Struct, frozen=True, rename="camel", kw_only=True):
     workspace: str | None
     injection: str | None
     revision: str | None
-    mode: Proxy
+    mode: Proxy | None
     workloads: int
     services: int
     traffic: Traffic = NO_TRAFFIC
@@ -46,14 +47,18 @@ def injection_of(labels: dict[str, str]) -> str | None:
     return "enabled" if labels.get("istio.io/rev") else None
 
 
-def mode_of(labels: dict[str, str], workloads: list[Workload]) -> Proxy:
-    """How the namespace takes part: its labels where they say, else what its workloads really have."""
+def mode_of(labels: dict[str, str], workloads: list[Workload], *, known: bool = True) -> Proxy | None:
+    """How the namespace takes part: its labels where they say, else what its workloads really have.
+
+    None where neither says it because pods may not be read (`known` is False).
+    """
     if labels.get("istio.io/dataplane-mode") == "ambient":
         return Proxy.AMBIENT
     if injection_of(labels) == "enabled":
         return Proxy.SIDECAR
     have = {w.proxy for w in workloads if not w.is_gateway and not w.is_waypoint}
-    return next((mode for mode in (Proxy.SIDECAR, Proxy.AMBIENT) if mode in have), Proxy.NONE)
+    none = Proxy.NONE if known else None
+    return next((mode for mode in (Proxy.SIDECAR, Proxy.AMBIENT) if mode in have), none)
 
 
 def build(picture: Picture) -> list[NamespaceItem]:
@@ -83,7 +88,7 @@ def _item(picture: Picture, cluster: str, namespace: Namespace, services: int) -
         workspace=workspace_of(namespace),
         injection=injection,
         revision=revision or ("default" if injection == "enabled" else None),
-        mode=mode_of(labels, workloads),
+        mode=mode_of(labels, workloads, known=pods_known(picture, cluster)),
         workloads=len(workloads),
         services=services,
         traffic=received.traffic(),

@@ -10,6 +10,7 @@ from meshtop.model.mesh import Proxy, Ready, Workload
 from meshtop.model.state import Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views import columns as c
+from meshtop.views.clusters import pods_known
 from meshtop.views.query import Place
 from meshtop.views.tenants import tenant_column, tenant_text
 from meshtop.views.view import View
@@ -29,7 +30,7 @@ class WorkloadItem(Struct, frozen=True, rename="camel", kw_only=True):
     version: str | None
     tenant: str | None
     pods: Ready
-    proxy: Proxy
+    proxy: Proxy | None
     proxy_version: str | None
     revision: str | None
     inbound: Traffic = NO_TRAFFIC
@@ -49,6 +50,7 @@ def _item(picture: Picture, workload: Workload) -> WorkloadItem:
     figures = picture.workload_figures(workload.cluster, workload.namespace, workload.name)
     tenants = picture.tenants(workload.cluster, workload.namespace)
     received = figures.received
+    known = pods_known(picture, workload.cluster)
     return WorkloadItem(
         cluster=workload.cluster,
         namespace=workload.namespace,
@@ -58,7 +60,7 @@ def _item(picture: Picture, workload: Workload) -> WorkloadItem:
         version=workload.version or None,
         tenant=tenant_text(tenants),
         pods=workload.pods,
-        proxy=workload.proxy,
+        proxy=workload.proxy if workload.proxy is not Proxy.NONE or known else None,
         proxy_version=workload.proxy_version,
         revision=workload.revision,
         inbound=received.traffic(),

@@ -199,3 +199,18 @@ def test_a_kubeconfig_that_is_not_there(meshtop: Program) -> None:
     assert (process.returncode, out) == (2, "")
     assert "/not/there" in err
     assert "Traceback" not in err
+
+
+def test_doctor_prints_nothing_that_a_terminal_obeys(meshtop: Program) -> None:
+    hostile = "\x1b]0;pwned\x07\x1b[31mv1\u202e"
+    east = worlds.east()
+    assert east.inventory is not None
+    controllers = tuple(
+        replace(c, meta=replace(c.meta, labels={**c.meta.labels, "istio.io/rev": hostile}))
+        for c in east.inventory.controllers
+    )
+    inventory = replace(east.inventory, version=hostile, controllers=controllers)
+    meshtop.snapshots = (worlds.world(replace(east, inventory=inventory, context=hostile)),)
+    out = meshtop("-v", "doctor").out
+    assert "v1" in out
+    assert not [char for char in out if not (char.isprintable() or char == "\n")]

@@ -83,7 +83,7 @@ def test_some_clusters_missing_is_no_error_and_is_said(meshtop: Program) -> None
     meshtop.snapshots = (worlds.world(),)
     outcome = meshtop("get", "clusters", "-o", "json")
     assert outcome.code == 0
-    assert outcome.err == "meshtop: north: north did not answer within 5 s. Check the VPN.\n"
+    assert outcome.err == "meshtop: north did not answer within 5 s. Check the VPN.\n"
     assert json.loads(outcome.out)["sources"][2]["kubernetes"]["state"] == "unreachable"
 
 

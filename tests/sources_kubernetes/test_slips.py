@@ -196,3 +196,24 @@ async def test_a_socks_proxy_says_what_it_needs(tmp_path: Path) -> None:
     found = await problem(connect(tmp_path, SERVER, cluster={"proxy-url": "socks5://me:secret@127.0.0.1:1"}))
     assert "secret" not in found.message
     assert "SOCKS" in found.message or "cannot be reached" in found.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda: web.Response(text="<html>Log in</html>", content_type="text/html"), "answers with a web page"),
+        (lambda: web.Response(status=302, headers={"Location": "https://login"}), "sends requests on to another place"),
+        (lambda: web.Response(status=503, text="<h1>bad</h1>"), "answers with a web page"),
+    ],
+)
+async def test_a_login_page_in_the_api_servers_place(tmp_path: Path, answer: Any, said: str) -> None:
+    from meshtop.sources.kubernetes.lists import fetch
+    from meshtop.sources.problem import SourceProblem
+
+    with served(Api()) as api:
+        api.faults.append(lambda request: answer())
+        connection = connect(tmp_path, api.url)
+        with pytest.raises(SourceProblem) as caught:
+            await fetch(connection, "/api/v1/pods", what="pods")
+        await connection.close()
+    assert f"east {said} when asked to list pods: its server URL" in caught.value.message

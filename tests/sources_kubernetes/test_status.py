@@ -75,3 +75,11 @@ def test_what_is_missing_is_a_note() -> None:
         endpoint="",
     )
     assert status.notes == ("east does not let you list secrets.", "Not installed: VirtualService.")
+
+
+def test_who_may_read_nothing_is_not_told_a_page_of_kinds() -> None:
+    kinds = [KindStatus(kind=f"Kind{n}", group="g", state="denied") for n in range(30)]
+    status = judge(
+        now=1.0, answered_at=None, problem=None, kinds=kinds, resources={}, refresh_seconds=5.0, endpoint="e"
+    )
+    assert (status.remedy or "").endswith("Kind7, 22 more (README: the ClusterRole for reading).")

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from meshtop.analysis.tenancy.marks import tenants_of
 from meshtop.model.kube import KindStatus, Namespace
@@ -85,6 +86,20 @@ def test_what_may_not_be_read_is_unknown_and_not_zero() -> None:
     picture = Picture(worlds.world(msgspec.structs.replace(east, inventory=denied)))
     row = rows(picture, "clusters")[0]
     assert (row["nodes"], row["pods"], row["workloads"]) == (None, None, None)
+
+
+def test_without_pods_nobody_is_said_to_have_no_proxy() -> None:
+    east = worlds.east()
+    assert east.inventory is not None
+    containers = tuple(structs.replace(c, containers=()) for c in east.inventory.controllers)
+    for state, proxy in (("fresh", "none"), ("denied", None)):
+        kinds = (KindStatus(kind="Pod", state=state),)
+        inventory = structs.replace(east.inventory, pods=(), controllers=containers, kinds=kinds)
+        picture = Picture(worlds.world(structs.replace(east, inventory=inventory)))
+        found = {row["proxy"] for row in rows(picture, "workloads", namespaces=("shop",))}
+        assert found == {proxy}
+        assert {row["mode"] for row in rows(picture, "namespaces", names=("tools",))} == {proxy}
+        assert {row["proxy"] for row in rows(picture, "mtls", names=("reviews-v1",))} == {proxy}
 
 
 @pytest.mark.parametrize(
@@ -232,7 +247,7 @@ def test_the_document(picture: Picture) -> None:
 
 
 def test_missing_sources_are_one_sentence_each() -> None:
-    assert missing(worlds.world()) == ["north: north did not answer within 5 s. Check the VPN."]
+    assert missing(worlds.world()) == ["north did not answer within 5 s. Check the VPN."]
     assert missing(Snapshot(sequence=1, at=1.0, window_seconds=60)) == []
 
 
@@ -288,3 +303,15 @@ def test_tenancy_marks(labels: dict[str, str], tenants: tuple[str, ...]) -> None
 )
 def test_the_health_of_a_group(members: list[str], status: str) -> None:
     assert together([Health(HealthStatus(member)) for member in members]).status == status
+
+
+def test_a_cluster_that_is_not_there_is_one_sentence_and_not_two() -> None:
+    east = worlds.east()
+    lost = structs.replace(
+        east,
+        kubernetes=SourceStatus(state=State.UNREACHABLE, error="east (https://east) cannot be reached: refused."),
+        prometheus=SourceStatus(state=State.NONE, error="No Prometheus was found in east.", remedy="Name it."),
+    )
+    assert missing(worlds.world(lost)) == ["east (https://east) cannot be reached: refused."]
+    bare = structs.replace(lost, kubernetes=SourceStatus(state=State.FRESH))
+    assert missing(worlds.world(bare)) == ["east: No Prometheus was found in east. Name it."]

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
-from meshtop.model.state import State
-from meshtop.sources.connection import Connection
+from meshtop.sources.connection import Connection, problem_of
 from meshtop.sources.kubernetes.pace import Pace
 from meshtop.sources.problem import SourceProblem
 from meshtop.sources.rhythm import until_beat
@@ -76,8 +75,7 @@ class Link:
             self.problem = problem
             return False
         if response.status_code >= 500:
-            message = f"{self.connection.name} answers {response.status_code} to everything small."
-            self.problem = SourceProblem(State.STALE, message, code=response.status_code)
+            self.problem = problem_of(response, cluster=self.connection.name, what="its version", verb="tell")
             return False
         self.problem = None
         with contextlib.suppress(msgspec.MsgspecError):

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from meshtop.model.state import State
-from meshtop.sources.connection import Connection, problem_of
+from meshtop.sources.connection import Connection, is_web_page, problem_of
 from meshtop.sources.kubernetes.bulk import collector_paused
 from meshtop.sources.kubernetes.kinds import Codec
 from meshtop.sources.problem import SourceProblem
@@ -35,7 +35,7 @@ async def fetch(
     """GET a path; waits as long as the server asks when it is too busy (429). Raises SourceProblem for any error."""
     for waited in range(_PATIENCE + 1):
         response = await connection.request("GET", path, params=params, headers=headers)
-        if response.status_code == 200:
+        if response.status_code == 200 and not is_web_page(response):
             return response
         problem = problem_of(response, cluster=connection.name, what=what, verb=verb)
         if response.status_code != 429 or waited == _PATIENCE:

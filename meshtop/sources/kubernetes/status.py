@@ -19,6 +19,8 @@ _OPTIONAL = frozenset(
     }
 )
 """Kinds whose absence leaves no gap in the picture: few users may list them, so it is a note."""
+_NAMED = 8
+"""So many kinds are named to somebody who may read none of them."""
 _CRITICAL = frozenset({"failed", "stale", "denied"})
 
 
@@ -72,8 +74,10 @@ def _said(bad: Sequence[KindStatus], resources: dict[tuple[str, str], str]) -> t
     """One sentence for all kinds that are not there, and what to ask for."""
     denied = [kind for kind in bad if kind.state == "denied"]
     others = [kind for kind in bad if kind.state != "denied"]
-    names = ", ".join(resources.get((kind.group, kind.kind), kind.kind) for kind in denied)
-    remedy = f"Ask for the right to get, list and watch {names}." if denied else None
+    names = [resources.get((kind.group, kind.kind), kind.kind) for kind in denied]
+    if len(names) > _NAMED:
+        names[_NAMED:] = [f"{len(names) - _NAMED} more (README: the ClusterRole for reading)"]
+    remedy = f"Ask for the right to get, list and watch {', '.join(names)}." if denied else None
     if others:
         error = others[0].error or f"{others[0].kind} is {others[0].state}."
         more = len(bad) - 1

@@ -165,12 +165,17 @@ async def find(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    tried = tuple(f"{engine.place.label}: {_said(answer)}" for engine, answer in zip(engines, answers, strict=True))
+    tried = tuple(_tried(engine.place.label, _said(answer)) for engine, answer in zip(engines, answers, strict=True))
     for wanted in (1, 0):
         for engine, answer in zip(engines, answers, strict=True):
             if isinstance(answer, int) and answer >= wanted:
                 return Found(engine, tried)
     return Found(None, tried, next((a for a in answers if isinstance(a, QueryFailed)), None))
+
+
+def _tried(label: str, said: str) -> str:
+    """What became of a candidate; its answer may name it already."""
+    return said if label in said else f"{label}: {said}"
 
 
 async def _probe(engine: Engine) -> int | QueryFailed:

@@ -179,7 +179,11 @@ class PrometheusSource:
         if problem is not None:
             if problem.state is State.DENIED:
                 return problem
-            return QueryFailed(problem.state, f"No Prometheus answers ({'; '.join(tried)}).", problem.remedy or remedy)
+            return QueryFailed(
+                problem.state,
+                f"No Prometheus answers: {'; '.join(t.rstrip('.') for t in tried)}.",
+                problem.remedy or remedy,
+            )
         looked = "none of its Services looks like one" if services else "its Services are not known"
         return QueryFailed(State.NONE, f"No Prometheus was found in {self.cluster}: {looked}.", remedy)
 

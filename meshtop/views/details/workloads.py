@@ -46,7 +46,7 @@ def detail(picture: Picture, item: WorkloadItem, key: str) -> Detail:
 
 
 def _facts(item: WorkloadItem, workload: Workload | None) -> list[Fact]:
-    proxy = f"{item.proxy} {item.proxy_version}" if item.proxy_version else str(item.proxy)
+    proxy = None if item.proxy is None else f"{item.proxy} {item.proxy_version or ''}".strip()
     facts = [
         fact("cluster", item.cluster),
         fact("kind", item.kind),
