@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -36,20 +37,25 @@ class Lens(Struct, frozen=True, kw_only=True):
 
     def access(self, snapshot: Snapshot) -> Access | None:
         """What the user may do on a snapshot's clusters (as it was read, nothing left out); None without a policy."""
-        if self.rules is None:
+        rules = self.rules
+        if rules is None:
             return None
-        return access_of(snapshot, self.rules, owners_of(snapshot, self.tenancy, self.tenant_label))
+
+        def decide() -> Access:
+            return access_of(snapshot, rules, owners_of(snapshot, self.tenancy, self.tenant_label))
+
+        return self.memory.same("access", tuple(_asked_of(snapshot)), decide)
 
     def visible(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot without what the user may not read."""
         access = self.access(snapshot)
-        return snapshot if access is None else visible(snapshot, access)
+        return snapshot if access is None else visible(snapshot, access, self.memory)
 
     def picture(self, snapshot: Snapshot) -> Picture:
         """The picture of what the user may see of a snapshot. Raises ConfigError for a policy that makes no sense."""
         access = self.access(snapshot)
         return Picture(
-            snapshot if access is None else visible(snapshot, access),
+            self.visible(snapshot),
             thresholds=self.thresholds,
             tenancy=self.tenancy,
             tenant_label=self.tenant_label,
@@ -58,6 +64,13 @@ class Lens(Struct, frozen=True, kw_only=True):
             judging=self.judging,
             memory=self.memory,
         )
+
+
+def _asked_of(snapshot: Snapshot) -> Iterator[object]:
+    """What decisions about access follow from: the clusters, their namespaces, and who they say the user is."""
+    for cluster in snapshot.clusters:
+        inventory = cluster.inventory
+        yield from (cluster.name, inventory and inventory.namespaces, inventory and inventory.identity)
 
 
 def lens_of(settings: Settings) -> Lens:

@@ -19,6 +19,7 @@ from meshtop.analysis.health import DEFAULT, Thresholds, edge_health, workload_h
 from meshtop.analysis.mesh import mesh_facts
 from meshtop.analysis.tenancy.apdex import TARGET_MS
 from meshtop.analysis.tenancy.ownership import Owner, Owners, owners_of
+from meshtop.analysis.tenancy.traffic import Pairs, between
 from meshtop.analysis.traffic_inputs import cluster_traffic
 from meshtop.analysis.workloads import virtual_machines, workloads
 from meshtop.model.kube import Inventory
@@ -265,7 +266,16 @@ class Picture:
     @cached_property
     def owners(self) -> Owners:
         """The owner of every namespace of every cluster."""
-        return owners_of(self.snapshot, self.tenancy, self._tenant_label)
+        known = [(c.name, c.inventory and c.inventory.namespaces) for c in self.snapshot.clusters]
+        made_from = tuple(part for cluster in known for part in cluster)
+        return self._memory.same(
+            "owners", made_from, lambda: owners_of(self.snapshot, self.tenancy, self._tenant_label)
+        )
+
+    @cached_property
+    def between_namespaces(self) -> Pairs:
+        """Traffic from namespace to namespace, of which the traffic of tenants is added up."""
+        return self._memory.same("between namespaces", (self.edges,), lambda: between(self.edges))
 
     def resolved(self, query: Query) -> Query:
         """The query with its tenant, workspace (`T/W`) or group (`T/W/G`) put into words that every place knows."""

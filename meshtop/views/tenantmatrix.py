@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
-from meshtop.analysis.tenancy.ownership import HIDDEN, NONE
-from meshtop.analysis.tenancy.traffic import by_pair
+from meshtop.analysis.tenancy.traffic import Within, by_pair
 from meshtop.model.state import Finding
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views import columns as c
 from meshtop.views.numbers import quantity
-from meshtop.views.query import Place
+from meshtop.views.query import Place, Query
 from meshtop.views.table import Align, Cell, Column, Table, Tone
-from meshtop.views.tenants import SEVERITY_ORDER, SEVERITY_SIGNS, SEVERITY_TONES, located_findings
+from meshtop.views.tenants import LAST, SEVERITY_ORDER, SEVERITY_SIGNS, SEVERITY_TONES, located_findings, scope_of
 from meshtop.views.text import clean
 from meshtop.views.view import View
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from meshtop.views.picture import Picture
 
 _BARS = "▁▂▃▄▅▆▇█"
-_LAST = {HIDDEN: 1, NONE: 2}
 
 
 class TenantPair(Struct, frozen=True, rename="camel", kw_only=True):
@@ -39,8 +37,24 @@ class TenantPair(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[TenantPair]:
     """A row for each pair of tenants between which there is traffic, of a tenant with itself too."""
+    return _pairs(picture, None, None)
+
+
+def scoped(picture: Picture, query: Query) -> list[TenantPair] | None:
+    """The pairs of a scope: what is asked in its clusters and namespaces, by or of its tenant or a level of one."""
+    level = query.within
+    within = scope_of(structs.replace(query, within=None))
+    if within is None and level is None:
+        return None
+    touching = None if level is None else lambda cluster, namespace: (cluster, namespace) in level
+    tenant = query.tenant if level is None else None
+    pairs = _pairs(picture, within, touching)
+    return [p for p in pairs if tenant is None or any(tenant in side.split("|") for side in (p.from_, p.to))]
+
+
+def _pairs(picture: Picture, within: Within | None, touching: Within | None) -> list[TenantPair]:
     wrong: dict[tuple[str, str], list[Finding]] = {}
-    for located in located_findings(picture):
+    for located in located_findings(picture, within):
         if located.pair is not None:
             wrong.setdefault(located.pair, []).append(located.finding)
     return [
@@ -51,7 +65,7 @@ def build(picture: Picture) -> list[TenantPair]:
             mtls_ratio=sums.mtls_ratio,
             findings=tuple(wrong.get(pair, ())),
         )
-        for pair, sums in sorted(by_pair(picture.edges, picture.owners).items())
+        for pair, sums in sorted(by_pair(picture.between_namespaces, picture.owners, within, touching).items())
     ]
 
 
@@ -83,6 +97,7 @@ VIEW: View[TenantPair] = View(
     default_sort="requestsPerSecond,from,to",
     empty="There is no traffic in this scope.",
     related=("tenants", "edges"),
+    scoped=scoped,
     namespaced=True,
 )  # fmt: skip
 
@@ -109,7 +124,7 @@ def matrix_table(pairs: Sequence[TenantPair], known: Sequence[str] = ()) -> Tabl
 
     `known` are tenants to show even where nothing comes from or goes to them. The last column adds a row up.
     """
-    names = sorted({*known, *(p.from_ for p in pairs), *(p.to for p in pairs)}, key=lambda n: (_LAST.get(n, 0), n))
+    names = sorted({*known, *(p.from_ for p in pairs), *(p.to for p in pairs)}, key=lambda n: (LAST.get(n, 0), n))
     cells: dict[str, dict[str, TenantPair]] = {name: {} for name in names}
     for pair in pairs:
         cells[pair.from_][pair.to] = pair

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.analysis.tenancy.apdex import apdex
 from meshtop.analysis.tenancy.findings import Located, disagreements, forbidden_crossings, unmatched
 from meshtop.analysis.tenancy.ownership import HIDDEN, NONE, Owner
-from meshtop.analysis.tenancy.traffic import Unit, UnitTraffic, by_unit
+from meshtop.analysis.tenancy.traffic import Unit, UnitTraffic, Within, by_unit
 from meshtop.model.state import Finding, Health, Severity
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views import columns as c
 from meshtop.views.columns import NOTHING, text_cell
 from meshtop.views.detail import Fact, fact
-from meshtop.views.query import Place
+from meshtop.views.query import Place, Query
 from meshtop.views.table import Align, Cell, Column, Tone
 from meshtop.views.view import View
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SEVERITY_TONES = {Severity.ERROR: Tone.FAILING, Severity.WARNING: Tone.DEGRADED, Severity.INFO: Tone.DIM}
 SEVERITY_SIGNS = {Severity.ERROR: "✗ ", Severity.WARNING: "▲ ", Severity.INFO: "~ "}
 SEVERITY_ORDER = {severity: order for order, severity in enumerate(SEVERITY_TONES)}
-_LAST = {HIDDEN: 1, NONE: 2}
+LAST = {HIDDEN: 1, NONE: 2}
 """What is no tenant stands below all tenants."""
 
 
@@ -81,71 +81,107 @@ class TenantItem(Struct, frozen=True, rename="camel", kw_only=True):
     health: Health = Health()
 
 
-def located_findings(picture: Picture) -> tuple[Located, ...]:
-    """What is wrong with the tenants, made once for each Picture."""
+def scope_of(query: Query) -> Within | None:
+    """Which namespaces a resolved query looks at; None for all. A whole tenant is a choice of rows, not of figures."""
+    if not (query.clusters or query.namespaces or query.within is not None):
+        return None
+    bare = structs.replace(query, tenant=None)
+    return lambda cluster, namespace: bare.holds((Place(cluster=cluster, namespace=namespace),))
+
+
+def located_findings(picture: Picture, within: Within | None = None) -> tuple[Located, ...]:
+    """What is wrong with the tenants; of everything made once for each Picture, else of a scope."""
 
     def make() -> tuple[Located, ...]:
-        found = [*forbidden_crossings(picture.edges, picture.owners), *disagreements(picture.owners)]
+        found = [*forbidden_crossings(picture.edges, picture.owners, within), *disagreements(picture.owners, within)]
         if picture.tenancy is not None and picture.access is None:
             clusters = [cluster.name for cluster in picture.snapshot.clusters]
             read = [c.name for c in picture.snapshot.clusters if c.inventory is not None and c.inventory.namespaces]
             found += unmatched(picture.tenancy, clusters, read, picture.owners)
         return tuple(sorted(found, key=lambda f: (SEVERITY_ORDER[f.finding.severity], f.unit, f.finding.message)))
 
+    if within is not None:
+        return make()
     made: tuple[Located, ...] = picture.once("tenant findings", make)
     return made
 
 
-def units(picture: Picture) -> dict[Unit, list[tuple[str, str]]]:
-    """Every unit (tenant, workspace) and its namespaces as (cluster, name), also units without any."""
+def units(picture: Picture, within: Within | None = None) -> dict[Unit, list[tuple[str, str]]]:
+    """Every unit (tenant, workspace) and its namespaces as (cluster, name), also units without any.
+
+    In a scope, only units that have a namespace there.
+    """
     found: dict[Unit, list[tuple[str, str]]] = {}
-    if picture.tenancy is not None:
+    if picture.tenancy is not None and within is None:
         for _, tenant, workspace in picture.tenancy.workspaces():
             if picture.access is None or picture.access.may_read_workspace(tenant.name, workspace.name):
                 found[tenant.name, workspace.name] = []
     for place, owner in sorted(picture.owners.all_known().items()):
-        found.setdefault(owner.unit, []).append(place)
+        if within is None or within(*place):
+            found.setdefault(owner.unit, []).append(place)
     return found
 
 
 def build(picture: Picture) -> list[TenantItem]:
     """A row for each tenant's workspace, and for what is in none."""
-    traffic = by_unit(picture.edges, picture.owners)
-    places = units(picture)
+    return _rows(picture, None)
+
+
+def scoped(picture: Picture, query: Query) -> list[TenantItem] | None:
+    """The rows of a scope, with the figures of what is in it."""
+    within = scope_of(query)
+    if within is None:
+        return None
+    return [row for row in _rows(picture, within) if _chosen(row, query)]
+
+
+def _chosen(row: TenantItem, query: Query) -> bool:
+    return query.tenant is None or query.within is not None or query.tenant in row.tenant.split("|")
+
+
+def _rows(picture: Picture, within: Within | None) -> list[TenantItem]:
+    traffic = by_unit(picture.between_namespaces, picture.owners, within)
+    places = units(picture, within)
     wrong: dict[Unit, list[Finding]] = {}
-    for located in located_findings(picture):
+    for located in located_findings(picture, within):
         wrong.setdefault(located.unit, []).append(located.finding)
     return [
         _item(picture, unit, places.get(unit, []), traffic.get(unit, UnitTraffic()), wrong.get(unit, []))
-        for unit in sorted({*places, *traffic}, key=lambda unit: (_LAST.get(unit[0], 0), unit))
+        for unit in sorted({*places, *traffic}, key=lambda unit: (LAST.get(unit[0], 0), unit))
     ]
 
 
 def _item(
     picture: Picture, unit: Unit, places: list[tuple[str, str]], traffic: UnitTraffic, findings: list[Finding]
 ) -> TenantItem:
-    owners = [picture.owner(*place) for place in places]
-    figures = traffic.figures
-    received = figures.received
-    workloads = [workload for place in places for workload in picture.workloads_in(*place)]
     return TenantItem(
         organization=picture.tenancy.file.organization if picture.tenancy is not None else None,
         tenant=unit[0],
         workspace=unit[1] or None,
-        namespaces=tuple("/".join(place) for place in places),
-        marks=tuple(dict.fromkeys(mark for owner in owners for mark in _marks(owner))),
-        inbound=figures.inbound.traffic(),
-        outbound=figures.outbound.traffic(),
-        internal=figures.internal.traffic(),
-        cross_tenant=traffic.crossing.traffic(),
-        mtls_ratio=received.mtls_ratio,
         findings=tuple(findings),
-        received=received.traffic(),
-        apdex=apdex(received.buckets, picture.apdex_ms),
-        clusters=tuple(dict.fromkeys(cluster for cluster, _ in places)),
-        groups=tuple(dict.fromkeys(f"{kind}/{name}" for owner in owners for kind, name in owner.groups)),
-        health=_together(picture, workloads),
+        **figures_of(picture, places, traffic),
     )
+
+
+def figures_of(picture: Picture, places: Sequence[tuple[str, str]], traffic: UnitTraffic) -> dict[str, Any]:
+    """What an item says of some namespaces and their traffic, at whatever level they stand together."""
+    owners = [picture.owner(*place) for place in places]
+    figures, received = traffic.figures, traffic.figures.received
+    workloads = [workload for place in places for workload in picture.workloads_in(*place)]
+    return {
+        "namespaces": tuple("/".join(place) for place in places),
+        "marks": tuple(dict.fromkeys(mark for owner in owners for mark in _marks(owner))),
+        "inbound": figures.inbound.traffic(),
+        "outbound": figures.outbound.traffic(),
+        "internal": figures.internal.traffic(),
+        "cross_tenant": traffic.crossing.traffic(),
+        "mtls_ratio": received.mtls_ratio,
+        "received": received.traffic(),
+        "apdex": apdex(received.buckets, picture.apdex_ms),
+        "clusters": tuple(dict.fromkeys(cluster for cluster, _ in places)),
+        "groups": tuple(dict.fromkeys(f"{kind}/{name}" for owner in owners for kind, name in owner.groups)),
+        "health": _together(picture, workloads),
+    }
 
 
 def _together(picture: Picture, workloads: list[Any]) -> Health:
@@ -206,7 +242,7 @@ VIEW: View[TenantItem] = View(
     item=TenantItem,
     columns=(
         c.text("tenant", "TENANT", "The tenant: by the tenancy file, else by the marks on namespaces.", "tenant",
-               priority=0, min_width=8, max_width=32, order=lambda i: (_LAST.get(i.tenant, 0), i.tenant)),
+               priority=0, min_width=8, max_width=32, order=lambda i: (LAST.get(i.tenant, 0), i.tenant)),
         c.text("workspace", "WORKSPACE", "The workspace of the tenancy file; a dash for what is in none.", "workspace",
                priority=1, max_width=32),
         c.health(),
@@ -241,4 +277,5 @@ VIEW: View[TenantItem] = View(
     default_sort="findings,health,requestsPerSecond,tenant,workspace",
     empty="No namespace is in this scope, and nothing is known of tenants.",
     related=("tenantmatrix", "namespaces", "edges"),
+    scoped=scoped,
 )  # fmt: skip

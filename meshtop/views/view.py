@@ -24,7 +24,8 @@ class View(Generic[Item]):
     `item` is the frozen struct whose JSON is the promise of INTERFACE.md. `build` makes all items of a Picture,
     `path` is an item's place and name from the outside in, and its identity unless `key` says more; `places` says
     where it stands for the scope. `empty` is what to say when there are none. `related` names the kinds that a detail
-    of this one leads to. `bad_when_found` is set where any item is a bad answer (exit code 1).
+    of this one leads to. `bad_when_found` is set where any item is a bad answer (exit code 1). `scoped` makes the items
+    of a kind whose figures depend on the scope: those in it, or None where the scope leaves all figures as they are.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class View(Generic[Item]):
         related: tuple[str, ...] = (),
         namespaced: bool = True,
         bad_when_found: bool = False,
+        scoped: Callable[[Picture, Query], list[Item] | None] | None = None,
     ) -> None:
         self.kind = kind
         self.singular = singular
@@ -61,6 +63,7 @@ class View(Generic[Item]):
         self._path = path
         self._key = key
         self._places = places
+        self._scoped = scoped
 
     def shown(self, *, wide: bool = False) -> tuple[Column, ...]:
         """The columns that are drawn."""
@@ -103,6 +106,13 @@ class View(Generic[Item]):
         made: list[Item] = picture.once(self.kind, lambda: self._build(picture))
         return made
 
+    def in_scope(self, picture: Picture, query: Query) -> list[Item]:
+        """The items of a resolved query's scope; its filter, names and order are left aside."""
+        scoped = self._scoped(picture, query) if self._scoped is not None else None
+        if scoped is not None:
+            return scoped
+        return [i for i in self.all_items(picture) if query.holds(self._places(i), namespaced=self.namespaced)]
+
     def items(self, picture: Picture, query: Query) -> list[Item]:
         """The items that the query asks for, in its order, worked out once for each Picture. Raises FilterError."""
         found: list[Item] = picture.once(f"{self.kind} {query!r}", lambda: self._chosen(picture, query))
@@ -113,11 +123,7 @@ class View(Generic[Item]):
         keys = self.order(query)
         query = picture.resolved(query)
         found = [
-            item
-            for item in self.all_items(picture)
-            if query.holds(self._places(item), namespaced=self.namespaced)
-            and query.names_it(self._path(item))
-            and passes.matches(item)
+            item for item in self.in_scope(picture, query) if query.names_it(self._path(item)) and passes.matches(item)
         ]
         return sort_items(sorted(found, key=self._path), keys)
 

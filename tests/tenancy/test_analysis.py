@@ -11,7 +11,7 @@ from meshtop.analysis.tenancy.apdex import apdex
 from meshtop.analysis.tenancy.findings import disagreements, forbidden_crossings, unmatched
 from meshtop.analysis.tenancy.first import first_tenancy
 from meshtop.analysis.tenancy.ownership import NONE, Owners, owners_of
-from meshtop.analysis.tenancy.traffic import by_pair, by_unit, of_level
+from meshtop.analysis.tenancy.traffic import between, by_pair, by_unit, of_level
 from meshtop.model.kube import Namespace
 from meshtop.model.traffic import Buckets, Edge, Peer, PeerKind, Sums, Target
 from tests import worlds
@@ -128,13 +128,13 @@ _edges = st.lists(
 def test_the_rows_add_up_to_the_mesh(edges: list[Edge], declared: bool) -> None:
     owners = owners_of(fleet(), tenancy() if declared else None)
     mesh = total(edges)
-    units = by_unit(edges, owners)
+    units = by_unit(between(edges), owners)
     for side in ("inbound", "outbound"):
         parts = [getattr(u.figures, side) for u in units.values()] + [u.figures.internal for u in units.values()]
         assert fsum(p.requests or 0.0 for p in parts) == pytest.approx(mesh.requests or 0.0)
         assert fsum(p.errors or 0.0 for p in parts) == pytest.approx(mesh.errors or 0.0)
         assert fsum(p.buckets.rates[-1] for p in parts if p.buckets.rates) == pytest.approx(mesh.requests or 0.0)
-    pairs = by_pair(edges, owners)
+    pairs = by_pair(between(edges), owners)
     assert fsum(sums.requests or 0.0 for sums in pairs.values()) == pytest.approx(mesh.requests or 0.0)
     for tenant in {unit[0] for unit in units}:
         level = of_level(edges, owners, tenant)

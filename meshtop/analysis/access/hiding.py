@@ -9,7 +9,8 @@ read is gone, from totals too. Half hours that are only known for whole clusters
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from sys import intern
+from typing import Any, Protocol, TypeVar
 from zlib import crc32
 
 from msgspec import Struct, structs
@@ -22,7 +23,8 @@ from meshtop.model.kube import Inventory, KindStatus
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import Labels, Sample
 
-Part = TypeVar("Part", bound=Struct)
+Part = TypeVar("Part")
+Samples = TypeVar("Samples", bound=Struct)
 
 _SOURCE = dict.fromkeys((n for n in Labels.__struct_fields__ if n.startswith("source_") and n != "source_cluster"), "")
 _DESTINATION = dict.fromkeys(
@@ -30,33 +32,51 @@ _DESTINATION = dict.fromkeys(
 )
 
 
-def visible(snapshot: Snapshot, access: Access) -> Snapshot:
-    """What the user may see of a snapshot; doing it twice changes nothing more."""
-    ends = _Ends(snapshot, access)
-    clusters = tuple(_cluster(cluster, access, ends) for cluster in snapshot.clusters)
-    if not ends.hid and snapshot.hidden is None:
+class Keep(Protocol):
+    """Hands a result on for as long as all that it is made from is the very same."""
+
+    def same(self, name: str, made_from: tuple[object, ...], make: Callable[[], Part]) -> Part:
+        """What `make` gives, or what it gave last under this name."""
+
+
+class _Afresh:
+    def same(self, name: str, made_from: tuple[object, ...], make: Callable[[], Part]) -> Part:
+        return make()
+
+
+def visible(snapshot: Snapshot, access: Access, keep: Keep | None = None) -> Snapshot:
+    """What the user may see of a snapshot; doing it twice changes nothing more.
+
+    With `keep` a part that is the same as in the last snapshot leads to the same part of the answer, so that whatever
+    is worked out from that holds too.
+    """
+    keep = keep or _Afresh()
+    ends = _ends(snapshot, access, keep)
+    found = [_cluster(cluster, access, ends, keep) for cluster in snapshot.clusters]
+    if not any(less for _, less in found) and snapshot.hidden is None:
         return snapshot
     who = ", ".join(access.users) or "an unknown user"
     note = f"The access policy leaves out what {who} may not read, in every figure and total."
     if access.nameless:
         note += f" Who you are is not said by {', '.join(access.nameless)}: set access.user, or nothing of it is shown."
     note = snapshot.hidden or note
-    return structs.replace(snapshot, clusters=clusters, hidden=note)
+    return structs.replace(snapshot, clusters=tuple(cluster for cluster, _ in found), hidden=note)
 
 
 class _Ends:
-    """Which ends of telemetry may be read; telemetry names a cluster by its own id, which several may share."""
+    """Which ends of telemetry may be read; telemetry names a cluster by its own id, which several may share.
 
-    def __init__(self, snapshot: Snapshot, access: Access) -> None:
-        self.hid = False
+    `meshes` are each cluster's name, id and root namespace.
+    """
+
+    def __init__(self, meshes: Iterable[tuple[str, str, str]], access: Access) -> None:
         self._access = access
         self._names: dict[str, list[str]] = {}
         self._roots: dict[str, str] = {}
-        for cluster in snapshot.clusters:
-            facts = mesh_facts(cluster.inventory) if cluster.inventory is not None else None
-            self._roots[cluster.name] = facts.root_namespace if facts else "istio-system"
-            for name in dict.fromkeys((cluster.name, (facts.cluster_id if facts else None) or cluster.name)):
-                self._names.setdefault(name, []).append(cluster.name)
+        for cluster, identity, root in meshes:
+            self._roots[cluster] = root
+            for name in dict.fromkeys((cluster, identity)):
+                self._names.setdefault(name, []).append(cluster)
 
     def shared(self, cluster: str, namespace: str) -> bool:
         """Whether everybody lives by what is in the namespace."""
@@ -74,24 +94,47 @@ class _Ends:
         return namespace not in ("", "unknown", HIDDEN) and not self.shared(cluster_id or here, namespace)
 
 
-def _cluster(cluster: ClusterSnapshot, access: Access, ends: _Ends) -> ClusterSnapshot:
+def _ends(snapshot: Snapshot, access: Access, keep: Keep) -> _Ends:
+    meshes = [_mesh(cluster, keep) for cluster in snapshot.clusters]
+    # Interned words are the same object wherever they are equal.
+    words = [intern(word) for mesh in meshes for word in mesh]
+    return keep.same("ends that may be read", (access, *words), lambda: _Ends(meshes, access))
+
+
+def _mesh(cluster: ClusterSnapshot, keep: Keep) -> tuple[str, str, str]:
+    inventory = cluster.inventory
+    if inventory is None:
+        return (cluster.name, cluster.name, "istio-system")
+    facts = keep.same(f"whole facts of {cluster.name}", (inventory,), lambda: mesh_facts(inventory))
+    return (cluster.name, facts.cluster_id or cluster.name, facts.root_namespace)
+
+
+def _cluster(cluster: ClusterSnapshot, access: Access, ends: _Ends, keep: Keep) -> tuple[ClusterSnapshot, bool]:
+    """The cluster as it may be seen, and whether that is less than there is."""
+
     def kept(namespace: str) -> bool:
         return ends.shared(cluster.name, namespace) or access.may_read(cluster.name, namespace)
 
+    def counts() -> tuple[RouteCounts, ...]:
+        found = (_route_counts(c, cluster.name, ends, kept) for c in cluster.canaries)
+        return tuple(c for c in found if c.labels)
+
     changed: dict[str, Any] = {}
     less = False
-    if cluster.inventory is not None:
-        changed["inventory"] = _inventory(cluster.inventory, kept)
-        less = changed["inventory"] is not cluster.inventory
-    if cluster.telemetry is not None:
-        changed["telemetry"] = _samples_in(cluster.telemetry, cluster.name, ends)
-        less = less or changed["telemetry"] is not cluster.telemetry
-    canaries = tuple(_route_counts(c, cluster.name, ends, kept) for c in cluster.canaries)
-    changed["canaries"] = tuple(c for c in canaries if c.labels)
+    name, inventory, telemetry = cluster.name, cluster.inventory, cluster.telemetry
+    if inventory is not None:
+        seen = keep.same(f"visible inventory of {name}", (inventory, ends), lambda: _inventory(inventory, kept))
+        less = seen is not inventory
+        changed["inventory"] = seen
+    if telemetry is not None:
+        heard = keep.same(f"visible telemetry of {name}", (telemetry, ends), lambda: _samples_in(telemetry, name, ends))
+        less = less or heard is not telemetry
+        changed["telemetry"] = heard
+    if cluster.canaries:
+        changed["canaries"] = keep.same(f"visible counts of {name}", (cluster.canaries, ends), counts)
     if less:
-        ends.hid = True
         changed["history"] = None
-    return structs.replace(cluster, **changed)
+    return structs.replace(cluster, **changed), less
 
 
 def _route_counts(counts: RouteCounts, cluster: str, ends: _Ends, kept: Callable[[str], bool]) -> RouteCounts:
@@ -126,7 +169,7 @@ def _counted(status: KindStatus, counts: dict[str, int]) -> KindStatus:
     return structs.replace(status, count=min(status.count, counts.get(status.kind, status.count)))
 
 
-def _samples_in(part: Part, cluster: str, ends: _Ends) -> Part:
+def _samples_in(part: Samples, cluster: str, ends: _Ends) -> Samples:
     """A struct of samples with each sample kept, made nameless at one end, or gone; the same object where all are kept.
 
     Samples of the control plane are kept: they name no tenant's traffic.

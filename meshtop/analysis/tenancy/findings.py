@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
+from meshtop.analysis.figures import namespace_of
 from meshtop.analysis.tenancy.ownership import Owner, Owners
-from meshtop.analysis.tenancy.traffic import owner_of
+from meshtop.analysis.tenancy.traffic import Within, in_scope, owner_of
 from meshtop.model.state import Finding, Severity
 from meshtop.model.traffic import Edge, Sums
 from meshtop.settings.tenancy import Tenancy, selects, split_selector
@@ -23,11 +24,15 @@ _NOISE = 1e-9
 
 
 class Located(Struct, frozen=True):
-    """A finding and the unit (tenant, workspace) it is about; a crossing also names the tenants at both ends."""
+    """A finding and the unit (tenant, workspace) it is about.
+
+    A crossing also names the tenants at both ends, a disagreement the namespace.
+    """
 
     unit: tuple[str, str]
     finding: Finding
     pair: tuple[str, str] | None = None
+    place: tuple[str, str] | None = None
 
 
 class _Forbidden(Struct):
@@ -39,11 +44,16 @@ class _Forbidden(Struct):
     places: dict[str, None] = {}
 
 
-def forbidden_crossings(edges: Iterable[Edge], owners: Owners) -> list[Located]:
-    """Plaintext where mutual TLS is required, and requests from outside of a closed group or workspace."""
+def forbidden_crossings(edges: Iterable[Edge], owners: Owners, within: Within | None = None) -> list[Located]:
+    """Plaintext where mutual TLS is required, and requests from outside of a closed group or workspace.
+
+    With `within`, of what is asked in a scope only.
+    """
     found: dict[tuple[str, tuple[str, str], str], _Forbidden] = {}
     modes: dict[tuple[str, str], str] = {}
     for edge in edges:
+        if not in_scope(namespace_of(edge.source), namespace_of(edge.destination), within)[1]:
+            continue
         source, target = owner_of(owners, edge.source), owner_of(owners, edge.destination)
         where = f"{edge.source.workload or 'an unknown caller'} in {edge.source.cluster or 'no known cluster'}"
         plain = _plaintext(edge.sums)
@@ -125,10 +135,12 @@ def _name(unit: tuple[str, str]) -> str:
     return "/".join(part for part in unit if part)
 
 
-def disagreements(owners: Owners) -> list[Located]:
+def disagreements(owners: Owners, within: Within | None = None) -> list[Located]:
     """Namespaces whose marks name several tenants, or another tenant than tenancy.yaml."""
     found = []
     for (cluster, namespace), owner in sorted(owners.all_known().items()):
+        if within is not None and not within(cluster, namespace):
+            continue
         named = dict.fromkeys(mark.tenant for mark in owner.marks)
         said = ", ".join(f"{mark.name} says {mark.tenant}" for mark in owner.marks)
         if not owner.declared and len(named) > 1:
@@ -138,7 +150,7 @@ def disagreements(owners: Owners) -> list[Located]:
                 message=f"{namespace} in {cluster} has marks that disagree: {said}.",
                 fix="Correct the marks, or say in tenancy.yaml whose it is.",
             )
-            found.append(Located(owner.unit, finding))
+            found.append(Located(owner.unit, finding, place=(cluster, namespace)))
         elif owner.declared and any(tenant not in owner.tenants for tenant in named):
             finding = Finding(
                 code=DIFFER,
@@ -146,7 +158,7 @@ def disagreements(owners: Owners) -> list[Located]:
                 message=f"{namespace} in {cluster} is {owner.tenant}'s by the tenancy file, and {said}.",
                 fix="The tenancy file holds; correct the marks or the file.",
             )
-            found.append(Located(owner.unit, finding))
+            found.append(Located(owner.unit, finding, place=(cluster, namespace)))
     return found
 
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import TypeVar
 
 from msgspec import Struct
 
-from meshtop.analysis.figures import Figures, add_all, figures, matrix
+from meshtop.analysis.figures import Figures, add_all, matrix, namespace_of
 from meshtop.analysis.tenancy.ownership import NONE, Owner, Owners
 from meshtop.model.traffic import Edge, Peer, Sums, Target
 
 Unit = tuple[str, str]
 """Tenant and workspace ("" without one)."""
+Namespace = tuple[str, str]
+"""Cluster and name; a cluster of "" is outside of all of them."""
+Pairs = Mapping[tuple[Namespace, Namespace], Sums]
+"""Traffic from namespace to namespace."""
+Within = Callable[[str, str], bool]
+"""Whether a namespace of a cluster is looked at."""
+Group = TypeVar("Group", bound=Hashable)
 
 
 class UnitTraffic(Struct, frozen=True):
@@ -36,31 +44,69 @@ def crosses(left: Owner, right: Owner) -> bool:
     return left.tenant != right.tenant and NONE not in (left.tenant, right.tenant)
 
 
-def by_unit(edges: Iterable[Edge], owners: Owners) -> dict[Unit, UnitTraffic]:
-    """Traffic of every unit; over all units inbound + internal is the mesh's total, and so is outbound + internal."""
-    edges = tuple(edges)
-    crossing: dict[Unit, list[Sums]] = {}
-    for edge in edges:
-        left, right = owner_of(owners, edge.source), owner_of(owners, edge.destination)
-        if crosses(left, right):
-            crossing.setdefault(left.unit, []).append(edge.sums)
-            crossing.setdefault(right.unit, []).append(edge.sums)
+def between(edges: Iterable[Edge]) -> Pairs:
+    """Traffic from each namespace to each namespace: what every level above is added up from."""
+    return matrix(edges, namespace_of, namespace_of)
 
-    def unit(end: Peer | Target) -> Unit:
-        return owner_of(owners, end).unit
 
+def in_scope(source: Namespace, target: Namespace, within: Within | None) -> tuple[bool, bool]:
+    """Which ends of a pair count in a scope; an end that is in no cluster goes with the other one."""
+    if within is None:
+        return True, True
+    return within(*(source if source[0] else target)), within(*(target if target[0] else source))
+
+
+def rolled_up(
+    pairs: Pairs,
+    groups: Callable[[Namespace], tuple[Group, ...]],
+    owners: Owners,
+    within: Within | None = None,
+) -> dict[Group, UnitTraffic]:
+    """The traffic of every group that a namespace is in, where a namespace may be in several.
+
+    Over groups that share no namespace and leave none out, inbound + internal add up to what is asked in the scope.
+    What is outside of the scope is in no group.
+    """
+    sides: dict[Group, tuple[list[Sums], list[Sums], list[Sums], list[Sums]]] = {}
+    for (source, target), sums in pairs.items():
+        source_counts, target_counts = in_scope(source, target, within)
+        left = groups(source) if source_counts else ()
+        right = groups(target) if target_counts else ()
+        crossing = crosses(owners.of(*source), owners.of(*target))
+        for group in dict.fromkeys((*left, *right)):
+            inbound, outbound, internal, others = sides.setdefault(group, ([], [], [], []))
+            if group in left and group in right:
+                internal.append(sums)
+            elif group in right:
+                inbound.append(sums)
+            else:
+                outbound.append(sums)
+            if crossing:
+                others.append(sums)
     return {
-        key: UnitTraffic(found, add_all(crossing.get(key, ()))) for key, found in figures(edges, unit, unit).items()
+        group: UnitTraffic(Figures(*(add_all(side) for side in parts[:3])), add_all(parts[3]))
+        for group, parts in sides.items()
     }
 
 
-def by_pair(edges: Iterable[Edge], owners: Owners) -> dict[tuple[str, str], Sums]:
-    """Traffic from each tenant to each tenant, `(none)` among them; the pairs add up to the mesh's total."""
+def by_unit(pairs: Pairs, owners: Owners, within: Within | None = None) -> dict[Unit, UnitTraffic]:
+    """Traffic of every unit; over all units inbound + internal is what is asked in the scope."""
+    return rolled_up(pairs, lambda place: (owners.of(*place).unit,), owners, within)
 
-    def tenant(end: Peer | Target) -> str:
-        return owner_of(owners, end).tenant
 
-    return matrix(edges, tenant, tenant)
+def by_pair(
+    pairs: Pairs, owners: Owners, within: Within | None = None, touching: Within | None = None
+) -> dict[tuple[str, str], Sums]:
+    """Traffic from each tenant to each tenant, `(none)` among them; the pairs add up to what is asked in the scope.
+
+    With `touching`, only traffic of which either end is there.
+    """
+    parts: dict[tuple[str, str], list[Sums]] = {}
+    for (source, target), sums in pairs.items():
+        touched = touching is None or touching(*source) or touching(*target)
+        if touched and in_scope(source, target, within)[1]:
+            parts.setdefault((owners.of(*source).tenant, owners.of(*target).tenant), []).append(sums)
+    return {pair: add_all(found) for pair, found in parts.items()}
 
 
 class Talker(Struct, frozen=True):
