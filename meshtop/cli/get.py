@@ -105,17 +105,24 @@ def command(
         raise click.UsageError("--edges belongs to mtls: meshtop get mtls --edges.", ctx)
     if matrix and kind != "tenants":
         raise click.UsageError("--matrix belongs to tenants: meshtop get tenants --matrix.", ctx)
-    view = find_view("mtlsedges" if edges else "tenantmatrix" if matrix else kind)
-    query = session.query(names=tuple(_own_name(view, name) for name in names), filter_=filter_, sort=sort)
-    view.check(query)
+    kind = "mtlsedges" if edges else "tenantmatrix" if matrix else kind
+    if names or filter_ or sort:
+        names = tuple(_own_name(find_view(kind), name) for name in names)
+        find_view(kind).check(session.query(names=names, filter_=filter_, sort=sort))
+    query = session.query(names=names, filter_=filter_, sort=sort)
     if watch:
         from meshtop.cli.watch import follow
 
         if session.common.at is not None:
             raise CommandError("--watch follows the present and --at asks for the past; leave one of them out.")
-        return follow(session, view, query, output)
-    snapshot = once(session, plaintext=view.kind in PLAINTEXT_KINDS, canaries=view.kind == "canaries")
-    return _print(session, view, query, output, snapshot)
+        return follow(session, find_view(kind), query, output)
+    snapshot = once(
+        session,
+        plaintext=kind in PLAINTEXT_KINDS,
+        canaries=kind == "canaries",
+        meanwhile=lambda: find_view(kind),
+    )
+    return _print(session, find_view(kind), query, output, snapshot)
 
 
 def _own_name(view: AnyView, name: str) -> str:

@@ -17,6 +17,8 @@ from meshtop.settings.load import Loaded, load
 from meshtop.views.query import Query
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meshtop.model.snapshot import Snapshot
     from meshtop.observatory.observatory import Observatory
     from meshtop.views.lens import Lens
@@ -94,11 +96,19 @@ def open_session(ctx: click.Context) -> Session:
     return Session(common, loaded)
 
 
-def once(session: Session, *, plaintext: bool = False, canaries: bool = False, everything: bool = False) -> Snapshot:
+def once(
+    session: Session,
+    *,
+    plaintext: bool = False,
+    canaries: bool = False,
+    everything: bool = False,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Snapshot:
     """One settled snapshot of every cluster, without what the access policy keeps from the user.
 
     With `everything` nothing is left out: for what shows names only, such as an explanation of the policy itself.
-    `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes.
+    `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes. `meanwhile` is
+    done on another thread while answers are awaited: what only printing imports, for example.
     """
     import asyncio
 
@@ -106,10 +116,14 @@ def once(session: Session, *, plaintext: bool = False, canaries: bool = False, e
     # with its result, which takes longer than a cluster.
     found: list[Snapshot] = []
 
+    def prepare() -> None:
+        meanwhile()
+        _ = session.lens
+
     async def ask() -> None:
         observatory = session.observatory(canaries=canaries)
         try:
-            snapshot = await observatory.once(plaintext=plaintext)
+            snapshot, _ = await asyncio.gather(observatory.once(plaintext=plaintext), asyncio.to_thread(prepare))
             found.append(snapshot if everything else session.lens.visible(snapshot))
         finally:
             await observatory.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 from rich.cells import cell_len
 from wcwidth import iter_graphemes, wcswidth, wcwidth
@@ -29,6 +30,8 @@ _INVISIBLE = {
     *range(0xE0000, 0xE0080),
 }
 _JOINER = "\u200d"
+_REMEMBERED = 8192
+"""Texts whose look was worked out; most of a screen says the same at the next refresh."""
 
 
 def _is_plain(text: str) -> bool:
@@ -40,8 +43,11 @@ def clean(text: str) -> str:
 
     A character on whose width wcwidth and Rich disagree is shown so too: Textual composes by Rich's ruler.
     """
-    if _is_plain(text):
-        return text
+    return text if _is_plain(text) else _cleaned(text)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _cleaned(text: str) -> str:
     kept: list[str] = []
     for index, character in enumerate(text):
         hidden = ord(character) in _INVISIBLE or unicodedata.category(character) in {"Cc", "Cs"}
@@ -75,8 +81,11 @@ def graphemes(text: str) -> Iterator[tuple[str, int]]:
 
 def cell_width(text: str) -> int:
     """How many terminal cells the cleaned text takes."""
-    if text.isascii():
-        return len(text)
+    return len(text) if text.isascii() else _measured(text)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _measured(text: str) -> int:
     return sum(width for _, width in graphemes(text))
 
 

@@ -37,7 +37,14 @@ Seconds = Annotated[float, BeforeValidator(_default_or_duration, json_schema_inp
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        # Sections are built with the settings that hold them, and not each for itself as well.
+        defer_build=True,
+    )
 
 
 class BasicAuth(_Section):

@@ -25,6 +25,8 @@ class Chart(LineWidget):
 
     def show(self, model: ChartModel) -> None:
         """Draw another state of the same lines."""
+        if model == self._chart and self._drawn:
+            return
         self._chart = model
         self.draw()
 
