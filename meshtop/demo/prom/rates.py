@@ -60,7 +60,7 @@ def frames(times: Sequence[int], bounds: Bounds, ends: Sequence[int], length: in
 
 def extrapolated(values: Sequence[float], windows: Sequence[Frame | None], counter: bool, divisor: float) -> Values:
     """The increase over each window, extrapolated to its edges and divided by ``divisor``."""
-    resets = reset_positions(values) if counter else []
+    resets = reset_positions(values) if counter and not getattr(values, "monotonic", False) else []
     result: Values = []
     for frame in windows:
         if frame is None:

@@ -23,7 +23,8 @@ class Series(Protocol):
         """Scrape timestamps in the closed interval [start_ms, end_ms], ascending, and the values at them.
 
         The engine asks once for each query and interval. Series of one target should hand out the same
-        timestamps object: window bounds are then computed once for all of them.
+        timestamps object: window bounds are then computed once for all of them. Values that never fall may say so with
+        a true attribute `monotonic`: nobody then looks for resets among them.
         """
         ...
 

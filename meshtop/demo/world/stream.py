@@ -7,10 +7,10 @@ integral of its flow's curve and an era begins whenever configuration or health 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import ceil, erf, exp, inf, log, sqrt
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from meshtop.demo.world.curve import Curve
 
@@ -130,6 +130,52 @@ class Stream:
         return stamps, pieces
 
 
+class Counted(Sequence[float]):
+    """A counter's values at its scrape moments, each worked out when it is looked at: a rate looks at two of many."""
+
+    __slots__ = ("_length", "_pieces", "_sums", "_whole")
+
+    monotonic = True
+
+    def __init__(
+        self, length: int, pieces: list[tuple[int, list[float]]], sums: list[tuple[float, float]], whole: bool
+    ) -> None:
+        self._length = length
+        self._pieces = pieces
+        self._sums = sums
+        self._whole = whole
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[float]:
+        for era, elapsed in self._pieces:
+            yield from self._values(era, elapsed)
+
+    @overload
+    def __getitem__(self, index: int) -> float: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[float]: ...
+
+    def __getitem__(self, index: int | slice) -> float | list[float]:
+        if isinstance(index, slice):
+            return list(self)[index]
+        left = index if index >= 0 else index + self._length
+        for era, elapsed in self._pieces:
+            if 0 <= left < len(elapsed):
+                return self._values(era, (elapsed[left],))[0]
+            left -= len(elapsed)
+        raise IndexError(index)
+
+    def _values(self, era: int, elapsed: Iterable[float]) -> list[float]:
+        before, rate = self._sums[era]
+        # Adding to the sum before the era, in this order, keeps buckets monotonic in spite of rounding.
+        if self._whole:
+            return [(before + rate * d) // 1.0 for d in elapsed]
+        return [before + rate * d for d in elapsed]
+
+
 class CounterSeries:
     """A counter of a stream; `weight` turns an era into its rate per second, `whole` counters count in integers."""
 
@@ -147,15 +193,7 @@ class CounterSeries:
         stamps, pieces = self.stream.pieces(start_ms, end_ms)
         if len(self._sums) != len(self.stream.eras):
             self._sums = self._accumulated()
-        values: list[float] = []
-        for era, elapsed in pieces:
-            before, rate = self._sums[era]
-            # Adding to the sum before the era, in this order, keeps buckets monotonic in spite of rounding.
-            if self._whole:
-                values += [(before + rate * d) // 1.0 for d in elapsed]
-            else:
-                values += [before + rate * d for d in elapsed]
-        return stamps, values
+        return stamps, Counted(len(stamps), pieces, self._sums, self._whole)
 
     def _accumulated(self) -> list[tuple[float, float]]:
         found: list[tuple[float, float]] = []
