@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from meshtop.cli.exits import say
 from meshtop.cli.options import common_of, common_options
 from meshtop.cli.session import Session, open_session, write
+
+if TYPE_CHECKING:
+    from meshtop.settings.load import Loaded
 
 
 @click.group("config", short_help="Settings: what is in force, whether a file is right, a first file.")
@@ -51,10 +55,9 @@ def view(ctx: click.Context, output: str) -> None:
 @click.pass_context
 def validate(ctx: click.Context) -> None:
     """Check the settings file, the environment and the flags; ends with 2 when something is wrong."""
-    from meshtop.settings.load import Loaded
-
     session = open_session(ctx)
-    loaded: Loaded = session.loaded
+    loaded = session.loaded
+    _check_files(loaded)
     _check_policies(session)
     where = str(loaded.file) if loaded.file else "the defaults (there is no settings file)"
     write(f"{where}: everything is in order.")
@@ -106,23 +109,40 @@ def init(ctx: click.Context, tenancy: bool) -> None:
         say(f"meshtop: Name it in {path} as `tenancy: {file.name}`.")
 
 
+def _check_files(loaded: Loaded) -> None:
+    """Read what the settings name. Raises ConfigError."""
+    from meshtop.settings.document import dotted
+    from meshtop.settings.errors import ConfigError
+
+    for key, path in loaded.files():
+        try:
+            path.expanduser().read_bytes()
+        except OSError as error:
+            why = "it is a directory" if isinstance(error, IsADirectoryError) else str(error.strerror).lower()
+            raise ConfigError(f"{loaded.origin(key)}: {dotted(key)}: {path} cannot be read: {why}.") from error
+
+
 def _check_policies(session: Session) -> None:
-    """Hold the tenancy and policy files against themselves and the kubeconfig. Raises ConfigError."""
+    """Hold tenancy, policy and clusters against themselves and the kubeconfig. Raises ConfigError, KubeconfigError."""
     from meshtop.analysis.access.build import build_policy
     from meshtop.settings.checked import fault
     from meshtop.settings.tenancy import split_selector
-    from meshtop.sources.kubeconfig import KubeconfigError, find_clusters
+    from meshtop.sources.kubeconfig import KubeconfigError, UnknownContextError, find_clusters
 
     lens = session.lens
     if lens.rules is not None:
         build_policy(lens.rules.policy, lens.tenancy)
-    if lens.tenancy is None:
+    common, clusters = session.common, session.settings.clusters
+    if lens.tenancy is None and not clusters:
         return
-    common = session.common
     try:
-        refs = find_clusters(kubeconfig=common.kubeconfig, contexts=common.context, clusters=session.settings.clusters)
+        refs = find_clusters(kubeconfig=common.kubeconfig, contexts=common.context, clusters=clusters)
+    except UnknownContextError:
+        raise
     except KubeconfigError as error:
-        say(f"meshtop: Whether the clusters of the tenancy file exist was not checked: {error}")
+        say(f"meshtop: Whether the clusters that are named exist was not checked: {error}")
+        return
+    if lens.tenancy is None:
         return
     names = sorted(ref.name for ref in refs)
     for path, selector in lens.tenancy.selectors():

@@ -69,7 +69,7 @@ def read_access(path: str | Path | None) -> AccessPolicy | None:
     """The policy in a file; None where there is no file named. Raises ConfigError."""
     if path is None:
         return None
-    file, where = read_checked(AccessFile, path)
+    file, where = read_checked(AccessFile, path, "access policy")
     seen: dict[str, str] = {}
     for section, name in _declared(file):
         if name in seen:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from meshtop.settings.document import Document, KeyPath, dotted, read_document
 from meshtop.settings.errors import ConfigError
+from meshtop.settings.words import in_words
 
 Model = TypeVar("Model", bound=BaseModel)
 Where = Callable[[KeyPath], str]
@@ -22,9 +23,9 @@ def where_in(document: Document) -> Where:
     return lambda path: f"{document.path}, line {document.line(path)}"
 
 
-def read_checked(model: type[Model], path: str | Path) -> tuple[Model, Where]:
-    """Read a file and hold it against a schema; raises ConfigError."""
-    document = read_document(Path(path))
+def read_checked(model: type[Model], path: str | Path, what: str) -> tuple[Model, Where]:
+    """Read a file and hold it against a schema; `what` names it in errors. Raises ConfigError."""
+    document = read_document(Path(path), what)
     where = where_in(document)
     return checked(model, document.data, where), where
 
@@ -37,14 +38,12 @@ def checked(model: type[Model], data: Any, where: Where, under: KeyPath = ()) ->
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False)
+        problems = error.errors(include_url=False)
         first = problems[0]
         path: KeyPath = tuple(first["loc"])
-        message = first["msg"].removeprefix("Value error, ").rstrip(".")
+        message = in_words(first)
         if first["type"] == "extra_forbidden":
             message = "there is no such key" + _hint(model, path)
-        elif first["type"] == "missing":
-            message = "this key is missing"
         name = dotted((*under, *path))
         more = len(problems) - 1
         rest = f" (and {more} more {'error' if more == 1 else 'errors'})" if more else ""

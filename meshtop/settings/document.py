@@ -37,20 +37,18 @@ def dotted(path: KeyPath) -> str:
     return text
 
 
-def read_document(path: Path) -> Document:
-    """Read a YAML mapping; an empty file is an empty one.
+def read_document(path: Path, what: str = "settings file") -> Document:
+    """Read a YAML mapping; an empty file is an empty one. `what` names it in errors.
 
     Raises ConfigError for a file that cannot be read, is not YAML, is not a mapping, or names a key twice.
     """
     try:
         raw = path.read_bytes()
     except OSError as error:
-        why = error.strerror or str(error)
-        raise ConfigError(f"The settings file {path} cannot be read: {why}.") from error
+        why = "it is a directory" if isinstance(error, IsADirectoryError) else (error.strerror or str(error)).lower()
+        raise ConfigError(f"The {what} {path} cannot be read: {why}.") from error
     if len(raw) > MAX_BYTES:
-        raise ConfigError(
-            f"The settings file {path} is larger than {MAX_BYTES // 1024 // 1024} MB; is it the right file?"
-        )
+        raise ConfigError(f"The {what} {path} is larger than {MAX_BYTES // 1024 // 1024} MB; is it the right file?")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

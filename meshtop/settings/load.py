@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from meshtop.settings.document import Document, KeyPath, dotted, read_document
 from meshtop.settings.environment import read_environment
 from meshtop.settings.errors import ConfigError
 from meshtop.settings.paths import settings_path
+from meshtop.settings.words import in_words
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -46,6 +47,10 @@ class Loaded:
         from meshtop.settings.schema import Settings
 
         return Settings.model_validate(self.data)
+
+    def files(self) -> Iterator[tuple[KeyPath, Path]]:
+        """Every file that was named, and by which key."""
+        yield from _files(self.data, ())
 
     def origin(self, path: KeyPath) -> str:
         """Where a key's value came from: `--window`, `MESHTOP_WINDOW`, `FILE:LINE` or `default`."""
@@ -114,6 +119,18 @@ def _beside(data: dict[str, Any], folder: Path) -> dict[str, Any]:
     return result
 
 
+def _files(value: Any, at: KeyPath) -> Iterator[tuple[KeyPath, Path]]:
+    if isinstance(value, dict) and at != ("tenancy",):
+        for key, below in value.items():
+            if key in _FILES and isinstance(below, str):
+                yield (*at, key), Path(below)
+            else:
+                yield from _files(below, (*at, key))
+    elif isinstance(value, list | tuple):
+        for index, below in enumerate(value):
+            yield from _files(below, (*at, index))
+
+
 def _check(loaded: Loaded, document: Document | None) -> None:
     from pydantic import ValidationError
 
@@ -137,14 +154,14 @@ def _where(path: KeyPath, loaded: Loaded, document: Document | None) -> str:
 
 def _sentence(error: ValidationError, loaded: Loaded, document: Document | None) -> str:
     """The first error in one sentence, and how many more there are."""
-    problems = error.errors(include_url=False, include_context=False)
+    problems = error.errors(include_url=False)
     first = problems[0]
     path, rest = _known(tuple(first["loc"]), loaded.data)
-    message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    message = in_words(first)
     if first["type"] == "extra_forbidden":
         message = "there is no such setting" + _hint(path)
     elif first["type"] == "missing":
-        path, message = (*path, *rest), "this key is missing"
+        path = (*path, *rest)
     where = _where(path, loaded, document)
     key = dotted(path)
     more = len(problems) - 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
@@ -36,6 +37,43 @@ def _default_or_duration(value: object) -> float:
 Seconds = Annotated[float, BeforeValidator(_default_or_duration, json_schema_input_type=str)]
 
 
+SERVICE = re.compile(r"(?:(https?):)?([^/:]+)/([^/:]+):([^/:]+)(/.*)?")
+"""`NAMESPACE/NAME:PORT` of a Service, with a scheme before and a path after it where it needs them."""
+THEMES = ("dark", "light", "colour-blind", "high-contrast", "ansi")
+"""The console's themes; `meshtop-` may stand before them."""
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine or any(char.isspace() for char in text):
+        raise ValueError("this is no URL; write http://HOST:PORT or https://HOST/PATH")
+    return text
+
+
+def _service(text: str) -> str:
+    if not SERVICE.fullmatch(text):
+        raise ValueError(
+            f"{text!r} is no Service; write NAMESPACE/NAME:PORT, such as istio-system/prometheus:9090 "
+            "(https: may come first, a path last: mimir/nginx:80/prometheus)"
+        )
+    return text
+
+
+def _theme(text: str) -> str:
+    if text.removeprefix("meshtop-") not in THEMES:
+        raise ValueError(f"there is no theme {text!r}; the themes are {', '.join(THEMES)}")
+    return text
+
+
+Url = Annotated[str, AfterValidator(_url)]
+Service = Annotated[str, AfterValidator(_service)]
+Theme = Annotated[str, AfterValidator(_theme)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -58,7 +96,7 @@ class BasicAuth(_Section):
 class HttpEndpoint(_Section):
     """How to reach a Prometheus-compatible engine by URL."""
 
-    url: str | None = None
+    url: Url | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     bearer_token_file: str | None = None
     basic_auth: BasicAuth | None = None
@@ -72,7 +110,7 @@ class HttpEndpoint(_Section):
 class PrometheusSettings(HttpEndpoint):
     """One cluster's Prometheus: a URL, or a Service `NAMESPACE/NAME:PORT`; left out, it is found by itself."""
 
-    service: str | None = None
+    service: Service | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> PrometheusSettings:
@@ -91,7 +129,7 @@ class ViaSettings(_Section):
 class ClusterSettings(_Section):
     """A cluster to show, under a name of the user's choice."""
 
-    name: str
+    name: str = Field(min_length=1)
     context: str | None = None
     kubeconfig: str | None = None
     read_only: bool | None = None
@@ -110,6 +148,12 @@ class TelemetrySettings(HttpEndpoint):
 
     cluster_label: str = "cluster"
     cluster_names: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> TelemetrySettings:
+        if not self.url:
+            raise ValueError("url is missing; write the engine's address, such as https://thanos.example/")
+        return self
 
 
 class DiscoverySettings(_Section):
@@ -153,6 +197,15 @@ class HealthSettings(_Section):
     no_response_degraded: float = Field(default=0.01, ge=0, le=1)
     no_response_failing: float = Field(default=0.10, ge=0, le=1)
 
+    @model_validator(mode="after")
+    def _in_order(self) -> HealthSettings:
+        for kind in ("http5xx", "http4xx", "grpc", "no_response"):
+            degraded, failing = getattr(self, f"{kind}_degraded"), getattr(self, f"{kind}_failing")
+            if degraded > failing:
+                name = to_camel(kind)
+                raise ValueError(f"{name}Degraded ({degraded:g}) must not be above {name}Failing ({failing:g})")
+        return self
+
 
 class Settings(_Section):
     """The whole of meshtop.yaml; every field has a default, so an empty file is a valid one."""
@@ -169,8 +222,8 @@ class Settings(_Section):
     canary: CanarySettings = CanarySettings()
     health: HealthSettings = HealthSettings()
     tenant_label: str | None = None
-    apdex_ms: float = Field(default=500.0, gt=0)
-    theme: str | None = None
+    apdex_ms: float = Field(default=500.0, gt=0, allow_inf_nan=False)
+    theme: Theme | None = None
     keymap: dict[str, str] = Field(default_factory=dict)
     mouse: bool = True
     color: Literal["auto", "always", "never"] = "auto"

@@ -176,7 +176,7 @@ def read_tenancy(given: str | dict[str, Any] | None) -> Tenancy | None:
         return None
     if isinstance(given, dict):
         return check_tenancy(given, lambda path: dotted(("tenancy", *path)), ("tenancy",))
-    file, where = read_checked(TenancyFile, given)
+    file, where = read_checked(TenancyFile, given, "tenancy file")
     tenancy = Tenancy(file, where)
     _check(tenancy)
     return tenancy

@@ -29,6 +29,10 @@ class KubeconfigError(Exception):
     """The kubeconfig cannot be used; the message is one sentence that names the file and what to do."""
 
 
+class UnknownContextError(KubeconfigError):
+    """The settings name a context that the kubeconfig does not have."""
+
+
 class ClusterRef(Struct, frozen=True, kw_only=True):
     """A cluster to read: where it is and which context of which file leads there.
 
@@ -172,7 +176,7 @@ def _from_settings(
         if context not in merged.contexts:
             where = _list(merged.paths) if merged.paths else "any kubeconfig"
             wanted = f"context {context}" if context else "a context"
-            raise KubeconfigError(
+            raise (UnknownContextError if merged.paths else KubeconfigError)(
                 f"Cluster {cluster.name} of the settings needs {wanted}, which is not in {where}; "
                 f"there {_are(merged.contexts)}."
             )

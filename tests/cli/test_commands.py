@@ -214,3 +214,27 @@ def test_doctor_prints_nothing_that_a_terminal_obeys(meshtop: Program) -> None:
     out = meshtop("-v", "doctor").out
     assert "v1" in out
     assert not [char for char in out if not (char.isprintable() or char == "\n")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("access: {policy: gone.yaml}", "meshtop.yaml:1: access.policy: {folder}/gone.yaml cannot be read: no such file"),
+        ("tenancy: gone.yaml", "meshtop.yaml:1: tenancy: {folder}/gone.yaml cannot be read: no such file"),
+        ("tenancy: .", "cannot be read: it is a directory."),
+        (
+            "clusters: [{name: a, context: east, prometheus: {url: 'http://x', bearerTokenFile: gone}}]",
+            "clusters[0].prometheus.bearerTokenFile: {folder}/gone cannot be read",
+        ),
+        ("clusters: [{name: a, context: gone}]", "Cluster a of the settings needs context gone, which is not in"),
+    ],
+)
+def test_validate_looks_at_what_is_named(meshtop: Program, tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "config").write_text(KUBECONFIG)
+    (tmp_path / "meshtop.yaml").write_text(text + "\n")
+    outcome = meshtop(
+        "config", "validate", "--config", str(tmp_path / "meshtop.yaml"), "--kubeconfig", str(tmp_path / "config")
+    )
+    assert outcome.code == 2
+    assert said.format(folder=tmp_path) in outcome.err
+    assert outcome.err.count("\n") == 1

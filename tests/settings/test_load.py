@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshtop.console.themes import theme_names
 from meshtop.settings.document import KeyPath, parse_document
 from meshtop.settings.durations import format_duration
 from meshtop.settings.environment import variables
@@ -17,7 +18,7 @@ from meshtop.settings.first import FIRST_FILE, write_first_file
 from meshtop.settings.load import load
 from meshtop.settings.origins import REDACTED, settings_in_force, without_credentials
 from meshtop.settings.paths import default_path, settings_path
-from meshtop.settings.schema import Settings, parse_duration
+from meshtop.settings.schema import THEMES, Settings, parse_duration
 from meshtop.settings.sections import json_schema
 
 
@@ -83,7 +84,7 @@ ERRORS = [
     ("refresh: 5s\nwindo: 5m\n", "line 2: windo: there is no such setting; perhaps window is meant."),
     ("refresh: 5s\nrefresh: 6s\n", "line 2: refresh is already set on line 1; keep one of them."),
     (
-        "clusters:\n  - name: a\n    prometheus:\n      url: http://x\n      service: y\n",
+        "clusters:\n  - name: a\n    prometheus:\n      url: http://x\n      service: a/y:1\n",
         "line 3: clusters[0].prometheus: give url or service, not both.",
     ),
     (
@@ -92,9 +93,29 @@ ERRORS = [
     ),
     ("clusters:\n  - context: a\n", "line 2: clusters[0].name: this key is missing."),
     ("clusters:\n  - {name: a}\n  - {name: a}\n", "two clusters are named a; give each its own name."),
-    ("canary:\n  minimumRequests: many\n", "line 2: canary.minimumRequests: Input should be a valid integer"),
-    ("tenancy: 5\n", "line 1: tenancy: Input should be a valid string"),
-    ("color: pink\n", "line 1: color: Input should be 'auto', 'always' or 'never'."),
+    ("canary:\n  minimumRequests: many\n", "line 2: canary.minimumRequests: write a whole number."),
+    ("tenancy: 5\n", "line 1: tenancy: write text"),
+    ("color: pink\n", "line 1: color: write 'auto', 'always' or 'never'."),
+    ("readOnly: maybe\n", "line 1: readOnly: write true or false."),
+    ("clusters: east\n", "line 1: clusters: write a list"),
+    ("telemetry: x\n", "line 1: telemetry: write keys and values below it."),
+    ("telemetry:\n  clusterLabel: c\n", "line 1: telemetry: url is missing"),
+    ("tenantLabel: 5\n", "line 1: tenantLabel: write text"),
+    ("canary: {guard: {alpha: 2}}\n", "canary.guard.alpha: write a number below 1."),
+    ("canary: {minimumRequests: 0}\n", "canary.minimumRequests: write a number of at least 1."),
+    ("apdexMs: .inf\n", "apdexMs: write a number that has an end."),
+    ("health: {grpcDegraded: 0.5}\n", "health: grpcDegraded (0.5) must not be above grpcFailing (0.1)."),
+    ("theme: pink\n", "line 1: theme: there is no theme 'pink'; the themes are dark,"),
+    ("clusters:\n  - {name: ''}\n", "line 2: clusters[0].name: something must stand here."),
+    ("clusters:\n- name: a\n  prometheus: {url: nowhere}\n", "line 3: clusters[0].prometheus.url: this is no URL"),
+    ("clusters:\n- name: a\n  prometheus: {url: 'http://a:99999'}\n", "this is no URL"),
+    *(
+        (
+            f"clusters:\n- name: a\n  prometheus: {{service: '{text}'}}\n",
+            f"'{text}' is no Service; write NAMESPACE/NAME:PORT",
+        )
+        for text in ("prometheus", "a/b", "a/b/c:1", ":9090")
+    ),
     ("- a\n", "line 1: the file must hold keys and values, such as `refresh: 5s`."),
     ("a: [\n", "line 2: this is not YAML"),
     ("a: !!python/object:os.system x\n", "this is not YAML"),
@@ -133,6 +154,10 @@ def test_what_is_not_text_is_said(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(ConfigError, match="not UTF-8"):
         load(config=str(path), environ={})
+
+
+def test_the_themes_are_those_of_the_console() -> None:
+    assert list(THEMES) == theme_names()
 
 
 def test_a_folder_is_not_a_settings_file(tmp_path: Path) -> None:

@@ -93,14 +93,6 @@ async def test_a_service_in_the_settings_is_not_searched_for(httpserver: HTTPSer
     assert {p for _, p, _ in fake.asked} == {f"/api/v1/namespaces/{path}/api/v1/query"}
 
 
-@pytest.mark.parametrize("written", ["prometheus", "a/b", "a/b/c:1", ":9090"])
-async def test_a_service_that_cannot_be_read_is_said(httpserver: HTTPServer, written: str) -> None:
-    source = source_on(FakePrometheus(httpserver, lambda query: GOOD), PrometheusSettings(service=written))
-    await source.refresh((), window_seconds=300)
-    assert repr(written) in (source.status.error or "")
-    assert "istio-system/prometheus:9090" in (source.status.remedy or "")
-
-
 async def test_matchers_and_moment_and_headers_go_with_every_query(httpserver: HTTPServer) -> None:
     heads: list[dict[str, str]] = []
     fake = FakePrometheus(httpserver, lambda query: GOOD)

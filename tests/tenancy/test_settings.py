@@ -37,7 +37,7 @@ def two(first: str, second: str) -> str:
         (WORKSPACE.format("'ea*/shop'"), 5, "a cluster is its whole name"),
         (WORKSPACE.format("'east/s*p'"), 5, "a prefix such as"),
         (WORKSPACE.format("'east/'"), 5, "write CLUSTER/NAMESPACE"),
-        (WORKSPACE.format(""), 5, "at least 1 item"),
+        (WORKSPACE.format(""), 5, "something must stand here"),
         (two("*/shop", "east/shop"), 7, r"east/shop of workspace a/two meets \*/shop of workspace a/one .*line 5"),
         (two("*/shop*", "west/sh*"), 7, "belongs to one workspace"),
         (
@@ -57,7 +57,7 @@ def two(first: str, second: str) -> str:
             8,
             "group g exists already",
         ),
-        (X + "        settings: {trafficMode: STRICT}", 6, "trafficMode: Input should be"),
+        (X + "        settings: {trafficMode: STRICT}", 6, "trafficMode: write 'OPTIONAL' or 'REQUIRED'"),
         ("bindings:\n  - {role: boss, subjects: ['user:a'], on: organization}", 2, "role"),
         ("bindings:\n  - {role: reader, subjects: [a], on: organization}", 2, "write user:NAME or team:NAME"),
         ("tenants: [{name: a}]\nbindings:\n  - {role: reader, subjects: ['user:a'], on: tenant/b}", 3, "no tenant/b"),

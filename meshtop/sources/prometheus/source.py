@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,7 +12,7 @@ from meshtop.analysis.metrics import TRAFFIC, duration_text
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import History, Line, PlaintextDay, Sample, Telemetry
-from meshtop.settings.schema import PrometheusSettings
+from meshtop.settings.schema import SERVICE, PrometheusSettings
 from meshtop.sources.prometheus.answers import QueryFailed, decode_samples, decode_scalars
 from meshtop.sources.prometheus.collecting import Question, collect
 from meshtop.sources.prometheus.details import Details, LineQuery
@@ -28,7 +27,6 @@ from meshtop.sources.promql import equal, recorded_query
 
 LOOK_FOR_RULES_EVERY_SECONDS = 60.0
 STAY_NARROW_SECONDS = 600.0
-_SERVICE = re.compile(r"(?:(https?):)?([^/:]+)/([^/:]+):([^/:]+)(/.*)?")
 _SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization")
 
 
@@ -154,13 +152,8 @@ class PrometheusSource:
             return Place(label=f"Prometheus of {self.cluster}")
         if not self._settings.service:
             return None
-        match = _SERVICE.fullmatch(self._settings.service)
-        if match is None:
-            raise QueryFailed(
-                State.NONE,
-                f"prometheus.service of {self.cluster} is {self._settings.service!r}, not NAMESPACE/NAME:PORT.",
-                "Write istio-system/prometheus:9090; https: may come first, a path last: mimir/nginx:80/prometheus.",
-            )
+        match = SERVICE.fullmatch(self._settings.service)
+        assert match is not None, "the settings' schema lets nothing else through"
         scheme, namespace, name, port, prefix = match.groups(default="")
         path = proxy_path(namespace, name, port, scheme=scheme, prefix=prefix.rstrip("/"))
         return Place(path, proxied=True, label=f"Prometheus {namespace}/{name}:{port}")
