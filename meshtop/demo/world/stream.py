@@ -7,7 +7,7 @@ integral of its flow's curve and an era begins whenever configuration or health 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import ceil, erf, exp, inf, log, sqrt
 from typing import NamedTuple, overload
@@ -150,7 +150,10 @@ class Counted(Sequence[float]):
 
     def __iter__(self) -> Iterator[float]:
         for era, elapsed in self._pieces:
-            yield from self._values(era, elapsed)
+            before, rate = self._sums[era]
+            # Adding to the sum before the era, in this order, keeps buckets monotonic in spite of rounding.
+            values = [before + rate * d for d in elapsed]
+            yield from [value // 1.0 for value in values] if self._whole else values
 
     @overload
     def __getitem__(self, index: int) -> float: ...
@@ -164,16 +167,11 @@ class Counted(Sequence[float]):
         left = index if index >= 0 else index + self._length
         for era, elapsed in self._pieces:
             if 0 <= left < len(elapsed):
-                return self._values(era, (elapsed[left],))[0]
+                before, rate = self._sums[era]
+                value = before + rate * elapsed[left]
+                return value // 1.0 if self._whole else value
             left -= len(elapsed)
         raise IndexError(index)
-
-    def _values(self, era: int, elapsed: Iterable[float]) -> list[float]:
-        before, rate = self._sums[era]
-        # Adding to the sum before the era, in this order, keeps buckets monotonic in spite of rounding.
-        if self._whole:
-            return [(before + rate * d) // 1.0 for d in elapsed]
-        return [before + rate * d for d in elapsed]
 
 
 class CounterSeries:
