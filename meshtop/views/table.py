@@ -28,10 +28,11 @@ class Tone(StrEnum):
 
 
 class Cell(Struct, frozen=True, gc=False):
-    """What is drawn: text already cleaned of control characters, and its tone."""
+    """What is drawn: text already cleaned of control characters, and its tone; `lead` are faint lines before it."""
 
     text: str
     tone: Tone = Tone.PLAIN
+    lead: str = ""
 
 
 class Align(StrEnum):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from textual.geometry import Region
 
-from meshtop.console.text import cell_width, clean, fit
+from meshtop.console.text import cell_width, clean, cut, fit
 from meshtop.console.widgets.table_layout import GUTTER, Layout
 from meshtop.views.table import Cell, Column, TableModel, Tone
 
@@ -32,7 +32,9 @@ class Line(Struct, frozen=True):
 
 def widest_cells(rows: Sequence[Sequence[Cell]], count: int) -> list[int]:
     """The widest text of each column among formatted rows, in cells."""
-    return [max((cell_width(row[column].text) for row in rows), default=0) for column in range(count)]
+    return [
+        max((cell_width(row[column].lead + row[column].text) for row in rows), default=0) for column in range(count)
+    ]
 
 
 def format_rows(model: TableModel, columns: Sequence[int], first: int, last: int) -> list[list[Cell]]:
@@ -40,7 +42,7 @@ def format_rows(model: TableModel, columns: Sequence[int], first: int, last: int
     rows: list[list[Cell]] = []
     for index in range(first, min(last, len(model))):
         row = [model.cell(index, column) for column in columns]
-        rows.append([cell if cell.text.isprintable() else Cell(clean(cell.text), cell.tone) for cell in row])
+        rows.append([cell if cell.text.isprintable() else Cell(clean(cell.text), cell.tone, cell.lead) for cell in row])
     return rows
 
 
@@ -51,7 +53,11 @@ def row_line(row: Sequence[Cell], layout: Layout, *, ground: str, marked: bool) 
     runs = [Run(0, gutter.ljust(GUTTER), Tone.ACCENT)]
     for place in layout.places:
         cell = row[place.column]
-        runs.append(Run(place.x, fit(cell.text, place.width, right=place.right), cell.tone))
+        lead = cut(cell.lead, place.width) if cell.lead else ""
+        if lead:
+            runs.append(Run(place.x, lead, Tone.FAINT))
+        room = place.width - cell_width(lead)
+        runs.append(Run(place.end - room, fit(cell.text, room, right=place.right), cell.tone))
     return Line(ground, tuple(runs))
 
 
