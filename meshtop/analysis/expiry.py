@@ -133,15 +133,16 @@ def expiry_findings(found: Sequence[Expiry], now: float) -> tuple[Located, ...]:
 
 def _finding(expiry: Expiry, now: float) -> Located | None:
     left = expiry.not_after - now
-    what = f"{_WORDS[expiry.kind]} {expiry.subject} in {expiry.cluster}"
+    what = f"{expiry.cluster}: {_WORDS[expiry.kind]}"
+    whose = expiry.subject.rstrip(".")
     if left <= 0:
-        return _located(expiry, "CERT-EXPIRED", Severity.ERROR, f"{what} ran out {_span(-left)} ago.")
+        return _located(expiry, "CERT-EXPIRED", Severity.ERROR, f"{what} ran out {_span(-left)} ago: {whose}.")
     if expiry.kind is CertificateKind.WORKLOAD:
         if left >= RENEWAL_SECONDS:
             return None
-        message = f"{what} runs out in {_span(left)} and has not been renewed."
+        message = f"{what} runs out in {_span(left)} and has not been renewed: {whose}."
         return _located(expiry, "CERT-NOT-RENEWED", Severity.WARNING, message)
-    message = f"{what} runs out in {_span(left)}."
+    message = f"{what} runs out in {_span(left)}: {whose}."
     if left < ERROR_DAYS * DAY:
         return _located(expiry, "CERT-EXPIRES-THIS-WEEK", Severity.ERROR, message)
     if left < WARNING_DAYS * DAY:
@@ -150,10 +151,10 @@ def _finding(expiry: Expiry, now: float) -> Located | None:
 
 
 _WORDS = {
-    CertificateKind.ROOT: "Root certificate",
-    CertificateKind.CONTROL_PLANE: "The signing certificate of",
-    CertificateKind.WORKLOAD: "The certificate of",
-    CertificateKind.GATEWAY: "A certificate of gateway",
+    CertificateKind.ROOT: "the root certificate",
+    CertificateKind.CONTROL_PLANE: "the signing certificate",
+    CertificateKind.WORKLOAD: "a workload's certificate",
+    CertificateKind.GATEWAY: "a gateway's certificate",
 }
 _FIXES = {
     CertificateKind.ROOT: "Plug in a new root: first let every cluster trust both roots, then sign with the new one,"

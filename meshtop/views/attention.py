@@ -142,8 +142,7 @@ def _of_machines(picture: Picture, query: Query) -> list[Attention]:
         found.append(
             Attention(
                 tone=Tone.DEGRADED,
-                message=f"Virtual machine {clean(machine.namespace)}/{clean(machine.name)} in {machine.cluster}: "
-                f"{clean(why)}.",
+                message=f"VM {clean(machine.namespace)}/{clean(machine.name)} in {machine.cluster}: {clean(why)}.",
                 kind="virtualmachines",
                 key="/".join((machine.cluster, machine.namespace, machine.name)),
                 cluster=machine.cluster,

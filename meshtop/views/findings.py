@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -36,6 +37,8 @@ class FindingItem(Struct, frozen=True, rename="camel", kw_only=True):
     callers: tuple[str, ...] = ()
 
 
+_MEASURED = re.compile(r"\([^)]*\)|\d[\d.,]*[kM]?(?= ?(?:%|/s|requests|calls|proxies|points|days?|hours?|minutes?))")
+"""What a message measures; it changes with every refresh, and a finding stays the same finding."""
 _FLEET = {"MEMBER-": "members", "DISCOVERY-": "discovery", "CONTROLPLANE-": "controlplanes", "VM-": "virtualmachines"}
 """What findings about the fleet are about, by the beginning of their codes."""
 
@@ -107,7 +110,7 @@ VIEW: View[FindingItem] = View(
     path=lambda i: (i.cluster, i.namespace, i.workload, i.code),
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),) if i.cluster
     else (Place(),),
-    key=lambda i: "/".join((i.cluster, i.namespace, i.workload, i.code, i.message)),
+    key=lambda i: "/".join((i.cluster, i.namespace, i.workload, i.code, _MEASURED.sub("", i.message))),
     default_sort="severity,requestsPerSecond,code",
     empty="Nothing is wrong in this scope, as far as it is known.",
     related=("mtls", "trust", "certificates"),

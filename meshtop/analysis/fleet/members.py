@@ -121,7 +121,7 @@ def _member(entry: Registered, cluster: str | None, by_name: Mapping[str, Cluste
             Finding(
                 code="MEMBER-NOT-READY",
                 severity=Severity.ERROR,
-                message=f"The registry says that {who} is not ready: {'; '.join(says.reasons)}.",
+                message=f"{who}: its registry says not ready: {'; '.join(says.reasons)}.",
                 fix=f"Look at its conditions and at its agent: meshtop get members {entry.name} -o yaml.",
             )
         )
@@ -149,7 +149,7 @@ def _member(entry: Registered, cluster: str | None, by_name: Mapping[str, Cluste
             Finding(
                 code="MEMBER-DISAGREEMENT",
                 severity=Severity.WARNING,
-                message=f"The registry says that {who} is ready, but from here it is {state}.",
+                message=f"{who}: its registry says ready, but from here it is {state}.",
                 fix=reached.kubernetes.remedy,
             )
         )
@@ -158,7 +158,7 @@ def _member(entry: Registered, cluster: str | None, by_name: Mapping[str, Cluste
             Finding(
                 code="MEMBER-DISAGREEMENT",
                 severity=Severity.WARNING,
-                message=f"The registry says that {who} is not ready, but from here it answers.",
+                message=f"{who}: its registry says not ready, but from here it answers.",
                 fix="The way from the host to the member, or the host's credential for it, is what fails.",
             )
         )

@@ -141,7 +141,7 @@ def _ports(mesh: MeshTls, home: IstioConfig, policy: ConfigObject, parties: Sequ
         yield finding(
             "MTLS-PORT-UNUSED",
             Severity.WARNING,
-            f"{title(policy)} in {home.cluster} sets port {named}, to which no Service of its workloads leads.{hint}",
+            f"{title(policy)} in {home.cluster}: no Service leads to port {named}, which it sets.{hint}",
             fixes.without_ports(policy, unused),
             cluster=parties[0].cluster,
             namespace=policy.meta.namespace,

@@ -143,8 +143,8 @@ def _plaintext(standing: Standing, policy: ServerPolicy, moment: Moment) -> Loca
         standing,
         "MTLS-PLAINTEXT-SEEN",
         Severity.WARNING,
-        f"{party.namespace}/{party.name} in {party.cluster} takes plaintext ({policy.decided_by()} is"
-        f" {policy.mode}) from {_who(standing, moment)}.",
+        f"{party.namespace}/{party.name} in {party.cluster} takes plaintext from {_who(standing, moment)}:"
+        f" {policy.decided_by()} is {policy.mode}.",
         "Give the callers a sidecar, then demand mutual TLS:\n"
         + fixes.peer_authentication(party.namespace, _name(party), Mode.STRICT, _selector(party)),
     )

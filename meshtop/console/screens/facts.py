@@ -88,7 +88,9 @@ def headline(sums: Sums, histories: Sequence[History], width: int, missing: Sequ
     """
     traffic = sums.traffic()
     failing = (traffic.error_ratio or 0.0) >= 0.01
-    lacking = [("?", f" without {', '.join(map(clean, missing))}", Tone.UNKNOWN, [])] if missing else []
+    lacking: list[tuple[str, str, Tone, list[float | None]]] = []
+    if missing:
+        lacking = [("?", f" without {', '.join(map(clean, missing))}", Tone.UNKNOWN, [])]
     parts: list[tuple[str, str, Tone, list[float | None]]] = [
         (quantity(traffic.requests_per_second), " req/s", Tone.STRONG, _added([h.requests.values for h in histories])),
         (

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
-from msgspec import structs
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -34,16 +33,34 @@ TALL = 34
 """From so many lines on, the course of each cluster's golden signals is drawn below the table."""
 TRENDS = {"requests": ("Requests", "/s"), "errors": ("Errors", "/s"), "p99_ms": ("Latency p99", "ms")}
 
-_COLUMN = Column(
-    name="message",
-    title="NEEDS YOU",
-    help="What needs somebody, the worst first; enter opens it.",
-    value=lambda a: a.message,
-    cell=lambda a: Cell(f"{a.sign} {a.message}", a.tone),
-    priority=0,
-    min_width=40,
-    max_width=400,
-)
+
+def _cell(one: Attention) -> Cell:
+    return Cell(f"{one.sign} {one.message}", one.tone)
+
+
+def _table(needs: dict[str, Attention]) -> Table[str]:
+    """A row for each; rows are keys, since what a message measures changes while the thing stays the same."""
+    column = Column(
+        name="message",
+        title=f"NEEDS YOU {len(needs)}",
+        help="What needs somebody, the worst first; enter opens it.",
+        value=lambda key: needs[key].message,
+        cell=lambda key: _cell(needs[key]),
+        priority=0,
+        min_width=40,
+        max_width=400,
+    )
+    return Table((column,), tuple(needs), str)
+
+
+def _by_key(found: Iterable[Attention]) -> dict[str, Attention]:
+    """What needs somebody by what it is about, in order; a thing may be named for several reasons."""
+    needs: dict[str, Attention] = {}
+    for one in found:
+        key = f"{one.kind}:{one.key}"
+        number = sum(known == key or known.startswith(f"{key}#") for known in needs)
+        needs[f"{key}#{number}" if number else key] = one
+    return needs
 
 
 class Headline(LineWidget):
@@ -80,7 +97,7 @@ class FleetScreen(TableScreen):
 
     def __init__(self) -> None:
         super().__init__(FLEET)
-        self._needs: Sequence[Attention] = ()
+        self._needs: dict[str, Attention] = {}
 
     def body(self) -> ComposeResult:
         """Headline, what needs somebody, clusters."""
@@ -111,6 +128,14 @@ class FleetScreen(TableScreen):
         )
 
     @property
+    def chosen(self) -> tuple[str, str] | None:
+        """What the cursor is on: what needs somebody, or a cluster."""
+        if not self.query_one("#needs", LiveTable).has_focus:
+            return super().chosen
+        one = self._needs.get(self.query_one("#needs", LiveTable).cursor_key or "")
+        return (one.kind, one.key) if one is not None and one.kind != JOURNAL else None
+
+    @property
     def rows(self) -> LiveTable:
         """The table of clusters."""
         return self.query_one("#rows", LiveTable)
@@ -122,13 +147,12 @@ class FleetScreen(TableScreen):
         line = self.query_one(Headline)
         line.picture = picture
         line.draw()
-        self._needs = (*self._waiting(), *attention(picture, self.console_app.scope.query))
+        self._needs = _by_key((*self._waiting(), *attention(picture, self.console_app.scope.query)))
         needs = self.query_one("#needs", LiveTable)
         needs.display = bool(self._needs)
         most = max(MOST_SHOWN, self.size.height // 3)
         needs.styles.height = min(len(self._needs), most) + 1
-        titled = structs.replace(_COLUMN, title=f"NEEDS YOU {len(self._needs)}")
-        needs.show(Table((titled,), self._needs, lambda a: f"{a.kind}:{a.key}:{a.message[:40]}"))
+        needs.show(_table(self._needs))
         super().refresh_picture(picture)
         self._show_trends(picture)
 
@@ -179,13 +203,14 @@ class FleetScreen(TableScreen):
         if event.table is self.rows:
             return
         event.prevent_default()
-        chosen = next((a for a in self._needs if f"{a.kind}:{a.key}:{a.message[:40]}" == event.key), None)
+        chosen = self._needs.get(event.key)
         if chosen is not None:
             self.console_app.open_detail(chosen.kind, chosen.key)
 
     def action_worst(self) -> None:
         """Open the worst thing that needs somebody."""
-        if self._needs:
-            self.console_app.open_detail(self._needs[0].kind, self._needs[0].key)
+        worst = next(iter(self._needs.values()), None)
+        if worst is not None:
+            self.console_app.open_detail(worst.kind, worst.key)
         else:
             self.say("Nothing needs you.", Tone.GOOD)

@@ -102,6 +102,12 @@ class TableScreen(MeshScreen):
         return self.query_one(LiveTable)
 
     @property
+    def chosen(self) -> tuple[str, str] | None:
+        """The kind and key of what the cursor is on."""
+        key = self.rows.cursor_key
+        return None if key is None else (self.kind, key)
+
+    @property
     def shown(self) -> TableModel | None:
         """The rows on screen; None before the first."""
         found = self.query(LiveTable)
@@ -223,9 +229,8 @@ class TableScreen(MeshScreen):
 
     def action_narrow(self) -> None:
         """Look at this row's cluster and namespace only."""
-        key = self.rows.cursor_key
-        if key is not None:
-            self.narrow_to(self.kind, key)
+        if self.chosen is not None:
+            self.narrow_to(*self.chosen)
 
     def action_worst(self) -> None:
         """Go to the worst row: the first by health, whatever the order is."""
@@ -239,20 +244,19 @@ class TableScreen(MeshScreen):
 
     def action_graph(self) -> None:
         """The graph around this row."""
-        key = self.rows.cursor_key
-        if key is not None:
-            self.console_app.open_graph(self.kind, key)
+        if self.chosen is not None:
+            self.console_app.open_graph(*self.chosen)
 
     def action_as_text(self) -> None:
         """The row as JSON, to read and to copy."""
         from meshtop.console.screens.text import TextScreen, as_json
 
-        picture, key = self.console_app.picture, self.rows.cursor_key
-        if picture is None or key is None:
+        picture, chosen = self.console_app.picture, self.chosen
+        if picture is None or chosen is None:
             return
-        item = find_item(picture, self.kind, key)
+        item = find_item(picture, *chosen)
         if item is not None:
-            self.app.push_screen(TextScreen(key, as_json(item)))
+            self.app.push_screen(TextScreen(chosen[1], as_json(item)))
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
         """The columns, with the names by which they are filtered."""
