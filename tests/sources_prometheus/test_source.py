@@ -14,7 +14,7 @@ from meshtop.model.state import State
 from meshtop.settings.schema import BasicAuth, PrometheusSettings
 from meshtop.sources.prometheus.answers import QueryFailed
 from meshtop.sources.prometheus.engine import LONGEST_GET, Engine, Place
-from meshtop.sources.prometheus.source import PrometheusSource, identity_of
+from meshtop.sources.prometheus.source import CONTROL_EVERY_SECONDS, PrometheusSource, identity_of
 from tests.sources_prometheus.fake import (
     NOW,
     PROMETHEUS,
@@ -258,3 +258,53 @@ async def test_an_impossible_matcher_is_a_sentence(httpserver: HTTPServer) -> No
     await source.refresh((), window_seconds=300)
     assert "'my cluster' is not a label's name" in (source.status.error or "")
     assert "prometheus.matchers" in (source.status.remedy or "")
+
+
+def _control_asked(fake: FakePrometheus) -> int:
+    asked = sum("pilot_" in query for query in fake.queries)
+    fake.asked.clear()
+    return asked
+
+
+async def test_the_control_plane_is_asked_about_as_often_as_it_is_scraped(httpserver: HTTPServer) -> None:
+    fake = FakePrometheus(httpserver, lambda query: GOOD)
+    now = NOW
+    source = source_on(fake, clock=lambda: now)
+
+    async def asked_about_control(window_seconds: float = 300, at: float | None = None) -> bool:
+        await source.refresh([PROMETHEUS], window_seconds=window_seconds, at=at)
+        return _control_asked(fake) > 0
+
+    assert await asked_about_control()
+    told = telemetry_of(source).control
+    assert told
+    now += 5
+    assert not await asked_about_control()
+    assert telemetry_of(source).control == told, "what was said of it stays"
+    assert await asked_about_control(window_seconds=600), "another window has other rates"
+    assert await asked_about_control(at=NOW - 3600), "so has another moment"
+    now += CONTROL_EVERY_SECONDS
+    assert await asked_about_control()
+    await source.close()
+
+
+async def test_what_is_kept_of_the_control_plane_hides_no_dead_engine(httpserver: HTTPServer) -> None:
+    fake = FakePrometheus(httpserver, lambda query: GOOD)
+    now = NOW
+    source = source_on(fake, clock=lambda: now)
+    await source.refresh([PROMETHEUS], window_seconds=300)
+    fake.decide = lambda query: Response("gone", 503)
+    now += 5
+    await source.refresh([PROMETHEUS], window_seconds=300)
+    assert source.status.state is State.STALE
+    await source.close()
+
+
+async def test_a_control_plane_that_was_told_in_part_is_asked_about_again(httpserver: HTTPServer) -> None:
+    fake = FakePrometheus(httpserver, lambda query: refusal("busy", 503) if "pilot_" in query else GOOD)
+    source = source_on(fake)
+    await source.refresh([PROMETHEUS], window_seconds=300)
+    assert _control_asked(fake)
+    await source.refresh([PROMETHEUS], window_seconds=300)
+    assert _control_asked(fake)
+    await source.close()

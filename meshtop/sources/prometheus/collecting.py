@@ -145,8 +145,11 @@ class Answers(Struct, frozen=True, kw_only=True):
         return {**self.traffic, **self.control}
 
 
-async def collect(engine: Engine, question: Question) -> Answers:
-    """Ask every query of a refresh, a few at a time; a failing one loses nothing but itself."""
+async def collect(engine: Engine, question: Question, kept: dict[str, Collected[Scalar]] | None = None) -> Answers:
+    """Ask every query of a refresh, a few at a time; a failing one loses nothing but itself.
+
+    `kept` are answers about the control plane that are young enough; they are not asked for again.
+    """
     limit = asyncio.Semaphore(AT_ONCE)
 
     async def traffic(name: str) -> Collected[Sample]:
@@ -155,11 +158,14 @@ async def collect(engine: Engine, question: Question) -> Answers:
     async def control(name: str) -> Collected[Scalar]:
         return await Asker(engine, question, limit, _scalars).collect(name, traffic=False)
 
-    fields, groups = [metric.field for metric in TRAFFIC], [group.query for group in CONTROL]
+    fields, groups = [metric.field for metric in TRAFFIC], [group.query for group in CONTROL if kept is None]
     answers, controls = await asyncio.gather(
         asyncio.gather(*map(traffic, fields)), asyncio.gather(*map(control, groups))
     )
-    return Answers(traffic=dict(zip(fields, answers, strict=True)), control=dict(zip(groups, controls, strict=True)))
+    return Answers(
+        traffic=dict(zip(fields, answers, strict=True)),
+        control=dict(zip(groups, controls, strict=True)) if kept is None else kept,
+    )
 
 
 async def _scalars(body: bytes) -> Vector[Scalar]:

@@ -11,10 +11,10 @@ from msgspec import structs
 from meshtop.analysis.metrics import TRAFFIC, duration_text
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
-from meshtop.model.telemetry import History, Line, PlaintextDay, Sample, Telemetry
+from meshtop.model.telemetry import History, Line, PlaintextDay, Sample, Scalar, Telemetry
 from meshtop.settings.schema import SERVICE, PrometheusSettings
 from meshtop.sources.prometheus.answers import QueryFailed, decode_samples, decode_scalars
-from meshtop.sources.prometheus.collecting import Question, collect
+from meshtop.sources.prometheus.collecting import Collected, Question, collect
 from meshtop.sources.prometheus.details import Details, LineQuery
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import Engine, Meter, Place, Wire, proxy_path
@@ -26,6 +26,8 @@ from meshtop.sources.prometheus.reading import failed_status, status_of, telemet
 from meshtop.sources.promql import equal, recorded_query
 
 LOOK_FOR_RULES_EVERY_SECONDS = 60.0
+CONTROL_EVERY_SECONDS = 15.0
+"""Between two questions about the control plane: its rates and counts change no faster than they are scraped."""
 STAY_NARROW_SECONDS = 600.0
 _SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization")
 
@@ -66,6 +68,8 @@ class PrometheusSource:
         self._rules: frozenset[str] = frozenset()
         self._rules_at: float | None = None
         self._narrow_until: dict[str, float] = {}
+        self._control: dict[str, Collected[Scalar]] | None = None
+        self._control_of: tuple[float, float] = (0.0, 0.0)
         self._plaintext: PlaintextDay | None = None
         self._plaintext_asked: float | None = None
 
@@ -104,7 +108,7 @@ class PrometheusSource:
         """Forget an engine that was found and died, so that the next refresh looks again."""
         if self._engine is not None and not (self._settings.url or self._settings.service):
             self._died, self._engine = self._engine.place.path, None
-            self._rules_at = None
+            self._rules_at = self._control = None
 
     async def _ready(self, services: Sequence[Service]) -> Engine:
         """The engine; found, or made from the settings. Raises QueryFailed."""
@@ -191,10 +195,14 @@ class PrometheusSource:
             recorded=self._rules,
             narrowed=frozenset(name for name, until in self._narrow_until.items() if until > now),
         )
-        answers = await collect(engine, question)
-        failure = whole_failure(answers)
+        kept = self._kept_control(question, now)
+        answers = await collect(engine, question, kept)
+        failure = whole_failure(answers if kept is None else structs.replace(answers, control={}))
         if failure is not None:
             raise failure
+        if kept is None:
+            whole = at is None and all(one.complete for one in answers.control.values())
+            self._control, self._control_of = answers.control if whole else None, (now, window_seconds)
         for name, one in answers.traffic.items():
             if one.narrowed and name not in question.narrowed:
                 self._narrow_until[name] = now + STAY_NARROW_SECONDS
@@ -210,6 +218,12 @@ class PrometheusSource:
         self.status = status_of(
             answers, at=now, window_seconds=window_seconds, endpoint=engine.url, recording_rules=used
         )
+
+    def _kept_control(self, question: Question, now: float) -> dict[str, Collected[Scalar]] | None:
+        """What was last said of the control plane, where it is whole, young enough and about the same window."""
+        asked_at, window_seconds = self._control_of
+        fits = question.at is None and question.window_seconds == window_seconds
+        return self._control if fits and 0 <= now - asked_at < CONTROL_EVERY_SECONDS else None
 
     async def _look_for_rules(self, engine: Engine, now: float, at: float | None) -> None:
         """Look for meshtop's recording rules now and then; not for a past moment, which they may not reach."""
