@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 DEFAULT_WINDOW_SECONDS = 300.0
 STEP_SECONDS = 60.0
 """How far one key press goes back in time."""
+TICK_SECONDS = 2.0
+"""How often ages grow by themselves; each time composes the screen anew, which is half of what an idle console does."""
 
 
 class MeshtopApp(Shell):
@@ -96,7 +98,7 @@ class MeshtopApp(Shell):
         if self.options.keymap:
             self.set_keymap(self.options.keymap)
         self.call_after_refresh(self.session.start)
-        self.set_interval(1.0, self._tick)
+        self.set_interval(TICK_SECONDS, self._tick)
 
     def on_key(self, event: events.Key) -> None:
         """Keys that were typed ahead of a prompt went to what had the keyboard before; they belong into the prompt.
