@@ -131,13 +131,23 @@ class Session:
             return
 
         async def ask(observatory: Observatory) -> tuple[Line, ...]:
+            import asyncio
+
             from meshtop.sources.prometheus.details import LineQuery
 
-            feed = observatory.feed(chart.cluster)
-            if feed is None:
-                return ()
-            queries = [LineQuery(line.name, line.expression, line.unit) for line in chart.lines]
-            return await feed.prometheus.lines(queries, start=start, end=end, step=step)
+            async def of(cluster: str) -> tuple[Line, ...]:
+                feed = observatory.feed(cluster)
+                mine = [line for line in chart.lines if (line.cluster or chart.cluster) == cluster]
+                queries = [LineQuery(line.name, line.expression, line.unit) for line in mine]
+                return () if feed is None else await feed.prometheus.lines(queries, start=start, end=end, step=step)
+
+            clusters = dict.fromkeys(line.cluster or chart.cluster for line in chart.lines)
+            answers = await asyncio.gather(*map(of, clusters), return_exceptions=True)
+            found = [line for answer in answers if not isinstance(answer, BaseException) for line in answer]
+            errors = [answer for answer in answers if isinstance(answer, BaseException)]
+            if errors and not found:
+                raise errors[0]
+            return tuple(found)
 
         future = self._thread.ask(ask)
         if future is not None:

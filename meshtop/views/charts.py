@@ -10,19 +10,22 @@ from meshtop.analysis.metrics import duration_text
 from meshtop.analysis.naming import CATCH_ALLS
 from meshtop.sources.promql import Matcher, one_of, selector
 
+MOST_LINES = 6
+"""More lines than this cannot be told apart."""
 _FAILED = Matcher("response_code", "=~", "0|5..")
 
 
 class ChartLine(Struct, frozen=True):
-    """One line: its name, unit, and PromQL expression."""
+    """One line: its name, unit, and PromQL expression, and the cluster to ask where that is not the chart's."""
 
     name: str
     unit: str
     expression: str
+    cluster: str = ""
 
 
 class Chart(Struct, frozen=True):
-    """A chart of one cluster's data: a title, a unit, and lines that share it."""
+    """A chart: a title, a unit, and lines that share it; `cluster` is "" where each line has its own."""
 
     title: str
     unit: str
@@ -59,6 +62,24 @@ def request_charts(cluster: str, matchers: Sequence[Matcher], *, window_seconds:
             ),
         ),
     )
+
+
+def charts_by_cluster(into: Mapping[str, Sequence[Matcher]], *, window_seconds: float) -> tuple[Chart, ...]:
+    """Requests and latency of whatever the matchers select in each cluster: a line for each of several clusters."""
+    if len(into) <= 1:
+        return tuple(
+            chart
+            for cluster, matchers in into.items()
+            for chart in request_charts(cluster, matchers, window_seconds=window_seconds)
+        )
+    window = duration_text(window_seconds)
+    requests, slow = [], []
+    for cluster, matchers in sorted(into.items())[:MOST_LINES]:
+        buckets = f"sum by (le) ({_rate('istio_request_duration_milliseconds_bucket', matchers, window)})"
+        rate = f"sum({_rate('istio_requests_total', matchers, window)})"
+        requests.append(ChartLine(cluster, "/s", rate, cluster))
+        slow.append(ChartLine(cluster, "ms", f"histogram_quantile(0.99, {buckets})", cluster))
+    return (Chart("Requests", "/s", "", tuple(requests)), Chart("Latency p99", "ms", "", tuple(slow)))
 
 
 def bytes_chart(cluster: str, matchers: Sequence[Matcher], *, window_seconds: float) -> Chart:

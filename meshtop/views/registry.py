@@ -44,6 +44,7 @@ KINDS = (
     Kind("canaries", "canary", ("can",), "weighted routes: weights set and seen, each version's health, verdict"),
     Kind("members", "member", ("mb",), "members of federations: as their registry says, and as seen from here"),
     Kind("tenantmatrix", "tenantpair", (), "traffic from tenant to tenant", hidden=True),
+    Kind("tenanttree", "tenantnode", ("tree",), "organization, tenants, workspaces, namespaces as a tree", hidden=True),
     Kind("controlplanes", "controlplane", ("cp", "istiod"), "revisions of istiod: proxies, convergence, remotes"),
     Kind("discovery", "discovery", ("disc", "hosts"), "hosts: which clusters resolve them and reach what is behind"),
     Kind("localities", "locality", ("loc",), "hosts: endpoints by cluster and zone, and the traffic that crosses"),

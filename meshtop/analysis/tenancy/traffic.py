@@ -128,14 +128,14 @@ class LevelTraffic(Struct, frozen=True):
     talkers: tuple[Talker, ...]
 
 
-def of_level(edges: Iterable[Edge], owners: Owners, level: str) -> LevelTraffic:
-    """The traffic of a tenant `T`, workspace `T/W` or group `T/W/G`; `clusters` holds what each of them was asked."""
+def of_level(edges: Iterable[Edge], owners: Owners, belongs: Callable[[Owner], bool]) -> LevelTraffic:
+    """The traffic of the namespaces whose owners belong to a level; `clusters` holds what each of them was asked."""
     sides: dict[str, list[Sums]] = {"inbound": [], "outbound": [], "internal": [], "crossing": []}
     clusters: dict[str, list[Sums]] = {}
     talkers: dict[tuple[bool, str, str, str, str], list[Sums]] = {}
     for edge in edges:
         source, target = owner_of(owners, edge.source), owner_of(owners, edge.destination)
-        inside, into = source.within(level), target.within(level)
+        inside, into = belongs(source), belongs(target)
         if not inside and not into:
             continue
         sides["internal" if inside and into else "inbound" if into else "outbound"].append(edge.sums)

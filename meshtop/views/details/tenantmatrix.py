@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshtop.model.traffic import Peer, Target
+from meshtop.model.traffic import Peer, Target, Traffic
 from meshtop.views.columns import error_tone
 from meshtop.views.detail import Detail, Fact, Section, fact, related
 from meshtop.views.numbers import milliseconds, percent, quantity
@@ -23,7 +23,10 @@ def detail(picture: Picture, item: TenantPair, key: str) -> Detail:
         key=key,
         title=f"{item.from_} → {item.to}",
         health=None,
-        sections=(*((Section("What is wrong", wrong),) if wrong else ()), Section("Traffic", _traffic(item))),
+        sections=(
+            *((Section("What is wrong", wrong),) if wrong else ()),
+            Section("Traffic", traffic_facts(item.traffic, item.mtls_ratio)),
+        ),
         related=(
             related(
                 picture,
@@ -37,8 +40,8 @@ def detail(picture: Picture, item: TenantPair, key: str) -> Detail:
     )
 
 
-def _traffic(item: TenantPair) -> tuple[Fact, ...]:
-    traffic = item.traffic
+def traffic_facts(traffic: Traffic, mtls_ratio: float | None) -> tuple[Fact, ...]:
+    """The golden signals one below the other."""
     latency, size = traffic.latency_ms, traffic.bytes_per_second
 
     def per_second(rate: float | None, unit: str = "") -> str | None:
@@ -57,5 +60,5 @@ def _traffic(item: TenantPair) -> tuple[Fact, ...]:
         fact("connections", per_second(traffic.connections_per_second)),
         fact("sent", per_second(size.sent, " B")),
         fact("received", per_second(size.received, " B")),
-        fact("mTLS seen", share(item.mtls_ratio)),
+        fact("mTLS seen", share(mtls_ratio)),
     )

@@ -2,39 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from meshtop.analysis.tenancy.apdex import apdex
+from meshtop.analysis.tenancy.ownership import Owner
 from meshtop.analysis.tenancy.traffic import LevelTraffic, Talker, of_level
 from meshtop.model.traffic import Sums
 from meshtop.sources.promql import one_of
-from meshtop.views.charts import DESTINATION_SIDE, Chart, request_charts
+from meshtop.views.charts import DESTINATION_SIDE, Chart, charts_by_cluster
 from meshtop.views.columns import error_tone, mtls_tone
 from meshtop.views.detail import Detail, Fact, Section, fact, related, verdict
 from meshtop.views.numbers import milliseconds, percent, quantity
 from meshtop.views.picture import Picture
 from meshtop.views.table import Tone
 from meshtop.views.tenants import TenantItem, finding_facts
+from meshtop.views.tenanttree import TenantNode
 
 TALKERS = 8
+
+
+Level = TenantItem | TenantNode
+"""A tenant, or any level of one."""
 
 
 def detail(picture: Picture, item: TenantItem, key: str) -> Detail:
     """Everything about one tenant, or one workspace of it."""
     level = f"{item.tenant}/{item.workspace}" if item.workspace else item.tenant
-    traffic = of_level(picture.edges, picture.owners, level)
-    owned = frozenset(item.namespaces)
+    return level_detail(picture, "tenants", item, key, title=level, belongs=lambda owner: owner.within(level))
+
+
+def level_detail(
+    picture: Picture,
+    kind: str,
+    item: Level,
+    key: str,
+    *,
+    title: str,
+    belongs: Callable[[Owner], bool],
+    group: str | None = None,
+) -> Detail:
+    """Everything about one level; `belongs` says whose namespaces are in it, whatever the scope is."""
+    traffic = of_level(picture.edges, picture.owners, belongs)
+    owned = frozenset("/".join(place) for place, owner in picture.owners.all_known().items() if belongs(owner))
     return Detail(
-        kind="tenants",
+        kind=kind,
         key=key,
-        title=level,
+        title=title,
         health=item.health,
         sections=(
             Section("How it does", verdict(item.health)),
             *_wrong(item),
-            Section("What it is", _facts(picture, item)),
+            Section("What it is", _facts(picture, item, group)),
             Section("Traffic", _directions(picture, traffic)),
             Section("By cluster, what it answers", _clusters(traffic)),
             Section("Top talkers", _talkers(traffic)),
-            *_bindings(picture, item),
+            *_bindings(picture, item, group),
         ),
         related=(
             related(
@@ -52,21 +74,22 @@ def detail(picture: Picture, item: TenantItem, key: str) -> Detail:
                 "It has no services.",
             ),
         ),
-        charts=_charts(picture, item),
+        charts=_charts(picture, sorted(owned)),
     )
 
 
-def _wrong(item: TenantItem) -> tuple[Section, ...]:
+def _wrong(item: Level) -> tuple[Section, ...]:
     facts = finding_facts(item.findings)
     return (Section("What is wrong", facts),) if facts else ()
 
 
-def _facts(picture: Picture, item: TenantItem) -> tuple[Fact, ...]:
+def _facts(picture: Picture, item: Level, group: str | None) -> tuple[Fact, ...]:
     modes = {_modes(picture, name) for name in item.namespaces}
     facts = [
         fact("organization", item.organization),
         fact("tenant", item.tenant),
         fact("workspace", item.workspace),
+        *((fact("group", group),) if group else ()),
         fact("found by", item.marks),
         fact("clusters", item.clusters),
         fact("namespaces", item.namespaces),
@@ -135,25 +158,37 @@ def _talker(talker: Talker) -> Fact:
     return fact(line.label, f"{talker.tenant} {where}{place}  {line.cell.text}", line.cell.tone)
 
 
-def _bindings(picture: Picture, item: TenantItem) -> tuple[Section, ...]:
+def _bindings(picture: Picture, item: Level, group: str | None) -> tuple[Section, ...]:
+    """Roles on the level itself, on what it is part of, and on parts of it."""
     if picture.tenancy is None:
         return ()
-    levels = ["organization", f"organization/{item.organization}", f"tenant/{item.tenant}"]
-    if item.workspace:
-        levels.append(f"workspace/{item.tenant}/{item.workspace}")
+    path = [part for part in (item.tenant, item.workspace, group) if part]
     facts = tuple(
         fact(binding.role, f"{', '.join(binding.subjects)} on {binding.on}")
         for binding in picture.tenancy.file.bindings
-        if binding.on in levels or binding.on.startswith(f"group/{item.tenant}/{item.workspace}/")
+        if (on := _path_of(binding.on)) == path[: len(on)] or (path == on[: len(path)] and _may_name(picture, on))
     )
     return (Section("Who may", facts),) if facts else ()
 
 
-def _charts(picture: Picture, item: TenantItem) -> tuple[Chart, ...]:
+def _may_name(picture: Picture, on: list[str]) -> bool:
+    """Whether a part of a level may be named: not where the access policy keeps it from the user."""
+    return picture.access is None or (len(on) > 1 and picture.access.may_read_workspace(on[0], on[1]))
+
+
+def _path_of(on: str) -> list[str]:
+    """What a binding is on as tenant, workspace, group; nothing for the organization."""
+    level, _, path = on.partition("/")
+    return [] if level == "organization" else path.split("/")
+
+
+def _charts(picture: Picture, namespaces: Sequence[str]) -> tuple[Chart, ...]:
     """What is answered in each cluster, over time; quantiles are each cluster's own, for they cannot be added."""
-    charts: list[Chart] = []
-    for cluster in item.clusters:
-        names = sorted(n.rpartition("/")[2] for n in item.namespaces if n.rpartition("/")[0] == cluster)
-        into = (DESTINATION_SIDE, one_of("destination_workload_namespace", names))
-        charts += request_charts(cluster, into, window_seconds=picture.snapshot.window_seconds)
-    return tuple(charts)
+    names: dict[str, list[str]] = {}
+    for place in namespaces:
+        cluster, _, namespace = place.rpartition("/")
+        names.setdefault(cluster, []).append(namespace)
+    into = {
+        cluster: (DESTINATION_SIDE, one_of("destination_workload_namespace", some)) for cluster, some in names.items()
+    }
+    return charts_by_cluster(into, window_seconds=picture.snapshot.window_seconds)
