@@ -21,16 +21,37 @@ from meshtop.cli.session import write
 from meshtop.settings.paths import NO_FILE
 
 REGISTRIES = ("kubefed", "karmada", "ocm", "kubesphere", "clusterprofile", "none")
+SCENARIOS = (
+    "everyday",
+    "calm",
+    "bad-canary",
+    "dead-cluster",
+    "plaintext-intruder",
+    "lagging-control-plane",
+    "expiring-certificate",
+    "noisy-tenant",
+    "drifted-config",
+    "broken-destinationrule",
+    "disjoint-roots",
+)
+"""The simulation's own, which nothing here imports."""
+MOST_CLUSTERS, MOST_SERVICES = 200, 20_000
 READY_SECONDS = 60.0
 STOP_SECONDS = 5.0
 
 
-@click.command("demo", short_help="The same on simulated clusters; meshtop demo -- get edges -o json.")
-@click.option("--clusters", type=click.IntRange(1, 500), metavar="N", help="How many clusters (3).")
-@click.option("--services", type=click.IntRange(1, 50_000), metavar="N", help="How many services in each cluster.")
+@click.command(
+    "demo",
+    short_help="The same on simulated clusters; meshtop demo -- get edges -o json.",
+    context_settings={"allow_interspersed_args": False},
+)
+@click.option("--clusters", type=click.IntRange(1, MOST_CLUSTERS), metavar="N", help="How many clusters (3).")
+@click.option(
+    "--services", type=click.IntRange(1, MOST_SERVICES), metavar="N", help="How many services in each cluster."
+)
 @click.option("--seed", type=int, metavar="N", help="The same seed gives the same world.")
 @click.option("--registry", type=click.Choice(REGISTRIES), help="Who registers the clusters as members (none).")
-@click.option("--scenario", metavar="NAME", help="What happens in it; --list names them.")
+@click.option("--scenario", type=click.Choice(SCENARIOS), metavar="NAME", help="What happens in it; --list names them.")
 @click.option("--list", "list_", is_flag=True, help="Name the scenarios.")
 @click.option("--serve", is_flag=True, help="Only serve them, until interrupted, for kubectl, curl and other tools.")
 @click.option("--write-kubeconfig", type=click.Path(dir_okay=False), metavar="FILE", help="Write the kubeconfig there.")
@@ -87,16 +108,14 @@ def _run(common: Common, kubeconfig: str, arguments: tuple[str, ...]) -> int:
 
 def _serve(ready: dict[str, Any]) -> int:
     """Say where they are, and wait for the end of the simulation or of patience."""
-    names = ", ".join(str(_name(cluster)) for cluster in ready.get("clusters", ()))
-    say(f"Serving {names} on 127.0.0.1 until interrupted (ctrl-c).")
+    clusters = [cluster for cluster in ready.get("clusters", ()) if isinstance(cluster, dict)]
+    say(f"Serving {len(clusters)} clusters on 127.0.0.1 until interrupted (ctrl-c):")
+    for cluster in clusters:
+        say(f"  {cluster.get('name')}  Kubernetes {cluster.get('server')}  Prometheus {cluster.get('prometheus')}")
     write(f"export KUBECONFIG={ready['kubeconfig']}")
     process: subprocess.Popen[str] = ready["process"]
     code = process.wait()
     raise CommandError(f"The simulated clusters ended by themselves (exit code {code}).", Exit.BAD)
-
-
-def _name(cluster: Any) -> Any:
-    return cluster.get("name", cluster) if isinstance(cluster, dict) else cluster
 
 
 @contextlib.contextmanager

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PLAINTEXT_KINDS = ("mtls", "findings")
 """Kinds for which the last day's plaintext is asked for too."""
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
+TITLED = ("table", "wide", "csv")
+"""Formats that begin with a line of titles."""
 
 
 class KindName(click.ParamType[str]):
@@ -74,6 +76,7 @@ def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
 @click.option(
     "--sort", metavar="COLUMN", default="", shell_complete=_columns, help="By a column; -COLUMN turns it round."
 )
+@click.option("--no-headers", is_flag=True, help="Table, wide and csv: leave the line of titles out.")
 @click.option("-w", "--watch", is_flag=True, help="Go on until interrupted.")
 @click.option("--edges", "edges", is_flag=True, help="mtls only: what client and server declare for each call.")
 @click.option("--matrix", is_flag=True, help="tenants only: traffic from tenant to tenant.")
@@ -86,12 +89,14 @@ def command(
     output: str,
     filter_: str,
     sort: str,
+    no_headers: bool,
     watch: bool,
     edges: bool,
     matrix: bool,
 ) -> int:
     """Print one kind of every cluster: clusters (cl), namespaces (ns), services (svc), workloads (wl),
-    virtualmachines (vm), edges, mtls (--edges for calls), trust, certificates (certs), canaries.
+    virtualmachines (vm), edges (ed), mtls (--edges for calls), trust, certificates (cert), tenants (--matrix for who
+    calls whom), canaries (can), members (mb), controlplanes (cp), discovery, localities (loc), drift.
 
     NAME is NAME, NAMESPACE/NAME or CLUSTER/NAMESPACE/NAME; `*` stands for anything.
 
@@ -115,14 +120,14 @@ def command(
 
         if session.common.at is not None:
             raise CommandError("--watch follows the present and --at asks for the past; leave one of them out.")
-        return follow(session, find_view(kind), query, output)
+        return follow(session, find_view(kind), query, output, headers=not no_headers)
     snapshot = once(
         session,
         plaintext=kind in PLAINTEXT_KINDS,
         canaries=kind == "canaries",
         meanwhile=lambda: find_view(kind),
     )
-    return _print(session, find_view(kind), query, output, snapshot)
+    return _print(session, find_view(kind), query, output, snapshot, headers=not no_headers)
 
 
 def _own_name(view: AnyView, name: str) -> str:
@@ -130,12 +135,17 @@ def _own_name(view: AnyView, name: str) -> str:
     return name.removeprefix(f"{view.singular}/")
 
 
-def _print(session: Session, view: AnyView, query: Query, output: str, snapshot: Snapshot) -> int:
+def _print(
+    session: Session, view: AnyView, query: Query, output: str, snapshot: Snapshot, *, headers: bool = True
+) -> int:
     from meshtop.cli.printers import render
 
     picture = session.picture(snapshot)
     items = view.items(picture, query)
-    write(render(output, view, picture.snapshot, items, session.style(sys.stdout)))
+    text = render(output, view, picture.snapshot, items, session.style(sys.stdout))
+    if not headers and output in TITLED:
+        text = text.partition("\n")[2]
+    write(text)
     say_missing(session, snapshot)
     code = exit_code(snapshot)
     if not items and output != "json" and code is Exit.FINE and not query.names:

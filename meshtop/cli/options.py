@@ -89,7 +89,7 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     setattr(common, param.name, before + value if adds else value)
 
 
-def _contexts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names from the kubeconfig, for completion; a kubeconfig that cannot be read completes nothing."""
     from meshtop.sources.kubeconfig import KubeconfigError, find_clusters
 
@@ -109,10 +109,18 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     _option("--config", metavar="FILE", type=click.Path(), help="The settings file; `none` for no file at all."),
     _option("--kubeconfig", metavar="FILE", type=click.Path(), is_eager=True, help="The kubeconfig to read."),
     _option(
-        "--context", metavar="NAME", multiple=True, shell_complete=_contexts, help="Only this context (repeatable)."
+        "--context",
+        metavar="NAME",
+        multiple=True,
+        shell_complete=complete_names,
+        help="Only this context (repeatable).",
     ),
     _option(
-        "--cluster", metavar="NAME", multiple=True, shell_complete=_contexts, help="Only this cluster (repeatable)."
+        "--cluster",
+        metavar="NAME",
+        multiple=True,
+        shell_complete=complete_names,
+        help="Only this cluster (repeatable).",
     ),
     _option("-n", "--namespace", metavar="NAME", multiple=True, help="Only this namespace; `shop-*` is a prefix."),
     _option("--tenant", metavar="NAME", help="Only this tenant's namespaces."),

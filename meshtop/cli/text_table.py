@@ -61,7 +61,10 @@ class Layout:
             max([cells_wide(style.plain(c.title)), *(cells_wide(style.plain(row[i].text)) for row in rows)])
             for i, c in enumerate(columns)
         ]
-        self.picked, self.widths = _fit(self._columns, natural, style.width)
+        # A column that has nothing to say in any row, as a sparkline without a history, takes no room.
+        said = [i for i in range(len(columns)) if not rows or any(row[i].text.strip() for row in rows)]
+        picked, self.widths = _fit([self._columns[i] for i in said], [natural[i] for i in said], style.width)
+        self.picked = [said[i] for i in picked]
 
     def header(self) -> str:
         """The line of titles."""
@@ -101,10 +104,10 @@ def rows_of(table: TableModel) -> list[list[Cell]]:
 
 
 def cells_wide(text: str) -> int:
-    """How many terminal cells a text takes."""
+    """How many terminal cells a text takes after another one: a mark that would join it counts by itself."""
     if text.isascii():
         return len(text)
-    return max(0, int(wcswidth(text)))
+    return max(0, int(wcswidth(f" {text}")) - 1)
 
 
 def cut(text: str, width: int, mark: str = ELLIPSIS) -> str:

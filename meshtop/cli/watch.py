@@ -24,14 +24,14 @@ REDRAW_SECONDS = 0.5
 """A terminal is drawn at most this often."""
 
 
-def follow(session: Session, view: AnyView, query: Query, output: str) -> int:
+def follow(session: Session, view: AnyView, query: Query, output: str, *, headers: bool = True) -> int:
     """Print again whenever something changed, until interrupted."""
-    return asyncio.run(_follow(session, view, query, output))
+    return asyncio.run(_follow(session, view, query, output, headers=headers))
 
 
-async def _follow(session: Session, view: AnyView, query: Query, output: str) -> int:
+async def _follow(session: Session, view: AnyView, query: Query, output: str, *, headers: bool) -> int:
     live = sys.stdout.isatty() and output in ("table", "wide") and os.environ.get("TERM") != "dumb"
-    face: Redraw | Stream = Redraw(session, view, query, output) if live else Stream(session, view, query, output)
+    face: Redraw | Stream = (Redraw if live else Stream)(session, view, query, output, headers=headers)
     pause = REDRAW_SECONDS if live else session.settings.refresh
     observatory = session.observatory()
     last: Snapshot | None = None
@@ -90,7 +90,17 @@ async def latest(snapshots: AsyncIterator[Snapshot], pause: float, wanted: Any) 
 class Stream:
     """For pipes: rows that are new or changed, one document a refresh for json and yaml; complaints once each."""
 
-    def __init__(self, session: Session, view: AnyView, query: Query, output: str, out: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        view: AnyView,
+        query: Query,
+        output: str,
+        out: TextIO | None = None,
+        *,
+        headers: bool = True,
+    ) -> None:
+        self._headers = headers
         self._session = session
         self._view = view
         self._query = query
@@ -121,7 +131,8 @@ class Stream:
         rows = rows_of(table)
         if self._layout is None and rows:
             self._layout = Layout(table.columns, rows, self._style)
-            write(self._layout.header(), self._out)
+            if self._headers:
+                write(self._layout.header(), self._out)
         fresh: dict[str, list[Cell]] = {table.key(i): row for i, row in enumerate(rows)}
         for key, row in fresh.items():
             if self._layout is not None and self._before.get(key) != row:
@@ -133,8 +144,9 @@ class Stream:
             fresh = {self._view.key(item): name_of(self._view, item) for item in items}
         else:
             header, *lines = to_csv(self._view.item, items).splitlines()
-            if not self._before:
+            if self._headers:
                 write(header, self._out)
+            self._headers = False
             fresh = dict(zip((self._view.key(item) for item in items), lines, strict=True))
         for key, line in fresh.items():
             if self._before.get(key) != line:
@@ -151,7 +163,17 @@ class Stream:
 class Redraw:
     """For terminals: the table drawn over itself; the last picture stays when it ends."""
 
-    def __init__(self, session: Session, view: AnyView, query: Query, output: str, out: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        view: AnyView,
+        query: Query,
+        output: str,
+        out: TextIO | None = None,
+        *,
+        headers: bool = True,
+    ) -> None:
+        self._headers = headers
         self._session = session
         self._view = view
         self._query = query
@@ -167,7 +189,7 @@ class Redraw:
         rows = rows_of(table)
         layout = Layout(table.columns, rows, style)
         room = max(1, size.lines - 3)
-        lines = [style.plain(self._status(snapshot, len(rows))), layout.header()]
+        lines = [style.plain(self._status(snapshot, len(rows))), *([layout.header()] if self._headers else [])]
         lines += [layout.row(row) for row in rows[:room]]
         if len(rows) > room:
             lines[-1] = style.plain(f"… {len(rows) - room + 1} more rows; narrow them with --filter")

@@ -7,7 +7,7 @@ import sys
 import click
 
 from meshtop.cli.exits import CommandError, Exit, say
-from meshtop.cli.options import common_options
+from meshtop.cli.options import common_options, complete_names
 from meshtop.cli.session import exit_code, once, open_session, say_missing, write
 
 
@@ -60,7 +60,7 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
 
 
 @command.command("evacuate", short_help="Which hosts would be gone, or overloaded, without a cluster.")
-@click.argument("leaving", metavar="CLUSTER")
+@click.argument("leaving", metavar="CLUSTER", shell_complete=complete_names)
 @click.option("-o", "--output", type=click.Choice(("table", "json", "yaml")), default="table", help="How to print.")
 @click.option("--all", "all_", is_flag=True, help="Table: the hosts that only grow, or do nothing, too.")
 @common_options

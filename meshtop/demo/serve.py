@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
+import math
 import os
 import signal
 import socket
@@ -180,6 +182,11 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
 
 async def serve(settings: Settings, clock: Callable[[], float] = time.time) -> None:
     """Serve until a signal arrives or the parent is gone. Raises ValueError and OSError for what cannot be."""
+    last = (settings.port_base or 0) + 2 * settings.options.clusters - 1
+    if settings.port_base is not None and not (settings.port_base >= 1 and last <= 65_535):
+        raise ValueError(f"--port-base {settings.port_base}: choose so that it and all that follow are 1 to 65535")
+    if settings.begins is not None and not math.isfinite(settings.begins):
+        raise ValueError(f"--begins {settings.begins}: write seconds, such as 30 or -600")
     world = World(settings.options, clock, settings.scenario, settings.begins)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -245,6 +252,8 @@ def write_kubeconfig(path: Path, servers: dict[str, str], with_viewer: bool) -> 
         for name in servers
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
@@ -289,7 +298,15 @@ def main(settings: Settings) -> int:
     """Serve, and say in one sentence what kept it from serving; the exit code."""
     try:
         asyncio.run(serve(settings))
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        print(f"meshtop demo: {what}{_lower(error.strerror or str(error))}", file=sys.stderr)
+        return 2
+    except ValueError as error:
         print(f"meshtop demo: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -12,6 +12,9 @@ import pytest
 
 from meshtop.cli import demo
 from meshtop.cli.exits import CommandError
+from meshtop.demo.world.plan import MOST_CLUSTERS, MOST_SERVICES
+from meshtop.demo.world.registries import REGISTRIES
+from meshtop.demo.world.scenarios import SCENARIOS
 from tests.cli.conftest import Program
 
 READY = 'print(\'{"ready": true, "kubeconfig": "/demo/kubeconfig", "clusters": ["a"]}\', flush=True)\n'
@@ -41,6 +44,24 @@ def ended(folder: Path) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+def test_what_is_offered_is_what_the_simulation_has() -> None:
+    assert list(demo.SCENARIOS) == list(SCENARIOS)
+    assert demo.REGISTRIES == REGISTRIES
+    assert (demo.MOST_CLUSTERS, demo.MOST_SERVICES) == (MOST_CLUSTERS, MOST_SERVICES)
+
+
+def test_options_of_the_command_need_no_dashes_before_them(meshtop: Program, simulation: Path) -> None:
+    simulation.write_text(READY + STAY)
+    assert meshtop("demo", "--seed", "3", "get", "clusters", "-o", "name").out.startswith("cluster/")
+    assert "--seed 3" in (simulation.parent / "arguments").read_text()
+
+
+def test_a_scenario_that_does_not_exist(meshtop: Program) -> None:
+    outcome = meshtop("demo", "--scenario", "nope")
+    assert outcome.code == 2
+    assert "'bad-canary'" in outcome.err
 
 
 def test_a_command_runs_on_the_simulation(meshtop: Program, simulation: Path) -> None:
@@ -97,10 +118,12 @@ def test_one_that_does_not_start_says_why(simulation: Path) -> None:
 
 
 def test_serve_ends_with_the_simulation(meshtop: Program, simulation: Path) -> None:
-    simulation.write_text(READY)
+    where = '"clusters": [{"name": "east", "server": "http://a:1", "prometheus": "http://a:2"}]'
+    simulation.write_text(READY.replace('"clusters": ["a"]', where))
     outcome = meshtop("demo", "--serve")
     assert outcome.code == 1
     assert outcome.out == "export KUBECONFIG=/demo/kubeconfig\n"
+    assert "  east  Kubernetes http://a:1  Prometheus http://a:2\n" in outcome.err
     assert "ended by themselves" in outcome.err
 
 

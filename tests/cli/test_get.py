@@ -210,3 +210,25 @@ def test_prometheus_down_is_partial_and_said(meshtop: Program) -> None:
     assert outcome.code == 0
     assert "~ partial" in outcome.out
     assert outcome.err == "meshtop: east: Prometheus of east refused the connection.\n"
+
+
+@pytest.mark.parametrize("output", ["table", "wide", "csv"])
+def test_the_titles_can_be_left_out(meshtop: Program, output: str) -> None:
+    whole = meshtop("get", "workloads", "-o", output).out.splitlines()
+    assert meshtop("get", "workloads", "-o", output, "--no-headers").out.splitlines() == whole[1:]
+    assert meshtop("get", "workloads", "-o", output, "--no-headers", "--watch").out.splitlines() == whole[1:]
+
+
+def test_json_and_names_have_no_titles_to_leave_out(meshtop: Program) -> None:
+    for output in ("json", "yaml", "name"):
+        assert (
+            meshtop("get", "clusters", "-o", output, "--no-headers").out == meshtop("get", "clusters", "-o", output).out
+        )
+
+
+def test_a_column_that_says_nothing_takes_no_room(meshtop: Program) -> None:
+    assert "LAST 30m" not in meshtop("get", "clusters").out
+
+
+def test_no_titles_of_nothing(meshtop: Program) -> None:
+    assert meshtop("get", "workloads", "-n", "nowhere", "--no-headers").out == ""

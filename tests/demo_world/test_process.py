@@ -90,10 +90,18 @@ def test_scenarios_are_listed() -> None:
 
 
 def test_nonsense_gets_one_sentence() -> None:
-    for arguments in (["--scenario", "apocalypse"], ["--clusters", "0"], ["--write-kubeconfig", f"{os.devnull}/x"]):
+    for arguments in (
+        ["--scenario", "apocalypse"],
+        ["--clusters", "0"],
+        ["--write-kubeconfig", f"{os.devnull}/x"],
+        ["--write-kubeconfig", os.path.dirname(__file__)],
+        ["--port-base", "65535"],
+        ["--begins", "nan"],
+    ):
         done = subprocess.run(
             [sys.executable, "-m", "meshtop.demo", *arguments], capture_output=True, text=True, timeout=LIMIT
         )
         assert done.returncode == 2
         assert len(done.stderr.splitlines()) == 1
         assert "Traceback" not in done.stderr
+        assert "Errno" not in done.stderr

@@ -284,11 +284,14 @@ HOME = (
 """The meshes of the first three clusters."""
 
 
+MOST_CLUSTERS, MOST_SERVICES = 200, 20_000
+
+
 def _clusters(options: Options) -> list[Cluster]:
-    if not 1 <= options.clusters <= 200:
-        raise ValueError(f"--clusters {options.clusters}: choose 1 to 200")
-    if options.services is not None and not 1 <= options.services <= 20_000:
-        raise ValueError(f"--services {options.services}: choose 1 to 20000")
+    if not 1 <= options.clusters <= MOST_CLUSTERS:
+        raise ValueError(f"--clusters {options.clusters}: choose 1 to {MOST_CLUSTERS}")
+    if options.services is not None and not 1 <= options.services <= MOST_SERVICES:
+        raise ValueError(f"--services {options.services}: choose 1 to {MOST_SERVICES}")
     tenancy = ("kubesphere", "capsule", "label")
     counts: dict[str, int] = {}
     found = []
