@@ -13,7 +13,17 @@ from textual.screen import Screen
 from meshtop.console.commands import EVERYTHING
 from meshtop.console.journaling import JournalRead, JournalWatch
 from meshtop.console.options import ConsoleOptions
-from meshtop.console.places import CANARIES, FINDINGS, FLEET, GRAPH, JOURNAL, MATRICES, kind_of
+from meshtop.console.places import (
+    CANARIES,
+    FINDINGS,
+    FLEET,
+    GRAPH,
+    JOURNAL,
+    MATRICES,
+    TENANT_TREE,
+    TENANTS,
+    kind_of,
+)
 from meshtop.console.rights import Rights
 from meshtop.console.scope import Scope
 from meshtop.console.screens.base import MeshScreen
@@ -74,6 +84,14 @@ class MeshtopApp(Shell):
             from meshtop.console.screens.canaries import CanaryScreen
 
             return CanaryScreen()
+        if kind == TENANTS:
+            from meshtop.console.screens.tenants import TenantScreen
+
+            return TenantScreen()
+        if kind == TENANT_TREE:
+            from meshtop.console.screens.tenants import TenantTreeScreen
+
+            return TenantTreeScreen()
         if kind in MATRICES:
             from meshtop.console.screens.matrix import MatrixScreen
 

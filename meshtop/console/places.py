@@ -10,6 +10,8 @@ FLEET = "clusters"
 GRAPH = "graph"
 FINDINGS = "findings"
 CANARIES = "canaries"
+TENANTS = "tenants"
+TENANT_TREE = "tenanttree"
 JOURNAL = "journal"
 """No kind of the clusters' but what was written from here."""
 MATRICES = ("tenantmatrix", "mtlsmatrix", "trust")
@@ -28,7 +30,7 @@ PLACES: tuple[Place, ...] = (
     Place(View("2", "Services"), ("services", "workloads", "edges", "namespaces", "virtualmachines")),
     Place(View("3", "Graph"), (GRAPH,)),
     Place(View("4", "mTLS"), (FINDINGS, "mtls", "mtlsedges", "mtlsmatrix", "trust", "certificates")),
-    Place(View("5", "Tenants"), ("tenants", "tenantmatrix")),
+    Place(View("5", "Tenants"), (TENANTS, TENANT_TREE, "tenantmatrix")),
     Place(View("6", "Canaries"), (CANARIES,)),
 )
 PAGE_NAMES = {
@@ -37,6 +39,7 @@ PAGE_NAMES = {
     "mtlsmatrix": "Namespaces",
     "trust": "Trust",
     "virtualmachines": "VMs",
+    TENANT_TREE: "Tree",
     "tenantmatrix": "Matrix",
 }
 """Short names of pages where the place says the rest."""

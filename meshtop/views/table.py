@@ -28,7 +28,7 @@ class Tone(StrEnum):
 
 
 class Cell(Struct, frozen=True, gc=False):
-    """What is drawn: text already cleaned of control characters, and its tone; `lead` are faint lines before it."""
+    """What is drawn: text already cleaned of control characters, and its tone; `lead` are dim lines before it."""
 
     text: str
     tone: Tone = Tone.PLAIN

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.analysis.tenancy.ownership import HIDDEN, NONE, Owner
 from meshtop.analysis.tenancy.traffic import Namespace, UnitTraffic, Within, rolled_up
@@ -234,11 +234,11 @@ def tree_of(nodes: list[TenantNode]) -> Tree[TenantNode]:
     return Tree(nodes, key=lambda n: n.key, parent=lambda n: n.parent, rank=rank)
 
 
-def first_folding(nodes: list[TenantNode]) -> Folding:
-    """What is open at first: down to the workspaces, and nothing of what belongs to no tenant."""
-    outside = [node.key for node in nodes if node.level == TENANT and rank(node)]
+def at_first(nodes: list[TenantNode], folding: Folding) -> Folding:
+    """The folding with what is open at first: down to the workspaces, and nothing of what belongs to no tenant."""
+    outside = frozenset(node.key for node in nodes if node.level == TENANT and rank(node))
     rooted = any(node.level == ORGANIZATION for node in nodes)
-    return Folding(depth=2 if rooted else 1).closing(*outside)
+    return structs.replace(folding, depth=2 if rooted else 1, shut=outside)
 
 
 def _name_cell(node: TenantNode) -> Cell:

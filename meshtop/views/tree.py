@@ -21,15 +21,19 @@ _LEAF = "─ "
 
 
 class Folding(Struct, frozen=True):
-    """What is open: what a key press opened or folded, by key, and else the rows of the first `depth` levels."""
+    """What is open: what a key press opened or folded, by key, and else the rows of the first `depth` levels.
+
+    `shut` are rows that are folded at first although their level is open.
+    """
 
     depth: int = 0
     opened: frozenset[str] = frozenset()
     folded: frozenset[str] = frozenset()
+    shut: frozenset[str] = frozenset()
 
     def is_open(self, key: str, depth: int) -> bool:
         """Whether what stands under a row is shown; `depth` counts the rows above it."""
-        return key in self.opened or (depth < self.depth and key not in self.folded)
+        return key in self.opened or (depth < self.depth and key not in self.folded and key not in self.shut)
 
     def opening(self, *keys: str) -> Folding:
         """The same with these rows open."""
@@ -40,7 +44,6 @@ class Folding(Struct, frozen=True):
         return structs.replace(self, opened=self.opened - set(keys), folded=self.folded | set(keys))
 
 
-ALL_FOLDED = Folding()
 ALL_OPEN = Folding(depth=1_000)
 
 
@@ -77,6 +80,11 @@ class Tree(Generic[Item]):
         for item in items:
             above = parent(item)
             self._children.setdefault(above if above in self._items else None, []).append(item)
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """The rows that have others under them."""
+        return tuple(key for key in self._items if key in self._children)
 
     def ancestors(self, key: str) -> tuple[str, ...]:
         """What a row stands under, the nearest first."""

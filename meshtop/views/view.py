@@ -108,9 +108,12 @@ class View(Generic[Item]):
 
     def in_scope(self, picture: Picture, query: Query) -> list[Item]:
         """The items of a resolved query's scope; its filter, names and order are left aside."""
-        scoped = self._scoped(picture, query) if self._scoped is not None else None
-        if scoped is not None:
-            return scoped
+        if self._scoped is not None:
+            make = self._scoped
+            name = f"{self.kind} in {query.clusters} {query.namespaces} {query.tenant} {query.within is None}"
+            scoped: list[Item] | None = picture.once(name, lambda: make(picture, query))
+            if scoped is not None:
+                return scoped
         return [i for i in self.all_items(picture) if query.holds(self._places(i), namespaced=self.namespaced)]
 
     def items(self, picture: Picture, query: Query) -> list[Item]:

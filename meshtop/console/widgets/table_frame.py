@@ -55,7 +55,7 @@ def row_line(row: Sequence[Cell], layout: Layout, *, ground: str, marked: bool) 
         cell = row[place.column]
         lead = cut(cell.lead, place.width) if cell.lead else ""
         if lead:
-            runs.append(Run(place.x, lead, Tone.FAINT))
+            runs.append(Run(place.x, lead, Tone.DIM))
         room = place.width - cell_width(lead)
         runs.append(Run(place.end - room, fit(cell.text, room, right=place.right), cell.tone))
     return Line(ground, tuple(runs))
@@ -66,7 +66,9 @@ def header_line(
 ) -> Line:
     """The titles, the sort arrow, and signs for columns that are out of sight."""
     runs = [Run(0, "‹ " if layout.hidden_left else " " * GUTTER, Tone.DIM)]
-    end = GUTTER
+    end = layout.places[-1].end if layout.places else GUTTER
+    more = f"+{layout.hidden_right}›"
+    counted = end + 1 + len(more) <= width
     for place in layout.places:
         column = columns[place.column]
         title = column.title
@@ -76,10 +78,10 @@ def header_line(
             tone = Tone.STRONG
         if picked == place.column:
             tone = Tone.ACCENT
+        if layout.hidden_right and not counted and place is layout.places[-1]:
+            title = cut(title, max(0, place.width - 1)) + "›"
         runs.append(Run(place.x, fit(title, place.width, right=place.right), tone))
-        end = place.end
-    more = f"+{layout.hidden_right}›"
-    if layout.hidden_right and end + 1 + len(more) <= width:
+    if layout.hidden_right and counted:
         runs.append(Run(width - len(more), more, Tone.DIM))
     return Line("header", tuple(runs))
 

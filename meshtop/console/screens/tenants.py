@@ -1,0 +1,218 @@
+"""Tenants as a table, and as a tree from the organization down to the namespaces of each cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from msgspec import structs
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+
+from meshtop.console.places import GRAPH, TENANT_TREE, TENANTS
+from meshtop.console.screens.table import WIDE, TableScreen
+from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.live_table import LiveTable
+from meshtop.console.widgets.notes import Note
+from meshtop.console.widgets.pages import Pages
+from meshtop.console.widgets.tree_table import TreeTable, Wish
+from meshtop.views.detail import find_item
+from meshtop.views.query import Query
+from meshtop.views.table import TableModel, Tone
+
+if TYPE_CHECKING:
+    from meshtop.views.picture import Picture
+    from meshtop.views.tenanttree import TenantNode
+    from meshtop.views.tree import Folding, Tree, Twig
+    from meshtop.views.tree import TreeTable as TreeModel
+
+
+class TenantScreen(TableScreen):
+    """Tenants and workspaces; `x` looks at one only, `g` at the graph of one."""
+
+    def __init__(self, kind: str = TENANTS) -> None:
+        super().__init__(kind)
+
+    def level(self, key: str) -> str | None:
+        """The tenant `T` or workspace `T/W` of a row; None where it is neither."""
+        return None if key.startswith("(") or "|" in key else key
+
+    def action_narrow(self) -> None:
+        """Look at this row's tenant or workspace only."""
+        self._narrow_to(self.rows.cursor_key)
+
+    def action_graph(self) -> None:
+        """The graph of this row's tenant or workspace."""
+        if self._narrow_to(self.rows.cursor_key):
+            self.console_app.open_place(GRAPH)
+
+    def _narrow_to(self, key: str | None) -> bool:
+        level = None if key is None else self.level(key)
+        if level is None:
+            self.say("That is no tenant to look at by itself.", Tone.PLAIN)
+            return False
+        self.console_app.set_scope(self.console_app.scope.narrowed(tenant=level))
+        return True
+
+
+class TenantTreeScreen(TenantScreen):
+    """The tree; what is folded belongs to its row and holds while data, order and filter change."""
+
+    AUTO_FOCUS = "TreeTable"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("o", "open_row", "open", id="tree.open")]
+
+    def __init__(self) -> None:
+        super().__init__(TENANT_TREE)
+        self._folding: Folding | None = None
+        self._filtered: tuple[str, Folding] | None = None
+        self._tree: Tree[TenantNode] | None = None
+
+    @property
+    def about(self) -> str:
+        """What is shown."""
+        return (
+            "Every row is the sum of those under it, quantiles from added buckets; groups are other cuts through their "
+            "workspace and are not added. What belongs to no tenant stands at the end."
+        )
+
+    def body(self) -> ComposeResult:
+        """The tree, and a panel that opens by itself on a wide screen."""
+        yield Pages(id="places")
+        with Horizontal(classes="body"):
+            yield TreeTable(waiting=Note("Reading tenants …", "The first cluster to answer is shown at once."))
+            yield LineView(classes="side")
+
+    def table(self, picture: Picture, query: Query) -> Any:
+        """The rows that are not folded away."""
+        from meshtop.views.tenanttree import at_first, tree_of
+        from meshtop.views.tree import ALL_OPEN, Folding
+        from meshtop.views.tree import TreeTable as TreeModel
+
+        nodes = self.of_kind.in_scope(picture, picture.resolved(query))
+        self._tree = tree_of(nodes)
+        folding = self._folding = at_first(nodes, self._folding or Folding())
+        passes = None
+        if query.filter:
+            # What a filter finds is never folded away; what one folds while it holds is forgotten with it.
+            if self._filtered is None or self._filtered[0] != query.filter:
+                self._filtered = (query.filter, ALL_OPEN)
+            folding = self._filtered[1]
+            passes = self.of_kind.filter(query).matches
+        else:
+            self._filtered = None
+        twigs = self._tree.rows(folding, self.of_kind.order(query), passes)
+        return TreeModel(self.of_kind.shown(wide=self.size.width >= WIDE), twigs)
+
+    def prepare(self, picture: Picture) -> None:
+        """The rows of the scope, and what stands beside them; which of them are folded away is soon said."""
+        self.of_kind.in_scope(picture, picture.resolved(self.console_app.scope.query))
+        if self._beside is not None:
+            self.beside(picture, self._beside)
+
+    @property
+    def model(self) -> TreeModel[TenantNode] | None:
+        """The rows on screen."""
+        from meshtop.views.tree import TreeTable as TreeModel
+
+        shown: TableModel | None = self.shown
+        return shown if isinstance(shown, TreeModel) else None
+
+    def _twig(self, key: str | None) -> Twig[TenantNode] | None:
+        return None if key is None or self.model is None else self.model.twig(key)
+
+    def on_tree_table_fold_asked(self, event: TreeTable.FoldAsked) -> None:
+        """Fold, unfold, or go up."""
+        twig, folding = self._twig(event.key), self.folding
+        if twig is None or self._tree is None or folding is None:
+            return
+        wish = event.wish
+        if wish is Wish.TOGGLE and twig.open is not None:
+            wish = Wish.FOLD if twig.open else Wish.OPEN
+        if wish is Wish.OPEN and twig.open is False:
+            self._fold(folding.opening(twig.key))
+        elif wish is Wish.FOLD and twig.open:
+            self._fold(folding.closing(twig.key))
+        elif wish is Wish.FOLD and twig.parent is not None:
+            self.rows.go_to(twig.parent)
+        elif wish in (Wish.OPEN_ALL, Wish.FOLD_ALL):
+            self._fold_all(folding, twig.key, open_all=wish is Wish.OPEN_ALL)
+
+    def _fold_all(self, folding: Folding, key: str, *, open_all: bool) -> None:
+        """Unfold everything, or fold it; the cursor stays with what its row stands under."""
+        tree = self._tree
+        if tree is None:
+            return
+        self._fold(folding.opening(*tree.branches) if open_all else folding.closing(*tree.branches))
+        above = tree.ancestors(key)
+        if not open_all and above:
+            self.rows.go_to(above[-1])
+
+    @property
+    def folding(self) -> Folding | None:
+        """What is open: of everything, or of what a filter has found."""
+        return self._folding if self._filtered is None else self._filtered[1]
+
+    def _fold(self, folding: Folding) -> None:
+        if self._filtered is not None:
+            self._filtered = (self._filtered[0], folding)
+        else:
+            self._folding = folding
+        self.update()
+
+    def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
+        """Enter folds what has rows under it, and opens what has none."""
+        event.prevent_default()
+        twig = self._twig(event.key)
+        if twig is not None and twig.open is not None and isinstance(event.table, TreeTable):
+            event.table.action_fold(Wish.TOGGLE)
+        else:
+            self._open(event.key)
+
+    def action_open_row(self) -> None:
+        """Open the row, whatever stands under it."""
+        if self.rows.cursor_key is not None:
+            self._open(self.rows.cursor_key)
+
+    def _open(self, key: str) -> None:
+        kind, path = self._thing(key)
+        self.console_app.open_detail(kind, path)
+
+    def _thing(self, key: str) -> tuple[str, str]:
+        """The kind and key of what a row stands for."""
+        level, _, path = key.partition(":")
+        picture = self.console_app.picture
+        known = level == "namespace" and picture is not None and find_item(picture, "namespaces", path) is not None
+        return ("namespaces", path) if known else (self.kind, key)
+
+    def level(self, key: str) -> str | None:
+        """The tenant, workspace or group of a row; None for the organization, and for what is no tenant's."""
+        level, _, path = key.partition(":")
+        return super().level(path) if level in ("tenant", "workspace", "group") else None
+
+    def action_narrow(self) -> None:
+        """Look at this row only: a tenant or a level of one, or a namespace of a cluster."""
+        level, _, path = (self.rows.cursor_key or "").partition(":")
+        cluster, _, namespace = path.rpartition("/")
+        if level == "namespace" and cluster and namespace:
+            self.console_app.set_scope(self.console_app.scope.narrowed(cluster=cluster, namespace=namespace))
+        else:
+            super().action_narrow()
+
+    def action_graph(self) -> None:
+        """The graph around a namespace, or of a tenant."""
+        kind, path = self._thing(self.rows.cursor_key or "")
+        if kind == "namespaces":
+            self.console_app.open_graph(kind, path)
+        else:
+            super().action_graph()
+
+    def action_worst(self) -> None:
+        """Go to the worst row: the first by health that nothing stands under; what it stands under is unfolded."""
+        picture, folding, tree = self.console_app.picture, self.folding, self._tree
+        if picture is None or folding is None or tree is None:
+            return
+        items = self.of_kind.items(picture, structs.replace(self.usable_query(), sort="health"))
+        worst = next((item.key for item in items if item.level == "namespace"), None)
+        if worst is not None:
+            self._fold(folding.opening(*tree.ancestors(worst)))
+            self.rows.go_to(worst)

@@ -1,0 +1,60 @@
+"""The live table with rows that fold: the same drawing, and keys that ask for another folding.
+
+It posts `FoldAsked(key, wish)`; whoever makes the model folds and shows the next one.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from meshtop.console.widgets.live_table import LiveTable
+
+
+class Wish(StrEnum):
+    """What is asked of a row, or of all of them."""
+
+    OPEN = "open"
+    FOLD = "fold"
+    TOGGLE = "toggle"
+    OPEN_ALL = "open all"
+    FOLD_ALL = "fold all"
+
+
+class TreeTable(LiveTable):
+    """Rows of a `meshtop.views.tree.TreeTable`; while a column to sort by is chosen, arrows choose it as ever."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "fold, open", id="table.choose"),
+        Binding("right", "fold('open')", "unfold", id="tree.unfold", show=False),
+        Binding("left", "fold('fold')", "fold, or to what it stands under", id="tree.fold", show=False),
+        Binding("space", "fold('toggle')", "fold", id="tree.toggle"),
+        Binding("plus,equals_sign,asterisk", "fold('open all')", "unfold all", id="tree.unfold_all", show=False),
+        Binding("minus", "fold('fold all')", "fold all", id="tree.fold_all", show=False),
+        Binding("L,shift+right", "columns_right", "columns to the right", id="tree.columns_right", show=False),
+        Binding("H,shift+left", "columns_left", "columns to the left", id="tree.columns_left", show=False),
+    ]
+
+    class FoldAsked(Message):
+        """Another folding is asked for, at a row."""
+
+        def __init__(self, table: TreeTable, key: str, wish: Wish) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+            self.wish = wish
+
+        @property
+        def control(self) -> TreeTable:
+            """The table."""
+            return self.table
+
+    def action_fold(self, wish: str) -> None:
+        """Ask for another folding, or choose a heading."""
+        if self.picking and wish in (Wish.OPEN, Wish.FOLD):
+            self.pick(1 if wish == Wish.OPEN else -1)
+        elif self.cursor_key is not None:
+            self.post_message(self.FoldAsked(self, self.cursor_key, Wish(wish)))
