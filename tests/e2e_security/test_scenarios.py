@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from meshtop.views.picture import Picture
 from meshtop.views.whatif import strict_answer
 from tests.e2e_security.running import demo, look, meshtop, rows
@@ -60,7 +62,7 @@ def test_the_commands_print_what_is_promised() -> None:
 def test_a_plaintext_intruder_is_found_with_amount_and_time() -> None:
     picture = look("plaintext-intruder")
     since = {
-        (item["cluster"], item["workload"]): source["since"]
+        (item["cluster"], item["workload"]): datetime.fromisoformat(source["since"]).timestamp()
         for item in rows(picture, "mtls", filter="code:MTLS-PLAINTEXT-SEEN")
         for source in item["observed"]["plaintextSources"]
         if source["requestsPerSecond"]

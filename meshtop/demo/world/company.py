@@ -133,7 +133,7 @@ SERVICES = (
     Service("etl", "batch", 8080, (Version("v1", 1, 5, 0.5, (), "0.7.2"),), entry_rate=2.4, calls=(Call("catalog", 1.0), Call("postgres", 0.01))),
     Service("wms", "warehouse", 8080, (Version("v3", 3, 42, 0.7, _FINE, "3.6.2"),), mesh="legacy", entry_rate=14, calls=(Call("stock-sync", 0.6), Call("labels", 0.4), Call("wms-db", 0.02), Call("pick-planner", 0.5))),
     Service("stock-sync", "warehouse", 8080, (Version("v1", 2, 36, 0.7, _OK, "1.14.0"),), mesh="legacy", calls=(Call("rabbitmq", 0.01), Call("mainframe-bridge", 0.3))),
-    Service("labels", "warehouse", 8080, (Version("v1", 1, 75, 0.6, (("500", 0.004),), "1.0.6"),), mesh="legacy"),
+    Service("labels", "warehouse", 8080, (Version("v1", 2, 75, 0.6, (("500", 0.004),), "1.0.6"),), mesh="legacy"),
     Service("pick-planner", "warehouse", 9090, (Version("v1", 2, 19, 0.6, _GRPC, "1.2.0"), Version("v2", 1, 17, 0.6, _GRPC, "2.0.0")), protocol="grpc", mesh="legacy", calls=(Call("wms-db", 0.01),)),
     Service("invoices", "finance", 8080, (Version("v1", 2, 90, 0.8, _OK, "1.31.4"),), mesh="legacy", entry_rate=3, calls=(Call("mainframe-bridge", 0.8), Call("wms-db", 0.01))),
     Service("wms-db", "warehouse", 5432, (Version("v14", 2),), protocol="tcp", kind="StatefulSet", headless=True, mesh="legacy", sent=70_000, received=440_000),
