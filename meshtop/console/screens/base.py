@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 class MeshScreen(Screen[object]):
     """A screen of the console; subclasses give `body`, `refresh_picture`, and say who they are."""
 
+    _top_bar: TopBar | None = None
+
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(view.key, f"app.place('{view.key}')", view.name, id=f"go.{view.key}", show=False) for view in VIEWS),
         Binding("slash", "filter", "filter", id="scope.filter"),
@@ -73,7 +75,8 @@ class MeshScreen(Screen[object]):
 
     def compose(self) -> ComposeResult:
         """Two lines on top, the body, one line at the bottom."""
-        yield TopBar()
+        self._top_bar = TopBar()
+        yield self._top_bar
         yield from self.body()
         yield BottomBar(COMMANDS)
 
@@ -103,13 +106,17 @@ class MeshScreen(Screen[object]):
         """Titles and meanings for the help."""
         return ()
 
+    @property
+    def _is_composed(self) -> bool:
+        return self._top_bar is not None and self._top_bar.is_attached
+
     def on_screen_resume(self) -> None:
         """Whoever comes to the front shows what is known by now."""
         self.update()
 
     def update(self) -> None:
         """Draw the chrome and the latest picture."""
-        if not self.is_mounted or not self.query(TopBar):
+        if not self.is_mounted or not self._is_composed:
             return
         self.console_app.session.prepare = self.prepare
         self.update_chrome()
@@ -119,14 +126,14 @@ class MeshScreen(Screen[object]):
 
     def update_chrome(self) -> None:
         """Draw the top bar: place, scope, freshness."""
-        if not self.query(TopBar):
+        if self._top_bar is None or not self._is_composed:
             return
         app = self.console_app
         snapshot = app.picture.snapshot if app.picture is not None else None
         state, tone = freshness(snapshot, app.now())
         hidden = snapshot is not None and snapshot.hidden is not None
         window = snapshot.window_seconds if snapshot is not None else app.window_seconds
-        self.query_one(TopBar).show(
+        self._top_bar.show(
             TopBarModel(
                 views=views_with(self.place),
                 current=self.place,
@@ -187,7 +194,16 @@ class MeshScreen(Screen[object]):
     def action_help(self) -> None:
         """This screen's keys, and what its columns mean."""
         keys = keys_of(self)
-        self.app.push_screen(HelpScreen(Help(self.place, about=self.about, keys=keys, columns=self.help_columns())))
+        told = Help(
+            " ▸ ".join((self.place, *self.crumbs())),
+            about=self.about,
+            keys=keys.own,
+            columns=self.help_columns(),
+            moving=keys.moving,
+            everywhere=keys.everywhere,
+            commands=tuple((f":{command.name}", command.help) for command in COMMANDS),
+        )
+        self.app.push_screen(HelpScreen(told))
 
     def action_back(self) -> None:
         """One step back, always."""
