@@ -118,9 +118,7 @@ async def _look(surveyed: Surveyed, plan: ShiftPlan, fleet: Fleet) -> tuple[list
         return [*checks, Check(cluster, "weights", Mark.REFUSED, error.message, error.kind)], None
     if not target.same_route(surveyed.route):
         was = ", ".join(d.name for d in surveyed.route.destinations)
-        message = (
-            f"{where.title} in {cluster} has just changed: {', '.join(target.names)} not {was}; look again."
-        )
+        message = f"{where.title} in {cluster} has just changed: {', '.join(target.names)} not {was}; look again."
         return [*checks, Check(cluster, "weights", Mark.REFUSED, message, Kind.CONFLICT)], None
     checks += _backed(surveyed, target)
     checks.append(Check(cluster, "weights", Mark.OK, _said(target)))
@@ -193,13 +191,29 @@ def _left_out(chosen: Sequence[Surveyed], fleet: Fleet) -> list[Check]:
     first, survey = chosen[0], fleet.survey
     taken = {s.route.cluster for s in chosen}
     for cluster in survey.clusters.values():
-        same = cluster.facts.mesh_id is not None and cluster.facts.mesh_id == first.mesh
-        if not same or cluster.name in taken or not cluster.obeys_itself:
+        if cluster.name in taken:
             continue
+        mesh = cluster.facts.mesh_id
         has = any(s.route.cluster == cluster.name and s.route.label == first.route.label for s in survey.surveyed)
-        why = "is left out" if has else "has no such route: its callers go wherever the Service leads"
-        found.append(Check(cluster.name, "mesh", Mark.WARNING, f"{cluster.name} of the same mesh {why}."))
+        known = mesh is not None and first.mesh is not None
+        if not cluster.obeys_itself:
+            if known and mesh == first.mesh:
+                found.append(_obeys(cluster.name, chosen[0].route.cluster, has=has))
+        elif known and mesh == first.mesh:
+            why = "is left out" if has else "has no such route: its callers go wherever the Service leads"
+            found.append(Check(cluster.name, "mesh", Mark.WARNING, f"{cluster.name} of the same mesh {why}."))
+        elif has and not known:
+            message = f"{cluster.name} has that route too, and may be of the same mesh; it is left out."
+            found.append(Check(cluster.name, "mesh", Mark.WARNING, message))
     return found
+
+
+def _obeys(remote: str, primary: str, *, has: bool) -> Check:
+    """A cluster without a control plane: its callers obey a primary's objects, its own object nobody."""
+    message = f"its callers obey {primary} and move with it"
+    if has:
+        message += "; its own object of that name is read by nobody and stays as it is"
+    return Check(remote, "mesh", Mark.OK, message)
 
 
 def _said(target: Target) -> str:

@@ -42,7 +42,7 @@ async def _one(target: Target, fleet: Fleet) -> Preview:
         f"{target.cluster}: {where.title}",
         f"{target.cluster}: {where.title} (dry run)",
         lineterm="",
-        n=4,
+        n=3,
     )
     return Preview(target.cluster, where.title, tuple(lines))
 

@@ -41,6 +41,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     paused: bool = False
     taking_back: bool = False
     outcome: Outcome | None = None
+    restored: bool = False
     message: str = ""
 
     @property
@@ -99,7 +100,14 @@ def after(progress: Progress, event: ShiftEvent, now: float) -> Progress:
     if event.sort is Sort.LEFT:
         return structs.replace(found, clusters=_one(found, event.cluster, left=event.message))
     if event.sort is Sort.ENDED:
-        return structs.replace(found, outcome=event.outcome, message=event.message, paused=False, taking_back=False)
+        return structs.replace(
+            found,
+            outcome=event.outcome,
+            restored=event.restored,
+            message=event.message,
+            paused=False,
+            taking_back=False,
+        )
     return found
 
 

@@ -185,7 +185,8 @@ class ShiftRunner:
                 self._standing[cluster] = Standing(expected)
             raise
         self._standing[cluster] = Standing(weights)
-        message = f"{cluster}: set weight {text_of(expected)} → {text_of(weights)}."
+        change = f"{text_of(expected)} → {text_of(weights)}" if weights != expected else f"{text_of(weights)} already"
+        message = f"{cluster}: set weight {change}."
         return self._event(Sort.SET, message, cluster=cluster, weights=target.named(weights))
 
     async def _resolved(self, target: Target, standing: Standing) -> Weights:

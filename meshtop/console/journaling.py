@@ -153,12 +153,6 @@ class JournalWatch:
 
 def sentence(one: Told, now: float) -> str:
     """What waits, since when, and what to do, for the list of what needs somebody."""
-    words = {
-        "interrupted": "was interrupted",
-        "held": "is held",
-        "half-back": "is taken back by half",
-    }[one.course.value]
     at = f" at {one.stopped_at}" if one.stopped_at else ""
-    what = f"{one.action.kind.capitalize()} of {one.action.subject}"
     since = age(now - one.action.created)
-    return f"{what} {words}{at}; begun {since} ago by {one.action.who}. J resumes it or takes it back."
+    return f"{one.action.subject}: {one.action.kind} {one.course.value}{at} (J); begun {since} ago by {one.action.who}."

@@ -56,13 +56,14 @@ class FieldProblem(ValueError):
 class Subject(Struct, frozen=True):
     """What the dialog is about: a route as ROUTE names it, in each cluster whose callers obey it.
 
-    `several` says that it is in more than one mesh, of which `routes` are the one of the row it was opened on.
+    `routes` are those of one mesh, that of the row it was opened on; `others` are clusters that have such a route too
+    and are of another mesh, or not known to be of the same.
     """
 
     route: str
     namespace: str
     routes: tuple[WeightedRoute, ...]
-    several: bool
+    others: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
 
     @property
@@ -84,7 +85,7 @@ def subject_of(row: CanaryRow, picture: Picture) -> Subject | None:
         route=row.label,
         namespace=row.namespace,
         routes=tuple(s.route for s in mine),
-        several=len(mine) < len(alike),
+        others=tuple(s.route.cluster for s in alike if s not in mine),
         owners=tuple(owners),
     )
 
@@ -101,7 +102,12 @@ def first_values(subject: Subject, cluster: str) -> dict[str, str]:
         if number != baseline
     )
     values = dict.fromkeys(NAMES, "") | {"weights": weights, "every": "2m", "guard": GUARDS[0]}
-    return values | {"on loss": TAKE_BACK, "then": WATCH, "clusters": ",".join(subject.clusters) * subject.several}
+    return values | {"on loss": TAKE_BACK, "then": WATCH, "clusters": limit_of(subject)}
+
+
+def limit_of(subject: Subject) -> str:
+    """What the clusters' field begins with: where other clusters have such a route too, those that are meant."""
+    return ",".join(subject.clusters) if subject.others else ""
 
 
 def plan_of(values: Mapping[str, str], subject: Subject) -> tuple[ShiftPlan, tuple[str, ...]]:

@@ -68,10 +68,12 @@ def state_said(told: Told) -> list[Said]:
         "half-back": "; taking it back did not come to its end",
         "running": f"; process {told.process} runs it" if told.process else "",
     }.get(told.course.value, "")
-    said: list[Said] = [(f"{sign}{told.action.kind} of {told.action.subject}: {told.course.value}{at}{meaning}.", tone)]
+    said = [
+        Said(f"{sign}{told.action.kind} of {told.action.subject}: {told.course.value}{at}{meaning}.", tone, len(sign))
+    ]
     for state in told.states:
         mark, tone = _DOUBTS[state.doubt.value]
-        said.append((f"  {mark} {state.cluster}: {state.message}", tone))
+        said.append(Said(f"  {mark} {state.cluster}: {state.message}", tone, 4))
     return said
 
 
@@ -86,15 +88,16 @@ def history_said(told: Told) -> list[Said]:
 
     action = told.action
     begun = datetime.fromtimestamp(action.created, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    said: list[Said] = [(f"{action.id}, begun {begun} by {action.who} on {action.origin}", Tone.DIM)]
+    said = [Said(f"{action.id}, begun {begun} by {action.who} on {action.origin}", Tone.DIM)]
     if action.reason:
-        said.append((f"because: {action.reason}", Tone.PLAIN))
-    said.append(("", Tone.PLAIN))
+        said.append(Said(f"because: {action.reason}"))
+    said.append(Said(""))
     width = max((len(entry.cluster) for entry in action.entries), default=0)
     for entry in action.entries:
         time = datetime.fromtimestamp(entry.time, UTC).strftime("%H:%M:%S")
         tone = {"refused": Tone.FAILING, "unknown": Tone.UNKNOWN, "note": Tone.DIM}.get(entry.event.value, Tone.PLAIN)
-        said.append((f"{time}  {entry.cluster:<{width}}  {entry_text(entry)}", tone))
+        begins = f"{time}  {entry.cluster:<{width}}  "
+        said.append(Said(begins + entry_text(entry), tone, len(begins)))
     return said
 
 
@@ -131,8 +134,7 @@ class ActionScreen(RunScreen):
 
     def on_mount(self) -> None:
         """Tell what happened so far."""
-        self.said = [*state_said(self._told), ("", Tone.PLAIN), *history_said(self._told)]
-        self.log_view.show(lambda width: said_lines(self.said, width))
+        self.tell([*state_said(self._told), Said(""), *history_said(self._told)])
         self.log_view.focus()
         if self._ask_for:
             self.call_after_refresh(self._ask_at_once)
@@ -147,15 +149,16 @@ class ActionScreen(RunScreen):
     def action_resume(self) -> None:
         """Ask for the namespace, as the shift did when it began."""
         self._lever = "resume"
-        self.log_view.scroll_home(animate=False)
         at = f" at {self._told.stopped_at}" if self._told.stopped_at else ""
-        self.ask(f"Type {self._namespace()} to go on{at}:")
+        where = ", ".join(self._told.clusters)
+        about = f"Goes on{at} in {where}, watched as before. esc leaves it as it is."
+        self.ask(about, f"Type {self._namespace()} to resume:")
 
     def action_take_back(self) -> None:
         """Ask once; the way back needs no typing."""
         self._lever = "take_back"
-        self.log_view.scroll_home(animate=False)
-        self.ask(f"Enter takes it back in {', '.join(self._told.clusters)}; esc leaves it as it is:")
+        about = f"Everything as it was before in {', '.join(self._told.clusters)}. esc leaves it as it is."
+        self.ask(about, "Enter takes it back:")
 
     def _namespace(self) -> str:
         from meshtop.actions.standing import recorded
@@ -165,7 +168,7 @@ class ActionScreen(RunScreen):
     def answered(self, text: str) -> None:
         """Do it."""
         if self._lever == "resume" and text != self._namespace():
-            self.note(f"Nothing was done: {text!r} is another name." if text else "Nothing was done.", Tone.DEGRADED)
+            self.say(f"Nothing was done: {text!r} is another name." if text else "Nothing was done.", Tone.DEGRADED)
             self.phase = Phase.IDLE
             self.refresh_bindings()
             return

@@ -18,7 +18,8 @@ from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.views.columns import text, text_cell
-from meshtop.views.filter import FilterError, parse_filter
+from meshtop.views.filter import FilterError, find_column, parse_filter
+from meshtop.views.sort import SortKey, parse_sort, sort_items
 from meshtop.views.table import Column, Table, Tone
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ COLUMNS: tuple[Column, ...] = (
         help="When it was begun.",
         value=lambda t: t.action.created,
         cell=lambda t: text_cell(_when(t.action.created)),
+        numeric=True,
         priority=2,
         min_width=14,
     ),
@@ -80,6 +82,7 @@ class JournalScreen(MeshScreen):
         super().__init__()
         self._actions: tuple[Told, ...] = ()
         self._filter = ""
+        self._sort = "when"
         self._problem = ""
 
     @property
@@ -143,14 +146,15 @@ class JournalScreen(MeshScreen):
 
     def _show(self) -> None:
         passes = parse_filter(self._filter, COLUMNS).matches
-        chosen = tuple(told for told in self._actions if passes(told))
         if self._problem:
             self.rows.explain_empty(Note("The journal cannot be read", self._problem))
         elif self._actions:
             self.rows.explain_empty(Note("Nothing passes the filter", "", "esc shows everything again"))
         else:
             self.rows.explain_empty(Note("Nothing was written from here yet", "", "6, then S shifts a route"))
-        self.rows.show(Table(COLUMNS, chosen, lambda told: told.action.id))
+        keys = parse_sort(self._sort, COLUMNS)
+        rows = sort_items([told for told in self._actions if passes(told)], keys)
+        self.rows.show(Table(COLUMNS, rows, lambda told: told.action.id), (keys[0].column.name, keys[0].descending))
         self._tell()
 
     @property
@@ -174,6 +178,12 @@ class JournalScreen(MeshScreen):
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
         """Tell everything."""
         self._open("")
+
+    def on_live_table_sort_changed(self, event: LiveTable.SortChanged) -> None:
+        """Put the actions in another order."""
+        turned = SortKey(find_column(event.column, COLUMNS)).descending != event.descending
+        self._sort = ("-" if turned else "") + event.column
+        self._show()
 
     def _open(self, ask: str) -> None:
         told = self.selected

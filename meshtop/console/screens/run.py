@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label
 
 from meshtop.console.places import CANARIES, name_of
@@ -23,8 +24,15 @@ from meshtop.views.table import Tone
 if TYPE_CHECKING:
     from meshtop.actions.progress import Progress
 
-Said = tuple[str, Tone]
 STEERING = ("pause", "skip", "hold", "abort")
+
+
+class Said(NamedTuple):
+    """One thing said; where it is wrapped, what goes on stands `hang` cells further in than its beginning."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+    hang: int = 0
 
 
 class Phase(StrEnum):
@@ -37,13 +45,13 @@ class Phase(StrEnum):
     ENDED = "ended"
 
 
-def said_lines(said: list[Said], width: int) -> list[Line]:
-    """What was said, wrapped to the width; what goes on in another line keeps its indent."""
+def said_lines(said: Sequence[Said], width: int) -> list[Line]:
+    """What was said, wrapped to the width."""
     lines = []
-    for text, tone in said:
+    for text, tone, hang in said:
         shown = clean(text)
-        indent = " " * (len(shown) - len(shown.lstrip()))
-        room = max(20, width - 4)
+        indent = " " * (hang or len(shown) - len(shown.lstrip()))
+        room = max(len(indent) + 20, width - 4)
         for piece in textwrap.wrap(shown, room, subsequent_indent=indent, break_on_hyphens=False) or [""]:
             lines.append(Line("plain", (Run(2, cut(piece, max(0, width - 3)), tone),)))
     return lines
@@ -67,7 +75,7 @@ class RunScreen(MeshScreen):
         super().__init__()
         self.phase = Phase.IDLE
         self.said: list[Said] = []
-        """What was said so far, with its tone."""
+        """What was said so far."""
         self.desk: ShiftDesk | None = None
 
     @property
@@ -84,9 +92,11 @@ class RunScreen(MeshScreen):
         """Status, log and question, in this order."""
         yield ShiftStatus(id="status")
         yield LineView(id="said")
-        with Horizontal(id="question"):
-            yield Label("", id="asked", markup=False)
-            yield Input(id="confirm", compact=True)
+        with Vertical(id="question"):
+            yield Label("", id="about-question", markup=False)
+            with Horizontal():
+                yield Label("", id="asked", markup=False)
+                yield Input(id="confirm", compact=True)
 
     def on_mount(self) -> None:
         """Nothing runs yet."""
@@ -116,14 +126,21 @@ class RunScreen(MeshScreen):
 
     def note(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """Add to the log, and scroll to it."""
-        self.said.append((text, tone))
+        self.said.append(Said(text, tone))
         self.log_view.show(lambda width: said_lines(self.said, width))
         self.log_view.scroll_end(animate=False)
 
-    def ask(self, question: str) -> None:
-        """Ask for something to be typed; the answer comes to `answered`."""
+    def tell(self, said: Iterable[Said]) -> None:
+        """Put something else into the log, to be read from its beginning."""
+        self.said = list(said)
+        self.log_view.show(lambda width: said_lines(self.said, width))
+        self.log_view.scroll_home(animate=False)
+
+    def ask(self, about: str, question: str) -> None:
+        """Ask for something to be typed; the answer comes to `answered`. `about` says what it is about, above it."""
         self.phase = Phase.ASKING
         self.query_one("#question").display = True
+        self.query_one("#about-question", Label).update(clean(about))
         self.query_one("#asked", Label).update(clean(question))
         field = self.query_one("#confirm", Input)
         field.value = ""

@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from meshtop.console.planning import effect, subject_of
-from meshtop.console.screens.run import Phase, RunScreen
+from meshtop.console.planning import Subject, effect, subject_of
+from meshtop.console.screens.run import Phase, RunScreen, Said
 from meshtop.console.screens.shift_form import ShiftForm
 from meshtop.console.shifting import Checked
 from meshtop.views.table import Tone
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _TONES = {"ok": Tone.GOOD, "warning": Tone.DEGRADED, "refused": Tone.FAILING}
 _BADNESS = tuple(_TONES)
+_DIFF = {"+": Tone.GOOD, "-": Tone.FAILING, "@": Tone.DIM}
+_NOTHING = "Nothing was written. Correct it, or look again: enter."
 _FIELD_OF_CHECK = {"owner": "override", "weights": "weights"}
 """Where what a check refuses can be mended."""
 
@@ -39,6 +41,7 @@ class ShiftScreen(RunScreen):
         self._subject = subject_of(row, picture)
         self._note = note
         self._found: Preflight | None = None
+        self._checked = False
 
     @property
     def about(self) -> str:
@@ -65,12 +68,22 @@ class ShiftScreen(RunScreen):
             self.note(f"No cluster's callers obey {self.row.label} in {self.row.cluster}.", Tone.DEGRADED)
             self.phase = Phase.ENDED
             return
-        if self._note:
-            self.note(f"▲ {self._note}", Tone.DEGRADED)
-        elif self.row.cluster not in self._subject.clusters:
-            others = ", ".join(self._subject.clusters)
-            self.note(f"▲ Nobody obeys the route in {self.row.cluster}: it is written in {others}.", Tone.DEGRADED)
-        self.note("Enter checks rights, owners, pods, subsets and leases, and shows each diff.", Tone.DIM)
+        self._introduce(self._subject)
+
+    def _introduce(self, subject: Subject) -> None:
+        """What one should know before one fills in; it stands until something is checked."""
+        said = [Said(f"▲ {self._note}", Tone.DEGRADED, 2)] if self._note else []
+        if self.row.cluster not in subject.clusters:
+            where = ", ".join(subject.clusters)
+            said.append(
+                Said(f"▲ Nobody obeys the route in {self.row.cluster}; it is written in {where}.", Tone.DEGRADED)
+            )
+        if subject.others:
+            others = ", ".join(subject.others)
+            about = f"▲ {others} has such a route too, and is not known to be of this mesh: it is left alone."
+            said.append(Said(about, Tone.DEGRADED, 2))
+        said.append(Said("Tab goes on; enter checks everything in every cluster and shows each diff.", Tone.DIM))
+        self.tell(said)
 
     @property
     def form(self) -> ShiftForm:
@@ -83,6 +96,8 @@ class ShiftScreen(RunScreen):
         if subject is not None and subject != self._subject and self.query(ShiftForm):
             self._subject = subject
             self.form.update_subject(subject)
+            if not self._checked:
+                self._introduce(subject)
 
     def on_shift_form_entered(self, message: ShiftForm.Entered) -> None:
         """Enter in a field checks."""
@@ -96,7 +111,7 @@ class ShiftScreen(RunScreen):
         if found is None:
             return
         plan, clusters = found
-        self.phase = Phase.CHECKING
+        self.phase, self._checked = Phase.CHECKING, True
         self.said.clear()
         self.note("Checking …", Tone.DIM)
         self.desk.check(plan, clusters)
@@ -106,36 +121,33 @@ class ShiftScreen(RunScreen):
         from meshtop.actions.narration import check_lines, diff_lines
 
         found = self._found = message.found
-        self.said.clear()
-        if found is None:
-            self._refused(message.problem)
-            return
-        for mark, line in sorted(check_lines(found.checks), key=lambda pair: _BADNESS.index(pair[0].value)):
-            self.note(line, _TONES[mark.value])
-        refused = next((check for check in found.checks if check.mark.value == "refused"), None)
+        said: list[Said] = []
+        if found is not None:
+            lines = sorted(check_lines(found.checks), key=lambda pair: _BADNESS.index(pair[0].value))
+            said = [Said(line, _TONES[mark.value], 2) for mark, line in lines]
+        refused = next((check for check in found.checks if check.mark.value == "refused"), None) if found else None
         if refused is not None:
-            self._mend(refused)
-            return
-        self.note("")
-        for line in diff_lines(message.diffs):
-            self.note(line, {"+": Tone.GOOD, "-": Tone.FAILING, "@": Tone.DIM}.get(line[:1], Tone.PLAIN))
-        if message.problem:
-            self._refused(message.problem)
-            return
-        self.form.display = False
-        self.log_view.scroll_home(animate=False)
-        clusters = " and ".join(found.plan.clusters)
-        self.ask(f"Nothing was written yet. Type {self.row.namespace} to shift {clusters}:")
+            self._mend(refused, said)
+        elif found is None or message.problem:
+            self._refused(message.problem, said)
+        else:
+            said.append(Said(""))
+            said += [Said(line, _DIFF.get(line[:1], Tone.PLAIN)) for line in diff_lines(message.diffs)]
+            self.form.display = False
+            self.tell(said)
+            clusters = found.plan.clusters
+            where = " and ".join(clusters) if len(clusters) < 3 else f"{len(clusters)} clusters"
+            about = "Nothing is written yet. ↑ ↓ scroll, esc goes back to the form."
+            self.ask(about, f"Type {self.row.namespace} to shift {where}:")
 
-    def _refused(self, problem: str) -> None:
-        self.note(f"✗ {problem}", Tone.FAILING)
-        self.note("Nothing was written. Enter checks again.", Tone.DEGRADED)
+    def _refused(self, problem: str, said: list[Said]) -> None:
+        self.tell([*said, Said(f"✗ {problem}", Tone.FAILING, 2), Said(_NOTHING, Tone.DEGRADED)])
         self._to_form()
         self.console_app.session.refresh()
 
-    def _mend(self, refused: Check) -> None:
+    def _mend(self, refused: Check, said: list[Said]) -> None:
         """Back to the form, to the field where it can be mended if there is one."""
-        self.note("Nothing was written. Correct the plan, then enter.", Tone.DEGRADED)
+        self.tell([*reversed(said), Said(_NOTHING, Tone.DEGRADED)])
         self._to_form()
         field = _FIELD_OF_CHECK.get(refused.name)
         if field is not None:
@@ -157,11 +169,10 @@ class ShiftScreen(RunScreen):
 
         found = self._found
         if text != self.row.namespace or found is None:
-            self.note(f"Not shifted: {text!r} is another name." if text else "Not shifted.", Tone.DEGRADED)
+            self.tell([Said(f"Not shifted: {text!r} is another name." if text else "Not shifted.", Tone.DEGRADED)])
             self._to_form()
             return
-        self.said.clear()
-        self.note(self._summary(), Tone.DIM)
+        self.tell([Said(self._summary(), Tone.DIM)])
         self.begin(progress_of(Recorded(plan=found.plan, targets=found.targets)))
         if self.desk is not None:
             self.desk.run()

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Input, Label
 from textual.widgets.input import Selection
 
-from meshtop.console.planning import FIELDS, FieldProblem, Subject, effect, first_values, plan_of
+from meshtop.console.planning import FIELDS, FieldProblem, Subject, effect, first_values, limit_of, plan_of
 from meshtop.console.text import clean
 from meshtop.console.widgets.choice import Choice
 
@@ -105,8 +105,12 @@ class ShiftForm(VerticalScroll, can_focus=False):
         label.display = True
 
     def update_subject(self, subject: Subject) -> None:
-        """The route was read again; what was filled in stays."""
+        """The route was read again; what was filled in stays, what was not follows."""
+        field = self.query_one("#field-clusters", Input)
+        if field.value == limit_of(self.subject):
+            field.value = limit_of(subject)
         self.subject = subject
+        field.placeholder = self._placeholder("clusters")
         self._show_effect()
 
     def _clear(self) -> None:

@@ -69,8 +69,8 @@ def status_lines(progress: Progress, now: float, width: int, most: int) -> list[
 
 def _where(progress: Progress) -> Words:
     if progress.outcome is not None:
-        text, tone = _ENDS[progress.outcome.value]
-        return [(text, tone)]
+        restored: Words = [("· everything is as before", Tone.PLAIN)] if progress.restored else []
+        return [_ENDS[progress.outcome.value], *restored]
     if progress.taking_back:
         return [("Taking everything back", Tone.DEGRADED)]
     if not progress.step:
