@@ -136,7 +136,11 @@ class Journal:
             self._database.executescript(_SCHEMA)
             self._database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         except (OSError, sqlite3.Error) as error:
-            raise JournalError(f"The journal {path} cannot be opened: {error}") from error
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise JournalError(
+                f"The journal {path} cannot be opened: {why.lower()}; "
+                "see to its place, or name another with XDG_STATE_HOME."
+            ) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -153,7 +157,7 @@ class Journal:
                 raise
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
-            raise JournalError(f"The journal {self.path} cannot be written: {error}") from error
+            raise JournalError(f"The journal {self.path} cannot be written: {error}; see to its place.") from error
 
     def begin(self, *, kind: str, who: str, origin: str, reason: str, subject: str, plan: dict[str, Any]) -> Action:
         """Write down a new action, running from this moment."""
