@@ -98,7 +98,7 @@ def after(progress: Progress, event: ShiftEvent, now: float) -> Progress:
     if event.sort is Sort.RESTORED:
         return structs.replace(found, clusters=_one(found, event.cluster, weights=event.weights or {}, observed=None))
     if event.sort is Sort.LEFT:
-        return structs.replace(found, clusters=_one(found, event.cluster, left=event.message))
+        return structs.replace(found, clusters=_one(found, event.cluster, left=event.message, observed=None))
     if event.sort is Sort.ENDED:
         return structs.replace(
             found,
