@@ -49,8 +49,9 @@ def busy_world() -> Snapshot:
 class StillSession(Session):
     """Publishes one snapshot, and remembers what it was asked."""
 
-    def __init__(self, snapshot: Snapshot | None) -> None:
+    def __init__(self, snapshot: Snapshot | None, make: Callable[[Snapshot], Picture] = Picture) -> None:
         self.prepare = None
+        self.make = make
         self.asked: list[tuple[str, object]] = []
         self.app: MeshtopApp | None = None
         self.snapshot = snapshot
@@ -66,7 +67,7 @@ class StillSession(Session):
     def publish(self, snapshot: Snapshot) -> None:
         """Let a snapshot arrive."""
         assert self.app is not None
-        self.app.post_message(PictureArrived(Picture(snapshot)))
+        self.app.post_message(PictureArrived(self.make(snapshot)))
 
     def ask(self, question: Callable[[Observatory], Coroutine[Any, Any, Answer]]) -> Future[Answer] | None:
         return None
@@ -93,10 +94,16 @@ class StillApp(MeshtopApp):
         return AT + 2.0
 
 
-def stage(snapshot: Snapshot | None, *, look: Look | None = None, query: Query | None = None) -> StillApp:
-    """The console, ready to run on a snapshot."""
+def stage(
+    snapshot: Snapshot | None,
+    *,
+    look: Look | None = None,
+    query: Query | None = None,
+    make: Callable[[Snapshot], Picture] = Picture,
+) -> StillApp:
+    """The console, ready to run on a snapshot, of which `make` makes the picture."""
     options = ConsoleOptions(settings=Settings, query=query or Query())
-    session = StillSession(snapshot)
+    session = StillSession(snapshot, make)
     app = StillApp(options, look, session)
     session.app = app
     return app

@@ -115,7 +115,7 @@ async def test_a_shift_that_one_cluster_refuses_is_on_and_names_the_cluster(worl
         await pilot.press("S")
         await until(pilot, lambda: isinstance(app.screen, ShiftScreen) and bool(app.screen.said), "the dialog")
         assert isinstance(app.screen, ShiftScreen)
-        assert f"▲ {refused} Name the others as waves: us-east" in [text for text, _ in app.screen.said]
+        assert f"▲ {refused} Name the others as waves: us-east" in [line[0] for line in app.screen.said]
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is board, "the board")
 

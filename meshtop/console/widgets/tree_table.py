@@ -31,7 +31,7 @@ class TreeTable(LiveTable):
         Binding("enter", "choose", "fold, open", id="table.choose"),
         Binding("right", "fold('open')", "unfold", id="tree.unfold", show=False),
         Binding("left", "fold('fold')", "fold, or to what it stands under", id="tree.fold", show=False),
-        Binding("space", "fold('toggle')", "fold", id="tree.toggle"),
+        Binding("space", "fold('toggle')", "fold", id="tree.toggle", show=False),
         Binding("plus,equals_sign,asterisk", "fold('open all')", "unfold all", id="tree.unfold_all", show=False),
         Binding("minus", "fold('fold all')", "fold all", id="tree.fold_all", show=False),
         Binding("L,shift+right", "columns_right", "columns to the right", id="tree.columns_right", show=False),
