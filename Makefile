@@ -1,5 +1,7 @@
 # From a clone with Python >= 3.11, pip and make: `make demo` opens the console, `make test` runs all the tests.
-PYTHON ?= python3
+# The first Python that is new enough; `make PYTHON=/path/to/python ...` names another.
+PYTHON ?= $(shell for one in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$one; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
@@ -29,7 +31,11 @@ screenshots: $(VENV)/.dev-ready
 	$(BIN)/python -m screenshots $(ARGS)
 
 $(VENV)/bin/python:
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); $(PYTHON) -m pip install --user --quiet virtualenv && $(PYTHON) -m virtualenv --quiet $(VENV); }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; exit 1; }
+	@# Debian splits ensurepip off: there the system's pip puts pip into the environment.
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV) && $(PYTHON) -m venv --without-pip $(VENV) && \
+		$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check pip; } || \
+		{ rm -rf $(VENV); exit 1; }
 
 $(VENV)/.run-ready: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once) ..."
