@@ -141,7 +141,8 @@ class MeshtopApp(Shell):
         """Say on every screen what waits for somebody."""
         clusters = self.picture.snapshot.clusters if self.picture is not None else ()
         self.journal.arrived(message, [cluster.name for cluster in clusters])
-        if isinstance(self.screen, MeshScreen):
+        # An answer that comes while everything is closed finds no screen.
+        if self.screen_stack and isinstance(self.screen, MeshScreen):
             self.screen.update()
 
     def action_journal(self) -> None:

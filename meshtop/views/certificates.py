@@ -66,6 +66,10 @@ def days_tone(item: CertificateItem) -> Tone:
     return Tone.DEGRADED if item.days_left < WARNING_DAYS else Tone.PLAIN
 
 
+_SEVERITIES = {Tone.FAILING: "error", Tone.DEGRADED: "warning", Tone.PLAIN: "none"}
+"""In the order in which they worry."""
+
+
 def _days_cell(item: CertificateItem) -> Cell:
     tone = days_tone(item)
     sign = {Tone.FAILING: "✗ ", Tone.DEGRADED: "▲ "}.get(tone, "")
@@ -88,6 +92,9 @@ VIEW: View[CertificateItem] = View(
                value=lambda i: i.days_left, cell=_days_cell, align=Align.RIGHT, numeric=True, unit="d",
                order=lambda i: i.days_left, aliases=("left", "days"), priority=0, min_width=5),
         c.text("notAfter", "NOT AFTER", "When it runs out.", "not_after", priority=2, max_width=20),
+        Column(name="severity", title="SEVERITY", help="error, warning or none: how soon it must be renewed.",
+               value=lambda i: _SEVERITIES[days_tone(i)], cell=lambda i: Cell(_SEVERITIES[days_tone(i)]),
+               order=lambda i: list(_SEVERITIES).index(days_tone(i)), hidden=True),
         c.text("issuer", "ISSUER", "Who signed it.", "issuer", wide=True, priority=5, max_width=48),
         Column(name="fingerprint", title="SHA-256", help="Its fingerprint.", value=lambda i: i.fingerprint,
                cell=lambda i: Cell(i.fingerprint[:SHORT]) if i.fingerprint else NOTHING, priority=4, max_width=14),
@@ -95,7 +102,7 @@ VIEW: View[CertificateItem] = View(
     build=build,
     path=lambda i: (i.cluster, i.kind.value, i.fingerprint[:SHORT] if i.fingerprint else i.subject),
     places=lambda i: (Place(cluster=i.cluster),),
-    default_sort="daysLeft,cluster",
+    default_sort="severity,daysLeft,cluster",
     empty="No certificate is known: neither istio-ca-root-cert nor the metrics of istiod and its agents were read.",
     related=("clusters", "trust"),
     namespaced=False,

@@ -201,7 +201,7 @@ def state(get: Get | str = "state") -> Column:
 
 def state_cell(found: State) -> Cell:
     """A state with its sign; fresh stays in the background."""
-    return signed(STATE_SIGNS[found], found.value, Tone.DIM if found is State.FRESH else STATE_TONES[found])
+    return Cell(STATE_SIGNS[found] + found.value, Tone.DIM if found is State.FRESH else STATE_TONES[found])
 
 
 def error_tone(share: float) -> Tone:

@@ -211,6 +211,16 @@ def place_of_row(kind: str, item: Any, picture: Picture) -> tuple[Level, str] | 
         return Level.SERVICES, make_id(NodeKind.SERVICE, item.cluster, item.namespace, item.name)
     if kind == "workloads":
         return Level.WORKLOADS, make_id(NodeKind.WORKLOAD, item.cluster, item.namespace, item.name)
+    if kind == "mtls":
+        return Level.WORKLOADS, make_id(NodeKind.WORKLOAD, item.cluster, item.namespace, item.workload)
+    if kind == "findings" and item.cluster:
+        if item.workload:
+            return Level.WORKLOADS, make_id(NodeKind.WORKLOAD, item.cluster, item.namespace, item.workload)
+        if item.namespace:
+            return Level.NAMESPACES, make_id(NodeKind.NAMESPACE, item.cluster, item.namespace)
+        return Level.CLUSTERS, make_id(NodeKind.CLUSTER, item.cluster)
+    if kind in ("controlplanes", "certificates"):
+        return Level.CLUSTERS, make_id(NodeKind.CLUSTER, item.cluster)
     if kind == "virtualmachines":
         where = (item.cluster, item.namespace, item.name)
         machine = next((m for m in picture.machines if (m.cluster, m.namespace, m.name) == where), None)

@@ -13,7 +13,7 @@ from meshtop.model.traffic import Edge, Sums
 from meshtop.views import columns as c
 from meshtop.views.certificates import CertificateItem
 from meshtop.views.findings import FindingItem
-from meshtop.views.mtlsmatrix import MtlsPair, pair_cell
+from meshtop.views.mtlsmatrix import ELSEWHERE, MtlsPair, pair_cell
 from meshtop.views.picture import Picture
 from meshtop.views.posture import posture_of
 from meshtop.views.query import Place, Query
@@ -151,10 +151,14 @@ def namespace_matrix(picture: Picture, query: Query = EVERYTHING) -> Matrix:
         for p in pairs
     ]  # fmt: skip
     return Matrix(
-        tuple(sorted({left for left, _, _ in named})),
-        tuple(sorted({right for _, right, _ in named})),
+        tuple(sorted({left for left, _, _ in named}, key=_known_first)),
+        tuple(sorted({right for _, right, _ in named}, key=_known_first)),
         {(left, right): pair_cell(pair) for left, right, pair in named},
     )
+
+
+def _known_first(name: str) -> tuple[bool, str]:
+    return name.endswith(ELSEWHERE), name
 
 
 def trust_matrix(picture: Picture, query: Query = EVERYTHING) -> Matrix:

@@ -37,6 +37,12 @@ def parse_sort(text: str, columns: Sequence[Column], fields: Sequence[Column] = 
     )
 
 
+def sort_text(column: str, columns: Sequence[Column], *, descending: bool) -> str:
+    """The sort as it is typed that puts a column in a direction. Raises FilterError."""
+    natural = SortKey(find_column(column, columns)).descending
+    return column if natural == descending else f"-{column}"
+
+
 def sort_items(items: Sequence[Item], keys: Sequence[SortKey]) -> list[Item]:
     """A sorted copy; equal items keep their order."""
     result = list(items)

@@ -132,7 +132,7 @@ def test_strict_with_plaintext_seen_is_an_error_unless_the_policy_is_younger_tha
 def test_who_sends_plaintext_to_whom_how_much_and_since_when() -> None:
     day = DayOfWorkload(True, {("", "", ""): 900.0}, {("", "", ""): NOW - 600})
     located = only(assess(edges=[edge(None, API, judged=4.0, secured=1.0)], day=day), "MTLS-PLAINTEXT-SEEN")
-    assert "from a caller that is not known (3 requests/s, for 10 min)." in located.finding.message
+    assert "from a caller that is not known (3 requests/s, for 10 min):" in located.finding.message
     standing = assess(edges=[edge(None, API, judged=4.0, secured=1.0)]).standings["east", "shop", "api-v1"]
     (source,) = standing.seen.sources
     assert (source.since, source.last_day) == (None, None), "what was not measured is not known"

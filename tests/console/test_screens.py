@@ -260,7 +260,7 @@ async def test_help_explains_keys_and_columns(app: StillApp) -> None:
         await press(pilot, "question_mark")
         assert isinstance(app.screen, HelpScreen)
         shown = text_of(app.screen.query_one(LineView))
-        assert "KEYS" in shown
+        assert "HERE" in shown
         await press(pilot, "escape")
         assert isinstance(app.screen, TableScreen)
 

@@ -210,7 +210,9 @@ class FrameApp(TableApp):
 
     def action_help(self) -> None:
         columns = tuple((column.title, column.help) for column in COLUMNS if not column.hidden)
-        self.push_screen(HelpScreen(Help("Workloads", "What runs, and how it does.", keys_of(self.screen), columns)))
+        keys = keys_of(self.screen)
+        help_ = Help("Workloads", "What runs, and how it does.", keys.own, columns, keys.moving, keys.everywhere)
+        self.push_screen(HelpScreen(help_))
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
         self.posted.append(("filter", message.text, message.final))

@@ -159,7 +159,7 @@ def test_every_row_with_traffic_has_its_place(picture: Picture, kind: str) -> No
 
 
 def test_a_kind_without_a_place(picture: Picture) -> None:
-    assert place_of_row("certificates", object(), picture) is None
+    assert place_of_row("trust", object(), picture) is None
 
 
 def test_words(picture: Picture) -> None:

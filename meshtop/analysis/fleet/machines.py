@@ -24,7 +24,7 @@ def last_seen(machine: VirtualMachine, now: float) -> float | None:
 
 def machine_findings(machine: VirtualMachine) -> tuple[Finding, ...]:
     """What is wrong with one machine."""
-    who = f"Virtual machine {machine.namespace}/{machine.name} in {machine.cluster}"
+    who = f"VM {machine.namespace}/{machine.name} in {machine.cluster}"
     found = []
     if machine.healthy is False:
         found.append(

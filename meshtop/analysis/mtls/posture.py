@@ -160,8 +160,9 @@ def _ready(standing: Standing, policy: ServerPolicy, *, whole: bool) -> Located:
         standing,
         "MTLS-READY-FOR-STRICT",
         Severity.INFO,
-        f"{party.namespace}/{party.name} in {party.cluster} is PERMISSIVE by {policy.decided_by()}, and no plaintext"
-        " arrived for a day: it is ready for STRICT" + (", and so is its whole namespace." if whole else "."),
+        f"{party.namespace}/{party.name} in {party.cluster} is ready for STRICT"
+        + (", as is its whole namespace" if whole else "")
+        + f": PERMISSIVE by {policy.decided_by()}, and no plaintext arrived for a day.",
         fix,
     )
 

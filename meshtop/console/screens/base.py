@@ -11,7 +11,7 @@ from textual.screen import Screen
 
 from meshtop.console.commands import COMMANDS
 from meshtop.console.places import VIEWS, kind_of, views_with
-from meshtop.console.scope import freshness
+from meshtop.console.scope import Scope, freshness
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import Help, HelpScreen, keys_of
 from meshtop.console.widgets.top_bar import TopBar, TopBarModel
@@ -27,6 +27,7 @@ class MeshScreen(Screen[object]):
     """A screen of the console; subclasses give `body`, `refresh_picture`, and say who they are."""
 
     _top_bar: TopBar | None = None
+    _hinted_for: Scope | None = None
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(view.key, f"app.place('{view.key}')", view.name, id=f"go.{view.key}", show=False) for view in VIEWS),
@@ -120,6 +121,10 @@ class MeshScreen(Screen[object]):
             return
         self.console_app.session.prepare = self.prepare
         self.update_chrome()
+        if self.console_app.scope is not self._hinted_for:
+            # What esc does depends on what the scope can be widened by.
+            self._hinted_for = self.console_app.scope
+            self.refresh_bindings()
         picture = self.console_app.picture
         if picture is not None:
             self.refresh_picture(picture)

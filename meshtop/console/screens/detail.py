@@ -21,6 +21,8 @@ from meshtop.console.widgets.pages import Pages
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.views.detail import Detail, Related, detail, find_item
 from meshtop.views.registry import view
+from meshtop.views.sort import parse_sort, sort_items, sort_text
+from meshtop.views.table import Table
 
 if TYPE_CHECKING:
     from meshtop.views.charts import Chart as ChartSpec
@@ -59,6 +61,7 @@ class DetailScreen(MeshScreen):
         self.key = key
         self._detail: Detail | None = None
         self._page = 0
+        self._sorts: dict[str, str] = {}
         self._asked_at = 0.0
         self._charted: dict[int, tuple[TimeLine, ...]] = {}
         self._asked_for: tuple[float | None, float] | None = None
@@ -157,7 +160,19 @@ class DetailScreen(MeshScreen):
     def _show_related(self, related: Related) -> None:
         table = self.query_one("#related", LiveTable)
         table.explain_empty(Note(related.title, related.empty))
-        table.show(related.table)
+        sort = self._sorts.get(related.kind)
+        if sort is None:
+            table.show(related.table)
+            return
+        keys = parse_sort(sort, view(related.kind).columns)
+        rows = Table(related.table.columns, sort_items(related.table.items, keys), view(related.kind).key)
+        table.show(rows, (keys[0].column.name, keys[0].descending))
+
+    def on_live_table_sort_changed(self, event: LiveTable.SortChanged) -> None:
+        """Put the relation's rows in another order."""
+        kind = self._related().kind
+        self._sorts[kind] = sort_text(event.column, view(kind).columns, descending=event.descending)
+        self._arrange()
 
     def on_resize(self) -> None:
         """More room shows more."""

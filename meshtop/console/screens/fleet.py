@@ -103,7 +103,7 @@ class FleetScreen(TableScreen):
         """Headline, what needs somebody, clusters."""
         with Vertical(classes="fleet"):
             yield Headline()
-            yield LiveTable(id="needs")
+            yield LiveTable(id="needs", sortable=False)
             yield Pages(id="places")
             with Horizontal(classes="body"):
                 with Vertical():

@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets.live_table import LiveTable
+from meshtop.console.widgets.table_layout import least_width
 from meshtop.views.security import Matrix, namespace_matrix, trust_matrix
 from meshtop.views.table import Align, Cell, Column, Table, Tone
 
@@ -49,22 +50,33 @@ def table_of(matrix: Matrix) -> Table[str]:
 
 
 class MatrixScreen(TableScreen):
-    """A kind of pairs; `m` goes between the matrix and the list, whose rows can be opened."""
+    """A kind of pairs: a matrix where all of it fits, else the list, the worst first; `m` goes between the two.
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("m", "matrix", "matrix or list", id="matrix.toggle")]
+    The rows of the list can be opened, sorted and filtered.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("m", "matrix", "matrix/list", id="matrix.toggle")]
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
-        self.as_matrix = True
+        self._wanted: bool | None = None
+        self._fits = True
+
+    @property
+    def as_matrix(self) -> bool:
+        """Whether the matrix is drawn: as was asked for by key, else where it fits."""
+        return self._fits if self._wanted is None else self._wanted
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show the pairs of the scope."""
+        table = self._matrix(picture, self.usable_query())
+        self._fits = least_width(table.columns) <= self.size.width
+        self.rows.sortable = not self.as_matrix
         if not self.as_matrix:
             super().refresh_picture(picture)
             return
         self.show_pages()
         self.query_one(".side").display = False
-        table = self._matrix(picture, self.usable_query())
         if not len(table):
             self.rows.explain_empty(self.why_empty(picture))
         self.rows.show(table)
@@ -78,7 +90,7 @@ class MatrixScreen(TableScreen):
 
     def action_matrix(self) -> None:
         """Draw the other of the two."""
-        self.as_matrix = not self.as_matrix
+        self._wanted = not self.as_matrix
         self.update()
 
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:

@@ -79,7 +79,7 @@ class SecurityScreen(TableScreen):
             yield SecurityLine()
             with Horizontal(id="shares"):
                 for name in SHARES:
-                    yield LiveTable(id=f"share-{name}")
+                    yield LiveTable(id=f"share-{name}", sortable=False)
             with Horizontal(classes="body"):
                 yield LiveTable(id="rows", waiting=Note("Reading policies and traffic …"))
                 yield LineView(classes="side")

@@ -20,10 +20,10 @@ from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.console.widgets.pages import Pages
 from meshtop.views.detail import Detail, detail, find_item
-from meshtop.views.filter import FilterError, find_column
+from meshtop.views.filter import FilterError
 from meshtop.views.query import Query
 from meshtop.views.registry import view
-from meshtop.views.sort import SortKey
+from meshtop.views.sort import sort_text
 from meshtop.views.table import Table, TableModel, Tone
 from meshtop.views.text import clean
 from meshtop.views.view import AnyView
@@ -203,9 +203,7 @@ class TableScreen(MeshScreen):
 
     def on_live_table_sort_changed(self, event: LiveTable.SortChanged) -> None:
         """Put the rows in another order."""
-        column = find_column(event.column, self.of_kind.columns)
-        turned = SortKey(column).descending != event.descending
-        sort = ("-" if turned else "") + event.column
+        sort = sort_text(event.column, self.of_kind.columns, descending=event.descending)
         self.console_app.set_scope(self.console_app.scope.sorted_by(self.kind, sort))
 
     async def action_filter(self) -> None:
@@ -233,12 +231,13 @@ class TableScreen(MeshScreen):
             self.narrow_to(*self.chosen)
 
     def action_worst(self) -> None:
-        """Go to the worst row: the first by health, whatever the order is."""
+        """Go to the worst row, whatever the order is: the first by health, else as the kind is sorted by itself."""
         picture = self.console_app.picture
-        names = [column.name for column in self.of_kind.columns]
-        if picture is None or "health" not in names:
+        if picture is None:
             return
-        items = self.of_kind.items(picture, structs.replace(self.usable_query(), sort="health"))
+        names = [column.name for column in self.of_kind.columns]
+        sort = "health" if "health" in names else ""
+        items = self.of_kind.items(picture, structs.replace(self.usable_query(), sort=sort))
         if items:
             self.rows.go_to(self.of_kind.key(items[0]))
 

@@ -35,7 +35,15 @@ def parse_command(text: str, commands: Sequence[Command]) -> tuple[Command, str]
         return started[0], argument.strip()
     if started:
         raise ValueError(f"{word} could be {', '.join(command.name for command in started)}")
-    raise ValueError(f"there is no command {word!r}; ? lists them")
+    raise ValueError(f"there is no command {word!r}; the help (?) lists them")
+
+
+def explain(text: str, commands: Sequence[Command]) -> str:
+    """What the command that is being typed does; nothing while it could be several."""
+    try:
+        return parse_command(complete(text, commands) or text, commands)[0].help
+    except ValueError:
+        return ""
 
 
 def complete(text: str, commands: Sequence[Command]) -> str | None:

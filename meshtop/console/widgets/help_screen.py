@@ -2,7 +2,7 @@
 
 Usage::
 
-    help = Help("Workloads", keys=keys_of(screen), columns=tuple((c.title, c.help) for c in columns))
+    help = Help("Workloads", keys=keys_of(screen).own, columns=tuple((c.title, c.help) for c in columns))
     self.app.push_screen(HelpScreen(help))
 """
 
@@ -17,6 +17,7 @@ from textual.binding import Binding
 from textual.screen import ModalScreen, Screen
 
 from meshtop.console.text import cell_width, clean, cut, fit
+from meshtop.console.widgets.key_hints import rank_of, words_of
 from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.table_frame import Line, Run
 from meshtop.views.table import Tone
@@ -24,36 +25,80 @@ from meshtop.views.table import Tone
 _MARGIN = 2
 
 
+_TWO_COLUMNS = 70
+"""From so many cells on, keys stand in two columns."""
+_MOVING = frozenset(
+    {
+        *("row_down", "row_up", "first_row", "last_row", "page_forward", "page_back", "half_forward", "half_back"),
+        *("columns_left", "columns_right", "down", "up", "top", "bottom", "page_down", "page_up"),
+    }
+)
+_EVERYWHERE = ("go", "console", "scope", "time")
+
+Pairs = tuple[tuple[str, str], ...]
+
+
 class Help(Struct, frozen=True):
-    """A screen's help: what it is for, pairs of key and effect, pairs of column title and meaning."""
+    """A screen's help: what it is for, and pairs of a term and its meaning.
+
+    `keys` are what this screen does, `moving` how one gets about, `everywhere` what works on every screen.
+    """
 
     title: str
     about: str = ""
-    keys: tuple[tuple[str, str], ...] = ()
-    columns: tuple[tuple[str, str], ...] = ()
-    signs: tuple[tuple[str, str], ...] = (
+    keys: Pairs = ()
+    columns: Pairs = ()
+    moving: Pairs = ()
+    everywhere: Pairs = ()
+    commands: Pairs = ()
+    signs: Pairs = (
         ("▲", "degraded"),
         ("✗", "failing, or broken"),
-        ("~", "drifting or partial"),
+        ("~", "worth knowing, or read in part"),
         ("?", "not known, or stale"),
         ("–", "no value; a 0 is a zero"),
     )
 
 
-def keys_of(screen: Screen[object]) -> tuple[tuple[str, str], ...]:
-    """Every key that does something on a screen, keys of one action together, in the order of their bindings.
+class Keys(Struct, frozen=True):
+    """The keys of a screen: what it does itself, how one gets about in it, and what works on every screen."""
+
+    own: Pairs
+    moving: Pairs
+    everywhere: Pairs
+
+
+def keys_of(screen: Screen[object]) -> Keys:
+    """Every key that does something on a screen, keys of one action together, its own in the order of the hints.
 
     Only bindings with an id count: those are meshtop's own, and the ones that settings can rebind.
     """
     found: dict[tuple[str, str], list[str]] = {}
+    ranked: dict[tuple[str, str], tuple[str, int]] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
-        if binding.description and binding.id and not binding.system:
-            keys = found.setdefault((binding.action, binding.description), [])
+        words = words_of(screen, binding) or binding.description
+        if words and binding.id and not binding.system:
+            keys = found.setdefault((binding.action, words), [])
+            ranked[binding.action, words] = (_group(binding.id), rank_of(binding))
             display = screen.app.get_key_display(binding)
             if display not in keys:
                 keys.append(display)
-    return tuple((" ".join(keys), description) for (_, description), keys in found.items())
+
+    def group(name: str) -> Pairs:
+        those = [one for one in found if ranked[one][0] == name]
+        if name == "own":
+            those.sort(key=lambda one: ranked[one][1])
+        return tuple((" ".join(found[one]), one[1]) for one in those)
+
+    return Keys(group("own"), group("moving"), group("everywhere"))
+
+
+def _group(identity: str) -> str:
+    family, _, name = identity.partition(".")
+    if family in ("table", "text") and name in _MOVING:
+        return "moving"
+    return "everywhere" if family in _EVERYWHERE else "own"
 
 
 def help_lines(help_: Help, width: int) -> list[Line]:
@@ -63,12 +108,42 @@ def help_lines(help_: Help, width: int) -> list[Line]:
         Line("plain", (Run(_MARGIN, cut(piece, max(0, width - _MARGIN)), Tone.PLAIN),))
         for piece in textwrap.wrap(clean(help_.about), max(10, width - 2 * _MARGIN))
     ]
-    terms = [term for pairs in (help_.keys, help_.columns, help_.signs) for term, _ in pairs]
-    left = min(max((cell_width(clean(term)) for term in terms), default=0), max(4, width // 3))
-    for title, pairs in (("KEYS", help_.keys), ("COLUMNS", help_.columns), ("SIGNS", help_.signs)):
+    parts = (
+        ("HERE", help_.keys),
+        ("COLUMNS", help_.columns),
+        ("SIGNS", help_.signs),
+        ("GETTING ABOUT", help_.moving),
+        ("EVERYWHERE", help_.everywhere),
+        ("COMMANDS", help_.commands),
+    )
+    for title, pairs in parts:
         if pairs:
             lines += [Line("plain", ()), Line("plain", (Run(_MARGIN, title, Tone.DIM),))]
-            lines += _pairs(pairs, left, width)
+            lines += _side_by_side(pairs, width) or _pairs(pairs, _left(pairs, width), width)
+    return lines
+
+
+def _left(pairs: Pairs, width: int) -> int:
+    return min(max(cell_width(clean(term)) for term, _ in pairs), max(4, width // 3))
+
+
+def _side_by_side(pairs: Pairs, width: int) -> list[Line]:
+    """Pairs in two columns, read downwards; nothing where one is too long for that."""
+    half = width // 2
+    left = _left(pairs, half)
+    room = half - left - 2 * _MARGIN
+    if width < _TWO_COLUMNS or any(cell_width(clean(meaning)) > room for _, meaning in pairs):
+        return []
+    rows = (len(pairs) + 1) // 2
+    lines = []
+    for row in range(rows):
+        runs: list[Run] = []
+        for x, index in ((0, row), (half, row + rows)):
+            if index < len(pairs):
+                term, meaning = pairs[index]
+                runs.append(Run(x + _MARGIN, fit(clean(term), left), Tone.ACCENT))
+                runs.append(Run(x + 2 * _MARGIN + left, cut(clean(meaning), room), Tone.PLAIN))
+        lines.append(Line("plain", tuple(runs)))
     return lines
 
 

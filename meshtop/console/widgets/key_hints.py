@@ -67,9 +67,17 @@ def hints_of(screen: Screen[object]) -> list[Hint]:
         if words is None:
             continue
         hints[binding.action] = Hint(screen.app.get_key_display(binding), words, off, binding.key)
-        rank = ORDER.index(binding.id) + 1 if binding.id in ORDER else 0 if binding.id else len(ORDER)
-        ranks[binding.action] = -1 if binding.id == FIRST else rank
+        ranks[binding.action] = rank_of(binding)
     return [hints[action] for action in sorted(hints, key=ranks.__getitem__)]
+
+
+def rank_of(binding: Binding) -> int:
+    """Where a key stands among the others: opening first, then what only this screen does, then the rest by worth."""
+    if binding.id == FIRST:
+        return -1
+    if not binding.id:
+        return len(ORDER)
+    return ORDER.index(binding.id) + 1 if binding.id in ORDER else 0
 
 
 def words_of(screen: Screen[object], binding: Binding) -> str | None:

@@ -22,7 +22,7 @@ class LineView(ScrollView, can_focus=True):
     BINDINGS = [  # noqa: RUF012  # Textual's own declaration is no ClassVar
         Binding("j,down", "scroll_down", "line down", id="text.down", show=False),
         Binding("k,up", "scroll_up", "line up", id="text.up", show=False),
-        Binding("g,home", "scroll_home", "beginning", id="text.top", show=False),
+        Binding("home", "scroll_home", "beginning", id="text.top", show=False),
         Binding("G,end", "scroll_end", "end", id="text.bottom", show=False),
         Binding("ctrl+f,pagedown,space", "page_down", "next page", id="text.page_down", show=False),
         Binding("ctrl+b,pageup", "page_up", "previous page", id="text.page_up", show=False),

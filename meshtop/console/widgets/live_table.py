@@ -92,6 +92,7 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
         *,
         waiting: Note | None = None,
         empty: Note | None = None,
+        sortable: bool = True,
         name: str | None = None,
         id: str | None = None,  # noqa: A002  # Textual's name for it
         classes: str | None = None,
@@ -99,6 +100,7 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(name=name, id=id, classes=classes)
         self._note_waiting = waiting or Note("Reading…")
         self._note_empty = empty or Note("Nothing here")
+        self.sortable = sortable
         self._model: TableModel | None = None
         self._columns: tuple[Column, ...] = ()
         self._visible: tuple[int, ...] = ()
@@ -216,6 +218,8 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
 
     def sort_by(self, column: int) -> None:
         """Ask for the order of a column: the other way round where it has it already, else numbers downward."""
+        if not self.sortable:
+            return
         spec = self._columns[column]
         same = self._sort is not None and self._sort[0] == spec.name
         descending = not self._sort[1] if same and self._sort else spec.numeric and spec.order is None
@@ -331,12 +335,9 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
         """Draw what was shown before there was a place to draw it."""
         self.draw()
 
-    def on_focus(self) -> None:
-        """The cursor is in this table."""
-        self.draw()
-
-    def on_blur(self) -> None:
-        """The cursor has gone elsewhere; where it was stays marked."""
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """The cursor's sign is in the table with the keyboard; where it was in another one stays marked."""
+        super().watch_has_focus(has_focus)
         self.draw()
 
     def on_resize(self) -> None:

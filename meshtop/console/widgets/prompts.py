@@ -13,7 +13,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Label
 
 from meshtop.console.text import clean
-from meshtop.console.widgets.commands import Command, History, complete, parse_command
+from meshtop.console.widgets.commands import Command, History, complete, explain, parse_command
 
 
 class Prompt(Horizontal):
@@ -178,7 +178,7 @@ class CommandBar(Prompt):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.tell("")
+        self.tell(explain(event.value, self._commands) if event.value.strip() else "tab completes")
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:

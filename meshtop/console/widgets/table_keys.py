@@ -43,6 +43,8 @@ class TableKeys:
         """Escape belongs to the screen, except while a column is chosen; enter needs a row."""
         if action == "cancel_pick":
             return self._table.picking
+        if action == "pick_sort":
+            return self._table.sortable
         if action in {"choose", "mark"} and self._table.cursor_key is None:
             return None
         return True

@@ -20,7 +20,7 @@ PATIENCE = 12
 SORT_MARK_WIDTH = 1
 ELASTIC_WIDTH = 40
 """A column of sentences takes what room there is: it needs no more than this, so that it never drives others out."""
-TIGHT_WIDTH = 22
+TIGHT_WIDTH = 20
 """How narrow a column of long words may be drawn before one that matters (`MATTERS`) gives way to it."""
 MATTERS = 1
 MORE_WIDTH = 4  # room for `+12›`, which says how many columns are out of sight
@@ -52,6 +52,11 @@ class Layout(Struct, frozen=True):
 def floor_width(column: Column) -> int:
     """The narrowest that a column may be: its own minimum and its title with a sort mark."""
     return max(column.min_width, cell_width(column.title) + SORT_MARK_WIDTH)
+
+
+def least_width(columns: Sequence[Column]) -> int:
+    """How many cells a table needs to show every column, and the scrollbar."""
+    return GUTTER + sum(floor_width(column) + MIN_GAP for column in columns)
 
 
 class Widths:
