@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
@@ -56,9 +57,11 @@ def _table(needs: dict[str, Attention]) -> Table[str]:
 def _by_key(found: Iterable[Attention]) -> dict[str, Attention]:
     """What needs somebody by what it is about, in order; a thing may be named for several reasons."""
     needs: dict[str, Attention] = {}
+    reasons: Counter[str] = Counter()
     for one in found:
         key = f"{one.kind}:{one.key}"
-        number = sum(known == key or known.startswith(f"{key}#") for known in needs)
+        number = reasons[key]
+        reasons[key] += 1
         needs[f"{key}#{number}" if number else key] = one
     return needs
 
