@@ -14,7 +14,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyte
@@ -24,6 +24,7 @@ from tests.e2e.serving import LIMIT, environment, meshtop, served
 
 pytestmark = [pytest.mark.terminal, pytest.mark.xdist_group("e2e-terminal")]
 
+MESHTOP = (sys.executable, "-m", "meshtop")
 COLUMNS, LINES = 110, 30
 CLUSTERS = ("us-east", "eu-west", "on-prem")
 # pyte prints what it does not know of private sequences.
@@ -33,7 +34,7 @@ UNKNOWN = re.compile(r"\x1b\[[<>=]\d*u|\x1b\[\?\d+\$p|\x1bP[^\x1b]*\x1b\\")
 class Terminal:
     """A program on a pseudo-terminal, and the screen that a person would see."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, program: Sequence[str] = MESHTOP, **environ: str) -> None:
         self.master, self.slave = pty.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
         self.before = termios.tcgetattr(self.slave)
@@ -41,9 +42,9 @@ class Terminal:
         self._stream = pyte.Stream(self.screen)
         self.written = ""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "meshtop", "--config", "none", *arguments],
+            [*program, "--config", "none", *arguments],
             stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True,
-            env=environment(TERM="xterm-256color", COLORTERM="truecolor", LANG="C.UTF-8"),
+            env=environment(TERM="xterm-256color", COLORTERM="truecolor", LANG="C.UTF-8", **environ),
         )  # fmt: skip
 
     def read(self, patience: float) -> bool:
@@ -90,12 +91,12 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def terminal(*arguments: str) -> Iterator[Terminal]:
-    program = Terminal(*arguments)
+def terminal(*arguments: str, program: Sequence[str] = MESHTOP, **environ: str) -> Iterator[Terminal]:
+    running = Terminal(*arguments, program=program, **environ)
     try:
-        yield program
+        yield running
     finally:
-        program.close()
+        running.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,6 +26,8 @@ from meshtop.observatory.build import open_observatory
 from meshtop.settings.schema import Settings
 from meshtop.views.picture import Picture
 from tests.e2e.serving import Clock, Served, served
+from tests.e2e.test_shift_in_a_terminal import ROOT, SEEN
+from tests.e2e.test_shift_in_a_terminal import demo as demo_process
 
 ROUTE = "shop/reviews"
 pytestmark = pytest.mark.xdist_group("shift")
@@ -166,41 +167,40 @@ def test_the_access_policy_refuses_before_anything_is_sent(demo: Served, tmp_pat
 
 
 def test_the_command_takes_a_bad_canary_back_and_says_so(tmp_path: Path) -> None:
-    kubeconfig = tmp_path / "kubeconfig"
-    options = ["--scenario", "bad-canary", "--begins", "-300", "--write-kubeconfig", str(kubeconfig)]
-    demo = subprocess.Popen(
-        [sys.executable, "-m", "meshtop.demo", *options, "--parent-pid", str(os.getpid())],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert demo.stdout is not None
-        assert json.loads(demo.stdout.readline())["ready"]
-        done = meshtop(tmp_path, "shift", ROUTE, "--to", "v3=30", "--yes", "--reason", "a test")
-        assert done.returncode == 1, done.stderr
-        assert "v3 SetWeight 30 ActualWeight" in done.stderr
-        assert "is worse than v2 in errors" in done.stderr
-        assert "Everything is as before." in done.stderr
-        journal: dict[str, Any] = json.loads(meshtop(tmp_path, "journal", "-o", "json").stdout)
-        (action,) = journal["items"]
+    with demo_process(tmp_path, "bad-canary") as bad:
+        said = []
+        shift = ("shift", ROUTE, "--to", "v3=30", "--yes", "--reason", "a test", "--kubeconfig", str(bad.kubeconfig))
+        with subprocess.Popen(
+            [*bad.clock.command("meshtop"), *shift, "--timeout", "20s"],
+            stderr=subprocess.PIPE, text=True, cwd=ROOT, env=surroundings(tmp_path),
+        ) as command:  # fmt: skip
+            assert command.stderr is not None
+            for line in command.stderr:
+                said.append(line)
+                if "Waiting about" in line:
+                    bad.clock.move(SEEN)
+        told = "".join(said)
+        assert command.returncode == 1, told
+        assert "v3 SetWeight 30 ActualWeight" in told
+        assert "is worse than v2 in errors" in told
+        assert "Everything is as before." in told
+        (action,) = bad.journal(tmp_path / "state")
         assert (action["state"], action["reason"], action["unanswered"]) == ("rolled-back", "a test", [])
-        board = json.loads(meshtop(tmp_path, "get", "canaries", "shop/reviews*", "-o", "json").stdout)
-        assert {tuple(d["weight"] for d in row["destinations"]) for row in board["items"]} == {(80, 20)}
-    finally:
-        demo.terminate()
-        demo.wait(30)
-        assert demo.stdout is not None
-        demo.stdout.close()
+        assert set(map(tuple, bad.weights.values())) == {(80, 20)}
 
 
 def meshtop(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command, with its journal in the test's folder."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
     return subprocess.run(
         [sys.executable, "-m", "meshtop", *arguments, "--kubeconfig", str(folder / "kubeconfig"), "--timeout", "20s"],
-        env=environment,
+        env=surroundings(folder),
         capture_output=True,
         text=True,
         timeout=280,
         check=False,
     )
+
+
+def surroundings(folder: Path) -> dict[str, str]:
+    """An environment whose home and state are the test's."""
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
