@@ -219,7 +219,10 @@ def test_doctor_prints_nothing_that_a_terminal_obeys(meshtop: Program) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("access: {policy: gone.yaml}", "meshtop.yaml:1: access.policy: {folder}/gone.yaml cannot be read: no such file"),
+        (
+            "access: {policy: gone.yaml}",
+            "meshtop.yaml:1: access.policy: {folder}/gone.yaml cannot be read: no such file",
+        ),
         ("tenancy: gone.yaml", "meshtop.yaml:1: tenancy: {folder}/gone.yaml cannot be read: no such file"),
         ("tenancy: .", "cannot be read: it is a directory."),
         (
