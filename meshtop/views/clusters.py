@@ -14,7 +14,7 @@ from meshtop.views.columns import NOTHING
 from meshtop.views.fleet import roles_in_federations
 from meshtop.views.picture import Picture, together
 from meshtop.views.query import Place
-from meshtop.views.sparkline import floor_of, sparkline
+from meshtop.views.sparkline import scale_of, sparkline
 from meshtop.views.table import Align, Cell, Column, Tone
 from meshtop.views.view import View
 
@@ -162,7 +162,8 @@ def _machines_cell(item: ClusterItem) -> Cell:
 def _trend_cell(item: ClusterItem) -> Cell:
     """The course of the requests; blank as long as it was not asked for."""
     values = item.requests_trend
-    return Cell(sparkline(values, TREND_WIDTH, low=floor_of(values)), Tone.DIM)
+    low, high = scale_of(values)
+    return Cell(sparkline(values, TREND_WIDTH, low=low, high=high), Tone.DIM)
 
 
 VIEW: View[ClusterItem] = View(

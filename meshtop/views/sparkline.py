@@ -46,13 +46,18 @@ def sparkline(values: Sequence[float | None], width: int, *, low: float | None =
     return "".join(cells)
 
 
-def floor_of(values: Sequence[float | None]) -> float:
-    """Where a sparkline begins: at half of the highest value, or lower where the lowest one is.
+def scale_of(values: Sequence[float | None]) -> tuple[float, float]:
+    """The lowest and highest value of a sparkline's scale: what is steady stands at half height.
 
-    So a change of some percent looks like one, and a line that halves goes through the whole height.
+    A line that halves goes through the whole height; a change of some percent looks like one, not like a mountain.
     """
     known = [value for value in values if value is not None]
-    return max(0.0, min(max(known) / 2, 2 * min(known) - max(known))) if known else 0.0
+    if not known or max(known) <= 0:
+        return 0.0, 0.0
+    middle = (max(known) + min(known)) / 2
+    half = max((max(known) - min(known)) / 2, max(known) / 4)
+    low = max(0.0, middle - half)
+    return low, low + 2 * half
 
 
 def bar(share: float | None, width: int) -> str:

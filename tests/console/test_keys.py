@@ -9,6 +9,7 @@ from meshtop.console.screens.fleet import FleetScreen
 from meshtop.console.screens.graph import GraphScreen
 from meshtop.console.screens.matrix import MatrixScreen
 from meshtop.console.screens.table import TableScreen
+from meshtop.console.screens.text import TextScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import HelpScreen
 from meshtop.console.widgets.line_view import LineView
@@ -220,3 +221,15 @@ async def test_a_chart_tells_waiting_from_no_answer(app: StillApp) -> None:
             if "no answer" in drawn():
                 break
         assert "Prometheus gave no answer" in drawn()
+
+
+async def test_y_shows_every_marked_row(app: StillApp) -> None:
+    async with app.run_test(size=(100, 400)) as pilot:
+        await go(pilot, "workloads")
+        keys = keys_shown(app)
+        await press(pilot, "space", "space", "y")
+        assert isinstance(app.screen, TextScreen)
+        shown = text_of(app.screen.query_one(LineView))
+        assert "2 workloads" in shown
+        assert all(f'"name": "{key.split("/")[2]}"' in shown for key in keys[:2])
+        assert '"cluster": "west"' not in shown, "the third row is not marked"

@@ -12,7 +12,7 @@ from meshtop.console.text import cell_width, to_ascii
 from meshtop.console.widgets.chart import Chart
 from meshtop.console.widgets.plot import ChartModel, Series, axis_top, chart_lines, short_number
 from meshtop.console.widgets.table_frame import Line
-from meshtop.views.sparkline import bar, resample, sparkline
+from meshtop.views.sparkline import bar, resample, scale_of, sparkline
 from tests.console_widgets.sample import written
 
 WANTED = [
@@ -54,6 +54,17 @@ def test_sparkline(values: list[float | None], width: int, wanted: str) -> None:
 def test_sparklines_can_share_a_scale() -> None:
     assert sparkline([1, 2], 2, high=8) == "▁▂"
     assert sparkline([10, 12], 2, low=None) == "▁█"
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [([100, 100, 100], "▄▄▄"), ([100, 103, 100], "▄▅▄"), ([50, 100, 50], "▁█▁"), ([0, 0], "▁▁"), ([0, 8, None], "▁█ ")],
+)
+def test_a_sparkline_scaled_to_itself_makes_no_mountain_of_some_percent(
+    values: list[float | None], wanted: str
+) -> None:
+    low, high = scale_of(values)
+    assert sparkline(values, len(values), low=low, high=high) == wanted
 
 
 @given(VALUES, st.integers(0, 20))
@@ -138,3 +149,16 @@ async def test_the_widget_draws_again_only_what_changed() -> None:
         assert chart._exchange_repaint_regions()
         app.theme = "meshtop-light"
         await pilot.resize_terminal(10, 3)
+
+
+def test_milliseconds_are_written_out_on_the_axis_and_the_cluster_follows_the_title() -> None:
+    model = ChartModel("Latency", "ms", (Series("p99", (1160.0, 2400.0)),), where="east")
+    drawn = [written(line) for line in chart_lines(model, 60, 8)]
+    assert drawn[0].startswith("Latency ms · east")
+    assert "p99 2400" in drawn[0]
+    assert drawn[1].startswith("2500 ┤")
+
+
+def test_a_chart_says_why_it_is_empty() -> None:
+    model = ChartModel("Latency", "ms", (), nothing="asking Prometheus …")
+    assert any("asking Prometheus …" in written(line) for line in chart_lines(model, 40, 8))

@@ -14,7 +14,7 @@ from meshtop.model.telemetry import Line as TimeLine
 from meshtop.model.traffic import Sums
 from meshtop.views.detail import Detail, Section
 from meshtop.views.numbers import UNKNOWN, age, latency, percent, quantity
-from meshtop.views.sparkline import floor_of, sparkline
+from meshtop.views.sparkline import scale_of, sparkline
 from meshtop.views.table import Tone
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def headline(sums: Sums, histories: Sequence[History], width: int, missing: Sequ
             Tone.FAILING if failing else Tone.STRONG,
             _added([h.errors.values for h in histories]),
         ),
-        (latency(traffic.latency_ms.p99), " p99", Tone.STRONG, []),
+        (f"p99 {latency(traffic.latency_ms.p99)}", "", Tone.STRONG, []),
         (percent(sums.mtls_ratio), " % mTLS", Tone.STRONG, []),
         *lacking,
     ]
@@ -114,7 +114,8 @@ def headline(sums: Sums, histories: Sequence[History], width: int, missing: Sequ
         x += cell_width(number) + cell_width(unit)
         if values and spark_width:
             spark_tone = Tone.FAILING if unit.endswith("errors") and failing else Tone.DIM
-            runs.append(Run(x + 1, sparkline(values, spark_width, low=floor_of(values)), spark_tone))
+            low, high = scale_of(values)
+            runs.append(Run(x + 1, sparkline(values, spark_width, low=low, high=high), spark_tone))
             x += spark_width + 1
         x += 3
     return Line("plain", tuple(run for run in runs if run.x + cell_width(run.text) <= width))

@@ -24,7 +24,7 @@ from meshtop.views.filter import FilterError
 from meshtop.views.query import Query
 from meshtop.views.registry import view
 from meshtop.views.sort import sort_text
-from meshtop.views.table import Table, TableModel, Tone
+from meshtop.views.table import Column, Table, TableModel, Tone
 from meshtop.views.text import clean
 from meshtop.views.view import AnyView
 
@@ -247,11 +247,16 @@ class TableScreen(MeshScreen):
             self.console_app.open_graph(*self.chosen)
 
     def action_as_text(self) -> None:
-        """The row as JSON, to read and to copy."""
+        """The marked rows, else the row under the cursor, as JSON: to read and to copy."""
         from meshtop.console.screens.text import TextScreen, as_json
 
         picture, chosen = self.console_app.picture, self.chosen
         if picture is None or chosen is None:
+            return
+        marks = self.rows.marks if self.rows.has_focus else frozenset()
+        if marks:
+            items = [item for item in self.of_kind.all_items(picture) if self.of_kind.key(item) in marks]
+            self.app.push_screen(TextScreen(f"{len(items)} {self.of_kind.title.lower()}", as_json(items)))
             return
         item = find_item(picture, *chosen)
         if item is not None:
@@ -259,4 +264,10 @@ class TableScreen(MeshScreen):
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
         """The columns, with the names by which they are filtered."""
-        return tuple((c.title, f"{c.help} Filter: {c.name}") for c in self.of_kind.columns if not c.hidden)
+        return tuple((c.title, _meaning(c)) for c in self.of_kind.columns if not c.hidden)
+
+
+def _meaning(column: Column) -> str:
+    """What a column means, and the name by which it is filtered where its title does not tell it."""
+    told = column.title.lower() in (column.name.lower(), *column.aliases)
+    return column.help if told else f"{column.help} Filter: {column.name}"

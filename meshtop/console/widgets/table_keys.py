@@ -27,7 +27,7 @@ TABLE_BINDINGS: list[BindingType] = [
     _key("h,left", "columns_left", "columns to the left"),
     _key("l,right", "columns_right", "columns to the right"),
     _key("s", "pick_sort", "sort", show=True),
-    _key("space", "mark", "mark"),
+    _key("space", "mark", "mark for y"),
     _key("escape", "cancel_pick", "keep the order"),
 ]
 

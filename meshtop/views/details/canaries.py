@@ -86,7 +86,8 @@ def _judgement(row: CanaryRow) -> tuple[Fact, ...]:
 
 def detail(picture: Picture, item: CanaryRow, key: str) -> Detail:
     """Everything about one weighted route."""
-    hosts = tuple({d.host for d in item.destinations})
+    # The Gateway API splits one service's traffic over others: which of them is reported is the mesh's choice.
+    hosts = tuple(sorted({item.host, *(d.host for d in item.destinations)} - {""}))
     change = item.last_change
     owner = item.owner.controller if item.owner.name is None else f"{item.owner.controller} ({item.owner.name})"
     callers = tuple(
