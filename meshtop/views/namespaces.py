@@ -78,14 +78,14 @@ def _item(picture: Picture, cluster: str, namespace: Namespace, services: int) -
     name, labels = namespace.meta.name, namespace.meta.labels
     workloads = picture.workloads_in(cluster, name)
     received = picture.namespace_figures(cluster, name).received
-    tenants = picture.tenants(cluster, name)
+    tenants, owner = picture.tenants(cluster, name), picture.owner(cluster, name)
     injection = injection_of(labels)
     revision = labels.get("istio.io/rev")
     return NamespaceItem(
         cluster=cluster,
         name=name,
         tenant=tenant_text(tenants),
-        workspace=workspace_of(namespace),
+        workspace=owner.workspace if owner.declared else workspace_of(namespace),
         injection=injection,
         revision=revision or ("default" if injection == "enabled" else None),
         mode=mode_of(labels, workloads, known=pods_known(picture, cluster)),
@@ -110,7 +110,7 @@ VIEW: View[NamespaceItem] = View(
                aliases=("namespace", "ns"), priority=0, min_width=9, max_width=40),
         c.health(),
         tenant_column(priority=2),
-        c.text("workspace", "WORKSPACE", "The workspace that its marks name.", "workspace", wide=True, priority=5),
+        c.text("workspace", "WORKSPACE", "The workspace of the tenancy file, else the one that its marks name.", "workspace", wide=True, priority=5),
         c.text("mode", "MODE", "How its pods join the mesh: sidecar, ambient, none.", "mode", priority=2),
         c.text("injection", "INJECTION", "Whether new pods get a sidecar; a dash where no label decides.",
                "injection", wide=True, priority=4),

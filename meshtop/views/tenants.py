@@ -11,8 +11,8 @@ from meshtop.analysis.tenancy.apdex import apdex
 from meshtop.analysis.tenancy.findings import Located, disagreements, forbidden_crossings, unmatched
 from meshtop.analysis.tenancy.ownership import HIDDEN, NONE, Owner
 from meshtop.analysis.tenancy.traffic import Unit, UnitTraffic, Within, by_unit
-from meshtop.model.state import Finding, Health, Severity
-from meshtop.model.traffic import NO_TRAFFIC, Traffic
+from meshtop.model.state import Finding, Health, HealthStatus, Severity
+from meshtop.model.traffic import NO_TRAFFIC, Sums, Traffic
 from meshtop.views import columns as c
 from meshtop.views.columns import NOTHING, text_cell
 from meshtop.views.detail import Fact, fact
@@ -180,13 +180,15 @@ def figures_of(picture: Picture, places: Sequence[tuple[str, str]], traffic: Uni
         "apdex": apdex(received.buckets, picture.apdex_ms),
         "clusters": tuple(dict.fromkeys(cluster for cluster, _ in places)),
         "groups": tuple(dict.fromkeys(f"{kind}/{name}" for owner in owners for kind, name in owner.groups)),
-        "health": _together(picture, workloads),
+        "health": _together(picture, workloads, asked=received != Sums()),
     }
 
 
-def _together(picture: Picture, workloads: list[Any]) -> Health:
+def _together(picture: Picture, workloads: list[Any], *, asked: bool) -> Health:
     from meshtop.views.picture import together
 
+    if asked and not workloads:
+        return Health(HealthStatus.UNKNOWN, ("what answers here is not known",))
     return together([picture.workload_health(workload) for workload in workloads])
 
 

@@ -170,6 +170,8 @@ async def test_g_is_the_graph_of_a_tenant() -> None:
         await drawn(pilot)
         assert isinstance(app.screen, GraphScreen)
         assert app.scope.query.tenant == "payments/cards"
+        await go(pilot, TENANTS)
+        assert keys_shown(app) == ["payments/cards"]
 
 
 async def test_w_unfolds_the_worst() -> None:

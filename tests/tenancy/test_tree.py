@@ -168,3 +168,11 @@ def test_what_a_policy_hides_is_no_row() -> None:
         "namespace:east/shop", "namespace:west/shop", "tenant:(none)", "namespace:east/istio-system",
         "namespace:west/istio-system", "tenant:(hidden)",
     }  # fmt: skip
+
+
+def test_what_is_asked_of_namespaces_that_are_not_known_is_no_idling() -> None:
+    declared = tenancy()
+    picture = Lens(tenancy=declared, rules=AccessRules(None, declared, "maria")).picture(fleet())
+    found = nodes(picture)
+    assert found["tenant:(hidden)"].health.status == "unknown"
+    assert found["namespace:west/istio-system"].health.status == "idle"

@@ -13,6 +13,7 @@ from meshtop.views.picture import Picture
 def detail(picture: Picture, item: NamespaceItem, key: str) -> Detail:
     """Everything about one namespace of one cluster."""
     into = (DESTINATION_SIDE, Matcher("destination_workload_namespace", "=", item.name))
+    groups = [f"{kind}/{name}" for kind, name in picture.owner(item.cluster, item.name).groups]
     return Detail(
         kind="namespaces",
         key=key,
@@ -29,6 +30,7 @@ def detail(picture: Picture, item: NamespaceItem, key: str) -> Detail:
                     fact("revision", item.revision),
                     fact("tenant", item.tenant),
                     fact("workspace", item.workspace),
+                    *((fact("groups", groups),) if groups else ()),
                     fact("mTLS seen", None if item.mtls_ratio is None else f"{percent(item.mtls_ratio)} %"),
                 ),
             ),
