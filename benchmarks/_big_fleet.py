@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 from meshtop.model.kube import Container, Controller, Inventory, KindStatus, Meta, Namespace, Node, Owner, Pod, Service
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
@@ -12,6 +14,7 @@ from meshtop.model.state import SourceStatus, State
 from meshtop.model.telemetry import Telemetry
 from meshtop.observatory.feed import Schedule
 from meshtop.sources.prometheus.answers import decode_samples
+from meshtop.sources.prometheus.labelsets import LabelSets
 
 CLUSTERS = 50
 SERVICES = 400
@@ -109,16 +112,25 @@ class Fleet:
     def __init__(self) -> None:
         self.names = [f"cluster-{n:02}" for n in range(CLUSTERS)]
         self.inventories = [inventory(n) for n in range(CLUSTERS)]
-        self.answers = [[answer(name, turn) for name in self.names] for turn in range(2)]
+        # In files, as they would come from sockets: what a program holds of them is what is measured.
+        self._folder = tempfile.TemporaryDirectory(prefix="meshtop-answers-")
+        for turn in range(2):
+            for name in self.names:
+                self._answer(name, turn).write_bytes(answer(name, turn))
+        self.labels = {name: LabelSets() for name in self.names}
         self.turn = 0
+
+    def _answer(self, cluster: str, turn: int) -> Path:
+        return Path(self._folder.name, f"{cluster}-{turn}.json")
 
     async def refresh(self) -> Snapshot:
         """Decode every cluster's answer, and fold them into a Snapshot."""
         self.turn += 1
         fresh = SourceStatus(state=State.FRESH, answered_at=float(self.turn))
         clusters = []
-        for name, known, body in zip(self.names, self.inventories, self.answers[self.turn % 2], strict=True):
-            samples = await decode_samples(body)
+        for name, known in zip(self.names, self.inventories, strict=True):
+            self.labels[name].turn()
+            samples = await decode_samples(self._answer(name, self.turn % 2).read_bytes(), self.labels[name])
             telemetry = Telemetry(
                 at=float(self.turn), window_seconds=300.0, identity=name, requests=tuple(samples.items)
             )

@@ -122,6 +122,8 @@ def worst(verdicts: Iterable[Health]) -> Health:
     A part that idles says nothing of the whole: only where every part idles is the whole idle.
     """
     ordered = sorted(verdicts, key=lambda verdict: -_RANK[verdict.status])
+    if len(ordered) == 1:
+        return ordered[0]
     if not ordered:
         return Health(HealthStatus.UNKNOWN, ("nothing is known",))
     status = ordered[0].status
@@ -157,9 +159,11 @@ def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, thresholds
             continue
         shares[judged] = shares.get(judged, 0.0) + part / rate
         examples[judged] = max(examples.get(judged, (0.0, "")), (part, code))
-    verdicts = [_verdict(judged, share, rate, protocol, examples[judged][1]) for judged, share in shares.items()]
-    fine = Health(HealthStatus.HEALTHY, (f"{_rate(rate)} {protocol} req/s within the thresholds",))
-    return worst([*(v for v in verdicts if v is not None), fine])
+    judgements = (_verdict(judged, share, rate, protocol, examples[judged][1]) for judged, share in shares.items())
+    verdicts = [verdict for verdict in judgements if verdict is not None]
+    if verdicts:
+        return worst(verdicts)
+    return Health(HealthStatus.HEALTHY, (f"{_rate(rate)} {protocol} req/s within the thresholds",))
 
 
 def _threshold(protocol: str, code: str, thresholds: Thresholds, direction: str) -> tuple[str, float, float] | None:

@@ -22,10 +22,13 @@ class Memory:
     def same(self, name: str, made_from: tuple[object, ...], make: Callable[[], Answer]) -> Answer:
         """What `make` gives, made anew only when one of the objects that it is made from is another one."""
         held = self._held.get(name)
-        if held is not None and len(held[0]) == len(made_from):
-            if all(before is after for before, after in zip(held[0], made_from, strict=True)):
-                answer: Answer = held[1]
-                return answer
+        if held is not None and _are_the_same(held[0], made_from):
+            kept: Answer = held[1]
+            return kept
         answer = make()
         self._held[name] = (made_from, answer)
         return answer
+
+
+def _are_the_same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    return len(one) == len(other) and all(before is after for before, after in zip(one, other, strict=True))

@@ -243,17 +243,25 @@ class Picture:
 
     def clusters_of_service(self, cluster: str, namespace: str, names: Iterable[str]) -> tuple[str, ...]:
         """The clusters of the same mesh in which a service of that name has something behind it."""
-        wanted = tuple(names)
-        return tuple(
-            other.name
-            for other in self.snapshot.clusters
-            if (other.name == cluster or self._same_mesh(cluster, other.name))
-            and any((other.name, namespace, name) in self._behind for name in wanted)
-        )
+        there = {other for name in names for other in self._clusters_with.get((namespace, name), ())}
+        return tuple(name for name in self._mates.get(cluster, (cluster,)) if name in there)
 
-    def _same_mesh(self, left: str, right: str) -> bool:
-        one, two = self.facts.get(left), self.facts.get(right)
-        return one is not None and two is not None and one.mesh_id is not None and one.mesh_id == two.mesh_id
+    @cached_property
+    def _clusters_with(self) -> dict[tuple[str, str], list[str]]:
+        """The clusters in which something stands behind a service of that namespace and name."""
+        return _grouped(((namespace, name), cluster) for cluster, namespace, name in self._behind)
+
+    @cached_property
+    def _mates(self) -> dict[str, tuple[str, ...]]:
+        """Each cluster's mesh: its clusters in order, itself among them."""
+        meshes = _grouped((self._mesh(c.name), c.name) for c in self.snapshot.clusters)
+        return {c.name: tuple(meshes[self._mesh(c.name)]) for c in self.snapshot.clusters}
+
+    def _mesh(self, cluster: str) -> tuple[str, str]:
+        """What tells meshes apart: the mesh id; a cluster whose mesh is not known is one of its own."""
+        facts = self.facts.get(cluster)
+        known = facts is not None and facts.mesh_id is not None
+        return ("mesh", str(facts.mesh_id)) if facts is not None and known else ("cluster", cluster)
 
     def tenants(self, cluster: str, namespace: str) -> tuple[str, ...]:
         """The tenants of a namespace: tenancy.yaml's, else those that its marks name."""

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from meshtop.model.state import State
 from meshtop.model.telemetry import Labels, Sample, Scalar
 from meshtop.sources.problem import SourceProblem
+from meshtop.sources.prometheus.labelsets import LabelSets
 
 _TOO_MUCH = re.compile(
     r"too many (?:samples|time ?series|series|chunks|unique)|err-mimir-max|exceed\w*[^.]{0,40}(?:maximum|limit)"
@@ -55,6 +56,11 @@ class _Envelope(Struct):
     is_partial: bool = field(default=False, name="isPartial")
 
 
+class _RawSeries(Struct, gc=False):
+    metric: msgspec.Raw
+    value: tuple[float, str] | None = None
+
+
 class _Series(Struct, gc=False):
     metric: Labels
     value: tuple[float, str] | None = None
@@ -72,6 +78,7 @@ class _RangeSeries(Struct):
 
 _envelope = msgspec.json.Decoder(_Envelope)
 _series = msgspec.json.Decoder(_Series)
+_raw_series = msgspec.json.Decoder(_RawSeries)
 _any_series = msgspec.json.Decoder(_AnySeries)
 _range_series = msgspec.json.Decoder(_RangeSeries)
 
@@ -92,11 +99,15 @@ def number(text: str) -> float:
     return float(text)
 
 
-async def decode_samples(body: bytes) -> Vector[Sample]:
-    """An instant vector of Istio's metrics; NaN and infinite rates are dropped and counted."""
+async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[Sample]:
+    """An instant vector of Istio's metrics; NaN and infinite rates are dropped and counted.
+
+    `known` keeps labels from one refresh to the next; a question that is asked once needs none.
+    """
     vector: Vector[Sample] = Vector()
     raws = _open(body, "vector", vector)
-    items, decode, isfinite = vector.items, _series.decode, math.isfinite
+    sets = LabelSets() if known is None else known
+    items, decode, labels, isfinite = vector.items, _raw_series.decode, sets.of, math.isfinite
     for start in range(0, len(raws), CHUNK):
         if start:
             await asyncio.sleep(0)
@@ -105,7 +116,7 @@ async def decode_samples(body: bytes) -> Vector[Sample]:
                 series = decode(raw)
                 value = float(series.value[1]) if series.value is not None else math.nan
                 if isfinite(value):
-                    items.append(Sample(series.metric, value))
+                    items.append(Sample(labels(series.metric), value))
                 else:
                     vector.dropped += 1
         except ValueError as error:

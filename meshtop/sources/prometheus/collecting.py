@@ -151,9 +151,13 @@ async def collect(engine: Engine, question: Question, kept: dict[str, Collected[
     `kept` are answers about the control plane that are young enough; they are not asked for again.
     """
     limit = asyncio.Semaphore(AT_ONCE)
+    engine.label_sets.turn()
+
+    async def decode(body: bytes) -> Vector[Sample]:
+        return await decode_samples(body, engine.label_sets)
 
     async def traffic(name: str) -> Collected[Sample]:
-        return await Asker(engine, question, limit, decode_samples).collect(name, traffic=True)
+        return await Asker(engine, question, limit, decode).collect(name, traffic=True)
 
     async def control(name: str) -> Collected[Scalar]:
         return await Asker(engine, question, limit, _scalars).collect(name, traffic=False)

@@ -15,6 +15,7 @@ from meshtop.model.state import State
 from meshtop.sources.gate import ReadOnlyError
 from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.answers import QueryFailed, error_of, looks_like_page, refused
+from meshtop.sources.prometheus.labelsets import LabelSets
 
 LONGEST_GET = 6_000
 """Bytes of a request line that every proxy on the way takes (the usual limit is 8 kB)."""
@@ -88,6 +89,7 @@ class Engine:
         self.place = place
         self.timeout = timeout
         self.meter = meter or Meter()
+        self.label_sets = LabelSets()
         self.headers = dict(headers or {})
         self._may_post = not read_only
         self._post_first = not place.proxied and not read_only

@@ -1,0 +1,54 @@
+"""Label sets that come again are the same object; those that stay away are forgotten."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from meshtop.model.telemetry import Labels
+from meshtop.sources.prometheus.answers import QueryFailed, decode_samples
+from meshtop.sources.prometheus.labelsets import LabelSets
+
+EAST = msgspec.Raw(b'{"reporter":"source","source_workload":"web","le":"+Inf","job":"istio"}')
+WEST = msgspec.Raw(b'{"reporter":"destination","source_workload":"w\\u0065b"}')
+
+
+def test_a_set_is_decoded_once() -> None:
+    sets = LabelSets()
+    first = sets.of(EAST)
+    assert first == Labels(reporter="source", source_workload="web", le="+Inf")
+    assert sets.of(msgspec.Raw(bytes(EAST))) is first
+    sets.turn()
+    assert sets.of(EAST) is first, "it stays from one refresh to the next"
+
+
+def test_equal_values_of_different_sets_are_one_string() -> None:
+    sets = LabelSets()
+    assert sets.of(EAST).source_workload is sets.of(WEST).source_workload
+
+
+def test_a_set_that_two_turns_did_not_see_is_forgotten() -> None:
+    sets = LabelSets()
+    sets.of(EAST)
+    sets.of(WEST)
+    sets.turn()
+    sets.of(EAST)
+    assert len(sets) == 2
+    sets.turn()
+    sets.of(EAST)
+    assert len(sets) == 1
+
+
+def test_turns_without_an_answer_forget_nothing() -> None:
+    sets = LabelSets()
+    first = sets.of(EAST)
+    for _ in range(3):
+        sets.turn()
+    assert sets.of(EAST) is first
+
+
+@pytest.mark.parametrize("metric", ["[]", '"web"', '{"reporter":1}', "null"])
+async def test_labels_of_a_wrong_shape_are_a_failed_query(metric: str) -> None:
+    answer = f'{{"status":"success","data":{{"resultType":"vector","result":[{{"metric":{metric},"value":[0,"1"]}}]}}}}'
+    with pytest.raises(QueryFailed):
+        await decode_samples(answer.encode(), LabelSets())
