@@ -11,16 +11,16 @@ from meshtop.model.mesh import Ready
 from meshtop.model.state import Severity
 from meshtop.views import columns as c
 from meshtop.views.columns import NOTHING, ready_cell, text_cell
-from meshtop.views.numbers import percent, weight
+from meshtop.views.numbers import weight
 from meshtop.views.query import Place
-from meshtop.views.table import Cell, Column, Tone
+from meshtop.views.table import Align, Cell, Column, Tone
 from meshtop.views.view import View
 
 if TYPE_CHECKING:
     from meshtop.views.picture import Picture
 
 VERDICT_TONES = {
-    Comparison.WORSE: Tone.FAILING,
+    Comparison.WORSE: Tone.DEGRADED,
     Comparison.NOT_WORSE: Tone.PLAIN,
     Comparison.NOT_ENOUGH_DATA: Tone.UNKNOWN,
 }
@@ -48,12 +48,12 @@ def build(picture: Picture) -> list[CanaryRow]:
 
 def verdict_cell(verdict: CanaryVerdict) -> Cell:
     """A verdict with its sign."""
-    return Cell(VERDICT_SIGNS[verdict.verdict] + verdict.verdict.value, VERDICT_TONES[verdict.verdict])
+    return c.signed(VERDICT_SIGNS[verdict.verdict], verdict.verdict.value, VERDICT_TONES[verdict.verdict])
 
 
 def honesty_cell(honesty: HonestyVerdict) -> Cell:
     """Whether the mesh sends what the weights say, with its sign."""
-    return Cell(HONESTY_SIGNS[honesty.verdict] + honesty.verdict.value, HONESTY_TONES[honesty.verdict])
+    return c.signed(HONESTY_SIGNS[honesty.verdict], honesty.verdict.value, HONESTY_TONES[honesty.verdict])
 
 
 def set_text(row: CanaryRow) -> str:
@@ -61,11 +61,21 @@ def set_text(row: CanaryRow) -> str:
     return " · ".join(f"{d.name} {weight(d.share)}" for d in row.destinations)
 
 
+def _set_cell(row: CanaryRow) -> Cell:
+    """The split with names as short as they are clear: backends that are called after their route without its name."""
+    names = [d.name for d in row.destinations]
+    start = f"{row.name}-"
+    if all(name.startswith(start) and len(name) > len(start) for name in names):
+        names = [name.removeprefix(start) for name in names]
+    shares = (weight(d.share) for d in row.destinations)
+    return text_cell(" · ".join(f"{name} {share}" for name, share in zip(names, shares, strict=True)))
+
+
 def _actual_cell(row: CanaryRow) -> Cell:
     if all(d.observed_share is None for d in row.destinations):
         return NOTHING
     tone = Tone.FAILING if row.honesty.verdict is Honesty.NOT_HONOURED else Tone.PLAIN
-    return text_cell(" · ".join(percent(d.observed_share or 0.0) for d in row.destinations), tone)
+    return text_cell(" · ".join(f"{100 * (d.observed_share or 0.0):.1f}" for d in row.destinations), tone)
 
 
 def _pods(row: CanaryRow) -> Ready:
@@ -102,7 +112,7 @@ VIEW: View[CanaryRow] = View(
         c.text("cluster", "CLUSTER", "The cluster whose callers obey it.", "cluster", priority=0, max_width=32),
         c.text("protocol", "PROTO", "http, grpc, tcp or tls.", "protocol", wide=True, priority=7),
         Column(name="set", title="SET %", help="The weights, as shares.", value=set_text,
-               cell=lambda r: text_cell(set_text(r)), priority=0, min_width=10, max_width=48),
+               cell=_set_cell, priority=0, min_width=10, max_width=48),
         Column(name="actual", title="ACTUAL %", help="What the callers were seen to send, in the same order.",
                value=lambda r: tuple(d.observed_share for d in r.destinations), cell=_actual_cell, priority=1,
                min_width=8, max_width=32),
@@ -117,7 +127,8 @@ VIEW: View[CanaryRow] = View(
         c.rate("requests", "REQUESTS", "Requests since the weights last changed, at most an hour's.",
                lambda r: r.honesty.requests, unit="", aliases=("reqs",), wide=True, priority=5),
         Column(name="pods", title="PODS", help="Ready pods behind all destinations in this cluster.",
-               value=lambda r: _pods(r).ready, cell=lambda r: ready_cell(_pods(r)), numeric=True, priority=4),
+               value=lambda r: _pods(r).ready, cell=lambda r: ready_cell(_pods(r)), align=Align.RIGHT,
+               numeric=True, priority=4),
         c.text("owner", "OWNER", "The controller that owns the weights, if any.", "owner.controller", priority=4,
                max_width=16),
         c.text("changedBy", "CHANGED BY", "Who changed the object last.",

@@ -13,6 +13,7 @@ from meshtop.views.detail import Detail, Fact, Section, fact, related, verdict
 from meshtop.views.document import rfc3339
 from meshtop.views.numbers import integer, latency, percent, quantity, weight
 from meshtop.views.picture import Picture
+from meshtop.views.table import Cell
 
 
 def health_of(row: CanaryRow) -> Health:
@@ -64,7 +65,7 @@ def comparison_text(one: ComparisonVerdict | None) -> str | None:
     if one.difference is not None and one.interval is not None:
         low, high = one.interval.low * 100, one.interval.high * 100
         difference = f" by {one.difference * 100:+.2f} points ({low:+.2f} to {high:+.2f})"
-    shown = "" if one.e_value is None else f", E {one.e_value:.3g}"
+    shown = "" if one.e_value is None else f", E {quantity(one.e_value)}"
     to_go = ""
     if one.verdict is Comparison.NOT_ENOUGH_DATA and one.requests_to_go:
         to_go = f", about {integer(one.requests_to_go)} requests to go"
@@ -73,14 +74,16 @@ def comparison_text(one: ComparisonVerdict | None) -> str | None:
 
 def _judgement(row: CanaryRow) -> tuple[Fact, ...]:
     h, v = row.honesty, row.verdict
-    evidence = "" if h.e_value is None else f" (E {h.e_value:.3g}, {quantity(h.requests or 0.0)} requests)"
-    bound = f" (slower than {v.bound_ms:g} ms)" if v.bound_ms is not None else ""
+    evidence = "" if h.e_value is None else f" (E {quantity(h.e_value)}, {quantity(h.requests or 0.0)} requests)"
+    slower, bound = comparison_text(v.latency), ""
+    if slower is not None and v.bound_ms is not None:
+        bound = f", counted as slow above {v.bound_ms:g} ms"
+    honest, verdict_ = honesty_cell(h), verdict_cell(v)
     return (
-        Fact("honoured", honesty_cell(h)),
-        fact("", evidence.strip()),
-        Fact("verdict", verdict_cell(v)),
+        Fact("weights", Cell(honest.text.strip() + evidence, honest.tone)),
+        Fact("verdict", Cell(verdict_.text.strip(), verdict_.tone)),
         fact("errors", comparison_text(v.errors)),
-        fact(f"latency{bound}", comparison_text(v.latency)),
+        fact("latency", None if slower is None else slower + bound),
     )
 
 
