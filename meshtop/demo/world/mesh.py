@@ -51,6 +51,7 @@ class MeshState:
         self.timeline: list[Phase] = []
         self.conditions = Conditions()
         self._begun = False
+        self._pushed: dict[str, float] = {}
         self._queue: list[_Change] = []
         self._number = 0
         for at, conditions in phases:
@@ -60,7 +61,9 @@ class MeshState:
         """Take note of a change in a cluster: it takes effect when the control plane has pushed it."""
         self.advance()
         now = self._clock()
-        self._enqueue(now + self.delay(cluster, now), lambda: self.configs[cluster].apply(event, obj))
+        # A later change never overtakes an earlier one of the same cluster.
+        due = self._pushed[cluster] = max(now + self.delay(cluster, now), self._pushed.get(cluster, now))
+        self._enqueue(due, lambda: self.configs[cluster].apply(event, obj))
 
     def delay(self, cluster: str, at: float) -> float:
         """Seconds that a change takes to reach the proxies of a cluster."""
