@@ -198,7 +198,7 @@ def _left_out(chosen: Sequence[Surveyed], fleet: Fleet) -> list[Check]:
         known = mesh is not None and first.mesh is not None
         if not cluster.obeys_itself:
             if known and mesh == first.mesh:
-                found.append(_obeys(cluster.name, chosen[0].route.cluster, has=has))
+                found.append(_obeys(cluster.name, [s.route.cluster for s in chosen], has=has))
         elif known and mesh == first.mesh:
             why = "is left out" if has else "has no such route: its callers go wherever the Service leads"
             found.append(Check(cluster.name, "mesh", Mark.WARNING, f"{cluster.name} of the same mesh {why}."))
@@ -208,9 +208,9 @@ def _left_out(chosen: Sequence[Surveyed], fleet: Fleet) -> list[Check]:
     return found
 
 
-def _obeys(remote: str, primary: str, *, has: bool) -> Check:
+def _obeys(remote: str, primaries: Sequence[str], *, has: bool) -> Check:
     """A cluster without a control plane: its callers obey a primary's objects, its own object nobody."""
-    message = f"its callers obey {primary} and move with it"
+    message = f"its callers obey {' or '.join(primaries)} and move with it"
     if has:
         message += "; its own object of that name is read by nobody and stays as it is"
     return Check(remote, "mesh", Mark.OK, message)

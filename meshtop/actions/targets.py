@@ -63,6 +63,8 @@ def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> lis
     survey = fleet.survey
     named = [s for s in survey.surveyed if reference.names(s.route) and (not clusters or s.route.cluster in clusters)]
     ruling = [s for s in named if survey.clusters[s.route.cluster].obeys_itself]
+    if named and not ruling:
+        raise _ruled_elsewhere(plan, named, fleet)
     if not ruling:
         known = sorted({s.route.label for s in survey.surveyed})
         hint = f"; there are {', '.join(known[:8])}" if known else ""
@@ -76,6 +78,25 @@ def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> lis
         where = ", ".join(s.route.cluster for s in ruling)
         raise ActionError(Kind.USAGE, f"{plan.route} is in {len(meshes)} meshes ({where}); choose with --cluster.")
     return ruling
+
+
+def _ruled_elsewhere(plan: ShiftPlan, named: Sequence[Surveyed], fleet: Fleet) -> ActionError:
+    """Every cluster that is meant is a remote one: its callers obey a primary, where the object must be written."""
+    survey = fleet.survey
+    remotes = ", ".join(s.route.cluster for s in named)
+    primaries = [
+        name
+        for name in survey.clusters
+        if any(s.route.cluster in survey.remotes_of(name) for s in named) and survey.clusters[name].obeys_itself
+    ]
+    does = "have" if len(named) > 1 else "has"
+    where = f"; it is written in {' or '.join(primaries)}" if primaries else ""
+    return ActionError(
+        Kind.USAGE,
+        f"{remotes} {does} no control plane of {'their' if len(named) > 1 else 'its'} own: nobody reads {plan.route} "
+        f"there{where}.",
+        remedy=f"Name that with --cluster {primaries[0]}." if primaries else "",
+    )
 
 
 def _all_known(fleet: Fleet, clusters: Sequence[str]) -> None:
