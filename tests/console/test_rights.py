@@ -25,6 +25,7 @@ from meshtop.console.options import ConsoleOptions
 from meshtop.console.rights import KEPT_SECONDS, Rights, RightsArrived
 from meshtop.console.screens.canaries import CanaryDetailScreen, CanaryScreen
 from meshtop.console.screens.explain import ExplainScreen
+from meshtop.console.screens.journal import JournalScreen
 from meshtop.console.screens.shift import ShiftScreen
 from meshtop.console.session import Session
 from meshtop.console.widgets.key_hints import KeyHints
@@ -127,6 +128,26 @@ async def test_a_shift_that_one_cluster_refuses_is_on_and_names_the_cluster(worl
         assert "WHO LETS YOU SHIFT IT" in text
         assert "us-east policy: none is in force Kubernetes: ✓ you may patch virtualservices in shop" in text
         assert "eu-west policy: none is in force Kubernetes: ✗ you may not patch virtualservices in shop" in text
+
+
+async def test_the_journal_takes_back_only_what_every_cluster_allows(world: Served) -> None:
+    took_part("us-east", "eu-west")
+    app = console(world, {"us-east": "admin", "eu-west": "viewer"})
+    async with app.run_test(size=(120, 40)) as pilot:
+        board = await told(pilot, app)
+        await pilot.press("J")
+        await until(pilot, lambda: isinstance(app.screen, JournalScreen), "the journal")
+        journal = app.screen
+        assert isinstance(journal, JournalScreen)
+        await until(pilot, lambda: journal.selected is not None, "the shift")
+        refused = "eu-west does not let you patch virtualservices in shop."
+        await until(pilot, lambda: journal.why_off("take_back") == refused, "the refusal")
+        await pilot.press("R")
+        await pilot.pause()
+        assert app.screen is journal
+        assert refused in bottom(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is board, "the board")
 
 
 async def test_whoever_may_shift_finds_every_lever_on(world: Served) -> None:

@@ -10,6 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from meshtop.console.journaling import Told
+from meshtop.console.levers import why_not_again
+from meshtop.console.rights import RightsArrived
 from meshtop.console.screens.run import Phase, RunScreen, Said, said_lines
 from meshtop.console.widgets.table_frame import Line
 from meshtop.views.table import Tone
@@ -142,7 +144,7 @@ class ActionScreen(RunScreen):
     def _ask_at_once(self) -> None:
         why = self.why_off(self._ask_for)
         if why is not None:
-            self.say(f"It cannot be done: {why}.", Tone.DEGRADED)
+            self.say(f"It cannot be done: {why.rstrip('.')}.", Tone.DEGRADED)
         else:
             (self.action_resume if self._ask_for == "resume" else self.action_take_back)()
 
@@ -198,7 +200,12 @@ class ActionScreen(RunScreen):
 
     def why_off(self, action: str) -> str | None:
         """Why it is off."""
-        return reasons(self._told, read_only=self.console_app.read_only).get(action)
+        why = reasons(self._told, read_only=self.console_app.read_only).get(action)
+        return why or (why_not_again(self, self._told.action) if action in act_levers() else None)
+
+    def on_rights_arrived(self, message: RightsArrived) -> None:
+        """A cluster has told what the user may do."""
+        self.refresh_bindings()
 
     def action_back(self) -> None:
         """From the question to the history, from there to where one came from."""

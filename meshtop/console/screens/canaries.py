@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec import structs
 from textual.binding import Binding, BindingType
 
+from meshtop.console.journaling import last_shift
+from meshtop.console.levers import levers_for, writes_of
 from meshtop.console.places import CANARIES
 from meshtop.console.rights import RightsArrived
 from meshtop.console.screens.base import MeshScreen
@@ -27,13 +29,10 @@ LEVERS = ("shift", "take_back")
 
 def shift_levers(screen: MeshScreen, picture: Picture, key: str | None) -> tuple[Lever, ...]:
     """What is known of the rights that a shift of a route needs; what is not known is asked for."""
-    from meshtop.views.rights import levers_of, shift_writes
+    from meshtop.views.rights import shift_writes
 
     row: CanaryRow | None = None if key is None else find_item(picture, CANARIES, key)
-    writes = () if row is None else shift_writes(picture, row)
-    rights = screen.console_app.rights
-    rights.want(picture.snapshot, (write.place for write in writes), screen)
-    return levers_of(picture, writes, rights.of)
+    return levers_for(screen, () if row is None else shift_writes(picture, row))
 
 
 def with_rights(found: Detail | None, levers: tuple[Lever, ...]) -> Detail | None:
@@ -44,34 +43,6 @@ def with_rights(found: Detail | None, levers: tuple[Lever, ...]) -> Detail | Non
         return None
     first, *others = found.sections
     return structs.replace(found, sections=(first, rights_section(levers), *others))
-
-
-def last_shift_writes() -> tuple[Write, ...]:
-    """What taking the last shift of the journal back would write; nothing where there is none, or none can be read."""
-    from meshtop.actions.errors import ActionError
-    from meshtop.actions.journal import Journal, JournalError, state_folder
-    from meshtop.actions.standing import recorded
-    from meshtop.analysis.access.kubernetes import Wanted
-    from meshtop.analysis.access.levers import Write
-
-    path = state_folder() / "journal.db"
-    if not path.is_file():
-        return ()
-    try:
-        journal = Journal(path)
-    except JournalError:
-        return ()
-    try:
-        action = journal.last(kind="shift")
-        targets = () if action is None else recorded(action).targets
-    except (ActionError, JournalError):
-        return ()
-    finally:
-        journal.close()
-    return tuple(
-        Write(t.cluster, t.where.namespace, Wanted("patch", t.where.group, t.where.plural, t.where.name))
-        for t in targets
-    )
 
 
 class CanaryScreen(TableScreen):
@@ -92,7 +63,8 @@ class CanaryScreen(TableScreen):
 
     def on_screen_resume(self) -> None:
         """Taking back is about the last shift, which another screen may have made."""
-        self._taken_back = last_shift_writes()
+        last = last_shift()
+        self._taken_back = () if last is None else writes_of(last.action)
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show the rows, and which levers are on."""
@@ -113,14 +85,12 @@ class CanaryScreen(TableScreen):
     def _judge(self) -> None:
         """Find out why the levers are off."""
         from meshtop.analysis.access.levers import why_off
-        from meshtop.views.rights import levers_of
 
-        picture, rights = self.console_app.picture, self.console_app.rights
+        picture = self.console_app.picture
         if picture is None:
             return
         self.levers = shift_levers(self, picture, self.rows.cursor_key)
-        rights.want(picture.snapshot, (write.place for write in self._taken_back), self)
-        back = levers_of(picture, self._taken_back, rights.of)
+        back = levers_for(self, self._taken_back)
         off = {"shift": why_off(self.levers), "take_back": why_off(back, needs_all=True)}
         if self.console_app.read_only:
             off = dict.fromkeys(LEVERS, "read-only")

@@ -10,7 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from meshtop.console.journaling import MOST, JournalRead, Told, read_journal
+from meshtop.console.levers import why_not_again
 from meshtop.console.places import CANARIES, name_of
+from meshtop.console.rights import RightsArrived
 from meshtop.console.screens.action import SIGNS_OF_COURSE, ActionScreen, act_levers, reasons, state_lines
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
@@ -198,7 +200,15 @@ class JournalScreen(MeshScreen):
 
     def why_off(self, action: str) -> str | None:
         """Why it is off."""
-        return reasons(self.selected, read_only=self.console_app.read_only).get(action)
+        told = self.selected
+        why = reasons(told, read_only=self.console_app.read_only).get(action)
+        if why is None and told is not None and action in act_levers():
+            return why_not_again(self, told.action)
+        return why
+
+    def on_rights_arrived(self, message: RightsArrived) -> None:
+        """A cluster has told what the user may do."""
+        self.refresh_bindings()
 
     def action_resume(self) -> None:
         """Go on with it."""

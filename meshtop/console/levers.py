@@ -1,0 +1,46 @@
+"""The keys that write: whether they may be pressed here, by read-only, by the access policy and by Kubernetes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshtop.actions.journal import Action
+    from meshtop.analysis.access.levers import Lever, Write
+    from meshtop.console.screens.base import MeshScreen
+
+
+def writes_of(action: Action) -> tuple[Write, ...]:
+    """What going on with a shift, or taking it back, writes; of other actions nothing is known beforehand."""
+    from meshtop.actions.errors import ActionError
+    from meshtop.actions.standing import recorded
+    from meshtop.analysis.access.kubernetes import Wanted
+    from meshtop.analysis.access.levers import Write
+
+    try:
+        targets = recorded(action).targets
+    except ActionError:
+        return ()
+    return tuple(
+        Write(t.cluster, t.where.namespace, Wanted("patch", t.where.group, t.where.plural, t.where.name))
+        for t in targets
+    )
+
+
+def levers_for(screen: MeshScreen, writes: Sequence[Write]) -> tuple[Lever, ...]:
+    """What is known of each write; what is not is asked for, and `RightsArrived` comes to the screen with it."""
+    from meshtop.views.rights import levers_of
+
+    picture, rights = screen.console_app.picture, screen.console_app.rights
+    if picture is None:
+        return ()
+    rights.want(picture.snapshot, (write.place for write in writes), screen)
+    return levers_of(picture, writes, rights.of)
+
+
+def why_not_again(screen: MeshScreen, action: Action) -> str | None:
+    """Why a shift of the journal cannot be gone on with or taken back: it needs every cluster that took part."""
+    from meshtop.analysis.access.levers import why_off
+
+    return why_off(levers_for(screen, writes_of(action)), needs_all=True)
