@@ -58,20 +58,16 @@ def rights_section(levers: Iterable[Lever]) -> Section:
 def _lines(one: Lever) -> tuple[Fact, ...]:
     if one.read_only:
         return (fact(one.write.cluster, "✗ it is read-only here: nothing is sent", Tone.DEGRADED),)
-    return (policy_fact(one, one.write.cluster), kubernetes_fact(one, ""))
-
-
-def policy_fact(one: Lever, label: str) -> Fact:
-    """What the access policy says."""
     if one.policy is None:
-        return fact(label, "policy: none is in force", Tone.DIM)
-    if one.policy.allowed:
-        return fact(label, f"policy: ✓ {one.user} may {one.right} in {one.write.namespace}")
-    return fact(label, f"policy: ✗ {one.policy.why}", Tone.DEGRADED)
+        return (_kubernetes(one, one.write.cluster),)
+    said = f"policy: ✓ {one.user} may {one.right} in {one.write.namespace}"
+    if not one.policy.allowed:
+        said = f"policy: ✗ {one.policy.why.removeprefix('The access policy: ')}"
+    policy = fact(one.write.cluster, said, Tone.PLAIN if one.policy.allowed else Tone.DEGRADED)
+    return (policy, _kubernetes(one, ""))
 
 
-def kubernetes_fact(one: Lever, label: str) -> Fact:
-    """What Kubernetes says."""
+def _kubernetes(one: Lever, label: str) -> Fact:
     wanted = one.write.wanted
     asked = f"{wanted.verb} {wanted.resource} in {one.write.namespace}"
     if one.kubernetes is None:

@@ -126,8 +126,8 @@ async def test_a_shift_that_one_cluster_refuses_is_on_and_names_the_cluster(worl
         facts = app.screen.query_one("#facts", LineView)
         text = " ".join(" ".join(facts.render_line(y).text for y in range(facts.size.height)).split())
         assert "WHO LETS YOU SHIFT IT" in text
-        assert "us-east policy: none is in force Kubernetes: ✓ you may patch virtualservices in shop" in text
-        assert "eu-west policy: none is in force Kubernetes: ✗ you may not patch virtualservices in shop" in text
+        assert "us-east Kubernetes: ✓ you may patch virtualservices in shop" in text
+        assert "eu-west Kubernetes: ✗ you may not patch virtualservices in shop" in text
 
 
 async def test_the_journal_takes_back_only_what_every_cluster_allows(world: Served) -> None:
@@ -172,6 +172,13 @@ async def test_the_policy_takes_a_lever_away_where_kubernetes_would_not(world: S
         await pilot.press("S")
         await pilot.pause()
         assert bottom(app).strip() == why
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, CanaryDetailScreen), "the route")
+        await pilot.pause()
+        facts = app.screen.query_one("#facts", LineView)
+        text = " ".join(" ".join(facts.render_line(y).text for y in range(facts.size.height)).split())
+        assert "us-east policy: ✗ admin may not shift namespace:us-east/shop" in text
+        assert "Kubernetes: ✓ you may patch virtualservices in shop" in text
 
 
 async def test_the_explainer_shows_kubernetes_beside_the_policy(world: Served) -> None:
