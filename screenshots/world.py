@@ -21,14 +21,25 @@ UNDER_WAY = -900.0
 """Seconds for which the story has been going on."""
 
 
+_ahead = 0.0
+
+
 def now() -> float:
     """The present of the simulated clusters and of the console that shows them."""
-    return MOMENT
+    return MOMENT + _ahead
+
+
+def let_pass(seconds: float) -> None:
+    """Let time go by, for what takes its time to arrive."""
+    global _ahead
+    _ahead += seconds
 
 
 @contextmanager
 def served(registry: str = "none") -> Iterator[Path]:
     """Serve three clusters from a thread until the block ends; the kubeconfig that leads to them."""
+    global _ahead
+    _ahead = 0.0
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     with tempfile.TemporaryDirectory(prefix="meshtop-screenshots-") as folder:
         kubeconfig = Path(folder) / "kubeconfig"

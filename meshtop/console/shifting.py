@@ -55,11 +55,19 @@ class Broke(Message):
 class ShiftDesk:
     """One dialog's line to the clusters; what it finds comes to `target` as messages.
 
-    Everything is done on the observatory's own loop. `picture` gives the latest, which the routes are read from.
+    Everything is done on the observatory's own loop. `picture` gives the latest, which the routes are read from, and
+    `clock` the present.
     """
 
-    def __init__(self, session: Session, picture: Callable[[], Picture | None], target: MessagePump) -> None:
+    def __init__(
+        self,
+        session: Session,
+        picture: Callable[[], Picture | None],
+        target: MessagePump,
+        clock: Callable[[], float],
+    ) -> None:
         self._session = session
+        self._clock = clock
         self._picture = picture
         self._target = target
         self._found: Preflight | None = None
@@ -144,7 +152,7 @@ class ShiftDesk:
 
             try:
                 async with self._fleet(observatory) as fleet:
-                    with contextlib.closing(Journal(journal_path())) as journal:
+                    with contextlib.closing(Journal(journal_path(), clock=self._clock)) as journal:
                         await act(fleet, journal)
             except ActionError as error:
                 self._target.post_message(Broke(words_of(error)))
@@ -180,6 +188,7 @@ class ShiftDesk:
             judging=judging(settings),
             access=picture.access,
             timeout_seconds=settings.timeout,
+            clock=self._clock,
         )
         try:
             yield fleet

@@ -101,7 +101,7 @@ class RunScreen(MeshScreen):
     def on_mount(self) -> None:
         """Nothing runs yet."""
         app = self.console_app
-        self.desk = ShiftDesk(app.session, lambda: app.picture, self)
+        self.desk = ShiftDesk(app.session, lambda: app.picture, self, app.now)
         self.query_one("#question").display = False
         self.set_interval(1.0, self._tick)
 
