@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,27 @@ class Detail(Struct, frozen=True, kw_only=True):
     charts: tuple[Chart, ...]
 
 
+class Index(Struct, frozen=True):
+    """How items of a kind are found by a place: the index's name, and the places of an item."""
+
+    name: str
+    places: Callable[[Any], Iterable[Hashable]]
+
+    def of(self, items: Sequence[Any]) -> dict[Hashable, list[int]]:
+        """The numbers of the items at each place, in their order."""
+        found: dict[Hashable, list[int]] = {}
+        for number, item in enumerate(items):
+            for place in self.places(item):
+                found.setdefault(place, []).append(number)
+        return found
+
+
+BY_NAMESPACE = Index("by namespace", lambda item: ((item.cluster, item.namespace),))
+"""Items of one cluster, by cluster and namespace."""
+BY_NAME = Index("by name", lambda item: ((item.cluster, item.namespace, item.name),))
+"""The same, by cluster, namespace and name."""
+
+
 def fact(label: str, value: object, tone: Tone = Tone.PLAIN) -> Fact:
     """A fact in words; a dash where it is not known."""
     if isinstance(value, Cell):
@@ -80,6 +101,25 @@ def related(picture: Picture, kind: str, title: str, wanted: Callable[[Any], boo
     return related_items(kind, title, items, empty)
 
 
+def related_at(
+    picture: Picture,
+    kind: str,
+    title: str,
+    sought: Iterable[Hashable],
+    index: Index,
+    empty: str,
+    wanted: Callable[[Any], bool] = lambda _: True,
+) -> Related:
+    """The same, found by an index that is made once for each Picture: a fleet has tens of thousands of items.
+
+    `sought` are the places in the index, `wanted` what the found ones must still meet.
+    """
+    items = view(kind).all_items(picture)
+    by_place: dict[Hashable, list[int]] = picture.once(f"{kind} {index.name}", lambda: index.of(items))
+    numbers = sorted({number for place in sought for number in by_place.get(place, ())})
+    return related_items(kind, title, (items[n] for n in numbers if wanted(items[n])), empty)
+
+
 def related_items(kind: str, title: str, items: Iterable[Any], empty: str) -> Related:
     """The same for items that are known already."""
     of_kind = view(kind)
@@ -90,8 +130,12 @@ def find_item(picture: Picture, kind: str, key: str) -> Any | None:
     """The item with this key, or at this place (`CLUSTER/NAMESPACE/NAME`); None when it is not there."""
     of_kind = view(kind)
     items = of_kind.all_items(picture)
-    exact = next((item for item in items if of_kind.key(item) == key), None)
-    return exact if exact is not None else next((i for i in items if "/".join(of_kind.path(i)) == key), None)
+    by_key: dict[Hashable, list[int]] = picture.once(
+        f"{kind} by key", lambda: Index("by key", lambda item: (of_kind.key(item),)).of(items)
+    )
+    if key in by_key:
+        return items[by_key[key][0]]
+    return next((item for item in items if "/".join(of_kind.path(item)) == key), None)
 
 
 def detail(picture: Picture, kind: str, key: str) -> Detail | None:

@@ -150,6 +150,10 @@ class Picture:
         """The workloads of a cluster, or of one namespace of it."""
         return self._workloads_by_place.get((cluster, namespace), [])
 
+    def workload(self, cluster: str, namespace: str, name: str) -> Workload | None:
+        """A workload by its name."""
+        return next((workload for workload in self.workloads_in(cluster, namespace) if workload.name == name), None)
+
     def machines_in(self, cluster: str) -> list[VirtualMachine]:
         """The virtual machines of a cluster."""
         return [machine for machine in self.machines if machine.cluster == cluster]

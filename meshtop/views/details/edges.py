@@ -8,7 +8,7 @@ from meshtop.analysis.flags import code_meaning, flag_meaning
 from meshtop.model.traffic import Peer, Target
 from meshtop.views.charts import SOURCE_SIDE, Chart, bytes_chart, equals, request_charts, to_services
 from meshtop.views.columns import error_tone
-from meshtop.views.detail import Detail, Fact, Section, fact, related, verdict
+from meshtop.views.detail import BY_NAME, Detail, Fact, Section, fact, related_at, verdict
 from meshtop.views.edges import EdgeItem, end_text
 from meshtop.views.numbers import percent, quantity
 from meshtop.views.picture import Picture
@@ -30,11 +30,12 @@ def detail(picture: Picture, item: EdgeItem, key: str) -> Detail:
             Section("Reporters", _reporters(picture, item, key)),
         ),
         related=(
-            related(
+            related_at(
                 picture,
                 "workloads",
                 "Both ends",
-                lambda w: (w.cluster, w.namespace, w.name) in ends,
+                ends,
+                BY_NAME,
                 "Neither end is a workload that is known.",
             ),
         ),

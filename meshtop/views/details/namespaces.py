@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshtop.sources.promql import Matcher
 from meshtop.views.charts import DESTINATION_SIDE, request_charts
-from meshtop.views.detail import Detail, Section, fact, related, verdict
+from meshtop.views.detail import BY_NAMESPACE, Detail, Section, fact, related_at, verdict
 from meshtop.views.namespaces import NamespaceItem
 from meshtop.views.numbers import percent
 from meshtop.views.picture import Picture
@@ -36,18 +36,20 @@ def detail(picture: Picture, item: NamespaceItem, key: str) -> Detail:
             ),
         ),
         related=(
-            related(
+            related_at(
                 picture,
                 "workloads",
                 "Workloads",
-                lambda w: (w.cluster, w.namespace) == (item.cluster, item.name),
+                ((item.cluster, item.name),),
+                BY_NAMESPACE,
                 "Nothing runs in it.",
             ),
-            related(
+            related_at(
                 picture,
                 "services",
                 "Services",
-                lambda s: (s.cluster, s.namespace) == (item.cluster, item.name),
+                ((item.cluster, item.name),),
+                BY_NAMESPACE,
                 "It has no services.",
             ),
         ),

@@ -5,10 +5,13 @@ from __future__ import annotations
 from meshtop.model.kube import ServicePort
 from meshtop.sources.promql import one_of
 from meshtop.views.charts import SOURCE_SIDE, request_charts
-from meshtop.views.detail import Detail, Section, fact, related, verdict
+from meshtop.views.detail import Detail, Index, Section, fact, related_at, verdict
 from meshtop.views.numbers import percent
 from meshtop.views.picture import Picture
 from meshtop.views.services import ServiceItem
+
+BY_SERVICE = Index("by service", lambda w: ((w.cluster, w.namespace, service) for service in w.services))
+BY_HOST = Index("by host", lambda e: (e.destination.service.lower(),))
 
 
 def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
@@ -35,25 +38,22 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
             ),
         ),
         related=(
-            related(
+            related_at(
                 picture,
                 "workloads",
                 "Behind it, in every cluster",
-                lambda w: (
-                    w.cluster in (item.cluster, *item.clusters)
-                    and w.namespace == item.namespace
-                    and item.name in w.services
-                ),
+                ((cluster, item.namespace, item.name) for cluster in (item.cluster, *item.clusters)),
+                BY_SERVICE,
                 "Nothing is behind it: no pod has its labels.",
             ),
-            related(
+            related_at(
                 picture,
                 "edges",
                 "Callers",
-                lambda e: (
-                    e.destination.service.lower() in hosts and item.cluster in (e.destination.cluster, e.source.cluster)
-                ),
+                hosts,
+                BY_HOST,
                 "Nobody has called it in this window.",
+                lambda e: item.cluster in (e.destination.cluster, e.source.cluster),
             ),
         ),
         charts=request_charts(

@@ -23,7 +23,7 @@ def edges_of(picture: Picture, where: WorkloadId) -> tuple[list[EdgeItem], list[
 def detail(picture: Picture, item: WorkloadItem, key: str) -> Detail:
     """Everything about one workload."""
     where = (item.cluster, item.namespace, item.name)
-    workload = next((w for w in picture.workloads if (w.cluster, w.namespace, w.name) == where), None)
+    workload = picture.workload(*where)
     into, out = edges_of(picture, where)
     labels = {"destination_workload": item.name, "destination_workload_namespace": item.namespace}
     callers = {"source_workload": item.name, "source_workload_namespace": item.namespace}
