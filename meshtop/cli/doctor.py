@@ -64,9 +64,11 @@ def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> li
     lines = [style.heading(style.plain(clean(cluster.name))) + f"  {clean(about)}"]
     version = f"Kubernetes {clean(cluster.kubernetes_version)}" if cluster.kubernetes_version else "Kubernetes"
     lines += _source_lines(version, cluster.kubernetes, style)
-    read = [f"{kind.count} {kind.kind}" for kind in cluster.kinds if kind.state in ("fresh", "stale") and kind.count]
-    if read:
-        lines += _wrapped("read", ", ".join(read), style)
+    read = [kind for kind in cluster.kinds if kind.state in ("fresh", "stale") and kind.count]
+    if read and verbose:
+        lines += _wrapped("read", ", ".join(f"{kind.count} {kind.kind}" for kind in read), style)
+    elif read:
+        lines.append(f"    read {sum(kind.count for kind in read)} objects of {len(read)} kinds (-v names them)")
     absent = [kind.kind for kind in cluster.kinds if kind.state == "missing"]
     if absent and verbose:
         lines += _wrapped("not installed", ", ".join(absent), style)

@@ -12,6 +12,8 @@ from meshtop.views.text import to_ascii
 
 GAP = "  "
 ELLIPSIS = "…"
+VOCABULARY = 18
+"""A column of words that is never wider has a few words of its own (verdicts, states, versions): they are not cut."""
 
 _SGR = {
     Tone.DIM: "2",
@@ -143,7 +145,8 @@ def _fit(columns: Sequence[Column], natural: Sequence[int], width: int | None) -
         return sum(max(0, wide[i] - least(i)) for i in words())
 
     def words() -> list[int]:
-        return [i for i in picked if columns[i].align is Align.LEFT]
+        left = [i for i in picked if columns[i].align is Align.LEFT]
+        return [i for i in left if columns[i].max_width > VOCABULARY] or left
 
     while total() > width:
         need = total() - width

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.analysis.figures import add_all
 from meshtop.analysis.mtls.seen import plaintext
@@ -129,9 +129,10 @@ def _share(name: str, edges: Sequence[Edge], findings: int) -> Share:
     )
 
 
-def shares_table(shares: Sequence[Share]) -> Table[Share]:
-    """Shares as a table."""
-    return Table(SHARE_COLUMNS, shares, lambda share: share.name)
+def shares_table(shares: Sequence[Share], title: str = "NAME") -> Table[Share]:
+    """Shares as a table; the title says of what they are."""
+    first, *others = SHARE_COLUMNS
+    return Table((structs.replace(first, title=title), *others), shares, lambda share: share.name)
 
 
 class Matrix(Struct, frozen=True):

@@ -68,6 +68,9 @@ def test_doctor_on_a_healthy_world(meshtop: Program) -> None:
     assert "2 of 2 clusters reached, no fault found." in outcome.out
     assert "12 requests" in outcome.out
     assert "No istiod runs in east" in outcome.out
+    assert "objects of" in outcome.out
+    assert " Pod" not in outcome.out, "the kinds are named on demand"
+    assert " Pod" in meshtop("doctor", "-v").out
 
 
 def test_doctor_names_faults_and_what_to_do(meshtop: Program) -> None:

@@ -90,3 +90,14 @@ def test_cutting(text: str, width: int, left: str) -> None:
 
 def test_a_small_table() -> None:
     assert any_table(("KEY", "FROM"), [("refresh", "default")], Style()) == ["KEY      FROM", "refresh  default"]
+
+
+def test_a_verdict_is_whole_while_a_name_can_be_cut() -> None:
+    def words(at: int, title: str, most: int) -> Column:
+        return Column(
+            name=title, title=title, help="", value=str, cell=lambda row: Cell(row[at]), priority=0, max_width=most
+        )
+
+    row = ("mainframe-bridge-172.18.4.9-on-prem-vm", "▲ degraded")
+    table = Table([words(0, "VM", 48), words(1, "HEALTH", 12)], [row], lambda item: item[0])
+    assert render_table(table, Style(width=30))[1] == "mainframe-bridge-…  ▲ degraded"

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from meshtop.views.picture import Picture
 
 TALL = 34
-SHARES = ("clusters", "tenants", "namespaces")
+SHARES = {"clusters": "CLUSTER", "tenants": "TENANT", "namespaces": "NAMESPACE"}
 _SEVERITIES = {
     Severity.ERROR: ("✗", "error", Tone.FAILING),
     Severity.WARNING: ("▲", "warning", Tone.DEGRADED),
-    Severity.INFO: ("", "remark", Tone.DIM),
+    Severity.INFO: ("", "info", Tone.DIM),
 }
 
 
@@ -52,7 +52,7 @@ class SecurityLine(LineWidget):
         for severity, (sign, name, tone) in _SEVERITIES.items():
             count = self.found.severities.get(severity, 0)
             if count:
-                text = f"{sign} {count} {name}{'s' if count > 1 else ''}".strip()
+                text = f"{sign} {count} {name}{'s' if count > 1 and sign else ''}".strip()
                 words.append((f"{text}   ", tone))
         runs: list[Run] = []
         x = 2
@@ -100,8 +100,8 @@ class SecurityScreen(TableScreen):
             table = self.query_one(f"#share-{name}", LiveTable)
             rows = getattr(found, name)
             table.display = bool(rows) and (name != "namespaces" or self.size.width >= 160)
-            table.show(shares_table(rows))
-        longest = max((len(getattr(found, name)) for name in SHARES[:2]), default=0)
+            table.show(shares_table(rows, SHARES[name]))
+        longest = max((len(getattr(found, name)) for name in ("clusters", "tenants")), default=0)
         shares.styles.height = min(longest + 2, self.size.height // 4)
         super().refresh_picture(picture)
 

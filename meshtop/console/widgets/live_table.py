@@ -296,7 +296,7 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
         for index, row in enumerate(self._rows, first):
             ground = "hover" if index == self._hover else "plain"
             if index == self._cursor.index:
-                ground = "cursor" if self.has_focus else "resting"
+                ground = "cursor" if self.has_focus else "resting" if self._cursor.chosen else ground
             marked = bool(self._marks) and model.key(index) in self._marks
             lines.append(row_line(row, layout, ground=ground, marked=marked))
         lines += [_NOTHING] * (size.height - 1 - len(lines))
