@@ -151,6 +151,8 @@ async def draw(kubeconfig: Path, chosen: Sequence[Shot]) -> None:
                 if shot.shows:
                     let_pass(shot.seconds)
                     await shown(app, pilot, shot.shows)
+                    app.session.refresh()
+                    await shown(app, pilot, "live · 0s ago")
                 path = FOLDER / f"{shot.name}-{size}.svg"
                 path.write_text(portable(await still(app, pilot)), encoding="utf-8")
                 print(path.relative_to(FOLDER.parent))
