@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from meshtop.settings.load import Loaded
     from meshtop.settings.schema import Settings
 
+SWITCH_SECONDS = 0.001
+"""After so long a thread that works out a picture lets the one that answers keys go on; Python's own 5 ms, several
+times for each key, would be felt."""
+
 
 def run_console(
     loaded: Loaded,
@@ -61,6 +65,7 @@ def run_console(
         cell_diff=diff,
     )
     app = MeshtopApp(options, look)
+    sys.setswitchinterval(SWITCH_SECONDS)
     app.run(mouse=options.mouse)
     if app.parting_words:
         sys.stderr.write(app.parting_words + "\n")

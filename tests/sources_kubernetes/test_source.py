@@ -110,6 +110,7 @@ def wrong_types() -> web.Response:
         (wrong_types, "failed", "cannot be understood"),
         (lambda: web.Response(text="<html>"), "failed", "answers with a web page"),
         (lambda: web.json_response(["what"]), "failed", "cannot be understood"),
+        (lambda: web.json_response({}), "failed", "cannot be understood"),
         (lambda: refusal(403, "forbidden"), "denied", "does not let you list pods"),
         (lambda: refusal(404), "missing", "404"),
     ],

@@ -373,10 +373,10 @@ class ListMeta(Struct, rename="camel"):
 
 
 class ObjectList(Struct, Generic[Item], rename="camel"):
-    """One page of a list."""
+    """One page of a list; what has no `items` is none, whatever answers it (Go writes an empty list as null)."""
 
+    items: list[Item] | None
     metadata: ListMeta = field(default_factory=ListMeta)
-    items: list[Item] | None = None
     kind: str = ""
 
 
