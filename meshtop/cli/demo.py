@@ -98,12 +98,14 @@ def command(
 
 
 def _run(common: Common, kubeconfig: str, arguments: tuple[str, ...]) -> int:
-    """The ordinary program on the simulated clusters; the user's own settings file stays out of it."""
+    """The ordinary program on the simulated clusters; the user's own settings file and journal stay out of it."""
     from meshtop.cli.main import main
 
     common.kubeconfig = kubeconfig
     common.config = common.config or NO_FILE
-    return main(arguments, common)
+    with tempfile.TemporaryDirectory(prefix="meshtop-demo-") as state:
+        os.environ["XDG_STATE_HOME"] = state
+        return main(arguments, common)
 
 
 def _serve(ready: dict[str, Any]) -> int:
