@@ -22,7 +22,7 @@ from meshtop.console.widgets.pages import Pages
 from meshtop.views.detail import Detail, detail, find_item
 from meshtop.views.filter import FilterError
 from meshtop.views.query import Query
-from meshtop.views.registry import view
+from meshtop.views.registry import find_kind, view
 from meshtop.views.sort import sort_text
 from meshtop.views.table import Column, Table, TableModel, Tone
 from meshtop.views.text import clean
@@ -62,6 +62,12 @@ class TableScreen(MeshScreen):
     def place(self) -> str:
         """What the top bar calls it."""
         return name_of(self.kind)
+
+    @property
+    def about(self) -> str:
+        """What its rows are, as the commands say it."""
+        summary = find_kind(self.kind).summary.partition(";")[0]
+        return f"{summary[:1].upper()}{summary[1:]}."
 
     def body(self) -> ComposeResult:
         """The table, and a panel that opens by itself on a wide screen."""

@@ -36,6 +36,8 @@ ORDER = (
     "console.command",
 )
 """Bindings that many screens have, by what they are worth: a screen's own come before them."""
+SHARED = ("table", "detail", "place", "scope", "console")
+"""Families of bindings (what stands before the dot of their id) that many screens have."""
 NOTICE_SECONDS = 6.0
 
 
@@ -75,9 +77,10 @@ def rank_of(binding: Binding) -> int:
     """Where a key stands among the others: opening first, then what only this screen does, then the rest by worth."""
     if binding.id == FIRST:
         return -1
-    if not binding.id:
-        return len(ORDER)
-    return ORDER.index(binding.id) + 1 if binding.id in ORDER else 0
+    if binding.id in ORDER:
+        return ORDER.index(binding.id) + 1
+    family = (binding.id or "scope").partition(".")[0]
+    return len(ORDER) + 1 if family in SHARED else 0
 
 
 def words_of(screen: Screen[object], binding: Binding) -> str | None:
