@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from meshtop.analysis.expiry import Expiry, expiry_findings
-from meshtop.views.certificates import CertificateItem, days_tone
+from meshtop.views.certificates import DAY, CertificateItem, days_tone
 from meshtop.views.detail import Detail, Section, fact, related
 from meshtop.views.details.findings import finding_facts
+from meshtop.views.numbers import age
 from meshtop.views.picture import Picture
 from meshtop.views.posture import expiries_of, moment_of
 from meshtop.views.registry import view
@@ -19,7 +20,8 @@ def detail(picture: Picture, item: CertificateItem, key: str) -> Detail:
         for other in view("certificates").all_items(picture)
         if item.fingerprint is not None and other.fingerprint == item.fingerprint and other.cluster != item.cluster
     ]
-    left = f"{item.days_left} days" + ("" if item.exact else ", or up to a day more: only whole days are told")
+    left = age(item.days_left * DAY) if item.days_left > 0 else f"none: it ran out {age(-item.days_left * DAY)} ago"
+    left += "" if item.exact else ", or up to a day more: only whole days are told"
     return Detail(
         kind="certificates",
         key=key,
