@@ -121,19 +121,28 @@ async def _shift(session: Session, fleet: Fleet, plan: ShiftPlan, *, dry_run: bo
     from meshtop.actions.runner import ShiftRunner
     from meshtop.cli.progress import follow
 
-    found = await preflight(plan, fleet, clusters=session.common.cluster)
-    _say_checks(found)
-    if found.refusal is not None:
-        raise found.refusal
-    diffs = await preview(found, fleet)
-    _show(diffs, to_stdout=dry_run)
-    if dry_run:
-        return Exit.FINE
-    if not yes:
-        _confirm(found)
-    controls = Controls()
-    runner = ShiftRunner.begin(found, fleet, open_journal(), controls=controls, attended=sys.stdin.isatty())
-    return await follow(runner.run(), controls)
+    attended = sys.stdin.isatty()
+    # What is held in the middle is finished by resume or rollback, not by another shift on top of it.
+    asks_again = attended and not yes and plan.on_loss == "take-back"
+    refused = Exit.INTERRUPTED
+    while True:
+        found = await preflight(plan, fleet, clusters=session.common.cluster)
+        _say_checks(found)
+        if found.refusal is not None:
+            raise found.refusal
+        diffs = await preview(found, fleet)
+        _show(diffs, to_stdout=dry_run)
+        if dry_run:
+            return Exit.FINE
+        if not yes:
+            _confirm(found, refused=refused)
+        controls = Controls()
+        runner = ShiftRunner.begin(found, fleet, open_journal(), controls=controls, attended=attended)
+        code = await follow(runner.run(), controls)
+        if code != Exit.CONFLICT or not asks_again:
+            return code
+        say("Somebody else changed it. This is how it stands, and what the shift would make of it:")
+        refused = Exit.CONFLICT
 
 
 def _say_checks(found: Preflight) -> None:
@@ -149,8 +158,8 @@ def _show(diffs: list[Preview], *, to_stdout: bool) -> None:
     (write if to_stdout else say)("\n".join(diff_lines(diffs)))
 
 
-def _confirm(found: Preflight) -> None:
-    """Ask for the namespace's name, typed. Raises CommandError where nobody can be asked or the answer is another."""
+def _confirm(found: Preflight, *, refused: Exit) -> None:
+    """Ask for the namespace's name, typed. Raises CommandError where nobody can be asked, or with `refused`."""
     namespace = found.targets[0].where.namespace
     clusters = ", ".join(found.plan.clusters)
     if not sys.stdin.isatty():
@@ -159,4 +168,4 @@ def _confirm(found: Preflight) -> None:
         f"This changes {clusters}. Type {namespace} to go on", default="", show_default=False, err=True
     )
     if answer.strip() != namespace:
-        raise CommandError("Not shifted: that was another name.", Exit.INTERRUPTED)
+        raise CommandError("Not shifted: that was another name.", refused)

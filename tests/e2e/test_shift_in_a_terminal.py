@@ -49,6 +49,19 @@ class Demo:
             found[cluster] = [route["weight"] for route in spec["http"][0]["route"]]
         return found
 
+    def edit(self, cluster: str, weights: list[int]) -> None:
+        """What somebody else writes."""
+        patch = [
+            {"op": "replace", "path": f"/spec/http/0/route/{i}/weight", "value": weight}
+            for i, weight in enumerate(weights)
+        ]
+        request = urllib.request.Request(
+            f"{self.servers[cluster]}{ROUTE}?fieldManager=kubectl-edit",
+            data=json.dumps(patch).encode(), headers={"Content-Type": "application/json-patch+json"}, method="PATCH",
+        )  # fmt: skip
+        with urllib.request.urlopen(request, timeout=LIMIT):
+            pass
+
     @contextlib.contextmanager
     def console(self, state: Path, *arguments: str) -> Iterator[Terminal]:
         """The program on a pseudo-terminal, with its journal in a folder of the test's."""
@@ -220,6 +233,18 @@ def test_the_command_asks_for_the_name_and_obeys_its_keys(calm: Demo, tmp_path: 
     assert calm.journal(tmp_path) == []
     with calm.console(tmp_path, *shift) as command:
         command.wait_for(lambda text: "Type shop to go on" in text, "the question")
+        calm.edit("eu-west", [60, 40])
+        command.press("shop\r")
+        command.wait_for(lambda _: "Somebody else changed it" in command.written, "the conflict")
+        assert "it says 60/40 where 80/20 was expected" in command.written
+        assert "kubectl-edit wrote it last" in command.written
+        command.wait_for(lambda _: command.written.count("Type shop to go on") == 2, "the question again")
+        command.press("\r")
+        assert command.end() == 5
+    assert calm.weights == {"us-east": [80, 20], "eu-west": [60, 40]}, "nothing is overwritten, and all is taken back"
+    calm.edit("eu-west", [80, 20])
+    with calm.console(tmp_path, *shift) as command:
+        command.wait_for(lambda text: "Type shop to go on" in text, "the question")
         command.press("shop\r")
         command.wait_for(lambda _: "Keys: p pause" in command.written, "the keys")
         command.wait_for(lambda _: "Waiting about" in command.written, "the watch of the first step")
@@ -234,7 +259,8 @@ def test_the_command_asks_for_the_name_and_obeys_its_keys(calm: Demo, tmp_path: 
         assert command.end() == 1
         assert "Held" in command.written
     assert calm.weights == {"us-east": [60, 40], "eu-west": [60, 40]}
-    (held,) = calm.journal(tmp_path)
+    held = calm.journal(tmp_path)[0]
+    assert held["course"] == "held"
     with calm.console(tmp_path, "resume", held["id"]) as command:
         command.wait_for(lambda _: "Waiting about" in command.written, "the watch of the second step")
         command.press("a")

@@ -156,6 +156,16 @@ def test_exit_codes(demo: Served, arguments: tuple[str, ...], code: int, said: s
         assert "rolled-back" in done.stdout
 
 
+def test_what_is_shifted_in_a_demo_is_no_part_of_the_user_s_journal(tmp_path: Path) -> None:
+    command = ("demo", "--clusters", "1", "--", "shift", ROUTE, "--to", "v3=10", "--yes", "--no-wait")
+    done = subprocess.run(
+        [sys.executable, "-m", "meshtop", *command],
+        env=surroundings(tmp_path), capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "Done: us-east 90/10" in done.stderr) == (0, True), done.stderr
+    assert not (tmp_path / "state").exists()
+
+
 def test_the_access_policy_refuses_before_anything_is_sent(demo: Served, tmp_path: Path) -> None:
     (tmp_path / "tenancy.yaml").write_text(
         "organization: acme\nbindings: [{role: reader, subjects: ['user:maria'], on: organization/acme}]\n"

@@ -238,7 +238,9 @@ class RunScreen(MeshScreen):
         if self.phase is not Phase.RUNNING:
             return None
         steerable = self.query("#status") and self.status.progress is not None
-        return "A shift is running: H holds it, A takes everything back." if steerable else "It is under way."
+        if not steerable:
+            return "It is under way; wait for its end."
+        return "A shift is running: H holds it, A takes all back; ctrl-c again leaves it held."
 
     def action_back(self) -> None:
         """Leave, unless something runs."""
