@@ -233,3 +233,18 @@ def test_every_code_has_its_page() -> None:
     told = set(re.findall(r"^### (\S+)$", (ROOT / "docs/findings.md").read_text(), re.MULTILINE))
     assert len(used) > 20
     assert used == {code for code in told if code.startswith(("MTLS-", "TRUST-", "CERT-"))}
+
+
+def test_a_finding_stays_the_same_while_what_it_measures_changes(picture: Picture) -> None:
+    of_kind = view("findings")
+    items = of_kind.all_items(picture)
+    some = items[0]
+
+    def key(message: str) -> str:
+        return of_kind.key(structs.replace(some, message=message))
+
+    plaintext = "shop/web takes plaintext from an unknown caller (3.96 requests/s, for 10 min): x is PERMISSIVE."
+    assert key(plaintext) == key(plaintext.replace("3.96", "12k").replace("10 min", "a day or longer"))
+    assert key("east: it runs out in 6 days: CN=a.") == key("east: it runs out in 5 days: CN=a.")
+    assert key("no Service leads to port 8081, which it sets.") != key("no Service leads to port 8082, which it sets.")
+    assert len({of_kind.key(item) for item in items}) == len(items)
