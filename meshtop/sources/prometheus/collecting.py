@@ -40,13 +40,17 @@ class Question(Struct, frozen=True, kw_only=True):
     recorded: frozenset[str] = frozenset()
     extra_by: tuple[str, ...] = ()
     narrowed: frozenset[str] = frozenset()
+    written: dict[tuple[Matcher, ...], Mapping[str, str]] = field(default_factory=dict)
+    """All expressions that were written so far, by what they are cut down by."""
 
     def query(self, name: str, narrow: Sequence[Matcher] = ()) -> str:
         """The expression of one named query, cut down by more matchers."""
-        queries = refresh_queries(
-            self.window_seconds, self.matchers, narrow=narrow, extra_by=self.extra_by, recorded=self.recorded
-        )
-        return queries[name]
+        cut = tuple(narrow)
+        if cut not in self.written:
+            self.written[cut] = refresh_queries(
+                self.window_seconds, self.matchers, narrow=cut, extra_by=self.extra_by, recorded=self.recorded
+            )
+        return self.written[cut][name]
 
 
 class Collected(Struct, Generic[Item]):
