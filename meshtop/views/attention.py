@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from msgspec import Struct, structs
 
+from meshtop.analysis.drift.compare import Drift
 from meshtop.analysis.health import workload_health
 from meshtop.model.mesh import Workload
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import HealthStatus, Severity, SourceStatus, State
 from meshtop.views.findings import FindingItem
+from meshtop.views.fleet import drift_lately
 from meshtop.views.numbers import age
 from meshtop.views.picture import Picture
 from meshtop.views.query import Place, Query
@@ -56,6 +58,7 @@ def _attention(picture: Picture, query: Query) -> tuple[Attention, ...]:
     found.extend(_of_findings(picture, query))
     found.extend(_of_tenants(picture, query))
     found.extend(_of_canaries(picture, query))
+    found.extend(_of_drift(picture, query))
     wanted = [one for one in found if one.message]
     return tuple(sorted(wanted, key=lambda a: (_ORDER.index(a.tone), -a.weight, a.message)))
 
@@ -223,3 +226,32 @@ def _of_canaries(picture: Picture, query: Query) -> list[Attention]:
             )
         )
     return found
+
+
+def _of_drift(picture: Picture, query: Query) -> list[Attention]:
+    """What differs between clusters, in one line; nothing until every cluster has answered once."""
+    if not picture.snapshot.settled:
+        return []
+    drifted = [found for found in drift_lately(picture) if query.holds(tuple(_places(picture, found)))]
+    if not drifted:
+        return []
+    names = [f"{found.kind} {'/'.join(filter(None, (found.namespace, found.name)))}" for found in drifted]
+    shown = ", ".join(map(clean, names[:2])) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+    differ = "1 object differs" if len(names) == 1 else f"{len(names)} objects differ"
+    first = drifted[0]
+    return [
+        Attention(
+            tone=Tone.DEGRADED,
+            message=f"{differ} between clusters that should be alike: {shown}.",
+            kind="drift",
+            key="/".join((first.kind, first.namespace, first.name)),
+            namespace=first.namespace,
+        )
+    ]
+
+
+def _places(picture: Picture, found: Drift) -> list[Place]:
+    namespace = found.namespace
+    return [
+        Place(cluster=name, namespace=namespace, tenants=picture.tenants(name, namespace)) for name in found.clusters
+    ]

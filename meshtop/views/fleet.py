@@ -16,10 +16,11 @@ from meshtop.analysis.fleet.members import Member, members
 from meshtop.analysis.fleet.planes import Plane, planes
 from meshtop.analysis.mtls.located import Located
 from meshtop.analysis.registries.read import ISTIO
-from meshtop.views.unchanged import unless_changed
 
 if TYPE_CHECKING:
     from meshtop.views.picture import Picture
+
+LATELY_SECONDS = 30.0
 
 
 def members_of(picture: Picture) -> tuple[Member, ...]:
@@ -38,9 +39,20 @@ def roles_in_federations(picture: Picture, cluster: str) -> tuple[str, ...]:
 def drift_of(picture: Picture) -> tuple[Drift, ...]:
     """Every object that is not the same wherever it should be."""
     made: tuple[Drift, ...] = picture.once(
-        "fleet.drift", lambda: unless_changed("drift", picture.snapshot, lambda: _drift(picture))
+        "fleet.drift", lambda: picture.unless_changed("drift", lambda: _drift(picture))
     )
     return made
+
+
+def drift_lately(picture: Picture) -> tuple[Drift, ...]:
+    """The same as it was at most half a minute ago, for what is always on screen: pods come and go all the time, and
+    comparing fifty clusters takes a second.
+    """
+    turn = picture.snapshot.at // LATELY_SECONDS
+    names = tuple(cluster.name for cluster in picture.snapshot.clusters)
+    read = sum(cluster.inventory is not None for cluster in picture.snapshot.clusters)
+    settled = picture.snapshot.settled
+    return picture.memory.same("drift lately", (), lambda: drift_of(picture), also=(turn, names, read, settled))
 
 
 def _drift(picture: Picture) -> tuple[Drift, ...]:
@@ -102,7 +114,7 @@ def discovery_of(picture: Picture) -> Discovery:
 def _discovery(picture: Picture) -> Discovery:
     sites = sites_of(picture)
     synced = tuple((site.name, *sorted(site.synced.items())) for site in sites)
-    return unless_changed("discovery", picture.snapshot, lambda: discovery(sites, _machines(picture)), also=synced)
+    return picture.unless_changed("discovery", lambda: discovery(sites, _machines(picture)), also=synced)
 
 
 def _machines(picture: Picture) -> Counter[tuple[str, str, str]]:

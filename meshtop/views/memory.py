@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
@@ -17,16 +17,21 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self._held: dict[str, tuple[tuple[object, ...], Any]] = {}
+        self._held: dict[str, tuple[tuple[object, ...], Hashable, Any]] = {}
 
-    def same(self, name: str, made_from: tuple[object, ...], make: Callable[[], Answer]) -> Answer:
-        """What `make` gives, made anew only when one of the objects that it is made from is another one."""
+    def same(
+        self, name: str, made_from: tuple[object, ...], make: Callable[[], Answer], *, also: Hashable = ()
+    ) -> Answer:
+        """What `make` gives, made anew only when one of the objects that it is made from is another one.
+
+        `also` is what else it follows from, compared by value.
+        """
         held = self._held.get(name)
-        if held is not None and _are_the_same(held[0], made_from):
-            kept: Answer = held[1]
+        if held is not None and held[1] == also and _are_the_same(held[0], made_from):
+            kept: Answer = held[2]
             return kept
         answer = make()
-        self._held[name] = (made_from, answer)
+        self._held[name] = (made_from, also, answer)
         return answer
 
 

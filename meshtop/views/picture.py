@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -65,7 +65,7 @@ class Picture:
         self.access = access
         self._tenant_label = tenant_label
         self._judging = judging or Judging()
-        self._memory = memory or Memory()
+        self.memory = memory or Memory()
         self._made: dict[str, Any] = {}
         self._workload_health: dict[WorkloadId, Health] = {}
 
@@ -75,13 +75,24 @@ class Picture:
             self._made[name] = make()
         return self._made[name]
 
+    def unless_changed(self, name: str, make: Callable[[], Value], *, also: Hashable = ()) -> Value:
+        """What `make` gives of the inventories alone; kept while neither these nor the clusters nor `also` changed.
+
+        An inventory stays one object until something in the cluster changes, so a refresh of telemetry costs no new
+        comparison of configuration.
+        """
+        clusters = self.snapshot.clusters
+        inventories = tuple(cluster.inventory for cluster in clusters)
+        named = tuple((c.name, c.context, c.server) for c in clusters)
+        return self.memory.same(name, inventories, make, also=(named, also))
+
     @cached_property
     def facts(self) -> dict[str, MeshFacts]:
         """Each cluster's mesh facts; a cluster without an inventory is left out."""
         return {c.name: self._facts_of(c.name, c.inventory) for c in self.snapshot.clusters if c.inventory is not None}
 
     def _facts_of(self, cluster: str, inventory: Inventory) -> MeshFacts:
-        return self._memory.same(f"facts of {cluster}", (inventory,), lambda: mesh_facts(inventory))
+        return self.memory.same(f"facts of {cluster}", (inventory,), lambda: mesh_facts(inventory))
 
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
@@ -89,7 +100,7 @@ class Picture:
         return tuple(w for c in self.snapshot.clusters if c.inventory for w in self._workloads_of(c.name, c.inventory))
 
     def _workloads_of(self, cluster: str, inventory: Inventory) -> Sequence[Workload]:
-        return self._memory.same(f"workloads of {cluster}", (inventory,), lambda: tuple(workloads(inventory, cluster)))
+        return self.memory.same(f"workloads of {cluster}", (inventory,), lambda: tuple(workloads(inventory, cluster)))
 
     @cached_property
     def machines(self) -> tuple[VirtualMachine, ...]:
@@ -98,13 +109,13 @@ class Picture:
 
     def _machines_of(self, cluster: str, inventory: Inventory) -> Sequence[VirtualMachine]:
         name = f"machines of {cluster}"
-        return self._memory.same(name, (inventory,), lambda: tuple(virtual_machines(inventory, cluster)))
+        return self.memory.same(name, (inventory,), lambda: tuple(virtual_machines(inventory, cluster)))
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
         """Who calls whom, over all clusters."""
         made_from = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.telemetry))
-        return self._memory.same("edges", made_from, self._count_edges)
+        return self.memory.same("edges", made_from, self._count_edges)
 
     def _count_edges(self) -> tuple[Edge, ...]:
         return edges([self._traffic(cluster) for cluster in self.snapshot.clusters])
@@ -123,7 +134,7 @@ class Picture:
     def canaries(self) -> Board:
         """The weighted routes of all clusters, judged."""
         made_from = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.canaries))
-        judgements = self._memory.same("canaries", made_from, self._judgements)
+        judgements = self.memory.same("canaries", made_from, self._judgements)
         return Board(judgements, now=self.snapshot.at if self.snapshot.moment is None else self.snapshot.moment)
 
     def _judgements(self) -> Judgements:
@@ -190,15 +201,15 @@ class Picture:
 
     @cached_property
     def _by_cluster(self) -> dict[str, Figures]:
-        return self._memory.same("by cluster", (self.edges,), lambda: by_cluster(self.edges))
+        return self.memory.same("by cluster", (self.edges,), lambda: by_cluster(self.edges))
 
     @cached_property
     def _by_namespace(self) -> dict[tuple[str, str], Figures]:
-        return self._memory.same("by namespace", (self.edges,), lambda: by_namespace(self.edges))
+        return self.memory.same("by namespace", (self.edges,), lambda: by_namespace(self.edges))
 
     @cached_property
     def _by_workload(self) -> dict[WorkloadId, Figures]:
-        return self._memory.same("by workload", (self.edges,), lambda: by_workload(self.edges))
+        return self.memory.same("by workload", (self.edges,), lambda: by_workload(self.edges))
 
     def edges_to(self, where: WorkloadId) -> list[Edge]:
         """The edges that end at a workload."""
@@ -280,14 +291,12 @@ class Picture:
         """The owner of every namespace of every cluster."""
         known = [(c.name, c.inventory and c.inventory.namespaces) for c in self.snapshot.clusters]
         made_from = tuple(part for cluster in known for part in cluster)
-        return self._memory.same(
-            "owners", made_from, lambda: owners_of(self.snapshot, self.tenancy, self._tenant_label)
-        )
+        return self.memory.same("owners", made_from, lambda: owners_of(self.snapshot, self.tenancy, self._tenant_label))
 
     @cached_property
     def between_namespaces(self) -> Pairs:
         """Traffic from namespace to namespace, of which the traffic of tenants is added up."""
-        return self._memory.same("between namespaces", (self.edges,), lambda: between(self.edges))
+        return self.memory.same("between namespaces", (self.edges,), lambda: between(self.edges))
 
     def resolved(self, query: Query) -> Query:
         """The query with its tenant, workspace (`T/W`) or group (`T/W/G`) put into words that every place knows."""

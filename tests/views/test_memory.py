@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
+from msgspec import structs
+
+from meshtop.model.snapshot import Snapshot
 from meshtop.views.memory import Memory
+from meshtop.views.picture import Picture
+from tests import worlds
 
 
 def test_the_same_objects_give_the_same_answer_without_making_it_again() -> None:
@@ -37,3 +44,30 @@ def test_more_or_fewer_inputs_are_other_inputs() -> None:
 def test_names_do_not_mix() -> None:
     memory, one = Memory(), object()
     assert memory.same("edges", (one,), object) is not memory.same("facts", (one,), object)
+
+
+def test_what_else_an_answer_follows_from_is_compared_by_value() -> None:
+    memory, one = Memory(), object()
+    first = memory.same("edges", (one,), object, also=("synced", 1))
+    assert memory.same("edges", (one,), object, also=("synced", 1)) is first
+    assert memory.same("edges", (one,), object, also=("synced", 2)) is not first
+
+
+def test_comparisons_of_configuration_are_made_again_when_an_inventory_changes_and_only_then() -> None:
+    memory, calls = Memory(), []
+
+    def made(snapshot: Snapshot, also: Hashable = ()) -> int:
+        def make() -> int:
+            calls.append(1)
+            return len(calls)
+
+        return Picture(snapshot, memory=memory).unless_changed("test", make, also=also)
+
+    east, west = worlds.east(), worlds.west()
+    assert made(worlds.world(east, west)) == 1
+    later = structs.replace(east, telemetry=None, kubernetes=worlds.fresh())
+    assert made(worlds.world(later, west, sequence=2, at=worlds.AT + 5)) == 1
+    assert made(worlds.world(east, west), also="synced") == 2
+    assert made(worlds.world(worlds.east(), west), also="synced") == 3
+    assert made(worlds.world(worlds.north()), also="synced") == 4
+    assert made(worlds.world(), also="synced") == 5
