@@ -133,8 +133,9 @@ class Journal:
             (found,) = self._database.execute("PRAGMA user_version").fetchone()
             if found > SCHEMA_VERSION:
                 raise JournalError(f"{path} was written by a newer meshtop; use that one, or move the file away")
-            self._database.executescript(_SCHEMA)
-            self._database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            if found < SCHEMA_VERSION:
+                self._database.executescript(_SCHEMA)
+                self._database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         except (OSError, sqlite3.Error) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise JournalError(
