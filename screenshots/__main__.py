@@ -39,8 +39,8 @@ _TAG = re.compile(r"\s*<[^>]+>")
 class Shot:
     """A picture: the keys that lead there, and the sizes it is drawn in.
 
-    What stands after WAIT among the keys is waited for on screen. With `shows` so many seconds are let pass after the keys, until that text is on screen; it is drawn in a world of
-    its own, to which `after` puts an end.
+    What stands after WAIT among the keys is waited for on screen. With `shows` so many seconds are let pass after the
+    keys, until that text is on screen; it is drawn in a world of its own, to which `after` puts an end.
     """
 
     name: str
