@@ -4,7 +4,8 @@ PYTHON ?= $(shell for one in python3 python3.14 python3.13 python3.12 python3.11
 	$$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$one; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# More than a small machine has processors: half of what tests do is to wait for other processes.
+WORKERS ?= 4
 
 .PHONY: demo test lint format bench screenshots clean
 

@@ -29,18 +29,23 @@ ROUTE = Thing(
 
 
 @pytest.fixture(scope="module")
-def three() -> Iterator[dict[str, Cluster]]:
+def served() -> Iterator[dict[str, Cluster]]:
     with mesh("east", "west", "north") as found:
         yield found
 
 
+@pytest.fixture
+def three(served: Mapping[str, Cluster]) -> Mapping[str, Cluster]:
+    """East has 80/20; west and north 50/50, written by the manager that creates them there."""
+    served["east"].reset((80, 20))
+    for name in ("west", "north"):
+        clear(served[name])
+        served[name].reset((50, 50))
+    return served
+
+
 @pytest_asyncio.fixture
 async def scene(three: Mapping[str, Cluster], tmp_path: Path) -> AsyncIterator[Scene]:
-    """East has 80/20; west and north 50/50, written by the manager that creates them there."""
-    three["east"].reset((80, 20))
-    for name in ("west", "north"):
-        clear(three[name])
-        three[name].reset((50, 50))
     made = Scene(three, tmp_path)
     yield made
     await made.close()
