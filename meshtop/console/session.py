@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.message import Message
@@ -56,7 +56,7 @@ class Session:
         self._target = target
         self._thread: ObservatoryThread | None = None
         self._settings: Settings | None = None
-        self._lens: Lens | None = None
+        self._lens: Future[Lens] = Future()
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
         self.prepare: Callable[[Picture], None] | None = None
 
@@ -72,14 +72,17 @@ class Session:
     def _start(self) -> None:
         try:
             from meshtop.observatory.thread import ObservatoryThread
-            from meshtop.views.lens import lens_of
 
             self._settings = self._options.settings()
-            self._lens = lens_of(self._settings)
             self._thread = ObservatoryThread(self._open, self._publish, self._failed)
             self._thread.start()
+            # The clusters have been asked by now; while they answer, what looks at their answers is imported.
+            from meshtop.views.lens import lens_of
+
+            self._lens.set_result(lens_of(self._settings))
         except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
             self._failed(error)
+            self._lens.cancel()
 
     def _open(self) -> Observatory:
         from meshtop.observatory.build import open_observatory
@@ -95,8 +98,11 @@ class Session:
         )
 
     def _publish(self, snapshot: Snapshot) -> None:
-        assert self._lens is not None
-        picture = self._lens.picture(snapshot)
+        try:
+            lens = self._lens.result()
+        except CancelledError:
+            return
+        picture = lens.picture(snapshot)
         if self.prepare is not None:
             self.prepare(picture)
         self._target.post_message(PictureArrived(picture))
