@@ -39,7 +39,8 @@ DEFAULT_WINDOW_SECONDS = 300.0
 STEP_SECONDS = 60.0
 """How far one key press goes back in time."""
 TICK_SECONDS = 2.0
-"""How often ages grow by themselves; each time composes the screen anew, which is half of what an idle console does."""
+"""How often ages grow by themselves; each time composes the screen anew, which an idle console
+feels."""
 
 
 class MeshtopApp(Shell):
