@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from meshtop.cli.exits import CommandError, Exit
 from meshtop.cli.session import Session
@@ -13,6 +13,8 @@ from meshtop.cli.session import Session
 if TYPE_CHECKING:
     from meshtop.actions.fleet import Fleet
     from meshtop.actions.journal import Journal
+    from meshtop.model.snapshot import Snapshot
+    from meshtop.views.picture import Picture
 
 
 def open_journal() -> Journal:
@@ -51,15 +53,24 @@ def with_fleet(session: Session, use: Callable[[Fleet], Awaitable[int]]) -> int:
     """Read every cluster once, then let `use` act on them; its exit code."""
 
     async def act() -> int:
-        async with _fleet(session) as fleet:
-            return await use(fleet)
+        async with acting(session) as stage:
+            return await use(stage.fleet)
 
     with told():
         return asyncio.run(act())
 
 
+class Stage(NamedTuple):
+    """Every cluster as it was read, what the user may see of it, and the connections that write."""
+
+    snapshot: Snapshot
+    picture: Picture
+    fleet: Fleet
+
+
 @contextlib.asynccontextmanager
-async def _fleet(session: Session) -> AsyncIterator[Fleet]:
+async def acting(session: Session) -> AsyncIterator[Stage]:
+    """Read every cluster once, and be ready to write. Raises KubeconfigError and ConfigError."""
     from meshtop.actions.fleet import open_fleet
     from meshtop.observatory.build import open_observatory
     from meshtop.views.judging import judging
@@ -85,7 +96,7 @@ async def _fleet(session: Session) -> AsyncIterator[Fleet]:
             timeout_seconds=session.settings.timeout,
         )
         try:
-            yield fleet
+            yield Stage(snapshot, picture, fleet)
         finally:
             await fleet.close()
     finally:

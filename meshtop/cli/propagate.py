@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshtop.cli.acting import open_journal, told
+from meshtop.cli.acting import acting, open_journal, told
 from meshtop.cli.exits import CommandError, Exit, say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, open_session, say_missing, write
@@ -90,46 +90,21 @@ async def _propagate(
     force: bool,
     reason: str,
 ) -> int:
-    from meshtop.actions.fleet import open_fleet
     from meshtop.actions.propagate import Propagation, prepare, run
-    from meshtop.observatory.build import open_observatory
-    from meshtop.views.judging import judging
 
-    observatory = open_observatory(
-        session.settings,
-        kubeconfig=session.common.kubeconfig,
-        contexts=session.common.context,
-        read_only=session.settings.read_only,
-        timeout_seconds=session.settings.timeout,
-    )
-    try:
-        snapshot = await observatory.once()
-        picture = session.picture(snapshot)
-        things = chosen(picture, kind, name, source)
-        fleet = open_fleet(
-            observatory.feeds,
-            snapshot,
-            picture.canaries.survey,
-            judging=judging(session.settings),
-            access=picture.access,
-            timeout_seconds=session.settings.timeout,
+    async with acting(session) as stage:
+        things = chosen(stage.picture, kind, name, source)
+        wanted = Propagation(
+            subject=f"{kind} {name}".strip(), source=source, waves=waves, things=things, force=force, reason=reason
         )
-        try:
-            wanted = Propagation(
-                subject=f"{kind} {name}".strip(), source=source, waves=waves, things=things, force=force, reason=reason
-            )
-            copies = await prepare(wanted, fleet)
-            _show(copies, to_stdout=dry_run)
-            if dry_run or all(not copy.lines for copy in copies):
-                say_missing(session, snapshot)
-                return Exit.FINE
-            if not yes:
-                _confirm(wanted)
-            return await follow(run(wanted, copies, fleet, open_journal()))
-        finally:
-            await fleet.close()
-    finally:
-        await observatory.close()
+        copies = await prepare(wanted, stage.fleet)
+        _show(copies, to_stdout=dry_run)
+        if dry_run or all(not copy.lines for copy in copies):
+            say_missing(session, stage.snapshot)
+            return Exit.FINE
+        if not yes:
+            _confirm(wanted)
+        return await follow(run(wanted, copies, stage.fleet, open_journal()))
 
 
 def chosen(picture: Picture, kind: str, name: str, source: str) -> tuple[Thing, ...]:

@@ -87,8 +87,8 @@ async def latest(snapshots: AsyncIterator[Snapshot], pause: float, wanted: Any) 
         await asyncio.gather(reader, return_exceptions=True)
 
 
-class Stream:
-    """For pipes: rows that are new or changed, one document a refresh for json and yaml; complaints once each."""
+class _Face:
+    """What is shown of each snapshot, and where."""
 
     def __init__(
         self,
@@ -106,7 +106,17 @@ class Stream:
         self._query = query
         self._output = output
         self._out = out or sys.stdout
-        self._style = session.style(self._out, fit=False)
+        self._begin()
+
+    def _begin(self) -> None:
+        """What is known before the first snapshot."""
+
+
+class Stream(_Face):
+    """For pipes: rows that are new or changed, one document a refresh for json and yaml; complaints once each."""
+
+    def _begin(self) -> None:
+        self._style = self._session.style(self._out, fit=False)
         self._layout: Layout | None = None
         self._before: dict[str, Any] = {}
         self._said: set[str] = set()
@@ -160,32 +170,16 @@ class Stream:
         self._said = now
 
 
-class Redraw:
+class Redraw(_Face):
     """For terminals: the table drawn over itself; the last picture stays when it ends."""
 
-    def __init__(
-        self,
-        session: Session,
-        view: AnyView,
-        query: Query,
-        output: str,
-        out: TextIO | None = None,
-        *,
-        headers: bool = True,
-    ) -> None:
-        self._headers = headers
-        self._session = session
-        self._view = view
-        self._query = query
-        self._wide = output == "wide"
-        self._out = out or sys.stdout
-        self._height = 0
+    _height = 0
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw this snapshot over the last one."""
         style = self._session.style(self._out)
         size = shutil.get_terminal_size((80, 24))
-        table = self._view.table(self._session.picture(snapshot), self._query, wide=self._wide)
+        table = self._view.table(self._session.picture(snapshot), self._query, wide=self._output == "wide")
         rows = rows_of(table)
         layout = Layout(table.columns, rows, style)
         room = max(1, size.lines - 3)

@@ -141,9 +141,9 @@ class MeshtopApp(Shell):
     def on_journal_read(self, message: JournalRead) -> None:
         """Say on every screen what waits for somebody."""
         clusters = self.picture.snapshot.clusters if self.picture is not None else ()
-        self.journal.arrived(message, [cluster.name for cluster in clusters])
+        changed = self.journal.arrived(message, [cluster.name for cluster in clusters])
         # An answer that comes while everything is closed finds no screen.
-        if self.screen_stack and isinstance(self.screen, MeshScreen):
+        if changed and self.screen_stack and isinstance(self.screen, MeshScreen):
             self.screen.update()
 
     def action_journal(self) -> None:

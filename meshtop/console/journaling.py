@@ -137,11 +137,12 @@ class JournalWatch:
     def _read(self) -> None:
         self._app.post_message(read_journal())
 
-    def arrived(self, message: JournalRead, clusters: Collection[str]) -> None:
-        """Keep what was read."""
+    def arrived(self, message: JournalRead, clusters: Collection[str]) -> bool:
+        """Keep what was read; whether other things wait for somebody than before."""
         self._alive = any(told.course.alive for told in message.opened)
         waiting = (told for told in message.opened if told.course.unfinished)
-        self.unfinished = tuple(told for told in waiting if set(told.clusters) & set(clusters))
+        before, self.unfinished = self.unfinished, tuple(t for t in waiting if set(t.clusters) & set(clusters))
+        return self.unfinished != before
 
     @property
     def notice(self) -> str:
