@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from meshtop.settings.origins import without_credentials
+
 Entry = Mapping[str, Any]
 
 _CLUSTER_TEXTS = ("server", "certificate-authority", "certificate-authority-data", "proxy-url", "tls-server-name")
@@ -25,7 +27,7 @@ _PROXIES = ("http", "https", "socks5", "socks5h")
 
 
 def cluster_fault(name: str, cluster: Entry) -> str | None:
-    """What is wrong with a cluster's entry, without a full stop; None when nothing is."""
+    """What is wrong with a cluster's entry, without a full stop; None when nothing is. Never shows a password."""
     for key in _CLUSTER_TEXTS:
         if not isinstance(cluster.get(key), str | None):
             return f"{key} of cluster {name} must be text; put it in quotes"
@@ -33,11 +35,16 @@ def cluster_fault(name: str, cluster: Entry) -> str | None:
     if not server.startswith(("https://", "http://")):
         return f"cluster {name} has no server URL that starts with https://"
     if not _leads_somewhere(server):
-        return f"the server URL of cluster {name}, {server!r}, is not one; write https://HOST:PORT"
+        return f"the server URL of cluster {name}, {_shown(server)!r}, is not one; write https://HOST:PORT"
     proxy = cluster.get("proxy-url")
     if proxy and (urlsplit_or_none(proxy) not in _PROXIES or not _leads_somewhere(proxy)):
-        return f"proxy-url of cluster {name}, {proxy!r}, is not one; write http://HOST:PORT"
+        return f"proxy-url of cluster {name}, {_shown(proxy)!r}, is not one; write http://HOST:PORT"
     return None
+
+
+def _shown(url: str) -> str:
+    """A URL as it was written, but for what somebody logs in with."""
+    return without_credentials(url) if "@" in url else url
 
 
 def user_fault(name: str, user: Entry) -> str | None:

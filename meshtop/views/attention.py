@@ -10,7 +10,7 @@ from meshtop.model.mesh import Workload
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import HealthStatus, Severity, SourceStatus, State
 from meshtop.views.findings import FindingItem
-from meshtop.views.fleet import drift_lately
+from meshtop.views.fleet import drift_lately, stands_in
 from meshtop.views.numbers import age
 from meshtop.views.picture import Picture
 from meshtop.views.query import Place, Query
@@ -251,7 +251,5 @@ def _of_drift(picture: Picture, query: Query) -> list[Attention]:
 
 
 def _places(picture: Picture, found: Drift) -> list[Place]:
-    namespace = found.namespace
-    return [
-        Place(cluster=name, namespace=namespace, tenants=picture.tenants(name, namespace)) for name in found.clusters
-    ]
+    where = stands_in(found.kind, found.namespace, found.name)
+    return [Place(cluster=name, namespace=where, tenants=picture.tenants(name, where)) for name in found.clusters]

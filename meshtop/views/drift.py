@@ -9,7 +9,7 @@ from msgspec import Struct
 from meshtop.analysis.drift.compare import Drift, Mark
 from meshtop.analysis.drift.diff import unified
 from meshtop.views import columns as c
-from meshtop.views.fleet import drift_of
+from meshtop.views.fleet import drift_of, stands_in
 from meshtop.views.query import Place
 from meshtop.views.table import Cell, Column, Tone
 from meshtop.views.view import View
@@ -101,7 +101,7 @@ VIEW: View[DriftItem] = View(
     ),
     build=build,
     path=lambda i: (i.kind, i.namespace, i.name),
-    places=lambda i: tuple(Place(cluster=name, namespace=i.namespace or (i.name if i.kind == "Namespace" else ""),
+    places=lambda i: tuple(Place(cluster=name, namespace=stands_in(i.kind, i.namespace, i.name),
                                  tenants=i.tenants) for name in i.clusters),
     default_sort="clusters,kind,namespace,name",
     empty="No object differs between clusters that should be alike.",

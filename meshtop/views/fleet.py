@@ -38,10 +38,12 @@ def roles_in_federations(picture: Picture, cluster: str) -> tuple[str, ...]:
 
 def drift_of(picture: Picture) -> tuple[Drift, ...]:
     """Every object that is not the same wherever it should be."""
-    made: tuple[Drift, ...] = picture.once(
-        "fleet.drift", lambda: picture.unless_changed("drift", lambda: _drift(picture))
-    )
-    return made
+    return picture.unless_changed("drift", lambda: _drift(picture))
+
+
+def stands_in(kind: str, namespace: str, name: str) -> str:
+    """The namespace of an object, which a Namespace is itself; empty for what belongs to the whole cluster."""
+    return namespace or (name if kind == "Namespace" else "")
 
 
 def drift_lately(picture: Picture) -> tuple[Drift, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from meshtop.model.kube import Meta, Namespace
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.views.attention import Attention, attention
 from meshtop.views.detail import detail
@@ -53,3 +54,14 @@ def test_it_is_compared_again_after_half_a_minute() -> None:
     alike = (east, of_mode(worlds.west(), "STRICT"))
     assert drift_lines(Picture(worlds.world(*alike, at=start + 29), memory=memory)), "pods come and go all the time"
     assert drift_lines(Picture(worlds.world(*alike, at=start + 30), memory=memory)) == []
+
+
+def test_a_namespace_that_differs_belongs_to_its_own_scope() -> None:
+    def labelled(cluster: ClusterSnapshot, value: str) -> ClusterSnapshot:
+        namespace = Namespace(meta=Meta(name="shop", labels={"istio-injection": value}))
+        return with_config(cluster, namespaces=(namespace,))
+
+    picture = Picture(worlds.world(labelled(worlds.east(), "enabled"), labelled(worlds.west(), "disabled")))
+    (line,) = drift_lines(picture, Query(namespaces=("shop",)))
+    assert "Namespace shop" in line.message
+    assert drift_lines(picture, Query(namespaces=("elsewhere",))) == []

@@ -37,6 +37,7 @@ EXEC = {"apiVersion": "client.authentication.k8s.io/v1", "command": "aws"}
         ("https://", {}, {}, "'https://', is not one"),
         ("http://a b", {}, {}, "'http://a b', is not one"),
         (SERVER, {"proxy-url": "foo://x"}, {}, "proxy-url of cluster c, 'foo://x', is not one"),
+        (SERVER, {"proxy-url": "foo://me:secret@x"}, {}, "proxy-url of cluster c, 'foo://(hidden)@x', is not one"),
         (SERVER, {"proxy-url": 5}, {}, "proxy-url of cluster c must be text"),
         (SERVER, {"certificate-authority-data": 5}, {}, "certificate-authority-data of cluster c must be text"),
         (SERVER, {}, {"token": 5}, "token of user me must be text; put it in quotes"),
