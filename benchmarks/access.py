@@ -10,8 +10,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from meshtop.analysis.access.build import build_policy, namespace_name
-from meshtop.analysis.access.decision import decide, explain
+from meshtop.analysis.tenancy.access.build import build_policy, namespace_name
+from meshtop.analysis.tenancy.access.decision import decide, explain
 from meshtop.analysis.tenancy.ownership import Owners
 from meshtop.model.kube import Meta, Namespace
 from meshtop.settings.tenancy import check_tenancy

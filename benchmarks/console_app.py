@@ -16,7 +16,7 @@ from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
 from meshtop.console.terminal.thin_driver import WatchfulDriver
 from meshtop.console.widgets.live_table import LiveTable
-from meshtop.views.table import Align, Cell, Column, Table, Tone
+from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 
 SIZE = (200, 50)
 VISIBLE_ROWS = SIZE[1] - 1

@@ -11,9 +11,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from meshtop.analysis.edges import edges
-from meshtop.analysis.figures import by_workload, total
-from meshtop.analysis.traffic_inputs import ClusterTraffic
+from meshtop.analysis.traffic.edges import edges
+from meshtop.analysis.traffic.figures import by_workload, total
+from meshtop.analysis.traffic.inputs import ClusterTraffic
 from meshtop.model.telemetry import Labels, Sample, Telemetry
 
 ROUNDS = 3

@@ -19,7 +19,7 @@ from typing import Any
 from prometheus_api_client import PrometheusConnect
 from urllib3.util.retry import Retry
 
-from meshtop.analysis.metrics import TRAFFIC
+from meshtop.analysis.traffic.metrics import TRAFFIC
 from meshtop.settings.schema import HttpEndpoint
 from meshtop.sources.prometheus.answers import decode_samples
 from meshtop.sources.prometheus.direct import DirectWire

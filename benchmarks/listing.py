@@ -202,8 +202,8 @@ def serve() -> None:
 
 
 def read_with_meshtop(kubeconfig: str) -> None:
-    from meshtop.sources.connection import Connection
-    from meshtop.sources.kubeconfig import find_clusters
+    from meshtop.sources.auth.kubeconfig import find_clusters
+    from meshtop.sources.http.connection import Connection
     from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG
     from meshtop.sources.kubernetes.link import Link
     from meshtop.sources.kubernetes.pace import Pace

@@ -9,9 +9,9 @@ import time
 from random import Random
 from typing import Any
 
-from meshtop.analysis.mtls.config import MeshMember
-from meshtop.analysis.mtls.mesh import MeshTls
-from meshtop.analysis.mtls.posture import Moment, posture
+from meshtop.analysis.security.mtls.config import MeshMember
+from meshtop.analysis.security.mtls.mesh import MeshTls
+from meshtop.analysis.security.mtls.posture import Moment, posture
 from meshtop.model.kube import ConfigObject, Inventory, Meta, Service, ServicePort
 from meshtop.model.mesh import MeshFacts, Proxy, Workload
 from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target

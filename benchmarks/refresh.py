@@ -33,8 +33,8 @@ NAME = rb"app-"
 def analyse(rounds: int) -> None:
     """In a process of its own: CPU seconds of each round's parts, peak memory."""
     from meshtop.settings.schema import Settings
-    from meshtop.views.lens import lens_of
-    from meshtop.views.registry import view
+    from meshtop.views.frame.registry import view
+    from meshtop.views.picture.lens import lens_of
 
     gc.set_threshold(50_000, 20, 100)  # As the program itself does.
     fleet, lens = Fleet(), lens_of(Settings())

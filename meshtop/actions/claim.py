@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from meshtop.actions.errors import ActionError, Kind
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.hold import Hold, take_hold
-from meshtop.actions.journal import Event, Journal
+from meshtop.actions.journal.hold import Hold, take_hold
+from meshtop.actions.journal.journal import Event, Journal
 from meshtop.actions.kube import RouteObject
 from meshtop.actions.lease import ShiftLease
 

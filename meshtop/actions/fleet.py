@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from meshtop.actions.kube import KubeApi
-from meshtop.analysis.access.rights import Access
 from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.canary.routes import ROUTE_KINDS
 from meshtop.analysis.canary.survey import Survey
+from meshtop.analysis.tenancy.access.rights import Access
 from meshtop.model.snapshot import Snapshot
-from meshtop.sources.connection import Connection
-from meshtop.sources.kubeconfig import ClusterRef
+from meshtop.sources.auth.kubeconfig import ClusterRef
+from meshtop.sources.http.connection import Connection
 from meshtop.sources.prometheus.counts import Counting
 
 Policy = Callable[[str, str, str], str | None]

@@ -14,7 +14,7 @@ from meshtop.actions.errors import ActionError, AnswerLost, Kind
 from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
 from meshtop.model.kube import ConfigObject, Manager, Meta
 from meshtop.model.state import State
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.http.problem import SourceProblem
 
 FIELD_MANAGER = "meshtop"
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
@@ -23,7 +23,7 @@ _CONFLICTS = (409, 412, 422)
 
 
 class Wire(Protocol):
-    """What is needed of a connection (`meshtop.sources.connection`, opened with `writes=True`)."""
+    """What is needed of a connection (`meshtop.sources.http.connection`, opened with `writes=True`)."""
 
     async def request(
         self,

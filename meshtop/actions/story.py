@@ -8,14 +8,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from meshtop.actions.apply import text_of
 from meshtop.actions.errors import ActionError
-from meshtop.actions.hold import holder
-from meshtop.actions.journal import Action, ActionState, Entry, Event, Journal
-from meshtop.actions.propagate import PROPAGATE
-from meshtop.actions.propagate_undo import changes
-from meshtop.actions.standing import STAGE, Standing, last_stage, recorded, standings
-from meshtop.actions.targets import Target
+from meshtop.actions.journal.hold import holder
+from meshtop.actions.journal.journal import Action, ActionState, Entry, Event, Journal
+from meshtop.actions.propagate.copy import PROPAGATE
+from meshtop.actions.propagate.undo import changes
+from meshtop.actions.shift.apply import text_of
+from meshtop.actions.shift.standing import STAGE, Standing, last_stage, recorded, standings
+from meshtop.actions.shift.targets import Target
 
 
 class Course(StrEnum):

@@ -13,8 +13,8 @@ from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, once, open_session, say_missing, write
 
 if TYPE_CHECKING:
-    from meshtop.analysis.access.kubernetes import Rules
-    from meshtop.analysis.access.policy import Policy
+    from meshtop.analysis.tenancy.access.kubernetes import Rules
+    from meshtop.analysis.tenancy.access.policy import Policy
     from meshtop.settings.access import AccessPolicy
 
 FORMATS = ("table", "json", "yaml")
@@ -82,8 +82,8 @@ _output_option = click.option("-o", "--output", type=click.Choice(FORMATS), defa
 @click.pass_context
 def check(ctx: click.Context, user: str, object_: str, file: str | None, output: str) -> int:
     """Print the rights of USER on OBJECT."""
-    from meshtop.analysis.access.build import RIGHTS
-    from meshtop.analysis.access.decision import decide
+    from meshtop.analysis.tenancy.access.build import RIGHTS
+    from meshtop.analysis.tenancy.access.decision import decide
 
     _, policy = _policy(ctx, file, object_)
     user = _user(policy, user)
@@ -117,8 +117,8 @@ def explain(ctx: click.Context, user: str, right: str, object_: str, file: str |
 
     For a namespace, where USER is who its cluster says you are, what Kubernetes itself lets you do stands beside it.
     """
-    from meshtop.analysis.access.decision import explain as explained
-    from meshtop.views.access import NEEDS, explanation_lines, kubernetes_lines, place_of_object
+    from meshtop.analysis.tenancy.access.decision import explain as explained
+    from meshtop.views.reports.access import NEEDS, explanation_lines, kubernetes_lines, place_of_object
 
     session, policy = _policy(ctx, file, object_)
     user = _user(policy, user)
@@ -152,8 +152,8 @@ def _rules(session: Session, user: str, cluster: str, namespace: str) -> Rules |
     """What a cluster lets the user do in a namespace; None where it does not tell, or speaks of somebody else."""
     import asyncio
 
+    from meshtop.sources.http.problem import SourceProblem
     from meshtop.sources.kubernetes import KubernetesSource
-    from meshtop.sources.problem import SourceProblem
 
     found: list[Rules] = []
 
@@ -183,7 +183,7 @@ def _structured(output: str, answer: CheckAnswer | ExplainAnswer) -> int:
 
 def _policy(ctx: click.Context, file: str | None, object_: str) -> tuple[Session, Policy]:
     """The policy to ask; the clusters are only asked when the object is one of theirs. Raises CommandError."""
-    from meshtop.analysis.access.build import build_policy
+    from meshtop.analysis.tenancy.access.build import build_policy
     from meshtop.settings.access import GENERATED, read_access
 
     session = open_session(ctx)
@@ -203,7 +203,7 @@ def _policy(ctx: click.Context, file: str | None, object_: str) -> tuple[Session
 
 def _with_clusters(session: Session, policy: AccessPolicy | None) -> Policy:
     """The policy with everything that the clusters hold."""
-    from meshtop.analysis.access.build import build_policy
+    from meshtop.analysis.tenancy.access.build import build_policy
     from meshtop.analysis.tenancy.ownership import owners_of
 
     lens = session.lens
@@ -215,7 +215,7 @@ def _with_clusters(session: Session, policy: AccessPolicy | None) -> Policy:
 
 def _user(policy: Policy, name: str) -> str:
     """The user's name in the policy; `user:maria` is maria. Raises CommandError."""
-    from meshtop.analysis.access.policy import NodeKind
+    from meshtop.analysis.tenancy.access.policy import NodeKind
 
     users = sorted(known for known, kind in policy.kinds.items() if kind is NodeKind.USER)
     plain = name if name in users else name.removeprefix("user:")
@@ -225,7 +225,7 @@ def _user(policy: Policy, name: str) -> str:
 
 
 def _known(policy: Policy, name: str) -> str:
-    from meshtop.analysis.access.policy import NodeKind
+    from meshtop.analysis.tenancy.access.policy import NodeKind
 
     objects = [known for known, kind in policy.kinds.items() if kind in (NodeKind.OBJECT, NodeKind.OBJECT_ATTRIBUTE)]
     if name not in objects:

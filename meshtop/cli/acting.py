@@ -12,14 +12,14 @@ from meshtop.cli.session import Session
 
 if TYPE_CHECKING:
     from meshtop.actions.fleet import Fleet
-    from meshtop.actions.journal import Journal
+    from meshtop.actions.journal.journal import Journal
     from meshtop.model.snapshot import Snapshot
-    from meshtop.views.picture import Picture
+    from meshtop.views.picture.picture import Picture
 
 
 def open_journal() -> Journal:
     """This user's journal. Raises CommandError."""
-    from meshtop.actions.journal import Journal, JournalError, journal_path
+    from meshtop.actions.journal.journal import Journal, JournalError, journal_path
 
     try:
         return Journal(journal_path())
@@ -31,7 +31,7 @@ def open_journal() -> Journal:
 def told() -> Iterator[None]:
     """Errors of actions as the sentence and the exit code that they mean."""
     from meshtop.actions.errors import ActionError, Kind
-    from meshtop.actions.journal import JournalError
+    from meshtop.actions.journal.journal import JournalError
 
     codes = {
         Kind.USAGE: Exit.USAGE,
@@ -73,7 +73,7 @@ async def acting(session: Session) -> AsyncIterator[Stage]:
     """Read every cluster once, and be ready to write. Raises KubeconfigError and ConfigError."""
     from meshtop.actions.fleet import open_fleet
     from meshtop.observatory.build import open_observatory
-    from meshtop.views.judging import judging
+    from meshtop.views.picture.judging import judging
 
     # Every cluster is read, also those that --cluster leaves alone: callers and versions may be anywhere in the mesh.
     observatory = open_observatory(

@@ -34,7 +34,7 @@ def view(ctx: click.Context, output: str) -> None:
     from meshtop.cli.text_table import any_table
     from meshtop.settings.origins import settings_in_force
     from meshtop.settings.paths import default_path
-    from meshtop.views.text import clean
+    from meshtop.views.frame.text import clean
 
     session = open_session(ctx)
     settings = settings_in_force(session.loaded)
@@ -124,10 +124,10 @@ def _check_files(loaded: Loaded) -> None:
 
 def _check_policies(session: Session) -> None:
     """Hold tenancy, policy and clusters against themselves and the kubeconfig. Raises ConfigError, KubeconfigError."""
-    from meshtop.analysis.access.build import build_policy
+    from meshtop.analysis.tenancy.access.build import build_policy
     from meshtop.settings.checked import fault
     from meshtop.settings.tenancy import split_selector
-    from meshtop.sources.kubeconfig import KubeconfigError, UnknownContextError, find_clusters
+    from meshtop.sources.auth.kubeconfig import KubeconfigError, UnknownContextError, find_clusters
 
     lens = session.lens
     if lens.rules is not None:

@@ -13,7 +13,7 @@ from meshtop.cli.session import once, open_session, write
 
 if TYPE_CHECKING:
     from meshtop.cli.text_table import Style
-    from meshtop.views.doctor import ClusterReport, Report, SourceReport
+    from meshtop.views.reports.doctor import ClusterReport, Report, SourceReport
 
 
 @click.command("doctor", short_help="What can be reached and read, and what to do about what cannot.")
@@ -28,7 +28,7 @@ def command(ctx: click.Context, output: str) -> int:
     Ends with 1 when a fault is found, with 3 when no cluster can be reached.
     """
     from meshtop.cli.printers import to_json, to_yaml
-    from meshtop.views.doctor import examine
+    from meshtop.views.reports.doctor import examine
 
     session = open_session(ctx)
     snapshot = once(session)
@@ -57,7 +57,7 @@ def report_lines(report: Report, style: Style, *, verbose: bool = False) -> list
 
 
 def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> list[str]:
-    from meshtop.views.text import clean
+    from meshtop.views.frame.text import clean
 
     access = "read-only" if cluster.read_only else "may be written to, as far as its rights go"
     about = " · ".join(filter(None, (cluster.server, f"context {cluster.context}" if cluster.context else "", access)))
@@ -89,9 +89,9 @@ def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> li
 
 
 def _source_lines(name: str, source: SourceReport, style: Style) -> list[str]:
-    from meshtop.views.columns import state_cell
-    from meshtop.views.numbers import age, quantity
-    from meshtop.views.text import clean
+    from meshtop.views.frame.columns import state_cell
+    from meshtop.views.frame.numbers import age, quantity
+    from meshtop.views.frame.text import clean
 
     cell = state_cell(source.state)
     parts = [style.paint(cell.text, cell.tone)]
@@ -108,15 +108,15 @@ def _source_lines(name: str, source: SourceReport, style: Style) -> list[str]:
 def _wrapped(name: str, text: str, style: Style) -> list[str]:
     from textwrap import wrap
 
-    from meshtop.views.text import clean
+    from meshtop.views.frame.text import clean
 
     width = max(40, (style.width or 120) - 1)
     return wrap(f"{name}: {clean(text)}", width, initial_indent="    ", subsequent_indent="      ")
 
 
 def _finding_lines(severity: str, message: str, fix: str | None, style: Style) -> list[str]:
-    from meshtop.views.table import Tone
-    from meshtop.views.text import clean
+    from meshtop.views.frame.table import Tone
+    from meshtop.views.frame.text import clean
 
     sign, tone = {
         "error": ("✗", Tone.FAILING),

@@ -39,7 +39,7 @@ class OutputClosed(Exception):
 
 def say(message: str) -> None:
     """One line on stderr, without anything a terminal would obey; a closed stderr is no error."""
-    from meshtop.views.text import clean
+    from meshtop.views.frame.text import clean
 
     with contextlib.suppress(OSError, ValueError):
         print("\n".join(clean(line) for line in message.splitlines()), file=sys.stderr, flush=True)
@@ -83,8 +83,8 @@ def _known(error: Exception) -> int | None:
     """Errors of lower floors that are the user's to mend; their modules are loaded already if they raised."""
     for module, name in (
         ("meshtop.settings.errors", "ConfigError"),
-        ("meshtop.sources.kubeconfig", "KubeconfigError"),
-        ("meshtop.views.filter", "FilterError"),
+        ("meshtop.sources.auth.kubeconfig", "KubeconfigError"),
+        ("meshtop.views.frame.filter", "FilterError"),
     ):
         loaded = sys.modules.get(module)
         if loaded is not None and isinstance(error, getattr(loaded, name)):

@@ -14,8 +14,8 @@ from meshtop.cli.session import Session, exit_code, once, open_session, say_miss
 
 if TYPE_CHECKING:
     from meshtop.model.snapshot import Snapshot
-    from meshtop.views.query import Query
-    from meshtop.views.view import AnyView
+    from meshtop.views.frame.view import AnyView
+    from meshtop.views.picture.query import Query
 
 PLAINTEXT_KINDS = ("mtls", "findings")
 """Kinds for which the last day's plaintext is asked for too."""
@@ -31,8 +31,8 @@ class KindName(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The kind's own name."""
-        from meshtop.views.filter import FilterError
-        from meshtop.views.registry import find_kind
+        from meshtop.views.frame.filter import FilterError
+        from meshtop.views.frame.registry import find_kind
 
         try:
             return find_kind(value).name
@@ -41,7 +41,7 @@ class KindName(click.ParamType[str]):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The kinds and what they are."""
-        from meshtop.views.registry import KINDS
+        from meshtop.views.frame.registry import KINDS
 
         return [
             CompletionItem(k.name, help=k.summary)
@@ -52,8 +52,8 @@ class KindName(click.ParamType[str]):
 
 def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The kind's columns, to sort by."""
-    from meshtop.views.filter import FilterError
-    from meshtop.views.registry import view
+    from meshtop.views.frame.filter import FilterError
+    from meshtop.views.frame.registry import view
 
     before, comma, begun = incomplete.rpartition(",")
     sign = "-" if begun.startswith("-") else ""
@@ -103,7 +103,7 @@ def command(
     A filter is column:value terms: the same column is OR, different ones are AND, ! negates, ~ before a value is a
     regular expression, > and < compare numbers, a bare word looks in every column.
     """
-    from meshtop.views.registry import view as find_view
+    from meshtop.views.frame.registry import view as find_view
 
     session = open_session(ctx)
     if edges and kind != "mtls":
@@ -158,7 +158,7 @@ def _print(
 
 
 def _absent(view: AnyView, items: list[Any], query: Query) -> list[str]:
-    from meshtop.views.query import name_matches
+    from meshtop.views.picture.query import name_matches
 
     return [name for name in query.names if not any(name_matches(name, view.path(item)) for item in items)]
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from meshtop.analysis.graph.service_graph import ServiceGraph
     from meshtop.cli.text_table import Style
     from meshtop.model.snapshot import Snapshot
-    from meshtop.views.graph import Sight
-    from meshtop.views.picture import Picture
-    from meshtop.views.query import Query
+    from meshtop.views.picture.picture import Picture
+    from meshtop.views.picture.query import Query
+    from meshtop.views.reports.graph import Sight
 
 FORMATS = ("text", "dot", "mermaid", "json", "svg")
 LEVELS = ("clusters", "tenants", "namespaces", "services", "workloads")
@@ -53,8 +53,8 @@ def command(
     As text it can be pasted anywhere: the drawing, then what hurts, in words. A filter is that of `get edges`.
     """
     from meshtop.analysis.graph.service_graph import Level
-    from meshtop.views.edges import VIEW
-    from meshtop.views.graph import BY_CLUSTER, GROUPINGS, Sight
+    from meshtop.views.kinds.edges import VIEW
+    from meshtop.views.reports.graph import BY_CLUSTER, GROUPINGS, Sight
 
     session = open_session(ctx)
     query = session.query(filter_=filter_)
@@ -77,7 +77,7 @@ def command(
 
 def _readable(picture: Picture, query: Query, sight: Sight, style: Style) -> Sight:
     """The finest level that a person can read."""
-    from meshtop.views.graph import readable_level, service_graph
+    from meshtop.views.reports.graph import readable_level, service_graph
 
     found = replace(sight, level=readable_level(picture, query, sight, width=max(READABLE_CELLS, style.width or 0)))
     if found.level is not sight.level:
@@ -95,7 +95,7 @@ def _graph(
     """The graph, narrowed to what was asked for by name. Raises FilterError for a node that is not there."""
     from meshtop.analysis.graph.select import focus as around
     from meshtop.analysis.graph.select import paths_between
-    from meshtop.views.graph import resolve, service_graph
+    from meshtop.views.reports.graph import resolve, service_graph
 
     whole = service_graph(picture, query, sight)
     graph = whole
@@ -110,7 +110,7 @@ def _graph(
 
 
 def _why_empty(picture: Picture, path: tuple[str, str] | None) -> str:
-    from meshtop.views.edges import VIEW
+    from meshtop.views.kinds.edges import VIEW
 
     if path:
         return f"No way leads from {path[0]} to {path[1]}."
@@ -129,7 +129,7 @@ def _rendered(
         return graph_text(graph, snapshot, query, sight, style)
     if output == "json":
         return _json(snapshot, sight, graph)
-    from meshtop.views.text import escape_json
+    from meshtop.views.frame.text import escape_json
 
     if output == "svg":
         from meshtop.analysis.graph.layout import layout
@@ -146,7 +146,7 @@ def _json(snapshot: Snapshot, sight: Sight, graph: ServiceGraph) -> str:
     from meshtop.analysis.graph.export import to_json as data
     from meshtop.cli.printers import to_json
     from meshtop.settings.durations import format_duration
-    from meshtop.views.document import API_VERSION, rfc3339, sources
+    from meshtop.views.frame.document import API_VERSION, rfc3339, sources
 
     document: dict[str, Any] = {
         "apiVersion": API_VERSION,

@@ -12,12 +12,12 @@ from meshtop.cli.text_table import Style
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import HealthStatus
 from meshtop.settings.durations import format_duration
-from meshtop.views.document import rfc3339
-from meshtop.views.graph import Sight
-from meshtop.views.graph_words import edge_line
-from meshtop.views.query import Query
-from meshtop.views.table import Cell, Tone
-from meshtop.views.text import clean
+from meshtop.views.frame.document import rfc3339
+from meshtop.views.frame.table import Cell, Tone
+from meshtop.views.frame.text import clean
+from meshtop.views.picture.query import Query
+from meshtop.views.reports.graph import Sight
+from meshtop.views.reports.graph_words import edge_line
 
 WIDTH = 100
 """Cells to aim for where there is no terminal to fit."""

@@ -12,7 +12,7 @@ from meshtop.cli.options import common_options
 from meshtop.cli.session import write
 
 if TYPE_CHECKING:
-    from meshtop.actions.journal import Action
+    from meshtop.actions.journal.journal import Action
     from meshtop.actions.story import Course
 
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, identity: str | None, output: str) -> int:
     """List the latest actions, or everything about one. `-o json` is the audit in full."""
-    from meshtop.actions.recover import find_action
+    from meshtop.actions.shift.recover import find_action
     from meshtop.actions.story import course_of
     from meshtop.cli.printers import to_json, to_yaml
 
@@ -45,7 +45,7 @@ def command(ctx: click.Context, identity: str | None, output: str) -> int:
 def action_json(action: Action, course: Course) -> dict[str, Any]:
     """An action with times in RFC 3339; `course` tells what a living process runs from what was interrupted."""
     from meshtop.actions.story import cluster_states
-    from meshtop.views.document import rfc3339
+    from meshtop.views.frame.document import rfc3339
 
     return {
         "id": action.id,
@@ -77,8 +77,8 @@ def action_json(action: Action, course: Course) -> dict[str, Any]:
 
 
 def _list(told_of: list[tuple[Action, Course]]) -> list[str]:
-    from meshtop.views.document import rfc3339
-    from meshtop.views.text import clean
+    from meshtop.views.frame.document import rfc3339
+    from meshtop.views.frame.text import clean
 
     if not told_of:
         return []
@@ -92,8 +92,8 @@ def _list(told_of: list[tuple[Action, Course]]) -> list[str]:
 
 def _history(action: Action, course: Course) -> list[str]:
     from meshtop.actions.story import cluster_states, entry_text, may_resume, stopped_at
-    from meshtop.views.document import rfc3339
-    from meshtop.views.text import clean
+    from meshtop.views.frame.document import rfc3339
+    from meshtop.views.frame.text import clean
 
     at = stopped_at(action) if course.unfinished or course.alive else ""
     lines = [

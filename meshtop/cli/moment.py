@@ -7,7 +7,7 @@ from datetime import datetime
 
 import click
 
-from meshtop.views.moments import parse_moment
+from meshtop.views.frame.moments import parse_moment
 
 
 class Duration(click.ParamType[str]):

@@ -91,7 +91,7 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names from the kubeconfig, for completion; a kubeconfig that cannot be read completes nothing."""
-    from meshtop.sources.kubeconfig import KubeconfigError, find_clusters
+    from meshtop.sources.auth.kubeconfig import KubeconfigError, find_clusters
 
     try:
         refs = find_clusters(kubeconfig=common_of(ctx).kubeconfig, contexts=(), clusters=())

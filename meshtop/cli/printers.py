@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from meshtop.cli.text_table import Style, render_table
 from meshtop.model.snapshot import Snapshot
-from meshtop.views.document import document
-from meshtop.views.table import Table
-from meshtop.views.text import clean, escape_json
-from meshtop.views.view import AnyView
+from meshtop.views.frame.document import document
+from meshtop.views.frame.table import Table
+from meshtop.views.frame.text import clean, escape_json
+from meshtop.views.frame.view import AnyView
 
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 
@@ -35,7 +35,7 @@ def render(output: str, view: AnyView, snapshot: Snapshot, items: Sequence[Any],
     if not items:
         return ""
     if view.kind == "tenantmatrix" and output == "table":
-        from meshtop.views.tenantmatrix import matrix_table
+        from meshtop.views.kinds.tenantmatrix import matrix_table
 
         return "\n".join(render_table(matrix_table(items), style))
     return "\n".join(render_table(Table(view.shown(wide=output == "wide"), items, view.key), style))

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from meshtop.cli.exits import Exit, say
 
 if TYPE_CHECKING:
-    from meshtop.actions.events import Controls, Outcome, ShiftEvent
+    from meshtop.actions.shift.events import Controls, Outcome, ShiftEvent
 
 KEYS = "p pause, s skip, h hold, a abort (take everything back)"
 
 
 def exit_of(outcome: Outcome | None) -> Exit:
     """The exit code of an end."""
-    from meshtop.actions.events import Outcome
+    from meshtop.actions.shift.events import Outcome
 
     codes = {
         Outcome.DONE: Exit.FINE,
@@ -35,7 +35,7 @@ def exit_of(outcome: Outcome | None) -> Exit:
 
 async def follow(events: AsyncIterator[ShiftEvent], controls: Controls) -> int:
     """Show a shift to its end; the exit code. ctrl-c takes everything back, a lost terminal holds."""
-    from meshtop.actions.narration import line_of
+    from meshtop.actions.shift.narration import line_of
 
     outcome: Outcome | None = None
     with _steering(controls):

@@ -16,9 +16,9 @@ from meshtop.cli.session import Session, open_session, say_missing, write
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from meshtop.actions.propagate import Copy, Propagation, Said
-    from meshtop.actions.propagate_objects import Thing
-    from meshtop.views.picture import Picture
+    from meshtop.actions.propagate.copy import Copy, Propagation, Said
+    from meshtop.actions.propagate.objects import Thing
+    from meshtop.views.picture.picture import Picture
 
 TENANT, IDENTITY = "tenant", "identity"
 
@@ -90,7 +90,7 @@ async def _propagate(
     force: bool,
     reason: str,
 ) -> int:
-    from meshtop.actions.propagate import Propagation, prepare, run
+    from meshtop.actions.propagate.copy import Propagation, prepare, run
 
     async with acting(session) as stage:
         things = chosen(stage.picture, kind, name, source)
@@ -109,7 +109,7 @@ async def _propagate(
 
 def chosen(picture: Picture, kind: str, name: str, source: str) -> tuple[Thing, ...]:
     """The objects that are meant, out of what the source cluster holds. Raises ActionError and CommandError."""
-    from meshtop.actions.propagate_objects import MESH_CONFIG, ROLES, find_copyable, find_thing, things_of
+    from meshtop.actions.propagate.objects import MESH_CONFIG, ROLES, find_copyable, find_thing, things_of
 
     cluster = picture.snapshot.cluster(source)
     if cluster is None:
@@ -153,7 +153,7 @@ def _confirm(wanted: Propagation) -> None:
 
 async def follow(events: AsyncIterator[Said]) -> int:
     """Show a propagation, or its undoing, to its end; the exit code. Raises the ActionError that ended it early."""
-    from meshtop.actions.journal import ActionState
+    from meshtop.actions.journal.journal import ActionState
 
     last = None
     async for said in events:

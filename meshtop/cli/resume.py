@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, identity: str) -> int:
     """Go on with a shift at the step where it stopped. What was in doubt is read from the clusters first."""
-    from meshtop.actions.events import Controls
-    from meshtop.actions.recover import find_action, resume
+    from meshtop.actions.shift.events import Controls
+    from meshtop.actions.shift.recover import find_action, resume
     from meshtop.cli.progress import follow
 
     session = open_session(ctx)

@@ -29,7 +29,7 @@ def command(ctx: click.Context, output: str, name: str, labels: tuple[str, ...])
 
     meshtop finds and uses them by itself when it is asked for the same window; `meshtop doctor` says so.
     """
-    from meshtop.analysis.rules import prometheus_rule, recording_rules
+    from meshtop.analysis.traffic.rules import prometheus_rule, recording_rules
     from meshtop.cli.printers import to_yaml
 
     session = open_session(ctx)

@@ -85,7 +85,7 @@ def console_command(common: Common, *, read_only: bool) -> str:
         for value in values:
             words += [flag, value]
     if common.at is not None:
-        from meshtop.views.document import rfc3339
+        from meshtop.views.frame.document import rfc3339
 
         words += ["--at", rfc3339(common.at)]
     words += ["--read-only"] if read_only else []

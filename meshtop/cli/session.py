@@ -14,15 +14,15 @@ from meshtop.cli.exits import Exit, debugging, keep_logs_quiet, say
 from meshtop.cli.options import Common, common_of
 from meshtop.cli.text_table import Style
 from meshtop.settings.load import Loaded, load
-from meshtop.views.query import Query
+from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meshtop.model.snapshot import Snapshot
     from meshtop.observatory.observatory import Observatory
-    from meshtop.views.lens import Lens
-    from meshtop.views.picture import Picture
+    from meshtop.views.picture.lens import Lens
+    from meshtop.views.picture.picture import Picture
 
 
 class Session:
@@ -76,7 +76,7 @@ class Session:
     @cached_property
     def lens(self) -> Lens:
         """How this run looks at snapshots: thresholds, tenancy, access. Raises ConfigError."""
-        from meshtop.views.lens import lens_of
+        from meshtop.views.picture.lens import lens_of
 
         return lens_of(self.settings)
 
@@ -134,7 +134,7 @@ def once(
 
 def say_missing(session: Session, snapshot: Snapshot) -> None:
     """Say on stderr which sources gave no whole answer; with -v also what they noted and what they cost."""
-    from meshtop.views.document import missing
+    from meshtop.views.frame.document import missing
 
     for sentence in missing(snapshot):
         say(f"meshtop: {sentence}")

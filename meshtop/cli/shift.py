@@ -15,9 +15,9 @@ from meshtop.cli.session import open_session, write
 
 if TYPE_CHECKING:
     from meshtop.actions.fleet import Fleet
-    from meshtop.actions.plan import ShiftPlan
-    from meshtop.actions.preflight import Preflight
-    from meshtop.actions.preview import Preview
+    from meshtop.actions.shift.plan import ShiftPlan
+    from meshtop.actions.shift.preflight import Preflight
+    from meshtop.actions.shift.preview import Preview
     from meshtop.cli.session import Session
 
 
@@ -91,7 +91,7 @@ def _plan(
     *,
     wait: bool,
 ) -> ShiftPlan:
-    from meshtop.actions.plan import OnLoss, ShiftPlan, parse_guard, parse_steps
+    from meshtop.actions.shift.plan import OnLoss, ShiftPlan, parse_guard, parse_steps
     from meshtop.settings.schema import parse_duration
 
     try:
@@ -115,10 +115,10 @@ def _plan(
 
 
 async def _shift(session: Session, fleet: Fleet, plan: ShiftPlan, *, dry_run: bool, yes: bool) -> int:
-    from meshtop.actions.events import Controls
-    from meshtop.actions.preflight import preflight
-    from meshtop.actions.preview import preview
-    from meshtop.actions.runner import ShiftRunner
+    from meshtop.actions.shift.events import Controls
+    from meshtop.actions.shift.preflight import preflight
+    from meshtop.actions.shift.preview import preview
+    from meshtop.actions.shift.runner import ShiftRunner
     from meshtop.cli.progress import follow
 
     attended = sys.stdin.isatty()
@@ -146,14 +146,14 @@ async def _shift(session: Session, fleet: Fleet, plan: ShiftPlan, *, dry_run: bo
 
 
 def _say_checks(found: Preflight) -> None:
-    from meshtop.actions.narration import check_lines
+    from meshtop.actions.shift.narration import check_lines
 
     for _, line in check_lines(found.checks):
         say(line)
 
 
 def _show(diffs: list[Preview], *, to_stdout: bool) -> None:
-    from meshtop.actions.narration import diff_lines
+    from meshtop.actions.shift.narration import diff_lines
 
     (write if to_stdout else say)("\n".join(diff_lines(diffs)))
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from wcwidth import iter_graphemes, wcswidth
 
-from meshtop.views.table import Align, Cell, Column, TableModel, Tone
-from meshtop.views.text import to_ascii
+from meshtop.views.frame.table import Align, Cell, Column, TableModel, Tone
+from meshtop.views.frame.text import to_ascii
 
 GAP = "  "
 ELLIPSIS = "…"

@@ -15,10 +15,10 @@ from meshtop.cli.printers import name_of, render, to_csv, to_json
 from meshtop.cli.session import Session, exit_code, write
 from meshtop.cli.text_table import Layout, cut, rows_of
 from meshtop.model.snapshot import Snapshot
-from meshtop.views.document import document, missing, rfc3339
-from meshtop.views.query import Query
-from meshtop.views.table import Cell
-from meshtop.views.view import AnyView
+from meshtop.views.frame.document import document, missing, rfc3339
+from meshtop.views.frame.table import Cell
+from meshtop.views.frame.view import AnyView
+from meshtop.views.picture.query import Query
 
 REDRAW_SECONDS = 0.5
 """A terminal is drawn at most this often."""

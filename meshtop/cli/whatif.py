@@ -29,7 +29,7 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
     A call breaks that is seen in plaintext, or declared so. What nobody measured is said to be unknown.
     """
     from meshtop.settings.durations import format_duration
-    from meshtop.views.whatif import document_of, knows_scope, sentences, strict_answer
+    from meshtop.views.reports.whatif import document_of, knows_scope, sentences, strict_answer
 
     session = open_session(ctx)
     snapshot = once(session, plaintext=True)
@@ -45,9 +45,9 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
         document = document_of(picture, answer, format_duration(snapshot.window_seconds))
         write(to_json(document) if output == "json" else to_yaml(document).rstrip("\n"))
     else:
-        from meshtop.analysis.mtls.whatif import Effect
+        from meshtop.analysis.security.mtls.whatif import Effect
         from meshtop.cli.text_table import render_table
-        from meshtop.views.whatif import table_of
+        from meshtop.views.reports.whatif import table_of
 
         style = session.style(sys.stdout)
         shown = [item for item in answer.items if all_ or item.effect is not Effect.FINE]
@@ -71,7 +71,7 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
     Reckoned with the endpoints that are ready and the traffic that is seen in this window.
     """
     from meshtop.settings.durations import format_duration
-    from meshtop.views.evacuate import document_of, evacuate_answer, sentences, table_of
+    from meshtop.views.reports.evacuate import document_of, evacuate_answer, sentences, table_of
 
     session = open_session(ctx)
     snapshot = once(session)

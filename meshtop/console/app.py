@@ -30,10 +30,10 @@ from meshtop.console.screens.base import MeshScreen
 from meshtop.console.session import PictureArrived, Session, SessionFailed
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.views.picture import Picture
+    from meshtop.views.picture.picture import Picture
 
 DEFAULT_WINDOW_SECONDS = 300.0
 STEP_SECONDS = 60.0
@@ -168,7 +168,7 @@ class MeshtopApp(Shell):
     def on_session_failed(self, message: SessionFailed) -> None:
         """Without an observatory there is nothing to show: leave, and say why."""
         from meshtop.settings.errors import ConfigError
-        from meshtop.sources.kubeconfig import KubeconfigError
+        from meshtop.sources.auth.kubeconfig import KubeconfigError
 
         error = message.error
         known = isinstance(error, ConfigError | KubeconfigError)
@@ -253,8 +253,8 @@ class MeshtopApp(Shell):
         """Open the graph around a row of a kind."""
         from meshtop.console.screens.graph import GraphScreen
         from meshtop.console.widgets.graph_cursor import Cursor
-        from meshtop.views.graph import Sight, place_of_row
-        from meshtop.views.registry import view
+        from meshtop.views.frame.registry import view
+        from meshtop.views.reports.graph import Sight, place_of_row
 
         of_kind, picture = view(kind), self.picture
         items = of_kind.all_items(picture) if picture is not None else []
@@ -325,7 +325,7 @@ class MeshtopApp(Shell):
 
             self.session.change(window_seconds=parse_duration(argument))
         elif name == "at":
-            from meshtop.views.moments import parse_moment
+            from meshtop.views.frame.moments import parse_moment
 
             self.session.change(moment=parse_moment(argument, datetime.now().astimezone()))
         else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from meshtop.console.themes import theme_names
 from meshtop.console.widgets.commands import Command
-from meshtop.views.registry import KINDS
+from meshtop.views.frame.registry import KINDS
 
 EVERYTHING = ("all", "*")
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from textual.message import Message
 
-from meshtop.views.numbers import age
+from meshtop.views.frame.numbers import age
 
 if TYPE_CHECKING:
     from textual.app import App
 
-    from meshtop.actions.journal import Action
+    from meshtop.actions.journal.journal import Action
     from meshtop.actions.story import ClusterState, Course
 
 MOST = 200
@@ -55,7 +55,7 @@ class JournalRead(Message):
 
 def read_journal(limit: int = 0) -> JournalRead:
     """The latest actions, at most `limit`, and all that have not ended. Runs on a worker thread."""
-    from meshtop.actions.journal import Journal, JournalError, journal_path
+    from meshtop.actions.journal.journal import Journal, JournalError, journal_path
 
     path = journal_path()
     if not path.is_file():
@@ -75,7 +75,7 @@ def read_journal(limit: int = 0) -> JournalRead:
 
 def last_shift() -> Told | None:
     """The latest shift of the journal."""
-    from meshtop.actions.journal import Journal, JournalError, journal_path
+    from meshtop.actions.journal.journal import Journal, JournalError, journal_path
 
     path = journal_path()
     if not path.is_file():
@@ -89,7 +89,7 @@ def last_shift() -> Told | None:
 
 
 def _told(action: Action, journal: Path) -> Told:
-    from meshtop.actions.hold import holder
+    from meshtop.actions.journal.hold import holder
     from meshtop.actions.story import cluster_states, clusters_of, course_of, stopped_at
 
     course = course_of(action, journal)
@@ -105,7 +105,7 @@ def _told(action: Action, journal: Path) -> Told:
 
 def stamp() -> Stamp:
     """Changes whenever the journal was written to."""
-    from meshtop.actions.journal import journal_path
+    from meshtop.actions.journal.journal import journal_path
 
     path = journal_path()
     found = []

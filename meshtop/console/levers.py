@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from meshtop.actions.journal import Action
-    from meshtop.analysis.access.levers import Lever, Write
+    from meshtop.actions.journal.journal import Action
+    from meshtop.analysis.tenancy.access.levers import Lever, Write
     from meshtop.console.screens.base import MeshScreen
 
 
 def writes_of(action: Action) -> tuple[Write, ...]:
     """What going on with a shift, or taking it back, writes; of other actions nothing is known beforehand."""
     from meshtop.actions.errors import ActionError
-    from meshtop.actions.standing import recorded
-    from meshtop.analysis.access.kubernetes import Wanted
-    from meshtop.analysis.access.levers import Write
+    from meshtop.actions.shift.standing import recorded
+    from meshtop.analysis.tenancy.access.kubernetes import Wanted
+    from meshtop.analysis.tenancy.access.levers import Write
 
     try:
         targets = recorded(action).targets
@@ -30,7 +30,7 @@ def writes_of(action: Action) -> tuple[Write, ...]:
 
 def levers_for(screen: MeshScreen, writes: Sequence[Write]) -> tuple[Lever, ...]:
     """What is known of each write; what is not is asked for, and `RightsArrived` comes to the screen with it."""
-    from meshtop.views.rights import levers_of
+    from meshtop.views.reports.rights import levers_of
 
     picture, rights = screen.console_app.picture, screen.console_app.rights
     if picture is None:
@@ -41,6 +41,6 @@ def levers_for(screen: MeshScreen, writes: Sequence[Write]) -> tuple[Lever, ...]
 
 def why_not_again(screen: MeshScreen, action: Action) -> str | None:
     """Why a shift of the journal cannot be gone on with or taken back: it needs every cluster that took part."""
-    from meshtop.analysis.access.levers import why_off
+    from meshtop.analysis.tenancy.access.levers import why_off
 
     return why_off(levers_for(screen, writes_of(action)), needs_all=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from meshtop.views.query import Query
+from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
     from meshtop.settings.schema import Settings

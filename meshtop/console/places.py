@@ -54,7 +54,7 @@ def place_of(kind: str) -> Place | None:
 
 def pages_of(kind: str) -> tuple[str, ...]:
     """The kinds that tab goes through where this one is shown, in order."""
-    from meshtop.views.registry import KINDS
+    from meshtop.views.frame.registry import KINDS
 
     place = place_of(kind)
     known = {found.name for found in KINDS}
@@ -63,14 +63,14 @@ def pages_of(kind: str) -> tuple[str, ...]:
 
 def page_name(kind: str) -> str:
     """What a page is called within its place."""
-    from meshtop.views.registry import view
+    from meshtop.views.frame.registry import view
 
     return PAGE_NAMES.get(kind) or view(kind).title
 
 
 def name_of(kind: str) -> str:
     """What the top bar calls a kind: its place, or its own title where no number key leads to it."""
-    from meshtop.views.registry import view
+    from meshtop.views.frame.registry import view
 
     place = place_of(kind)
     return place.view.name if place is not None else view(kind).title

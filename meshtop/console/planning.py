@@ -11,9 +11,9 @@ from meshtop.analysis.canary.routes import WeightedRoute
 from meshtop.analysis.canary.weights import WHOLE, apportion, new_weights, parse_targets
 
 if TYPE_CHECKING:
-    from meshtop.actions.plan import ShiftPlan
+    from meshtop.actions.shift.plan import ShiftPlan
     from meshtop.analysis.canary.board import CanaryRow
-    from meshtop.views.picture import Picture
+    from meshtop.views.picture.picture import Picture
 
 Made = TypeVar("Made")
 WATCH, LEAVE = "watch each step", "write and leave"
@@ -112,7 +112,7 @@ def limit_of(subject: Subject) -> str:
 
 def plan_of(values: Mapping[str, str], subject: Subject) -> tuple[ShiftPlan, tuple[str, ...]]:
     """The plan, and the clusters it is limited to (none: not limited). Raises FieldProblem."""
-    from meshtop.actions.plan import OnLoss, ShiftPlan, parse_guard
+    from meshtop.actions.shift.plan import OnLoss, ShiftPlan, parse_guard
     from meshtop.settings.schema import parse_duration
 
     clusters = clusters_of(values["clusters"], subject)
@@ -143,7 +143,7 @@ def plan_of(values: Mapping[str, str], subject: Subject) -> tuple[ShiftPlan, tup
 
 def steps_of(weights: str, steps: str) -> tuple[dict[str, int], ...]:
     """The steps of the two fields. With steps the weights name one destination. Raises FieldProblem."""
-    from meshtop.actions.plan import parse_steps
+    from meshtop.actions.shift.plan import parse_steps
 
     weights, steps = weights.strip().rstrip("="), steps.strip()
     if not weights:

@@ -14,7 +14,7 @@ from textual.message_pump import MessagePump
 from meshtop.model.state import State
 
 if TYPE_CHECKING:
-    from meshtop.analysis.access.kubernetes import Rules
+    from meshtop.analysis.tenancy.access.kubernetes import Rules
     from meshtop.console.session import Session
     from meshtop.model.snapshot import Snapshot
     from meshtop.observatory.observatory import Observatory

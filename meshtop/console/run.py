@@ -40,7 +40,7 @@ def run_console(
     from meshtop.console.options import ConsoleOptions
     from meshtop.console.terminal.look import decide_look
     from meshtop.settings.errors import ConfigError
-    from meshtop.views.query import Query
+    from meshtop.views.picture.query import Query
 
     data = loaded.data
     try:

@@ -9,9 +9,9 @@ from msgspec import Struct, structs
 
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import State
-from meshtop.views.numbers import age
-from meshtop.views.query import Place, Query
-from meshtop.views.table import Tone
+from meshtop.views.frame.numbers import age
+from meshtop.views.frame.table import Tone
+from meshtop.views.picture.query import Place, Query
 
 
 class Scope(Struct, frozen=True, kw_only=True):
@@ -86,7 +86,9 @@ def freshness(snapshot: Snapshot | None, now: float) -> tuple[str, Tone]:
         return "starting", Tone.DIM
     if snapshot.moment is not None:
         return f"at {datetime.fromtimestamp(snapshot.moment, UTC):%Y-%m-%d %H:%M:%S} UTC", Tone.ACCENT
-    from meshtop.views.clusters import cluster_state  # Brings all of the analysis, which the first frame does not need.
+    from meshtop.views.kinds.clusters import (
+        cluster_state,  # Brings all of the analysis, which the first frame does not need.
+    )
 
     states = [cluster_state(cluster) for cluster in snapshot.clusters]
     ages = [

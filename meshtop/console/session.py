@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from meshtop.observatory.observatory import Observatory
     from meshtop.observatory.thread import ObservatoryThread
     from meshtop.settings.schema import Settings
-    from meshtop.views.charts import Chart
-    from meshtop.views.lens import Lens
-    from meshtop.views.picture import Picture
+    from meshtop.views.frame.charts import Chart
+    from meshtop.views.picture.lens import Lens
+    from meshtop.views.picture.picture import Picture
 
 
 Answer = TypeVar("Answer")
@@ -77,7 +77,7 @@ class Session:
             self._thread = ObservatoryThread(self._open, self._publish, self._failed)
             self._thread.start()
             # The clusters have been asked by now; while they answer, what looks at their answers is imported.
-            from meshtop.views.lens import lens_of
+            from meshtop.views.picture.lens import lens_of
 
             self._lens.set_result(lens_of(self._settings))
         except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to

@@ -11,16 +11,16 @@ from textual.message_pump import MessagePump
 
 if TYPE_CHECKING:
     from meshtop.actions.errors import ActionError
-    from meshtop.actions.events import Controls, ShiftEvent
     from meshtop.actions.fleet import Fleet
-    from meshtop.actions.journal import Action, Journal
-    from meshtop.actions.plan import ShiftPlan
-    from meshtop.actions.preflight import Preflight
-    from meshtop.actions.preview import Preview
-    from meshtop.actions.runner import ShiftRunner
+    from meshtop.actions.journal.journal import Action, Journal
+    from meshtop.actions.shift.events import Controls, ShiftEvent
+    from meshtop.actions.shift.plan import ShiftPlan
+    from meshtop.actions.shift.preflight import Preflight
+    from meshtop.actions.shift.preview import Preview
+    from meshtop.actions.shift.runner import ShiftRunner
     from meshtop.console.session import Session
     from meshtop.observatory.observatory import Observatory
-    from meshtop.views.picture import Picture
+    from meshtop.views.picture.picture import Picture
 
 
 Question = Callable[["Observatory"], Coroutine[Any, Any, None]]
@@ -78,8 +78,8 @@ class ShiftDesk:
 
         async def look(observatory: Observatory) -> None:
             from meshtop.actions.errors import ActionError
-            from meshtop.actions.preflight import preflight
-            from meshtop.actions.preview import preview
+            from meshtop.actions.shift.preflight import preflight
+            from meshtop.actions.shift.preview import preview
 
             self._found = None
             found: Preflight | None = None
@@ -100,7 +100,7 @@ class ShiftDesk:
         found = self._found
 
         async def act(fleet: Fleet, journal: Journal) -> None:
-            from meshtop.actions.runner import ShiftRunner
+            from meshtop.actions.shift.runner import ShiftRunner
 
             if found is not None:
                 await self._run(ShiftRunner.begin(found, fleet, journal, controls=self._steered(), attended=True))
@@ -111,7 +111,7 @@ class ShiftDesk:
         """Go on with a shift at the step where it stopped."""
 
         async def act(fleet: Fleet, journal: Journal) -> None:
-            from meshtop.actions.recover import find_action, resume
+            from meshtop.actions.shift.recover import find_action, resume
 
             action = find_action(journal, identity)
             await self._run(resume(action, fleet, journal, controls=self._steered(), attended=True))
@@ -122,8 +122,8 @@ class ShiftDesk:
         """Take an action back, a shift or copies."""
 
         async def act(fleet: Fleet, journal: Journal) -> None:
-            from meshtop.actions.propagate import PROPAGATE
-            from meshtop.actions.recover import find_action, rollback
+            from meshtop.actions.propagate.copy import PROPAGATE
+            from meshtop.actions.shift.recover import find_action, rollback
 
             action = find_action(journal, identity)
             events = _told(action, fleet, journal) if action.kind == PROPAGATE else rollback(action, fleet, journal)
@@ -133,7 +133,7 @@ class ShiftDesk:
         self._act(act)
 
     def _steered(self) -> Controls:
-        from meshtop.actions.events import Controls
+        from meshtop.actions.shift.events import Controls
 
         self._controls = Controls()
         return self._controls
@@ -148,7 +148,7 @@ class ShiftDesk:
 
         async def do(observatory: Observatory) -> None:
             from meshtop.actions.errors import ActionError
-            from meshtop.actions.journal import Journal, JournalError, journal_path
+            from meshtop.actions.journal.journal import Journal, JournalError, journal_path
 
             try:
                 async with self._fleet(observatory) as fleet:
@@ -175,7 +175,7 @@ class ShiftDesk:
     @contextlib.asynccontextmanager
     async def _fleet(self, observatory: Observatory) -> AsyncGenerator[Fleet, None]:
         from meshtop.actions.fleet import open_fleet
-        from meshtop.views.judging import judging
+        from meshtop.views.picture.judging import judging
 
         settings = self._session.settings
         assert settings is not None, "a picture comes after the settings"
@@ -219,9 +219,9 @@ def words_of(error: ActionError) -> str:
 async def _told(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[ShiftEvent]:
     """The taking back of copies, as a shift would tell it."""
     from meshtop.actions.errors import Kind
-    from meshtop.actions.events import Outcome, ShiftEvent, Sort
-    from meshtop.actions.journal import ActionState
-    from meshtop.actions.propagate_undo import undo
+    from meshtop.actions.journal.journal import ActionState
+    from meshtop.actions.propagate.undo import undo
+    from meshtop.actions.shift.events import Outcome, ShiftEvent, Sort
 
     outcomes = {Kind.CONFLICT: Outcome.CONFLICT, Kind.UNREACHABLE: Outcome.LOST}
     yield ShiftEvent(sort=Sort.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")

@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from meshtop.analysis.fleet.members import Member, members
-from meshtop.analysis.mesh import mesh_facts
-from meshtop.analysis.registries.read import KARMADA, KUBESPHERE
+from meshtop.analysis.fleet.registries.read import KARMADA, KUBESPHERE
+from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.observatory.feed import ClusterFeed
-from meshtop.sources.connection import Connection
-from meshtop.sources.kubeconfig import ClusterRef, KubeconfigError, handed_over, through
+from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, handed_over, through
+from meshtop.sources.http.connection import Connection
+from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes.lists import fetch
-from meshtop.sources.problem import SourceProblem
 
 Adopt = Callable[[ClusterRef, str | None], ClusterFeed]
 """Makes the feed of an adopted cluster; the second argument is the host that forwards to it, None where none does."""

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from meshtop.analysis.access.rights import AUTO
+from meshtop.analysis.tenancy.access.rights import AUTO
 from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.feed import ClusterFeed, Metrics, Schedule
 from meshtop.observatory.observatory import Observatory
 from meshtop.settings.errors import ConfigError
-from meshtop.sources.connection import Connection
-from meshtop.sources.kubeconfig import ClusterRef, find_clusters
+from meshtop.sources.auth.kubeconfig import ClusterRef, find_clusters
+from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
 from meshtop.sources.kubernetes.turns import AT_ONCE, Turns
 from meshtop.sources.prometheus.central import CentralTelemetry

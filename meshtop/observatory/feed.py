@@ -14,10 +14,10 @@ from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import History, Line, Sample, Telemetry
 from meshtop.observatory.canaries import Wanted, count
-from meshtop.sources.rhythm import until_beat
+from meshtop.sources.http.rhythm import until_beat
 
 if TYPE_CHECKING:
-    from meshtop.sources.kubeconfig import ClusterRef
+    from meshtop.sources.auth.kubeconfig import ClusterRef
     from meshtop.sources.prometheus.details import LineQuery
 
 HISTORY_EVERY_SECONDS = 30.0

@@ -13,13 +13,13 @@ from typing import Any
 import httpx
 
 from meshtop.actions.fleet import Fleet, Member
-from meshtop.actions.journal import Action, ActionState, Event, Journal
+from meshtop.actions.journal.journal import Action, ActionState, Event, Journal
 from meshtop.actions.kube import KubeApi
-from meshtop.actions.preflight import preflight
-from meshtop.actions.runner import ShiftRunner
+from meshtop.actions.shift.preflight import preflight
+from meshtop.actions.shift.runner import ShiftRunner
 from meshtop.analysis.canary.survey import Survey
 from meshtop.model.kube import Inventory
-from meshtop.sources.connection import Connection
+from meshtop.sources.http.connection import Connection
 from tests.actions.mesh import board_cluster, plan, reference
 
 for slow in ("kubernetes.client", "kubernetes.config"):

@@ -15,17 +15,17 @@ import httpx
 from aiohttp import web
 from msgspec import structs
 
-from meshtop.actions.events import Controls, ShiftEvent
 from meshtop.actions.fleet import Fleet, Member
-from meshtop.actions.journal import Journal
+from meshtop.actions.journal.journal import Journal
 from meshtop.actions.kube import KubeApi, RouteObject, config_object
-from meshtop.actions.plan import Pace, ShiftPlan
-from meshtop.actions.preflight import preflight
-from meshtop.actions.runner import ShiftRunner
+from meshtop.actions.shift.events import Controls, ShiftEvent
+from meshtop.actions.shift.plan import Pace, ShiftPlan
+from meshtop.actions.shift.preflight import preflight
+from meshtop.actions.shift.runner import ShiftRunner
 from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.canary.survey import BoardCluster, Survey
-from meshtop.analysis.mesh import mesh_facts
-from meshtop.analysis.workloads import workloads
+from meshtop.analysis.identity.mesh import mesh_facts
+from meshtop.analysis.inventory.workloads import workloads
 from meshtop.demo.kube.access import admin, viewer
 from meshtop.demo.kube.app import kube_app
 from meshtop.demo.kube.resource import Json, Resource
@@ -33,11 +33,11 @@ from meshtop.demo.kube.store import KubeStore
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.state import State
 from meshtop.model.telemetry import Labels, Sample
-from meshtop.sources.connection import Connection
-from meshtop.sources.kubeconfig import ClusterRef
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.auth.kubeconfig import ClusterRef
+from meshtop.sources.http.connection import Connection
+from meshtop.sources.http.problem import SourceProblem
 from tests import worlds
-from tests.demo_kube.running import Running, running
+from tests.demo.kube.running import Running, running
 
 NETWORKING = "networking.istio.io"
 HOST = worlds.REVIEWS_HOST

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from meshtop.actions.errors import ActionError, Kind
-from meshtop.actions.events import Outcome
-from meshtop.actions.hold import holder, take_hold
-from meshtop.actions.journal import ActionState, Event
-from meshtop.actions.preflight import preflight
-from meshtop.actions.recover import find_action, resume, rollback
-from meshtop.actions.runner import ShiftRunner
+from meshtop.actions.journal.hold import holder, take_hold
+from meshtop.actions.journal.journal import ActionState, Event
+from meshtop.actions.shift.events import Outcome
+from meshtop.actions.shift.preflight import preflight
+from meshtop.actions.shift.recover import find_action, resume, rollback
+from meshtop.actions.shift.runner import ShiftRunner
 from meshtop.actions.story import Course, course_of, unfinished
 from tests.actions.mesh import Hurried, Scene, plan
 

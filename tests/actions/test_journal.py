@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from meshtop.actions.journal import ActionState, Event, Journal, JournalError, state_folder
+from meshtop.actions.journal.journal import ActionState, Event, Journal, JournalError, state_folder
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from meshtop.actions.journal import ActionState
-from meshtop.actions.recover import find_action, resume, rollback
-from meshtop.actions.standing import recorded, standings
+from meshtop.actions.journal.journal import ActionState
+from meshtop.actions.shift.recover import find_action, resume, rollback
+from meshtop.actions.shift.standing import recorded, standings
 from tests.actions import dying
 from tests.actions.mesh import Cluster, Hurried, Scene, mesh
 

@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtop.actions.errors import ActionError, Kind
-from meshtop.actions.journal import Action, ActionState, Event
+from meshtop.actions.journal.journal import Action, ActionState, Event
 from meshtop.actions.lease import ShiftLease
-from meshtop.actions.propagate import MANAGER, Copy, Does, Propagation, Said, apply, prepare, read, run, shared
-from meshtop.actions.propagate_objects import Thing, find_copyable, find_thing, in_order, manifest, things_of
-from meshtop.actions.propagate_undo import undo
+from meshtop.actions.propagate.copy import MANAGER, Copy, Does, Propagation, Said, apply, prepare, read, run, shared
+from meshtop.actions.propagate.objects import Thing, find_copyable, find_thing, in_order, manifest, things_of
+from meshtop.actions.propagate.undo import undo
 from meshtop.demo.kube.resource import Json
 from meshtop.model.kube import ConfigObject, Inventory, Meta, Namespace, Owner
 from meshtop.model.state import State
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.http.problem import SourceProblem
 from tests.actions.mesh import NETWORKING, Cluster, FaultyWire, Scene, mesh
 
 ROUTE = Thing(

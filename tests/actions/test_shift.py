@@ -10,19 +10,19 @@ import httpx
 import pytest
 
 from meshtop.actions.errors import ActionError, Kind
-from meshtop.actions.events import Outcome, ShiftEvent, Sort
-from meshtop.actions.journal import ActionState, Event
+from meshtop.actions.journal.journal import ActionState, Event
 from meshtop.actions.lease import ShiftLease
-from meshtop.actions.plan import Guard, OnLoss, parse_guard, parse_steps
-from meshtop.actions.preflight import Mark, owner_check, preflight
-from meshtop.actions.preview import preview
-from meshtop.actions.recover import find_action, resume, rollback
-from meshtop.actions.runner import ShiftRunner
-from meshtop.actions.targets import place_of
+from meshtop.actions.shift.events import Outcome, ShiftEvent, Sort
+from meshtop.actions.shift.plan import Guard, OnLoss, parse_guard, parse_steps
+from meshtop.actions.shift.preflight import Mark, owner_check, preflight
+from meshtop.actions.shift.preview import preview
+from meshtop.actions.shift.recover import find_action, resume, rollback
+from meshtop.actions.shift.runner import ShiftRunner
+from meshtop.actions.shift.targets import place_of
 from meshtop.analysis.canary.owners import ownership
 from meshtop.model.kube import ConfigObject, Manager, Meta, Owner
 from meshtop.model.state import State
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.http.problem import SourceProblem
 from tests.actions.mesh import Cluster, FaultyWire, Hurried, Scene, plan, virtual_service
 
 BEFORE = {"east": (80, 20), "west": (80, 20)}

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from meshtop.actions.events import Outcome
-from meshtop.actions.journal import Action, ActionState, Entry, Event
-from meshtop.actions.recover import find_action, rollback
-from meshtop.actions.standing import record
+from meshtop.actions.journal.journal import Action, ActionState, Entry, Event
+from meshtop.actions.shift.events import Outcome
+from meshtop.actions.shift.recover import find_action, rollback
+from meshtop.actions.shift.standing import record
 from meshtop.actions.story import (
     Course,
     Doubt,

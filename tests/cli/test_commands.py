@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from meshtop import __version__
 from meshtop.cli.main import COMMANDS, cli
 from meshtop.model.state import SourceStatus, State
-from meshtop.views.registry import names
+from meshtop.views.frame.registry import names
 from tests import worlds
 from tests.cli.conftest import Program
 
@@ -173,7 +173,7 @@ def test_printing_imports_no_textual_and_the_version_next_to_nothing() -> None:
         "from meshtop.cli.main import main\n"
         "main(['get', 'clusters', '--kubeconfig', '/not/there'])\n"
         "main(['doctor', '--kubeconfig', '/not/there'])\n"
-        "import meshtop.cli.printers, meshtop.cli.watch, meshtop.views.picture\n"
+        "import meshtop.cli.printers, meshtop.cli.watch, meshtop.views.picture.picture\n"
         "print(sorted(name for name in sys.modules if name.split('.')[0] == 'textual'))\n"
     )
     environ = {**os.environ, "MESHTOP_CONFIG": "none"}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from meshtop.views.moments import parse_moment
+from meshtop.views.frame.moments import parse_moment
 
 NOW = datetime(2026, 8, 1, 15, 0, 30, tzinfo=timezone(timedelta(hours=2)))
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.analysis.tenancy.fleets import TENANCY, fleet, write
 from tests.cli.conftest import Program
-from tests.tenancy.fleets import TENANCY, fleet, write
 
 NIST = """\
 policyClasses: [pc1]

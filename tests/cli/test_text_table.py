@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshtop.cli.text_table import Style, any_table, cells_wide, cut, render_table
-from meshtop.views.table import Align, Cell, Column, Table, Tone
+from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 
 Row = tuple[str, str, str]
 

@@ -12,8 +12,8 @@ from meshtop.cli.session import Session
 from meshtop.cli.watch import Redraw, Stream, latest
 from meshtop.model.snapshot import Snapshot
 from meshtop.settings.load import load
-from meshtop.views.query import Query
-from meshtop.views.registry import view
+from meshtop.views.frame.registry import view
+from meshtop.views.picture.query import Query
 from tests import worlds
 
 

@@ -17,9 +17,9 @@ from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import History, Line
 from meshtop.observatory.observatory import Observatory
 from meshtop.settings.schema import Settings
-from meshtop.views.charts import Chart
-from meshtop.views.picture import Picture
-from meshtop.views.query import Query
+from meshtop.views.frame.charts import Chart
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Query
 from tests.worlds import AT, east, north, west, world
 
 Answer = TypeVar("Answer")

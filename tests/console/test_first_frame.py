@@ -5,7 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
-LATER = ("pydantic", "httpx", "kubernetes", "requests", "meshtop.views.picture", "meshtop.analysis.edges")
+LATER = (
+    "pydantic",
+    "httpx",
+    "kubernetes",
+    "requests",
+    "meshtop.views.picture.picture",
+    "meshtop.analysis.traffic.edges",
+)
 PROGRAM = f"""
 import sys
 import meshtop.console.app

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from meshtop.actions.hold import take_hold
-from meshtop.actions.journal import Action, ActionState, Journal, journal_path
-from meshtop.actions.standing import record
+from meshtop.actions.journal.hold import take_hold
+from meshtop.actions.journal.journal import Action, ActionState, Journal, journal_path
+from meshtop.actions.shift.standing import record
 from meshtop.console.journaling import JournalRead, JournalWatch, last_shift, read_journal, sentence, stamp
 from tests.actions.mesh import plan
 from tests.console.stage import stage

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.actions.plan import Guard, OnLoss
+from meshtop.actions.shift.plan import Guard, OnLoss
 from meshtop.analysis.canary.routes import RouteDestination, WeightedRoute
 from meshtop.console.planning import FIELDS, HOLD, LEAVE, FieldProblem, Subject, effect, first_values, plan_of
 

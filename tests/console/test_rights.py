@@ -14,12 +14,12 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
-from meshtop.actions.journal import Journal, state_folder
+from meshtop.actions.journal.journal import Journal, state_folder
 from meshtop.actions.kube import RouteObject
-from meshtop.actions.plan import ShiftPlan
-from meshtop.actions.standing import Recorded
-from meshtop.actions.targets import Target
-from meshtop.analysis.access.kubernetes import Rules
+from meshtop.actions.shift.plan import ShiftPlan
+from meshtop.actions.shift.standing import Recorded
+from meshtop.actions.shift.targets import Target
+from meshtop.analysis.tenancy.access.kubernetes import Rules
 from meshtop.console.app import MeshtopApp
 from meshtop.console.options import ConsoleOptions
 from meshtop.console.rights import KEPT_SECONDS, Rights, RightsArrived

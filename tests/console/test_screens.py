@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
-from meshtop.analysis.access.policy import Association, NodeKind, Policy
-from meshtop.analysis.access.rights import Access
+from meshtop.analysis.tenancy.access.policy import Association, NodeKind, Policy
+from meshtop.analysis.tenancy.access.rights import Access
 from meshtop.analysis.tenancy.ownership import owners_of
 from meshtop.console.app import MeshtopApp
 from meshtop.console.places import pages_of
@@ -24,7 +24,7 @@ from meshtop.console.widgets.top_bar import TopBar
 from meshtop.model.kube import Identity
 from meshtop.model.state import State
 from meshtop.settings.errors import ConfigError
-from meshtop.views.query import Query
+from meshtop.views.picture.query import Query
 from tests.console.stage import StillApp, busy_world, session_of, stage
 from tests.worlds import AT, east, north, world
 

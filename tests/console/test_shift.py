@@ -25,7 +25,7 @@ from meshtop.console.widgets.choice import Choice
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.demo.world.plan import Options
 from meshtop.settings.schema import Settings
-from meshtop.views.detail import find_item
+from meshtop.views.frame.detail import find_item
 from tests.e2e.serving import LIMIT, Served, served
 
 pytestmark = pytest.mark.xdist_group("console-shift")

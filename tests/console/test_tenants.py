@@ -13,12 +13,12 @@ from meshtop.console.screens.graph import GraphScreen
 from meshtop.console.screens.tenants import TenantTreeScreen
 from meshtop.console.terminal.look import Look
 from meshtop.console.widgets.live_table import LiveTable
-from meshtop.views.lens import Lens
+from meshtop.views.picture.lens import Lens
+from tests.analysis.tenancy.fleets import call, cluster, fleet, tenancy
+from tests.analysis.tenancy.test_scope import GROUPED
+from tests.console.graph.walking import drawn
 from tests.console.stage import StillApp, session_of, stage
 from tests.console.test_screens import SIZE, go, keys_shown, press, settled, text_of
-from tests.console_graph.walking import drawn
-from tests.tenancy.fleets import call, cluster, fleet, tenancy
-from tests.tenancy.test_scope import GROUPED
 from tests.worlds import world
 
 ACME, SHOP, PAY = "organization:acme", "tenant:storefront", "tenant:payments"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import inspect
 
-from meshtop.views.registry import KINDS, view
+from meshtop.views.frame.registry import KINDS, view
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "json.md"
 SHARED = ("Traffic", "Health", "Finding", "Source", "Peer")

@@ -16,7 +16,7 @@ from meshtop.console.places import PLACES
 from meshtop.demo.world.scenarios import SCENARIOS
 from meshtop.settings.environment import variables
 from meshtop.settings.schema import HttpEndpoint, PrometheusSettings, TelemetrySettings
-from meshtop.views.registry import KINDS
+from meshtop.views.frame.registry import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])

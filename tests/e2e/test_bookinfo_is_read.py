@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from meshtop.model.state import State
-from meshtop.sources.connection import Connection
+from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
-from tests.demo_kube.conftest import Kubectl, kubectl
-from tests.sources_kubernetes.conftest import QUICK, ref_to
+from tests.demo.kube.conftest import Kubectl, kubectl
+from tests.sources.kubernetes.conftest import QUICK, ref_to
 
 pytestmark = [pytest.mark.kubectl, pytest.mark.conformance]
 __all__ = ["kubectl"]

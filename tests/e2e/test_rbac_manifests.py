@@ -16,8 +16,8 @@ from meshtop.actions.kube import RouteObject
 from meshtop.actions.lease import GROUP as LEASES
 from meshtop.demo.kube.access import Account, Attributes, Rule, admin
 from meshtop.demo.world.plan import Options
-from meshtop.sources.connection import Connection
-from meshtop.sources.kubeconfig import find_clusters
+from meshtop.sources.auth.kubeconfig import find_clusters
+from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
 from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES
 from tests.e2e.serving import Served, printed, served

@@ -33,9 +33,9 @@ from meshtop.demo.world.plan import Options
 from meshtop.demo.world.world import World
 from meshtop.sources.prometheus.finding import PROBE
 from meshtop.sources.prometheus.plaintext import plaintext_queries
-from meshtop.sources.promql import Matcher, chart_queries, history_queries, recorded_query, refresh_queries
-from tests.demo_kube.running import running
-from tests.demo_prom.compare import difference
+from meshtop.sources.prometheus.promql import Matcher, chart_queries, history_queries, recorded_query, refresh_queries
+from tests.demo.kube.running import running
+from tests.demo.prom.compare import difference
 from tests.e2e.serving import LIMIT, Clock, meshtop
 from tests.realprom import RealPrometheus
 

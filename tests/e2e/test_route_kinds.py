@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from meshtop.actions.errors import ActionError, Kind
-from meshtop.actions.events import Outcome, ShiftEvent
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.journal import Journal
-from meshtop.actions.plan import Guard, ShiftPlan
-from meshtop.actions.preflight import Mark, preflight
-from meshtop.actions.preview import preview
-from meshtop.actions.recover import find_action, rollback
-from meshtop.actions.runner import ShiftRunner
-from meshtop.actions.verify import Follows
+from meshtop.actions.journal.journal import Journal
+from meshtop.actions.shift.events import Outcome, ShiftEvent
+from meshtop.actions.shift.plan import Guard, ShiftPlan
+from meshtop.actions.shift.preflight import Mark, preflight
+from meshtop.actions.shift.preview import preview
+from meshtop.actions.shift.recover import find_action, rollback
+from meshtop.actions.shift.runner import ShiftRunner
+from meshtop.actions.shift.verify import Follows
 from meshtop.demo.world.plan import Options
 from tests.e2e.serving import LIMIT, Served, served
 from tests.e2e.test_shift_on_the_demo import Ahead, fleet

@@ -13,18 +13,18 @@ from pathlib import Path
 import pytest
 
 from meshtop.actions.errors import ActionError
-from meshtop.actions.events import Controls, Outcome, ShiftEvent, Sort
 from meshtop.actions.fleet import Fleet, open_fleet
-from meshtop.actions.journal import Journal
-from meshtop.actions.plan import ShiftPlan
-from meshtop.actions.preflight import preflight
-from meshtop.actions.recover import find_action, rollback
-from meshtop.actions.runner import ShiftRunner
-from meshtop.actions.verify import Follows
+from meshtop.actions.journal.journal import Journal
+from meshtop.actions.shift.events import Controls, Outcome, ShiftEvent, Sort
+from meshtop.actions.shift.plan import ShiftPlan
+from meshtop.actions.shift.preflight import preflight
+from meshtop.actions.shift.recover import find_action, rollback
+from meshtop.actions.shift.runner import ShiftRunner
+from meshtop.actions.shift.verify import Follows
 from meshtop.analysis.canary.judging import Judging
 from meshtop.observatory.build import open_observatory
 from meshtop.settings.schema import Settings
-from meshtop.views.picture import Picture
+from meshtop.views.picture.picture import Picture
 from tests.e2e.serving import Clock, Served, served
 from tests.e2e.test_shift_in_a_terminal import ROOT, SEEN
 from tests.e2e.test_shift_in_a_terminal import demo as demo_process

@@ -10,7 +10,7 @@ from meshtop.model.mesh import ControlPlane, MeshFacts, Ready
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Severity, SourceStatus, State
 from meshtop.model.telemetry import Telemetry
-from meshtop.views.doctor import Report, examine
+from meshtop.views.reports.doctor import Report, examine
 from tests import worlds
 
 PLANE = ControlPlane(revision="default", version="1.30.1", pods=Ready(ready=1, total=1))

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from meshtop.views.fields import field_columns
-from meshtop.views.filter import FilterError
-from meshtop.views.picture import Picture
-from meshtop.views.query import Query
-from meshtop.views.registry import KINDS, view
+from meshtop.views.frame.fields import field_columns
+from meshtop.views.frame.filter import FilterError
+from meshtop.views.frame.registry import KINDS, view
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Query
 from tests import worlds
 
 SHOWN = [kind.name for kind in KINDS if not kind.hidden or kind.name in ("mtlsedges", "tenantmatrix")]

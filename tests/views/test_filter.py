@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from meshtop.views import columns as c
-from meshtop.views.filter import FilterError, find_column, number, parse_filter
-from meshtop.views.sort import parse_sort, sort_items
-from meshtop.views.table import Column
+from meshtop.views.frame import columns as c
+from meshtop.views.frame.filter import FilterError, find_column, number, parse_filter
+from meshtop.views.frame.sort import parse_sort, sort_items
+from meshtop.views.frame.table import Column
 
 
 class Row(Struct, frozen=True):

@@ -6,10 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from meshtop.analysis.graph.service_graph import Level, ServiceGraph
-from meshtop.sources.promql import Matcher, one_of
-from meshtop.views.charts import to_services
-from meshtop.views.filter import FilterError
-from meshtop.views.graph import (
+from meshtop.sources.prometheus.promql import Matcher, one_of
+from meshtop.views.frame.charts import to_services
+from meshtop.views.frame.filter import FilterError
+from meshtop.views.frame.registry import view
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Query
+from meshtop.views.reports.graph import (
     GROUPINGS,
     Sight,
     members,
@@ -19,11 +22,8 @@ from meshtop.views.graph import (
     row_of_node,
     service_graph,
 )
-from meshtop.views.graph_detail import edge_panel, node_panel
-from meshtop.views.graph_words import edge_line, joined, node_line
-from meshtop.views.picture import Picture
-from meshtop.views.query import Query
-from meshtop.views.registry import view
+from meshtop.views.reports.graph_detail import edge_panel, node_panel
+from meshtop.views.reports.graph_words import edge_line, joined, node_line
 from tests import worlds
 
 SERVICES = Sight(level=Level.SERVICES)

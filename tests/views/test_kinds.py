@@ -10,12 +10,12 @@ from meshtop.analysis.tenancy.marks import tenants_of
 from meshtop.model.kube import KindStatus, Namespace
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import Health, HealthStatus, SourceStatus, State
-from meshtop.views.document import document, json_schema, missing
-from meshtop.views.filter import FilterError
-from meshtop.views.picture import Picture, together
-from meshtop.views.query import Query
-from meshtop.views.registry import KINDS, find_kind, names, view
-from meshtop.views.table import Tone
+from meshtop.views.frame.document import document, json_schema, missing
+from meshtop.views.frame.filter import FilterError
+from meshtop.views.frame.registry import KINDS, find_kind, names, view
+from meshtop.views.frame.table import Tone
+from meshtop.views.picture.picture import Picture, together
+from meshtop.views.picture.query import Query
 from tests import worlds
 
 PROMISED = {

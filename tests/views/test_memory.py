@@ -7,8 +7,8 @@ from collections.abc import Hashable
 from msgspec import structs
 
 from meshtop.model.snapshot import Snapshot
-from meshtop.views.memory import Memory
-from meshtop.views.picture import Picture
+from meshtop.views.picture.memory import Memory
+from meshtop.views.picture.picture import Picture
 from tests import worlds
 
 

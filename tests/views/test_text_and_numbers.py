@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.views.numbers import UNKNOWN, age, integer, latency, milliseconds, percent, quantity, weight
-from meshtop.views.text import clean, escape_json, to_ascii
+from meshtop.views.frame.numbers import UNKNOWN, age, integer, latency, milliseconds, percent, quantity, weight
+from meshtop.views.frame.text import clean, escape_json, to_ascii
 
 
 @pytest.mark.parametrize(

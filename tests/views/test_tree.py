@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from meshtop.views import columns as c
-from meshtop.views.sort import SortKey, parse_sort
-from meshtop.views.tree import ALL_OPEN, Folding, Tree, TreeTable
+from meshtop.views.frame import columns as c
+from meshtop.views.frame.sort import SortKey, parse_sort
+from meshtop.views.frame.tree import ALL_OPEN, Folding, Tree, TreeTable
 
 
 class Thing(Struct, frozen=True):

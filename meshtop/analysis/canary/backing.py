@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from meshtop.analysis.canary.routes import RouteDestination, WeightedRoute
-from meshtop.analysis.mtls.config import IstioConfig
+from meshtop.analysis.security.mtls.config import IstioConfig
 from meshtop.model.mesh import Ready, VirtualMachine, Workload
 
 _SERVICE = re.compile(r"([^.]+)\.([^.]+)(?:\.svc(?:\..+)?)?")

@@ -11,9 +11,9 @@ from meshtop.analysis.canary.owners import Ownership, last_change, ownership
 from meshtop.analysis.canary.reach import MESH, Reach, common_host, obeying, reach_of, telemetry_hosts
 from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
 from meshtop.analysis.canary.tally import SAME_MOMENT_SECONDS, Caller, tally
-from meshtop.analysis.mtls.config import IstioConfig, MeshMember
-from meshtop.analysis.naming import ClusterNames
-from meshtop.analysis.traffic_inputs import cluster_traffic
+from meshtop.analysis.security.mtls.config import IstioConfig, MeshMember
+from meshtop.analysis.traffic.inputs import cluster_traffic
+from meshtop.analysis.traffic.naming import ClusterNames
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload

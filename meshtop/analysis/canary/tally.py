@@ -13,8 +13,8 @@ from math import inf
 from msgspec import Struct
 
 from meshtop.analysis.canary.backing import Backing
-from meshtop.analysis.flags import is_error, outcome
-from meshtop.analysis.naming import ClusterNames, known, version_of
+from meshtop.analysis.traffic.flags import is_error, outcome
+from meshtop.analysis.traffic.naming import ClusterNames, known, version_of
 from meshtop.model.canary import RouteCounts
 from meshtop.model.telemetry import Labels
 from meshtop.model.traffic import Buckets, Sums, Traffic

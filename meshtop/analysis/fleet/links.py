@@ -11,10 +11,10 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from meshtop.analysis.mesh import mesh_networks
-from meshtop.analysis.registries.read import sync_states
-from meshtop.analysis.registries.shape import items, mapping
-from meshtop.analysis.traffic_inputs import EAST_WEST_CLASS
+from meshtop.analysis.fleet.registries.read import sync_states
+from meshtop.analysis.fleet.registries.shape import items, mapping
+from meshtop.analysis.identity.mesh import mesh_networks
+from meshtop.analysis.traffic.inputs import EAST_WEST_CLASS
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
 from meshtop.model.state import Finding, Severity

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from meshtop.analysis.registries.read import ISTIO, registered
-from meshtop.analysis.registries.shape import Condition, Registered
+from meshtop.analysis.fleet.registries.read import ISTIO, registered
+from meshtop.analysis.fleet.registries.shape import Condition, Registered
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
 from meshtop.model.snapshot import ClusterSnapshot

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from wcwidth import wcwidth
 
-from meshtop.analysis.mtls.marks import LOCKED, LOCKED_ASCII, OPEN, OPEN_ASCII
+from meshtop.analysis.security.mtls.marks import LOCKED, LOCKED_ASCII, OPEN, OPEN_ASCII
 from meshtop.model.state import HealthStatus
 
 NORTH, EAST, SOUTH, WEST = 1, 2, 4, 8

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
-from meshtop.analysis.figures import namespace_of
 from meshtop.analysis.tenancy.ownership import Owner, Owners
 from meshtop.analysis.tenancy.traffic import Within, in_scope, owner_of
+from meshtop.analysis.traffic.figures import namespace_of
 from meshtop.model.state import Finding, Severity
 from meshtop.model.traffic import Edge, Sums
 from meshtop.settings.tenancy import Tenancy, selects, split_selector

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from meshtop.analysis.figures import Figures, add_all, matrix, namespace_of
 from meshtop.analysis.tenancy.ownership import NONE, Owner, Owners
+from meshtop.analysis.traffic.figures import Figures, add_all, matrix, namespace_of
 from meshtop.model.traffic import Edge, Peer, Sums, Target
 
 Unit = tuple[str, str]

@@ -14,10 +14,10 @@ from meshtop.console.levers import why_not_again
 from meshtop.console.rights import RightsArrived
 from meshtop.console.screens.run import Phase, RunScreen, Said, said_lines
 from meshtop.console.widgets.table_frame import Line
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.actions.progress import Progress
+    from meshtop.actions.shift.progress import Progress
 
 SIGNS_OF_COURSE = {
     "running": ("● ", Tone.ACCENT),
@@ -163,7 +163,7 @@ class ActionScreen(RunScreen):
         self.ask(about, "Enter takes it back:")
 
     def _namespace(self) -> str:
-        from meshtop.actions.standing import recorded
+        from meshtop.actions.shift.standing import recorded
 
         return recorded(self._told.action).targets[0].where.namespace
 
@@ -182,8 +182,8 @@ class ActionScreen(RunScreen):
 
     def _progress(self) -> Progress | None:
         """Where a shift stands that is taken up; copies, and what is taken back, are told by their log."""
-        from meshtop.actions.progress import progress_of
-        from meshtop.actions.standing import recorded, standings
+        from meshtop.actions.shift.progress import progress_of
+        from meshtop.actions.shift.standing import recorded, standings
 
         if self._lever != "resume":
             return None

@@ -15,12 +15,12 @@ from meshtop.console.scope import Scope, freshness
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import Help, HelpScreen, keys_of
 from meshtop.console.widgets.top_bar import TopBar, TopBarModel
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.console.app import MeshtopApp
     from meshtop.console.widgets.prompts import CommandBar
-    from meshtop.views.picture import Picture
+    from meshtop.views.picture.picture import Picture
 
 
 class MeshScreen(Screen[object]):
@@ -98,7 +98,7 @@ class MeshScreen(Screen[object]):
 
     def prepare(self, picture: Picture) -> None:
         """Work out what `refresh_picture` will draw, and nothing else: this runs on a worker thread."""
-        from meshtop.views.registry import view
+        from meshtop.views.frame.registry import view
 
         for kind in self.kinds():
             view(kind).all_items(picture)
@@ -157,8 +157,8 @@ class MeshScreen(Screen[object]):
 
     def narrow_to(self, kind: str, key: str) -> None:
         """Look only at where a thing stands."""
-        from meshtop.views.detail import find_item
-        from meshtop.views.registry import view
+        from meshtop.views.frame.detail import find_item
+        from meshtop.views.frame.registry import view
 
         picture, of_kind = self.console_app.picture, view(kind)
         item = find_item(picture, kind, key) if picture is not None else None

@@ -14,14 +14,14 @@ from meshtop.console.rights import RightsArrived
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.table import TableScreen
-from meshtop.views.detail import find_item
+from meshtop.views.frame.detail import find_item
 
 if TYPE_CHECKING:
-    from meshtop.analysis.access.levers import Lever, Write
     from meshtop.analysis.canary.board import CanaryRow
+    from meshtop.analysis.tenancy.access.levers import Lever, Write
     from meshtop.console.widgets.live_table import LiveTable
-    from meshtop.views.detail import Detail
-    from meshtop.views.picture import Picture
+    from meshtop.views.frame.detail import Detail
+    from meshtop.views.picture.picture import Picture
 
 LEVERS = ("shift", "take_back")
 """The actions that write."""
@@ -29,7 +29,7 @@ LEVERS = ("shift", "take_back")
 
 def shift_levers(screen: MeshScreen, picture: Picture, key: str | None) -> tuple[Lever, ...]:
     """What is known of the rights that a shift of a route needs; what is not known is asked for."""
-    from meshtop.views.rights import shift_writes
+    from meshtop.views.reports.rights import shift_writes
 
     row: CanaryRow | None = None if key is None else find_item(picture, CANARIES, key)
     return levers_for(screen, () if row is None else shift_writes(picture, row))
@@ -37,7 +37,7 @@ def shift_levers(screen: MeshScreen, picture: Picture, key: str | None) -> tuple
 
 def with_rights(found: Detail | None, levers: tuple[Lever, ...]) -> Detail | None:
     """A route's detail with who lets the user shift it, below how it does."""
-    from meshtop.views.rights import rights_section
+    from meshtop.views.reports.rights import rights_section
 
     if found is None:
         return None
@@ -84,7 +84,7 @@ class CanaryScreen(TableScreen):
 
     def _judge(self) -> None:
         """Find out why the levers are off."""
-        from meshtop.analysis.access.levers import why_off
+        from meshtop.analysis.tenancy.access.levers import why_off
 
         picture = self.console_app.picture
         if picture is None:
@@ -115,7 +115,7 @@ class CanaryScreen(TableScreen):
 
     def action_shift(self) -> None:
         """Open the dialog for the route under the cursor; clusters that would refuse it are named there."""
-        from meshtop.analysis.access.levers import refusals
+        from meshtop.analysis.tenancy.access.levers import refusals
         from meshtop.console.screens.shift import ShiftScreen
 
         picture, key = self.console_app.picture, self.rows.cursor_key

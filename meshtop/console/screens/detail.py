@@ -19,14 +19,14 @@ from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.console.widgets.pages import Pages
 from meshtop.model.telemetry import Line as TimeLine
-from meshtop.views.detail import Detail, Related, detail, find_item
-from meshtop.views.registry import view
-from meshtop.views.sort import parse_sort, sort_items, sort_text
-from meshtop.views.table import Table
+from meshtop.views.frame.detail import Detail, Related, detail, find_item
+from meshtop.views.frame.registry import view
+from meshtop.views.frame.sort import parse_sort, sort_items, sort_text
+from meshtop.views.frame.table import Table
 
 if TYPE_CHECKING:
-    from meshtop.views.charts import Chart as ChartSpec
-    from meshtop.views.picture import Picture
+    from meshtop.views.frame.charts import Chart as ChartSpec
+    from meshtop.views.picture.picture import Picture
 
 SPAN_SECONDS = 1800.0
 POINTS = 120

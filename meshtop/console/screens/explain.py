@@ -12,7 +12,7 @@ from meshtop.console.screens.text import TextScreen
 from meshtop.console.text import clean, cut
 from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.table_frame import Line, Run
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.console.app import MeshtopApp
@@ -44,7 +44,7 @@ class ExplainScreen(TextScreen):
     """
 
     def __init__(self, app: MeshtopApp, asked: Asked) -> None:
-        from meshtop.views.access import explanation_lines, place_of_object
+        from meshtop.views.reports.access import explanation_lines, place_of_object
 
         access = app.picture.access if app.picture is not None else None
         self._asked = asked
@@ -76,7 +76,7 @@ class ExplainScreen(TextScreen):
         self._fill_in(self.app)
 
     def _fill_in(self, app: MeshtopApp) -> None:
-        from meshtop.views.access import kubernetes_lines
+        from meshtop.views.reports.access import kubernetes_lines
 
         if self._place is not None:
             beside = kubernetes_lines(self._asked.right, *self._place, app.rights.of(*self._place))

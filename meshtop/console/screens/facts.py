@@ -12,13 +12,13 @@ from meshtop.console.widgets.table_frame import Line, Run
 from meshtop.model.telemetry import History
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.model.traffic import Sums
-from meshtop.views.detail import Detail, Section
-from meshtop.views.numbers import UNKNOWN, age, latency, percent, quantity
-from meshtop.views.sparkline import scale_of, sparkline
-from meshtop.views.table import Tone
+from meshtop.views.frame.detail import Detail, Section
+from meshtop.views.frame.numbers import UNKNOWN, age, latency, percent, quantity
+from meshtop.views.frame.sparkline import scale_of, sparkline
+from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.views.charts import Chart
+    from meshtop.views.frame.charts import Chart
 
 MARGIN = 2
 LABEL_WIDTH = 15

@@ -21,11 +21,11 @@ from meshtop.console.widgets.notes import Note
 from meshtop.console.widgets.pages import Pages
 from meshtop.console.widgets.plot import ChartModel, Series
 from meshtop.console.widgets.table_frame import Line
-from meshtop.views.table import Cell, Column, Table, Tone
+from meshtop.views.frame.table import Cell, Column, Table, Tone
 
 if TYPE_CHECKING:
-    from meshtop.views.attention import Attention
-    from meshtop.views.picture import Picture
+    from meshtop.views.picture.picture import Picture
+    from meshtop.views.reports.attention import Attention
 
 MOST_SHOWN = 6
 """Rows of what needs somebody before it scrolls, on a screen of 24 lines."""
@@ -77,7 +77,7 @@ class Headline(LineWidget):
         """The line."""
         if self.picture is None:
             return []
-        from meshtop.views.totals import histories_in, sums_in, without_traffic
+        from meshtop.views.picture.totals import histories_in, sums_in, without_traffic
 
         query, picture = self.fleet.console_app.scope.query, self.picture
         missing = without_traffic(picture, query)
@@ -145,7 +145,7 @@ class FleetScreen(TableScreen):
 
     def refresh_picture(self, picture: Picture) -> None:
         """Draw all three."""
-        from meshtop.views.attention import attention
+        from meshtop.views.reports.attention import attention
 
         line = self.query_one(Headline)
         line.picture = picture
@@ -162,7 +162,7 @@ class FleetScreen(TableScreen):
     def _waiting(self) -> list[Attention]:
         """What was interrupted or is held in the middle, above all else: half of it may be written."""
         from meshtop.console.journaling import sentence
-        from meshtop.views.attention import Attention
+        from meshtop.views.reports.attention import Attention
 
         app = self.console_app
         return [
@@ -190,7 +190,7 @@ class FleetScreen(TableScreen):
 
     def prepare(self, picture: Picture) -> None:
         """What needs somebody as well."""
-        from meshtop.views.attention import attention
+        from meshtop.views.reports.attention import attention
 
         super().prepare(picture)
         attention(picture, self.console_app.scope.query)

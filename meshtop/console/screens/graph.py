@@ -23,25 +23,17 @@ from meshtop.console.widgets.graph_cursor import Cursor
 from meshtop.console.widgets.graph_view import GraphView
 from meshtop.console.widgets.notes import Note
 from meshtop.model.state import HealthStatus
-from meshtop.views.edges import VIEW
-from meshtop.views.filter import FilterError
-from meshtop.views.graph import (
-    GROUPINGS,
-    Sight,
-    is_group,
-    members,
-    readable_level,
-    row_of_node,
-    service_graph,
-)
-from meshtop.views.graph_detail import edge_panel, node_panel
-from meshtop.views.graph_words import edge_line, edge_name, node_line, node_name
-from meshtop.views.query import Query
-from meshtop.views.table import Tone
+from meshtop.views.frame.filter import FilterError
+from meshtop.views.frame.table import Tone
+from meshtop.views.kinds.edges import VIEW
+from meshtop.views.picture.query import Query
+from meshtop.views.reports.graph import GROUPINGS, Sight, is_group, members, readable_level, row_of_node, service_graph
+from meshtop.views.reports.graph_detail import edge_panel, node_panel
+from meshtop.views.reports.graph_words import edge_line, edge_name, node_line, node_name
 
 if TYPE_CHECKING:
-    from meshtop.views.detail import Detail
-    from meshtop.views.picture import Picture
+    from meshtop.views.frame.detail import Detail
+    from meshtop.views.picture.picture import Picture
 
 WIDE = 140
 """From so many cells on, what is chosen is described beside the graph."""

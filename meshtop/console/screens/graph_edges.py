@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from meshtop.console.places import GRAPH, name_of
 from meshtop.console.screens.table import TableScreen
-from meshtop.views.graph import Sight, members
-from meshtop.views.query import Query
-from meshtop.views.table import Table
+from meshtop.views.frame.table import Table
+from meshtop.views.picture.query import Query
+from meshtop.views.reports.graph import Sight, members
 
 if TYPE_CHECKING:
-    from meshtop.views.picture import Picture
+    from meshtop.views.picture.picture import Picture
 
 
 class GraphEdgesScreen(TableScreen):

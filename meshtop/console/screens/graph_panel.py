@@ -18,12 +18,12 @@ from meshtop.console.widgets.chart import Chart
 from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.table_frame import Line, Run
 from meshtop.model.telemetry import Line as TimeLine
-from meshtop.views.detail import Detail
-from meshtop.views.table import Tone
+from meshtop.views.frame.detail import Detail
+from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.console.session import Session
-    from meshtop.views.charts import Chart as ChartSpec
+    from meshtop.views.frame.charts import Chart as ChartSpec
 
 SPAN_SECONDS = 1800.0
 POINTS = 120

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from meshtop.analysis.graph.select import worst_edges
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.views.edges import VIEW
-from meshtop.views.filter import FilterError
-from meshtop.views.graph import service_graph
+from meshtop.views.frame.filter import FilterError
+from meshtop.views.kinds.edges import VIEW
+from meshtop.views.reports.graph import service_graph
 
 if TYPE_CHECKING:
     from meshtop.console.screens.graph import GraphScreen

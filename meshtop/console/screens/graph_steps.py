@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 from msgspec.structs import replace
 
 from meshtop.console.widgets.graph_cursor import Cursor
-from meshtop.views.graph import GROUPINGS, Sight, groups_around, tenants
-from meshtop.views.graph_words import node_name
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
+from meshtop.views.reports.graph import GROUPINGS, Sight, groups_around, tenants
+from meshtop.views.reports.graph_words import node_name
 
 if TYPE_CHECKING:
     from meshtop.console.screens.graph import GraphScreen

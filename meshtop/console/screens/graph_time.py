@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.console.screens.graph import GraphScreen
-    from meshtop.views.picture import Picture
+    from meshtop.views.picture.picture import Picture
 
 PLAY_SECONDS = 1.0
 """How long a moment stays on screen."""

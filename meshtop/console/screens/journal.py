@@ -19,10 +19,10 @@ from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.views.columns import text, text_cell
-from meshtop.views.filter import FilterError, find_column, parse_filter
-from meshtop.views.sort import SortKey, parse_sort, sort_items
-from meshtop.views.table import Column, Table, Tone
+from meshtop.views.frame.columns import text, text_cell
+from meshtop.views.frame.filter import FilterError, find_column, parse_filter
+from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
+from meshtop.views.frame.table import Column, Table, Tone
 
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import FilterLine

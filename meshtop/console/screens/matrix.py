@@ -9,12 +9,12 @@ from textual.binding import Binding, BindingType
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.table_layout import least_width
-from meshtop.views.security import Matrix, namespace_matrix, trust_matrix
-from meshtop.views.table import Align, Cell, Column, Table, Tone
+from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
+from meshtop.views.reports.security import Matrix, namespace_matrix, trust_matrix
 
 if TYPE_CHECKING:
-    from meshtop.views.picture import Picture
-    from meshtop.views.query import Query
+    from meshtop.views.picture.picture import Picture
+    from meshtop.views.picture.query import Query
 
 NOTHING = Cell("·", Tone.DIM)
 
@@ -83,7 +83,7 @@ class MatrixScreen(TableScreen):
 
     def _matrix(self, picture: Picture, query: Query) -> Table[Any]:
         if self.kind == "tenantmatrix":
-            from meshtop.views.tenantmatrix import matrix_table
+            from meshtop.views.kinds.tenantmatrix import matrix_table
 
             return matrix_table(self.of_kind.items(picture, query))
         return table_of(trust_matrix(picture, query) if self.kind == "trust" else namespace_matrix(picture, query))

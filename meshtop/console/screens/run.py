@@ -19,10 +19,10 @@ from meshtop.console.text import clean, cut
 from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.shift_status import ShiftStatus
 from meshtop.console.widgets.table_frame import Line, Run
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.actions.progress import Progress
+    from meshtop.actions.shift.progress import Progress
 
 STEERING = ("pause", "skip", "hold", "abort")
 
@@ -173,9 +173,9 @@ class RunScreen(MeshScreen):
 
     def on_happened(self, message: Happened) -> None:
         """Show what happened: where things stand in place, the rest in the log."""
-        from meshtop.actions.events import Outcome, Sort
-        from meshtop.actions.narration import line_of
-        from meshtop.actions.progress import after
+        from meshtop.actions.shift.events import Outcome, Sort
+        from meshtop.actions.shift.narration import line_of
+        from meshtop.actions.shift.progress import after
 
         event, progress = message.event, self.status.progress
         if progress is not None:

@@ -17,12 +17,12 @@ from meshtop.console.widgets.notes import Note
 from meshtop.console.widgets.pages import Pages
 from meshtop.console.widgets.table_frame import Line, Run
 from meshtop.model.state import Severity
-from meshtop.views.numbers import percent, quantity
-from meshtop.views.security import Overview, overview, shares_table
-from meshtop.views.table import Tone
+from meshtop.views.frame.numbers import percent, quantity
+from meshtop.views.frame.table import Tone
+from meshtop.views.reports.security import Overview, overview, shares_table
 
 if TYPE_CHECKING:
-    from meshtop.views.picture import Picture
+    from meshtop.views.picture.picture import Picture
 
 TALL = 34
 SHARES = {"clusters": "CLUSTER", "tenants": "TENANT", "namespaces": "NAMESPACE"}

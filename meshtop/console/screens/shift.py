@@ -12,12 +12,12 @@ from meshtop.console.planning import Subject, effect, subject_of
 from meshtop.console.screens.run import Phase, RunScreen, Said
 from meshtop.console.screens.shift_form import ShiftForm
 from meshtop.console.shifting import Checked
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.actions.preflight import Check, Preflight
+    from meshtop.actions.shift.preflight import Check, Preflight
     from meshtop.analysis.canary.board import CanaryRow
-    from meshtop.views.picture import Picture
+    from meshtop.views.picture.picture import Picture
 
 _TONES = {"ok": Tone.GOOD, "warning": Tone.DEGRADED, "refused": Tone.FAILING}
 _BADNESS = tuple(_TONES)
@@ -118,7 +118,7 @@ class ShiftScreen(RunScreen):
 
     def on_checked(self, message: Checked) -> None:
         """Show the checks and the diffs; back to the form where something refuses."""
-        from meshtop.actions.narration import check_lines, diff_lines
+        from meshtop.actions.shift.narration import check_lines, diff_lines
 
         found = self._found = message.found
         said: list[Said] = []
@@ -164,8 +164,8 @@ class ShiftScreen(RunScreen):
 
     def answered(self, text: str) -> None:
         """Shift, if the namespace was typed."""
-        from meshtop.actions.progress import progress_of
-        from meshtop.actions.standing import Recorded
+        from meshtop.actions.shift.progress import progress_of
+        from meshtop.actions.shift.standing import Recorded
 
         found = self._found
         if text != self.row.namespace or found is None:

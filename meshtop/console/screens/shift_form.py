@@ -17,7 +17,7 @@ from meshtop.console.text import clean
 from meshtop.console.widgets.choice import Choice
 
 if TYPE_CHECKING:
-    from meshtop.actions.plan import ShiftPlan
+    from meshtop.actions.shift.plan import ShiftPlan
 
 
 def _id(name: str) -> str:

@@ -19,18 +19,18 @@ from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.console.widgets.pages import Pages
-from meshtop.views.detail import Detail, detail, find_item
-from meshtop.views.filter import FilterError
-from meshtop.views.query import Query
-from meshtop.views.registry import find_kind, view
-from meshtop.views.sort import sort_text
-from meshtop.views.table import Column, Table, TableModel, Tone
-from meshtop.views.text import clean
-from meshtop.views.view import AnyView
+from meshtop.views.frame.detail import Detail, detail, find_item
+from meshtop.views.frame.filter import FilterError
+from meshtop.views.frame.registry import find_kind, view
+from meshtop.views.frame.sort import sort_text
+from meshtop.views.frame.table import Column, Table, TableModel, Tone
+from meshtop.views.frame.text import clean
+from meshtop.views.frame.view import AnyView
+from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import FilterLine
-    from meshtop.views.picture import Picture
+    from meshtop.views.picture.picture import Picture
 
 WIDE = 160
 """From so many cells on, what is selected is shown beside the table."""

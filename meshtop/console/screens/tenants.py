@@ -16,15 +16,15 @@ from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.console.widgets.pages import Pages
 from meshtop.console.widgets.tree_table import TreeTable, Wish
-from meshtop.views.detail import find_item
-from meshtop.views.query import Query
-from meshtop.views.table import TableModel, Tone
+from meshtop.views.frame.detail import find_item
+from meshtop.views.frame.table import TableModel, Tone
+from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
-    from meshtop.views.picture import Picture
-    from meshtop.views.tenanttree import TenantNode
-    from meshtop.views.tree import Folding, Tree, Twig
-    from meshtop.views.tree import TreeTable as TreeModel
+    from meshtop.views.frame.tree import Folding, Tree, Twig
+    from meshtop.views.frame.tree import TreeTable as TreeModel
+    from meshtop.views.kinds.tenanttree import TenantNode
+    from meshtop.views.picture.picture import Picture
 
 
 class TenantScreen(TableScreen):
@@ -84,9 +84,9 @@ class TenantTreeScreen(TenantScreen):
 
     def table(self, picture: Picture, query: Query) -> Any:
         """The rows that are not folded away."""
-        from meshtop.views.tenanttree import at_first, tree_of
-        from meshtop.views.tree import ALL_OPEN, Folding
-        from meshtop.views.tree import TreeTable as TreeModel
+        from meshtop.views.frame.tree import ALL_OPEN, Folding
+        from meshtop.views.frame.tree import TreeTable as TreeModel
+        from meshtop.views.kinds.tenanttree import at_first, tree_of
 
         nodes = self.of_kind.in_scope(picture, picture.resolved(query))
         self._tree = tree_of(nodes)
@@ -112,7 +112,7 @@ class TenantTreeScreen(TenantScreen):
     @property
     def model(self) -> TreeModel[TenantNode] | None:
         """The rows on screen."""
-        from meshtop.views.tree import TreeTable as TreeModel
+        from meshtop.views.frame.tree import TreeTable as TreeModel
 
         shown: TableModel | None = self.shown
         return shown if isinstance(shown, TreeModel) else None

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from meshtop.console.text import clean, cut
 from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.table_frame import Line, Run
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
 
 MOST_COPIED = 100_000
 """Bytes: terminals drop longer clipboard sequences (OSC 52)."""

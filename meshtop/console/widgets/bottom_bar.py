@@ -19,7 +19,7 @@ from textual.widget import Widget
 
 from meshtop.console.widgets.commands import Command
 from meshtop.console.widgets.key_hints import KeyHints
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import CommandBar, FilterLine, Prompt

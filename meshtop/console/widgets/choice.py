@@ -12,7 +12,7 @@ from textual.message import Message
 from meshtop.console.text import cut
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.table_frame import Line, Run
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
 
 
 class Choice(LineWidget, can_focus=True):

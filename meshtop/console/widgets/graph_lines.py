@@ -8,7 +8,7 @@ from meshtop.analysis.graph.canvas import Run as Cells
 from meshtop.analysis.graph.geometry import Box
 from meshtop.console.text import cell_width, clean, fit
 from meshtop.console.widgets.table_frame import Line, Run
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
 
 
 def around(boxes: Sequence[Box]) -> Box:

@@ -20,7 +20,7 @@ from meshtop.console.text import cell_width, clean, cut, fit
 from meshtop.console.widgets.key_hints import rank_of, words_of
 from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.table_frame import Line, Run
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
 
 _MARGIN = 2
 

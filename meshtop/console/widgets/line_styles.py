@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from meshtop.console.text import cell_width
 from meshtop.console.widgets.table_frame import Line
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
 
 _GROUNDS = ("plain", "hover", "cursor", "resting", "header")
 TONE_CLASSES: set[str] = {f"tone--{tone}" for tone in Tone} | {f"ground--{ground}" for ground in _GROUNDS}

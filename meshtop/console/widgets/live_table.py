@@ -3,7 +3,7 @@
 Usage::
 
     table = LiveTable(waiting=Note("Reading 3 clusters…"), empty=Note("No workloads", "…", "press n for another …"))
-    table.show(model, sort=("errorRatio", True))     # after each refresh; a meshtop.views.table.TableModel
+    table.show(model, sort=("errorRatio", True))     # after each refresh; a meshtop.views.frame.table.TableModel
     table.cursor_key                                 # the selected row's key, or None
     table.go_to("us-east/shop/reviews")              # select by key, wherever it stands
 
@@ -32,7 +32,7 @@ from meshtop.console.widgets.table_frame import (
 )
 from meshtop.console.widgets.table_keys import TABLE_BINDINGS, TableKeys
 from meshtop.console.widgets.table_layout import Layout, Widths, lay_out
-from meshtop.views.table import Cell, Column, TableModel
+from meshtop.views.frame.table import Cell, Column, TableModel
 
 Sort = tuple[str, bool]
 _NOTHING = Line("plain", ())

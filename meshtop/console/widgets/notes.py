@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from meshtop.console.text import cell_width, cut
 from meshtop.console.widgets.table_frame import Line, Run
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
 
 _MAX_WIDTH = 64
 

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from meshtop.console.text import cell_width, cut
 from meshtop.console.widgets.table_frame import Line, Run
-from meshtop.views.sparkline import resample
-from meshtop.views.table import Tone
+from meshtop.views.frame.sparkline import resample
+from meshtop.views.frame.table import Tone
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)

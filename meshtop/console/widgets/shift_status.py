@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from meshtop.console.text import cell_width, clean, cut, fit
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.table_frame import Line, Run
-from meshtop.views.numbers import UNKNOWN, quantity
-from meshtop.views.table import Tone
+from meshtop.views.frame.numbers import UNKNOWN, quantity
+from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.actions.progress import ClusterProgress, Progress
+    from meshtop.actions.shift.progress import ClusterProgress, Progress
     from meshtop.analysis.canary.judging import CanaryVerdict
     from meshtop.analysis.canary.verdict import ComparisonVerdict
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshtop.views.table import TableModel
+from meshtop.views.frame.table import TableModel
 
 
 class Cursor:

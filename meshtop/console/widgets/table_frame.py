@@ -9,7 +9,7 @@ from textual.geometry import Region
 
 from meshtop.console.text import cell_width, clean, cut, fit
 from meshtop.console.widgets.table_layout import GUTTER, Layout
-from meshtop.views.table import Cell, Column, TableModel, Tone
+from meshtop.views.frame.table import Cell, Column, TableModel, Tone
 
 CURSOR_SIGN = "▸"
 MARK_SIGN = "•"

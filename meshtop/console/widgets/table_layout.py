@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from meshtop.console.text import cell_width
-from meshtop.views.table import Align, Column
+from meshtop.views.frame.table import Align, Column
 
 GUTTER = 2
 MIN_GAP = 2

@@ -18,7 +18,7 @@ from meshtop.console.text import cell_width, clean, cut
 from meshtop.console.widgets.line_styles import TONE_CLASSES
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.table_frame import Line, Run
-from meshtop.views.table import Tone
+from meshtop.views.frame.table import Tone
 
 PRODUCT = "meshtop"
 

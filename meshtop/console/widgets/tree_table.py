@@ -25,7 +25,7 @@ class Wish(StrEnum):
 
 
 class TreeTable(LiveTable):
-    """Rows of a `meshtop.views.tree.TreeTable`; while a column to sort by is chosen, arrows choose it as ever."""
+    """Rows of a `meshtop.views.frame.tree.TreeTable`; while a column to sort by is chosen, arrows choose it as ever."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "fold, open", id="table.choose"),

@@ -8,10 +8,10 @@ import msgspec
 from msgspec import Struct
 
 from meshtop.model.state import State
-from meshtop.sources.connection import Connection
+from meshtop.sources.http.connection import Connection
+from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes.kinds import GROUPS, Kind
 from meshtop.sources.kubernetes.lists import fetch
-from meshtop.sources.problem import SourceProblem
 
 _AGGREGATED = ",".join(
     (

@@ -10,13 +10,13 @@ import msgspec
 
 from meshtop.model.kube import Controller, Identity, KindStatus, Meta, RemoteSecret
 from meshtop.model.state import State
+from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes import wire
 from meshtop.sources.kubernetes.convert import is_istiod
 from meshtop.sources.kubernetes.kinds import REMOTE_SECRETS, WEBHOOKS, Codec
 from meshtop.sources.kubernetes.link import Link
 from meshtop.sources.kubernetes.lists import fetch, list_all
 from meshtop.sources.kubernetes.rights import who_am_i
-from meshtop.sources.problem import SourceProblem
 
 SYSTEM_NAMESPACE = "istio-system"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
-from meshtop.sources.connection import Connection, problem_of
+from meshtop.sources.http.connection import Connection, problem_of
+from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.http.rhythm import until_beat
 from meshtop.sources.kubernetes.pace import Pace
-from meshtop.sources.problem import SourceProblem
-from meshtop.sources.rhythm import until_beat
 
 _AT_ONCE = 8
 

@@ -10,10 +10,10 @@ import httpx
 import msgspec
 
 from meshtop.model.state import State
-from meshtop.sources.connection import Connection, is_web_page, problem_of
+from meshtop.sources.http.connection import Connection, is_web_page, problem_of
+from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes.bulk import collector_paused
 from meshtop.sources.kubernetes.kinds import Codec
-from meshtop.sources.problem import SourceProblem
 
 PAGE = 500
 _LARGE_BYTES = 128 * 1024

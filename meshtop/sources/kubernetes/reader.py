@@ -9,10 +9,10 @@ from typing import Any
 
 from meshtop.model.kube import KindStatus
 from meshtop.model.state import State
+from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes import lists, watches
 from meshtop.sources.kubernetes.kinds import Codec, Kind, codec
 from meshtop.sources.kubernetes.link import Link
-from meshtop.sources.problem import SourceProblem
 
 Key = tuple[str, str]
 

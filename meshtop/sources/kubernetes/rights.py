@@ -8,11 +8,11 @@ from typing import Any, Protocol, TypeVar
 import httpx
 import msgspec
 
-from meshtop.analysis.access.kubernetes import ResourceRule, Rules, Wanted
+from meshtop.analysis.tenancy.access.kubernetes import ResourceRule, Rules, Wanted
 from meshtop.model.kube import Identity
 from meshtop.model.state import State
-from meshtop.sources.connection import problem_of
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.http.connection import problem_of
+from meshtop.sources.http.problem import SourceProblem
 
 _JSON = {"Content-Type": "application/json"}
 _AUTHENTICATION = "authentication.k8s.io"
@@ -23,7 +23,7 @@ Status = TypeVar("Status")
 
 
 class Reviewer(Protocol):
-    """What is needed of a connection (meshtop.sources.connection)."""
+    """What is needed of a connection (meshtop.sources.http.connection)."""
 
     @property
     def name(self) -> str:

@@ -8,10 +8,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from itertools import chain
 
-from meshtop.analysis.access.kubernetes import Rules
+from meshtop.analysis.tenancy.access.kubernetes import Rules
 from meshtop.model.kube import Controller, Identity, Inventory, KindStatus
 from meshtop.model.state import Cost, SourceStatus, State
-from meshtop.sources.connection import Connection
+from meshtop.sources.http.connection import Connection
+from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes.discovery import Served, discover, version_for
 from meshtop.sources.kubernetes.extras import Extras
 from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES, Kind
@@ -22,7 +23,6 @@ from meshtop.sources.kubernetes.rights import rules_of, who_am_i
 from meshtop.sources.kubernetes.sockets import allow_many
 from meshtop.sources.kubernetes.status import judge
 from meshtop.sources.kubernetes.turns import Turns
-from meshtop.sources.problem import SourceProblem
 
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 _RESOURCES = {

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from meshtop.model.kube import KindStatus
 from meshtop.model.state import SourceStatus, State
+from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes.kinds import IDENTITY, REGISTRIES
-from meshtop.sources.problem import SourceProblem
 
 STALE_REFRESHES = 3
 _OPTIONAL = frozenset(

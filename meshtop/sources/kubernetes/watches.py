@@ -9,10 +9,10 @@ import msgspec
 from msgspec import Struct
 
 from meshtop.model.state import State
-from meshtop.sources.connection import Connection, problem_of
+from meshtop.sources.http.connection import Connection, problem_of
+from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes import wire
 from meshtop.sources.kubernetes.kinds import Codec
-from meshtop.sources.problem import SourceProblem
 
 _EVENT = msgspec.json.Decoder(wire.WatchEvent)
 _BOOKMARK = msgspec.json.Decoder(wire.Bookmark)

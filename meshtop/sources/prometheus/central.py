@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from msgspec import structs
 
-from meshtop.analysis.metrics import CONTROL, METRIC_LABEL, TRAFFIC
+from meshtop.analysis.traffic.metrics import CONTROL, METRIC_LABEL, TRAFFIC
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import History, Line, PlaintextDay, Sample, Scalar, Telemetry
@@ -22,9 +22,9 @@ from meshtop.sources.prometheus.engine import Engine, Place, Wire
 from meshtop.sources.prometheus.history import read_history
 from meshtop.sources.prometheus.plaintext import EVERY_SECONDS as PLAINTEXT_EVERY_SECONDS
 from meshtop.sources.prometheus.plaintext import read_plaintext_day
+from meshtop.sources.prometheus.promql import equal
 from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
 from meshtop.sources.prometheus.source import identity_of
-from meshtop.sources.promql import equal
 
 SHARE_SECONDS = 1.0
 """Clusters that ask within this time of one another get the same answer."""

@@ -8,12 +8,12 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct, field
 
-from meshtop.analysis.metrics import CONTROL, METRIC_LABEL, TRAFFIC
+from meshtop.analysis.traffic.metrics import CONTROL, METRIC_LABEL, TRAFFIC
 from meshtop.model.state import State
 from meshtop.model.telemetry import Sample, Scalar
 from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_samples, decode_scalars
 from meshtop.sources.prometheus.engine import Engine
-from meshtop.sources.promql import Matcher, one_of, refresh_queries
+from meshtop.sources.prometheus.promql import Matcher, one_of, refresh_queries
 
 AT_ONCE = 6
 """Queries under way at the same time against one engine."""

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from meshtop.analysis.metrics import duration_text
+from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.model.canary import RouteCounts
 from meshtop.model.telemetry import Sample
-from meshtop.sources.promql import Matcher, equal, regex_literal, selector
+from meshtop.sources.prometheus.promql import Matcher, equal, regex_literal, selector
 
 _ENDS = (
     "reporter",

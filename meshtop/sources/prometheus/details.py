@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from meshtop.model.state import State
 from meshtop.model.telemetry import Line
-from meshtop.sources.gate import ReadOnlyError
+from meshtop.sources.http.gate import ReadOnlyError
 from meshtop.sources.prometheus.answers import QueryFailed, error_of, refused
 from meshtop.sources.prometheus.engine import Engine
 from meshtop.sources.prometheus.history import grid

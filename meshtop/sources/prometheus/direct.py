@@ -13,8 +13,8 @@ import httpx
 
 from meshtop.model.state import State
 from meshtop.settings.schema import HttpEndpoint
-from meshtop.sources.gate import require_query
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.http.gate import require_query
+from meshtop.sources.http.problem import SourceProblem
 
 if TYPE_CHECKING:
     import requests
@@ -26,7 +26,7 @@ _SETTINGS_REMEDY = "Correct it in the settings (meshtop config validate)."
 class DirectWire:
     """One HTTP client for one engine; opened at the first request. `server` is its URL without credentials.
 
-    Nothing but queries can be sent (`meshtop.sources.gate`), with `read_only` by GET alone. Files with tokens and
+    Nothing but queries can be sent (`meshtop.sources.http.gate`), with `read_only` by GET alone. Files with tokens and
     passwords are read for each request, because they are renewed while meshtop runs.
     """
 
@@ -74,7 +74,7 @@ class DirectWire:
         """A requests session with the same login and trust."""
         import urllib3
 
-        from meshtop.sources.requests_session import query_session
+        from meshtop.sources.http.requests_session import query_session
 
         endpoint = self._endpoint
         session = query_session(self.server, engine=f"The Prometheus of {self._name}", read_only=self._read_only)

@@ -12,8 +12,8 @@ import requests
 from msgspec import Struct
 
 from meshtop.model.state import State
-from meshtop.sources.gate import ReadOnlyError
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.http.gate import ReadOnlyError
+from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.prometheus.answers import QueryFailed, error_of, looks_like_page, refused
 from meshtop.sources.prometheus.labelsets import LabelSets
 
@@ -22,7 +22,7 @@ LONGEST_GET = 6_000
 
 
 class Wire(Protocol):
-    """What the engine needs of a connection (`meshtop.sources.connection`, `DirectWire`)."""
+    """What the engine needs of a connection (`meshtop.sources.http.connection`, `DirectWire`)."""
 
     @property
     def server(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from meshtop.model.telemetry import History, Line
 from meshtop.sources.prometheus.answers import QueryFailed, decode_matrix
 from meshtop.sources.prometheus.engine import Engine
-from meshtop.sources.promql import history_queries
+from meshtop.sources.prometheus.promql import history_queries
 
 _UNITS = {"requests": "/s", "errors": "/s", "p99_ms": "ms"}
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from meshtop.analysis.metrics import duration_text
+from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.model.telemetry import PlaintextDay, Sample
 from meshtop.sources.prometheus.answers import QueryFailed, decode_samples
 from meshtop.sources.prometheus.engine import Engine
-from meshtop.sources.promql import Matcher, equal, one_of, selector
+from meshtop.sources.prometheus.promql import Matcher, equal, one_of, selector
 
 SPAN_SECONDS = 86_400.0
 EVERY_SECONDS = 600.0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import structs
 
-from meshtop.analysis.metrics import TRAFFIC, duration_text
+from meshtop.analysis.traffic.metrics import TRAFFIC, duration_text
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import History, Line, PlaintextDay, Sample, Scalar, Telemetry
@@ -22,8 +22,8 @@ from meshtop.sources.prometheus.finding import find
 from meshtop.sources.prometheus.history import read_history
 from meshtop.sources.prometheus.plaintext import EVERY_SECONDS as PLAINTEXT_EVERY_SECONDS
 from meshtop.sources.prometheus.plaintext import read_plaintext_day
+from meshtop.sources.prometheus.promql import equal, recorded_query
 from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
-from meshtop.sources.promql import equal, recorded_query
 
 LOOK_FOR_RULES_EVERY_SECONDS = 60.0
 CONTROL_EVERY_SECONDS = 15.0

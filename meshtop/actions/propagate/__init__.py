@@ -1,0 +1,1 @@
+"""Copying configuration from one cluster to others, and taking the copies back."""

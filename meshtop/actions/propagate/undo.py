@@ -1,0 +1,157 @@
+"""Taking a propagation back: every object as it was before, unless somebody changed it since."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from meshtop.actions.claim import Claim
+from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.fleet import Fleet
+from meshtop.actions.journal.journal import Action, ActionState, Event, Journal
+from meshtop.actions.kube import JSON, KubeApi
+from meshtop.actions.propagate.copy import MANAGER, Live, Said, allowed, decoded, is_shared, read, shared, written_by_us
+from meshtop.actions.propagate.objects import Thing, manifest, same
+
+UNDONE = "taken back"
+
+
+class _Change(Struct, frozen=True, kw_only=True):
+    """One object that the action wrote, or may have written: what was there before, and after (None: nobody knows)."""
+
+    cluster: str
+    thing: Thing
+    before: Live | None
+    after: Live | None
+
+
+def changes(action: Action) -> list[_Change]:
+    """What is to be taken back, the last first; what was refused or is taken back already is left out."""
+    found: dict[tuple[str, str], _Change] = {}
+    for entry in action.entries:
+        where = (entry.cluster, entry.object)
+        if entry.event is Event.INTENDED and "thing" in entry.detail:
+            thing = msgspec.convert(entry.detail["thing"], Thing)
+            found[where] = _Change(cluster=entry.cluster, thing=thing, before=entry.detail.get("before"), after=None)
+        elif entry.event is Event.REFUSED or (entry.event is Event.NOTE and entry.detail.get("note") == UNDONE):
+            found.pop(where, None)
+        elif entry.event is Event.DONE and where in found:
+            found[where] = msgspec.structs.replace(found[where], after=entry.detail.get("after"))
+    return list(reversed(found.values()))
+
+
+async def undo(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[Said]:
+    """Bring every object of a propagation back to what it was.
+
+    What somebody changed since is left alone, and said. A namespace that was created stays: with it everything in it
+    would go. The last `Said` has the outcome: rolled-back, or held where something was left. Raises ActionError
+    (refused) before anything is sent when a cluster may not be written to.
+    """
+    claim = Claim(action.id, fleet, journal)
+    try:
+        claim.hold()
+        current = journal.action(action.id) or action
+        waiting = _allowed(current, fleet)
+        await claim.take(shared(one.cluster, one.thing) for one in waiting if is_shared(one.thing))
+        async for said in take_back(current, fleet, journal):
+            yield said
+    finally:
+        await claim.release()
+
+
+def _allowed(action: Action, fleet: Fleet) -> list[_Change]:
+    """What is to be taken back, all of it in clusters that may be written to. Raises ActionError."""
+    waiting = changes(action)
+    for cluster in dict.fromkeys(change.cluster for change in waiting):
+        if cluster not in fleet.members:
+            raise ActionError(Kind.USAGE, f"{cluster} is not among the clusters; add its context to take this back.")
+        allowed(fleet, cluster, [change.thing for change in waiting if change.cluster == cluster])
+    return waiting
+
+
+async def take_back(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[Said]:
+    """The same for whoever holds the action already."""
+    waiting = _allowed(action, fleet)
+    journal.set_state(action.id, ActionState.TAKING_BACK)
+    left: list[ActionError] = []
+    for change in waiting:
+        try:
+            message = await _back(change, fleet.members[change.cluster].api)
+        except ActionError as error:
+            left.append(error)
+            journal.write(
+                action.id,
+                Event.NOTE,
+                cluster=change.cluster,
+                object_=change.thing.title,
+                note="left",
+                why=error.message,
+            )
+            yield Said(f"{change.cluster}: {change.thing.title} is left: {error.message}", change.cluster)
+            continue
+        journal.write(action.id, Event.NOTE, cluster=change.cluster, object_=change.thing.title, note=UNDONE)
+        yield Said(f"{change.cluster}: {change.thing.title} {message}.", change.cluster)
+    state = ActionState.HELD if left else ActionState.ROLLED_BACK
+    journal.set_state(action.id, state)
+    if left:
+        worst = next((e for e in left if e.kind is Kind.UNREACHABLE), left[0])
+        yield Said(f"{len(left)} of {len(waiting)} objects could not be taken back.", outcome=state, error=worst)
+    else:
+        yield Said("Every cluster has what it had before.", outcome=state)
+
+
+async def _back(change: _Change, api: KubeApi) -> str:
+    """Take one object back; what was done, in words. Raises ActionError."""
+    thing = change.thing
+    live = await read(api, thing)
+    if live is None:
+        if change.before is None:
+            return "is gone already"
+        raise ActionError(Kind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
+    now = manifest(thing, live)
+    if change.before is not None and same(now, manifest(thing, change.before)):
+        return "is as it was already"
+    if change.after is None and not written_by_us(live):
+        return "was never written"
+    if change.after is not None and not same(now, change.after):
+        raise ActionError(Kind.CONFLICT, "somebody changed it since.", cluster=api.cluster)
+    if change.before is None:
+        await _delete(thing, live, api)
+        return "deleted again"
+    await _restore(change, live, api)
+    return "restored"
+
+
+async def _delete(thing: Thing, live: Mapping[str, Any], api: KubeApi) -> None:
+    if thing.kind == "Namespace":
+        message = "a namespace is not deleted, for everything in it would go with it; delete it yourself."
+        raise ActionError(Kind.CONFLICT, message, cluster=api.cluster)
+    metadata = live["metadata"]
+    body = {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "preconditions": {"uid": metadata.get("uid"), "resourceVersion": metadata.get("resourceVersion")},
+    }
+    await api.send("DELETE", thing.path, what=f"delete {thing.resource}", body=body, headers=JSON)
+
+
+async def _restore(change: _Change, live: Mapping[str, Any], api: KubeApi) -> None:
+    """The object from before in the place of what stands there, at exactly the version that was looked at."""
+    assert change.before is not None, "what was created is deleted"
+    metadata = {k: v for k, v in change.before.get("metadata", {}).items() if k not in ("managedFields", "generation")}
+    metadata |= {name: live["metadata"].get(name) for name in ("resourceVersion", "uid")}
+    body = {**change.before, "metadata": metadata}
+    response = await api.send(
+        "PUT",
+        change.thing.path,
+        what=f"update {change.thing.resource}",
+        body=body,
+        headers=JSON,
+        params={"fieldManager": MANAGER},
+    )
+    if response.status_code == 404:
+        raise ActionError(Kind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
+    decoded(api, response.content)

@@ -1,0 +1,1 @@
+"""Shifting weights: planned, checked, previewed, run in waves, watched, and taken back."""

@@ -1,0 +1,121 @@
+"""One weight change: intended in the journal, sent as one guarded JSON Patch, its outcome written down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from meshtop.actions.errors import ActionError, AnswerLost, Kind
+from meshtop.actions.journal.journal import Event, Journal
+from meshtop.actions.kube import KubeApi
+from meshtop.actions.shift.targets import Target, Weights, weights_of
+from meshtop.analysis.canary.owners import last_change
+from meshtop.analysis.canary.routes import WeightedRoute
+from meshtop.analysis.canary.weights import weight_patch
+
+TRIES = 3
+"""How often a cluster is read again after an answer was lost, before it counts as lost."""
+Sleep = Callable[[float], Awaitable[None]]
+
+
+async def set_weights(
+    api: KubeApi,
+    journal: Journal,
+    action: str,
+    target: Target,
+    weights: Weights,
+    *,
+    expected: Weights,
+    sleep: Sleep = asyncio.sleep,
+) -> WeightedRoute:
+    """Bring a target from the weights that are expected there to others; the route afterwards.
+
+    Nothing is sent when they stand there already. Raises ActionError: conflict when the object is not what was
+    expected (it is never overwritten), AnswerLost when it cannot be known what became of the request.
+    """
+    route = await api.read(target.where)
+    if not target.same_route(route) or weights_of(route) not in (expected, weights):
+        raise changed(target, route, expected)
+    standing = weights_of(route)
+    if standing == weights:
+        return route
+    title = target.where.title
+    journal.write(
+        action, Event.INTENDED, cluster=target.cluster, object_=title, **{"from": list(standing), "to": list(weights)}
+    )
+    try:
+        after, _ = await api.patch(target.where, weight_patch(route, weights))
+    except AnswerLost as lost:
+        return await _resolve(api, journal, action, target, standing, weights, lost, sleep)
+    except ActionError as error:
+        journal.write(action, Event.REFUSED, cluster=target.cluster, object_=title, why=error.message)
+        if error.kind is Kind.CONFLICT:
+            raise changed(target, await api.read(target.where), expected) from error
+        raise
+    _done(journal, action, target, after)
+    return after
+
+
+async def _resolve(
+    api: KubeApi,
+    journal: Journal,
+    action: str,
+    target: Target,
+    standing: Weights,
+    weights: Weights,
+    lost: AnswerLost,
+    sleep: Sleep,
+) -> WeightedRoute:
+    """No answer came: read what became of it; a request that did not take effect is an error of the cluster's."""
+    title = target.where.title
+    for attempt in range(TRIES):
+        await sleep(float(attempt))
+        try:
+            route = await api.read(target.where)
+        except AnswerLost:
+            continue
+        if weights_of(route) == weights and target.same_route(route):
+            _done(journal, action, target, route)
+            return route
+        if weights_of(route) == standing and target.same_route(route):
+            journal.write(action, Event.REFUSED, cluster=target.cluster, object_=title, why=lost.message)
+            raise lost
+        journal.write(action, Event.REFUSED, cluster=target.cluster, object_=title, why="somebody changed it")
+        raise changed(target, route, weights)
+    journal.write(action, Event.UNKNOWN, cluster=target.cluster, object_=title, why=lost.message)
+    raise lost
+
+
+def _done(journal: Journal, action: str, target: Target, route: WeightedRoute) -> None:
+    journal.write(
+        action,
+        Event.DONE,
+        cluster=target.cluster,
+        object_=target.where.title,
+        weights=list(weights_of(route)),
+        resourceVersion=route.resource_version,
+    )
+
+
+def changed(target: Target, route: WeightedRoute, expected: Weights) -> ActionError:
+    """The conflict in words: what is there, what was expected, and who wrote it when."""
+    who = last_change(route.managers)
+    by = ""
+    if who is not None:
+        by = f" {who.who} wrote it last, at {datetime.fromtimestamp(who.at, UTC):%Y-%m-%dT%H:%M:%SZ}."
+    what = f"it says {text_of(weights_of(route))} where {text_of(expected)} was expected"
+    if not target.same_route(route):
+        what = f"its destinations are {', '.join(d.name for d in route.destinations)} instead of " + ", ".join(
+            target.names
+        )
+    elif weights_of(route) == expected:
+        what = "it was written to in between"
+    return ActionError(
+        Kind.CONFLICT, f"{target.where.title} in {target.cluster} was changed: {what}.{by}", cluster=target.cluster
+    )
+
+
+def text_of(weights: Weights) -> str:
+    """Weights in a row: `80/20`, a dash where none is written."""
+    return "/".join("-" if weight is None else str(weight) for weight in weights)

@@ -1,0 +1,78 @@
+"""The guard of a step: is what got more weight worse than what got less, in any cluster or in all together?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import structs
+
+from meshtop.actions.shift.plan import Guard
+from meshtop.actions.shift.targets import Target
+from meshtop.analysis.canary.judging import CanaryVerdict, Judging, judge, worst_verdict
+from meshtop.analysis.canary.tally import Tally
+from meshtop.analysis.canary.verdict import Comparison
+
+
+def sides(target: Target, step: int) -> tuple[list[int], list[int]]:
+    """The destinations that the shift has given weight by this step (canaries), and those that gave it (baseline)."""
+    now = target.steps[step]
+    total = sum(weight or 0 for weight in target.before)
+    old = [100 * (weight or 0) / total if total else 0.0 for weight in target.before]
+    canaries = [i for i, weight in enumerate(now) if weight > old[i] + 0.5]
+    baseline = [i for i, weight in enumerate(now) if weight < old[i] - 0.5]
+    return canaries, baseline
+
+
+def watch(
+    targets: Sequence[Target],
+    step: int,
+    tallies: Mapping[str, Sequence[Tally]],
+    reference: Mapping[str, Sequence[Tally]],
+    guard: Guard,
+    judging: Judging,
+    bound_ms: float | None,
+) -> CanaryVerdict | None:
+    """The verdict on a step, from tallies since it was set; None when nothing is watched or nobody gained weight.
+
+    `reference` are tallies from before the step, which stand in for a baseline that has no requests any more. Each
+    cluster is asked about by itself and all together; alpha is shared among these questions.
+    """
+    if not guard.on:
+        return None
+    pairs: dict[str, tuple[Tally, Tally]] = {}
+    names: tuple[str, str] | None = None
+    for target in targets:
+        canaries, baseline = sides(target, step)
+        if not canaries or not baseline or target.cluster not in tallies:
+            continue
+        mine = tallies[target.cluster]
+        canary = _sum(mine, canaries)
+        usual = _sum(mine, baseline)
+        if usual.requests <= 0 and all(target.steps[step][i] == 0 for i in baseline):
+            usual = _sum(reference.get(target.cluster, ()), baseline)
+        pairs[target.cluster] = (canary, usual)
+        names = ("+".join(target.names[i] for i in canaries), "+".join(target.names[i] for i in baseline))
+    if names is None:
+        return None
+    questions = len(pairs) + 1 if len(pairs) > 1 else 1
+    shared = structs.replace(
+        judging,
+        alpha=judging.alpha / questions,
+        errors=guard.errors and judging.errors,
+        latency=guard.latency,
+    )
+    everything = (Tally(), Tally())
+    for canary, usual in pairs.values():
+        everything = (everything[0] + canary, everything[1] + usual)
+    together = judge(*everything, shared, bound_ms=bound_ms, names=names)
+    alone = [judge(*pair, shared, bound_ms=bound_ms, names=names) for pair in pairs.values()]
+    worse = [one for one in alone if one.verdict is Comparison.WORSE]
+    return worst_verdict([together, *worse])
+
+
+def _sum(tallies: Sequence[Tally], indices: Sequence[int]) -> Tally:
+    result = Tally()
+    for index in indices:
+        if index < len(tallies):
+            result = result + tallies[index]
+    return result

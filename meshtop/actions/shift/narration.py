@@ -1,0 +1,68 @@
+"""A shift in lines, in the words of Argo Rollouts; the command and the console tell it alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meshtop.actions.shift.events import ShiftEvent, Sort
+from meshtop.actions.shift.preflight import Check, Mark
+from meshtop.actions.shift.preview import Preview
+from meshtop.actions.shift.verify import Observed
+
+SIGNS = {Mark.OK: "✓", Mark.WARNING: "▲", Mark.REFUSED: "✗"}
+
+
+def check_lines(checks: Iterable[Check]) -> list[tuple[Mark, str]]:
+    """The checks as lines; clusters of which the same is to be said share one."""
+    alike: dict[tuple[str, Mark, str], list[str]] = {}
+    for check in checks:
+        alike.setdefault((check.name, check.mark, check.message), []).append(check.cluster)
+    return [
+        (mark, f"{SIGNS[mark]} {', '.join(dict.fromkeys(clusters))} {name}: {message}")
+        for (name, mark, message), clusters in alike.items()
+    ]
+
+
+def diff_lines(diffs: Iterable[Preview]) -> list[str]:
+    """Each cluster's diff; clusters that change alike are named together above one diff."""
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for diff in diffs:
+        alike.setdefault((diff.object, diff.lines[2:]), []).append(diff.cluster)
+    lines = []
+    for (title, body), clusters in alike.items():
+        where = f"{', '.join(clusters)}: {title}"
+        lines += [f"--- {where}", f"+++ {where} (dry run)", *body] if body else [f"{where} has these weights already."]
+    return lines
+
+
+def line_of(event: ShiftEvent) -> str:
+    """One event as one line."""
+    place = f"Step {event.step}/{event.steps}" + (f", wave {event.wave}/{event.waves}" if event.waves > 1 else "")
+    if event.sort is Sort.STEP:
+        return f"{place}: {event.message}"
+    if event.sort is Sort.WATCHED:
+        left = "" if not event.seconds_left else f", {event.seconds_left:.0f} s left"
+        splits = "; ".join(_split(one) for one in event.observed)
+        return f"  {splits}; guard: {_guard(event)}{left}"
+    if event.sort in (Sort.SET, Sort.CONFIRMED, Sort.RESTORED, Sort.LEFT, Sort.PAUSED, Sort.GOES_ON, Sort.NOTE):
+        return f"  {event.message}"
+    return event.message
+
+
+def _split(one: Observed) -> str:
+    weights = " ".join(
+        f"{name} SetWeight {weight} ActualWeight {one.actual[name] * 100:.1f}"
+        if name in one.actual
+        else f"{name} SetWeight {weight} ActualWeight -"
+        for name, weight in one.set.items()
+    )
+    return f"{one.cluster}: {weights} ({one.follows.value}, {one.requests or 0:.0f} requests)"
+
+
+def _guard(event: ShiftEvent) -> str:
+    verdict = event.verdict
+    if verdict is None:
+        return "off"
+    shown = "" if verdict.e_value is None else f", E {verdict.e_value:.3g}"
+    to_go = f", about {verdict.requests_to_go} requests to go" if verdict.requests_to_go else ""
+    return f"{verdict.verdict.value}{shown}{to_go}"

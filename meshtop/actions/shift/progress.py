@@ -1,0 +1,119 @@
+"""Where a running shift stands, folded from its events: step, set weight, actual weight, guard, time left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct, structs
+
+from meshtop.actions.shift.events import Outcome, ShiftEvent, Sort
+from meshtop.actions.shift.standing import Recorded, Standing
+from meshtop.actions.shift.verify import Observed
+from meshtop.analysis.canary.judging import CanaryVerdict
+
+
+class ClusterProgress(Struct, frozen=True, kw_only=True):
+    """One cluster: the wave it belongs to (from 1), the weights last set, what was seen of them, why it was left."""
+
+    cluster: str
+    wave: int
+    weights: dict[str, int | None]
+    observed: Observed | None = None
+    left: str = ""
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """A shift at one moment. `step` and `wave` count from 1 and are 0 before the first; `until` is the moment (Unix
+    seconds) from which the step may end, None where nothing is waited for; `wanted` are the step's weights in percent.
+    """
+
+    action: str
+    step: int
+    steps: int
+    wave: int
+    waves: int
+    every_seconds: float
+    guarded: bool
+    plan: tuple[dict[str, int], ...]
+    clusters: tuple[ClusterProgress, ...]
+    verdict: CanaryVerdict | None = None
+    until: float | None = None
+    paused: bool = False
+    taking_back: bool = False
+    outcome: Outcome | None = None
+    restored: bool = False
+    message: str = ""
+
+    @property
+    def wanted(self) -> dict[str, int]:
+        """The weights of the step, in percent; the first step's before it has begun."""
+        return self.plan[max(0, self.step - 1)] if self.plan else {}
+
+
+def progress_of(shift: Recorded, action: str = "", standing: Mapping[str, Standing] | None = None) -> Progress:
+    """A shift that has not begun, or is about to be taken up where `standing` says."""
+    plan = shift.plan
+    waves = {cluster: number for number, wave in enumerate(plan.waves, start=1) for cluster in wave}
+    known = standing or {}
+    clusters = [
+        ClusterProgress(
+            cluster=target.cluster,
+            wave=waves.get(target.cluster, 1),
+            weights=target.named(known[target.cluster].known if target.cluster in known else target.before),
+        )
+        for target in shift.targets
+    ]
+    return Progress(
+        action=action,
+        step=0,
+        steps=len(plan.steps),
+        wave=0,
+        waves=len(plan.waves),
+        every_seconds=plan.every_seconds,
+        guarded=plan.guard.on and plan.wait,
+        plan=plan.steps,
+        clusters=tuple(clusters),
+    )
+
+
+def after(progress: Progress, event: ShiftEvent, now: float) -> Progress:
+    """The shift after an event that came at `now` (Unix seconds)."""
+    until = None if event.seconds_left is None else now + event.seconds_left
+    found = structs.replace(progress, action=event.action, until=until)
+    if event.sort is Sort.STEP:
+        return structs.replace(
+            found, step=event.step, wave=event.wave, verdict=None, clusters=_each(found, event.wave, observed=None)
+        )
+    if event.sort is Sort.SET:
+        return structs.replace(found, clusters=_one(found, event.cluster, weights=event.weights or {}))
+    if event.sort is Sort.WATCHED:
+        clusters = found.clusters
+        for seen in event.observed:
+            clusters = _one(structs.replace(found, clusters=clusters), seen.cluster, observed=seen)
+        return structs.replace(found, clusters=clusters, verdict=event.verdict)
+    if event.sort in (Sort.PAUSED, Sort.GOES_ON):
+        return structs.replace(found, paused=event.sort is Sort.PAUSED)
+    if event.sort is Sort.TAKING_BACK:
+        return structs.replace(found, taking_back=True, paused=False)
+    if event.sort is Sort.RESTORED:
+        return structs.replace(found, clusters=_one(found, event.cluster, weights=event.weights or {}, observed=None))
+    if event.sort is Sort.LEFT:
+        return structs.replace(found, clusters=_one(found, event.cluster, left=event.message, observed=None))
+    if event.sort is Sort.ENDED:
+        return structs.replace(
+            found,
+            outcome=event.outcome,
+            restored=event.restored,
+            message=event.message,
+            paused=False,
+            taking_back=False,
+        )
+    return found
+
+
+def _one(progress: Progress, cluster: str, **changes: object) -> tuple[ClusterProgress, ...]:
+    return tuple(structs.replace(c, **changes) if c.cluster == cluster else c for c in progress.clusters)
+
+
+def _each(progress: Progress, wave: int, **changes: object) -> tuple[ClusterProgress, ...]:
+    return tuple(structs.replace(c, **changes) if c.wave == wave else c for c in progress.clusters)

@@ -1,0 +1,153 @@
+"""Which object in which cluster a shift changes: where this mesh's configuration lives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.fleet import Fleet
+from meshtop.actions.kube import RouteObject
+from meshtop.actions.shift.plan import ShiftPlan
+from meshtop.analysis.canary.routes import WeightedRoute, parse_route
+from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.weights import new_weights
+
+Weights = tuple[int | None, ...]
+
+
+class Target(Struct, frozen=True, rename="camel", kw_only=True):
+    """One object and its weights: `before` the shift (None: not written), and at each step, in the order of `names`."""
+
+    where: RouteObject
+    label: str
+    names: tuple[str, ...]
+    hosts: tuple[str, ...]
+    before: Weights
+    steps: tuple[tuple[int, ...], ...]
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name."""
+        return self.where.cluster
+
+    def named(self, weights: Weights) -> dict[str, int | None]:
+        """Weights by destination."""
+        return dict(zip(self.names, weights, strict=True))
+
+    def same_route(self, route: WeightedRoute) -> bool:
+        """Whether a route that was read again still has these destinations, in this order."""
+        return (
+            tuple(d.name for d in route.destinations) == self.names
+            and tuple(d.host for d in route.destinations) == self.hosts
+        )
+
+
+def weights_of(route: WeightedRoute) -> Weights:
+    """The weights as written."""
+    return tuple(d.weight for d in route.destinations)
+
+
+def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> list[Surveyed]:
+    """The surveyed routes that the plan means, one for each cluster whose istiod reads its own configuration.
+
+    `clusters` limits them where given. In a mesh with several primaries that is every cluster; a remote cluster obeys
+    its primary, whose object is the only one. Raises ActionError.
+    """
+    try:
+        reference = parse_route(plan.route)
+    except ValueError as error:
+        raise ActionError(Kind.USAGE, f"{error}.") from error
+    _all_known(fleet, clusters)
+    survey = fleet.survey
+    named = [s for s in survey.surveyed if reference.names(s.route) and (not clusters or s.route.cluster in clusters)]
+    ruling = [s for s in named if survey.clusters[s.route.cluster].obeys_itself]
+    if named and not ruling:
+        raise _ruled_elsewhere(plan, named, fleet)
+    if not ruling:
+        known = sorted({s.route.label for s in survey.surveyed})
+        hint = f"; there are {', '.join(known[:8])}" if known else ""
+        where = f" in {', '.join(clusters)}" if clusters else ""
+        raise ActionError(Kind.USAGE, f"No cluster has a weighted route {plan.route}{where}{hint}.")
+    several = sorted({s.route.label for s in ruling})
+    if len(several) > 1 and reference.route is None:
+        raise ActionError(Kind.USAGE, f"{plan.route} has several weighted routes; name one: {', '.join(several)}.")
+    meshes = {s.mesh or s.route.cluster for s in ruling}
+    if len(meshes) > 1 and not clusters:
+        where = ", ".join(s.route.cluster for s in ruling)
+        raise ActionError(Kind.USAGE, f"{plan.route} is in {len(meshes)} meshes ({where}); choose with --cluster.")
+    return ruling
+
+
+def _ruled_elsewhere(plan: ShiftPlan, named: Sequence[Surveyed], fleet: Fleet) -> ActionError:
+    """Every cluster that is meant is a remote one: its callers obey a primary, where the object must be written."""
+    survey = fleet.survey
+    remotes = ", ".join(s.route.cluster for s in named)
+    primaries = [
+        name
+        for name in survey.clusters
+        if any(s.route.cluster in survey.remotes_of(name) for s in named) and survey.clusters[name].obeys_itself
+    ]
+    does = "have" if len(named) > 1 else "has"
+    where = f"; it is written in {' or '.join(primaries)}" if primaries else ""
+    return ActionError(
+        Kind.USAGE,
+        f"{remotes} {does} no control plane of {'their' if len(named) > 1 else 'its'} own: nobody reads {plan.route} "
+        f"there{where}.",
+        remedy=f"Name that with --cluster {primaries[0]}." if primaries else "",
+    )
+
+
+def _all_known(fleet: Fleet, clusters: Sequence[str]) -> None:
+    for name, why in sorted(fleet.unread.items()):
+        if not clusters or name in clusters:
+            raise ActionError(
+                Kind.UNREACHABLE,
+                f"It is not known whether {name} has this route: {why}",
+                cluster=name,
+                remedy="Repair the connection, or leave it out: name the others with --cluster.",
+            )
+    for name in clusters:
+        if name not in fleet.members:
+            raise ActionError(Kind.USAGE, f"There is no cluster {name}; there are {', '.join(fleet.members)}.")
+
+
+def waves_of(plan: ShiftPlan, chosen: Sequence[Surveyed]) -> tuple[tuple[str, ...], ...]:
+    """The plan's waves, or all clusters at once. Raises ActionError for a cluster without the route."""
+    names = [s.route.cluster for s in chosen]
+    for cluster in plan.clusters:
+        if cluster not in names:
+            raise ActionError(Kind.USAGE, f"{cluster} is in a wave, but has no route {plan.route} of its own.")
+    if len(plan.clusters) != sum(map(len, plan.waves)):
+        raise ActionError(Kind.USAGE, "A cluster stands in two waves; each belongs to one.")
+    return plan.waves or (tuple(names),)
+
+
+def target_of(surveyed: Surveyed, route: WeightedRoute, plan: ShiftPlan) -> Target:
+    """The target of one cluster, reckoned from the route as it was just read. Raises ActionError."""
+    try:
+        steps = tuple(new_weights(route, step) for step in plan.steps)
+    except ValueError as error:
+        raise ActionError(Kind.USAGE, f"{route.cluster}: {error}.", cluster=route.cluster) from error
+    return Target(
+        where=place_of(surveyed.route),
+        label=route.label,
+        names=tuple(d.name for d in route.destinations),
+        hosts=tuple(d.host for d in route.destinations),
+        before=weights_of(route),
+        steps=steps,
+    )
+
+
+def place_of(route: WeightedRoute) -> RouteObject:
+    """Where a route's weights are written."""
+    return RouteObject(
+        cluster=route.cluster,
+        group=route.group,
+        version=route.version,
+        kind=route.kind,
+        namespace=route.namespace,
+        name=route.name,
+        index=route.index,
+    )

@@ -1,0 +1,123 @@
+"""Does the split follow? Confirmed from telemetry for each calling cluster; no traffic is never taken for 0 %."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from enum import StrEnum
+from math import log
+
+from msgspec import Struct
+
+from meshtop.actions.fleet import Fleet
+from meshtop.actions.shift.targets import Target, Weights
+from meshtop.analysis.canary.evidence import Interval, log_evidence, wilson
+from meshtop.analysis.canary.judging import Judging
+from meshtop.analysis.canary.reach import telemetry_hosts
+from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.tally import Caller
+from meshtop.analysis.canary.verdict import Honesty, HonestyVerdict, honesty
+from meshtop.model.canary import RouteCounts
+from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.prometheus.counts import route_counts
+
+_TCP = ("tcp", "tls")
+
+
+class Follows(StrEnum):
+    """What telemetry says of one cluster's split."""
+
+    YES = "follows"
+    NO = "does-not-follow"
+    WAITING = "waiting"
+    NO_TRAFFIC = "no-traffic"
+    UNKNOWN = "unknown"
+
+
+class Observed(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One cluster: weights set, shares seen with their 95 % intervals, and whether the one follows the other."""
+
+    cluster: str
+    follows: Follows
+    set: dict[str, int]
+    actual: dict[str, float] = {}
+    intervals: dict[str, Interval] = {}
+    requests: float | None = None
+    honesty: HonestyVerdict = HonestyVerdict(Honesty.NO_TRAFFIC)
+
+
+async def count_all(
+    surveyed: Surveyed, fleet: Fleet, *, since: float, at: float
+) -> tuple[list[tuple[str, RouteCounts]], dict[str, str]]:
+    """Counts for a route from every Prometheus of its mesh, and why some gave none."""
+    members = [
+        m
+        for m in fleet.members.values()
+        if m.metrics is not None
+        and m.name in fleet.survey.clusters
+        and (m.name == surveyed.route.cluster or fleet.survey.clusters[m.name].facts.mesh_id == surveyed.mesh)
+    ]
+    tcp = surveyed.route.protocol in _TCP
+    hosts = telemetry_hosts(surveyed.route, surveyed.reach)
+    label = surveyed.route.label
+
+    async def ask(name: str) -> tuple[str, RouteCounts | None, str]:
+        metrics = fleet.members[name].metrics
+        assert metrics is not None
+        try:
+            counted = await route_counts(
+                metrics, labels=[label], hosts=hosts, since=since, at=at, tcp=tcp, http=not tcp
+            )
+        except SourceProblem as problem:
+            return name, None, problem.message
+        return name, counted, ""
+
+    answers = await asyncio.gather(*(ask(m.name) for m in members))
+    counts = [(name, one) for name, one, _ in answers if one is not None]
+    # The cluster's own Prometheus speaks first, so that one that is shared is read as its own.
+    counts.sort(key=lambda pair: pair[0] != surveyed.route.cluster)
+    return counts, {name: why for name, one, why in answers if one is None}
+
+
+def observe(
+    target: Target, callers: Sequence[Caller], weights: Weights, before: Weights, judging: Judging, *, late: bool
+) -> Observed:
+    """Hold what was seen against the weights. `late` says that patience is over.
+
+    A split follows when enough requests speak neither against it nor for the old weights; when patience is over, it
+    follows unless they speak against it.
+    """
+    count = len(target.names)
+    split = [sum(caller.split[i] for caller in callers) for i in range(count)]
+    total = sum(split)
+    numbers = [float(weight or 0) for weight in weights]
+    told = honesty(split, numbers, alpha=judging.alpha, minimum_requests=judging.minimum_requests)
+    follows = Follows.WAITING
+    if told.verdict is Honesty.NO_TRAFFIC:
+        follows = Follows.NO_TRAFFIC if late else Follows.WAITING
+    elif told.verdict is Honesty.NOT_HONOURED:
+        follows = Follows.NO if late else Follows.WAITING
+    elif late or (told.verdict is Honesty.HONOURED and _moved(split, before, numbers, judging.alpha)):
+        follows = Follows.YES
+    intervals = {
+        name: found
+        for name, seen in zip(target.names, split, strict=True)
+        if (found := wilson(seen, total)) is not None
+    }
+    return Observed(
+        cluster=target.cluster,
+        follows=follows,
+        set={name: int(weight or 0) for name, weight in zip(target.names, weights, strict=True)},
+        actual={name: seen / total for name, seen in zip(target.names, split, strict=True)} if total > 0 else {},
+        intervals=intervals,
+        requests=total,
+        honesty=told,
+    )
+
+
+def _moved(split: Sequence[float], before: Weights, weights: Sequence[float], alpha: float) -> bool:
+    """Whether the old weights are ruled out (or are the same in proportion, or are unknown)."""
+    old = [float(weight or 0) for weight in before]
+    if sum(old) <= 0 or [w / sum(old) for w in old] == [w / sum(weights) for w in weights]:
+        return True
+    return log_evidence(split, old) >= -log(alpha)

@@ -1,0 +1,242 @@
+"""What a piece of configuration means: defaults filled in, sets in order, server-set and per-cluster fields left out.
+
+Two objects mean the same exactly when their meanings are equal, so the comparison is an equivalence. Rules: Istio's
+and Gateway API's references on defaults; lists whose members are alternatives or belong together are sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from meshtop.analysis.fleet.drift.trees import Tree, as_set, duration, proportions
+from meshtop.analysis.fleet.registries.shape import items, mapping, text
+from meshtop.model.kube import ConfigObject, Controller, Meta, Namespace, Service
+
+DOMAIN = "svc.cluster.local"
+_DURATIONS = frozenset(
+    {
+        "timeout", "perTryTimeout", "interval", "baseEjectionTime", "connectTimeout", "idleTimeout", "fixedDelay",
+        "maxAge", "ttl", "warmupDurationSecs", "maxConnectionDuration", "request", "backendRequest", "time",
+    }
+)  # fmt: skip
+_SETS: Mapping[str, frozenset[str]] = {
+    "VirtualService": frozenset({"hosts", "gateways", "match", "route", "exportTo"}),
+    "DestinationRule": frozenset({"subsets", "portLevelSettings", "exportTo", "subjectAltNames"}),
+    "Gateway": frozenset({"servers", "hosts"}),
+    "AuthorizationPolicy": frozenset(
+        {
+            "rules", "from", "to", "when", "principals", "notPrincipals", "requestPrincipals", "notRequestPrincipals",
+            "namespaces", "notNamespaces", "ipBlocks", "notIpBlocks", "remoteIpBlocks", "notRemoteIpBlocks", "hosts",
+            "notHosts", "ports", "notPorts", "methods", "notMethods", "paths", "notPaths", "values", "notValues",
+            "serviceAccounts", "notServiceAccounts", "targetRefs",
+        }
+    ),
+    "PeerAuthentication": frozenset(),
+    "Telemetry": frozenset({"targetRefs"}),
+    "HTTPRoute": frozenset({"parentRefs", "hostnames", "matches", "headers", "queryParams", "backendRefs"}),
+}  # fmt: skip
+"""Lists whose order means nothing: alternatives, or things that belong together. Rules of routes are ordered."""
+_EMPTY_IS_ABSENT = frozenset({"selector", "rules", "from", "to", "when", "exportTo", "gateways", "match", "mtls"})
+"""Fields that mean the same when they are empty and when they are not there (AuthorizationPolicy's rule `{}` stays)."""
+_TELLING = ("istio.io/", "pod-security.kubernetes.io/", "rbac.authorization.k8s.io/aggregate-to-")
+_OF_ONE_CLUSTER = ("topology.istio.io/", "istio.io/rev", "istio.io/config", "gateway.istio.io/", "operator.istio.io/")
+"""Labels that decide something, and among them those that each cluster has of its own."""
+_PROXY = "istio-proxy"
+
+
+def of_config(obj: ConfigObject) -> Tree:
+    """What an object of Istio or Gateway API means."""
+    kind = obj.kind
+    spec = _plain(obj.spec, _SETS.get(kind, frozenset()))
+    finish = _FINISH.get(kind)
+    tree = finish(spec, obj.meta.namespace) if finish is not None else spec
+    return _with_labels({"spec": tree}, obj.meta)
+
+
+def of_namespace(namespace: Namespace) -> Tree:
+    """What a namespace means: whether its pods are injected or in ambient mode, and what its labels decide."""
+    labels = namespace.meta.labels
+    injected = labels.get("istio-injection") == "enabled" or bool(labels.get("istio.io/rev"))
+    said = "disabled" if labels.get("istio-injection") == "disabled" else "enabled" if injected else None
+    return _with_labels({} if said is None else {"injection": said}, namespace.meta)
+
+
+def of_service(service: Service) -> Tree:
+    """What a Service means, without the addresses and node ports that its cluster gave it."""
+    ports = [
+        {
+            "port": port.port,
+            "name": port.name,
+            "protocol": port.protocol or "TCP",
+            "target": port.port if port.target in (None, 0) else port.target,
+            **({"appProtocol": port.app_protocol} if port.app_protocol else {}),
+        }
+        for port in service.ports
+    ]
+    spec: dict[str, Tree] = {"type": service.type, "ports": as_set(ports)}
+    if service.selector:
+        spec["selector"] = dict(service.selector)
+    if service.cluster_ip == "None":
+        spec["headless"] = True
+    if service.external_name:
+        spec["externalName"] = service.external_name
+    return _with_labels({"spec": spec}, service.meta)
+
+
+def of_images(controller: Controller) -> Tree:
+    """The images of a workload's own containers, without the registry's host, which may be near each cluster."""
+    images = {c.name: _image(c.image) for c in controller.containers if c.name != _PROXY and c.image}
+    return {"images": images}
+
+
+def of_rbac(obj: ConfigObject) -> Tree:
+    """What a role or binding grants: single permissions, so that it does not matter how they were put into rules."""
+    tree: dict[str, Tree] = {}
+    spec = obj.spec
+    if spec.get("aggregationRule") is not None:
+        # Its rules are filled in by the cluster from whatever it aggregates there.
+        selectors = items(mapping(spec["aggregationRule"]).get("clusterRoleSelectors"))
+        tree["aggregationRule"] = as_set(list(selectors))
+    elif obj.kind in ("Role", "ClusterRole"):
+        tree["permissions"] = as_set([p for rule in items(spec.get("rules")) for p in _permissions(mapping(rule))])
+    if spec.get("roleRef") is not None:
+        role = mapping(spec["roleRef"])
+        tree["roleRef"] = f"{role.get('kind', '')}/{role.get('name', '')}"
+        tree["subjects"] = as_set([_subject(mapping(s), obj.meta.namespace) for s in items(spec.get("subjects"))])
+    return _with_labels(tree, obj.meta)
+
+
+def _permissions(rule: Mapping[str, Any]) -> list[str]:
+    def each(name: str) -> list[str]:
+        return [str(value) for value in items(rule.get(name))]
+
+    names = each("resourceNames") or [""]
+    found = [
+        f"{verb} {group + '/' if group else ''}{resource}" + (f" {name}" if name else "")
+        for verb in each("verbs")
+        for group in each("apiGroups") or [""]
+        for resource in each("resources")
+        for name in names
+    ]
+    return found + [f"{verb} {url}" for verb in each("verbs") for url in each("nonResourceURLs")]
+
+
+def _subject(subject: Mapping[str, Any], namespace: str) -> str:
+    kind = str(subject.get("kind", ""))
+    home = f"{subject.get('namespace') or namespace}/" if kind == "ServiceAccount" else ""
+    return f"{kind} {home}{subject.get('name', '')}"
+
+
+def _image(image: str) -> str:
+    first, slash, rest = image.partition("/")
+    return rest if slash and ("." in first or ":" in first or first == "localhost") else image
+
+
+def _with_labels(tree: dict[str, Tree], meta: Meta) -> Tree:
+    labels = {
+        name: value
+        for name, value in sorted(meta.labels.items())
+        if any(mark in name for mark in _TELLING) and not name.startswith(_OF_ONE_CLUSTER)
+    }
+    return {**tree, "labels": labels} if labels else tree
+
+
+def _plain(value: Tree, sets: frozenset[str], name: str = "") -> Tree:
+    """The value with sets in order, durations written in one way, and what is the same as absent left out."""
+    if isinstance(value, Mapping):
+        inner = {str(key): _plain(part, sets, str(key)) for key, part in value.items() if part is not None}
+        return {key: part for key, part in inner.items() if part not in ({}, []) or key not in _EMPTY_IS_ABSENT}
+    if isinstance(value, list | tuple):
+        parts = [_plain(part, sets, name) for part in value]
+        return as_set(parts) if name in sets else parts
+    if name in _DURATIONS:
+        return duration(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _full_host(host: Tree, namespace: str) -> Tree:
+    """A short name is one of its own namespace; a name with dots, a wildcard and an address stay (istio: hosts)."""
+    return f"{host}.{namespace}.{DOMAIN}" if isinstance(host, str) and host and not {".", "*"} & {*host} else host
+
+
+def _exported(spec: dict[str, Tree], namespace: str) -> list[Tree]:
+    return as_set([namespace if to == "." else to for to in items(spec.get("exportTo"))] or ["*"])
+
+
+def _virtual_service(spec: dict[str, Tree], namespace: str) -> Tree:
+    hosts = as_set([_full_host(host, namespace) for host in items(spec.get("hosts"))])
+    gateways = [g if g == "mesh" or "/" in str(g) else f"{namespace}/{g}" for g in items(spec.get("gateways"))]
+    found = {**spec, "hosts": hosts, "gateways": as_set(gateways or ["mesh"]), "exportTo": _exported(spec, namespace)}
+    for protocol in ("http", "tls", "tcp"):
+        if items(spec.get(protocol)):
+            found[protocol] = [_route(mapping(route), namespace) for route in items(spec[protocol])]
+    return found
+
+
+def _route(route: Mapping[str, Tree], namespace: str) -> Tree:
+    found = dict(route)
+    if items(route.get("route")):
+        found["route"] = _weighted([_destination(mapping(d), namespace) for d in items(route["route"])], default=0)
+    for name in ("mirror", "delegate"):
+        if isinstance(route.get(name), Mapping) and "host" in route[name]:
+            found[name] = {**route[name], "host": _full_host(route[name]["host"], namespace)}
+    return found
+
+
+def _destination(weighted: Mapping[str, Tree], namespace: str) -> dict[str, Tree]:
+    to = dict(mapping(weighted.get("destination")))
+    return {**weighted, "destination": {**to, "host": _full_host(to.get("host"), namespace)}}
+
+
+def _weighted(destinations: list[dict[str, Tree]], *, default: int) -> list[Tree]:
+    """Destinations by proportion; of a single one, its weight says nothing but whether there is any."""
+    weights = [d.get("weight", default) for d in destinations]
+    if len(destinations) == 1 and default == 0:
+        return [{key: value for key, value in destinations[0].items() if key != "weight"}]
+    if not all(isinstance(weight, int) and weight >= 0 for weight in weights):
+        return as_set(destinations)
+    shares = proportions([int(weight) for weight in weights])
+    return as_set([{**d, "weight": share} for d, share in zip(destinations, shares, strict=True)])
+
+
+def _destination_rule(spec: dict[str, Tree], namespace: str) -> Tree:
+    return {**spec, "host": _full_host(spec.get("host"), namespace), "exportTo": _exported(spec, namespace)}
+
+
+def _authorization_policy(spec: dict[str, Tree], namespace: str) -> Tree:
+    return {**spec, "action": spec.get("action") or "ALLOW"}
+
+
+def _peer_authentication(spec: dict[str, Tree], namespace: str) -> Tree:
+    mode = mapping(spec.get("mtls")).get("mode")
+    rest = {key: value for key, value in spec.items() if key != "mtls"}
+    return rest if mode in (None, "UNSET") else {**rest, "mtls": {"mode": mode}}
+
+
+def _http_route(spec: dict[str, Tree], namespace: str) -> Tree:
+    found = dict(spec)
+    parents = ({"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": namespace, **mapping(p)}
+               for p in items(spec.get("parentRefs")))  # fmt: skip
+    found["parentRefs"] = as_set(list(parents))
+    found["rules"] = [_http_rule(mapping(rule), namespace) for rule in items(spec.get("rules")) or ({},)]
+    return found
+
+
+def _http_rule(rule: Mapping[str, Tree], namespace: str) -> Tree:
+    matches = [dict(mapping(match)) for match in items(rule.get("matches")) or ({},)]
+    for match in matches:
+        path = mapping(match.get("path"))
+        match["path"] = {"type": text(path.get("type")) or "PathPrefix", "value": text(path.get("value")) or "/"}
+    backends = [{"group": "", "kind": "Service", "namespace": namespace, "weight": 1, **mapping(b)}
+                for b in items(rule.get("backendRefs"))]  # fmt: skip
+    return {**rule, "matches": as_set(matches), "backendRefs": _weighted(backends, default=1)}
+
+
+_FINISH: Mapping[str, Callable[[dict[str, Tree], str], Tree]] = {
+    "VirtualService": _virtual_service,
+    "DestinationRule": _destination_rule,
+    "AuthorizationPolicy": _authorization_policy,
+    "PeerAuthentication": _peer_authentication,
+    "HTTPRoute": _http_route,
+}

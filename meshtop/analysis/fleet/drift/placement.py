@@ -1,0 +1,185 @@
+"""What federations say should be where: placements, overrides, how far they say they got (reference: Federation)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct, structs
+
+from meshtop.analysis.fleet.registries.read import KARMADA, KUBEFED, KUBESPHERE, OCM
+from meshtop.analysis.fleet.registries.shape import conditions, items, mapping, text
+from meshtop.model.kube import ConfigObject, Inventory
+
+Thing = tuple[str, str, str]
+"""Kind, namespace and name of an object that is propagated."""
+Clusters = Callable[[str, str], str | None]
+"""The cluster that is read for a registry's member, by registry and the member's name."""
+
+
+class Declared(Struct, frozen=True, kw_only=True):
+    """Where an object should be, as a federation says.
+
+    `clusters` are those that are read; members that nobody reads are left out. `overridden` are JSON pointers that
+    may differ between clusters. `complaints` maps a cluster ("" for the whole) to what the federation's status says.
+    """
+
+    by: str
+    clusters: frozenset[str] = frozenset()
+    overridden: tuple[str, ...] = ()
+    complaints: tuple[tuple[str, str], ...] = ()
+
+
+def declared(
+    host: str, inventory: Inventory, cluster_of: Clusters, names: Mapping[str, Sequence[str]]
+) -> dict[Thing, Declared]:
+    """Everything that the federations of one host propagate.
+
+    `names` lists the members of each registry on that host.
+    """
+    found: dict[Thing, Declared] = {}
+    config = inventory.config
+    for kind, objects in config.items():
+        if kind.startswith("Federated"):
+            for obj in objects:
+                add(found, *_kubefed(host, obj, cluster_of, names, _labels(config)))
+    for kind in ("ResourceBinding", "ClusterResourceBinding"):
+        for obj in config.get(kind, ()):
+            add(found, *_karmada(host, obj, cluster_of))
+    for obj in config.get("ManifestWork", ()):
+        for thing in _manifests(obj):
+            add(found, thing, _work(host, obj, cluster_of))
+    overrides = [o for kind in ("OverridePolicy", "ClusterOverridePolicy") for o in config.get(kind, ())]
+    for policy in overrides:
+        for thing in [t for t in found if _selects(policy, t)]:
+            pointers = tuple(_pointers(policy))
+            found[thing] = structs.replace(found[thing], overridden=(*found[thing].overridden, *pointers))
+    return found
+
+
+def add(found: dict[Thing, Declared], thing: Thing, one: Declared) -> None:
+    """Put what two sources say of one thing together."""
+    before = found.get(thing)
+    if before is not None:
+        one = Declared(
+            by=before.by,
+            clusters=before.clusters | one.clusters,
+            overridden=tuple(dict.fromkeys((*before.overridden, *one.overridden))),
+            complaints=(*before.complaints, *one.complaints),
+        )
+    found[thing] = one
+
+
+def _labels(config: Mapping[str, Sequence[ConfigObject]]) -> dict[tuple[str, str], Mapping[str, str]]:
+    """The labels of KubeFed's and KubeSphere's members, which selectors look at."""
+    kinds = ((KUBEFED, "KubeFedCluster"), (KUBESPHERE, "Cluster.cluster.kubesphere.io"))
+    return {(registry, obj.meta.name): obj.meta.labels for registry, kind in kinds for obj in config.get(kind, ())}
+
+
+def _kubefed(
+    host: str,
+    obj: ConfigObject,
+    cluster_of: Clusters,
+    names: Mapping[str, Sequence[str]],
+    labels: Mapping[tuple[str, str], Mapping[str, str]],
+) -> tuple[Thing, Declared]:
+    kind = obj.kind.removeprefix("Federated")
+    registry = KUBEFED if names.get(KUBEFED) else KUBESPHERE
+    placement = mapping(obj.spec.get("placement"))
+    placed: list[str] = []
+    if "clusters" in placement:
+        # Named clusters beat a selector even when none is named.
+        placed = [name for entry in items(placement["clusters"]) if (name := text(mapping(entry).get("name")))]
+    elif "clusterSelector" in placement:
+        wanted = mapping(mapping(placement["clusterSelector"]).get("matchLabels"))
+        placed = [
+            name
+            for name in names.get(registry, ())
+            if all(labels.get((registry, name), {}).get(key) == value for key, value in wanted.items())
+        ]
+    complaints = [
+        (cluster_of(registry, name) or name, f"{name} is {status}")
+        for entry in map(mapping, items(obj.status.get("clusters")))
+        if (name := text(entry.get("name"))) and (status := text(entry.get("status"))) not in (None, "OK")
+    ]
+    said = next((c for c in conditions(obj.status) if c.type == "Propagation"), None)
+    if said is not None and said.status != "True":
+        complaints.append(("", f"Propagation is {said.status}" + (f" ({said.reason})" if said.reason else "")))
+    pointers = [
+        str(mapping(change).get("path", ""))
+        for override in items(obj.spec.get("overrides"))
+        for change in items(mapping(override).get("clusterOverrides"))
+    ]
+    namespace = "" if kind == "Namespace" or kind.startswith("Cluster") else obj.meta.namespace
+    return (kind, namespace, obj.meta.name), Declared(
+        by=f"{obj.kind} on {host}",
+        clusters=_read(placed, registry, cluster_of),
+        overridden=tuple(pointer for pointer in pointers if pointer.startswith("/spec")),
+        complaints=tuple(complaints),
+    )
+
+
+def _karmada(host: str, obj: ConfigObject, cluster_of: Clusters) -> tuple[Thing, Declared]:
+    resource = mapping(obj.spec.get("resource"))
+    placed = [name for entry in items(obj.spec.get("clusters")) if (name := text(mapping(entry).get("name")))]
+    complaints = [("", f"{c.type} is {c.status} ({c.reason})") for c in conditions(obj.status) if c.status == "False"]
+    for entry in map(mapping, items(obj.status.get("aggregatedStatus"))):
+        name = text(entry.get("clusterName"))
+        if name and entry.get("applied") is False:
+            why = text(entry.get("appliedMessage")) or "not applied"
+            complaints.append((cluster_of(KARMADA, name) or name, f"{name}: {why}"))
+    thing = (str(resource.get("kind", "")), str(resource.get("namespace", "") or ""), str(resource.get("name", "")))
+    return thing, Declared(
+        by=f"{obj.kind} on {host}", clusters=_read(placed, KARMADA, cluster_of), complaints=tuple(complaints)
+    )
+
+
+def _manifests(work: ConfigObject) -> list[Thing]:
+    found = []
+    for manifest in map(mapping, items(mapping(work.spec.get("workload")).get("manifests"))):
+        meta = mapping(manifest.get("metadata"))
+        kind, name = text(manifest.get("kind")), text(meta.get("name"))
+        if kind and name:
+            found.append((kind, str(meta.get("namespace", "") or ""), name))
+    return found
+
+
+def _work(host: str, work: ConfigObject, cluster_of: Clusters) -> Declared:
+    """A ManifestWork stands in a namespace of its member's name."""
+    member = work.meta.namespace
+    cluster = cluster_of(OCM, member)
+    complaints = [
+        (cluster or member, f"{c.type} is {c.status} ({c.reason})")
+        for c in conditions(work.status)
+        if c.status == "False"
+    ]
+    return Declared(
+        by=f"ManifestWork on {host}",
+        clusters=frozenset({cluster} if cluster else ()),
+        complaints=tuple(complaints),
+    )
+
+
+def _read(placed: Iterable[str], registry: str, cluster_of: Clusters) -> frozenset[str]:
+    return frozenset(cluster for name in placed if (cluster := cluster_of(registry, name)))
+
+
+def _selects(policy: ConfigObject, thing: Thing) -> bool:
+    kind, namespace, name = thing
+    if policy.kind == "OverridePolicy" and policy.meta.namespace != namespace:
+        return False
+    for selector in map(mapping, items(policy.spec.get("resourceSelectors"))):
+        if selector.get("kind") == kind and selector.get("name") in (None, "", name):
+            return True
+    return False
+
+
+def _pointers(policy: ConfigObject) -> Iterable[str]:
+    """The paths that a policy may set; whatever it does to images may set any of them."""
+    rules: list[Mapping[str, Any]] = [mapping(rule) for rule in items(policy.spec.get("overrideRules"))]
+    for overriders in [mapping(rule.get("overriders")) for rule in rules] or [mapping(policy.spec.get("overriders"))]:
+        for change in map(mapping, items(overriders.get("plaintext"))):
+            if path := text(change.get("path")):
+                yield path
+        if items(overriders.get("imageOverrider")):
+            yield "/images"

@@ -1,0 +1,192 @@
+"""Workloads of one cluster: pods and their controllers, named as Istio's telemetry names them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+from meshtop.analysis.inventory.istio_labels import canonical_name, canonical_version, image_version, proxy_container
+from meshtop.analysis.inventory.pod_owners import Identity, Owners
+from meshtop.analysis.inventory.readiness import readiness
+from meshtop.analysis.inventory.service_selectors import SelectorIndex
+from meshtop.analysis.inventory.virtual_machines import virtual_machines
+from meshtop.model.kube import Container, Controller, Inventory, Pod
+from meshtop.model.mesh import Proxy, Ready, Workload
+
+__all__ = ["virtual_machines", "workloads"]
+
+_GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
+_GATEWAY_CLASS = "gateway.networking.k8s.io/gateway-class-name"
+_MANAGED = "gateway.istio.io/managed"
+_MESH_CONTROLLER = "istio.io-mesh-controller"
+_WAYPOINT_CLASSES = frozenset({"istio-waypoint"})
+_GATEWAY_ROLES = frozenset({"ingressgateway", "egressgateway", "eastwestgateway"})
+_MODE = "istio.io/dataplane-mode"
+_REDIRECTION = "ambient.istio.io/redirection"
+_SIDECAR_STATUS = "sidecar.istio.io/status"
+_REVISION = "istio.io/rev"
+_PROXY_CONTAINER = "istio-proxy"
+_OF_ONE_POD = frozenset(
+    {
+        "pod-template-hash",
+        "rollouts-pod-template-hash",
+        "controller-revision-hash",
+        "pod-template-generation",
+        "statefulset.kubernetes.io/pod-name",
+        "apps.kubernetes.io/pod-index",
+        "batch.kubernetes.io/controller-uid",
+        "batch.kubernetes.io/job-name",
+        "controller-uid",
+        "job-name",
+    }
+)
+"""Labels that tell one pod from another of the same workload."""
+
+
+def workloads(inventory: Inventory, cluster: str) -> tuple[Workload, ...]:
+    """Every workload of a cluster, those without pods too, by namespace, name and kind."""
+    owners = Owners(inventory.controllers)
+    pods: dict[Identity, list[Pod]] = {}
+    for pod in inventory.pods:
+        pods.setdefault(owners.of_pod(pod), []).append(pod)
+    controllers: dict[Identity, list[Controller]] = {}
+    for controller in inventory.controllers:
+        identity = _identity(controller, owners)
+        if identity is not None:
+            controllers.setdefault(identity, []).append(controller)
+    services = SelectorIndex((s.meta.namespace, s.meta.name, s.selector) for s in inventory.services)
+    ambient = _Ambient(inventory)
+    found = [
+        _workload(cluster, identity, pods.get(identity, ()), controllers.get(identity, ()), services, ambient)
+        for identity in {**controllers, **pods}
+    ]
+    return tuple(sorted(found, key=lambda w: (w.namespace, w.name, w.kind)))
+
+
+def _identity(controller: Controller, owners: Owners) -> Identity | None:
+    """The workload that a controller is or is part of; None for a Deployment's ReplicaSet."""
+    if controller.kind != "ReplicaSet":
+        return Identity(controller.meta.namespace, controller.kind, controller.meta.name)
+    identity = owners.of_replica_set(controller)
+    return None if identity.kind == "Deployment" else identity
+
+
+class _Ambient:
+    """Which namespaces are in ambient mode, and what version their ztunnel has."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self.namespaces = frozenset(
+            namespace.meta.name for namespace in inventory.namespaces if namespace.meta.labels.get(_MODE) == "ambient"
+        )
+        images = [
+            container.image
+            for controller in inventory.controllers
+            if controller.kind == "DaemonSet" and controller.template_labels.get("app") == "ztunnel"
+            for container in controller.containers
+            if container.name == _PROXY_CONTAINER
+        ]
+        self.version = next((version for image in images if (version := image_version(image))), None)
+
+
+def _workload(
+    cluster: str,
+    identity: Identity,
+    pods: Sequence[Pod],
+    controllers: Sequence[Controller],
+    services: SelectorIndex,
+    ambient: _Ambient,
+) -> Workload:
+    namespace, kind, name = identity
+    active = [pod for pod in pods if pod.phase not in ("Succeeded", "Failed")]
+    failed = [pod for pod in pods if pod.phase == "Failed"] if not controllers and not active else []
+    shown = _newest(active) or _newest(pods)
+    labels: Mapping[str, str] = {}
+    containers: tuple[Container, ...] = ()
+    if shown is not None:
+        labels, containers = shown.meta.labels, shown.containers
+    elif controllers:
+        labels, containers = controllers[0].template_labels, controllers[0].containers
+    wanted = _wanted(active, failed, controllers)
+    proxy, version = _proxy(namespace, labels, containers, shown, ambient)
+    waypoint = labels.get(_GATEWAY_CLASS) in _WAYPOINT_CLASSES or labels.get(_MANAGED) == _MESH_CONTROLLER
+    troubled = [pod for pod in active if not pod.ready] + failed
+    return Workload(
+        cluster=cluster,
+        namespace=namespace,
+        name=name,
+        kind=kind,
+        app=canonical_name(labels, name),
+        version=canonical_version(labels),
+        labels=tuple(sorted(item for item in labels.items() if item[0] not in _OF_ONE_POD)),
+        pods=wanted,
+        proxy=Proxy.AMBIENT if waypoint else proxy,
+        proxy_version=version,
+        revision=_revision(labels, shown),
+        service_account=shown.service_account if shown is not None else "",
+        services=services.selecting(namespace, labels),
+        is_gateway=not waypoint and _is_gateway(labels, containers),
+        is_waypoint=waypoint,
+        readiness=readiness(wanted, troubled, completed=sum(pod.phase == "Succeeded" for pod in pods)),
+        images=tuple(sorted({c.image for c in containers if c.image})),
+        created=_created(pods, controllers),
+    )
+
+
+def _newest(pods: Sequence[Pod]) -> Pod | None:
+    return max(pods, key=lambda pod: (pod.meta.created, pod.meta.name)) if pods else None
+
+
+def _wanted(active: Sequence[Pod], failed: Sequence[Pod], controllers: Sequence[Controller]) -> Ready:
+    """What the controller wants; without one, the pods that have not ended. Surplus pods of a rollout do not count."""
+    total = sum(controller.desired for controller in controllers) if controllers else len(active) + len(failed)
+    ready = sum(pod.ready for pod in active) if active else sum(controller.ready for controller in controllers)
+    return Ready(ready=min(ready, total), total=total)
+
+
+def _proxy(
+    namespace: str, labels: Mapping[str, str], containers: Sequence[Container], pod: Pod | None, ambient: _Ambient
+) -> tuple[Proxy, str | None]:
+    sidecar = proxy_container(containers)
+    if sidecar is not None and labels.get("app") != "ztunnel":
+        return Proxy.SIDECAR, image_version(sidecar.image)
+    annotations = pod.meta.annotations if pod is not None else {}
+    if annotations.get(_REDIRECTION) == "enabled":
+        return Proxy.AMBIENT, ambient.version
+    mode = labels.get(_MODE)
+    declared = mode == "ambient" or (mode != "none" and namespace in ambient.namespaces)
+    if declared and not (pod is not None and pod.host_network):
+        return Proxy.AMBIENT, ambient.version
+    return Proxy.NONE, None
+
+
+def _revision(labels: Mapping[str, str], pod: Pod | None) -> str | None:
+    if labels.get(_REVISION):
+        return labels[_REVISION]
+    if pod is None:
+        return None
+    annotations = pod.meta.annotations
+    return annotations.get(_REVISION) or _injected_revision(annotations.get(_SIDECAR_STATUS, ""))
+
+
+@lru_cache(maxsize=1024)
+def _injected_revision(status: str) -> str | None:
+    """The revision that injection wrote into its annotation; it is the same for thousands of pods."""
+    try:
+        revision = json.loads(status)["revision"] if status else None
+    except (ValueError, KeyError, TypeError):
+        return None
+    return revision if isinstance(revision, str) and revision else None
+
+
+def _is_gateway(labels: Mapping[str, str], containers: Sequence[Container]) -> bool:
+    if labels.get(_GATEWAY_NAME) or labels.get("istio") in _GATEWAY_ROLES:
+        return True
+    return [c.name for c in containers] == [_PROXY_CONTAINER] and labels.get("app") != "ztunnel"
+
+
+def _created(pods: Iterable[Pod], controllers: Iterable[Controller]) -> float:
+    moments = [c.meta.created for c in controllers if c.meta.created] or [
+        p.meta.created for p in pods if p.meta.created
+    ]
+    return min(moments, default=0.0)

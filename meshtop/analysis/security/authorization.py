@@ -1,0 +1,141 @@
+"""Which AuthorizationPolicies and RequestAuthentications apply to a workload, and what becomes of a request.
+
+Rules of istiod: a policy applies by namespace (the root namespace's to all), then by `targetRefs` (gateways and
+waypoints only) or by `selector`; CUSTOM is asked first, then DENY, then ALLOW. Without an ALLOW policy a request is
+allowed, with one only what it names is. `spec: {}` allows nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+from meshtop.analysis.visibility.selection import match_labels, oldest_first, selects, title
+from meshtop.model.kube import ConfigObject
+
+GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
+
+
+class Action(StrEnum):
+    """What a policy does with requests that it matches, in the order in which actions are asked."""
+
+    CUSTOM = "CUSTOM"
+    DENY = "DENY"
+    ALLOW = "ALLOW"
+    AUDIT = "AUDIT"
+
+
+_ORDER = tuple(Action)
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """A workload as policies see it; `services` are those it stands behind, which a waypoint guards."""
+
+    namespace: str
+    labels: Mapping[str, str]
+    services: tuple[str, ...] = ()
+    gateway: bool = False
+    waypoint: bool = False
+
+
+class Applied(Struct, frozen=True):
+    """A policy that applies: its action, its name, how many rules it has, and what that means in a sentence."""
+
+    action: Action
+    policy: str
+    rules: int
+    meaning: str
+    by: str
+
+
+class Authorization(Struct, frozen=True):
+    """All that decides on requests to a workload, in the order in which it is asked."""
+
+    policies: tuple[Applied, ...]
+    authentications: tuple[str, ...]
+    default_deny: bool
+
+    @property
+    def verdict(self) -> str:
+        """What becomes of a request that no rule names."""
+        return "denied: an ALLOW policy applies, and only what it names passes" if self.default_deny else "allowed"
+
+
+def authorization(
+    policies: Sequence[ConfigObject],
+    authentications: Sequence[ConfigObject],
+    subject: Subject,
+    root_namespace: str,
+) -> Authorization:
+    """What applies to one workload, out of all AuthorizationPolicies and RequestAuthentications of its config."""
+    applied = [
+        _applied(policy, by) for policy in oldest_first(policies) if (by := applies(policy, subject, root_namespace))
+    ]
+    applied.sort(key=lambda one: _ORDER.index(one.action))
+    requests = [_authentication(obj) for obj in oldest_first(authentications) if applies(obj, subject, root_namespace)]
+    return Authorization(tuple(applied), tuple(requests), any(one.action is Action.ALLOW for one in applied))
+
+
+def applies(obj: ConfigObject, subject: Subject, root_namespace: str) -> str | None:
+    """By what a policy applies to a workload, in words; None when it does not.
+
+    A policy with `targetRefs` counts for what it names and never by a selector; one without does not count for
+    waypoints, and a selector means nothing to gateways that Gateway API made (istio IST0166).
+    """
+    namespace = obj.meta.namespace
+    targets = list(_targets(obj.spec))
+    if targets:
+        return next((by for target in targets if (by := _targeted(target, obj, subject, root_namespace))), None)
+    if namespace not in (subject.namespace, root_namespace) or subject.waypoint:
+        return None
+    wanted = match_labels(obj.spec)
+    if wanted:
+        if subject.gateway and GATEWAY_NAME in subject.labels and GATEWAY_NAME not in wanted:
+            return None
+        return "its selector" if selects(wanted, subject.labels) else None
+    return "the whole mesh" if namespace == root_namespace else "its whole namespace"
+
+
+def _targets(spec: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    refs = spec.get("targetRefs")
+    for ref in (*(refs if isinstance(refs, list) else ()), spec.get("targetRef")):
+        if isinstance(ref, Mapping):
+            yield ref
+
+
+def _targeted(target: Mapping[str, Any], obj: ConfigObject, subject: Subject, root_namespace: str) -> str | None:
+    kind, name = str(target.get("kind", "")), str(target.get("name", ""))
+    at_home = obj.meta.namespace == subject.namespace
+    if kind == "Gateway" and at_home and (subject.gateway or subject.waypoint):
+        return f"its target Gateway {name}" if subject.labels.get(GATEWAY_NAME) == name else None
+    if kind == "GatewayClass" and obj.meta.namespace == root_namespace and subject.waypoint:
+        return f"its target GatewayClass {name}"
+    if kind == "Service" and at_home and name in subject.services:
+        return f"its target Service {name}, at the waypoint"
+    return None
+
+
+def _applied(policy: ConfigObject, by: str) -> Applied:
+    said = str(policy.spec.get("action") or Action.ALLOW)
+    action = Action(said) if said in Action.__members__ else Action.ALLOW
+    rules = policy.spec.get("rules")
+    count = len(rules) if isinstance(rules, list) else 0
+    if not count:
+        meaning = "names nothing: all is denied" if action is Action.ALLOW else "names nothing: it never matches"
+    elif any(not rule for rule in rules or ()):
+        meaning = {Action.ALLOW: "allows everything", Action.DENY: "denies everything"}.get(
+            action, "matches everything"
+        )
+    else:
+        meaning = f"{count} rule{'s' if count > 1 else ''}"
+    return Applied(action, title(policy), count, meaning, by)
+
+
+def _authentication(obj: ConfigObject) -> str:
+    rules = obj.spec.get("jwtRules")
+    issuers = [str(r.get("issuer", "?")) for r in (rules if isinstance(rules, list) else ()) if isinstance(r, Mapping)]
+    told = f"tokens of {', '.join(issuers)}" if issuers else "no issuer, which accepts no token"
+    return f"{title(obj)}: {told}; requests without a token still pass"

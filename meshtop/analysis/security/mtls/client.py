@@ -1,0 +1,212 @@
+"""The client's side of mTLS: which DestinationRule applies to a call, and the TLS it asks for.
+
+The rules are those of istiod's push context (destination rule lookup and merging, MergeTrafficPolicy) and
+buildAutoMtlsSettings (istio/istio pilot/pkg/model, pilot/pkg/networking/core).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+from meshtop.analysis.security.mtls.server import Mode
+from meshtop.analysis.visibility.selection import match_labels, oldest_first, selects, title
+from meshtop.model.kube import ConfigObject
+
+
+class TlsMode(StrEnum):
+    """What a client sends."""
+
+    DISABLE = "DISABLE"
+    SIMPLE = "SIMPLE"
+    MUTUAL = "MUTUAL"
+    ISTIO_MUTUAL = "ISTIO_MUTUAL"
+    AUTO = "AUTO"
+    """Auto mTLS: mutual TLS to endpoints with a sidecar, plaintext to the others."""
+
+
+class ClientTls(Struct, frozen=True):
+    """The TLS of a call and why: `policy` names the object that decided, None where none did."""
+
+    mode: TlsMode
+    why: str
+    policy: str | None = None
+
+
+class AppliedRule(Struct, frozen=True):
+    """A DestinationRule as it applies, with those of the same host and namespace merged into it."""
+
+    names: tuple[str, ...]
+    host: str
+    traffic_policy: Mapping[str, Any] | None
+    subsets: tuple[Mapping[str, Any], ...]
+    labels: Mapping[str, str]
+
+    @property
+    def title(self) -> str:
+        """How the rule is named to people."""
+        return " + ".join(self.names)
+
+    def subset(self, name: str | None) -> Mapping[str, Any] | None:
+        """The first subset of that name."""
+        return next((s for s in self.subsets if name and s.get("name") == name), None)
+
+
+def full_host(host: str, namespace: str, domain: str = "cluster.local") -> str:
+    """A host as istiod resolves it: a name without a dot belongs to the rule's namespace; wildcards stay."""
+    if host.startswith("*") or "." in host:
+        return host
+    return f"{host}.{namespace}.svc.{domain}" if host else ""
+
+
+def host_matches(pattern: str, host: str) -> bool:
+    """Whether a rule's host covers a service's host: exactly, or by a leading `*`."""
+    if pattern.startswith("*"):
+        suffix = pattern[1:]
+        return host.endswith(suffix) and (len(host) > len(suffix) or not suffix)
+    return pattern == host
+
+
+def _visible(rule: ConfigObject, client_namespace: str) -> bool:
+    """Whether a rule is exported to a namespace; no `exportTo` is everywhere."""
+    export_to = rule.spec.get("exportTo")
+    if not isinstance(export_to, Sequence) or not export_to:
+        return True
+    own = rule.meta.namespace == client_namespace
+    return "*" in export_to or client_namespace in export_to or ("." in export_to and own)
+
+
+def _merged(rules: Sequence[ConfigObject]) -> list[AppliedRule]:
+    """Rules of one namespace and host: one for each workload selector, subsets concatenated, the first policy stays."""
+    found: dict[tuple[tuple[str, str], ...], AppliedRule] = {}
+    for rule in rules:
+        labels = match_labels(rule.spec, "workloadSelector")
+        policy = rule.spec.get("trafficPolicy")
+        subsets = rule.spec.get("subsets")
+        subsets = tuple(s for s in subsets if isinstance(s, Mapping)) if isinstance(subsets, list) else ()
+        before = found.get(tuple(sorted(labels.items())))
+        policy = policy if isinstance(policy, Mapping) else None
+        if before is None:
+            merged = AppliedRule((title(rule),), str(rule.spec.get("host", "")), policy, subsets, labels)
+        else:
+            known = {s.get("name") for s in before.subsets}
+            merged = AppliedRule(
+                (*before.names, title(rule)),
+                before.host,
+                before.traffic_policy if before.traffic_policy is not None else policy,
+                (*before.subsets, *(s for s in subsets if s.get("name") not in known)),
+                labels,
+            )
+        found[tuple(sorted(labels.items()))] = merged
+    return list(found.values())
+
+
+def _in_namespace(
+    rules: Sequence[ConfigObject], namespace: str, host: str, client_labels: Mapping[str, str]
+) -> AppliedRule | None:
+    """The rule of one namespace for a host: an exact host beats a wildcard, the longest wildcard first."""
+    hosts: dict[str, list[ConfigObject]] = {}
+    for rule in oldest_first(r for r in rules if r.meta.namespace == namespace):
+        pattern = full_host(str(rule.spec.get("host", "")), namespace)
+        if host_matches(pattern, host):
+            hosts.setdefault(pattern, []).append(rule)
+    for pattern in sorted(hosts, key=lambda p: (p.startswith("*"), -len(p))):
+        candidates = _merged(hosts[pattern])
+        for candidate in candidates:
+            if candidate.labels and selects(candidate.labels, client_labels):
+                return candidate
+        for candidate in candidates:
+            if not candidate.labels:
+                return candidate
+    return None
+
+
+def destination_rule(
+    rules: Sequence[ConfigObject],
+    *,
+    host: str,
+    client_namespace: str,
+    client_labels: Mapping[str, str],
+    service_namespace: str,
+    root_namespace: str,
+) -> AppliedRule | None:
+    """The DestinationRule that a client uses for a host (a full name), None when there is none.
+
+    Looked for in the client's namespace, then the service's, then the root namespace; the first namespace with
+    a match wins outright, even when its rule says nothing of TLS. Rules of other namespaces count only if
+    exported to the client's, and `workloadSelector` only in the client's own.
+    """
+    own = _in_namespace(rules, client_namespace, host, client_labels)
+    if own is not None:
+        return own
+    exported = [r for r in rules if _visible(r, client_namespace) and not match_labels(r.spec, "workloadSelector")]
+    for namespace in dict.fromkeys((service_namespace, root_namespace)):
+        if namespace and namespace != client_namespace:
+            found = _in_namespace(exported, namespace, host, {})
+            if found is not None:
+                return found
+    return None
+
+
+def _tls_of(policy: Mapping[str, Any] | None, port: int | None) -> tuple[Mapping[str, Any] | None, bool, str]:
+    """A traffic policy's TLS for a port: (settings, whether a port-level entry replaced everything, where)."""
+    if policy is None:
+        return None, False, ""
+    ports = policy.get("portLevelSettings")
+    for entry in ports if isinstance(ports, list) else ():
+        number = entry.get("port", {}).get("number") if isinstance(entry, Mapping) else None
+        if port is not None and number == port:
+            tls = entry.get("tls")
+            return (tls if isinstance(tls, Mapping) else None), True, f", port {port}"
+    tls = policy.get("tls")
+    return (tls if isinstance(tls, Mapping) else None), False, ""
+
+
+def rule_tls(rule: AppliedRule | None, *, port: int | None, subset: str | None) -> tuple[TlsMode | None, str]:
+    """The TLS mode a rule sets for a Service port and subset, and where in it; None when it sets none.
+
+    A subset's policy overrides the top level's; a matching port-level entry replaces the whole policy it stands in.
+    """
+    if rule is None:
+        return None, ""
+    tls, _, where = _tls_of(rule.traffic_policy, port)
+    chosen = rule.subset(subset)
+    if chosen is not None:
+        policy = chosen.get("trafficPolicy")
+        own, replaced, own_where = _tls_of(policy if isinstance(policy, Mapping) else None, port)
+        if own is not None or replaced:
+            tls, where = own, f", subset {subset}{own_where}"
+    if tls is None:
+        return None, where
+    mode = str(tls.get("mode", TlsMode.DISABLE))
+    return (TlsMode(mode) if mode in TlsMode.__members__ and mode != TlsMode.AUTO else TlsMode.DISABLE), where
+
+
+def client_tls(
+    rule: AppliedRule | None,
+    *,
+    port: int | None,
+    subset: str | None,
+    auto_mtls: bool,
+    mesh_external: bool,
+    service_mode: Mode,
+) -> ClientTls:
+    """What a client's sidecar sends, before it looks at the single endpoint.
+
+    `service_mode` is what auto mTLS assumes of the service (`server.service_mode`).
+    """
+    mode, where = rule_tls(rule, port=port, subset=subset)
+    if mode is not None and rule is not None:
+        return ClientTls(mode, f"{rule.title}{where} sets {mode}", rule.title + where)
+    silent = f"{rule.title} sets no TLS, and " if rule is not None else ""
+    if mesh_external:
+        return ClientTls(TlsMode.DISABLE, f"{silent}the service is outside of the mesh")
+    if not auto_mtls:
+        return ClientTls(TlsMode.DISABLE, f"{silent}auto mTLS is switched off in the mesh")
+    if service_mode in (Mode.DISABLE, Mode.UNKNOWN):
+        reason = "is taken for DISABLE" if service_mode is Mode.DISABLE else "is not known"
+        return ClientTls(TlsMode.DISABLE, f"{silent}to auto mTLS the service {reason}")
+    return ClientTls(TlsMode.AUTO, f"{silent}auto mTLS decides for each endpoint")

@@ -1,0 +1,178 @@
+"""What one istiod reads of mutual TLS: policies and rules of one cluster, indexed by namespace and host.
+
+istiod reads Istio's objects from its own config cluster only (reference: "Where config lives"): a remote cluster of a
+primary-remote mesh obeys its primary's objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from meshtop.analysis.security.mtls.client import AppliedRule, destination_rule, full_host, host_matches
+from meshtop.analysis.security.mtls.server import Mode, ServerPolicy, compose
+from meshtop.analysis.visibility.selection import match_labels, selects, title
+from meshtop.model.kube import ConfigObject, Inventory
+from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
+
+LabelKey = frozenset[tuple[str, str]]
+
+
+class MeshMember(Struct, frozen=True, kw_only=True):
+    """One cluster as far as mutual TLS depends on it; None where nothing is known of it."""
+
+    name: str
+    inventory: Inventory | None = None
+    facts: MeshFacts | None = None
+    workloads: tuple[Workload, ...] = ()
+    machines: tuple[VirtualMachine, ...] = ()
+
+
+def unreadable(cluster: str, inventory: Inventory | None, *kinds: str) -> str | None:
+    """Why objects of these kinds are not known, in a sentence; None when all were read (or are not installed)."""
+    if inventory is None:
+        return f"The inventory of {cluster} is not known."
+    for status in inventory.kinds:
+        if status.kind in kinds and status.state in ("denied", "failed"):
+            return f"{status.kind} of {cluster} cannot be read ({status.state})."
+    return None
+
+
+class IstioConfig:
+    """One config cluster's PeerAuthentications and DestinationRules; answers are kept, since many ask the same."""
+
+    def __init__(self, member: MeshMember) -> None:
+        self.cluster = member.name
+        facts = member.facts or MeshFacts()
+        self.root_namespace = facts.root_namespace
+        self.auto_mtls = facts.auto_mtls
+        config = member.inventory.config if member.inventory is not None else {}
+        self.no_policies = unreadable(member.name, member.inventory, "PeerAuthentication")
+        self.no_rules = unreadable(member.name, member.inventory, "DestinationRule")
+        self.no_routes = unreadable(member.name, member.inventory, "VirtualService")
+        self.policies: tuple[ConfigObject, ...] = config.get("PeerAuthentication", ())
+        self.rules: tuple[ConfigObject, ...] = config.get("DestinationRule", ())
+        self.entries: tuple[ConfigObject, ...] = config.get("ServiceEntry", ())
+        self.by_title = {title(obj): obj for obj in (*self.policies, *self.rules)}
+        self._policies = _by_namespace(self.policies)
+        self._selected_by = {
+            namespace: frozenset(key for p in policies for key in match_labels(p.spec))
+            for namespace, policies in self._policies.items()
+        }
+        self._exact: dict[str, list[ConfigObject]] = {}
+        self._wild: dict[str, list[ConfigObject]] = {}
+        self._choosy = {r.meta.namespace for r in self.rules if match_labels(r.spec, "workloadSelector")}
+        for rule in self.rules:
+            host = full_host(str(rule.spec.get("host", "")), rule.meta.namespace)
+            (self._wild if host.startswith("*") else self._exact).setdefault(host, []).append(rule)
+        self._servers: dict[tuple[str, LabelKey], ServerPolicy] = {}
+        self._candidates: dict[str, list[ConfigObject]] = {}
+        self._applied: dict[tuple[str, str, str, LabelKey], AppliedRule | None] = {}
+        self.subsets = routed_subsets(config.get("VirtualService", ()))
+
+    def server(self, namespace: str, labels: Mapping[str, str]) -> ServerPolicy:
+        """What a workload with these labels accepts."""
+        keys = self._selected_by.get(namespace, frozenset()) | self._selected_by.get(self.root_namespace, frozenset())
+        key = (namespace, frozenset((k, labels[k]) for k in keys if k in labels))
+        found = self._servers.get(key)
+        if found is None:
+            matching = [
+                policy
+                for home in dict.fromkeys((namespace, self.root_namespace))
+                for policy in self._policies.get(home, ())
+                if selects(match_labels(policy.spec), labels)
+            ]
+            found = self._servers[key] = compose(matching, self.root_namespace)
+        return found
+
+    def policies_of(self, namespace: str) -> list[ConfigObject]:
+        """The policies that can matter in a namespace: its own and the root namespace's."""
+        return [p for home in dict.fromkeys((namespace, self.root_namespace)) for p in self._policies.get(home, ())]
+
+    def namespace_mode(self, namespace: str) -> Mode:
+        """What auto mTLS takes a namespace for: workload and port policies are ignored."""
+        return self.server(namespace, {}).mode
+
+    def rule(
+        self, host: str, *, client_namespace: str, client_labels: Mapping[str, str], service_namespace: str
+    ) -> AppliedRule | None:
+        """The DestinationRule that a client uses for a host (a full name)."""
+        labels: LabelKey = frozenset(client_labels.items()) if client_namespace in self._choosy else frozenset()
+        key = (client_namespace, host, service_namespace, labels)
+        if key not in self._applied:
+            self._applied[key] = destination_rule(
+                self._rules_for(host),
+                host=host,
+                client_namespace=client_namespace,
+                client_labels=client_labels,
+                service_namespace=service_namespace,
+                root_namespace=self.root_namespace,
+            )
+        return self._applied[key]
+
+    def _rules_for(self, host: str) -> list[ConfigObject]:
+        found = self._candidates.get(host)
+        if found is None:
+            wild = [rule for pattern, rules in self._wild.items() if host_matches(pattern, host) for rule in rules]
+            found = self._candidates[host] = [*self._exact.get(host, ()), *wild]
+        return found
+
+
+def _by_namespace(objects: Sequence[ConfigObject]) -> dict[str, list[ConfigObject]]:
+    places: dict[str, list[ConfigObject]] = {}
+    for obj in objects:
+        places.setdefault(obj.meta.namespace, []).append(obj)
+    return places
+
+
+def routed_subsets(services: Sequence[ConfigObject]) -> dict[str, frozenset[str]]:
+    """For each host, the subsets that VirtualServices send traffic to; "" where a route names no subset."""
+    found: dict[str, set[str]] = {}
+    for service in services:
+        for protocol in ("http", "tls", "tcp"):
+            rules = service.spec.get(protocol)
+            for rule in rules if isinstance(rules, list) else ():
+                routes = rule.get("route") if isinstance(rule, Mapping) else None
+                for route in routes if isinstance(routes, list) else ():
+                    target = route.get("destination") if isinstance(route, Mapping) else None
+                    if isinstance(target, Mapping):
+                        host = full_host(str(target.get("host", "")), service.meta.namespace)
+                        found.setdefault(host, set()).add(str(target.get("subset") or ""))
+    return {host: frozenset(subsets) for host, subsets in found.items()}
+
+
+def config_homes(members: Sequence[MeshMember]) -> dict[str, IstioConfig | str]:
+    """Whose objects each cluster obeys: its own, or its primary's; a sentence where that cannot be told."""
+    configs = {member.name: IstioConfig(member) for member in members}
+    return {member.name: _home(member, members, configs) for member in members}
+
+
+def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[str, IstioConfig]) -> IstioConfig | str:
+    facts = member.facts
+    if facts is None or "remote" not in facts.roles:
+        return configs[member.name]
+    silent = unreadable(member.name, member.inventory, "Deployment")
+    if silent:
+        return f"Whether {member.name} has a control plane of its own is not known: {silent}"
+    primaries = [
+        other
+        for other in members
+        if other.facts is not None
+        and "primary" in other.facts.roles
+        and facts.mesh_id is not None
+        and other.facts.mesh_id == facts.mesh_id
+    ]
+    knowing = [
+        other
+        for other in primaries
+        if other.inventory is not None
+        and any(s.cluster_id and s.cluster_id == facts.cluster_id for s in other.inventory.remote_secrets)
+    ]
+    chosen = knowing or primaries
+    if len(chosen) == 1:
+        return configs[chosen[0].name]
+    if not chosen:
+        return f"{member.name} obeys a primary cluster that is not among those that are read."
+    names = ", ".join(sorted(other.name for other in chosen))
+    return f"Which primary {member.name} obeys cannot be told: {names} serve its mesh."

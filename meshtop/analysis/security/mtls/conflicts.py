@@ -1,0 +1,187 @@
+"""Conflicts between what clients send and what servers take: on edges with traffic, and in rules that nobody uses yet.
+
+The conflicts are those of the table in reference/istio.md; each comes with the YAML that mends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from meshtop.analysis.security.mtls import fixes
+from meshtop.analysis.security.mtls.client import AppliedRule, TlsMode, full_host, host_matches
+from meshtop.analysis.security.mtls.config import IstioConfig
+from meshtop.analysis.security.mtls.hosts import Host
+from meshtop.analysis.security.mtls.located import Located, finding, several
+from meshtop.analysis.security.mtls.mesh import NO_TRUST, MeshTls, Verdict
+from meshtop.analysis.security.mtls.outcome import Outcome
+from meshtop.analysis.security.mtls.parties import Party
+from meshtop.analysis.security.mtls.server import Mode
+from meshtop.model.kube import ConfigObject
+from meshtop.model.mesh import Proxy
+from meshtop.model.state import Severity
+from meshtop.model.traffic import Edge
+
+OUTSIDE = "MTLS-STRICT-OUTSIDE-CLIENT"
+Fault = tuple[str, tuple[str, str, str], str]
+"""Code, the place of the server, and the object that decided for the client."""
+
+
+def broken_edges(mesh: MeshTls, judged: Iterable[tuple[Edge, Sequence[Verdict]]]) -> list[Located]:
+    """One error for each fault and server: all callers that run into it, with their traffic."""
+    faults: dict[Fault, list[tuple[Edge, Verdict]]] = {}
+    for edge, verdicts in judged:
+        for verdict in verdicts:
+            if verdict.code is None or _refuted(edge, verdict):
+                continue
+            place = verdict.server.id if verdict.server is not None else _place(edge)
+            faults.setdefault((verdict.code, place, verdict.client_policy or ""), []).append((edge, verdict))
+    return [_broken(mesh, fault, cases) for fault, cases in faults.items()]
+
+
+def _refuted(edge: Edge, verdict: Verdict) -> bool:
+    """Plaintext that arrived at a STRICT server is a finding of its own: the call is not broken."""
+    return verdict.code == OUTSIDE and edge.sums.judged is not None
+
+
+def _place(edge: Edge) -> tuple[str, str, str]:
+    end = edge.destination
+    return (end.cluster or edge.source.cluster, end.namespace, end.workload)
+
+
+def _broken(mesh: MeshTls, fault: Fault, cases: Sequence[tuple[Edge, Verdict]]) -> Located:
+    code, (cluster, namespace, workload), _ = fault
+    verdict = cases[0][1]
+    rates: dict[str, float] = {}
+    for edge, _case in cases:
+        who = _caller(edge)
+        rates[who] = rates.get(who, 0.0) + (edge.sums.requests or edge.sums.connections or 0.0)
+    callers = sorted(rates, key=lambda who: (-rates[who], who))
+    name = f"{namespace}/{workload}" if workload else cases[0][0].destination.service
+    return finding(
+        code,
+        Severity.ERROR,
+        f"{several(callers)} cannot reach {name} in {cluster}: {verdict.why}",
+        fix_of(mesh, verdict),
+        cluster=cluster,
+        namespace=namespace,
+        workload=workload,
+        weight=sum(rates.values()),
+        clients=tuple(sorted({(e.source.cluster, e.source.namespace, e.source.workload) for e, _ in cases})),
+    )
+
+
+def _caller(edge: Edge) -> str:
+    source = edge.source
+    return f"{source.namespace}/{source.workload}" if source.workload else "a caller that is not known"
+
+
+def unused_conflicts(mesh: MeshTls, known: Iterable[Located]) -> list[Located]:
+    """Conflicts that no traffic has run into in this window, for a sidecar of the service's or the rule's namespace."""
+    reported = {(f.finding.code, f.where) for f in known}
+    found: dict[tuple[str, tuple[str, str, str]], Located] = {}
+    for cluster in mesh.members:
+        home = mesh.config_of(cluster)
+        hosts = mesh.hosts_of(cluster)
+        if isinstance(home, str) or hosts is None or home.no_rules or home.no_policies:
+            continue
+        speaking = [rule for rule in home.rules if _sets_tls(rule)]
+        for host in hosts.services.values():
+            servers = mesh.parties.behind((cluster,), host.namespace, host.service)
+            for namespace in _namespaces(host, speaking) if servers else ():
+                client = Party(cluster=cluster, namespace=namespace, name="", labels={}, proxy=Proxy.SIDECAR, tls=True)
+                for server in servers:
+                    if server.unknown is None and not server.gateway:
+                        _unused(mesh, client, server, host, reported, found)
+    return list(found.values())
+
+
+def _namespaces(host: Host, speaking: Sequence[ConfigObject]) -> list[str]:
+    """Whose sidecars are asked: the service's namespace, and those that have a rule of their own for it."""
+    foreign = (
+        rule.meta.namespace
+        for rule in speaking
+        if rule.meta.namespace != host.namespace
+        and host_matches(full_host(str(rule.spec.get("host", "")), rule.meta.namespace), host.name)
+    )
+    return list(dict.fromkeys((host.namespace, *foreign)))
+
+
+def _unused(
+    mesh: MeshTls,
+    client: Party,
+    server: Party,
+    host: Host,
+    reported: set[tuple[str, tuple[str, str, str]]],
+    found: dict[tuple[str, tuple[str, str, str]], Located],
+) -> None:
+    for verdict in mesh.calls(client, server, host, ""):
+        key = (verdict.code or "", server.id)
+        if verdict.outcome is not Outcome.BROKEN or key in reported or key in found:
+            continue
+        found[key] = finding(
+            key[0],
+            Severity.WARNING,
+            f"Sidecars of {client.namespace} cannot reach {server.namespace}/{server.name} in {server.cluster}"
+            f"{f' on port {verdict.port}' if verdict.port else ''}: {verdict.why} Nobody tried in this window.",
+            fix_of(mesh, verdict),
+            cluster=server.cluster,
+            namespace=server.namespace,
+            workload=server.name,
+        )
+
+
+def _sets_tls(rule: ConfigObject) -> bool:
+    """Whether a rule says anything of TLS, at whatever level."""
+    policies = [rule.spec.get("trafficPolicy")]
+    subsets = rule.spec.get("subsets")
+    policies += [s.get("trafficPolicy") for s in (subsets if isinstance(subsets, list) else ()) if isinstance(s, dict)]
+    for policy in policies:
+        if not isinstance(policy, Mapping):
+            continue
+        ports = policy.get("portLevelSettings")
+        if "tls" in policy or any(
+            isinstance(p, dict) and "tls" in p for p in (ports if isinstance(ports, list) else ())
+        ):
+            return True
+    return False
+
+
+def fix_of(mesh: MeshTls, verdict: Verdict) -> str | None:
+    """The YAML that mends a conflict, or words where no object does."""
+    client = mesh.config_of(verdict.client.cluster) if verdict.client is not None else ""
+    server = mesh.config_of(verdict.server.cluster) if verdict.server is not None else ""
+    match verdict.code:
+        case "MTLS-STRICT-CLIENT-DISABLE" | "MTLS-STRICT-CLIENT-SIMPLE":
+            return _client_fix(client, verdict.rule, verdict, TlsMode.ISTIO_MUTUAL)
+        case "MTLS-MUTUAL-NO-SIDECAR":
+            return _client_fix(client, verdict.rule, verdict, None)
+        case "MTLS-STRICT-AUTO-PLAINTEXT":
+            host = verdict.host
+            if host is None:
+                return None
+            name = host.service.replace(".", "-").replace("*", "any")
+            return fixes.destination_rule(host.namespace, name, host.name, TlsMode.ISTIO_MUTUAL)
+        case "MTLS-AUTO-TO-DISABLE" | "MTLS-MUTUAL-TO-DISABLE":
+            policy = _object(server, verdict.policy.policy_on(verdict.target) if verdict.policy else None)
+            return None if policy is None else fixes.with_server_mode(policy, Mode.PERMISSIVE, verdict.target)
+        case "MTLS-STRICT-OUTSIDE-CLIENT":
+            if verdict.client is not None and verdict.client.namespace:
+                return fixes.injected(verdict.client.namespace)
+            return "Give the caller a sidecar, or accept plaintext on this one port (portLevelMtls: PERMISSIVE)."
+        case code if code == NO_TRUST:
+            return "Give both clusters intermediate certificates of one root, or make their trust domains aliases."
+    return None
+
+
+def _client_fix(
+    home: IstioConfig | str, rule: AppliedRule | None, verdict: Verdict, mode: TlsMode | None
+) -> str | None:
+    if rule is None or isinstance(home, str):
+        return None
+    objects = [obj for name in rule.names if (obj := home.by_title.get(name)) is not None]
+    chosen = next((obj for obj in objects if _sets_tls(obj)), objects[0] if objects else None)
+    return fixes.with_client_tls(chosen, port=verdict.port, subset=verdict.subset, mode=mode) if chosen else None
+
+
+def _object(home: IstioConfig | str, name: str | None) -> ConfigObject | None:
+    return None if isinstance(home, str) or name is None else home.by_title.get(name)

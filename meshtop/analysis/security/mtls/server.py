@@ -1,0 +1,208 @@
+"""The server's side of mTLS: which PeerAuthentication decides for a workload and for each of its ports.
+
+The rules are those of istiod's ComposePeerAuthentication and BestEffortInferServiceMTLSMode
+(istio/istio pilot/pkg/security/authn and pilot/pkg/model).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct, field
+
+from meshtop.analysis.visibility.selection import match_labels, oldest_first, selects, title
+from meshtop.model.kube import ConfigObject
+
+
+class Mode(StrEnum):
+    """What a server accepts."""
+
+    STRICT = "STRICT"
+    PERMISSIVE = "PERMISSIVE"
+    DISABLE = "DISABLE"
+    UNKNOWN = "UNKNOWN"
+
+
+class Level(StrEnum):
+    """Where a decision was taken."""
+
+    DEFAULT = "default"
+    MESH = "mesh"
+    NAMESPACE = "namespace"
+    WORKLOAD = "workload"
+    PORT = "port"
+
+
+class Step(Struct, frozen=True):
+    """One link of the chain of decisions: a level, the object, its own mode, None where it inherits."""
+
+    level: Level
+    policy: str
+    mode: Mode | None
+
+
+class ServerPolicy(Struct, frozen=True, kw_only=True):
+    """What a workload accepts, which object decided it, and how it came to that.
+
+    `ports` are workload ports (never Service ports) with a mode of their own. `ignored` names policies
+    that match but lost, with the reason.
+    """
+
+    mode: Mode = Mode.PERMISSIVE
+    level: Level = Level.DEFAULT
+    policy: str | None = None
+    ports: dict[int, Mode] = field(default_factory=dict)
+    chain: tuple[Step, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+    def on_port(self, port: int | None) -> Mode:
+        """The mode on a workload port; None asks for the workload's own."""
+        return self.mode if port is None else self.ports.get(port, self.mode)
+
+    def policy_on(self, port: int | None) -> str | None:
+        """The object that decides on a workload port: for ports with a mode of their own, the workload's policy."""
+        if port is None or port not in self.ports:
+            return self.policy
+        return next((step.policy for step in self.chain if step.level is Level.WORKLOAD), self.policy)
+
+    def decided_by(self, port: int | None = None) -> str:
+        """The object that decided, in words."""
+        policy = self.policy_on(port)
+        if policy is None:
+            return "Istio's default"
+        return f"{policy}, port {port}" if port is not None and port in self.ports else policy
+
+
+def _own_mode(mtls: object) -> Mode | None:
+    """A mutual TLS setting's own mode; UNSET, absent and unreadable ones inherit."""
+    mode = mtls.get("mode") if isinstance(mtls, Mapping) else None
+    return Mode(mode) if mode in (Mode.STRICT, Mode.PERMISSIVE, Mode.DISABLE) else None
+
+
+def _port_modes(spec: Mapping[str, Any], inherited: Mode) -> dict[int, Mode]:
+    ports = spec.get("portLevelMtls")
+    if not isinstance(ports, Mapping):
+        return {}
+    return {int(port): _own_mode(mtls) or inherited for port, mtls in ports.items() if str(port).isdigit()}
+
+
+def compose(matching: Iterable[ConfigObject], root_namespace: str) -> ServerPolicy:
+    """Fold PeerAuthentications that all match one workload into what it accepts.
+
+    Mesh, then namespace, then workload, each level the oldest; UNSET inherits; a policy with a selector in
+    the root namespace is ignored; ports come from the winning workload policy alone.
+    """
+    winners: dict[Level, ConfigObject] = {}
+    ignored: list[str] = []
+    for policy in oldest_first(matching):
+        in_root = policy.meta.namespace == root_namespace
+        if not match_labels(policy.spec):
+            level = Level.MESH if in_root else Level.NAMESPACE
+        elif in_root:
+            ignored.append(f"{title(policy)}: a selector has no effect in the root namespace")
+            continue
+        else:
+            level = Level.WORKLOAD
+        if level in winners:
+            ignored.append(f"{title(policy)}: {title(winners[level])} is older")
+        else:
+            winners[level] = policy
+    mode, decided, policy_name = Mode.PERMISSIVE, Level.DEFAULT, None
+    chain: list[Step] = []
+    for level in (Level.MESH, Level.NAMESPACE, Level.WORKLOAD):
+        winner = winners.get(level)
+        if winner is None:
+            continue
+        own = _own_mode(winner.spec.get("mtls"))
+        chain.append(Step(level, title(winner), own))
+        if own is not None:
+            mode, decided, policy_name = own, level, title(winner)
+    ports: dict[int, Mode] = {}
+    workload = winners.get(Level.WORKLOAD)
+    if workload is not None:
+        ports = _port_modes(workload.spec, mode)
+        chain.extend(Step(Level.PORT, f"{title(workload)}, port {port}", ports[port]) for port in sorted(ports))
+    return ServerPolicy(
+        mode=mode, level=decided, policy=policy_name, ports=ports, chain=tuple(chain), ignored=tuple(ignored)
+    )
+
+
+def server_policy(
+    policies: Sequence[ConfigObject], *, namespace: str, labels: Mapping[str, str], root_namespace: str
+) -> ServerPolicy:
+    """What a workload of this namespace with these labels accepts, out of all PeerAuthentications of its cluster."""
+    return compose(
+        (
+            policy
+            for policy in policies
+            if policy.meta.namespace in (namespace, root_namespace) and selects(match_labels(policy.spec), labels)
+        ),
+        root_namespace,
+    )
+
+
+def namespace_mode(policies: Sequence[ConfigObject], *, namespace: str, root_namespace: str) -> Mode:
+    """The mode of a namespace without regard to workloads and ports."""
+    return compose(
+        (
+            policy
+            for policy in policies
+            if policy.meta.namespace in (namespace, root_namespace) and not match_labels(policy.spec)
+        ),
+        root_namespace,
+    ).mode
+
+
+def service_mode(
+    policies: Sequence[ConfigObject],
+    *,
+    namespace: str,
+    root_namespace: str,
+    mesh_external: bool = False,
+    headless: bool = False,
+    endpoints_with_tls: Sequence[bool] = (),
+) -> Mode:
+    """The mode that istiod's auto mTLS assumes for a whole service.
+
+    It looks at namespace and mesh policies only; workload and port policies are ignored, which is one of the
+    conflicts to find. A headless service with an endpoint without sidecar, or with none at all, is DISABLE.
+    """
+    if mesh_external:
+        return Mode.UNKNOWN
+    if headless and not (endpoints_with_tls and all(endpoints_with_tls)):
+        return Mode.DISABLE
+    return namespace_mode(policies, namespace=namespace, root_namespace=root_namespace)
+
+
+class AmbientDenial(Struct, frozen=True):
+    """The authorization that istiod sends to ztunnel for a workload policy with ports.
+
+    It denies callers without a principal: on `only_ports` where that is not None, else on all but `except_ports`.
+    """
+
+    only_ports: frozenset[int] | None
+    except_ports: frozenset[int] = frozenset()
+
+    def denies(self, port: int, *, has_principal: bool) -> bool:
+        """Whether a connection to this workload port is refused."""
+        if has_principal:
+            return False
+        return port in self.only_ports if self.only_ports is not None else port not in self.except_ports
+
+
+def ambient_denial(policy: ConfigObject, others: Sequence[ConfigObject], root_namespace: str) -> AmbientDenial | None:
+    """The authorization for one PeerAuthentication in ambient mode; `others` are the namespace's and the mesh's.
+
+    None where a static policy says it all: no ports, nothing strict, or strict throughout. In ambient, DISABLE
+    behaves as PERMISSIVE.
+    """
+    if policy.meta.namespace == root_namespace or not match_labels(policy.spec) or not policy.spec.get("portLevelMtls"):
+        return None
+    effective = compose([*others, policy], root_namespace)
+    strict = frozenset(port for port, mode in effective.ports.items() if mode is Mode.STRICT)
+    lax = frozenset(effective.ports) - strict
+    if effective.mode is Mode.STRICT:
+        return AmbientDenial(None, lax) if lax else None
+    return AmbientDenial(strict) if strict else None

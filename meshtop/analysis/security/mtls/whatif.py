@@ -1,0 +1,199 @@
+"""What if mutual TLS were demanded: which calls would break, which are fine, and which nobody measured.
+
+Pure: the objects are changed in memory only, and nothing is written anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from msgspec import Struct, structs
+
+from meshtop.analysis.security.mtls.config import MeshMember
+from meshtop.analysis.security.mtls.mesh import MeshTls, Verdict
+from meshtop.analysis.security.mtls.outcome import Outcome
+from meshtop.analysis.security.mtls.posture import Standing
+from meshtop.analysis.security.mtls.seen import DayOfWorkload, PlaintextSource, plaintext
+from meshtop.analysis.security.mtls.server import Mode
+from meshtop.analysis.security.trust import TrustPair
+from meshtop.analysis.visibility.selection import match_labels
+from meshtop.model.kube import ConfigObject, Meta
+from meshtop.model.mesh import Proxy
+from meshtop.model.traffic import Edge
+
+MESH = "mesh"
+
+
+class Effect(StrEnum):
+    """What STRICT would do to a call."""
+
+    BREAKS = "breaks"
+    UNKNOWN = "unknown"
+    FINE = "fine"
+
+
+class Consequence(Struct, frozen=True, kw_only=True):
+    """One call and what STRICT would do to it, with the reason in a sentence."""
+
+    edge: Edge
+    effect: Effect
+    why: str
+    plaintext_per_second: float | None = None
+
+
+class Unmeasured(Struct, frozen=True, kw_only=True):
+    """A workload of which nobody can say who calls it: no reporter speaks for it, or it was not called."""
+
+    cluster: str
+    namespace: str
+    workload: str
+    why: str
+
+
+class WhatIf(Struct, frozen=True, kw_only=True):
+    """The consequences of STRICT for a namespace (or the whole mesh), the worst first.
+
+    `earlier` are senders of plaintext of the last day who did not call in this window, with the workload they called.
+    """
+
+    scope: str
+    consequences: tuple[Consequence, ...] = ()
+    unmeasured: tuple[Unmeasured, ...] = ()
+    earlier: tuple[tuple[str, PlaintextSource], ...] = ()
+    workloads: int = 0
+    day_measured: bool = False
+
+    def of(self, effect: Effect) -> tuple[Consequence, ...]:
+        """The calls of one effect."""
+        return tuple(c for c in self.consequences if c.effect is effect)
+
+
+def strict_members(members: Sequence[MeshMember], scope: str) -> list[MeshMember]:
+    """The clusters as they would be: one STRICT policy, and no policy of the scope that says otherwise."""
+    return [_strict(member, scope) for member in members]
+
+
+def _strict(member: MeshMember, scope: str) -> MeshMember:
+    inventory = member.inventory
+    if inventory is None:
+        return member
+    root = member.facts.root_namespace if member.facts is not None else "istio-system"
+    home = root if scope == MESH else scope
+    kept = [_obeying(p, root, scope) for p in inventory.config.get("PeerAuthentication", ())]
+    new = ConfigObject(
+        group="security.istio.io",
+        version="v1",
+        kind="PeerAuthentication",
+        # The oldest of its level wins.
+        meta=Meta(name="default", namespace=home, created=-1.0),
+        spec={"mtls": {"mode": Mode.STRICT.value}},
+    )
+    config = {**inventory.config, "PeerAuthentication": (*(p for p in kept if p is not None), new)}
+    return structs.replace(member, inventory=structs.replace(inventory, config=config))
+
+
+def _obeying(policy: ConfigObject, root: str, scope: str) -> ConfigObject | None:
+    """A policy of the scope without the modes that are laxer than STRICT; None where nothing is left of it."""
+    concerned = scope == MESH or policy.meta.namespace == scope
+    if not concerned or (policy.meta.namespace == root and match_labels(policy.spec)):
+        return policy
+    if not match_labels(policy.spec):
+        return None
+    spec = {k: v for k, v in policy.spec.items() if k not in ("mtls", "portLevelMtls")}
+    return structs.replace(policy, spec=spec)
+
+
+def what_if_strict(
+    members: Sequence[MeshMember],
+    trust: Sequence[TrustPair],
+    edges: Sequence[Edge],
+    standings: Sequence[Standing],
+    scope: str,
+) -> WhatIf:
+    """Judge every call into a namespace, or with the scope `mesh` every call, as if STRICT were declared there."""
+    mesh = MeshTls(strict_members(members, scope), trust)
+    inside = [s for s in standings if scope == MESH or s.party.namespace == scope]
+    touched = [s for s in inside if not s.party.gateway]
+    places = {s.party.id for s in touched}
+    found: list[Consequence] = []
+    called: set[tuple[str, str, str]] = set()
+    for edge in edges:
+        verdicts = mesh.edge(edge)
+        end = edge.destination
+        party = mesh.parties.find((end.cluster, end.namespace, end.workload)) if end.workload else None
+        where = party.id if party is not None else (end.cluster, end.namespace, end.workload)
+        if not (where in places or (not end.workload and (scope in (MESH, end.namespace)) and _reaches(verdicts))):
+            continue
+        called.add(where)
+        found.append(_consequence(edge, verdicts))
+    order = tuple(Effect)
+    found.sort(key=lambda c: (order.index(c.effect), -(c.edge.sums.requests or 0.0), str(c.edge.source)))
+    earlier = [
+        (f"{s.party.namespace}/{s.party.name} in {s.party.cluster}", source)
+        for s in touched
+        for source in s.seen.sources
+        if source.last_day and not source.requests_per_second and not source.bytes_per_second
+    ]
+    days: list[DayOfWorkload | None] = [s.seen.day for s in touched if s.party.id in called]
+    return WhatIf(
+        scope=scope,
+        consequences=tuple(found),
+        unmeasured=tuple(_silent(s, called) for s in touched if _is_silent(s, called)),
+        earlier=tuple(earlier),
+        workloads=len(touched),
+        day_measured=bool(days) and all(day is not None and day.measured for day in days),
+    )
+
+
+def _reaches(verdicts: Sequence[Verdict]) -> bool:
+    """Whether an edge to a bare service ends inside the mesh."""
+    return any(v.host is not None and not v.host.external for v in verdicts)
+
+
+def _consequence(edge: Edge, verdicts: Sequence[Verdict]) -> Consequence:
+    """What was seen beats what is declared: plaintext that was seen would break, whatever the rules say."""
+    sums = edge.sums
+    open_requests = plaintext(sums.judged, sums.secured)
+    open_bytes = plaintext(sums.judged_bytes, sums.secured_bytes)
+    worst = min(verdicts, key=lambda v: _RANK[v.outcome])
+    bare = any(v.server is not None and v.server.proxy is Proxy.NONE for v in verdicts)
+    if bare:
+        why = "The server has no proxy: STRICT would not be enforced, and nothing changes for its callers."
+        return Consequence(edge=edge, effect=Effect.FINE, why=why)
+    if open_requests or open_bytes:
+        if worst.outcome is Outcome.BROKEN:
+            why = worst.why
+        else:
+            why = "Plaintext was seen from this caller, although its configuration asks for mutual TLS."
+        rate = open_requests or None
+        return Consequence(edge=edge, effect=Effect.BREAKS, why=why, plaintext_per_second=rate)
+    if worst.outcome is Outcome.BROKEN:
+        doubt = " (In this window all of it was seen as mutual TLS.)" if sums.mtls_ratio is not None else ""
+        return Consequence(edge=edge, effect=Effect.BREAKS, why=worst.why + doubt)
+    if sums.mtls_ratio is not None:
+        return Consequence(edge=edge, effect=Effect.FINE, why="All of it was seen as mutual TLS.")
+    if worst.outcome is Outcome.MTLS:
+        return Consequence(edge=edge, effect=Effect.FINE, why=f"Not seen by a reporter that knows, but: {worst.why}")
+    return Consequence(edge=edge, effect=Effect.UNKNOWN, why=f"Nobody measured it. {worst.why}")
+
+
+_RANK = {Outcome.BROKEN: 0, Outcome.UNKNOWN: 1, Outcome.PLAINTEXT: 2, Outcome.MTLS: 3}
+
+
+def _is_silent(standing: Standing, called: set[tuple[str, str, str]]) -> bool:
+    if standing.party.proxy is Proxy.NONE and standing.party.unknown is None:
+        return False
+    sums = standing.seen.sums
+    return standing.party.id not in called or (sums.judged is None and sums.judged_bytes is None)
+
+
+def _silent(standing: Standing, called: set[tuple[str, str, str]]) -> Unmeasured:
+    party = standing.party
+    if party.unknown is not None:
+        why = party.unknown
+    elif party.id not in called:
+        why = "Nobody called it in this window: whoever does at other times is not known."
+    else:
+        why = "Only its callers report on it, and callers cannot tell mutual TLS from plaintext."
+    return Unmeasured(cluster=party.cluster, namespace=party.namespace, workload=party.name, why=why)

@@ -1,0 +1,214 @@
+"""A snapshot without what the user may not read: the one place where tenants are left out of every screen and output.
+
+What remains: namespaces that may be read, with all that is in them, and the namespaces of the meshes' own settings
+(root namespaces), because everybody's workloads live by them. Traffic remains where one of its ends may be read; an end
+that may not stands in `(hidden)` under an alias, without service or principal. Traffic between two ends that may not be
+read is gone, from totals too. Half hours that are only known for whole clusters are gone where anything is hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from sys import intern
+from typing import Any, Protocol, TypeVar
+from zlib import crc32
+
+from msgspec import Struct, structs
+
+from meshtop.analysis.identity.mesh import mesh_facts
+from meshtop.analysis.tenancy.access.rights import Access
+from meshtop.analysis.tenancy.ownership import HIDDEN
+from meshtop.model.canary import RouteCounts
+from meshtop.model.kube import Inventory, KindStatus
+from meshtop.model.snapshot import ClusterSnapshot, Snapshot
+from meshtop.model.telemetry import Labels, Sample
+
+Part = TypeVar("Part")
+Samples = TypeVar("Samples", bound=Struct)
+
+_SOURCE = dict.fromkeys((n for n in Labels.__struct_fields__ if n.startswith("source_") and n != "source_cluster"), "")
+_DESTINATION = dict.fromkeys(
+    (n for n in Labels.__struct_fields__ if n.startswith("destination_") and n != "destination_cluster"), ""
+)
+
+
+class Keep(Protocol):
+    """Hands a result on for as long as all that it is made from is the very same."""
+
+    def same(self, name: str, made_from: tuple[object, ...], make: Callable[[], Part]) -> Part:
+        """What `make` gives, or what it gave last under this name."""
+
+
+class _Afresh:
+    def same(self, name: str, made_from: tuple[object, ...], make: Callable[[], Part]) -> Part:
+        return make()
+
+
+def visible(snapshot: Snapshot, access: Access, keep: Keep | None = None) -> Snapshot:
+    """What the user may see of a snapshot; doing it twice changes nothing more.
+
+    With `keep` a part that is the same as in the last snapshot leads to the same part of the answer, so that whatever
+    is worked out from that holds too.
+    """
+    keep = keep or _Afresh()
+    ends = _ends(snapshot, access, keep)
+    found = [_cluster(cluster, access, ends, keep) for cluster in snapshot.clusters]
+    if not any(less for _, less in found) and snapshot.hidden is None:
+        return snapshot
+    who = ", ".join(access.users) or "an unknown user"
+    note = f"The access policy leaves out what {who} may not read, in every figure and total."
+    if access.nameless:
+        note += f" Who you are is not said by {', '.join(access.nameless)}: set access.user, or nothing of it is shown."
+    note = snapshot.hidden or note
+    return structs.replace(snapshot, clusters=tuple(cluster for cluster, _ in found), hidden=note)
+
+
+class _Ends:
+    """Which ends of telemetry may be read; telemetry names a cluster by its own id, which several may share.
+
+    `meshes` are each cluster's name, id and root namespace.
+    """
+
+    def __init__(self, meshes: Iterable[tuple[str, str, str]], access: Access) -> None:
+        self._access = access
+        self._names: dict[str, list[str]] = {}
+        self._roots: dict[str, str] = {}
+        for cluster, identity, root in meshes:
+            self._roots[cluster] = root
+            for name in dict.fromkeys((cluster, identity)):
+                self._names.setdefault(name, []).append(cluster)
+
+    def shared(self, cluster: str, namespace: str) -> bool:
+        """Whether everybody lives by what is in the namespace."""
+        return namespace in ("", self._roots.get(cluster, "istio-system"))
+
+    def readable(self, here: str, cluster_id: str, namespace: str) -> bool:
+        """Whether every cluster that the id may mean lets the namespace be read."""
+        if namespace == HIDDEN:
+            return False
+        names = [here] if cluster_id in ("", "unknown") else self._names.get(cluster_id, [here])
+        return all(self._access.may_read(name, "" if namespace == "unknown" else namespace) for name in names)
+
+    def nameless(self, here: str, cluster_id: str, namespace: str) -> bool:
+        """Whether an end that may not be read has to lose its name: it has one, and not everybody lives by it."""
+        return namespace not in ("", "unknown", HIDDEN) and not self.shared(cluster_id or here, namespace)
+
+
+def _ends(snapshot: Snapshot, access: Access, keep: Keep) -> _Ends:
+    meshes = [_mesh(cluster, keep) for cluster in snapshot.clusters]
+    # Interned words are the same object wherever they are equal.
+    words = [intern(word) for mesh in meshes for word in mesh]
+    return keep.same("ends that may be read", (access, *words), lambda: _Ends(meshes, access))
+
+
+def _mesh(cluster: ClusterSnapshot, keep: Keep) -> tuple[str, str, str]:
+    inventory = cluster.inventory
+    if inventory is None:
+        return (cluster.name, cluster.name, "istio-system")
+    facts = keep.same(f"whole facts of {cluster.name}", (inventory,), lambda: mesh_facts(inventory))
+    return (cluster.name, facts.cluster_id or cluster.name, facts.root_namespace)
+
+
+def _cluster(cluster: ClusterSnapshot, access: Access, ends: _Ends, keep: Keep) -> tuple[ClusterSnapshot, bool]:
+    """The cluster as it may be seen, and whether that is less than there is."""
+
+    def kept(namespace: str) -> bool:
+        return ends.shared(cluster.name, namespace) or access.may_read(cluster.name, namespace)
+
+    def counts() -> tuple[RouteCounts, ...]:
+        found = (_route_counts(c, cluster.name, ends, kept) for c in cluster.canaries)
+        return tuple(c for c in found if c.labels)
+
+    changed: dict[str, Any] = {}
+    less = False
+    name, inventory, telemetry = cluster.name, cluster.inventory, cluster.telemetry
+    if inventory is not None:
+        seen = keep.same(f"visible inventory of {name}", (inventory, ends), lambda: _inventory(inventory, kept))
+        less = seen is not inventory
+        changed["inventory"] = seen
+    if telemetry is not None:
+        heard = keep.same(f"visible telemetry of {name}", (telemetry, ends), lambda: _samples_in(telemetry, name, ends))
+        less = less or heard is not telemetry
+        changed["telemetry"] = heard
+    if cluster.canaries:
+        changed["canaries"] = keep.same(f"visible counts of {name}", (cluster.canaries, ends), counts)
+    if less:
+        changed["history"] = None
+    return structs.replace(cluster, **changed), less
+
+
+def _route_counts(counts: RouteCounts, cluster: str, ends: _Ends, kept: Callable[[str], bool]) -> RouteCounts:
+    labels = tuple(label for label in counts.labels if kept(label.partition("/")[0]))
+    return structs.replace(_samples_in(counts, cluster, ends), labels=labels)
+
+
+def _inventory(inventory: Inventory, kept: Callable[[str], bool]) -> Inventory:
+    """The inventory without what stands in namespaces that are not kept; the same object where all are."""
+    namespaces = tuple(n for n in inventory.namespaces if kept(n.meta.name))
+
+    def among(items: Iterable[Any]) -> tuple[Any, ...]:
+        return tuple(item for item in items if kept(item.meta.namespace))
+
+    config = {kind: among(objects) for kind, objects in inventory.config.items()}
+    parts = {name: among(getattr(inventory, name)) for name in ("services", "endpoint_slices", "pods", "controllers")}
+    same = len(namespaces) == len(inventory.namespaces) and all(
+        len(found) == len(getattr(inventory, name)) for name, found in parts.items()
+    )
+    if same and all(len(found) == len(inventory.config[kind]) for kind, found in config.items()):
+        return inventory
+    counts: dict[str, int] = {"Namespace": len(namespaces), **{kind: len(found) for kind, found in config.items()}}
+    counts.update({"Service": len(parts["services"]), "EndpointSlice": len(parts["endpoint_slices"])})
+    counts["Pod"] = len(parts["pods"])
+    for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"):
+        counts[kind] = sum(controller.kind == kind for controller in parts["controllers"])
+    kinds = tuple(_counted(status, counts) for status in inventory.kinds)
+    return structs.replace(inventory, namespaces=namespaces, config=config, kinds=kinds, **parts)
+
+
+def _counted(status: KindStatus, counts: dict[str, int]) -> KindStatus:
+    return structs.replace(status, count=min(status.count, counts.get(status.kind, status.count)))
+
+
+def _samples_in(part: Samples, cluster: str, ends: _Ends) -> Samples:
+    """A struct of samples with each sample kept, made nameless at one end, or gone; the same object where all are kept.
+
+    Samples of the control plane are kept: they name no tenant's traffic.
+    """
+    changed: dict[str, Any] = {}
+    for name in part.__struct_fields__:
+        value = getattr(part, name)
+        if isinstance(value, Struct):
+            after: Any = _samples_in(value, cluster, ends)
+            if after is not value:
+                changed[name] = after
+        elif isinstance(value, tuple) and value and isinstance(value[0], Sample):
+            samples = tuple(kept for sample in value if (kept := _sample(sample, cluster, ends)) is not None)
+            if len(samples) != len(value) or any(a is not b for a, b in zip(samples, value, strict=True)):
+                changed[name] = samples
+    return structs.replace(part, **changed) if changed else part
+
+
+def _sample(sample: Sample, cluster: str, ends: _Ends) -> Sample | None:
+    labels = sample.labels
+    source = (cluster, labels.source_cluster, labels.source_workload_namespace)
+    namespace = labels.destination_workload_namespace
+    if namespace in ("", "unknown"):
+        namespace = labels.destination_service_namespace
+    destination = (cluster, labels.destination_cluster, namespace)
+    from_, to = ends.readable(*source), ends.readable(*destination)
+    if from_ == to:
+        return sample if from_ else None
+    if not from_ and ends.nameless(*source):
+        name = _alias(labels.source_cluster, labels.source_workload_namespace, labels.source_workload)
+        blank = {**_SOURCE, "source_workload_namespace": HIDDEN, "source_workload": name}
+        return Sample(structs.replace(labels, **blank), sample.value)
+    if not to and ends.nameless(*destination):
+        name = _alias(labels.destination_cluster, namespace, labels.destination_workload)
+        blank = {**_DESTINATION, "destination_workload_namespace": HIDDEN, "destination_workload": name}
+        return Sample(structs.replace(labels, **{**blank, "destination_service": HIDDEN}), sample.value)
+    return sample
+
+
+def _alias(*name: str) -> str:
+    """The same for the same workload in every report, so that reports still meet and nothing is counted twice."""
+    return f"hidden-{crc32('/'.join(name).encode()):08x}"

@@ -1,0 +1,1 @@
+"""Traffic counted once: samples to edges, edges to figures, figures to health."""

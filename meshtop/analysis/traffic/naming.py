@@ -1,0 +1,85 @@
+"""Whose cluster a `*_cluster` label means, and which service a `destination_service*` label means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from meshtop.analysis.traffic.inputs import ClusterTraffic
+
+UNKNOWN = "unknown"
+_KUBERNETES_HOST = re.compile(r"([^.:]+)\.([^.:]+)\.svc(?:\.|:|$)")
+_ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[?[0-9a-fA-F]*:[0-9a-fA-F:.]*\]?)(?::\d+)?")
+CATCH_ALLS = frozenset({"PassthroughCluster", "BlackHoleCluster"})
+"""Names of Envoy clusters for what no service claims, outbound."""
+
+
+def known(value: str) -> str:
+    """The label's value, or "" where telemetry says that it does not know."""
+    return "" if value == UNKNOWN else value
+
+
+def version_of(version: str, revision: str) -> str:
+    """The version label, else the canonical revision; `latest` is no version."""
+    for value in (version, revision):
+        if value not in ("", UNKNOWN, "latest"):
+            return value
+    return ""
+
+
+def is_address(name: str) -> bool:
+    """Whether a service is named by an IP address, with or without a port."""
+    return _ADDRESS.fullmatch(name) is not None
+
+
+def service_key(host: str, name: str, namespace: str) -> tuple[str, str]:
+    """A key that both reporters' labels lead to, and the service's namespace ("" when it is not known).
+
+    `reviews.shop.svc.cluster.local`, `reviews.shop.svc.cluster.local:9080` and the pair (`reviews`, `shop`) are one.
+    """
+    match = _KUBERNETES_HOST.match(host)
+    if match:
+        return f"{match[1]}.{match[2]}", match[2]
+    if name and namespace and "." not in name:
+        return f"{name}.{namespace}", namespace
+    if host and not is_address(host):
+        host = host.rsplit(":", 1)[0] if host.rsplit(":", 1)[-1].isdigit() else host
+    return host or name, namespace
+
+
+class ClusterNames:
+    """Turns the cluster ids of labels into meshtop's cluster names.
+
+    Two unconfigured clusters share the id "Kubernetes". Then a label means the cluster whose Prometheus it came
+    from, unless only another cluster of that id (and of the same mesh) has the workload.
+    """
+
+    def __init__(self, clusters: Sequence[ClusterTraffic]) -> None:
+        self._clusters = {cluster.name: cluster for cluster in clusters}
+        self._owners: dict[str, list[str]] = {}
+        for cluster in clusters:
+            if cluster.cluster_id:
+                self._owners.setdefault(cluster.cluster_id, []).append(cluster.name)
+
+    def resolve(self, label: str, workload: tuple[str, str], home: str) -> str:
+        """The cluster that `label` means in telemetry of `home`; an id that no cluster here has stays as it is."""
+        owners = self._owners.get(label)
+        if owners is None:
+            return label
+        if len(owners) == 1:
+            return owners[0]
+        if home not in owners:
+            here = self._having(workload, owners, home)
+            return here[0] if len(here) == 1 else label
+        if not workload[1] or workload in self._clusters[home].peers or not self._clusters[home].peers:
+            return home
+        elsewhere = self._having(workload, owners, home)
+        return elsewhere[0] if len(elsewhere) == 1 else home
+
+    def _having(self, workload: tuple[str, str], owners: Sequence[str], home: str) -> list[str]:
+        mesh = self._clusters[home].mesh_id
+        return [
+            name
+            for name in owners
+            if name != home and workload in self._clusters[name].peers and self._clusters[name].mesh_id == mesh
+        ]

@@ -1,0 +1,49 @@
+"""Recording rules for big meshes: Prometheus itself keeps the sums that meshtop asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshtop.analysis.traffic.metrics import TRAFFIC, duration_text
+
+EVALUATE_EVERY = "30s"
+
+
+def recording_rules(window_seconds: float = 300.0) -> dict[str, Any]:
+    """A rules file (`groups:`) with one recorded rate for each metric that meshtop asks for.
+
+    Every metric is a group of its own, so that Prometheus evaluates them side by side. The names say the window;
+    meshtop uses them when it is asked for that window and finds them.
+    """
+    window = duration_text(window_seconds)
+    return {
+        "groups": [
+            {
+                "name": f"meshtop-{metric.name}-{window}",
+                "interval": EVALUATE_EVERY,
+                "rules": [
+                    {
+                        "record": metric.recorded(window),
+                        "expr": f"sum by ({', '.join(metric.by)}) (rate({metric.name}[{window}]))",
+                    }
+                ],
+            }
+            for metric in TRAFFIC
+        ]
+    }
+
+
+def prometheus_rule(
+    window_seconds: float = 300.0, *, name: str = "meshtop", namespace: str = "istio-system"
+) -> dict[str, Any]:
+    """The same as an object of the Prometheus operator."""
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {"app.kubernetes.io/name": "meshtop"},
+        },
+        "spec": recording_rules(window_seconds),
+    }

@@ -1,0 +1,1 @@
+"""Which objects of Istio and Gateway API a client or a workload sees and obeys."""

@@ -1,0 +1,1 @@
+"""Kubeconfigs and logins: which clusters there are, and with which credentials each is asked."""

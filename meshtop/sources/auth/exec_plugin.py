@@ -1,0 +1,158 @@
+"""Credential plugins run where they can neither ask nor write: no terminal, no input, a time limit.
+
+The official `kubernetes` package hands a plugin the terminal's input and error output whenever its own output
+is a terminal, waits for it without limit, and logs its failures. In a console none of that may happen, so the
+plugin's command, arguments and environment come from the package (`ExecProvider`) and only the running is ours.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from meshtop.model.state import State
+from meshtop.sources.auth.login import log_in_again
+from meshtop.sources.http.problem import SourceProblem
+
+_AT_ONCE = threading.BoundedSemaphore(8)
+"""Fifty clusters of one vendor mean fifty plugins; so many run side by side."""
+_LAST_WORDS = 300
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
+"""What colours a plugin's complaint on a terminal."""
+
+
+class Leash:
+    """Ends a plugin from another thread, when nobody waits for its answer any more."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._cut = False
+
+    def hold(self, process: subprocess.Popen[bytes]) -> None:
+        """Take a process on; it ends at once if the leash was cut already."""
+        with self._lock:
+            self._process = process
+            cut = self._cut
+        if cut:
+            self.cut()
+
+    def release(self) -> None:
+        """The process ended by itself; its number may belong to another one soon."""
+        with self._lock:
+            self._process = None
+
+    def cut(self) -> None:
+        """End the process and all that it started."""
+        with self._lock:
+            self._cut = True
+            process = self._process
+            if process is not None and process.poll() is None:
+                try:
+                    os.killpg(process.pid, signal.SIGKILL)
+                except (ProcessLookupError, PermissionError):
+                    process.kill()
+
+
+def run_plugin(
+    plugin: Mapping[str, Any],
+    *,
+    arguments: list[str],
+    environment: Mapping[str, str],
+    cluster: str,
+    limit_seconds: float,
+    leash: Leash,
+) -> dict[str, Any]:
+    """Run a plugin and return the `status` of the ExecCredential that it prints.
+
+    Its input is empty, it has no controlling terminal, what it writes to its error output is kept for the message.
+    Raises SourceProblem (denied, with the command that renews the login) when it fails, takes longer than
+    `limit_seconds`, wants to ask something, or prints something else.
+    """
+    if plugin.get("interactiveMode") == "Always":
+        raise _denied(plugin, cluster, "wants to ask something, which it cannot do here")
+    with _AT_ONCE:
+        try:
+            process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=dict(environment),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise _not_there(plugin, cluster, error) from None
+        leash.hold(process)
+        try:
+            output, errors = process.communicate(timeout=limit_seconds)
+        except subprocess.TimeoutExpired:
+            leash.cut()
+            process.communicate()
+            raise _denied(plugin, cluster, f"gave no answer within {limit_seconds:g} s") from None
+        finally:
+            leash.release()
+    if process.returncode != 0:
+        raise _denied(plugin, cluster, f"failed (exit code {process.returncode})", errors)
+    return _status(plugin, cluster, output, errors)
+
+
+def exec_info(plugin: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> str:
+    """KUBERNETES_EXEC_INFO for a plugin; `cluster` is the kubeconfig's cluster when it asks to be told."""
+    spec: dict[str, Any] = {"interactive": False}
+    if cluster is not None and plugin.get("provideClusterInfo"):
+        told = {key: value for key, value in cluster.items() if key not in ("extensions", "certificate-authority")}
+        authority = cluster.get("certificate-authority")
+        if authority and "certificate-authority-data" not in told:
+            told["certificate-authority-data"] = base64.b64encode(Path(authority).read_bytes()).decode()
+        for extension in cluster.get("extensions") or ():
+            if isinstance(extension, Mapping) and extension.get("name") == "client.authentication.k8s.io/exec":
+                told["config"] = extension.get("extension")
+        spec["cluster"] = told
+    return json.dumps({"apiVersion": plugin.get("apiVersion"), "kind": "ExecCredential", "spec": spec})
+
+
+def _status(plugin: Mapping[str, Any], cluster: str, output: bytes, errors: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(output)
+    except ValueError:
+        raise _denied(plugin, cluster, "printed no credential", errors or output) from None
+    status = answer.get("status") if isinstance(answer, dict) else None
+    if not isinstance(status, dict):
+        raise _denied(plugin, cluster, "printed no credential", errors)
+    if answer.get("apiVersion") != plugin.get("apiVersion"):
+        raise _denied(
+            plugin, cluster, f"speaks {answer.get('apiVersion')} where the kubeconfig says {plugin.get('apiVersion')}"
+        )
+    return status
+
+
+def _denied(plugin: Mapping[str, Any], cluster: str, what: str, errors: bytes = b"") -> SourceProblem:
+    said = _last_words(errors)
+    message = f"The credential plugin of {cluster} ({plugin.get('command')}) {what}"
+    return SourceProblem(State.DENIED, f"{message}: {said}" if said else f"{message}.", log_in_again(plugin), code=401)
+
+
+def _not_there(plugin: Mapping[str, Any], cluster: str, error: OSError) -> SourceProblem:
+    hint = plugin.get("installHint")
+    remedy = " ".join(str(hint).split()) if hint else f"Install {plugin.get('command')}, or put it on PATH."
+    reason = "is not installed" if isinstance(error, FileNotFoundError) else f"cannot run: {error.strerror}"
+    return SourceProblem(
+        State.DENIED, f"The credential plugin of {cluster} ({plugin.get('command')}) {reason}.", remedy, code=401
+    )
+
+
+def _last_words(errors: bytes) -> str:
+    """What it said last, as one line without control characters."""
+    text = _ESCAPES.sub("", errors.decode("utf-8", "replace"))
+    lines = ["".join(c if c.isprintable() else " " for c in line).strip() for line in text.splitlines()]
+    said = " ".join(" ".join(line.split()) for line in lines if line)
+    return said if len(said) <= _LAST_WORDS else "… " + said[-_LAST_WORDS:]

@@ -1,0 +1,386 @@
+"""Which clusters a kubeconfig names; cheap, so that the list is there before anything slow is imported.
+
+Only names, servers and file paths are understood here. Credentials are the business of
+`meshtop.sources.auth.credentials`, which hands them to the official `kubernetes` package.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field, structs
+
+from meshtop.sources.auth.kubeconfig_check import cluster_fault, user_fault
+
+if TYPE_CHECKING:
+    from meshtop.settings.schema import ClusterSettings
+
+Document = dict[str, Any]
+
+_CLUSTER_FILES = ("certificate-authority",)
+_INLINE_USER = frozenset({"token", "client-certificate-data", "client-key-data", "username", "password"})
+_USER_FILES = ("client-certificate", "client-key", "tokenFile")
+
+
+class KubeconfigError(Exception):
+    """The kubeconfig cannot be used; the message is one sentence that names the file and what to do."""
+
+
+class UnknownContextError(KubeconfigError):
+    """The settings name a context that the kubeconfig does not have."""
+
+
+class ClusterRef(Struct, frozen=True, kw_only=True):
+    """A cluster to read: where it is and which context of which file leads there.
+
+    `document` is a kubeconfig of this one context with absolute paths; it may hold credentials, so it is
+    never printed. `fault` is one sentence when the context cannot lead anywhere (it names a cluster that
+    is not in the file); the other clusters do not suffer from it.
+    """
+
+    name: str
+    context: str | None = None
+    server: str = ""
+    paths: tuple[str, ...] = ()
+    in_cluster: bool = False
+    user: str | None = None
+    namespace: str | None = None
+    document: Document = field(default_factory=dict)
+    fault: str | None = None
+    prefix: str = ""
+    """The path below another cluster's API server that forwards to this cluster; `server` ends with it."""
+
+    def __repr__(self) -> str:
+        return f"ClusterRef(name={self.name!r}, context={self.context!r}, server={self.server!r})"
+
+
+class _Merged(Struct):
+    """Several files as kubectl merges them: the first to name an entry wins."""
+
+    paths: list[str]
+    current: str | None = None
+    clusters: dict[str, Document] = field(default_factory=dict)
+    users: dict[str, Document] = field(default_factory=dict)
+    contexts: dict[str, Document] = field(default_factory=dict)
+
+
+def find_clusters(
+    *,
+    kubeconfig: str | None,
+    contexts: Sequence[str],
+    clusters: Sequence[ClusterSettings],
+    environ: Mapping[str, str] = os.environ,
+) -> tuple[ClusterRef, ...]:
+    """The clusters to read, in the order of the file (or of the settings, or of `contexts`, where given).
+
+    `kubeconfig` is an explicit file; None means $KUBECONFIG (several files, merged), else ~/.kube/config, else
+    the service account of the pod that this runs in. Contexts on one server are one cluster: the current
+    context stands for it, else the first. Settings' `clusters`, when given, are these and no others, under
+    their own names; `contexts` then picks among them. Raises KubeconfigError.
+    """
+    if clusters:
+        return _from_settings(kubeconfig, contexts, clusters, environ)
+    kubeconfig = kubeconfig or None
+    merged = _read(_paths(kubeconfig, environ), must_exist=kubeconfig is not None)
+    if not merged.contexts:
+        if kubeconfig is None and not contexts and _in_cluster(environ):
+            return (_service_account(environ),)
+        raise KubeconfigError(_nothing_there(kubeconfig, merged, environ))
+    names = _chosen(contexts, merged)
+    refs = [_ref(merged, name) for name in names]
+    return tuple(_one_per_server(refs, merged.current))
+
+
+def reread(ref: ClusterRef) -> ClusterRef:
+    """The same context as its files say it at this moment (a login may have rewritten them). Raises KubeconfigError."""
+    if ref.in_cluster or not ref.paths:
+        return ref
+    merged = _read(list(ref.paths), must_exist=False)
+    if ref.context not in merged.contexts:
+        raise KubeconfigError(f"Context {ref.context} is not in {_list(ref.paths)}; add it or leave it out.")
+    found = _ref(merged, str(ref.context))
+    if ref.prefix:
+        return through(found, ref.name, ref.prefix)
+    return ClusterRef(
+        name=ref.name,
+        context=ref.context,
+        server=found.server,
+        paths=ref.paths,
+        user=found.user,
+        namespace=found.namespace,
+        document=found.document,
+        fault=found.fault,
+    )
+
+
+def through(host: ClusterRef, name: str, prefix: str) -> ClusterRef:
+    """A cluster that another one's API server forwards to below `prefix`, with that one's credential alone."""
+    server = f"{host.server}/{prefix.strip('/')}"
+    document = dict(host.document)
+    if document:
+        entry = document["clusters"][0]
+        document["clusters"] = [{**entry, "cluster": {**entry["cluster"], "server": server}}]
+    return structs.replace(host, name=name, server=server, document=document, prefix=prefix)
+
+
+def handed_over(name: str, text: str) -> ClusterRef:
+    """A cluster out of a kubeconfig that a registry keeps. Raises KubeconfigError.
+
+    Such a file was written by somebody else: only what stands in it is used (certificates, a token, a password);
+    commands to run and files to read are refused, for they would be this machine's.
+    """
+    import yaml
+
+    try:
+        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError:
+        document = None
+    if not isinstance(document, dict):
+        raise KubeconfigError(f"The registry's kubeconfig of {name} cannot be understood.")
+    merged = _Merged(paths=[])
+    _merge(merged, document, f"the registry's kubeconfig of {name}")
+    context = merged.current or next(iter(merged.contexts), None)
+    if context not in merged.contexts:
+        raise KubeconfigError(f"The registry's kubeconfig of {name} has no context.")
+    ref = _ref(merged, str(context), name=name)
+    user = ref.document["users"][0]["user"] if ref.document["users"] else {}
+    cluster = ref.document["clusters"][0]["cluster"]
+    foreign = sorted(({*user} - _INLINE_USER) | ({*cluster} & {*_CLUSTER_FILES, "proxy-url"}))
+    if foreign:
+        raise KubeconfigError(f"The registry's kubeconfig of {name} wants {', '.join(foreign)} of this machine.")
+    if ref.fault is not None:
+        raise KubeconfigError(f"The registry's kubeconfig of {name} leads nowhere: {ref.fault}")
+    return ref
+
+
+def _from_settings(
+    kubeconfig: str | None, contexts: Sequence[str], clusters: Sequence[ClusterSettings], environ: Mapping[str, str]
+) -> tuple[ClusterRef, ...]:
+    read: dict[str | None, _Merged] = {}
+    refs: list[ClusterRef] = []
+    for cluster in clusters:
+        file = cluster.kubeconfig or kubeconfig
+        if file not in read:
+            read[file] = _read(_paths(file, environ), must_exist=file is not None)
+        merged = read[file]
+        if cluster.via is not None:
+            refs.append(_via(cluster, refs, merged))
+            continue
+        context = cluster.context or merged.current or next(iter(merged.contexts), None)
+        if context is None and file is None and _in_cluster(environ):
+            refs.append(_service_account(environ, name=cluster.name))
+            continue
+        if context not in merged.contexts:
+            where = _list(merged.paths) if merged.paths else "any kubeconfig"
+            wanted = f"context {context}" if context else "a context"
+            raise (UnknownContextError if merged.paths else KubeconfigError)(
+                f"Cluster {cluster.name} of the settings needs {wanted}, which is not in {where}; "
+                f"there {_are(merged.contexts)}."
+            )
+        refs.append(_ref(merged, context, name=cluster.name))
+    if not contexts:
+        return tuple(refs)
+    for wanted in contexts:
+        if wanted not in {ref.context for ref in refs}:
+            known = ", ".join(str(ref.context) for ref in refs)
+            raise KubeconfigError(f"Context {wanted} belongs to none of the settings' clusters; theirs are {known}.")
+    return tuple(ref for ref in refs if ref.context in contexts)
+
+
+def _via(cluster: ClusterSettings, refs: Sequence[ClusterRef], merged: _Merged) -> ClusterRef:
+    """A cluster behind another one: one of the settings before it, else a context of the kubeconfig."""
+    assert cluster.via is not None
+    host = next((ref for ref in refs if ref.name == cluster.via.host), None)
+    if host is None and cluster.via.host in merged.contexts:
+        host = _ref(merged, cluster.via.host)
+    if host is None:
+        raise KubeconfigError(
+            f"Cluster {cluster.name} of the settings is read via {cluster.via.host}, which is neither a cluster "
+            "before it nor a context of the kubeconfig."
+        )
+    return through(host, cluster.name, cluster.via.prefix or f"/clusters/{cluster.name}")
+
+
+def _paths(kubeconfig: str | None, environ: Mapping[str, str]) -> list[str]:
+    if kubeconfig is not None:
+        return [str(Path(kubeconfig).expanduser())]
+    variable = environ.get("KUBECONFIG", "")
+    if variable:
+        paths = [str(Path(part).expanduser()) for part in variable.split(os.pathsep) if part]
+        return list(dict.fromkeys(paths))
+    home = environ.get("HOME")
+    base = Path(home) if home else Path("~").expanduser()
+    return [str(base / ".kube" / "config")]
+
+
+def _read(paths: Sequence[str], *, must_exist: bool) -> _Merged:
+    merged = _Merged(paths=[])
+    for path in paths:
+        document = _load(path, must_exist=must_exist)
+        if document is None:
+            continue
+        merged.paths.append(path)
+        _merge(merged, document, path)
+    return merged
+
+
+def _load(path: str, *, must_exist: bool) -> Document | None:
+    import yaml
+
+    try:
+        text = Path(path).read_bytes()
+    except FileNotFoundError:
+        if must_exist:
+            raise KubeconfigError(f"There is no kubeconfig {path}; give one with --kubeconfig FILE.") from None
+        return None
+    except OSError as error:
+        why = "it is a directory" if isinstance(error, IsADirectoryError) else str(error.strerror).lower()
+        raise KubeconfigError(
+            f"The kubeconfig {path} cannot be read: {why}; give another with --kubeconfig FILE."
+        ) from None
+    try:
+        document = yaml.load(text.decode("utf-8-sig"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except UnicodeDecodeError as error:
+        line = text[: error.start].count(b"\n") + 1
+        raise KubeconfigError(
+            f"The kubeconfig {path}, line {line}, is not UTF-8 text; save the file as UTF-8."
+        ) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        at = f", line {mark.line + 1}," if mark is not None else ""
+        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "no YAML"
+        raise KubeconfigError(f"The kubeconfig {path}{at} is not YAML: {reason}.") from None
+    except (ValueError, RecursionError) as error:
+        raise KubeconfigError(f"The kubeconfig {path} is not YAML: {str(error) or 'nested too deep'}.") from None
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise KubeconfigError(f"The kubeconfig {path} must be a mapping with clusters, users and contexts.")
+    return document
+
+
+def _merge(merged: _Merged, document: Document, path: str) -> None:
+    folder = str(Path(path).absolute().parent)
+    parts = (
+        ("clusters", "cluster", merged.clusters),
+        ("users", "user", merged.users),
+        ("contexts", "context", merged.contexts),
+    )
+    for plural, singular, target in parts:
+        entries = document.get(plural) or []
+        if not isinstance(entries, list):
+            raise KubeconfigError(f"In the kubeconfig {path}, {plural} must be a list.")
+        for entry in entries:
+            name = entry.get("name") if isinstance(entry, dict) else None
+            if not isinstance(name, str):
+                hint = "" if name is None else f"; put {name} in quotes, so that it is text"
+                raise KubeconfigError(f"In the kubeconfig {path}, every entry of {plural} needs a name{hint}.")
+            body = entry.get(singular) or {}
+            if not isinstance(body, dict):
+                raise KubeconfigError(f"In the kubeconfig {path}, {singular} {entry['name']} must be a mapping.")
+            target.setdefault(entry["name"], _absolute(body, plural, folder))
+    current = document.get("current-context")
+    if merged.current is None and isinstance(current, str) and current:
+        merged.current = current
+
+
+def _absolute(body: Document, plural: str, folder: str) -> Document:
+    """A copy whose relative file names are taken from the kubeconfig's folder, as kubectl does."""
+    body = dict(body)
+    for key in {"clusters": _CLUSTER_FILES, "users": _USER_FILES}.get(plural, ()):
+        if isinstance(body.get(key), str) and body[key]:
+            body[key] = os.path.join(folder, body[key])
+    plugin = body.get("exec") if plural == "users" else None
+    if isinstance(plugin, dict) and isinstance(plugin.get("command"), str):
+        command = plugin["command"]
+        if os.sep in command and not os.path.isabs(command):
+            body["exec"] = {**plugin, "command": os.path.join(folder, command)}
+    return body
+
+
+def _ref(merged: _Merged, context: str, *, name: str | None = None) -> ClusterRef:
+    body = merged.contexts[context]
+    cluster_name, user_name = body.get("cluster"), body.get("user")
+    cluster = merged.clusters.get(cluster_name) if isinstance(cluster_name, str) else None
+    user = merged.users.get(user_name) if isinstance(user_name, str) else None
+    where = _list(merged.paths)
+    server = cluster.get("server") if cluster else None
+    fault = None
+    if cluster is None:
+        fault = f"Context {context} names cluster {cluster_name or '(none)'}, which is not in {where}."
+    elif user_name and user is None:
+        fault = f"Context {context} names user {user_name}, which is not in {where}."
+    elif wrong := cluster_fault(str(cluster_name), cluster) or user_fault(str(user_name), user or {}):
+        fault = f"In {where}, {wrong}."
+    document: Document = {
+        "current-context": context,
+        "contexts": [{"name": context, "context": body}],
+        "clusters": [{"name": cluster_name, "cluster": cluster or {}}],
+        "users": [{"name": user_name, "user": user}] if user is not None else [],
+    }
+    namespace = body.get("namespace")
+    return ClusterRef(
+        name=name or context,
+        context=context,
+        server=server.rstrip("/") if isinstance(server, str) else "",
+        paths=tuple(merged.paths),
+        user=user_name if isinstance(user_name, str) else None,
+        namespace=namespace if isinstance(namespace, str) else None,
+        document=document,
+        fault=fault,
+    )
+
+
+def _chosen(contexts: Sequence[str], merged: _Merged) -> list[str]:
+    for wanted in contexts:
+        if wanted not in merged.contexts:
+            raise KubeconfigError(
+                f"There is no context {wanted} in {_list(merged.paths)}; there {_are(merged.contexts)}."
+            )
+    return list(dict.fromkeys(contexts)) or list(merged.contexts)
+
+
+def _one_per_server(refs: Iterable[ClusterRef], current: str | None) -> list[ClusterRef]:
+    """One context for each server. A server behind another proxy or TLS name is another one (tunnels, bastions)."""
+    chosen: dict[tuple[str, ...], ClusterRef] = {}
+    for ref in refs:
+        cluster = ref.document["clusters"][0]["cluster"]
+        key: tuple[str, ...] = (ref.server.lower(), str(cluster.get("tls-server-name")), str(cluster.get("proxy-url")))
+        if ref.fault is not None:
+            key = ("fault", ref.name)
+        if key not in chosen or ref.context == current:
+            chosen[key] = ref
+    return list(chosen.values())
+
+
+def _in_cluster(environ: Mapping[str, str]) -> bool:
+    return bool(environ.get("KUBERNETES_SERVICE_HOST"))
+
+
+def _service_account(environ: Mapping[str, str], name: str = "in-cluster") -> ClusterRef:
+    host = environ["KUBERNETES_SERVICE_HOST"]
+    port = environ.get("KUBERNETES_SERVICE_PORT", "443")
+    host = f"[{host}]" if ":" in host else host
+    return ClusterRef(name=name, server=f"https://{host}:{port}", in_cluster=True, user="service account")
+
+
+def _nothing_there(kubeconfig: str | None, merged: _Merged, environ: Mapping[str, str]) -> str:
+    if merged.paths:
+        return f"The kubeconfig {_list(merged.paths)} has no contexts; add one, or give another with --kubeconfig FILE."
+    tried = _list(_paths(kubeconfig, environ)) or "KUBECONFIG names none"
+    return f"There is no kubeconfig ({tried}); give one with --kubeconfig FILE, or run meshtop demo."
+
+
+def _list(paths: Sequence[str]) -> str:
+    return ", ".join(paths)
+
+
+def _are(contexts: Iterable[str]) -> str:
+    names = sorted(contexts)
+    if not names:
+        return "are no contexts"
+    shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    return f"are {shown}" if len(names) > 1 else f"is {shown}"

@@ -1,0 +1,198 @@
+"""PromQL as meshtop writes it: quoting by one function, and the one list of named queries that it sends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from msgspec import Struct
+
+from meshtop.analysis.traffic.metrics import (
+    CONTROL,
+    METRIC_LABEL,
+    RECORDED_PREFIX,
+    TRAFFIC,
+    ControlMetrics,
+    duration_text,
+)
+
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_OPERATORS = ("=", "!=", "=~", "!~")
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_REGEX_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
+
+
+def quote(value: str) -> str:
+    """A string literal of PromQL that means exactly `value`, whatever it holds.
+
+    Control characters are written as escapes; a lone surrogate, which no UTF-8 can carry, becomes U+FFFD.
+    """
+    out = ['"']
+    for char in value:
+        if char in _ESCAPES:
+            out.append(_ESCAPES[char])
+        elif char < " " or "\x7f" <= char <= "\x9f":
+            out.append(f"\\u{ord(char):04x}")
+        elif "\ud800" <= char <= "\udfff":
+            out.append("\ufffd")
+        else:
+            out.append(char)
+    out.append('"')
+    return "".join(out)
+
+
+def regex_literal(value: str) -> str:
+    """A regular expression (RE2) that matches `value` and nothing else."""
+    return _REGEX_SPECIAL.sub(lambda match: "\\" + match[0], value)
+
+
+class Matcher(Struct, frozen=True):
+    """A label, an operator (=, !=, =~, !~) and a value not yet quoted; raises ValueError for an impossible label."""
+
+    label: str
+    operator: str
+    value: str
+
+    def __post_init__(self) -> None:
+        if not _LABEL.fullmatch(self.label):
+            raise ValueError(f"{self.label!r} is not a label's name; use letters, digits and _, with no digit first")
+        if self.operator not in _OPERATORS:
+            raise ValueError(f"{self.operator!r} is not an operator of PromQL; use one of {' '.join(_OPERATORS)}")
+
+    def __str__(self) -> str:
+        return f"{self.label}{self.operator}{quote(self.value)}"
+
+
+def one_of(label: str, values: Collection[str], *, negated: bool = False) -> Matcher:
+    """A matcher for any (or none) of these values."""
+    return Matcher(label, "!~" if negated else "=~", "|".join(regex_literal(value) for value in values))
+
+
+def equal(matchers: Mapping[str, str]) -> tuple[Matcher, ...]:
+    """Matchers as the settings write them: label to value."""
+    return tuple(Matcher(label, "=", value) for label, value in matchers.items())
+
+
+def selector(metric: str, matchers: Sequence[Matcher] = ()) -> str:
+    """A series selector: the metric's name and its matchers."""
+    return f"{metric}{{{','.join(map(str, matchers))}}}" if matchers else metric
+
+
+def refresh_queries(
+    window_seconds: float,
+    matchers: Mapping[str, str],
+    *,
+    narrow: Sequence[Matcher] | None = None,
+    extra_by: Sequence[str] = (),
+    recorded: Collection[str] = (),
+) -> Mapping[str, str]:
+    """The queries of one refresh by name: the fields of Telemetry, then `control_…`.
+
+    `matchers` (label to value) go into every selector, `narrow` only into those of traffic. `extra_by` are labels to
+    group by besides Istio's own. `recorded` are names of recording rules that exist: their rates are taken as they are.
+    """
+    window = duration_text(window_seconds)
+    always = equal(matchers)
+    queries: dict[str, str] = {}
+    for metric in TRAFFIC:
+        chosen = (*always, *(narrow or ()))
+        rule = metric.recorded(window)
+        rate = selector(rule, chosen) if rule in recorded else f"rate({selector(metric.name, chosen)}[{window}])"
+        queries[metric.field] = f"sum by ({', '.join((*extra_by, *metric.by))}) ({rate})"
+    for group in CONTROL:
+        queries[group.query] = _control_query(group, window, always, extra_by)
+    return queries
+
+
+def _control_query(group: ControlMetrics, window: str, always: Sequence[Matcher], extra_by: Sequence[str]) -> str:
+    by = ", ".join((*extra_by, *group.by))
+    if not group.counters:
+        chosen = (Matcher(group.only[0], "=~", group.only[1]),) if group.only else ()
+        gauges = (
+            f"{group.fold} by (__name__, {by}) ({selector('', (one_of('__name__', group.names), *chosen, *always))})"
+        )
+        if group.lowest:
+            return f"bottomk by ({', '.join((*extra_by, 'resource_name'))}) ({group.lowest}, {gauges})"
+        return gauges
+    parts = [
+        f"label_replace({group.fold} by ({by}) (rate({selector(name, always)}[{window}])), "
+        f'{quote(METRIC_LABEL)}, {quote(name)}, "", "")'
+        for name in group.names
+    ]
+    return " or ".join(parts)
+
+
+def recorded_query(matchers: Mapping[str, str]) -> str:
+    """Which of meshtop's recording rules exist: one sample for each name."""
+    name = Matcher("__name__", "=~", f"{RECORDED_PREFIX}istio_.+:rate.+")
+    return f"count by (__name__) ({selector('', (name, *equal(matchers)))})"
+
+
+def history_queries(window_seconds: float, matchers: Mapping[str, str]) -> Mapping[str, str]:
+    """A cluster's golden signals over time: requests and errors per second, and p99 in ms.
+
+    As the official dashboards do for a mesh's total, the source (or the waypoint) speaks for every request.
+    """
+    window = duration_text(window_seconds)
+    told = (one_of("reporter", ("source", "waypoint")), *equal(matchers))
+    return {
+        "requests": _requests(window, told),
+        "errors": _errors(window, told),
+        "p99_ms": _quantile(0.99, window, told),
+    }
+
+
+def chart_queries(
+    window_seconds: float, matchers: Mapping[str, str], selection: Mapping[str, str]
+) -> Mapping[str, tuple[str, str]]:
+    """Golden signals over time of what `selection` (Istio's labels to values) picks: name to unit and expression.
+
+    A selection such as `destination_workload` with `destination_workload_namespace` gives a workload's inbound
+    traffic. The arriving side's report counts where there is one, else the source's, as in the counting of edges.
+    """
+    window = duration_text(window_seconds)
+    chosen = (*equal(selection), *equal(matchers))
+    arriving = (one_of("reporter", ("destination", "waypoint")), *chosen)
+    departing = (Matcher("reporter", "=", "source"), *chosen)
+
+    def first(build: Callable[[Sequence[Matcher]], str]) -> str:
+        return f"{build(arriving)} or {build(departing)}"
+
+    def quantile(q: float) -> str:
+        return first(lambda told: _quantile(q, window, told))
+
+    def rate(metric: str) -> str:
+        return first(lambda told: f"sum(rate({selector(metric, told)}[{window}]))")
+
+    return {
+        "requests": ("/s", first(lambda told: _requests(window, told))),
+        "errors": ("/s", first(lambda told: _errors(window, told))),
+        "p50": ("ms", quantile(0.5)),
+        "p95": ("ms", quantile(0.95)),
+        "p99": ("ms", quantile(0.99)),
+        # The names are inverted (istio#32399): what the client sends is istio_tcp_received_bytes_total.
+        "sent": ("B/s", rate("istio_tcp_received_bytes_total")),
+        "received": ("B/s", rate("istio_tcp_sent_bytes_total")),
+        "connections": ("/s", rate("istio_tcp_connections_opened_total")),
+    }
+
+
+def _requests(window: str, told: Sequence[Matcher]) -> str:
+    return f"sum(rate({selector('istio_requests_total', told)}[{window}]))"
+
+
+def _errors(window: str, told: Sequence[Matcher]) -> str:
+    """No response, 5xx, and for gRPC 4xx and every status but OK: what the counting of edges takes for an error."""
+    grpc = Matcher("request_protocol", "=", "grpc")
+    failed = (
+        (Matcher("response_code", "=~", "0|5.."), *told),
+        (grpc, Matcher("response_code", "=~", "4.."), *told),
+        (grpc, Matcher("response_code", "!~", "0|4..|5.."), Matcher("grpc_response_status", "!~", "0|"), *told),
+    )
+    rates = (f"rate({selector('istio_requests_total', chosen)}[{window}])" for chosen in failed)
+    return f"sum({' or '.join(rates)})"
+
+
+def _quantile(q: float, window: str, told: Sequence[Matcher]) -> str:
+    buckets = selector("istio_request_duration_milliseconds_bucket", told)
+    return f"histogram_quantile({q:g}, sum by (le) (rate({buckets}[{window}])))"

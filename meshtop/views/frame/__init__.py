@@ -1,0 +1,1 @@
+"""What every kind is made of: views, tables, columns, filters, sorts, details, documents."""

@@ -1,0 +1,119 @@
+"""What is drawn over time in a detail: named lines, each an expression that one cluster's Prometheus answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from meshtop.analysis.traffic.metrics import duration_text
+from meshtop.analysis.traffic.naming import CATCH_ALLS
+from meshtop.sources.prometheus.promql import Matcher, one_of, selector
+
+MOST_LINES = 6
+"""More lines than this cannot be told apart."""
+_FAILED = Matcher("response_code", "=~", "0|5..")
+
+
+class ChartLine(Struct, frozen=True):
+    """One line: its name, unit, and PromQL expression, and the cluster to ask where that is not the chart's."""
+
+    name: str
+    unit: str
+    expression: str
+    cluster: str = ""
+
+
+class Chart(Struct, frozen=True):
+    """A chart: a title, a unit, and lines that share it; `cluster` is "" where each line has its own."""
+
+    title: str
+    unit: str
+    cluster: str
+    lines: tuple[ChartLine, ...]
+
+
+def _rate(metric: str, matchers: Sequence[Matcher], window: str) -> str:
+    return f"rate({selector(metric, matchers)}[{window}])"
+
+
+def request_charts(cluster: str, matchers: Sequence[Matcher], *, window_seconds: float) -> tuple[Chart, Chart]:
+    """Requests and errors per second, and latency quantiles, of whatever the matchers select."""
+    window = duration_text(window_seconds)
+    requests = "istio_requests_total"
+    buckets = f"sum by (le) ({_rate('istio_request_duration_milliseconds_bucket', matchers, window)})"
+    return (
+        Chart(
+            "Requests",
+            "/s",
+            cluster,
+            (
+                ChartLine("requests", "/s", f"sum({_rate(requests, matchers, window)})"),
+                ChartLine("errors", "/s", f"sum({_rate(requests, (*matchers, _FAILED), window)})"),
+            ),
+        ),
+        Chart(
+            "Latency",
+            "ms",
+            cluster,
+            (
+                ChartLine("p50", "ms", f"histogram_quantile(0.5, {buckets})"),
+                ChartLine("p99", "ms", f"histogram_quantile(0.99, {buckets})"),
+            ),
+        ),
+    )
+
+
+def charts_by_cluster(into: Mapping[str, Sequence[Matcher]], *, window_seconds: float) -> tuple[Chart, ...]:
+    """Requests and latency of whatever the matchers select in each cluster: a line for each of several clusters."""
+    if len(into) <= 1:
+        return tuple(
+            chart
+            for cluster, matchers in into.items()
+            for chart in request_charts(cluster, matchers, window_seconds=window_seconds)
+        )
+    window = duration_text(window_seconds)
+    requests, slow = [], []
+    for cluster, matchers in sorted(into.items())[:MOST_LINES]:
+        buckets = f"sum by (le) ({_rate('istio_request_duration_milliseconds_bucket', matchers, window)})"
+        rate = f"sum({_rate('istio_requests_total', matchers, window)})"
+        requests.append(ChartLine(cluster, "/s", rate, cluster))
+        slow.append(ChartLine(cluster, "ms", f"histogram_quantile(0.99, {buckets})", cluster))
+    return (Chart("Requests", "/s", "", tuple(requests)), Chart("Latency p99", "ms", "", tuple(slow)))
+
+
+def bytes_chart(cluster: str, matchers: Sequence[Matcher], *, window_seconds: float) -> Chart:
+    """TCP bytes per second as the client sees them: in Istio's names they are the other way round (istio#32399)."""
+    window = duration_text(window_seconds)
+    return Chart(
+        "TCP bytes",
+        "B/s",
+        cluster,
+        (
+            ChartLine("sent", "B/s", f"sum({_rate('istio_tcp_received_bytes_total', matchers, window)})"),
+            ChartLine("received", "B/s", f"sum({_rate('istio_tcp_sent_bytes_total', matchers, window)})"),
+        ),
+    )
+
+
+def equals(labels: Mapping[str, str]) -> tuple[Matcher, ...]:
+    """Matchers for exact values; what is not known is not asked for."""
+    return tuple(Matcher(label, "=", value) for label, value in labels.items() if value)
+
+
+def to_services(services: Sequence[str]) -> tuple[Matcher, ...]:
+    """Matchers for what is asked of services where no workload is known behind them.
+
+    What no service claims goes by the name of Envoy's catch-all; its host label is whatever was asked for.
+    """
+    if not services:
+        return ()
+    by_name = any(service in CATCH_ALLS for service in services)
+    label = "destination_service_name" if by_name else "destination_service"
+    return equals({label: services[0]}) if len(services) == 1 else (one_of(label, services),)
+
+
+SOURCE_SIDE = Matcher("reporter", "=~", "source|waypoint")
+"""Who speaks for requests on their way out, so that none is counted twice."""
+DESTINATION_SIDE = Matcher("reporter", "=~", "destination|waypoint")
+"""Who speaks for requests on their way in."""

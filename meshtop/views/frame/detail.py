@@ -1,0 +1,151 @@
+"""One thing opened: facts, the verdict with its reasons, what it is connected to, and its course over time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, structs
+
+from meshtop.model.state import Health
+from meshtop.views.frame.charts import Chart
+from meshtop.views.frame.columns import HEALTH_SIGNS, HEALTH_TONES, NOTHING
+from meshtop.views.frame.registry import view
+from meshtop.views.frame.table import Cell, Table, Tone
+from meshtop.views.frame.text import clean
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+
+class Fact(Struct, frozen=True):
+    """A label and what it is."""
+
+    label: str
+    cell: Cell
+
+
+class Section(Struct, frozen=True):
+    """Facts under a heading."""
+
+    title: str
+    facts: tuple[Fact, ...]
+
+
+class Related(Struct, frozen=True):
+    """A table of things of another kind that belong to this one."""
+
+    title: str
+    kind: str
+    table: Table[Any]
+    empty: str
+
+
+class Detail(Struct, frozen=True, kw_only=True):
+    """All that a detail screen shows of one thing."""
+
+    kind: str
+    key: str
+    title: str
+    health: Health | None
+    sections: tuple[Section, ...]
+    related: tuple[Related, ...]
+    charts: tuple[Chart, ...]
+
+
+class Index(Struct, frozen=True):
+    """How items of a kind are found by a place: the index's name, and the places of an item."""
+
+    name: str
+    places: Callable[[Any], Iterable[Hashable]]
+
+    def of(self, items: Sequence[Any]) -> dict[Hashable, list[int]]:
+        """The numbers of the items at each place, in their order."""
+        found: dict[Hashable, list[int]] = {}
+        for number, item in enumerate(items):
+            for place in self.places(item):
+                found.setdefault(place, []).append(number)
+        return found
+
+
+BY_NAMESPACE = Index("by namespace", lambda item: ((item.cluster, item.namespace),))
+"""Items of one cluster, by cluster and namespace."""
+BY_NAME = Index("by name", lambda item: ((item.cluster, item.namespace, item.name),))
+"""The same, by cluster, namespace and name."""
+
+
+def fact(label: str, value: object, tone: Tone = Tone.PLAIN) -> Fact:
+    """A fact in words; a dash where it is not known."""
+    if isinstance(value, Cell):
+        return Fact(label, value)
+    if value is None or value in ("", ()):
+        return Fact(label, NOTHING)
+    if isinstance(value, tuple | list):
+        value = ", ".join(map(str, value))
+    return Fact(label, Cell(clean(str(value)), tone))
+
+
+def verdict(health: Health) -> tuple[Fact, ...]:
+    """A verdict and its reasons, one a line."""
+    tone = HEALTH_TONES[health.status]
+    sign = HEALTH_SIGNS[health.status]
+    said = [Fact("health", Cell(f"{sign}{health.status}", tone))]
+    return (*said, *(Fact("", Cell(clean(reason), tone)) for reason in health.reasons))
+
+
+def related(picture: Picture, kind: str, title: str, wanted: Callable[[Any], bool], empty: str) -> Related:
+    """The items of a kind that belong to something, as its own view draws them."""
+    of_kind = view(kind)
+    items = [item for item in of_kind.all_items(picture) if wanted(item)]
+    return related_items(kind, title, items, empty)
+
+
+def related_at(
+    picture: Picture,
+    kind: str,
+    title: str,
+    sought: Iterable[Hashable],
+    index: Index,
+    empty: str,
+    wanted: Callable[[Any], bool] = lambda _: True,
+) -> Related:
+    """The same, found by an index that is made once for each Picture: a fleet has tens of thousands of items.
+
+    `sought` are the places in the index, `wanted` what the found ones must still meet.
+    """
+    items = view(kind).all_items(picture)
+    by_place: dict[Hashable, list[int]] = picture.once(f"{kind} {index.name}", lambda: index.of(items))
+    numbers = sorted({number for place in sought for number in by_place.get(place, ())})
+    return related_items(kind, title, (items[n] for n in numbers if wanted(items[n])), empty)
+
+
+def related_items(kind: str, title: str, items: Iterable[Any], empty: str) -> Related:
+    """The same for items that are known already."""
+    of_kind = view(kind)
+    return Related(title, kind, Table(of_kind.shown(), tuple(items), of_kind.key), empty)
+
+
+def find_item(picture: Picture, kind: str, key: str) -> Any | None:
+    """The item with this key, or at this place (`CLUSTER/NAMESPACE/NAME`); None when it is not there."""
+    of_kind = view(kind)
+    items = of_kind.all_items(picture)
+    by_key: dict[Hashable, list[int]] = picture.once(
+        f"{kind} by key", lambda: Index("by key", lambda item: (of_kind.key(item),)).of(items)
+    )
+    if key in by_key:
+        return items[by_key[key][0]]
+    return next((item for item in items if "/".join(of_kind.path(item)) == key), None)
+
+
+def detail(picture: Picture, kind: str, key: str) -> Detail | None:
+    """What is known of one thing; None when it is not there (any more)."""
+    of_kind = view(kind)
+    item = find_item(picture, kind, key)
+    if item is None:
+        return None
+    made: Detail = import_module(f"meshtop.views.kinds.details.{of_kind.kind}").detail(picture, item, key)
+    if picture.snapshot.hidden is not None and of_kind.kind == "clusters":
+        # A whole cluster's course over time holds what the access policy leaves out.
+        return structs.replace(made, charts=())
+    return made

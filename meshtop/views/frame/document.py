@@ -1,0 +1,107 @@
+"""The document that `-o json` and `-o yaml` print: one kind's items, and how sure we are of each source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from meshtop.model.snapshot import Snapshot
+from meshtop.model.state import SourceStatus, State
+from meshtop.settings.durations import format_duration
+from meshtop.views.frame.text import clean
+from meshtop.views.frame.view import AnyView
+
+API_VERSION = "meshtop/v1"
+_NOT_THERE = frozenset({State.UNREACHABLE, State.DENIED})
+
+
+class SourceState(Struct, frozen=True, rename="camel"):
+    """One source of a cluster: its state, the age of its last good answer in seconds, and its last error."""
+
+    state: State
+    age_seconds: float | None
+    error: str | None
+
+
+class ClusterSources(Struct, frozen=True, rename="camel"):
+    """Both sources of one cluster."""
+
+    cluster: str
+    kubernetes: SourceState
+    prometheus: SourceState
+
+
+class Document(Struct, frozen=True, rename="camel", kw_only=True):
+    """What scripts read (INTERFACE.md, "JSON"); `generatedAt` is the moment that was asked for, when one was.
+
+    `hidden` is there only where the access policy leaves something out, and says so.
+    """
+
+    api_version: str = API_VERSION
+    kind: str
+    generated_at: str
+    window: str
+    sources: tuple[ClusterSources, ...]
+    items: Sequence[Any]
+    hidden: str | UnsetType = UNSET
+
+
+def document(view: AnyView, snapshot: Snapshot, items: Sequence[Any]) -> Document:
+    """The document of these items of a snapshot."""
+    return Document(
+        kind=view.list_kind,
+        generated_at=rfc3339(snapshot.moment if snapshot.moment is not None else snapshot.at),
+        window=format_duration(snapshot.window_seconds),
+        sources=sources(snapshot),
+        items=items,
+        hidden=UNSET if snapshot.hidden is None else snapshot.hidden,
+    )
+
+
+def sources(snapshot: Snapshot) -> tuple[ClusterSources, ...]:
+    """The state of every source of every cluster."""
+    return tuple(
+        ClusterSources(c.name, _source(c.kubernetes, snapshot.at), _source(c.prometheus, snapshot.at))
+        for c in snapshot.clusters
+    )
+
+
+def missing(snapshot: Snapshot) -> list[str]:
+    """A sentence for each source that gave no whole answer, and what to do about it."""
+    sentences = []
+    for cluster in snapshot.clusters:
+        asked = (("Kubernetes", cluster.kubernetes), ("Prometheus", cluster.prometheus))
+        for source, status in asked:
+            if status.state is State.FRESH or (status.state is State.NONE and status.error is None):
+                continue
+            if source == "Prometheus" and status.state is State.NONE and cluster.kubernetes.state in _NOT_THERE:
+                # It is found through the API server, about which there is a sentence already.
+                continue
+            why = status.error or f"{source} is {status.state.value}"
+            name = "" if why.startswith(f"{cluster.name} ") else f"{cluster.name}: "
+            sentences.append(clean(f"{name}{_stop(why)} {_stop(status.remedy or '')}").rstrip())
+    return list(dict.fromkeys(sentences))
+
+
+def json_schema(view: AnyView) -> dict[str, Any]:
+    """The JSON Schema of a kind's document."""
+    items = msgspec.defstruct(view.list_kind, [("items", list[view.item])], bases=(Document,), frozen=True)  # type: ignore[name-defined]
+    return msgspec.json.schema(items)
+
+
+def rfc3339(seconds: float) -> str:
+    """A moment in UTC, to the second."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _source(status: SourceStatus, now: float) -> SourceState:
+    age = status.age_seconds(now)
+    return SourceState(status.state, None if age is None else round(age, 1), status.error)
+
+
+def _stop(sentence: str) -> str:
+    return sentence if not sentence or sentence.endswith((".", "?", "!")) else sentence + "."

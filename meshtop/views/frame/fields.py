@@ -1,0 +1,90 @@
+"""The JSON fields of a kind as columns that are never drawn, so that filters and sorts take their paths too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from enum import Enum
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+from meshtop.views.frame.table import Cell, Column
+from meshtop.views.frame.text import clean
+
+Read = Callable[[Any], Any]
+
+
+def field_columns(item: type[Any]) -> tuple[Column, ...]:
+    """A column for each plain value in a kind's JSON, under its path: `outbound.latencyMs.p99`.
+
+    Values in lists of objects and in maps have no path.
+    """
+    return tuple(_columns(item, (), lambda found: found))
+
+
+def _columns(item: type[Any], path: tuple[str, ...], read: Read) -> Iterator[Column]:
+    hints = get_type_hints(item)
+    for field in msgspec.structs.fields(item):
+        at = (*path, field.encode_name)
+        inner = _reader(read, field.name)
+        kind = _known(hints[field.name])
+        if kind is None:
+            continue
+        if issubclass(kind, Struct):
+            yield from _columns(kind, at, inner)
+        else:
+            yield _column(at, inner, numeric=issubclass(kind, int | float) and kind is not bool)
+
+
+def _reader(outer: Read, name: str) -> Read:
+    def read(item: Any) -> Any:
+        holder = outer(item)
+        return None if holder is None else _plain(getattr(holder, name))
+
+    return read
+
+
+def _plain(value: Any) -> Any:
+    """A value as filters and sorts take it: words for enumerations, truth and time."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return msgspec.to_builtins(value)
+    return value
+
+
+def _known(hint: Any) -> type[Any] | None:
+    """The one type that a field has where it is known; None for maps, lists of objects and unions of several."""
+    parts = [part for part in (get_args(hint) or (hint,)) if part is not NoneType]
+    if get_origin(hint) in (tuple, list, frozenset, set):
+        return tuple if parts[0] is str else None
+    if len(parts) != 1:
+        return None
+    if get_origin(parts[0]) is not None:
+        return _known(parts[0])
+    return parts[0] if isinstance(parts[0], type) and not issubclass(parts[0], dict) else None
+
+
+def _column(path: tuple[str, ...], read: Read, *, numeric: bool) -> Column:
+    def cell(item: Any) -> Cell:
+        value = read(item)
+        return Cell("" if value is None else clean(value))
+
+    name = ".".join(path)
+    return Column(
+        name=name, title=name, help="", value=read, cell=cell, unit=_unit(path) if numeric else "", numeric=numeric,
+        hidden=True,
+    )  # fmt: skip
+
+
+def _unit(path: tuple[str, ...]) -> str:
+    if "latencyMs" in path or path[-1].endswith("Ms"):
+        return "ms"
+    if path[-1].endswith("Ratio"):
+        return "ratio"
+    return "B/s" if "bytesPerSecond" in path else ""

@@ -1,0 +1,68 @@
+"""Sorting by columns: numbers from the largest down, words from A to Z, what is not known last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from meshtop.views.frame.filter import find_column
+from meshtop.views.frame.table import Column
+
+Item = TypeVar("Item")
+
+
+class SortKey(Struct, frozen=True):
+    """A column to sort by, and whether against its natural direction."""
+
+    column: Column
+    turned: bool = False
+
+    @property
+    def descending(self) -> bool:
+        """Whether large comes first."""
+        return (self.column.numeric and self.column.order is None) != self.turned
+
+
+def parse_sort(text: str, columns: Sequence[Column], fields: Sequence[Column] = ()) -> tuple[SortKey, ...]:
+    """`namespace,-requestsPerSecond`: `-` turns a column's natural direction round. Raises FilterError.
+
+    `fields` can be named besides the columns.
+    """
+    parts = filter(None, (part.strip() for part in text.split(",")))
+    return tuple(
+        SortKey(column=find_column(part.removeprefix("-"), columns, fields), turned=part.startswith("-"))
+        for part in parts
+    )
+
+
+def sort_text(column: str, columns: Sequence[Column], *, descending: bool) -> str:
+    """The sort as it is typed that puts a column in a direction. Raises FilterError."""
+    natural = SortKey(find_column(column, columns)).descending
+    return column if natural == descending else f"-{column}"
+
+
+def sort_items(items: Sequence[Item], keys: Sequence[SortKey]) -> list[Item]:
+    """A sorted copy; equal items keep their order."""
+    result = list(items)
+    for key in reversed(keys):
+        read = key.column.order or key.column.value
+        known: list[tuple[Any, Item]] = []
+        unknown: list[tuple[Any, Item]] = []
+        for item in result:
+            value = _comparable(read(item))
+            (unknown if value is None else known).append((value, item))
+        known.sort(key=lambda pair: pair[0], reverse=key.descending)
+        result = [item for _, item in known] + [item for _, item in unknown]
+    return result
+
+
+def _comparable(value: Any) -> Any:
+    if value is None or value == "" or value == () or value != value:
+        return None
+    if isinstance(value, str):
+        return value.casefold()
+    if isinstance(value, list | tuple | set | frozenset):
+        return tuple(str(part).casefold() for part in value)
+    return value

@@ -1,0 +1,148 @@
+"""A kind as users see it: its names, its items and its columns, made from a Picture and a Query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from meshtop.views.frame.fields import field_columns
+from meshtop.views.frame.filter import Filter, parse_filter
+from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
+from meshtop.views.frame.table import Column, Table
+from meshtop.views.picture.query import Place, Query
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+Item = TypeVar("Item")
+
+
+class View(Generic[Item]):
+    """One kind: what its items are and how they are drawn.
+
+    `item` is the frozen struct whose JSON is the promise of INTERFACE.md. `build` makes all items of a Picture,
+    `path` is an item's place and name from the outside in, and its identity unless `key` says more; `places` says
+    where it stands for the scope. `empty` is what to say when there are none. `related` names the kinds that a detail
+    of this one leads to. `bad_when_found` is set where any item is a bad answer (exit code 1). `scoped` makes the items
+    of a kind whose figures depend on the scope: those in it, or None where the scope leaves all figures as they are.
+    """
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        singular: str,
+        list_kind: str,
+        title: str,
+        item: type[Item],
+        columns: Sequence[Column],
+        build: Callable[[Picture], list[Item]],
+        path: Callable[[Item], tuple[str, ...]],
+        places: Callable[[Item], tuple[Place, ...]],
+        default_sort: str,
+        empty: str,
+        key: Callable[[Item], str] | None = None,
+        related: tuple[str, ...] = (),
+        namespaced: bool = True,
+        bad_when_found: bool = False,
+        scoped: Callable[[Picture, Query], list[Item] | None] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.singular = singular
+        self.list_kind = list_kind
+        self.title = title
+        self.item = item
+        self.columns = tuple(columns)
+        self.default_sort = default_sort
+        self.empty = empty
+        self.related = related
+        self.namespaced = namespaced
+        self.bad_when_found = bad_when_found
+        self._build = build
+        self._path = path
+        self._key = key
+        self._places = places
+        self._scoped = scoped
+
+    def shown(self, *, wide: bool = False) -> tuple[Column, ...]:
+        """The columns that are drawn."""
+        return tuple(c for c in self.columns if not c.hidden and (wide or not c.wide))
+
+    def check(self, query: Query) -> None:
+        """Raise FilterError when the query's filter or sort cannot be understood for this kind."""
+        self.filter(query)
+        self.order(query)
+
+    @cached_property
+    def fields(self) -> tuple[Column, ...]:
+        """The JSON's plain fields, which a filter or a sort may name by their paths."""
+        return field_columns(self.item)
+
+    def filter(self, query: Query) -> Filter:
+        """The query's filter; columns and JSON fields may be named. Raises FilterError."""
+        return _filter(query.filter, self.columns, self.fields if query.filter else ())
+
+    def order(self, query: Query) -> tuple[SortKey, ...]:
+        """The query's order, else the kind's own. Raises FilterError."""
+        if not query.sort:
+            return _sort(self.default_sort, self.columns, ())
+        return _sort(query.sort, self.columns, self.fields)
+
+    def key(self, item: Item) -> str:
+        """The identity of an item: the same thing has the same key in every refresh."""
+        return self._key(item) if self._key else "/".join(self._path(item))
+
+    def path(self, item: Item) -> tuple[str, ...]:
+        """The parts of the key, cluster first."""
+        return self._path(item)
+
+    def places(self, item: Item) -> tuple[Place, ...]:
+        """Where an item stands; a pair or a host stands in several places."""
+        return self._places(item)
+
+    def all_items(self, picture: Picture) -> list[Item]:
+        """Every item, made once for each Picture."""
+        made: list[Item] = picture.once(self.kind, lambda: self._build(picture))
+        return made
+
+    def in_scope(self, picture: Picture, query: Query) -> list[Item]:
+        """The items of a resolved query's scope; its filter, names and order are left aside."""
+        if self._scoped is not None:
+            make = self._scoped
+            name = f"{self.kind} in {query.clusters} {query.namespaces} {query.tenant} {query.within is None}"
+            scoped: list[Item] | None = picture.once(name, lambda: make(picture, query))
+            if scoped is not None:
+                return scoped
+        return [i for i in self.all_items(picture) if query.holds(self._places(i), namespaced=self.namespaced)]
+
+    def items(self, picture: Picture, query: Query) -> list[Item]:
+        """The items that the query asks for, in its order, worked out once for each Picture. Raises FilterError."""
+        found: list[Item] = picture.once(f"{self.kind} {query!r}", lambda: self._chosen(picture, query))
+        return found
+
+    def _chosen(self, picture: Picture, query: Query) -> list[Item]:
+        passes = self.filter(query)
+        keys = self.order(query)
+        query = picture.resolved(query)
+        found = [
+            item for item in self.in_scope(picture, query) if query.names_it(self._path(item)) and passes.matches(item)
+        ]
+        return sort_items(sorted(found, key=self._path), keys)
+
+    def table(self, picture: Picture, query: Query, *, wide: bool = False) -> Table[Item]:
+        """The rows and columns to draw. Raises FilterError."""
+        return Table(self.shown(wide=wide), self.items(picture, query), self.key)
+
+
+@lru_cache(maxsize=64)
+def _filter(text: str, columns: tuple[Column, ...], fields: tuple[Column, ...]) -> Filter:
+    return parse_filter(text, columns, fields)
+
+
+@lru_cache(maxsize=64)
+def _sort(text: str, columns: tuple[Column, ...], fields: tuple[Column, ...]) -> tuple[SortKey, ...]:
+    return parse_sort(text, columns, fields)
+
+
+AnyView = View[Any]

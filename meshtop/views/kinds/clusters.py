@@ -1,0 +1,220 @@
+"""The kind `clusters`: one row for each cluster, what it is and how it does."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from meshtop.model.kube import Inventory
+from meshtop.model.mesh import Ready
+from meshtop.model.snapshot import ClusterSnapshot
+from meshtop.model.state import Health, HealthStatus, State
+from meshtop.model.traffic import NO_TRAFFIC, Traffic
+from meshtop.views.frame import columns as c
+from meshtop.views.frame.columns import NOTHING
+from meshtop.views.frame.sparkline import scale_of, sparkline
+from meshtop.views.frame.table import Align, Cell, Column, Tone
+from meshtop.views.frame.view import View
+from meshtop.views.picture.fleet import roles_in_federations
+from meshtop.views.picture.picture import Picture, together
+from meshtop.views.picture.query import Place
+
+TREND_WIDTH = 8
+
+
+class Healthy(Struct, frozen=True, rename="camel"):
+    """So many healthy of so many; `unknown` are those that no probe reports on, which are not healthy."""
+
+    healthy: int = 0
+    total: int = 0
+    unknown: int = 0
+
+
+class ClusterItem(Struct, frozen=True, rename="camel", kw_only=True):
+    """A cluster (INTERFACE.md, kind clusters); null is what could not be read."""
+
+    name: str
+    context: str
+    server: str
+    state: State
+    kubernetes_version: str | None
+    istio_versions: tuple[str, ...]
+    revisions: tuple[str, ...]
+    cluster_id: str | None
+    mesh_id: str | None
+    network: str | None
+    trust_domain: str | None
+    root_namespace: str | None
+    auto_mtls: bool | None
+    nodes: Ready | None
+    namespaces: int | None
+    services: int | None
+    workloads: int | None
+    pods: Ready | None
+    virtual_machines: Healthy | None
+    traffic: Traffic = NO_TRAFFIC
+    mtls_ratio: float | None = None
+    root_certificates: tuple[str, ...] = ()
+    region: str | None = None
+    roles: tuple[str, ...] = ()
+    health: Health = Health()
+    read_only: bool = False
+    requests_trend: tuple[float | None, ...] = ()
+
+
+def cluster_state(cluster: ClusterSnapshot) -> State:
+    """One word for both sources: Kubernetes' own unless it is fresh; a Prometheus that fails makes it partial.
+
+    A cluster in which no Prometheus was found stays fresh: nothing that is shown of it is in doubt.
+    """
+    if cluster.kubernetes.state is not State.FRESH:
+        return cluster.kubernetes.state
+    if cluster.prometheus.state in (State.FRESH, State.NONE):
+        return State.FRESH
+    return State.STALE if cluster.prometheus.state is State.STALE else State.PARTIAL
+
+
+def pods_known(picture: Picture, cluster: str) -> bool:
+    """Whether a cluster's pods were read: a sidecar is injected into pods, so without them `none` would be a guess."""
+    found = picture.snapshot.cluster(cluster)
+    return found is None or found.inventory is None or can_tell(found.inventory, "Pod")
+
+
+def can_tell(inventory: Inventory, kind: str) -> bool:
+    """Whether a kind was read: one that is denied or failed is unknown, and unknown is not zero."""
+    return not any(status.kind == kind and status.state in ("denied", "failed") for status in inventory.kinds)
+
+
+def build(picture: Picture) -> list[ClusterItem]:
+    """A row for each cluster of the snapshot, also for those that gave no answer."""
+    return [_item(picture, cluster) for cluster in picture.snapshot.clusters]
+
+
+def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
+    name, inventory = cluster.name, cluster.inventory
+    facts = picture.facts.get(name)
+    received = picture.cluster_figures(name).received
+    workloads = picture.workloads_in(name)
+    pods_known = inventory is not None and can_tell(inventory, "Pod")
+    machines = picture.machines_in(name)
+    return ClusterItem(
+        name=name,
+        context=cluster.context,
+        server=cluster.server,
+        state=cluster_state(cluster),
+        kubernetes_version=inventory.version if inventory else None,
+        istio_versions=facts.istio_versions if facts else (),
+        revisions=tuple(plane.revision for plane in facts.control_planes) if facts else (),
+        cluster_id=facts.cluster_id if facts else None,
+        mesh_id=facts.mesh_id if facts else None,
+        network=facts.network if facts else None,
+        trust_domain=facts.trust_domain if facts else None,
+        root_namespace=facts.root_namespace if facts else None,
+        auto_mtls=facts.auto_mtls if facts else None,
+        nodes=Ready(ready=sum(n.ready for n in inventory.nodes), total=len(inventory.nodes))
+        if inventory and can_tell(inventory, "Node")
+        else None,
+        namespaces=len(inventory.namespaces) if inventory and can_tell(inventory, "Namespace") else None,
+        services=len(inventory.services) if inventory and can_tell(inventory, "Service") else None,
+        workloads=len(workloads) if pods_known else None,
+        pods=Ready(ready=sum(w.pods.ready for w in workloads), total=sum(w.pods.total for w in workloads))
+        if pods_known
+        else None,
+        virtual_machines=Healthy(
+            healthy=sum(m.healthy is True for m in machines),
+            total=len(machines),
+            unknown=sum(m.healthy is None for m in machines),
+        )
+        if inventory and can_tell(inventory, "WorkloadEntry")
+        else None,
+        traffic=received.traffic(),
+        mtls_ratio=received.mtls_ratio,
+        root_certificates=facts.roots if facts else (),
+        region=facts.region if facts else None,
+        roles=(*(facts.roles if facts else ()), *roles_in_federations(picture, cluster.name)),
+        health=_health(picture, cluster),
+        read_only=cluster.read_only,
+        requests_trend=cluster.history.requests.values if cluster.history is not None else (),
+    )
+
+
+def _health(picture: Picture, cluster: ClusterSnapshot) -> Health:
+    """The worst of its workloads, counted in words; unknown while nothing was read."""
+    if cluster.inventory is None:
+        return Health(HealthStatus.UNKNOWN, (cluster.kubernetes.error or "nothing has been read yet",))
+    verdicts = [(w, picture.workload_health(w)) for w in picture.workloads_in(cluster.name)]
+    overall = together([verdict for _, verdict in verdicts])
+    if overall.status not in (HealthStatus.FAILING, HealthStatus.DEGRADED):
+        return overall
+    bad = [f"{w.namespace}/{w.name}" for w, verdict in verdicts if verdict.status is overall.status]
+    more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+    return Health(overall.status, (f"{len(bad)} of {len(verdicts)} workloads: {', '.join(sorted(bad)[:3])}{more}",))
+
+
+def _machines_cell(item: ClusterItem) -> Cell:
+    found = item.virtual_machines
+    if found is None:
+        return NOTHING
+    cell = c.ready_cell(Ready(ready=found.healthy, total=found.total))
+    broken = found.total - found.healthy - found.unknown
+    return Cell(cell.text, Tone.UNKNOWN) if found.unknown and not broken else cell
+
+
+def _trend_cell(item: ClusterItem) -> Cell:
+    """The course of the requests; blank as long as it was not asked for."""
+    values = item.requests_trend
+    low, high = scale_of(values)
+    return Cell(sparkline(values, TREND_WIDTH, low=low, high=high), Tone.DIM)
+
+
+VIEW: View[ClusterItem] = View(
+    kind="clusters",
+    singular="cluster",
+    list_kind="ClusterList",
+    title="Clusters",
+    item=ClusterItem,
+    columns=(
+        c.text("name", "CLUSTER", "The cluster's name: its context, or its name in the settings.", "name",
+               aliases=("cluster",), priority=0, min_width=7, max_width=32),
+        c.state(),
+        c.health(aliases=("status",)),
+        c.text("kubernetesVersion", "K8S", "Version of the API server.", "kubernetes_version",
+               aliases=("k8s", "version"), priority=3, max_width=14),
+        c.words("istioVersions", "ISTIO", "Versions of the control planes.", "istio_versions",
+                aliases=("istio",), priority=3, max_width=16),
+        c.words("revisions", "REVISION", "Control-plane revisions.", "revisions",
+                aliases=("revision",), wide=True, priority=5),
+        c.text("meshId", "MESH", "The mesh it belongs to (meshId).", "mesh_id", aliases=("mesh",), priority=2),
+        c.text("network", "NETWORK", "The network its pods are in.", "network", priority=5, max_width=20),
+        c.ready("nodes", "NODES", "Ready nodes of all nodes.", "nodes", priority=3, min_width=5),
+        c.ready("pods", "PODS", "Ready pods of all pods of workloads.", "pods", priority=2, min_width=5),
+        Column(name="requestsTrend", title="LAST 30m", help="Requests per second over the last half hour (console).",
+               value=lambda i: i.requests_trend or None, cell=_trend_cell, priority=3, min_width=TREND_WIDTH),
+        *c.golden(),
+        c.mtls(priority=2, min_width=6),
+        c.count("namespaces", "NS", "Namespaces.", "namespaces", aliases=("ns",), wide=True, priority=6),
+        c.count("services", "SVC", "Services.", "services", aliases=("svc",), wide=True, priority=6),
+        c.count("workloads", "WORKLOADS", "Workloads.", "workloads", aliases=("wl",), wide=True, priority=6),
+        Column(name="virtualMachines", title="VMS", help="Healthy virtual machines of all (WorkloadEntries).",
+               value=lambda i: None if i.virtual_machines is None else i.virtual_machines.total,
+               cell=_machines_cell, align=Align.RIGHT, numeric=True, aliases=("vms",), priority=4, min_width=3),
+        c.text("clusterId", "CLUSTER ID", "What telemetry calls it (istiod's CLUSTER_ID).", "cluster_id",
+               wide=True, priority=7),
+        c.text("trustDomain", "TRUST DOMAIN", "The trust domain of its identities.", "trust_domain",
+               wide=True, priority=7),
+        c.text("region", "REGION", "The region of its nodes.", "region", wide=True, priority=7),
+        c.words("roles", "ROLES", "primary, remote, external, host, member.", "roles", wide=True, priority=7),
+        c.text("context", "CONTEXT", "The kubeconfig context that leads there.", "context", wide=True, priority=8),
+        c.text("server", "SERVER", "The API server's address.", "server", wide=True, priority=9, max_width=60),
+        c.flag("autoMtls", "AUTO MTLS", "Whether clients use mutual TLS by themselves.", "auto_mtls", hidden=True),
+        c.text("rootNamespace", "ROOT NS", "The mesh's root namespace.", "root_namespace", hidden=True),
+        c.words("rootCertificates", "ROOTS", "SHA-256 of each root certificate.", "root_certificates", hidden=True),
+        c.flag("readOnly", "READ-ONLY", "Whether meshtop may write to it.", "read_only", hidden=True),
+    ),
+    build=build,
+    path=lambda i: (i.name,),
+    places=lambda i: (Place(cluster=i.name),),
+    default_sort="state,health,name",
+    empty="No cluster is in the kubeconfig's scope.",
+    related=("namespaces", "workloads", "edges"),
+    namespaced=False,
+)  # fmt: skip

@@ -1,0 +1,137 @@
+"""The kind `discovery`: one row for each host, how each cluster resolves and reaches it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from meshtop.analysis.fleet.discovery import HostRow, Reach
+from meshtop.model.state import Finding
+from meshtop.views.frame import columns as c
+from meshtop.views.frame.table import Cell, Column, Tone
+from meshtop.views.frame.view import View
+from meshtop.views.picture.fleet import discovery_of
+from meshtop.views.picture.query import Place
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+SIGNS = {
+    Reach.LOCAL: "●",
+    Reach.REMOTE: "→",
+    Reach.EXTERNAL: "↗",
+    Reach.NO_ENDPOINTS: "○",
+    Reach.UNREACHABLE: "✗",
+    Reach.UNRESOLVED: "·",
+    Reach.UNKNOWN: "?",
+}
+TONES = {
+    Reach.LOCAL: Tone.PLAIN,
+    Reach.REMOTE: Tone.PLAIN,
+    Reach.EXTERNAL: Tone.PLAIN,
+    Reach.NO_ENDPOINTS: Tone.DEGRADED,
+    Reach.UNREACHABLE: Tone.FAILING,
+    Reach.UNRESOLVED: Tone.DIM,
+    Reach.UNKNOWN: Tone.UNKNOWN,
+}
+_ORDER = (
+    Reach.UNREACHABLE, Reach.NO_ENDPOINTS, Reach.UNKNOWN, Reach.REMOTE, Reach.LOCAL, Reach.EXTERNAL, Reach.UNRESOLVED,
+)  # fmt: skip
+
+
+class DiscoveryItem(Struct, frozen=True, rename="camel", kw_only=True):
+    """A host (INTERFACE.md, kind discovery); `clusters` says of each cluster of its mesh: local (endpoints there),
+    remote (endpoints in a cluster that it reaches), external, no-endpoints, unreachable, unresolved, unknown.
+    """
+
+    host: str
+    clusters: dict[str, Reach]
+    dns_name: str
+    exported: bool
+    imported: bool
+    reachable_from: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    namespace: str = ""
+    mesh: str = ""
+    exported_by: tuple[str, ...] = ()
+    imported_by: tuple[str, ...] = ()
+    cluster_local: bool = False
+    legacy_names: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
+
+
+def build(picture: Picture) -> list[DiscoveryItem]:
+    """A row for each host of each mesh."""
+    return [_item(picture, row) for row in discovery_of(picture).hosts]
+
+
+def _item(picture: Picture, row: HostRow) -> DiscoveryItem:
+    return DiscoveryItem(
+        host=row.host,
+        clusters=row.clusters,
+        dns_name=row.dns_name,
+        exported=bool(row.exported_by),
+        imported=bool(row.imported_by),
+        reachable_from=row.reachable_from,
+        findings=row.findings,
+        namespace=row.namespace,
+        mesh=row.mesh,
+        exported_by=row.exported_by,
+        imported_by=row.imported_by,
+        cluster_local=row.cluster_local,
+        legacy_names=row.legacy_names,
+        tenants=tuple(dict.fromkeys(t for name in row.clusters for t in picture.tenants(name, row.namespace))),
+    )
+
+
+def _worst(item: DiscoveryItem) -> Reach:
+    return min(item.clusters.values(), key=_ORDER.index)
+
+
+def _marks(item: DiscoveryItem) -> Cell:
+    text = " ".join(f"{SIGNS[mark]}{name}" for name, mark in item.clusters.items())
+    return Cell(text, TONES[_worst(item)])
+
+
+def _finding_cell(item: DiscoveryItem) -> Cell:
+    return c.list_cell((f.code.removeprefix("DISCOVERY-").lower() for f in item.findings), Tone.DEGRADED)
+
+
+VIEW: View[DiscoveryItem] = View(
+    kind="discovery",
+    singular="discovery",
+    list_kind="DiscoveryList",
+    title="Discovery",
+    item=DiscoveryItem,
+    columns=(
+        c.text("host", "HOST", "The host that callers ask for.", "host", priority=0, min_width=16, max_width=64),
+        Column(name="clusters", title="CLUSTERS",
+               help="● endpoints there, → reaches them elsewhere, ↗ external, ○ none anywhere, ✗ cannot reach them, "
+               "· does not resolve, ? unknown.",
+               value=lambda i: tuple(f"{name}:{mark}" for name, mark in i.clusters.items()), cell=_marks,
+               order=lambda i: _ORDER.index(_worst(i)), priority=0, min_width=12, max_width=80,
+               aliases=("cluster", "mark")),
+        c.words("exported", "EXPORTED BY", "Clusters that export it (ServiceExport).", "exported_by", priority=3),
+        c.words("imported", "IMPORTED BY", "Clusters that import it (ServiceImport).", "imported_by", priority=3),
+        Column(name="finding", title="FINDINGS", help="What is wrong with it (docs/findings.md).",
+               value=lambda i: tuple(f.code for f in i.findings), cell=_finding_cell, aliases=("findings",), priority=2,
+               max_width=60),
+        c.text("mesh", "MESH", "The mesh.", "mesh", priority=5),
+        c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), wide=True, priority=5),
+        c.text("dnsName", "DNS NAME", "The name that reaches all clusters' endpoints.", "dns_name", wide=True,
+               priority=6, max_width=64),
+        c.words("reachableFrom", "REACHABLE FROM", "Clusters that resolve and reach it.", "reachable_from", wide=True,
+                priority=6),
+        c.flag("clusterLocal", "CLUSTER LOCAL", "Whether the mesh keeps it within each cluster.", "cluster_local",
+               wide=True, priority=6),
+        c.words("legacyNames", "LEGACY NAMES", "Names of KubeFed's DNS.", "legacy_names", wide=True, priority=7),
+        c.words("tenant", "TENANT", "The namespace's tenants.", "tenants", hidden=True),
+    ),
+    build=build,
+    path=lambda i: (i.mesh, i.host),
+    places=lambda i: tuple(Place(cluster=name, namespace=i.namespace, tenants=i.tenants) for name in i.clusters),
+    default_sort="clusters,host",
+    empty="No host is known in this scope.",
+    related=("services", "members"),
+)  # fmt: skip

@@ -1,0 +1,110 @@
+"""The kind `drift`: objects that are not the same in every cluster that should have them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from meshtop.analysis.fleet.drift.compare import Drift, Mark
+from meshtop.analysis.fleet.drift.diff import unified
+from meshtop.views.frame import columns as c
+from meshtop.views.frame.table import Cell, Column, Tone
+from meshtop.views.frame.view import View
+from meshtop.views.picture.fleet import drift_of, stands_in
+from meshtop.views.picture.query import Place
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+SIGNS = {Mark.SAME: "=", Mark.DIFFERS: "≠", Mark.MISSING: "✗", Mark.EXTRA: "+", Mark.ABSENT: "·", Mark.UNKNOWN: "?"}
+TONES = {
+    Mark.SAME: Tone.PLAIN,
+    Mark.DIFFERS: Tone.DEGRADED,
+    Mark.MISSING: Tone.FAILING,
+    Mark.EXTRA: Tone.DEGRADED,
+    Mark.ABSENT: Tone.DIM,
+    Mark.UNKNOWN: Tone.UNKNOWN,
+}
+_ORDER = (Mark.MISSING, Mark.DIFFERS, Mark.EXTRA, Mark.UNKNOWN, Mark.SAME, Mark.ABSENT)
+
+
+class DriftItem(Struct, frozen=True, rename="camel", kw_only=True):
+    """An object (INTERFACE.md, kind drift); `clusters` says of each cluster: same, differs, missing, extra (has it and
+    should not), absent (need not have it), unknown (cannot be read). `diff` compares the first that differs with
+    `reference`, the cluster that most others are like.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    clusters: dict[str, Mark]
+    differs: tuple[str, ...]
+    reason: str
+    reference: str = ""
+    diff: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
+
+
+def build(picture: Picture) -> list[DriftItem]:
+    """A row for each object that drifted."""
+    return [_item(picture, found) for found in drift_of(picture)]
+
+
+def _item(picture: Picture, found: Drift) -> DriftItem:
+    other = next((name for name, mark in found.clusters.items() if mark is Mark.DIFFERS), "")
+    tenants = [t for name in found.clusters for t in picture.tenants(name, found.namespace or found.name)]
+    return DriftItem(
+        kind=found.kind,
+        namespace=found.namespace,
+        name=found.name,
+        clusters=found.clusters,
+        differs=found.differs,
+        reason=found.reason,
+        reference=found.reference,
+        diff=diff_of(found, found.reference, other) if other else (),
+        tenants=tuple(dict.fromkeys(tenants)),
+    )
+
+
+def diff_of(found: Drift, left: str, right: str) -> tuple[str, ...]:
+    """What stands in one cluster against what stands in another, as a unified diff of YAML."""
+    return unified(found.forms.get(left), found.forms.get(right), left_name=left, right_name=right)
+
+
+def _marks(item: DriftItem) -> Cell:
+    worst = min(item.clusters.values(), key=_ORDER.index)
+    return Cell(" ".join(f"{SIGNS[mark]}{name}" for name, mark in item.clusters.items()), TONES[worst])
+
+
+VIEW: View[DriftItem] = View(
+    kind="drift",
+    singular="drift",
+    list_kind="DriftList",
+    title="Drift between clusters",
+    item=DriftItem,
+    columns=(
+        c.text("kind", "KIND", "What it is; Workload stands for the images of a workload.", "kind", priority=0,
+               max_width=34),
+        c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), priority=1),
+        c.text("name", "NAME", "The object.", "name", priority=0, min_width=6, max_width=48),
+        Column(name="clusters", title="CLUSTERS",
+               help="= the same, ≠ differs, ✗ missing, + should not be there, · need not be there, ? unknown.",
+               value=lambda i: tuple(f"{name}:{mark}" for name, mark in i.clusters.items()), cell=_marks,
+               order=lambda i: min(_ORDER.index(mark) for mark in i.clusters.values()), priority=1, min_width=12,
+               max_width=80, aliases=("cluster", "mark")),
+        c.words("differs", "DIFFERS IN", "The fields whose meaning differs.", "differs", priority=3, max_width=60),
+        c.text("reason", "WHY", "Why it is listed, in a sentence.", "reason", priority=2, max_width=120),
+        c.text("reference", "AGAINST", "The cluster that the others are compared with.", "reference", wide=True,
+               priority=5),
+        c.words("tenant", "TENANT", "The namespace's tenants.", "tenants", hidden=True),
+    ),
+    build=build,
+    path=lambda i: (i.kind, i.namespace, i.name),
+    places=lambda i: tuple(Place(cluster=name, namespace=stands_in(i.kind, i.namespace, i.name),
+                                 tenants=i.tenants) for name in i.clusters),
+    default_sort="clusters,kind,namespace,name",
+    empty="No object differs between clusters that should be alike.",
+    related=("clusters", "namespaces"),
+    bad_when_found=True,
+)  # fmt: skip

@@ -1,0 +1,117 @@
+"""Findings as a kind of their own: for the security overview and for whatever leads to one."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from meshtop.analysis.security.mtls.located import Located
+from meshtop.model.state import Severity
+from meshtop.views.frame import columns as c
+from meshtop.views.frame.table import Cell, Column
+from meshtop.views.frame.view import View
+from meshtop.views.kinds.mtls import SEVERITY_ORDER, SEVERITY_SIGNS, SEVERITY_TONES
+from meshtop.views.picture.posture import findings_of
+from meshtop.views.picture.query import Place
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+
+class FindingItem(Struct, frozen=True, rename="camel", kw_only=True):
+    """A finding with its place; `opensKind` and `opensKey` lead to what it is about."""
+
+    code: str
+    severity: Severity
+    message: str
+    fix: str | None
+    cluster: str
+    namespace: str
+    workload: str
+    requests_per_second: float
+    opens_kind: str
+    opens_key: str
+    tenants: tuple[str, ...] = ()
+    callers: tuple[str, ...] = ()
+
+
+_MEASURED = re.compile(r"\([^)]*\)|\d[\d.,]*[kM]?(?= ?(?:%|/s|requests|calls|proxies|points|days?|hours?|minutes?))")
+"""What a message measures; it changes with every refresh, and a finding stays the same finding."""
+_FLEET = {"MEMBER-": "members", "DISCOVERY-": "discovery", "CONTROLPLANE-": "controlplanes", "VM-": "virtualmachines"}
+"""What findings about the fleet are about, by the beginning of their codes."""
+
+
+def build(picture: Picture) -> list[FindingItem]:
+    """A row for each finding."""
+    return [_item(picture, located) for located in findings_of(picture)]
+
+
+def _item(picture: Picture, located: Located) -> FindingItem:
+    kind, key = opens(located)
+    return FindingItem(
+        code=located.finding.code,
+        severity=located.finding.severity,
+        message=located.finding.message,
+        fix=located.finding.fix,
+        cluster=located.cluster,
+        namespace=located.namespace,
+        workload=located.workload,
+        requests_per_second=located.weight,
+        opens_kind=kind,
+        opens_key=key,
+        tenants=picture.tenants(located.cluster, located.namespace),
+        callers=tuple("/".join(client) for client in located.clients),
+    )
+
+
+def opens(located: Located) -> tuple[str, str]:
+    """The kind and key of what a finding is about."""
+    if located.finding.code.startswith("TRUST-"):
+        return "trust", ""
+    if located.finding.code.startswith("CERT-"):
+        return "certificates", ""
+    for start, kind in _FLEET.items():
+        if located.finding.code.startswith(start):
+            return kind, ""
+    if located.workload:
+        return "mtls", "/".join(located.where)
+    if located.namespace:
+        return "namespaces", f"{located.cluster}/{located.namespace}"
+    return "clusters", located.cluster
+
+
+def _severity_cell(item: FindingItem) -> Cell:
+    return c.signed(SEVERITY_SIGNS[item.severity], item.severity.value, SEVERITY_TONES[item.severity])
+
+
+VIEW: View[FindingItem] = View(
+    kind="findings",
+    singular="finding",
+    list_kind="FindingList",
+    title="Findings",
+    item=FindingItem,
+    columns=(
+        Column(name="severity", title="SEVERITY", help="error, warning or info.", value=lambda i: i.severity.value,
+               cell=_severity_cell, order=lambda i: SEVERITY_ORDER[i.severity], priority=0, min_width=9, max_width=10),
+        c.text("message", "WHAT", "What is wrong, in a sentence.", "message", priority=0, min_width=90, max_width=160),
+        c.rate("requestsPerSecond", "REQ/S", "Requests per second that it touches.", "requests_per_second",
+               aliases=("rps",), priority=3),
+        c.text("code", "CODE", "What it is (docs/findings.md).", "code", priority=2, max_width=30),
+        c.text("cluster", "CLUSTER", "The cluster.", "cluster", priority=4, max_width=24, wide=True),
+        c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), priority=5, wide=True),
+        c.text("workload", "WORKLOAD", "The workload.", "workload", aliases=("wl",), priority=6, max_width=40,
+               wide=True),
+        c.words("callers", "CALLERS", "The callers that it concerns.", "callers", wide=True, priority=7),
+        c.words("tenant", "TENANT", "The namespace's tenant.", "tenants", hidden=True),
+    ),
+    build=build,
+    path=lambda i: (i.cluster, i.namespace, i.workload, i.code),
+    places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),) if i.cluster
+    else (Place(),),
+    key=lambda i: "/".join((i.cluster, i.namespace, i.workload, i.code, _MEASURED.sub("", i.message))),
+    default_sort="severity,requestsPerSecond,code",
+    empty="Nothing is wrong in this scope, as far as it is known.",
+    related=("mtls", "trust", "certificates"),
+)  # fmt: skip

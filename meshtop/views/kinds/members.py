@@ -1,0 +1,112 @@
+"""The kind `members`: clusters as registries declare them, and as they are seen from here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from meshtop.analysis.fleet.members import Member
+from meshtop.analysis.fleet.registries.shape import Condition
+from meshtop.model.state import Finding, Health, State
+from meshtop.views.frame import columns as c
+from meshtop.views.frame.table import Cell, Column, Tone
+from meshtop.views.frame.view import View
+from meshtop.views.picture.fleet import members_of
+from meshtop.views.picture.query import Place
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+
+class MemberItem(Struct, frozen=True, rename="camel", kw_only=True):
+    """A member (INTERFACE.md, kind members); `state` is how it is seen from here, `says` what its registry says.
+
+    `cluster` is the cluster that is read for it, None where no context leads to it. `registry` is "" for a cluster
+    that no registry knows. `via` is the cluster whose API server forwards to it.
+    """
+
+    registry: str
+    host: str
+    name: str
+    server: str
+    state: State
+    conditions: tuple[Condition, ...]
+    region: str | None
+    zones: tuple[str, ...]
+    adopted: bool
+    says: Health
+    cluster: str | None = None
+    via: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+def build(picture: Picture) -> list[MemberItem]:
+    """A row for each member of each registry."""
+    return [_item(member) for member in members_of(picture)]
+
+
+def _item(member: Member) -> MemberItem:
+    entry = member.entry
+    return MemberItem(
+        registry=entry.registry,
+        host=entry.host,
+        name=entry.name,
+        server=entry.server,
+        state=member.state,
+        conditions=entry.conditions,
+        region=entry.region,
+        zones=entry.zones,
+        adopted=member.adopted,
+        says=member.says,
+        cluster=member.cluster,
+        via=member.via,
+        findings=member.findings,
+    )
+
+
+def _seen(item: MemberItem) -> Cell:
+    """How it is seen from here; that no context leads to it is not a failure of the member."""
+    if item.cluster is None:
+        return Cell("no context", Tone.DIM)
+    return c.state_cell(item.state)
+
+
+VIEW: View[MemberItem] = View(
+    kind="members",
+    singular="member",
+    list_kind="MemberList",
+    title="Members",
+    item=MemberItem,
+    columns=(
+        c.text("registry", "REGISTRY", "What declares it: kubefed, karmada, ocm, kubesphere, clusterprofile, istio.",
+               lambda i: i.registry or "none", priority=1, min_width=8, max_width=14),
+        c.text("host", "HOST", "The cluster that holds the registry.", "host", priority=2, max_width=32),
+        c.text("name", "MEMBER", "The member's name in the registry.", "name", aliases=("member",), priority=0,
+               max_width=40),
+        Column(name="says", title="REGISTRY SAYS", help="The registry's own verdict.",
+               value=lambda i: i.says.status.value, cell=lambda i: c.health_cell(i.says),
+               order=lambda i: c.HEALTH_ORDER[i.says.status], aliases=("health",), priority=0, min_width=10,
+               max_width=13),
+        Column(name="state", title="SEEN FROM HERE", help="How the cluster that is read for it answers.",
+               value=lambda i: i.state.value, cell=_seen, order=lambda i: c.STATE_ORDER[i.state], priority=0,
+               min_width=10, max_width=14),
+        c.text("cluster", "CLUSTER", "The cluster that is read for it.", "cluster", priority=3, max_width=32),
+        c.text("via", "VIA", "The cluster whose API server forwards to it.", "via", priority=4, max_width=32),
+        c.text("region", "REGION", "The region.", "region", priority=5),
+        c.words("zones", "ZONES", "The zones.", "zones", aliases=("zone",), wide=True, priority=6),
+        c.text("server", "SERVER", "The API server, as the registry knows it.", "server", priority=6, max_width=60),
+        c.flag("adopted", "ADOPTED", "Whether it is read with the credentials that the registry keeps.", "adopted",
+               wide=True, priority=6),
+        c.words("reason", "WHY", "Why the registry says so.", lambda i: i.says.reasons, priority=4, max_width=80),
+        c.words("finding", "FINDINGS", "What is wrong with it.", lambda i: tuple(f.code for f in i.findings),
+                wide=True, priority=7, max_width=60),
+    ),
+    build=build,
+    path=lambda i: (i.registry or "none", i.host, i.name),
+    places=lambda i: tuple(Place(cluster=name) for name in (i.cluster, i.host) if name),
+    default_sort="says,state,registry,name",
+    empty="No cluster holds a registry of members.",
+    related=("clusters",),
+    namespaced=False,
+)  # fmt: skip

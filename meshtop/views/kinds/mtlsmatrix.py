@@ -1,0 +1,121 @@
+"""Mutual TLS from namespace to namespace: the share that was seen, and the worst that follows from what is declared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from meshtop.analysis.security.mtls.outcome import Outcome
+from meshtop.analysis.security.mtls.seen import plaintext
+from meshtop.analysis.traffic.figures import add_all
+from meshtop.model.traffic import Edge, Peer, Target
+from meshtop.views.frame import columns as c
+from meshtop.views.frame.table import Cell, Column, Tone
+from meshtop.views.frame.view import View
+from meshtop.views.kinds.mtlsedges import OUTCOME_ORDER, outcome_cell
+from meshtop.views.picture.posture import posture_of
+from meshtop.views.picture.query import Place
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+NamespaceId = tuple[str, str]
+ELSEWHERE = "(unknown)"
+"""Where callers stand whom telemetry cannot name, and hosts that belong to no namespace."""
+
+
+class MtlsPair(Struct, frozen=True, rename="camel", kw_only=True):
+    """All calls from one namespace to another: requests per second, their share of mutual TLS, the worst outcome."""
+
+    source_cluster: str
+    source_namespace: str
+    destination_cluster: str
+    destination_namespace: str
+    outcome: Outcome
+    mtls_ratio: float | None
+    requests_per_second: float | None
+    plaintext_per_second: float | None
+    edges: int
+    source_tenants: tuple[str, ...] = ()
+    destination_tenants: tuple[str, ...] = ()
+
+
+def build(picture: Picture) -> list[MtlsPair]:
+    """A row for each pair of namespaces between which there is traffic."""
+    pairs: dict[tuple[NamespaceId, NamespaceId], list[tuple[Edge, Outcome]]] = {}
+    for edge, verdicts in posture_of(picture).edges:
+        worst = min((v.outcome for v in verdicts), key=OUTCOME_ORDER.__getitem__)
+        pairs.setdefault((_place(edge.source), _place(edge.destination)), []).append((edge, worst))
+    return [_pair(picture, left, right, found) for (left, right), found in sorted(pairs.items())]
+
+
+def _place(end: Peer | Target) -> NamespaceId:
+    return (end.cluster, end.namespace or ELSEWHERE)
+
+
+def _pair(picture: Picture, left: NamespaceId, right: NamespaceId, found: list[tuple[Edge, Outcome]]) -> MtlsPair:
+    sums = add_all([edge.sums for edge, _ in found])
+    return MtlsPair(
+        source_cluster=left[0],
+        source_namespace=left[1],
+        destination_cluster=right[0],
+        destination_namespace=right[1],
+        outcome=min((outcome for _, outcome in found), key=OUTCOME_ORDER.__getitem__),
+        mtls_ratio=sums.mtls_ratio,
+        requests_per_second=sums.requests,
+        plaintext_per_second=plaintext(sums.judged, sums.secured),
+        edges=len(found),
+        source_tenants=picture.tenants(*left),
+        destination_tenants=picture.tenants(*right),
+    )
+
+
+def pair_cell(pair: MtlsPair) -> Cell:
+    """A cell of the matrix: what was seen with its mark; what is broken says so whatever was seen."""
+    if pair.outcome is Outcome.BROKEN:
+        return outcome_cell(Outcome.BROKEN)
+    if pair.mtls_ratio is None:
+        return outcome_cell(pair.outcome) if pair.outcome is not Outcome.MTLS else Cell("mtls", Tone.DIM)
+    return c.mtls_cell(pair.mtls_ratio)
+
+
+def _name(cluster: str, namespace: str) -> str:
+    return f"{cluster}/{namespace}" if cluster else namespace
+
+
+VIEW: View[MtlsPair] = View(
+    kind="mtlsmatrix",
+    singular="mtlspair",
+    list_kind="MtlsMatrix",
+    title="Mutual TLS between namespaces",
+    item=MtlsPair,
+    columns=(
+        c.text("from", "FROM", "The calling namespace.", lambda i: _name(i.source_cluster, i.source_namespace),
+               aliases=("source",), priority=0, max_width=48),
+        c.text("to", "TO", "The called namespace.", lambda i: _name(i.destination_cluster, i.destination_namespace),
+               aliases=("destination",), priority=0, max_width=48),
+        Column(name="outcome", title="OUTCOME", help="The worst that follows from what is declared.",
+               value=lambda i: i.outcome.value, cell=lambda i: outcome_cell(i.outcome),
+               order=lambda i: OUTCOME_ORDER[i.outcome], priority=0, min_width=9),
+        c.mtls(priority=0),
+        c.rate("requestsPerSecond", "REQ/S", "Requests per second.", "requests_per_second", aliases=("rps",),
+               priority=1),
+        c.rate("plaintextPerSecond", "PLAIN/S", "Requests per second in plaintext.", "plaintext_per_second",
+               aliases=("plaintext",), priority=1),
+        c.count("edges", "EDGES", "Calls that it sums up.", "edges", priority=2),
+        c.words("cluster", "CLUSTER", "Either cluster.", lambda i: (i.source_cluster, i.destination_cluster),
+                hidden=True),
+        c.words("namespace", "NAMESPACE", "Either namespace.", lambda i: (i.source_namespace, i.destination_namespace),
+                aliases=("ns",), hidden=True),
+    ),
+    build=build,
+    path=lambda i: (i.source_cluster, i.source_namespace, f"->{i.destination_cluster}:{i.destination_namespace}"),
+    places=lambda i: (
+        Place(cluster=i.source_cluster, namespace=i.source_namespace, tenants=i.source_tenants),
+        Place(cluster=i.destination_cluster, namespace=i.destination_namespace, tenants=i.destination_tenants),
+    ),
+    default_sort="outcome,plaintextPerSecond,requestsPerSecond,from,to",
+    empty="No traffic was seen in this scope and window.",
+    related=("mtlsedges",),
+)  # fmt: skip

@@ -1,0 +1,130 @@
+"""The kind `namespaces`: how each takes part in the mesh, whose it is, and its traffic."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from meshtop.analysis.tenancy.marks import workspace_of
+from meshtop.model.kube import Namespace
+from meshtop.model.mesh import Proxy, Workload
+from meshtop.model.state import Health
+from meshtop.model.traffic import NO_TRAFFIC, Traffic
+from meshtop.views.frame import columns as c
+from meshtop.views.frame.view import View
+from meshtop.views.kinds.clusters import pods_known
+from meshtop.views.kinds.tenants import tenant_column, tenant_text
+from meshtop.views.picture.picture import Picture, together
+from meshtop.views.picture.query import Place
+
+
+class NamespaceItem(Struct, frozen=True, rename="camel", kw_only=True):
+    """A namespace of one cluster (INTERFACE.md, kind namespaces).
+
+    `injection` is enabled, disabled, or null where no label decides. `tenants` holds every mark's answer; where they
+    differ, `tenant` joins them with `|`.
+    """
+
+    cluster: str
+    name: str
+    tenant: str | None
+    workspace: str | None
+    injection: str | None
+    revision: str | None
+    mode: Proxy | None
+    workloads: int
+    services: int
+    traffic: Traffic = NO_TRAFFIC
+    mtls_ratio: float | None = None
+    tenants: tuple[str, ...] = ()
+    health: Health = Health()
+
+
+def injection_of(labels: dict[str, str]) -> str | None:
+    """Whether pods get a sidecar: `istio-injection` where it says, else enabled by a revision label, else unknown."""
+    said = labels.get("istio-injection")
+    if said in ("enabled", "disabled"):
+        return said
+    return "enabled" if labels.get("istio.io/rev") else None
+
+
+def mode_of(labels: dict[str, str], workloads: list[Workload], *, known: bool = True) -> Proxy | None:
+    """How the namespace takes part: its labels where they say, else what its workloads really have.
+
+    None where neither says it because pods may not be read (`known` is False).
+    """
+    if labels.get("istio.io/dataplane-mode") == "ambient":
+        return Proxy.AMBIENT
+    if injection_of(labels) == "enabled":
+        return Proxy.SIDECAR
+    have = {w.proxy for w in workloads if not w.is_gateway and not w.is_waypoint}
+    none = Proxy.NONE if known else None
+    return next((mode for mode in (Proxy.SIDECAR, Proxy.AMBIENT) if mode in have), none)
+
+
+def build(picture: Picture) -> list[NamespaceItem]:
+    """A row for each namespace of each cluster."""
+    items: list[NamespaceItem] = []
+    for cluster in picture.snapshot.clusters:
+        if cluster.inventory is None:
+            continue
+        services: dict[str, int] = {}
+        for service in cluster.inventory.services:
+            services[service.meta.namespace] = services.get(service.meta.namespace, 0) + 1
+        items += [_item(picture, cluster.name, n, services.get(n.meta.name, 0)) for n in cluster.inventory.namespaces]
+    return items
+
+
+def _item(picture: Picture, cluster: str, namespace: Namespace, services: int) -> NamespaceItem:
+    name, labels = namespace.meta.name, namespace.meta.labels
+    workloads = picture.workloads_in(cluster, name)
+    received = picture.namespace_figures(cluster, name).received
+    tenants, owner = picture.tenants(cluster, name), picture.owner(cluster, name)
+    injection = injection_of(labels)
+    revision = labels.get("istio.io/rev")
+    return NamespaceItem(
+        cluster=cluster,
+        name=name,
+        tenant=tenant_text(tenants),
+        workspace=owner.workspace if owner.declared else workspace_of(namespace),
+        injection=injection,
+        revision=revision or ("default" if injection == "enabled" else None),
+        mode=mode_of(labels, workloads, known=pods_known(picture, cluster)),
+        workloads=len(workloads),
+        services=services,
+        traffic=received.traffic(),
+        mtls_ratio=received.mtls_ratio,
+        tenants=tenants,
+        health=together([picture.workload_health(w) for w in workloads]),
+    )
+
+
+VIEW: View[NamespaceItem] = View(
+    kind="namespaces",
+    singular="namespace",
+    list_kind="NamespaceList",
+    title="Namespaces",
+    item=NamespaceItem,
+    columns=(
+        c.text("cluster", "CLUSTER", "The cluster.", "cluster", priority=1, max_width=32),
+        c.text("name", "NAMESPACE", "The namespace.", "name",
+               aliases=("namespace", "ns"), priority=0, min_width=9, max_width=40),
+        c.health(),
+        tenant_column(priority=2),
+        c.text("workspace", "WORKSPACE", "The workspace of the tenancy file, else the one that its marks name.",
+               "workspace", wide=True, priority=5),
+        c.text("mode", "MODE", "How its pods join the mesh: sidecar, ambient, none.", "mode", priority=2),
+        c.text("injection", "INJECTION", "Whether new pods get a sidecar; a dash where no label decides.",
+               "injection", wide=True, priority=4),
+        c.text("revision", "REVISION", "The control-plane revision it follows.", "revision", priority=4),
+        c.count("workloads", "WORKLOADS", "Workloads in it.", "workloads", aliases=("wl",), priority=3),
+        c.count("services", "SVC", "Services in it.", "services", aliases=("svc",), priority=3),
+        *c.golden(),
+        c.mtls(priority=2),
+    ),
+    build=build,
+    path=lambda i: (i.cluster, i.name),
+    places=lambda i: (Place(cluster=i.cluster, namespace=i.name, tenants=i.tenants),),
+    default_sort="health,requestsPerSecond,name",
+    empty="No namespace is in this scope.",
+    related=("workloads", "services", "edges"),
+)  # fmt: skip

@@ -1,0 +1,179 @@
+"""The kind `services`: Kubernetes Services and ServiceEntries, where they run, and what is asked of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from meshtop.analysis.traffic.health import workload_health, worst
+from meshtop.model.kube import ConfigObject, Service, ServicePort
+from meshtop.model.mesh import VirtualMachine, Workload
+from meshtop.model.state import Health, HealthStatus
+from meshtop.model.traffic import NO_TRAFFIC, Traffic
+from meshtop.views.frame import columns as c
+from meshtop.views.frame.view import View
+from meshtop.views.kinds.tenants import tenant_column, tenant_text
+from meshtop.views.picture.query import Place
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+EXPORT_SUFFIX = "svc.clusterset.local"
+
+
+class ServiceItem(Struct, frozen=True, rename="camel", kw_only=True):
+    """A service of one cluster (INTERFACE.md, kind services).
+
+    `clusters` are those in which it has workloads, `kind` is Service or ServiceEntry.
+    """
+
+    cluster: str
+    namespace: str
+    name: str
+    hosts: tuple[str, ...]
+    ports: tuple[ServicePort, ...]
+    tenant: str | None
+    workloads: tuple[str, ...]
+    clusters: tuple[str, ...]
+    traffic: Traffic = NO_TRAFFIC
+    mtls_ratio: float | None = None
+    health: Health = Health()
+    kind: str = "Service"
+    tenants: tuple[str, ...] = ()
+
+
+def build(picture: Picture) -> list[ServiceItem]:
+    """A row for each Service and each ServiceEntry of each cluster."""
+    items = []
+    for cluster in picture.snapshot.clusters:
+        inventory = cluster.inventory
+        if inventory is None:
+            continue
+        exported = {export.meta.key for export in inventory.config.get("ServiceExport", ())}
+        items += [_service(picture, cluster.name, s, s.meta.key in exported) for s in inventory.services]
+        items += [_entry(picture, cluster.name, entry) for entry in inventory.config.get("ServiceEntry", ())]
+    return items
+
+
+def host_of(namespace: str, name: str) -> str:
+    """A Service's name in the cluster's DNS, which is also what Istio's telemetry calls it."""
+    return f"{name}.{namespace}.svc.cluster.local"
+
+
+def _service(picture: Picture, cluster: str, service: Service, exported: bool) -> ServiceItem:
+    namespace, name = service.meta.key
+    hosts = [host_of(namespace, name)]
+    if exported:
+        hosts.append(f"{name}.{namespace}.{EXPORT_SUFFIX}")
+    if service.external_name:
+        hosts.append(service.external_name)
+    return _item(picture, cluster, namespace, name, "Service", tuple(hosts), service.ports)
+
+
+def _entry(picture: Picture, cluster: str, entry: ConfigObject) -> ServiceItem:
+    namespace, name = entry.meta.key
+    hosts = tuple(str(host) for host in _list(entry.spec.get("hosts")))
+    ports = tuple(_port(port) for port in _list(entry.spec.get("ports")) if isinstance(port, dict))
+    return _item(picture, cluster, namespace, name, "ServiceEntry", hosts, ports)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _port(port: dict[str, Any]) -> ServicePort:
+    number, target = port.get("number"), port.get("targetPort")
+    return ServicePort(
+        port=number if isinstance(number, int) else 0,
+        name=str(port.get("name", "")),
+        app_protocol=str(port.get("protocol", "")).lower() or None,
+        target=target if isinstance(target, int) else None,
+    )
+
+
+def _item(
+    picture: Picture,
+    cluster: str,
+    namespace: str,
+    name: str,
+    kind: str,
+    hosts: tuple[str, ...],
+    ports: tuple[ServicePort, ...],
+) -> ServiceItem:
+    selecting = hosts if kind == "ServiceEntry" else (name,)
+    behind = picture.behind(cluster, namespace, selecting)
+    sums = picture.service_sums(cluster, hosts)
+    tenants = picture.tenants(cluster, namespace)
+    return ServiceItem(
+        cluster=cluster,
+        namespace=namespace,
+        name=name,
+        hosts=hosts,
+        ports=ports,
+        tenant=tenant_text(tenants),
+        workloads=tuple(sorted({backend.name for backend in behind})),
+        clusters=picture.clusters_of_service(cluster, namespace, selecting),
+        traffic=sums.traffic(),
+        mtls_ratio=sums.mtls_ratio,
+        health=_health(picture, cluster, hosts, behind),
+        kind=kind,
+        tenants=tenants,
+    )
+
+
+def _health(
+    picture: Picture, cluster: str, hosts: tuple[str, ...], behind: tuple[Workload | VirtualMachine, ...]
+) -> Health:
+    """The worst of what it is asked and, where it selects workloads, of their readiness."""
+    ready = [w.readiness for w in behind if isinstance(w, Workload)]
+    readiness = worst(ready) if ready else Health(HealthStatus.UNKNOWN, ())
+    return workload_health(
+        readiness,
+        picture.edges_to_service(cluster, hosts),
+        thresholds=picture.thresholds,
+        states=picture.telemetry_states,
+        cluster=cluster,
+    )
+
+
+def _port_text(port: ServicePort) -> str:
+    protocol = "" if port.protocol == "TCP" else f"/{port.protocol}"
+    return f"{port.port}{protocol}"
+
+
+VIEW: View[ServiceItem] = View(
+    kind="services",
+    singular="service",
+    list_kind="ServiceList",
+    title="Services",
+    item=ServiceItem,
+    columns=(
+        c.text("cluster", "CLUSTER", "The cluster.", "cluster", priority=1, max_width=32),
+        c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), priority=1),
+        c.text("name", "SERVICE", "The service.", "name",
+               aliases=("service", "svc"), priority=0, min_width=7, max_width=48),
+        c.health(),
+        c.words("hosts", "HOSTS", "The names it is asked by.", "hosts", aliases=("host",), wide=True, priority=8,
+                max_width=60),
+        c.words("ports", "PORTS", "Its ports.", lambda i: tuple(_port_text(p) for p in i.ports), aliases=("port",),
+                priority=5, max_width=20),
+        tenant_column(priority=4),
+        c.words("workloads", "WORKLOADS", "What answers for it in this cluster.", "workloads",
+                aliases=("workload", "wl"), wide=True, priority=6, max_width=48),
+        c.words("clusters", "RUNS IN", "Clusters of its mesh in which it has workloads.", "clusters",
+                wide=True, priority=5),
+        *c.golden(),
+        c.mtls(priority=2),
+        c.text("kind", "KIND", "Service or ServiceEntry.", "kind", wide=True, priority=7),
+    ),
+    build=build,
+    path=lambda i: (i.cluster, i.namespace, i.name),
+    key=lambda i: f"{i.cluster}/{i.namespace}/{i.name}"
+    if i.kind == "Service"
+    else f"{i.kind}/{i.cluster}/{i.namespace}/{i.name}",
+    places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),
+    default_sort="health,requestsPerSecond,namespace,name",
+    empty="No service is in this scope.",
+    related=("workloads", "edges"),
+)  # fmt: skip

@@ -1,0 +1,108 @@
+"""The kind `trust`: for every pair of clusters whether they can speak mutual TLS, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from meshtop.analysis.security.trust import Trusted
+from meshtop.views.frame import columns as c
+from meshtop.views.frame.table import Cell, Column, Tone
+from meshtop.views.frame.view import View
+from meshtop.views.picture.posture import pairs_of
+from meshtop.views.picture.query import Place
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+SHORT = 12
+"""Characters of a fingerprint that tell it apart on a screen."""
+
+
+class TrustItem(Struct, frozen=True, rename="camel", kw_only=True):
+    """A pair of clusters (INTERFACE.md, kind trust); roots are SHA-256 fingerprints."""
+
+    left: str
+    right: str
+    trusted: Trusted
+    shared: tuple[str, ...]
+    only_left: tuple[str, ...]
+    only_right: tuple[str, ...]
+    why: str
+    same_mesh: bool | None = None
+
+
+def build(picture: Picture) -> list[TrustItem]:
+    """A row for each pair of clusters."""
+    return [
+        TrustItem(
+            left=pair.left,
+            right=pair.right,
+            trusted=pair.trusted,
+            shared=pair.shared,
+            only_left=pair.only_left,
+            only_right=pair.only_right,
+            why=pair.why,
+            same_mesh=pair.same_mesh,
+        )
+        for pair in pairs_of(picture)
+    ]
+
+
+def trust_tone(item: TrustItem) -> Tone:
+    """No trust within one mesh is a fault; between two meshes it is what was meant."""
+    if item.trusted is Trusted.UNKNOWN:
+        return Tone.UNKNOWN
+    if item.trusted is Trusted.YES:
+        return Tone.PLAIN
+    return Tone.DIM if item.same_mesh is False else Tone.FAILING
+
+
+def trust_cell(item: TrustItem) -> Cell:
+    """yes, no or unknown, with a sign where it matters."""
+    tone = trust_tone(item)
+    return Cell({Tone.FAILING: "✗ ", Tone.UNKNOWN: "? "}.get(tone, "") + item.trusted.value, tone)
+
+
+_ORDER = {Tone.FAILING: 0, Tone.UNKNOWN: 1, Tone.PLAIN: 2, Tone.DIM: 3}
+
+
+def short(fingerprints: tuple[str, ...]) -> tuple[str, ...]:
+    """Fingerprints as a screen shows them."""
+    return tuple(f[:SHORT] for f in fingerprints)
+
+
+VIEW: View[TrustItem] = View(
+    kind="trust",
+    singular="trust",
+    list_kind="TrustList",
+    title="Trust between clusters",
+    item=TrustItem,
+    columns=(
+        c.text("left", "CLUSTER", "One cluster.", "left", priority=0, max_width=32),
+        c.text("right", "AND", "The other.", "right", priority=0, max_width=32),
+        Column(name="trusted", title="TRUSTED", help="Whether a workload here and one there can speak mutual TLS.",
+               value=lambda i: i.trusted.value, cell=trust_cell, order=lambda i: _ORDER[trust_tone(i)], priority=0,
+               min_width=7, max_width=10),
+        c.text("why", "WHY", "Why, in a sentence.", "why", priority=2, max_width=90),
+        c.words("shared", "SHARED ROOTS", "Roots that both trust (SHA-256).", lambda i: short(i.shared), wide=True,
+                priority=4),
+        c.words("onlyLeft", "ONLY THE FIRST", "Roots that only the first trusts.", lambda i: short(i.only_left),
+                wide=True, priority=5),
+        c.words("onlyRight", "ONLY THE SECOND", "Roots that only the second trusts.", lambda i: short(i.only_right),
+                wide=True, priority=5),
+        c.flag("sameMesh", "ONE MESH", "Whether both are one mesh, by their mesh ids.", "same_mesh", wide=True,
+               priority=3),
+        c.words("cluster", "CLUSTER", "Either cluster.", lambda i: (i.left, i.right), hidden=True),
+        c.words("root", "ROOT", "Any root's full fingerprint.", lambda i: (*i.shared, *i.only_left, *i.only_right),
+                hidden=True),
+    ),
+    build=build,
+    path=lambda i: (i.left, i.right),
+    places=lambda i: (Place(cluster=i.left), Place(cluster=i.right)),
+    default_sort="trusted,left,right",
+    empty="There is only one cluster, and nobody to trust.",
+    related=("clusters", "certificates"),
+    namespaced=False,
+)  # fmt: skip

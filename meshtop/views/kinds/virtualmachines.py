@@ -1,0 +1,121 @@
+"""The kind `virtualmachines`: workloads outside Kubernetes (WorkloadEntries)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from meshtop.analysis.fleet.machines import last_seen, machine_findings
+from meshtop.model.mesh import VirtualMachine
+from meshtop.model.state import Finding, Health
+from meshtop.model.traffic import NO_TRAFFIC, Traffic
+from meshtop.views.frame import columns as c
+from meshtop.views.frame.view import View
+from meshtop.views.kinds.tenants import tenant_column, tenant_text
+from meshtop.views.picture.query import Place
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+
+class VirtualMachineItem(Struct, frozen=True, rename="camel", kw_only=True):
+    """A virtual machine (INTERFACE.md, kind virtualmachines)."""
+
+    cluster: str
+    namespace: str
+    name: str
+    workload_group: str | None
+    address: str | None
+    network: str | None
+    locality: str | None
+    health: Health
+    connected_at: datetime | None
+    services: tuple[str, ...]
+    inbound: Traffic = NO_TRAFFIC
+    outbound: Traffic = NO_TRAFFIC
+    tenant: str | None = None
+    disconnected_at: datetime | None = None
+    tenants: tuple[str, ...] = ()
+    last_seen: datetime | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+def build(picture: Picture) -> list[VirtualMachineItem]:
+    """A row for each WorkloadEntry of each cluster."""
+    return [_item(picture, machine) for machine in picture.machines]
+
+
+def _item(picture: Picture, machine: VirtualMachine) -> VirtualMachineItem:
+    figures = picture.machine_figures(machine)
+    tenants = picture.tenants(machine.cluster, machine.namespace)
+    return VirtualMachineItem(
+        cluster=machine.cluster,
+        namespace=machine.namespace,
+        name=machine.name,
+        workload_group=machine.workload_group,
+        address=machine.address,
+        network=machine.network,
+        locality=machine.locality,
+        health=picture.machine_health(machine),
+        connected_at=_time(machine.connected_at),
+        services=machine.services,
+        inbound=figures.received.traffic(),
+        outbound=(figures.outbound + figures.internal).traffic(),
+        tenant=tenant_text(tenants),
+        disconnected_at=_time(machine.disconnected_at),
+        tenants=tenants,
+        last_seen=_time(last_seen(machine, picture.snapshot.moment or picture.snapshot.at)),
+        findings=machine_findings(machine),
+    )
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _when(item: VirtualMachineItem) -> str | None:
+    """Since when it is connected, in UTC; nothing while it is not."""
+    at, gone = item.connected_at, item.disconnected_at
+    if at is None or (gone is not None and gone >= at):
+        return None
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+VIEW: View[VirtualMachineItem] = View(
+    kind="virtualmachines",
+    singular="virtualmachine",
+    list_kind="VirtualMachineList",
+    title="Virtual machines",
+    item=VirtualMachineItem,
+    columns=(
+        c.text("cluster", "CLUSTER", "The cluster whose control plane knows it.", "cluster", priority=1, max_width=32),
+        c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), priority=1),
+        c.text("name", "VM", "The WorkloadEntry.", "name", aliases=("vm",), priority=0, min_width=4, max_width=48),
+        c.health(),
+        c.text("workloadGroup", "GROUP", "The WorkloadGroup it registered with.", "workload_group",
+               aliases=("group",), priority=3),
+        c.text("address", "ADDRESS", "Its address.", "address", priority=2),
+        c.text("network", "NETWORK", "The network it is in.", "network", priority=5),
+        c.text("locality", "LOCALITY", "Region, zone and subzone.", "locality", wide=True, priority=6),
+        c.text("connectedAt", "CONNECTED SINCE", "Since when its proxy is connected.", _when,
+               aliases=("connected",), wide=True, priority=5, max_width=20),
+        c.text("lastSeen", "LAST SEEN", "When its proxy was connected last, in UTC.",
+               lambda i: i.last_seen and i.last_seen.strftime("%Y-%m-%dT%H:%M:%SZ"), wide=True, priority=5,
+               max_width=20),
+        c.words("finding", "FINDINGS", "What stands out.", lambda i: tuple(f.code for f in i.findings), wide=True,
+                priority=7),
+        c.words("services", "SERVICES", "Services that it answers for.", "services",
+                aliases=("service", "svc"), priority=4),
+        tenant_column(wide=True, priority=6),
+        *c.golden("inbound"),
+        *c.golden("outbound", prefix="outbound", heading="OUT ", wide=True),
+    ),
+    build=build,
+    path=lambda i: (i.cluster, i.namespace, i.name),
+    places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),
+    default_sort="health,requestsPerSecond,namespace,name",
+    empty="No virtual machine (WorkloadEntry) is in this scope.",
+    related=("edges", "services"),
+)  # fmt: skip

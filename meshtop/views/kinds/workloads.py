@@ -1,0 +1,110 @@
+"""The kind `workloads`: pods, proxy, and traffic in and out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from meshtop.model.mesh import Proxy, Ready, Workload
+from meshtop.model.state import Health
+from meshtop.model.traffic import NO_TRAFFIC, Traffic
+from meshtop.views.frame import columns as c
+from meshtop.views.frame.view import View
+from meshtop.views.kinds.clusters import pods_known
+from meshtop.views.kinds.tenants import tenant_column, tenant_text
+from meshtop.views.picture.query import Place
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+
+class WorkloadItem(Struct, frozen=True, rename="camel", kw_only=True):
+    """A workload (INTERFACE.md, kind workloads); `mtlsRatio` is of what is asked of it."""
+
+    cluster: str
+    namespace: str
+    name: str
+    kind: str
+    app: str | None
+    version: str | None
+    tenant: str | None
+    pods: Ready
+    proxy: Proxy | None
+    proxy_version: str | None
+    revision: str | None
+    inbound: Traffic = NO_TRAFFIC
+    outbound: Traffic = NO_TRAFFIC
+    health: Health = Health()
+    mtls_ratio: float | None = None
+    services: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
+
+
+def build(picture: Picture) -> list[WorkloadItem]:
+    """A row for each workload of each cluster."""
+    return [_item(picture, workload) for workload in picture.workloads]
+
+
+def _item(picture: Picture, workload: Workload) -> WorkloadItem:
+    figures = picture.workload_figures(workload.cluster, workload.namespace, workload.name)
+    tenants = picture.tenants(workload.cluster, workload.namespace)
+    received = figures.received
+    known = pods_known(picture, workload.cluster)
+    return WorkloadItem(
+        cluster=workload.cluster,
+        namespace=workload.namespace,
+        name=workload.name,
+        kind=workload.kind,
+        app=workload.app or None,
+        version=workload.version or None,
+        tenant=tenant_text(tenants),
+        pods=workload.pods,
+        proxy=workload.proxy if workload.proxy is not Proxy.NONE or known else None,
+        proxy_version=workload.proxy_version,
+        revision=workload.revision,
+        inbound=received.traffic(),
+        outbound=(figures.outbound + figures.internal).traffic(),
+        health=picture.workload_health(workload),
+        mtls_ratio=received.mtls_ratio,
+        services=workload.services,
+        tenants=tenants,
+    )
+
+
+VIEW: View[WorkloadItem] = View(
+    kind="workloads",
+    singular="workload",
+    list_kind="WorkloadList",
+    title="Workloads",
+    item=WorkloadItem,
+    columns=(
+        c.text("cluster", "CLUSTER", "The cluster.", "cluster", priority=1, max_width=32),
+        c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), priority=1),
+        c.text("name", "WORKLOAD", "The topmost controller of its pods, as telemetry names it.", "name",
+               aliases=("workload", "wl"), priority=0, min_width=8, max_width=48),
+        c.health(),
+        c.text("kind", "KIND", "Deployment, StatefulSet, DaemonSet, ...", "kind", wide=True, priority=6),
+        c.text("app", "APP", "Its canonical service.", "app", wide=True, priority=7),
+        c.text("version", "VERSION", "Its version label.", "version", priority=4, max_width=16),
+        tenant_column(wide=True, priority=6),
+        c.ready("pods", "PODS", "Ready pods of those wanted.", "pods", priority=1, min_width=4),
+        c.count("notReady", "NOT READY", "Pods that are wanted and not ready.",
+                lambda i: i.pods.total - i.pods.ready, hidden=True),
+        c.text("proxy", "PROXY", "How it joins the mesh: sidecar, ambient, none.", "proxy", priority=3),
+        c.text("proxyVersion", "PROXY VER", "The version of its proxies.", "proxy_version", wide=True, priority=6),
+        c.text("revision", "REVISION", "The control-plane revision of its proxies.", "revision",
+               wide=True, priority=6),
+        *c.golden("inbound"),
+        c.mtls(priority=3),
+        *c.golden("outbound", prefix="outbound", heading="OUT ", wide=True),
+        c.words("services", "SERVICES", "Services that select it.", "services", aliases=("service",), hidden=True),
+    ),
+    build=build,
+    path=lambda i: (i.cluster, i.namespace, i.name),
+    key=lambda i: f"{i.cluster}/{i.namespace}/{i.name}/{i.kind}",
+    places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),
+    default_sort="health,requestsPerSecond,namespace,name",
+    empty="No workload is in this scope.",
+    related=("edges", "services"),
+)  # fmt: skip

@@ -1,0 +1,185 @@
+"""What follows from a Picture for many clusters together, each worked out once, and the findings of all of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from meshtop.analysis.fleet.discovery import Discovery, discovery
+from meshtop.analysis.fleet.drift.compare import Compared, Drift, drift
+from meshtop.analysis.fleet.drift.placement import Declared, Thing, add, declared
+from meshtop.analysis.fleet.links import Site
+from meshtop.analysis.fleet.locality import Located as Locality
+from meshtop.analysis.fleet.locality import locate
+from meshtop.analysis.fleet.machines import group_findings, machine_findings
+from meshtop.analysis.fleet.members import Member, members
+from meshtop.analysis.fleet.planes import Plane, planes
+from meshtop.analysis.fleet.registries.read import ISTIO
+from meshtop.analysis.security.mtls.located import Located
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+LATELY_SECONDS = 30.0
+
+
+def members_of(picture: Picture) -> tuple[Member, ...]:
+    """Every member of every registry, and the clusters that none knows."""
+    made: tuple[Member, ...] = picture.once("fleet.members", lambda: members(picture.snapshot.clusters, picture.facts))
+    return made
+
+
+def roles_in_federations(picture: Picture, cluster: str) -> tuple[str, ...]:
+    """`host` for a cluster that holds a registry, `member` for one that a registry knows; not by Istio's secrets."""
+    found = [m for m in members_of(picture) if m.entry.registry not in ("", ISTIO)]
+    host = ("host",) if any(m.entry.host == cluster for m in found) else ()
+    return (*host, *(("member",) if any(m.cluster == cluster for m in found) else ()))
+
+
+def drift_of(picture: Picture) -> tuple[Drift, ...]:
+    """Every object that is not the same wherever it should be."""
+    return picture.unless_changed("drift", lambda: _drift(picture))
+
+
+def stands_in(kind: str, namespace: str, name: str) -> str:
+    """The namespace of an object, which a Namespace is itself; empty for what belongs to the whole cluster."""
+    return namespace or (name if kind == "Namespace" else "")
+
+
+def drift_lately(picture: Picture) -> tuple[Drift, ...]:
+    """The same as it was at most half a minute ago, for what is always on screen: pods come and go all the time, and
+    comparing fifty clusters takes a second.
+    """
+    turn = picture.snapshot.at // LATELY_SECONDS
+    names = tuple(cluster.name for cluster in picture.snapshot.clusters)
+    read = sum(cluster.inventory is not None for cluster in picture.snapshot.clusters)
+    settled = picture.snapshot.settled
+    return picture.memory.same("drift lately", (), lambda: drift_of(picture), also=(turn, names, read, settled))
+
+
+def _drift(picture: Picture) -> tuple[Drift, ...]:
+    compared = [
+        Compared(name=c.name, group=_group(picture, c.name), inventory=c.inventory) for c in picture.snapshot.clusters
+    ]
+    return drift(compared, _declarations(picture))
+
+
+def _group(picture: Picture, cluster: str) -> str:
+    """Clusters of one mesh are compared; those of no mesh with the other members of their registry."""
+    facts = picture.facts.get(cluster)
+    if facts is not None and facts.mesh_id:
+        return f"mesh {facts.mesh_id}"
+    if facts is not None and facts.control_planes:
+        return ""
+    registries = [m for m in members_of(picture) if m.cluster == cluster and m.entry.registry not in ("", ISTIO)]
+    return f"{registries[0].entry.registry} on {registries[0].entry.host}" if registries else ""
+
+
+def _declarations(picture: Picture) -> dict[Thing, Declared]:
+    found: dict[Thing, Declared] = {}
+    for host in picture.snapshot.clusters:
+        if host.inventory is None:
+            continue
+        mine = [m for m in members_of(picture) if m.entry.host == host.name]
+        clusters = {(m.entry.registry, m.entry.name): m.cluster for m in mine}
+        names: dict[str, list[str]] = {}
+        for member in mine:
+            names.setdefault(member.entry.registry, []).append(member.entry.name)
+
+        def cluster_of(registry: str, name: str, known: dict[tuple[str, str], str | None] = clusters) -> str | None:
+            return known.get((registry, name))
+
+        for thing, one in declared(host.name, host.inventory, cluster_of, names).items():
+            add(found, thing, one)
+    return found
+
+
+def sites_of(picture: Picture) -> tuple[Site, ...]:
+    """Every cluster whose inventory is known, as discovery sees it."""
+    made: tuple[Site, ...] = picture.once(
+        "fleet.sites",
+        lambda: tuple(
+            Site(name=c.name, inventory=c.inventory, facts=picture.facts[c.name], telemetry=c.telemetry)
+            for c in picture.snapshot.clusters
+            if c.inventory is not None
+        ),
+    )
+    return made
+
+
+def discovery_of(picture: Picture) -> Discovery:
+    """Every host, and every link between clusters."""
+    made: Discovery = picture.once("fleet.discovery", lambda: _discovery(picture))
+    return made
+
+
+def _discovery(picture: Picture) -> Discovery:
+    sites = sites_of(picture)
+    synced = tuple((site.name, *sorted(site.synced.items())) for site in sites)
+    return picture.unless_changed("discovery", lambda: discovery(sites, _machines(picture)), also=synced)
+
+
+def _machines(picture: Picture) -> Counter[tuple[str, str, str]]:
+    """How many virtual machines stand behind each Service; those whose probe fails do not."""
+    return Counter(
+        (machine.cluster, machine.namespace, service)
+        for machine in picture.machines
+        if machine.healthy is not False
+        for service in machine.services
+    )
+
+
+def localities_of(picture: Picture) -> tuple[Locality, ...]:
+    """Where every host's endpoints and traffic are."""
+    made: tuple[Locality, ...] = picture.once(
+        "fleet.localities", lambda: locate(sites_of(picture), picture.machines, picture.edges)
+    )
+    return made
+
+
+def planes_of(picture: Picture) -> tuple[Plane, ...]:
+    """Every revision of every control plane."""
+    made: tuple[Plane, ...] = picture.once("fleet.planes", lambda: _planes(picture))
+    return made
+
+
+def _planes(picture: Picture) -> tuple[Plane, ...]:
+    sites = sites_of(picture)
+    return planes(sites, {site.name: picture.workloads_in(site.name) for site in sites})
+
+
+def _machine_findings(picture: Picture) -> list[Located]:
+    found = [
+        Located(finding=finding, cluster=machine.cluster, namespace=machine.namespace)
+        for machine in picture.machines
+        for finding in machine_findings(machine)
+    ]
+    for site in sites_of(picture):
+        groups = site.inventory.config.get("WorkloadGroup", ())
+        empty = group_findings(site.name, groups, picture.machines_in(site.name))
+        found += [Located(finding=finding, cluster=site.name, namespace=namespace) for namespace, finding in empty]
+    return found
+
+
+def fleet_findings(picture: Picture) -> list[Located]:
+    """All findings about the fleet, each with its place."""
+    found = discovery_of(picture)
+    return [
+        *(
+            Located(finding=finding, cluster=member.cluster or member.entry.host)
+            for member in members_of(picture)
+            for finding in member.findings
+        ),
+        *(Located(finding=finding, cluster=link.source) for link in found.links for finding in link.findings),
+        *(
+            Located(finding=finding, cluster=next(iter(row.clusters)), namespace=row.namespace)
+            for row in found.hosts
+            for finding in row.findings
+        ),
+        *(
+            Located(finding=finding, cluster=plane.cluster)
+            for plane in planes_of(picture)
+            for finding in plane.findings
+        ),
+        *_machine_findings(picture),
+    ]

@@ -1,0 +1,360 @@
+"""One Snapshot and what follows from it: every analysis is made once, when it is first asked for, for all views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
+
+from msgspec import structs
+
+from meshtop.analysis.canary.board import Board
+from meshtop.analysis.canary.judgements import Judgements
+from meshtop.analysis.canary.judging import Judging
+from meshtop.analysis.canary.survey import BoardCluster, Survey
+from meshtop.analysis.identity.mesh import mesh_facts
+from meshtop.analysis.inventory.workloads import virtual_machines, workloads
+from meshtop.analysis.tenancy.access.rights import Access
+from meshtop.analysis.tenancy.apdex import TARGET_MS
+from meshtop.analysis.tenancy.ownership import Owner, Owners, owners_of
+from meshtop.analysis.tenancy.traffic import Pairs, between
+from meshtop.analysis.traffic.edges import edges
+from meshtop.analysis.traffic.figures import Figures, add_all, by_cluster, by_namespace, by_workload
+from meshtop.analysis.traffic.health import DEFAULT, Thresholds, edge_health, workload_health, worst
+from meshtop.analysis.traffic.inputs import cluster_traffic
+from meshtop.model.kube import Inventory
+from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
+from meshtop.model.snapshot import ClusterSnapshot, Snapshot
+from meshtop.model.state import Health, HealthStatus, State
+from meshtop.model.traffic import Edge, Sums
+from meshtop.settings.tenancy import Tenancy
+from meshtop.views.picture.memory import Memory
+from meshtop.views.picture.query import Query
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+WorkloadId = tuple[str, str, str]
+"""Cluster, namespace, name."""
+
+
+class Picture:
+    """All that can be said of one Snapshot; frozen like it, but worked out lazily.
+
+    `thresholds` are those of health; `tenancy` and `tenant_label` (the settings' own mark) say whose namespaces are;
+    `apdex_ms` is the time that satisfies; `access` is what the policy lets this user do, None without a policy.
+    `memory` holds what earlier Pictures worked out from the very same inventories and answers.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        thresholds: Thresholds = DEFAULT,
+        tenancy: Tenancy | None = None,
+        tenant_label: str | None = None,
+        apdex_ms: float = TARGET_MS,
+        access: Access | None = None,
+        judging: Judging | None = None,
+        memory: Memory | None = None,
+    ) -> None:
+        self.snapshot = snapshot
+        self.thresholds = thresholds
+        self.tenancy = tenancy
+        self.apdex_ms = apdex_ms
+        self.access = access
+        self._tenant_label = tenant_label
+        self._judging = judging or Judging()
+        self.memory = memory or Memory()
+        self._made: dict[str, Any] = {}
+        self._workload_health: dict[WorkloadId, Health] = {}
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """What `make` gives, made at the first call for `name` and kept."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
+    def unless_changed(self, name: str, make: Callable[[], Value], *, also: Hashable = ()) -> Value:
+        """What `make` gives of the inventories alone; kept while neither these nor the clusters nor `also` changed.
+
+        An inventory stays one object until something in the cluster changes, so a refresh of telemetry costs no new
+        comparison of configuration.
+        """
+        clusters = self.snapshot.clusters
+        inventories = tuple(cluster.inventory for cluster in clusters)
+        named = tuple((c.name, c.context, c.server) for c in clusters)
+        return self.memory.same(name, inventories, make, also=(named, also))
+
+    @cached_property
+    def facts(self) -> dict[str, MeshFacts]:
+        """Each cluster's mesh facts; a cluster without an inventory is left out."""
+        return {c.name: self._facts_of(c.name, c.inventory) for c in self.snapshot.clusters if c.inventory is not None}
+
+    def _facts_of(self, cluster: str, inventory: Inventory) -> MeshFacts:
+        return self.memory.same(f"facts of {cluster}", (inventory,), lambda: mesh_facts(inventory))
+
+    @cached_property
+    def workloads(self) -> tuple[Workload, ...]:
+        """The workloads of all clusters."""
+        return tuple(w for c in self.snapshot.clusters if c.inventory for w in self._workloads_of(c.name, c.inventory))
+
+    def _workloads_of(self, cluster: str, inventory: Inventory) -> Sequence[Workload]:
+        return self.memory.same(f"workloads of {cluster}", (inventory,), lambda: tuple(workloads(inventory, cluster)))
+
+    @cached_property
+    def machines(self) -> tuple[VirtualMachine, ...]:
+        """The virtual machines of all clusters."""
+        return tuple(m for c in self.snapshot.clusters if c.inventory for m in self._machines_of(c.name, c.inventory))
+
+    def _machines_of(self, cluster: str, inventory: Inventory) -> Sequence[VirtualMachine]:
+        name = f"machines of {cluster}"
+        return self.memory.same(name, (inventory,), lambda: tuple(virtual_machines(inventory, cluster)))
+
+    @cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        """Who calls whom, over all clusters."""
+        made_from = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.telemetry))
+        return self.memory.same("edges", made_from, self._count_edges)
+
+    def _count_edges(self) -> tuple[Edge, ...]:
+        return edges([self._traffic(cluster) for cluster in self.snapshot.clusters])
+
+    def _traffic(self, cluster: ClusterSnapshot) -> Any:
+        return cluster_traffic(
+            cluster.name,
+            telemetry=cluster.telemetry,
+            facts=self.facts.get(cluster.name),
+            inventory=cluster.inventory,
+            workloads=self.workloads_in(cluster.name),
+            machines=self.machines_in(cluster.name),
+        )
+
+    @cached_property
+    def canaries(self) -> Board:
+        """The weighted routes of all clusters, judged."""
+        made_from = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.canaries))
+        judgements = self.memory.same("canaries", made_from, self._judgements)
+        return Board(judgements, now=self.snapshot.at if self.snapshot.moment is None else self.snapshot.moment)
+
+    def _judgements(self) -> Judgements:
+        clusters = [
+            BoardCluster(
+                name=c.name,
+                inventory=c.inventory,
+                facts=self.facts[c.name],
+                workloads=tuple(self.workloads_in(c.name)),
+                machines=tuple(self.machines_in(c.name)),
+                counts=c.canaries,
+            )
+            for c in self.snapshot.clusters
+            if c.inventory is not None
+        ]
+        return Judgements(Survey(clusters), self._judging)
+
+    @cached_property
+    def telemetry_states(self) -> dict[str, State]:
+        """How far each cluster's telemetry is to be trusted."""
+        return {c.name: c.prometheus.state for c in self.snapshot.clusters}
+
+    def workloads_in(self, cluster: str, namespace: str | None = None) -> list[Workload]:
+        """The workloads of a cluster, or of one namespace of it."""
+        return self._workloads_by_place.get((cluster, namespace), [])
+
+    def workload(self, cluster: str, namespace: str, name: str) -> Workload | None:
+        """A workload by its name."""
+        return next((workload for workload in self.workloads_in(cluster, namespace) if workload.name == name), None)
+
+    def machines_in(self, cluster: str) -> list[VirtualMachine]:
+        """The virtual machines of a cluster."""
+        return [machine for machine in self.machines if machine.cluster == cluster]
+
+    @cached_property
+    def _workloads_by_place(self) -> dict[tuple[str, str | None], list[Workload]]:
+        places: dict[tuple[str, str | None], list[Workload]] = {}
+        for workload in self.workloads:
+            places.setdefault((workload.cluster, None), []).append(workload)
+            places.setdefault((workload.cluster, workload.namespace), []).append(workload)
+        return places
+
+    def cluster_figures(self, cluster: str) -> Figures:
+        """A cluster's traffic."""
+        return self._by_cluster.get(cluster, Figures())
+
+    def namespace_figures(self, cluster: str, namespace: str) -> Figures:
+        """A namespace's traffic."""
+        return self._by_namespace.get((cluster, namespace), Figures())
+
+    def workload_figures(self, cluster: str, namespace: str, name: str) -> Figures:
+        """A workload's traffic."""
+        return self._by_workload.get((cluster, namespace, name), Figures())
+
+    def machine_figures(self, machine: VirtualMachine) -> Figures:
+        """A virtual machine's traffic."""
+        return self.workload_figures(*self.machine_id(machine))
+
+    def machine_id(self, machine: VirtualMachine) -> WorkloadId:
+        """What telemetry calls a machine: the first of its names that telemetry knows."""
+        names = [name for name in (machine.workload, machine.workload_group, machine.name) if name]
+        ids = [(machine.cluster, machine.namespace, name) for name in names]
+        return next((found for found in ids if found in self._by_workload), ids[0])
+
+    @cached_property
+    def _by_cluster(self) -> dict[str, Figures]:
+        return self.memory.same("by cluster", (self.edges,), lambda: by_cluster(self.edges))
+
+    @cached_property
+    def _by_namespace(self) -> dict[tuple[str, str], Figures]:
+        return self.memory.same("by namespace", (self.edges,), lambda: by_namespace(self.edges))
+
+    @cached_property
+    def _by_workload(self) -> dict[WorkloadId, Figures]:
+        return self.memory.same("by workload", (self.edges,), lambda: by_workload(self.edges))
+
+    def edges_to(self, where: WorkloadId) -> list[Edge]:
+        """The edges that end at a workload."""
+        return self._edges_to.get(where, [])
+
+    def edges_from(self, where: WorkloadId) -> list[Edge]:
+        """The edges that begin at a workload."""
+        return self._edges_from.get(where, [])
+
+    @cached_property
+    def _edges_to(self) -> dict[WorkloadId, list[Edge]]:
+        return _grouped((_workload_id(edge.destination), edge) for edge in self.edges)
+
+    @cached_property
+    def _edges_from(self) -> dict[WorkloadId, list[Edge]]:
+        return _grouped((_workload_id(edge.source), edge) for edge in self.edges)
+
+    @cached_property
+    def _edges_to_host(self) -> dict[tuple[str, str], list[Edge]]:
+        """By the cluster that answers (the caller's, for what stands outside all clusters) and the host asked for."""
+        return _grouped(
+            ((edge.destination.cluster or edge.source.cluster, edge.destination.service.lower()), edge)
+            for edge in self.edges
+        )
+
+    def edges_to_service(self, cluster: str, hosts: Iterable[str]) -> list[Edge]:
+        """The edges that a cluster answers for a service, by any of its hosts."""
+        return [edge for host in hosts for edge in self._edges_to_host.get((cluster, host.lower()), ())]
+
+    def service_sums(self, cluster: str, hosts: Iterable[str]) -> Sums:
+        """What is asked of a service in a cluster."""
+        return add_all([edge.sums for edge in self.edges_to_service(cluster, hosts)])
+
+    def behind(self, cluster: str, namespace: str, names: Iterable[str]) -> tuple[Workload | VirtualMachine, ...]:
+        """The workloads and virtual machines that a Service (by its name) or ServiceEntry (by its hosts) selects."""
+        return tuple(backend for name in names for backend in self._behind.get((cluster, namespace, name), ()))
+
+    @cached_property
+    def _behind(self) -> dict[WorkloadId, list[Workload | VirtualMachine]]:
+        backends: tuple[Workload | VirtualMachine, ...] = (*self.workloads, *self.machines)
+        return _grouped(
+            ((backend.cluster, backend.namespace, service), backend)
+            for backend in backends
+            for service in backend.services
+        )
+
+    def clusters_of_service(self, cluster: str, namespace: str, names: Iterable[str]) -> tuple[str, ...]:
+        """The clusters of the same mesh in which a service of that name has something behind it."""
+        there = {other for name in names for other in self._clusters_with.get((namespace, name), ())}
+        return tuple(name for name in self._mates.get(cluster, (cluster,)) if name in there)
+
+    @cached_property
+    def _clusters_with(self) -> dict[tuple[str, str], list[str]]:
+        """The clusters in which something stands behind a service of that namespace and name."""
+        return _grouped(((namespace, name), cluster) for cluster, namespace, name in self._behind)
+
+    @cached_property
+    def _mates(self) -> dict[str, tuple[str, ...]]:
+        """Each cluster's mesh: its clusters in order, itself among them."""
+        meshes = _grouped((self._mesh(c.name), c.name) for c in self.snapshot.clusters)
+        return {c.name: tuple(meshes[self._mesh(c.name)]) for c in self.snapshot.clusters}
+
+    def _mesh(self, cluster: str) -> tuple[str, str]:
+        """What tells meshes apart: the mesh id; a cluster whose mesh is not known is one of its own."""
+        facts = self.facts.get(cluster)
+        known = facts is not None and facts.mesh_id is not None
+        return ("mesh", str(facts.mesh_id)) if facts is not None and known else ("cluster", cluster)
+
+    def tenants(self, cluster: str, namespace: str) -> tuple[str, ...]:
+        """The tenants of a namespace: tenancy.yaml's, else those that its marks name."""
+        return self.owners.of(cluster, namespace).tenants
+
+    def owner(self, cluster: str, namespace: str) -> Owner:
+        """Who owns a namespace."""
+        return self.owners.of(cluster, namespace)
+
+    @cached_property
+    def owners(self) -> Owners:
+        """The owner of every namespace of every cluster."""
+        known = [(c.name, c.inventory and c.inventory.namespaces) for c in self.snapshot.clusters]
+        made_from = tuple(part for cluster in known for part in cluster)
+        return self.memory.same("owners", made_from, lambda: owners_of(self.snapshot, self.tenancy, self._tenant_label))
+
+    @cached_property
+    def between_namespaces(self) -> Pairs:
+        """Traffic from namespace to namespace, of which the traffic of tenants is added up."""
+        return self.memory.same("between namespaces", (self.edges,), lambda: between(self.edges))
+
+    def resolved(self, query: Query) -> Query:
+        """The query with its tenant, workspace (`T/W`) or group (`T/W/G`) put into words that every place knows."""
+        level = query.tenant
+        if level is None or query.within is not None or "/" not in level:
+            return query
+        within = frozenset(place for place, owner in self.owners.all_known().items() if owner.within(level))
+        return structs.replace(query, within=within)
+
+    def edge_health(self, edge: Edge) -> Health:
+        """An edge's health, with the confidence of both ends' telemetry."""
+        return edge_health(edge, self.thresholds, self.telemetry_states)
+
+    def workload_health(self, workload: Workload) -> Health:
+        """A workload's health: its pods and what it is asked and asks."""
+        where = (workload.cluster, workload.namespace, workload.name)
+        if where not in self._workload_health:
+            self._workload_health[where] = self._judged(where, workload.readiness)
+        return self._workload_health[where]
+
+    def machine_health(self, machine: VirtualMachine) -> Health:
+        """A virtual machine's health: its probe, and its traffic; without either, unknown."""
+        if machine.healthy is None:
+            readiness = Health(HealthStatus.UNKNOWN, ("no probe reports on it",))
+        elif machine.healthy:
+            readiness = Health(HealthStatus.HEALTHY)
+        else:
+            readiness = Health(HealthStatus.FAILING, (machine.health_message or "its probe fails",))
+        where = self.machine_id(machine)
+        verdict = self._judged(where, readiness)
+        if machine.healthy is None and verdict.status is HealthStatus.IDLE:
+            return readiness
+        return verdict
+
+    def _judged(self, where: WorkloadId, readiness: Health) -> Health:
+        return workload_health(
+            readiness,
+            self.edges_to(where),
+            self.edges_from(where),
+            self.thresholds,
+            self.telemetry_states,
+            where[0],
+        )
+
+
+def together(verdicts: Sequence[Health]) -> Health:
+    """The health of a group: its worst member; idle only where all of them are, and where there are none."""
+    if not verdicts:
+        return Health(HealthStatus.IDLE, ("there are no workloads",))
+    return worst([verdict for verdict in verdicts if verdict.status is not HealthStatus.IDLE] or verdicts)
+
+
+def _workload_id(end: Any) -> WorkloadId:
+    return (end.cluster, end.namespace, end.workload)
+
+
+def _grouped(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
+    groups: dict[Key, list[Value]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups

@@ -1,0 +1,49 @@
+"""The whole scope in one figure: every edge in it counted once."""
+
+from __future__ import annotations
+
+from meshtop.analysis.traffic.figures import add_all
+from meshtop.model.state import State
+from meshtop.model.telemetry import History
+from meshtop.model.traffic import Edge, Peer, Sums, Target
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Place, Query
+
+
+def sums_in(picture: Picture, query: Query) -> Sums:
+    """What is answered in the scope, and what is asked from it of places outside of every cluster; each edge once."""
+    query = picture.resolved(query)
+    made: Sums = picture.once(
+        f"sums:{query.clusters}:{query.namespaces}:{query.tenant}",
+        lambda: add_all([edge.sums for edge in picture.edges if _in(picture, query, edge)]),
+    )
+    return made
+
+
+def _in(picture: Picture, query: Query, edge: Edge) -> bool:
+    end: Peer | Target = edge.destination if edge.destination.cluster else edge.source
+    place = Place(cluster=end.cluster, namespace=end.namespace, tenants=picture.tenants(end.cluster, end.namespace))
+    return query.holds((place,))
+
+
+def histories_in(picture: Picture, query: Query) -> list[History]:
+    """The last half hour of the clusters in the scope; it is known for whole clusters only."""
+    if query.namespaces or query.tenant:
+        return []
+    return [
+        cluster.history
+        for cluster in picture.snapshot.clusters
+        if cluster.history is not None and (not query.clusters or cluster.name in query.clusters)
+    ]
+
+
+def without_traffic(picture: Picture, query: Query) -> list[str]:
+    """Clusters of the scope whose Prometheus has told nothing, though it was asked: sums are without them."""
+    silent = (State.UNREACHABLE, State.DENIED)
+    return [
+        cluster.name
+        for cluster in picture.snapshot.clusters
+        if cluster.telemetry is None
+        and (not query.clusters or cluster.name in query.clusters)
+        and (cluster.prometheus.state in silent or cluster.kubernetes.state in silent or cluster.prometheus.error)
+    ]

@@ -1,0 +1,252 @@
+"""What `meshtop doctor` says: cluster by cluster what can be reached, read and found, what it costs, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from meshtop.model.kube import Inventory, KindStatus
+from meshtop.model.mesh import ControlPlane, MeshFacts
+from meshtop.model.snapshot import ClusterSnapshot, Snapshot
+from meshtop.model.state import Cost, Finding, Severity, SourceStatus, State
+from meshtop.model.telemetry import Labels, Telemetry
+from meshtop.settings.durations import format_duration
+from meshtop.views.frame.document import API_VERSION, rfc3339
+
+NEEDED_LABELS = (
+    "reporter",
+    "source_workload",
+    "source_workload_namespace",
+    "destination_workload",
+    "destination_workload_namespace",
+    "destination_service",
+    "request_protocol",
+    "response_code",
+    "response_flags",
+    "connection_security_policy",
+)
+"""Labels of istio_requests_total without which a part of the picture is missing."""
+MULTICLUSTER_LABELS = ("source_cluster", "destination_cluster")
+
+
+class SourceReport(Struct, frozen=True, rename="camel", kw_only=True):
+    """One source: its state, where it was reached, and what its last reading cost."""
+
+    state: State
+    age_seconds: float | None
+    endpoint: str | None
+    error: str | None
+    remedy: str | None
+    notes: tuple[str, ...]
+    cost: Cost
+
+
+class KindReport(Struct, frozen=True, rename="camel"):
+    """How the reading of one kind went."""
+
+    kind: str
+    group: str
+    state: str
+    count: int
+    error: str | None
+
+
+class TelemetryReport(Struct, frozen=True, rename="camel", kw_only=True):
+    """What Prometheus holds: how many series, which labels they carry, and which are missing."""
+
+    series: int
+    window: str
+    complete: bool
+    recording_rules: bool
+    reporters: tuple[str, ...]
+    labels: tuple[str, ...]
+    missing_labels: tuple[str, ...]
+
+
+class ClusterReport(Struct, frozen=True, rename="camel", kw_only=True):
+    """One cluster's check-up."""
+
+    name: str
+    context: str
+    server: str
+    read_only: bool
+    kubernetes_version: str | None
+    kubernetes: SourceReport
+    prometheus: SourceReport
+    kinds: tuple[KindReport, ...]
+    control_planes: tuple[ControlPlane, ...]
+    telemetry: TelemetryReport | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def reached(self) -> bool:
+        """Whether its API server answered at all."""
+        return self.kubernetes.state not in (State.UNREACHABLE, State.NONE)
+
+
+class Report(Struct, frozen=True, rename="camel", kw_only=True):
+    """The whole check-up."""
+
+    api_version: str = API_VERSION
+    kind: str = "DoctorReport"
+    generated_at: str
+    clusters: tuple[ClusterReport, ...]
+
+    @property
+    def faults(self) -> int:
+        """How many findings are errors or warnings."""
+        return sum(f.severity is not Severity.INFO for c in self.clusters for f in c.findings)
+
+    @property
+    def reached(self) -> bool:
+        """Whether any cluster answered."""
+        return any(cluster.reached for cluster in self.clusters)
+
+
+def examine(snapshot: Snapshot, facts: dict[str, MeshFacts]) -> Report:
+    """Check every cluster of a settled snapshot."""
+    return Report(
+        generated_at=rfc3339(snapshot.at),
+        clusters=tuple(_cluster(c, facts.get(c.name), snapshot) for c in snapshot.clusters),
+    )
+
+
+def _cluster(cluster: ClusterSnapshot, facts: MeshFacts | None, snapshot: Snapshot) -> ClusterReport:
+    inventory = cluster.inventory
+    telemetry = None if cluster.telemetry is None else _telemetry(cluster.telemetry, len(snapshot.clusters) > 1)
+    planes = facts.control_planes if facts else ()
+    return ClusterReport(
+        name=cluster.name,
+        context=cluster.context,
+        server=cluster.server,
+        read_only=cluster.read_only,
+        kubernetes_version=inventory.version if inventory else None,
+        kubernetes=_source(cluster.kubernetes, cluster.kubernetes_cost, snapshot.at),
+        prometheus=_source(cluster.prometheus, cluster.prometheus_cost, snapshot.at),
+        kinds=tuple(_kind(kind) for kind in (inventory.kinds if inventory else ())),
+        control_planes=planes,
+        telemetry=telemetry,
+        findings=(
+            *_kubernetes_findings(cluster),
+            *_kind_findings(cluster.name, inventory),
+            *_mesh_findings(cluster, planes),
+            *_prometheus_findings(cluster, telemetry),
+        ),
+    )
+
+
+def _source(status: SourceStatus, cost: Cost, now: float) -> SourceReport:
+    age = status.age_seconds(now)
+    return SourceReport(
+        state=status.state,
+        age_seconds=None if age is None else round(age, 1),
+        endpoint=status.endpoint,
+        error=status.error,
+        remedy=status.remedy,
+        notes=status.notes,
+        cost=cost,
+    )
+
+
+def _kind(status: KindStatus) -> KindReport:
+    return KindReport(status.kind, status.group, status.state, status.count, status.error)
+
+
+def _telemetry(telemetry: Telemetry, several: bool) -> TelemetryReport:
+    samples = (*telemetry.requests, *telemetry.tcp_sent, *telemetry.tcp_received)
+    present = tuple(name for name in Labels.__struct_fields__ if any(getattr(s.labels, name) for s in samples))
+    needed = (*NEEDED_LABELS, *MULTICLUSTER_LABELS) if several else NEEDED_LABELS
+    return TelemetryReport(
+        series=sum(
+            len(getattr(telemetry, name))
+            for name in Telemetry.__struct_fields__
+            if isinstance(getattr(telemetry, name), tuple)
+        ),
+        window=format_duration(telemetry.window_seconds),
+        complete=telemetry.complete,
+        recording_rules=telemetry.recording_rules,
+        reporters=tuple(sorted({s.labels.reporter for s in samples if s.labels.reporter})),
+        labels=present,
+        missing_labels=tuple(name for name in needed if name not in present) if telemetry.requests else (),
+    )
+
+
+def _finding(code: str, severity: Severity, message: str, fix: str | None) -> Finding:
+    return Finding(code=code, severity=severity, message=message, fix=fix)
+
+
+def _kubernetes_findings(cluster: ClusterSnapshot) -> list[Finding]:
+    status = cluster.kubernetes
+    what = status.error or f"The API server of {cluster.name} is {status.state.value}."
+    if status.state in (State.UNREACHABLE, State.NONE):
+        fix = status.remedy or f"Check that {cluster.server or 'its server'} can be reached from here."
+        return [_finding("cluster-unreachable", Severity.ERROR, what, fix)]
+    if status.state is State.DENIED:
+        fix = status.remedy or f"Renew the credentials of context {cluster.context}, or ask for the right to read."
+        return [_finding("cluster-denied", Severity.ERROR, what, fix)]
+    if status.state in (State.PARTIAL, State.STALE):
+        return [_finding("cluster-incomplete", Severity.WARNING, what, status.remedy)]
+    return []
+
+
+def _kind_findings(name: str, inventory: Inventory | None) -> list[Finding]:
+    kinds = inventory.kinds if inventory else ()
+    findings = []
+    denied = [k.kind for k in kinds if k.state == "denied"]
+    if denied:
+        message = f"{name} does not let these kinds be read: {', '.join(denied)}."
+        fix = "Bind the read-only ClusterRole of meshtop's README to this user."
+        findings.append(_finding("kind-denied", Severity.WARNING, message, fix))
+    for kind in kinds:
+        if kind.state == "failed":
+            message = f"{kind.kind} of {name} could not be read: {kind.error or 'no reason was given'}"
+            findings.append(_finding("kind-failed", Severity.WARNING, message, None))
+    return findings
+
+
+def _mesh_findings(cluster: ClusterSnapshot, planes: Sequence[ControlPlane]) -> list[Finding]:
+    """A cluster without a control plane of its own is no fault: it may be a remote of another, or in no mesh."""
+    if cluster.inventory is None:
+        return []
+    if not planes:
+        message = f"No istiod runs in {cluster.name}: it is governed from elsewhere, or in no mesh."
+        return [_finding("no-control-plane", Severity.INFO, message, None)]
+    return [
+        _finding(
+            "control-plane-not-ready",
+            Severity.ERROR,
+            f"istiod revision {plane.revision} of {cluster.name} has no ready pod of {plane.pods.total}.",
+            "See its pods: kubectl -n istio-system get pods -l app=istiod",
+        )
+        for plane in planes
+        if plane.pods.total and not plane.pods.ready
+    ]
+
+
+def _prometheus_findings(cluster: ClusterSnapshot, telemetry: TelemetryReport | None) -> list[Finding]:
+    status, name = cluster.prometheus, cluster.name
+    if cluster.inventory is None and status.state is State.NONE:
+        return []
+    if status.state is State.NONE:
+        what = status.error or f"No Prometheus was found in {name}."
+        fix = status.remedy or "Name it in meshtop.yaml: clusters[].prometheus.service or .url."
+        return [_finding("prometheus-not-found", Severity.WARNING, what, fix)]
+    if status.state in (State.UNREACHABLE, State.DENIED):
+        denied = status.state is State.DENIED
+        what = status.error or f"Prometheus of {name} is {status.state.value}."
+        code = "prometheus-denied" if denied else "prometheus-unreachable"
+        return [_finding(code, Severity.ERROR, what, status.remedy)]
+    findings = []
+    if status.state in (State.PARTIAL, State.STALE):
+        what = status.error or f"Prometheus of {name} gave no whole answer."
+        findings.append(_finding("prometheus-incomplete", Severity.WARNING, what, status.remedy))
+    if telemetry is not None and telemetry.series == 0:
+        message = f"Prometheus of {name} holds no series of Istio in this window."
+        fix = "Check that it scrapes sidecars, ztunnels and gateways, or give a longer --window."
+        findings.append(_finding("no-istio-metrics", Severity.WARNING, message, fix))
+    elif telemetry is not None and telemetry.missing_labels:
+        message = f"Istio's metrics in {name} lack the labels {', '.join(telemetry.missing_labels)}."
+        fix = "A Telemetry resource or a relabelling drops them; keep them, or expect gaps."
+        findings.append(_finding("labels-missing", Severity.WARNING, message, fix))
+    return findings

@@ -1,0 +1,169 @@
+"""What evacuating a cluster would do, as people and scripts read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from meshtop.analysis.fleet.locality import Evacuated, Fate, evacuate
+from meshtop.model.state import State
+from meshtop.views.frame import columns as c
+from meshtop.views.frame.document import Document, rfc3339, sources
+from meshtop.views.frame.numbers import quantity
+from meshtop.views.frame.table import Cell, Column, Table, Tone
+from meshtop.views.picture.fleet import localities_of
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.posture import moment_of
+
+_TONES = {
+    Fate.GONE: Tone.FAILING,
+    Fate.DOUBLES: Tone.DEGRADED,
+    Fate.UNKNOWN: Tone.UNKNOWN,
+    Fate.GROWS: Tone.PLAIN,
+    Fate.IDLE: Tone.DIM,
+}
+_SIGNS = {Fate.GONE: "✗ ", Fate.DOUBLES: "▲ ", Fate.UNKNOWN: "? ", Fate.GROWS: "", Fate.IDLE: ""}
+
+
+class EvacuatedItem(Struct, frozen=True, rename="camel", kw_only=True):
+    """A host with endpoints in the cluster. `moved...` is what the cluster answers and others would have to;
+    `loadFactor` is the load of the endpoints that stay, afterwards over before.
+    """
+
+    host: str
+    namespace: str
+    fate: Fate
+    endpoints_leaving: int
+    endpoints_staying: int
+    stays_in: tuple[str, ...]
+    moved_requests_per_second: float | None
+    moved_bytes_per_second: float | None
+    load_factor: float | None
+    why: str
+
+
+class EvacuateSummary(Struct, frozen=True, rename="camel", kw_only=True):
+    """How many hosts share a fate; `entersRequestsPerSecond` is what comes in through the cluster's gateways."""
+
+    gone: int
+    doubles: int
+    unknown: int
+    grows: int
+    idle: int
+    enters_requests_per_second: float | None
+    virtual_machines: int
+
+
+class EvacuateDocument(Document, frozen=True, rename="camel", kw_only=True):
+    """What `-o json` prints."""
+
+    question: str
+    summary: EvacuateSummary
+
+
+class EvacuateAnswer(Struct, frozen=True, kw_only=True):
+    """The answer: hosts, the worst first."""
+
+    cluster: str
+    items: tuple[EvacuatedItem, ...]
+    summary: EvacuateSummary
+
+
+def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
+    """What would become of every host that has endpoints in a cluster."""
+    silent = [name for name, state in picture.telemetry_states.items() if state not in (State.FRESH, State.PARTIAL)]
+    found = evacuate(cluster, localities_of(picture), silent)
+    counts = {fate: sum(one.fate is fate for one in found) for fate in Fate}
+    entries = [
+        edge.sums.requests
+        for w in picture.workloads_in(cluster)
+        if w.is_gateway
+        for edge in picture.edges_from((w.cluster, w.namespace, w.name))
+        if edge.sums.requests is not None
+    ]
+    return EvacuateAnswer(
+        cluster=cluster,
+        items=tuple(map(_item, found)),
+        summary=EvacuateSummary(
+            gone=counts[Fate.GONE],
+            doubles=counts[Fate.DOUBLES],
+            unknown=counts[Fate.UNKNOWN],
+            grows=counts[Fate.GROWS],
+            idle=counts[Fate.IDLE],
+            enters_requests_per_second=sum(entries) if entries else None,
+            virtual_machines=len(picture.machines_in(cluster)),
+        ),
+    )
+
+
+def _item(found: Evacuated) -> EvacuatedItem:
+    return EvacuatedItem(
+        host=found.host,
+        namespace=found.namespace,
+        fate=found.fate,
+        endpoints_leaving=found.leaving,
+        endpoints_staying=found.staying,
+        stays_in=found.stays_in,
+        moved_requests_per_second=found.moved[0],
+        moved_bytes_per_second=found.moved[1],
+        load_factor=found.factor,
+        why=found.why,
+    )
+
+
+def document_of(picture: Picture, answer: EvacuateAnswer, window: str) -> EvacuateDocument:
+    """The document of an answer."""
+    return EvacuateDocument(
+        kind="WhatIfEvacuate",
+        generated_at=rfc3339(moment_of(picture)),
+        window=window,
+        sources=sources(picture.snapshot),
+        items=answer.items,
+        question=f"evacuate {answer.cluster}",
+        summary=answer.summary,
+    )
+
+
+def sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
+    """The answer in words; what is unknown is said."""
+    s = answer.summary
+    lines = [
+        f"Without {answer.cluster}: {s.gone} of {len(answer.items)} hosts would have no endpoint left, "
+        f"{s.doubles} would at least double their load elsewhere."
+    ]
+    if s.unknown:
+        lines.append(f"Of {s.unknown} hosts the load is not known: some cluster's telemetry is missing.")
+    if s.enters_requests_per_second:
+        lines.append(
+            f"{quantity(s.enters_requests_per_second)} requests/s enter through gateways of {answer.cluster}: "
+            "DNS or a load balancer must lead them elsewhere first."
+        )
+    if s.virtual_machines:
+        count = "1 virtual machine is" if s.virtual_machines == 1 else f"{s.virtual_machines} virtual machines are"
+        lines.append(f"{count} registered in {answer.cluster} and would lose its control plane.")
+    return tuple(lines)
+
+
+def table_of(items: Sequence[EvacuatedItem]) -> Table[EvacuatedItem]:
+    """The hosts as a table."""
+    return Table(_COLUMNS, items, lambda i: i.host)
+
+
+def _fate(item: EvacuatedItem) -> Cell:
+    return Cell(_SIGNS[item.fate] + item.fate.value, _TONES[item.fate])
+
+
+_COLUMNS = (
+    c.text("host", "HOST", "The host.", "host", priority=0, min_width=16, max_width=64),
+    Column(name="fate", title="WITHOUT IT", help="gone, doubles, unknown, grows or idle.",
+           value=lambda i: i.fate.value, cell=_fate, priority=0, min_width=9, max_width=10),
+    c.count("endpointsLeaving", "LEAVING", "Endpoints there.", "endpoints_leaving", priority=2),
+    c.count("endpointsStaying", "STAYING", "Endpoints elsewhere.", "endpoints_staying", priority=1),
+    c.words("staysIn", "STAYS IN", "Clusters that have endpoints.", "stays_in", priority=3),
+    c.rate("movedRequestsPerSecond", "MOVES REQ/S", "Requests per second that others would have to answer.",
+           "moved_requests_per_second", priority=1),
+    c.rate("loadFactor", "LOAD ×", "Load of those that stay, afterwards over before.", "load_factor", unit="",
+           priority=1),
+    c.text("why", "WHY", "Why, in a sentence.", "why", priority=4, max_width=80),
+)  # fmt: skip

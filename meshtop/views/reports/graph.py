@@ -1,0 +1,255 @@
+"""The service graph of a Picture: what is looked at, at which level, and by which names one asks for it.
+
+The console and `meshtop graph` share this; the graph itself is pure (meshtop.analysis.graph).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from meshtop.analysis.graph.build import GraphOptions, build_graph, ends_of, make_id
+from meshtop.analysis.graph.geometry import LayoutOptions
+from meshtop.analysis.graph.layout import layout
+from meshtop.analysis.graph.select import focus, paths_between, restrict
+from meshtop.analysis.graph.service_graph import Level, Node, NodeKind, ServiceGraph
+from meshtop.model.traffic import Edge
+from meshtop.views.frame.filter import FilterError
+from meshtop.views.frame.registry import view
+from meshtop.views.kinds.edges import VIEW, EdgeItem
+from meshtop.views.picture.query import Query, name_matches
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+Grouping = tuple[NodeKind, ...]
+BY_CLUSTER: Grouping = (NodeKind.CLUSTER, NodeKind.NAMESPACE)
+GROUPINGS: tuple[tuple[str, Grouping], ...] = (
+    ("by cluster", BY_CLUSTER),
+    ("by cluster and tenant", (NodeKind.CLUSTER, NodeKind.TENANT, NodeKind.NAMESPACE)),
+    ("by tenant", (NodeKind.TENANT, NodeKind.NAMESPACE)),
+    ("clusters as one", (NodeKind.NAMESPACE,)),
+)
+"""How nodes may be framed, from the outside in, and how that is said."""
+
+_LEVEL_OF = {NodeKind.CLUSTER: Level.CLUSTERS, NodeKind.TENANT: Level.TENANTS, NodeKind.NAMESPACE: Level.NAMESPACES}
+_GROUP_KINDS = tuple(_LEVEL_OF)
+_ROW_KINDS = {"cluster": "clusters", "namespace": "namespaces", "service": "services", "workload": "workloads"}
+
+
+MOST_READABLE = 60
+"""More boxes than this nobody takes in at once."""
+_CELLS_PER_NODE = 100
+_OVER = 1.25
+"""How much larger than the screen a drawing may be that one begins with."""
+
+
+class Sight(Struct, frozen=True, kw_only=True):
+    """What one looks at, besides the scope: the level and what is opened or closed, hidden, focused.
+
+    `hidden` are ids of nodes and groups; `focus` shows a node with `hops` hops around it; `path` the ways from one
+    node to another.
+    """
+
+    level: Level = Level.NAMESPACES
+    grouping: Grouping = BY_CLUSTER
+    expanded: frozenset[str] = frozenset()
+    collapsed: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+    idle: bool = True
+    unhealthy: bool = False
+    focus: str | None = None
+    hops: int = 1
+    path: tuple[str, str] | None = None
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The levels that this grouping has, from coarse to fine."""
+        return (*(_LEVEL_OF[kind] for kind in self.grouping), Level.SERVICES, Level.WORKLOADS)
+
+
+def service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
+    """The graph of the scope; the query's filter is one of edges. Raises FilterError."""
+    kept = _kept(picture, query)
+    options = GraphOptions(
+        level=sight.level,
+        grouping=sight.grouping,
+        expanded=sight.expanded,
+        collapsed=sight.collapsed,
+        tenants=tenants(picture),
+        idle=sight.idle,
+        only_unhealthy=sight.unhealthy,
+        keep=None if kept is None else lambda edge: id(edge) in kept,
+    )
+    graph = _without(build_graph(picture.edges, picture.edge_health, options), sight.hidden)
+    if sight.path is not None:
+        graph = paths_between(graph, *sight.path)
+    if sight.focus is not None:
+        graph = focus(graph, sight.focus, sight.hops, sight.hops)
+    return graph
+
+
+def _kept(picture: Picture, query: Query) -> set[int] | None:
+    """The identities of the edges that the query asks for; None where it asks for all."""
+    if not (query.clusters or query.namespaces or query.tenant or query.filter):
+        return None
+    chosen = {id(item) for item in VIEW.items(picture, query)}
+    pairs = zip(picture.edges, VIEW.all_items(picture), strict=True)
+    return {id(edge) for edge, item in pairs if id(item) in chosen}
+
+
+def _without(graph: ServiceGraph, hidden: frozenset[str]) -> ServiceGraph:
+    if not hidden:
+        return graph
+    parents = {g.id: g.parent for g in graph.groups}
+    gone = set(hidden)
+    for group in parents:
+        if hidden.intersection(_upward(group, parents)):
+            gone.add(group)
+    return restrict(graph, {n.id for n in graph.nodes if n.id not in gone and n.group not in gone})
+
+
+def _upward(group: str | None, parents: dict[str, str | None]) -> Iterable[str]:
+    while group is not None:
+        yield group
+        group = parents.get(group)
+
+
+def groups_around(graph: ServiceGraph, node: Node) -> tuple[str, ...]:
+    """The frames around a node, from the inside out."""
+    return tuple(_upward(node.group, {g.id: g.parent for g in graph.groups}))
+
+
+def tenants(picture: Picture) -> dict[tuple[str, str], str]:
+    """The tenant of each (cluster, namespace) that has one; of several the first."""
+    places = {(end.cluster, end.namespace) for edge in picture.edges for end in (edge.source, edge.destination)}
+    found = {place: picture.tenants(*place) for place in sorted(places)}
+    return {place: names[0] for place, names in found.items() if names}
+
+
+def readable_level(picture: Picture, query: Query, sight: Sight, *, width: int, height: int | None = None) -> Level:
+    """The finest level whose drawing about fits into so many cells, or the coarsest; services are fine enough.
+
+    Raises FilterError.
+    """
+    kept = _kept(picture, query)
+    edges = [edge for edge in picture.edges if kept is None or id(edge) in kept]
+    most = MOST_READABLE if height is None else min(MOST_READABLE, width * height // _CELLS_PER_NODE)
+    for level in reversed(sight.levels[:-1]):
+        options = GraphOptions(level=level, grouping=sight.grouping, tenants=tenants(picture))
+        if len({end for ends in ends_of(edges, options) for end in ends}) > most:
+            continue
+        placed = layout(service_graph(picture, query, replace(sight, level=level)), LayoutOptions(width=width))
+        if placed.width <= _OVER * width and (height is None or placed.height <= _OVER * height):
+            return level
+    return sight.levels[0]
+
+
+def members(
+    picture: Picture, query: Query, sight: Sight, *, source: str | None = None, target: str | None = None
+) -> list[tuple[Edge, EdgeItem]]:
+    """The observed edges behind an edge of the graph, or, with one end only, all that leave or enter a node."""
+    kept = _kept(picture, query)
+    options = GraphOptions(
+        level=sight.level,
+        grouping=sight.grouping,
+        expanded=sight.expanded,
+        collapsed=sight.collapsed,
+        tenants=tenants(picture),
+    )
+    found = zip(picture.edges, VIEW.all_items(picture), ends_of(picture.edges, options), strict=True)
+    return [
+        (edge, item)
+        for edge, item, (a, b) in found
+        if source in (None, a) and target in (None, b) and (kept is None or id(edge) in kept)
+    ]
+
+
+def resolve(graph: ServiceGraph, text: str) -> Node:
+    """The node that is meant: by id, by name, or by the end of its place (`shop/reviews`).
+
+    Raises FilterError with what it could be.
+    """
+    exact = graph.node(text)
+    if exact is not None:
+        return exact
+    named = [n for n in graph.nodes if n.label.casefold() == text.casefold() or name_matches(text, path_of(n))]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        raise FilterError(f"{text} could be {_listed('/'.join(path_of(n)) for n in named)}; say which.")
+    close = get_close_matches(text, [n.label for n in graph.nodes], n=1, cutoff=0.6)
+    hint = f"did you mean {close[0]}?" if close else "there are " + _listed(n.label for n in graph.nodes) + "."
+    raise FilterError(f"The graph has no node {text} at this level; {hint}")
+
+
+def _listed(names: Iterable[str], most: int = 12) -> str:
+    unique = list(dict.fromkeys(names))
+    shown = ", ".join(unique[:most])
+    return f"{shown} and {len(unique) - most} more" if len(unique) > most else shown or "none"
+
+
+def path_of(node: Node) -> tuple[str, ...]:
+    """A node's place and name from the outside in."""
+    return tuple(node.id.split("/")[1:])
+
+
+def place_of_row(kind: str, item: Any, picture: Picture) -> tuple[Level, str] | None:
+    """The level and the node's id of a row of a kind; None for a kind that has no place in the graph.
+
+    An edge's place is its destination.
+    """
+    if kind == "clusters":
+        return Level.CLUSTERS, make_id(NodeKind.CLUSTER, item.name)
+    if kind == "namespaces":
+        return Level.NAMESPACES, make_id(NodeKind.NAMESPACE, item.cluster, item.name)
+    if kind == "services":
+        return Level.SERVICES, make_id(NodeKind.SERVICE, item.cluster, item.namespace, item.name)
+    if kind == "workloads":
+        return Level.WORKLOADS, make_id(NodeKind.WORKLOAD, item.cluster, item.namespace, item.name)
+    if kind == "mtls":
+        return Level.WORKLOADS, make_id(NodeKind.WORKLOAD, item.cluster, item.namespace, item.workload)
+    if kind == "findings" and item.cluster:
+        if item.workload:
+            return Level.WORKLOADS, make_id(NodeKind.WORKLOAD, item.cluster, item.namespace, item.workload)
+        if item.namespace:
+            return Level.NAMESPACES, make_id(NodeKind.NAMESPACE, item.cluster, item.namespace)
+        return Level.CLUSTERS, make_id(NodeKind.CLUSTER, item.cluster)
+    if kind in ("controlplanes", "certificates"):
+        return Level.CLUSTERS, make_id(NodeKind.CLUSTER, item.cluster)
+    if kind == "virtualmachines":
+        where = (item.cluster, item.namespace, item.name)
+        machine = next((m for m in picture.machines if (m.cluster, m.namespace, m.name) == where), None)
+        return Level.WORKLOADS, make_id(NodeKind.WORKLOAD, *(picture.machine_id(machine) if machine else where))
+    if kind == "edges":
+        at = next((n for n, other in enumerate(VIEW.all_items(picture)) if other is item), None)
+        if at is None:
+            return None
+        options = GraphOptions(level=Level.SERVICES, tenants=tenants(picture))
+        return Level.SERVICES, ends_of(picture.edges, options)[at][1]
+    return None
+
+
+def row_of_node(picture: Picture, node: Node) -> tuple[str, str] | None:
+    """The kind and key of the row that a node stands for, to open it; None where there is no such row."""
+    parts = path_of(node)
+    step = node.id.split("/", 1)[0]
+    if node.kind is NodeKind.VIRTUAL_MACHINE:
+        found = next((m for m in picture.machines if picture.machine_id(m) == parts), None)
+        if found is not None:
+            return "virtualmachines", "/".join((found.cluster, found.namespace, found.name))
+    kind = _ROW_KINDS.get(step)
+    if kind is None:
+        return None
+    of_kind = view(kind)
+    item = next((i for i in of_kind.all_items(picture) if of_kind.path(i) == parts), None)
+    return None if item is None else (kind, of_kind.key(item))
+
+
+def is_group(node: Node) -> bool:
+    """Whether a node stands for a cluster, tenant or namespace."""
+    return node.kind in _GROUP_KINDS

@@ -1,0 +1,287 @@
+"""What stands beside the graph: all about the chosen node or edge, in the words of the details."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from meshtop.analysis.graph.service_graph import GraphEdge, Node, NodeKind, ServiceGraph
+from meshtop.analysis.visibility.shaping import Shaper, Subject, shapers
+from meshtop.model.traffic import Edge, Peer, Sums, Target, total
+from meshtop.sources.prometheus.promql import Matcher, one_of
+from meshtop.views.frame.charts import (
+    DESTINATION_SIDE,
+    SOURCE_SIDE,
+    Chart,
+    bytes_chart,
+    equals,
+    request_charts,
+    to_services,
+)
+from meshtop.views.frame.columns import error_tone, mtls_tone
+from meshtop.views.frame.detail import Detail, Fact, Section, fact, verdict
+from meshtop.views.frame.numbers import latency, percent, quantity
+from meshtop.views.frame.table import Cell, Tone
+from meshtop.views.frame.text import clean
+from meshtop.views.kinds.details.edges import answers
+from meshtop.views.kinds.edges import EdgeItem
+from meshtop.views.picture.query import Query
+from meshtop.views.reports.graph import Sight, members
+from meshtop.views.reports.graph_words import DISAGREE, edge_name
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+Members = Sequence[tuple[Edge, EdgeItem]]
+
+_MOST_NAMES = 40
+"""More workloads than this are not named in a chart's query; their namespaces are."""
+_MOST_LISTED = 8
+
+
+def edge_panel(picture: Picture, query: Query, sight: Sight, graph: ServiceGraph, edge: GraphEdge) -> Detail:
+    """Everything about one edge of the graph."""
+    found = members(picture, query, sight, source=edge.source, target=edge.target)
+    return Detail(
+        kind="edges",
+        key=edge.id,
+        title=edge_name(graph, edge),
+        health=edge.health,
+        sections=(
+            Section("How it does", (*verdict(edge.health), *_golden(edge.sums))),
+            Section("Answers", _answers(found)),
+            Section("Reporters", _reporters(found, edge.disagreement)),
+            Section("Versions", _versions(found)),
+            Section("Path", _path(found, edge)),
+            Section("Tenants", _tenants(found)),
+            Section("Shaped by", _shaped(picture, (e.destination for e, _ in found))),
+        ),
+        related=(),
+        charts=_charts(picture, found, SOURCE_SIDE),
+    )
+
+
+def node_panel(picture: Picture, query: Query, sight: Sight, node: Node) -> Detail:
+    """Everything about one node of the graph; its own calls where nobody asks it."""
+    into = members(picture, query, sight, target=node.id)
+    out = members(picture, query, sight, source=node.id)
+    ends: list[Peer | Target] = [*(e.destination for e, _ in into), *(e.source for e, _ in out)]
+    health = verdict(node.health) if node.health is not None else (fact("health", "only calls; nothing to judge"),)
+    return Detail(
+        kind="graph",
+        key=node.id,
+        title=clean(node.label),
+        health=node.health,
+        sections=(
+            Section("How it does", health),
+            Section("What it is", _facts(node, ends)),
+            Section("What it is asked", _golden(node.inbound) if into else ()),
+            Section("Within", _golden(node.internal) if node.internal.requests is not None else ()),
+            Section("What it asks", _golden(node.outbound) if out else ()),
+            Section("Answers", _answers(into) if into else ()),
+            Section("Reporters", _reporters(into, None) if into else ()),
+            Section("Versions", _versions(into)),
+            Section("Shaped by", _shaped(picture, ends) if node.kind not in _GROUPS else ()),
+        ),
+        related=(),
+        charts=_charts(picture, into, _reporting_side(into)) if into else _charts(picture, out, SOURCE_SIDE),
+    )
+
+
+_GROUPS = (NodeKind.CLUSTER, NodeKind.TENANT, NodeKind.NAMESPACE)
+
+
+def _golden(sums: Sums) -> tuple[Fact, ...]:
+    """The golden signals; what does not exist for a protocol is left out."""
+    t = sums.traffic()
+    facts = []
+    if t.requests_per_second is not None:
+        ratio = t.error_ratio
+        facts.append(fact("requests", f"{quantity(t.requests_per_second)}/s"))
+        facts.append(fact("errors", None if ratio is None else Cell(f"{percent(ratio)} %", error_tone(ratio))))
+        said = ((name, getattr(t.latency_ms, name)) for name in ("p50", "p95", "p99"))
+        times = ", ".join(f"{name} {latency(value)}" for name, value in said if value is not None)
+        facts.append(fact("latency", times or None))
+    if sums.messages_sent is not None or sums.messages_received is not None:
+        facts.append(
+            fact("messages", f"{quantity(sums.messages_sent)}/s sent, {quantity(sums.messages_received)}/s received")
+        )
+    if sums.sent is not None or sums.received is not None:
+        facts.append(fact("bytes", f"{quantity(sums.sent)}B/s sent, {quantity(sums.received)}B/s received"))
+    if sums.connections is not None:
+        facts.append(fact("connections", f"{quantity(sums.connections)}/s"))
+    ratio = sums.mtls_ratio
+    facts.append(fact("mTLS seen", None if ratio is None else Cell(f"{percent(ratio)} %", mtls_tone(ratio))))
+    return tuple(facts)
+
+
+def _answers(found: Members) -> tuple[Fact, ...]:
+    """Codes and flags of each protocol with their meaning in words."""
+    by_protocol: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
+    for edge, _ in found:
+        codes, flags = by_protocol.setdefault(edge.protocol, ({}, {}))
+        for into, more in ((codes, edge.codes), (flags, edge.flags)):
+            for name, rate in more.items():
+                into[name] = into.get(name, 0.0) + rate
+    return tuple(
+        one
+        for protocol, (codes, flags) in sorted(by_protocol.items())
+        if codes or flags
+        for one in answers(protocol, codes, flags)
+    )
+
+
+def _reporters(found: Members, disagreement: float | None) -> tuple[Fact, ...]:
+    """What each side counted; requests and TCP connections apart."""
+    counted: dict[tuple[str, str], float] = {}
+    for edge, _ in found:
+        unit = " connections/s" if edge.protocol == "tcp" else "/s"
+        for reporter, rate in edge.reports.items():
+            counted[reporter, unit] = counted.get((reporter, unit), 0.0) + rate
+    facts = [fact(reporter, f"{quantity(rate)}{unit}") for (reporter, unit), rate in sorted(counted.items())]
+    if disagreement is not None:
+        tone = Tone.DEGRADED if disagreement >= DISAGREE else Tone.PLAIN
+        facts.append(fact("disagreement", Cell(f"{percent(disagreement)} %", tone)))
+    return tuple(facts)
+
+
+def _versions(found: Members) -> tuple[Fact, ...]:
+    """How what is asked is split over the versions that answer; nothing where there is one."""
+    parts: dict[str, list[Sums]] = {}
+    for edge, _ in found:
+        name = edge.destination.version or edge.destination.workload
+        if name:
+            parts.setdefault(name, []).append(edge.sums)
+    sums = {name: total(those) for name, those in parts.items()}
+    whole = sum(s.requests or 0.0 for s in sums.values())
+    if len(sums) < 2 or not whole or len(sums) > _MOST_LISTED:
+        return ()
+    return tuple(_version(name, s, whole) for name, s in sorted(sums.items()))
+
+
+def _version(name: str, sums: Sums, whole: float) -> Fact:
+    t = sums.traffic()
+    p99 = "" if t.latency_ms.p99 is None else f", p99 {latency(t.latency_ms.p99)}"
+    text = f"{percent((sums.requests or 0.0) / whole)} %, {percent(t.error_ratio)} % errors{p99}"
+    return fact(clean(name), Cell(text, error_tone(t.error_ratio or 0.0)))
+
+
+def _path(found: Members, edge: GraphEdge) -> tuple[Fact, ...]:
+    services = _unique(e.destination.service for e, _ in found)
+    return (
+        fact("protocol", tuple(name for name, _ in edge.protocols)),
+        fact("service", _some(services)),
+        fact("crosses", "from one cluster to another" if edge.cross_cluster else "no cluster's border"),
+        fact("hops", edge.hops or "none"),
+        fact("edges", str(edge.members)),
+    )
+
+
+def _tenants(found: Members) -> tuple[Fact, ...]:
+    sides = (("from", [i.source_tenants for _, i in found]), ("to", [i.destination_tenants for _, i in found]))
+    named = [(label, _unique(name for names in many for name in names)) for label, many in sides]
+    return tuple(fact(label, _some(names)) for label, names in named) if any(names for _, names in named) else ()
+
+
+def _facts(node: Node, ends: Sequence[Peer | Target]) -> tuple[Fact, ...]:
+    facts = [fact("kind", node.kind.value)]
+    for label, value in (("cluster", node.cluster), ("namespace", node.namespace), ("tenant", node.tenant)):
+        if value and value != node.label:
+            facts.append(fact(label, value))
+    own = _unique(e.workload for e in ends)
+    if node.members > 1 or own:
+        facts.append(fact("workloads", str(node.members) if len(own) > _MOST_LISTED else _some(own)))
+    return tuple(facts)
+
+
+def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]:
+    """The objects of the cluster that answers; the clusters are named where there are several."""
+    subjects: dict[tuple[str, str], list[Peer | Target]] = {}
+    for end in ends:
+        if end.cluster and end.namespace:
+            subjects.setdefault((end.cluster, end.namespace), []).append(end)
+    inventories = {c.name: c.inventory for c in picture.snapshot.clusters if c.inventory is not None}
+    rows: list[tuple[str, Shaper]] = []
+    for (cluster, namespace), those in sorted(subjects.items()):
+        inventory = inventories.get(cluster)
+        if inventory is None:
+            continue
+        facts = picture.facts.get(cluster)
+        root = facts.root_namespace if facts is not None else "istio-system"
+        for subject in _subjects(picture, cluster, namespace, those):
+            rows += [(cluster, one) for one in shapers(inventory, subject, root_namespace=root)]
+    unique = list(dict.fromkeys(rows))
+    several = len({cluster for cluster, _ in unique}) > 1
+    shown = [
+        fact(one.kind, f"{one.namespace}/{one.name}, {one.why}" + (f", in {cluster}" if several else ""))
+        for cluster, one in unique[: 2 * _MOST_LISTED]
+    ]
+    if len(unique) > len(shown):
+        shown.append(fact("", f"and {len(unique) - len(shown)} more", Tone.DIM))
+    return tuple(shown) or (fact("", "nothing but the mesh's defaults", Tone.DIM),)
+
+
+def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Peer | Target]) -> Iterable[Subject]:
+    """One subject for each service asked for; the workloads behind give the labels."""
+    names = {end.workload for end in ends}
+    labels: list[Mapping[str, str]] = [
+        dict(w.labels) for w in picture.workloads_in(cluster, namespace) if w.name in names
+    ]
+    own = {s for w in picture.workloads_in(cluster, namespace) if w.name in names for s in w.services}
+    asked = {e.service.lower() for e in ends if isinstance(e, Target) and e.service}
+    services = sorted({host.split(".")[0] for host in asked if host.split(".")[1:2] == [namespace]} | own)
+    hosts = asked | {f"{name}.{namespace}.svc.cluster.local" for name in services}
+    for name in services or [""]:
+        mine = tuple(sorted(h for h in hosts if not name or h.split(".")[0] == name))
+        yield Subject(namespace=namespace, service=name, hosts=mine, workloads=tuple(labels))
+
+
+def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...]:
+    """Requests and latency of what the members are, from the cluster that reports them; bytes where all is TCP."""
+    if not found:
+        return ()
+    sources: list[Peer | Target] = [e.source for e, _ in found]
+    destinations: list[Peer | Target] = [e.destination for e, _ in found]
+    reporting = sources if side is SOURCE_SIDE else destinations
+    clusters = _unique(end.cluster for end in reporting) or _unique(end.cluster for end in sources + destinations)
+    if not clusters:
+        return ()
+    matchers = [side, *_end_matchers("source", sources), *_end_matchers("destination", destinations)]
+    if not any(end.workload for end in destinations):
+        asked = [edge.destination.service for edge, _ in found]
+        matchers += to_services(_unique(asked)) if all(asked) else ()
+    window = picture.snapshot.window_seconds
+    if all(edge.protocol == "tcp" for edge, _ in found):
+        return (bytes_chart(clusters[0], matchers, window_seconds=window),)
+    return request_charts(clusters[0], matchers, window_seconds=window)
+
+
+def _reporting_side(into: Members) -> Matcher:
+    """Who speaks for what something is asked: itself, or its callers where it has no proxy to report anything."""
+    itself = any(reporter != "source" for edge, _ in into for reporter in edge.reports)
+    return DESTINATION_SIDE if itself else SOURCE_SIDE
+
+
+def _end_matchers(side: str, ends: Sequence[Peer | Target]) -> list[Matcher]:
+    wanted: tuple[tuple[str, Callable[[Peer | Target], str]], ...] = (
+        (f"{side}_workload_namespace", lambda e: e.namespace),
+        (f"{side}_workload", lambda e: e.workload),
+    )
+    matchers: list[Matcher] = []
+    for label, read in wanted:
+        values = [read(end) for end in ends]
+        names = _unique(values)
+        if not all(values) or len(names) > _MOST_NAMES:
+            continue
+        matchers += equals({label: names[0]}) if len(names) == 1 else [one_of(label, names)]
+    return matchers
+
+
+def _unique(values: Iterable[str]) -> list[str]:
+    return sorted({value for value in values if value})
+
+
+def _some(names: Sequence[str]) -> str | None:
+    if len(names) > _MOST_LISTED:
+        return ", ".join(names[:_MOST_LISTED]) + f" and {len(names) - _MOST_LISTED} more"
+    return ", ".join(names) or None

@@ -1,0 +1,77 @@
+"""What a shift of a route would write, and who lets the user do it: read-only, the access policy, Kubernetes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from meshtop.analysis.canary.board import CanaryRow
+from meshtop.analysis.tenancy.access.build import SHIFT
+from meshtop.analysis.tenancy.access.kubernetes import Rules, Wanted
+from meshtop.analysis.tenancy.access.levers import Lever, Write, lever
+from meshtop.views.frame.detail import Fact, Section, fact
+from meshtop.views.frame.table import Tone
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+KnownRules = Callable[[str, str], Rules | None]
+"""What Kubernetes lets the user do in a namespace of a cluster; None while it is not known."""
+
+
+def shift_writes(picture: Picture, row: CanaryRow) -> tuple[Write, ...]:
+    """What a shift of a row's route writes: the route in every cluster of its mesh that obeys its own configuration."""
+    survey = picture.canaries.survey
+    return tuple(
+        Write(
+            one.route.cluster,
+            one.route.namespace,
+            Wanted("patch", one.route.group, f"{one.route.kind.lower()}s", one.route.name),
+        )
+        for one in survey.surveyed
+        if one.route.label == row.label
+        and (one.mesh or one.route.cluster) == (row.mesh or row.cluster)
+        and survey.clusters[one.route.cluster].obeys_itself
+    )
+
+
+def levers_of(picture: Picture, writes: Iterable[Write], known: KnownRules) -> tuple[Lever, ...]:
+    """What speaks for and against each write."""
+    read_only = {cluster.name: cluster.read_only for cluster in picture.snapshot.clusters}
+    return tuple(
+        lever(
+            SHIFT,
+            write,
+            read_only=read_only.get(write.cluster, False),
+            access=picture.access,
+            rules=known(*write.place),
+        )
+        for write in writes
+    )
+
+
+def rights_section(levers: Iterable[Lever]) -> Section:
+    """What each of the three says, cluster by cluster."""
+    return Section("Who lets you shift it", tuple(line for one in levers for line in _lines(one)))
+
+
+def _lines(one: Lever) -> tuple[Fact, ...]:
+    if one.read_only:
+        return (fact(one.write.cluster, "✗ it is read-only here: nothing is sent", Tone.DEGRADED),)
+    if one.policy is None:
+        return (_kubernetes(one, one.write.cluster),)
+    said = f"policy: ✓ {one.user} may {one.right} in {one.write.namespace}"
+    if not one.policy.allowed:
+        said = f"policy: ✗ {one.policy.why.removeprefix('The access policy: ')}"
+    policy = fact(one.write.cluster, said, Tone.PLAIN if one.policy.allowed else Tone.DEGRADED)
+    return (policy, _kubernetes(one, ""))
+
+
+def _kubernetes(one: Lever, label: str) -> Fact:
+    wanted = one.write.wanted
+    asked = f"{wanted.verb} {wanted.resource} in {one.write.namespace}"
+    if one.kubernetes is None:
+        return fact(label, f"Kubernetes: ? whether you may {asked}", Tone.UNKNOWN)
+    if one.kubernetes:
+        return fact(label, f"Kubernetes: ✓ you may {asked}")
+    return fact(label, f"Kubernetes: ✗ you may not {asked}", Tone.DEGRADED)

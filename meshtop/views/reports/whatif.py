@@ -1,0 +1,189 @@
+"""What STRICT would do, as people and scripts read it: the calls that would break, and what nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from meshtop.analysis.security.mtls.seen import PlaintextSource
+from meshtop.analysis.security.mtls.whatif import MESH, Consequence, Effect, Unmeasured, WhatIf
+from meshtop.model.traffic import Peer, Target, Traffic
+from meshtop.views.frame import columns as c
+from meshtop.views.frame.columns import text_cell
+from meshtop.views.frame.document import Document, rfc3339, sources
+from meshtop.views.frame.table import Cell, Column, Table, Tone
+from meshtop.views.kinds.edges import end_text
+from meshtop.views.kinds.tenants import tenant_text
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.posture import moment_of, what_if
+
+_TONES = {Effect.BREAKS: Tone.FAILING, Effect.UNKNOWN: Tone.UNKNOWN, Effect.FINE: Tone.PLAIN}
+_SIGNS = {Effect.BREAKS: "✗ ", Effect.UNKNOWN: "? ", Effect.FINE: ""}
+
+
+class Affected(Struct, frozen=True, rename="camel", kw_only=True):
+    """A call and what STRICT would do to it."""
+
+    source: Peer
+    destination: Target
+    protocol: str
+    effect: Effect
+    why: str
+    traffic: Traffic
+    mtls_ratio: float | None
+    plaintext_per_second: float | None
+    source_tenant: str | None
+    destination_tenant: str | None
+
+
+class Summary(Struct, frozen=True, rename="camel", kw_only=True):
+    """How many calls break, are unknown, are fine; how many workloads are concerned; whether the last day counts."""
+
+    breaks: int
+    unknown: int
+    fine: int
+    workloads: int
+    unmeasured: int
+    day_measured: bool
+
+
+class Earlier(Struct, frozen=True, rename="camel"):
+    """Plaintext of the last day that is not there in this window: to which workload, and from whom."""
+
+    destination: str
+    source: PlaintextSource
+
+
+class StrictAnswer(Struct, frozen=True, rename="camel", kw_only=True):
+    """The answer to `whatif strict`: calls, the worst first, and the workloads of which nobody can tell."""
+
+    scope: str
+    summary: Summary
+    items: tuple[Affected, ...]
+    unmeasured: tuple[Unmeasured, ...]
+    earlier: tuple[Earlier, ...]
+
+
+class WhatIfDocument(Document, frozen=True, rename="camel", kw_only=True):
+    """What `-o json` prints."""
+
+    question: str
+    summary: Summary
+    unmeasured: tuple[Unmeasured, ...]
+    earlier: tuple[Earlier, ...]
+
+
+def strict_answer(picture: Picture, scope: str) -> StrictAnswer:
+    """What STRICT in a namespace of every cluster, or in the whole mesh (`mesh`), would do."""
+    found = what_if(picture, scope)
+    return StrictAnswer(
+        scope=scope,
+        summary=_summary(found),
+        items=tuple(_affected(picture, consequence) for consequence in found.consequences),
+        unmeasured=found.unmeasured,
+        earlier=tuple(Earlier(place, source) for place, source in found.earlier),
+    )
+
+
+def _summary(found: WhatIf) -> Summary:
+    return Summary(
+        breaks=len(found.of(Effect.BREAKS)),
+        unknown=len(found.of(Effect.UNKNOWN)),
+        fine=len(found.of(Effect.FINE)),
+        workloads=found.workloads,
+        unmeasured=len(found.unmeasured),
+        day_measured=found.day_measured,
+    )
+
+
+def _affected(picture: Picture, consequence: Consequence) -> Affected:
+    edge = consequence.edge
+    return Affected(
+        source=edge.source,
+        destination=edge.destination,
+        protocol=edge.protocol,
+        effect=consequence.effect,
+        why=consequence.why,
+        traffic=edge.sums.traffic(),
+        mtls_ratio=edge.sums.mtls_ratio,
+        plaintext_per_second=consequence.plaintext_per_second,
+        source_tenant=tenant_text(picture.tenants(edge.source.cluster, edge.source.namespace)),
+        destination_tenant=tenant_text(picture.tenants(edge.destination.cluster, edge.destination.namespace)),
+    )
+
+
+def knows_scope(picture: Picture, scope: str) -> bool:
+    """Whether a namespace of that name exists in any cluster that was read."""
+    return scope == MESH or any(
+        namespace.meta.name == scope
+        for cluster in picture.snapshot.clusters
+        if cluster.inventory is not None
+        for namespace in cluster.inventory.namespaces
+    )
+
+
+def document_of(picture: Picture, answer: StrictAnswer, window: str) -> WhatIfDocument:
+    """The document of an answer."""
+    return WhatIfDocument(
+        kind="WhatIfStrict",
+        generated_at=rfc3339(moment_of(picture)),
+        window=window,
+        sources=sources(picture.snapshot),
+        items=answer.items,
+        question=f"strict {answer.scope}",
+        summary=answer.summary,
+        unmeasured=answer.unmeasured,
+        earlier=answer.earlier,
+    )
+
+
+def sentences(answer: StrictAnswer) -> tuple[str, ...]:
+    """The answer in words; what is unknown is said, never left out."""
+    s = answer.summary
+    where = "in the whole mesh" if answer.scope == MESH else f"in namespace {answer.scope}"
+    lines = [
+        f"STRICT {where} ({s.workloads} workloads): {s.breaks} of {s.breaks + s.unknown + s.fine} calls would break."
+    ]
+    if s.unknown:
+        lines.append(
+            f"Of {s.unknown} calls nobody knows: no reporter that can tell mutual TLS from plaintext saw them."
+        )
+    if s.unmeasured:
+        names = ", ".join(f"{u.cluster}/{u.namespace}/{u.workload}" for u in answer.unmeasured[:5])
+        more = f" and {s.unmeasured - 5} more" if s.unmeasured > 5 else ""
+        lines.append(f"Nobody can say who calls {s.unmeasured} workloads: {names}{more}.")
+    for earlier in answer.earlier[:5]:
+        lines.append(
+            f"Within the last day {earlier.source.title} sent plaintext to {earlier.destination}, though not in this"
+            " window."
+        )
+    if not s.day_measured:
+        lines.append("The last day was not measured for all of them: only this window counts.")
+    lines.append("Exceptions that policies of this scope make for workloads and ports are taken away in this answer.")
+    return tuple(lines)
+
+
+def _effect_cell(item: Affected) -> Cell:
+    return Cell(_SIGNS[item.effect] + item.effect.value, _TONES[item.effect])
+
+
+COLUMNS = (
+    Column(name="effect", title="EFFECT", help="breaks, unknown or fine.", value=lambda i: i.effect.value,
+           cell=_effect_cell, priority=0, min_width=9),
+    c.text("sourceCluster", "CLUSTER", "The caller's cluster.", "source.cluster", priority=3),
+    Column(name="source", title="FROM", help="Who calls.", value=lambda i: end_text(i.source),
+           cell=lambda i: text_cell(end_text(i.source)), priority=0, min_width=8, max_width=48),
+    c.text("sourceTenant", "TENANT", "The caller's tenant.", "source_tenant", priority=4, max_width=20),
+    c.text("destinationCluster", "TO CLUSTER", "The cluster that answers.", "destination.cluster", priority=3),
+    Column(name="destination", title="TO", help="Who is called.", value=lambda i: end_text(i.destination),
+           cell=lambda i: text_cell(end_text(i.destination)), priority=0, min_width=8, max_width=48),
+    c.rate("requestsPerSecond", "REQ/S", "Requests per second.", "traffic.requests_per_second", priority=1),
+    c.mtls(priority=2),
+    c.text("why", "WHY", "Why, in a sentence.", "why", priority=2, max_width=100),
+)  # fmt: skip
+
+
+def table_of(items: Sequence[Affected]) -> Table[Affected]:
+    """The calls as a table."""
+    return Table(COLUMNS, items, lambda i: f"{end_text(i.source)}->{i.destination.cluster}/{end_text(i.destination)}")

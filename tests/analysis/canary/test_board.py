@@ -1,0 +1,242 @@
+"""The board on inventories made by hand: shares, pods, observed splits, owners, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from meshtop.analysis.canary.board import Board, CanaryRow
+from meshtop.analysis.canary.judgements import Judgements
+from meshtop.analysis.canary.judging import Judging
+from meshtop.analysis.canary.survey import BoardCluster, Survey
+from meshtop.analysis.canary.verdict import Comparison, Honesty
+from meshtop.analysis.identity.mesh import mesh_facts
+from meshtop.analysis.inventory.workloads import workloads
+from meshtop.model.canary import RouteCounts
+from meshtop.model.kube import ConfigObject, Manager, Meta, Owner
+from meshtop.model.state import Severity
+from meshtop.model.telemetry import Labels, Sample
+from tests import worlds
+
+AT = worlds.AT
+OLD = (Manager("kubectl-edit", "Update", AT - 40 * 86400),)
+RECENT = (Manager("kubectl-edit", "Update", AT - 1800),)
+
+
+def obj(kind: str, spec: Mapping[str, Any], name: str = "reviews", **more: Any) -> ConfigObject:
+    meta = more.pop("meta", Meta(name=name, namespace="shop", resource_version="7"))
+    group = "gateway.networking.k8s.io" if kind.endswith("Route") else "networking.istio.io"
+    return ConfigObject(group=group, version="v1", kind=kind, meta=meta, spec=dict(spec), **more)
+
+
+def route(*parts: tuple[str, int | None]) -> list[dict[str, Any]]:
+    return [
+        {"destination": {"host": "reviews", "subset": subset}, **({} if weight is None else {"weight": weight})}
+        for subset, weight in parts
+    ]
+
+
+def service(*parts: tuple[str, int | None], **more: Any) -> ConfigObject:
+    spec = {"hosts": ["reviews"], "http": [{"route": route(*parts)}]}
+    return obj("VirtualService", spec, **{"managers": RECENT, **more})
+
+
+RULE = obj(
+    "DestinationRule",
+    {"host": "reviews", "subsets": [{"name": v, "labels": {"version": v}} for v in ("v1", "v2")]},
+)
+
+
+def sample(version: str, value: float, **more: str) -> Sample:
+    labels = Labels(
+        reporter="source",
+        source_cluster="east",
+        source_workload_namespace="shop",
+        source_workload="web-v1",
+        destination_workload_namespace="shop",
+        destination_workload=f"reviews-{version}" if version else "unknown",
+        destination_version=version or "unknown",
+        destination_service=worlds.REVIEWS_HOST,
+        request_protocol="http",
+        response_code="200",
+        response_flags="-",
+    )
+    return Sample(structs.replace(labels, **more), value)
+
+
+def counts(*samples: Sample, label: str = "shop/reviews#0", seconds: float = 1780.0) -> RouteCounts:
+    return RouteCounts(labels=(label,), since=AT - seconds, at=AT, identity="p", requests=samples)
+
+
+def cluster(
+    *objects: ConfigObject, name: str = "east", counted: Sequence[RouteCounts] = (), sick: bool = False
+) -> BoardCluster:
+    config: dict[str, tuple[ConfigObject, ...]] = {}
+    for one in objects:
+        config[one.kind] = (*config.get(one.kind, ()), one)
+    inventory = structs.replace(worlds.inventory(cluster_id=name, sick=sick), config=config)
+    return BoardCluster(
+        name=name,
+        inventory=inventory,
+        facts=structs.replace(mesh_facts(inventory), roles=("primary",)),
+        workloads=workloads(inventory, name),
+        counts=tuple(counted),
+    )
+
+
+def board(*clusters: BoardCluster) -> tuple[CanaryRow, ...]:
+    return Board(Judgements(Survey(clusters), Judging()), now=AT).rows()
+
+
+def codes(row: CanaryRow) -> list[str]:
+    return [finding.code.removeprefix("CANARY-") for finding in row.findings]
+
+
+def test_a_row_says_what_is_set_what_is_seen_and_what_is_behind() -> None:
+    counted = counts(sample("v1", 8000.0), sample("v2", 1990.0), sample("v2", 10.0, response_code="503"))
+    (row,) = board(cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counted]))
+    assert (row.id, row.host, row.service) == ("east/shop/reviews#0", worlds.REVIEWS_HOST, worlds.REVIEWS_HOST)
+    assert [(d.weight, d.share, d.version, d.pods.ready) for d in row.destinations] == [
+        (80, 0.8, "v1", 2),
+        (20, 0.2, "v2", 2),
+    ]
+    assert [d.observed_share for d in row.destinations] == [0.8, 0.2]
+    assert row.destinations[1].traffic.error_ratio == pytest.approx(0.005)
+    assert (row.honesty.verdict, row.verdict.verdict) == (Honesty.HONOURED, Comparison.WORSE)
+    assert row.last_change is not None
+    assert row.last_change.who == "kubectl-edit"
+    assert codes(row) == ["WORSE"]
+
+
+def test_without_counts_nothing_is_claimed() -> None:
+    (row,) = board(cluster(service(("v1", 80), ("v2", 20)), RULE))
+    assert row.honesty.verdict is Honesty.NOT_ENOUGH_DATA
+    assert [d.observed_share for d in row.destinations] == [None, None]
+    assert row.destinations[0].traffic.requests_per_second is None
+
+
+def test_no_traffic_is_said() -> None:
+    (row,) = board(cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counts()]))
+    assert row.honesty.verdict is Honesty.NO_TRAFFIC
+
+
+def test_a_split_that_is_another_is_not_honoured() -> None:
+    counted = counts(sample("v1", 9000.0), sample("v2", 1000.0))
+    (row,) = board(cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counted]))
+    assert row.honesty.verdict is Honesty.NOT_HONOURED
+    assert "NOT-HONOURED" in codes(row)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"destination_service": "reviews-shadow.shop.svc.cluster.local"},
+        {"source_workload": "unknown", "source_workload_namespace": "unknown", "reporter": "destination"},
+        {"source_cluster": "elsewhere"},
+        {"reporter": "somebody"},
+    ],
+)
+def test_what_is_not_split_by_the_route_is_left_out(other: dict[str, str]) -> None:
+    stray = sample("v2", 50_000.0, **other)
+    counted = counts(sample("v1", 8000.0), sample("v2", 2000.0), stray)
+    (row,) = board(cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counted]))
+    assert [d.observed_share for d in row.destinations] == [0.8, 0.2]
+
+
+def test_errors_are_counted_from_both_ends_and_for_grpc() -> None:
+    grpc = {"request_protocol": "grpc"}
+    counted = counts(
+        sample("v1", 8000.0, **grpc),
+        sample("v2", 1960.0, **grpc),
+        sample("v2", 40.0, **grpc, response_code="0", response_flags="UF"),
+        sample("v2", 1900.0, **grpc, reporter="destination"),
+        sample("v2", 60.0, **grpc, reporter="destination", grpc_response_status="13"),
+    )
+    (row,) = board(cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counted]))
+    assert row.destinations[1].traffic.error_ratio == pytest.approx(60 / 2000)
+
+
+def test_what_found_nobody_is_laid_at_the_door_of_the_version_without_pods() -> None:
+    missing = sample("", 500.0, response_code="503", response_flags="NC")
+    counted = counts(sample("v1", 500.0), missing)
+    (row,) = board(cluster(service(("v1", 50), ("v3", 50)), RULE, counted=[counted]))
+    assert [d.observed_share for d in row.destinations] == [0.5, 0.5]
+    assert codes(row)[:2] == ["NO-SUBSET", "WORSE"]
+
+
+@pytest.mark.parametrize(
+    ("objects", "expected"),
+    [
+        ([service(("v1", 0), ("v2", 0))], "ZERO-SUM"),
+        ([service(("v1", 100), ("v2", -1))], "NEGATIVE"),
+        ([service(("v1", 80), ("v9", 20))], "NO-SUBSET"),
+        ([obj("VirtualService", {"hosts": ["reviews"], "http": [{"route": [
+            {"destination": {"host": "reviews", "subset": "v1"}, "weight": 50}, {"destination": {}, "weight": 50}]}]})],
+         "EMPTY-HOST"),
+        ([obj("HTTPRoute", {"parentRefs": [{"kind": "Service", "name": "reviews"}], "rules": [{"backendRefs": [
+            {"name": "reviews", "port": 1}, {"name": "nowhere", "port": 1}]}]})], "NO-SERVICE"),
+        ([service(("v1", 80), ("v2", 20), managers=OLD)], "STUCK"),
+        ([service(("v1", 80), ("v2", 20)), service(("v1", 80), ("v2", 20), name="again")], "TWO-ROUTES"),
+        ([obj("VirtualService", {"hosts": ["reviews"], "http": [
+            {"match": [{"headers": {}}], "route": [{"destination": {"host": "reviews", "subset": "v2"}}]},
+            {"route": route(("v1", 80), ("v2", 20))}]})], "MIXED"),
+        ([service(("v1", 80), ("v2", 20),
+                  meta=Meta(name="reviews", namespace="shop", owner=Owner("Canary", "reviews"))),
+          obj("Canary", {"targetRef": {"name": "reviews"}}, status={"phase": "Failed", "canaryWeight": 0})], "ABORTED"),
+        ([service(("v1", 80), ("v2", 20)),
+          obj("Rollout",
+              {"strategy": {"canary": {"trafficRouting": {"istio": {"virtualService": {"name": "reviews"}}}}}},
+              status={"canary": {"weights": {"canary": {"weight": 60}}}})], "STATUS-APART"),
+        ([service(("v1", 80), ("v2", 20), managers=(Manager("meshtop", "Update", AT - 900),
+                                                    Manager("argocd-controller", "Apply", AT - 880)))], "FIGHT"),
+    ],
+)  # fmt: skip
+def test_findings(objects: list[ConfigObject], expected: str) -> None:
+    rows = board(cluster(*objects, RULE))
+    found = [code for row in rows for code in codes(row)]
+    assert expected in found
+    assert all(finding.fix for row in rows for finding in row.findings)
+
+
+def test_a_version_whose_pods_are_gone() -> None:
+    sick = cluster(service(("v1", 80), ("v2", 20)), RULE)
+    gone = tuple(
+        structs.replace(w, pods=structs.replace(w.pods, ready=0)) if w.version == "v2" else w for w in sick.workloads
+    )
+    (row,) = board(structs.replace(sick, workloads=gone))
+    assert codes(row) == ["NO-PODS"]
+    assert row.findings[0].severity is Severity.ERROR
+
+
+def test_clusters_that_differ_are_named() -> None:
+    east = cluster(service(("v1", 80), ("v2", 20)), RULE)
+    west = cluster(service(("v1", 50), ("v2", 50)), RULE, name="west")
+    rows = board(east, west)
+    assert [codes(row) for row in rows] == [["CLUSTERS-DIFFER"], ["CLUSTERS-DIFFER"]]
+    assert "west" in rows[0].findings[0].message
+
+
+def test_a_delegate_has_its_parent_s_hosts() -> None:
+    parent = obj("VirtualService", {"hosts": ["reviews"], "http": [{"delegate": {"name": "inner"}}]}, name="outer")
+    inner = obj("VirtualService", {"http": [{"route": route(("v1", 80), ("v2", 20))}]}, name="inner", managers=RECENT)
+    (row,) = board(cluster(parent, inner, RULE))
+    assert (row.name, row.delegate_of, row.host) == ("inner", "shop/outer", worlds.REVIEWS_HOST)
+    assert codes(row) == []
+
+
+def test_callers_in_a_remote_cluster_obey_the_primary() -> None:
+    primary = cluster(service(("v1", 80), ("v2", 20)), RULE)
+    remote = cluster(name="west", counted=[counts(
+        sample("v1", 800.0, source_cluster="west"), sample("v2", 200.0, source_cluster="west"),
+    )])  # fmt: skip
+    remote = structs.replace(
+        remote,
+        facts=structs.replace(remote.facts, roles=("remote",)),
+        counts=tuple(structs.replace(one, identity="q") for one in remote.counts),
+    )
+    primary = structs.replace(primary, counts=(counts(),))
+    (row,) = board(primary, remote)
+    assert [(c.cluster, c.requests) for c in row.callers] == [("west", 1000.0)]

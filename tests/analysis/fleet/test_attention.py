@@ -1,0 +1,67 @@
+"""What differs between clusters is said on the fleet: one line, in the scope, and not before all have answered."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from meshtop.model.kube import Meta, Namespace
+from meshtop.model.snapshot import ClusterSnapshot
+from meshtop.views.frame.detail import detail
+from meshtop.views.picture.memory import Memory
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Query
+from meshtop.views.reports.attention import Attention, attention
+from tests import worlds
+from tests.analysis.fleet.objects import obj, with_config
+
+
+def of_mode(cluster: ClusterSnapshot, mode: str) -> ClusterSnapshot:
+    policy = obj("PeerAuthentication", "default", "shop", spec={"mtls": {"mode": mode}})
+    return with_config(cluster, config={"PeerAuthentication": (policy,)})
+
+
+def drift_lines(picture: Picture, query: Query | None = None) -> list[Attention]:
+    return [one for one in attention(picture, query or Query()) if one.kind == "drift"]
+
+
+def test_nothing_is_said_where_clusters_are_alike() -> None:
+    assert drift_lines(Picture(worlds.world(worlds.east(), worlds.west()))) == []
+
+
+def test_what_differs_is_one_line_that_opens_the_first_of_it() -> None:
+    picture = Picture(worlds.world(of_mode(worlds.east(), "STRICT"), of_mode(worlds.west(), "PERMISSIVE")))
+    (line,) = drift_lines(picture)
+    assert line.message == ("1 object differs between clusters that should be alike: PeerAuthentication shop/default.")
+    assert detail(picture, line.kind, line.key) is not None
+
+
+def test_it_belongs_to_the_scope() -> None:
+    picture = Picture(worlds.world(of_mode(worlds.east(), "STRICT"), of_mode(worlds.west(), "PERMISSIVE")))
+    assert drift_lines(picture, Query(namespaces=("shop",)))
+    assert drift_lines(picture, Query(namespaces=("elsewhere",))) == []
+
+
+def test_a_fleet_that_is_still_being_read_is_not_compared() -> None:
+    snapshot = worlds.world(of_mode(worlds.east(), "STRICT"), of_mode(worlds.west(), "PERMISSIVE"))
+    assert drift_lines(Picture(structs.replace(snapshot, settled=False))) == []
+
+
+def test_it_is_compared_again_after_half_a_minute() -> None:
+    memory = Memory()
+    east, west = of_mode(worlds.east(), "STRICT"), of_mode(worlds.west(), "PERMISSIVE")
+    start = worlds.AT - worlds.AT % 30
+    assert drift_lines(Picture(worlds.world(east, west, at=start), memory=memory))
+    alike = (east, of_mode(worlds.west(), "STRICT"))
+    assert drift_lines(Picture(worlds.world(*alike, at=start + 29), memory=memory)), "pods come and go all the time"
+    assert drift_lines(Picture(worlds.world(*alike, at=start + 30), memory=memory)) == []
+
+
+def test_a_namespace_that_differs_belongs_to_its_own_scope() -> None:
+    def labelled(cluster: ClusterSnapshot, value: str) -> ClusterSnapshot:
+        namespace = Namespace(meta=Meta(name="shop", labels={"istio-injection": value}))
+        return with_config(cluster, namespaces=(namespace,))
+
+    picture = Picture(worlds.world(labelled(worlds.east(), "enabled"), labelled(worlds.west(), "disabled")))
+    (line,) = drift_lines(picture, Query(namespaces=("shop",)))
+    assert "Namespace shop" in line.message
+    assert drift_lines(picture, Query(namespaces=("elsewhere",))) == []

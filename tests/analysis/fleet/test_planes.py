@@ -1,0 +1,189 @@
+"""Control planes: figures out of istiod's metrics, upgrades, who serves whom, and what stands out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from meshtop.analysis.fleet.links import Site
+from meshtop.analysis.fleet.planes import Plane, figures, minor, planes
+from meshtop.model.kube import Inventory, Meta, Namespace
+from meshtop.model.mesh import ControlPlane, MeshFacts, Proxy, Ready, Workload
+from meshtop.model.state import HealthStatus
+from meshtop.model.telemetry import Scalar, Telemetry
+from tests.analysis.fleet.objects import secret
+
+
+def telemetry(*samples: tuple[str, dict[str, str], float]) -> Telemetry:
+    return Telemetry(at=0, window_seconds=300, control=tuple(Scalar(*sample) for sample in samples))
+
+
+def convergence(**rates: float) -> list[tuple[str, dict[str, str], float]]:
+    return [("pilot_proxy_convergence_time_bucket", {"le": le}, rate) for le, rate in rates.items()]
+
+
+QUIET = convergence(**{"0.1": 5.0, "0.5": 10.0, "+Inf": 10.0})
+
+
+def plane(revision: str, version: str = "1.30.1", *, ready: int = 1, tags: tuple[str, ...] = ()) -> ControlPlane:
+    return ControlPlane(revision=revision, version=version, pods=Ready(ready, 1), tags=tags)
+
+
+def site(
+    name: str,
+    *control: ControlPlane,
+    remotes: tuple[str, ...] = (),
+    roles: tuple[str, ...] = ("primary",),
+    labels: dict[str, str] | None = None,
+    measured: Telemetry | None = None,
+) -> Site:
+    return Site(
+        name=name,
+        inventory=Inventory(
+            remote_secrets=tuple(secret(r) for r in remotes),
+            namespaces=(Namespace(meta=Meta(name="shop", labels=labels or {})),),
+        ),
+        facts=MeshFacts(cluster_id=name, mesh_id="m", control_planes=control, roles=roles),
+        telemetry=measured,
+    )
+
+
+def proxies(count: int, revision: str | None, version: str = "1.30.1") -> Workload:
+    return Workload(
+        cluster="a", namespace="shop", name=f"w-{revision}-{version}", kind="Deployment", pods=Ready(count, count),
+        proxy=Proxy.SIDECAR, proxy_version=version, revision=revision,
+    )  # fmt: skip
+
+
+def codes(found: Plane) -> set[str]:
+    return {f.code.removeprefix("CONTROLPLANE-") for f in found.findings}
+
+
+def test_figures_are_summed_and_quantiles_come_from_buckets() -> None:
+    found = figures(
+        telemetry(
+            *QUIET,
+            ("pilot_total_xds_rejects", {"type": "cds"}, 0.1),
+            ("pilot_total_xds_rejects", {"type": "lds"}, 0.2),
+            ("pilot_xds_pushes", {"type": "cds"}, 3.0),
+            ("pilot_xds_pushes", {"type": "cds_senderr"}, 0.5),
+            ("pilot_xds_write_timeout", {}, 0.25),
+            ("pilot_conflict_inbound_listener", {}, 2.0),
+            ("pilot_xds", {"version": "1.30.1"}, 7.0),
+        )
+    )
+    assert found.rejects == pytest.approx(0.3)
+    assert found.push_errors == 0.75
+    assert found.conflicts == 2
+    assert found.connected == {"1.30.1": 7}
+    assert found.p50_ms == pytest.approx(100.0)
+    assert found.p99_ms is not None
+    assert 100.0 < found.p99_ms <= 500.0
+
+
+def test_without_series_nothing_is_zero() -> None:
+    found = figures(telemetry())
+    assert (found.p50_ms, found.rejects, found.push_errors, found.conflicts) == (None, None, None, None)
+    assert figures(None) == found
+
+
+def test_an_upgrade_shows_how_far_it_has_come() -> None:
+    here = site("a", plane("1-29", "1.29.3"), plane("1-30", tags=("stable",)))
+    old, new = planes([here], {"a": [proxies(2, "1-29", "1.29.3"), proxies(5, "1-30"), proxies(1, "stable")]})
+    assert (old.proxies, new.proxies, new.share) == (2, 6, 0.75)
+    assert codes(new) == {"UPGRADE"}
+    done = planes([here], {"a": [proxies(5, "1-30")]})
+    assert [codes(p) for p in done] == [{"UNUSED"}, set()]
+
+
+@pytest.mark.parametrize(
+    ("version", "code", "stale"),
+    [
+        ("1.30.1", set(), 0),
+        ("1.30.0", {"STALE-PROXIES"}, 3),
+        ("1.29.4", {"STALE-PROXIES"}, 3),
+        ("1.28.4", {"SKEW"}, 3),
+        ("1.31.0", {"SKEW"}, 3),
+    ],
+)
+def test_versions_of_proxies(version: str, code: set[str], stale: int) -> None:
+    (found,) = planes([site("a", plane("default"))], {"a": [proxies(3, None, version)]})
+    assert (codes(found), found.stale) == (code, stale)
+
+
+@pytest.mark.parametrize(
+    ("samples", "ready", "status", "code"),
+    [
+        (QUIET, 1, HealthStatus.HEALTHY, set()),
+        (QUIET, 0, HealthStatus.FAILING, {"DOWN"}),
+        ([], 1, HealthStatus.UNKNOWN, set()),
+        (convergence(**{"5": 1.0, "10": 9.0, "+Inf": 10.0}), 1, HealthStatus.DEGRADED, {"SLOW"}),
+        ([*QUIET, ("pilot_total_xds_rejects", {"type": "cds"}, 0.1)], 1, HealthStatus.DEGRADED, {"REJECTS"}),
+        ([*QUIET, ("pilot_xds_write_timeout", {}, 0.1)], 1, HealthStatus.DEGRADED, {"PUSH-ERRORS"}),
+        ([*QUIET, ("pilot_vservice_dup_domain", {}, 1.0)], 1, HealthStatus.HEALTHY, {"CONFLICTS"}),
+    ],
+)
+def test_health_and_findings(
+    samples: list[tuple[str, dict[str, str], float]], ready: int, status: HealthStatus, code: set[str]
+) -> None:
+    (found,) = planes([site("a", plane("default", ready=ready), measured=telemetry(*samples))], {})
+    assert (found.health.status, codes(found)) == (status, code)
+
+
+def test_what_is_wrong_with_the_whole_is_said_once() -> None:
+    samples = telemetry(*QUIET, ("pilot_total_xds_rejects", {"type": "cds"}, 0.1))
+    here = site("a", plane("1-29", "1.29.3"), plane("1-30"), measured=samples)
+    found = planes([here], {"a": [proxies(1, "1-29", "1.29.3")]})
+    assert sum("REJECTS" in codes(p) for p in found) == 1
+
+
+def test_remote_clusters_and_their_sync_status() -> None:
+    samples = telemetry(*QUIET, ("istiod_remote_cluster_sync_status", {"cluster": "b", "status": "timeout"}, 1.0))
+    (found,) = planes([site("a", plane("default"), remotes=("b", "c"), measured=samples)], {"a": [proxies(1, None)]})
+    assert [(r.cluster, r.status) for r in found.remotes] == [("b", "timeout"), ("c", None)]
+    assert found.health.status is HealthStatus.DEGRADED
+
+
+@pytest.mark.parametrize(("role", "remotes", "by"), [("remote", ("b",), ("a",)), ("external", (), ())])
+def test_clusters_that_are_served_from_elsewhere(role: str, remotes: tuple[str, ...], by: tuple[str, ...]) -> None:
+    sites = [site("a", plane("default"), remotes=remotes), site("b", roles=(role,))]
+    found = planes(sites, {"a": [proxies(1, None)], "b": [proxies(2, None)]})[1]
+    assert (found.role, found.served_by, found.proxies) == (role, by, 2)
+    assert codes(found) == (set() if by else {"ELSEWHERE-UNKNOWN"})
+
+
+def test_a_control_plane_with_remotes_and_no_proxies_of_its_own_is_external() -> None:
+    (found,) = planes([site("a", plane("default"), remotes=("b",))], {})
+    assert found.role == "external"
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        ({"istio.io/rev": "1-30"}, False),
+        ({"istio.io/rev": "stable"}, False),
+        ({"istio.io/rev": "gone"}, True),
+        ({"istio.io/rev": "gone", "istio-injection": "disabled"}, False),
+        ({}, False),
+    ],
+)
+def test_namespaces_that_ask_for_a_revision_that_is_not_there(labels: dict[str, str], found: bool) -> None:
+    (one,) = planes([site("a", plane("1-30", tags=("stable",)), labels=labels)], {"a": [proxies(1, "1-30")]})
+    assert ("NO-SUCH-REVISION" in codes(one)) is found
+
+
+def test_control_planes_of_one_mesh_may_be_one_minor_apart() -> None:
+    def skewed(left: str, right: str) -> list[bool]:
+        sites = [site("a", plane("default", left)), site("b", plane("default", right))]
+        return ["MESH-SKEW" in codes(p) for p in planes(sites, {})]
+
+    assert skewed("1.29.1", "1.30.1") == [False, False]
+    assert skewed("1.28.1", "1.30.1") == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("version", "number"), [("1.30.1", 1030), ("1.9.0", 1009), ("latest", None), (None, None), ("", None)]
+)
+def test_minor_versions_compare_as_numbers(version: Any, number: int | None) -> None:
+    assert minor(version) == number

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wcwidth import wcswidth
+
+from meshtop.analysis.graph.build import GraphOptions
+from meshtop.analysis.graph.canvas import ASCII, UNICODE, Canvas, Run, Signs, Tone
+from meshtop.analysis.graph.draw import Highlight, Hit, Picture
+from meshtop.analysis.graph.geometry import LayoutOptions
+from meshtop.analysis.graph.layout import layout
+from meshtop.analysis.graph.service_graph import GraphEdge, Level
+from meshtop.analysis.graph.wording import cells, clean, edge_labels, percent, rate, shorten
+from meshtop.model.state import Health, HealthStatus
+from meshtop.model.traffic import Edge, Sums
+from tests.analysis.graph.samples import ALL, SHOP, call, graph, meshes
+
+GOLDEN = Path(__file__).parent / "golden"
+CASES: dict[str, tuple[list[Edge], GraphOptions, LayoutOptions, Signs]] = {
+    **{name: (edges, GraphOptions(), LayoutOptions(width=80), UNICODE) for name, edges in ALL.items()},
+    "shop_wide": (SHOP, GraphOptions(), LayoutOptions(width=130), UNICODE),
+    "shop_ascii": (SHOP, GraphOptions(), LayoutOptions(width=80), ASCII),
+    "bookinfo_compact": (ALL["bookinfo"], GraphOptions(), LayoutOptions(width=80, compact=True), UNICODE),
+    "bookinfo_versions": (
+        ALL["bookinfo"],
+        GraphOptions(expanded=frozenset({"service/east/bookinfo/reviews"})),
+        LayoutOptions(width=110),
+        UNICODE,
+    ),
+    "two_namespaces": (ALL["two_clusters"], GraphOptions(level=Level.NAMESPACES), LayoutOptions(width=80), UNICODE),
+}
+
+
+def text(rows: list[list[Run]]) -> str:
+    return "".join("".join(run.text for run in row).rstrip() + "\n" for row in rows)
+
+
+def picture(
+    edges: list[Edge], signs: Signs = UNICODE, width: int | None = 80, highlight: Highlight | None = None
+) -> Picture:
+    g = graph(edges)
+    return Picture(g, layout(g, LayoutOptions(width=width)), signs, highlight)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_drawings_are_as_they_were_approved(name: str) -> None:
+    edges, options, how, signs = CASES[name]
+    g = graph(edges, options)
+    drawn = text(Picture(g, layout(g, how), signs).paint())
+    assert drawn == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@settings(max_examples=30, deadline=None)
+@given(meshes(), st.sampled_from([UNICODE, ASCII]), st.data())
+def test_a_window_is_a_part_of_the_whole_and_exactly_as_wide_as_said(
+    edges: list[Edge], signs: Signs, data: st.DataObject
+) -> None:
+    p = picture(edges, signs)
+    whole = p.paint()
+    x, y = data.draw(st.integers(0, p.width)), data.draw(st.integers(0, p.height))
+    width, height = data.draw(st.integers(1, 50)), data.draw(st.integers(1, 20))
+    window = p.paint(x, y, width, height)
+    assert len(window) == height
+    for row in [*whole, *window]:
+        assert wcswidth("".join(r.text for r in row)) == (p.width if row in whole else width)
+    if signs is ASCII:
+        shown = ["".join(r.text for r in row) for row in whole]
+        for dy, row in enumerate(window):
+            line = shown[y + dy][x : x + width] if y + dy < p.height else ""
+            assert "".join(r.text for r in row).rstrip() == line.rstrip()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=12), st.text(max_size=12)), min_size=1, max_size=5))
+def test_hostile_names_keep_the_grid_and_ascii_stays_ascii(names: list[tuple[str, str]]) -> None:
+    clean_names = [(a.replace("/", ":") or "a", b.replace("/", ":") or "b") for a, b in names]
+    edges = [call(f"c/ns/{a}", f"c/ns/{b}") for a, b in clean_names]
+    for signs in (UNICODE, ASCII):
+        p = picture(edges, signs)
+        for row in p.paint():
+            line = "".join(r.text for r in row)
+            assert sum(cells(c) for c in line) == p.width
+            assert "\x1b" not in line
+            assert signs is UNICODE or line.isascii()
+
+
+def test_wide_signs_that_an_edge_cuts_are_left_out() -> None:
+    canvas = Canvas(1, 0, 4, 1, UNICODE)
+    canvas.write(0, 0, "漢a漢字", Tone.PLAIN)
+    (row,) = canvas.lines()
+    assert "".join(r.text for r in row) == " a漢"
+
+
+def test_runs_are_as_long_as_their_tone() -> None:
+    canvas = Canvas(0, 0, 5, 1, UNICODE)
+    canvas.write(1, 0, "ab", Tone.FAILING)
+    assert canvas.lines() == [[Run(" ", Tone.PLAIN), Run("ab", Tone.FAILING), Run("  ", Tone.PLAIN)]]
+
+
+def test_a_choice_lights_its_edges_and_dims_the_rest() -> None:
+    p = picture(SHOP, highlight=Highlight(node="service/us-east/shop/catalog"))
+    tone = {
+        name: next(run.tone for row in p.paint() for run in row if name in run.text)
+        for name in ("catalog", "storefront", "gateway", "ratings")
+    }
+    assert tone == {
+        "catalog": Tone.ACCENT,
+        "storefront": Tone.STRONG,
+        "gateway": Tone.DIM,
+        "ratings": Tone.FAILING,
+    }
+    assert "┏" in text(p.paint())
+
+
+def test_what_stands_on_a_cell() -> None:
+    p = picture(SHOP)
+    box = p.layout.boxes["service/us-east/shop/catalog"]
+    assert p.hit(box.x, box.y) == Hit("node", "service/us-east/shop/catalog")
+    assert p.hit(box.x + 2, box.y + 1) == Hit("node", "service/us-east/shop/catalog")
+    edge = "service/us-east/shop/reviews service/us-east/shop/ratings"
+    for a, b in pairwise(p.layout.routes[edge].points):
+        assert p.hit((a.x + b.x) // 2, (a.y + b.y) // 2) == Hit("edge", edge)
+    frame = p.layout.frames["namespace/us-east/shop"]
+    assert p.hit(frame.x, frame.y) == Hit("group", "namespace/us-east/shop")
+    assert p.hit(p.width + 5, p.height + 5) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0.0, "0"),
+        (0.001, "<0.01"),
+        (0.31, "0.31"),
+        (7.25, "7.25"),
+        (9.96, "10"),
+        (41.2, "41.2"),
+        (412.4, "412"),
+        (999.7, "1k"),
+        (12_400.0, "12.4k"),
+        (7.1e6, "7.1M"),
+    ],
+)
+def test_rates_have_three_significant_digits(value: float, expected: str) -> None:
+    assert rate(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("ratio", "expected"),
+    [(0.0, "0%"), (0.00001, "<0.01%"), (0.041, "4.1%"), (0.9999, ">99.9%"), (1.0, "100%")],
+)
+def test_percentages_never_round_to_all_or_nothing(ratio: float, expected: str) -> None:
+    assert percent(ratio) == expected
+
+
+def test_labels_shorten_to_what_matters_most() -> None:
+    edge = GraphEdge(
+        source="a",
+        target="b",
+        sums=Sums(requests=200.0, errors=10.0, secured=100.0, judged=200.0),
+        health=Health(HealthStatus.FAILING),
+    )
+    assert edge_labels(edge, UNICODE.health, "L", "U") == [
+        "200/s ✗5% U50%",
+        "200/s ✗ U50%",
+        "200/s ✗",
+        "✗5% U50%",
+        "✗5%",
+        "✗",
+    ]
+    calm = GraphEdge(source="a", target="b", sums=Sums(sent=1_000.0), health=Health(HealthStatus.HEALTHY))
+    assert edge_labels(calm, UNICODE.health, "L", "U") == ["1kB/s"]
+
+
+@given(st.text(max_size=20), st.integers(0, 12))
+def test_shortened_text_fits(name: str, width: int) -> None:
+    assert cells(shorten(clean(name), width)) <= width

@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshtop.analysis.inventory.istio_labels import canonical_name, canonical_version, image_version
+from meshtop.analysis.inventory.service_selectors import SelectorIndex
+from meshtop.analysis.inventory.workloads import workloads
+from meshtop.model.kube import Container, Controller, Inventory, Meta, Namespace, Owner, Pod, Service
+from meshtop.model.mesh import Proxy, Ready, Workload
+from meshtop.model.state import HealthStatus
+
+NS = "shop"
+APP = (Container("app", "app:1"),)
+MESHED = (*APP, Container("istio-proxy", "proxyv2:1.30.1-distroless"))
+
+
+def pod(name: str, owner: tuple[str, str] | None = None, **more: Any) -> Pod:
+    labels, annotations = more.pop("labels", {}), more.pop("annotations", {})
+    meta = Meta(
+        name=name,
+        namespace=more.pop("namespace", NS),
+        labels=labels,
+        annotations=annotations,
+        owner=Owner(*owner) if owner else None,
+        created=more.pop("created", 1.0),
+    )
+    return Pod(meta=meta, **{"phase": "Running", "ready": True, "containers": APP, **more})
+
+
+def controller(kind: str, name: str, desired: int = 1, owner: tuple[str, str] | None = None, **more: Any) -> Controller:
+    meta = Meta(name=name, namespace=NS, owner=Owner(*owner) if owner else None, created=more.pop("created", 5.0))
+    return Controller(kind=kind, meta=meta, desired=desired, **more)
+
+
+def only(*pods: Pod, controllers: tuple[Controller, ...] = (), **more: Any) -> Workload:
+    found = workloads(Inventory(pods=pods, controllers=controllers, **more), "east")
+    assert len(found) == 1
+    return found[0]
+
+
+HASHED = {"pod-template-hash": "abc"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "owner", "known", "kind", "name"),
+    [
+        ({}, None, (), "Pod", "p-1"),
+        ({}, ("Node", "node-1"), (), "Pod", "p-1"),
+        (HASHED, ("ReplicaSet", "web-abc"), (), "Deployment", "web"),
+        (HASHED, ("ReplicaSet", "web"), (), "ReplicaSet", "web"),
+        ({}, ("ReplicaSet", "x-abc"), (controller("ReplicaSet", "x-abc", 1, ("Deployment", "w")),), "Deployment", "w"),
+        ({}, ("ReplicaSet", "bare"), (controller("ReplicaSet", "bare"),), "ReplicaSet", "bare"),
+        (HASHED, ("ReplicaSet", "r-abc"), (controller("ReplicaSet", "r-abc", 1, ("Rollout", "r")),), "Rollout", "r"),
+        ({"rollouts-pod-template-hash": "z9"}, ("ReplicaSet", "roll-z9"), (), "Rollout", "roll"),
+        ({}, ("StatefulSet", "db"), (), "StatefulSet", "db"),
+        ({}, ("DaemonSet", "agent"), (), "DaemonSet", "agent"),
+        ({}, ("Job", "once"), (), "Job", "once"),
+        ({}, ("Job", "nightly-27953940"), (), "CronJob", "nightly"),
+        ({"deploymentconfig": "dc"}, ("ReplicationController", "dc-3"), (), "DeploymentConfig", "dc"),
+        ({"service.istio.io/workload-name": "named"}, None, (), "Pod", "named"),
+        ({}, ("Workflow", "wf"), (), "Workflow", "wf"),
+    ],
+)  # fmt: skip
+def test_the_workload_of_a_pod(
+    labels: dict[str, str], owner: tuple[str, str] | None, known: tuple[Controller, ...], kind: str, name: str
+) -> None:
+    found = only(pod("p-1", owner, labels=labels), controllers=known)
+    assert (found.kind, found.name, found.namespace, found.cluster) == (kind, name, NS, "east")
+
+
+@pytest.mark.parametrize(
+    ("labels", "app", "version"),
+    [
+        ({}, "w", ""),
+        ({"app": "a", "version": "v1"}, "a", "v1"),
+        ({"app": "a", "app.kubernetes.io/name": "k", "version": "1", "app.kubernetes.io/version": "2"}, "k", "2"),
+        ({"service.istio.io/canonical-name": "c", "app": "a"}, "c", ""),
+        ({"service.istio.io/canonical-revision": "r", "version": "v"}, "w", "r"),
+        ({"service.istio.io/canonical-revision": "latest", "version": "v"}, "w", ""),
+        ({"version": "latest"}, "w", ""),
+    ],
+)
+def test_canonical_names(labels: dict[str, str], app: str, version: str) -> None:
+    assert (canonical_name(labels, "w"), canonical_version(labels)) == (app, version)
+
+
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [
+        ("proxyv2:1.30.1", "1.30.1"),
+        ("docker.io/istio/proxyv2:1.30.1-distroless", "1.30.1"),
+        ("reg:5000/istio/proxyv2:1.30.1-debug@sha256:00", "1.30.1"),
+        ("reg:5000/istio/proxyv2", None),
+        ("proxyv2@sha256:00", None),
+        ("", None),
+    ],
+)
+def test_versions_of_images(image: str, version: str | None) -> None:
+    assert image_version(image) == version
+
+
+ZTUNNEL = Controller(
+    kind="DaemonSet",
+    meta=Meta(name="ztunnel", namespace="istio-system"),
+    template_labels={"app": "ztunnel"},
+    containers=(Container("istio-proxy", "ztunnel:1.30.2"),),
+)
+AMBIENT_NAMESPACE = Namespace(meta=Meta(name=NS, labels={"istio.io/dataplane-mode": "ambient"}))
+
+
+@pytest.mark.parametrize(
+    ("more", "proxy", "version"),
+    [
+        ({}, Proxy.NONE, None),
+        ({"containers": MESHED}, Proxy.SIDECAR, "1.30.1"),
+        ({"annotations": {"ambient.istio.io/redirection": "enabled"}}, Proxy.AMBIENT, "1.30.2"),
+        ({"labels": {"istio.io/dataplane-mode": "ambient"}}, Proxy.AMBIENT, "1.30.2"),
+        ({"labels": {"istio.io/dataplane-mode": "ambient"}, "host_network": True}, Proxy.NONE, None),
+        ({"labels": {"istio.io/dataplane-mode": "ambient"}, "containers": MESHED}, Proxy.SIDECAR, "1.30.1"),
+    ],
+)
+def test_how_a_workload_takes_part(more: dict[str, Any], proxy: Proxy, version: str | None) -> None:
+    found = [
+        w for w in workloads(Inventory(pods=(pod("p", **more),), controllers=(ZTUNNEL,)), "east") if w.namespace == NS
+    ]
+    assert (found[0].proxy, found[0].proxy_version) == (proxy, version)
+
+
+@pytest.mark.parametrize(("mode", "proxy"), [(None, Proxy.AMBIENT), ("none", Proxy.NONE)])
+def test_a_namespace_in_ambient_mode(mode: str | None, proxy: Proxy) -> None:
+    labels = {"istio.io/dataplane-mode": mode} if mode else {}
+    assert only(pod("p", labels=labels), namespaces=(AMBIENT_NAMESPACE,)).proxy is proxy
+
+
+def test_ztunnel_itself_is_no_sidecar() -> None:
+    tunnel = workloads(Inventory(controllers=(ZTUNNEL,)), "east")[0]
+    assert (tunnel.proxy, tunnel.is_gateway) == (Proxy.NONE, False)
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations", "revision"),
+    [
+        ({"istio.io/rev": "canary"}, {"istio.io/rev": "x"}, "canary"),
+        ({}, {"istio.io/rev": "from-annotation"}, "from-annotation"),
+        ({}, {"sidecar.istio.io/status": '{"revision": "default"}'}, "default"),
+        ({}, {"sidecar.istio.io/status": "{"}, None),
+        ({}, {"sidecar.istio.io/status": '{"revision": 3}'}, None),
+        ({}, {"sidecar.istio.io/status": "[]"}, None),
+        ({}, {}, None),
+    ],
+)
+def test_revisions(labels: dict[str, str], annotations: dict[str, str], revision: str | None) -> None:
+    assert only(pod("p", labels=labels, annotations=annotations)).revision == revision
+
+
+PROXY_ONLY = (Container("istio-proxy", "proxyv2:1.30.1"),)
+
+
+@pytest.mark.parametrize(
+    ("labels", "containers", "gateway", "waypoint"),
+    [
+        ({"gateway.networking.k8s.io/gateway-name": "g"}, PROXY_ONLY, True, False),
+        ({"istio": "ingressgateway"}, APP, True, False),
+        ({"istio": "eastwestgateway"}, MESHED, True, False),
+        ({"istio": "pilot"}, APP, False, False),
+        ({}, PROXY_ONLY, True, False),
+        ({}, MESHED, False, False),
+        ({"gateway.networking.k8s.io/gateway-class-name": "istio-waypoint",
+          "gateway.networking.k8s.io/gateway-name": "w"}, PROXY_ONLY, False, True),
+        ({"gateway.istio.io/managed": "istio.io-mesh-controller"}, PROXY_ONLY, False, True),
+    ],
+)  # fmt: skip
+def test_gateways_and_waypoints(
+    labels: dict[str, str], containers: tuple[Container, ...], gateway: bool, waypoint: bool
+) -> None:
+    found = only(pod("p", labels=labels, containers=containers))
+    assert (found.is_gateway, found.is_waypoint) == (gateway, waypoint)
+    if waypoint:
+        assert found.proxy is Proxy.AMBIENT
+
+
+def web(ready: bool = True, **more: Any) -> Pod:
+    number = more.pop("number", 0)
+    return pod(f"web-abc-{number}", ("ReplicaSet", "web-abc"), labels=HASHED, ready=ready, **more)
+
+
+@pytest.mark.parametrize(
+    ("desired", "pods", "counted", "status", "reasons"),
+    [
+        (0, (), (0, 0), HealthStatus.IDLE, ("scaled to 0",)),
+        (2, (web(number=1), web(number=2)), (2, 2), HealthStatus.HEALTHY, ()),
+        (1, (web(number=1), web(number=2)), (1, 1), HealthStatus.HEALTHY, ()),
+        (2, (web(), web(False, number=1, problem="CrashLoopBackOff")), (1, 2), HealthStatus.DEGRADED,
+         ("1 of 2 ready", "CrashLoopBackOff")),
+        (3, (web(False, problem="X"), web(False, number=1, problem="X"), web(False, number=2)), (0, 3),
+         HealthStatus.FAILING, ("none of 3 ready", "X (2 pods)", "not ready")),
+        (2, (), (0, 2), HealthStatus.FAILING, ("none of 2 ready",)),
+        (1, (web(), web(False, number=1, phase="Failed", problem="Evicted")), (1, 1), HealthStatus.HEALTHY, ()),
+    ],
+)  # fmt: skip
+def test_readiness(
+    desired: int, pods: tuple[Pod, ...], counted: tuple[int, int], status: HealthStatus, reasons: tuple[str, ...]
+) -> None:
+    found = only(*pods, controllers=(controller("Deployment", "web", desired),))
+    assert found.pods == Ready(*counted)
+    assert (found.readiness.status, found.readiness.reasons) == (status, reasons)
+
+
+@pytest.mark.parametrize(
+    ("phase", "status", "reason"),
+    [
+        ("Succeeded", HealthStatus.IDLE, "1 completed"),
+        ("Failed", HealthStatus.FAILING, "none of 1 ready"),
+        ("Running", HealthStatus.HEALTHY, None),
+    ],
+)
+def test_a_jobs_end(phase: str, status: HealthStatus, reason: str | None) -> None:
+    found = only(pod("p", ("Job", "j"), phase=phase, ready=phase == "Running"))
+    assert found.readiness.status is status
+    assert (found.readiness.reasons or (None,))[0] == reason
+
+
+def test_without_pods_the_controller_is_believed() -> None:
+    """Where pods may not be read, a Deployment still says how many of its own are ready."""
+    found = only(
+        controllers=(controller("Deployment", "web", 3, ready=3, template_labels={"app": "shop", "version": "2"}),)
+    )
+    assert (found.pods, found.app, found.version) == (Ready(3, 3), "shop", "2")
+    assert found.readiness.status is HealthStatus.HEALTHY
+    assert found.created == 5.0
+
+
+def test_a_rollout_is_the_sum_of_its_replica_sets() -> None:
+    sets = tuple(controller("ReplicaSet", f"r-{i}", 2, ("Rollout", "r"), ready=i) for i in (1, 2))
+    found = only(controllers=sets)
+    assert (found.kind, found.pods) == ("Rollout", Ready(3, 4))
+
+
+def test_the_newest_pod_speaks_for_its_workload() -> None:
+    labels = {**HASHED, "app": "web"}
+    old = pod("a", ("ReplicaSet", "web-abc"), labels={**labels, "version": "1"}, created=1.0)
+    new = pod("b", ("ReplicaSet", "web-abc"), labels={**labels, "version": "2"}, created=2.0, service_account="sa")
+    found = only(new, old, controllers=(controller("Deployment", "web", 2),))
+    assert (found.version, found.service_account, found.images) == ("2", "sa", ("app:1",))
+    assert found.labels == (("app", "web"), ("version", "2"))
+
+
+def service(name: str, selector: dict[str, str], namespace: str = NS) -> Service:
+    return Service(meta=Meta(name=name, namespace=namespace), selector=selector)
+
+
+def test_services_that_select_a_workload() -> None:
+    found = only(
+        pod("p", labels={"app": "web", "tier": "front"}),
+        services=(
+            service("web", {"app": "web"}),
+            service("front", {"tier": "front", "app": "web"}),
+            service("other", {"app": "web", "tier": "back"}),
+            service("elsewhere", {"app": "web"}, "other"),
+            service("headless-external", {}),
+        ),
+    )
+    assert found.services == ("front", "web")
+
+
+pairs = st.dictionaries(st.sampled_from("abc"), st.sampled_from("xyz"), max_size=3)
+
+
+@given(st.lists(st.tuples(st.sampled_from("mn"), pairs), max_size=8), pairs)
+@settings(max_examples=80, deadline=None)
+def test_the_index_finds_what_comparing_everything_finds(
+    selectors: list[tuple[str, dict[str, str]]], labels: dict[str, str]
+) -> None:
+    named = [(namespace, str(number), selector) for number, (namespace, selector) in enumerate(selectors)]
+    expected = sorted(n for ns, n, s in named if ns == "m" and s and s.items() <= labels.items())
+    assert list(SelectorIndex(named).selecting("m", labels)) == expected
+
+
+def test_the_order_of_pods_does_not_matter() -> None:
+    pods = (web(number=1), web(number=2), pod("x"), pod("y", ("StatefulSet", "db")))
+    controllers = (controller("Deployment", "web", 2), controller("StatefulSet", "db", 1))
+    one = workloads(Inventory(pods=pods, controllers=controllers), "east")
+    two = workloads(Inventory(pods=pods[::-1], controllers=controllers[::-1]), "east")
+    assert one == two
+    assert [w.name for w in one] == ["db", "web", "x"]

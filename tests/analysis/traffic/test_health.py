@@ -1,0 +1,161 @@
+"""Health: Kiali's thresholds, one's own, and never healthy on doubtful data."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshtop.analysis.traffic.health import (
+    DEFAULT,
+    KIALI,
+    CodeRule,
+    Thresholds,
+    annotated,
+    edge_health,
+    workload_health,
+    worst,
+)
+from meshtop.model.state import Health, HealthStatus, State
+from meshtop.model.traffic import Edge, Peer, Sums, Target
+from meshtop.settings.schema import HealthSettings
+
+HEALTHY, DEGRADED, FAILING = HealthStatus.HEALTHY, HealthStatus.DEGRADED, HealthStatus.FAILING
+IDLE, UNKNOWN = HealthStatus.IDLE, HealthStatus.UNKNOWN
+
+
+def edge(protocol: str = "http", **codes: float) -> Edge:
+    """An edge from east to west with codes written c200=99, no response as none=1."""
+    table = {("-" if code == "none" else code.removeprefix("c")): rate for code, rate in codes.items()}
+    return Edge(
+        source=Peer(cluster="east", workload="web"),
+        destination=Target(cluster="west", workload="cart"),
+        protocol=protocol,
+        sums=Sums(requests=sum(table.values())),
+        codes=table,
+    )
+
+
+def flow(sent: float, connections: float | None = None) -> Edge:
+    sums = Sums(sent=sent, connections=connections)
+    return Edge(source=Peer(cluster="east"), destination=Target(cluster="west"), protocol="tcp", sums=sums)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (edge(c200=100), HEALTHY),
+        (edge(c200=99.99, c500=0.01), DEGRADED),
+        (edge(c200=91, c503=9), DEGRADED),
+        (edge(c200=90, c503=10), FAILING),
+        (edge(c200=90, c500=5, c503=5), FAILING),
+        (edge(c200=91, c404=9), HEALTHY),
+        (edge(c200=90, c404=10), DEGRADED),
+        (edge(c200=80, c404=20), FAILING),
+        (edge(c200=99, none=1), DEGRADED),
+        (edge(c200=90, none=10), FAILING),
+        (edge("grpc", c0=99, c14=1), DEGRADED),
+        (edge("grpc", c0=90, c5=5, c14=5), FAILING),
+        (edge("grpc", c0=90, c503=10), FAILING),
+        (edge("grpc", c0=99, c404=1), DEGRADED),
+        (edge("grpc", c0=100), HEALTHY),
+        (edge(c200=0), IDLE),
+        (flow(sent=0.0, connections=0.0), IDLE),
+        (flow(sent=10.0), HEALTHY),
+        (Edge(source=Peer(), destination=Target(), protocol="grpc", sums=Sums(messages_sent=5.0)), UNKNOWN),
+    ],
+)
+def test_kialis_thresholds(given: Edge, expected: HealthStatus) -> None:
+    verdict = edge_health(given, KIALI)
+    assert verdict.status is expected
+    assert verdict.reasons
+
+
+def test_a_few_errors_in_a_thousand_are_no_alarm_by_default() -> None:
+    assert edge_health(edge(c200=99.5, c500=0.5)).status is HEALTHY
+    assert edge_health(edge(c200=99, c500=1)).status is DEGRADED
+
+
+def test_reasons_are_in_words() -> None:
+    assert edge_health(edge(c200=249.34, c503=10.66)).reasons == (
+        "4.1 % 5xx of 260 req/s, at or above 1 % (mostly 503 Service Unavailable)",
+    )
+
+
+@pytest.mark.parametrize("state", [State.STALE, State.PARTIAL, State.UNREACHABLE, State.DENIED, State.NONE])
+def test_doubtful_data_is_never_healthy(state: State) -> None:
+    good = edge_health(edge(c200=100), states={"east": State.FRESH, "west": state})
+    assert good.status is UNKNOWN
+    assert "west" in good.reasons[0]
+    assert edge_health(edge(c200=0), states={"east": state}).status is UNKNOWN
+    bad = edge_health(edge(c503=100), states={"west": state})
+    assert bad.status is FAILING
+    assert "west" in bad.reasons[-1]
+
+
+def test_the_settings_are_the_thresholds() -> None:
+    assert Thresholds(**HealthSettings().model_dump()) == DEFAULT
+    lenient = Thresholds(**HealthSettings(http5xxDegraded=0.05).model_dump())
+    assert edge_health(edge(c200=99, c503=1), lenient).status is HEALTHY
+
+
+def test_annotations_change_thresholds() -> None:
+    own, problems = annotated(KIALI, {"meshtop.io/health-http5xx": "5%, 0.5", "unrelated": "x"})
+    assert (own.http5xx_degraded, own.http5xx_failing, problems) == (0.05, 0.5, ())
+    assert edge_health(edge(c200=99, c503=1), own).status is HEALTHY
+    assert edge_health(edge(c200=70, c503=30), own).status is DEGRADED
+
+
+def test_kialis_own_annotation_is_understood() -> None:
+    own, problems = annotated(KIALI, {"health.kiali.io/rate": "404,50,90,http,inbound;5XX,20,40,.*,.*"})
+    assert problems == ()
+    assert own.rules[0] == CodeRule(codes="404", degraded=0.5, failing=0.9, protocol="http", direction="inbound")
+    assert edge_health(edge(c200=60, c404=40), own).status is HEALTHY
+    assert edge_health(edge(c200=75, c503=25), own).status is DEGRADED
+    assert edge_health(edge(c200=50, c503=50), own).status is FAILING
+    assert workload_health(Health(HEALTHY), [], [edge(c200=60, c404=40)], own).status is FAILING
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("meshtop.io/health-http5xx", "high"),
+        ("meshtop.io/health-http5xx", "1,2,3"),
+        ("meshtop.io/health-http5xx", "5%,150%"),
+        ("meshtop.io/health-http6xx", "1%,2%"),
+        ("health.kiali.io/rate", "404,50"),
+        ("health.kiali.io/rate", "(,50,90,http,inbound"),
+        ("health.kiali.io/rate", "404,many,90,http,inbound"),
+    ],
+)
+def test_an_annotation_that_cannot_be_read_is_said_and_changes_nothing(key: str, value: str) -> None:
+    own, problems = annotated(KIALI, {key: value})
+    assert own == KIALI
+    assert len(problems) == 1
+    assert key in problems[0]
+
+
+def test_a_workload_is_as_healthy_as_its_worst_side() -> None:
+    ready = Health(HEALTHY, ("2 of 2 ready",))
+    assert workload_health(ready, [edge(c200=10)], [edge(c503=10)]).status is FAILING
+    assert workload_health(ready, [edge(c200=10)]).status is HEALTHY
+    assert workload_health(ready, [edge(c200=5)], [flow(sent=3.0)]).status is HEALTHY
+    assert workload_health(ready, []).status is IDLE
+    assert workload_health(ready, [edge(c200=0)]).status is IDLE
+    broken = Health(FAILING, ("0 of 2 ready",))
+    verdict = workload_health(broken, [edge(c200=10)])
+    assert verdict == broken
+
+
+def test_rates_of_several_callers_are_judged_together() -> None:
+    """Nine in a hundred is degraded, although one caller alone fails."""
+    callers = [edge(c200=91), edge(c503=9)]
+    assert workload_health(Health(HEALTHY), callers).status is DEGRADED
+
+
+def test_a_workload_on_stale_data_is_unknown() -> None:
+    stale = {"west": State.STALE}
+    assert workload_health(Health(HEALTHY), [edge(c200=10)], states=stale).status is UNKNOWN
+    assert workload_health(Health(HEALTHY), [], states=stale, cluster="west").status is UNKNOWN
+
+
+def test_worst_of_nothing_is_unknown() -> None:
+    assert worst([]).status is UNKNOWN

@@ -1,0 +1,61 @@
+"""How the graph looks at every size and without colour; `pytest --snapshot-update` takes the pictures again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from meshtop.console.screens.graph import WIDE
+from meshtop.console.screens.graph_panel import GraphPanel
+from meshtop.console.terminal.look import Look
+from tests import worlds
+from tests.console.graph.walking import open_graph, press, screen_of, until
+from tests.console.stage import stage
+
+Compare = Callable[..., bool]
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+@pytest.fixture(autouse=True)
+def _truecolor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same pictures wherever the tests run."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+def after(*keys: str) -> Callable[[Pilot[int]], object]:
+    """The graph opened, with these keys pressed, and everything drawn."""
+
+    async def run(pilot: Pilot[int]) -> None:
+        view = await open_graph(pilot)
+        await press(pilot, *keys)
+        if pilot.app.size.width >= WIDE:
+            panel = pilot.app.screen.query_one(GraphPanel)
+            key = view.cursor.edge or view.cursor.node
+            await until(pilot, lambda: panel.detail is not None and panel.detail.key == key and panel.charted)
+        screen_of(pilot).say("")
+        await pilot.pause()
+
+    return run
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("look", [Look("meshtop-dark"), Look("meshtop-ansi", colour=False)], ids=["dark", "plain"])
+def test_the_worst_edge(snap_compare: Compare, look: Look, size: tuple[int, int]) -> None:
+    assert snap_compare(stage(worlds.world(), look=look), terminal_size=size, run_before=after())
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [("node", ("left",)), ("clusters", ("less_than_sign",) * 2), ("workloads", ("greater_than_sign", "home"))],
+)
+def test_nodes_and_levels(snap_compare: Compare, name: str, keys: tuple[str, ...]) -> None:
+    assert snap_compare(stage(worlds.world()), terminal_size=(100, 30), run_before=after(*keys))
+
+
+def test_ascii(snap_compare: Compare) -> None:
+    look = Look("meshtop-dark", ascii=True)
+    assert snap_compare(stage(worlds.world(), look=look), terminal_size=(80, 24), run_before=after())

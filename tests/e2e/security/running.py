@@ -1,0 +1,72 @@
+"""The demo as a process of its own, and what meshtop makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from meshtop.observatory.build import open_observatory
+from meshtop.settings.schema import Settings
+from meshtop.views.frame.registry import view
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Query
+
+LIMIT_SECONDS = 120
+
+
+@contextmanager
+def demo(scenario: str, *options: str) -> Iterator[str]:
+    """Serve a scenario; the path of its kubeconfig."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "meshtop.demo", "--scenario", scenario, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, f"the demo of {scenario} did not start"
+        yield json.loads(line)["kubeconfig"]
+    finally:
+        process.terminate()
+        process.wait(LIMIT_SECONDS)
+
+
+def look(scenario: str, *options: str) -> Picture:
+    """One settled picture of a scenario, the last day's plaintext included."""
+
+    async def once(kubeconfig: str) -> Picture:
+        observatory = open_observatory(Settings(), kubeconfig=kubeconfig, timeout_seconds=LIMIT_SECONDS)
+        try:
+            return Picture(await observatory.once(plaintext=True))
+        finally:
+            await observatory.close()
+
+    with demo(scenario, *options) as kubeconfig:
+        return asyncio.run(once(kubeconfig))
+
+
+def rows(picture: Picture, kind: str, **query: Any) -> list[dict[str, Any]]:
+    """A kind's items as scripts read them."""
+    encoded = msgspec.json.encode(view(kind).items(picture, Query(**query)))
+    decoded: list[dict[str, Any]] = msgspec.json.decode(encoded)
+    return decoded
+
+
+def meshtop(kubeconfig: str, *arguments: str) -> Any:
+    """What a command prints as JSON; fails with its stderr."""
+    done = subprocess.run(
+        [sys.executable, "-m", "meshtop", *arguments, "-o", "json", "--kubeconfig", kubeconfig, "--config", "none",
+         "--timeout", "60s"],
+        capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from meshtop.model.state import State
+from meshtop.sources.http.connection import Connection
+from meshtop.sources.kubernetes import KubernetesSource
+from meshtop.sources.kubernetes.extras import METADATA_ONLY
+from tests.sources.kubernetes.api import (
+    ISTIO,
+    NAMESPACES,
+    PODS,
+    SECRETS,
+    SERVICES,
+    VIRTUAL_SERVICES,
+    Api,
+    object_named,
+    refusal,
+    served,
+)
+from tests.sources.kubernetes.conftest import QUICK, following, kind, names, ref_to, until, write_kubeconfig
+
+
+async def test_a_slow_kind_holds_up_no_other(api: Api, tmp_path: Path) -> None:
+    async def slow(request: web.Request) -> web.StreamResponse | None:
+        if request.path == PODS:
+            await asyncio.Event().wait()
+        return None
+
+    api.objects[SERVICES] = [object_named("reviews")]
+    api.faults.append(slow)
+    connection = Connection(ref_to(write_kubeconfig(tmp_path / "config", api.url)), timeout_seconds=1.0)
+    source = KubernetesSource(connection, pace=QUICK)
+    async with following(source):
+        await source.services_known.wait()
+        assert names(source, "services") == ["reviews"]
+        assert names(source, "pods") == []
+    await connection.close()
+
+
+async def test_watch_events_arrive(api: Api, source: KubernetesSource) -> None:
+    api.objects[PODS] = [object_named("a"), object_named("b")]
+    async with following(source) as changes:
+        await until(lambda: api.watches.get(PODS))
+        before = len(changes)
+        added = {"type": "ADDED", "object": object_named("c", version="101")}
+        line = json.dumps({"type": "MODIFIED", "object": object_named("a", version="103")}).encode() + b"\n"
+        api.send(PODS, added, {"type": "DELETED", "object": object_named("b", version="102")}, line[:20], line[20:])
+        await until(lambda: names(source, "pods") == ["a", "c"])
+        await until(lambda: (inv := source.inventory()) and inv.pods[0].meta.resource_version == "103")
+        assert len(changes) > before
+
+
+async def test_a_dropped_watch_resumes_where_it_was(api: Api, source: KubernetesSource) -> None:
+    async with following(source):
+        await until(lambda: api.watches.get(PODS))
+        api.send(PODS, {"type": "ADDED", "object": object_named("a", version="150")})
+        await until(lambda: names(source, "pods") == ["a"])
+        api.send(PODS, {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "190"}}})
+        api.drop(PODS)
+        await until(lambda: api.asked_for(PODS, watch="true", resourceVersion="190"))
+    assert len([entry for entry in api.asked_for(PODS) if "watch" not in entry[2]]) == 1
+    first = api.asked_for(PODS, watch="true")[0][2]
+    assert first["allowWatchBookmarks"] == "true"
+    assert first["resourceVersion"] == "100"
+    assert int(first["timeoutSeconds"]) > 0
+
+
+@pytest.mark.parametrize("how", ["event", "answer"])
+async def test_an_expired_watch_lists_again(api: Api, source: KubernetesSource, how: str) -> None:
+    if how == "answer":
+        api.fail(PODS, refusal(410, "too old"), watch=True)
+    async with following(source):
+        await until(lambda: api.watches.get(PODS))
+        if how == "event":
+            api.objects[PODS] = [object_named("new", version="500")]
+            api.version = 500
+            api.send(PODS, {"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}})
+            await until(lambda: names(source, "pods") == ["new"])
+            await until(lambda: api.asked_for(PODS, watch="true", resourceVersion="500"))
+        lists = [entry for entry in api.asked_for(PODS) if "watch" not in entry[2]]
+        assert len(lists) == 2
+
+
+async def test_events_that_cannot_be_understood_list_again(api: Api, source: KubernetesSource) -> None:
+    async with following(source):
+        await until(lambda: api.watches.get(PODS))
+        api.objects[PODS] = [object_named("truth")]
+        api.send(PODS, b'{"type": "ADDED", "object": {"metadata": {"name": 7}}}\n')
+        await until(lambda: names(source, "pods") == ["truth"])
+
+
+async def test_what_may_be_listed_but_not_watched_is_listed_again(api: Api, source: KubernetesSource) -> None:
+    api.faults.append(lambda r: refusal(403) if r.path == PODS and "watch" in r.query else None)
+    async with following(source):
+        await until(lambda: source.services_known.is_set() and source.inventory())
+        api.objects[PODS] = [object_named("later")]
+        await until(lambda: names(source, "pods") == ["later"])
+        await until(lambda: kind(source, "Pod").state == "fresh")
+
+
+async def test_a_kind_installed_later_is_followed(api: Api, source: KubernetesSource) -> None:
+    groups, api.groups = api.groups, {}
+    async with following(source):
+        await until(lambda: source.inventory() and api.asked_for("/apis"))
+        await until(lambda: kind(source, "VirtualService").state == "missing")
+        api.objects[VIRTUAL_SERVICES] = [object_named("reviews")]
+        api.groups = groups
+        await until(lambda: (inv := source.inventory()) and inv.config.get("VirtualService"))
+        api.groups = {}
+        await until(lambda: (inv := source.inventory()) and "VirtualService" not in inv.config)
+        await until(lambda: not api.watches.get(VIRTUAL_SERVICES))
+
+
+async def test_denied_kinds_are_tried_again(api: Api, source: KubernetesSource) -> None:
+    denied = [True]
+    api.faults.append(lambda r: refusal(403) if denied[0] and r.path == PODS else None)
+    api.objects[PODS] = [object_named("a")]
+    async with following(source):
+        await until(lambda: source.status.state is State.PARTIAL and len(api.asked_for(PODS)) >= 2)
+        denied[0] = False
+        await until(lambda: names(source, "pods") == ["a"] and source.status.state is State.FRESH)
+
+
+async def test_a_server_that_goes_away_is_stale_and_comes_back(tmp_path: Path) -> None:
+    api = Api(groups=ISTIO)
+    api.objects[NAMESPACES] = [object_named("shop", "")]
+    silent = [False]
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        if silent[0]:
+            assert request.transport is not None
+            request.transport.abort()
+        return None
+
+    api.faults.append(fault)
+    with served(api):
+        connection = Connection(ref_to(write_kubeconfig(tmp_path / "config", api.url)), timeout_seconds=10)
+        source = KubernetesSource(connection, pace=QUICK)
+        async with following(source):
+            await until(lambda: api.watches.get(NAMESPACES) and api.watches.get(PODS))
+            await until(lambda: source.status.state is State.FRESH)
+            silent[0] = True
+            await until(
+                lambda: source.status.state is State.STALE and "broke the connection" in (source.status.error or "")
+            )
+            assert names(source, "namespaces") == ["shop"]
+            watches_before = len(api.asked_for(PODS, watch="true"))
+            silent[0] = False
+            await until(lambda: source.status.state is State.FRESH)
+            # The server stopped answering: a watch from before may be dead without knowing it.
+            await until(lambda: len(api.asked_for(PODS, watch="true")) > watches_before)
+        await connection.close()
+
+
+async def test_while_the_server_is_away_only_one_thing_asks(api: Api, source: KubernetesSource) -> None:
+    away = [False]
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        if away[0]:
+            assert request.transport is not None
+            request.transport.abort()
+        return None
+
+    api.faults.append(fault)
+    async with following(source):
+        await until(lambda: api.watches.get(PODS))
+        away[0] = True
+        await until(lambda: source.status.state is State.STALE)
+        await until(lambda: not any(api.watches.values()))
+        mark = len(api.asked)
+        await until(lambda: len(api.asked) > mark + 6)
+        assert {entry[1] for entry in api.asked[mark + 2 :]} == {"/version"}
+
+
+async def test_a_login_that_expires_is_tried_again_until_it_is_renewed(api: Api, tmp_path: Path) -> None:
+    began = time.monotonic()
+
+    def fast() -> float:
+        """A clock on which the pauses between two logins are short."""
+        return (time.monotonic() - began) * 200
+
+    api.tokens = {"good"}
+    api.objects[PODS] = [object_named("a")]
+    config = write_kubeconfig(tmp_path / "config", api.url)
+    connection = Connection(ref_to(config), timeout_seconds=10, clock=fast)
+    source = KubernetesSource(connection, pace=QUICK)
+    async with following(source):
+        await until(lambda: api.watches.get(PODS))
+        api.tokens = {"renewed"}
+        await until(lambda: source.status.state is State.DENIED)
+        assert names(source, "pods") == ["a"]
+        write_kubeconfig(tmp_path / "config", api.url, {"token": "renewed"})
+        await until(lambda: source.status.state is State.FRESH)
+        await until(lambda: api.watches.get(PODS))
+    await connection.close()
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_allowed() -> None:
+    code = (
+        "import resource as r; from meshtop.sources.kubernetes.sockets import allow_many;"
+        "hard = r.getrlimit(r.RLIMIT_NOFILE)[1]; hard = 4096 if hard < 0 else min(hard, 4096);"
+        "r.setrlimit(r.RLIMIT_NOFILE, (256, hard)); allow_many(); print(r.getrlimit(r.RLIMIT_NOFILE)[0] == hard)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+
+
+async def test_secrets_are_asked_for_as_metadata_only(api: Api, source: KubernetesSource) -> None:
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps({"stringData": "TOPSECRET"})}
+    annotations = {"networking.istio.io/cluster": "west", **applied}
+    api.objects[SECRETS] = [
+        {"metadata": {"name": "istio-remote-secret-west", "annotations": annotations}, "data": {"west": "TOPSECRET"}}
+    ]
+    async with following(source):
+        await until(lambda: len(api.asked_for(SECRETS)) >= 2)
+    inventory = source.inventory()
+    assert inventory is not None
+    assert inventory.remote_secrets[0].cluster_id == "west"
+    assert "TOPSECRET" not in repr(inventory)
+    secret_requests = [entry for entry in api.asked if "secrets" in entry[1]]
+    assert secret_requests
+    for method, path, query, headers in secret_requests:
+        assert (method, path, headers["Accept"]) == ("GET", SECRETS, METADATA_ONLY)
+        assert query["labelSelector"] == "istio/multiCluster=true"
+    assert not [entry for entry in api.asked if entry[1].endswith("/configmaps")]

@@ -1,0 +1,110 @@
+"""One engine above all clusters: asked once, split by the cluster's label."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from meshtop.analysis.traffic.metrics import CONTROL, TRAFFIC
+from meshtop.model.state import State
+from meshtop.settings.schema import TelemetrySettings
+from meshtop.sources.prometheus.central import CentralTelemetry
+from tests.sources.prometheus.fake import NOW, FakePrometheus, refusal, series, vector
+
+
+def central_on(server: HTTPServer, **more: Any) -> CentralTelemetry:
+    settings = TelemetrySettings(url=server.url_for("/"), **more)
+    return CentralTelemetry(settings, clock=lambda: NOW)
+
+
+def decide(query: str) -> Any:
+    if query.startswith("sum by (__name__"):
+        return vector(series("7", __name__="pilot_xds", site="e"), series("8", __name__="pilot_xds", site="west"))
+    return vector(
+        series("1", site="e", reporter="source", source_workload="web"),
+        series("2", site="west", reporter="source", source_workload="web"),
+        series("NaN", site="west", reporter="source"),
+        series("9", site="elsewhere", reporter="source"),
+    )
+
+
+async def test_one_fan_of_queries_serves_every_cluster(httpserver: HTTPServer) -> None:
+    fake = FakePrometheus(httpserver, decide)
+    central = central_on(httpserver, cluster_label="site", cluster_names={"east": "e"}, matchers={"env": "prod"})
+    east, west = central.cluster("east"), central.cluster("west")
+    await asyncio.gather(*(part.refresh((), window_seconds=300) for part in (east, west)))
+    assert len(fake.queries) == len(set(fake.queries)) == len(TRAFFIC) + len(CONTROL)
+    assert all("(site, " in query or "by (__name__, site, " in query for query in fake.queries)
+    assert all('env="prod"' in query for query in fake.queries)
+    for part, value in ((east, 1), (west, 2)):
+        assert part.telemetry is not None
+        assert [sample.value for sample in part.telemetry.requests] == [value]
+        assert part.telemetry.at == NOW
+        assert part.status.state is State.FRESH
+    assert east.telemetry is not None
+    assert west.telemetry is not None
+    assert east.telemetry.identity != west.telemetry.identity
+    assert [(c.metric, c.labels, c.value) for c in east.telemetry.control if c.value == 7] == [("pilot_xds", {}, 7.0)]
+    assert east.cost.requests + west.cost.requests == len(TRAFFIC) + len(CONTROL)
+    assert any("without a usable number" in note for note in east.status.notes)
+    await central.close()
+
+
+async def test_a_cluster_that_the_engine_does_not_know_is_none_not_healthy(httpserver: HTTPServer) -> None:
+    FakePrometheus(httpserver, decide)
+    central = central_on(httpserver, cluster_label="site")
+    lost = central.cluster("moon")
+    await lost.refresh((), window_seconds=300)
+    assert lost.status.state is State.NONE
+    assert "site='moon'" in (lost.status.error or "")
+    assert "clusterNames" in (lost.status.remedy or "")
+    assert lost.telemetry is None
+    await central.close()
+
+
+async def test_when_the_engine_fails_every_cluster_is_stale(httpserver: HTTPServer) -> None:
+    fake = FakePrometheus(httpserver, decide)
+    central = central_on(httpserver, cluster_label="site")
+    west = central.cluster("west")
+    await west.refresh((), window_seconds=300)
+    fake.decide = lambda query: refusal("down", 503)
+    await west.refresh((), window_seconds=60)
+    assert west.status.state is State.STALE
+    assert west.telemetry is not None
+    await central.close()
+
+
+async def test_too_big_is_cut_by_reporter_for_all_clusters(httpserver: HTTPServer) -> None:
+    def cut(query: str) -> Any:
+        if "istio_requests_total" in query and "reporter" not in query.split("rate(")[1]:
+            return refusal("too many samples")
+        return decide(query)
+
+    FakePrometheus(httpserver, cut)
+    central = central_on(httpserver, cluster_label="site")
+    west = central.cluster("west")
+    await west.refresh((), window_seconds=300)
+    assert west.telemetry is not None
+    assert len(west.telemetry.requests) == 4
+    assert west.status.state is State.FRESH
+    assert any("Asked narrower" in note for note in west.status.notes)
+    await central.close()
+
+
+async def test_history_is_asked_for_the_cluster_alone(httpserver: HTTPServer) -> None:
+    fake = FakePrometheus(
+        httpserver, lambda query: {"status": "success", "data": {"resultType": "matrix", "result": []}}
+    )
+    central = central_on(httpserver, cluster_label="site")
+    await central.cluster("west").refresh_history(at=NOW)
+    assert all('site="west"' in query for query in fake.queries)
+    assert central.cluster("west").history is not None
+    await central.close()
+
+
+def test_an_impossible_cluster_label_is_refused() -> None:
+    with pytest.raises(ValueError, match="is not a label's name"):
+        CentralTelemetry(TelemetrySettings(url="http://127.0.0.1:1", cluster_label="a b"))
