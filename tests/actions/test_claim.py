@@ -24,7 +24,7 @@ from tests.actions.mesh import Hurried, Scene, plan
 HOLDING = textwrap.dedent("""
     import sys
     from pathlib import Path
-    from meshtop.actions.hold import take_hold
+    from meshtop.actions.journal.hold import take_hold
 
     kept = take_hold(Path(sys.argv[1]), "a1")
     print("held", flush=True)

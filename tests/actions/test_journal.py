@@ -102,7 +102,7 @@ def test_what_was_written_before_a_kill_is_there_after_it(tmp_path: Path) -> Non
         """
         import sys, time
         from pathlib import Path
-        from meshtop.actions.journal import Event, Journal
+        from meshtop.actions.journal.journal import Event, Journal
         journal = Journal(Path(sys.argv[1]))
         action = journal.begin(kind="shift", who="m", origin="o", reason="", subject="s", plan={})
         number = 0

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from meshtop.analysis.canary.routes import VIRTUAL_SERVICE, WeightedRoute
-from meshtop.analysis.security.mtls.client import full_host
+from meshtop.analysis.visibility.hosts import full_host
 from meshtop.model.kube import ConfigObject
 from meshtop.model.mesh import Workload
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from meshtop.analysis.security.mtls.client import full_host
+from meshtop.analysis.visibility.hosts import full_host
 from meshtop.model.kube import ConfigObject, Manager
 
 VIRTUAL_SERVICE = "VirtualService"

@@ -10,7 +10,7 @@ from msgspec import Struct
 from meshtop.analysis.fleet.links import Link, Site, links
 from meshtop.analysis.fleet.registries.shape import conditions, items, mapping, text, texts
 from meshtop.analysis.identity.mesh import mesh_config
-from meshtop.analysis.security.mtls.client import full_host, host_matches
+from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.model.kube import ConfigObject, Service
 from meshtop.model.state import Finding, Severity
 

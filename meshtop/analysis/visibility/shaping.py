@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from meshtop.analysis.security.mtls.client import full_host, host_matches
+from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.analysis.visibility.selection import match_labels, selects
 from meshtop.model.kube import ConfigObject, Inventory
 

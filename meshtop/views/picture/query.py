@@ -20,8 +20,8 @@ class Query(Struct, frozen=True, kw_only=True):
 
     `namespaces` and `names` may use `*`; a name is `NAME`, `NAMESPACE/NAME` or `CLUSTER/NAMESPACE/NAME`.
     `filter` and `sort` are as typed (meshtop.views.frame.filter, meshtop.views.frame.sort). `tenant` is
-    a tenant, or a workspace `TENANT/WORKSPACE` or group of one, whose namespaces `within` lists as (cluster, namespace) once it is resolved
-    (`Picture.resolved`).
+    a tenant, or a workspace `TENANT/WORKSPACE` or group of one, whose namespaces `within` lists as
+    (cluster, namespace) once it is resolved (`Picture.resolved`).
     """
 
     clusters: tuple[str, ...] = ()

@@ -223,10 +223,10 @@ def test_nothing_reaches_the_terminal(tmp_path: Path) -> None:
     script = """echo GARBAGE >&2; echo GARBAGE > /dev/tty; read x < /dev/tty; read y; exit 1"""
     path = write_kubeconfig(tmp_path / "config", "https://10.0.0.1:6443", plugin(tmp_path, script))
     code = f"""
-from meshtop.sources.credentials import load_now
-from meshtop.sources.kubeconfig import find_clusters
-from meshtop.sources.kubeconfig import find_clusters
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.auth.credentials import load_now
+from meshtop.sources.auth.kubeconfig import find_clusters
+from meshtop.sources.auth.kubeconfig import find_clusters
+from meshtop.sources.http.problem import SourceProblem
 try:
     load_now(find_clusters(kubeconfig={str(path)!r}, contexts=(), clusters=())[0], limit_seconds=20)
 except SourceProblem as problem:

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from meshtop.analysis.security.mtls.server import Mode
+from meshtop.analysis.visibility.hosts import full_host, host_matches, is_exported_to
 from meshtop.analysis.visibility.selection import match_labels, oldest_first, selects, title
 from meshtop.model.kube import ConfigObject
 
@@ -53,30 +54,6 @@ class AppliedRule(Struct, frozen=True):
     def subset(self, name: str | None) -> Mapping[str, Any] | None:
         """The first subset of that name."""
         return next((s for s in self.subsets if name and s.get("name") == name), None)
-
-
-def full_host(host: str, namespace: str, domain: str = "cluster.local") -> str:
-    """A host as istiod resolves it: a name without a dot belongs to the rule's namespace; wildcards stay."""
-    if host.startswith("*") or "." in host:
-        return host
-    return f"{host}.{namespace}.svc.{domain}" if host else ""
-
-
-def host_matches(pattern: str, host: str) -> bool:
-    """Whether a rule's host covers a service's host: exactly, or by a leading `*`."""
-    if pattern.startswith("*"):
-        suffix = pattern[1:]
-        return host.endswith(suffix) and (len(host) > len(suffix) or not suffix)
-    return pattern == host
-
-
-def _visible(rule: ConfigObject, client_namespace: str) -> bool:
-    """Whether a rule is exported to a namespace; no `exportTo` is everywhere."""
-    export_to = rule.spec.get("exportTo")
-    if not isinstance(export_to, Sequence) or not export_to:
-        return True
-    own = rule.meta.namespace == client_namespace
-    return "*" in export_to or client_namespace in export_to or ("." in export_to and own)
 
 
 def _merged(rules: Sequence[ConfigObject]) -> list[AppliedRule]:
@@ -142,7 +119,9 @@ def destination_rule(
     own = _in_namespace(rules, client_namespace, host, client_labels)
     if own is not None:
         return own
-    exported = [r for r in rules if _visible(r, client_namespace) and not match_labels(r.spec, "workloadSelector")]
+    exported = [
+        r for r in rules if is_exported_to(r, client_namespace) and not match_labels(r.spec, "workloadSelector")
+    ]
     for namespace in dict.fromkeys((service_namespace, root_namespace)):
         if namespace and namespace != client_namespace:
             found = _in_namespace(exported, namespace, host, {})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from meshtop.analysis.security.mtls import fixes
-from meshtop.analysis.security.mtls.client import AppliedRule, TlsMode, full_host, host_matches
+from meshtop.analysis.security.mtls.client import AppliedRule, TlsMode
 from meshtop.analysis.security.mtls.config import IstioConfig
 from meshtop.analysis.security.mtls.hosts import Host
 from meshtop.analysis.security.mtls.located import Located, finding, several
@@ -16,6 +16,7 @@ from meshtop.analysis.security.mtls.mesh import NO_TRUST, MeshTls, Verdict
 from meshtop.analysis.security.mtls.outcome import Outcome
 from meshtop.analysis.security.mtls.parties import Party
 from meshtop.analysis.security.mtls.server import Mode
+from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.model.kube import ConfigObject
 from meshtop.model.mesh import Proxy
 from meshtop.model.state import Severity

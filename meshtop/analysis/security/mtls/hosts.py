@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.security.mtls.client import host_matches
+from meshtop.analysis.visibility.hosts import host_matches
 from meshtop.model.kube import ConfigObject, EndpointSlice, Service, ServicePort
 
 _KUBERNETES = re.compile(r"([^.:]+)\.([^.:]+)(?:\.svc(?:\.[^:]*)?)?(?::\d+)?")

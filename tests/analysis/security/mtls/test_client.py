@@ -8,15 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.analysis.security.mtls.client import (
-    AppliedRule,
-    TlsMode,
-    client_tls,
-    destination_rule,
-    full_host,
-    rule_tls,
-)
+from meshtop.analysis.security.mtls.client import AppliedRule, TlsMode, client_tls, destination_rule, rule_tls
 from meshtop.analysis.security.mtls.server import Mode
+from meshtop.analysis.visibility.hosts import full_host
 from meshtop.model.kube import ConfigObject
 from tests.analysis.security.mtls.objects import destination_rule as dr
 
