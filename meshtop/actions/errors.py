@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from meshtop.model.errors import Exit, MeshtopError
+
 
 class Kind(StrEnum):
-    """Why an action ended; the front doors turn it into exit codes (INTERFACE.md)."""
+    """Why an action ended."""
 
     USAGE = "usage"
     REFUSED = "refused"
@@ -15,15 +17,22 @@ class Kind(StrEnum):
     REJECTED = "rejected"
 
 
-class ActionError(Exception):
+_EXIT = {
+    Kind.USAGE: Exit.USAGE,
+    Kind.REFUSED: Exit.REFUSED,
+    Kind.CONFLICT: Exit.CONFLICT,
+    Kind.UNREACHABLE: Exit.UNREACHABLE,
+    Kind.REJECTED: Exit.BAD,
+}
+
+
+class ActionError(MeshtopError):
     """An action that cannot go on: what happened, of which kind, in which cluster, and what to do."""
 
     def __init__(self, kind: Kind, message: str, *, cluster: str = "", remedy: str = "") -> None:
-        super().__init__(message)
+        super().__init__(message, remedy=remedy, exit_code=_EXIT[kind])
         self.kind = kind
-        self.message = message
         self.cluster = cluster
-        self.remedy = remedy
 
 
 class AnswerLost(ActionError):

@@ -96,7 +96,7 @@ class KubeApi:
         except SourceProblem as problem:
             if problem.state is State.DENIED:
                 raise ActionError(
-                    Kind.REFUSED, problem.message, cluster=self.cluster, remedy=problem.remedy or ""
+                    Kind.REFUSED, problem.message, cluster=self.cluster, remedy=problem.remedy
                 ) from problem
             raise AnswerLost(problem.message, cluster=self.cluster) from problem
         code = response.status_code

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from meshtop.cli.exits import CommandError, Exit
 from meshtop.cli.session import Session
 
 if TYPE_CHECKING:
@@ -18,35 +17,10 @@ if TYPE_CHECKING:
 
 
 def open_journal() -> Journal:
-    """This user's journal. Raises CommandError."""
-    from meshtop.actions.journal.journal import Journal, JournalError, journal_path
+    """This user's journal. Raises JournalError."""
+    from meshtop.actions.journal.journal import Journal, journal_path
 
-    try:
-        return Journal(journal_path())
-    except JournalError as error:
-        raise CommandError(str(error)) from error
-
-
-@contextlib.contextmanager
-def told() -> Iterator[None]:
-    """Errors of actions as the sentence and the exit code that they mean."""
-    from meshtop.actions.errors import ActionError, Kind
-    from meshtop.actions.journal.journal import JournalError
-
-    codes = {
-        Kind.USAGE: Exit.USAGE,
-        Kind.REFUSED: Exit.REFUSED,
-        Kind.CONFLICT: Exit.CONFLICT,
-        Kind.UNREACHABLE: Exit.UNREACHABLE,
-        Kind.REJECTED: Exit.BAD,
-    }
-    try:
-        yield
-    except ActionError as error:
-        message = f"{error.message} {error.remedy}".rstrip()
-        raise CommandError(message, codes[error.kind]) from error
-    except JournalError as error:
-        raise CommandError(str(error)) from error
+    return Journal(journal_path())
 
 
 def with_fleet(session: Session, use: Callable[[Fleet], Awaitable[int]]) -> int:
@@ -56,8 +30,7 @@ def with_fleet(session: Session, use: Callable[[Fleet], Awaitable[int]]) -> int:
         async with acting(session) as stage:
             return await use(stage.fleet)
 
-    with told():
-        return asyncio.run(act())
+    return asyncio.run(act())
 
 
 class Stage(NamedTuple):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshtop.cli.exits import Exit
 from meshtop.cli.options import common_options
 from meshtop.cli.session import once, open_session, write
+from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
     from meshtop.cli.text_table import Style

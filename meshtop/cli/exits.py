@@ -7,34 +7,21 @@ import errno
 import os
 import sys
 from collections.abc import Callable
-from enum import IntEnum
 
 import click
 
-
-class Exit(IntEnum):
-    """What the process ends with. `DEFECT` is meshtop's own fault, told apart from every answer."""
-
-    FINE = 0
-    BAD = 1
-    USAGE = 2
-    UNREACHABLE = 3
-    REFUSED = 4
-    CONFLICT = 5
-    DEFECT = 70
-    INTERRUPTED = 130
+from meshtop.model.errors import Exit, MeshtopError
 
 
-class CommandError(Exception):
+class CommandError(MeshtopError):
     """A command that cannot go on: one sentence for the user, and the exit code."""
 
     def __init__(self, message: str, code: Exit = Exit.USAGE) -> None:
-        super().__init__(message)
-        self.code = code
+        super().__init__(message, exit_code=code)
 
 
 class OutputClosed(Exception):
-    """Whoever read the output has left; there is nobody to tell anything."""
+    """The reader of stdout closed the pipe."""
 
 
 def say(message: str) -> None:
@@ -62,9 +49,8 @@ def run(program: Callable[[], object], *, wants_trace: Callable[[], bool] = lamb
     except (OutputClosed, BrokenPipeError):
         _close_quietly()
         return Exit.FINE
-    except CommandError as error:
-        say(f"meshtop: {error}")
-        return error.code
+    except MeshtopError as error:
+        return _ended(error)
     except click.UsageError as error:
         say(f"meshtop: {error.format_message()}")
         if error.ctx is not None:
@@ -76,24 +62,25 @@ def run(program: Callable[[], object], *, wants_trace: Callable[[], bool] = lamb
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence instead of a traceback
-        return _known(error) or _unwritable(error) or _defect(error, trace=wants_trace())
+        inner = _only(error)
+        if isinstance(inner, MeshtopError):
+            return _ended(inner)
+        return _unwritable(error) or _defect(error, trace=wants_trace())
 
 
-def _known(error: Exception) -> int | None:
-    """Errors of lower floors that are the user's to mend; their modules are loaded already if they raised."""
-    for module, name in (
-        ("meshtop.settings.errors", "ConfigError"),
-        ("meshtop.sources.auth.kubeconfig", "KubeconfigError"),
-        ("meshtop.views.frame.filter", "FilterError"),
-    ):
-        loaded = sys.modules.get(module)
-        if loaded is not None and isinstance(error, getattr(loaded, name)):
-            say(f"meshtop: {error}")
-            return Exit.USAGE
-    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+def _ended(error: MeshtopError) -> int:
+    say(f"meshtop: {error.sentences}")
+    return error.exit_code
+
+
+def _only(error: Exception) -> Exception | None:
+    """The one error inside a group of one, however deep."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         inner = error.exceptions[0]
-        return _known(inner) if isinstance(inner, Exception) else None
-    return None
+        if not isinstance(inner, Exception):
+            return None
+        error = inner
+    return error
 
 
 def _unwritable(error: Exception) -> int | None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from meshtop.cli.exits import CommandError, Exit, say
+from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, exit_code, once, open_session, say_missing, write
+from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
     from meshtop.model.snapshot import Snapshot

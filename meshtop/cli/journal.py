@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meshtop.cli.acting import open_journal, told
-from meshtop.cli.exits import Exit, say
+from meshtop.cli.acting import open_journal
+from meshtop.cli.exits import say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import write
+from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
     from meshtop.actions.journal.journal import Action
@@ -28,8 +29,7 @@ def command(ctx: click.Context, identity: str | None, output: str) -> int:
     from meshtop.cli.printers import to_json, to_yaml
 
     journal = open_journal()
-    with told():
-        actions = [find_action(journal, identity)] if identity is not None else journal.actions(limit=1000)
+    actions = [find_action(journal, identity)] if identity is not None else journal.actions(limit=1000)
     told_of = [(action, course_of(action, journal.path)) for action in actions]
     if output == "table":
         lines = _history(*told_of[0]) if identity is not None else _list(told_of)

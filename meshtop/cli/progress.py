@@ -10,7 +10,8 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
-from meshtop.cli.exits import Exit, say
+from meshtop.cli.exits import say
+from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
     from meshtop.actions.shift.events import Controls, Outcome, ShiftEvent

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshtop.cli.acting import acting, open_journal, told
-from meshtop.cli.exits import CommandError, Exit, say
+from meshtop.cli.acting import acting, open_journal
+from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, open_session, say_missing, write
+from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,12 +59,9 @@ def command(
         raise CommandError(
             "meshtop is read-only here; leave out --read-only, or readOnly in the settings.", Exit.REFUSED
         )
-    with told():
-        return asyncio.run(
-            _propagate(
-                session, kind, name, source, _waves(to, wave), dry_run=dry_run, yes=yes, force=force, reason=reason
-            )
-        )
+    return asyncio.run(
+        _propagate(session, kind, name, source, _waves(to, wave), dry_run=dry_run, yes=yes, force=force, reason=reason)
+    )
 
 
 def _waves(to: tuple[str, ...], waves: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:

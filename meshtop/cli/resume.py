@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshtop.cli.acting import open_journal, told, with_fleet
+from meshtop.cli.acting import open_journal, with_fleet
 from meshtop.cli.exits import CommandError
 from meshtop.cli.options import common_options
 from meshtop.cli.session import open_session
@@ -28,8 +28,7 @@ def command(ctx: click.Context, identity: str) -> int:
 
     session = open_session(ctx)
     journal = open_journal()
-    with told():
-        action = find_action(journal, identity)
+    action = find_action(journal, identity)
     if action.kind != "shift":
         raise CommandError(f"Only shifts are resumed; meshtop rollback {action.id} takes this back.")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshtop.cli.acting import open_journal, told, with_fleet
+from meshtop.cli.acting import open_journal, with_fleet
 from meshtop.cli.options import common_options
 from meshtop.cli.session import open_session
 
@@ -29,8 +29,7 @@ def command(ctx: click.Context, identity: str | None) -> int:
 
     session = open_session(ctx)
     journal = open_journal()
-    with told():
-        action = find_action(journal, identity)
+    action = find_action(journal, identity)
 
     async def act(fleet: Fleet) -> int:
         if action.kind == "propagate":

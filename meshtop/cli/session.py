@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from meshtop.cli.exits import Exit, debugging, keep_logs_quiet, say
+from meshtop.cli.exits import debugging, keep_logs_quiet, say
 from meshtop.cli.options import Common, common_of
 from meshtop.cli.text_table import Style
+from meshtop.model.errors import Exit
 from meshtop.settings.load import Loaded, load
 from meshtop.views.picture.query import Query
 

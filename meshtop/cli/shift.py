@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from meshtop.cli.acting import open_journal, with_fleet
-from meshtop.cli.exits import CommandError, Exit, say
+from meshtop.cli.exits import CommandError, say
 from meshtop.cli.moment import Duration
 from meshtop.cli.options import common_options
 from meshtop.cli.session import open_session, write
+from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
     from meshtop.actions.fleet import Fleet

@@ -6,9 +6,10 @@ import sys
 
 import click
 
-from meshtop.cli.exits import CommandError, Exit, say
+from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options, complete_names
 from meshtop.cli.session import exit_code, once, open_session, say_missing, write
+from meshtop.model.errors import Exit
 
 
 @click.group("whatif", short_help="What a change would do, before anybody makes it: strict, evacuate.")

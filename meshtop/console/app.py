@@ -30,6 +30,7 @@ from meshtop.console.screens.base import MeshScreen
 from meshtop.console.session import PictureArrived, Session, SessionFailed
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
+from meshtop.model.errors import MeshtopError
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -297,7 +298,7 @@ class MeshtopApp(Shell):
         """Run a command of the command bar."""
         try:
             self._run(name, argument)
-        except ValueError as error:
+        except (MeshtopError, ValueError) as error:
             self._say(str(error), Tone.FAILING)
 
     def _run(self, name: str, argument: str) -> None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from meshtop.analysis.canary.routes import WeightedRoute
 from meshtop.analysis.canary.weights import WHOLE, apportion, new_weights, parse_targets
+from meshtop.model.errors import MeshtopError
 
 if TYPE_CHECKING:
     from meshtop.actions.shift.plan import ShiftPlan
@@ -44,13 +45,12 @@ FIELDS = (
 NAMES = tuple(field.name for field in FIELDS)
 
 
-class FieldProblem(ValueError):
+class FieldProblem(MeshtopError):
     """What is wrong with one field, and how to write it."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
-        self.message = message
 
 
 class Subject(Struct, frozen=True):

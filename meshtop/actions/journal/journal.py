@@ -20,6 +20,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from meshtop.model.errors import MeshtopError
+
 SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS actions (
@@ -34,7 +36,7 @@ CREATE INDEX IF NOT EXISTS entries_by_action ON entries(action, number);
 """
 
 
-class JournalError(Exception):
+class JournalError(MeshtopError):
     """The journal cannot be read or written, in one sentence; nothing may be sent without it."""
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field, structs
 
+from meshtop.model.errors import MeshtopError
 from meshtop.sources.auth.kubeconfig_check import cluster_fault, user_fault
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _INLINE_USER = frozenset({"token", "client-certificate-data", "client-key-data",
 _USER_FILES = ("client-certificate", "client-key", "tokenFile")
 
 
-class KubeconfigError(Exception):
+class KubeconfigError(MeshtopError):
     """The kubeconfig cannot be used; the message is one sentence that names the file and what to do."""
 
 

@@ -7,13 +7,17 @@ from collections.abc import Mapping
 
 import httpx
 
+from meshtop.model.errors import Exit, MeshtopError
+
 _REVIEW = re.compile(r"/apis/auth(?:orization|entication)\.k8s\.io/v\d+(?:(?:alpha|beta)\d+)?/selfsubject[a-z]*reviews")
 _SESSION = re.compile(r"/pods/[^/]+/(?:exec|attach|portforward)/?$")
 _OVERRIDES = frozenset({"upgrade", "x-http-method-override", "x-http-method", "x-method-override"})
 
 
-class ReadOnlyError(Exception):
+class ReadOnlyError(MeshtopError):
     """Something tried to send a request that is not a read through a reading connection."""
+
+    exit_code = Exit.REFUSED
 
 
 def is_read(method: str, path: str, headers: Mapping[str, str] | None = None) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from meshtop.model.errors import Exit, MeshtopError
 from meshtop.model.state import State
 
 
-class SourceProblem(Exception):
+class SourceProblem(MeshtopError):
     """A source failed: `state` says which of the six words, `message` is one sentence, `remedy` what to do.
 
     `code` is the HTTP status where the server gave one; `retry_after` the seconds it asked to be left alone.
@@ -15,14 +16,12 @@ class SourceProblem(Exception):
         self,
         state: State,
         message: str,
-        remedy: str | None = None,
+        remedy: str = "",
         *,
         code: int | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, remedy=remedy, exit_code=Exit.REFUSED if state is State.DENIED else Exit.UNREACHABLE)
         self.state = state
-        self.message = message
-        self.remedy = remedy
         self.code = code
         self.retry_after = retry_after

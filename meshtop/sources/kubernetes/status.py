@@ -50,10 +50,10 @@ def judge(
         )
 
     if problem is not None and problem.state is State.DENIED:
-        return status(State.DENIED, problem.message, problem.remedy)
+        return status(State.DENIED, problem.message, problem.remedy or None)
     if answered_at is None:
         if problem is not None:
-            return status(State.UNREACHABLE, problem.message, problem.remedy)
+            return status(State.UNREACHABLE, problem.message, problem.remedy or None)
         if not bad:
             return status(State.NONE)
         denied = all(kind.state == "denied" for kind in bad)
@@ -63,7 +63,7 @@ def judge(
         return status(
             State.STALE,
             problem.message if problem is not None else age,
-            problem.remedy if problem is not None else None,
+            (problem.remedy or None) if problem is not None else None,
         )
     if bad:
         return status(State.PARTIAL, *_said(bad, resources))

@@ -31,7 +31,7 @@ class QueryFailed(SourceProblem):
         self,
         state: State,
         message: str,
-        remedy: str | None = None,
+        remedy: str = "",
         *,
         too_much: bool = False,
         code: int | None = None,

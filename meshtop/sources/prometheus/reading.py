@@ -82,6 +82,6 @@ def failed_status(failure: QueryFailed, before: SourceStatus, endpoint: str | No
         state=state,
         answered_at=before.answered_at,
         error=failure.message,
-        remedy=failure.remedy,
+        remedy=failure.remedy or None,
         endpoint=endpoint or before.endpoint,
     )

@@ -17,6 +17,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from meshtop.model.errors import MeshtopError
 from meshtop.views.frame.table import Column
 
 Test = Callable[[Any], bool]
@@ -36,7 +37,7 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
 }
 
 
-class FilterError(ValueError):
+class FilterError(MeshtopError):
     """A filter or sort that cannot be understood: one sentence that says what and how to write it."""
 
 

@@ -26,7 +26,7 @@ LIMIT_SECONDS = 30.0
 PROGRAM = """
 import os, sys
 from meshtop.console.terminal.look import decide_look
-from tests.console_widgets.sample import FrameApp, workloads
+from tests.console.widgets.sample import FrameApp, workloads
 app = FrameApp(decide_look(os.environ, color=sys.argv[1]), workloads(), cell_diff=sys.argv[2] == "diff")
 app.run()
 sys.exit(app.return_code)

@@ -7,10 +7,12 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from meshtop.model.errors import MeshtopError
+
 EVERY_RIGHT = "*"
 
 
-class PolicyError(ValueError):
+class PolicyError(MeshtopError):
     """A policy that makes no sense, in one sentence that names the culprit; `name` is the culprit alone."""
 
     def __init__(self, message: str, name: str = "") -> None:
