@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import fnmatch
 import os
+import queue
 import subprocess
 import sys
 import tempfile
@@ -14,16 +15,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.golden.cases import ACTIONS, PLAN, SETTINGS, Case
+from tests.golden.nursery import Nursery
 from tests.golden.world import TREE, Served, World, environment, serving
 
 LIMIT_SECONDS = 240.0
 """How long one command may take: none takes a tenth of it, but one that hangs must not hang everything."""
-
 Output = tuple[str, str]
 """A path such as `everyday/get-clusters.txt`, and its text."""
 Plan = Sequence[tuple[World, Sequence[Case]]]
 Program = Callable[[Sequence[str], dict[str, str], Path], tuple[int, bytes, bytes]]
-"""Runs meshtop with these words, environment and working folder: exit code, stdout, stderr."""
+"""Runs meshtop with these words, environment and working folder: exit code, stdout, stderr; from several threads."""
 
 
 def program(words: Sequence[str], env: dict[str, str], folder: Path) -> tuple[int, bytes, bytes]:
@@ -33,6 +34,24 @@ def program(words: Sequence[str], env: dict[str, str], folder: Path) -> tuple[in
         env=env, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_SECONDS, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
+
+
+@contextlib.contextmanager
+def forks(tree: Path, workers: int) -> Iterator[Program]:
+    """Run meshtop in forks, of a nursery for each worker."""
+    with contextlib.ExitStack() as stack:
+        free: queue.SimpleQueue[Nursery] = queue.SimpleQueue()
+        for _ in range(workers):
+            free.put(stack.enter_context(Nursery(environment(tree, Path("/nowhere")))))
+
+        def run(words: Sequence[str], env: dict[str, str], folder: Path) -> tuple[int, bytes, bytes]:
+            nursery = free.get()
+            try:
+                return nursery.run(words, env, folder)
+            finally:
+                free.put(nursery)
+
+        yield run
 
 
 def outputs(plan: Plan = PLAN, *, tree: Path = TREE, workers: int = 2, run: Program = program) -> Iterator[Output]:
@@ -58,20 +77,21 @@ def _world(served: Served, cases: Sequence[Case], tree: Path, workers: int, run:
         env = environment(tree, served.folder)
         if case.kubeconfig:
             env["KUBECONFIG"] = case.kubeconfig
-        code, out, err = run(case.words, env, served.folder)
+        words = [served.names.real(word) for word in case.words]
+        code, out, err = run(words, env, served.folder)
         parts = [f"$ meshtop {' '.join(case.words)}\nexit {code}"]
         parts += [f"--- {title}\n{text.decode(errors='replace')}" for title, text in (("stdout", out), ("stderr", err))]
         for file in case.files:
             path = served.folder / file
             parts.append(f"--- {file}\n{path.read_text() if path.exists() else '(not there)'}")
-        return "\n".join(parts)
+        return served.names.normal("\n".join(parts)).rstrip("\n") + "\n"
 
     seen: dict[str, int] = {}
     with ThreadPoolExecutor(workers) as pool:
         for case, text in zip(cases, pool.map(put_out, cases), strict=True):
             seen[case.name] = seen.get(case.name, 0) + 1
             again = f"@{seen[case.name]}" if seen[case.name] > 1 else ""
-            yield f"{served.world.name}/{case.name}{again}.txt", served.names.normal(text).rstrip("\n") + "\n"
+            yield f"{served.world.name}/{case.name}{again}.txt", text
 
 
 def chosen(pattern: str, plan: Plan = PLAN) -> Plan:

@@ -47,6 +47,12 @@ class Names:
         # An action's identity ends in four random digits, against two that begin in the same second.
         return re.sub(r"\b(\d{8}-\d{6})-([0-9a-f]{4})\b", self._action, text)
 
+    def real(self, word: str) -> str:
+        """A word of a command with an action's identity as it is in this run."""
+        for digits, name in self.actions.items():
+            word = re.sub(rf"(\d{{8}}-\d{{6}})-{name}\b", rf"\1-{digits}", word)
+        return word
+
     def _port(self, match: re.Match[str]) -> str:
         return f"127.0.0.1:{self.ports.get(match[1], match[1])}"
 
