@@ -265,6 +265,15 @@ def views() -> Iterator[Case]:
             yield reading(f"get {kind} -o {form} --config open.yaml")
 
 
+def copies() -> Iterator[Case]:
+    """Copies that would change something, where clusters differ."""
+    for subject in ("peerauthentication checkout/default", "authorizationpolicy checkout/payments-callers",
+                    "destinationrule shop/catalog", "virtualservice shop/reviews", "rolebinding checkout/deployers",
+                    "tenant payments", "tenant storefront", "identity checkout", "identity"):  # fmt: skip
+        for more in ("", " --force"):
+            yield reading(f"propagate {subject} --from us-east --to eu-west --dry-run{more}")
+
+
 def actions() -> Iterator[Case]:
     """What is written, one after the other: shifts, copies, and taking them back; and the journal of it all."""
     first = "20260801-140500-id00"
@@ -288,7 +297,8 @@ PLAN: tuple[tuple[World, tuple[Case, ...]], ...] = (
     (EVERYDAY, (*helps(), *settings(), *mistakes(), *kinds(*FORMATS), *views(), *refusals())),
     (BAD_CANARY, (*kinds("table", "json"), reading("doctor"))),
     (INTRUDER, (*kinds("table", "json"), reading("whatif strict mesh"))),
-    (DRIFTED, (*kinds("table", "json"), reading("get drift -o yaml"), reading("get drift -o wide"), reading("doctor"))),
+    (DRIFTED, (*kinds("table", "json"), reading("get drift -o yaml"), reading("get drift -o wide"), reading("doctor"),
+               *copies())),
     (ACTIONS, tuple(actions())),
     (DEAD_CLUSTER, (*kinds("table", "json"), reading("doctor"), reading("graph"), reading("whatif evacuate us-east"),
                     reading("shift shop/reviews --to v3=20 --dry-run"),
