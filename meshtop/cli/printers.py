@@ -14,9 +14,9 @@ from msgspec import Struct
 
 from meshtop.cli.text_table import Style, render_table
 from meshtop.model.snapshot import Snapshot
+from meshtop.model.text import clean, escape_json
 from meshtop.views.frame.document import document
 from meshtop.views.frame.table import Table
-from meshtop.views.frame.text import clean, escape_json
 from meshtop.views.frame.view import AnyView
 
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
