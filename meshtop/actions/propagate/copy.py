@@ -7,7 +7,6 @@ Each write carries the resourceVersion that the diff was made with, so that noth
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -22,6 +21,7 @@ from meshtop.actions.journal.journal import Action, ActionState, Event, Journal
 from meshtop.actions.kube import KubeApi, RouteObject
 from meshtop.actions.propagate.objects import Thing, manifest, same
 from meshtop.analysis.canary.routes import ROUTE_KINDS
+from meshtop.model.yaml_text import diff_yaml
 
 PROPAGATE = "propagate"
 """The kind of action in the journal, and the right that the access policy is asked for (INTERFACE.md)."""
@@ -158,18 +158,8 @@ def _copy(cluster: str, thing: Thing, body: Live, before: Live | None, after: Li
     new = manifest(thing, after)
     does = Does.CREATES if old is None else Does.NOTHING if same(old, new) else Does.CHANGES
     title = f"{cluster}: {thing.title}"
-    lines = difflib.unified_diff(
-        _yaml(old) if old is not None else [], _yaml(new), title, f"{title} (dry run)", lineterm="", n=3
-    )
-    return Copy(cluster=cluster, thing=thing, does=does, body=body, before=before, lines=tuple(lines), blind=blind)
-
-
-def _yaml(tree: Live) -> list[str]:
-    import yaml
-
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(tree, Dumper=dumper, sort_keys=True)
-    return text.splitlines()
+    lines = diff_yaml(old, new, title, f"{title} (dry run)")
+    return Copy(cluster=cluster, thing=thing, does=does, body=body, before=before, lines=lines, blind=blind)
 
 
 async def apply(

@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-import json
-import unicodedata
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtop.views.frame.numbers import UNKNOWN, age, integer, latency, milliseconds, percent, quantity, weight
-from meshtop.views.frame.text import clean, escape_json, to_ascii
 
 
 @pytest.mark.parametrize(
@@ -103,45 +99,3 @@ def test_at_most_three_digits_and_never_a_false_zero(value: float) -> None:
 def test_only_all_is_a_hundred_and_only_nothing_is_zero(ratio: float) -> None:
     assert (percent(ratio) == "100") == (ratio == 1)
     assert (percent(ratio) == "0") == (ratio == 0)
-
-
-@pytest.mark.parametrize(
-    ("hostile", "safe"),
-    [
-        ("plain-name", "plain-name"),
-        ("\x1b[31mred\x1b[0m", "red"),
-        ("\x1b]0;title\x07x", "x"),
-        ("\x1b]8;;http://evil\x1b\\click\x1b]8;;\x1b\\", "click"),
-        ("a\x9b2Jb", "ab"),
-        ("a\r\nb\tc", "a b c"),
-        ("safe\u202egnp.exe", "safegnp.exe"),
-        ("zero\u200bwidth", "zerowidth"),
-        ("[bold red]text[/]", "[bold red]text[/]"),
-        ("bell\x07", "bell"),
-        ("日本", "日本"),
-        ("\ud800x", "x"),
-    ],
-)
-def test_hostile_text_is_made_safe(hostile: str, safe: str) -> None:
-    assert clean(hostile) == safe
-
-
-@given(st.text())
-def test_clean_text_has_nothing_that_a_terminal_obeys(text: str) -> None:
-    cleaned = clean(text)
-    assert not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in cleaned)
-    assert clean(cleaned) == cleaned
-
-
-@given(st.text())
-def test_ascii_is_ascii(text: str) -> None:
-    assert to_ascii(text).isascii()
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_escaped_json_means_the_same(text: str) -> None:
-    dumped = json.dumps({"x": text}, ensure_ascii=False, indent=1)
-    escaped = escape_json(dumped)
-    assert json.loads(escaped) == {"x": text}
-    assert "\x9b" not in escaped
-    assert "\u202e" not in escaped
