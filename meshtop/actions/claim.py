@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.journal.hold import Hold, take_hold
 from meshtop.actions.journal.journal import Event, Journal
@@ -47,7 +47,7 @@ class Claim:
             try:
                 await lease.take(self._fleet.clock())
             except ActionError as error:
-                if error.kind is Kind.CONFLICT:
+                if error.kind is ErrorKind.CONFLICT:
                     raise
                 self._journal.write(self._action, Event.NOTE, cluster=where.cluster, note="no lease", why=error.message)
                 continue
@@ -59,7 +59,7 @@ class Claim:
             try:
                 await lease.renew(self._fleet.clock())
             except ActionError as error:
-                if error.kind is Kind.CONFLICT:
+                if error.kind is ErrorKind.CONFLICT:
                     raise
 
     async def release(self) -> None:

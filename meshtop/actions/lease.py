@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from meshtop.actions.errors import ActionError, AnswerLost, Kind
+from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.kube import JSON, KubeApi, RouteObject, unix
 
 GROUP = "coordination.k8s.io"
@@ -81,7 +81,7 @@ class ShiftLease:
         mine = standing.action == self._action and standing.process == this_process()
         if standing.until > now and not mine and not standing.gone():
             raise ActionError(
-                Kind.CONFLICT,
+                ErrorKind.CONFLICT,
                 f"{standing.holder} is changing {self._where.title} in {self._where.cluster} (action "
                 f"{standing.action}); it may be taken over in {standing.until - now:.0f} s unless it goes on.",
                 cluster=self._where.cluster,
@@ -101,7 +101,7 @@ class ShiftLease:
         try:
             self._held = await self._write("PUT", self._path, self._held)
         except ActionError as error:
-            if error.kind is not Kind.CONFLICT:
+            if error.kind is not ErrorKind.CONFLICT:
                 raise
             self._held = None
             await self.take(now)
@@ -150,7 +150,7 @@ class ShiftLease:
         )
         if response.status_code == 404:
             raise ActionError(
-                Kind.REJECTED, f"{self._where.cluster} has no namespace {self._where.namespace}.", cluster=""
+                ErrorKind.REJECTED, f"{self._where.cluster} has no namespace {self._where.namespace}.", cluster=""
             )
         return self._decode(response.content)
 

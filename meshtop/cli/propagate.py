@@ -15,9 +15,7 @@ from meshtop.cli.session import Session, open_session, say_missing, write
 from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from meshtop.actions.propagate.copy import Copy, Propagation, Said
+    from meshtop.actions.propagate.copy import Copy, Propagation
     from meshtop.actions.propagate.objects import Thing
     from meshtop.views.picture.picture import Picture
 
@@ -89,6 +87,7 @@ async def _propagate(
     reason: str,
 ) -> int:
     from meshtop.actions.propagate.copy import Propagation, prepare, run
+    from meshtop.cli.progress import follow_copies
 
     async with acting(session) as stage:
         things = chosen(stage.picture, kind, name, source)
@@ -102,7 +101,7 @@ async def _propagate(
             return Exit.FINE
         if not yes:
             _confirm(wanted)
-        return await follow(run(wanted, copies, stage.fleet, open_journal()))
+        return await follow_copies(run(wanted, copies, stage.fleet, open_journal()))
 
 
 def chosen(picture: Picture, kind: str, name: str, source: str) -> tuple[Thing, ...]:
@@ -147,17 +146,3 @@ def _confirm(wanted: Propagation) -> None:
     answer = click.prompt(f"Type {clusters} to write there", default="", show_default=False, err=True)
     if answer.replace(" ", "") != clusters:
         raise CommandError("Not copied: that was something else.", Exit.INTERRUPTED)
-
-
-async def follow(events: AsyncIterator[Said]) -> int:
-    """Show a propagation, or its undoing, to its end; the exit code. Raises the ActionError that ended it early."""
-    from meshtop.actions.journal.journal import ActionState
-
-    last = None
-    async for said in events:
-        say(said.message)
-        last = said
-    if last is not None and last.error is not None:
-        raise last.error
-    fine = last is not None and last.outcome in (ActionState.DONE, ActionState.ROLLED_BACK)
-    return Exit.FINE if fine else Exit.BAD

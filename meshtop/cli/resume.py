@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, identity: str) -> int:
     """Go on with a shift at the step where it stopped. What was in doubt is read from the clusters first."""
-    from meshtop.actions.shift.events import Controls
+    from meshtop.actions.shift.controls import Controls
     from meshtop.actions.shift.recover import find_action, resume
     from meshtop.cli.progress import follow
 

@@ -23,9 +23,9 @@ def command(ctx: click.Context, identity: str | None) -> int:
 
     What somebody else changed since is left alone, and said (exit 5).
     """
-    from meshtop.actions.shift.events import Controls
+    from meshtop.actions.shift.controls import Controls
     from meshtop.actions.shift.recover import find_action, rollback
-    from meshtop.cli.progress import follow
+    from meshtop.cli.progress import follow, follow_copies
 
     session = open_session(ctx)
     journal = open_journal()
@@ -34,7 +34,6 @@ def command(ctx: click.Context, identity: str | None) -> int:
     async def act(fleet: Fleet) -> int:
         if action.kind == "propagate":
             from meshtop.actions.propagate.undo import undo
-            from meshtop.cli.propagate import follow as follow_copies
 
             return await follow_copies(undo(action, fleet, journal))
         return await follow(rollback(action, fleet, journal), Controls())

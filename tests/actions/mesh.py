@@ -15,10 +15,11 @@ import httpx
 from aiohttp import web
 from msgspec import structs
 
+from meshtop.actions.events import ActionEvent
 from meshtop.actions.fleet import Fleet, Member
 from meshtop.actions.journal.journal import Journal
 from meshtop.actions.kube import KubeApi, RouteObject, config_object
-from meshtop.actions.shift.events import Controls, ShiftEvent
+from meshtop.actions.shift.controls import Controls
 from meshtop.actions.shift.plan import Pace, ShiftPlan
 from meshtop.actions.shift.preflight import preflight
 from meshtop.actions.shift.runner import ShiftRunner
@@ -319,7 +320,7 @@ class Scene:
 
     async def shift(
         self, plan: ShiftPlan, script: Mapping[int, str] | None = None, *, attended: bool = False
-    ) -> list[ShiftEvent]:
+    ) -> list[ActionEvent]:
         """Run a whole shift; its events."""
         found = await preflight(plan, self.fleet)
         runner = ShiftRunner.begin(

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
+from meshtop.actions.events import ActionOutcome
 from meshtop.actions.journal.hold import holder, take_hold
 from meshtop.actions.journal.journal import ActionState, Event
-from meshtop.actions.shift.events import Outcome
 from meshtop.actions.shift.preflight import preflight
 from meshtop.actions.shift.recover import find_action, resume, rollback
 from meshtop.actions.shift.runner import ShiftRunner
@@ -43,7 +43,7 @@ def test_a_hold_is_one_process_s_until_it_ends_however_it_ends(tmp_path: Path) -
         assert holder(journal, "a1") == process.pid
         with pytest.raises(ActionError, match=f"run by process {process.pid}") as caught:
             take_hold(journal, "a1")
-        assert caught.value.kind is Kind.CONFLICT
+        assert caught.value.kind is ErrorKind.CONFLICT
         process.send_signal(signal.SIGKILL)
     finally:
         process.kill()
@@ -64,7 +64,7 @@ async def test_whoever_stops_watching_leaves_the_shift_held(scene: Scene) -> Non
         found, scene.fleet, scene.journal, controls=Hurried(scene.clock), sleep=scene.clock.sleep
     )
     events = runner.run()
-    while (event := await anext(events)).sort != "watched":
+    while (event := await anext(events)).kind != "observed":
         assert event.outcome is None
     running = find_action(scene.journal, None)
     assert course_of(running, scene.journal.path) is Course.RUNNING
@@ -80,7 +80,7 @@ async def test_whoever_stops_watching_leaves_the_shift_held(scene: Scene) -> Non
     assert (held.state, course_of(held, scene.journal.path)) == (ActionState.HELD, Course.HELD)
     assert scene.weights == {"east": (50, 50), "west": (50, 50)}
     runner = resume(held, scene.fleet, scene.journal, controls=Hurried(scene.clock), sleep=scene.clock.sleep)
-    assert [e async for e in runner.run()][-1].outcome is Outcome.DONE
+    assert [e async for e in runner.run()][-1].outcome is ActionOutcome.DONE
     assert scene.weights == {"east": (40, 60), "west": (40, 60)}
 
 

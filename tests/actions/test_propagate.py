@@ -11,10 +11,11 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
+from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind
 from meshtop.actions.journal.journal import Action, ActionState, Event
 from meshtop.actions.lease import ShiftLease
-from meshtop.actions.propagate.copy import MANAGER, Copy, Does, Propagation, Said, apply, prepare, read, run, shared
+from meshtop.actions.propagate.copy import MANAGER, Copy, Does, Propagation, apply, prepare, read, run, shared
 from meshtop.actions.propagate.objects import Thing, find_copyable, find_thing, in_order, manifest, things_of
 from meshtop.actions.propagate.undo import undo
 from meshtop.demo.kube.resource import Json
@@ -62,7 +63,7 @@ def wanted(*waves: tuple[str, ...], force: bool = True, things: tuple[Thing, ...
     )
 
 
-async def go(scene: Scene, plan: Propagation, copies: list[Copy] | None = None) -> tuple[list[Said], Action]:
+async def go(scene: Scene, plan: Propagation, copies: list[Copy] | None = None) -> tuple[list[ActionEvent], Action]:
     copies = copies if copies is not None else await prepare(plan, scene.fleet)
     said = [one async for one in run(plan, copies, scene.fleet, scene.journal)]
     action = scene.journal.last(kind="propagate")
@@ -70,10 +71,15 @@ async def go(scene: Scene, plan: Propagation, copies: list[Copy] | None = None) 
     return said, action
 
 
-async def back(scene: Scene, action: Action) -> Said:
+async def back(scene: Scene, action: Action) -> ActionEvent:
     current = scene.journal.action(action.id)
     assert current is not None
     return [one async for one in undo(current, scene.fleet, scene.journal)][-1]
+
+
+def held(scene: Scene, action: Action) -> bool:
+    current = scene.journal.action(action.id)
+    return current is not None and current.state is ActionState.HELD
 
 
 def writes(scene: Scene, cluster: str) -> list[str]:
@@ -91,13 +97,16 @@ async def test_a_copy_is_shown_by_the_server_before_it_is_written(scene: Scene) 
 
 async def test_it_is_written_journaled_and_taken_back(scene: Scene) -> None:
     said, action = await go(scene, wanted())
-    assert (said[-1].outcome, scene.clusters["west"].weights) == (ActionState.DONE, (80, 20))
+    assert [e.kind for e in said] == [EventKind.STARTED, EventKind.WRITTEN, EventKind.ENDED]
+    assert {e.action for e in said} == {action.id}
+    assert (said[-1].outcome, scene.clusters["west"].weights) == (ActionOutcome.DONE, (80, 20))
     assert [e.event for e in action.entries] == [Event.INTENDED, Event.DONE]
     assert (action.kind, action.who, action.unanswered()) == ("propagate", "maria", ())
     ended = await back(scene, action)
-    assert (ended.outcome, scene.clusters["west"].weights) == (ActionState.ROLLED_BACK, (50, 50))
+    assert ended.restored
+    assert (ended.outcome, scene.clusters["west"].weights) == (ActionOutcome.ROLLED_BACK, (50, 50))
     again = await back(scene, action)
-    assert (again.outcome, scene.clusters["west"].weights) == (ActionState.ROLLED_BACK, (50, 50))
+    assert (again.outcome, scene.clusters["west"].weights) == (ActionOutcome.ROLLED_BACK, (50, 50))
 
 
 async def test_what_is_not_there_is_created_and_deleted_again(scene: Scene) -> None:
@@ -123,7 +132,7 @@ async def test_what_is_the_same_already_is_not_written(scene: Scene) -> None:
 async def test_a_field_of_another_manager_is_not_taken(scene: Scene) -> None:
     with pytest.raises(ActionError, match="conflict with") as caught:
         await prepare(wanted(force=False), scene.fleet)
-    assert caught.value.kind is Kind.CONFLICT
+    assert caught.value.kind is ErrorKind.CONFLICT
     assert "--force" in caught.value.remedy
     assert scene.clusters["west"].weights == (50, 50)
 
@@ -141,7 +150,7 @@ async def test_read_only_and_the_policy_refuse_before_anything_is_sent(
         scene = Scene(three, tmp_path, **more)
         with pytest.raises(ActionError) as caught:
             await prepare(wanted(), scene.fleet)
-        assert caught.value.kind is Kind.REFUSED
+        assert caught.value.kind is ErrorKind.REFUSED
         assert not any(wire.sent for wire in scene.wires.values())
         await scene.close()
     assert asked == [("propagate", "west", "shop")]
@@ -151,7 +160,7 @@ async def test_who_may_not_patch_is_refused(three: Mapping[str, Cluster], tmp_pa
     scene = Scene(three, tmp_path, user="viewer")
     with pytest.raises(ActionError) as caught:
         await prepare(wanted(), scene.fleet)
-    assert caught.value.kind is Kind.REFUSED
+    assert caught.value.kind is ErrorKind.REFUSED
     await scene.close()
 
 
@@ -167,7 +176,7 @@ async def test_who_may_not_patch_is_refused(three: Mapping[str, Cluster], tmp_pa
 async def test_what_makes_no_sense_is_said(scene: Scene, plan: Propagation, match: str) -> None:
     with pytest.raises(ActionError, match=match) as caught:
         await prepare(plan, scene.fleet)
-    assert caught.value.kind is Kind.USAGE
+    assert caught.value.kind is ErrorKind.USAGE
 
 
 async def lose_before(wire: FaultyWire, *request: Any) -> None:
@@ -182,7 +191,7 @@ async def lose_after(wire: FaultyWire, method: str, path: str, params: Any, head
 async def test_an_answer_that_was_lost_after_it_took_effect_counts(scene: Scene) -> None:
     scene.wires["west"].faults.append(("PATCH", lose_after))
     said, action = await go(scene, wanted())
-    assert (said[-1].outcome, scene.clusters["west"].weights) == (ActionState.DONE, (80, 20))
+    assert (said[-1].outcome, scene.clusters["west"].weights) == (ActionOutcome.DONE, (80, 20))
     assert not action.unanswered()
 
 
@@ -190,9 +199,9 @@ async def test_when_one_cluster_fails_the_waves_before_are_taken_back(scene: Sce
     scene.wires["north"].faults.append(("PATCH", lose_before))
     said, action = await go(scene, wanted(("west",), ("north",)))
     assert any("west: VirtualService shop/reviews changed" in one.message for one in said)
-    assert said[-1].outcome is ActionState.ROLLED_BACK
+    assert (said[-1].outcome, said[-1].restored) == (ActionOutcome.LOST, True)
     assert said[-1].error is not None
-    assert said[-1].error.kind is Kind.UNREACHABLE
+    assert said[-1].error.kind is ErrorKind.UNREACHABLE
     assert [scene.clusters[name].weights for name in ("west", "north")] == [(50, 50), (50, 50)]
     assert action.state is ActionState.ROLLED_BACK
 
@@ -211,7 +220,7 @@ async def test_what_changed_since_the_diff_is_not_overwritten(scene: Scene) -> N
     scene.clusters["west"].reset((10, 90))
     said, _ = await go(scene, wanted(), copies)
     assert said[-1].error is not None
-    assert said[-1].error.kind is Kind.CONFLICT
+    assert said[-1].error.kind is ErrorKind.CONFLICT
     assert scene.clusters["west"].weights == (10, 90)
 
 
@@ -221,7 +230,7 @@ async def test_a_route_that_somebody_shifts_is_not_copied_over(scene: Scene) -> 
     await lease.take(scene.clock())
     with pytest.raises(ActionError, match="paul@desk is changing VirtualService shop/reviews in west") as caught:
         await go(scene, wanted())
-    assert caught.value.kind is Kind.CONFLICT
+    assert caught.value.kind is ErrorKind.CONFLICT
     assert scene.clusters["west"].weights == (50, 50)
     action = scene.journal.last(kind="propagate")
     assert action is not None
@@ -236,9 +245,9 @@ async def test_what_somebody_changed_since_is_left_alone(scene: Scene) -> None:
     _, action = await go(scene, wanted(("west", "north")))
     scene.clusters["west"].reset((10, 90))
     ended = await back(scene, action)
-    assert ended.outcome is ActionState.HELD
+    assert (ended.outcome, ended.restored, held(scene, action)) == (ActionOutcome.CONFLICT, False, True)
     assert ended.error is not None
-    assert ended.error.kind is Kind.CONFLICT
+    assert ended.error.kind is ErrorKind.CONFLICT
     assert [scene.clusters[name].weights for name in ("west", "north")] == [(10, 90), (50, 50)]
 
 
@@ -246,10 +255,11 @@ async def test_a_cluster_that_is_gone_holds_the_action_until_it_is_back(scene: S
     _, action = await go(scene, wanted(("west", "north")))
     scene.wires["west"].dead = True
     ended = await back(scene, action)
-    assert (ended.outcome, ended.error and ended.error.kind) == (ActionState.HELD, Kind.UNREACHABLE)
+    assert (ended.outcome, ended.error and ended.error.kind) == (ActionOutcome.LOST, ErrorKind.UNREACHABLE)
+    assert held(scene, action)
     assert scene.clusters["north"].weights == (50, 50)
     scene.wires["west"].dead = False
-    assert (await back(scene, action)).outcome is ActionState.ROLLED_BACK
+    assert (await back(scene, action)).outcome is ActionOutcome.ROLLED_BACK
     assert scene.clusters["west"].weights == (50, 50)
 
 
@@ -263,7 +273,7 @@ async def test_what_a_kill_left_in_doubt_is_read_from_the_cluster(scene: Scene, 
     if took_effect:
         await apply(scene.fleet.members["west"].api, ROUTE, copy.body, copy.before, force=True)
         assert scene.clusters["west"].weights == (80, 20)
-    assert (await back(scene, action)).outcome is ActionState.ROLLED_BACK
+    assert (await back(scene, action)).outcome is ActionOutcome.ROLLED_BACK
     assert scene.clusters["west"].weights == (50, 50)
 
 
@@ -287,7 +297,7 @@ async def test_a_namespace_and_what_is_in_it_go_in_order_and_a_namespace_is_neve
     api = scene.fleet.members["west"].api
     assert await read(api, inside) is not None
     ended = await back(scene, action)
-    assert ended.outcome is ActionState.HELD
+    assert (ended.outcome, held(scene, action)) == (ActionOutcome.CONFLICT, True)
     assert await read(api, inside) is None
     assert await read(api, NEW) is not None
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from meshtop.actions.events import ActionOutcome
 from meshtop.actions.journal.journal import Action, ActionState, Entry, Event
-from meshtop.actions.shift.events import Outcome
 from meshtop.actions.shift.recover import find_action, rollback
 from meshtop.actions.shift.standing import record
 from meshtop.actions.story import (
@@ -68,7 +68,7 @@ async def test_each_cluster_has_its_own_state(scene: Scene) -> None:
 
 async def test_a_cluster_that_was_left_says_why(scene: Scene, clusters: dict[str, Cluster]) -> None:
     scene.wires["west"].faults.append(("PATCH", answering(409)))
-    assert (await scene.shift(plan()))[-1].outcome is Outcome.CONFLICT
+    assert (await scene.shift(plan()))[-1].outcome is ActionOutcome.CONFLICT
     assert {s.doubt for s in cluster_states(find_action(scene.journal, None))} == {Doubt.AS_BEFORE}
     await scene.shift(plan())
     clusters["west"].put(virtual_service((10, 90)))

@@ -12,7 +12,7 @@ import os
 import time
 from pathlib import Path
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
 
 FOLDER = "running"
 """Beside the journal."""
@@ -54,11 +54,11 @@ def take_hold(journal: Path, action: str) -> Hold:
                 return Hold(path, descriptor)
             time.sleep(_PAUSE_SECONDS)
     except OSError as error:
-        raise ActionError(Kind.REFUSED, f"{path} cannot be locked: {error}.") from error
+        raise ActionError(ErrorKind.REFUSED, f"{path} cannot be locked: {error}.") from error
     number = holder(journal, action)
     which = f"process {number}" if number is not None and number != os.getpid() else "this meshtop"
     message = f"Action {action} is being run by {which}; abort or hold it there."
-    raise ActionError(Kind.CONFLICT, message)
+    raise ActionError(ErrorKind.CONFLICT, message)
 
 
 def holder(journal: Path, action: str) -> int | None:

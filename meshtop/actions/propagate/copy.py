@@ -13,10 +13,11 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.actions.claim import Claim
-from meshtop.actions.errors import ActionError, AnswerLost, Kind
+from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
+from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.journal.journal import Action, ActionState, Event, Journal
 from meshtop.actions.kube import KubeApi, RouteObject
@@ -72,30 +73,21 @@ class Copy(Struct, frozen=True, kw_only=True):
     blind: bool = False
 
 
-class Said(Struct, frozen=True):
-    """One thing that happened, as a sentence; the last one has the outcome."""
-
-    message: str
-    cluster: str = ""
-    outcome: ActionState | None = None
-    error: ActionError | None = None
-
-
 async def prepare(wanted: Propagation, fleet: Fleet) -> list[Copy]:
     """Look at everything and dry-run it. Nothing is sent before read-only and the policy have been asked.
 
     Raises ActionError: refused (read-only, policy, rights), conflict (a field of another manager's), unreachable.
     """
     if not wanted.targets:
-        raise ActionError(Kind.USAGE, "Name the clusters to copy to: --to CLUSTER[,CLUSTER].")
+        raise ActionError(ErrorKind.USAGE, "Name the clusters to copy to: --to CLUSTER[,CLUSTER].")
     if not wanted.things:
-        raise ActionError(Kind.USAGE, f"{wanted.source} has nothing of {wanted.subject} to copy.")
+        raise ActionError(ErrorKind.USAGE, f"{wanted.source} has nothing of {wanted.subject} to copy.")
     for cluster in (wanted.source, *wanted.targets):
         if cluster not in fleet.members:
             known = ", ".join(fleet.members)
-            raise ActionError(Kind.USAGE, f"There is no cluster {cluster}; there are {known}.")
+            raise ActionError(ErrorKind.USAGE, f"There is no cluster {cluster}; there are {known}.")
     if wanted.source in wanted.targets:
-        raise ActionError(Kind.USAGE, f"{wanted.source} is where it comes from; name others in --to.")
+        raise ActionError(ErrorKind.USAGE, f"{wanted.source} is where it comes from; name others in --to.")
     for cluster in wanted.targets:
         allowed(fleet, cluster, wanted.things)
     source = fleet.members[wanted.source].api
@@ -109,12 +101,12 @@ def allowed(fleet: Fleet, cluster: str, things: Sequence[Thing]) -> None:
     """Raise ActionError when the cluster is read-only, or the access policy refuses one of the namespaces."""
     if fleet.members[cluster].read_only:
         message = f"{cluster} is read-only for meshtop; leave out --read-only, or readOnly in the settings."
-        raise ActionError(Kind.REFUSED, message, cluster=cluster)
+        raise ActionError(ErrorKind.REFUSED, message, cluster=cluster)
     if fleet.policy is None:
         return
     for namespace in dict.fromkeys(t.namespace or (t.name if t.kind == "Namespace" else "") for t in things):
         if why := fleet.policy(PROPAGATE, cluster, namespace):
-            raise ActionError(Kind.REFUSED, why, cluster=cluster)
+            raise ActionError(ErrorKind.REFUSED, why, cluster=cluster)
 
 
 async def read(api: KubeApi, thing: Thing) -> Live | None:
@@ -134,7 +126,7 @@ def decoded(api: KubeApi, body: bytes) -> Live:
 async def _original(api: KubeApi, thing: Thing) -> Live:
     live = await read(api, thing)
     if live is None:
-        raise ActionError(Kind.CONFLICT, f"{thing.title} is gone from {api.cluster}.", cluster=api.cluster)
+        raise ActionError(ErrorKind.CONFLICT, f"{thing.title} is gone from {api.cluster}.", cluster=api.cluster)
     return manifest(thing, live)
 
 
@@ -190,22 +182,24 @@ async def apply(
             "PATCH", thing.path, what=f"patch {thing.resource}", body=body, headers=_APPLY, params=params
         )
     except ActionError as error:
-        if error.kind is Kind.CONFLICT and not force:
+        if error.kind is ErrorKind.CONFLICT and not force:
             remedy = "Change it where its owner has it, or say --force to take the fields over."
-            raise ActionError(Kind.CONFLICT, error.message, cluster=api.cluster, remedy=remedy) from error
+            raise ActionError(ErrorKind.CONFLICT, error.message, cluster=api.cluster, remedy=remedy) from error
         raise
     if response.status_code == 404:
         where = f"namespace {thing.namespace} or the kind" if thing.namespace else "the kind"
         message = f"{api.cluster} cannot take {thing.title}: {where} is not there."
-        raise ActionError(Kind.REJECTED, message, cluster=api.cluster)
+        raise ActionError(ErrorKind.REJECTED, message, cluster=api.cluster)
     return decoded(api, response.content)
 
 
-async def run(wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal: Journal) -> AsyncIterator[Said]:
-    """Apply what was prepared, wave after wave; when something fails, take back what was done and say so.
+async def run(
+    wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal: Journal
+) -> AsyncIterator[ActionEvent]:
+    """Apply what was prepared, wave after wave; when something fails, take back what was done.
 
-    The last `Said` has the outcome: done, rolled-back, or held where something could not be taken back. Raises
-    ActionError (conflict) before anything is written when somebody is shifting one of the routes.
+    The last event has the outcome: done, or what the failure was, with `restored` where all of it could be taken back.
+    Raises ActionError (conflict) before anything is written when somebody is shifting one of the routes.
     """
     action = journal.begin(
         kind=PROPAGATE,
@@ -223,22 +217,29 @@ async def run(wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal
         except ActionError:
             journal.set_state(action.id, ActionState.FAILED)
             raise
-        async for said in _run(wanted, copies, fleet, journal, action, claim):
-            yield said
+        async for event in _run(wanted, copies, fleet, journal, action, claim):
+            yield event
     finally:
         await claim.release()
 
 
 async def _run(
     wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal: Journal, action: Action, claim: Claim
-) -> AsyncIterator[Said]:
+) -> AsyncIterator[ActionEvent]:
     from meshtop.actions.propagate.undo import take_back
 
-    yield Said(f"Action {action.id}: {wanted.subject} from {wanted.source} to {', '.join(wanted.targets)}.")
+    def event(kind: EventKind, message: str, cluster: str = "", **more: Any) -> ActionEvent:
+        return ActionEvent(
+            kind=kind, action=action.id, message=message, cluster=cluster, wave=number, waves=len(wanted.waves), **more
+        )
+
+    number = 0
+    where = ", ".join(wanted.targets)
+    yield event(EventKind.STARTED, f"Action {action.id}: {wanted.subject} from {wanted.source} to {where}.")
     failed: ActionError | None = None
     for number, wave in enumerate(wanted.waves, start=1):
         if len(wanted.waves) > 1:
-            yield Said(f"Wave {number} of {len(wanted.waves)}: {', '.join(wave)}.")
+            yield event(EventKind.NOTE, f"Wave {number} of {len(wanted.waves)}: {', '.join(wave)}.")
         for copy in copies:
             if copy.cluster not in wave or copy.does is Does.NOTHING:
                 continue
@@ -248,18 +249,21 @@ async def _run(
             except ActionError as error:
                 failed = error
                 break
-            yield Said(f"{copy.cluster}: {copy.thing.title} {_PAST[copy.does]}.", copy.cluster)
+            message = f"{copy.cluster}: {copy.thing.title} {_PAST[copy.does]}."
+            yield event(EventKind.WRITTEN, message, copy.cluster)
         if failed is not None:
             break
     if failed is None:
         journal.set_state(action.id, ActionState.DONE)
-        yield Said(f"Done: {wanted.subject} is in {', '.join(wanted.targets)}.", outcome=ActionState.DONE)
+        yield event(EventKind.ENDED, f"Done: {wanted.subject} is in {where}.", outcome=ActionOutcome.DONE)
         return
-    yield Said(f"{failed.message} {failed.remedy}".rstrip() + " Taking back what was done.", failed.cluster)
+    yield event(EventKind.TAKING_BACK, f"{failed.sentences} Taking back what was done.", failed.cluster)
     current = journal.action(action.id)
     assert current is not None, "it was begun above"
-    async for said in take_back(current, fleet, journal):
-        yield Said(said.message, said.cluster, said.outcome, failed if said.outcome is not None else None)
+    async for one in take_back(current, fleet, journal):
+        # What ended the action is the failure, however well it could be taken back.
+        ends = one.kind is EventKind.ENDED
+        yield structs.replace(one, outcome=outcome_of(failed), error=failed) if ends else one
 
 
 def is_shared(thing: Thing) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.model.kube import Inventory
 from meshtop.sources.kubernetes.kinds import CONFIG, IDENTITY
 from meshtop.sources.kubernetes.kinds import Kind as ApiKind
@@ -82,7 +82,7 @@ def find_copyable(word: str) -> str:
     if found is not None:
         return found
     known = ", ".join(sorted(key.lower() for key in _KINDS))
-    raise ActionError(Kind.USAGE, f"{word} is no kind that can be copied; there are {known}.")
+    raise ActionError(ErrorKind.USAGE, f"{word} is no kind that can be copied; there are {known}.")
 
 
 def _aliases() -> dict[str, str]:
@@ -114,9 +114,9 @@ def things_of(inventory: Inventory, kinds: Iterable[str], namespaces: Iterable[s
 def find_thing(inventory: Inventory, key: str, namespace: str, name: str, cluster: str) -> Thing:
     """One object. Raises ActionError when the cluster has none of that name."""
     if key in _CLUSTER_WIDE and namespace:
-        raise ActionError(Kind.USAGE, f"A {key} has no namespace; say its name alone.")
+        raise ActionError(ErrorKind.USAGE, f"A {key} has no namespace; say its name alone.")
     if key not in _CLUSTER_WIDE and not namespace:
-        raise ActionError(Kind.USAGE, f"Say NAMESPACE/NAME: a {key.partition('.')[0]} is in a namespace.")
+        raise ActionError(ErrorKind.USAGE, f"Say NAMESPACE/NAME: a {key.partition('.')[0]} is in a namespace.")
     if key == "Namespace":
         there = any(n.meta.name == name for n in inventory.namespaces)
     elif key == "Service":
@@ -126,7 +126,7 @@ def find_thing(inventory: Inventory, key: str, namespace: str, name: str, cluste
     version = next((o.version for o in inventory.config.get(key, ())), "v1")
     thing = _thing(key, version, namespace, name)
     if not there:
-        raise ActionError(Kind.USAGE, f"{cluster} has no {thing.title}.")
+        raise ActionError(ErrorKind.USAGE, f"{cluster} has no {thing.title}.")
     return thing
 
 

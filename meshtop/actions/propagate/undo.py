@@ -9,11 +9,12 @@ import msgspec
 from msgspec import Struct
 
 from meshtop.actions.claim import Claim
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
+from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.journal.journal import Action, ActionState, Event, Journal
 from meshtop.actions.kube import JSON, KubeApi
-from meshtop.actions.propagate.copy import MANAGER, Live, Said, allowed, decoded, is_shared, read, shared, written_by_us
+from meshtop.actions.propagate.copy import MANAGER, Live, allowed, decoded, is_shared, read, shared, written_by_us
 from meshtop.actions.propagate.objects import Thing, manifest, same
 
 UNDONE = "taken back"
@@ -43,12 +44,12 @@ def changes(action: Action) -> list[_Change]:
     return list(reversed(found.values()))
 
 
-async def undo(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[Said]:
-    """Bring every object of a propagation back to what it was.
+async def undo(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[ActionEvent]:
+    """Bring every object of a propagation back to what it was, as an action of its own that is locked and leased.
 
     What somebody changed since is left alone, and said. A namespace that was created stays: with it everything in it
-    would go. The last `Said` has the outcome: rolled-back, or held where something was left. Raises ActionError
-    (refused) before anything is sent when a cluster may not be written to.
+    would go. The last event has the outcome: rolled back, or why something could not be restored; the action is then
+    held. Raises ActionError (refused) before anything is sent when a cluster may not be written to.
     """
     claim = Claim(action.id, fleet, journal)
     try:
@@ -56,8 +57,9 @@ async def undo(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[
         current = journal.action(action.id) or action
         waiting = _allowed(current, fleet)
         await claim.take(shared(one.cluster, one.thing) for one in waiting if is_shared(one.thing))
-        async for said in take_back(current, fleet, journal):
-            yield said
+        yield ActionEvent(kind=EventKind.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
+        async for event in take_back(current, fleet, journal):
+            yield event
     finally:
         await claim.release()
 
@@ -67,13 +69,18 @@ def _allowed(action: Action, fleet: Fleet) -> list[_Change]:
     waiting = changes(action)
     for cluster in dict.fromkeys(change.cluster for change in waiting):
         if cluster not in fleet.members:
-            raise ActionError(Kind.USAGE, f"{cluster} is not among the clusters; add its context to take this back.")
+            raise ActionError(
+                ErrorKind.USAGE, f"{cluster} is not among the clusters; add its context to take this back."
+            )
         allowed(fleet, cluster, [change.thing for change in waiting if change.cluster == cluster])
     return waiting
 
 
-async def take_back(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[Said]:
-    """The same for whoever holds the action already."""
+async def take_back(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[ActionEvent]:
+    """Bring every object of a propagation back to what it was, for a caller that has locked the action already.
+
+    Raises ActionError (refused) before anything is sent when a cluster may not be written to.
+    """
     waiting = _allowed(action, fleet)
     journal.set_state(action.id, ActionState.TAKING_BACK)
     left: list[ActionError] = []
@@ -90,17 +97,28 @@ async def take_back(action: Action, fleet: Fleet, journal: Journal) -> AsyncIter
                 note="left",
                 why=error.message,
             )
-            yield Said(f"{change.cluster}: {change.thing.title} is left: {error.message}", change.cluster)
+            message = f"{change.cluster}: {change.thing.title} is left: {error.message}"
+            yield ActionEvent(kind=EventKind.NOT_RESTORED, action=action.id, message=message, cluster=change.cluster)
             continue
         journal.write(action.id, Event.NOTE, cluster=change.cluster, object_=change.thing.title, note=UNDONE)
-        yield Said(f"{change.cluster}: {change.thing.title} {message}.", change.cluster)
-    state = ActionState.HELD if left else ActionState.ROLLED_BACK
-    journal.set_state(action.id, state)
-    if left:
-        worst = next((e for e in left if e.kind is Kind.UNREACHABLE), left[0])
-        yield Said(f"{len(left)} of {len(waiting)} objects could not be taken back.", outcome=state, error=worst)
-    else:
-        yield Said("Every cluster has what it had before.", outcome=state)
+        yield ActionEvent(
+            kind=EventKind.RESTORED,
+            action=action.id,
+            message=f"{change.cluster}: {change.thing.title} {message}.",
+            cluster=change.cluster,
+        )
+    journal.set_state(action.id, ActionState.HELD if left else ActionState.ROLLED_BACK)
+    worst = next((e for e in left if e.kind is ErrorKind.UNREACHABLE), left[0]) if left else None
+    yield ActionEvent(
+        kind=EventKind.ENDED,
+        action=action.id,
+        message=f"{len(left)} of {len(waiting)} objects could not be taken back."
+        if left
+        else "Every cluster has what it had before.",
+        outcome=outcome_of(worst) if worst is not None else ActionOutcome.ROLLED_BACK,
+        restored=not left,
+        error=worst,
+    )
 
 
 async def _back(change: _Change, api: KubeApi) -> str:
@@ -110,14 +128,14 @@ async def _back(change: _Change, api: KubeApi) -> str:
     if live is None:
         if change.before is None:
             return "is gone already"
-        raise ActionError(Kind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
+        raise ActionError(ErrorKind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
     now = manifest(thing, live)
     if change.before is not None and same(now, manifest(thing, change.before)):
         return "is as it was already"
     if change.after is None and not written_by_us(live):
         return "was never written"
     if change.after is not None and not same(now, change.after):
-        raise ActionError(Kind.CONFLICT, "somebody changed it since.", cluster=api.cluster)
+        raise ActionError(ErrorKind.CONFLICT, "somebody changed it since.", cluster=api.cluster)
     if change.before is None:
         await _delete(thing, live, api)
         return "deleted again"
@@ -128,7 +146,7 @@ async def _back(change: _Change, api: KubeApi) -> str:
 async def _delete(thing: Thing, live: Mapping[str, Any], api: KubeApi) -> None:
     if thing.kind == "Namespace":
         message = "a namespace is not deleted, for everything in it would go with it; delete it yourself."
-        raise ActionError(Kind.CONFLICT, message, cluster=api.cluster)
+        raise ActionError(ErrorKind.CONFLICT, message, cluster=api.cluster)
     metadata = live["metadata"]
     body = {
         "apiVersion": "v1",
@@ -153,5 +171,5 @@ async def _restore(change: _Change, live: Mapping[str, Any], api: KubeApi) -> No
         params={"fieldManager": MANAGER},
     )
     if response.status_code == 404:
-        raise ActionError(Kind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
+        raise ActionError(ErrorKind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
     decoded(api, response.content)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from meshtop.actions.errors import ActionError, AnswerLost, Kind
+from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.journal.journal import Event, Journal
 from meshtop.actions.kube import KubeApi
 from meshtop.actions.shift.targets import Target, Weights, weights_of
@@ -50,7 +50,7 @@ async def set_weights(
         return await _resolve(api, journal, action, target, standing, weights, lost, sleep)
     except ActionError as error:
         journal.write(action, Event.REFUSED, cluster=target.cluster, object_=title, why=error.message)
-        if error.kind is Kind.CONFLICT:
+        if error.kind is ErrorKind.CONFLICT:
             raise changed(target, await api.read(target.where), expected) from error
         raise
     _done(journal, action, target, after)
@@ -112,7 +112,7 @@ def changed(target: Target, route: WeightedRoute, expected: Weights) -> ActionEr
     elif weights_of(route) == expected:
         what = "it was written to in between"
     return ActionError(
-        Kind.CONFLICT, f"{target.where.title} in {target.cluster} was changed: {what}.{by}", cluster=target.cluster
+        ErrorKind.CONFLICT, f"{target.where.title} in {target.cluster} was changed: {what}.{by}", cluster=target.cluster
     )
 
 

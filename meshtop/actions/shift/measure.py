@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import structs
 
+from meshtop.actions.events import ObservedSplit, SplitStatus
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.shift.guard import sides, watch
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.targets import Target, Weights
-from meshtop.actions.shift.verify import Follows, Observed, count_all, observe
+from meshtop.actions.shift.verify import count_all, observe
 from meshtop.analysis.canary.judging import CanaryVerdict, latency_bound
 from meshtop.analysis.canary.survey import Surveyed
 from meshtop.analysis.canary.tally import Caller, Tally, added
@@ -63,7 +64,7 @@ class Measures:
         since: float,
         now: float,
         late: bool,
-    ) -> tuple[tuple[Observed, ...], CanaryVerdict | None]:
+    ) -> tuple[tuple[ObservedSplit, ...], CanaryVerdict | None]:
         """What was seen of a step since it was set, and the guard's verdict; `late` says that patience is over."""
         observed, tallies = [], {}
         judging = self._fleet.judging
@@ -72,8 +73,8 @@ class Measures:
             callers, failed = await self._callers(target, since=since, at=now)
             tallies[target.cluster] = added(callers, len(target.names))
             one = observe(target, callers, target.steps[step], before[target.cluster], judging, late=late)
-            if target.cluster in failed or (surveyed.reach.mixed and one.follows is Follows.NO):
-                one = structs.replace(one, follows=Follows.UNKNOWN if late else Follows.WAITING)
+            if target.cluster in failed or (surveyed.reach.mixed and one.status is SplitStatus.DOES_NOT_FOLLOW):
+                one = structs.replace(one, follows=SplitStatus.UNKNOWN if late else SplitStatus.WAITING)
             observed.append(one)
         return tuple(observed), watch(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct, structs
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.lease import GROUP as LEASE_GROUP
 from meshtop.actions.lease import ShiftLease
@@ -38,7 +38,7 @@ class Check(Struct, frozen=True, rename="camel"):
     name: str
     mark: Mark
     message: str
-    kind: Kind | None = None
+    kind: ErrorKind | None = None
 
 
 class Preflight(Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ class Preflight(Struct, frozen=True, kw_only=True):
     def refusal(self) -> ActionError | None:
         """The first check that refuses, as an error; None when nothing does."""
         bad = next((c for c in self.checks if c.mark is Mark.REFUSED), None)
-        return None if bad is None else ActionError(bad.kind or Kind.REFUSED, bad.message, cluster=bad.cluster)
+        return None if bad is None else ActionError(bad.kind or ErrorKind.REFUSED, bad.message, cluster=bad.cluster)
 
 
 async def preflight(plan: ShiftPlan, fleet: Fleet, *, clusters: Sequence[str] = ()) -> Preflight:
@@ -86,10 +86,10 @@ def _gates(surveyed: Surveyed, fleet: Fleet) -> list[Check]:
     found = []
     if member.read_only:
         message = f"{cluster} is read-only for meshtop; leave out --read-only, or readOnly in the settings."
-        found.append(Check(cluster, "read-only", Mark.REFUSED, message, Kind.REFUSED))
+        found.append(Check(cluster, "read-only", Mark.REFUSED, message, ErrorKind.REFUSED))
     why = fleet.policy(SHIFT, cluster, namespace) if fleet.policy is not None else None
     if why is not None:
-        found.append(Check(cluster, "access policy", Mark.REFUSED, why, Kind.REFUSED))
+        found.append(Check(cluster, "access policy", Mark.REFUSED, why, ErrorKind.REFUSED))
     return found or [Check(cluster, "policy", Mark.OK, "may be written to")]
 
 
@@ -119,7 +119,7 @@ async def _look(surveyed: Surveyed, plan: ShiftPlan, fleet: Fleet) -> tuple[list
     if not target.same_route(surveyed.route):
         was = ", ".join(d.name for d in surveyed.route.destinations)
         message = f"{where.title} in {cluster} has just changed: {', '.join(target.names)} not {was}; look again."
-        return [*checks, Check(cluster, "weights", Mark.REFUSED, message, Kind.CONFLICT)], None
+        return [*checks, Check(cluster, "weights", Mark.REFUSED, message, ErrorKind.CONFLICT)], None
     checks += _backed(surveyed, target)
     checks.append(Check(cluster, "weights", Mark.OK, _said(target)))
     return checks, target
@@ -129,7 +129,7 @@ def _rights(cluster: str, plural: str, namespace: str, *, may: bool) -> Check:
     if may:
         return Check(cluster, "rights", Mark.OK, f"may patch {plural} in {namespace}")
     message = f"{cluster} does not let you patch {plural} in {namespace}; ask for that right."
-    return Check(cluster, "rights", Mark.REFUSED, message, Kind.REFUSED)
+    return Check(cluster, "rights", Mark.REFUSED, message, ErrorKind.REFUSED)
 
 
 async def _nobody_else(surveyed: Surveyed, fleet: Fleet) -> Check:
@@ -143,7 +143,7 @@ async def _nobody_else(surveyed: Surveyed, fleet: Fleet) -> Check:
     if held is None or held.until <= now or held.gone():
         return Check(cluster, "lease", Mark.OK, "nobody else shifts it")
     message = f"{held.holder} is changing {where.title} in {cluster} (action {held.action})."
-    return Check(cluster, "lease", Mark.REFUSED, message, Kind.CONFLICT)
+    return Check(cluster, "lease", Mark.REFUSED, message, ErrorKind.CONFLICT)
 
 
 def owner_check(cluster: str, owner: Ownership, override: str) -> Check:
@@ -157,7 +157,7 @@ def owner_check(cluster: str, owner: Ownership, override: str) -> Check:
         f"{named} owns the weights in {cluster} and will take the change back; change them there, or say "
         f'--override "{owner.controller} owns it".'
     )
-    return Check(cluster, "owner", Mark.REFUSED, message, Kind.CONFLICT)
+    return Check(cluster, "owner", Mark.REFUSED, message, ErrorKind.CONFLICT)
 
 
 def _backed(surveyed: Surveyed, target: Target) -> list[Check]:
@@ -179,7 +179,9 @@ def _backed(surveyed: Surveyed, target: Target) -> list[Check]:
             continue
         grows = most > (before or 0)
         mark = Mark.REFUSED if grows else Mark.WARNING
-        found.append(Check(target.cluster, "pods", mark, f"{target.cluster}: {why}.", Kind.CONFLICT if grows else None))
+        found.append(
+            Check(target.cluster, "pods", mark, f"{target.cluster}: {why}.", ErrorKind.CONFLICT if grows else None)
+        )
     return found or [Check(target.cluster, "pods", Mark.OK, "subsets exist and pods are ready")]
 
 

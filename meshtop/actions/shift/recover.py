@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 from msgspec import structs
 
 from meshtop.actions.claim import Claim
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
+from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.journal.journal import Action, ActionState, Event, Journal
 from meshtop.actions.shift.apply import Sleep
-from meshtop.actions.shift.events import Controls, Outcome, ShiftEvent, Sort
+from meshtop.actions.shift.controls import Controls
 from meshtop.actions.shift.preflight import SHIFT
 from meshtop.actions.shift.runner import ShiftRunner
 from meshtop.actions.shift.standing import Recorded, recorded, require_resumable, standings
@@ -20,7 +21,7 @@ from meshtop.actions.shift.takeback import take_back
 from meshtop.actions.shift.targets import place_of
 from meshtop.analysis.canary.survey import Surveyed
 
-_KINDS = {Kind.CONFLICT: Outcome.CONFLICT, Kind.UNREACHABLE: Outcome.LOST}
+_KINDS = {ErrorKind.CONFLICT: ActionOutcome.CONFLICT, ErrorKind.UNREACHABLE: ActionOutcome.LOST}
 
 
 def find_action(journal: Journal, identity: str | None) -> Action:
@@ -28,7 +29,7 @@ def find_action(journal: Journal, identity: str | None) -> Action:
     action = journal.last(kind="shift") if identity is None else journal.action(identity)
     if action is None:
         what = "no shift" if identity is None else f"no single action {identity}"
-        raise ActionError(Kind.USAGE, f"The journal has {what}; meshtop journal lists them.")
+        raise ActionError(ErrorKind.USAGE, f"The journal has {what}; meshtop journal lists them.")
     return action
 
 
@@ -60,10 +61,10 @@ def resume(
 
 async def rollback(
     action: Action, fleet: Fleet, journal: Journal, *, sleep: Sleep = asyncio.sleep
-) -> AsyncIterator[ShiftEvent]:
+) -> AsyncIterator[ActionEvent]:
     """Every cluster back to its weights from before the action. Raises ActionError before anything is sent."""
     if action.state is ActionState.ROLLED_BACK:
-        raise ActionError(Kind.USAGE, f"Action {action.id} was rolled back already.")
+        raise ActionError(ErrorKind.USAGE, f"Action {action.id} was rolled back already.")
     shift = recorded(action)
     _allowed(shift, fleet)
     claim = Claim(action.id, fleet, journal, seconds=shift.plan.pace.lease)
@@ -73,7 +74,7 @@ async def rollback(
         found = journal.action(action.id) or action
         journal.write(action.id, Event.NOTE, note="rollback", who=fleet.who, origin=fleet.origin)
         journal.set_state(action.id, ActionState.TAKING_BACK)
-        blank = ShiftEvent(sort=Sort.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
+        blank = ActionEvent(kind=EventKind.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
         yield blank
         worst: ActionError | None = None
         standing = standings(found, shift.targets)
@@ -81,18 +82,18 @@ async def rollback(
             worst = worst or one.error
             yield structs.replace(
                 blank,
-                sort=Sort.LEFT if one.error else Sort.RESTORED,
+                kind=EventKind.NOT_RESTORED if one.error else EventKind.RESTORED,
                 message=one.message,
                 cluster=one.target.cluster,
                 weights=None if one.error else one.target.named(one.target.before),
             )
         state = ActionState.ROLLED_BACK
         if worst is not None:
-            state = ActionState.TAKING_BACK if worst.kind is Kind.UNREACHABLE else ActionState.FAILED
+            state = ActionState.TAKING_BACK if worst.kind is ErrorKind.UNREACHABLE else ActionState.FAILED
         journal.set_state(action.id, state)
-        outcome = Outcome.ROLLED_BACK if worst is None else _KINDS.get(worst.kind, Outcome.REFUSED)
+        outcome = ActionOutcome.ROLLED_BACK if worst is None else _KINDS.get(worst.kind, ActionOutcome.REFUSED)
         message = "Everything is as before." if worst is None else f"See meshtop journal {action.id}."
-        yield structs.replace(blank, sort=Sort.ENDED, message=message, outcome=outcome, restored=worst is None)
+        yield structs.replace(blank, kind=EventKind.ENDED, message=message, outcome=outcome, restored=worst is None)
     finally:
         await claim.release()
 
@@ -102,15 +103,15 @@ def _allowed(shift: Recorded, fleet: Fleet) -> None:
         member = fleet.members.get(target.cluster)
         if member is None:
             raise ActionError(
-                Kind.UNREACHABLE,
+                ErrorKind.UNREACHABLE,
                 f"{target.cluster} took part in it and is not among the clusters here.",
                 cluster=target.cluster,
             )
         if member.read_only:
-            raise ActionError(Kind.REFUSED, f"{target.cluster} is read-only for meshtop.", cluster=target.cluster)
+            raise ActionError(ErrorKind.REFUSED, f"{target.cluster} is read-only for meshtop.", cluster=target.cluster)
         why = fleet.policy(SHIFT, target.cluster, target.where.namespace) if fleet.policy is not None else None
         if why is not None:
-            raise ActionError(Kind.REFUSED, why, cluster=target.cluster)
+            raise ActionError(ErrorKind.REFUSED, why, cluster=target.cluster)
 
 
 def _surveyed(shift: Recorded, fleet: Fleet, cluster: str) -> Surveyed:
@@ -128,5 +129,7 @@ def _surveyed(shift: Recorded, fleet: Fleet, cluster: str) -> Surveyed:
             return one
     why = fleet.unread.get(cluster)
     if why:
-        raise ActionError(Kind.UNREACHABLE, why, cluster=cluster)
-    raise ActionError(Kind.CONFLICT, f"{target.where.title} in {cluster} is no longer that route.", cluster=cluster)
+        raise ActionError(ErrorKind.UNREACHABLE, why, cluster=cluster)
+    raise ActionError(
+        ErrorKind.CONFLICT, f"{target.where.title} in {cluster} is no longer that route.", cluster=cluster
+    )

@@ -12,18 +12,18 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
 from meshtop.actions.claim import Claim
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
+from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, ObservedSplit, SplitStatus
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.journal.journal import ActionState, Event, Journal, JournalError
 from meshtop.actions.shift.apply import Sleep, changed, set_weights, text_of
+from meshtop.actions.shift.controls import Controls, ShiftRequest
 from meshtop.actions.shift.ending import End, followed, require_good
-from meshtop.actions.shift.events import Controls, Outcome, ShiftEvent, Sort, Wish
 from meshtop.actions.shift.measure import Measures, Reference
 from meshtop.actions.shift.preflight import Preflight
 from meshtop.actions.shift.standing import STAGE, Recorded, Standing, last_stage, record, require_resumable, standings
 from meshtop.actions.shift.takeback import take_back
 from meshtop.actions.shift.targets import Target, Weights, weights_of
-from meshtop.actions.shift.verify import Follows, Observed
 from meshtop.analysis.canary.judging import CanaryVerdict
 from meshtop.analysis.canary.survey import Surveyed
 from meshtop.analysis.canary.verdict import Comparison
@@ -31,7 +31,7 @@ from meshtop.sources.prometheus.counts import SHORTEST_SECONDS
 
 EXTENSIONS = 3.0
 """A step that cannot be judged yet may last so many times as long before the shift pauses."""
-_OUTCOMES = {Kind.CONFLICT: Outcome.CONFLICT, Kind.UNREACHABLE: Outcome.LOST}
+_OUTCOMES = {ErrorKind.CONFLICT: ActionOutcome.CONFLICT, ErrorKind.UNREACHABLE: ActionOutcome.LOST}
 
 
 class ShiftRunner:
@@ -86,23 +86,23 @@ class ShiftRunner:
         shift = Recorded(plan=found.plan, targets=found.targets)
         return cls(shift, found.surveyed, fleet, journal, controls=controls, attended=attended, sleep=sleep)
 
-    async def run(self) -> AsyncGenerator[ShiftEvent, None]:
+    async def run(self) -> AsyncGenerator[ActionEvent, None]:
         """The shift's events; the last one says how it ended."""
-        end = End(Outcome.DONE, "", back=False)
+        end = End(ActionOutcome.DONE, "", back=False)
         try:
             await self._open()
-            yield self._event(Sort.BEGUN, self._greeting())
+            yield self._event(EventKind.STARTED, self._greeting())
             try:
                 for stage in self.plan.stages():
                     if stage >= self._first:
                         async for event in self._stage(*stage):
                             yield event
-                end = End(Outcome.DONE, self._done_message(), back=False)
+                end = End(ActionOutcome.DONE, self._done_message(), back=False)
             except End as reached:
                 end = reached
             except ActionError as error:
                 back = self.plan.on_loss == "take-back"
-                end = End(_OUTCOMES.get(error.kind, Outcome.REFUSED), error.message, back=back)
+                end = End(_OUTCOMES.get(error.kind, ActionOutcome.REFUSED), error.message, back=back)
             async for event in self._finish(end):
                 yield event
         except (asyncio.CancelledError, GeneratorExit):
@@ -146,12 +146,12 @@ class ShiftRunner:
         self._first = self._place = last_stage(action)
         self.journal.write(self.action, Event.NOTE, note="resumed", who=self.fleet.who, origin=self.fleet.origin)
 
-    async def _stage(self, wave: int, step: int) -> AsyncIterator[ShiftEvent]:
+    async def _stage(self, wave: int, step: int) -> AsyncIterator[ActionEvent]:
         self._place, self._until = (wave, step), None
         self.journal.write(self.action, Event.NOTE, note=STAGE, wave=wave, step=step)
         targets = [self._targets[cluster] for cluster in self.plan.waves[wave]]
         wanted = ", ".join(f"{name} to {weight} %" for name, weight in self.plan.steps[step].items())
-        yield self._event(Sort.STEP, f"{wanted} in {', '.join(t.cluster for t in targets)}.")
+        yield self._event(EventKind.STEP, f"{wanted} in {', '.join(t.cluster for t in targets)}.")
         reference_end = self.fleet.clock()
         before = {target.cluster: self._standing[target.cluster].known for target in targets}
         for target in targets:
@@ -162,7 +162,7 @@ class ShiftRunner:
         async for event in self._watch(targets, step, before, reference):
             yield event
 
-    async def _set(self, target: Target, weights: Weights) -> ShiftEvent:
+    async def _set(self, target: Target, weights: Weights) -> ActionEvent:
         cluster = target.cluster
         standing = self._standing[cluster]
         expected = standing.known
@@ -173,13 +173,13 @@ class ShiftRunner:
         try:
             await set_weights(api, self.journal, self.action, target, weights, expected=expected, sleep=self._sleep)
         except ActionError as error:
-            if error.kind is not Kind.UNREACHABLE:
+            if error.kind is not ErrorKind.UNREACHABLE:
                 self._standing[cluster] = Standing(expected)
             raise
         self._standing[cluster] = Standing(weights)
         change = f"{text_of(expected)} → {text_of(weights)}" if weights != expected else f"{text_of(weights)} already"
         message = f"{cluster}: set weight {change}."
-        return self._event(Sort.SET, message, cluster=cluster, weights=target.named(weights))
+        return self._event(EventKind.WRITTEN, message, cluster=cluster, weights=target.named(weights))
 
     async def _resolved(self, target: Target, standing: Standing) -> Weights:
         """What a crash left in doubt, answered by the cluster and written down. Raises ActionError."""
@@ -201,7 +201,7 @@ class ShiftRunner:
 
     async def _watch(
         self, targets: Sequence[Target], step: int, before: dict[str, Weights], reference: Reference
-    ) -> AsyncIterator[ShiftEvent]:
+    ) -> AsyncIterator[ActionEvent]:
         """Watch a step until it may end. Raises End when the guard, the split or somebody says so."""
         pace, begun = self.plan.pace, self.fleet.clock()
         since, self._until = begun + pace.settle, begun + self.plan.every_seconds
@@ -209,9 +209,9 @@ class ShiftRunner:
         said_paused = False
         confirmed: set[str] = set()
         seconds = pace.settle + SHORTEST_SECONDS
-        yield self._event(Sort.NOTE, f"Waiting about {seconds:.0f} s for the push and two scrapes.")
+        yield self._event(EventKind.NOTE, f"Waiting about {seconds:.0f} s for the push and two scrapes.")
         while True:
-            if self._obeyed(self.controls.taken()):
+            if self._obeyed(self.controls.take_request()):
                 return
             if self.controls.paused is not said_paused:
                 said_paused = self.controls.paused
@@ -224,7 +224,7 @@ class ShiftRunner:
                     targets, step, before, reference, self._bound, since=since, now=now, late=late
                 )
                 said = verdict.verdict.value if verdict is not None else "not guarded"
-                yield self._event(Sort.WATCHED, said, observed=observed, verdict=verdict)
+                yield self._event(EventKind.OBSERVED, said, observed=observed, verdict=verdict)
                 for event in self._confirm(observed, confirmed):
                     yield event
                 require_good(observed, verdict)
@@ -237,33 +237,33 @@ class ShiftRunner:
                         continue
             await self.controls.wait(pace.poll)
 
-    def _turned(self, *, paused: bool) -> ShiftEvent:
+    def _turned(self, *, paused: bool) -> ActionEvent:
         self.journal.set_state(self.action, ActionState.PAUSED if paused else ActionState.RUNNING)
         if paused:
-            return self._event(Sort.PAUSED, "Paused; the guard goes on watching.")
-        return self._event(Sort.GOES_ON, "Goes on.")
+            return self._event(EventKind.PAUSED, "Paused; the guard goes on watching.")
+        return self._event(EventKind.RESUMED, "Goes on.")
 
-    def _obeyed(self, wish: Wish | None) -> bool:
-        if wish is Wish.ABORT:
-            raise End(Outcome.ABORTED, "Aborted.", back=True)
-        if wish is Wish.HOLD:
-            raise End(Outcome.HELD, "Held: the weights stay as they are.", back=False)
-        return wish is Wish.SKIP
+    def _obeyed(self, wish: ShiftRequest | None) -> bool:
+        if wish is ShiftRequest.ABORT:
+            raise End(ActionOutcome.ABORTED, "Aborted.", back=True)
+        if wish is ShiftRequest.HOLD:
+            raise End(ActionOutcome.HELD, "Held: the weights stay as they are.", back=False)
+        return wish is ShiftRequest.SKIP
 
-    def _confirm(self, observed: Sequence[Observed], confirmed: set[str]) -> list[ShiftEvent]:
+    def _confirm(self, observed: Sequence[ObservedSplit], confirmed: set[str]) -> list[ActionEvent]:
         found = []
         for one in observed:
-            if one.follows is not Follows.WAITING and one.cluster not in confirmed:
+            if one.status is not SplitStatus.WAITING and one.cluster not in confirmed:
                 confirmed.add(one.cluster)
                 self.journal.write(
-                    self.action, Event.NOTE, cluster=one.cluster, note=one.follows.value, actual=one.actual
+                    self.action, Event.NOTE, cluster=one.cluster, note=one.status.value, actual=one.actual
                 )
-                found.append(self._event(Sort.CONFIRMED, followed(one), cluster=one.cluster))
+                found.append(self._event(EventKind.CONFIRMED, followed(one), cluster=one.cluster))
         return found
 
-    def _may_end(self, observed: Sequence[Observed], seconds: float) -> bool:
+    def _may_end(self, observed: Sequence[ObservedSplit], seconds: float) -> bool:
         """Whether the step has lasted as long as it should, and every split is confirmed or cannot be."""
-        settled = all(one.follows is not Follows.WAITING for one in observed)
+        settled = all(one.status is not SplitStatus.WAITING for one in observed)
         return settled and seconds >= self.plan.every_seconds
 
     def _enough(self, verdict: CanaryVerdict | None, step: int) -> bool:
@@ -272,32 +272,32 @@ class ShiftRunner:
             return True
         return (self._place[0], step) == self.plan.stages()[-1]
 
-    def _cannot_tell(self, verdict: CanaryVerdict | None) -> ShiftEvent:
+    def _cannot_tell(self, verdict: CanaryVerdict | None) -> ActionEvent:
         """Pause for somebody to decide. Raises End where nobody watches."""
         to_go = verdict.requests_to_go if verdict is not None else None
         message = "Not enough data to judge this step" + (f", about {to_go} requests to go." if to_go else ".")
         if not self._attended:
-            raise End(Outcome.HELD, f"{message} Held: go on with resume, or take back with rollback.", back=False)
+            raise End(ActionOutcome.HELD, f"{message} Held: go on with resume, or take back with rollback.", back=False)
         self.journal.write(self.action, Event.NOTE, note="cannot tell", why=message)
         self.controls.pause()
-        return self._event(Sort.NOTE, f"{message} Skip goes to the next step all the same; going on waits longer.")
+        return self._event(EventKind.NOTE, f"{message} Skip goes to the next step all the same; going on waits longer.")
 
-    async def _finish(self, end: End) -> AsyncIterator[ShiftEvent]:
+    async def _finish(self, end: End) -> AsyncIterator[ActionEvent]:
         self._until = None
         restored = False
-        state = ActionState.DONE if end.outcome is Outcome.DONE else ActionState.HELD
+        state = ActionState.DONE if end.outcome is ActionOutcome.DONE else ActionState.HELD
         if end.back:
             self.journal.write(self.action, Event.NOTE, note="taking back", why=end.message)
             self.journal.set_state(self.action, ActionState.TAKING_BACK)
-            yield self._event(Sort.TAKING_BACK, f"{end.message} Taking everything back.")
+            yield self._event(EventKind.TAKING_BACK, f"{end.message} Taking everything back.")
             restored = True
             lost = False
             async for one in take_back(
                 self.action, self.shift.targets, self._standing, self.fleet, self.journal, sleep=self._sleep
             ):
                 restored = restored and one.error is None
-                lost = lost or (one.error is not None and one.error.kind is Kind.UNREACHABLE)
-                sort = Sort.RESTORED if one.error is None else Sort.LEFT
+                lost = lost or (one.error is not None and one.error.kind is ErrorKind.UNREACHABLE)
+                sort = EventKind.RESTORED if one.error is None else EventKind.NOT_RESTORED
                 weights = None if one.error is not None else one.target.named(one.target.before)
                 yield self._event(sort, one.message, cluster=one.target.cluster, weights=weights)
             state = ActionState.FAILED
@@ -309,7 +309,7 @@ class ShiftRunner:
         message = end.message
         if end.back:
             message += " Everything is as before." if restored else f" See meshtop journal {self.action}."
-        yield self._event(Sort.ENDED, message, outcome=end.outcome, restored=restored)
+        yield self._event(EventKind.ENDED, message, outcome=end.outcome, restored=restored)
 
     async def _renew(self) -> None:
         """Say that the shift goes on; a Lease that somebody else took ends it, with everything as it is."""
@@ -317,7 +317,7 @@ class ShiftRunner:
         try:
             await self._claim.renew()
         except ActionError as error:
-            raise End(Outcome.CONFLICT, error.message, back=False) from error
+            raise End(ActionOutcome.CONFLICT, error.message, back=False) from error
 
     def _left_behind(self) -> None:
         """Whoever watched is gone: nothing moves any more, and the journal says so."""
@@ -337,10 +337,10 @@ class ShiftRunner:
     def _done_message(self) -> str:
         return f"Done: {'; '.join(f'{t.cluster} {text_of(t.steps[-1])}' for t in self.shift.targets)}."
 
-    def _event(self, sort: Sort, message: str, **more: Any) -> ShiftEvent:
+    def _event(self, sort: EventKind, message: str, **more: Any) -> ActionEvent:
         wave, step = self._place
-        return ShiftEvent(
-            sort=sort,
+        return ActionEvent(
+            kind=sort,
             action=self.action,
             message=message,
             wave=wave + 1,

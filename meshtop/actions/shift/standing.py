@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.journal.journal import Action, ActionState, Event
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.targets import Target, Weights
@@ -46,7 +46,7 @@ def recorded(action: Action) -> Recorded:
     try:
         return msgspec.convert(action.plan, Recorded)
     except msgspec.ValidationError as error:
-        raise ActionError(Kind.USAGE, f"Action {action.id} is no shift that can be taken up again.") from error
+        raise ActionError(ErrorKind.USAGE, f"Action {action.id} is no shift that can be taken up again.") from error
 
 
 def standings(action: Action, targets: Sequence[Target]) -> dict[str, Standing]:
@@ -74,12 +74,12 @@ def last_stage(action: Action) -> tuple[int, int]:
 def require_resumable(action: Action | None, identity: str) -> Action:
     """The action, if there is something in it to go on with. Raises ActionError."""
     if action is None:
-        raise ActionError(Kind.USAGE, f"The journal has no action {identity}; meshtop journal lists them.")
+        raise ActionError(ErrorKind.USAGE, f"The journal has no action {identity}; meshtop journal lists them.")
     if not action.open:
-        raise ActionError(Kind.USAGE, f"Action {identity} is {action.state.value}; there is nothing to resume.")
+        raise ActionError(ErrorKind.USAGE, f"Action {identity} is {action.state.value}; there is nothing to resume.")
     if action.state is ActionState.TAKING_BACK:
         message = (
             f"Action {identity} was being taken back; rollback finishes that, and nothing goes forward from there."
         )
-        raise ActionError(Kind.USAGE, message)
+        raise ActionError(ErrorKind.USAGE, message)
     return action

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.journal.journal import Event, Journal
 from meshtop.actions.shift.apply import Sleep, changed, set_weights, text_of
@@ -53,9 +53,11 @@ async def _restore(
 ) -> None:
     member = fleet.members.get(target.cluster)
     if member is None:
-        raise ActionError(Kind.UNREACHABLE, f"{target.cluster} is not among the clusters here.", cluster=target.cluster)
+        raise ActionError(
+            ErrorKind.UNREACHABLE, f"{target.cluster} is not among the clusters here.", cluster=target.cluster
+        )
     if member.read_only:
-        raise ActionError(Kind.REFUSED, f"{target.cluster} is read-only for meshtop.", cluster=target.cluster)
+        raise ActionError(ErrorKind.REFUSED, f"{target.cluster} is read-only for meshtop.", cluster=target.cluster)
     route = await member.api.read(target.where)
     weights = weights_of(route)
     if not target.same_route(route) or weights not in (*standing.may_be, target.before):
