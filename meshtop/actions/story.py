@@ -10,8 +10,7 @@ from msgspec import Struct
 
 from meshtop.actions.errors import ActionError
 from meshtop.actions.journal.hold import holder
-from meshtop.actions.journal.journal import Action, ActionState, Entry, Event, Journal
-from meshtop.actions.propagate.copy import PROPAGATE
+from meshtop.actions.journal.journal import PROPAGATE, Action, ActionState, Entry, Event, Journal
 from meshtop.actions.propagate.undo import changes
 from meshtop.actions.shift.apply import text_of
 from meshtop.actions.shift.standing import STAGE, Standing, last_stage, recorded, standings

@@ -23,6 +23,7 @@ def command(ctx: click.Context, identity: str | None) -> int:
 
     What somebody else changed since is left alone, and said (exit 5).
     """
+    from meshtop.actions.journal.journal import PROPAGATE
     from meshtop.actions.shift.controls import Controls
     from meshtop.actions.shift.recover import find_action, rollback
     from meshtop.cli.progress import follow, follow_copies
@@ -32,7 +33,7 @@ def command(ctx: click.Context, identity: str | None) -> int:
     action = find_action(journal, identity)
 
     async def act(fleet: Fleet) -> int:
-        if action.kind == "propagate":
+        if action.kind == PROPAGATE:
             from meshtop.actions.propagate.undo import undo
 
             return await follow_copies(undo(action, fleet, journal))

@@ -123,7 +123,7 @@ class ShiftDesk:
         """Take an action back, a shift or copies."""
 
         async def act(fleet: Fleet, journal: Journal) -> None:
-            from meshtop.actions.propagate.copy import PROPAGATE
+            from meshtop.actions.journal.journal import PROPAGATE
             from meshtop.actions.propagate.undo import undo
             from meshtop.actions.shift.recover import find_action, rollback
 

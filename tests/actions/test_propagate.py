@@ -15,7 +15,8 @@ from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind
 from meshtop.actions.journal.journal import Action, ActionState, Event
 from meshtop.actions.lease import ShiftLease
-from meshtop.actions.propagate.copy import MANAGER, Copy, Does, Propagation, apply, prepare, read, run, shared
+from meshtop.actions.propagate.apply import MANAGER, apply, read, shared
+from meshtop.actions.propagate.copy import Copy, Does, Propagation, prepare, run
 from meshtop.actions.propagate.objects import Thing, find_copyable, find_thing, in_order, manifest, things_of
 from meshtop.actions.propagate.undo import undo
 from meshtop.demo.kube.resource import Json

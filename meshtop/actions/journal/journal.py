@@ -22,6 +22,8 @@ from msgspec import Struct
 
 from meshtop.model.errors import MeshtopError
 
+SHIFT, PROPAGATE = "shift", "propagate"
+"""The kinds of action, which are also the rights that the access policy is asked for (INTERFACE.md)."""
 SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS actions (

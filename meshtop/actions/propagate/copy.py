@@ -19,18 +19,13 @@ from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.journal.journal import Action, ActionState, Event, Journal
-from meshtop.actions.kube import KubeApi, RouteObject
+from meshtop.actions.journal.journal import PROPAGATE, Action, ActionState, Event, Journal
+from meshtop.actions.kube import KubeApi
+from meshtop.actions.propagate.apply import Live, allowed, apply, is_shared, read, shared, written_by_us
 from meshtop.actions.propagate.objects import Thing, manifest, same
-from meshtop.analysis.canary.routes import ROUTE_KINDS
+from meshtop.actions.propagate.undo import take_back
 
-PROPAGATE = "propagate"
-"""The kind of action in the journal, and the right that the access policy is asked for (INTERFACE.md)."""
-MANAGER = "meshtop-propagate"
-_APPLY = {"Content-Type": "application/apply-patch+yaml"}
 _TRIES = 3
-
-Live = dict[str, Any]
 
 
 class Propagation(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -97,32 +92,6 @@ async def prepare(wanted: Propagation, fleet: Fleet) -> list[Copy]:
     return [copy for copies in found for copy in copies]
 
 
-def allowed(fleet: Fleet, cluster: str, things: Sequence[Thing]) -> None:
-    """Raise ActionError when the cluster is read-only, or the access policy refuses one of the namespaces."""
-    if fleet.members[cluster].read_only:
-        message = f"{cluster} is read-only for meshtop; leave out --read-only, or readOnly in the settings."
-        raise ActionError(ErrorKind.REFUSED, message, cluster=cluster)
-    if fleet.policy is None:
-        return
-    for namespace in dict.fromkeys(t.namespace or (t.name if t.kind == "Namespace" else "") for t in things):
-        if why := fleet.policy(PROPAGATE, cluster, namespace):
-            raise ActionError(ErrorKind.REFUSED, why, cluster=cluster)
-
-
-async def read(api: KubeApi, thing: Thing) -> Live | None:
-    """The object as it stands, None where there is none. Raises ActionError."""
-    response = await api.send("GET", thing.path, what=f"get {thing.resource}")
-    return None if response.status_code == 404 else decoded(api, response.content)
-
-
-def decoded(api: KubeApi, body: bytes) -> Live:
-    """An object's JSON. Raises AnswerLost for what is none."""
-    try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
-        raise AnswerLost(f"{api.cluster} sent what is no object: {error}.", cluster=api.cluster) from error
-
-
 async def _original(api: KubeApi, thing: Thing) -> Live:
     live = await read(api, thing)
     if live is None:
@@ -164,35 +133,6 @@ def _yaml(tree: Live) -> list[str]:
     return text.splitlines()
 
 
-async def apply(
-    api: KubeApi, thing: Thing, body: Live, before: Live | None, *, force: bool, dry_run: bool = False
-) -> Live:
-    """Server-side apply; the object that came of it.
-
-    Raises ActionError: conflict where another manager owns a field, or the object has changed since `before`.
-    """
-    if before is not None:
-        version = (before.get("metadata") or {}).get("resourceVersion")
-        body = {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
-    params: dict[str, str | int] = {"fieldManager": MANAGER, "force": "true" if force else "false"}
-    if dry_run:
-        params["dryRun"] = "All"
-    try:
-        response = await api.send(
-            "PATCH", thing.path, what=f"patch {thing.resource}", body=body, headers=_APPLY, params=params
-        )
-    except ActionError as error:
-        if error.kind is ErrorKind.CONFLICT and not force:
-            remedy = "Change it where its owner has it, or say --force to take the fields over."
-            raise ActionError(ErrorKind.CONFLICT, error.message, cluster=api.cluster, remedy=remedy) from error
-        raise
-    if response.status_code == 404:
-        where = f"namespace {thing.namespace} or the kind" if thing.namespace else "the kind"
-        message = f"{api.cluster} cannot take {thing.title}: {where} is not there."
-        raise ActionError(ErrorKind.REJECTED, message, cluster=api.cluster)
-    return decoded(api, response.content)
-
-
 async def run(
     wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal: Journal
 ) -> AsyncIterator[ActionEvent]:
@@ -226,8 +166,6 @@ async def run(
 async def _run(
     wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal: Journal, action: Action, claim: Claim
 ) -> AsyncIterator[ActionEvent]:
-    from meshtop.actions.propagate.undo import take_back
-
     def event(kind: EventKind, message: str, cluster: str = "", **more: Any) -> ActionEvent:
         return ActionEvent(
             kind=kind, action=action.id, message=message, cluster=cluster, wave=number, waves=len(wanted.waves), **more
@@ -264,24 +202,6 @@ async def _run(
         # What ended the action is the failure, however well it could be taken back.
         ends = one.kind is EventKind.ENDED
         yield structs.replace(one, outcome=outcome_of(failed), error=failed) if ends else one
-
-
-def is_shared(thing: Thing) -> bool:
-    """Whether a shift may be writing to it too, so that the two tell each other by a Lease."""
-    return thing.kind in ROUTE_KINDS
-
-
-def shared(cluster: str, thing: Thing) -> RouteObject:
-    """The object as a Lease names it."""
-    return RouteObject(
-        cluster=cluster,
-        group=thing.group,
-        version=thing.version,
-        kind=thing.kind,
-        namespace=thing.namespace,
-        name=thing.name,
-        index=0,
-    )
 
 
 _PAST = {Does.CREATES: "created", Does.CHANGES: "changed"}
@@ -331,9 +251,3 @@ async def _resolve(copy: Copy, api: KubeApi, journal: Journal, action: Action, l
         raise lost
     journal.write(action.id, Event.UNKNOWN, cluster=copy.cluster, object_=title, why=lost.message)
     raise lost
-
-
-def written_by_us(live: Mapping[str, Any]) -> bool:
-    """Whether this action's manager has applied the object."""
-    managers = (live.get("metadata") or {}).get("managedFields") or ()
-    return any(entry.get("manager") == MANAGER for entry in managers)

@@ -14,7 +14,7 @@ from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcom
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.journal.journal import Action, ActionState, Event, Journal
 from meshtop.actions.kube import JSON, KubeApi
-from meshtop.actions.propagate.copy import MANAGER, Live, allowed, decoded, is_shared, read, shared, written_by_us
+from meshtop.actions.propagate.apply import MANAGER, Live, allowed, decoded, is_shared, read, shared, written_by_us
 from meshtop.actions.propagate.objects import Thing, manifest, same
 
 UNDONE = "taken back"

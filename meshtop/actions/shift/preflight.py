@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 
 from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.fleet import Fleet
+from meshtop.actions.journal.journal import SHIFT
 from meshtop.actions.lease import GROUP as LEASE_GROUP
 from meshtop.actions.lease import ShiftLease
 from meshtop.actions.shift.plan import ShiftPlan
@@ -18,8 +19,6 @@ from meshtop.analysis.canary.owners import ARGO_ROLLOUTS, FLAGGER, GITOPS, NOBOD
 from meshtop.analysis.canary.reach import MESH
 from meshtop.analysis.canary.survey import Surveyed
 
-SHIFT = "shift"
-"""The right that the access policy is asked for (INTERFACE.md)."""
 _WORDS = {FLAGGER: ("flagger",), ARGO_ROLLOUTS: ("argo", "rollout"), GITOPS: ("gitops", "argocd", "argo cd", "flux")}
 
 

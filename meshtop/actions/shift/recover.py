@@ -11,10 +11,9 @@ from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.journal.journal import Action, ActionState, Event, Journal
+from meshtop.actions.journal.journal import SHIFT, Action, ActionState, Event, Journal
 from meshtop.actions.shift.apply import Sleep
 from meshtop.actions.shift.controls import Controls
-from meshtop.actions.shift.preflight import SHIFT
 from meshtop.actions.shift.runner import ShiftRunner
 from meshtop.actions.shift.standing import Recorded, recorded, require_resumable, standings
 from meshtop.actions.shift.takeback import take_back
@@ -26,7 +25,7 @@ _KINDS = {ErrorKind.CONFLICT: ActionOutcome.CONFLICT, ErrorKind.UNREACHABLE: Act
 
 def find_action(journal: Journal, identity: str | None) -> Action:
     """The shift of that id, or the last one. Raises ActionError."""
-    action = journal.last(kind="shift") if identity is None else journal.action(identity)
+    action = journal.last(kind=SHIFT) if identity is None else journal.action(identity)
     if action is None:
         what = "no shift" if identity is None else f"no single action {identity}"
         raise ActionError(ErrorKind.USAGE, f"The journal has {what}; meshtop journal lists them.")

@@ -15,7 +15,7 @@ from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, ObservedSplit, SplitStatus
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.journal.journal import ActionState, Event, Journal, JournalError
+from meshtop.actions.journal.journal import SHIFT, ActionState, Event, Journal, JournalError
 from meshtop.actions.shift.apply import Sleep, changed, set_weights, text_of
 from meshtop.actions.shift.controls import Controls, ShiftRequest
 from meshtop.actions.shift.ending import End, followed, require_good
@@ -117,7 +117,7 @@ class ShiftRunner:
         plan = self.plan
         if not self._resumes:
             self.action = self.journal.begin(
-                kind="shift",
+                kind=SHIFT,
                 who=self.fleet.who,
                 origin=self.fleet.origin,
                 reason=plan.reason,
