@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from meshtop.model.errors import Exit, MeshtopError
@@ -33,6 +34,12 @@ class ActionError(MeshtopError):
         super().__init__(message, remedy=remedy, exit_code=_EXIT[kind])
         self.kind = kind
         self.cluster = cluster
+
+
+def worst_error(errors: Iterable[ActionError]) -> ActionError | None:
+    """Of several clusters' errors the one to end with: what gave no answer first, for it is still to be finished."""
+    found = list(errors)
+    return next((error for error in found if error.kind is ErrorKind.UNREACHABLE), found[0] if found else None)
 
 
 class AnswerLost(ActionError):

@@ -19,7 +19,7 @@ _ROUTE = "meshtop/route"
 _PROCESS = "meshtop/process"
 
 
-class Held(msgspec.Struct, frozen=True):
+class LeaseHolder(msgspec.Struct, frozen=True):
     """A Lease as it stands: who holds it for which action, and until when (Unix seconds)."""
 
     holder: str
@@ -60,7 +60,7 @@ class ShiftLease:
         self._path = f"{self._folder}/{lease_name(where)}"
         self._held: dict[str, Any] | None = None
 
-    async def look(self) -> Held | None:
+    async def look(self) -> LeaseHolder | None:
         """Who holds it, expired or not; None when nobody does. Raises ActionError."""
         lease = await self._get()
         return None if lease is None else held(lease)
@@ -164,11 +164,11 @@ class ShiftLease:
         return lease
 
 
-def held(lease: dict[str, Any]) -> Held:
+def held(lease: dict[str, Any]) -> LeaseHolder:
     """What a Lease says."""
     spec, metadata = lease.get("spec") or {}, lease.get("metadata") or {}
     until = unix(spec.get("renewTime")) + float(spec.get("leaseDurationSeconds") or 0)
-    return Held(
+    return LeaseHolder(
         holder=str(spec.get("holderIdentity") or "somebody"),
         action=str((metadata.get("annotations") or {}).get(_ACTION, "")),
         until=until,

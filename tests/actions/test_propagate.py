@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind
-from meshtop.actions.journal.journal import Action, ActionState, Event
+from meshtop.actions.journal.journal import Action, ActionState, EntryKind
 from meshtop.actions.lease import ShiftLease
-from meshtop.actions.propagate.apply import MANAGER, apply, read, shared
-from meshtop.actions.propagate.copy import Copy, Does, Propagation, prepare, run
-from meshtop.actions.propagate.objects import Thing, find_copyable, find_thing, in_order, manifest, things_of
+from meshtop.actions.propagate.apply import MANAGER, apply, lease_place, read
+from meshtop.actions.propagate.copy import ObjectChange, ObjectCopy, Propagation, prepare, run
+from meshtop.actions.propagate.objects import ObjectRef, find_copyable, find_object, in_order, manifest, objects_of
 from meshtop.actions.propagate.undo import undo
 from meshtop.demo.kube.resource import Json
 from meshtop.model.kube import ConfigObject, Inventory, Meta, Namespace, Owner
@@ -25,7 +25,7 @@ from meshtop.model.state import State
 from meshtop.sources.http.problem import SourceProblem
 from tests.actions.mesh import NETWORKING, Cluster, FaultyWire, Scene, mesh
 
-ROUTE = Thing(
+ROUTE = ObjectRef(
     kind="VirtualService", group=NETWORKING, version="v1", plural="virtualservices", namespace="shop", name="reviews"
 )
 
@@ -58,13 +58,15 @@ def clear(cluster: Cluster) -> None:
     cluster.server.call(lambda: cluster.store.delete(NETWORKING, "VirtualService", "shop", "reviews"))
 
 
-def wanted(*waves: tuple[str, ...], force: bool = True, things: tuple[Thing, ...] = (ROUTE,)) -> Propagation:
+def wanted(*waves: tuple[str, ...], force: bool = True, refs: tuple[ObjectRef, ...] = (ROUTE,)) -> Propagation:
     return Propagation(
-        subject="virtualservice shop/reviews", source="east", waves=waves or (("west",),), things=things, force=force
+        subject="virtualservice shop/reviews", source="east", waves=waves or (("west",),), refs=refs, force=force
     )
 
 
-async def go(scene: Scene, plan: Propagation, copies: list[Copy] | None = None) -> tuple[list[ActionEvent], Action]:
+async def go(
+    scene: Scene, plan: Propagation, copies: list[ObjectCopy] | None = None
+) -> tuple[list[ActionEvent], Action]:
     copies = copies if copies is not None else await prepare(plan, scene.fleet)
     said = [one async for one in run(plan, copies, scene.fleet, scene.journal)]
     action = scene.journal.last(kind="propagate")
@@ -90,7 +92,7 @@ def writes(scene: Scene, cluster: str) -> list[str]:
 
 async def test_a_copy_is_shown_by_the_server_before_it_is_written(scene: Scene) -> None:
     (copy,) = await prepare(wanted(), scene.fleet)
-    assert copy.does is Does.CHANGES
+    assert copy.change is ObjectChange.UPDATE
     assert "-      weight: 50" in copy.lines
     assert "+      weight: 80" in copy.lines
     assert scene.clusters["west"].weights == (50, 50)
@@ -101,7 +103,7 @@ async def test_it_is_written_journaled_and_taken_back(scene: Scene) -> None:
     assert [e.kind for e in said] == [EventKind.STARTED, EventKind.WRITTEN, EventKind.ENDED]
     assert {e.action for e in said} == {action.id}
     assert (said[-1].outcome, scene.clusters["west"].weights) == (ActionOutcome.DONE, (80, 20))
-    assert [e.event for e in action.entries] == [Event.INTENDED, Event.DONE]
+    assert [e.event for e in action.entries] == [EntryKind.INTENDED, EntryKind.DONE]
     assert (action.kind, action.who, action.unanswered()) == ("propagate", "maria", ())
     ended = await back(scene, action)
     assert ended.restored
@@ -113,7 +115,7 @@ async def test_it_is_written_journaled_and_taken_back(scene: Scene) -> None:
 async def test_what_is_not_there_is_created_and_deleted_again(scene: Scene) -> None:
     clear(scene.clusters["west"])
     (copy,) = await prepare(wanted(), scene.fleet)
-    assert copy.does is Does.CREATES
+    assert copy.change is ObjectChange.CREATE
     _, action = await go(scene, wanted(), [copy])
     assert scene.clusters["west"].weights == (80, 20)
     await back(scene, action)
@@ -124,7 +126,7 @@ async def test_what_is_not_there_is_created_and_deleted_again(scene: Scene) -> N
 async def test_what_is_the_same_already_is_not_written(scene: Scene) -> None:
     scene.clusters["west"].reset((80, 20))
     (copy,) = await prepare(wanted(), scene.fleet)
-    assert (copy.does, copy.lines) == (Does.NOTHING, ())
+    assert (copy.change, copy.lines) == (ObjectChange.NONE, ())
     before = scene.clusters["west"].object["metadata"]["resourceVersion"]
     await go(scene, wanted(), [copy])
     assert scene.clusters["west"].object["metadata"]["resourceVersion"] == before
@@ -170,8 +172,8 @@ async def test_who_may_not_patch_is_refused(three: Mapping[str, Cluster], tmp_pa
     [
         (wanted(("east",)), "where it comes from"),
         (wanted(("nowhere",)), "no cluster nowhere"),
-        (wanted(things=()), "nothing of"),
-        (Propagation(subject="x", source="east", waves=(), things=(ROUTE,)), "--to"),
+        (wanted(refs=()), "nothing of"),
+        (Propagation(subject="x", source="east", waves=(), refs=(ROUTE,)), "--to"),
     ],
 )
 async def test_what_makes_no_sense_is_said(scene: Scene, plan: Propagation, match: str) -> None:
@@ -226,7 +228,7 @@ async def test_what_changed_since_the_diff_is_not_overwritten(scene: Scene) -> N
 
 
 async def test_a_route_that_somebody_shifts_is_not_copied_over(scene: Scene) -> None:
-    where = shared("west", ROUTE)
+    where = lease_place("west", ROUTE)
     lease = ShiftLease(scene.fleet.members["west"].api, where, action="theirs", holder="paul@desk", seconds=60)
     await lease.take(scene.clock())
     with pytest.raises(ActionError, match="paul@desk is changing VirtualService shop/reviews in west") as caught:
@@ -268,9 +270,9 @@ async def test_a_cluster_that_is_gone_holds_the_action_until_it_is_back(scene: S
 async def test_what_a_kill_left_in_doubt_is_read_from_the_cluster(scene: Scene, took_effect: bool) -> None:
     (copy,) = await prepare(wanted(), scene.fleet)
     action = scene.journal.begin(kind="propagate", who="m", origin="o", reason="", subject="s", plan={})
-    thing = {name: getattr(ROUTE, name) for name in Thing.__struct_fields__}
+    thing = {name: getattr(ROUTE, name) for name in ObjectRef.__struct_fields__}
     detail = {"thing": thing, "before": copy.before, "wanted": copy.body}
-    scene.journal.write(action.id, Event.INTENDED, cluster="west", object_=ROUTE.title, **detail)
+    scene.journal.write(action.id, EntryKind.INTENDED, cluster="west", object_=ROUTE.title, **detail)
     if took_effect:
         await apply(scene.fleet.members["west"].api, ROUTE, copy.body, copy.before, force=True)
         assert scene.clusters["west"].weights == (80, 20)
@@ -278,21 +280,21 @@ async def test_what_a_kill_left_in_doubt_is_read_from_the_cluster(scene: Scene, 
     assert scene.clusters["west"].weights == (50, 50)
 
 
-NEW = Thing(kind="Namespace", group="", version="v1", plural="namespaces", namespace="", name="fresh")
+NEW = ObjectRef(kind="Namespace", group="", version="v1", plural="namespaces", namespace="", name="fresh")
 
 
 async def test_a_namespace_and_what_is_in_it_go_in_order_and_a_namespace_is_never_deleted(scene: Scene) -> None:
-    inside = Thing(kind="VirtualService", group=NETWORKING, version="v1", plural="virtualservices",
+    inside = ObjectRef(kind="VirtualService", group=NETWORKING, version="v1", plural="virtualservices",
                    namespace="fresh", name="reviews")  # fmt: skip
     east = scene.clusters["east"]
     east.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "fresh"}})
     route: Json = {**east.object, "metadata": {"name": "reviews", "namespace": "fresh"}}
     east.put(route)
-    plan = wanted(things=tuple(in_order([inside, NEW])))
+    plan = wanted(refs=tuple(in_order([inside, NEW])))
     copies = await prepare(plan, scene.fleet)
-    assert [(c.thing.kind, c.does, c.blind) for c in copies] == [
-        ("Namespace", Does.CREATES, False),
-        ("VirtualService", Does.CREATES, True),
+    assert [(c.ref.kind, c.change, c.unchecked) for c in copies] == [
+        ("Namespace", ObjectChange.CREATE, False),
+        ("VirtualService", ObjectChange.CREATE, True),
     ]
     _, action = await go(scene, plan, copies)
     api = scene.fleet.members["west"].api
@@ -340,7 +342,7 @@ def test_only_what_people_decided_is_copied() -> None:
 
 @pytest.mark.parametrize(("cluster_ip", "kept"), [("10.0.0.1", None), ("None", "None")])
 def test_a_service_goes_without_the_addresses_of_its_cluster(cluster_ip: str, kept: str | None) -> None:
-    service = Thing(kind="Service", group="", version="v1", plural="services", namespace="shop", name="web")
+    service = ObjectRef(kind="Service", group="", version="v1", plural="services", namespace="shop", name="web")
     spec = {"clusterIP": cluster_ip, "clusterIPs": [cluster_ip], "ports": [{"port": 80, "nodePort": 30080}]}
     found = manifest(service, {"metadata": {}, "spec": spec})["spec"]
     assert found == {"ports": [{"port": 80}], **({"clusterIP": kept} if kept else {})}
@@ -395,9 +397,9 @@ def test_a_set_leaves_out_what_is_owned_or_came_with_the_cluster() -> None:
             ),
         }
     )
-    found = things_of(inventory, ("Role", "RoleBinding", "ClusterRole"), None)
+    found = objects_of(inventory, ("Role", "RoleBinding", "ClusterRole"), None)
     assert [(t.kind, t.name) for t in found] == [("ClusterRole", "own"), ("Role", "a"), ("RoleBinding", "b")]
-    inside = things_of(inventory, ("Role", "RoleBinding", "ClusterRole"), ["shop"])
+    inside = objects_of(inventory, ("Role", "RoleBinding", "ClusterRole"), ["shop"])
     assert [t.kind for t in inside] == ["Role", "RoleBinding"]
 
 
@@ -412,7 +414,7 @@ def test_a_set_leaves_out_what_is_owned_or_came_with_the_cluster() -> None:
 def test_one_object_is_found_or_said(kind: str, namespace: str, name: str, match: str) -> None:
     inventory = Inventory(namespaces=(Namespace(meta=Meta(name="shop")),))
     with pytest.raises(ActionError, match=match):
-        find_thing(inventory, kind, namespace, name, "east")
+        find_object(inventory, kind, namespace, name, "east")
 
 
 def test_the_writer_has_a_name_of_its_own() -> None:

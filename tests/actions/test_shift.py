@@ -11,10 +11,10 @@ import pytest
 
 from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind
-from meshtop.actions.journal.journal import ActionState, Event
+from meshtop.actions.journal.journal import ActionState, EntryKind
 from meshtop.actions.lease import ShiftLease
 from meshtop.actions.shift.plan import Guard, OnLoss, parse_guard, parse_steps
-from meshtop.actions.shift.preflight import Mark, owner_check, preflight
+from meshtop.actions.shift.preflight import CheckStatus, owner_check, preflight
 from meshtop.actions.shift.preview import preview
 from meshtop.actions.shift.recover import find_action, resume, rollback
 from meshtop.actions.shift.runner import ShiftRunner
@@ -107,8 +107,8 @@ async def test_a_shift_arrives_in_every_cluster(scene: Scene) -> None:
     assert "meshtop" in managers
     action = find_action(scene.journal, None)
     assert (action.state, action.who, action.reason) == (ActionState.DONE, "maria", "because")
-    written = [(e.event, e.cluster) for e in action.entries if e.event is not Event.NOTE]
-    assert written == [(e, c) for c in ("east", "west") for e in (Event.INTENDED, Event.DONE)]
+    written = [(e.event, e.cluster) for e in action.entries if e.event is not EntryKind.NOTE]
+    assert written == [(e, c) for c in ("east", "west") for e in (EntryKind.INTENDED, EntryKind.DONE)]
     assert [path for wire in scene.wires.values() for method, path in wire.sent if method == "DELETE"]
 
 
@@ -249,7 +249,7 @@ async def test_a_cluster_that_stays_away_is_written_down_and_taken_back_later(sc
     assert scene.weights == {"east": (80, 20), "west": (50, 50)}
     action = find_action(scene.journal, None)
     assert action.state is ActionState.TAKING_BACK
-    assert [e.cluster for e in action.entries if e.event is Event.UNKNOWN] == ["west"]
+    assert [e.cluster for e in action.entries if e.event is EntryKind.UNKNOWN] == ["west"]
     with pytest.raises(ActionError, match="rollback finishes that"):
         resume(action, scene.fleet, scene.journal)
     wire.dead = False
@@ -351,12 +351,12 @@ def test_owners(
     )
     check = owner_check("east", ownership(obj, {}), override)
     assert check.kind is kind
-    assert (check.mark is Mark.REFUSED) is (kind is not None)
+    assert (check.status is CheckStatus.REFUSED) is (kind is not None)
 
 
 async def test_a_version_without_pods_or_subset_gets_no_weight(scene: Scene) -> None:
     found = await preflight(plan(steps=({"v2": 30},)), scene.fleet)
-    assert [c.mark for c in found.checks if c.name == "pods"] == [Mark.OK, Mark.OK]
+    assert [c.status for c in found.checks if c.name == "pods"] == [CheckStatus.OK, CheckStatus.OK]
     scene.clusters["east"].put(virtual_service((80, 20, 0)))
     scene.clusters["west"].put(virtual_service((80, 20, 0)))
     again = Scene(scene.clusters, scene.journal.path.parent / "again")
@@ -424,7 +424,7 @@ async def test_a_cluster_that_cannot_be_read_must_be_left_out_in_words(
     assert caught.value.kind is ErrorKind.UNREACHABLE
     found = await preflight(plan(), one.fleet, clusters=("east",))
     assert found.plan.clusters == ("east",)
-    assert any(c.cluster == "west" and c.mark is Mark.WARNING for c in found.checks)
+    assert any(c.cluster == "west" and c.status is CheckStatus.WARNING for c in found.checks)
     await one.close()
 
 

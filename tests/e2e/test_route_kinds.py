@@ -16,7 +16,7 @@ from meshtop.actions.events import ActionEvent, ActionOutcome, SplitStatus
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.journal.journal import Journal
 from meshtop.actions.shift.plan import Guard, ShiftPlan
-from meshtop.actions.shift.preflight import Mark, preflight
+from meshtop.actions.shift.preflight import CheckStatus, preflight
 from meshtop.actions.shift.preview import preview
 from meshtop.actions.shift.recover import find_action, rollback
 from meshtop.actions.shift.runner import ShiftRunner
@@ -217,7 +217,7 @@ async def test_in_primary_remote_the_primary_s_object_alone_is_written(tmp_path:
             found = await preflight(plan, made)
             assert found.plan.clusters == ("us-east",)
             (said,) = [check for check in found.checks if check.cluster == "eu-west"]
-            assert (said.mark, said.name) == (Mark.OK, "mesh")
+            assert (said.status, said.name) == (CheckStatus.OK, "mesh")
             assert said.message == (
                 "its callers obey us-east and move with it; its own object of that name is read by nobody and stays "
                 "as it is"

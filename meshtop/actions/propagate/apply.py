@@ -1,4 +1,4 @@
-"""One object of one cluster as propagating it needs it: read, applied on the server's side, and who may be asked."""
+"""One object of one cluster as propagating it needs it: who may be asked, reading, applying, and its Lease."""
 
 from __future__ import annotations
 
@@ -11,36 +11,31 @@ from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.journal.journal import PROPAGATE
 from meshtop.actions.kube import KubeApi, RouteObject
-from meshtop.actions.propagate.objects import Thing
+from meshtop.actions.propagate.objects import ObjectRef
 from meshtop.analysis.canary.routes import ROUTE_KINDS
 
 MANAGER = "meshtop-propagate"
 """The field manager: not that of shifts, whose weights must not be taken for this action's own."""
 _APPLY = {"Content-Type": "application/apply-patch+yaml"}
 
-Live = dict[str, Any]
+Manifest = dict[str, Any]
+"""An object's JSON."""
 
 
-def allowed(fleet: Fleet, cluster: str, things: Sequence[Thing]) -> None:
-    """Raise ActionError when the cluster is read-only, or the access policy refuses one of the namespaces."""
-    if fleet.members[cluster].read_only:
-        message = f"{cluster} is read-only for meshtop; leave out --read-only, or readOnly in the settings."
-        raise ActionError(ErrorKind.REFUSED, message, cluster=cluster)
-    if fleet.policy is None:
-        return
-    for namespace in dict.fromkeys(t.namespace or (t.name if t.kind == "Namespace" else "") for t in things):
-        if why := fleet.policy(PROPAGATE, cluster, namespace):
-            raise ActionError(ErrorKind.REFUSED, why, cluster=cluster)
+def require_allowed(fleet: Fleet, cluster: str, refs: Sequence[ObjectRef]) -> None:
+    """Raise ActionError (refused) when the cluster is read-only, or the policy refuses one of the namespaces."""
+    for namespace in dict.fromkeys(r.namespace or (r.name if r.kind == "Namespace" else "") for r in refs):
+        fleet.require_allowed(PROPAGATE, cluster, namespace)
 
 
-async def read(api: KubeApi, thing: Thing) -> Live | None:
+async def read(api: KubeApi, ref: ObjectRef) -> Manifest | None:
     """The object as it stands, None where there is none. Raises ActionError."""
-    response = await api.send("GET", thing.path, what=f"get {thing.resource}")
-    return None if response.status_code == 404 else decoded(api, response.content)
+    response = await api.send("GET", ref.path, what=f"get {ref.resource}")
+    return None if response.status_code == 404 else decode(api, response.content)
 
 
-def decoded(api: KubeApi, body: bytes) -> Live:
-    """An object's JSON. Raises AnswerLost for what is none."""
+def decode(api: KubeApi, body: bytes) -> Manifest:
+    """An object's JSON. Raises AnswerLost for what is none: whether the request took effect is not known then."""
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except msgspec.MsgspecError as error:
@@ -48,8 +43,8 @@ def decoded(api: KubeApi, body: bytes) -> Live:
 
 
 async def apply(
-    api: KubeApi, thing: Thing, body: Live, before: Live | None, *, force: bool, dry_run: bool = False
-) -> Live:
+    api: KubeApi, ref: ObjectRef, body: Manifest, before: Manifest | None, *, force: bool, dry_run: bool = False
+) -> Manifest:
     """Server-side apply; the object that came of it.
 
     Raises ActionError: conflict where another manager owns a field, or the object has changed since `before`.
@@ -62,7 +57,7 @@ async def apply(
         params["dryRun"] = "All"
     try:
         response = await api.send(
-            "PATCH", thing.path, what=f"patch {thing.resource}", body=body, headers=_APPLY, params=params
+            "PATCH", ref.path, what=f"patch {ref.resource}", body=body, headers=_APPLY, params=params
         )
     except ActionError as error:
         if error.kind is ErrorKind.CONFLICT and not force:
@@ -70,31 +65,31 @@ async def apply(
             raise ActionError(ErrorKind.CONFLICT, error.message, cluster=api.cluster, remedy=remedy) from error
         raise
     if response.status_code == 404:
-        where = f"namespace {thing.namespace} or the kind" if thing.namespace else "the kind"
-        message = f"{api.cluster} cannot take {thing.title}: {where} is not there."
+        where = f"namespace {ref.namespace} or the kind" if ref.namespace else "the kind"
+        message = f"{api.cluster} cannot take {ref.title}: {where} is not there."
         raise ActionError(ErrorKind.REJECTED, message, cluster=api.cluster)
-    return decoded(api, response.content)
+    return decode(api, response.content)
 
 
-def is_shared(thing: Thing) -> bool:
+def applied_by_meshtop(live: Mapping[str, Any]) -> bool:
+    """Whether a propagation has applied the object: its field manager is among those of the object."""
+    managers = (live.get("metadata") or {}).get("managedFields") or ()
+    return any(entry.get("manager") == MANAGER for entry in managers)
+
+
+def is_leased(ref: ObjectRef) -> bool:
     """Whether a shift may be writing to it too, so that the two tell each other by a Lease."""
-    return thing.kind in ROUTE_KINDS
+    return ref.kind in ROUTE_KINDS
 
 
-def shared(cluster: str, thing: Thing) -> RouteObject:
+def lease_place(cluster: str, ref: ObjectRef) -> RouteObject:
     """The object as a Lease names it."""
     return RouteObject(
         cluster=cluster,
-        group=thing.group,
-        version=thing.version,
-        kind=thing.kind,
-        namespace=thing.namespace,
-        name=thing.name,
+        group=ref.group,
+        version=ref.version,
+        kind=ref.kind,
+        namespace=ref.namespace,
+        name=ref.name,
         index=0,
     )
-
-
-def written_by_us(live: Mapping[str, Any]) -> bool:
-    """Whether this action's manager has applied the object."""
-    managers = (live.get("metadata") or {}).get("managedFields") or ()
-    return any(entry.get("manager") == MANAGER for entry in managers)

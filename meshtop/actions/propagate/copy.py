@@ -7,7 +7,6 @@ Each write carries the resourceVersion that the diff was made with, so that noth
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -16,66 +15,76 @@ import msgspec
 from msgspec import Struct, structs
 
 from meshtop.actions.claim import Claim
+from meshtop.actions.diff import yaml_diff
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.journal.journal import PROPAGATE, Action, ActionState, Event, Journal
+from meshtop.actions.journal.journal import PROPAGATE, Action, ActionState, EntryKind, Journal
 from meshtop.actions.kube import KubeApi
-from meshtop.actions.propagate.apply import Live, allowed, apply, is_shared, read, shared, written_by_us
-from meshtop.actions.propagate.objects import Thing, manifest, same
+from meshtop.actions.propagate.apply import (
+    Manifest,
+    applied_by_meshtop,
+    apply,
+    is_leased,
+    lease_place,
+    read,
+    require_allowed,
+)
+from meshtop.actions.propagate.objects import ObjectRef, manifest
 from meshtop.actions.propagate.undo import take_back
 
 _TRIES = 3
+"""How often a cluster is read after an answer was lost."""
 
 
 class Propagation(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What is wanted: objects of one cluster in others, wave after wave."""
+    """What is wanted: objects of one cluster in others, wave after wave. The journal keeps it as the action's plan."""
 
     subject: str
     source: str
     waves: tuple[tuple[str, ...], ...]
-    things: tuple[Thing, ...]
+    refs: tuple[ObjectRef, ...] = msgspec.field(name="things")
     force: bool = False
     reason: str = ""
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """All clusters, in the order of the waves."""
+        """All clusters to copy to, in the order of the waves."""
         return tuple(dict.fromkeys(cluster for wave in self.waves for cluster in wave))
 
 
-class Does(StrEnum):
-    """What a copy does to a cluster."""
+class ObjectChange(StrEnum):
+    """What a copy does to an object of a cluster."""
 
-    CREATES = "creates"
-    CHANGES = "changes"
-    NOTHING = "nothing"
+    CREATE = "create"
+    UPDATE = "update"
+    NONE = "none"
 
 
-class Copy(Struct, frozen=True, kw_only=True):
-    """One object for one cluster: what stands there, what is applied, and what the server says would come of it.
+class ObjectCopy(Struct, frozen=True, kw_only=True):
+    """One object for one cluster: what stands there (`before`), and what is applied (`body`).
 
-    `lines` are a unified diff of YAML. `blind` is set where the server could not be asked, because the namespace is
-    created by this very action.
+    `lines` are a unified diff of YAML between what stands there and what the server says would come of it. `unchecked`
+    is set where the server could not be asked, because the namespace is created by this very action.
     """
 
     cluster: str
-    thing: Thing
-    does: Does
-    body: Live
-    before: Live | None
+    ref: ObjectRef
+    change: ObjectChange
+    body: Manifest
+    before: Manifest | None
     lines: tuple[str, ...]
-    blind: bool = False
+    unchecked: bool = False
 
 
-async def prepare(wanted: Propagation, fleet: Fleet) -> list[Copy]:
+async def prepare(wanted: Propagation, fleet: Fleet) -> list[ObjectCopy]:
     """Look at everything and dry-run it. Nothing is sent before read-only and the policy have been asked.
 
     Raises ActionError: refused (read-only, policy, rights), conflict (a field of another manager's), unreachable.
     """
     if not wanted.targets:
         raise ActionError(ErrorKind.USAGE, "Name the clusters to copy to: --to CLUSTER[,CLUSTER].")
-    if not wanted.things:
+    if not wanted.refs:
         raise ActionError(ErrorKind.USAGE, f"{wanted.source} has nothing of {wanted.subject} to copy.")
     for cluster in (wanted.source, *wanted.targets):
         if cluster not in fleet.members:
@@ -84,57 +93,56 @@ async def prepare(wanted: Propagation, fleet: Fleet) -> list[Copy]:
     if wanted.source in wanted.targets:
         raise ActionError(ErrorKind.USAGE, f"{wanted.source} is where it comes from; name others in --to.")
     for cluster in wanted.targets:
-        allowed(fleet, cluster, wanted.things)
+        require_allowed(fleet, cluster, wanted.refs)
     source = fleet.members[wanted.source].api
-    originals = await asyncio.gather(*(_original(source, thing) for thing in wanted.things))
-    bodies = list(zip(wanted.things, originals, strict=True))
+    originals = await asyncio.gather(*(_original(source, ref) for ref in wanted.refs))
+    bodies = list(zip(wanted.refs, originals, strict=True))
     found = await asyncio.gather(*(_look(fleet.members[c].api, bodies, force=wanted.force) for c in wanted.targets))
     return [copy for copies in found for copy in copies]
 
 
-async def _original(api: KubeApi, thing: Thing) -> Live:
-    live = await read(api, thing)
+async def _original(api: KubeApi, ref: ObjectRef) -> Manifest:
+    live = await read(api, ref)
     if live is None:
-        raise ActionError(ErrorKind.CONFLICT, f"{thing.title} is gone from {api.cluster}.", cluster=api.cluster)
-    return manifest(thing, live)
+        raise ActionError(ErrorKind.CONFLICT, f"{ref.title} is gone from {api.cluster}.", cluster=api.cluster)
+    return manifest(ref, live)
 
 
-async def _look(api: KubeApi, bodies: Sequence[tuple[Thing, Live]], *, force: bool) -> list[Copy]:
+async def _look(api: KubeApi, bodies: Sequence[tuple[ObjectRef, Manifest]], *, force: bool) -> list[ObjectCopy]:
     created: set[str] = set()
     copies = []
-    for thing, body in bodies:
-        before = await read(api, thing)
-        if before is None and thing.namespace in created:
-            copies.append(_copy(api.cluster, thing, body, None, body, blind=True))
+    for ref, body in bodies:
+        before = await read(api, ref)
+        if before is None and ref.namespace in created:
+            # A dry run creates nothing: the server would refuse what goes into a namespace that is not there yet.
+            copies.append(_copy(api.cluster, ref, body, None, body, unchecked=True))
             continue
-        after = await apply(api, thing, body, before, force=force, dry_run=True)
-        copies.append(_copy(api.cluster, thing, body, before, after))
-        if before is None and thing.kind == "Namespace":
-            created.add(thing.name)
+        after = await apply(api, ref, body, before, force=force, dry_run=True)
+        copies.append(_copy(api.cluster, ref, body, before, after))
+        if before is None and ref.kind == "Namespace":
+            created.add(ref.name)
     return copies
 
 
-def _copy(cluster: str, thing: Thing, body: Live, before: Live | None, after: Live, *, blind: bool = False) -> Copy:
-    old = manifest(thing, before) if before is not None else None
-    new = manifest(thing, after)
-    does = Does.CREATES if old is None else Does.NOTHING if same(old, new) else Does.CHANGES
-    title = f"{cluster}: {thing.title}"
-    lines = difflib.unified_diff(
-        _yaml(old) if old is not None else [], _yaml(new), title, f"{title} (dry run)", lineterm="", n=3
+def _copy(
+    cluster: str, ref: ObjectRef, body: Manifest, before: Manifest | None, after: Manifest, *, unchecked: bool = False
+) -> ObjectCopy:
+    old = manifest(ref, before) if before is not None else None
+    new = manifest(ref, after)
+    change = ObjectChange.CREATE if old is None else ObjectChange.NONE if old == new else ObjectChange.UPDATE
+    return ObjectCopy(
+        cluster=cluster,
+        ref=ref,
+        change=change,
+        body=body,
+        before=before,
+        lines=yaml_diff(old, new, f"{cluster}: {ref.title}"),
+        unchecked=unchecked,
     )
-    return Copy(cluster=cluster, thing=thing, does=does, body=body, before=before, lines=tuple(lines), blind=blind)
-
-
-def _yaml(tree: Live) -> list[str]:
-    import yaml
-
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(tree, Dumper=dumper, sort_keys=True)
-    return text.splitlines()
 
 
 async def run(
-    wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal: Journal
+    wanted: Propagation, copies: Sequence[ObjectCopy], fleet: Fleet, journal: Journal
 ) -> AsyncIterator[ActionEvent]:
     """Apply what was prepared, wave after wave; when something fails, take back what was done.
 
@@ -151,27 +159,32 @@ async def run(
     )
     claim = Claim(action.id, fleet, journal)
     try:
-        claim.hold()
+        claim.lock()
         try:
-            await claim.take(shared(c.cluster, c.thing) for c in copies if is_shared(c.thing) and c.does in _PAST)
+            written = [copy for copy in copies if copy.change is not ObjectChange.NONE]
+            await claim.take_leases(lease_place(copy.cluster, copy.ref) for copy in written if is_leased(copy.ref))
         except ActionError:
             journal.set_state(action.id, ActionState.FAILED)
             raise
-        async for event in _run(wanted, copies, fleet, journal, action, claim):
+        async for event in _run(wanted, written, fleet, journal, action, claim):
             yield event
     finally:
         await claim.release()
 
 
+_CHANGED = {ObjectChange.CREATE: "created", ObjectChange.UPDATE: "changed"}
+
+
 async def _run(
-    wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal: Journal, action: Action, claim: Claim
+    wanted: Propagation, copies: Sequence[ObjectCopy], fleet: Fleet, journal: Journal, action: Action, claim: Claim
 ) -> AsyncIterator[ActionEvent]:
+    number = 0
+
     def event(kind: EventKind, message: str, cluster: str = "", **more: Any) -> ActionEvent:
         return ActionEvent(
             kind=kind, action=action.id, message=message, cluster=cluster, wave=number, waves=len(wanted.waves), **more
         )
 
-    number = 0
     where = ", ".join(wanted.targets)
     yield event(EventKind.STARTED, f"Action {action.id}: {wanted.subject} from {wanted.source} to {where}.")
     failed: ActionError | None = None
@@ -179,15 +192,15 @@ async def _run(
         if len(wanted.waves) > 1:
             yield event(EventKind.NOTE, f"Wave {number} of {len(wanted.waves)}: {', '.join(wave)}.")
         for copy in copies:
-            if copy.cluster not in wave or copy.does is Does.NOTHING:
+            if copy.cluster not in wave:
                 continue
             try:
-                await claim.renew()
+                await claim.renew_leases()
                 await _write(copy, fleet.members[copy.cluster].api, journal, action, force=wanted.force)
             except ActionError as error:
                 failed = error
                 break
-            message = f"{copy.cluster}: {copy.thing.title} {_PAST[copy.does]}."
+            message = f"{copy.cluster}: {copy.ref.title} {_CHANGED[copy.change]}."
             yield event(EventKind.WRITTEN, message, copy.cluster)
         if failed is not None:
             break
@@ -204,50 +217,47 @@ async def _run(
         yield structs.replace(one, outcome=outcome_of(failed), error=failed) if ends else one
 
 
-_PAST = {Does.CREATES: "created", Does.CHANGES: "changed"}
-
-
-async def _write(copy: Copy, api: KubeApi, journal: Journal, action: Action, *, force: bool) -> None:
-    thing = copy.thing
-    intended = {"thing": msgspec.to_builtins(thing), "before": copy.before, "wanted": copy.body}
-    journal.write(action.id, Event.INTENDED, cluster=copy.cluster, object_=thing.title, **intended)
+async def _write(copy: ObjectCopy, api: KubeApi, journal: Journal, action: Action, *, force: bool) -> None:
+    ref = copy.ref
+    intended = {"thing": msgspec.to_builtins(ref), "before": copy.before, "wanted": copy.body}
+    journal.write(action.id, EntryKind.INTENDED, cluster=copy.cluster, object_=ref.title, **intended)
     try:
-        after = await apply(api, thing, copy.body, copy.before, force=force)
+        after = await apply(api, ref, copy.body, copy.before, force=force)
     except AnswerLost as lost:
         after = await _resolve(copy, api, journal, action, lost)
     except ActionError as error:
-        journal.write(action.id, Event.REFUSED, cluster=copy.cluster, object_=thing.title, why=error.message)
+        journal.write(action.id, EntryKind.REFUSED, cluster=copy.cluster, object_=ref.title, why=error.message)
         raise
-    done(journal, action.id, copy.cluster, thing, after)
+    _record_done(journal, action.id, copy.cluster, ref, after)
 
 
-def done(journal: Journal, action: str, cluster: str, thing: Thing, after: Mapping[str, Any]) -> None:
-    """Write down what stands there since."""
+def _record_done(journal: Journal, action: str, cluster: str, ref: ObjectRef, after: Mapping[str, Any]) -> None:
+    """Write down what stands there since; whoever takes it back must find exactly that."""
     metadata = after.get("metadata") or {}
     journal.write(
         action,
-        Event.DONE,
+        EntryKind.DONE,
         cluster=cluster,
-        object_=thing.title,
+        object_=ref.title,
         uid=metadata.get("uid", ""),
         resourceVersion=metadata.get("resourceVersion", ""),
-        after=manifest(thing, after),
+        after=manifest(ref, after),
     )
 
 
-async def _resolve(copy: Copy, api: KubeApi, journal: Journal, action: Action, lost: AnswerLost) -> Live:
+async def _resolve(copy: ObjectCopy, api: KubeApi, journal: Journal, action: Action, lost: AnswerLost) -> Manifest:
     """No answer came: read what became of it. Raises the lost answer when it did not take effect or nobody can tell."""
-    thing, title = copy.thing, copy.thing.title
+    title = copy.ref.title
     old = (copy.before or {}).get("metadata", {}).get("resourceVersion")
     for attempt in range(_TRIES):
         await asyncio.sleep(0.2 * attempt)
         try:
-            live = await read(api, thing)
+            live = await read(api, copy.ref)
         except AnswerLost:
             continue
-        if live is not None and written_by_us(live) and live["metadata"].get("resourceVersion") != old:
+        if live is not None and applied_by_meshtop(live) and live["metadata"].get("resourceVersion") != old:
             return live
-        journal.write(action.id, Event.REFUSED, cluster=copy.cluster, object_=title, why=lost.message)
+        journal.write(action.id, EntryKind.REFUSED, cluster=copy.cluster, object_=title, why=lost.message)
         raise lost
-    journal.write(action.id, Event.UNKNOWN, cluster=copy.cluster, object_=title, why=lost.message)
+    journal.write(action.id, EntryKind.UNKNOWN, cluster=copy.cluster, object_=title, why=lost.message)
     raise lost

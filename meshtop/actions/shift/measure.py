@@ -10,7 +10,7 @@ from meshtop.actions.events import ObservedSplit, SplitStatus
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.shift.guard import sides, watch
 from meshtop.actions.shift.plan import ShiftPlan
-from meshtop.actions.shift.targets import Target, Weights
+from meshtop.actions.shift.targets import ShiftTarget, Weights
 from meshtop.actions.shift.verify import count_all, observe
 from meshtop.analysis.canary.judging import CanaryVerdict, latency_bound
 from meshtop.analysis.canary.survey import Surveyed
@@ -31,7 +31,7 @@ class Measures:
         self._surveyed = {one.route.cluster: one for one in surveyed}
         self._fleet = fleet
 
-    async def latency_bound(self, targets: Iterable[Target]) -> float | None:
+    async def latency_bound(self, targets: Iterable[ShiftTarget]) -> float | None:
         """Fixed before the first step, so that what is judged does not choose its own measure."""
         now = self._fleet.clock()
         tallies: list[Tally] = []
@@ -41,7 +41,7 @@ class Measures:
             tallies += [mine[i] for i in baseline if i < len(mine)]
         return latency_bound(tallies, self._fleet.judging.latency_ms)
 
-    async def reference(self, targets: Iterable[Target], step: int, at: float) -> Reference:
+    async def reference(self, targets: Iterable[ShiftTarget], step: int, at: float) -> Reference:
         """What a baseline that gets nothing in this step did just before it."""
         found: dict[str, Sequence[Tally]] = {}
         if not self._plan.guard.on:
@@ -55,7 +55,7 @@ class Measures:
 
     async def look(
         self,
-        targets: Sequence[Target],
+        targets: Sequence[ShiftTarget],
         step: int,
         before: Mapping[str, Weights],
         reference: Reference,
@@ -78,12 +78,12 @@ class Measures:
             observed.append(one)
         return tuple(observed), watch(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)
 
-    async def _tallies(self, target: Target, *, since: float, at: float) -> tuple[Tally, ...]:
+    async def _tallies(self, target: ShiftTarget, *, since: float, at: float) -> tuple[Tally, ...]:
         callers, _ = await self._callers(target, since=since, at=at)
         return added(callers, len(target.names))
 
     async def _callers(
-        self, target: Target, *, since: float, at: float
+        self, target: ShiftTarget, *, since: float, at: float
     ) -> tuple[tuple[Caller, ...], Mapping[str, str]]:
         """Who was seen to call, and which clusters' Prometheus did not say."""
         surveyed = self._surveyed[target.cluster]

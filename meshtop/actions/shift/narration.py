@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshtop.actions.events import ActionEvent, EventKind, ObservedSplit
-from meshtop.actions.shift.preflight import Check, Mark
+from meshtop.actions.shift.preflight import Check, CheckStatus
 from meshtop.actions.shift.preview import Preview
 
 _DETAILS = frozenset(
@@ -15,14 +15,14 @@ _DETAILS = frozenset(
     }
 )  # fmt: skip
 """Events that are told indented, below the step or the end that they belong to."""
-SIGNS = {Mark.OK: "✓", Mark.WARNING: "▲", Mark.REFUSED: "✗"}
+SIGNS = {CheckStatus.OK: "✓", CheckStatus.WARNING: "▲", CheckStatus.REFUSED: "✗"}
 
 
-def check_lines(checks: Iterable[Check]) -> list[tuple[Mark, str]]:
+def check_lines(checks: Iterable[Check]) -> list[tuple[CheckStatus, str]]:
     """The checks as lines; clusters of which the same is to be said share one."""
-    alike: dict[tuple[str, Mark, str], list[str]] = {}
+    alike: dict[tuple[str, CheckStatus, str], list[str]] = {}
     for check in checks:
-        alike.setdefault((check.name, check.mark, check.message), []).append(check.cluster)
+        alike.setdefault((check.name, check.status, check.message), []).append(check.cluster)
     return [
         (mark, f"{SIGNS[mark]} {', '.join(dict.fromkeys(clusters))} {name}: {message}")
         for (name, mark, message), clusters in alike.items()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct, structs
 
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, ObservedSplit
-from meshtop.actions.shift.standing import Recorded, Standing
+from meshtop.actions.shift.record import KnownWeights, ShiftRecord
 from meshtop.analysis.canary.judging import CanaryVerdict
 
 
@@ -49,16 +49,16 @@ class Progress(Struct, frozen=True, kw_only=True):
         return self.plan[max(0, self.step - 1)] if self.plan else {}
 
 
-def progress_of(shift: Recorded, action: str = "", standing: Mapping[str, Standing] | None = None) -> Progress:
-    """A shift that has not begun, or is about to be taken up where `standing` says."""
+def progress_of(shift: ShiftRecord, action: str = "", known: Mapping[str, KnownWeights] | None = None) -> Progress:
+    """A shift that has not begun, or is about to be taken up where `known` says."""
     plan = shift.plan
     waves = {cluster: number for number, wave in enumerate(plan.waves, start=1) for cluster in wave}
-    known = standing or {}
+    known = known or {}
     clusters = [
         ClusterProgress(
             cluster=target.cluster,
             wave=waves.get(target.cluster, 1),
-            weights=target.named(known[target.cluster].known if target.cluster in known else target.before),
+            weights=target.named(known[target.cluster].confirmed if target.cluster in known else target.before),
         )
         for target in shift.targets
     ]

@@ -17,7 +17,7 @@ from meshtop.analysis.canary.weights import new_weights
 Weights = tuple[int | None, ...]
 
 
-class Target(Struct, frozen=True, rename="camel", kw_only=True):
+class ShiftTarget(Struct, frozen=True, rename="camel", kw_only=True):
     """One object and its weights: `before` the shift (None: not written), and at each step, in the order of `names`."""
 
     where: RouteObject
@@ -124,13 +124,13 @@ def waves_of(plan: ShiftPlan, chosen: Sequence[Surveyed]) -> tuple[tuple[str, ..
     return plan.waves or (tuple(names),)
 
 
-def target_of(surveyed: Surveyed, route: WeightedRoute, plan: ShiftPlan) -> Target:
+def target_of(surveyed: Surveyed, route: WeightedRoute, plan: ShiftPlan) -> ShiftTarget:
     """The target of one cluster, reckoned from the route as it was just read. Raises ActionError."""
     try:
         steps = tuple(new_weights(route, step) for step in plan.steps)
     except ValueError as error:
         raise ActionError(ErrorKind.USAGE, f"{route.cluster}: {error}.", cluster=route.cluster) from error
-    return Target(
+    return ShiftTarget(
         where=place_of(surveyed.route),
         label=route.label,
         names=tuple(d.name for d in route.destinations),

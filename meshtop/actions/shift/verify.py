@@ -8,7 +8,7 @@ from math import log
 
 from meshtop.actions.events import ObservedSplit, SplitStatus
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.shift.targets import Target, Weights
+from meshtop.actions.shift.targets import ShiftTarget, Weights
 from meshtop.analysis.canary.evidence import log_evidence, wilson
 from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.canary.reach import telemetry_hosts
@@ -56,7 +56,7 @@ async def count_all(
 
 
 def observe(
-    target: Target, callers: Sequence[Caller], weights: Weights, before: Weights, judging: Judging, *, late: bool
+    target: ShiftTarget, callers: Sequence[Caller], weights: Weights, before: Weights, judging: Judging, *, late: bool
 ) -> ObservedSplit:
     """Hold what was seen against the weights. `late` says that patience is over.
 

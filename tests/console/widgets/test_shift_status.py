@@ -10,8 +10,8 @@ from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, Observ
 from meshtop.actions.kube import RouteObject
 from meshtop.actions.shift.plan import Guard, ShiftPlan
 from meshtop.actions.shift.progress import Progress, after, progress_of
-from meshtop.actions.shift.standing import Recorded, Standing
-from meshtop.actions.shift.targets import Target
+from meshtop.actions.shift.record import KnownWeights, ShiftRecord
+from meshtop.actions.shift.targets import ShiftTarget
 from meshtop.analysis.canary.evidence import Interval
 from meshtop.analysis.canary.judging import CanaryVerdict
 from meshtop.analysis.canary.verdict import Comparison, ComparisonVerdict
@@ -21,22 +21,22 @@ from meshtop.console.widgets.shift_status import span, status_lines
 NOW = 1_785_592_800.0
 
 
-def target(cluster: str) -> Target:
+def target(cluster: str) -> ShiftTarget:
     where = RouteObject(
         cluster=cluster, group="networking.istio.io", version="v1", kind="VirtualService", namespace="shop",
         name="reviews", index=0,
     )  # fmt: skip
-    return Target(
+    return ShiftTarget(
         where=where, label="shop/reviews#0", names=("v1", "v2"), hosts=("reviews", "reviews"), before=(80, 20),
         steps=((70, 30), (0, 100)),
     )  # fmt: skip
 
 
-def shift(*waves: tuple[str, ...], guard: bool = True) -> Recorded:
+def shift(*waves: tuple[str, ...], guard: bool = True) -> ShiftRecord:
     plan = ShiftPlan(
         route="shop/reviews", steps=({"v2": 30}, {"v2": 100}), waves=waves, guard=Guard(errors=guard, latency=guard)
     )
-    return Recorded(plan=plan, targets=tuple(target(cluster) for wave in waves for cluster in wave))
+    return ShiftRecord(plan=plan, targets=tuple(target(cluster) for wave in waves for cluster in wave))
 
 
 def event(kind: EventKind, **more: Any) -> ActionEvent:
@@ -128,7 +128,7 @@ def test_a_cluster_that_was_left_says_so() -> None:
 
 def test_an_unguarded_shift_says_so_and_absent_weights_are_no_numbers() -> None:
     assert "Guard off" in text(progress_of(shift(("east",), guard=False)))
-    absent = progress_of(shift(("east",)), "a1", {"east": Standing((100, None))})
+    absent = progress_of(shift(("east",)), "a1", {"east": KnownWeights((100, None))})
     assert "v2 -" in text(absent)
 
 
