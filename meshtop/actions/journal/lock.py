@@ -12,7 +12,7 @@ import os
 import time
 from pathlib import Path
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
 
 FOLDER = "running"
 """Beside the journal."""
@@ -21,7 +21,7 @@ _PAUSE_SECONDS = 0.01
 """A look at a lock takes it for a moment."""
 
 
-class Hold:
+class ActionLock:
     """An action that this process runs, until `release`."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -38,7 +38,7 @@ class Hold:
         self._descriptor = None
 
 
-def take_hold(journal: Path, action: str) -> Hold:
+def lock_action(journal: Path, action: str) -> ActionLock:
     """Make an action of the journal at `journal` this process's own.
 
     Raises ActionError: conflict when another process, or another screen of this one, runs it.
@@ -51,17 +51,17 @@ def take_hold(journal: Path, action: str) -> Hold:
             if descriptor is not None:
                 os.truncate(descriptor, 0)
                 os.write(descriptor, str(os.getpid()).encode())
-                return Hold(path, descriptor)
+                return ActionLock(path, descriptor)
             time.sleep(_PAUSE_SECONDS)
     except OSError as error:
-        raise ActionError(Kind.REFUSED, f"{path} cannot be locked: {error}.") from error
-    number = holder(journal, action)
+        raise ActionError(ErrorKind.REFUSED, f"{path} cannot be locked: {error}.") from error
+    number = lock_holder(journal, action)
     which = f"process {number}" if number is not None and number != os.getpid() else "this meshtop"
     message = f"Action {action} is being run by {which}; abort or hold it there."
-    raise ActionError(Kind.CONFLICT, message)
+    raise ActionError(ErrorKind.CONFLICT, message)
 
 
-def holder(journal: Path, action: str) -> int | None:
+def lock_holder(journal: Path, action: str) -> int | None:
     """The process that runs an action of the journal at `journal`; None when none does."""
     try:
         descriptor = os.open(_path(journal, action), os.O_RDONLY)
