@@ -19,12 +19,12 @@ from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.console.widgets.pages import Pages
+from meshtop.model.text import clean
 from meshtop.views.frame.detail import Detail, detail, find_item
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import find_kind, view
 from meshtop.views.frame.sort import sort_text
 from meshtop.views.frame.table import Column, Table, TableModel, Tone
-from meshtop.views.frame.text import clean
 from meshtop.views.frame.view import AnyView
 from meshtop.views.picture.query import Query
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshtop.console.text import cell_width, cut
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Cell
 
 _START, _GAP, _LEAST = 2, 2, 6

@@ -9,8 +9,8 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from meshtop.console.text import cell_width
 from meshtop.console.widgets.table_frame import Line
+from meshtop.model.text import cell_width
 from meshtop.views.frame.table import Tone
 
 _GROUNDS = ("plain", "hover", "cursor", "resting", "header")

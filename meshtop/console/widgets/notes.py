@@ -6,8 +6,8 @@ import textwrap
 
 from msgspec import Struct
 
-from meshtop.console.text import cell_width, cut
 from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Tone
 
 _MAX_WIDTH = 64

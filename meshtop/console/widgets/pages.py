@@ -5,9 +5,9 @@ from __future__ import annotations
 from textual import events
 from textual.message import Message
 
-from meshtop.console.text import cell_width
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.model.text import cell_width
 from meshtop.views.frame.table import Tone
 
 MARGIN = 2

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from meshtop.console.text import cell_width, cut
 from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.sparkline import resample
 from meshtop.views.frame.table import Tone
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from msgspec import Struct
 from textual.geometry import Region
 
-from meshtop.console.text import cell_width, clean, cut, fit
 from meshtop.console.widgets.table_layout import GUTTER, Layout
+from meshtop.model.text import cell_width, clean, cut, fit
 from meshtop.views.frame.table import Cell, Column, TableModel, Tone
 
 CURSOR_SIGN = "▸"

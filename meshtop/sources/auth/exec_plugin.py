@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -19,14 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from meshtop.model.state import State
+from meshtop.model.text import clean
 from meshtop.sources.auth.login import log_in_again
 from meshtop.sources.http.problem import SourceProblem
 
 _AT_ONCE = threading.BoundedSemaphore(8)
 """Fifty clusters of one vendor mean fifty plugins; so many run side by side."""
 _LAST_WORDS = 300
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
-"""What colours a plugin's complaint on a terminal."""
 
 
 class Leash:
@@ -151,8 +149,6 @@ def _not_there(plugin: Mapping[str, Any], cluster: str, error: OSError) -> Sourc
 
 
 def _last_words(errors: bytes) -> str:
-    """What it said last, as one line without control characters."""
-    text = _ESCAPES.sub("", errors.decode("utf-8", "replace"))
-    lines = ["".join(c if c.isprintable() else " " for c in line).strip() for line in text.splitlines()]
-    said = " ".join(" ".join(line.split()) for line in lines if line)
+    """The end of what it complained about, as one line that a terminal shows as it is."""
+    said = " ".join(clean(errors.decode("utf-8", "replace")).split())
     return said if len(said) <= _LAST_WORDS else "… " + said[-_LAST_WORDS:]
