@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshtop.analysis.graph.canvas import Run as Cells
+from meshtop.analysis.graph.canvas import InkRun
 from meshtop.analysis.graph.geometry import Box
 from meshtop.console.widgets.table_frame import Line, Run
 from meshtop.model.text import cell_width, clean, fit
@@ -31,15 +31,15 @@ def shifted(origin: int, low: int, high: int, room: int) -> int:
     return max(origin, high - room + 1)
 
 
-def row_line(row: Sequence[Cells]) -> Line:
+def row_line(row: Sequence[InkRun]) -> Line:
     """A painted row; what a terminal might measure otherwise is replaced cell by cell."""
     runs = []
     x = 0
-    for text, tone in row:
+    for text, ink in row:
         width = cell_width(text)
         shown = text if text.isprintable() and clean(text) == text else fit(text, width)
         if shown.strip() or not shown.isascii():
-            runs.append(Run(x, shown, Tone(tone.value)))
+            runs.append(Run(x, shown, Tone(ink.value)))
         x += width
     return Line("plain", tuple(runs))
 

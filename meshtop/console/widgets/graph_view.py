@@ -19,10 +19,10 @@ from textual.message import Message
 from textual.worker import Worker, get_current_worker
 
 from meshtop.analysis.graph.canvas import ASCII, UNICODE, Signs
-from meshtop.analysis.graph.draw import Highlight, Picture
+from meshtop.analysis.graph.draw import GraphDrawing, Highlight
 from meshtop.analysis.graph.geometry import Box, Layout, LayoutOptions, Point
 from meshtop.analysis.graph.layout import layout_steps
-from meshtop.analysis.graph.service_graph import GraphEdge, Node, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.graph.walk import Direction, neighbor, reading_order
 from meshtop.console.widgets import graph_cursor
 from meshtop.console.widgets.graph_cursor import Cursor
@@ -45,7 +45,7 @@ class Drawing(Struct, frozen=True):
 
     graph: ServiceGraph
     layout: Layout
-    picture: Picture
+    picture: GraphDrawing
     cursor: Cursor
 
 
@@ -130,7 +130,7 @@ class GraphView(GraphKeys, GraphMouse, LineWidget, can_focus=True):
         return self._wanted
 
     @property
-    def node(self) -> Node | None:
+    def node(self) -> GraphNode | None:
         """The node that one walks on from."""
         if self._drawing is None or self._wanted.node is None:
             return None
@@ -208,9 +208,9 @@ class GraphView(GraphKeys, GraphMouse, LineWidget, can_focus=True):
         except Exception as error:  # noqa: BLE001 - a thread has no caller to raise to
             self.post_message(self.Failed(error, number))
 
-    def _pictured(self, graph: ServiceGraph, layout: Layout, cursor: Cursor) -> Picture:
+    def _pictured(self, graph: ServiceGraph, layout: Layout, cursor: Cursor) -> GraphDrawing:
         chosen = Highlight(edge=cursor.edge) if cursor.edge is not None else Highlight(node=cursor.node)
-        return Picture(graph, layout, self._signs, chosen)
+        return GraphDrawing(graph, layout, self._signs, chosen)
 
     @property
     def _signs(self) -> Signs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from meshtop.analysis.graph.service_graph import GraphEdge, Node, NodeKind, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind, ServiceGraph
 from meshtop.analysis.visibility.shaping import Shaper, Subject, shapers
 from meshtop.model.text import clean
 from meshtop.model.traffic import Edge, Peer, Sums, Target, total
@@ -61,7 +61,7 @@ def edge_panel(picture: Picture, query: Query, sight: Sight, graph: ServiceGraph
     )
 
 
-def node_panel(picture: Picture, query: Query, sight: Sight, node: Node) -> Detail:
+def node_panel(picture: Picture, query: Query, sight: Sight, node: GraphNode) -> Detail:
     """Everything about one node of the graph; its own calls where nobody asks it."""
     into = members(picture, query, sight, target=node.id)
     out = members(picture, query, sight, source=node.id)
@@ -183,7 +183,7 @@ def _tenants(found: Members) -> tuple[Fact, ...]:
     return tuple(fact(label, _some(names)) for label, names in named) if any(names for _, names in named) else ()
 
 
-def _facts(node: Node, ends: Sequence[Peer | Target]) -> tuple[Fact, ...]:
+def _facts(node: GraphNode, ends: Sequence[Peer | Target]) -> tuple[Fact, ...]:
     facts = [fact("kind", node.kind.value)]
     for label, value in (("cluster", node.cluster), ("namespace", node.namespace), ("tenant", node.tenant)):
         if value and value != node.label:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshtop.analysis.graph.service_graph import GraphEdge, Node, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.traffic.flags import GRPC_STATUS, is_error
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.text import clean
@@ -17,7 +17,7 @@ DISAGREE = 0.05
 """From so large a difference on, both ends' reports contradict each other."""
 
 
-def node_name(node: Node | None, beside: Node | None = None) -> str:
+def node_name(node: GraphNode | None, beside: GraphNode | None = None) -> str:
     """A node's name, with its namespace and cluster where they differ from those of `beside`."""
     if node is None:
         return "?"
@@ -66,7 +66,7 @@ def edge_line(graph: ServiceGraph, edge: GraphEdge) -> list[Cell]:
     return cells + _reasons(edge.health)
 
 
-def node_line(node: Node) -> list[Cell]:
+def node_line(node: GraphNode) -> list[Cell]:
     """A node in one line: what it is asked; a caller's own calls where nobody asks it."""
     asked = _has_traffic(node.inbound)
     cells = [Cell(clean(node.label), Tone.STRONG)]
