@@ -69,9 +69,8 @@ def analyse(rounds: int) -> None:
 def console(pause_seconds: float) -> None:
     """In a process of its own, on a terminal: the console on this fleet."""
     from meshtop.console.app import MeshtopApp
-    from meshtop.console.options import ConsoleOptions
     from meshtop.console.run import SWITCH_SECONDS
-    from meshtop.console.session import Session
+    from meshtop.console.session import ConsoleOptions, Session
     from meshtop.console.terminal.look import Look
     from meshtop.settings.schema import Settings
 

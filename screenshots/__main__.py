@@ -15,7 +15,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from meshtop.console.app import MeshtopApp
-from meshtop.console.options import ConsoleOptions
+from meshtop.console.session import ConsoleOptions
 from meshtop.console.session import Session
 from meshtop.console.terminal.look import decide_look
 from meshtop.observatory.build import open_observatory

@@ -11,8 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from meshtop.console.commands import EVERYTHING
-from meshtop.console.journaling import JournalRead, JournalWatch
-from meshtop.console.options import ConsoleOptions
+from meshtop.console.desk.journaling import JournalRead, JournalWatch
+from meshtop.console.desk.rights import Rights
 from meshtop.console.places import (
     CANARIES,
     FINDINGS,
@@ -24,10 +24,9 @@ from meshtop.console.places import (
     TENANTS,
     kind_of,
 )
-from meshtop.console.rights import Rights
 from meshtop.console.scope import Scope
 from meshtop.console.screens.base import MeshScreen
-from meshtop.console.session import PictureArrived, Session, SessionFailed
+from meshtop.console.session import ConsoleOptions, PictureArrived, Session, SessionFailed
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
 from meshtop.model.errors import MeshtopError
@@ -233,7 +232,7 @@ class MeshtopApp(Shell):
 
     def take_back_last(self) -> None:
         """Ask whether to take the last shift back."""
-        from meshtop.console.journaling import last_shift
+        from meshtop.console.desk.journaling import last_shift
         from meshtop.console.screens.action import ActionScreen
 
         told = last_shift()

@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from meshtop.console.app import MeshtopApp
-from meshtop.console.options import ConsoleOptions
-from meshtop.console.session import PictureArrived, Session
+from meshtop.console.session import ConsoleOptions, PictureArrived, Session
 from meshtop.console.terminal.look import Look
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import History, Line

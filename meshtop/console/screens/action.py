@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from meshtop.console.journaling import Told
-from meshtop.console.levers import why_not_again
-from meshtop.console.rights import RightsArrived
+from meshtop.console.desk.journaling import Told
+from meshtop.console.desk.levers import why_not_again
+from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.screens.run import Phase, RunScreen, Said, said_lines
-from meshtop.console.widgets.table_frame import Line
+from meshtop.console.widgets.lines import Line
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec import structs
 from textual.binding import Binding, BindingType
 
-from meshtop.console.journaling import last_shift
-from meshtop.console.levers import levers_for, writes_of
+from meshtop.console.desk.journaling import last_shift
+from meshtop.console.desk.levers import levers_for, writes_of
+from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.places import CANARIES
-from meshtop.console.rights import RightsArrived
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.table import TableScreen

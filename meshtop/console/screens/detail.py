@@ -14,10 +14,10 @@ from meshtop.console.places import name_of
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import course, detail_lines
 from meshtop.console.widgets.chart import Chart
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.choice import Pages
+from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.pages import Pages
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.views.frame.detail import Detail, Related, detail, find_item
 from meshtop.views.frame.registry import view

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from meshtop.console.rights import RightsArrived
+from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.screens.text import TextScreen
 from meshtop.console.text import clean, cut
-from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.lines import Line, Run
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:

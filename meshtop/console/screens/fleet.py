@@ -13,14 +13,12 @@ from textual.containers import Horizontal, Vertical
 from meshtop.console.places import FLEET, JOURNAL
 from meshtop.console.screens.facts import headline
 from meshtop.console.screens.table import TableScreen
-from meshtop.console.widgets.chart import Chart
-from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.line_widget import LineWidget
+from meshtop.console.widgets.chart import Chart, ChartModel, Series
+from meshtop.console.widgets.choice import Pages
+from meshtop.console.widgets.line_widget import LineView, LineWidget
+from meshtop.console.widgets.lines import Line
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.pages import Pages
-from meshtop.console.widgets.plot import ChartModel, Series
-from meshtop.console.widgets.table_frame import Line
 from meshtop.views.frame.table import Cell, Column, Table, Tone
 
 if TYPE_CHECKING:
@@ -161,7 +159,7 @@ class FleetScreen(TableScreen):
 
     def _waiting(self) -> list[Attention]:
         """What was interrupted or is held in the middle, above all else: half of it may be written."""
-        from meshtop.console.journaling import sentence
+        from meshtop.console.desk.journaling import sentence
         from meshtop.views.reports.attention import Attention
 
         app = self.console_app

@@ -18,9 +18,9 @@ from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.graph_search import GraphSearch
 from meshtop.console.screens.graph_steps import GraphSteps
 from meshtop.console.screens.graph_time import GraphTime
-from meshtop.console.widgets.cells_line import CellsLine
 from meshtop.console.widgets.graph_cursor import Cursor
 from meshtop.console.widgets.graph_view import GraphView
+from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.notes import Note
 from meshtop.model.state import HealthStatus
 from meshtop.views.frame.filter import FilterError

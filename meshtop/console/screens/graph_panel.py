@@ -15,8 +15,8 @@ from textual.worker import get_current_worker
 from meshtop.console.screens.facts import BLANK, MARGIN, course, detail_lines
 from meshtop.console.text import clean, cut
 from meshtop.console.widgets.chart import Chart
-from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.lines import Line, Run
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.views.frame.detail import Detail
 from meshtop.views.frame.table import Tone

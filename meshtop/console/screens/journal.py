@@ -9,14 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from meshtop.console.journaling import MOST, JournalRead, Told, read_journal
-from meshtop.console.levers import why_not_again
+from meshtop.console.desk.journaling import MOST, JournalRead, Told, read_journal
+from meshtop.console.desk.levers import why_not_again
+from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.places import CANARIES, name_of
-from meshtop.console.rights import RightsArrived
 from meshtop.console.screens.action import SIGNS_OF_COURSE, ActionScreen, act_levers, reasons, state_lines
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.views.frame.columns import text, text_cell

@@ -12,13 +12,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label
 
+from meshtop.console.desk.shifting import Broke, Happened, ShiftDesk
 from meshtop.console.places import CANARIES, name_of
 from meshtop.console.screens.base import MeshScreen
-from meshtop.console.shifting import Broke, Happened, ShiftDesk
 from meshtop.console.text import clean, cut
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.lines import Line, Run
 from meshtop.console.widgets.shift_status import ShiftStatus
-from meshtop.console.widgets.table_frame import Line, Run
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:

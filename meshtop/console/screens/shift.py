@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from meshtop.console.planning import Subject, effect, subject_of
+from meshtop.console.desk.planning import Subject, effect, subject_of
+from meshtop.console.desk.shifting import Checked
 from meshtop.console.screens.run import Phase, RunScreen, Said
 from meshtop.console.screens.shift_form import ShiftForm
-from meshtop.console.shifting import Checked
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:

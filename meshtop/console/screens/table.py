@@ -15,10 +15,10 @@ from meshtop.console.places import name_of, page_name, pages_of
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import detail_lines
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.choice import Pages
+from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.pages import Pages
 from meshtop.views.frame.detail import Detail, detail, find_item
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import find_kind, view

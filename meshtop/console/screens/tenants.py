@@ -11,10 +11,10 @@ from textual.containers import Horizontal
 
 from meshtop.console.places import GRAPH, TENANT_TREE, TENANTS
 from meshtop.console.screens.table import WIDE, TableScreen
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.choice import Pages
+from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.pages import Pages
 from meshtop.console.widgets.tree_table import TreeTable, Wish
 from meshtop.views.frame.detail import find_item
 from meshtop.views.frame.table import TableModel, Tone

@@ -12,8 +12,8 @@ from meshtop.console.screens.graph_edges import GraphEdgesScreen
 from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets import graph_view
-from meshtop.console.widgets.cells_line import CellsLine
 from meshtop.console.widgets.graph_cursor import Cursor
+from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.top_bar import TopBar
 from meshtop.model.snapshot import Snapshot

@@ -17,7 +17,7 @@ from meshtop.console.screens.table import TableScreen
 from meshtop.console.screens.text import TextScreen
 from meshtop.console.session import SessionFailed
 from meshtop.console.widgets.help_screen import HelpScreen
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.prompts import FilterLine
 from meshtop.console.widgets.top_bar import TopBar

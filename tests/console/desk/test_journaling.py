@@ -9,7 +9,7 @@ import pytest
 from meshtop.actions.journal.hold import take_hold
 from meshtop.actions.journal.journal import Action, ActionState, Journal, journal_path
 from meshtop.actions.shift.standing import record
-from meshtop.console.journaling import JournalRead, JournalWatch, last_shift, read_journal, sentence, stamp
+from meshtop.console.desk.journaling import JournalRead, JournalWatch, last_shift, read_journal, sentence, stamp
 from tests.actions.mesh import plan
 from tests.console.stage import stage
 
