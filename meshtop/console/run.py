@@ -67,6 +67,6 @@ def run_console(
     app = MeshtopApp(options, look)
     sys.setswitchinterval(SWITCH_SECONDS)
     app.run(mouse=options.mouse)
-    if app.parting_words:
-        sys.stderr.write(app.parting_words + "\n")
+    if app.exit_message:
+        sys.stderr.write(app.exit_message + "\n")
     return app.return_code or 0

@@ -64,7 +64,7 @@ class SessionFailed(Message):
         self.error = error
 
 
-class Session:
+class ConsoleSession:
     """Starts the observatory on its own thread and hands Pictures to the app.
 
     `prepare` works out on the worker thread what the screen in front will draw, so that keys do not wait for it.

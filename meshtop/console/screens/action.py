@@ -200,8 +200,11 @@ class ActionScreen(RunScreen):
 
     def why_off(self, action: str) -> str | None:
         """Why it is off."""
-        why = reasons(self._told, read_only=self.console_app.read_only).get(action)
-        return why or (why_not_again(self, self._told.action) if action in act_levers() else None)
+        host = self.host
+        why = reasons(self._told, read_only=host.read_only).get(action)
+        if why is None and action in act_levers():
+            return why_not_again(host.picture, host.rights, self._told.action, self)
+        return why
 
     def on_rights_arrived(self, message: RightsArrived) -> None:
         """A cluster has told what the user may do."""

@@ -77,7 +77,7 @@ class Headline(LineWidget):
             return []
         from meshtop.views.picture.totals import histories_in, sums_in, without_traffic
 
-        query, picture = self.fleet.console_app.scope.query, self.picture
+        query, picture = self.fleet.host.scope.query, self.picture
         missing = without_traffic(picture, query)
         return [headline(sums_in(picture, query), histories_in(picture, query), width, missing)]
 
@@ -148,7 +148,7 @@ class FleetScreen(TableScreen):
         line = self.query_one(Headline)
         line.picture = picture
         line.draw()
-        self._needs = _by_key((*self._waiting(), *attention(picture, self.console_app.scope.query)))
+        self._needs = _by_key((*self._waiting(), *attention(picture, self.host.scope.query)))
         needs = self.query_one("#needs", LiveTable)
         needs.display = bool(self._needs)
         most = max(MOST_SHOWN, self.size.height // 3)
@@ -162,7 +162,7 @@ class FleetScreen(TableScreen):
         from meshtop.console.desk.journaling import sentence
         from meshtop.views.reports.attention import Attention
 
-        app = self.console_app
+        app = self.host
         return [
             Attention(tone=Tone.DEGRADED, message=sentence(told, app.now()), kind=JOURNAL, key=told.action.id)
             for told in app.journal.unfinished
@@ -173,7 +173,7 @@ class FleetScreen(TableScreen):
         shown = self.size.height >= TALL and any(c.history is not None for c in picture.snapshot.clusters)
         self.query_one("#trends").display = shown
         self.rows.styles.height = min(len(picture.snapshot.clusters) + 2, self.size.height // 3) if shown else "1fr"
-        clusters = self.console_app.scope.query.clusters
+        clusters = self.host.scope.query.clusters
         for name, (title, unit) in TRENDS.items() if shown else ():
             series = tuple(
                 Series(cluster.name, getattr(cluster.history, name).values)
@@ -191,7 +191,7 @@ class FleetScreen(TableScreen):
         from meshtop.views.reports.attention import attention
 
         super().prepare(picture)
-        attention(picture, self.console_app.scope.query)
+        attention(picture, self.host.scope.query)
 
     def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
         """The side panel follows the clusters' cursor only."""
@@ -206,12 +206,12 @@ class FleetScreen(TableScreen):
         event.prevent_default()
         chosen = self._needs.get(event.key)
         if chosen is not None:
-            self.console_app.open_detail(chosen.kind, chosen.key)
+            self.host.open_detail(chosen.kind, chosen.key)
 
     def action_worst(self) -> None:
         """Open the worst thing that needs somebody."""
         worst = next(iter(self._needs.values()), None)
         if worst is not None:
-            self.console_app.open_detail(worst.kind, worst.key)
+            self.host.open_detail(worst.kind, worst.key)
         else:
             self.say("Nothing needs you.", Tone.GOOD)

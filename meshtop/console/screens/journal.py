@@ -201,9 +201,9 @@ class JournalScreen(MeshScreen):
     def why_off(self, action: str) -> str | None:
         """Why it is off."""
         told = self.selected
-        why = reasons(told, read_only=self.console_app.read_only).get(action)
+        why = reasons(told, read_only=self.host.read_only).get(action)
         if why is None and told is not None and action in act_levers():
-            return why_not_again(self, told.action)
+            return why_not_again(self.host.picture, self.host.rights, told.action, self)
         return why
 
     def on_rights_arrived(self, message: RightsArrived) -> None:

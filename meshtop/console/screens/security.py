@@ -91,7 +91,7 @@ class SecurityScreen(TableScreen):
     def refresh_picture(self, picture: Picture) -> None:
         """Draw the overview, then the findings."""
         line = self.query_one(SecurityLine)
-        found = line.found = overview(picture, self.console_app.scope.query)
+        found = line.found = overview(picture, self.host.scope.query)
         line.draw()
         shares = self.query_one("#shares")
         shares.display = self.size.height >= TALL
@@ -116,6 +116,6 @@ class SecurityScreen(TableScreen):
             return
         event.prevent_default()
         if event.table.id == "share-clusters":
-            self.console_app.set_scope(self.console_app.scope.narrowed(cluster=event.key))
+            self.host.set_scope(self.host.scope.narrowed(cluster=event.key))
         elif event.table.id == "share-tenants":
-            self.console_app.set_scope(self.console_app.scope.narrowed(tenant=event.key))
+            self.host.set_scope(self.host.scope.narrowed(tenant=event.key))

@@ -143,7 +143,7 @@ class ShiftScreen(RunScreen):
     def _refused(self, problem: str, said: list[Said]) -> None:
         self.tell([*said, Said(f"✗ {problem}", Tone.FAILING, 2), Said(_NOTHING, Tone.DEGRADED)])
         self._to_form()
-        self.console_app.session.refresh()
+        self.host.session.refresh()
 
     def _mend(self, refused: Check, said: list[Said]) -> None:
         """Back to the form, to the field where it can be mended if there is one."""

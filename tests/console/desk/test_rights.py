@@ -26,7 +26,7 @@ from meshtop.console.screens.canaries import CanaryDetailScreen, CanaryScreen
 from meshtop.console.screens.explain import ExplainScreen
 from meshtop.console.screens.journal import JournalScreen
 from meshtop.console.screens.shift import ShiftScreen
-from meshtop.console.session import ConsoleOptions, Session
+from meshtop.console.session import ConsoleOptions, ConsoleSession
 from meshtop.console.widgets.key_hints import KeyHints
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.model.snapshot import Snapshot
@@ -199,7 +199,7 @@ async def test_the_explainer_shows_kubernetes_beside_the_policy(world: Served) -
         assert "✓ meshtop: granted by" in shown()
 
 
-class Desk(Session):
+class Desk(ConsoleSession):
     """A session whose clusters answer when a test says so."""
 
     def __init__(self) -> None:

@@ -354,7 +354,7 @@ async def test_a_session_that_cannot_begin_ends_the_console_with_a_sentence(
         app.post_message(SessionFailed(error))
         await settled(pilot)
     assert app.return_code == code
-    assert words in app.parting_words
+    assert words in app.exit_message
 
 
 async def test_without_a_policy_the_explainer_says_so(app: StillApp) -> None:
