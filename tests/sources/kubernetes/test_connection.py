@@ -15,7 +15,8 @@ from aiohttp import web
 
 from meshtop.demo.kube.tls import server_tls
 from meshtop.model.state import State
-from meshtop.sources.http.connection import Connection, SourceProblem, problem_of
+from meshtop.sources.http.connection import Connection, problem_of
+from meshtop.sources.http.problem import SourceProblem
 from tests.sources.kubernetes.api import PODS, Api, refusal, served
 from tests.sources.kubernetes.conftest import ref_to, write_kubeconfig
 from tests.sources.kubernetes.test_credentials import credential, plugin

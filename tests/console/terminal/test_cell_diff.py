@@ -8,7 +8,7 @@ from rich.style import Style
 
 from meshtop.console.terminal.cell_diff import CellDiff
 from meshtop.console.terminal.cells import DEFAULT_PEN, Cell, Pen, cells_of, change_pen, has_controls, pen_of
-from tests.console.widgets.emulator import Terminal
+from tests.console.terminal.emulator import Terminal
 
 WIDTH, HEIGHT = 14, 4
 PENS = [

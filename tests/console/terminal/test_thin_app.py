@@ -16,8 +16,8 @@ from textual.widgets import DataTable, Input, Label, Static
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell
 from meshtop.console.terminal.thin_driver import is_harmless
-from meshtop.console.widgets.too_small import TooSmallScreen, is_too_small
-from tests.console.widgets.emulator import EmulatorDriver, Shown, Terminal
+from meshtop.console.widgets.notes import TooSmallScreen, is_too_small
+from tests.console.terminal.emulator import EmulatorDriver, Shown, Terminal
 from tests.console.widgets.sample import until
 
 

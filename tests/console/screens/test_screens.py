@@ -17,7 +17,7 @@ from meshtop.console.screens.table import TableScreen
 from meshtop.console.screens.text import TextScreen
 from meshtop.console.session import SessionFailed
 from meshtop.console.widgets.help_screen import HelpScreen
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.prompts import FilterLine
 from meshtop.console.widgets.top_bar import TopBar
@@ -354,7 +354,7 @@ async def test_a_session_that_cannot_begin_ends_the_console_with_a_sentence(
         app.post_message(SessionFailed(error))
         await settled(pilot)
     assert app.return_code == code
-    assert words in app.parting_words
+    assert words in app.exit_message
 
 
 async def test_without_a_policy_the_explainer_says_so(app: StillApp) -> None:

@@ -17,8 +17,8 @@ from meshtop.views.picture.lens import Lens
 from tests.analysis.tenancy.fleets import call, cluster, fleet, tenancy
 from tests.analysis.tenancy.test_scope import GROUPED
 from tests.console.graph.walking import drawn
+from tests.console.screens.test_screens import SIZE, go, keys_shown, press, settled, text_of
 from tests.console.stage import StillApp, session_of, stage
-from tests.console.test_screens import SIZE, go, keys_shown, press, settled, text_of
 from tests.worlds import world
 
 ACME, SHOP, PAY = "organization:acme", "tenant:storefront", "tenant:payments"

@@ -21,19 +21,18 @@ from meshtop.actions.shift.record import ShiftRecord
 from meshtop.actions.shift.targets import ShiftTarget
 from meshtop.analysis.tenancy.access.kubernetes import Rules
 from meshtop.console.app import MeshtopApp
-from meshtop.console.options import ConsoleOptions
-from meshtop.console.rights import KEPT_SECONDS, Rights, RightsArrived
+from meshtop.console.desk.rights import KEPT_SECONDS, Rights, RightsArrived
 from meshtop.console.screens.canaries import CanaryDetailScreen, CanaryScreen
 from meshtop.console.screens.explain import ExplainScreen
 from meshtop.console.screens.journal import JournalScreen
 from meshtop.console.screens.shift import ShiftScreen
-from meshtop.console.session import Session
+from meshtop.console.session import ConsoleOptions, ConsoleSession
 from meshtop.console.widgets.key_hints import KeyHints
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.line_widget import LineView
 from meshtop.model.snapshot import Snapshot
 from meshtop.settings.schema import Settings
 from tests import worlds
-from tests.console.test_shift import open_board, until
+from tests.console.desk.test_shift import open_board, until
 from tests.e2e.serving import Served, served
 
 pytestmark = pytest.mark.xdist_group("console-shift")
@@ -200,7 +199,7 @@ async def test_the_explainer_shows_kubernetes_beside_the_policy(world: Served) -
         assert "✓ meshtop: granted by" in shown()
 
 
-class Desk(Session):
+class Desk(ConsoleSession):
     """A session whose clusters answer when a test says so."""
 
     def __init__(self) -> None:

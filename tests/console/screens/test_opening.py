@@ -7,8 +7,8 @@ import pytest
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.fleet import FleetScreen
 from meshtop.console.screens.matrix import MatrixScreen
+from tests.console.screens.test_screens import SIZE, go, keys_shown, press, settled
 from tests.console.stage import busy_world, stage
-from tests.console.test_screens import SIZE, go, keys_shown, press, settled
 
 
 @pytest.mark.parametrize(("keys", "kind"), [((), "clusters"), (("n",), "clusters")])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meshtop.actions.shift.plan import Guard, OnLoss
 from meshtop.analysis.canary.routes import RouteDestination, WeightedRoute
-from meshtop.console.planning import FIELDS, HOLD, LEAVE, FieldProblem, Subject, effect, first_values, plan_of
+from meshtop.console.desk.planning import FIELDS, HOLD, LEAVE, FieldProblem, Subject, effect, first_values, plan_of
 
 
 def route(cluster: str, *weights: int) -> WeightedRoute:

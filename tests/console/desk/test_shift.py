@@ -13,7 +13,6 @@ from textual.pilot import Pilot
 from textual.widgets import Label
 
 from meshtop.console.app import MeshtopApp
-from meshtop.console.options import ConsoleOptions
 from meshtop.console.places import CANARIES
 from meshtop.console.screens.action import ActionScreen
 from meshtop.console.screens.canaries import CanaryScreen
@@ -21,6 +20,7 @@ from meshtop.console.screens.fleet import FleetScreen
 from meshtop.console.screens.journal import JournalScreen
 from meshtop.console.screens.run import Phase, RunScreen
 from meshtop.console.screens.shift import ShiftScreen
+from meshtop.console.session import ConsoleOptions
 from meshtop.console.widgets.choice import Choice
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.demo.world.plan import Options

@@ -12,12 +12,12 @@ from meshtop.console.screens.table import TableScreen
 from meshtop.console.screens.text import TextScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import HelpScreen
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.prompts import CommandBar
 from meshtop.console.widgets.top_bar import TopBar
+from tests.console.screens.test_screens import go, keys_shown, press, settled, text_of
 from tests.console.stage import StillApp, busy_world, session_of, stage
-from tests.console.test_screens import go, keys_shown, press, settled, text_of
 
 NARROW, WIDE = (80, 24), (200, 60)
 

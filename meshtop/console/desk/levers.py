@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from textual.message_pump import MessagePump
+
     from meshtop.actions.journal.journal import Action
     from meshtop.analysis.tenancy.access.levers import Lever, Write
-    from meshtop.console.screens.base import MeshScreen
+    from meshtop.console.desk.rights import Rights
+    from meshtop.views.picture.picture import Picture
 
 
 def writes_of(action: Action) -> tuple[Write, ...]:
@@ -28,19 +31,20 @@ def writes_of(action: Action) -> tuple[Write, ...]:
     )
 
 
-def levers_for(screen: MeshScreen, writes: Sequence[Write]) -> tuple[Lever, ...]:
-    """What is known of each write; what is not is asked for, and `RightsArrived` comes to the screen with it."""
+def levers_for(
+    picture: Picture | None, rights: Rights, writes: Sequence[Write], target: MessagePump
+) -> tuple[Lever, ...]:
+    """What is known of each write; what is not is asked for, and `RightsArrived` comes to `target` with it."""
     from meshtop.views.reports.rights import levers_of
 
-    picture, rights = screen.console_app.picture, screen.console_app.rights
     if picture is None:
         return ()
-    rights.want(picture.snapshot, (write.place for write in writes), screen)
+    rights.want(picture.snapshot, (write.place for write in writes), target)
     return levers_of(picture, writes, rights.of)
 
 
-def why_not_again(screen: MeshScreen, action: Action) -> str | None:
+def why_not_again(picture: Picture | None, rights: Rights, action: Action, target: MessagePump) -> str | None:
     """Why a shift of the journal cannot be gone on with or taken back: it needs every cluster that took part."""
     from meshtop.analysis.tenancy.access.levers import why_off
 
-    return why_off(levers_for(screen, writes_of(action)), needs_all=True)
+    return why_off(levers_for(picture, rights, writes_of(action), target), needs_all=True)

@@ -15,7 +15,7 @@ from meshtop.model.state import State
 
 if TYPE_CHECKING:
     from meshtop.analysis.tenancy.access.kubernetes import Rules
-    from meshtop.console.session import Session
+    from meshtop.console.session import ConsoleSession
     from meshtop.model.snapshot import Snapshot
     from meshtop.observatory.observatory import Observatory
 
@@ -46,7 +46,7 @@ class Rights:
     `forget`, is asked for again and holds until the next one is there.
     """
 
-    def __init__(self, session: Session, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, session: ConsoleSession, clock: Callable[[], float] = time.monotonic) -> None:
         self._session = session
         self._clock = clock
         self._known: dict[Place, _Known] = {}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meshtop.actions.shift.preflight import Preflight
     from meshtop.actions.shift.preview import Preview
     from meshtop.actions.shift.runner import ShiftRunner
-    from meshtop.console.session import Session
+    from meshtop.console.session import ConsoleSession
     from meshtop.observatory.observatory import Observatory
     from meshtop.views.picture.picture import Picture
 
@@ -62,7 +62,7 @@ class ShiftDesk:
 
     def __init__(
         self,
-        session: Session,
+        session: ConsoleSession,
         picture: Callable[[], Picture | None],
         target: MessagePump,
         clock: Callable[[], float],
