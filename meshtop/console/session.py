@@ -139,7 +139,7 @@ class Session:
         async def ask(observatory: Observatory) -> tuple[Line, ...]:
             import asyncio
 
-            from meshtop.sources.prometheus.details import LineQuery
+            from meshtop.sources.prometheus.charts import LineQuery
 
             async def of(cluster: str) -> tuple[Line, ...]:
                 feed = observatory.feed(cluster)

@@ -13,8 +13,9 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPHeaderDict
 from urllib3.util.retry import Retry
 
-from meshtop.sources.auth.credentials import Credentials, tls_context
+from meshtop.sources.auth.credentials import Credentials
 from meshtop.sources.http.gate import require_query, require_read
+from meshtop.sources.http.transport import tls_context
 
 
 class ClusterAdapter(HTTPAdapter):

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from meshtop.model.state import State
 from meshtop.model.telemetry import Labels, Sample, Scalar
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.labelsets import LabelSets
 
 _TOO_MUCH = re.compile(

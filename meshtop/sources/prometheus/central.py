@@ -15,8 +15,8 @@ from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import History, Line, PlaintextDay, Sample, Scalar, Telemetry
 from meshtop.settings.schema import TelemetrySettings
 from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_samples, decode_scalars, decode_split
+from meshtop.sources.prometheus.charts import Details, LineQuery
 from meshtop.sources.prometheus.collecting import AT_ONCE, Answers, Asker, Collected, Question
-from meshtop.sources.prometheus.details import Details, LineQuery
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import Engine, Place, Wire
 from meshtop.sources.prometheus.history import read_history

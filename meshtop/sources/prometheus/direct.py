@@ -14,7 +14,7 @@ import httpx
 from meshtop.model.state import State
 from meshtop.settings.schema import HttpEndpoint
 from meshtop.sources.http.gate import require_query
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 
 if TYPE_CHECKING:
     import requests

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from meshtop.model.state import State
 from meshtop.sources.http.gate import ReadOnlyError
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.answers import QueryFailed, error_of, looks_like_page, refused
 from meshtop.sources.prometheus.labelsets import LabelSets
 

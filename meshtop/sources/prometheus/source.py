@@ -14,8 +14,8 @@ from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import History, Line, PlaintextDay, Sample, Scalar, Telemetry
 from meshtop.settings.schema import SERVICE, PrometheusSettings
 from meshtop.sources.prometheus.answers import QueryFailed, decode_samples, decode_scalars
+from meshtop.sources.prometheus.charts import Details, LineQuery
 from meshtop.sources.prometheus.collecting import Collected, Question, collect
-from meshtop.sources.prometheus.details import Details, LineQuery
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import Engine, Meter, Place, Wire, proxy_path
 from meshtop.sources.prometheus.finding import find

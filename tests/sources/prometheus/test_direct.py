@@ -10,7 +10,7 @@ from werkzeug import Request, Response
 
 from meshtop.model.state import State
 from meshtop.settings.schema import BasicAuth, HttpEndpoint
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.direct import DirectWire
 
 

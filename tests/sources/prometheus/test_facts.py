@@ -17,7 +17,7 @@ from meshtop.model.state import State
 from meshtop.model.telemetry import Telemetry
 from meshtop.model.traffic import Edge, PeerKind
 from meshtop.settings.schema import PrometheusSettings
-from meshtop.sources.prometheus.details import LineQuery
+from meshtop.sources.prometheus.charts import LineQuery
 from meshtop.sources.prometheus.promql import chart_queries, refresh_queries
 from meshtop.sources.prometheus.source import PrometheusSource
 from tests.realprom import RealPrometheus

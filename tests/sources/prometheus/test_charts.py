@@ -18,7 +18,7 @@ from meshtop.settings.schema import PrometheusSettings
 from meshtop.sources.auth.kubeconfig import find_clusters
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.prometheus.answers import QueryFailed
-from meshtop.sources.prometheus.details import LineQuery
+from meshtop.sources.prometheus.charts import LineQuery
 from meshtop.sources.prometheus.source import PrometheusSource
 from tests.sources.prometheus.fake import NOW, PROMETHEUS, FakePrometheus, refusal, series, vector
 
