@@ -122,7 +122,7 @@ class Connection:
 
     def requests_session(self) -> requests.Session:
         """A requests session with this connection's login, trust, proxy, time limits and gate; for other threads."""
-        from meshtop.sources.http.requests_session import ClusterAdapter, session_for
+        from meshtop.sources.http.requests_session import ClusterAdapter, cluster_session
 
         connect, read = self._timeout.connect or CONNECT_SECONDS, self._timeout.read or CONNECT_SECONDS
         adapter = ClusterAdapter(
@@ -133,7 +133,7 @@ class Connection:
             base=urlsplit(self.server).path.rstrip("/"),
             count=self._count,
         )
-        return session_for(self.server, adapter)
+        return cluster_session(self.server, adapter)
 
     async def close(self) -> None:
         """Close every socket; the connection cannot be used afterwards."""
