@@ -158,7 +158,7 @@ class ConsoleSession:
         async def ask(observatory: Observatory) -> tuple[Line, ...]:
             import asyncio
 
-            from meshtop.sources.prometheus.details import LineQuery
+            from meshtop.sources.prometheus.charts import LineQuery
 
             async def of(cluster: str) -> tuple[Line, ...]:
                 feed = observatory.feed(cluster)

@@ -15,8 +15,8 @@ from meshtop.model.kube import KindStatus
 from meshtop.sources.auth.kubeconfig import ClusterRef, find_clusters
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
-from meshtop.sources.kubernetes.pace import Pace
-from tests.sources.kubernetes.api import ISTIO, Api, served
+from meshtop.sources.kubernetes.pacing import Pace
+from tests.sources.api import ISTIO, Api, served
 
 QUICK = Pace(refresh=0.1, backoff=0.01, backoff_most=0.05, denied=0.1, slow=0.2, discovery=0.2, watch=60)
 

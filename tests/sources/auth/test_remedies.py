@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from meshtop.sources.auth.login import renewal, renewal_of_provider
+from meshtop.sources.auth.remedies import provider_remedy, renewal_command
 
 
 @pytest.mark.parametrize(
@@ -38,11 +38,11 @@ from meshtop.sources.auth.login import renewal, renewal_of_provider
     ],
 )
 def test_the_command_that_renews_a_login(plugin: dict[str, Any], command: str) -> None:
-    assert renewal(plugin) == command
+    assert renewal_command(plugin) == command
 
 
 def test_old_providers() -> None:
-    assert "gcloud" in renewal_of_provider({"name": "gcp"})
-    said = renewal_of_provider({"name": "oidc", "config": {"idp-issuer-url": "https://issuer.example"}})
+    assert "gcloud" in provider_remedy({"name": "gcp"})
+    said = provider_remedy({"name": "oidc", "config": {"idp-issuer-url": "https://issuer.example"}})
     assert "https://issuer.example" in said
-    assert "identity provider" in renewal_of_provider({"name": "oidc", "config": None})
+    assert "identity provider" in provider_remedy({"name": "oidc", "config": None})

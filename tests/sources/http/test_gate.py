@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.http.gate import ReadOnlyError, is_read
-from tests.sources.kubernetes.api import Api
-from tests.sources.kubernetes.conftest import ref_to, write_kubeconfig
+from tests.sources.api import Api
+from tests.sources.conftest import ref_to, write_kubeconfig
 
 REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 

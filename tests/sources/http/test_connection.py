@@ -15,11 +15,12 @@ from aiohttp import web
 
 from meshtop.demo.kube.tls import server_tls
 from meshtop.model.state import State
-from meshtop.sources.http.connection import Connection, problem_of
-from meshtop.sources.http.problem import SourceProblem
-from tests.sources.kubernetes.api import PODS, Api, refusal, served
-from tests.sources.kubernetes.conftest import ref_to, write_kubeconfig
-from tests.sources.kubernetes.test_credentials import credential, plugin
+from meshtop.sources.http.connection import Connection
+from meshtop.sources.http.failures import response_problem
+from meshtop.sources.problem import SourceProblem
+from tests.sources.api import PODS, SERVICES, Api, refusal, served
+from tests.sources.auth.test_credentials import credential, plugin
+from tests.sources.conftest import ref_to, write_kubeconfig
 
 
 class Clock:
@@ -206,6 +207,47 @@ async def test_a_read_is_repeated_when_an_idle_connection_was_closed(api: Api, t
     await connection.close()
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_a_write_is_never_sent_twice(api: Api, tmp_path: Path, method: str) -> None:
+    """The server may have carried it out before the connection broke: a second one would be another action."""
+
+    def carry_out_and_break(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    connection = connect(tmp_path, api.url, writes=True)
+    await connection.request("GET", SERVICES)
+    api.fail(PODS, carry_out_and_break)
+    with pytest.raises(SourceProblem, match="broke the connection"):
+        await connection.request(method, PODS, content=b"{}")
+    assert [entry[:2] for entry in api.asked] == [("GET", SERVICES), (method, PODS)]
+    await connection.close()
+
+
+async def test_a_write_that_was_refused_with_the_old_login_is_sent_with_the_new_one(api: Api, tmp_path: Path) -> None:
+    """What the server answers with 401 it has not carried out."""
+    api.tokens = {"t1"}
+    connection = connect(tmp_path, api.url, counting_plugin(tmp_path), writes=True)
+    await connection.request("GET", SERVICES)
+    api.tokens = {"t2"}
+    await connection.request("PATCH", PODS, content=b"{}")
+    assert [entry[0] for entry in api.asked] == ["GET", "PATCH", "PATCH"]
+    assert tokens(api) == ["t1", "t1", "t2"]
+    await connection.close()
+
+
+async def test_a_certificate_that_is_shown_is_kept_in_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, pem, client = client_authenticating()
+    monkeypatch.setattr("tempfile.tempdir", str(folder := tmp_path / "temporary"))
+    folder.mkdir()
+    with served(Api(), context) as api:
+        connection = connect(tmp_path, api.url, client, cluster=authority(pem))
+        assert (await connection.request("GET", PODS)).status_code == 200
+        assert list(folder.iterdir()) == []
+        await connection.close()
+
+
 async def test_a_fault_of_the_kubeconfig_is_said(tmp_path: Path) -> None:
     path = write_kubeconfig(tmp_path / "config", "https://x:1")
     document = yaml.safe_load(path.read_text())
@@ -284,7 +326,7 @@ async def test_a_certificate_that_cannot_be_used(tmp_path: Path) -> None:
     cluster = {"certificate-authority-data": base64.b64encode(b"no certificate").decode()}
     found = await problem(connect(tmp_path, "https://127.0.0.1:1", cluster=cluster))
     assert found.state is State.UNREACHABLE
-    assert "is no certificate in PEM" in found.message
+    assert "is not a valid PEM certificate" in found.message
 
 
 async def test_client_certificates_are_shown(tmp_path: Path) -> None:
@@ -357,7 +399,7 @@ async def test_answers_that_are_errors(
     api: Api, connection: Connection, code: int, headers: dict[str, str], state: State, words: str
 ) -> None:
     api.always(PODS, lambda: refusal(code, "boom", **headers))
-    found = problem_of(await connection.request("GET", PODS), cluster="east", what="pods")
+    found = response_problem(await connection.request("GET", PODS), cluster="east", what="pods")
     assert (found.state, found.code) == (state, code)
     assert words in found.message
     assert found.retry_after == (7.0 if headers else None)

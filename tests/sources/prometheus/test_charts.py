@@ -1,7 +1,8 @@
-"""Detail views, by prometheus-api-client: time limit, no repeats, the cluster's own session and its gate."""
+"""The lines of charts, by prometheus-api-client: time limit, no repeats, one session of the cluster's and its gate."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
@@ -18,8 +20,10 @@ from meshtop.settings.schema import PrometheusSettings
 from meshtop.sources.auth.kubeconfig import find_clusters
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.prometheus.answers import QueryFailed
-from meshtop.sources.prometheus.details import LineQuery
+from meshtop.sources.prometheus.charts import LineQuery
 from meshtop.sources.prometheus.source import PrometheusSource
+from tests.sources.api import Api, served
+from tests.sources.conftest import until
 from tests.sources.prometheus.fake import NOW, PROMETHEUS, FakePrometheus, refusal, series, vector
 
 
@@ -50,9 +54,6 @@ async def test_everything_goes_through_the_read_only_connection(httpserver: HTTP
     answers: dict[str, Any] = {
         "query": vector(series("1", reporter="source")),
         "query_range": matrix((NOW, "1"), (NOW + 10, "NaN"), (NOW + 20, "3")),
-        "metadata": {"status": "success", "data": {"up": [{"type": "gauge", "help": "h", "unit": ""}]}},
-        "targets": {"status": "success", "data": {"activeTargets": [{"health": "up"}], "droppedTargets": []}},
-        "values": {"status": "success", "data": ["shop", "pay"]},
     }
 
     def answer(request: Request) -> Response:
@@ -70,9 +71,6 @@ async def test_everything_goes_through_the_read_only_connection(httpserver: HTTP
         (NOW, NOW + 10, NOW + 20),
         (1.0, None, 3.0),
     )
-    assert (await source.metadata("up"))["up"][0]["type"] == "gauge"
-    assert (await source.targets())["activeTargets"][0]["health"] == "up"
-    assert await source.label_values("namespace") == ("shop", "pay")
     proxy = "/api/v1/namespaces/istio-system/services/prometheus:9090/proxy/api/v1/"
     assert {method for method, _, _ in seen} == {"GET"}
     assert all(path.startswith(proxy) for _, path, _ in seen)
@@ -108,6 +106,48 @@ async def test_failures_are_sentences_and_are_not_repeated(
     await source.close()
 
 
+@pytest.mark.parametrize("by", ["url", "service proxy"])
+async def test_a_redirect_is_an_answer_and_is_not_followed(
+    httpserver: HTTPServer, connection: Connection, by: str
+) -> None:
+    """A login page in front of an engine must not be sent the credentials that are meant for the engine."""
+    fake = FakePrometheus(httpserver, lambda query: vector(series("1")))
+    settings = PrometheusSettings(url=httpserver.url_for("/prom")) if by == "url" else None
+    source = PrometheusSource(cluster="east", connection=connection, settings=settings)
+    await source.refresh([PROMETHEUS], window_seconds=300)
+    fake.asked.clear()
+    # To the very server that the session may reach: what leads to another one has no adapter there.
+    fake.decide = lambda query: Response("", 302, headers={"Location": httpserver.url_for("/prom/login")})
+    with pytest.raises(QueryFailed, match="answers HTTP 302: it leads elsewhere") as failed:
+        await source.lines([LineQuery("load", "up")], start=NOW, end=NOW + 20, step=10)
+    assert failed.value.state is State.UNREACHABLE
+    assert [asked.path.rsplit("/", 1)[1] for asked in fake.asked] == ["query_range"]
+    await source.close()
+    await connection.close()
+
+
+async def test_one_session_serves_every_chart_of_a_cluster_until_it_is_closed() -> None:
+    asked: list[asyncio.Transport] = []
+
+    def answer(request: web.Request) -> web.Response:
+        if not request.path.endswith("query_range"):
+            return web.json_response(vector(series("1")))
+        assert request.transport is not None
+        asked.append(request.transport)
+        return web.json_response(matrix((NOW, "1")))
+
+    with served(Api()) as api:
+        api.faults.append(answer)
+        source = PrometheusSource(cluster="east", connection=None, settings=PrometheusSettings(url=api.url))
+        await source.refresh((), window_seconds=300)
+        for _ in range(3):
+            (line,) = await source.lines([LineQuery("load", "up")], start=NOW, end=NOW, step=10)
+            assert line.values == (1.0,)
+        assert (len(asked), len(set(asked))) == (3, 1), "one connection for all"
+        await source.close()
+        await until(asked[0].is_closing)
+
+
 async def test_before_an_engine_was_found_there_is_nothing_to_ask() -> None:
     with pytest.raises(QueryFailed, match="No Prometheus of east is known yet"):
-        await PrometheusSource(cluster="east", connection=None).label_values("namespace")
+        await PrometheusSource(cluster="east", connection=None).lines([LineQuery("load", "up")], start=0, end=1, step=1)

@@ -7,7 +7,6 @@ import json
 import os
 import pty
 import select
-import stat
 import subprocess
 import sys
 import threading
@@ -22,8 +21,8 @@ from pytest_httpserver import HTTPServer
 from meshtop.model.state import State
 from meshtop.sources.auth.credentials import Credentials, load, load_now
 from meshtop.sources.auth.kubeconfig import find_clusters
-from meshtop.sources.http.problem import SourceProblem
-from tests.sources.kubernetes.conftest import ref_to, until, write_kubeconfig
+from meshtop.sources.problem import SourceProblem
+from tests.sources.conftest import ref_to, until, write_kubeconfig
 
 BETA = "client.authentication.k8s.io/v1beta1"
 CA = "-----BEGIN CERTIFICATE-----\nY2E=\n-----END CERTIFICATE-----\n"
@@ -98,8 +97,7 @@ def test_client_certificate_tls_name_and_proxy(tmp_path: Path) -> None:
     cluster = {"insecure-skip-tls-verify": True, "tls-server-name": "inner", "proxy-url": "http://bastion:3128"}
     user = {"client-certificate-data": data("CERT"), "client-key": "key.pem"}
     found = credentials_of(tmp_path, user, cluster)
-    assert Path(found.certificate or "").read_text() == "CERT"
-    assert found.key == str(tmp_path / "key.pem")
+    assert (found.certificate, found.key) == ("CERT", "KEY")
     assert (found.verify, found.server_name, found.proxy) == (False, "inner", "http://bastion:3128")
     assert found.headers == ()
 
@@ -120,9 +118,22 @@ def test_a_plugin_gives_a_token_and_its_end(tmp_path: Path) -> None:
 def test_a_plugin_gives_a_certificate(tmp_path: Path) -> None:
     answer = credential(clientCertificateData="CERT\n", clientKeyData="KEY\n").replace("\\n", "\\\\n")
     found = credentials_of(tmp_path, plugin(tmp_path, f"echo '{answer}'"))
-    assert Path(found.certificate or "").read_text() == "CERT\n"
-    assert Path(found.key or "").read_text() == "KEY\n"
-    assert stat.S_IMODE(os.stat(found.key or "").st_mode) == 0o600
+    assert (found.certificate, found.key) == ("CERT\n", "KEY\n")
+
+
+def test_no_renewal_leaves_a_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what a plugin prints nor what stands inline in the kubeconfig: keys belong in no folder of anybody."""
+    monkeypatch.setattr("tempfile.tempdir", str(folder := tmp_path / "temporary"))
+    folder.mkdir()
+    script = f"""n=$(wc -c < '{tmp_path}/runs'); echo x >> '{tmp_path}/runs'
+echo '{credential(clientCertificateData="CERT-N", clientKeyData="KEY-N")}' | sed "s/-N/-$n/g\""""
+    (tmp_path / "runs").write_text("")
+    issuing = plugin(tmp_path, script)
+    found = [credentials_of(tmp_path, issuing) for _ in range(3)]
+    assert [(one.certificate, one.key) for one in found] == [(f"CERT-{n}", f"KEY-{n}") for n in (0, 2, 4)]
+    inline = {"client-certificate-data": data("CERT"), "client-key-data": data("KEY")}
+    assert credentials_of(tmp_path, inline, {"certificate-authority-data": data(CA)}).key == "KEY"
+    assert list(folder.iterdir()) == []
 
 
 def test_a_plugin_gets_its_arguments_and_is_told_the_cluster(tmp_path: Path) -> None:
@@ -226,7 +237,7 @@ def test_nothing_reaches_the_terminal(tmp_path: Path) -> None:
 from meshtop.sources.auth.credentials import load_now
 from meshtop.sources.auth.kubeconfig import find_clusters
 from meshtop.sources.auth.kubeconfig import find_clusters
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 try:
     load_now(find_clusters(kubeconfig={str(path)!r}, contexts=(), clusters=())[0], limit_seconds=20)
 except SourceProblem as problem:
