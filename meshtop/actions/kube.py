@@ -14,6 +14,7 @@ from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
 from meshtop.model.kube import ConfigObject, Manager, Meta
 from meshtop.model.state import State
+from meshtop.sources.http.transport import Wire
 from meshtop.sources.problem import SourceProblem
 
 FIELD_MANAGER = "meshtop"
@@ -52,7 +53,7 @@ class RouteObject(msgspec.Struct, frozen=True, kw_only=True):
 class KubeApi:
     """Requests to one cluster, with failures as ActionError."""
 
-    def __init__(self, cluster: str, wire: KubeConnection) -> None:
+    def __init__(self, cluster: str, wire: Wire) -> None:
         self.cluster = cluster
         self.wire = wire
 
