@@ -18,7 +18,7 @@ from meshtop.console.widgets.chart import Chart
 from meshtop.console.widgets.line_view import LineView
 from meshtop.console.widgets.table_frame import Line, Run
 from meshtop.model.telemetry import Line as TimeLine
-from meshtop.views.frame.detail import Detail
+from meshtop.views.frame.facts import Detail
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
