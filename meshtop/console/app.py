@@ -30,13 +30,13 @@ from meshtop.console.screens.base import MeshScreen
 from meshtop.console.session import PictureArrived, Session, SessionFailed
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
+from meshtop.model.constants import DEFAULT_WINDOW_SECONDS
 from meshtop.model.errors import MeshtopError
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
-DEFAULT_WINDOW_SECONDS = 300.0
 STEP_SECONDS = 60.0
 """How far one key press goes back in time."""
 TICK_SECONDS = 2.0
@@ -168,7 +168,7 @@ class MeshtopApp(Shell):
 
     def on_session_failed(self, message: SessionFailed) -> None:
         """Without an observatory there is nothing to show: leave, and say why."""
-        from meshtop.settings.errors import ConfigError
+        from meshtop.settings.document import ConfigError
         from meshtop.sources.auth.kubeconfig import KubeconfigError
 
         error = message.error
@@ -322,7 +322,7 @@ class MeshtopApp(Shell):
         elif name == "explain":
             self._explain(argument)
         elif name == "window":
-            from meshtop.settings.schema import parse_duration
+            from meshtop.settings.durations import parse_duration
 
             self.session.change(window_seconds=parse_duration(argument))
         elif name == "at":

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import structs
 
+from meshtop.model.constants import MUTUAL_TLS_FROM
 from meshtop.model.mesh import Ready
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.text import clean
@@ -213,7 +214,7 @@ def error_tone(share: float) -> Tone:
 
 def mtls_tone(share: float) -> Tone:
     """Colour of the share of mutual TLS: what reads as less than 99.5 % is worth a look."""
-    return Tone.PLAIN if share >= 0.995 else Tone.DEGRADED
+    return Tone.PLAIN if share >= MUTUAL_TLS_FROM else Tone.DEGRADED
 
 
 def mtls(get: Get | str = "mtls_ratio", **more: Any) -> Column:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from meshtop.model.constants import CONTRADICTED_FROM, MUTUAL_TLS_FROM
 from meshtop.model.state import Health
 from meshtop.model.traffic import NO_TRAFFIC, Edge, Peer, PeerKind, Target, Traffic
 from meshtop.views.frame import columns as c
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 OK_CODES = ("2", "3")
-MTLS_FROM = 0.995
-"""From this share on an edge is all mutual TLS: what reads as 100 %."""
 
 
 class EdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -108,10 +107,10 @@ def _marks(item: EdgeItem) -> tuple[str, ...]:
     """What an edge is in a word, so that `!mtls` finds what is not wholly mutual TLS, and `plaintext` what is not."""
     ratio = item.mtls_ratio
     said = (
-        ("mtls", ratio is not None and ratio >= MTLS_FROM),
-        ("plaintext", ratio is not None and ratio < MTLS_FROM),
+        ("mtls", ratio is not None and ratio >= MUTUAL_TLS_FROM),
+        ("plaintext", ratio is not None and ratio < MUTUAL_TLS_FROM),
         ("crosscluster", item.cross_cluster),
-        ("contradicted", item.disagreement is not None and item.disagreement >= 0.05),
+        ("contradicted", item.disagreement is not None and item.disagreement >= CONTRADICTED_FROM),
     )
     return tuple(word for word, holds in said if holds)
 
@@ -130,7 +129,7 @@ def _flags_cell(item: EdgeItem) -> Cell:
 
 
 def _disagreement_tone(share: float) -> Tone:
-    return Tone.DEGRADED if share >= 0.05 else Tone.DIM
+    return Tone.DEGRADED if share >= CONTRADICTED_FROM else Tone.DIM
 
 
 VIEW: View[EdgeItem] = View(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from meshtop.analysis.traffic.flags import code_meaning, flag_meaning
+from meshtop.model.constants import CONTRADICTED_FROM
 from meshtop.model.traffic import Peer, Target
 from meshtop.views.frame.charts import SOURCE_SIDE, Chart, bytes_chart, equals, request_charts, to_services
 from meshtop.views.frame.columns import error_tone
@@ -79,7 +80,7 @@ def _reporters(picture: Picture, item: EdgeItem, key: str) -> tuple[Fact, ...]:
     unit = "connections/s" if item.protocol == "tcp" else "/s"
     facts = [fact(name, f"{quantity(rate)} {unit}") for name, rate in sorted(edge.reports.items())] if edge else []
     if item.disagreement is not None:
-        tone = Tone.DEGRADED if item.disagreement >= 0.05 else Tone.PLAIN
+        tone = Tone.DEGRADED if item.disagreement >= CONTRADICTED_FROM else Tone.PLAIN
         facts.append(fact("disagreement", f"{percent(item.disagreement)} %", tone))
     elif len(facts) == 1:
         facts.append(fact("", "only one side reports it, so nothing can be held against it", Tone.DIM))
