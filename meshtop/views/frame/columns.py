@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
+from meshtop.model.constants import MUTUAL_TLS_FROM
 from meshtop.model.mesh import Ready
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.text import clean
@@ -130,7 +131,7 @@ def error_tone(share: float) -> Tone:
 
 def mtls_tone(share: float) -> Tone:
     """Colour of the share of mutual TLS: what reads as less than 99.5 % is worth a look."""
-    return Tone.PLAIN if share >= 0.995 else Tone.DEGRADED
+    return Tone.PLAIN if share >= MUTUAL_TLS_FROM else Tone.DEGRADED
 
 
 def mtls_cell(share: float | None) -> Cell:
