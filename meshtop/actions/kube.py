@@ -22,7 +22,7 @@ JSON = {"Content-Type": "application/json"}
 _CONFLICTS = (409, 412, 422)
 
 
-class KubeConnection(Protocol):
+class Wire(Protocol):
     """What is needed of a connection (`meshtop.sources.http.connection`, opened with `writes=True`)."""
 
     async def request(
@@ -71,7 +71,7 @@ class RouteObject(msgspec.Struct, frozen=True, kw_only=True):
 class KubeApi:
     """Requests to one cluster, with failures as ActionError."""
 
-    def __init__(self, cluster: str, wire: KubeConnection) -> None:
+    def __init__(self, cluster: str, wire: Wire) -> None:
         self.cluster = cluster
         self.wire = wire
 

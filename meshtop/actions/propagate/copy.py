@@ -15,7 +15,6 @@ import msgspec
 from msgspec import Struct, structs
 
 from meshtop.actions.claim import Claim
-from meshtop.actions.diff import yaml_diff
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
@@ -32,6 +31,7 @@ from meshtop.actions.propagate.apply import (
 )
 from meshtop.actions.propagate.objects import ObjectRef, manifest
 from meshtop.actions.propagate.undo import take_back
+from meshtop.model.yaml_text import diff_yaml
 
 _TRIES = 3
 """How often a cluster is read after an answer was lost."""
@@ -130,13 +130,14 @@ def _copy(
     old = manifest(ref, before) if before is not None else None
     new = manifest(ref, after)
     change = ObjectChange.CREATE if old is None else ObjectChange.NONE if old == new else ObjectChange.UPDATE
+    title = f"{cluster}: {ref.title}"
     return ObjectCopy(
         cluster=cluster,
         ref=ref,
         change=change,
         body=body,
         before=before,
-        lines=yaml_diff(old, new, f"{cluster}: {ref.title}"),
+        lines=diff_yaml(old, new, title, f"{title} (dry run)"),
         unchecked=unchecked,
     )
 

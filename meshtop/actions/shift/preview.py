@@ -7,12 +7,12 @@ import asyncio
 import msgspec
 from msgspec import Struct
 
-from meshtop.actions.diff import yaml_diff
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.shift.apply import changed
 from meshtop.actions.shift.preflight import Preflight
 from meshtop.actions.shift.targets import ShiftTarget, weights_of
 from meshtop.analysis.canary.weights import weight_patch
+from meshtop.model.yaml_text import diff_yaml
 
 
 class Preview(Struct, frozen=True, rename="camel"):
@@ -37,5 +37,5 @@ async def _one(target: ShiftTarget, fleet: Fleet) -> Preview:
     _, after = await api.patch(where, weight_patch(route, target.steps[0]), dry_run=True)
     before = msgspec.json.decode(response.content)
     title = f"{target.cluster}: {where.title}"
-    lines = yaml_diff(before.get("spec") or {}, after.get("spec") or {}, title)
+    lines = diff_yaml(before.get("spec") or {}, after.get("spec") or {}, title, f"{title} (dry run)")
     return Preview(target.cluster, where.title, lines)
