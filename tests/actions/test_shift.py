@@ -22,7 +22,7 @@ from meshtop.actions.shift.targets import place_of
 from meshtop.analysis.canary.owners import ownership
 from meshtop.model.kube import ConfigObject, Manager, Meta, Owner
 from meshtop.model.state import State
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 from tests.actions.mesh import Cluster, FaultyWire, Hurried, Scene, plan, virtual_service
 
 BEFORE = {"east": (80, 20), "west": (80, 20)}

@@ -16,7 +16,7 @@ from meshtop.analysis.canary.survey import Surveyed
 from meshtop.analysis.canary.tally import Caller
 from meshtop.analysis.canary.verdict import Honesty, honesty
 from meshtop.model.canary import RouteCounts
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.counts import route_counts
 
 _TCP = ("tcp", "tls")
