@@ -32,9 +32,9 @@ def view(ctx: click.Context, output: str) -> None:
     """Print every setting in force and which source won; secrets are hidden."""
     from meshtop.cli.printers import to_json, to_yaml
     from meshtop.cli.text_table import any_table
+    from meshtop.model.text import clean
     from meshtop.settings.origins import settings_in_force
     from meshtop.settings.paths import default_path
-    from meshtop.views.frame.text import clean
 
     session = open_session(ctx)
     settings = settings_in_force(session.loaded)

@@ -36,7 +36,7 @@ def recording_rules(window_seconds: float = 300.0) -> dict[str, Any]:
 def prometheus_rule(
     window_seconds: float = 300.0, *, name: str = "meshtop", namespace: str = "istio-system"
 ) -> dict[str, Any]:
-    """The same as an object of the Prometheus operator."""
+    """The recording rules as a PrometheusRule, which the Prometheus operator loads."""
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",

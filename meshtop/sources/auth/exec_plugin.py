@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -20,14 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from meshtop.model.state import State
+from meshtop.model.text import clean
 from meshtop.sources.auth.remedies import plugin_remedy
 from meshtop.sources.problem import SourceProblem
 
 _PARALLEL = threading.BoundedSemaphore(8)
 """Plugins that run at the same time: fifty clusters of one vendor mean fifty of them."""
 _LONGEST_LINE = 300
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
-"""Terminal escape sequences, which colour what a plugin writes to its error output."""
 
 
 class ProcessGuard:
@@ -153,7 +151,5 @@ def _cannot_run(plugin: Mapping[str, Any], cluster: str, error: OSError) -> Sour
 
 def _last_line(errors: bytes) -> str:
     """The end of what a plugin wrote to its error output, as one line without control characters."""
-    text = _ESCAPES.sub("", errors.decode("utf-8", "replace"))
-    lines = ["".join(c if c.isprintable() else " " for c in line).strip() for line in text.splitlines()]
-    said = " ".join(" ".join(line.split()) for line in lines if line)
+    said = " ".join(clean(errors.decode("utf-8", "replace")).split())
     return said if len(said) <= _LONGEST_LINE else "… " + said[-_LONGEST_LINE:]

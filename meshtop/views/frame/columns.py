@@ -10,10 +10,10 @@ from msgspec import structs
 
 from meshtop.model.mesh import Ready
 from meshtop.model.state import Health, HealthStatus, State
+from meshtop.model.text import clean
 from meshtop.model.traffic import Traffic
 from meshtop.views.frame.numbers import UNKNOWN, integer, milliseconds, percent, quantity
 from meshtop.views.frame.table import Align, Cell, Column, Tone
-from meshtop.views.frame.text import clean
 
 Get = Callable[[Any], Any]
 

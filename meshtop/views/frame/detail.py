@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, structs
 
 from meshtop.model.state import Health
+from meshtop.model.text import clean
 from meshtop.views.frame.charts import Chart
 from meshtop.views.frame.columns import HEALTH_SIGNS, HEALTH_TONES, NOTHING
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Cell, Table, Tone
-from meshtop.views.frame.text import clean
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from meshtop.analysis.fleet.drift.compare import Drift, Mark
-from meshtop.analysis.fleet.drift.diff import unified
+from meshtop.model.yaml_text import diff_yaml
 from meshtop.views.frame import columns as c
 from meshtop.views.frame.table import Cell, Column, Tone
 from meshtop.views.frame.view import View
@@ -69,7 +69,7 @@ def _item(picture: Picture, found: Drift) -> DriftItem:
 
 def diff_of(found: Drift, left: str, right: str) -> tuple[str, ...]:
     """What stands in one cluster against what stands in another, as a unified diff of YAML."""
-    return unified(found.forms.get(left), found.forms.get(right), left_name=left, right_name=right)
+    return diff_yaml(found.forms.get(left), found.forms.get(right), left, right, allow_unicode=True, width=1000)
 
 
 def _marks(item: DriftItem) -> Cell:

@@ -10,11 +10,11 @@ from msgspec import Struct, field, structs
 
 from meshtop.analysis.tenancy.traffic import Within, by_pair
 from meshtop.model.state import Finding
+from meshtop.model.text import clean
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views.frame import columns as c
 from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
-from meshtop.views.frame.text import clean
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.tenants import LAST, SEVERITY_ORDER, SEVERITY_SIGNS, SEVERITY_TONES, located_findings, scope_of
 from meshtop.views.picture.query import Place, Query

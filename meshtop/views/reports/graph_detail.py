@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from meshtop.analysis.graph.service_graph import GraphEdge, Node, NodeKind, ServiceGraph
 from meshtop.analysis.visibility.shaping import Shaper, Subject, shapers
+from meshtop.model.text import clean
 from meshtop.model.traffic import Edge, Peer, Sums, Target, total
 from meshtop.sources.prometheus.promql import Matcher, one_of
 from meshtop.views.frame.charts import (
@@ -22,7 +23,6 @@ from meshtop.views.frame.columns import error_tone, mtls_tone
 from meshtop.views.frame.detail import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.numbers import latency, percent, quantity
 from meshtop.views.frame.table import Cell, Tone
-from meshtop.views.frame.text import clean
 from meshtop.views.kinds.details.edges import answers
 from meshtop.views.kinds.edges import EdgeItem
 from meshtop.views.picture.query import Query

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from meshtop.analysis.graph.service_graph import GraphEdge, Node, ServiceGraph
 from meshtop.analysis.traffic.flags import GRPC_STATUS, is_error
 from meshtop.model.state import Health, HealthStatus
+from meshtop.model.text import clean
 from meshtop.model.traffic import Sums
 from meshtop.views.frame.columns import HEALTH_SIGNS, HEALTH_TONES, error_tone, mtls_tone
 from meshtop.views.frame.numbers import latency, percent, quantity
 from meshtop.views.frame.table import Cell, Tone
-from meshtop.views.frame.text import clean
 
 DISAGREE = 0.05
 """From so large a difference on, both ends' reports contradict each other."""

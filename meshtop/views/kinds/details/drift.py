@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from meshtop.analysis.fleet.drift.compare import Mark
+from meshtop.model.text import clean
 from meshtop.views.frame.detail import Detail, Section, fact
 from meshtop.views.frame.table import Cell, Tone
-from meshtop.views.frame.text import clean
 from meshtop.views.kinds.drift import SIGNS, TONES, DriftItem, diff_of
 from meshtop.views.picture.fleet import drift_of
 from meshtop.views.picture.picture import Picture

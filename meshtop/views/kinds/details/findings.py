@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from meshtop.model.state import Finding, Health, HealthStatus, Severity
+from meshtop.model.text import clean
 from meshtop.views.frame.columns import NOTHING
 from meshtop.views.frame.detail import Detail, Fact, Section, fact, related
 from meshtop.views.frame.table import Cell, Tone
-from meshtop.views.frame.text import clean
 from meshtop.views.kinds.findings import FindingItem
 from meshtop.views.kinds.mtls import SEVERITY_SIGNS, SEVERITY_TONES
 from meshtop.views.picture.picture import Picture
