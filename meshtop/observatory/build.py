@@ -11,7 +11,7 @@ from meshtop.analysis.tenancy.access.rights import AUTO
 from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.feed import ClusterFeed, MetricsSource, Schedule
 from meshtop.observatory.observatory import Observatory
-from meshtop.settings.errors import ConfigError
+from meshtop.settings.document import ConfigError
 from meshtop.sources.auth.kubeconfig import ClusterRef, find_clusters
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Controller, Identity, KindStatus, Meta, RemoteSecret
 from meshtop.model.state import State
 from meshtop.sources.kubernetes import wire
@@ -18,7 +19,6 @@ from meshtop.sources.kubernetes.lists import fetch, list_all
 from meshtop.sources.kubernetes.rights import who_am_i
 from meshtop.sources.problem import SourceProblem
 
-SYSTEM_NAMESPACE = "istio-system"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _METADATA_LIST = "PartialObjectMetadataList"
 _BASE_NAMES = ("istio", "values", "istio-ca-root-cert")
@@ -63,8 +63,8 @@ class Extras:
             self._read_config_maps(config_map_names(controllers)),
             self._read_metadata(
                 "Secret",
-                f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/secrets",
-                f"secrets in {SYSTEM_NAMESPACE}",
+                f"/api/v1/namespaces/{ISTIO_NAMESPACE}/secrets",
+                f"secrets in {ISTIO_NAMESPACE}",
                 REMOTE_SECRETS,
                 "istio/multiCluster=true",
                 "remote_secrets",
@@ -118,10 +118,10 @@ class Extras:
     async def _config_map(self, name: str) -> dict[str, str] | SourceProblem | None:
         """The data of one ConfigMap, None where there is none, or why it cannot be read."""
         link = self._link
-        path = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps/{name}"
+        path = f"/api/v1/namespaces/{ISTIO_NAMESPACE}/configmaps/{name}"
         try:
             async with link.listing:
-                response = await fetch(link.connection, path, what=f"configmaps in {SYSTEM_NAMESPACE}", verb="get")
+                response = await fetch(link.connection, path, what=f"configmaps in {ISTIO_NAMESPACE}", verb="get")
             return msgspec.json.decode(response.content, type=wire.ConfigMapObject).data or {}
         except SourceProblem as problem:
             return None if problem.code == 404 else problem

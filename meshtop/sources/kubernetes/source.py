@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from itertools import chain
 
 from meshtop.analysis.tenancy.access.kubernetes import Rules
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Controller, Identity, Inventory, KindStatus
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.sources.http.connection import Connection
@@ -26,8 +27,8 @@ from meshtop.sources.problem import SourceProblem
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 _RESOURCES = {
     **{(kind.group, kind.key): kind.resource for kind in (*BUILTIN, *CONFIG, *IDENTITY, *REGISTRIES)},
-    ("", "ConfigMap"): "configmaps (in istio-system)",
-    ("", "Secret"): "secrets (in istio-system)",
+    ("", "ConfigMap"): f"configmaps (in {ISTIO_NAMESPACE})",
+    ("", "Secret"): f"secrets (in {ISTIO_NAMESPACE})",
 }
 
 

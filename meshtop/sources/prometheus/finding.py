@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Service, ServicePort
 from meshtop.sources.prometheus.answers import QueryFailed, decode_scalars
 from meshtop.sources.prometheus.engine import Engine, EngineAddress, EngineWire, Meter, proxy_path
 
 NAMESPACES = (
-    "istio-system",
+    ISTIO_NAMESPACE,
     "monitoring",
     "observability",
     "openshift-monitoring",
