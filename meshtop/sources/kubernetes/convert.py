@@ -17,7 +17,7 @@ _SERVICE_NAME = "kubernetes.io/service-name"
 _ENDED_WELL = frozenset({"Completed", None})
 
 
-def unix(moment: datetime | None) -> float:
+def unix_seconds(moment: datetime | None) -> float:
     """Unix seconds, 0 when there is no moment."""
     return moment.timestamp() if moment is not None else 0.0
 
@@ -32,7 +32,7 @@ def meta_of(meta: wire.ObjectMeta) -> kube.Meta:
         namespace=intern(meta.namespace),
         uid=meta.uid,
         resource_version=meta.resource_version,
-        created=unix(meta.creation_timestamp),
+        created=unix_seconds(meta.creation_timestamp),
         labels=meta.labels or {},
         annotations=annotations or {},
         owner=_owner(meta.owner_references),
@@ -234,7 +234,7 @@ def _config(
         meta=meta_of(metadata),
         generation=metadata.generation,
         managers=tuple(
-            kube.Manager(manager=entry.manager, operation=entry.operation, time=unix(entry.time))
+            kube.Manager(manager=entry.manager, operation=entry.operation, time=unix_seconds(entry.time))
             for entry in metadata.managed_fields or ()
         ),
         **parts,
@@ -285,7 +285,7 @@ def remote_secret(item: wire.SecretMetadata) -> kube.RemoteSecret:
             namespace=metadata.namespace,
             uid=metadata.uid,
             resource_version=metadata.resource_version,
-            created=unix(metadata.creation_timestamp),
+            created=unix_seconds(metadata.creation_timestamp),
             labels=metadata.labels or {},
         ),
         cluster_id=cluster,
