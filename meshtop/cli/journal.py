@@ -60,7 +60,7 @@ def action_json(action: Action, course: Course) -> dict[str, Any]:
         "subject": action.subject,
         "unanswered": [entry.cluster for entry in action.unanswered()],
         "clusters": [
-            {"cluster": one.cluster, "state": one.doubt.value, "message": one.message} for one in cluster_states(action)
+            {"cluster": one.cluster, "state": one.state.value, "message": one.message} for one in cluster_states(action)
         ],
         "plan": action.plan,
         "entries": [
@@ -101,7 +101,7 @@ def _history(action: Action, course: Course) -> list[str]:
         f"by {clean(action.who)} on {clean(action.origin)}, {rfc3339(action.created)}"
         + (f", because: {clean(action.reason)}" if action.reason else ""),
     ]
-    lines += [f"{one.cluster}: {one.doubt.value}: {one.message}" for one in cluster_states(action)]
+    lines += [f"{one.cluster}: {one.state.value}: {one.message}" for one in cluster_states(action)]
     lines += [
         clean(" ".join(part for part in (rfc3339(entry.time), entry.cluster, entry_text(entry)) if part))
         for entry in action.entries

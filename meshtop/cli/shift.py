@@ -125,7 +125,7 @@ def _plan(
 
 
 async def _shift(session: Session, fleet: Fleet, plan: ShiftPlan, *, dry_run: bool, yes: bool) -> int:
-    from meshtop.actions.shift.events import Controls
+    from meshtop.actions.shift.controls import Controls
     from meshtop.actions.shift.preflight import preflight
     from meshtop.actions.shift.preview import preview
     from meshtop.actions.shift.runner import ShiftRunner

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from meshtop.actions.journal.journal import ActionState, Event, Journal, JournalError, state_folder
+from meshtop.actions.journal.journal import ActionState, EntryKind, Journal, JournalError, state_folder
 
 
 @pytest.fixture
@@ -40,13 +40,13 @@ def test_only_its_user_can_read_it(journal: Journal) -> None:
 
 def test_an_action_keeps_who_why_and_what(journal: Journal) -> None:
     identity = begin(journal)
-    journal.write(identity, Event.INTENDED, cluster="east", object_="shop/reviews", weights=[80, 20])
-    journal.write(identity, Event.DONE, cluster="east", object_="shop/reviews", resourceVersion="42")
+    journal.write(identity, EntryKind.INTENDED, cluster="east", object_="shop/reviews", weights=[80, 20])
+    journal.write(identity, EntryKind.DONE, cluster="east", object_="shop/reviews", resourceVersion="42")
     journal.set_state(identity, ActionState.DONE)
     action = journal.action(identity)
     assert action is not None
     assert (action.who, action.reason, action.plan) == ("maria", "try v3", {"a": 1})
-    assert [e.event for e in action.entries] == [Event.INTENDED, Event.DONE]
+    assert [e.event for e in action.entries] == [EntryKind.INTENDED, EntryKind.DONE]
     assert action.entries[0].detail == {"weights": [80, 20]}
     assert action.state is ActionState.DONE
     assert action.ended is not None
@@ -55,10 +55,10 @@ def test_an_action_keeps_who_why_and_what(journal: Journal) -> None:
 
 def test_an_intention_without_an_outcome_is_in_doubt(journal: Journal) -> None:
     identity = begin(journal)
-    journal.write(identity, Event.INTENDED, cluster="east", object_="r")
-    journal.write(identity, Event.DONE, cluster="east", object_="r")
-    journal.write(identity, Event.INTENDED, cluster="west", object_="r")
-    journal.write(identity, Event.NOTE, cluster="west", object_="r", text="slow")
+    journal.write(identity, EntryKind.INTENDED, cluster="east", object_="r")
+    journal.write(identity, EntryKind.DONE, cluster="east", object_="r")
+    journal.write(identity, EntryKind.INTENDED, cluster="west", object_="r")
+    journal.write(identity, EntryKind.NOTE, cluster="west", object_="r", text="slow")
     action = journal.action(identity)
     assert action is not None
     assert [e.cluster for e in action.unanswered()] == ["west"]
@@ -102,13 +102,13 @@ def test_what_was_written_before_a_kill_is_there_after_it(tmp_path: Path) -> Non
         """
         import sys, time
         from pathlib import Path
-        from meshtop.actions.journal.journal import Event, Journal
+        from meshtop.actions.journal.journal import EntryKind, Journal
         journal = Journal(Path(sys.argv[1]))
         action = journal.begin(kind="shift", who="m", origin="o", reason="", subject="s", plan={})
         number = 0
         while True:
             number += 1
-            journal.write(action.id, Event.INTENDED, cluster="east", object_="r", number=number)
+            journal.write(action.id, EntryKind.INTENDED, cluster="east", object_="r", number=number)
             print(number, flush=True)
         """
     )

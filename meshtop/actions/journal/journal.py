@@ -22,6 +22,8 @@ from msgspec import Struct
 
 from meshtop.model.errors import MeshtopError
 
+SHIFT, PROPAGATE = "shift", "propagate"
+"""The kinds of action, which are also the rights that the access policy is asked for (INTERFACE.md)."""
 SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS actions (
@@ -55,7 +57,7 @@ class ActionState(StrEnum):
 OPEN_STATES = (ActionState.RUNNING, ActionState.PAUSED, ActionState.TAKING_BACK, ActionState.HELD)
 
 
-class Event(StrEnum):
+class EntryKind(StrEnum):
     """What an entry records: an intention and its outcome, or a remark."""
 
     INTENDED = "intended"
@@ -70,7 +72,7 @@ class Entry(Struct, frozen=True, rename="camel"):
 
     number: int
     time: float
-    event: Event
+    event: EntryKind
     cluster: str
     object: str
     detail: dict[str, Any]
@@ -100,9 +102,9 @@ class Action(Struct, frozen=True, rename="camel", kw_only=True):
         """Intentions without an outcome: what a crash left in doubt."""
         waiting: dict[tuple[str, str], Entry] = {}
         for entry in self.entries:
-            if entry.event is Event.INTENDED:
+            if entry.event is EntryKind.INTENDED:
                 waiting[entry.cluster, entry.object] = entry
-            elif entry.event is not Event.NOTE:
+            elif entry.event is not EntryKind.NOTE:
                 waiting.pop((entry.cluster, entry.object), None)
         return tuple(waiting.values())
 
@@ -184,7 +186,7 @@ class Journal:
             )
         return action
 
-    def write(self, action: str, event: Event, *, cluster: str = "", object_: str = "", **detail: Any) -> None:
+    def write(self, action: str, event: EntryKind, *, cluster: str = "", object_: str = "", **detail: Any) -> None:
         """Add an entry; it is on disk when this returns."""
         with self._writing() as database:
             database.execute(
@@ -245,7 +247,7 @@ class Journal:
             state=ActionState(row[8]),
             ended=row[9],
             entries=tuple(
-                Entry(number, moment, Event(event), cluster, object_, msgspec.json.decode(detail))
+                Entry(number, moment, EntryKind(event), cluster, object_, msgspec.json.decode(detail))
                 for number, moment, event, cluster, object_, detail in entries
             ),
         )

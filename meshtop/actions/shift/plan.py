@@ -35,7 +35,7 @@ class Guard(Struct, frozen=True, rename="camel"):
         return self.errors or self.latency
 
 
-class Pace(Struct, frozen=True, rename="camel"):
+class ShiftPace(Struct, frozen=True, rename="camel"):
     """How patient a shift is, in seconds: `settle` until requests count, `patience` until a split must be seen,
     `poll` between two looks, `lease` until another meshtop may take a silent one's place.
     """
@@ -61,7 +61,7 @@ class ShiftPlan(Struct, frozen=True, rename="camel", kw_only=True):
     reason: str = ""
     override: str = ""
     wait: bool = True
-    pace: Pace = Pace()
+    pace: ShiftPace = ShiftPace()
 
     @property
     def clusters(self) -> tuple[str, ...]:

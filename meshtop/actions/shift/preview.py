@@ -10,7 +10,7 @@ from msgspec import Struct
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.shift.apply import changed
 from meshtop.actions.shift.preflight import Preflight
-from meshtop.actions.shift.targets import Target, weights_of
+from meshtop.actions.shift.targets import ShiftTarget, weights_of
 from meshtop.analysis.canary.weights import weight_patch
 from meshtop.model.yaml_text import diff_yaml
 
@@ -28,7 +28,7 @@ async def preview(found: Preflight, fleet: Fleet) -> list[Preview]:
     return list(await asyncio.gather(*(_one(target, fleet) for target in found.targets)))
 
 
-async def _one(target: Target, fleet: Fleet) -> Preview:
+async def _one(target: ShiftTarget, fleet: Fleet) -> Preview:
     api, where = fleet.members[target.cluster].api, target.where
     response = await api.send("GET", where.path, what=f"read {where.title}")
     route = api.parse(where, response.content)

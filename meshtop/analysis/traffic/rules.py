@@ -37,7 +37,7 @@ def recording_rules(window_seconds: float = DEFAULT_WINDOW_SECONDS) -> dict[str,
 def prometheus_rule(
     window_seconds: float = DEFAULT_WINDOW_SECONDS, *, name: str = "meshtop", namespace: str = ISTIO_NAMESPACE
 ) -> dict[str, Any]:
-    """The same as an object of the Prometheus operator."""
+    """The recording rules as a PrometheusRule, which the Prometheus operator loads."""
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",

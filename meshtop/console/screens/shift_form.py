@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Input, Label
 from textual.widgets.input import Selection
 
-from meshtop.console.planning import FIELDS, FieldProblem, Subject, effect, first_values, limit_of, plan_of
+from meshtop.console.desk.planning import FIELDS, FieldProblem, Subject, effect, first_values, limit_of, plan_of
 from meshtop.console.widgets.choice import Choice
 from meshtop.model.text import clean
 

@@ -19,17 +19,10 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from meshtop.console.widgets.line_styles import TONE_CLASSES, LineStyles
+from meshtop.console.widgets.lines import TONE_CLASSES, Line, LineStyles, changed_regions
 from meshtop.console.widgets.notes import Note, note_lines
 from meshtop.console.widgets.table_cursor import Cursor, find_key
-from meshtop.console.widgets.table_frame import (
-    Line,
-    changed_regions,
-    format_rows,
-    header_line,
-    row_line,
-    widest_cells,
-)
+from meshtop.console.widgets.table_frame import format_rows, header_line, row_line, widest_cells
 from meshtop.console.widgets.table_keys import TABLE_BINDINGS, TableKeys
 from meshtop.console.widgets.table_layout import Layout, Widths, lay_out
 from meshtop.views.frame.table import Cell, Column, TableModel

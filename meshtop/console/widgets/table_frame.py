@@ -4,30 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-from textual.geometry import Region
-
+from meshtop.console.widgets.lines import Line, Run
 from meshtop.console.widgets.table_layout import GUTTER, Layout
 from meshtop.model.text import cell_width, clean, cut, fit
 from meshtop.views.frame.table import Cell, Column, TableModel, Tone
 
 CURSOR_SIGN = "▸"
 MARK_SIGN = "•"
-
-
-class Run(Struct, frozen=True, gc=False):
-    """Text of an exact width at a place, in one tone."""
-
-    x: int
-    text: str
-    tone: Tone
-
-
-class Line(Struct, frozen=True):
-    """One drawn line: its runs, and what its whole ground is (`plain`, `hover`, `cursor`, `resting`, `header`)."""
-
-    ground: str
-    runs: tuple[Run, ...]
 
 
 def widest_cells(rows: Sequence[Sequence[Cell]], count: int) -> list[int]:
@@ -84,21 +67,3 @@ def header_line(
     if layout.hidden_right and counted:
         runs.append(Run(width - len(more), more, Tone.DIM))
     return Line("header", tuple(runs))
-
-
-def changed_span(old: Line, new: Line, width: int) -> tuple[int, int] | None:
-    """The cells from the first to past the last that differ between two lines; None where none do."""
-    if old == new:
-        return None
-    if old.ground != new.ground or [run.x for run in old.runs] != [run.x for run in new.runs]:
-        return 0, width
-    differ = [(a, b) for a, b in zip(old.runs, new.runs, strict=True) if a != b]
-    return differ[0][1].x, max(run.x + cell_width(run.text) for pair in differ for run in pair)
-
-
-def changed_regions(old: Sequence[Line], new: Sequence[Line], width: int) -> list[Region] | None:
-    """The regions in which lines differ, at most one for each line; None where everything must be drawn."""
-    if len(old) != len(new):
-        return None
-    spans = [(y, changed_span(a, b, width)) for y, (a, b) in enumerate(zip(old, new, strict=True))]
-    return [Region(span[0], y, span[1] - span[0], 1) for y, span in spans if span is not None]
