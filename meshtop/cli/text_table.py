@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from meshtop.model.text import cell_width, clean, cut, to_ascii
-from meshtop.views.frame.table import Align, Cell, Column, TableModel, Tone
+from meshtop.views.frame.table import Align, AnyColumn, Cell, Column, TableModel, Tone
 
 GAP = "  "
 VOCABULARY = 18
@@ -53,7 +53,7 @@ class Style:
 class Layout:
     """Which columns are drawn and how wide; the same for rows that come later (`get --watch`)."""
 
-    def __init__(self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], style: Style) -> None:
+    def __init__(self, columns: Sequence[AnyColumn], rows: Sequence[Sequence[Cell]], style: Style) -> None:
         self._style = style
         self._columns = list(columns)
         natural = [
@@ -100,7 +100,7 @@ def rows_of(table: TableModel) -> list[list[Cell]]:
     return [[table.cell(row, column) for column in range(len(table.columns))] for row in range(len(table))]
 
 
-def _fit(columns: Sequence[Column], natural: Sequence[int], width: int | None) -> tuple[list[int], list[int]]:
+def _fit(columns: Sequence[AnyColumn], natural: Sequence[int], width: int | None) -> tuple[list[int], list[int]]:
     """The columns that fit and their widths.
 
     What matters little (priority above 3) gives way first; then long words are shortened as far as they stay readable
@@ -147,7 +147,7 @@ def _shorten(wide: list[int], words: Sequence[int], need: int) -> None:
         wide[victim] -= 1
 
 
-def _least(column: Column) -> int:
+def _least(column: AnyColumn) -> int:
     """How narrow a column of words can be and still be read."""
     return max(column.min_width, min(8, column.max_width))
 

@@ -12,7 +12,9 @@ from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 Row = tuple[str, str, str]
 
 
-def column(name: str, index: int, *, priority: int = 1, align: Align = Align.LEFT, tone: Tone = Tone.PLAIN) -> Column:
+def column(
+    name: str, index: int, *, priority: int = 1, align: Align = Align.LEFT, tone: Tone = Tone.PLAIN
+) -> Column[Row]:
     return Column(
         name=name,
         title=name.upper(),
@@ -81,7 +83,7 @@ def test_a_small_table() -> None:
 
 
 def test_a_verdict_is_whole_while_a_name_can_be_cut() -> None:
-    def words(at: int, title: str, most: int) -> Column:
+    def words(at: int, title: str, most: int) -> Column[tuple[str, str]]:
         return Column(
             name=title, title=title, help="", value=str, cell=lambda row: Cell(row[at]), priority=0, max_width=most
         )

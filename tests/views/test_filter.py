@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from meshtop.views.frame import columns as c
+from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.filter import FilterError, find_column, number, parse_filter
 from meshtop.views.frame.sort import parse_sort, sort_items
 from meshtop.views.frame.table import Column
@@ -22,7 +22,8 @@ class Row(Struct, frozen=True):
     errors: float | None = None
 
 
-COLUMNS: tuple[Column, ...] = (
+c = Columns(Row)
+COLUMNS: tuple[Column[Row], ...] = (
     c.text("name", "NAME", "", "name"),
     c.text("namespace", "NS", "", "ns", aliases=("ns",)),
     c.words("tags", "TAGS", "", "tags"),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from meshtop.views.frame import columns as c
+from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.sort import SortKey, parse_sort
 from meshtop.views.frame.tree import ALL_OPEN, Folding, Tree, TreeTable
 
@@ -21,6 +21,7 @@ class Thing(Struct, frozen=True):
     late: int = 0
 
 
+c = Columns(Thing)
 COLUMNS = (c.text("name", "NAME", "", "key"), c.rate("size", "SIZE", "", "size"))
 THINGS = (
     Thing("acme"),
@@ -38,7 +39,7 @@ def tree(things: tuple[Thing, ...] | list[Thing] = THINGS) -> Tree[Thing]:
     return Tree(things, key=attrgetter("key"), parent=attrgetter("parent"), rank=attrgetter("late"))
 
 
-def order(text: str = "size") -> tuple[SortKey, ...]:
+def order(text: str = "size") -> tuple[SortKey[Thing], ...]:
     return parse_sort(text, COLUMNS)
 
 

@@ -12,7 +12,7 @@ from meshtop.model.telemetry import History
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.model.text import cell_width, clean, cut, fit
 from meshtop.model.traffic import Sums
-from meshtop.views.frame.detail import Detail, Section
+from meshtop.views.frame.facts import Detail, Section
 from meshtop.views.frame.numbers import UNKNOWN, age, latency, percent, quantity
 from meshtop.views.frame.sparkline import scale_of, sparkline
 from meshtop.views.frame.table import Tone

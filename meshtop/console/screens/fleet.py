@@ -39,7 +39,7 @@ def _cell(one: Attention) -> Cell:
 
 def _table(needs: dict[str, Attention]) -> Table[str]:
     """A row for each; rows are keys, since what a message measures changes while the thing stays the same."""
-    column = Column(
+    column: Column[str] = Column(
         name="message",
         title=f"NEEDS YOU {len(needs)}",
         help="What needs somebody, the worst first; enter opens it.",

@@ -42,7 +42,7 @@ from meshtop.views.reports.graph_detail import edge_panel, node_panel
 from meshtop.views.reports.graph_words import edge_line, edge_name, node_line, node_name
 
 if TYPE_CHECKING:
-    from meshtop.views.frame.detail import Detail
+    from meshtop.views.frame.facts import Detail
     from meshtop.views.picture.picture import Picture
 
 WIDE = 140

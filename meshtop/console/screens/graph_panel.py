@@ -18,7 +18,7 @@ from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import Line, Run
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.model.text import clean, cut
-from meshtop.views.frame.detail import Detail
+from meshtop.views.frame.facts import Detail
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:

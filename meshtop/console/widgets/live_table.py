@@ -25,7 +25,7 @@ from meshtop.console.widgets.table_cursor import Cursor, find_key
 from meshtop.console.widgets.table_frame import format_rows, header_line, row_line, widest_cells
 from meshtop.console.widgets.table_keys import TABLE_BINDINGS, TableKeys
 from meshtop.console.widgets.table_layout import Layout, Widths, lay_out
-from meshtop.views.frame.table import Cell, Column, TableModel
+from meshtop.views.frame.table import AnyColumn, Cell, TableModel
 
 Sort = tuple[str, bool]
 _NOTHING = Line("plain", ())
@@ -95,7 +95,7 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
         self._note_empty = empty or Note("Nothing here")
         self.sortable = sortable
         self._model: TableModel | None = None
-        self._columns: tuple[Column, ...] = ()
+        self._columns: tuple[AnyColumn, ...] = ()
         self._visible: tuple[int, ...] = ()
         self._sort: Sort | None = None
         self._cursor = Cursor()

@@ -21,11 +21,10 @@ from meshtop.views.frame.charts import (
     to_services,
 )
 from meshtop.views.frame.columns import error_tone, mtls_tone
-from meshtop.views.frame.detail import Detail, Fact, Section, fact, verdict
+from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.numbers import latency, percent, quantity
 from meshtop.views.frame.table import Cell, Tone
-from meshtop.views.kinds.details.edges import answers
-from meshtop.views.kinds.edges import EdgeItem
+from meshtop.views.kinds.edges import EdgeItem, answers
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import Sight, members
 from meshtop.views.reports.graph_words import edge_name

@@ -44,20 +44,14 @@ def test_no_kind_shows_what_is_hidden(picture: Picture, kind: str) -> None:
     texts = [to_json(document(found, picture.snapshot, items)), to_csv(found.item, items)]
     texts += [render(output, found, picture.snapshot, items, Style()) for output in ("table", "wide", "name")]
     for item in items:
-        opened = detail(picture, found.kind, found.key(item)) if _has_detail(found.kind) else None
-        if opened is not None:
-            texts.append(repr([section.facts for section in opened.sections]))
-            assert found.kind != "clusters" or not opened.charts
+        opened = detail(picture, found.kind, found.key(item))
+        assert opened is not None
+        texts.append(repr([section.facts for section in opened.sections]))
+        assert found.kind != "clusters" or not opened.charts
     for text in texts:
         for secret in SECRETS:
             assert secret not in text, (kind, secret)
     assert msgspec.json.decode(texts[0])["hidden"].startswith("The access policy leaves out what maria may not read")
-
-
-def _has_detail(kind: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(f"meshtop.views.kinds.details.{kind}") is not None
 
 
 def test_everything_has_the_secrets_where_nothing_is_hidden() -> None:

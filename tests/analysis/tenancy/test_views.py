@@ -24,7 +24,7 @@ def test_a_workspace_opened(picture: Picture) -> None:
     assert opened is not None
     assert opened.title == "payments/cards"
     facts = {section.title: {f.label: f.cell for f in section.facts} for section in opened.sections}
-    assert facts["What is wrong"]["TENANT-PLAINTEXT"].tone is Tone.FAILING
+    assert facts["Findings"]["TENANT-PLAINTEXT"].tone is Tone.FAILING
     assert facts["What it is"]["traffic mode"].text == "REQUIRED"
     assert facts["Traffic"]["in"].text.startswith("11.5/s")
     assert facts["Traffic"]["within"].text.startswith("40/s")

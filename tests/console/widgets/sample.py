@@ -49,7 +49,7 @@ def _number(value: float | None, digits: int = 0) -> Cell:
     return Cell("–", Tone.DIM) if value is None else Cell(f"{value:.{digits}f}")
 
 
-COLUMNS: tuple[Column, ...] = (
+COLUMNS: tuple[Column[Workload], ...] = (
     Column(
         name="name", title="WORKLOAD", help="The workload's name.", value=lambda w: w.name,
         cell=lambda w: Cell(w.name, Tone.STRONG), priority=0, min_width=10,

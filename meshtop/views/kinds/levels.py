@@ -1,34 +1,166 @@
-"""A tenant or workspace opened: its settings, traffic by direction and cluster, top talkers, and what is in it."""
+"""What tenants, workspaces, groups and organizations have in common: columns of figures, and what opening one shows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from meshtop.analysis.tenancy.apdex import apdex
 from meshtop.analysis.tenancy.ownership import Owner
-from meshtop.analysis.tenancy.traffic import LevelTraffic, Talker, of_level
-from meshtop.model.traffic import Sums
+from meshtop.analysis.tenancy.traffic import LevelTraffic, Talker, UnitTraffic, of_level
+from meshtop.model.state import Finding, Health, HealthStatus
+from meshtop.model.traffic import Sums, Traffic
 from meshtop.sources.prometheus.promql import one_of
 from meshtop.views.frame.charts import DESTINATION_SIDE, Chart, charts_by_cluster
-from meshtop.views.frame.columns import error_tone, mtls_tone
-from meshtop.views.frame.detail import Detail, Fact, Section, fact, related, verdict
+from meshtop.views.frame.columns import NOTHING, Columns, error_tone, mtls_tone
+from meshtop.views.frame.detail import related
+from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
+from meshtop.views.frame.findings import findings_column, findings_section
 from meshtop.views.frame.numbers import milliseconds, percent, quantity
-from meshtop.views.frame.table import Tone
-from meshtop.views.kinds.tenants import TenantItem, finding_facts
-from meshtop.views.kinds.tenanttree import TenantNode
-from meshtop.views.picture.picture import Picture
+from meshtop.views.frame.table import Align, Cell, Column, Tone
+from meshtop.views.picture.picture import Picture, together
 
 TALKERS = 8
+"""As many of those who call a level, or are called by it, are listed."""
 
 
-Level = TenantItem | TenantNode
-"""A tenant, or any level of one."""
+class Level(Protocol):
+    """A tenant, or any level of one: some namespaces and what is said of them together."""
+
+    @property
+    def organization(self) -> str | None:
+        """The organization of the tenancy file."""
+
+    @property
+    def tenant(self) -> str | None:
+        """The tenant; several joined by `|` where marks disagree."""
+
+    @property
+    def workspace(self) -> str | None:
+        """The workspace; None for what is in none."""
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces, as `CLUSTER/NAMESPACE`."""
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """By what it was found."""
+
+    @property
+    def inbound(self) -> Traffic:
+        """What comes from outside of it."""
+
+    @property
+    def outbound(self) -> Traffic:
+        """What goes to outside of it."""
+
+    @property
+    def internal(self) -> Traffic:
+        """What stays within it."""
+
+    @property
+    def cross_tenant(self) -> Traffic:
+        """What comes from and goes to other tenants."""
+
+    @property
+    def mtls_ratio(self) -> float | None:
+        """The share of what it answers that was seen as mutual TLS."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with it."""
+
+    @property
+    def received(self) -> Traffic:
+        """All that it answers."""
+
+    @property
+    def apdex(self) -> float | None:
+        """The Apdex score of all requests that it answers."""
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The clusters that its namespaces are in."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Its groups, as `KIND/NAME`."""
+
+    @property
+    def health(self) -> Health:
+        """The health of its workloads together."""
 
 
-def detail(picture: Picture, item: TenantItem, key: str) -> Detail:
-    """Everything about one tenant, or one workspace of it."""
-    level = f"{item.tenant}/{item.workspace}" if item.workspace else item.tenant
-    return level_detail(picture, "tenants", item, key, title=level, belongs=lambda owner: owner.within(level))
+def figures_of(picture: Picture, places: Sequence[tuple[str, str]], traffic: UnitTraffic) -> dict[str, Any]:
+    """What an item says of some namespaces and their traffic, at whatever level they stand together."""
+    owners = [picture.owner(*place) for place in places]
+    figures, received = traffic.figures, traffic.figures.received
+    workloads = [workload for place in places for workload in picture.workloads_in(*place)]
+    return {
+        "namespaces": tuple("/".join(place) for place in places),
+        "marks": tuple(dict.fromkeys(mark for owner in owners for mark in _marks(owner))),
+        "inbound": figures.inbound.traffic(),
+        "outbound": figures.outbound.traffic(),
+        "internal": figures.internal.traffic(),
+        "cross_tenant": traffic.crossing.traffic(),
+        "mtls_ratio": received.mtls_ratio,
+        "received": received.traffic(),
+        "apdex": apdex(received.buckets, picture.apdex_ms),
+        "clusters": tuple(dict.fromkeys(cluster for cluster, _ in places)),
+        "groups": tuple(dict.fromkeys(f"{kind}/{name}" for owner in owners for kind, name in owner.groups)),
+        "health": _together(picture, workloads, asked=received != Sums()),
+    }
+
+
+def _together(picture: Picture, workloads: list[Any], *, asked: bool) -> Health:
+    if asked and not workloads:
+        return Health(HealthStatus.UNKNOWN, ("what answers here is not known",))
+    return together([picture.workload_health(workload) for workload in workloads])
+
+
+def _marks(owner: Owner) -> tuple[str, ...]:
+    return ("tenancy",) if owner.declared else tuple(mark.name for mark in owner.marks)
+
+
+def _apdex_tone(value: float) -> Tone:
+    """The Apdex Alliance's words: below 0.7 is poor, below 0.85 fair."""
+    if value < 0.7:
+        return Tone.FAILING
+    return Tone.DEGRADED if value < 0.85 else Tone.PLAIN
+
+
+def _apdex_cell(item: Level) -> Cell:
+    return NOTHING if item.apdex is None else Cell(f"{item.apdex:.2f}", _apdex_tone(item.apdex))
+
+
+c = Columns(Level)  # type: ignore[type-abstract]
+FIGURES: tuple[Column[Level], ...] = (
+    c.health(),
+    c.text("organization", "ORGANIZATION", "The organization.", "organization", wide=True, priority=7),
+    c.count("count", "NS", "Namespaces, over all clusters.", lambda i: len(i.namespaces), priority=3),
+    c.words("namespaces", "NAMESPACES", "The namespaces, as cluster/namespace.", "namespaces", wide=True,
+            aliases=("namespace", "ns"), priority=8, max_width=48),
+    c.words("clusters", "CLUSTERS", "The clusters that its namespaces are in.", "clusters", wide=True,
+            aliases=("cluster",), priority=6),
+    c.words("marks", "FOUND BY", "By what it was found: `tenancy` is the tenancy file.", "marks", wide=True,
+            priority=8),
+    c.words("groups", "GROUPS", "Traffic, security and gateway groups.", "groups", wide=True, priority=8),
+    *c.golden("received"),
+    c.custom(name="apdex", title="APDEX", help_="Share of users who are satisfied, those who tolerate counting half.",
+           value=lambda i: i.apdex, cell=_apdex_cell, numeric=True, align=Align.RIGHT, priority=3),
+    c.rate("inbound", "IN/S", "Requests per second from outside of the row.",
+           lambda i: i.inbound.requests_per_second, priority=4),
+    c.rate("outbound", "OUT/S", "Requests per second to outside of the row.",
+           lambda i: i.outbound.requests_per_second, priority=4),
+    c.rate("internal", "WITHIN/S", "Requests per second within the row.",
+           lambda i: i.internal.requests_per_second, priority=5),
+    c.rate("crossTenant", "CROSS/S", "Requests per second from and to other tenants.",
+           lambda i: i.cross_tenant.requests_per_second, aliases=("crossing",), priority=3),
+    c.mtls(priority=2),
+    findings_column(),
+)  # fmt: skip
+"""What is said of some namespaces together, at whatever level."""
 
 
 def level_detail(
@@ -51,7 +183,7 @@ def level_detail(
         health=item.health,
         sections=(
             Section("How it does", verdict(item.health)),
-            *_wrong(item),
+            *((findings_section(item.findings),) if item.findings else ()),
             Section("What it is", _facts(picture, item, group)),
             Section("Traffic", _directions(picture, traffic)),
             Section("By cluster, what it answers", _clusters(traffic)),
@@ -76,11 +208,6 @@ def level_detail(
         ),
         charts=_charts(picture, sorted(owned)),
     )
-
-
-def _wrong(item: Level) -> tuple[Section, ...]:
-    facts = finding_facts(item.findings)
-    return (Section("What is wrong", facts),) if facts else ()
 
 
 def _facts(picture: Picture, item: Level, group: str | None) -> tuple[Fact, ...]:
