@@ -130,13 +130,14 @@ def _copy(
     old = manifest(ref, before) if before is not None else None
     new = manifest(ref, after)
     change = ObjectChange.CREATE if old is None else ObjectChange.NONE if old == new else ObjectChange.UPDATE
+    title = f"{cluster}: {ref.title}"
     return ObjectCopy(
         cluster=cluster,
         ref=ref,
         change=change,
         body=body,
         before=before,
-        lines=diff_yaml(old, new, f"{cluster}: {ref.title}", f"{cluster}: {ref.title} (dry run)"),
+        lines=diff_yaml(old, new, title, f"{title} (dry run)"),
         unchecked=unchecked,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -9,6 +10,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -79,12 +81,91 @@ def test_newest_first_and_found_by_a_unique_beginning(journal: Journal) -> None:
     assert journal.action("nothing") is None
 
 
-def test_a_newer_journal_is_left_alone(tmp_path: Path) -> None:
+def test_the_last_of_a_kind_is_found_however_many_others_came_since(journal: Journal) -> None:
+    wanted = begin(journal)
+    journal.write(wanted, EntryKind.NOTE, note="kept")
+    for _ in range(120):
+        begin(journal, kind="propagate")
+    last = journal.last(kind="shift")
+    assert last is not None
+    assert (last.id, [e.detail for e in last.entries]) == (wanted, [{"note": "kept"}])
+    assert journal.last(kind="nothing") is None
+
+
+def test_each_action_has_its_own_entries_in_their_order(journal: Journal) -> None:
+    ids = [begin(journal) for _ in range(5)]
+    for number in range(4):
+        for identity in ids[:4]:
+            journal.write(identity, EntryKind.NOTE, cluster=identity, number=number)
+    journal.set_state(ids[0], ActionState.DONE)
+    found = journal.actions(limit=3)
+    assert [a.id for a in found] == list(reversed(ids))[:3]
+    assert [a.id for a in journal.open_actions()] == list(reversed(ids))[:4]
+    for action in (*found, *journal.open_actions(), *filter(None, map(journal.action, ids))):
+        expected = [] if action.id == ids[4] else [(action.id, number) for number in range(4)]
+        assert [(e.cluster, e.detail["number"]) for e in action.entries] == expected
+
+
+def test_listing_asks_as_often_for_many_actions_as_for_one(journal: Journal, tmp_path: Path) -> None:
+    def queries(read: Journal) -> int:
+        told: list[str] = []
+        read._database.set_trace_callback(told.append)
+        read.actions(limit=1000)
+        read.open_actions()
+        read._database.set_trace_callback(None)
+        return len(told)
+
+    few = Journal(tmp_path / "few.db")
+    begin(few)
+    for _ in range(30):
+        journal.write(begin(journal), EntryKind.NOTE)
+    assert queries(journal) == queries(few)
+
+
+def test_an_intention_is_on_the_disk_before_its_request_leaves(journal: Journal) -> None:
+    # A power cut cannot be staged: what survives it is what SQLite promises for these settings (FULL is 2).
+    assert journal._database.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert journal._database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_newer_journal_is_left_alone_and_not_kept_open(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    with sqlite3.connect(path) as database:
+    with contextlib.closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version=99")
     with pytest.raises(JournalError, match="written by a newer meshtop"):
         Journal(path)
+    opened = [os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd") if _is_open(number)]
+    assert [name for name in opened if name.startswith(str(path))] == []
+
+
+def _is_open(number: str) -> bool:
+    return os.path.lexists(f"/proc/self/fd/{number}")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE actions SET plan = '{'",
+        "UPDATE actions SET plan = '[]'",
+        "UPDATE actions SET state = 'odd'",
+        "UPDATE entries SET event = 'odd'",
+        "UPDATE entries SET detail = x'ff'",
+        "DROP TABLE entries",
+    ],
+)
+def test_a_damaged_journal_is_said_in_a_sentence(journal: Journal, damage: str) -> None:
+    identity = begin(journal)
+    journal.write(identity, EntryKind.NOTE, note="kept")
+    with contextlib.closing(sqlite3.connect(journal.path)) as database:
+        database.execute(damage)
+        database.commit()
+    reads: list[Callable[[], object]] = [journal.actions, journal.last, lambda: journal.action(identity)]
+    for read in reads:
+        with pytest.raises(
+            JournalError, match=r"journal\.db cannot be read: [^\[]*; restore the file, or move it away\.$"
+        ):
+            read()
+    begin(journal)
 
 
 def test_what_cannot_be_opened_is_said_in_a_sentence(tmp_path: Path) -> None:
