@@ -79,7 +79,7 @@ class Headline(LineWidget):
 
         query, picture = self.fleet.host.scope.query, self.picture
         missing = without_traffic(picture, query)
-        return [headline(sums_in(picture, query), histories_in(picture, query), width, missing)]
+        return [headline(sums_in(picture, query), histories_in(picture, query), width, picture.thresholds, missing)]
 
     @property
     def fleet(self) -> FleetScreen:

@@ -226,7 +226,8 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
         if graph is None or node is None or picture is None:
             line.show([])
             return
-        line.show(edge_line(graph, edge) if edge is not None else node_line(node))
+        bounds = picture.thresholds
+        line.show(edge_line(graph, edge, bounds) if edge is not None else node_line(node, bounds))
         panel = self.query_one(GraphPanel)
         if not panel.display:
             return

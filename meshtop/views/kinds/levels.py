@@ -186,8 +186,8 @@ def level_detail(
             *((findings_section(item.findings),) if item.findings else ()),
             Section("What it is", _facts(picture, item, group)),
             Section("Traffic", _directions(picture, traffic)),
-            Section("By cluster, what it answers", _clusters(traffic)),
-            Section("Top talkers", _talkers(traffic)),
+            Section("By cluster, what it answers", _clusters(picture, traffic)),
+            Section("Top talkers", _talkers(picture, traffic)),
             *_bindings(picture, item, group),
         ),
         related=(
@@ -243,13 +243,13 @@ def _directions(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
         ("within", figures.internal),
         ("other tenants", level.traffic.crossing),
     )
-    facts = [_signals(label, sums) for label, sums in sides]
+    facts = [_signals(picture, label, sums) for label, sums in sides]
     score = apdex(figures.received.buckets, picture.apdex_ms)
     said = None if score is None else f"{score:.2f} (satisfied within {milliseconds(picture.apdex_ms)} ms)"
     return (*facts, fact("apdex", said))
 
 
-def _signals(label: str, sums: Sums) -> Fact:
+def _signals(picture: Picture, label: str, sums: Sums) -> Fact:
     traffic = sums.traffic()
     if traffic.requests_per_second is None:
         if traffic.connections_per_second is None and traffic.bytes_per_second.sent is None:
@@ -261,27 +261,27 @@ def _signals(label: str, sums: Sums) -> Fact:
         words += f"  {percent(traffic.error_ratio)} % errors"
     words += f"  p50 {milliseconds(traffic.latency_ms.p50)}  p99 {milliseconds(traffic.latency_ms.p99)} ms"
     words += "" if ratio is None else f"  mTLS {percent(ratio)} %"
-    bad = error_tone(traffic.error_ratio or 0.0)
+    bad = error_tone(traffic.error_ratio or 0.0, picture.thresholds)
     return fact(label, words, bad if bad is not Tone.PLAIN or ratio is None else mtls_tone(ratio))
 
 
-def _clusters(level: LevelTraffic) -> tuple[Fact, ...]:
-    facts = tuple(_signals(cluster or "no cluster", sums) for cluster, sums in level.clusters.items())
+def _clusters(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
+    facts = tuple(_signals(picture, cluster or "no cluster", sums) for cluster, sums in level.clusters.items())
     return facts or (fact("", "nothing was asked of it in this window", Tone.DIM),)
 
 
-def _talkers(level: LevelTraffic) -> tuple[Fact, ...]:
-    facts = [_talker(talker) for talker in level.talkers[:TALKERS]]
+def _talkers(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
+    facts = [_talker(picture, talker) for talker in level.talkers[:TALKERS]]
     more = len(level.talkers) - len(facts)
     if more > 0:
         facts.append(fact("", f"and {more} more", Tone.DIM))
     return tuple(facts) or (fact("", "nobody from outside", Tone.DIM),)
 
 
-def _talker(talker: Talker) -> Fact:
+def _talker(picture: Picture, talker: Talker) -> Fact:
     where = "/".join(part for part in (talker.namespace, talker.workload or "unknown") if part)
     place = f" in {talker.cluster}" if talker.cluster else ""
-    line = _signals("from" if talker.inbound else "to", talker.sums)
+    line = _signals(picture, "from" if talker.inbound else "to", talker.sums)
     return fact(line.label, f"{talker.tenant} {where}{place}  {line.cell.text}", line.cell.tone)
 
 

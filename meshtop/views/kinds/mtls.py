@@ -145,8 +145,8 @@ def detail(picture: Picture, item: MtlsItem, key: str) -> Detail:
             Section("Who is authorized", authorization_facts(picture, where)),
         ),
         related=(
-            related_items("mtlsedges", "Callers", into, "Nobody has called it in this window."),
-            related_items("mtlsedges", "Calls", out, "It has called nobody in this window."),
+            related_items(picture, "mtlsedges", "Callers", into, "Nobody has called it in this window."),
+            related_items(picture, "mtlsedges", "Calls", out, "It has called nobody in this window."),
         ),
         charts=(_chart(picture, item),),
     )

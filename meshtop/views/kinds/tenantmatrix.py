@@ -155,7 +155,7 @@ def detail(picture: Picture, item: TenantPair, key: str) -> Detail:
         health=None,
         sections=(
             *((findings_section(item.findings),) if item.findings else ()),
-            Section("Traffic", VIEW.facts(item, *GOLDEN_FACTS)),
+            Section("Traffic", VIEW.facts(item, *GOLDEN_FACTS, thresholds=picture.thresholds)),
         ),
         related=(
             related(

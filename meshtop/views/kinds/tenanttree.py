@@ -18,7 +18,7 @@ from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.settings.tenancy import GROUP_KINDS
 from meshtop.views.frame.columns import GOLDEN_FACTS, Columns, text_cell
 from meshtop.views.frame.detail import find_item
-from meshtop.views.frame.facts import Detail, Section, column_facts
+from meshtop.views.frame.facts import Detail, Section
 from meshtop.views.frame.findings import SEVERITY_ORDER
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.tree import Folding, Tree
@@ -252,7 +252,7 @@ def detail(picture: Picture, item: TenantNode, key: str) -> Detail:
     path = item.key.partition(":")[2]
     if item.level == NAMESPACE:
         found = find_item(picture, "namespaces", path)
-        return _unknown(item, key) if found is None else NAMESPACES.detail(picture, found, path)
+        return _unknown(picture, item, key) if found is None else NAMESPACES.detail(picture, found, path)
 
     def belongs(owner: Owner) -> bool:
         return is_tenant(owner) if item.level == ORGANIZATION else owner.within(path)
@@ -260,14 +260,14 @@ def detail(picture: Picture, item: TenantNode, key: str) -> Detail:
     return level_detail(picture, "tenanttree", item, key, title=item.name, belongs=belongs, group=item.group)
 
 
-def _unknown(item: TenantNode, key: str) -> Detail:
+def _unknown(picture: Picture, item: TenantNode, key: str) -> Detail:
     """A namespace that is in no cluster that was read: all that is known is what was asked of it."""
     return Detail(
         kind="tenanttree",
         key=key,
         title=item.name,
         health=item.health,
-        sections=(Section("What it answers", column_facts(FIGURES, item, *GOLDEN_FACTS)),),
+        sections=(Section("What it answers", VIEW.facts(item, *GOLDEN_FACTS, thresholds=picture.thresholds)),),
         related=(),
         charts=(),
     )

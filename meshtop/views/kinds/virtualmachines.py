@@ -111,8 +111,8 @@ def detail(picture: Picture, item: VirtualMachineItem, key: str) -> Detail:
             ),
         ),
         related=(
-            related_items("edges", "Callers", into, "Nobody has called it in this window."),
-            related_items("edges", "Calls", out, "It has called nobody in this window."),
+            related_items(picture, "edges", "Callers", into, "Nobody has called it in this window."),
+            related_items(picture, "edges", "Calls", out, "It has called nobody in this window."),
         ),
         charts=request_charts(
             item.cluster, (SOURCE_SIDE, *equals(labels)), window_seconds=picture.snapshot.window_seconds

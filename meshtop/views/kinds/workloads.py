@@ -99,8 +99,8 @@ def detail(picture: Picture, item: WorkloadItem, key: str) -> Detail:
             Section("What it is", tuple(_facts(item, workload))),
         ),
         related=(
-            related_items("edges", "Callers", into, "Nobody has called it in this window."),
-            related_items("edges", "Calls", out, "It has called nobody in this window."),
+            related_items(picture, "edges", "Callers", into, "Nobody has called it in this window."),
+            related_items(picture, "edges", "Calls", out, "It has called nobody in this window."),
         ),
         charts=request_charts(item.cluster, called, window_seconds=picture.snapshot.window_seconds),
     )

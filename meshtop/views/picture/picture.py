@@ -21,12 +21,13 @@ from meshtop.analysis.tenancy.ownership import Owner, Owners, owners_of
 from meshtop.analysis.tenancy.traffic import Pairs, between
 from meshtop.analysis.traffic.edges import edges
 from meshtop.analysis.traffic.figures import Figures, add_all, by_cluster, by_namespace, by_workload
-from meshtop.analysis.traffic.health import DEFAULT, Thresholds, edge_health, workload_health, worst
+from meshtop.analysis.traffic.health import edge_health, workload_health, worst
 from meshtop.analysis.traffic.inputs import cluster_traffic
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Health, HealthStatus, State
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.model.traffic import Edge, Sums
 from meshtop.settings.tenancy import Tenancy
 from meshtop.views.picture.memory import Memory
@@ -51,7 +52,7 @@ class Picture:
         self,
         snapshot: Snapshot,
         *,
-        thresholds: Thresholds = DEFAULT,
+        thresholds: Thresholds = DEFAULT_THRESHOLDS,
         tenancy: Tenancy | None = None,
         tenant_label: str | None = None,
         apdex_ms: float = TARGET_MS,

@@ -42,7 +42,7 @@ def test_no_kind_shows_what_is_hidden(picture: Picture, kind: str) -> None:
     found = view(kind)
     items = found.items(picture, EVERYTHING)
     texts = [to_json(document(found, picture.snapshot, items)), to_csv(found.item, items)]
-    texts += [render(output, found, picture.snapshot, items, Style()) for output in ("table", "wide", "name")]
+    texts += [render(output, found, picture, items, Style()) for output in ("table", "wide", "name")]
     for item in items:
         opened = detail(picture, found.kind, found.key(item))
         assert opened is not None
