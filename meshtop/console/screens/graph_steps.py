@@ -1,4 +1,4 @@
-"""The graph screen without the screen: where its keys lead, what it says of what is shown, a search, playing the past."""
+"""The graph screen without the screen: where its keys lead, what it says of what is shown, search, playing the past."""
 
 from __future__ import annotations
 

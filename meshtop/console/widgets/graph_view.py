@@ -175,7 +175,7 @@ class GraphView(LineWidget, can_focus=True):
     @property
     def working(self) -> bool:
         """Whether something newer than what is on screen is being made."""
-        return self._worker is not None
+        return self._worker is not None or self._waiting is not None
 
     def explain_empty(self, note: Note) -> None:
         """What to say where the graph has no nodes."""
@@ -190,13 +190,19 @@ class GraphView(LineWidget, can_focus=True):
         """
         if at is not None:
             self._wanted = at
-        if self._worker is not None and not afresh:
-            self._waiting = make
+        if (self._worker is not None and not afresh) or not self.size.width:
+            self._waiting = make  # until the layout under way has come, or until there is a place to draw
             return
         if self._worker is not None:
             self._worker.cancel()
         self._waiting = None
         self._start(make, afresh=afresh)
+
+    def _start_waiting(self) -> None:
+        """Make the graph that waited for the worker, or for the widget's size."""
+        if self._waiting is not None and self._worker is None:
+            make, self._waiting = self._waiting, None
+            self._start(make)
 
     def _start(self, make: Callable[[], ServiceGraph], *, afresh: bool = False) -> None:
         self._number += 1
@@ -259,9 +265,7 @@ class GraphView(LineWidget, can_focus=True):
         self.draw()
         self.post_message(self.Shown())
         self._tell()
-        if self._waiting is not None:
-            make, self._waiting = self._waiting, None
-            self._start(make)
+        self._start_waiting()
 
     def on_graph_view_failed(self, message: Failed) -> None:
         """Say it in place of a drawing."""
@@ -347,6 +351,7 @@ class GraphView(LineWidget, can_focus=True):
         """Another size shows another part."""
         if self.scene is not None:
             self._window.reveal(self.scene, self.size)
+        self._start_waiting()
         super().on_resize()
 
     def work_out(self, width: int, height: int) -> list[Line]:
