@@ -19,7 +19,7 @@ from meshtop.views.frame.sparkline import scale_of, sparkline
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import roles_in_federations
-from meshtop.views.picture.picture import Picture, together
+from meshtop.views.picture.picture import Picture, group_health
 from meshtop.views.picture.query import Place
 
 TREND_WIDTH = 8
@@ -146,7 +146,7 @@ def _health(picture: Picture, cluster: ClusterSnapshot) -> Health:
     if cluster.inventory is None:
         return Health(HealthStatus.UNKNOWN, (cluster.kubernetes.error or "nothing has been read yet",))
     verdicts = [(w, picture.workload_health(w)) for w in picture.workloads_in(cluster.name)]
-    overall = together([verdict for _, verdict in verdicts])
+    overall = group_health([verdict for _, verdict in verdicts])
     if overall.status not in (HealthStatus.FAILING, HealthStatus.DEGRADED):
         return overall
     bad = [f"{w.namespace}/{w.name}" for w, verdict in verdicts if verdict.status is overall.status]

@@ -18,7 +18,7 @@ from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.findings import findings_column, findings_section
 from meshtop.views.frame.numbers import milliseconds, percent, quantity
 from meshtop.views.frame.table import Align, Cell, Column, Tone
-from meshtop.views.picture.picture import Picture, together
+from meshtop.views.picture.picture import Picture, group_health
 
 TALKERS = 8
 """As many of those who call a level, or are called by it, are listed."""
@@ -116,7 +116,7 @@ def figures_of(picture: Picture, places: Sequence[tuple[str, str]], traffic: Uni
 def _together(picture: Picture, workloads: list[Any], *, asked: bool) -> Health:
     if asked and not workloads:
         return Health(HealthStatus.UNKNOWN, ("what answers here is not known",))
-    return together([picture.workload_health(workload) for workload in workloads])
+    return group_health([picture.workload_health(workload) for workload in workloads])
 
 
 def _marks(owner: Owner) -> tuple[str, ...]:

@@ -14,11 +14,14 @@ from meshtop.views.frame.facts import Detail
 from meshtop.views.frame.findings import SEVERITY_ORDER
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.levels import FIGURES, figures_of, level_detail
+from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
 
 LAST = {HIDDEN: 1, NONE: 2}
 """What is no tenant stands below all tenants."""
+
+_FINDINGS: Key[tuple[Located, ...]] = Key("findings about tenants")
 
 
 class TenantItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -68,8 +71,7 @@ def located_findings(picture: Picture, within: Within | None = None) -> tuple[Lo
 
     if within is not None:
         return make()
-    made: tuple[Located, ...] = picture.once("tenant findings", make)
-    return made
+    return picture.cached(_FINDINGS, make)
 
 
 def units(picture: Picture, within: Within | None = None) -> dict[Unit, list[tuple[str, str]]]:
