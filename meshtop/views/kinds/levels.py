@@ -19,6 +19,7 @@ from meshtop.views.frame.findings import findings_column, findings_section
 from meshtop.views.frame.numbers import milliseconds, percent, quantity
 from meshtop.views.frame.table import Align, Cell, Column, Tone
 from meshtop.views.picture.picture import Picture, group_health
+from meshtop.views.picture.query import Query
 
 TALKERS = 8
 """As many of those who call a level, or are called by it, are listed."""
@@ -90,6 +91,13 @@ class Level(Protocol):
     @property
     def health(self) -> Health:
         """The health of its workloads together."""
+
+
+def of_tenant(query: Query, *tenants: str | None) -> bool:
+    """Whether what belongs to these tenants is asked for; a level of one is a choice of namespaces, not of rows."""
+    if query.tenant is None or query.within is not None:
+        return True
+    return any(tenant is not None and query.tenant in tenant.split("|") for tenant in tenants)
 
 
 def figures_of(picture: Picture, places: Sequence[tuple[str, str]], traffic: UnitTraffic) -> dict[str, Any]:
