@@ -69,9 +69,8 @@ def analyse(rounds: int) -> None:
 def console(pause_seconds: float) -> None:
     """In a process of its own, on a terminal: the console on this fleet."""
     from meshtop.console.app import MeshtopApp
-    from meshtop.console.options import ConsoleOptions
     from meshtop.console.run import SWITCH_SECONDS
-    from meshtop.console.session import Session
+    from meshtop.console.session import ConsoleOptions, ConsoleSession
     from meshtop.console.terminal.look import Look
     from meshtop.settings.schema import Settings
 
@@ -79,7 +78,7 @@ def console(pause_seconds: float) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     fleet = Fleet()
 
-    class FleetSession(Session):
+    class FleetSession(ConsoleSession):
         """The real session, threads and all, on a made-up observatory."""
 
         def _open(self) -> Observatory:

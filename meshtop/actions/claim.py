@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.journal.hold import Hold, take_hold
-from meshtop.actions.journal.journal import Event, Journal
+from meshtop.actions.journal.journal import EntryKind, Journal
+from meshtop.actions.journal.lock import ActionLock, lock_action
 from meshtop.actions.kube import RouteObject
 from meshtop.actions.lease import ShiftLease
 
@@ -27,14 +27,14 @@ class Claim:
         self._fleet = fleet
         self._journal = journal
         self._seconds = seconds
-        self._hold: Hold | None = None
+        self._lock: ActionLock | None = None
         self._leases: list[ShiftLease] = []
 
-    def hold(self) -> None:
+    def lock(self) -> None:
         """Lock the action on this machine. Raises ActionError: conflict when a living process runs it."""
-        self._hold = take_hold(self._journal.path, self._action)
+        self._lock = lock_action(self._journal.path, self._action)
 
-    async def take(self, places: Iterable[RouteObject]) -> None:
+    async def take_leases(self, places: Iterable[RouteObject]) -> None:
         """Take every Lease. Raises ActionError: conflict when somebody else holds one."""
         for where in places:
             lease = ShiftLease(
@@ -47,19 +47,21 @@ class Claim:
             try:
                 await lease.take(self._fleet.clock())
             except ActionError as error:
-                if error.kind is Kind.CONFLICT:
+                if error.kind is ErrorKind.CONFLICT:
                     raise
-                self._journal.write(self._action, Event.NOTE, cluster=where.cluster, note="no lease", why=error.message)
+                self._journal.write(
+                    self._action, EntryKind.NOTE, cluster=where.cluster, note="no lease", why=error.message
+                )
                 continue
             self._leases.append(lease)
 
-    async def renew(self) -> None:
+    async def renew_leases(self) -> None:
         """Say that the action goes on. Raises ActionError: conflict when somebody else took a Lease over."""
         for lease in self._leases:
             try:
                 await lease.renew(self._fleet.clock())
             except ActionError as error:
-                if error.kind is Kind.CONFLICT:
+                if error.kind is ErrorKind.CONFLICT:
                     raise
 
     async def release(self) -> None:
@@ -68,8 +70,8 @@ class Claim:
         try:
             await asyncio.shield(_release(leases))
         finally:
-            if self._hold is not None:
-                self._hold.release()
+            if self._lock is not None:
+                self._lock.release()
 
 
 async def _release(leases: Iterable[ShiftLease]) -> None:

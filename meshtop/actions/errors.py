@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from meshtop.model.errors import Exit, MeshtopError
 
 
-class Kind(StrEnum):
+class ErrorKind(StrEnum):
     """Why an action ended."""
 
     USAGE = "usage"
@@ -18,25 +19,31 @@ class Kind(StrEnum):
 
 
 _EXIT = {
-    Kind.USAGE: Exit.USAGE,
-    Kind.REFUSED: Exit.REFUSED,
-    Kind.CONFLICT: Exit.CONFLICT,
-    Kind.UNREACHABLE: Exit.UNREACHABLE,
-    Kind.REJECTED: Exit.BAD,
+    ErrorKind.USAGE: Exit.USAGE,
+    ErrorKind.REFUSED: Exit.REFUSED,
+    ErrorKind.CONFLICT: Exit.CONFLICT,
+    ErrorKind.UNREACHABLE: Exit.UNREACHABLE,
+    ErrorKind.REJECTED: Exit.BAD,
 }
 
 
 class ActionError(MeshtopError):
     """An action that cannot go on: what happened, of which kind, in which cluster, and what to do."""
 
-    def __init__(self, kind: Kind, message: str, *, cluster: str = "", remedy: str = "") -> None:
+    def __init__(self, kind: ErrorKind, message: str, *, cluster: str = "", remedy: str = "") -> None:
         super().__init__(message, remedy=remedy, exit_code=_EXIT[kind])
         self.kind = kind
         self.cluster = cluster
+
+
+def worst_error(errors: Iterable[ActionError]) -> ActionError | None:
+    """Of several clusters' errors the one to end with: what gave no answer first, for it is still to be finished."""
+    found = list(errors)
+    return next((error for error in found if error.kind is ErrorKind.UNREACHABLE), found[0] if found else None)
 
 
 class AnswerLost(ActionError):
     """A request was sent and no usable answer came: whether it took effect is not known."""
 
     def __init__(self, message: str, *, cluster: str) -> None:
-        super().__init__(Kind.UNREACHABLE, message, cluster=cluster)
+        super().__init__(ErrorKind.UNREACHABLE, message, cluster=cluster)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.kube import KubeApi
 from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.canary.routes import ROUTE_KINDS
@@ -23,7 +24,7 @@ Policy = Callable[[str, str, str], str | None]
 """(right, cluster, namespace) → why the access policy refuses it, None when it does not."""
 
 
-class Member:
+class FleetMember:
     """One cluster: how it is written to, how it is measured, and whether it may be written to at all."""
 
     def __init__(self, name: str, api: KubeApi, metrics: Counting | None, *, read_only: bool = False) -> None:
@@ -57,7 +58,7 @@ class Fleet:
 
     def __init__(
         self,
-        members: Iterable[Member],
+        members: Iterable[FleetMember],
         survey: Survey,
         *,
         judging: Judging | None = None,
@@ -76,8 +77,26 @@ class Fleet:
         self.origin = origin or host_name()
         self.clock = clock
 
+    def require_allowed(self, right: str, cluster: str, namespace: str) -> None:
+        """Raise ActionError (refused) for a member that is read-only, or where the policy does not give the right."""
+        for why in self.refusals(right, cluster, namespace).values():
+            raise ActionError(ErrorKind.REFUSED, why, cluster=cluster)
+
+    def refusals(self, right: str, cluster: str, namespace: str) -> dict[str, str]:
+        """Why a member may not be written to, by what says so; known without any request, and asked before the first.
+
+        Empty when nothing refuses.
+        """
+        found = {}
+        if self.members[cluster].read_only:
+            found["read-only"] = read_only_reason(cluster)
+        why = self.policy(right, cluster, namespace) if self.policy is not None else None
+        if why is not None:
+            found["access policy"] = why
+        return found
+
     async def close(self) -> None:
-        """Let go of the writing connections; telemetry belongs to whoever gave it."""
+        """Close the writing connections; telemetry is closed by whoever opened it."""
         for member in self.members.values():
             await member.api.close()
 
@@ -103,13 +122,18 @@ def open_fleet(
             continue
         locked = read_only.get(feed.name, True)
         connection = Connection(feed.ref, timeout_seconds=timeout_seconds, writes=not locked)
-        members.append(Member(feed.name, KubeApi(feed.name, connection), feed.prometheus, read_only=locked))
+        members.append(FleetMember(feed.name, KubeApi(feed.name, connection), feed.prometheus, read_only=locked))
 
     def policy(right: str, cluster: str, namespace: str) -> str | None:
         answer = access.may(right, cluster, namespace) if access is not None else None
         return None if answer is None or answer.allowed else answer.why
 
     return Fleet(members, survey, judging=judging, unread=unread(snapshot), policy=policy, clock=clock)
+
+
+def read_only_reason(cluster: str) -> str:
+    """Why a read-only cluster is not written to, and what to do about it."""
+    return f"{cluster} is read-only: drop --read-only or readOnly: true."
 
 
 def unread(snapshot: Snapshot) -> dict[str, str]:

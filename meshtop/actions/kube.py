@@ -5,40 +5,22 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import msgspec
 
-from meshtop.actions.errors import ActionError, AnswerLost, Kind
+from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
 from meshtop.model.kube import ConfigObject, Manager, Meta
 from meshtop.model.state import State
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.http.transport import Wire
+from meshtop.sources.problem import SourceProblem
 
 FIELD_MANAGER = "meshtop"
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
 JSON = {"Content-Type": "application/json"}
 _CONFLICTS = (409, 412, 422)
-
-
-class Wire(Protocol):
-    """What is needed of a connection (`meshtop.sources.http.connection`, opened with `writes=True`)."""
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str | int] | None = None,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-        timeout: float | None = None,
-    ) -> httpx.Response:
-        """Send one request; raises SourceProblem when no answer came."""
-
-    async def close(self) -> None:
-        """Let go of every socket."""
 
 
 class RouteObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +78,7 @@ class KubeApi:
         except SourceProblem as problem:
             if problem.state is State.DENIED:
                 raise ActionError(
-                    Kind.REFUSED, problem.message, cluster=self.cluster, remedy=problem.remedy
+                    ErrorKind.REFUSED, problem.message, cluster=self.cluster, remedy=problem.remedy
                 ) from problem
             raise AnswerLost(problem.message, cluster=self.cluster) from problem
         code = response.status_code
@@ -105,18 +87,20 @@ class KubeApi:
         said = _said(response)
         if code in (401, 403):
             message = f"{self.cluster} does not let you {what}{said}"
-            raise ActionError(Kind.REFUSED, message, cluster=self.cluster, remedy=f"Ask for the right to {what}.")
+            raise ActionError(ErrorKind.REFUSED, message, cluster=self.cluster, remedy=f"Ask for the right to {what}.")
         if code in _CONFLICTS:
-            raise ActionError(Kind.CONFLICT, f"{self.cluster} answered {code} to {what}{said}", cluster=self.cluster)
+            raise ActionError(
+                ErrorKind.CONFLICT, f"{self.cluster} answered {code} to {what}{said}", cluster=self.cluster
+            )
         if code >= 500 or code == 429:
             raise AnswerLost(f"{self.cluster} answered {code} to {what}{said}", cluster=self.cluster)
-        raise ActionError(Kind.REJECTED, f"{self.cluster} rejects it: {code}{said}", cluster=self.cluster)
+        raise ActionError(ErrorKind.REJECTED, f"{self.cluster} rejects it: {code}{said}", cluster=self.cluster)
 
     async def read(self, where: RouteObject) -> WeightedRoute:
         """The route as it stands. Raises ActionError, conflict when it is gone."""
         response = await self.send("GET", where.path, what=f"read {where.title}")
         if response.status_code == 404:
-            raise ActionError(Kind.CONFLICT, f"{where.title} is gone from {self.cluster}.", cluster=self.cluster)
+            raise ActionError(ErrorKind.CONFLICT, f"{where.title} is gone from {self.cluster}.", cluster=self.cluster)
         return self.parse(where, response.content)
 
     def parse(self, where: RouteObject, body: bytes) -> WeightedRoute:
@@ -129,7 +113,7 @@ class KubeApi:
         found = next((route for route in routes if route.index == where.index), None)
         if found is None:
             message = f"{where.title} in {self.cluster} has no weighted route {where.index} any more."
-            raise ActionError(Kind.CONFLICT, message, cluster=self.cluster)
+            raise ActionError(ErrorKind.CONFLICT, message, cluster=self.cluster)
         return found
 
     async def patch(
@@ -148,7 +132,7 @@ class KubeApi:
             params=params,
         )
         if response.status_code == 404:
-            raise ActionError(Kind.CONFLICT, f"{where.title} is gone from {self.cluster}.", cluster=self.cluster)
+            raise ActionError(ErrorKind.CONFLICT, f"{where.title} is gone from {self.cluster}.", cluster=self.cluster)
         return self.parse(where, response.content), msgspec.json.decode(response.content)
 
     async def may(self, verb: str, group: str, resource: str, namespace: str) -> bool:

@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from meshtop.actions.errors import ActionError, AnswerLost, Kind
-from meshtop.actions.kube import JSON, KubeApi, RouteObject, unix
+from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
+from meshtop.actions.kube import JSON, KubeApi, RouteObject
+from meshtop.sources.kubernetes.convert import unix
 
 GROUP = "coordination.k8s.io"
 _ACTION = "meshtop/action"
@@ -19,7 +20,7 @@ _ROUTE = "meshtop/route"
 _PROCESS = "meshtop/process"
 
 
-class Held(msgspec.Struct, frozen=True):
+class LeaseHolder(msgspec.Struct, frozen=True):
     """A Lease as it stands: who holds it for which action, and until when (Unix seconds)."""
 
     holder: str
@@ -60,7 +61,7 @@ class ShiftLease:
         self._path = f"{self._folder}/{lease_name(where)}"
         self._held: dict[str, Any] | None = None
 
-    async def look(self) -> Held | None:
+    async def look(self) -> LeaseHolder | None:
         """Who holds it, expired or not; None when nobody does. Raises ActionError."""
         lease = await self._get()
         return None if lease is None else held(lease)
@@ -81,7 +82,7 @@ class ShiftLease:
         mine = standing.action == self._action and standing.process == this_process()
         if standing.until > now and not mine and not standing.gone():
             raise ActionError(
-                Kind.CONFLICT,
+                ErrorKind.CONFLICT,
                 f"{standing.holder} is changing {self._where.title} in {self._where.cluster} (action "
                 f"{standing.action}); it may be taken over in {standing.until - now:.0f} s unless it goes on.",
                 cluster=self._where.cluster,
@@ -101,7 +102,7 @@ class ShiftLease:
         try:
             self._held = await self._write("PUT", self._path, self._held)
         except ActionError as error:
-            if error.kind is not Kind.CONFLICT:
+            if error.kind is not ErrorKind.CONFLICT:
                 raise
             self._held = None
             await self.take(now)
@@ -150,7 +151,7 @@ class ShiftLease:
         )
         if response.status_code == 404:
             raise ActionError(
-                Kind.REJECTED, f"{self._where.cluster} has no namespace {self._where.namespace}.", cluster=""
+                ErrorKind.REJECTED, f"{self._where.cluster} has no namespace {self._where.namespace}.", cluster=""
             )
         return self._decode(response.content)
 
@@ -164,11 +165,11 @@ class ShiftLease:
         return lease
 
 
-def held(lease: dict[str, Any]) -> Held:
+def held(lease: dict[str, Any]) -> LeaseHolder:
     """What a Lease says."""
     spec, metadata = lease.get("spec") or {}, lease.get("metadata") or {}
     until = unix(spec.get("renewTime")) + float(spec.get("leaseDurationSeconds") or 0)
-    return Held(
+    return LeaseHolder(
         holder=str(spec.get("holderIdentity") or "somebody"),
         action=str((metadata.get("annotations") or {}).get(_ACTION, "")),
         until=until,

@@ -152,8 +152,8 @@ def _rules(session: Session, user: str, cluster: str, namespace: str) -> Rules |
     """What a cluster lets the user do in a namespace; None where it does not tell, or speaks of somebody else."""
     import asyncio
 
-    from meshtop.sources.http.problem import SourceProblem
     from meshtop.sources.kubernetes import KubernetesSource
+    from meshtop.sources.problem import SourceProblem
 
     found: list[Rules] = []
 

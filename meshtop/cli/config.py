@@ -32,9 +32,9 @@ def view(ctx: click.Context, output: str) -> None:
     """Print every setting in force and which source won; secrets are hidden."""
     from meshtop.cli.printers import to_json, to_yaml
     from meshtop.cli.text_table import any_table
+    from meshtop.model.text import clean
+    from meshtop.settings.environment import default_path
     from meshtop.settings.origins import settings_in_force
-    from meshtop.settings.paths import default_path
-    from meshtop.views.frame.text import clean
 
     session = open_session(ctx)
     settings = settings_in_force(session.loaded)
@@ -69,7 +69,7 @@ def validate(ctx: click.Context) -> None:
 def schema(ctx: click.Context) -> None:
     """Print the JSON Schema of meshtop.yaml, for editors."""
     from meshtop.cli.printers import to_json
-    from meshtop.settings.sections import json_schema
+    from meshtop.settings.schema import json_schema
 
     write(to_json(json_schema()))
 
@@ -85,8 +85,8 @@ def init(ctx: click.Context, tenancy: bool) -> None:
     """
     from pathlib import Path
 
+    from meshtop.settings.environment import default_path
     from meshtop.settings.first import write_first_file, write_new
-    from meshtop.settings.paths import default_path
 
     asked = common_of(ctx).config or os.environ.get("MESHTOP_CONFIG")
     path = Path(asked).expanduser() if asked and asked != "none" else default_path(os.environ)
@@ -111,8 +111,7 @@ def init(ctx: click.Context, tenancy: bool) -> None:
 
 def _check_files(loaded: Loaded) -> None:
     """Read what the settings name. Raises ConfigError."""
-    from meshtop.settings.document import dotted
-    from meshtop.settings.errors import ConfigError
+    from meshtop.settings.document import ConfigError, dotted
 
     for key, path in loaded.files():
         try:

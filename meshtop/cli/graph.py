@@ -130,7 +130,7 @@ def _rendered(
         return graph_text(graph, snapshot, query, sight, style)
     if output == "json":
         return _json(snapshot, sight, graph)
-    from meshtop.views.frame.text import escape_json
+    from meshtop.model.text import escape_json
 
     if output == "svg":
         from meshtop.analysis.graph.layout import layout

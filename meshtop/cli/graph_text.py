@@ -11,10 +11,10 @@ from meshtop.analysis.graph.service_graph import ServiceGraph
 from meshtop.cli.text_table import Style
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import HealthStatus
+from meshtop.model.text import clean
 from meshtop.settings.durations import format_duration
 from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.table import Cell, Tone
-from meshtop.views.frame.text import clean
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import Sight
 from meshtop.views.reports.graph_words import edge_line

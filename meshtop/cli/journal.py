@@ -60,7 +60,7 @@ def action_json(action: Action, course: Course) -> dict[str, Any]:
         "subject": action.subject,
         "unanswered": [entry.cluster for entry in action.unanswered()],
         "clusters": [
-            {"cluster": one.cluster, "state": one.doubt.value, "message": one.message} for one in cluster_states(action)
+            {"cluster": one.cluster, "state": one.state.value, "message": one.message} for one in cluster_states(action)
         ],
         "plan": action.plan,
         "entries": [
@@ -77,8 +77,8 @@ def action_json(action: Action, course: Course) -> dict[str, Any]:
 
 
 def _list(told_of: list[tuple[Action, Course]]) -> list[str]:
+    from meshtop.model.text import clean
     from meshtop.views.frame.document import rfc3339
-    from meshtop.views.frame.text import clean
 
     if not told_of:
         return []
@@ -92,8 +92,8 @@ def _list(told_of: list[tuple[Action, Course]]) -> list[str]:
 
 def _history(action: Action, course: Course) -> list[str]:
     from meshtop.actions.story import cluster_states, entry_text, may_resume, stopped_at
+    from meshtop.model.text import clean
     from meshtop.views.frame.document import rfc3339
-    from meshtop.views.frame.text import clean
 
     at = stopped_at(action) if course.unfinished or course.alive else ""
     lines = [
@@ -101,7 +101,7 @@ def _history(action: Action, course: Course) -> list[str]:
         f"by {clean(action.who)} on {clean(action.origin)}, {rfc3339(action.created)}"
         + (f", because: {clean(action.reason)}" if action.reason else ""),
     ]
-    lines += [f"{one.cluster}: {one.doubt.value}: {one.message}" for one in cluster_states(action)]
+    lines += [f"{one.cluster}: {one.state.value}: {one.message}" for one in cluster_states(action)]
     lines += [
         clean(" ".join(part for part in (rfc3339(entry.time), entry.cluster, entry_text(entry)) if part))
         for entry in action.entries

@@ -14,9 +14,10 @@ from msgspec import Struct
 
 from meshtop.cli.text_table import Style, render_table
 from meshtop.model.snapshot import Snapshot
+from meshtop.model.text import clean, escape_json
+from meshtop.model.yaml_text import dump_yaml
 from meshtop.views.frame.document import document
 from meshtop.views.frame.table import Table
-from meshtop.views.frame.text import clean, escape_json
 from meshtop.views.frame.view import AnyView
 
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
@@ -55,13 +56,8 @@ def to_json(value: Any, *, indent: int = 2) -> str:
 
 
 def to_yaml(value: Any) -> str:
-    """The same as YAML."""
-    import yaml
-
-    plain = msgspec.json.decode(msgspec.json.encode(value))
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(plain, Dumper=dumper, sort_keys=False, allow_unicode=False, width=4096)
-    return text
+    """A document as YAML: the fields of its JSON, in their order, each value on one line."""
+    return dump_yaml(msgspec.json.decode(msgspec.json.encode(value)), width=4096)
 
 
 def to_csv(item: type[Any], items: Sequence[Any]) -> str:

@@ -7,43 +7,55 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING
 
 from meshtop.cli.exits import say
 from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
-    from meshtop.actions.shift.events import Controls, Outcome, ShiftEvent
+    from meshtop.actions.events import ActionEvent, ActionOutcome
+    from meshtop.actions.shift.controls import Controls
 
 KEYS = "p pause, s skip, h hold, a abort (take everything back)"
 
 
-def exit_of(outcome: Outcome | None) -> Exit:
+def exit_of(outcome: ActionOutcome | None) -> Exit:
     """The exit code of an end."""
-    from meshtop.actions.shift.events import Outcome
+    from meshtop.actions.events import ActionOutcome
 
     codes = {
-        Outcome.DONE: Exit.FINE,
-        Outcome.ROLLED_BACK: Exit.FINE,
-        Outcome.CONFLICT: Exit.CONFLICT,
-        Outcome.LOST: Exit.UNREACHABLE,
-        Outcome.REFUSED: Exit.REFUSED,
-        Outcome.ABORTED: Exit.INTERRUPTED,
+        ActionOutcome.DONE: Exit.FINE,
+        ActionOutcome.ROLLED_BACK: Exit.FINE,
+        ActionOutcome.CONFLICT: Exit.CONFLICT,
+        ActionOutcome.LOST: Exit.UNREACHABLE,
+        ActionOutcome.REFUSED: Exit.REFUSED,
+        ActionOutcome.ABORTED: Exit.INTERRUPTED,
     }
     return codes.get(outcome, Exit.BAD) if outcome is not None else Exit.BAD
 
 
-async def follow(events: AsyncIterator[ShiftEvent], controls: Controls) -> int:
+async def follow(events: AsyncIterator[ActionEvent], controls: Controls) -> int:
     """Show a shift to its end; the exit code. ctrl-c takes everything back, a lost terminal holds."""
     from meshtop.actions.shift.narration import line_of
 
-    outcome: Outcome | None = None
     with _steering(controls):
-        async for event in events:
-            say(line_of(event))
-            outcome = event.outcome or outcome
-    return exit_of(outcome)
+        return await _show(events, line_of)
+
+
+async def follow_copies(events: AsyncIterator[ActionEvent]) -> int:
+    """Show a propagation, or its undoing, to its end; the exit code. Raises the ActionError that ended it early."""
+    return await _show(events, lambda event: event.message)
+
+
+async def _show(events: AsyncIterator[ActionEvent], line: Callable[[ActionEvent], str]) -> int:
+    last: ActionEvent | None = None
+    async for event in events:
+        say(line(event))
+        last = event
+    if last is not None and last.error is not None:
+        raise last.error
+    return exit_of(last.outcome if last is not None else None)
 
 
 @contextlib.contextmanager
@@ -75,7 +87,7 @@ def _keys(controls: Controls, loop: asyncio.AbstractEventLoop) -> Iterator[None]
     def pressed() -> None:
         key = os.read(descriptor, 1).decode(errors="replace").lower()
         if key == "p":
-            (controls.go_on if controls.paused else controls.pause)()
+            (controls.resume if controls.paused else controls.pause)()
         elif key == "s":
             controls.skip()
         elif key == "h":

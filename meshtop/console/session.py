@@ -7,11 +7,13 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec import Struct, field
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from meshtop.views.picture.query import Query
+
 if TYPE_CHECKING:
-    from meshtop.console.options import ConsoleOptions
     from meshtop.model.snapshot import Snapshot
     from meshtop.model.telemetry import Line
     from meshtop.observatory.observatory import Observatory
@@ -20,6 +22,23 @@ if TYPE_CHECKING:
     from meshtop.views.frame.charts import Chart
     from meshtop.views.picture.factory import PictureFactory
     from meshtop.views.picture.picture import Picture
+
+
+class ConsoleOptions(Struct, frozen=True, kw_only=True):
+    """The command line's part of a run.
+
+    `settings` is called after the first frame, in another thread, because checking settings imports much.
+    """
+
+    settings: Callable[[], Settings]
+    kubeconfig: str | None = None
+    contexts: tuple[str, ...] = ()
+    query: Query = Query()
+    moment: float | None = None
+    mouse: bool = True
+    cell_diff: bool = True
+    read_only: bool = False
+    keymap: dict[str, str] = field(default_factory=dict)
 
 
 Answer = TypeVar("Answer")
@@ -45,7 +64,7 @@ class SessionFailed(Message):
         self.error = error
 
 
-class Session:
+class ConsoleSession:
     """Starts the observatory on its own thread and hands Pictures to the app.
 
     `prepare` works out on the worker thread what the screen in front will draw, so that keys do not wait for it.
@@ -139,7 +158,7 @@ class Session:
         async def ask(observatory: Observatory) -> tuple[Line, ...]:
             import asyncio
 
-            from meshtop.sources.prometheus.details import LineQuery
+            from meshtop.sources.prometheus.charts import LineQuery
 
             async def of(cluster: str) -> tuple[Line, ...]:
                 feed = observatory.feed(cluster)

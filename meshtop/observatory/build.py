@@ -11,11 +11,11 @@ from meshtop.analysis.tenancy.access.rights import AUTO
 from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.feed import ClusterFeed, Metrics, Schedule
 from meshtop.observatory.observatory import Observatory
-from meshtop.settings.errors import ConfigError
+from meshtop.settings.document import ConfigError
 from meshtop.sources.auth.kubeconfig import ClusterRef, find_clusters
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
-from meshtop.sources.kubernetes.turns import AT_ONCE, Turns
+from meshtop.sources.kubernetes.pacing import PARALLEL_LISTINGS, ListingQueue
 from meshtop.sources.prometheus.central import CentralTelemetry
 from meshtop.sources.prometheus.source import PrometheusSource
 
@@ -50,7 +50,7 @@ def open_observatory(
         central = CentralTelemetry(settings.telemetry, timeout=timeout, clock=clock, read_only=all_read_only)
 
     # A few clusters gain nothing by waiting for a sign of life first.
-    turns = Turns() if len(refs) > AT_ONCE else None
+    queue = ListingQueue() if len(refs) > PARALLEL_LISTINGS else None
     asks_who = settings.access.user == AUTO and bool(settings.access.policy or settings.tenancy)
 
     def feed(ref: ClusterRef, via: str | None = None, *, adopted: bool = False) -> ClusterFeed:
@@ -71,7 +71,7 @@ def open_observatory(
                 registries=registries,
                 # A registry's credential does not say who sits at this terminal.
                 identify=asks_who and not adopted,
-                turns=turns,
+                queue=queue,
             ),
             prometheus=_metrics(ref, own, connection, central, timeout=timeout, clock=clock, read_only=restricted),
             clock=clock,

@@ -14,7 +14,7 @@ from meshtop.analysis.canary.survey import since_of
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory
 from meshtop.model.telemetry import Sample
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS, route_counts
 
 EVERY_SECONDS = 15.0

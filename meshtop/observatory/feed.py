@@ -14,11 +14,11 @@ from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import History, Line, Sample, Telemetry
 from meshtop.observatory.canaries import Wanted, count
-from meshtop.sources.http.rhythm import until_beat
+from meshtop.sources.kubernetes.pacing import seconds_to_next_tick
 
 if TYPE_CHECKING:
     from meshtop.sources.auth.kubeconfig import ClusterRef
-    from meshtop.sources.prometheus.details import LineQuery
+    from meshtop.sources.prometheus.charts import LineQuery
 
 HISTORY_EVERY_SECONDS = 30.0
 AGAIN_AFTER_SECONDS = 5.0
@@ -145,7 +145,7 @@ class Schedule:
         All sources rest until the same beat, so that their answers make one picture.
         """
         now = asyncio.get_running_loop().time()
-        await self.pause(until_beat(now, self.refresh_seconds, least=max(least, self.refresh_seconds / 2)))
+        await self.pause(seconds_to_next_tick(now, self.refresh_seconds, least=max(least, self.refresh_seconds / 2)))
 
 
 class ClusterFeed:

@@ -9,18 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
-
-
-def parse_duration(text: object) -> float:
-    """Seconds of a duration written `30s`, `5m`, `1h`, `1h30m`; raises ValueError with what to write instead."""
-    if isinstance(text, int | float) and not isinstance(text, bool):
-        raise ValueError(f"write a duration with its unit, such as {text}s or 5m")
-    match = _DURATION.fullmatch(str(text).strip())
-    if not match or not any(match.groups()):
-        raise ValueError(f"{text!r} is not a duration; write 30s, 5m or 1h")
-    hours, minutes, seconds, millis = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds + millis / 1000
+from meshtop.model.constants import DEFAULT_ALPHA, DEFAULT_MINIMUM_REQUESTS, DEFAULT_WINDOW_SECONDS
+from meshtop.settings.durations import parse_duration
 
 
 def _positive_duration(value: object) -> float:
@@ -175,14 +165,14 @@ class GuardSettings(_Section):
 
     errors: bool = True
     latency_ms: float | None = Field(default=None, gt=0)
-    alpha: float = Field(default=0.05, gt=0, lt=1)
+    alpha: float = Field(default=DEFAULT_ALPHA, gt=0, lt=1)
 
 
 class CanarySettings(_Section):
     """How canaries are judged."""
 
     guard: GuardSettings = GuardSettings()
-    minimum_requests: int = Field(default=200, ge=1)
+    minimum_requests: int = Field(default=DEFAULT_MINIMUM_REQUESTS, ge=1)
 
 
 class HealthSettings(_Section):
@@ -211,7 +201,7 @@ class Settings(_Section):
     """The whole of meshtop.yaml; every field has a default, so an empty file is a valid one."""
 
     refresh: Seconds = 5.0
-    window: Seconds = 300.0
+    window: Seconds = DEFAULT_WINDOW_SECONDS
     timeout: Seconds = 5.0
     read_only: bool = False
     clusters: tuple[ClusterSettings, ...] = ()
@@ -236,3 +226,11 @@ class Settings(_Section):
         if twice:
             raise ValueError(f"two clusters are named {', '.join(twice)}; give each its own name")
         return self
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of meshtop.yaml, for editors."""
+    schema = Settings.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "meshtop.yaml"
+    return schema

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from meshtop.actions.errors import ActionError, Kind
-from meshtop.actions.journal.hold import holder, take_hold
-from meshtop.actions.journal.journal import ActionState, Event
-from meshtop.actions.shift.events import Outcome
+from meshtop.actions.errors import ActionError, ErrorKind
+from meshtop.actions.events import ActionOutcome
+from meshtop.actions.journal.journal import ActionState, EntryKind
+from meshtop.actions.journal.lock import lock_action, lock_holder
 from meshtop.actions.shift.preflight import preflight
 from meshtop.actions.shift.recover import find_action, resume, rollback
 from meshtop.actions.shift.runner import ShiftRunner
@@ -24,9 +24,9 @@ from tests.actions.mesh import Hurried, Scene, plan
 HOLDING = textwrap.dedent("""
     import sys
     from pathlib import Path
-    from meshtop.actions.journal.hold import take_hold
+    from meshtop.actions.journal.lock import lock_action
 
-    kept = take_hold(Path(sys.argv[1]), "a1")
+    kept = lock_action(Path(sys.argv[1]), "a1")
     print("held", flush=True)
     sys.stdin.read()
 """)
@@ -40,21 +40,21 @@ def test_a_hold_is_one_process_s_until_it_ends_however_it_ends(tmp_path: Path) -
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
-        assert holder(journal, "a1") == process.pid
+        assert lock_holder(journal, "a1") == process.pid
         with pytest.raises(ActionError, match=f"run by process {process.pid}") as caught:
-            take_hold(journal, "a1")
-        assert caught.value.kind is Kind.CONFLICT
+            lock_action(journal, "a1")
+        assert caught.value.kind is ErrorKind.CONFLICT
         process.send_signal(signal.SIGKILL)
     finally:
         process.kill()
         process.communicate()
-    assert holder(journal, "a1") is None
-    mine = take_hold(journal, "a1")
-    assert holder(journal, "a1") == os.getpid()
+    assert lock_holder(journal, "a1") is None
+    mine = lock_action(journal, "a1")
+    assert lock_holder(journal, "a1") == os.getpid()
     with pytest.raises(ActionError, match="run by this meshtop"):
-        take_hold(journal, "a1")
+        lock_action(journal, "a1")
     mine.release()
-    assert holder(journal, "a1") is None
+    assert lock_holder(journal, "a1") is None
     assert not list((tmp_path / "running").iterdir()), "nothing is left behind"
 
 
@@ -64,7 +64,7 @@ async def test_whoever_stops_watching_leaves_the_shift_held(scene: Scene) -> Non
         found, scene.fleet, scene.journal, controls=Hurried(scene.clock), sleep=scene.clock.sleep
     )
     events = runner.run()
-    while (event := await anext(events)).sort != "watched":
+    while (event := await anext(events)).kind != "observed":
         assert event.outcome is None
     running = find_action(scene.journal, None)
     assert course_of(running, scene.journal.path) is Course.RUNNING
@@ -80,14 +80,14 @@ async def test_whoever_stops_watching_leaves_the_shift_held(scene: Scene) -> Non
     assert (held.state, course_of(held, scene.journal.path)) == (ActionState.HELD, Course.HELD)
     assert scene.weights == {"east": (50, 50), "west": (50, 50)}
     runner = resume(held, scene.fleet, scene.journal, controls=Hurried(scene.clock), sleep=scene.clock.sleep)
-    assert [e async for e in runner.run()][-1].outcome is Outcome.DONE
+    assert [e async for e in runner.run()][-1].outcome is ActionOutcome.DONE
     assert scene.weights == {"east": (40, 60), "west": (40, 60)}
 
 
 async def test_what_is_taken_back_by_half_goes_nowhere_but_back(scene: Scene) -> None:
     await scene.shift(plan())
     action = find_action(scene.journal, None)
-    scene.journal.write(action.id, Event.NOTE, note="rollback")
+    scene.journal.write(action.id, EntryKind.NOTE, note="rollback")
     scene.journal.set_state(action.id, ActionState.TAKING_BACK)
     ((half, course),) = unfinished(scene.journal)
     assert course is Course.HALF_BACK

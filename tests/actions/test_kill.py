@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from meshtop.actions.journal.journal import ActionState
+from meshtop.actions.shift.record import known_weights, shift_record
 from meshtop.actions.shift.recover import find_action, resume, rollback
-from meshtop.actions.shift.standing import recorded, standings
 from tests.actions import dying
 from tests.actions.mesh import Cluster, Hurried, Scene, mesh
 
@@ -46,7 +46,7 @@ def agrees(scene: Scene) -> bool:
         assert scene.weights == {"east": (80, 20), "west": (80, 20)}
         return False
     action = find_action(scene.journal, None)
-    known = standings(action, recorded(action).targets)
+    known = known_weights(action, shift_record(action).targets)
     for name, weights in scene.weights.items():
         assert weights in known[name].may_be, (name, weights, known[name])
     return True
@@ -95,5 +95,5 @@ async def finish(scene: Scene, way: str) -> None:
     after = find_action(scene.journal, None)
     assert after.state is state
     assert after.unanswered() == ()
-    known = standings(after, recorded(after).targets)
-    assert {one.known for one in known.values()} == {expected}
+    known = known_weights(after, shift_record(after).targets)
+    assert {one.confirmed for one in known.values()} == {expected}

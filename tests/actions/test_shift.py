@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from meshtop.actions.errors import ActionError, Kind
-from meshtop.actions.journal.journal import ActionState, Event
+from meshtop.actions.errors import ActionError, ErrorKind
+from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind
+from meshtop.actions.journal.journal import ActionState, EntryKind
 from meshtop.actions.lease import ShiftLease
-from meshtop.actions.shift.events import Outcome, ShiftEvent, Sort
 from meshtop.actions.shift.plan import Guard, OnLoss, parse_guard, parse_steps
-from meshtop.actions.shift.preflight import Mark, owner_check, preflight
+from meshtop.actions.shift.preflight import CheckStatus, owner_check, preflight
 from meshtop.actions.shift.preview import preview
 from meshtop.actions.shift.recover import find_action, resume, rollback
 from meshtop.actions.shift.runner import ShiftRunner
@@ -22,15 +22,15 @@ from meshtop.actions.shift.targets import place_of
 from meshtop.analysis.canary.owners import ownership
 from meshtop.model.kube import ConfigObject, Manager, Meta, Owner
 from meshtop.model.state import State
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 from tests.actions.mesh import Cluster, FaultyWire, Hurried, Scene, plan, virtual_service
 
 BEFORE = {"east": (80, 20), "west": (80, 20)}
 AFTER = {"east": (50, 50), "west": (50, 50)}
 
 
-def ended(events: list[ShiftEvent]) -> ShiftEvent:
-    assert events[-1].sort is Sort.ENDED
+def ended(events: list[ActionEvent]) -> ActionEvent:
+    assert events[-1].kind is EventKind.ENDED
     return events[-1]
 
 
@@ -94,9 +94,9 @@ def test_guards() -> None:
 async def test_a_shift_arrives_in_every_cluster(scene: Scene) -> None:
     before = scene.clusters["east"].object
     events = await scene.shift(plan(reason="because"))
-    assert ended(events).outcome is Outcome.DONE
+    assert ended(events).outcome is ActionOutcome.DONE
     assert scene.weights == AFTER
-    confirmed = [e.cluster for e in events if e.sort is Sort.CONFIRMED]
+    confirmed = [e.cluster for e in events if e.kind is EventKind.CONFIRMED]
     assert sorted(confirmed) == ["east", "west"]
     after = scene.clusters["east"].object
     for obj in (before, after):
@@ -107,8 +107,8 @@ async def test_a_shift_arrives_in_every_cluster(scene: Scene) -> None:
     assert "meshtop" in managers
     action = find_action(scene.journal, None)
     assert (action.state, action.who, action.reason) == (ActionState.DONE, "maria", "because")
-    written = [(e.event, e.cluster) for e in action.entries if e.event is not Event.NOTE]
-    assert written == [(e, c) for c in ("east", "west") for e in (Event.INTENDED, Event.DONE)]
+    written = [(e.event, e.cluster) for e in action.entries if e.event is not EntryKind.NOTE]
+    assert written == [(e, c) for c in ("east", "west") for e in (EntryKind.INTENDED, EntryKind.DONE)]
     assert [path for wire in scene.wires.values() for method, path in wire.sent if method == "DELETE"]
 
 
@@ -116,7 +116,7 @@ async def test_a_bad_canary_is_taken_back(scene: Scene) -> None:
     for cluster in scene.clusters.values():
         cluster.metrics.errors["v2"] = 0.1
     events = await scene.shift(plan())
-    assert (ended(events).outcome, ended(events).restored) == (Outcome.GUARD_FAILED, True)
+    assert (ended(events).outcome, ended(events).restored) == (ActionOutcome.GUARD_FAILED, True)
     assert "v2 is worse than v1 in errors" in ended(events).message
     assert scene.weights == BEFORE
     assert find_action(scene.journal, None).state is ActionState.ROLLED_BACK
@@ -126,7 +126,7 @@ async def test_bad_in_one_cluster_only_is_seen(scene: Scene) -> None:
     scene.clusters["east"].metrics.rate = 2000.0
     scene.clusters["west"].metrics.rate = 40.0
     scene.clusters["west"].metrics.errors["v2"] = 0.2
-    assert ended(await scene.shift(plan())).outcome is Outcome.GUARD_FAILED
+    assert ended(await scene.shift(plan())).outcome is ActionOutcome.GUARD_FAILED
     assert scene.weights == BEFORE
 
 
@@ -134,8 +134,8 @@ async def test_at_all_of_it_the_baseline_is_remembered(scene: Scene) -> None:
     for cluster in scene.clusters.values():
         cluster.metrics.errors["v2"] = 0.002
     events = await scene.shift(plan(steps=({"v2": 50}, {"v2": 100})))
-    assert ended(events).outcome is Outcome.DONE
-    verdicts = [e.verdict for e in events if e.sort is Sort.WATCHED and e.step == 2]
+    assert ended(events).outcome is ActionOutcome.DONE
+    verdicts = [e.verdict for e in events if e.kind is EventKind.OBSERVED and e.step == 2]
     assert verdicts[-1] is not None
     assert verdicts[-1].errors is not None
 
@@ -143,7 +143,7 @@ async def test_at_all_of_it_the_baseline_is_remembered(scene: Scene) -> None:
 async def test_a_split_that_does_not_follow_is_taken_back(scene: Scene) -> None:
     scene.clusters["west"].metrics.honest = False
     events = await scene.shift(plan())
-    assert ended(events).outcome is Outcome.NOT_FOLLOWED
+    assert ended(events).outcome is ActionOutcome.NOT_FOLLOWED
     assert "west" in ended(events).message
     assert scene.weights == BEFORE
 
@@ -152,9 +152,9 @@ async def test_no_traffic_is_said_and_is_neither_success_nor_failure(scene: Scen
     for cluster in scene.clusters.values():
         cluster.metrics.rate = 0.0
     events = await scene.shift(plan())
-    assert ended(events).outcome is Outcome.DONE
-    assert all("no traffic" in e.message for e in events if e.sort is Sort.CONFIRMED)
-    watched = [e.observed for e in events if e.sort is Sort.WATCHED and e.observed]
+    assert ended(events).outcome is ActionOutcome.DONE
+    assert all("no traffic" in e.message for e in events if e.kind is EventKind.CONFIRMED)
+    watched = [e.observed for e in events if e.kind is EventKind.OBSERVED and e.observed]
     assert all(one.actual == {} for observed in watched for one in observed)
 
 
@@ -162,7 +162,7 @@ async def test_a_plan_that_cannot_be_judged_is_held_and_can_be_resumed(scene: Sc
     for cluster in scene.clusters.values():
         cluster.metrics.rate = 0.5
     events = await scene.shift(plan(steps=({"v2": 50}, {"v2": 60})))
-    assert ended(events).outcome is Outcome.HELD
+    assert ended(events).outcome is ActionOutcome.HELD
     assert "Not enough data" in ended(events).message
     assert scene.weights == AFTER
     for cluster in scene.clusters.values():
@@ -170,33 +170,33 @@ async def test_a_plan_that_cannot_be_judged_is_held_and_can_be_resumed(scene: Sc
     action = find_action(scene.journal, None)
     runner = resume(action, scene.fleet, scene.journal, controls=Hurried(scene.clock), sleep=scene.clock.sleep)
     events = [event async for event in runner.run()]
-    assert ended(events).outcome is Outcome.DONE
+    assert ended(events).outcome is ActionOutcome.DONE
     assert scene.weights == {"east": (40, 60), "west": (40, 60)}
 
 
 @pytest.mark.parametrize(
     ("script", "outcome", "weights"),
     [
-        ({2: "abort"}, Outcome.ABORTED, BEFORE),
-        ({2: "hold"}, Outcome.HELD, AFTER),
-        ({1: "skip", 2: "skip"}, Outcome.DONE, {"east": (0, 100), "west": (0, 100)}),
-        ({1: "pause", 40: "go_on"}, Outcome.DONE, {"east": (0, 100), "west": (0, 100)}),
+        ({2: "abort"}, ActionOutcome.ABORTED, BEFORE),
+        ({2: "hold"}, ActionOutcome.HELD, AFTER),
+        ({1: "skip", 2: "skip"}, ActionOutcome.DONE, {"east": (0, 100), "west": (0, 100)}),
+        ({1: "pause", 40: "resume"}, ActionOutcome.DONE, {"east": (0, 100), "west": (0, 100)}),
     ],
 )
 async def test_keys(
-    scene: Scene, script: Mapping[int, str], outcome: Outcome, weights: dict[str, tuple[int, int]]
+    scene: Scene, script: Mapping[int, str], outcome: ActionOutcome, weights: dict[str, tuple[int, int]]
 ) -> None:
     events = await scene.shift(plan(steps=({"v2": 50}, {"v2": 100})), script)
     assert ended(events).outcome is outcome
     assert scene.weights == weights
     if "pause" in script.values():
-        sorts = [e.sort for e in events]
-        assert sorts.index(Sort.PAUSED) < sorts.index(Sort.GOES_ON)
+        sorts = [e.kind for e in events]
+        assert sorts.index(EventKind.PAUSED) < sorts.index(EventKind.RESUMED)
 
 
 async def test_waves_go_one_after_another(scene: Scene) -> None:
     events = await scene.shift(plan(steps=({"v2": 30}, {"v2": 50}), waves=(("west",), ("east",))))
-    order = [(e.cluster, e.step) for e in events if e.sort is Sort.SET]
+    order = [(e.cluster, e.step) for e in events if e.kind is EventKind.WRITTEN]
     assert order == [("west", 1), ("west", 2), ("east", 1), ("east", 2)]
 
 
@@ -209,7 +209,7 @@ async def test_absent_weights_are_restored_as_absent(
     assert list(clusters["east"].weights) == [50, 50]
     action = find_action(other.journal, None)
     events = [e async for e in rollback(action, other.fleet, other.journal, sleep=other.clock.sleep)]
-    assert ended(events).outcome is Outcome.ROLLED_BACK
+    assert ended(events).outcome is ActionOutcome.ROLLED_BACK
     assert list(clusters["east"].weights) == [100, None]
     await other.close()
 
@@ -217,16 +217,16 @@ async def test_absent_weights_are_restored_as_absent(
 @pytest.mark.parametrize(
     ("fault", "outcome"),
     [
-        (answering(409), Outcome.CONFLICT),
-        (answering(422), Outcome.CONFLICT),
-        (answering(403), Outcome.REFUSED),
-        (answering(500), Outcome.LOST),
-        (answering(429), Outcome.LOST),
-        (silent, Outcome.LOST),
+        (answering(409), ActionOutcome.CONFLICT),
+        (answering(422), ActionOutcome.CONFLICT),
+        (answering(403), ActionOutcome.REFUSED),
+        (answering(500), ActionOutcome.LOST),
+        (answering(429), ActionOutcome.LOST),
+        (silent, ActionOutcome.LOST),
     ],
 )
 @pytest.mark.parametrize("on_loss", list(OnLoss))
-async def test_faults_in_the_second_cluster(scene: Scene, fault: Any, outcome: Outcome, on_loss: OnLoss) -> None:
+async def test_faults_in_the_second_cluster(scene: Scene, fault: Any, outcome: ActionOutcome, on_loss: OnLoss) -> None:
     scene.wires["west"].faults.append(("PATCH", fault))
     events = await scene.shift(plan(on_loss=on_loss))
     assert ended(events).outcome is outcome
@@ -237,7 +237,7 @@ async def test_faults_in_the_second_cluster(scene: Scene, fault: Any, outcome: O
 
 async def test_an_answer_that_is_lost_is_looked_up(scene: Scene) -> None:
     scene.wires["west"].faults.append(("PATCH", applied_but_silent))
-    assert ended(await scene.shift(plan())).outcome is Outcome.DONE
+    assert ended(await scene.shift(plan())).outcome is ActionOutcome.DONE
     assert scene.weights == AFTER
 
 
@@ -245,16 +245,16 @@ async def test_a_cluster_that_stays_away_is_written_down_and_taken_back_later(sc
     wire = scene.wires["west"]
     wire.faults.append(("PATCH", applied_then_dead))
     events = await scene.shift(plan())
-    assert (ended(events).outcome, ended(events).restored) == (Outcome.LOST, False)
+    assert (ended(events).outcome, ended(events).restored) == (ActionOutcome.LOST, False)
     assert scene.weights == {"east": (80, 20), "west": (50, 50)}
     action = find_action(scene.journal, None)
     assert action.state is ActionState.TAKING_BACK
-    assert [e.cluster for e in action.entries if e.event is Event.UNKNOWN] == ["west"]
+    assert [e.cluster for e in action.entries if e.event is EntryKind.UNKNOWN] == ["west"]
     with pytest.raises(ActionError, match="rollback finishes that"):
         resume(action, scene.fleet, scene.journal)
     wire.dead = False
     events = [e async for e in rollback(action, scene.fleet, scene.journal, sleep=scene.clock.sleep)]
-    assert ended(events).outcome is Outcome.ROLLED_BACK
+    assert ended(events).outcome is ActionOutcome.ROLLED_BACK
     assert scene.weights == BEFORE
 
 
@@ -266,7 +266,7 @@ async def test_somebody_else_s_change_is_never_overwritten(scene: Scene) -> None
         found, scene.fleet, scene.journal, controls=Hurried(scene.clock), sleep=scene.clock.sleep
     )
     events = [event async for event in runner.run()]
-    assert ended(events).outcome is Outcome.CONFLICT
+    assert ended(events).outcome is ActionOutcome.CONFLICT
     assert "60/40 where 80/20 was expected" in ended(events).message
     assert "argocd-controller wrote it last" in ended(events).message
     assert scene.weights == {"east": (80, 20), "west": (60, 40)}
@@ -277,7 +277,7 @@ async def test_rollback_leaves_what_somebody_else_changed(scene: Scene) -> None:
     scene.clusters["west"].put(virtual_service((10, 90)))
     action = find_action(scene.journal, None)
     events = [e async for e in rollback(action, scene.fleet, scene.journal, sleep=scene.clock.sleep)]
-    assert ended(events).outcome is Outcome.CONFLICT
+    assert ended(events).outcome is ActionOutcome.CONFLICT
     assert scene.weights == {"east": (80, 20), "west": (10, 90)}
 
 
@@ -303,7 +303,7 @@ async def test_read_only_and_policy_refuse_before_anything_is_sent(
     for one in (locked, forbidden):
         found = await preflight(plan(), one.fleet)
         assert found.refusal is not None
-        assert found.refusal.kind is Kind.REFUSED
+        assert found.refusal.kind is ErrorKind.REFUSED
         assert [sent for wire in one.wires.values() for sent in wire.sent] == []
         await one.close()
 
@@ -312,7 +312,7 @@ async def test_somebody_without_the_right_is_refused(clusters: dict[str, Cluster
     one = Scene(clusters, tmp_path / "viewer", user="viewer")
     found = await preflight(plan(), one.fleet)
     assert found.refusal is not None
-    assert (found.refusal.kind, "patch virtualservices in shop" in found.refusal.message) == (Kind.REFUSED, True)
+    assert (found.refusal.kind, "patch virtualservices in shop" in found.refusal.message) == (ErrorKind.REFUSED, True)
     await one.close()
 
 
@@ -320,12 +320,12 @@ async def test_somebody_without_the_right_is_refused(clusters: dict[str, Cluster
     ("metadata", "manager", "override", "kind"),
     [
         ({"ownerReferences": [{"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "name": "reviews", "uid": "u"}]},
-         "flagger", "", Kind.CONFLICT),
+         "flagger", "", ErrorKind.CONFLICT),
         ({"annotations": {"flagger.kubernetes.app/original-configuration": "{}"}}, "x", "flagger owns it", None),
-        ({"labels": {"argo-rollouts.argoproj.io/managed-by-rollouts": "reviews"}}, "x", "", Kind.CONFLICT),
-        ({"annotations": {"argocd.argoproj.io/tracking-id": "shop:x"}}, "x", "", Kind.CONFLICT),
+        ({"labels": {"argo-rollouts.argoproj.io/managed-by-rollouts": "reviews"}}, "x", "", ErrorKind.CONFLICT),
+        ({"annotations": {"argocd.argoproj.io/tracking-id": "shop:x"}}, "x", "", ErrorKind.CONFLICT),
         ({"labels": {"kustomize.toolkit.fluxcd.io/name": "shop"}}, "x", "gitops owns it", None),
-        ({}, "argocd-controller", "", Kind.CONFLICT),
+        ({}, "argocd-controller", "", ErrorKind.CONFLICT),
         ({}, "kubectl-edit", "", None),
     ],
 )  # fmt: skip
@@ -333,7 +333,7 @@ def test_owners(
     metadata: dict[str, Any],
     manager: str,
     override: str,
-    kind: Kind | None,
+    kind: ErrorKind | None,
 ) -> None:
     owner = metadata.get("ownerReferences", [{}])[0]
     obj = ConfigObject(
@@ -351,12 +351,12 @@ def test_owners(
     )
     check = owner_check("east", ownership(obj, {}), override)
     assert check.kind is kind
-    assert (check.mark is Mark.REFUSED) is (kind is not None)
+    assert (check.status is CheckStatus.REFUSED) is (kind is not None)
 
 
 async def test_a_version_without_pods_or_subset_gets_no_weight(scene: Scene) -> None:
     found = await preflight(plan(steps=({"v2": 30},)), scene.fleet)
-    assert [c.mark for c in found.checks if c.name == "pods"] == [Mark.OK, Mark.OK]
+    assert [c.status for c in found.checks if c.name == "pods"] == [CheckStatus.OK, CheckStatus.OK]
     scene.clusters["east"].put(virtual_service((80, 20, 0)))
     scene.clusters["west"].put(virtual_service((80, 20, 0)))
     again = Scene(scene.clusters, scene.journal.path.parent / "again")
@@ -383,7 +383,7 @@ async def test_two_meshtops_at_once(scene: Scene, clusters: dict[str, Cluster], 
     await lease.take(other.clock())
     found = await preflight(plan(), scene.fleet)
     assert found.refusal is not None
-    assert (found.refusal.kind, "paul@desk is changing" in found.refusal.message) == (Kind.CONFLICT, True)
+    assert (found.refusal.kind, "paul@desk is changing" in found.refusal.message) == (ErrorKind.CONFLICT, True)
     scene.clock.now += 120
     found = await preflight(plan(), scene.fleet)
     assert found.refusal is None
@@ -410,7 +410,7 @@ async def test_a_lease_that_is_taken_over_ends_the_shift(
     found = await preflight(plan(every_seconds=600.0), scene.fleet)
     runner = ShiftRunner.begin(found, scene.fleet, scene.journal, controls=Stolen(scene.clock), sleep=scene.clock.sleep)
     events = [event async for event in runner.run()]
-    assert ended(events).outcome is Outcome.CONFLICT
+    assert ended(events).outcome is ActionOutcome.CONFLICT
     assert "paul@desk" in ended(events).message
     await other.close()
 
@@ -421,10 +421,10 @@ async def test_a_cluster_that_cannot_be_read_must_be_left_out_in_words(
     one = Scene(clusters, tmp_path / "north", unread={"north": "north does not answer."})
     with pytest.raises(ActionError) as caught:
         await preflight(plan(), one.fleet)
-    assert caught.value.kind is Kind.UNREACHABLE
+    assert caught.value.kind is ErrorKind.UNREACHABLE
     found = await preflight(plan(), one.fleet, clusters=("east",))
     assert found.plan.clusters == ("east",)
-    assert any(c.cluster == "west" and c.mark is Mark.WARNING for c in found.checks)
+    assert any(c.cluster == "west" and c.status is CheckStatus.WARNING for c in found.checks)
     await one.close()
 
 
@@ -440,4 +440,4 @@ async def test_a_cluster_that_cannot_be_read_must_be_left_out_in_words(
 async def test_plans_that_mean_nothing(scene: Scene, more: dict[str, Any], words: str) -> None:
     with pytest.raises(ActionError, match=words) as caught:
         await preflight(plan(**more), scene.fleet)
-    assert caught.value.kind is Kind.USAGE
+    assert caught.value.kind is ErrorKind.USAGE

@@ -5,10 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from wcwidth import wcwidth
-
 from meshtop.analysis.security.mtls.marks import LOCKED, LOCKED_ASCII, OPEN, OPEN_ASCII
 from meshtop.model.state import HealthStatus
+from meshtop.model.text import graphemes, to_ascii
 
 NORTH, EAST, SOUTH, WEST = 1, 2, 4, 8
 
@@ -53,7 +52,6 @@ class Signs(NamedTuple):
     health: dict[HealthStatus, str]
     locked: str
     open: str
-    more: str
     ascii: bool
 
 
@@ -71,7 +69,6 @@ UNICODE = Signs(
     },
     locked=LOCKED,
     open=OPEN,
-    more="…",
     ascii=False,
 )
 ASCII = Signs(
@@ -88,7 +85,6 @@ ASCII = Signs(
     },
     locked=LOCKED_ASCII,
     open=OPEN_ASCII,
-    more="~",
     ascii=True,
 )
 
@@ -119,22 +115,11 @@ class Canvas:
                 self._tone[y][a:b] = [tone] * (b - a)
 
     def write(self, x: int, y: int, text: str, tone: Tone) -> None:
-        """Write clean text; a wide sign takes two cells, and one that the window's edge cuts is left out.
-
-        In ASCII every other sign becomes `?`, once for each cell.
-        """
+        """Write clean text; a wide sign takes two cells, and one that the window's edge cuts is left out."""
         if not self.y <= y < self.y + self.height:
             return
-        for sign in text:
-            if sign.isascii():
-                self.put(x, y, sign, tone)
-                x += 1
-                continue
-            width = wcwidth(sign)
-            if self.signs.ascii:
-                for at in range(width):
-                    self.put(x + at, y, self.signs.more if sign == "…" else "?", tone)
-            elif width == 1:
+        for sign, width in graphemes(to_ascii(text) if self.signs.ascii else text):
+            if width == 1:
                 self.put(x, y, sign, tone)
             elif self.x <= x and x + 1 < self.x + self.width:
                 self.put(x, y, sign, tone)

@@ -11,8 +11,9 @@ from msgspec import Struct
 from meshtop.analysis.graph.canvas import EAST, NORTH, SOUTH, TONE_OF, UNICODE, WEST, Canvas, Run, Signs, Tone
 from meshtop.analysis.graph.geometry import Box, Layout, Route
 from meshtop.analysis.graph.service_graph import SEVERITY, GraphEdge, Node, ServiceGraph
-from meshtop.analysis.graph.wording import caption, cells, edge_labels, shorten, tag, title_of
+from meshtop.analysis.graph.wording import caption, edge_labels, tag, title_of
 from meshtop.model.state import HealthStatus
+from meshtop.model.text import cell_width, cut
 
 _BLOCK = 16
 
@@ -144,10 +145,10 @@ class Picture:
         room = last - first + 1
         signs = self.signs
         forms = edge_labels(edge, signs.health, signs.locked, signs.open)
-        spaced = next((t for t in forms if cells(t) + 2 <= room), None)
-        tight = next((t for t in forms if cells(t) <= room), None)
+        spaced = next((t for t in forms if cell_width(t) + 2 <= room), None)
+        tight = next((t for t in forms if cell_width(t) <= room), None)
         if spaced is not None and (tight is None or len(spaced) > 1 or len(tight) == 1):
-            return Label(first + (cells(spaced) + 3 <= room), y, f" {spaced} ", edge.id)
+            return Label(first + (cell_width(spaced) + 3 <= room), y, f" {spaced} ", edge.id)
         return None if tight is None else Label(first, y, tight, edge.id)
 
     def paint(self, x: int = 0, y: int = 0, width: int | None = None, height: int | None = None) -> list[list[Run]]:
@@ -247,10 +248,10 @@ class Picture:
             if x > start:
                 runs.append((start, x - start))
             start = x + 1
-        wanted = cells(title) + 2
+        wanted = cell_width(title) + 2
         fit = next((r for r in runs if r[1] >= wanted), None)
         at, room = fit or max(runs, key=lambda r: r[1], default=(frame.x + 1, 0))
-        text = shorten(title, room - 2, "…")
+        text = cut(title, room - 2)
         if text:
             canvas.write(at, frame.y, f" {text} ", Tone.DIM)
 
@@ -317,7 +318,7 @@ class Picture:
             if self.layout.boxes[name].holds(x, y):
                 return Hit("node", name)
         for label in self.labels(y):
-            if label.x <= x < label.x + cells(label.text):
+            if label.x <= x < label.x + cell_width(label.text):
                 return Hit("edge", label.edge)
         for s in self._blocks.get(y // _BLOCK, ()):
             if s.x1 <= x <= s.x2 and s.y1 <= y <= s.y2:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from meshtop.analysis.graph.service_graph import GraphEdge, Node, NodeKind, ServiceGraph
-from meshtop.analysis.graph.wording import clean, flow, percent
+from meshtop.analysis.graph.wording import flow, percent
 from meshtop.model.state import Health, HealthStatus
+from meshtop.model.text import clean
 from meshtop.model.traffic import Sums
 
 _COLOUR = {

@@ -9,8 +9,9 @@ from meshtop.analysis.graph.canvas import UNICODE
 from meshtop.analysis.graph.draw import Picture
 from meshtop.analysis.graph.geometry import Box, Layout, Point
 from meshtop.analysis.graph.service_graph import Node, ServiceGraph
-from meshtop.analysis.graph.wording import caption, cells, shorten, tag
+from meshtop.analysis.graph.wording import caption, tag
 from meshtop.model.state import HealthStatus
+from meshtop.model.text import cell_width, cut
 
 _CELL_X, _CELL_Y = 8, 18
 _STYLE = """
@@ -39,7 +40,7 @@ def _middle(p: Point) -> tuple[int, int]:
 def _text(x: int, y: int, text: str, style: str) -> str:
     return (
         f'<text class="{style}" x="{x * _CELL_X}" y="{y * _CELL_Y + _CELL_Y // 2}" '
-        f'textLength="{cells(text) * _CELL_X}" lengthAdjust="spacingAndGlyphs">{escape(text)}</text>'
+        f'textLength="{cell_width(text) * _CELL_X}" lengthAdjust="spacingAndGlyphs">{escape(text)}</text>'
     )
 
 
@@ -72,7 +73,7 @@ def to_svg(graph: ServiceGraph, layout: Layout) -> str:
 def _frames(picture: Picture, layout: Layout) -> Iterator[str]:
     for name, frame in sorted(layout.frames.items(), key=lambda f: (-f[1].width * f[1].height, f[0])):
         yield _rect(frame, "frame")
-        title = shorten(picture.titles[name], frame.width - 4)
+        title = cut(picture.titles[name], frame.width - 4)
         if title:
             yield _text(frame.x + 2, frame.y, title, "title")
 
@@ -91,7 +92,7 @@ def _edges(graph: ServiceGraph, picture: Picture, layout: Layout) -> Iterator[st
         for label in picture.labels(y):
             text = label.text.strip()
             at = label.x + (1 if label.text.startswith(" ") else 0)
-            paper = Box(label.x, y, cells(label.text), 1)
+            paper = Box(label.x, y, cell_width(label.text), 1)
             yield (
                 f'<rect class="paper" x="{paper.x * _CELL_X}" y="{y * _CELL_Y + 2}" '
                 f'width="{paper.width * _CELL_X}" height="{_CELL_Y - 4}"/>'

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.analysis.visibility.selection import match_labels, selects
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import ConfigObject, Inventory
 
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute")
@@ -38,7 +39,7 @@ class Shaper(Struct, frozen=True, kw_only=True):
     why: str
 
 
-def shapers(inventory: Inventory, subject: Subject, *, root_namespace: str = "istio-system") -> tuple[Shaper, ...]:
+def shapers(inventory: Inventory, subject: Subject, *, root_namespace: str = ISTIO_NAMESPACE) -> tuple[Shaper, ...]:
     """The objects that shape a subject, sorted by kind, namespace and name; each once, with its first reason."""
     found: dict[tuple[str, str, str], Shaper] = {}
     for kind, objects in inventory.config.items():

@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from meshtop.console.journaling import Told
-from meshtop.console.levers import why_not_again
-from meshtop.console.rights import RightsArrived
+from meshtop.console.desk.journaling import Told
+from meshtop.console.desk.levers import why_not_again
+from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.screens.run import Phase, RunScreen, Said, said_lines
-from meshtop.console.widgets.table_frame import Line
+from meshtop.console.widgets.lines import Line
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def state_said(told: Told) -> list[Said]:
         Said(f"{sign}{told.action.kind} of {told.action.subject}: {told.course.value}{at}{meaning}.", tone, len(sign))
     ]
     for state in told.states:
-        mark, tone = _DOUBTS[state.doubt.value]
+        mark, tone = _DOUBTS[state.state.value]
         said.append(Said(f"  {mark} {state.cluster}: {state.message}", tone, 4))
     return said
 
@@ -163,9 +163,9 @@ class ActionScreen(RunScreen):
         self.ask(about, "Enter takes it back:")
 
     def _namespace(self) -> str:
-        from meshtop.actions.shift.standing import recorded
+        from meshtop.actions.shift.record import shift_record
 
-        return recorded(self._told.action).targets[0].where.namespace
+        return shift_record(self._told.action).targets[0].where.namespace
 
     def answered(self, text: str) -> None:
         """Do it."""
@@ -183,12 +183,12 @@ class ActionScreen(RunScreen):
     def _progress(self) -> Progress | None:
         """Where a shift stands that is taken up; copies, and what is taken back, are told by their log."""
         from meshtop.actions.shift.progress import progress_of
-        from meshtop.actions.shift.standing import recorded, standings
+        from meshtop.actions.shift.record import known_weights, shift_record
 
         if self._lever != "resume":
             return None
-        shift = recorded(self._told.action)
-        return progress_of(shift, self._told.action.id, standings(self._told.action, shift.targets))
+        shift = shift_record(self._told.action)
+        return progress_of(shift, self._told.action.id, known_weights(self._told.action, shift.targets))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What cannot be done is off, and says why."""
@@ -200,8 +200,11 @@ class ActionScreen(RunScreen):
 
     def why_off(self, action: str) -> str | None:
         """Why it is off."""
-        why = reasons(self._told, read_only=self.console_app.read_only).get(action)
-        return why or (why_not_again(self, self._told.action) if action in act_levers() else None)
+        host = self.host
+        why = reasons(self._told, read_only=host.read_only).get(action)
+        if why is None and action in act_levers():
+            return why_not_again(host.picture, host.rights, self._told.action, self)
+        return why
 
     def on_rights_arrived(self, message: RightsArrived) -> None:
         """A cluster has told what the user may do."""

@@ -6,11 +6,11 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from meshtop.console.text import cell_width, clean, cut, fit
-from meshtop.console.widgets.plot import NO_ANSWER, NO_DATA, ChartModel, Series
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.chart import NO_ANSWER, NO_DATA, ChartModel, Series
+from meshtop.console.widgets.lines import Line, Run
 from meshtop.model.telemetry import History
 from meshtop.model.telemetry import Line as TimeLine
+from meshtop.model.text import cell_width, clean, cut, fit
 from meshtop.model.traffic import Sums
 from meshtop.views.frame.facts import Detail, Section
 from meshtop.views.frame.numbers import UNKNOWN, age, latency, percent, quantity

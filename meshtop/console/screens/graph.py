@@ -18,16 +18,26 @@ from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.graph_search import GraphSearch
 from meshtop.console.screens.graph_steps import GraphSteps
 from meshtop.console.screens.graph_time import GraphTime
-from meshtop.console.widgets.cells_line import CellsLine
 from meshtop.console.widgets.graph_cursor import Cursor
 from meshtop.console.widgets.graph_view import GraphView
+from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.notes import Note
 from meshtop.model.state import HealthStatus
 from meshtop.views.frame.filter import FilterError
+from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
 from meshtop.views.kinds.edges import VIEW
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.graph import GROUPINGS, Sight, is_group, members, readable_level, row_of_node, service_graph
+from meshtop.views.reports.graph import (
+    GROUPINGS,
+    Sight,
+    is_group,
+    members,
+    place_of_row,
+    readable_level,
+    row_of_node,
+    service_graph,
+)
 from meshtop.views.reports.graph_detail import edge_panel, node_panel
 from meshtop.views.reports.graph_words import edge_line, edge_name, node_line, node_name
 
@@ -151,12 +161,12 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
 
     def scope_query(self) -> Query:
         """The scope; a filter for columns that edges do not have is said and not used."""
-        query = self.console_app.scope.for_kind("edges")
+        query = self.host.scope.for_kind("edges")
         try:
             VIEW.check(query)
         except FilterError as error:
             self.say(f"The filter is not used here: {error}", Tone.DEGRADED)
-            query = self.console_app.scope.filtered("").for_kind("edges")
+            query = self.host.scope.filtered("").for_kind("edges")
         return query
 
     def _maker(self, picture: Picture, query: Query) -> Callable[[], ServiceGraph]:
@@ -211,7 +221,7 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
 
     def _describe(self) -> None:
         """The chosen thing in one line, and beside the graph where there is room."""
-        view, line, picture = self.view, self.query_one(CellsLine), self.console_app.picture
+        view, line, picture = self.view, self.query_one(CellsLine), self.host.picture
         graph, node, edge = view.graph, view.node, view.edge
         if graph is None or node is None or picture is None:
             line.show([])
@@ -227,7 +237,7 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
                 return edge_panel(picture, query, sight, graph, edge)
             return node_panel(picture, query, sight, node)
 
-        panel.show(make, self.console_app.session, picture.snapshot.moment or self.console_app.now())
+        panel.show(make, self.host.session, picture.snapshot.moment or self.host.now())
 
     def on_resize(self) -> None:
         """More room shows more."""
@@ -265,12 +275,12 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
 
     def on_graph_view_node_chosen(self) -> None:
         """Open the node's row; what has none is opened by a level."""
-        picture, node = self.console_app.picture, self.view.node
+        picture, node = self.host.picture, self.view.node
         if picture is None or node is None:
             return
         row = row_of_node(picture, node)
         if row is not None:
-            self.console_app.open_detail(*row)
+            self.host.open_detail(*row)
         elif is_group(node) and node.expandable:
             self.action_open_node()
         else:
@@ -278,12 +288,12 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
 
     def on_graph_view_edge_chosen(self) -> None:
         """Open the edge; where it adds up several, list them."""
-        picture, graph, edge = self.console_app.picture, self.view.graph, self.view.edge
+        picture, graph, edge = self.host.picture, self.view.graph, self.view.edge
         if picture is None or graph is None or edge is None:
             return
         found = members(picture, self.scope_query(), self.sight, source=edge.source, target=edge.target)
         if len(found) == 1:
-            self.console_app.open_detail("edges", VIEW.key(found[0][1]))
+            self.host.open_detail("edges", VIEW.key(found[0][1]))
         elif found:
             from meshtop.console.screens.graph_edges import GraphEdgesScreen
 
@@ -302,3 +312,12 @@ def _only_opened(before: tuple[Sight, Query], after: tuple[Sight, Query]) -> boo
     """Whether only something was opened, closed or hidden: what stays then stays where it is."""
     (old, query), (new, same) = before, after
     return query == same and replace(old, expanded=new.expanded, collapsed=new.collapsed, hidden=new.hidden) == new
+
+
+def graph_around(picture: Picture | None, kind: str, key: str) -> GraphScreen | None:
+    """The graph around a row of a kind; None where the row is gone, or the graph does not show its kind."""
+    of_kind = view(kind)
+    items = of_kind.all_items(picture) if picture is not None else []
+    item = next((item for item in items if of_kind.key(item) == key), None)
+    place = place_of_row(kind, item, picture) if item is not None and picture is not None else None
+    return None if place is None else GraphScreen(Sight(level=place[0], focus=place[1]), Cursor(place[1]))

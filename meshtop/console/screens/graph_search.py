@@ -30,7 +30,7 @@ class GraphSearch:
     async def action_filter(self) -> None:
         """Type a filter of edges."""
         self._finding = False
-        await self._graph.query_one(BottomBar).open_filter(self._graph.console_app.scope.query.filter)
+        await self._graph.query_one(BottomBar).open_filter(self._graph.host.scope.query.filter)
 
     async def action_find(self) -> None:
         """Type a filter; the cursor goes to what it finds, and nothing is left out."""
@@ -39,7 +39,7 @@ class GraphSearch:
 
     def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
         """Filter or find while one types; what cannot be understood yet is said, and the last filter stays."""
-        scope = self._graph.console_app.scope
+        scope = self._graph.host.scope
         query = scope.filtered(event.text).for_kind("edges")
         try:
             VIEW.check(query)
@@ -47,18 +47,18 @@ class GraphSearch:
             if not event.final:
                 event.prompt.tell(str(error), wrong=True)
             return
-        picture = self._graph.console_app.picture
+        picture = self._graph.host.picture
         if self._finding:
             self._find(event.text, event.prompt if not event.final else None)
             return
-        self._graph.console_app.set_scope(scope.filtered(event.text))
+        self._graph.host.set_scope(scope.filtered(event.text))
         if picture is not None and not event.final:
             shown, total = len(VIEW.items(picture, query)), len(VIEW.all_items(picture))
             event.prompt.tell(f"{shown} of {total} edges")
 
     def _find(self, text: str, prompt: FilterLine | None) -> None:
         """The shown edges that a filter finds; the cursor goes to the first."""
-        picture, graph = self._graph.console_app.picture, self._graph.view.graph
+        picture, graph = self._graph.host.picture, self._graph.view.graph
         if picture is None or graph is None or not text.strip():
             return
         query = replace(self._graph.scope_query(), filter=text)

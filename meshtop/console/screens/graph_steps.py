@@ -83,8 +83,8 @@ class GraphSteps:
         node = self._graph.view.node
         if node is None or not (node.cluster or node.namespace):
             return
-        scope = self._graph.console_app.scope.narrowed(cluster=node.cluster or None, namespace=node.namespace or None)
-        self._graph.console_app.set_scope(scope)
+        scope = self._graph.host.scope.narrowed(cluster=node.cluster or None, namespace=node.namespace or None)
+        self._graph.host.set_scope(scope)
 
     def action_unhealthy(self) -> None:
         """Only edges that are degraded, failing or unknown, or all again."""
@@ -96,7 +96,7 @@ class GraphSteps:
 
     def action_arrange(self) -> None:
         """Frame by cluster, by tenant, by both, or take all clusters as one."""
-        picture = self._graph.console_app.picture
+        picture = self._graph.host.picture
         kinds = [grouping for _, grouping in GROUPINGS]
         if picture is None or not tenants(picture):
             kinds = [grouping for grouping in kinds if "tenant" not in grouping]

@@ -27,13 +27,13 @@ class GraphTime:
 
     def action_play(self) -> None:
         """Play forward through the past, a step each second; pause; from the present, begin half an hour ago."""
-        picture = self._graph.console_app.picture
+        picture = self._graph.host.picture
         if picture is None:
             return
         self.playing = not self.playing
         self._played = None
         if self.playing and picture.snapshot.moment is None:
-            self._graph.console_app.action_travel(-PLAY_FROM_STEPS)
+            self._graph.host.travel(-PLAY_FROM_STEPS)
             self._graph.say("Playing from half an hour ago: t pauses, [ ] step, . goes back to now.", Tone.ACCENT)
         elif self.playing:
             self.play_on(picture)
@@ -51,6 +51,6 @@ class GraphTime:
         self._graph.set_timer(PLAY_SECONDS, lambda: self._advance(moment))
 
     def _advance(self, moment: float) -> None:
-        picture = self._graph.console_app.picture
+        picture = self._graph.host.picture
         if self.playing and picture is not None and picture.snapshot.moment == moment and self._graph.is_current:
-            self._graph.console_app.action_travel(1)
+            self._graph.host.travel(1)

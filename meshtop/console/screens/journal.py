@@ -9,14 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from meshtop.console.journaling import MOST, JournalRead, Told, read_journal
-from meshtop.console.levers import why_not_again
+from meshtop.console.desk.journaling import MOST, JournalRead, Told, read_journal
+from meshtop.console.desk.levers import why_not_again
+from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.places import CANARIES, name_of
-from meshtop.console.rights import RightsArrived
 from meshtop.console.screens.action import SIGNS_OF_COURSE, ActionScreen, act_levers, reasons, state_lines
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.views.frame.columns import Columns, text_cell
@@ -202,9 +202,9 @@ class JournalScreen(MeshScreen):
     def why_off(self, action: str) -> str | None:
         """Why it is off."""
         told = self.selected
-        why = reasons(told, read_only=self.console_app.read_only).get(action)
+        why = reasons(told, read_only=self.host.read_only).get(action)
         if why is None and told is not None and action in act_levers():
-            return why_not_again(self, told.action)
+            return why_not_again(self.host.picture, self.host.rights, told.action, self)
         return why
 
     def on_rights_arrived(self, message: RightsArrived) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from meshtop.analysis.graph.canvas import Run as Cells
 from meshtop.analysis.graph.geometry import Box
-from meshtop.console.text import cell_width, clean, fit
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.lines import Line, Run
+from meshtop.model.text import cell_width, clean, fit
 from meshtop.views.frame.table import Tone
 
 

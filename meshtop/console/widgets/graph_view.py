@@ -29,10 +29,9 @@ from meshtop.console.widgets.graph_cursor import Cursor
 from meshtop.console.widgets.graph_keys import GRAPH_BINDINGS, GraphKeys
 from meshtop.console.widgets.graph_lines import around, overlaid, row_line, shifted, within
 from meshtop.console.widgets.graph_mouse import GraphMouse
-from meshtop.console.widgets.line_styles import TONE_CLASSES
 from meshtop.console.widgets.line_widget import LineWidget
+from meshtop.console.widgets.lines import TONE_CLASSES, Line
 from meshtop.console.widgets.notes import Note, note_lines
-from meshtop.console.widgets.table_frame import Line
 
 INLINE_EDGES = 600
 """Up to so many edges a moved cursor is drawn at once; above, in the worker."""

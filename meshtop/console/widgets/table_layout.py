@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from meshtop.console.text import cell_width
+from meshtop.model.text import cell_width
 from meshtop.views.frame.table import Align, AnyColumn
 
 GUTTER = 2

@@ -22,7 +22,7 @@ def unix(moment: datetime | None) -> float:
     return moment.timestamp() if moment is not None else 0.0
 
 
-def meta_of(meta: wire.Meta) -> kube.Meta:
+def meta_of(meta: wire.ObjectMeta) -> kube.Meta:
     """Metadata, without the copy of the whole object that `kubectl apply` leaves among the annotations."""
     annotations = meta.annotations
     if annotations and _APPLIED in annotations:
@@ -39,19 +39,19 @@ def meta_of(meta: wire.Meta) -> kube.Meta:
     )
 
 
-def _owner(references: list[wire.Owner] | None) -> kube.Owner | None:
+def _owner(references: list[wire.OwnerReference] | None) -> kube.Owner | None:
     if not references:
         return None
     chosen = next((reference for reference in references if reference.controller), references[0])
     return kube.Owner(kind=chosen.kind, name=chosen.name, api_version=chosen.api_version)
 
 
-def namespace(item: wire.Namespace) -> kube.Namespace:
+def namespace(item: wire.NamespaceObject) -> kube.Namespace:
     """A Namespace."""
     return kube.Namespace(meta=meta_of(item.metadata))
 
 
-def node(item: wire.Node) -> kube.Node:
+def node(item: wire.NodeObject) -> kube.Node:
     """A Node; region and zone also by the labels of old clusters."""
     labels = item.metadata.labels or {}
     info = item.status.node_info
@@ -64,7 +64,7 @@ def node(item: wire.Node) -> kube.Node:
     )
 
 
-def service(item: wire.Service) -> kube.Service:
+def service(item: wire.ServiceObject) -> kube.Service:
     """A Service; `external_ips` are its own and those of its load balancer."""
     spec = item.spec
     balancer = item.status.load_balancer
@@ -91,7 +91,7 @@ def service(item: wire.Service) -> kube.Service:
     )
 
 
-def endpoint_slice(item: wire.EndpointSlice) -> kube.EndpointSlice:
+def endpoint_slice(item: wire.EndpointSliceObject) -> kube.EndpointSlice:
     """An EndpointSlice; one without a Service keeps the empty name."""
     return kube.EndpointSlice(
         meta=meta_of(item.metadata),
@@ -111,7 +111,7 @@ def endpoint_slice(item: wire.EndpointSlice) -> kube.EndpointSlice:
     )
 
 
-def pod(item: wire.Pod) -> kube.Pod:
+def pod(item: wire.PodObject) -> kube.Pod:
     """A Pod; of its annotations only Istio's are kept, for there are thousands of pods."""
     spec, status, metadata = item.spec, item.status, item.metadata
     if metadata.annotations:
@@ -131,7 +131,7 @@ def pod(item: wire.Pod) -> kube.Pod:
     )
 
 
-def _problem(item: wire.Pod) -> str | None:
+def _problem(item: wire.PodObject) -> str | None:
     """Why a pod is not ready, as kubectl's STATUS column puts it."""
     status = item.status
     if item.metadata.deletion_timestamp is not None:
@@ -163,7 +163,7 @@ def _problem(item: wire.Pod) -> str | None:
 
 
 def _containers(
-    containers: Iterable[wire.Container] | None, init_containers: Iterable[wire.Container] | None
+    containers: Iterable[wire.ContainerSpec] | None, init_containers: Iterable[wire.ContainerSpec] | None
 ) -> tuple[kube.Container, ...]:
     """Containers, and the native sidecars among the init containers."""
     sidecars = [entry for entry in init_containers or () if entry.restart_policy == "Always"]
@@ -176,10 +176,10 @@ def _container(name: str, image: str) -> kube.Container:
     return kube.Container(name=name, image=image)
 
 
-def controller_of(kind: str) -> Callable[[wire.Controller], kube.Controller]:
+def controller_of(kind: str) -> Callable[[wire.ControllerObject], kube.Controller]:
     """How to convert a Deployment, StatefulSet, DaemonSet or ReplicaSet."""
 
-    def convert(item: wire.Controller) -> kube.Controller:
+    def convert(item: wire.ControllerObject) -> kube.Controller:
         spec, status = item.spec, item.status
         template = spec.template
         if kind == "DaemonSet":
@@ -204,7 +204,7 @@ def is_istiod(labels: dict[str, str]) -> bool:
     return labels.get("app") == "istiod" or labels.get("istio") == "pilot"
 
 
-def _environment(item: wire.Controller) -> dict[str, str]:
+def _environment(item: wire.ControllerObject) -> dict[str, str]:
     if not is_istiod(item.metadata.labels or {}) and not is_istiod(item.spec.template.metadata.labels or {}):
         return {}
     return {
@@ -215,17 +215,17 @@ def _environment(item: wire.Controller) -> dict[str, str]:
     }
 
 
-def config_of(group: str, version: str, kind: str) -> Callable[[wire.ConfigObject], kube.ConfigObject]:
+def config_of(group: str, version: str, kind: str) -> Callable[[wire.CustomResource], kube.ConfigObject]:
     """How to convert a custom resource of one kind."""
 
-    def convert(item: wire.ConfigObject) -> kube.ConfigObject:
+    def convert(item: wire.CustomResource) -> kube.ConfigObject:
         return _config(group, version, kind, item.metadata, spec=item.spec or {}, status=item.status or {})
 
     return convert
 
 
 def _config(
-    group: str, version: str, kind: str, metadata: wire.ConfigMeta, **parts: dict[str, Any]
+    group: str, version: str, kind: str, metadata: wire.CustomResourceMeta, **parts: dict[str, Any]
 ) -> kube.ConfigObject:
     return kube.ConfigObject(
         group=group,
@@ -241,10 +241,10 @@ def _config(
     )
 
 
-def rbac_of(version: str, kind: str) -> Callable[[wire.Rbac], kube.ConfigObject]:
+def rbac_of(version: str, kind: str) -> Callable[[wire.RbacObject], kube.ConfigObject]:
     """How to convert a kind of RBAC: what stands beside the metadata becomes the spec, under its own names."""
 
-    def convert(item: wire.Rbac) -> kube.ConfigObject:
+    def convert(item: wire.RbacObject) -> kube.ConfigObject:
         parts = {
             "rules": item.rules,
             "aggregationRule": item.aggregation_rule,
@@ -292,10 +292,10 @@ def remote_secret(item: wire.SecretMetadata) -> kube.RemoteSecret:
     )
 
 
-def metadata(item: wire.Metadata) -> kube.Meta:
+def metadata(item: wire.PartialObjectMetadata) -> kube.Meta:
     """Metadata only."""
     return meta_of(item.metadata)
 
 
-def _is_true(conditions: list[wire.Condition] | None, kind: str) -> bool:
+def _is_true(conditions: list[wire.StatusCondition] | None, kind: str) -> bool:
     return any(condition.type == kind and condition.status == "True" for condition in conditions or ())

@@ -8,17 +8,17 @@ from typing import Any
 
 import msgspec
 
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Controller, Identity, KindStatus, Meta, RemoteSecret
 from meshtop.model.state import State
-from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes import wire
 from meshtop.sources.kubernetes.convert import is_istiod
 from meshtop.sources.kubernetes.kinds import REMOTE_SECRETS, WEBHOOKS, Codec
-from meshtop.sources.kubernetes.link import Link
+from meshtop.sources.kubernetes.link import ServerLink
 from meshtop.sources.kubernetes.lists import fetch, list_all
 from meshtop.sources.kubernetes.rights import who_am_i
+from meshtop.sources.problem import SourceProblem
 
-SYSTEM_NAMESPACE = "istio-system"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _METADATA_LIST = "PartialObjectMetadataList"
 _BASE_NAMES = ("istio", "values", "istio-ca-root-cert")
@@ -41,7 +41,7 @@ class Extras:
     With `identify` the server is asked who the user is.
     """
 
-    def __init__(self, link: Link, *, identify: bool = False) -> None:
+    def __init__(self, link: ServerLink, *, identify: bool = False) -> None:
         self._link = link
         self._identify = identify
         self.identity: Identity | None = None
@@ -63,8 +63,8 @@ class Extras:
             self._read_config_maps(config_map_names(controllers)),
             self._read_metadata(
                 "Secret",
-                f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/secrets",
-                f"secrets in {SYSTEM_NAMESPACE}",
+                f"/api/v1/namespaces/{ISTIO_NAMESPACE}/secrets",
+                f"secrets in {ISTIO_NAMESPACE}",
                 REMOTE_SECRETS,
                 "istio/multiCluster=true",
                 "remote_secrets",
@@ -118,11 +118,11 @@ class Extras:
     async def _config_map(self, name: str) -> dict[str, str] | SourceProblem | None:
         """The data of one ConfigMap, None where there is none, or why it cannot be read."""
         link = self._link
-        path = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps/{name}"
+        path = f"/api/v1/namespaces/{ISTIO_NAMESPACE}/configmaps/{name}"
         try:
             async with link.listing:
-                response = await fetch(link.connection, path, what=f"configmaps in {SYSTEM_NAMESPACE}", verb="get")
-            return msgspec.json.decode(response.content, type=wire.ConfigMap).data or {}
+                response = await fetch(link.connection, path, what=f"configmaps in {ISTIO_NAMESPACE}", verb="get")
+            return msgspec.json.decode(response.content, type=wire.ConfigMapObject).data or {}
         except SourceProblem as problem:
             return None if problem.code == 404 else problem
         except msgspec.MsgspecError as error:

@@ -9,14 +9,15 @@ import msgspec
 from msgspec import Struct
 
 from meshtop.model.state import State
-from meshtop.sources.http.connection import Connection, problem_of
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.http.connection import Connection
+from meshtop.sources.http.failures import response_problem
 from meshtop.sources.kubernetes import wire
 from meshtop.sources.kubernetes.kinds import Codec
+from meshtop.sources.problem import SourceProblem
 
 _EVENT = msgspec.json.Decoder(wire.WatchEvent)
 _BOOKMARK = msgspec.json.Decoder(wire.Bookmark)
-_STATUS = msgspec.json.Decoder(wire.Status)
+_STATUS = msgspec.json.Decoder(wire.ErrorStatus)
 _GRACE_SECONDS = 15.0
 
 
@@ -90,7 +91,7 @@ async def watch(
     async with connection.stream("GET", path, params=query, timeout=seconds + _GRACE_SECONDS, read=False) as response:
         if response.status_code != 200:
             await response.aread()
-            raise problem_of(response, cluster=connection.name, what=what, verb="watch")
+            raise response_problem(response, cluster=connection.name, what=what, verb="watch")
         yield Batch([], [], "")
         lines = Lines()
         async for chunk in connection.chunks(response):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -139,41 +139,6 @@ def history_queries(window_seconds: float, matchers: Mapping[str, str]) -> Mappi
         "requests": _requests(window, told),
         "errors": _errors(window, told),
         "p99_ms": _quantile(0.99, window, told),
-    }
-
-
-def chart_queries(
-    window_seconds: float, matchers: Mapping[str, str], selection: Mapping[str, str]
-) -> Mapping[str, tuple[str, str]]:
-    """Golden signals over time of what `selection` (Istio's labels to values) picks: name to unit and expression.
-
-    A selection such as `destination_workload` with `destination_workload_namespace` gives a workload's inbound
-    traffic. The arriving side's report counts where there is one, else the source's, as in the counting of edges.
-    """
-    window = duration_text(window_seconds)
-    chosen = (*equal(selection), *equal(matchers))
-    arriving = (one_of("reporter", ("destination", "waypoint")), *chosen)
-    departing = (Matcher("reporter", "=", "source"), *chosen)
-
-    def first(build: Callable[[Sequence[Matcher]], str]) -> str:
-        return f"{build(arriving)} or {build(departing)}"
-
-    def quantile(q: float) -> str:
-        return first(lambda told: _quantile(q, window, told))
-
-    def rate(metric: str) -> str:
-        return first(lambda told: f"sum(rate({selector(metric, told)}[{window}]))")
-
-    return {
-        "requests": ("/s", first(lambda told: _requests(window, told))),
-        "errors": ("/s", first(lambda told: _errors(window, told))),
-        "p50": ("ms", quantile(0.5)),
-        "p95": ("ms", quantile(0.95)),
-        "p99": ("ms", quantile(0.99)),
-        # The names are inverted (istio#32399): what the client sends is istio_tcp_received_bytes_total.
-        "sent": ("B/s", rate("istio_tcp_received_bytes_total")),
-        "received": ("B/s", rate("istio_tcp_sent_bytes_total")),
-        "connections": ("/s", rate("istio_tcp_connections_opened_total")),
     }
 
 

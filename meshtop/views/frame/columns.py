@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
+from meshtop.model.constants import MUTUAL_TLS_FROM
 from meshtop.model.mesh import Ready
 from meshtop.model.state import Health, HealthStatus, State
+from meshtop.model.text import clean
 from meshtop.model.traffic import Traffic
 from meshtop.views.frame.numbers import UNKNOWN, integer, milliseconds, percent, quantity
 from meshtop.views.frame.numbers import latency as latency_text
 from meshtop.views.frame.table import Align, Cell, Column, Tone
-from meshtop.views.frame.text import clean
 
 Item = TypeVar("Item")
 
@@ -130,7 +131,7 @@ def error_tone(share: float) -> Tone:
 
 def mtls_tone(share: float) -> Tone:
     """Colour of the share of mutual TLS: what reads as less than 99.5 % is worth a look."""
-    return Tone.PLAIN if share >= 0.995 else Tone.DEGRADED
+    return Tone.PLAIN if share >= MUTUAL_TLS_FROM else Tone.DEGRADED
 
 
 def mtls_cell(share: float | None) -> Cell:

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from meshtop.model.state import Health
+from meshtop.model.text import clean
 from meshtop.views.frame.charts import Chart
 from meshtop.views.frame.columns import HEALTH_SIGNS, HEALTH_TONES, NOTHING
 from meshtop.views.frame.table import Cell, Column, Table, Tone
-from meshtop.views.frame.text import clean
 
 Item = TypeVar("Item")
 

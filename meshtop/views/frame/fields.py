@@ -11,8 +11,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Struct
 
+from meshtop.model.text import clean
 from meshtop.views.frame.table import AnyColumn, Cell, Column
-from meshtop.views.frame.text import clean
 
 Read = Callable[[Any], Any]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from meshtop.model.state import Finding, Severity
+from meshtop.model.text import clean
 from meshtop.views.frame.columns import NOTHING
 from meshtop.views.frame.facts import Fact, Section, fact
 from meshtop.views.frame.table import Cell, Column, Tone
-from meshtop.views.frame.text import clean
 
 SEVERITY_TONES = {Severity.ERROR: Tone.FAILING, Severity.WARNING: Tone.DEGRADED, Severity.INFO: Tone.DIM}
 SEVERITY_SIGNS = {Severity.ERROR: "✗ ", Severity.WARNING: "▲ ", Severity.INFO: ""}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from msgspec import Struct
 
 from meshtop.analysis.fleet.drift.compare import Drift, Mark
-from meshtop.analysis.fleet.drift.diff import unified
+from meshtop.model.text import clean
+from meshtop.model.yaml_text import diff_yaml
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.table import Cell, Tone
-from meshtop.views.frame.text import clean
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import drift_of, stands_in
 from meshtop.views.picture.picture import Picture
@@ -67,7 +67,7 @@ def _item(picture: Picture, found: Drift) -> DriftItem:
 
 def diff_of(found: Drift, left: str, right: str) -> tuple[str, ...]:
     """What stands in one cluster against what stands in another, as a unified diff of YAML."""
-    return unified(found.forms.get(left), found.forms.get(right), left_name=left, right_name=right)
+    return diff_yaml(found.forms.get(left), found.forms.get(right), left, right, allow_unicode=True, width=1000)
 
 
 def _marks(item: DriftItem) -> Cell:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from meshtop.analysis.traffic.flags import code_meaning, flag_meaning
+from meshtop.model.constants import CONTRADICTED_FROM, MUTUAL_TLS_FROM
 from meshtop.model.state import Health
 from meshtop.model.traffic import NO_TRAFFIC, Edge, Peer, Target, Traffic
 from meshtop.views.frame.charts import SOURCE_SIDE, Chart, bytes_chart, equals, request_charts, to_services
@@ -29,8 +30,6 @@ from meshtop.views.frame.view import View
 from meshtop.views.picture.picture import Picture
 
 OK_CODES = ("2", "3")
-MTLS_FROM = 0.995
-"""From this share on an edge is all mutual TLS: what reads as 100 %."""
 
 
 CallId = tuple[Peer, Target, str]
@@ -89,10 +88,10 @@ def _marks(item: EdgeItem) -> tuple[str, ...]:
     """What an edge is in a word, so that `!mtls` finds what is not wholly mutual TLS, and `plaintext` what is not."""
     ratio = item.mtls_ratio
     said = (
-        ("mtls", ratio is not None and ratio >= MTLS_FROM),
-        ("plaintext", ratio is not None and ratio < MTLS_FROM),
+        ("mtls", ratio is not None and ratio >= MUTUAL_TLS_FROM),
+        ("plaintext", ratio is not None and ratio < MUTUAL_TLS_FROM),
         ("crosscluster", item.cross_cluster),
-        ("contradicted", item.disagreement is not None and item.disagreement >= 0.05),
+        ("contradicted", item.disagreement is not None and item.disagreement >= CONTRADICTED_FROM),
     )
     return tuple(word for word, holds in said if holds)
 
@@ -111,7 +110,7 @@ def _flags_cell(item: EdgeItem) -> Cell:
 
 
 def _disagreement_tone(share: float) -> Tone:
-    return Tone.DEGRADED if share >= 0.05 else Tone.DIM
+    return Tone.DEGRADED if share >= CONTRADICTED_FROM else Tone.DIM
 
 
 def detail(picture: Picture, item: EdgeItem, key: str) -> Detail:
@@ -177,7 +176,7 @@ def _reporters(picture: Picture, item: EdgeItem) -> tuple[Fact, ...]:
     unit = "connections/s" if item.protocol == "tcp" else "/s"
     facts = [fact(name, f"{quantity(rate)} {unit}") for name, rate in sorted(edge.reports.items())] if edge else []
     if item.disagreement is not None:
-        tone = Tone.DEGRADED if item.disagreement >= 0.05 else Tone.PLAIN
+        tone = Tone.DEGRADED if item.disagreement >= CONTRADICTED_FROM else Tone.PLAIN
         facts.append(fact("disagreement", f"{percent(item.disagreement)} %", tone))
     elif len(facts) == 1:
         facts.append(fact("", "only one side reports it, so nothing can be held against it", Tone.DIM))

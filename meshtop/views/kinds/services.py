@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from meshtop.analysis.traffic.health import workload_health, worst
+from meshtop.model.constants import SERVICE_DOMAIN
 from meshtop.model.kube import ConfigObject, Service, ServicePort
 from meshtop.model.mesh import VirtualMachine, Workload
 from meshtop.model.state import Health, HealthStatus
@@ -60,7 +61,7 @@ def build(picture: Picture) -> list[ServiceItem]:
 
 def host_of(namespace: str, name: str) -> str:
     """A Service's name in the cluster's DNS, which is also what Istio's telemetry calls it."""
-    return f"{name}.{namespace}.svc.cluster.local"
+    return f"{name}.{namespace}.{SERVICE_DOMAIN}"
 
 
 def _service(picture: Picture, cluster: str, service: Service, exported: bool) -> ServiceItem:

@@ -9,6 +9,7 @@ from msgspec import Struct, field, structs
 
 from meshtop.analysis.tenancy.traffic import Within, by_pair
 from meshtop.model.state import Finding
+from meshtop.model.text import clean
 from meshtop.model.traffic import NO_TRAFFIC, Peer, Target, Traffic
 from meshtop.views.frame.columns import GOLDEN_FACTS, NOTHING, Columns
 from meshtop.views.frame.detail import related
@@ -16,7 +17,6 @@ from meshtop.views.frame.facts import Detail, Section
 from meshtop.views.frame.findings import SEVERITY_SIGNS, SEVERITY_TONES, findings_column, findings_section, worst_of
 from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
-from meshtop.views.frame.text import clean
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.levels import of_tenant
 from meshtop.views.kinds.tenants import LAST, located_findings, scope_of

@@ -13,7 +13,8 @@ from meshtop.analysis.canary.judgements import Judgements
 from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.canary.survey import BoardCluster, Survey
 from meshtop.analysis.identity.mesh import mesh_facts
-from meshtop.analysis.inventory.workloads import virtual_machines, workloads
+from meshtop.analysis.inventory.virtual_machines import virtual_machines
+from meshtop.analysis.inventory.workloads import workloads
 from meshtop.analysis.tenancy.access.rights import Access
 from meshtop.analysis.tenancy.apdex import TARGET_MS
 from meshtop.analysis.tenancy.ownership import Owner, Owners, owners_of

@@ -9,10 +9,10 @@ from meshtop.analysis.traffic.health import workload_health
 from meshtop.model.mesh import Workload
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import HealthStatus, Severity, SourceStatus, State
+from meshtop.model.text import clean
 from meshtop.views.frame.numbers import age
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
-from meshtop.views.frame.text import clean
 from meshtop.views.kinds.findings import FindingItem
 from meshtop.views.picture.fleet import drift_lately, stands_in
 from meshtop.views.picture.memory import Key

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from meshtop.analysis.graph.service_graph import GraphEdge, Node, NodeKind, ServiceGraph
 from meshtop.analysis.visibility.shaping import Shaper, Subject, shapers
+from meshtop.model.constants import CONTRADICTED_FROM, ISTIO_NAMESPACE, SERVICE_DOMAIN
+from meshtop.model.text import clean
 from meshtop.model.traffic import Edge, Peer, Sums, Target, total
 from meshtop.sources.prometheus.promql import Matcher, one_of
 from meshtop.views.frame.charts import (
@@ -22,11 +24,10 @@ from meshtop.views.frame.columns import error_tone, mtls_tone
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.numbers import latency, percent, quantity
 from meshtop.views.frame.table import Cell, Tone
-from meshtop.views.frame.text import clean
 from meshtop.views.kinds.edges import EdgeItem, answers
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import Sight, members
-from meshtop.views.reports.graph_words import DISAGREE, edge_name
+from meshtop.views.reports.graph_words import edge_name
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
@@ -139,7 +140,7 @@ def _reporters(found: Members, disagreement: float | None) -> tuple[Fact, ...]:
             counted[reporter, unit] = counted.get((reporter, unit), 0.0) + rate
     facts = [fact(reporter, f"{quantity(rate)}{unit}") for (reporter, unit), rate in sorted(counted.items())]
     if disagreement is not None:
-        tone = Tone.DEGRADED if disagreement >= DISAGREE else Tone.PLAIN
+        tone = Tone.DEGRADED if disagreement >= CONTRADICTED_FROM else Tone.PLAIN
         facts.append(fact("disagreement", Cell(f"{percent(disagreement)} %", tone)))
     return tuple(facts)
 
@@ -206,7 +207,7 @@ def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]
         if inventory is None:
             continue
         facts = picture.facts.get(cluster)
-        root = facts.root_namespace if facts is not None else "istio-system"
+        root = facts.root_namespace if facts is not None else ISTIO_NAMESPACE
         for subject in _subjects(picture, cluster, namespace, those):
             rows += [(cluster, one) for one in shapers(inventory, subject, root_namespace=root)]
     unique = list(dict.fromkeys(rows))
@@ -229,7 +230,7 @@ def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Pee
     own = {s for w in picture.workloads_in(cluster, namespace) if w.name in names for s in w.services}
     asked = {e.service.lower() for e in ends if isinstance(e, Target) and e.service}
     services = sorted({host.split(".")[0] for host in asked if host.split(".")[1:2] == [namespace]} | own)
-    hosts = asked | {f"{name}.{namespace}.svc.cluster.local" for name in services}
+    hosts = asked | {f"{name}.{namespace}.{SERVICE_DOMAIN}" for name in services}
     for name in services or [""]:
         mine = tuple(sorted(h for h in hosts if not name or h.split(".")[0] == name))
         yield Subject(namespace=namespace, service=name, hosts=mine, workloads=tuple(labels))

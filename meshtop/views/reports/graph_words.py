@@ -6,15 +6,13 @@ from collections.abc import Iterable
 
 from meshtop.analysis.graph.service_graph import GraphEdge, Node, ServiceGraph
 from meshtop.analysis.traffic.flags import GRPC_STATUS, is_error
+from meshtop.model.constants import CONTRADICTED_FROM
 from meshtop.model.state import Health, HealthStatus
+from meshtop.model.text import clean
 from meshtop.model.traffic import Sums
 from meshtop.views.frame.columns import HEALTH_SIGNS, HEALTH_TONES, error_tone, mtls_tone
 from meshtop.views.frame.numbers import latency, percent, quantity
 from meshtop.views.frame.table import Cell, Tone
-from meshtop.views.frame.text import clean
-
-DISAGREE = 0.05
-"""From so large a difference on, both ends' reports contradict each other."""
 
 
 def node_name(node: Node | None, beside: Node | None = None) -> str:
@@ -55,7 +53,7 @@ def edge_line(graph: ServiceGraph, edge: GraphEdge) -> list[Cell]:
     cells += _traffic(edge.sums, protocols, bad_codes(edge))
     cells += _mtls(edge.sums)
     if edge.disagreement is not None and edge.disagreement >= 0.005:
-        tone = Tone.DEGRADED if edge.disagreement >= DISAGREE else Tone.DIM
+        tone = Tone.DEGRADED if edge.disagreement >= CONTRADICTED_FROM else Tone.DIM
         cells.append(Cell(f"src≠dst {percent(edge.disagreement)} %", tone))
     if edge.cross_cluster:
         cells.append(Cell("across clusters", Tone.DIM))

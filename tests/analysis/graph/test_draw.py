@@ -14,8 +14,9 @@ from meshtop.analysis.graph.draw import Highlight, Hit, Picture
 from meshtop.analysis.graph.geometry import LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.service_graph import GraphEdge, Level
-from meshtop.analysis.graph.wording import cells, clean, edge_labels, percent, rate, shorten
+from meshtop.analysis.graph.wording import edge_labels, percent, rate
 from meshtop.model.state import Health, HealthStatus
+from meshtop.model.text import cell_width
 from meshtop.model.traffic import Edge, Sums
 from tests.analysis.graph.samples import ALL, SHOP, call, graph, meshes
 
@@ -83,7 +84,7 @@ def test_hostile_names_keep_the_grid_and_ascii_stays_ascii(names: list[tuple[str
         p = picture(edges, signs)
         for row in p.paint():
             line = "".join(r.text for r in row)
-            assert sum(cells(c) for c in line) == p.width
+            assert sum(cell_width(c) for c in line) == p.width
             assert "\x1b" not in line
             assert signs is UNICODE or line.isascii()
 
@@ -173,8 +174,3 @@ def test_labels_shorten_to_what_matters_most() -> None:
     ]
     calm = GraphEdge(source="a", target="b", sums=Sums(sent=1_000.0), health=Health(HealthStatus.HEALTHY))
     assert edge_labels(calm, UNICODE.health, "L", "U") == ["1kB/s"]
-
-
-@given(st.text(max_size=20), st.integers(0, 12))
-def test_shortened_text_fits(name: str, width: int) -> None:
-    assert cells(shorten(clean(name), width)) <= width

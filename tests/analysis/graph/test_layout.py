@@ -12,7 +12,7 @@ from meshtop.analysis.graph.draw import Picture
 from meshtop.analysis.graph.geometry import Box, Layout, LayoutOptions, Route
 from meshtop.analysis.graph.layout import layout, layout_steps, run
 from meshtop.analysis.graph.service_graph import ServiceGraph
-from meshtop.analysis.graph.wording import cells
+from meshtop.model.text import cell_width
 from meshtop.model.traffic import Edge
 from tests.analysis.graph.samples import ALL, STAR, TWO_CLUSTERS, call, graph, meshes
 
@@ -96,7 +96,7 @@ def check_labels(g: ServiceGraph, drawn: Layout) -> None:
             taken[frame.x, y] = taken[frame.right, y] = name
     for y in range(drawn.height):
         for label in picture.labels(y):
-            mine = {(label.x + i, y) for i in range(cells(label.text))}
+            mine = {(label.x + i, y) for i in range(cell_width(label.text))}
             assert not any(box.holds(*cell) for box in drawn.boxes.values() for cell in mine)
             assert mine <= cells_of(drawn.routes[label.edge])
             for other, route in drawn.routes.items():

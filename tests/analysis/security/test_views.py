@@ -14,10 +14,10 @@ from meshtop.model.kube import ConfigObject, Controller, Meta
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Severity
 from meshtop.model.telemetry import Labels, PlaintextDay, Sample, Scalar
+from meshtop.model.text import to_ascii
 from meshtop.views.frame.detail import detail
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
-from meshtop.views.frame.text import to_ascii
 from meshtop.views.picture.memory import Memory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import mesh_of

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshtop.model.kube import Meta, Pod
-from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes.kinds import BUILTIN, codec
 from meshtop.sources.kubernetes.watches import Lines, decode
+from meshtop.sources.problem import SourceProblem
 
 PODS = codec(next(kind for kind in BUILTIN if kind.name == "Pod"), "v1")
 
