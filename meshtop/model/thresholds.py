@@ -6,8 +6,6 @@ fails at 20 %. Kiali degrades above 0, which in a mesh of any size paints everyt
 
 from __future__ import annotations
 
-import re
-
 from msgspec import Struct
 
 from meshtop.model.state import HealthStatus
@@ -16,27 +14,10 @@ _HAIR = 1e-9
 """Shares are sums of floats: a hair below a bound that was meant to be met is met."""
 
 
-class CodeRule(Struct, frozen=True, kw_only=True):
-    """Thresholds (shares from 0 to 1) for codes and protocols of one's own choice; patterns match as a whole."""
-
-    codes: str
-    degraded: float
-    failing: float
-    protocol: str = ".*"
-    direction: str = ".*"
-
-    def covers(self, protocol: str, code: str, direction: str) -> bool:
-        """Whether this rule judges such a code."""
-        return all(
-            re.fullmatch(pattern, text) is not None
-            for pattern, text in ((self.codes, code), (self.protocol, protocol), (self.direction, direction))
-        )
-
-
 class Thresholds(Struct, frozen=True, kw_only=True):
     """Shares of requests from 0 to 1 at which health changes; a degraded share of 0 means anything above it.
 
-    The fields are those of the settings' `health`. `rules` come first: a code that a rule covers is judged by it only.
+    The fields are those of the settings' `health`.
     """
 
     http5xx_degraded: float = 0.01
@@ -47,7 +28,6 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     grpc_failing: float = 0.10
     no_response_degraded: float = 0.01
     no_response_failing: float = 0.10
-    rules: tuple[CodeRule, ...] = ()
 
     def of_errors(self, share: float, protocol: str = "") -> HealthStatus:
         """What a ratio of errors alone says: by the bounds of gRPC errors for gRPC, else by those of http 5xx."""

@@ -196,6 +196,7 @@ class GraphDrawing:
                 found[x, y] = (s.net, mask, s.ink, s.status)
             elif old[0] == s.net:
                 found[x, y] = (s.net, old[1] | mask, old[2], old[3])
+            # Where two bundles cross, the vertical line stays whole: a crossing must not look like a junction.
             elif old[1] == EAST | WEST:
                 found[x, y] = (s.net, mask, s.ink, s.status)
             elif mask != EAST | WEST:

@@ -17,7 +17,7 @@ _SPARE = 2
 """Cells left over in a gap with many tracks, so that a new edge rarely needs to push columns apart."""
 
 
-class Placed(NamedTuple):
+class PlacedBox(NamedTuple):
     """A box before its x is known: its column, rows, width, and its first inner row with their count."""
 
     column: int
@@ -27,7 +27,7 @@ class Placed(NamedTuple):
     inner: tuple[int, int]
 
 
-class Framed(NamedTuple):
+class PlacedFrame(NamedTuple):
     """A frame before its x is known: columns, rows, how many frames are nested in it, itself included, and the
     width of its title."""
 
@@ -44,8 +44,8 @@ class Router:
 
     def __init__(
         self,
-        boxes: Sequence[Placed],
-        frames: Sequence[Framed],
+        boxes: Sequence[PlacedBox],
+        frames: Sequence[PlacedFrame],
         nets: Sequence[Net],
         ports: Ports,
         lanes: Mapping[str, Mapping[int, int]],
@@ -98,6 +98,7 @@ class Router:
         wanted = [
             (net_index, column) for net_index, net in enumerate(self.nets) for column in lane_columns(net, column_of)
         ]
+        # First the lanes of the last layout, as long as they are free: a refresh moves no line without need.
         for index, column in wanted:
             hint = self.hints.get(self.nets[index].key, {}).get(column)
             if hint is not None and taken[column].free(hint):
@@ -228,6 +229,7 @@ class Router:
                 gap += 2 * self._nest(c + 1, ends=False) + (2 if self._busy[c] else 1)
             elif inner:
                 gap += 1
+            # A column never moves left or gets narrower than it was drawn before.
             if c < len(self.before):
                 old = self.before[c]
                 x, width = max(x, old.x), max(width, old.width)
