@@ -24,7 +24,7 @@ Policy = Callable[[str, str, str], str | None]
 """(right, cluster, namespace) → why the access policy refuses it, None when it does not."""
 
 
-class FleetMember:
+class FleetCluster:
     """One cluster: its API server, its telemetry (None: it has none), and whether it may be written to at all."""
 
     def __init__(self, name: str, api: KubeApi, metrics: Counting | None, *, read_only: bool = False) -> None:
@@ -58,7 +58,7 @@ class Fleet:
 
     def __init__(
         self,
-        members: Iterable[FleetMember],
+        members: Iterable[FleetCluster],
         survey: Survey,
         *,
         judging: Judging | None = None,
@@ -122,7 +122,7 @@ def open_fleet(
             continue
         locked = read_only.get(feed.name, True)
         connection = Connection(feed.ref, timeout_seconds=timeout_seconds, writes=not locked)
-        members.append(FleetMember(feed.name, KubeApi(feed.name, connection), feed.prometheus, read_only=locked))
+        members.append(FleetCluster(feed.name, KubeApi(feed.name, connection), feed.prometheus, read_only=locked))
 
     def policy(right: str, cluster: str, namespace: str) -> str | None:
         answer = access.may(right, cluster, namespace) if access is not None else None
