@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import msgspec
@@ -14,31 +14,13 @@ from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
 from meshtop.model.kube import ConfigObject, Manager, Meta
 from meshtop.model.state import State
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.http.transport import Wire
+from meshtop.sources.problem import SourceProblem
 
 FIELD_MANAGER = "meshtop"
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
 JSON = {"Content-Type": "application/json"}
 _CONFLICTS = (409, 412, 422)
-
-
-class Wire(Protocol):
-    """What is needed of a connection (`meshtop.sources.http.connection`, opened with `writes=True`)."""
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str | int] | None = None,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-        timeout: float | None = None,
-    ) -> httpx.Response:
-        """Send one request; raises SourceProblem when no answer came."""
-
-    async def close(self) -> None:
-        """Close every connection."""
 
 
 class RouteObject(msgspec.Struct, frozen=True, kw_only=True):

@@ -81,8 +81,8 @@ def action_json(action: Action, course: Course) -> dict[str, Any]:
 
 
 def _list(actions_with_course: list[tuple[Action, Course]]) -> list[str]:
+    from meshtop.model.text import clean
     from meshtop.views.frame.document import rfc3339
-    from meshtop.views.frame.text import clean
 
     if not actions_with_course:
         return []
@@ -96,8 +96,8 @@ def _list(actions_with_course: list[tuple[Action, Course]]) -> list[str]:
 
 def _history(action: Action, course: Course) -> list[str]:
     from meshtop.actions.story import cluster_states, entry_text, may_resume, stopped_at
+    from meshtop.model.text import clean
     from meshtop.views.frame.document import rfc3339
-    from meshtop.views.frame.text import clean
 
     at = stopped_at(action) if course.unfinished or course.alive else ""
     lines = [

@@ -12,7 +12,9 @@ from meshtop.cli.exits import CommandError, say
 from meshtop.cli.moment import Duration
 from meshtop.cli.options import common_options
 from meshtop.cli.session import open_session, write
+from meshtop.model.constants import DEFAULT_GUARD, DEFAULT_STEP_SECONDS
 from meshtop.model.errors import Exit
+from meshtop.settings.durations import format_duration
 
 if TYPE_CHECKING:
     from meshtop.actions.fleet import Fleet
@@ -28,10 +30,17 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Check and preview only; nothing is written.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--plan", metavar="5,25,50,100", help="Steps of the one destination that --to names.")
-@click.option("--every", type=Duration(), default="2m", show_default=True, metavar="2m", help="How long a step lasts.")
+@click.option(
+    "--every",
+    type=Duration(),
+    default=format_duration(DEFAULT_STEP_SECONDS),
+    show_default=True,
+    metavar="2m",
+    help="How long a step lasts.",
+)
 @click.option(
     "--guard",
-    default="errors,latency",
+    default=DEFAULT_GUARD,
     show_default=True,
     metavar="errors,latency|none",
     help="What the canary is judged by; all is rolled back when it is worse.",
@@ -93,7 +102,7 @@ def _plan(
     wait: bool,
 ) -> ShiftPlan:
     from meshtop.actions.shift.plan import OnLoss, ShiftPlan, parse_guard, parse_steps
-    from meshtop.settings.schema import parse_duration
+    from meshtop.settings.durations import parse_duration
 
     try:
         steps = parse_steps(to, plan)

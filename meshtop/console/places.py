@@ -1,10 +1,16 @@
-"""The places that a number key opens, in the order of a glance, and the pages that tab goes through in each."""
+"""The places that a number key opens, the pages that tab goes through in each, and the screens that draw them."""
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from meshtop.console.widgets.top_bar import View
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
 
 FLEET = "clusters"
 GRAPH = "graph"
@@ -13,7 +19,7 @@ CANARIES = "canaries"
 TENANTS = "tenants"
 TENANT_TREE = "tenanttree"
 JOURNAL = "journal"
-"""No kind of the clusters' but what was written from here."""
+"""Pseudo-kind: the local journal."""
 MATRICES = ("tenantmatrix", "mtlsmatrix", "trust")
 """Kinds of pairs that are drawn as a matrix first."""
 
@@ -84,3 +90,49 @@ def views_with(name: str) -> tuple[View, ...]:
 def kind_of(key: str) -> str | None:
     """The kind that a number key opens."""
     return next((place.kinds[0] for place in PLACES if place.view.key == key), None)
+
+
+class ScreenEntry(Struct, frozen=True):
+    """Where a screen is defined: `module:Class` below `meshtop.console.screens`; `by_kind`: it is given its kind."""
+
+    path: str
+    by_kind: bool = False
+
+
+SCREENS: dict[str, ScreenEntry] = {
+    FLEET: ScreenEntry("fleet:FleetScreen"),
+    GRAPH: ScreenEntry("graph:GraphScreen"),
+    FINDINGS: ScreenEntry("security:SecurityScreen"),
+    CANARIES: ScreenEntry("canaries:CanaryScreen"),
+    TENANTS: ScreenEntry("tenants:TenantScreen"),
+    TENANT_TREE: ScreenEntry("tenants:TenantTreeScreen"),
+    JOURNAL: ScreenEntry("journal:JournalScreen"),
+    **dict.fromkeys(MATRICES, ScreenEntry("matrix:MatrixScreen", by_kind=True)),
+}
+"""The screen of each kind that has one of its own; every other kind is a table."""
+TABLE = ScreenEntry("table:TableScreen", by_kind=True)
+DETAILS = {CANARIES: "canaries:CanaryDetailScreen"}
+"""The screen of one thing of a kind, where it is not the general one."""
+DETAIL = "detail:DetailScreen"
+ACTION = "action:ActionScreen"
+EXPLAIN, ACCESS_QUESTION = "explain:ExplainScreen", "explain:parse_question"
+GRAPH_AROUND = "graph:graph_around"
+
+
+def load_screen(path: str) -> Any:
+    """A class or function of a screen's module by its `module:name`; the module is imported when first asked for."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(f"meshtop.console.screens.{module}"), name)
+
+
+def place_screen(kind: str) -> Screen[Any]:
+    """A new screen for a place or page."""
+    entry = SCREENS.get(kind, TABLE)
+    made: Screen[Any] = load_screen(entry.path)(*((kind,) if entry.by_kind else ()))
+    return made
+
+
+def detail_screen(kind: str, key: str) -> Screen[Any]:
+    """A new screen for one thing of a kind."""
+    made: Screen[Any] = load_screen(DETAILS.get(kind, DETAIL))(kind, key)
+    return made

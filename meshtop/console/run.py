@@ -37,9 +37,9 @@ def run_console(
         sys.stdout.write(f"meshtop {__version__}: opening the console …\r")
         sys.stdout.flush()
     from meshtop.console.app import MeshtopApp
-    from meshtop.console.options import ConsoleOptions
+    from meshtop.console.session import ConsoleOptions
     from meshtop.console.terminal.look import decide_look
-    from meshtop.settings.errors import ConfigError
+    from meshtop.settings.document import ConfigError
     from meshtop.views.picture.query import Query
 
     data = loaded.data
@@ -67,6 +67,6 @@ def run_console(
     app = MeshtopApp(options, look)
     sys.setswitchinterval(SWITCH_SECONDS)
     app.run(mouse=options.mouse)
-    if app.parting_words:
-        sys.stderr.write(app.parting_words + "\n")
+    if app.exit_message:
+        sys.stderr.write(app.exit_message + "\n")
     return app.return_code or 0

@@ -7,19 +7,38 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec import Struct, field
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from meshtop.views.picture.query import Query
+
 if TYPE_CHECKING:
-    from meshtop.console.options import ConsoleOptions
     from meshtop.model.snapshot import Snapshot
     from meshtop.model.telemetry import Line
     from meshtop.observatory.observatory import Observatory
     from meshtop.observatory.thread import ObservatoryThread
     from meshtop.settings.schema import Settings
     from meshtop.views.frame.charts import Chart
-    from meshtop.views.picture.lens import Lens
+    from meshtop.views.picture.factory import PictureFactory
     from meshtop.views.picture.picture import Picture
+
+
+class ConsoleOptions(Struct, frozen=True, kw_only=True):
+    """The command line's part of a run.
+
+    `settings` is called after the first frame, in another thread, because checking settings imports much.
+    """
+
+    settings: Callable[[], Settings]
+    kubeconfig: str | None = None
+    contexts: tuple[str, ...] = ()
+    query: Query = Query()
+    moment: float | None = None
+    mouse: bool = True
+    cell_diff: bool = True
+    read_only: bool = False
+    keymap: dict[str, str] = field(default_factory=dict)
 
 
 Answer = TypeVar("Answer")
@@ -45,7 +64,7 @@ class SessionFailed(Message):
         self.error = error
 
 
-class Session:
+class ConsoleSession:
     """Starts the observatory on its own thread and hands Pictures to the app.
 
     `prepare` works out on the worker thread what the screen in front will draw, so that keys do not wait for it.
@@ -56,7 +75,7 @@ class Session:
         self._target = target
         self._thread: ObservatoryThread | None = None
         self._settings: Settings | None = None
-        self._lens: Future[Lens] = Future()
+        self._pictures: Future[PictureFactory] = Future()
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
         self.prepare: Callable[[Picture], None] | None = None
 
@@ -77,12 +96,12 @@ class Session:
             self._thread = ObservatoryThread(self._open, self._publish, self._failed)
             self._thread.start()
             # The clusters have been asked by now; while they answer, what looks at their answers is imported.
-            from meshtop.views.picture.lens import lens_of
+            from meshtop.views.picture.factory import picture_factory
 
-            self._lens.set_result(lens_of(self._settings))
+            self._pictures.set_result(picture_factory(self._settings))
         except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
             self._failed(error)
-            self._lens.cancel()
+            self._pictures.cancel()
 
     def _open(self) -> Observatory:
         from meshtop.observatory.build import open_observatory
@@ -99,10 +118,10 @@ class Session:
 
     def _publish(self, snapshot: Snapshot) -> None:
         try:
-            lens = self._lens.result()
+            pictures = self._pictures.result()
         except CancelledError:
             return
-        picture = lens.picture(snapshot)
+        picture = pictures.picture(snapshot)
         if self.prepare is not None:
             self.prepare(picture)
         self._target.post_message(PictureArrived(picture))
@@ -139,7 +158,7 @@ class Session:
         async def ask(observatory: Observatory) -> tuple[Line, ...]:
             import asyncio
 
-            from meshtop.sources.prometheus.details import LineQuery
+            from meshtop.sources.prometheus.charts import LineQuery
 
             async def of(cluster: str) -> tuple[Line, ...]:
                 feed = observatory.feed(cluster)

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from meshtop.model.state import State
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 from tests.actions.mesh import FaultyWire
 
 

@@ -36,7 +36,7 @@ from meshtop.model.state import State
 from meshtop.model.telemetry import Labels, Sample
 from meshtop.sources.auth.kubeconfig import ClusterRef
 from meshtop.sources.http.connection import Connection
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 from tests import worlds
 from tests.demo.kube.running import Running, running
 

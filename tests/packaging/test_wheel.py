@@ -84,7 +84,7 @@ def test_the_console_finds_its_styles_in_the_wheel(installed: Path, tmp_path: Pa
         "from pathlib import Path\n"
         "import meshtop\n"
         "from meshtop.console.app import MeshtopApp\n"
-        "from meshtop.console.options import ConsoleOptions\n"
+        "from meshtop.console.session import ConsoleOptions\n"
         "from meshtop.settings.schema import Settings\n"
         "app = MeshtopApp(ConsoleOptions(settings=Settings, kubeconfig='none-here'))\n"
         "inside = Path(meshtop.__file__).parent\n"

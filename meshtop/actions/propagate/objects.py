@@ -9,8 +9,7 @@ from msgspec import Struct
 
 from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.model.kube import Inventory
-from meshtop.sources.kubernetes.kinds import CONFIG, IDENTITY
-from meshtop.sources.kubernetes.kinds import Kind as ApiKind
+from meshtop.sources.kubernetes.kinds import CONFIG, IDENTITY, ApiKind
 
 MESH_CONFIG = (
     "VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "PeerAuthentication",

@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from meshtop.analysis.canary.weights import WHOLE, parse_targets
+from meshtop.model.constants import DEFAULT_STEP_SECONDS
 
 PUSH_SECONDS = 10.0
 """How long istiod may take to push a change to every proxy before requests count."""
@@ -54,7 +55,7 @@ class ShiftPlan(Struct, frozen=True, rename="camel", kw_only=True):
     route: str
     steps: tuple[dict[str, int], ...]
     waves: tuple[tuple[str, ...], ...] = ()
-    every_seconds: float = 120.0
+    every_seconds: float = DEFAULT_STEP_SECONDS
     guard: Guard = Guard()
     on_loss: OnLoss = OnLoss.TAKE_BACK
     reason: str = ""

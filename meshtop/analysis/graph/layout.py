@@ -17,8 +17,9 @@ from meshtop.analysis.graph.ports import Ports
 from meshtop.analysis.graph.ranks import assign_columns
 from meshtop.analysis.graph.refresh import Kept, keep_places
 from meshtop.analysis.graph.route import Framed, Placed, Router
-from meshtop.analysis.graph.service_graph import Group, Node, ServiceGraph
-from meshtop.analysis.graph.wording import caption, cells, tag_width, title_of
+from meshtop.analysis.graph.service_graph import GraphGroup, GraphNode, ServiceGraph
+from meshtop.analysis.graph.wording import caption, tag_width, title_of
+from meshtop.model.text import cell_width
 
 COMPACT_FROM = 60
 """From so many nodes on, a node is one row unless the caller says otherwise."""
@@ -68,7 +69,7 @@ def layout_steps(
     return (yield from scene.afresh(options))
 
 
-def merge_lonely_frames(groups: tuple[Group, ...], nodes: tuple[Node, ...]) -> dict[str, tuple[str, ...]]:
+def merge_lonely_frames(groups: tuple[GraphGroup, ...], nodes: tuple[GraphNode, ...]) -> dict[str, tuple[str, ...]]:
     """For each group, the frames drawn around it from the outside in.
 
     A frame with one frame and nothing else in it is drawn as one with that frame.
@@ -102,12 +103,13 @@ class _Scene:
         self.edge_ids = [e.id for e in graph.edges]
         self.edges = [(number[e.source], number[e.target]) for e in graph.edges]
         self.widths = [
-            cells(caption(n)) + 3 if compact else max(cells(caption(n)) + 4, tag_width(n) + 4) for n in graph.nodes
+            cell_width(caption(n)) + 3 if compact else max(cell_width(caption(n)) + 4, tag_width(n) + 4)
+            for n in graph.nodes
         ]
         chains = merge_lonely_frames(graph.groups, graph.nodes)
         self.frame_ids = sorted({f for chain in chains.values() for f in chain})
         groups, drawn = {g.id: g for g in graph.groups}, set(self.frame_ids)
-        self.titles = [cells(title_of(f, groups, drawn)) for f in self.frame_ids]
+        self.titles = [cell_width(title_of(f, groups, drawn)) for f in self.frame_ids]
         frame_number = {f: i for i, f in enumerate(self.frame_ids)}
         self.frame_parents = [-1] * len(self.frame_ids)
         for chain in chains.values():

@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from meshtop.console.journaling import Told
-from meshtop.console.levers import why_not_again
-from meshtop.console.rights import RightsArrived
+from meshtop.console.desk.journaling import Told
+from meshtop.console.desk.levers import why_not_again
+from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.screens.run import Phase, RunScreen, Said, said_lines
-from meshtop.console.widgets.table_frame import Line
+from meshtop.console.widgets.lines import Line
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -200,8 +200,11 @@ class ActionScreen(RunScreen):
 
     def why_off(self, action: str) -> str | None:
         """Why it is off."""
-        why = reasons(self._told, read_only=self.console_app.read_only).get(action)
-        return why or (why_not_again(self, self._told.action) if action in act_levers() else None)
+        host = self.host
+        why = reasons(self._told, read_only=host.read_only).get(action)
+        if why is None and action in act_levers():
+            return why_not_again(host.picture, host.rights, self._told.action, self)
+        return why
 
     def on_rights_arrived(self, message: RightsArrived) -> None:
         """A cluster has told what the user may do."""

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from meshtop.console.commands import COMMANDS
+from meshtop.console.host import ConsoleHost, host_of
 from meshtop.console.places import VIEWS, kind_of, views_with
 from meshtop.console.scope import Scope, freshness
 from meshtop.console.widgets.bottom_bar import BottomBar
@@ -18,7 +19,6 @@ from meshtop.console.widgets.top_bar import TopBar, TopBarModel
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.console.app import MeshtopApp
     from meshtop.console.widgets.prompts import CommandBar
     from meshtop.views.picture.picture import Picture
 
@@ -47,12 +47,9 @@ class MeshScreen(Screen[object]):
     ]
 
     @property
-    def console_app(self) -> MeshtopApp:
-        """The application."""
-        from meshtop.console.app import MeshtopApp
-
-        assert isinstance(self.app, MeshtopApp)
-        return self.app
+    def host(self) -> ConsoleHost:
+        """The console that shows this screen."""
+        return host_of(self)
 
     @property
     def place(self) -> str:
@@ -119,13 +116,13 @@ class MeshScreen(Screen[object]):
         """Draw the chrome and the latest picture."""
         if not self.is_mounted or not self._is_composed:
             return
-        self.console_app.session.prepare = self.prepare
+        self.host.session.prepare = self.prepare
         self.update_chrome()
-        if self.console_app.scope is not self._hinted_for:
+        if self.host.scope is not self._hinted_for:
             # What esc does depends on what the scope can be widened by.
-            self._hinted_for = self.console_app.scope
+            self._hinted_for = self.host.scope
             self.refresh_bindings()
-        picture = self.console_app.picture
+        picture = self.host.picture
         if picture is not None:
             self.refresh_picture(picture)
 
@@ -133,7 +130,7 @@ class MeshScreen(Screen[object]):
         """Draw the top bar: place, scope, freshness."""
         if self._top_bar is None or not self._is_composed:
             return
-        app = self.console_app
+        app = self.host
         snapshot = app.picture.snapshot if app.picture is not None else None
         state, tone = freshness(snapshot, app.now())
         hidden = snapshot is not None and snapshot.hidden is not None
@@ -160,15 +157,15 @@ class MeshScreen(Screen[object]):
         from meshtop.views.frame.detail import find_item
         from meshtop.views.frame.registry import view
 
-        picture, of_kind = self.console_app.picture, view(kind)
+        picture, of_kind = self.host.picture, view(kind)
         item = find_item(picture, kind, key) if picture is not None else None
         if item is None:
             return
-        scope = self.console_app.scope.narrowed_to(of_kind.places(item))
+        scope = self.host.scope.narrowed_to(of_kind.places(item))
         if scope is None:
             self.say(f"This {of_kind.singular} is not of one cluster, namespace or tenant.")
         else:
-            self.console_app.set_scope(scope)
+            self.host.set_scope(scope)
 
     def on_key(self, event: events.Key) -> None:
         """A notice has been read when the next key comes; a key that is off says why."""
@@ -186,7 +183,7 @@ class MeshScreen(Screen[object]):
         """A view in the top bar was clicked."""
         kind = kind_of(event.key)
         if kind is not None:
-            self.console_app.open_place(kind)
+            self.host.open_place(kind)
 
     async def action_command(self) -> None:
         """Open the command bar."""
@@ -194,7 +191,7 @@ class MeshScreen(Screen[object]):
 
     def on_command_bar_given(self, event: CommandBar.Given) -> None:
         """Run a command."""
-        self.console_app.run_command(event.command.name, event.argument)
+        self.host.run_command(event.command.name, event.argument)
 
     def action_help(self) -> None:
         """This screen's keys, and what its columns mean."""
@@ -212,12 +209,12 @@ class MeshScreen(Screen[object]):
 
     def action_back(self) -> None:
         """One step back, always."""
-        self.console_app.step_back()
+        self.host.step_back()
 
     def action_quit_or_back(self) -> None:
         """Quit, or go back from what was opened."""
         if self.is_place:
-            self.app.exit(return_code=0)
+            self.host.quit()
         else:
             self.app.pop_screen()
 
@@ -226,7 +223,7 @@ class MeshScreen(Screen[object]):
         if action == "back":
             if not self.is_place:
                 return description
-            return "widen" if self.console_app.scope.widened() is not None else None
+            return "widen" if self.host.scope.widened() is not None else None
         if action == "quit_or_back" and not self.is_place:
             return None
         return description

@@ -14,12 +14,13 @@ from meshtop.console.places import name_of
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import course, detail_lines
 from meshtop.console.widgets.chart import Chart
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.choice import Pages
+from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.pages import Pages
 from meshtop.model.telemetry import Line as TimeLine
-from meshtop.views.frame.detail import Detail, Related, detail, find_item
+from meshtop.views.frame.detail import detail, find_item
+from meshtop.views.frame.facts import Detail, Related
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.sort import parse_sort, sort_items, sort_text
 from meshtop.views.frame.table import Table
@@ -188,7 +189,7 @@ class DetailScreen(MeshScreen):
 
     def action_graph(self) -> None:
         """The graph around it, or around the row that is chosen."""
-        self.console_app.open_graph(*self._meant())
+        self.host.open_graph(*self._meant())
 
     def action_narrow(self) -> None:
         """Look only at where it stands, or the row that is chosen, and go back to the place."""
@@ -211,11 +212,11 @@ class DetailScreen(MeshScreen):
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
         """Open what it is connected to."""
         if self._detail is not None:
-            self.console_app.open_detail(self._related().kind, event.key)
+            self.host.open_detail(self._related().kind, event.key)
 
     def _ask_charts(self) -> None:
         """Ask Prometheus for the course of the last half hour, or of that before the moment that is shown."""
-        found, app = self._detail, self.console_app
+        found, app = self._detail, self.host
         if found is None or app.picture is None:
             return
         self._asked_at = app.now()
@@ -247,7 +248,7 @@ class DetailScreen(MeshScreen):
         """The thing as JSON, to read and to copy."""
         from meshtop.console.screens.text import TextScreen, as_json
 
-        picture = self.console_app.picture
+        picture = self.host.picture
         if picture is None:
             return
         item = find_item(picture, self.kind, self.key)

@@ -13,14 +13,12 @@ from textual.containers import Horizontal, Vertical
 from meshtop.console.places import FLEET, JOURNAL
 from meshtop.console.screens.facts import headline
 from meshtop.console.screens.table import TableScreen
-from meshtop.console.widgets.chart import Chart
-from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.line_widget import LineWidget
+from meshtop.console.widgets.chart import Chart, ChartModel, Series
+from meshtop.console.widgets.choice import Pages
+from meshtop.console.widgets.line_widget import LineView, LineWidget
+from meshtop.console.widgets.lines import Line
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.pages import Pages
-from meshtop.console.widgets.plot import ChartModel, Series
-from meshtop.console.widgets.table_frame import Line
 from meshtop.views.frame.table import Cell, Column, Table, Tone
 
 if TYPE_CHECKING:
@@ -41,7 +39,7 @@ def _cell(one: Attention) -> Cell:
 
 def _table(needs: dict[str, Attention]) -> Table[str]:
     """A row for each; rows are keys, since what a message measures changes while the thing stays the same."""
-    column = Column(
+    column: Column[str] = Column(
         name="message",
         title=f"NEEDS YOU {len(needs)}",
         help="What needs somebody, the worst first; enter opens it.",
@@ -79,9 +77,9 @@ class Headline(LineWidget):
             return []
         from meshtop.views.picture.totals import histories_in, sums_in, without_traffic
 
-        query, picture = self.fleet.console_app.scope.query, self.picture
+        query, picture = self.fleet.host.scope.query, self.picture
         missing = without_traffic(picture, query)
-        return [headline(sums_in(picture, query), histories_in(picture, query), width, missing)]
+        return [headline(sums_in(picture, query), histories_in(picture, query), width, picture.thresholds, missing)]
 
     @property
     def fleet(self) -> FleetScreen:
@@ -150,7 +148,7 @@ class FleetScreen(TableScreen):
         line = self.query_one(Headline)
         line.picture = picture
         line.draw()
-        self._needs = _by_key((*self._waiting(), *attention(picture, self.console_app.scope.query)))
+        self._needs = _by_key((*self._waiting(), *attention(picture, self.host.scope.query)))
         needs = self.query_one("#needs", LiveTable)
         needs.display = bool(self._needs)
         most = max(MOST_SHOWN, self.size.height // 3)
@@ -161,10 +159,10 @@ class FleetScreen(TableScreen):
 
     def _waiting(self) -> list[Attention]:
         """What was interrupted or is held in the middle, above all else: half of it may be written."""
-        from meshtop.console.journaling import sentence
+        from meshtop.console.desk.journaling import sentence
         from meshtop.views.reports.attention import Attention
 
-        app = self.console_app
+        app = self.host
         return [
             Attention(tone=Tone.DEGRADED, message=sentence(told, app.now()), kind=JOURNAL, key=told.action.id)
             for told in app.journal.unfinished
@@ -175,7 +173,7 @@ class FleetScreen(TableScreen):
         shown = self.size.height >= TALL and any(c.history is not None for c in picture.snapshot.clusters)
         self.query_one("#trends").display = shown
         self.rows.styles.height = min(len(picture.snapshot.clusters) + 2, self.size.height // 3) if shown else "1fr"
-        clusters = self.console_app.scope.query.clusters
+        clusters = self.host.scope.query.clusters
         for name, (title, unit) in TRENDS.items() if shown else ():
             series = tuple(
                 Series(cluster.name, getattr(cluster.history, name).values)
@@ -193,7 +191,7 @@ class FleetScreen(TableScreen):
         from meshtop.views.reports.attention import attention
 
         super().prepare(picture)
-        attention(picture, self.console_app.scope.query)
+        attention(picture, self.host.scope.query)
 
     def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
         """The side panel follows the clusters' cursor only."""
@@ -208,12 +206,12 @@ class FleetScreen(TableScreen):
         event.prevent_default()
         chosen = self._needs.get(event.key)
         if chosen is not None:
-            self.console_app.open_detail(chosen.kind, chosen.key)
+            self.host.open_detail(chosen.kind, chosen.key)
 
     def action_worst(self) -> None:
         """Open the worst thing that needs somebody."""
         worst = next(iter(self._needs.values()), None)
         if worst is not None:
-            self.console_app.open_detail(worst.kind, worst.key)
+            self.host.open_detail(worst.kind, worst.key)
         else:
             self.say("Nothing needs you.", Tone.GOOD)

@@ -13,16 +13,16 @@ from textual.timer import Timer
 from textual.worker import get_current_worker
 
 from meshtop.console.screens.facts import BLANK, MARGIN, course, detail_lines
-from meshtop.console.text import clean, cut
 from meshtop.console.widgets.chart import Chart
-from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.lines import Line, Run
 from meshtop.model.telemetry import Line as TimeLine
-from meshtop.views.frame.detail import Detail
+from meshtop.model.text import clean, cut
+from meshtop.views.frame.facts import Detail
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.console.session import Session
+    from meshtop.console.session import ConsoleSession
     from meshtop.views.frame.charts import Chart as ChartSpec
 
 SPAN_SECONDS = 1800.0
@@ -58,7 +58,7 @@ class GraphPanel(Vertical):
         super().__init__(id=id)
         self._detail: Detail | None = None
         self._charted: dict[int, tuple[TimeLine, ...]] = {}
-        self._session: Session | None = None
+        self._session: ConsoleSession | None = None
         self._end = 0.0
         self._asked: tuple[str, float] = ("", 0.0)
         self._timer: Timer | None = None
@@ -79,7 +79,7 @@ class GraphPanel(Vertical):
         """Whether every chart of what is shown has its lines."""
         return self._detail is not None and len(self._charted) == len(self._detail.charts[:2])
 
-    def show(self, make: Callable[[], Detail], session: Session, end: float) -> None:
+    def show(self, make: Callable[[], Detail], session: ConsoleSession, end: float) -> None:
         """Work out and show something; `end` is the moment (Unix seconds) at which its charts end."""
         self._session, self._end = session, end
         self.run_worker(partial(self._work, make), thread=True, exclusive=True, group="panel", exit_on_error=False)

@@ -12,13 +12,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label
 
+from meshtop.console.desk.shifting import Broke, Happened, ShiftDesk
 from meshtop.console.places import CANARIES, name_of
 from meshtop.console.screens.base import MeshScreen
-from meshtop.console.shifting import Broke, Happened, ShiftDesk
-from meshtop.console.text import clean, cut
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.lines import Line, Run
 from meshtop.console.widgets.shift_status import ShiftStatus
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.model.text import clean, cut
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class RunScreen(MeshScreen):
 
     def on_mount(self) -> None:
         """Nothing runs yet."""
-        app = self.console_app
+        app = self.host
         self.desk = ShiftDesk(app.session, lambda: app.picture, self, app.now)
         self.query_one("#question").display = False
         self.set_interval(1.0, self._tick)
@@ -122,7 +122,7 @@ class RunScreen(MeshScreen):
         return self.query_one("#said", LineView)
 
     def _show(self, progress: Progress) -> None:
-        self.status.show(progress, self.console_app.now(), max(5, self.size.height // 2))
+        self.status.show(progress, self.host.now(), max(5, self.size.height // 2))
 
     def note(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """Add to the log, and scroll to it."""
@@ -179,7 +179,7 @@ class RunScreen(MeshScreen):
 
         event, progress = message.event, self.status.progress
         if progress is not None:
-            self._show(after(progress, event, self.console_app.now()))
+            self._show(after(progress, event, self.host.now()))
         good = event.outcome in (None, ActionOutcome.DONE, ActionOutcome.ROLLED_BACK)
         if event.kind is not EventKind.OBSERVED or progress is None:
             tone = Tone.PLAIN if good else Tone.FAILING
@@ -197,8 +197,8 @@ class RunScreen(MeshScreen):
     def ended(self) -> None:
         """Nothing runs any more."""
         self.phase = Phase.ENDED
-        self.console_app.session.refresh()
-        self.console_app.journal.look()
+        self.host.session.refresh()
+        self.host.journal.look()
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -9,14 +9,13 @@ from textual.containers import Horizontal, Vertical
 
 from meshtop.console.places import FINDINGS
 from meshtop.console.screens.table import TableScreen
-from meshtop.console.text import cell_width
-from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.line_widget import LineWidget
+from meshtop.console.widgets.choice import Pages
+from meshtop.console.widgets.line_widget import LineView, LineWidget
+from meshtop.console.widgets.lines import Line, Run
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.pages import Pages
-from meshtop.console.widgets.table_frame import Line, Run
 from meshtop.model.state import Severity
+from meshtop.model.text import cell_width
 from meshtop.views.frame.numbers import percent, quantity
 from meshtop.views.frame.table import Tone
 from meshtop.views.reports.security import Overview, overview, shares_table
@@ -92,7 +91,7 @@ class SecurityScreen(TableScreen):
     def refresh_picture(self, picture: Picture) -> None:
         """Draw the overview, then the findings."""
         line = self.query_one(SecurityLine)
-        found = line.found = overview(picture, self.console_app.scope.query)
+        found = line.found = overview(picture, self.host.scope.query)
         line.draw()
         shares = self.query_one("#shares")
         shares.display = self.size.height >= TALL
@@ -117,6 +116,6 @@ class SecurityScreen(TableScreen):
             return
         event.prevent_default()
         if event.table.id == "share-clusters":
-            self.console_app.set_scope(self.console_app.scope.narrowed(cluster=event.key))
+            self.host.set_scope(self.host.scope.narrowed(cluster=event.key))
         elif event.table.id == "share-tenants":
-            self.console_app.set_scope(self.console_app.scope.narrowed(tenant=event.key))
+            self.host.set_scope(self.host.scope.narrowed(tenant=event.key))

@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from meshtop.console.planning import Subject, effect, subject_of
+from meshtop.console.desk.planning import Subject, effect, subject_of
+from meshtop.console.desk.shifting import Checked
 from meshtop.console.screens.run import Phase, RunScreen, Said
 from meshtop.console.screens.shift_form import ShiftForm
-from meshtop.console.shifting import Checked
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class ShiftScreen(RunScreen):
     def _refused(self, problem: str, said: list[Said]) -> None:
         self.tell([*said, Said(f"✗ {problem}", Tone.FAILING, 2), Said(_NOTHING, Tone.DEGRADED)])
         self._to_form()
-        self.console_app.session.refresh()
+        self.host.session.refresh()
 
     def _mend(self, refused: Check, said: list[Said]) -> None:
         """Back to the form, to the field where it can be mended if there is one."""

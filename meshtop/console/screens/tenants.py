@@ -11,10 +11,10 @@ from textual.containers import Horizontal
 
 from meshtop.console.places import GRAPH, TENANT_TREE, TENANTS
 from meshtop.console.screens.table import WIDE, TableScreen
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.choice import Pages
+from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.pages import Pages
 from meshtop.console.widgets.tree_table import TreeTable, Wish
 from meshtop.views.frame.detail import find_item
 from meshtop.views.frame.table import TableModel, Tone
@@ -44,14 +44,14 @@ class TenantScreen(TableScreen):
     def action_graph(self) -> None:
         """The graph of this row's tenant or workspace."""
         if self._narrow_to(self.rows.cursor_key):
-            self.console_app.open_place(GRAPH)
+            self.host.open_place(GRAPH)
 
     def _narrow_to(self, key: str | None) -> bool:
         level = None if key is None else self.level(key)
         if level is None:
             self.say("That is no tenant to look at by itself.", Tone.PLAIN)
             return False
-        self.console_app.set_scope(self.console_app.scope.narrowed(tenant=level))
+        self.host.set_scope(self.host.scope.narrowed(tenant=level))
         return True
 
 
@@ -101,11 +101,11 @@ class TenantTreeScreen(TenantScreen):
         else:
             self._filtered = None
         twigs = self._tree.rows(folding, self.of_kind.order(query), passes)
-        return TreeModel(self.of_kind.shown(wide=self.size.width >= WIDE), twigs)
+        return TreeModel(self.of_kind.shown(picture.thresholds, wide=self.size.width >= WIDE), twigs)
 
     def prepare(self, picture: Picture) -> None:
         """The rows of the scope, and what stands beside them; which of them are folded away is soon said."""
-        self.of_kind.in_scope(picture, picture.resolved(self.console_app.scope.query))
+        self.of_kind.in_scope(picture, picture.resolved(self.host.scope.query))
         if self._beside is not None:
             self.beside(picture, self._beside)
 
@@ -175,12 +175,12 @@ class TenantTreeScreen(TenantScreen):
 
     def _open(self, key: str) -> None:
         kind, path = self._thing(key)
-        self.console_app.open_detail(kind, path)
+        self.host.open_detail(kind, path)
 
     def _thing(self, key: str) -> tuple[str, str]:
         """The kind and key of what a row stands for."""
         level, _, path = key.partition(":")
-        picture = self.console_app.picture
+        picture = self.host.picture
         known = level == "namespace" and picture is not None and find_item(picture, "namespaces", path) is not None
         return ("namespaces", path) if known else (self.kind, key)
 
@@ -194,7 +194,7 @@ class TenantTreeScreen(TenantScreen):
         level, _, path = (self.rows.cursor_key or "").partition(":")
         cluster, _, namespace = path.rpartition("/")
         if level == "namespace" and cluster and namespace:
-            self.console_app.set_scope(self.console_app.scope.narrowed(cluster=cluster, namespace=namespace))
+            self.host.set_scope(self.host.scope.narrowed(cluster=cluster, namespace=namespace))
         else:
             super().action_narrow()
 
@@ -202,13 +202,13 @@ class TenantTreeScreen(TenantScreen):
         """The graph around a namespace, or of a tenant."""
         kind, path = self._thing(self.rows.cursor_key or "")
         if kind == "namespaces":
-            self.console_app.open_graph(kind, path)
+            self.host.open_graph(kind, path)
         else:
             super().action_graph()
 
     def action_worst(self) -> None:
         """Go to the worst row: the first by health that nothing stands under; what it stands under is unfolded."""
-        picture, folding, tree = self.console_app.picture, self.folding, self._tree
+        picture, folding, tree = self.host.picture, self.folding, self._tree
         if picture is None or folding is None or tree is None:
             return
         items = self.of_kind.items(picture, structs.replace(self.usable_query(), sort="health"))

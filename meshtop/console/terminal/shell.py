@@ -111,7 +111,7 @@ class Shell(App[int]):
 
     def _check_size(self) -> None:
         """Cover everything while the terminal is too small, and only so long."""
-        from meshtop.console.widgets.too_small import TooSmallScreen, is_too_small
+        from meshtop.console.widgets.notes import TooSmallScreen, is_too_small
 
         if not self.screen_stack:
             return

@@ -1,13 +1,17 @@
-"""What a place says when it has nothing to show: why, and what to do about it."""
+"""What stands where there is nothing to show: why, and what to do about it; a terminal that is too small, too."""
 
 from __future__ import annotations
 
 import textwrap
 
 from msgspec import Struct
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import ModalScreen
 
-from meshtop.console.text import cell_width, cut
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.line_widget import LineWidget
+from meshtop.console.widgets.lines import Line, Run
+from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Tone
 
 _MAX_WIDTH = 64
@@ -31,3 +35,27 @@ def note_lines(note: Note, width: int, height: int) -> list[Line]:
         shown = cut(text, width)
         lines.append(Line("plain", (Run(max(0, (width - cell_width(shown)) // 2), shown, tone),)))
     return (lines + [Line("plain", ())] * height)[:height]
+
+
+MINIMUM = (60, 15)
+
+
+def is_too_small(width: int, height: int) -> bool:
+    """Whether a terminal has less than meshtop needs."""
+    return width < MINIMUM[0] or height < MINIMUM[1]
+
+
+class _Sizes(LineWidget):
+    def work_out(self, width: int, height: int) -> list[Line]:
+        have, need = f"{width}×{height}", f"{MINIMUM[0]}×{MINIMUM[1]}"
+        return note_lines(Note("Too small", f"have {have}, need {need}", "q quits"), width, height)
+
+
+class TooSmallScreen(ModalScreen[None]):
+    """Covers everything until the terminal has grown; q and ctrl-c still quit."""
+
+    BINDINGS = [Binding("q", "app.quit", "quit", id="small.quit")]  # noqa: RUF012
+
+    def compose(self) -> ComposeResult:
+        """The sizes."""
+        yield _Sizes(id="sizes")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from meshtop.console.text import cell_width, clean, cut, fit
 from meshtop.console.widgets.line_widget import LineWidget
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.lines import Line, Run
+from meshtop.model.text import cell_width, clean, cut, fit
 from meshtop.views.frame.numbers import UNKNOWN, quantity
 from meshtop.views.frame.table import Tone
 

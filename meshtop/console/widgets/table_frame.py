@@ -1,33 +1,17 @@
-"""What a table shows at one moment, as fitted text, and where two such frames differ."""
+"""How a table is drawn: its rows and its heading as fitted text, columns in steady places."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-from textual.geometry import Region
-
-from meshtop.console.text import cell_width, clean, cut, fit
-from meshtop.console.widgets.table_layout import GUTTER, Layout
-from meshtop.views.frame.table import Cell, Column, TableModel, Tone
+from meshtop.console.widgets.lines import Line, Run
+from meshtop.console.widgets.table_layout import GUTTER, Layout, Widths, lay_out
+from meshtop.console.widgets.table_state import TableState
+from meshtop.model.text import cell_width, clean, cut, fit
+from meshtop.views.frame.table import AnyColumn, Cell, TableModel, Tone
 
 CURSOR_SIGN = "▸"
 MARK_SIGN = "•"
-
-
-class Run(Struct, frozen=True, gc=False):
-    """Text of an exact width at a place, in one tone."""
-
-    x: int
-    text: str
-    tone: Tone
-
-
-class Line(Struct, frozen=True):
-    """One drawn line: its runs, and what its whole ground is (`plain`, `hover`, `cursor`, `resting`, `header`)."""
-
-    ground: str
-    runs: tuple[Run, ...]
 
 
 def widest_cells(rows: Sequence[Sequence[Cell]], count: int) -> list[int]:
@@ -62,7 +46,7 @@ def row_line(row: Sequence[Cell], layout: Layout, *, ground: str, marked: bool) 
 
 
 def header_line(
-    columns: Sequence[Column], layout: Layout, *, sort: tuple[str, bool] | None, picked: int | None, width: int
+    columns: Sequence[AnyColumn], layout: Layout, *, sort: tuple[str, bool] | None, picked: int | None, width: int
 ) -> Line:
     """The titles, the sort arrow, and signs for columns that are out of sight."""
     runs = [Run(0, "‹ " if layout.hidden_left else " " * GUTTER, Tone.DIM)]
@@ -86,19 +70,57 @@ def header_line(
     return Line("header", tuple(runs))
 
 
-def changed_span(old: Line, new: Line, width: int) -> tuple[int, int] | None:
-    """The cells from the first to past the last that differ between two lines; None where none do."""
-    if old == new:
-        return None
-    if old.ground != new.ground or [run.x for run in old.runs] != [run.x for run in new.runs]:
-        return 0, width
-    differ = [(a, b) for a, b in zip(old.runs, new.runs, strict=True) if a != b]
-    return differ[0][1].x, max(run.x + cell_width(run.text) for pair in differ for run in pair)
+class TableFrame:
+    """Draws a table's state for a size; formats no row out of sight, and keeps widths and places while it can."""
 
+    def __init__(self) -> None:
+        self.layout = Layout()
+        self._widths = Widths()
+        self._width = 0
+        self._rows: list[list[Cell]] = []
+        self._rows_of: tuple[int, int] | None = None
 
-def changed_regions(old: Sequence[Line], new: Sequence[Line], width: int) -> list[Region] | None:
-    """The regions in which lines differ, at most one for each line; None where everything must be drawn."""
-    if len(old) != len(new):
-        return None
-    spans = [(y, changed_span(a, b, width)) for y, (a, b) in enumerate(zip(old, new, strict=True))]
-    return [Region(span[0], y, span[1] - span[0], 1) for y, span in spans if span is not None]
+    def take(self, *, other_columns: bool) -> None:
+        """Other rows have come: format them anew, and place their columns anew where these are others."""
+        self._rows_of = None
+        if other_columns:
+            self.layout = Layout()
+
+    def draw(
+        self,
+        state: TableState,
+        model: TableModel,
+        width: int,
+        height: int,
+        first: int,
+        *,
+        refreshed: bool,
+        has_focus: bool,
+        hover: int | None,
+    ) -> tuple[Line, list[Line]]:
+        """The heading, and `height` lines of rows from the index `first` on."""
+        if self._rows_of != (first, height):
+            self._rows = format_rows(model, state.visible, first, first + height)
+            self._rows_of = (first, height)
+        self._widths.learn(state.columns, widest_cells(self._rows, len(state.columns)), refreshed=refreshed)
+        previous = self.layout if width == self._width else None
+        self.layout = layout = lay_out(state.columns, self._widths.wanted, width, skip=state.skip, previous=previous)
+        self._width = width
+        lines = []
+        for index, row in enumerate(self._rows, first):
+            ground = "hover" if index == hover else "plain"
+            if index == state.cursor.index:
+                ground = "cursor" if has_focus else "resting" if state.cursor.chosen else ground
+            marked = bool(state.marks) and model.key(index) in state.marks
+            lines.append(row_line(row, layout, ground=ground, marked=marked))
+        lines += [Line("plain", ())] * (height - len(lines))
+        return header_line(state.columns, layout, sort=state.sort, picked=state.picked, width=width), lines
+
+    @property
+    def shown(self) -> list[int]:
+        """The columns on screen, by their index."""
+        return [place.column for place in self.layout.places]
+
+    def column_at(self, x: int) -> int | None:
+        """The index of the column at a cell of the heading; None between two columns, and past the last."""
+        return next((place.column for place in self.layout.places if place.x <= x < place.end + 1), None)

@@ -19,7 +19,7 @@ from meshtop.actions.propagate.objects import ObjectRef, in_order
 from meshtop.actions.propagate.undo import undo
 from meshtop.demo.kube.resource import Json
 from meshtop.model.state import State
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 from tests.actions.mesh import NETWORKING, Cluster, FaultyWire, Scene, mesh
 
 ROUTE = ObjectRef(

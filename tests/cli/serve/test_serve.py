@@ -17,7 +17,7 @@ from meshtop.cli.options import Common
 from meshtop.cli.serve import console_command
 from meshtop.cli.web import COOKIE, Guarded
 from tests.cli.serve.chromium import Page, browser
-from tests.console.widgets.emulator import Terminal
+from tests.console.terminal.emulator import Terminal
 
 DEAD = """\
 apiVersion: v1

@@ -15,8 +15,8 @@ from meshtop.actions.shift.targets import ShiftTarget
 from meshtop.analysis.canary.evidence import Interval
 from meshtop.analysis.canary.judging import CanaryVerdict
 from meshtop.analysis.canary.verdict import Comparison, ComparisonVerdict
-from meshtop.console.text import cell_width
 from meshtop.console.widgets.shift_status import span, status_lines
+from meshtop.model.text import cell_width
 
 NOW = 1_785_592_800.0
 

@@ -10,10 +10,9 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from meshtop.console.terminal.look import Look
-from meshtop.console.widgets.chart import Chart
+from meshtop.console.widgets.chart import Chart, ChartModel, Series
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.plot import ChartModel, Series
 from tests.console.widgets.sample import FrameApp, TableApp, table_of, workloads
 from tests.console.widgets.test_chart import ChartApp
 

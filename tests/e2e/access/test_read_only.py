@@ -20,7 +20,7 @@ from meshtop.observatory.observatory import Observatory
 from meshtop.settings.schema import Settings
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.http.gate import ReadOnlyError
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import Engine
 from meshtop.views.picture.picture import Picture
