@@ -16,7 +16,7 @@ from aiohttp import web
 from msgspec import structs
 
 from meshtop.actions.events import ActionEvent
-from meshtop.actions.fleet import Fleet, FleetMember
+from meshtop.actions.fleet import Fleet, FleetCluster
 from meshtop.actions.journal.journal import Journal
 from meshtop.actions.kube import KubeApi, RouteObject, config_object
 from meshtop.actions.shift.controls import Controls
@@ -315,7 +315,7 @@ class Scene:
         read_only = more.pop("read_only", ())
         self.fleet = Fleet(
             [
-                FleetMember(name, KubeApi(name, self.wires[name]), c.metrics, read_only=name in read_only)
+                FleetCluster(name, KubeApi(name, self.wires[name]), c.metrics, read_only=name in read_only)
                 for name, c in clusters.items()
             ],
             Survey([board_cluster(name, c.inventory()) for name, c in clusters.items()]),

@@ -32,7 +32,10 @@ class Measures:
         self._fleet = fleet
 
     async def latency_bound(self, targets: Iterable[ShiftTarget]) -> float | None:
-        """Fixed before the first step, so that what is judged does not choose its own measure."""
+        """What counts as slow, in milliseconds, by the baseline before the first step; None where it has no histogram.
+
+        It is fixed before anything changes, so that what is judged does not choose its own measure.
+        """
         now = self._fleet.clock()
         tallies: list[Tally] = []
         for target in targets:
@@ -42,7 +45,7 @@ class Measures:
         return latency_bound(tallies, self._fleet.judging.latency_ms)
 
     async def reference(self, targets: Iterable[ShiftTarget], step: int, at: float) -> Reference:
-        """What a baseline that gets nothing in this step did just before it."""
+        """What a baseline that gets no more requests in this step did just before `at`, by cluster."""
         found: dict[str, Sequence[Tally]] = {}
         if not self._plan.guard.on:
             return found

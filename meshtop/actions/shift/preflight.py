@@ -1,4 +1,4 @@
-"""Everything that must hold before a weight is touched; what refuses comes before anything is sent."""
+"""The checks before a shift: rights, Leases, owners, subsets and pods. What refuses comes before anything is sent."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CheckStatus(StrEnum):
 
 
 class Check(Struct, frozen=True, rename="camel"):
-    """One thing that was looked at, in one cluster."""
+    """One check of one cluster, and its result as a sentence; `kind` is that of the error where it refuses."""
 
     cluster: str
     name: str
@@ -56,7 +56,7 @@ class Preflight(Struct, frozen=True, kw_only=True):
 
 
 async def preflight(plan: ShiftPlan, fleet: Fleet, *, clusters: Sequence[str] = ()) -> Preflight:
-    """Look at everything. Raises ActionError where there is nothing to look at (no such route, a cluster unread).
+    """Run every check. Raises ActionError where there is nothing to check (no such route, a cluster unread).
 
     Read-only clusters and the access policy are asked first; when one of them refuses, nothing is sent at all.
     """
@@ -102,7 +102,7 @@ async def _look(surveyed: Surveyed, plan: ShiftPlan, fleet: Fleet) -> tuple[list
         return [Check(cluster, "reach", CheckStatus.REFUSED, error.message, error.kind)], None
     checks = [_rights(cluster, where.plural, where.namespace, may=may_patch)]
     if not (may_create and may_update):
-        message = f"{cluster} does not let you hold a Lease: another meshtop cannot see this shift."
+        message = f"{cluster} does not let you hold a Lease, so that another meshtop cannot see this shift."
         checks.append(Check(cluster, "lease", CheckStatus.WARNING, message))
     else:
         checks.append(await _nobody_else(surveyed, fleet))
@@ -116,7 +116,7 @@ async def _look(surveyed: Surveyed, plan: ShiftPlan, fleet: Fleet) -> tuple[list
         message = f"{where.title} in {cluster} has just changed: {', '.join(target.names)} not {was}; look again."
         return [*checks, Check(cluster, "weights", CheckStatus.REFUSED, message, ErrorKind.CONFLICT)], None
     checks += _backed(surveyed, target)
-    checks.append(Check(cluster, "weights", CheckStatus.OK, _said(target)))
+    checks.append(Check(cluster, "weights", CheckStatus.OK, _steps_text(target)))
     return checks, target
 
 
@@ -131,13 +131,13 @@ async def _nobody_else(surveyed: Surveyed, fleet: Fleet) -> Check:
     cluster, where = surveyed.route.cluster, place_of(surveyed.route)
     lease = ShiftLease(fleet.members[cluster].api, where, action="", holder="", seconds=1)
     try:
-        held = await lease.look()
+        held = await lease.holder()
     except ActionError as error:
         return Check(cluster, "lease", CheckStatus.WARNING, error.message)
     now = fleet.clock()
-    if held is None or held.until <= now or held.gone():
-        return Check(cluster, "lease", CheckStatus.OK, "nobody else shifts it")
-    message = f"{held.holder} is changing {where.title} in {cluster} (action {held.action})."
+    if held is None or held.until <= now or held.process_ended():
+        return Check(cluster, "lease", CheckStatus.OK, "no other shift is running")
+    message = f"{held.name} is changing {where.title} in {cluster} (action {held.action})."
     return Check(cluster, "lease", CheckStatus.REFUSED, message, ErrorKind.CONFLICT)
 
 
@@ -147,11 +147,9 @@ def owner_check(cluster: str, owner: Ownership, override: str) -> Check:
         return Check(cluster, "owner", CheckStatus.OK, "no controller owns it")
     named = f"{owner.controller} ({owner.name})" if owner.name else owner.controller
     if any(word in override.lower() for word in _WORDS.get(owner.controller, (owner.controller,))):
-        return Check(
-            cluster, "owner", CheckStatus.WARNING, f"{named} owns it, and may take the change back; overridden"
-        )
+        return Check(cluster, "owner", CheckStatus.WARNING, f"{named} owns it and may revert the change; overridden")
     message = (
-        f"{named} owns the weights in {cluster} and will take the change back; change them there, or say "
+        f"{named} owns the weights in {cluster} and will revert the change; change them there, or say "
         f'--override "{owner.controller} owns it".'
     )
     return Check(cluster, "owner", CheckStatus.REFUSED, message, ErrorKind.CONFLICT)
@@ -211,11 +209,11 @@ def _obeys(remote: str, primaries: Sequence[str], *, has: bool) -> Check:
     """A cluster without a control plane: its callers obey a primary's objects, its own object nobody."""
     message = f"its callers obey {' or '.join(primaries)} and move with it"
     if has:
-        message += "; its own object of that name is read by nobody and stays as it is"
+        message += "; its own object of that name has no effect and stays as it is"
     return Check(remote, "mesh", CheckStatus.OK, message)
 
 
-def _said(target: ShiftTarget) -> str:
+def _steps_text(target: ShiftTarget) -> str:
     now = "/".join("-" if weight is None else str(weight) for weight in target.before)
     steps = ", ".join("/".join(map(str, step)) for step in target.steps)
     return f"{'/'.join(target.names)}: {now} → {steps}"

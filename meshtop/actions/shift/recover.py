@@ -1,4 +1,4 @@
-"""Shifts that ended in the middle: taken up again, or taken back, after whatever ended them."""
+"""Shifts that ended in the middle: resumed, or taken back, after whatever ended them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from meshtop.analysis.canary.survey import Surveyed
 
 
 def find_action(journal: Journal, identity: str | None) -> Action:
-    """The shift of that id, or the last one. Raises ActionError."""
+    """The action of that id (or of a unique beginning of one), or the last shift. Raises ActionError."""
     action = journal.last(kind=SHIFT) if identity is None else journal.action(identity)
     if action is None:
         what = "no shift" if identity is None else f"no single action {identity}"

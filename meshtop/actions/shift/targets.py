@@ -93,7 +93,7 @@ def _ruled_elsewhere(plan: ShiftPlan, named: Sequence[Surveyed], fleet: Fleet) -
     where = f"; it is written in {' or '.join(primaries)}" if primaries else ""
     return ActionError(
         ErrorKind.USAGE,
-        f"{remotes} {does} no control plane of {'their' if len(named) > 1 else 'its'} own: nobody reads {plan.route} "
+        f"{remotes} {does} no control plane of {'their' if len(named) > 1 else 'its'} own: nothing reads {plan.route} "
         f"there{where}.",
         remedy=f"Name that with --cluster {primaries[0]}." if primaries else "",
     )
@@ -120,12 +120,12 @@ def waves_of(plan: ShiftPlan, chosen: Sequence[Surveyed]) -> tuple[tuple[str, ..
         if cluster not in names:
             raise ActionError(ErrorKind.USAGE, f"{cluster} is in a wave, but has no route {plan.route} of its own.")
     if len(plan.clusters) != sum(map(len, plan.waves)):
-        raise ActionError(ErrorKind.USAGE, "A cluster stands in two waves; each belongs to one.")
+        raise ActionError(ErrorKind.USAGE, "A cluster stands in two waves; name each in one only.")
     return plan.waves or (tuple(names),)
 
 
 def target_of(surveyed: Surveyed, route: WeightedRoute, plan: ShiftPlan) -> ShiftTarget:
-    """The target of one cluster, reckoned from the route as it was just read. Raises ActionError."""
+    """The target of one cluster, computed from the route as it was just read. Raises ActionError."""
     try:
         steps = tuple(new_weights(route, step) for step in plan.steps)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Does the split follow? Confirmed from telemetry for each calling cluster; no traffic is never taken for 0 %."""
+"""Whether the observed split follows the weights, from telemetry; no traffic is never taken for 0 %."""
 
 from __future__ import annotations
 

@@ -238,7 +238,7 @@ async def test_a_route_that_somebody_shifts_is_not_copied_over(scene: Scene) -> 
     await lease.release()
     _, action = await go(scene, wanted())
     assert action.state is ActionState.DONE
-    assert await lease.look() is None
+    assert await lease.holder() is None
 
 
 async def test_what_somebody_changed_since_is_left_alone(scene: Scene) -> None:

@@ -114,7 +114,7 @@ async def test_two_meshtops_at_once(scene: Scene, clusters: dict[str, Cluster], 
     assert found.refusal is None
     await lease.take(scene.clock())
     await lease.release()
-    assert await lease.look() is None
+    assert await lease.holder() is None
     await other.close()
 
 

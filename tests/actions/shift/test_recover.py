@@ -1,4 +1,4 @@
-"""Shifts taken up again, or taken back, after whatever ended them."""
+"""Shifts resumed or taken back, after whatever ended them."""
 
 from __future__ import annotations
 
