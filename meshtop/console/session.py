@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
@@ -11,6 +13,7 @@ from msgspec import Struct, field
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from meshtop.views.frame.filter import FilterError
 from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
@@ -42,6 +45,47 @@ class ConsoleOptions(Struct, frozen=True, kw_only=True):
 
 
 Answer = TypeVar("Answer")
+_LOG = logging.getLogger(__name__)
+
+
+class PictureRequest(Struct, frozen=True, kw_only=True):
+    """What the screen in front will draw of the next picture.
+
+    Frozen, because it is made on the console's thread and read on the one that publishes; `work_out` does there what
+    keys would otherwise wait for.
+    """
+
+    kinds: frozenset[str] = frozenset()
+    """Kinds of which all rows are needed."""
+    table: tuple[str, Query] | None = None
+    """A kind whose rows are drawn as a query chooses and orders them."""
+    tree: tuple[str, Query] | None = None
+    """A kind of which the rows in a query's scope are drawn, to be ordered by the screen."""
+    details: tuple[tuple[str, str], ...] = ()
+    """Things that are drawn with their facts: kind and key."""
+    attention: Query | None = None
+    """The scope for which what needs attention is listed."""
+
+    def work_out(self, picture: Picture) -> None:
+        """Make and keep in the picture all that is asked for; a filter that a kind does not know is left out."""
+        from meshtop.views.frame.detail import detail
+        from meshtop.views.frame.registry import view
+
+        for kind in self.kinds:
+            view(kind).all_items(picture)
+        if self.table is not None:
+            kind, query = self.table
+            with contextlib.suppress(FilterError):
+                view(kind).items(picture, query)
+        if self.tree is not None:
+            kind, query = self.tree
+            view(kind).in_scope(picture, picture.resolved(query))
+        for kind, key in self.details:
+            detail(picture, kind, key)
+        if self.attention is not None:
+            from meshtop.views.reports.attention import attention
+
+            attention(picture, self.attention)
 
 
 class PictureArrived(Message):
@@ -67,7 +111,8 @@ class SessionFailed(Message):
 class ConsoleSession:
     """Starts the observatory on its own thread and hands Pictures to the app.
 
-    `prepare` works out on the worker thread what the screen in front will draw, so that keys do not wait for it.
+    `request` is what the screen in front will draw: it is worked out on the worker thread before a picture is handed
+    over. Screens put a new one in its place, and never change one.
     """
 
     def __init__(self, options: ConsoleOptions, target: MessagePump) -> None:
@@ -77,7 +122,7 @@ class ConsoleSession:
         self._settings: Settings | None = None
         self._pictures: Future[PictureFactory] = Future()
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
-        self.prepare: Callable[[Picture], None] | None = None
+        self.request = PictureRequest()
 
     @property
     def settings(self) -> Settings | None:
@@ -122,8 +167,7 @@ class ConsoleSession:
         except CancelledError:
             return
         picture = pictures.picture(snapshot)
-        if self.prepare is not None:
-            self.prepare(picture)
+        self.request.work_out(picture)
         self._target.post_message(PictureArrived(picture))
 
     def _failed(self, error: BaseException) -> None:
@@ -185,6 +229,10 @@ class ConsoleSession:
 
 
 def _lines_of(answered: Future[tuple[Line, ...]]) -> tuple[Line, ...]:
-    if answered.cancelled() or answered.exception() is not None:
+    if answered.cancelled():
+        return ()
+    error = answered.exception()
+    if error is not None:
+        _LOG.warning("a chart's lines were not read", exc_info=error)
         return ()
     return answered.result()

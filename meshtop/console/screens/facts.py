@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from meshtop.console.widgets.chart import NO_ANSWER, NO_DATA, ChartModel, Series
@@ -20,6 +21,7 @@ from meshtop.views.frame.sparkline import scale_of, sparkline
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
+    from meshtop.console.session import ConsoleSession
     from meshtop.views.frame.charts import Chart
 
 MARGIN = 2
@@ -63,13 +65,33 @@ def detail_lines(detail: Detail | None, width: int) -> list[Line]:
     return section_lines(detail.sections, width)
 
 
-def course(chart: Chart, lines: Sequence[TimeLine] | None, span_seconds: float) -> ChartModel:
+COURSE_SECONDS = 1800.0
+"""How far back the charts beside a thing go."""
+COURSE_POINTS = 120
+COURSE_AGAIN_SECONDS = 15.0
+"""How often their lines are asked for again."""
+
+
+def read_courses(
+    session: ConsoleSession, charts: Sequence[Chart], end: float, done: Callable[[int, tuple[TimeLine, ...]], None]
+) -> None:
+    """Ask for the lines of charts over the `COURSE_SECONDS` before `end` (Unix seconds).
+
+    `done` is called with each chart's index and its lines (none on failure), on another thread.
+    """
+    step = COURSE_SECONDS / COURSE_POINTS
+    end -= end % step
+    for index, chart in enumerate(charts):
+        session.lines(chart, start=end - COURSE_SECONDS, end=end, step=step, done=partial(done, index))
+
+
+def course(chart: Chart, lines: Sequence[TimeLine] | None) -> ChartModel:
     """A chart as it is drawn: None as lines is an answer that has not come, no lines an answer that failed."""
     return ChartModel(
         chart.title,
         chart.unit,
         tuple(Series(line.name, line.values) for line in lines or ()),
-        start=f"-{age(span_seconds)}",
+        start=f"-{age(COURSE_SECONDS)}",
         where=clean(chart.cluster),
         nothing="asking Prometheus …" if lines is None else NO_DATA if lines else NO_ANSWER,
     )

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import structs
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -13,6 +14,7 @@ from textual.containers import Horizontal, Vertical
 from meshtop.console.places import FLEET, JOURNAL
 from meshtop.console.screens.facts import headline
 from meshtop.console.screens.table import TableScreen
+from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.chart import Chart, ChartModel, Series
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView, LineWidget
@@ -186,25 +188,13 @@ class FleetScreen(TableScreen):
         """Clusters."""
         return frozenset({FLEET})
 
-    def prepare(self, picture: Picture) -> None:
-        """What needs somebody as well."""
-        from meshtop.views.reports.attention import attention
+    def request(self) -> PictureRequest:
+        """What needs attention as well."""
+        return structs.replace(super().request(), attention=self.host.scope.query)
 
-        super().prepare(picture)
-        attention(picture, self.host.scope.query)
-
-    def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
-        """The side panel follows the clusters' cursor only."""
-        if event.table is not self.rows:
-            # Textual calls the handlers of all classes, TableScreen's too.
-            event.prevent_default()
-
-    def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
-        """Open what needs somebody, or the cluster."""
-        if event.table is self.rows:
-            return
-        event.prevent_default()
-        chosen = self._needs.get(event.key)
+    def open_other(self, table: LiveTable, key: str) -> None:
+        """Open what needs attention."""
+        chosen = self._needs.get(key)
         if chosen is not None:
             self.host.open_detail(chosen.kind, chosen.key)
 

@@ -104,18 +104,9 @@ class SecurityScreen(TableScreen):
         shares.styles.height = min(longest + 2, self.size.height // 4)
         super().refresh_picture(picture)
 
-    def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
-        """The side panel follows the findings' cursor only."""
-        if event.table is not self.rows:
-            # Textual calls the handlers of all classes, TableScreen's too.
-            event.prevent_default()
-
-    def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
-        """Open a finding; a share narrows the scope to what it is of."""
-        if event.table is self.rows:
-            return
-        event.prevent_default()
-        if event.table.id == "share-clusters":
-            self.host.set_scope(self.host.scope.narrowed(cluster=event.key))
-        elif event.table.id == "share-tenants":
-            self.host.set_scope(self.host.scope.narrowed(tenant=event.key))
+    def open_other(self, table: LiveTable, key: str) -> None:
+        """Narrow the scope to the cluster or tenant of a share."""
+        if table.id == "share-clusters":
+            self.host.set_scope(self.host.scope.narrowed(cluster=key))
+        elif table.id == "share-tenants":
+            self.host.set_scope(self.host.scope.narrowed(tenant=key))

@@ -11,9 +11,9 @@ from textual.containers import Horizontal
 
 from meshtop.console.places import GRAPH, TENANT_TREE, TENANTS
 from meshtop.console.screens.table import WIDE, TableScreen
+from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView
-from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.console.widgets.tree_table import TreeTable, Wish
 from meshtop.views.frame.detail import find_item
@@ -103,11 +103,9 @@ class TenantTreeScreen(TenantScreen):
         twigs = self._tree.rows(folding, self.of_kind.order(query), passes)
         return TreeModel(self.of_kind.shown(picture.thresholds, wide=self.size.width >= WIDE), twigs)
 
-    def prepare(self, picture: Picture) -> None:
+    def request(self) -> PictureRequest:
         """The rows of the scope, and what stands beside them; which of them are folded away is soon said."""
-        self.of_kind.in_scope(picture, picture.resolved(self.host.scope.query))
-        if self._beside is not None:
-            self.beside(picture, self._beside)
+        return PictureRequest(tree=(self.kind, self.host.scope.query), details=super().request().details)
 
     @property
     def model(self) -> TreeModel[TenantNode] | None:
@@ -159,14 +157,13 @@ class TenantTreeScreen(TenantScreen):
             self._folding = folding
         self.update()
 
-    def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
-        """Enter folds what has rows under it, and opens what has none."""
-        event.prevent_default()
-        twig = self._twig(event.key)
-        if twig is not None and twig.open is not None and isinstance(event.table, TreeTable):
-            event.table.action_fold(Wish.TOGGLE)
+    def open_row(self, key: str) -> None:
+        """Fold what has rows under it, and open what has none."""
+        twig, rows = self._twig(key), self.rows
+        if twig is not None and twig.open is not None and isinstance(rows, TreeTable):
+            rows.action_fold(Wish.TOGGLE)
         else:
-            self._open(event.key)
+            self._open(key)
 
     def action_open_row(self) -> None:
         """Open the row, whatever stands under it."""
