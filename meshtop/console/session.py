@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
@@ -11,6 +12,7 @@ from msgspec import Struct, field
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from meshtop.log import log_failure
 from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from meshtop.views.frame.charts import Chart
     from meshtop.views.picture.lens import Lens
     from meshtop.views.picture.picture import Picture
+
+_log = logging.getLogger(__name__)
 
 
 class ConsoleOptions(Struct, frozen=True, kw_only=True):
@@ -100,6 +104,7 @@ class ConsoleSession:
 
             self._lens.set_result(lens_of(self._settings))
         except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
+            log_failure(_log, "the console could not begin to read", error)
             self._failed(error)
             self._lens.cancel()
 
@@ -152,8 +157,6 @@ class ConsoleSession:
         self, chart: Chart, *, start: float, end: float, step: float, done: Callable[[tuple[Line, ...]], None]
     ) -> None:
         """Ask a cluster's Prometheus for a chart's lines; `done` is called on another thread, with none on failure."""
-        if self._thread is None:
-            return
 
         async def ask(observatory: Observatory) -> tuple[Line, ...]:
             import asyncio
@@ -172,11 +175,13 @@ class ConsoleSession:
             errors = [answer for answer in answers if isinstance(answer, BaseException)]
             if errors and not found:
                 raise errors[0]
+            for error in errors:
+                log_failure(_log, f"the chart {chart.title} lacks a cluster's lines", error)
             return tuple(found)
 
-        future = self._thread.ask(ask)
+        future = self.ask(ask)
         if future is not None:
-            future.add_done_callback(lambda answered: done(_lines_of(answered)))
+            future.add_done_callback(lambda answered: done(_lines_of(chart, answered)))
 
     def stop(self) -> None:
         """End the observatory."""
@@ -184,7 +189,10 @@ class ConsoleSession:
             self._thread.stop()
 
 
-def _lines_of(answered: Future[tuple[Line, ...]]) -> tuple[Line, ...]:
-    if answered.cancelled() or answered.exception() is not None:
+def _lines_of(chart: Chart, answered: Future[tuple[Line, ...]]) -> tuple[Line, ...]:
+    if answered.cancelled():
+        return ()
+    if (error := answered.exception()) is not None:
+        log_failure(_log, f"the chart {chart.title} has no lines", error)
         return ()
     return answered.result()

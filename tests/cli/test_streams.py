@@ -62,5 +62,7 @@ def test_a_reader_that_leaves_a_watch_ends_it(meshtop: Program, monkeypatch: pyt
 
 def test_libraries_do_not_log_to_the_terminal() -> None:
     said = "import logging; logging.getLogger('some.library').error('loud')"
-    done = shell(f'{sys.executable} -c "from meshtop.cli.exits import keep_logs_quiet; keep_logs_quiet(); {said}"')
+    done = shell(
+        f'{sys.executable} -c "from meshtop.process import keep_libraries_quiet; keep_libraries_quiet(); {said}"'
+    )
     assert (done.returncode, done.stderr) == (0, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -11,6 +12,7 @@ from msgspec import Struct
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from meshtop.log import log_failure
 from meshtop.model.state import State
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from meshtop.console.session import ConsoleSession
     from meshtop.model.snapshot import Snapshot
     from meshtop.observatory.observatory import Observatory
+
+_log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 300.0
 """Rights change seldom; whoever has just been given one reads everything again."""
@@ -97,8 +101,10 @@ class Rights:
 
         def came(answered: Future[dict[str, Rules]]) -> None:
             # On the observatory's thread: plain assignments, and messages, which are safe from any thread.
-            failed = answered.cancelled() or answered.exception() is not None
-            found = {} if failed else answered.result()
+            error = None if answered.cancelled() else answered.exception()
+            if error is not None:
+                log_failure(_log, f"the rights in {cluster} are not known", error)
+            found = {} if answered.cancelled() or error is not None else answered.result()
             for namespace in namespaces:
                 before = self._known.get((cluster, namespace))
                 rules = found.get(namespace, before.rules if before is not None else None)

@@ -9,6 +9,7 @@ Usage::
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
@@ -32,6 +33,8 @@ from meshtop.console.widgets.graph_mouse import GraphMouse
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import TONE_CLASSES, Line
 from meshtop.console.widgets.notes import Note, note_lines
+
+_log = logging.getLogger(__name__)
 
 INLINE_EDGES = 600
 """Up to so many edges a moved cursor is drawn at once; above, in the worker."""
@@ -205,6 +208,7 @@ class GraphView(GraphKeys, GraphMouse, LineWidget, can_focus=True):
                     self.post_message(self.Drawn(drawing, number))
                     return
         except Exception as error:  # noqa: BLE001 - a thread has no caller to raise to
+            _log.error("the graph could not be drawn", exc_info=error)
             self.post_message(self.Failed(error, number))
 
     def _pictured(self, graph: ServiceGraph, layout: Layout, cursor: Cursor) -> Picture:
