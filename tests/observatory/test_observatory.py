@@ -17,6 +17,7 @@ from meshtop.observatory.feed import ClusterFeed, Schedule
 from meshtop.observatory.observatory import Observatory
 from meshtop.observatory.thread import ObservatoryThread
 from tests.observatory.fakes import FakeKubernetes, FakePrometheus
+from tests.patience import PATIENCE_SECONDS
 
 
 def feed_of(name: str, kubernetes: FakeKubernetes, prometheus: FakePrometheus) -> ClusterFeed:
@@ -37,7 +38,7 @@ def observatory_of(*feeds: ClusterFeed, timeout: float = 5.0) -> Observatory:
 
 
 async def until(observatory: Observatory, wanted: Callable[[Snapshot], bool]) -> Snapshot:
-    async with asyncio.timeout(30), contextlib.aclosing(observatory.follow()) as snapshots:
+    async with asyncio.timeout(PATIENCE_SECONDS), contextlib.aclosing(observatory.follow()) as snapshots:
         async for snapshot in snapshots:
             if wanted(snapshot):
                 return snapshot
@@ -189,7 +190,7 @@ def test_the_thread_publishes_and_stops() -> None:
 
     thread = ObservatoryThread(build, publish, failures.append)
     thread.start()
-    assert arrived.wait(30)
+    assert arrived.wait(PATIENCE_SECONDS)
     thread.stop(wait_seconds=30)
     assert kubernetes.closed
     assert failures == []
@@ -207,7 +208,7 @@ def test_the_thread_tells_why_it_could_not_begin() -> None:
         failed.set()
 
     ObservatoryThread(build, lambda _: None, remember).start()
-    assert failed.wait(30)
+    assert failed.wait(PATIENCE_SECONDS)
     assert str(failures[0]) == "no kubeconfig"
 
 
@@ -225,7 +226,7 @@ async def test_the_answers_of_one_beat_make_one_snapshot(monkeypatch: pytest.Mon
     east, west = FakePrometheus(), Later()
     observatory = observatory_of(feed_of("east", FakeKubernetes(), east), feed_of("west", FakeKubernetes(), west))
     windows = []
-    async with asyncio.timeout(30), contextlib.aclosing(observatory.follow()) as snapshots:
+    async with asyncio.timeout(PATIENCE_SECONDS), contextlib.aclosing(observatory.follow()) as snapshots:
         async for snapshot in snapshots:
             told = [c.telemetry.window_seconds if c.telemetry else None for c in snapshot.clusters]
             if 60.0 in told:
