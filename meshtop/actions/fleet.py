@@ -43,7 +43,7 @@ class Feed(Protocol):
 
     @property
     def ref(self) -> ClusterRef | None:
-        """Where it is and how to log in; None for what cannot be written to (a recording)."""
+        """Where it is and how to log in; None for what cannot be written to."""
 
     @property
     def prometheus(self) -> Any:

@@ -11,8 +11,7 @@ from typing import Any
 import msgspec
 
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
-from meshtop.actions.kube import JSON, KubeApi, RouteObject
-from meshtop.sources.kubernetes.convert import unix
+from meshtop.actions.kube import JSON, KubeApi, RouteObject, unix
 
 GROUP = "coordination.k8s.io"
 _ACTION = "meshtop/action"

@@ -46,7 +46,7 @@ async def acting(session: Session) -> AsyncIterator[Stage]:
     """Read every cluster once, and be ready to write. Raises KubeconfigError and ConfigError."""
     from meshtop.actions.fleet import open_fleet
     from meshtop.observatory.build import open_observatory
-    from meshtop.views.picture.judging import judging
+    from meshtop.views.picture.factory import judging
 
     # Every cluster is read, also those that --cluster leaves alone: callers and versions may be anywhere in the mesh.
     observatory = open_observatory(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from meshtop.analysis.graph.canvas import ASCII, UNICODE, Run
-from meshtop.analysis.graph.draw import Picture as Drawing
+from meshtop.analysis.graph.canvas import ASCII, UNICODE, InkRun
+from meshtop.analysis.graph.draw import GraphDrawing
 from meshtop.analysis.graph.geometry import LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.select import worst_edges
@@ -57,18 +57,18 @@ def _title(graph: ServiceGraph, snapshot: Snapshot, query: Query, sight: Sight) 
 
 def _drawing(graph: ServiceGraph, style: Style) -> list[str]:
     placed = layout(graph, LayoutOptions(width=style.width or WIDTH))
-    rows = Drawing(graph, placed, ASCII if style.ascii_only else UNICODE).paint()
+    rows = GraphDrawing(graph, placed, ASCII if style.ascii_only else UNICODE).paint()
     return [_row(row, style) for row in rows]
 
 
-def _row(row: list[Run], style: Style) -> str:
+def _row(row: list[InkRun], style: Style) -> str:
     """A row without the spaces at its end."""
     kept = list(row)
     while kept and not kept[-1].text.strip():
         kept.pop()
     if kept:
-        kept[-1] = Run(kept[-1].text.rstrip(), kept[-1].tone)
-    return "".join(style.paint(run.text, Tone(run.tone.value)) if run.text.strip() else run.text for run in kept)
+        kept[-1] = InkRun(kept[-1].text.rstrip(), kept[-1].ink)
+    return "".join(style.paint(run.text, Tone(run.ink.value)) if run.text.strip() else run.text for run in kept)
 
 
 def _words(cells: list[Cell], style: Style) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from meshtop.observatory.thread import ObservatoryThread
     from meshtop.settings.schema import Settings
     from meshtop.views.frame.charts import Chart
-    from meshtop.views.picture.lens import Lens
+    from meshtop.views.picture.factory import PictureFactory
     from meshtop.views.picture.picture import Picture
 
 _log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class ConsoleSession:
         self._target = target
         self._thread: ObservatoryThread | None = None
         self._settings: Settings | None = None
-        self._lens: Future[Lens] = Future()
+        self._pictures: Future[PictureFactory] = Future()
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
         self.prepare: Callable[[Picture], None] | None = None
 
@@ -100,13 +100,13 @@ class ConsoleSession:
             self._thread = ObservatoryThread(self._open, self._publish, self._failed)
             self._thread.start()
             # The clusters have been asked by now; while they answer, what looks at their answers is imported.
-            from meshtop.views.picture.lens import lens_of
+            from meshtop.views.picture.factory import picture_factory
 
-            self._lens.set_result(lens_of(self._settings))
+            self._pictures.set_result(picture_factory(self._settings))
         except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
             log_failure(_log, "the console could not begin to read", error)
             self._failed(error)
-            self._lens.cancel()
+            self._pictures.cancel()
 
     def _open(self) -> Observatory:
         from meshtop.observatory.build import open_observatory
@@ -123,10 +123,10 @@ class ConsoleSession:
 
     def _publish(self, snapshot: Snapshot) -> None:
         try:
-            lens = self._lens.result()
+            pictures = self._pictures.result()
         except CancelledError:
             return
-        picture = lens.picture(snapshot)
+        picture = pictures.picture(snapshot)
         if self.prepare is not None:
             self.prepare(picture)
         self._target.post_message(PictureArrived(picture))

@@ -1,4 +1,4 @@
-"""Members that only a registry leads to, read with what the registry keeps; only where the user asked for it."""
+"""Members of a fleet that only a registry knows, read with the registry's credentials where the user asked for it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ Adopt = Callable[[ClusterRef, str | None], ClusterFeed]
 """Makes the feed of an adopted cluster; the second argument is the host that forwards to it, None where none does."""
 
 
-class _Link(msgspec.Struct):
+class _MemberConnection(msgspec.Struct):
     type: str = ""
     kubeconfig: str = ""
 
 
 class _Spec(msgspec.Struct):
-    connection: _Link = msgspec.field(default_factory=_Link)
+    connection: _MemberConnection = msgspec.field(default_factory=_MemberConnection)
 
 
 class _Cluster(msgspec.Struct):

@@ -1,1 +1,1 @@
-"""Everything that reads: kubeconfig, Kubernetes, Prometheus, PromQL, registries."""
+"""Everything that reads clusters: their logins, their API servers, their Prometheus engines."""

@@ -78,6 +78,14 @@ def as_config(obj: Json) -> ConfigObject:
     return config_object(where, obj)
 
 
+def window_seconds(expression: str) -> float:
+    """How far back an expression looks."""
+    (window,) = re.findall(r"\[([0-9smh]+)\]", expression)
+    return float(
+        sum(int(number) * {"s": 1, "m": 60, "h": 3600}[unit] for number, unit in re.findall(r"(\d+)(.)", window))
+    )
+
+
 class FakeMetrics:
     """Telemetry of one cluster: its web asks reviews, split as the cluster's weights say, with these error shares.
 
@@ -96,7 +104,7 @@ class FakeMetrics:
 
     async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
         self.asked.append(expression)
-        seconds = float(re.findall(r"\[(\d+)s\]", expression)[0]) if "s]" in expression else 600.0
+        seconds = window_seconds(expression)
         requests = self.rate * seconds
         shares = self._shares()
         found = []
@@ -174,7 +182,7 @@ class Clock:
     """Time that moves only when somebody waits."""
 
     def __init__(self) -> None:
-        self.now = time.time()
+        self.began = self.now = time.time()
 
     def __call__(self) -> float:
         return self.now

@@ -21,8 +21,8 @@ from meshtop.actions.story import (
     may_take_back,
     stopped_at,
 )
+from tests.actions.faults import answering, applied_then_dead
 from tests.actions.mesh import Cluster, Scene, plan, virtual_service
-from tests.actions.test_shift import answering, applied_then_dead
 
 
 def entry(event: EntryKind, cluster: str = "", **detail: Any) -> Entry:

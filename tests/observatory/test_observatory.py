@@ -78,13 +78,13 @@ async def test_following_asks_for_the_last_days_plaintext_by_itself() -> None:
 async def test_a_hanging_cluster_runs_out_of_its_own_time_only() -> None:
     good, dead = FakeKubernetes(), FakeKubernetes(hang=True)
     snapshot = await observatory_of(
-        feed_of("good", good, FakePrometheus()), feed_of("dead", dead, FakePrometheus()), timeout=0.05
+        feed_of("good", good, FakePrometheus()), feed_of("dead", dead, FakePrometheus()), timeout=1.0
     ).once()
     assert snapshot.settled
     lost = snapshot.cluster("dead")
     assert lost is not None
     assert lost.kubernetes.state is State.UNREACHABLE
-    assert lost.kubernetes.error == "The Kubernetes API of dead gave no whole answer within 0.05 s."
+    assert lost.kubernetes.error == "The Kubernetes API of dead gave no whole answer within 1 s."
     assert lost.prometheus.state is State.UNREACHABLE
     kept = snapshot.cluster("good")
     assert kept is not None
@@ -104,7 +104,7 @@ async def test_waiting_for_a_turn_is_not_held_against_a_cluster() -> None:
 
 async def test_a_prometheus_with_a_url_does_not_wait_for_a_dead_api() -> None:
     prometheus = FakePrometheus(needs_services=False)
-    snapshot = await observatory_of(feed_of("dead", FakeKubernetes(hang=True), prometheus), timeout=0.05).once()
+    snapshot = await observatory_of(feed_of("dead", FakeKubernetes(hang=True), prometheus), timeout=1.0).once()
     dead = snapshot.cluster("dead")
     assert dead is not None
     assert dead.prometheus.state is State.FRESH

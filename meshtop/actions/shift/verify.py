@@ -17,9 +17,7 @@ from meshtop.analysis.canary.tally import Caller
 from meshtop.analysis.canary.verdict import Honesty, honesty
 from meshtop.model.canary import RouteCounts
 from meshtop.sources.problem import SourceProblem
-from meshtop.sources.prometheus.counts import route_counts
-
-_TCP = ("tcp", "tls")
+from meshtop.sources.prometheus.counts import counts_connections, route_counts
 
 
 async def count_all(
@@ -33,7 +31,7 @@ async def count_all(
         and m.name in fleet.survey.clusters
         and (m.name == surveyed.route.cluster or fleet.survey.clusters[m.name].facts.mesh_id == surveyed.mesh)
     ]
-    tcp = surveyed.route.protocol in _TCP
+    tcp = counts_connections(surveyed.route.protocol)
     hosts = telemetry_hosts(surveyed.route, surveyed.reach)
     label = surveyed.route.label
 

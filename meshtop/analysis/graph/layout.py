@@ -17,7 +17,7 @@ from meshtop.analysis.graph.ports import Ports
 from meshtop.analysis.graph.ranks import assign_columns
 from meshtop.analysis.graph.refresh import Kept, keep_places
 from meshtop.analysis.graph.route import Framed, Placed, Router
-from meshtop.analysis.graph.service_graph import Group, Node, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphGroup, GraphNode, ServiceGraph
 from meshtop.analysis.graph.wording import caption, tag_width, title_of
 from meshtop.model.text import cell_width
 
@@ -69,7 +69,7 @@ def layout_steps(
     return (yield from scene.afresh(options))
 
 
-def merge_lonely_frames(groups: tuple[Group, ...], nodes: tuple[Node, ...]) -> dict[str, tuple[str, ...]]:
+def merge_lonely_frames(groups: tuple[GraphGroup, ...], nodes: tuple[GraphNode, ...]) -> dict[str, tuple[str, ...]]:
     """For each group, the frames drawn around it from the outside in.
 
     A frame with one frame and nothing else in it is drawn as one with that frame.

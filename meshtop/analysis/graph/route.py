@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from meshtop.analysis.graph.geometry import Column, Point, Route
+from meshtop.analysis.graph.geometry import LayoutColumn, Point, Route
 from meshtop.analysis.graph.nets import Net, lane_columns
 from meshtop.analysis.graph.ports import Ports
 from meshtop.analysis.graph.rows import Rows
@@ -49,7 +49,7 @@ class Router:
         nets: Sequence[Net],
         ports: Ports,
         lanes: Mapping[str, Mapping[int, int]],
-        before: Sequence[Column],
+        before: Sequence[LayoutColumn],
     ) -> None:
         self.boxes, self.frames, self.nets, self.ports = boxes, frames, nets, ports
         self.before = before
@@ -61,7 +61,7 @@ class Router:
                 self._nests[at] = max(self._nests.get(at, 0), f.nest)
         self.lane: list[dict[int, int]] = [{} for _ in nets]
         self.turns: list[dict[int, Turn]] = []
-        self.columns: list[Column] = []
+        self.columns: list[LayoutColumn] = []
         self.spans: list[list[list[tuple[int, int]]]] = []
         self.routes: dict[int, Route] = {}
         self._track_x: list[list[int]] = []
@@ -205,7 +205,7 @@ class Router:
     def _nest(self, column: int, *, ends: bool) -> int:
         return self._nests.get((column, ends), 0)
 
-    def _columns(self, room: int) -> list[Column]:
+    def _columns(self, room: int) -> list[LayoutColumn]:
         widths = [3] * self.count
         if self.boxes:
             widths = [0] * self.count
@@ -232,7 +232,7 @@ class Router:
                 old = self.before[c]
                 x, width = max(x, old.x), max(width, old.width)
                 gap = max(gap, old.gap)
-            columns.append(Column(x, width, gap))
+            columns.append(LayoutColumn(x, width, gap))
             x += width + gap
         return columns
 

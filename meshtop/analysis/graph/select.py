@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from meshtop.analysis.graph.service_graph import SEVERITY, GraphEdge, Node, ServiceGraph
+from meshtop.analysis.graph.service_graph import SEVERITY, GraphEdge, GraphNode, ServiceGraph
 
 
 def neighbours(edges: Iterable[GraphEdge], forward: bool) -> dict[str, list[str]]:
@@ -102,7 +102,7 @@ def worst_edges(graph: ServiceGraph) -> list[GraphEdge]:
     )
 
 
-def find(graph: ServiceGraph, text: str) -> list[Node]:
+def find(graph: ServiceGraph, text: str) -> list[GraphNode]:
     """Nodes whose label or id holds `text` (case does not matter); a label that starts with it comes first."""
     wanted = text.casefold()
     hits = [n for n in graph.nodes if wanted in n.label.casefold() or wanted in n.id.casefold()]

@@ -177,7 +177,7 @@ class ShiftDesk:
     @contextlib.asynccontextmanager
     async def _fleet(self, observatory: Observatory) -> AsyncGenerator[Fleet, None]:
         from meshtop.actions.fleet import open_fleet
-        from meshtop.views.picture.judging import judging
+        from meshtop.views.picture.factory import judging
 
         settings = self._session.settings
         assert settings is not None, "a picture comes after the settings"

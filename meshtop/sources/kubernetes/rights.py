@@ -1,4 +1,4 @@
-"""Asking a cluster about oneself: who one is and what one may do (the only POSTs that a reading connection sends)."""
+"""Asks a cluster who the user is and what the user may do: the only POSTs that a reading connection sends."""
 
 from __future__ import annotations
 

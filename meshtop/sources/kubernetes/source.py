@@ -87,7 +87,7 @@ class KubernetesSource:
 
     @property
     def waited_seconds(self) -> float:
-        """How long it has waited for its turn, which is not the cluster's fault."""
+        """How many seconds it has waited for its turn, which is not the cluster's fault."""
         if self._waiting_since is None:
             return self._waited
         return self._waited + asyncio.get_running_loop().time() - self._waiting_since

@@ -10,9 +10,12 @@ from msgspec import Struct, structs
 from meshtop.views.frame.facts import Detail, Related
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Table
+from meshtop.views.picture.memory import Key
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
+
+_INDEX: Key[dict[Hashable, list[int]]] = Key("places of items")
 
 
 class Index(Struct, frozen=True):
@@ -59,7 +62,7 @@ def related_at(
     `sought` are the places in the index, `wanted` what the found ones must still meet.
     """
     items = view(kind).all_items(picture)
-    by_place: dict[Hashable, list[int]] = picture.once(f"{kind} {index.name}", lambda: index.of(items))
+    by_place = picture.cached(_INDEX.at(kind, index.name), lambda: index.of(items))
     numbers = sorted({number for place in sought for number in by_place.get(place, ())})
     return related_items(picture, kind, title, (items[n] for n in numbers if wanted(items[n])), empty)
 
@@ -74,8 +77,8 @@ def find_item(picture: Picture, kind: str, key: str) -> Any | None:
     """The item with this key, or at this place (`CLUSTER/NAMESPACE/NAME`); None when it is not there."""
     of_kind = view(kind)
     items = of_kind.all_items(picture)
-    by_key: dict[Hashable, list[int]] = picture.once(
-        f"{kind} by key", lambda: Index("by key", lambda item: (of_kind.key(item),)).of(items)
+    by_key = picture.cached(
+        _INDEX.at(kind, "by key"), lambda: Index("by key", lambda item: (of_kind.key(item),)).of(items)
     )
     if key in by_key:
         return items[by_key[key][0]]

@@ -12,6 +12,7 @@ from meshtop.views.frame.fields import field_columns
 from meshtop.views.frame.filter import Filter, parse_filter
 from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
 from meshtop.views.frame.table import AnyColumn, Column, Table
+from meshtop.views.picture.memory import Key
 from meshtop.views.picture.query import Place, Query
 
 if TYPE_CHECKING:
@@ -63,6 +64,9 @@ class View(Generic[Item]):
         self.related = related
         self.namespaced = namespaced
         self.bad_when_found = bad_when_found
+        self._all_key: Key[list[Item]] = Key("items", (kind,))
+        self._scope_key: Key[list[Item] | None] = Key("items in a scope")
+        self._query_key: Key[list[Item]] = Key("items of a query")
         self._build = build
         self._detail = detail
         self._path = path
@@ -119,23 +123,21 @@ class View(Generic[Item]):
 
     def all_items(self, picture: Picture) -> list[Item]:
         """Every item, made once for each Picture."""
-        made: list[Item] = picture.once(self.kind, lambda: self._build(picture))
-        return made
+        return picture.cached(self._all_key, lambda: self._build(picture))
 
     def in_scope(self, picture: Picture, query: Query) -> list[Item]:
         """The items of a resolved query's scope; its filter, names and order are left aside."""
         if self._scoped is not None:
             make = self._scoped
-            name = f"{self.kind} in {query.clusters} {query.namespaces} {query.tenant} {query.within is None}"
-            scoped: list[Item] | None = picture.once(name, lambda: make(picture, query))
+            key = self._scope_key.at(self.kind, query.clusters, query.namespaces, query.tenant, query.within)
+            scoped = picture.cached(key, lambda: make(picture, query))
             if scoped is not None:
                 return scoped
         return [i for i in self.all_items(picture) if query.holds(self._places(i), namespaced=self.namespaced)]
 
     def items(self, picture: Picture, query: Query) -> list[Item]:
         """The items that the query asks for, in its order, worked out once for each Picture. Raises FilterError."""
-        found: list[Item] = picture.once(f"{self.kind} {query!r}", lambda: self._chosen(picture, query))
-        return found
+        return picture.cached(self._query_key.at(self.kind, query), lambda: self._chosen(picture, query))
 
     def _chosen(self, picture: Picture, query: Query) -> list[Item]:
         passes = self.filter(query)

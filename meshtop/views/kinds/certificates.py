@@ -11,7 +11,6 @@ from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.findings import finding_facts
 from meshtop.views.frame.numbers import age
-from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.trust import SHORT
@@ -82,7 +81,7 @@ def detail(picture: Picture, item: CertificateItem, key: str) -> Detail:
     findings = [found.finding for found in expiry_findings([_expiry(picture, item)], moment_of(picture))]
     also = [
         other
-        for other in view("certificates").all_items(picture)
+        for other in VIEW.all_items(picture)
         if item.fingerprint is not None and other.fingerprint == item.fingerprint and other.cluster != item.cluster
     ]
     left = age(item.days_left * DAY) if item.days_left > 0 else f"none: it ran out {age(-item.days_left * DAY)} ago"
@@ -118,7 +117,7 @@ def detail(picture: Picture, item: CertificateItem, key: str) -> Detail:
 
 
 def _expiry(picture: Picture, item: CertificateItem) -> Expiry:
-    items = view("certificates").all_items(picture)
+    items = VIEW.all_items(picture)
     return next(e for e, i in zip(expiries_of(picture), items, strict=True) if i is item)
 
 

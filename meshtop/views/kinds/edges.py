@@ -34,6 +34,10 @@ from meshtop.views.picture.picture import Picture
 OK_CODES = ("2", "3")
 
 
+CallId = tuple[Peer, Target, str]
+"""Both ends and the protocol."""
+
+
 class EdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
     """An edge (INTERFACE.md, kind edges); `codes` and `flags` are rates per second."""
 
@@ -77,6 +81,11 @@ def _item(picture: Picture, edge: Edge) -> EdgeItem:
     )
 
 
+def identity(call: Edge | EdgeItem) -> CallId:
+    """What tells a call apart from all others, for an edge and for its row."""
+    return (call.source, call.destination, call.protocol)
+
+
 def _marks(item: EdgeItem) -> tuple[str, ...]:
     """What an edge is in a word, so that `!mtls` finds what is not wholly mutual TLS, and `plaintext` what is not."""
     ratio = item.mtls_ratio
@@ -118,7 +127,7 @@ def detail(picture: Picture, item: EdgeItem, key: str) -> Detail:
             Section("How it does", verdict(item.health)),
             Section("Ends", (*_end("from", item.source), *_end("to", item.destination), *_way(item))),
             Section("Answers", answers(item.protocol, item.codes, item.flags, picture.thresholds)),
-            Section("Reporters", _reporters(picture, item, key)),
+            Section("Reporters", _reporters(picture, item)),
         ),
         related=(
             related_at(
@@ -167,9 +176,9 @@ def answers(
     return tuple(facts) or (fact("", "no requests in this window", Tone.DIM),)
 
 
-def _reporters(picture: Picture, item: EdgeItem, key: str) -> tuple[Fact, ...]:
+def _reporters(picture: Picture, item: EdgeItem) -> tuple[Fact, ...]:
     """What each side counted; TCP sides count connections."""
-    edge = next((e for e, i in zip(picture.edges, _items(picture), strict=True) if i is item), None)
+    edge = next((edge for edge in picture.edges if identity(edge) == identity(item)), None)
     unit = "connections/s" if item.protocol == "tcp" else "/s"
     facts = [fact(name, f"{quantity(rate)} {unit}") for name, rate in sorted(edge.reports.items())] if edge else []
     if item.disagreement is not None:
@@ -178,13 +187,6 @@ def _reporters(picture: Picture, item: EdgeItem, key: str) -> tuple[Fact, ...]:
     elif len(facts) == 1:
         facts.append(fact("", "only one side reports it, so nothing can be held against it", Tone.DIM))
     return tuple(facts)
-
-
-def _items(picture: Picture) -> list[EdgeItem]:
-    from meshtop.views.frame.registry import view
-
-    items: list[EdgeItem] = view("edges").all_items(picture)
-    return items
 
 
 def _charts(picture: Picture, item: EdgeItem) -> tuple[Chart, ...]:

@@ -18,7 +18,8 @@ from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.findings import findings_column, findings_section
 from meshtop.views.frame.numbers import milliseconds, percent, quantity
 from meshtop.views.frame.table import Align, Cell, Column, Tone
-from meshtop.views.picture.picture import Picture, together
+from meshtop.views.picture.picture import Picture, group_health
+from meshtop.views.picture.query import Query
 
 TALKERS = 8
 """As many of those who call a level, or are called by it, are listed."""
@@ -92,6 +93,13 @@ class Level(Protocol):
         """The health of its workloads together."""
 
 
+def of_tenant(query: Query, *tenants: str | None) -> bool:
+    """Whether what belongs to these tenants is asked for; a level of one is a choice of namespaces, not of rows."""
+    if query.tenant is None or query.within is not None:
+        return True
+    return any(tenant is not None and query.tenant in tenant.split("|") for tenant in tenants)
+
+
 def figures_of(picture: Picture, places: Sequence[tuple[str, str]], traffic: UnitTraffic) -> dict[str, Any]:
     """What an item says of some namespaces and their traffic, at whatever level they stand together."""
     owners = [picture.owner(*place) for place in places]
@@ -116,7 +124,7 @@ def figures_of(picture: Picture, places: Sequence[tuple[str, str]], traffic: Uni
 def _together(picture: Picture, workloads: list[Any], *, asked: bool) -> Health:
     if asked and not workloads:
         return Health(HealthStatus.UNKNOWN, ("what answers here is not known",))
-    return together([picture.workload_health(workload) for workload in workloads])
+    return group_health([picture.workload_health(workload) for workload in workloads])
 
 
 def _marks(owner: Owner) -> tuple[str, ...]:

@@ -20,10 +20,9 @@ from meshtop.views.frame.facts import Detail, Fact, Section, fact
 from meshtop.views.frame.findings import finding_facts, findings_column
 from meshtop.views.frame.numbers import age, percent, quantity
 from meshtop.views.frame.owners import tenant_column, tenant_text
-from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.view import View
-from meshtop.views.kinds.mtlsedges import MtlsEdgeItem
+from meshtop.views.kinds.mtlsedges import VIEW as MTLS_EDGES
 from meshtop.views.picture.picture import Picture, WorkloadId
 from meshtop.views.picture.posture import findings_at, mesh_of, moment_of, posture_of
 from meshtop.views.picture.query import Place
@@ -130,7 +129,7 @@ def detail(picture: Picture, item: MtlsItem, key: str) -> Detail:
     """Everything about one workload's mutual TLS."""
     where = (item.cluster, item.namespace, item.workload)
     standing = posture_of(picture).standings[where]
-    edges: list[MtlsEdgeItem] = view("mtlsedges").all_items(picture)
+    edges = MTLS_EDGES.all_items(picture)
     into = [e for e in edges if (e.destination.cluster, e.destination.namespace, e.destination.workload) == where]
     out = [e for e in edges if (e.source.cluster, e.source.namespace, e.source.workload) == where]
     return Detail(

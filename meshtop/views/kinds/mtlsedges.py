@@ -23,7 +23,6 @@ from meshtop.views.frame.ends import (
 from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.findings import finding_facts
 from meshtop.views.frame.numbers import percent, quantity
-from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.view import View
 from meshtop.views.picture.picture import Picture
@@ -140,7 +139,7 @@ def detail(picture: Picture, item: MtlsEdgeItem, key: str) -> Detail:
 
 
 def _fix(picture: Picture, item: MtlsEdgeItem) -> str | None:
-    items: list[MtlsEdgeItem] = view("mtlsedges").all_items(picture)
+    items = VIEW.all_items(picture)
     verdicts = [verdict for _, found in posture_of(picture).edges for verdict in found]
     chosen = next((v for i, v in zip(items, verdicts, strict=True) if i is item), None)
     return fix_of(mesh_of(picture), chosen) if chosen is not None else None

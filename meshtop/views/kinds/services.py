@@ -105,7 +105,7 @@ def _item(
     ports: tuple[ServicePort, ...],
 ) -> ServiceItem:
     selecting = hosts if kind == "ServiceEntry" else (name,)
-    behind = picture.behind(cluster, namespace, selecting)
+    backends = picture.backends(cluster, namespace, selecting)
     sums = picture.service_sums(cluster, hosts)
     tenants = picture.tenants(cluster, namespace)
     return ServiceItem(
@@ -115,11 +115,11 @@ def _item(
         hosts=hosts,
         ports=ports,
         tenant=tenant_text(tenants),
-        workloads=tuple(sorted({backend.name for backend in behind})),
+        workloads=tuple(sorted({backend.name for backend in backends})),
         clusters=picture.clusters_of_service(cluster, namespace, selecting),
         traffic=sums.traffic(),
         mtls_ratio=sums.mtls_ratio,
-        health=_health(picture, cluster, hosts, behind),
+        health=_health(picture, cluster, hosts, backends),
         kind=kind,
         tenants=tenants,
     )

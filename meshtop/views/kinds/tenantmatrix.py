@@ -18,6 +18,7 @@ from meshtop.views.frame.findings import SEVERITY_SIGNS, SEVERITY_TONES, finding
 from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 from meshtop.views.frame.view import View
+from meshtop.views.kinds.levels import of_tenant
 from meshtop.views.kinds.tenants import LAST, located_findings, scope_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
@@ -47,9 +48,7 @@ def scoped(picture: Picture, query: Query) -> list[TenantPair] | None:
     if within is None and level is None:
         return None
     touching = None if level is None else lambda cluster, namespace: (cluster, namespace) in level
-    tenant = query.tenant if level is None else None
-    pairs = _pairs(picture, within, touching)
-    return [p for p in pairs if tenant is None or any(tenant in side.split("|") for side in (p.from_, p.to))]
+    return [pair for pair in _pairs(picture, within, touching) if of_tenant(query, pair.from_, pair.to)]
 
 
 def _pairs(picture: Picture, within: Within | None, touching: Within | None) -> list[TenantPair]:

@@ -13,12 +13,15 @@ from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.facts import Detail
 from meshtop.views.frame.findings import SEVERITY_ORDER
 from meshtop.views.frame.view import View
-from meshtop.views.kinds.levels import FIGURES, figures_of, level_detail
+from meshtop.views.kinds.levels import FIGURES, figures_of, level_detail, of_tenant
+from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
 
 LAST = {HIDDEN: 1, NONE: 2}
 """What is no tenant stands below all tenants."""
+
+_FINDINGS: Key[tuple[Located, ...]] = Key("findings about tenants")
 
 
 class TenantItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -68,8 +71,7 @@ def located_findings(picture: Picture, within: Within | None = None) -> tuple[Lo
 
     if within is not None:
         return make()
-    made: tuple[Located, ...] = picture.once("tenant findings", make)
-    return made
+    return picture.cached(_FINDINGS, make)
 
 
 def units(picture: Picture, within: Within | None = None) -> dict[Unit, list[tuple[str, str]]]:
@@ -98,11 +100,7 @@ def scoped(picture: Picture, query: Query) -> list[TenantItem] | None:
     within = scope_of(query)
     if within is None:
         return None
-    return [row for row in _rows(picture, within) if _chosen(row, query)]
-
-
-def _chosen(row: TenantItem, query: Query) -> bool:
-    return query.tenant is None or query.within is not None or query.tenant in row.tenant.split("|")
+    return [row for row in _rows(picture, within) if of_tenant(query, row.tenant)]
 
 
 def _rows(picture: Picture, within: Within | None) -> list[TenantItem]:

@@ -23,7 +23,7 @@ from meshtop.views.frame.findings import SEVERITY_ORDER
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.tree import Folding, Tree
 from meshtop.views.frame.view import View
-from meshtop.views.kinds.levels import FIGURES, figures_of, level_detail
+from meshtop.views.kinds.levels import FIGURES, figures_of, level_detail, of_tenant
 from meshtop.views.kinds.namespaces import VIEW as NAMESPACES
 from meshtop.views.kinds.tenants import located_findings, scope_of
 from meshtop.views.picture.picture import Picture
@@ -172,9 +172,7 @@ def scoped(picture: Picture, query: Query) -> list[TenantNode] | None:
     if within is None and query.tenant is None:
         return None
     nodes = _nodes(picture, within) if within is not None else VIEW.all_items(picture)
-    if query.tenant is None or query.within is not None:
-        return nodes
-    return [node for node in nodes if node.tenant is not None and query.tenant in node.tenant.split("|")]
+    return [node for node in nodes if of_tenant(query, node.tenant)]
 
 
 def _nodes(picture: Picture, within: Within | None) -> list[TenantNode]:

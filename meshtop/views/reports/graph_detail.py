@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from meshtop.analysis.graph.service_graph import GraphEdge, Node, NodeKind, ServiceGraph
-from meshtop.analysis.visibility.shaping import Shaper, Subject, shapers
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind, ServiceGraph
+from meshtop.analysis.visibility.shaping import ApplicableConfig, ConfigTarget, applicable_config
 from meshtop.model.constants import CONTRADICTED_FROM, ISTIO_NAMESPACE, SERVICE_DOMAIN
 from meshtop.model.text import clean
 from meshtop.model.traffic import Edge, Peer, Sums, Target, total
@@ -61,7 +61,7 @@ def edge_panel(picture: Picture, query: Query, sight: Sight, graph: ServiceGraph
     )
 
 
-def node_panel(picture: Picture, query: Query, sight: Sight, node: Node) -> Detail:
+def node_panel(picture: Picture, query: Query, sight: Sight, node: GraphNode) -> Detail:
     """Everything about one node of the graph; its own calls where nobody asks it."""
     into = members(picture, query, sight, target=node.id)
     out = members(picture, query, sight, source=node.id)
@@ -188,7 +188,7 @@ def _tenants(found: Members) -> tuple[Fact, ...]:
     return tuple(fact(label, _some(names)) for label, names in named) if any(names for _, names in named) else ()
 
 
-def _facts(node: Node, ends: Sequence[Peer | Target]) -> tuple[Fact, ...]:
+def _facts(node: GraphNode, ends: Sequence[Peer | Target]) -> tuple[Fact, ...]:
     facts = [fact("kind", node.kind.value)]
     for label, value in (("cluster", node.cluster), ("namespace", node.namespace), ("tenant", node.tenant)):
         if value and value != node.label:
@@ -206,7 +206,7 @@ def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]
         if end.cluster and end.namespace:
             subjects.setdefault((end.cluster, end.namespace), []).append(end)
     inventories = {c.name: c.inventory for c in picture.snapshot.clusters if c.inventory is not None}
-    rows: list[tuple[str, Shaper]] = []
+    rows: list[tuple[str, ApplicableConfig]] = []
     for (cluster, namespace), those in sorted(subjects.items()):
         inventory = inventories.get(cluster)
         if inventory is None:
@@ -214,7 +214,7 @@ def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]
         facts = picture.facts.get(cluster)
         root = facts.root_namespace if facts is not None else ISTIO_NAMESPACE
         for subject in _subjects(picture, cluster, namespace, those):
-            rows += [(cluster, one) for one in shapers(inventory, subject, root_namespace=root)]
+            rows += [(cluster, one) for one in applicable_config(inventory, subject, root_namespace=root)]
     unique = list(dict.fromkeys(rows))
     several = len({cluster for cluster, _ in unique}) > 1
     shown = [
@@ -226,7 +226,7 @@ def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]
     return tuple(shown) or (fact("", "nothing but the mesh's defaults", Tone.DIM),)
 
 
-def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Peer | Target]) -> Iterable[Subject]:
+def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Peer | Target]) -> Iterable[ConfigTarget]:
     """One subject for each service asked for; the workloads behind give the labels."""
     names = {end.workload for end in ends}
     labels: list[Mapping[str, str]] = [
@@ -238,7 +238,7 @@ def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Pee
     hosts = asked | {f"{name}.{namespace}.{SERVICE_DOMAIN}" for name in services}
     for name in services or [""]:
         mine = tuple(sorted(h for h in hosts if not name or h.split(".")[0] == name))
-        yield Subject(namespace=namespace, service=name, hosts=mine, workloads=tuple(labels))
+        yield ConfigTarget(namespace=namespace, service=name, hosts=mine, workloads=tuple(labels))
 
 
 def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshtop.analysis.graph.service_graph import GraphEdge, Node, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.traffic.flags import GRPC_STATUS, is_error
 from meshtop.model.constants import CONTRADICTED_FROM
 from meshtop.model.state import Health, HealthStatus
@@ -16,7 +16,7 @@ from meshtop.views.frame.numbers import latency, percent, quantity
 from meshtop.views.frame.table import Cell, Tone
 
 
-def node_name(node: Node | None, beside: Node | None = None) -> str:
+def node_name(node: GraphNode | None, beside: GraphNode | None = None) -> str:
     """A node's name, with its namespace and cluster where they differ from those of `beside`."""
     if node is None:
         return "?"
@@ -71,7 +71,7 @@ def edge_line(graph: ServiceGraph, edge: GraphEdge, thresholds: Thresholds) -> l
     return cells + _reasons(edge.health)
 
 
-def node_line(node: Node, thresholds: Thresholds) -> list[Cell]:
+def node_line(node: GraphNode, thresholds: Thresholds) -> list[Cell]:
     """A node in one line: what it is asked; a caller's own calls where nobody asks it."""
     asked = _has_traffic(node.inbound)
     cells = [Cell(clean(node.label), Tone.STRONG)]

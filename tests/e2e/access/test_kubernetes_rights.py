@@ -19,7 +19,7 @@ from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
 from meshtop.sources.kubernetes.rights import rules_of, who_am_i
 from meshtop.sources.problem import SourceProblem
-from meshtop.views.picture.lens import Lens
+from meshtop.views.picture.factory import PictureFactory
 from tests.analysis.tenancy.fleets import fleet, tenancy
 from tests.demo.kube.conftest import make_app
 from tests.demo.kube.running import running
@@ -64,7 +64,7 @@ async def test_who_one_is_and_what_one_may(connections: dict[str, Connection]) -
         assert identity.user == name
         assert identity.groups
         rules = (await rules_of(connection, ["default"]))["default"]
-        may[name] = rules.allows(PATCH)
+        may[name] = rules.allows(PATCH) is True
         assert rules.allows(Wanted("list", "", "pods"))
     assert sorted(may.values()) == [False, True]
 
@@ -153,7 +153,7 @@ NOTHING = Rules("shop")
 
 def pulled(cluster: str, *, user: str = "root", read_only: bool = False, rules: Rules | None = EVERYTHING) -> Lever:
     declared = tenancy()
-    access = Lens(tenancy=declared, rules=AccessRules(None, declared, user)).access(fleet())
+    access = PictureFactory(tenancy=declared, rules=AccessRules(None, declared, user)).access(fleet())
     return lever("shift", Write(cluster, "shop", PATCH), read_only=read_only, access=access, rules=rules)
 
 

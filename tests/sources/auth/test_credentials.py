@@ -173,8 +173,8 @@ def test_a_plugin_that_asks_gets_no_answer(tmp_path: Path) -> None:
 
 def test_a_plugin_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     script = f"sleep 600 & echo $! > '{tmp_path}/child'; wait"
-    problem = refused(tmp_path, plugin(tmp_path, script), limit=0.5)
-    assert "no answer within 0.5 s" in problem.message
+    problem = refused(tmp_path, plugin(tmp_path, script), limit=3.0)
+    assert "no answer within 3 s" in problem.message
     child = int((tmp_path / "child").read_text())
     deadline = time.monotonic() + PATIENCE_SECONDS
     while is_running(child):

@@ -1,9 +1,9 @@
-"""How a snapshot is looked at: the settings' thresholds, tenancy and access policy, read once for a whole run."""
+"""What makes Pictures of Snapshots: the settings' thresholds, tenancy and access policy, read once for a whole run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field
 
@@ -16,15 +16,31 @@ from meshtop.model.snapshot import Snapshot
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.settings.access import read_access
 from meshtop.settings.tenancy import Tenancy, read_tenancy
-from meshtop.views.picture.judging import judging
-from meshtop.views.picture.memory import Memory
+from meshtop.views.picture.memory import Key, Memory
 from meshtop.views.picture.picture import Picture
 
 if TYPE_CHECKING:
     from meshtop.settings.schema import Settings
 
 
-class Lens(Struct, frozen=True, kw_only=True):
+Part = TypeVar("Part")
+
+_ACCESS: Key[Access] = Key("access")
+_VISIBLE: Key[Any] = Key("visible parts")
+
+
+class _Keep(Struct, frozen=True):
+    """The memory as hiding uses it, which names its parts itself."""
+
+    memory: Memory
+
+    def same(self, name: str, made_from: tuple[object, ...], make: Callable[[], Part]) -> Part:
+        """What `make` gives, or what it gave last of the same objects."""
+        key: Key[Part] = _VISIBLE.at(name)
+        return self.memory.get_or_make(key, made_from, make)
+
+
+class PictureFactory(Struct, frozen=True, kw_only=True):
     """Makes Pictures of Snapshots; `rules` are there when a policy is in force: a file, or roles in tenancy.yaml."""
 
     thresholds: Thresholds = DEFAULT_THRESHOLDS
@@ -44,12 +60,12 @@ class Lens(Struct, frozen=True, kw_only=True):
         def decide() -> Access:
             return access_of(snapshot, rules, owners_of(snapshot, self.tenancy, self.tenant_label))
 
-        return self.memory.same("access", tuple(_asked_of(snapshot)), decide)
+        return self.memory.get_or_make(_ACCESS, tuple(_asked_of(snapshot)), decide)
 
     def visible(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot without what the user may not read."""
         access = self.access(snapshot)
-        return snapshot if access is None else visible(snapshot, access, self.memory)
+        return snapshot if access is None else visible(snapshot, access, _Keep(self.memory))
 
     def picture(self, snapshot: Snapshot) -> Picture:
         """The picture of what the user may see of a snapshot. Raises ConfigError for a policy that makes no sense."""
@@ -73,18 +89,29 @@ def _asked_of(snapshot: Snapshot) -> Iterator[object]:
         yield from (cluster.name, inventory and inventory.namespaces, inventory and inventory.identity)
 
 
-def lens_of(settings: Settings) -> Lens:
-    """The lens of these settings; reads the tenancy and policy files. Raises ConfigError."""
+def picture_factory(settings: Settings) -> PictureFactory:
+    """The factory of these settings; reads the tenancy and policy files. Raises ConfigError."""
     tenancy = read_tenancy(settings.tenancy)
     policy = read_access(settings.access.policy)
     rules = None
     if policy is not None or (tenancy is not None and tenancy.file.bindings):
         rules = AccessRules(policy, tenancy, settings.access.user)
-    return Lens(
+    return PictureFactory(
         thresholds=Thresholds(**settings.health.model_dump()),
         tenancy=tenancy,
         tenant_label=settings.tenant_label,
         apdex_ms=settings.apdex_ms,
         rules=rules,
         judging=judging(settings),
+    )
+
+
+def judging(settings: Settings) -> Judging:
+    """How canaries are judged: the settings' section `canary` as the analysis takes it."""
+    guard = settings.canary.guard
+    return Judging(
+        alpha=guard.alpha,
+        minimum_requests=settings.canary.minimum_requests,
+        latency_ms=guard.latency_ms,
+        errors=guard.errors,
     )

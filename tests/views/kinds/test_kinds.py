@@ -14,7 +14,7 @@ from meshtop.views.frame.document import document, json_schema, missing
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import KINDS, find_kind, names, view
 from meshtop.views.frame.table import Tone
-from meshtop.views.picture.picture import Picture, together
+from meshtop.views.picture.picture import Picture, group_health
 from meshtop.views.picture.query import Query
 from tests import worlds
 
@@ -302,7 +302,7 @@ def test_tenancy_marks(labels: dict[str, str], tenants: tuple[str, ...]) -> None
     ],
 )
 def test_the_health_of_a_group(members: list[str], status: str) -> None:
-    assert together([Health(HealthStatus(member)) for member in members]).status == status
+    assert group_health([Health(HealthStatus(member)) for member in members]).status == status
 
 
 def test_a_cluster_that_is_not_there_is_one_sentence_and_not_two() -> None:

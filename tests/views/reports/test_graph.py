@@ -11,6 +11,7 @@ from meshtop.sources.prometheus.promql import Matcher, one_of
 from meshtop.views.frame.charts import to_services
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import view
+from meshtop.views.kinds.edges import identity
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import (
@@ -34,6 +35,12 @@ REVIEWS = "service/east/shop/reviews"
 @pytest.fixture(scope="module")
 def picture() -> Picture:
     return Picture(worlds.world())
+
+
+def test_every_edge_and_its_row_are_told_by_their_ends_and_protocol(picture: Picture) -> None:
+    edges, items = picture.edges, view("edges").all_items(picture)
+    assert [identity(edge) for edge in edges] == [identity(item) for item in items]
+    assert len({identity(edge) for edge in edges}) == len(edges)
 
 
 def ids(graph: ServiceGraph) -> list[str]:

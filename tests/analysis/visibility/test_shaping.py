@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from meshtop.analysis.visibility.shaping import Subject, shapers
+from meshtop.analysis.visibility.shaping import ConfigTarget, applicable_config
 from meshtop.model.kube import ConfigObject, Inventory, Meta
 
-REVIEWS = Subject(
+REVIEWS = ConfigTarget(
     namespace="shop",
     service="reviews",
     hosts=("reviews.shop.svc.cluster.local",),
@@ -60,17 +60,19 @@ def selector(**labels: str) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_what_shapes_a_service(kind: str, spec: dict[str, Any], namespace: str, why: str) -> None:
-    found = shapers(config(kind, spec, namespace), REVIEWS)
+    found = applicable_config(config(kind, spec, namespace), REVIEWS)
     assert [one.why for one in found] == ([why] if why else [])
     assert all((one.kind, one.namespace, one.name) == (kind, namespace, "one") for one in found)
 
 
 @pytest.mark.parametrize("spec", [{"hosts": "reviews"}, {"hosts": None, "http": "x"}, {"http": [None, {"route": 3}]}])
 def test_odd_specs_shape_nothing(spec: dict[str, Any]) -> None:
-    assert shapers(config("VirtualService", spec), REVIEWS) == ()
+    assert applicable_config(config("VirtualService", spec), REVIEWS) == ()
 
 
 def test_another_root_namespace() -> None:
     inventory = config("PeerAuthentication", {}, "mesh-root")
-    assert shapers(inventory, REVIEWS) == ()
-    assert [one.why for one in shapers(inventory, REVIEWS, root_namespace="mesh-root")] == ["for the whole mesh"]
+    assert applicable_config(inventory, REVIEWS) == ()
+    assert [one.why for one in applicable_config(inventory, REVIEWS, root_namespace="mesh-root")] == [
+        "for the whole mesh"
+    ]
