@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from meshtop.log import log_failure
+from meshtop.model.state import State
 
 if TYPE_CHECKING:
     from meshtop.analysis.tenancy.access.kubernetes import Rules
