@@ -94,12 +94,12 @@ class ShiftForm(VerticalScroll, can_focus=False):
             self.complain(problem.field, problem.message)
             self.query_one(f"#field-{_id(problem.field)}").focus()
             return None
-        self._clear()
+        self._clear_complaints()
         return found
 
     def complain(self, field: str, message: str) -> None:
         """Say beneath a field what is wrong with it."""
-        self._clear()
+        self._clear_complaints()
         label = self.query_one(f"#wrong-{_id(field)}", Label)
         label.update(f"✗ {clean(message)}")
         label.display = True
@@ -113,7 +113,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
         field.placeholder = self._placeholder("clusters")
         self._show_effect()
 
-    def _clear(self) -> None:
+    def _clear_complaints(self) -> None:
         for label in self.query(".wrong").results(Label):
             label.display = False
 
@@ -127,7 +127,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
             self.complain(problem.field, problem.message)
             self.query_one("#effect", Label).update("")
             return
-        self._clear()
+        self._clear_complaints()
         self.query_one("#effect", Label).update(clean(said))
 
     def on_input_changed(self, event: Input.Changed) -> None:
