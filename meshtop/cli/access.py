@@ -152,8 +152,8 @@ def _rules(session: Session, user: str, cluster: str, namespace: str) -> Rules |
     """What a cluster lets the user do in a namespace; None where it does not tell, or speaks of somebody else."""
     import asyncio
 
-    from meshtop.sources.http.problem import SourceProblem
     from meshtop.sources.kubernetes import KubernetesSource
+    from meshtop.sources.problem import SourceProblem
 
     found: list[Rules] = []
 
@@ -187,13 +187,13 @@ def _policy(ctx: click.Context, file: str | None, object_: str) -> tuple[Session
     from meshtop.settings.access import GENERATED, read_access
 
     session = open_session(ctx)
-    rules = session.lens.rules
+    rules = session.pictures.rules
     policy = read_access(file) if file else rules.policy if rules is not None else None
     if policy is None and rules is None:
         raise CommandError(
             "There is no access policy; name one with --policy FILE, or as access.policy in the settings."
         )
-    tenancy = session.lens.tenancy
+    tenancy = session.pictures.tenancy
     built = build_policy(policy, tenancy)
     generated = GENERATED.fullmatch(object_) is not None
     if not generated or (object_ in built.kinds and not object_.startswith("namespace:")):
@@ -206,11 +206,11 @@ def _with_clusters(session: Session, policy: AccessPolicy | None) -> Policy:
     from meshtop.analysis.tenancy.access.build import build_policy
     from meshtop.analysis.tenancy.ownership import owners_of
 
-    lens = session.lens
+    pictures = session.pictures
     snapshot = once(session, everything=True)
     say_missing(session, snapshot)
-    owners = owners_of(snapshot, lens.tenancy, lens.tenant_label)
-    return build_policy(policy, lens.tenancy, owners.all_known(), [cluster.name for cluster in snapshot.clusters])
+    owners = owners_of(snapshot, pictures.tenancy, pictures.tenant_label)
+    return build_policy(policy, pictures.tenancy, owners.all_known(), [cluster.name for cluster in snapshot.clusters])
 
 
 def _user(policy: Policy, name: str) -> str:

@@ -26,7 +26,7 @@ class OutputClosed(Exception):
 
 def say(message: str) -> None:
     """One line on stderr, without anything a terminal would obey; a closed stderr is no error."""
-    from meshtop.views.frame.text import clean
+    from meshtop.model.text import clean
 
     with contextlib.suppress(OSError, ValueError):
         print("\n".join(clean(line) for line in message.splitlines()), file=sys.stderr, flush=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from meshtop.model.snapshot import Snapshot
     from meshtop.observatory.observatory import Observatory
-    from meshtop.views.picture.lens import Lens
+    from meshtop.views.picture.factory import PictureFactory
     from meshtop.views.picture.picture import Picture
 
 
@@ -75,15 +75,15 @@ class Session:
         )
 
     @cached_property
-    def lens(self) -> Lens:
-        """How this run looks at snapshots: thresholds, tenancy, access. Raises ConfigError."""
-        from meshtop.views.picture.lens import lens_of
+    def pictures(self) -> PictureFactory:
+        """What makes this run's pictures: thresholds, tenancy, access. Raises ConfigError."""
+        from meshtop.views.picture.factory import picture_factory
 
-        return lens_of(self.settings)
+        return picture_factory(self.settings)
 
     def picture(self, snapshot: Snapshot) -> Picture:
         """What follows from a snapshot, without what the access policy keeps from the user."""
-        return self.lens.picture(snapshot)
+        return self.pictures.picture(snapshot)
 
 
 def open_session(ctx: click.Context) -> Session:
@@ -119,13 +119,13 @@ def once(
 
     def prepare() -> None:
         meanwhile()
-        _ = session.lens
+        _ = session.pictures
 
     async def ask() -> None:
         observatory = session.observatory(canaries=canaries)
         try:
             snapshot, _ = await asyncio.gather(observatory.once(plaintext=plaintext), asyncio.to_thread(prepare))
-            found.append(snapshot if everything else session.lens.visible(snapshot))
+            found.append(snapshot if everything else session.pictures.visible(snapshot))
         finally:
             await observatory.close()
 

@@ -31,13 +31,13 @@ from meshtop.console.session import ConsoleOptions, ConsoleSession, PictureArriv
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
 from meshtop.console.themes import find_theme
+from meshtop.model.constants import DEFAULT_WINDOW_SECONDS
 from meshtop.model.errors import Exit, MeshtopError
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
-DEFAULT_WINDOW_SECONDS = 300.0
 STEP_SECONDS = 60.0
 """How far one key press goes back in time."""
 TICK_SECONDS = 2.0

@@ -75,7 +75,7 @@ def _set_tenant(host: ConsoleHost, argument: str) -> None:
 
 
 def _set_window(host: ConsoleHost, argument: str) -> None:
-    from meshtop.settings.schema import parse_duration
+    from meshtop.settings.durations import parse_duration
 
     host.session.change(window_seconds=parse_duration(argument))
 

@@ -39,7 +39,7 @@ def run_console(
     from meshtop.console.app import MeshtopApp
     from meshtop.console.session import ConsoleOptions
     from meshtop.console.terminal.look import decide_look
-    from meshtop.settings.errors import ConfigError
+    from meshtop.settings.document import ConfigError
     from meshtop.views.picture.query import Query
 
     data = loaded.data

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from meshtop.observatory.thread import ObservatoryThread
     from meshtop.settings.schema import Settings
     from meshtop.views.frame.charts import Chart
-    from meshtop.views.picture.lens import Lens
+    from meshtop.views.picture.factory import PictureFactory
     from meshtop.views.picture.picture import Picture
 
 
@@ -120,7 +120,7 @@ class ConsoleSession:
         self._target = target
         self._thread: ObservatoryThread | None = None
         self._settings: Settings | None = None
-        self._lens: Future[Lens] = Future()
+        self._pictures: Future[PictureFactory] = Future()
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
         self.request = PictureRequest()
 
@@ -141,12 +141,12 @@ class ConsoleSession:
             self._thread = ObservatoryThread(self._open, self._publish, self._failed)
             self._thread.start()
             # The clusters have been asked by now; while they answer, what looks at their answers is imported.
-            from meshtop.views.picture.lens import lens_of
+            from meshtop.views.picture.factory import picture_factory
 
-            self._lens.set_result(lens_of(self._settings))
+            self._pictures.set_result(picture_factory(self._settings))
         except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
             self._failed(error)
-            self._lens.cancel()
+            self._pictures.cancel()
 
     def _open(self) -> Observatory:
         from meshtop.observatory.build import open_observatory
@@ -163,10 +163,10 @@ class ConsoleSession:
 
     def _publish(self, snapshot: Snapshot) -> None:
         try:
-            lens = self._lens.result()
+            pictures = self._pictures.result()
         except CancelledError:
             return
-        picture = lens.picture(snapshot)
+        picture = pictures.picture(snapshot)
         self.request.work_out(picture)
         self._target.post_message(PictureArrived(picture))
 
@@ -202,7 +202,7 @@ class ConsoleSession:
         async def ask(observatory: Observatory) -> tuple[Line, ...]:
             import asyncio
 
-            from meshtop.sources.prometheus.details import LineQuery
+            from meshtop.sources.prometheus.charts import LineQuery
 
             async def of(cluster: str) -> tuple[Line, ...]:
                 feed = observatory.feed(cluster)

@@ -9,13 +9,14 @@ from msgspec import Struct
 
 from meshtop.analysis.canary.tally import Tally
 from meshtop.analysis.canary.verdict import Comparison, ComparisonVerdict, Counts, compare
+from meshtop.model.constants import DEFAULT_ALPHA, DEFAULT_MINIMUM_REQUESTS
 
 
 class Judging(Struct, frozen=True):
     """How canaries are judged (settings, `canary`): `alpha` is the share of false alarms that is accepted."""
 
-    alpha: float = 0.05
-    minimum_requests: int = 200
+    alpha: float = DEFAULT_ALPHA
+    minimum_requests: int = DEFAULT_MINIMUM_REQUESTS
     latency_ms: float | None = None
     errors: bool = True
     latency: bool = True

@@ -11,13 +11,13 @@ from meshtop.analysis.fleet.links import Link, Site, links
 from meshtop.analysis.fleet.registries.shape import conditions, items, mapping, text, texts
 from meshtop.analysis.identity.mesh import mesh_config
 from meshtop.analysis.visibility.hosts import full_host, host_matches
+from meshtop.model.constants import SERVICE_DOMAIN
 from meshtop.model.kube import ConfigObject, Service
 from meshtop.model.state import Finding, Severity
 
-DOMAIN = "svc.cluster.local"
 CLUSTER_SET = "svc.clusterset.local"
 _SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
-_ALWAYS_LOCAL = ("*.kube-system.svc.cluster.local", "kubernetes.default.svc.cluster.local")
+_ALWAYS_LOCAL = (f"*.kube-system.{SERVICE_DOMAIN}", f"kubernetes.default.{SERVICE_DOMAIN}")
 """What istiod takes for cluster-local by itself (istio: defaultClusterLocalNamespaces, -Services)."""
 
 Place = tuple[str, str]
@@ -119,7 +119,7 @@ def _mesh(
     legacy = _legacy_names(sites)
     for place in places:
         yield _service_row(mesh, place, local, between, failover, legacy)
-    known = {f"{name}.{namespace}.{DOMAIN}" for namespace, name in places}
+    known = {f"{name}.{namespace}.{SERVICE_DOMAIN}" for namespace, name in places}
     for host in sorted({host for here in local.values() for host in here.entries} - known):
         yield _entry_row(mesh, host, local)
 
@@ -133,7 +133,7 @@ def _service_row(
     legacy: Mapping[Place, tuple[str, ...]],
 ) -> HostRow:
     namespace, name = place
-    host = f"{name}.{namespace}.{DOMAIN}"
+    host = f"{name}.{namespace}.{SERVICE_DOMAIN}"
     behind = [cluster for cluster, here in local.items() if here.ready.get(place)]
     only_local = any(any(host_matches(pattern, host) for pattern in here.local) for here in local.values())
     marks = {cluster: _reach(cluster, place, local, behind, between, only_local) for cluster in local}

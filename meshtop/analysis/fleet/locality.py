@@ -7,15 +7,15 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.discovery import DOMAIN
 from meshtop.analysis.fleet.links import Site
+from meshtop.model.constants import ISTIO_NAMESPACE, SERVICE_DOMAIN
 from meshtop.model.mesh import VirtualMachine
 from meshtop.model.traffic import Edge
 
 Load = tuple[float | None, float | None]
 """Requests and TCP bytes per second; None where there are none."""
 DOUBLE = 2.0
-_SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", "istio-system"})
+_SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", ISTIO_NAMESPACE})
 
 
 class Stand(Struct, frozen=True, rename="camel", kw_only=True):
@@ -101,7 +101,7 @@ def locate(sites: Sequence[Site], machines: Iterable[VirtualMachine], edges: Ite
             continue
         region, _, zone = (machine.locality or "").partition("/")
         for service in machine.services:
-            host = service if "." in service else f"{service}.{machine.namespace}.{DOMAIN}"
+            host = service if "." in service else f"{service}.{machine.namespace}.{SERVICE_DOMAIN}"
             spaces[host] = machine.namespace
             places = stands.setdefault((meshes[machine.cluster], host), {})
             key = (machine.cluster, region or regions[machine.cluster], zone or None)
@@ -197,7 +197,7 @@ def _endpoints(site: Site) -> Iterable[tuple[str, str, str | None, str | None, i
             node = nodes.get(endpoint.node or "")
             zone = endpoint.zone or (node.zone if node is not None else None)
             region = node.region if node is not None else None
-            host = f"{piece.service}.{piece.meta.namespace}.{DOMAIN}"
+            host = f"{piece.service}.{piece.meta.namespace}.{SERVICE_DOMAIN}"
             yield host, piece.meta.namespace, region, zone, len(endpoint.addresses)
 
 

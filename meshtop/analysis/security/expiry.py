@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from meshtop.analysis.security.certificates import read_certificates
 from meshtop.analysis.security.mtls.located import Located, finding, worst_first
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Inventory
 from meshtop.model.state import Severity
 from meshtop.model.telemetry import Scalar, Telemetry
@@ -160,7 +161,7 @@ _FIXES = {
     CertificateKind.ROOT: "Plug in a new root: first let every cluster trust both roots, then sign with the new one,"
     " and only when every workload has a new certificate take the old root away.",
     CertificateKind.CONTROL_PLANE: "Put a new intermediate certificate of the same root into the Secret cacerts in"
-    " istio-system; istiod takes it up by itself.",
+    f" {ISTIO_NAMESPACE}; istiod takes it up by itself.",
     CertificateKind.WORKLOAD: "See why its agent gets no new certificate: istioctl proxy-config secret POD, and the"
     " log of istio-proxy.",
     CertificateKind.GATEWAY: "Renew the certificate in the Secret that the Gateway's credentialName names.",

@@ -89,7 +89,7 @@ def last_shift() -> Told | None:
 
 
 def _told(action: Action, journal: Path) -> Told:
-    from meshtop.actions.journal.hold import holder
+    from meshtop.actions.journal.lock import lock_holder
     from meshtop.actions.story import cluster_states, clusters_of, course_of, stopped_at
 
     course = course_of(action, journal)
@@ -99,7 +99,7 @@ def _told(action: Action, journal: Path) -> Told:
         states=cluster_states(action),
         clusters=clusters_of(action),
         stopped_at=stopped_at(action),
-        process=holder(journal, action.id) if course.alive else None,
+        process=lock_holder(journal, action.id) if course.alive else None,
     )
 
 

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def writes_of(action: Action) -> tuple[Write, ...]:
     """What going on with a shift, or taking it back, writes; of other actions nothing is known beforehand."""
     from meshtop.actions.errors import ActionError
-    from meshtop.actions.shift.standing import recorded
+    from meshtop.actions.shift.record import shift_record
     from meshtop.analysis.tenancy.access.kubernetes import Wanted
     from meshtop.analysis.tenancy.access.levers import Write
 
     try:
-        targets = recorded(action).targets
+        targets = shift_record(action).targets
     except ActionError:
         return ()
     return tuple(

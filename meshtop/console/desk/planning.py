@@ -9,7 +9,9 @@ from msgspec import Struct
 
 from meshtop.analysis.canary.routes import WeightedRoute
 from meshtop.analysis.canary.weights import WHOLE, apportion, new_weights, parse_targets
+from meshtop.model.constants import DEFAULT_STEP_SECONDS
 from meshtop.model.errors import MeshtopError
+from meshtop.settings.durations import format_duration
 
 if TYPE_CHECKING:
     from meshtop.actions.shift.plan import ShiftPlan
@@ -101,7 +103,11 @@ def first_values(subject: Subject, cluster: str) -> dict[str, str]:
         for number, (d, percent) in enumerate(zip(route.destinations, percents, strict=True))
         if number != baseline
     )
-    values = dict.fromkeys(NAMES, "") | {"weights": weights, "every": "2m", "guard": GUARDS[0]}
+    values = dict.fromkeys(NAMES, "") | {
+        "weights": weights,
+        "every": format_duration(DEFAULT_STEP_SECONDS),
+        "guard": GUARDS[0],
+    }
     return values | {"on loss": TAKE_BACK, "then": WATCH, "clusters": limit_of(subject)}
 
 
@@ -113,7 +119,7 @@ def limit_of(subject: Subject) -> str:
 def plan_of(values: Mapping[str, str], subject: Subject) -> tuple[ShiftPlan, tuple[str, ...]]:
     """The plan, and the clusters it is limited to (none: not limited). Raises FieldProblem."""
     from meshtop.actions.shift.plan import OnLoss, ShiftPlan, parse_guard
-    from meshtop.settings.schema import parse_duration
+    from meshtop.settings.durations import parse_duration
 
     clusters = clusters_of(values["clusters"], subject)
     steps = steps_of(values["weights"], values["steps"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
@@ -11,9 +11,10 @@ from textual.message_pump import MessagePump
 
 if TYPE_CHECKING:
     from meshtop.actions.errors import ActionError
+    from meshtop.actions.events import ActionEvent
     from meshtop.actions.fleet import Fleet
-    from meshtop.actions.journal.journal import Action, Journal
-    from meshtop.actions.shift.events import Controls, ShiftEvent
+    from meshtop.actions.journal.journal import Journal
+    from meshtop.actions.shift.controls import Controls
     from meshtop.actions.shift.plan import ShiftPlan
     from meshtop.actions.shift.preflight import Preflight
     from meshtop.actions.shift.preview import Preview
@@ -39,7 +40,7 @@ class Checked(Message):
 class Happened(Message):
     """Something happened in a running shift; the last one has an outcome."""
 
-    def __init__(self, event: ShiftEvent) -> None:
+    def __init__(self, event: ActionEvent) -> None:
         super().__init__()
         self.event = event
 
@@ -122,18 +123,19 @@ class ShiftDesk:
         """Take an action back, a shift or copies."""
 
         async def act(fleet: Fleet, journal: Journal) -> None:
-            from meshtop.actions.propagate.copy import PROPAGATE
+            from meshtop.actions.journal.journal import PROPAGATE
+            from meshtop.actions.propagate.undo import undo
             from meshtop.actions.shift.recover import find_action, rollback
 
             action = find_action(journal, identity)
-            events = _told(action, fleet, journal) if action.kind == PROPAGATE else rollback(action, fleet, journal)
-            async for event in events:
+            take_back = undo if action.kind == PROPAGATE else rollback
+            async for event in take_back(action, fleet, journal):
                 self._target.post_message(Happened(event))
 
         self._act(act)
 
     def _steered(self) -> Controls:
-        from meshtop.actions.shift.events import Controls
+        from meshtop.actions.shift.controls import Controls
 
         self._controls = Controls()
         return self._controls
@@ -175,7 +177,7 @@ class ShiftDesk:
     @contextlib.asynccontextmanager
     async def _fleet(self, observatory: Observatory) -> AsyncGenerator[Fleet, None]:
         from meshtop.actions.fleet import open_fleet
-        from meshtop.views.picture.judging import judging
+        from meshtop.views.picture.factory import judging
 
         settings = self._session.settings
         assert settings is not None, "a picture comes after the settings"
@@ -214,22 +216,3 @@ class ShiftDesk:
 def words_of(error: ActionError) -> str:
     """An error, and what to do about it."""
     return f"{error.message} {error.remedy}".rstrip()
-
-
-async def _told(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[ShiftEvent]:
-    """The taking back of copies, as a shift would tell it."""
-    from meshtop.actions.errors import Kind
-    from meshtop.actions.journal.journal import ActionState
-    from meshtop.actions.propagate.undo import undo
-    from meshtop.actions.shift.events import Outcome, ShiftEvent, Sort
-
-    outcomes = {Kind.CONFLICT: Outcome.CONFLICT, Kind.UNREACHABLE: Outcome.LOST}
-    yield ShiftEvent(sort=Sort.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
-    async for said in undo(action, fleet, journal):
-        outcome = None
-        if said.outcome is not None:
-            kind = said.error.kind if said.error is not None else Kind.REFUSED
-            restored = said.outcome is ActionState.ROLLED_BACK
-            outcome = Outcome.ROLLED_BACK if restored else outcomes.get(kind, Outcome.REFUSED)
-        sort = Sort.NOTE if outcome is None else Sort.ENDED
-        yield ShiftEvent(sort=sort, action=action.id, message=said.message, cluster=said.cluster, outcome=outcome)

@@ -74,7 +74,7 @@ def state_said(told: Told) -> list[Said]:
         Said(f"{sign}{told.action.kind} of {told.action.subject}: {told.course.value}{at}{meaning}.", tone, len(sign))
     ]
     for state in told.states:
-        mark, tone = _DOUBTS[state.doubt.value]
+        mark, tone = _DOUBTS[state.state.value]
         said.append(Said(f"  {mark} {state.cluster}: {state.message}", tone, 4))
     return said
 
@@ -163,9 +163,9 @@ class ActionScreen(RunScreen):
         self.ask(about, "Enter takes it back:")
 
     def _namespace(self) -> str:
-        from meshtop.actions.shift.standing import recorded
+        from meshtop.actions.shift.record import shift_record
 
-        return recorded(self._told.action).targets[0].where.namespace
+        return shift_record(self._told.action).targets[0].where.namespace
 
     def answered(self, text: str) -> None:
         """Do it."""
@@ -183,12 +183,12 @@ class ActionScreen(RunScreen):
     def _progress(self) -> Progress | None:
         """Where a shift stands that is taken up; copies, and what is taken back, are told by their log."""
         from meshtop.actions.shift.progress import progress_of
-        from meshtop.actions.shift.standing import recorded, standings
+        from meshtop.actions.shift.record import known_weights, shift_record
 
         if self._lever != "resume":
             return None
-        shift = recorded(self._told.action)
-        return progress_of(shift, self._told.action.id, standings(self._told.action, shift.targets))
+        shift = shift_record(self._told.action)
+        return progress_of(shift, self._told.action.id, known_weights(self._told.action, shift.targets))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What cannot be done is off, and says why."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from meshtop.analysis.canary.board import CanaryRow
     from meshtop.analysis.tenancy.access.levers import Lever, Write
     from meshtop.console.widgets.live_table import LiveTable
-    from meshtop.views.frame.detail import Detail
+    from meshtop.views.frame.facts import Detail
     from meshtop.views.picture.picture import Picture
 
 LEVERS = ("shift", "take_back")

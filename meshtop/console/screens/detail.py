@@ -19,7 +19,8 @@ from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.model.telemetry import Line as TimeLine
-from meshtop.views.frame.detail import Detail, Related, detail, find_item
+from meshtop.views.frame.detail import detail, find_item
+from meshtop.views.frame.facts import Detail, Related
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.sort import parse_sort, sort_items, sort_text
 from meshtop.views.frame.table import Table

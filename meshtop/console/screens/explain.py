@@ -10,9 +10,9 @@ from msgspec import Struct
 from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.host import host_of
 from meshtop.console.screens.text import TextScreen
-from meshtop.console.text import clean, cut
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import Line, Run
+from meshtop.model.text import clean, cut
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:

@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from meshtop.console.text import cell_width, clean, cut, fit
 from meshtop.console.widgets.chart import NO_ANSWER, NO_DATA, ChartModel, Series
 from meshtop.console.widgets.lines import Line, Run
 from meshtop.model.telemetry import History
 from meshtop.model.telemetry import Line as TimeLine
+from meshtop.model.text import cell_width, clean, cut, fit
+from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import Sums
-from meshtop.views.frame.detail import Detail, Section
+from meshtop.views.frame.columns import error_tone
+from meshtop.views.frame.facts import Detail, Section
 from meshtop.views.frame.numbers import UNKNOWN, age, latency, percent, quantity
 from meshtop.views.frame.sparkline import scale_of, sparkline
 from meshtop.views.frame.table import Tone
@@ -102,14 +104,17 @@ def _added(lines: Sequence[Sequence[float | None]]) -> list[float | None]:
     return [sum(known) if (known := [v for v in column if v is not None]) else None for column in columns]
 
 
-def headline(sums: Sums, histories: Sequence[History], width: int, missing: Sequence[str] = ()) -> Line:
+def headline(
+    sums: Sums, histories: Sequence[History], width: int, thresholds: Thresholds, missing: Sequence[str] = ()
+) -> Line:
     """The golden signals of everything in scope in one line, with sparklines of the last half hour where there is room.
 
     Requests and errors are added across clusters; the p99 is that of the added buckets. `missing` are clusters of the
     scope whose traffic nobody knows: figures without them say so.
     """
     traffic = sums.traffic()
-    failing = (traffic.error_ratio or 0.0) >= 0.01
+    bad = error_tone(traffic.error_ratio or 0.0, thresholds)
+    errors_tone = Tone.STRONG if bad is Tone.PLAIN else bad
     lacking: list[tuple[str, str, Tone, list[float | None]]] = []
     if missing:
         lacking = [("?", f" without {', '.join(map(clean, missing))}", Tone.UNKNOWN, [])]
@@ -118,7 +123,7 @@ def headline(sums: Sums, histories: Sequence[History], width: int, missing: Sequ
         (
             percent(traffic.error_ratio),
             " % errors",
-            Tone.FAILING if failing else Tone.STRONG,
+            errors_tone,
             _added([h.errors.values for h in histories]),
         ),
         (f"p99 {latency(traffic.latency_ms.p99)}", "", Tone.STRONG, []),
@@ -135,7 +140,7 @@ def headline(sums: Sums, histories: Sequence[History], width: int, missing: Sequ
         runs += [Run(x, number, tone), Run(x + cell_width(number), unit, words)]
         x += cell_width(number) + cell_width(unit)
         if values and spark_width:
-            spark_tone = Tone.FAILING if unit.endswith("errors") and failing else Tone.DIM
+            spark_tone = bad if unit.endswith("errors") and bad is not Tone.PLAIN else Tone.DIM
             low, high = scale_of(values)
             runs.append(Run(x + 1, sparkline(values, spark_width, low=low, high=high), spark_tone))
             x += spark_width + 1

@@ -41,7 +41,7 @@ def _cell(one: Attention) -> Cell:
 
 def _table(needs: dict[str, Attention]) -> Table[str]:
     """A row for each; rows are keys, since what a message measures changes while the thing stays the same."""
-    column = Column(
+    column: Column[str] = Column(
         name="message",
         title=f"NEEDS YOU {len(needs)}",
         help="What needs somebody, the worst first; enter opens it.",
@@ -81,7 +81,7 @@ class Headline(LineWidget):
 
         query, picture = self.fleet.host.scope.query, self.picture
         missing = without_traffic(picture, query)
-        return [headline(sums_in(picture, query), histories_in(picture, query), width, missing)]
+        return [headline(sums_in(picture, query), histories_in(picture, query), width, picture.thresholds, missing)]
 
     @property
     def fleet(self) -> FleetScreen:

@@ -55,7 +55,7 @@ from meshtop.views.reports.graph_words import edge_line, edge_name, node_line, n
 
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import FilterLine
-    from meshtop.views.frame.detail import Detail
+    from meshtop.views.frame.facts import Detail
     from meshtop.views.picture.picture import Picture
 
 WIDE = 140
@@ -206,7 +206,8 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         if graph is None or node is None or picture is None:
             line.show([])
             return
-        line.show(edge_line(graph, edge) if edge is not None else node_line(node))
+        bounds = picture.thresholds
+        line.show(edge_line(graph, edge, bounds) if edge is not None else node_line(node, bounds))
         panel = self.query_one(GraphPanel)
         if not panel.display:
             return

@@ -13,12 +13,12 @@ from textual.timer import Timer
 from textual.worker import get_current_worker
 
 from meshtop.console.screens.facts import BLANK, COURSE_AGAIN_SECONDS, MARGIN, course, detail_lines, read_courses
-from meshtop.console.text import clean, cut
 from meshtop.console.widgets.chart import Chart
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import Line, Run
 from meshtop.model.telemetry import Line as TimeLine
-from meshtop.views.frame.detail import Detail
+from meshtop.model.text import clean, cut
+from meshtop.views.frame.facts import Detail
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:

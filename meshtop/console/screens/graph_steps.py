@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from meshtop.analysis.graph.select import worst_edges
-from meshtop.analysis.graph.service_graph import GraphEdge, Node, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.console.widgets.graph_cursor import Cursor
 from meshtop.console.widgets.notes import Note
 from meshtop.views.kinds.edges import VIEW
@@ -31,14 +31,14 @@ class GraphStep(NamedTuple):
     why: str = ""
 
 
-def open_node(sight: Sight, node: Node) -> GraphStep:
+def open_node(sight: Sight, node: GraphNode) -> GraphStep:
     """Open a node by a level."""
     if not node.expandable:
         return GraphStep(why=f"{node_name(node)} has nothing finer to open; > makes the whole graph finer.")
     return GraphStep(replace(sight, expanded=sight.expanded | {node.id}, collapsed=sight.collapsed - {node.id}))
 
 
-def close_frame(sight: Sight, graph: ServiceGraph, node: Node) -> GraphStep:
+def close_frame(sight: Sight, graph: ServiceGraph, node: GraphNode) -> GraphStep:
     """Close the frame around a node to one node; without a frame, everything becomes coarser."""
     group = next(iter(groups_around(graph, node)), None)
     if group is None:
@@ -47,7 +47,7 @@ def close_frame(sight: Sight, graph: ServiceGraph, node: Node) -> GraphStep:
     return GraphStep(closed, Cursor(group))
 
 
-def change_level(sight: Sight, node: Node | None, step: int) -> GraphStep:
+def change_level(sight: Sight, node: GraphNode | None, step: int) -> GraphStep:
     """Another level for everything; what was opened or closed by itself follows."""
     levels = sight.levels
     index = levels.index(sight.level) + step if sight.level in levels else 0
@@ -58,7 +58,7 @@ def change_level(sight: Sight, node: Node | None, step: int) -> GraphStep:
     return GraphStep(changed, None if node is None else Cursor(node.id))
 
 
-def focus_on(sight: Sight, node: Node) -> GraphStep:
+def focus_on(sight: Sight, node: GraphNode) -> GraphStep:
     """Only a node and what is a hop away; on the focused node: a hop more."""
     hops = sight.hops + 1 if sight.focus == node.id else 1
     return GraphStep(replace(sight, focus=node.id, hops=hops, path=None), Cursor(node.id))

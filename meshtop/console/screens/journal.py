@@ -19,7 +19,7 @@ from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.views.frame.columns import text, text_cell
+from meshtop.views.frame.columns import Columns, text_cell
 from meshtop.views.frame.filter import FilterError, find_column, parse_filter
 from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
 from meshtop.views.frame.table import Column, Table, Tone
@@ -40,7 +40,8 @@ def _course_cell(told: Told) -> Any:
     return text_cell(f"{sign}{told.course.value}", tone)
 
 
-COLUMNS: tuple[Column, ...] = (
+c = Columns(Told)
+COLUMNS: tuple[Column[Told], ...] = (
     Column(
         name="when",
         title="BEGUN (UTC)",
@@ -60,14 +61,14 @@ COLUMNS: tuple[Column, ...] = (
         priority=0,
         min_width=13,
     ),
-    text("kind", "KIND", "shift or propagate.", lambda t: t.action.kind, priority=4, max_width=10),
-    text("what", "WHAT", "The route, or what was copied.", lambda t: t.action.subject, priority=0, min_width=16,
-         max_width=48),
-    text("clusters", "CLUSTERS", "The clusters that it writes to.", lambda t: ", ".join(t.clusters), priority=1,
-         max_width=40),
-    text("who", "WHO", "Who began it.", lambda t: t.action.who, priority=3, max_width=20),
-    text("reason", "REASON", "Why.", lambda t: t.action.reason, priority=5, max_width=60),
-    text("id", "ID", "What the command line calls it.", lambda t: t.action.id, priority=6, min_width=20),
+    c.text("kind", "KIND", "shift or propagate.", lambda t: t.action.kind, priority=4, max_width=10),
+    c.text("what", "WHAT", "The route, or what was copied.", lambda t: t.action.subject, priority=0, min_width=16,
+           max_width=48),
+    c.text("clusters", "CLUSTERS", "The clusters that it writes to.", lambda t: ", ".join(t.clusters), priority=1,
+           max_width=40),
+    c.text("who", "WHO", "Who began it.", lambda t: t.action.who, priority=3, max_width=20),
+    c.text("reason", "REASON", "Why.", lambda t: t.action.reason, priority=5, max_width=60),
+    c.text("id", "ID", "What the command line calls it.", lambda t: t.action.id, priority=6, min_width=20),
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ NOTHING = Cell("·", Tone.DIM)
 def table_of(matrix: Matrix) -> Table[str]:
     """A matrix as a table: a row for each name, a column for each name across the top."""
 
-    def column(name: str, number: int) -> Column:
+    def column(name: str, number: int) -> Column[str]:
         return Column(
             name=f"to:{name}",
             title=name,
@@ -34,7 +34,7 @@ def table_of(matrix: Matrix) -> Table[str]:
             max_width=20,
         )
 
-    names = Column(
+    names: Column[str] = Column(
         name="from",
         title="FROM ↓ TO →",
         help="Where it comes from.",

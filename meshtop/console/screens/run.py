@@ -15,10 +15,10 @@ from textual.widgets import Input, Label
 from meshtop.console.desk.shifting import Broke, Happened, ShiftDesk
 from meshtop.console.places import CANARIES, name_of
 from meshtop.console.screens.base import MeshScreen
-from meshtop.console.text import clean, cut
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import Line, Run
 from meshtop.console.widgets.shift_status import ShiftStatus
+from meshtop.model.text import clean, cut
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -173,17 +173,17 @@ class RunScreen(MeshScreen):
 
     def on_happened(self, message: Happened) -> None:
         """Show what happened: where things stand in place, the rest in the log."""
-        from meshtop.actions.shift.events import Outcome, Sort
+        from meshtop.actions.events import ActionOutcome, EventKind
         from meshtop.actions.shift.narration import line_of
         from meshtop.actions.shift.progress import after
 
         event, progress = message.event, self.status.progress
         if progress is not None:
             self._show(after(progress, event, self.host.now()))
-        good = event.outcome in (None, Outcome.DONE, Outcome.ROLLED_BACK)
-        if event.sort is not Sort.WATCHED or progress is None:
+        good = event.outcome in (None, ActionOutcome.DONE, ActionOutcome.ROLLED_BACK)
+        if event.kind is not EventKind.OBSERVED or progress is None:
             tone = Tone.PLAIN if good else Tone.FAILING
-            if event.sort in (Sort.TAKING_BACK, Sort.LEFT, Sort.PAUSED):
+            if event.kind in (EventKind.TAKING_BACK, EventKind.NOT_RESTORED, EventKind.PAUSED):
                 tone = Tone.DEGRADED
             self.note(line_of(event), Tone.GOOD if event.outcome is not None and good else tone)
         if event.outcome is not None:
@@ -211,7 +211,7 @@ class RunScreen(MeshScreen):
         """Stay at this step, or go on."""
         if self.desk is not None:
             paused = self.desk.paused
-            self.desk.steer(lambda controls: controls.go_on() if paused else controls.pause())
+            self.desk.steer(lambda controls: controls.resume() if paused else controls.pause())
 
     def action_skip(self) -> None:
         """To the next step at once."""

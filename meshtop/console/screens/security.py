@@ -9,13 +9,13 @@ from textual.containers import Horizontal, Vertical
 
 from meshtop.console.places import FINDINGS
 from meshtop.console.screens.table import TableScreen
-from meshtop.console.text import cell_width
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView, LineWidget
 from meshtop.console.widgets.lines import Line, Run
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.model.state import Severity
+from meshtop.model.text import cell_width
 from meshtop.views.frame.numbers import percent, quantity
 from meshtop.views.frame.table import Tone
 from meshtop.views.reports.security import Overview, overview, shares_table

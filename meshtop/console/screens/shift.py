@@ -125,7 +125,7 @@ class ShiftScreen(RunScreen):
         if found is not None:
             lines = sorted(check_lines(found.checks), key=lambda pair: _BADNESS.index(pair[0].value))
             said = [Said(line, _TONES[mark.value], 2) for mark, line in lines]
-        refused = next((check for check in found.checks if check.mark.value == "refused"), None) if found else None
+        refused = next((check for check in found.checks if check.status.value == "refused"), None) if found else None
         if refused is not None:
             self._mend(refused, said)
         elif found is None or message.problem:
@@ -165,7 +165,7 @@ class ShiftScreen(RunScreen):
     def answered(self, text: str) -> None:
         """Shift, if the namespace was typed."""
         from meshtop.actions.shift.progress import progress_of
-        from meshtop.actions.shift.standing import Recorded
+        from meshtop.actions.shift.record import ShiftRecord
 
         found = self._found
         if text != self.row.namespace or found is None:
@@ -173,7 +173,7 @@ class ShiftScreen(RunScreen):
             self._to_form()
             return
         self.tell([Said(self._summary(), Tone.DIM)])
-        self.begin(progress_of(Recorded(plan=found.plan, targets=found.targets)))
+        self.begin(progress_of(ShiftRecord(plan=found.plan, targets=found.targets)))
         if self.desk is not None:
             self.desk.run()
 

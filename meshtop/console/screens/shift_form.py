@@ -13,8 +13,8 @@ from textual.widgets import Input, Label
 from textual.widgets.input import Selection
 
 from meshtop.console.desk.planning import FIELDS, FieldProblem, Subject, effect, first_values, limit_of, plan_of
-from meshtop.console.text import clean
 from meshtop.console.widgets.choice import Choice
+from meshtop.model.text import clean
 
 if TYPE_CHECKING:
     from meshtop.actions.shift.plan import ShiftPlan

@@ -19,12 +19,13 @@ from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.views.frame.detail import Detail, detail, find_item
+from meshtop.model.text import clean
+from meshtop.views.frame.detail import detail, find_item
+from meshtop.views.frame.facts import Detail
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import find_kind, view
 from meshtop.views.frame.sort import sort_text
-from meshtop.views.frame.table import Column, Table, TableModel, Tone
-from meshtop.views.frame.text import clean
+from meshtop.views.frame.table import AnyColumn, Table, TableModel, Tone
 from meshtop.views.frame.view import AnyView
 from meshtop.views.picture.query import Query
 
@@ -284,7 +285,7 @@ class TableScreen(MeshScreen):
         return tuple((c.title, _meaning(c)) for c in self.of_kind.columns if not c.hidden)
 
 
-def _meaning(column: Column) -> str:
+def _meaning(column: AnyColumn) -> str:
     """What a column means, and the name by which it is filtered where its title does not tell it."""
     told = column.title.lower() in (column.name.lower(), *column.aliases)
     return column.help if told else f"{column.help} Filter: {column.name}"

@@ -101,7 +101,7 @@ class TenantTreeScreen(TenantScreen):
         else:
             self._filtered = None
         twigs = self._tree.rows(folding, self.of_kind.order(query), passes)
-        return TreeModel(self.of_kind.shown(wide=self.size.width >= WIDE), twigs)
+        return TreeModel(self.of_kind.shown(picture.thresholds, wide=self.size.width >= WIDE), twigs)
 
     def request(self) -> PictureRequest:
         """The rows of the scope, and what stands beside them; which of them are folded away is soon said."""

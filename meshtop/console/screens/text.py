@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
-from meshtop.console.text import clean, cut
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import Line, Run
+from meshtop.model.text import clean, cut
 from meshtop.views.frame.table import Tone
 
 MOST_COPIED = 100_000

@@ -10,7 +10,7 @@ from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
-from meshtop.console.text import graphemes
+from meshtop.model.text import graphemes
 
 
 class Pen(NamedTuple):

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from meshtop.console.text import cell_width, cut
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import TONE_CLASSES, Line, Run
+from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.sparkline import resample
 from meshtop.views.frame.table import Tone
 

@@ -9,9 +9,9 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from meshtop.console.text import cell_width, cut
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import Line, Run
+from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Tone
 
 MARGIN = 2

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from meshtop.analysis.graph.geometry import Layout
 from meshtop.analysis.graph.select import worst_edges
-from meshtop.analysis.graph.service_graph import SEVERITY, GraphEdge, Node, ServiceGraph
+from meshtop.analysis.graph.service_graph import SEVERITY, GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.graph.walk import reading_order
 from meshtop.model.state import HealthStatus
 
@@ -51,7 +51,7 @@ def first(graph: ServiceGraph, layout: Layout) -> Cursor:
     return Cursor(next(iter(reading_order(layout)), None))
 
 
-def nodes_inside(graph: ServiceGraph, group: str) -> list[Node]:
+def nodes_inside(graph: ServiceGraph, group: str) -> list[GraphNode]:
     """The nodes within a group and the groups in it."""
     within = {group}
     for one in sorted(graph.groups, key=lambda g: g.id.count("/")):
@@ -69,7 +69,7 @@ def _groups_around(graph: ServiceGraph, node: str) -> Iterable[str]:
         at = parents.get(at)
 
 
-def _weight(node: Node) -> tuple[int, float]:
+def _weight(node: GraphNode) -> tuple[int, float]:
     severity = SEVERITY[node.health.status] if node.health is not None else 0
     return severity, (node.inbound.requests or 0.0) + (node.outbound.requests or 0.0)
 

@@ -24,7 +24,7 @@ from textual.worker import Worker, get_current_worker
 from meshtop.analysis.graph.canvas import ASCII, UNICODE, Signs
 from meshtop.analysis.graph.geometry import Layout, LayoutOptions, Point
 from meshtop.analysis.graph.layout import layout_steps
-from meshtop.analysis.graph.service_graph import GraphEdge, Node, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.graph.walk import Direction, neighbor, reading_order
 from meshtop.console.widgets import graph_cursor
 from meshtop.console.widgets.graph_cursor import Cursor
@@ -159,7 +159,7 @@ class GraphView(LineWidget, can_focus=True):
         return self._wanted
 
     @property
-    def node(self) -> Node | None:
+    def node(self) -> GraphNode | None:
         """The node that one walks on from."""
         if self.scene is None or self._wanted.node is None:
             return None

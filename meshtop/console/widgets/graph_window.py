@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from msgspec import Struct
 from textual.geometry import Size
 
-from meshtop.analysis.graph.canvas import Run as Cells
-from meshtop.analysis.graph.canvas import Signs
-from meshtop.analysis.graph.draw import Highlight, Hit, Picture
+from meshtop.analysis.graph.canvas import InkRun, Signs
+from meshtop.analysis.graph.draw import GraphDrawing, Highlight, Hit
 from meshtop.analysis.graph.geometry import Box, Layout, Point
 from meshtop.analysis.graph.service_graph import GraphEdge, ServiceGraph
-from meshtop.console.text import cell_width, clean, fit
 from meshtop.console.widgets.graph_cursor import Cursor
 from meshtop.console.widgets.lines import Line, Run
+from meshtop.model.text import cell_width, clean, fit
 from meshtop.views.frame.table import Tone
 
 _MARGIN = 2
@@ -25,7 +24,7 @@ class GraphScene(Struct, frozen=True):
 
     graph: ServiceGraph
     layout: Layout
-    picture: Picture
+    picture: GraphDrawing
     cursor: Cursor
 
     @property
@@ -39,7 +38,7 @@ class GraphScene(Struct, frozen=True):
 def make_scene(graph: ServiceGraph, layout: Layout, cursor: Cursor, signs: Signs) -> GraphScene:
     """Prepare a laid out graph for painting, with the cursor's node or edge highlighted."""
     chosen = Highlight(edge=cursor.edge) if cursor.edge is not None else Highlight(node=cursor.node)
-    return GraphScene(graph, layout, Picture(graph, layout, signs, chosen), cursor)
+    return GraphScene(graph, layout, GraphDrawing(graph, layout, signs, chosen), cursor)
 
 
 class GraphWindow:
@@ -143,15 +142,15 @@ def shifted(origin: int, low: int, high: int, room: int) -> int:
     return max(origin, high - room + 1)
 
 
-def row_line(row: Sequence[Cells]) -> Line:
+def row_line(row: Sequence[InkRun]) -> Line:
     """A painted row; what a terminal might measure otherwise is replaced cell by cell."""
     runs = []
     x = 0
-    for text, tone in row:
+    for text, ink in row:
         width = cell_width(text)
         shown = text if text.isprintable() and clean(text) == text else fit(text, width)
         if shown.strip() or not shown.isascii():
-            runs.append(Run(x, shown, Tone(tone.value)))
+            runs.append(Run(x, shown, Tone(ink.value)))
         x += width
     return Line("plain", tuple(runs))
 

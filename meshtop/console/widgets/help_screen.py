@@ -16,10 +16,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import ModalScreen, Screen
 
-from meshtop.console.text import cell_width, clean, cut, fit
 from meshtop.console.widgets.key_hints import rank_of, words_of
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import Line, Run
+from meshtop.model.text import cell_width, clean, cut, fit
 from meshtop.views.frame.table import Tone
 
 _MARGIN = 2

@@ -14,9 +14,9 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.timer import Timer
 
-from meshtop.console.text import cell_width, clean, cut
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import TONE_CLASSES, Line, Run
+from meshtop.model.text import cell_width, clean, cut
 from meshtop.views.frame.table import Tone
 
 _SEPARATOR = " · "

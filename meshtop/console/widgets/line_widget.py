@@ -10,8 +10,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from meshtop.console.text import cell_width, cut
 from meshtop.console.widgets.lines import TONE_CLASSES, Line, LineStyles, Run, changed_regions
+from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Cell
 
 _BLANK = Line("plain", ())

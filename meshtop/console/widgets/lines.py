@@ -12,7 +12,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from meshtop.console.text import cell_width
+from meshtop.model.text import cell_width
 from meshtop.views.frame.table import Tone
 
 

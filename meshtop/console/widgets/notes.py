@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import ModalScreen
 
-from meshtop.console.text import cell_width, cut
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import Line, Run
+from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Tone
 
 _MAX_WIDTH = 64

@@ -12,8 +12,8 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input, Label
 
-from meshtop.console.text import clean
 from meshtop.console.widgets.commands import Command, History, complete, explain, parse_command
+from meshtop.model.text import clean
 
 
 class Prompt(Horizontal):

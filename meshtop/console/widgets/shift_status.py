@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from meshtop.console.text import cell_width, clean, cut, fit
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import Line, Run
+from meshtop.model.text import cell_width, clean, cut, fit
 from meshtop.views.frame.numbers import UNKNOWN, quantity
 from meshtop.views.frame.table import Tone
 
@@ -162,7 +162,7 @@ def _row(progress: Progress, one: ClusterProgress, wanted: dict[str, int]) -> Wo
             note = ("✗ left as it is", Tone.FAILING)
         return [*cells, (UNKNOWN, Tone.DIM), note, ("", Tone.DIM)]
     actual = " · ".join(_actual(name, seen.actual.get(name), seen.intervals.get(name)) for name in wanted)
-    return [*cells, (actual, Tone.STRONG), _FOLLOWS[seen.follows.value], (quantity(seen.requests), Tone.PLAIN)]
+    return [*cells, (actual, Tone.STRONG), _FOLLOWS[seen.status.value], (quantity(seen.requests), Tone.PLAIN)]
 
 
 def _actual(name: str, share: float | None, interval: object) -> str:

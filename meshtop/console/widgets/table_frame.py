@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshtop.console.text import cell_width, clean, cut, fit
 from meshtop.console.widgets.lines import Line, Run
 from meshtop.console.widgets.table_layout import GUTTER, Layout, Widths, lay_out
 from meshtop.console.widgets.table_state import TableState
-from meshtop.views.frame.table import Cell, Column, TableModel, Tone
+from meshtop.model.text import cell_width, clean, cut, fit
+from meshtop.views.frame.table import AnyColumn, Cell, TableModel, Tone
 
 CURSOR_SIGN = "▸"
 MARK_SIGN = "•"
@@ -46,7 +46,7 @@ def row_line(row: Sequence[Cell], layout: Layout, *, ground: str, marked: bool) 
 
 
 def header_line(
-    columns: Sequence[Column], layout: Layout, *, sort: tuple[str, bool] | None, picked: int | None, width: int
+    columns: Sequence[AnyColumn], layout: Layout, *, sort: tuple[str, bool] | None, picked: int | None, width: int
 ) -> Line:
     """The titles, the sort arrow, and signs for columns that are out of sight."""
     runs = [Run(0, "‹ " if layout.hidden_left else " " * GUTTER, Tone.DIM)]

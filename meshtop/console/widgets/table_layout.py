@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from meshtop.console.text import cell_width
-from meshtop.views.frame.table import Align, Column
+from meshtop.model.text import cell_width
+from meshtop.views.frame.table import Align, AnyColumn
 
 GUTTER = 2
 MIN_GAP = 2
@@ -49,12 +49,12 @@ class Layout(Struct, frozen=True):
     hidden_right: int = 0
 
 
-def floor_width(column: Column) -> int:
+def floor_width(column: AnyColumn) -> int:
     """The narrowest that a column may be: its own minimum and its title with a sort mark."""
     return max(column.min_width, cell_width(column.title) + SORT_MARK_WIDTH)
 
 
-def least_width(columns: Sequence[Column]) -> int:
+def least_width(columns: Sequence[AnyColumn]) -> int:
     """How many cells a table needs to show every column, and the scrollbar."""
     return GUTTER + sum(floor_width(column) + MIN_GAP for column in columns)
 
@@ -63,11 +63,11 @@ class Widths:
     """The widths that columns want, kept steady over refreshes."""
 
     def __init__(self) -> None:
-        self._columns: tuple[Column, ...] = ()
+        self._columns: tuple[AnyColumn, ...] = ()
         self.wanted: list[int] = []
         self._idle: list[int] = []
 
-    def learn(self, columns: Sequence[Column], widest: Sequence[int], *, refreshed: bool) -> None:
+    def learn(self, columns: Sequence[AnyColumn], widest: Sequence[int], *, refreshed: bool) -> None:
         """Take in the widest visible cell of each column; only `refreshed` rows let a column become narrower."""
         names = tuple(columns)
         needs = [
@@ -85,7 +85,7 @@ class Widths:
 
 
 def lay_out(
-    columns: Sequence[Column], wanted: Sequence[int], width: int, *, skip: int = 0, previous: Layout | None = None
+    columns: Sequence[AnyColumn], wanted: Sequence[int], width: int, *, skip: int = 0, previous: Layout | None = None
 ) -> Layout:
     """The places of the columns in `width` cells.
 
@@ -113,13 +113,13 @@ def lay_out(
     return Layout(places, gap, 0, len(columns) - len(places))
 
 
-def _needed(columns: Sequence[Column], wanted: Sequence[int], chosen: Sequence[int], elastic: int) -> int:
+def _needed(columns: Sequence[AnyColumn], wanted: Sequence[int], chosen: Sequence[int], elastic: int) -> int:
     """How many cells some columns need where none needs more than `elastic`, or its floor."""
     widths = (min(wanted[index], max(floor_width(columns[index]), elastic)) for index in chosen)
     return sum(widths) + MIN_GAP * (len(chosen) - 1)
 
 
-def _fits(columns: Sequence[Column], wanted: Sequence[int], chosen: Sequence[int], room: int) -> bool:
+def _fits(columns: Sequence[AnyColumn], wanted: Sequence[int], chosen: Sequence[int], room: int) -> bool:
     """Whether columns fit: with long words in full length; where only such as matter are left, with words cut short."""
     if _needed(columns, wanted, chosen, ELASTIC_WIDTH) <= room:
         return True
@@ -127,7 +127,7 @@ def _fits(columns: Sequence[Column], wanted: Sequence[int], chosen: Sequence[int
     return matter and _needed(columns, wanted, chosen, TIGHT_WIDTH) <= room
 
 
-def _kept(columns: Sequence[Column], wanted: Sequence[int], room: int, previous: Layout | None) -> list[int] | None:
+def _kept(columns: Sequence[AnyColumn], wanted: Sequence[int], room: int, previous: Layout | None) -> list[int] | None:
     """The columns of before, where they fit and no other one has clearly found room."""
     if previous is None or not previous.places or previous.hidden_left:
         return None
@@ -138,7 +138,7 @@ def _kept(columns: Sequence[Column], wanted: Sequence[int], room: int, previous:
     return chosen if len(fresh) <= len(chosen) else None
 
 
-def _choose(columns: Sequence[Column], wanted: Sequence[int], room: int) -> list[int]:
+def _choose(columns: Sequence[AnyColumn], wanted: Sequence[int], room: int) -> list[int]:
     """All columns but those that give way: wide ones first, then the highest priorities; the first stays."""
     chosen = list(range(len(columns)))
     able = [index for index in chosen[1:] if columns[index].priority > 0 or columns[index].wide]
@@ -148,7 +148,7 @@ def _choose(columns: Sequence[Column], wanted: Sequence[int], room: int) -> list
     return chosen
 
 
-def _squeeze(columns: Sequence[Column], widths: dict[int, int], room: int) -> dict[int, int]:
+def _squeeze(columns: Sequence[AnyColumn], widths: dict[int, int], room: int) -> dict[int, int]:
     """Narrow the widest columns, towards their floors, until all fit."""
     over = sum(widths.values()) + MIN_GAP * (len(widths) - 1) - room
     while over > 0:
@@ -161,7 +161,7 @@ def _squeeze(columns: Sequence[Column], widths: dict[int, int], room: int) -> di
     return widths
 
 
-def _place(columns: Sequence[Column], widths: dict[int, int], room: int, gap: int) -> tuple[Place, ...]:
+def _place(columns: Sequence[AnyColumn], widths: dict[int, int], room: int, gap: int) -> tuple[Place, ...]:
     places: list[Place] = []
     x = GUTTER
     for index, width in widths.items():
@@ -173,7 +173,7 @@ def _place(columns: Sequence[Column], widths: dict[int, int], room: int, gap: in
     return tuple(places)
 
 
-def _scrolled(columns: Sequence[Column], wanted: Sequence[int], room: int, skip: int) -> Layout:
+def _scrolled(columns: Sequence[AnyColumn], wanted: Sequence[int], room: int, skip: int) -> Layout:
     order = [0, *range(1 + skip, len(columns))]
     widths: dict[int, int] = {}
     used = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshtop.views.frame.table import Column, TableModel
+from meshtop.views.frame.table import AnyColumn, TableModel
 
 Sort = tuple[str, bool]
 """A column's name, and whether its order is descending."""
@@ -70,7 +70,7 @@ class TableState:
 
     def __init__(self) -> None:
         self.model: TableModel | None = None
-        self.columns: tuple[Column, ...] = ()
+        self.columns: tuple[AnyColumn, ...] = ()
         self.visible: tuple[int, ...] = ()
         self.sort: Sort | None = None
         self.cursor = RowCursor()

@@ -14,9 +14,9 @@ from textual import events
 from textual.message import Message
 from textual.widget import Widget
 
-from meshtop.console.text import cell_width, clean, cut
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import TONE_CLASSES, Line, Run
+from meshtop.model.text import cell_width, clean, cut
 from meshtop.views.frame.table import Tone
 
 PRODUCT = "meshtop"

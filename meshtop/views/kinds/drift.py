@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
 
 from meshtop.analysis.fleet.drift.compare import Drift, Mark
-from meshtop.analysis.fleet.drift.diff import unified
-from meshtop.views.frame import columns as c
-from meshtop.views.frame.table import Cell, Column, Tone
+from meshtop.model.text import clean
+from meshtop.model.yaml_text import diff_yaml
+from meshtop.views.frame.columns import Columns
+from meshtop.views.frame.facts import Detail, Section, fact
+from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import drift_of, stands_in
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
 
 SIGNS = {Mark.SAME: "=", Mark.DIFFERS: "≠", Mark.MISSING: "✗", Mark.EXTRA: "+", Mark.ABSENT: "·", Mark.UNKNOWN: "?"}
 TONES = {
@@ -69,13 +67,53 @@ def _item(picture: Picture, found: Drift) -> DriftItem:
 
 def diff_of(found: Drift, left: str, right: str) -> tuple[str, ...]:
     """What stands in one cluster against what stands in another, as a unified diff of YAML."""
-    return unified(found.forms.get(left), found.forms.get(right), left_name=left, right_name=right)
+    return diff_yaml(found.forms.get(left), found.forms.get(right), left, right, allow_unicode=True, width=1000)
 
 
 def _marks(item: DriftItem) -> Cell:
     worst = min(item.clusters.values(), key=_ORDER.index)
     return Cell(" ".join(f"{SIGNS[mark]}{name}" for name, mark in item.clusters.items()), TONES[worst])
 
+
+MOST_LINES = 200
+_LINES = {"+": Tone.GOOD, "-": Tone.FAILING, "@": Tone.DIM}
+
+
+def detail(picture: Picture, item: DriftItem, key: str) -> Detail:
+    """Everything about one object, with a diff for each cluster that differs."""
+    found = next(
+        d for d in drift_of(picture) if (d.kind, d.namespace, d.name) == (item.kind, item.namespace, item.name)
+    )
+    diffs = [
+        Section(
+            f"{item.reference} → {name}",
+            tuple(
+                fact("", Cell(clean(line), _LINES.get(line[:1], Tone.PLAIN)))
+                for line in diff_of(found, item.reference, name)[:MOST_LINES]
+            ),
+        )
+        for name, mark in item.clusters.items()
+        if mark is Mark.DIFFERS
+    ]
+    return Detail(
+        kind="drift",
+        key=key,
+        title=f"{item.kind} {item.namespace}/{item.name}" if item.namespace else f"{item.kind} {item.name}",
+        health=None,
+        sections=(
+            Section("Why", (fact("", item.reason), *(fact("differs in", path) for path in item.differs))),
+            Section(
+                "In each cluster",
+                tuple(fact(name, Cell(f"{SIGNS[mark]} {mark}", TONES[mark])) for name, mark in item.clusters.items()),
+            ),
+            *diffs,
+        ),
+        related=(),
+        charts=(),
+    )
+
+
+c = Columns(DriftItem)
 
 VIEW: View[DriftItem] = View(
     kind="drift",
@@ -88,8 +126,8 @@ VIEW: View[DriftItem] = View(
                max_width=34),
         c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), priority=1),
         c.text("name", "NAME", "The object.", "name", priority=0, min_width=6, max_width=48),
-        Column(name="clusters", title="CLUSTERS",
-               help="= the same, ≠ differs, ✗ missing, + should not be there, · need not be there, ? unknown.",
+        c.custom(name="clusters", title="CLUSTERS",
+               help_="= the same, ≠ differs, ✗ missing, + should not be there, · need not be there, ? unknown.",
                value=lambda i: tuple(f"{name}:{mark}" for name, mark in i.clusters.items()), cell=_marks,
                order=lambda i: min(_ORDER.index(mark) for mark in i.clusters.values()), priority=1, min_width=12,
                max_width=80, aliases=("cluster", "mark")),
@@ -100,6 +138,7 @@ VIEW: View[DriftItem] = View(
         c.words("tenant", "TENANT", "The namespace's tenants.", "tenants", hidden=True),
     ),
     build=build,
+    detail=detail,
     path=lambda i: (i.kind, i.namespace, i.name),
     places=lambda i: tuple(Place(cluster=name, namespace=stands_in(i.kind, i.namespace, i.name),
                                  tenants=i.tenants) for name in i.clusters),

@@ -1,4 +1,4 @@
-"""Tenants as a tree: organization → tenants → workspaces → namespaces of each cluster, and the groups beside them.
+"""The kind `tenanttree`: organization → tenants → workspaces → namespaces of each cluster, and the groups beside them.
 
 Under each row stand the rows that it is added up from: requests, errors and buckets of namespaces make those of their
 workspace, and so on upward. A group is another cut through the namespaces of its workspace: it stands after them and is
@@ -8,7 +8,6 @@ not added. What belongs to no tenant stands at the end, beside the organization.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
@@ -17,16 +16,18 @@ from meshtop.analysis.tenancy.traffic import Namespace, UnitTraffic, Within, rol
 from meshtop.model.state import Finding, Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.settings.tenancy import GROUP_KINDS
-from meshtop.views.frame import columns as c
-from meshtop.views.frame.columns import text_cell
-from meshtop.views.frame.table import Cell, Column, Tone
+from meshtop.views.frame.columns import GOLDEN_FACTS, Columns, text_cell
+from meshtop.views.frame.detail import find_item
+from meshtop.views.frame.facts import Detail, Section
+from meshtop.views.frame.findings import SEVERITY_ORDER
+from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.tree import Folding, Tree
 from meshtop.views.frame.view import View
-from meshtop.views.kinds.tenants import FIGURES, SEVERITY_ORDER, figures_of, located_findings, scope_of
+from meshtop.views.kinds.levels import FIGURES, figures_of, level_detail, of_tenant
+from meshtop.views.kinds.namespaces import VIEW as NAMESPACES
+from meshtop.views.kinds.tenants import located_findings, scope_of
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
 
 ORGANIZATION, TENANT, WORKSPACE, GROUP, NAMESPACE = "organization", "tenant", "workspace", "group", "namespace"
 _TONES = {ORGANIZATION: Tone.STRONG, GROUP: Tone.DIM}
@@ -171,9 +172,7 @@ def scoped(picture: Picture, query: Query) -> list[TenantNode] | None:
     if within is None and query.tenant is None:
         return None
     nodes = _nodes(picture, within) if within is not None else VIEW.all_items(picture)
-    if query.tenant is None or query.within is not None:
-        return nodes
-    return [node for node in nodes if node.tenant is not None and query.tenant in node.tenant.split("|")]
+    return [node for node in nodes if of_tenant(query, node.tenant)]
 
 
 def _nodes(picture: Picture, within: Within | None) -> list[TenantNode]:
@@ -246,6 +245,34 @@ def _name_cell(node: TenantNode) -> Cell:
     return text_cell(node.name, _TONES.get(node.level, tone))
 
 
+def detail(picture: Picture, item: TenantNode, key: str) -> Detail:
+    """Everything about one row."""
+    path = item.key.partition(":")[2]
+    if item.level == NAMESPACE:
+        found = find_item(picture, "namespaces", path)
+        return _unknown(picture, item, key) if found is None else NAMESPACES.detail(picture, found, path)
+
+    def belongs(owner: Owner) -> bool:
+        return is_tenant(owner) if item.level == ORGANIZATION else owner.within(path)
+
+    return level_detail(picture, "tenanttree", item, key, title=item.name, belongs=belongs, group=item.group)
+
+
+def _unknown(picture: Picture, item: TenantNode, key: str) -> Detail:
+    """A namespace that is in no cluster that was read: all that is known is what was asked of it."""
+    return Detail(
+        kind="tenanttree",
+        key=key,
+        title=item.name,
+        health=item.health,
+        sections=(Section("What it answers", VIEW.facts(item, *GOLDEN_FACTS, thresholds=picture.thresholds)),),
+        related=(),
+        charts=(),
+    )
+
+
+c = Columns(TenantNode)
+
 VIEW: View[TenantNode] = View(
     kind="tenanttree",
     singular="tenantnode",
@@ -253,7 +280,7 @@ VIEW: View[TenantNode] = View(
     title="Tenant tree",
     item=TenantNode,
     columns=(
-        Column(name="name", title="TENANT", help="Organization, tenants, workspaces and their groups, namespaces.",
+        c.custom(name="name", title="TENANT", help_="Organization, tenants, workspaces and their groups, namespaces.",
                value=lambda n: n.name, cell=_name_cell, priority=0, min_width=12, max_width=56),
         *FIGURES,
         c.text("level", "LEVEL", "Organization, tenant, workspace, group or namespace.", "level", wide=True,
@@ -263,6 +290,7 @@ VIEW: View[TenantNode] = View(
         c.text("group", "GROUP", "The group.", "group", hidden=True),
     ),
     build=build,
+    detail=detail,
     path=lambda n: (n.key,),
     places=lambda n: (Place(tenants=(n.tenant,) if n.tenant else ()),),
     default_sort="findings,health,requestsPerSecond,name",

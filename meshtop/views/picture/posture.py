@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from meshtop.analysis.security.expiry import Expiry, expiries, expiry_findings
 from meshtop.analysis.security.mtls.config import MeshMember
@@ -12,18 +12,27 @@ from meshtop.analysis.security.mtls.posture import Moment, Posture, posture
 from meshtop.analysis.security.mtls.seen import last_day
 from meshtop.analysis.security.mtls.whatif import WhatIf, what_if_strict
 from meshtop.analysis.security.trust import ClusterTrust, TrustPair, trust_findings, trust_pairs
-from meshtop.model.kube import Inventory
 from meshtop.model.state import Finding
 from meshtop.views.picture.fleet import fleet_findings
+from meshtop.views.picture.memory import Key
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 
-def members_of(picture: Picture) -> tuple[MeshMember, ...]:
+_MEMBERS: Key[tuple[MeshMember, ...]] = Key("mesh members")
+_PAIRS: Key[tuple[TrustPair, ...]] = Key("trust pairs")
+_MESH: Key[MeshTls] = Key("declared mutual TLS")
+_POSTURE: Key[Posture] = Key("posture")
+_EXPIRIES: Key[tuple[Expiry, ...]] = Key("expiries")
+_FINDINGS: Key[tuple[Located, ...]] = Key("findings about security and fleet")
+_FINDINGS_BY_WORKLOAD: Key[dict[tuple[str, str, str], list[Finding]]] = Key("findings by workload")
+
+
+def mesh_members(picture: Picture) -> tuple[MeshMember, ...]:
     """Every cluster as far as mutual TLS depends on it."""
-    made: tuple[MeshMember, ...] = picture.once(
-        "posture.members",
+    return picture.cached(
+        _MEMBERS,
         lambda: tuple(
             MeshMember(
                 name=cluster.name,
@@ -35,13 +44,11 @@ def members_of(picture: Picture) -> tuple[MeshMember, ...]:
             for cluster in picture.snapshot.clusters
         ),
     )
-    return made
 
 
 def pairs_of(picture: Picture) -> tuple[TrustPair, ...]:
     """Every pair of clusters and whether they trust each other."""
-    made: tuple[TrustPair, ...] = picture.once("posture.pairs", lambda: trust_pairs(_trusts(picture)))
-    return made
+    return picture.cached(_PAIRS, lambda: trust_pairs(_trusts(picture)))
 
 
 def _trusts(picture: Picture) -> list[ClusterTrust]:
@@ -50,38 +57,12 @@ def _trusts(picture: Picture) -> list[ClusterTrust]:
 
 def mesh_of(picture: Picture) -> MeshTls:
     """All clusters' declared mutual TLS."""
-    made: MeshTls = picture.once("posture.mesh", lambda: _mesh(picture))
-    return made
-
-
-class _Kept(NamedTuple):
-    """The last binding, and the inventories that it was made from."""
-
-    names: tuple[str, ...]
-    inventories: tuple[Inventory | None, ...]
-    mesh: MeshTls
-
-
-_kept: list[_Kept] = []
-"""At most one: what is declared follows from the inventories alone, and those seldom change between two refreshes."""
-
-
-def _mesh(picture: Picture) -> MeshTls:
-    clusters = picture.snapshot.clusters
-    names, inventories = tuple(c.name for c in clusters), tuple(c.inventory for c in clusters)
-    for kept in tuple(_kept):
-        same = all(a is b for a, b in zip(kept.inventories, inventories, strict=False))
-        if kept.names == names and same:
-            return kept.mesh
-    mesh = MeshTls(members_of(picture), pairs_of(picture))
-    _kept[:] = [_Kept(names, inventories, mesh)]
-    return mesh
+    return picture.unless_changed(_MESH, lambda: MeshTls(mesh_members(picture), pairs_of(picture)))
 
 
 def posture_of(picture: Picture) -> Posture:
     """Every workload and edge judged; worked out once for each Picture."""
-    made: Posture = picture.once("posture", lambda: _posture(picture))
-    return made
+    return picture.cached(_POSTURE, lambda: _posture(picture))
 
 
 def moment_of(picture: Picture) -> float:
@@ -113,8 +94,7 @@ def _posture(picture: Picture) -> Posture:
 
 def expiries_of(picture: Picture) -> tuple[Expiry, ...]:
     """Every certificate that is known, what runs out first first."""
-    made: tuple[Expiry, ...] = picture.once("posture.expiries", lambda: _expiries(picture))
-    return made
+    return picture.cached(_EXPIRIES, lambda: _expiries(picture))
 
 
 def _expiries(picture: Picture) -> tuple[Expiry, ...]:
@@ -124,8 +104,7 @@ def _expiries(picture: Picture) -> tuple[Expiry, ...]:
 
 def findings_of(picture: Picture) -> tuple[Located, ...]:
     """All findings about mutual TLS, trust and certificates, the worst first."""
-    made: tuple[Located, ...] = picture.once("posture.findings", lambda: _findings(picture))
-    return made
+    return picture.cached(_FINDINGS, lambda: _findings(picture))
 
 
 def _findings(picture: Picture) -> tuple[Located, ...]:
@@ -136,8 +115,7 @@ def _findings(picture: Picture) -> tuple[Located, ...]:
 
 def findings_at(picture: Picture, where: tuple[str, str, str]) -> tuple[Finding, ...]:
     """The findings of one workload: its own, and the faults that it runs into as a caller."""
-    index: dict[tuple[str, str, str], list[Finding]] = picture.once("posture.index", lambda: _index(picture))
-    return tuple(index.get(where, ()))
+    return tuple(picture.cached(_FINDINGS_BY_WORKLOAD, lambda: _index(picture)).get(where, ()))
 
 
 def _index(picture: Picture) -> dict[tuple[str, str, str], list[Finding]]:
@@ -152,4 +130,4 @@ def _index(picture: Picture) -> dict[tuple[str, str, str], list[Finding]]:
 def what_if(picture: Picture, scope: str) -> WhatIf:
     """What STRICT for a namespace, or for the whole mesh (`mesh`), would do. Nothing is written."""
     standings = tuple(posture_of(picture).standings.values())
-    return what_if_strict(members_of(picture), pairs_of(picture), picture.edges, standings, scope)
+    return what_if_strict(mesh_members(picture), pairs_of(picture), picture.edges, standings, scope)

@@ -8,7 +8,7 @@ from meshtop.analysis.tenancy.access.build import PROPAGATE, READ, SHIFT
 from meshtop.analysis.tenancy.access.decision import Explanation
 from meshtop.analysis.tenancy.access.kubernetes import Rules, Wanted
 from meshtop.analysis.tenancy.access.policy import Prohibition
-from meshtop.views.frame.text import clean
+from meshtop.model.text import clean
 
 
 def explanation_lines(explanation: Explanation) -> list[str]:

@@ -8,10 +8,10 @@ from msgspec import Struct
 
 from meshtop.analysis.fleet.locality import Evacuated, Fate, evacuate
 from meshtop.model.state import State
-from meshtop.views.frame import columns as c
+from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
 from meshtop.views.frame.numbers import quantity
-from meshtop.views.frame.table import Cell, Column, Table, Tone
+from meshtop.views.frame.table import Cell, Table, Tone
 from meshtop.views.picture.fleet import localities_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of
@@ -154,9 +154,10 @@ def _fate(item: EvacuatedItem) -> Cell:
     return Cell(_SIGNS[item.fate] + item.fate.value, _TONES[item.fate])
 
 
+c = Columns(EvacuatedItem)
 _COLUMNS = (
     c.text("host", "HOST", "The host.", "host", priority=0, min_width=16, max_width=64),
-    Column(name="fate", title="WITHOUT IT", help="gone, doubles, unknown, grows or idle.",
+    c.custom(name="fate", title="WITHOUT IT", help_="gone, doubles, unknown, grows or idle.",
            value=lambda i: i.fate.value, cell=_fate, priority=0, min_width=9, max_width=10),
     c.count("endpointsLeaving", "LEAVING", "Endpoints there.", "endpoints_leaving", priority=2),
     c.count("endpointsStaying", "STAYING", "Endpoints elsewhere.", "endpoints_staying", priority=1),

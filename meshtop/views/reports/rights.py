@@ -9,7 +9,7 @@ from meshtop.analysis.canary.board import CanaryRow
 from meshtop.analysis.tenancy.access.build import SHIFT
 from meshtop.analysis.tenancy.access.kubernetes import Rules, Wanted
 from meshtop.analysis.tenancy.access.levers import Lever, Write, lever
-from meshtop.views.frame.detail import Fact, Section, fact
+from meshtop.views.frame.facts import Fact, Section, fact
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:

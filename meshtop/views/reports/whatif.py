@@ -9,12 +9,11 @@ from msgspec import Struct
 from meshtop.analysis.security.mtls.seen import PlaintextSource
 from meshtop.analysis.security.mtls.whatif import MESH, Consequence, Effect, Unmeasured, WhatIf
 from meshtop.model.traffic import Peer, Target, Traffic
-from meshtop.views.frame import columns as c
-from meshtop.views.frame.columns import text_cell
+from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
+from meshtop.views.frame.ends import end_columns, end_text
+from meshtop.views.frame.owners import tenant_text
 from meshtop.views.frame.table import Cell, Column, Table, Tone
-from meshtop.views.kinds.edges import end_text
-from meshtop.views.kinds.tenants import tenant_text
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of, what_if
 
@@ -168,16 +167,14 @@ def _effect_cell(item: Affected) -> Cell:
     return Cell(_SIGNS[item.effect] + item.effect.value, _TONES[item.effect])
 
 
-COLUMNS = (
-    Column(name="effect", title="EFFECT", help="breaks, unknown or fine.", value=lambda i: i.effect.value,
+c = Columns(Affected)
+_ENDS = end_columns(source=3, destination=3)
+COLUMNS: tuple[Column[Affected], ...] = (
+    c.custom(name="effect", title="EFFECT", help_="breaks, unknown or fine.", value=lambda i: i.effect.value,
            cell=_effect_cell, priority=0, min_width=9),
-    c.text("sourceCluster", "CLUSTER", "The caller's cluster.", "source.cluster", priority=3),
-    Column(name="source", title="FROM", help="Who calls.", value=lambda i: end_text(i.source),
-           cell=lambda i: text_cell(end_text(i.source)), priority=0, min_width=8, max_width=48),
+    *_ENDS[:2],
     c.text("sourceTenant", "TENANT", "The caller's tenant.", "source_tenant", priority=4, max_width=20),
-    c.text("destinationCluster", "TO CLUSTER", "The cluster that answers.", "destination.cluster", priority=3),
-    Column(name="destination", title="TO", help="Who is called.", value=lambda i: end_text(i.destination),
-           cell=lambda i: text_cell(end_text(i.destination)), priority=0, min_width=8, max_width=48),
+    *_ENDS[2:],
     c.rate("requestsPerSecond", "REQ/S", "Requests per second.", "traffic.requests_per_second", priority=1),
     c.mtls(priority=2),
     c.text("why", "WHY", "Why, in a sentence.", "why", priority=2, max_width=100),

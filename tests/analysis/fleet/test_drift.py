@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from meshtop.analysis.fleet.drift.compare import Compared, Drift, Mark, drift
-from meshtop.analysis.fleet.drift.diff import unified
 from meshtop.analysis.fleet.drift.meaning import of_config, of_images, of_namespace, of_rbac, of_service
 from meshtop.analysis.fleet.drift.placement import Declared, declared
 from meshtop.analysis.fleet.drift.trees import differences, without
@@ -29,6 +28,7 @@ from meshtop.model.kube import (
     Service,
     ServicePort,
 )
+from meshtop.model.yaml_text import diff_yaml
 from tests.analysis.fleet.objects import condition, obj
 
 HOST = "reviews.shop.svc.cluster.local"
@@ -248,7 +248,7 @@ def test_the_odd_one_out_differs_from_the_majority() -> None:
     one = only(drift(clusters, {}))
     assert (one.clusters, one.reference) == ({"a": Mark.DIFFERS, "b": Mark.SAME, "c": Mark.SAME}, "b")
     assert one.differs == ("spec.mtls.mode",)
-    assert "-    mode: STRICT" in unified(one.forms["b"], one.forms["a"], left_name="b", right_name="a")
+    assert "-    mode: STRICT" in diff_yaml(one.forms["b"], one.forms["a"], "b", "a")
 
 
 def test_missing_counts_where_the_namespace_is() -> None:

@@ -14,10 +14,11 @@ from meshtop.model.kube import ConfigObject, Controller, Meta
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Severity
 from meshtop.model.telemetry import Labels, PlaintextDay, Sample, Scalar
+from meshtop.model.text import to_ascii
 from meshtop.views.frame.detail import detail
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
-from meshtop.views.frame.text import to_ascii
+from meshtop.views.picture.memory import Memory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import mesh_of
 from meshtop.views.picture.query import Query
@@ -159,12 +160,13 @@ def test_findings_reach_the_overview_and_what_needs_somebody(picture: Picture) -
 
 
 def test_what_is_declared_is_bound_anew_only_when_an_inventory_changed() -> None:
-    snapshot = world()
-    first = mesh_of(Picture(snapshot))
+    snapshot, memory = world(), Memory()
+    first = mesh_of(Picture(snapshot, memory=memory))
     later = structs.replace(snapshot, sequence=2, at=worlds.AT + 5)
-    assert mesh_of(Picture(later)) is first
+    assert mesh_of(Picture(later, memory=memory)) is first
     changed = with_objects(snapshot.clusters[1], peer_authentication("shop", mtls={"mode": "STRICT"}))
-    other = Picture(structs.replace(snapshot, clusters=(snapshot.clusters[0], changed, snapshot.clusters[2])))
+    clusters = (snapshot.clusters[0], changed, snapshot.clusters[2])
+    other = Picture(structs.replace(snapshot, clusters=clusters), memory=memory)
     assert mesh_of(other) is not first
     (west,) = rows(other, "mtls", names=("west/shop/reviews-v1",))
     assert west["declared"]["mode"] == "STRICT"

@@ -15,7 +15,7 @@ from meshtop.settings.document import parse_document
 from meshtop.views.frame.detail import detail
 from meshtop.views.frame.document import document
 from meshtop.views.frame.registry import KINDS, view
-from meshtop.views.picture.lens import Lens
+from meshtop.views.picture.factory import PictureFactory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.picture.totals import histories_in, sums_in
@@ -27,14 +27,14 @@ EVERYTHING = Query()
 SECRETS = ("payments", "pay-app", "tools-app", "mixed")
 
 
-def lens(user: str = "maria") -> Lens:
+def pictures(user: str = "maria") -> PictureFactory:
     declared = tenancy()
-    return Lens(tenancy=declared, rules=AccessRules(None, declared, user))
+    return PictureFactory(tenancy=declared, rules=AccessRules(None, declared, user))
 
 
 @pytest.fixture(scope="module")
 def picture() -> Picture:
-    return lens().picture(fleet())
+    return pictures().picture(fleet())
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
@@ -42,31 +42,25 @@ def test_no_kind_shows_what_is_hidden(picture: Picture, kind: str) -> None:
     found = view(kind)
     items = found.items(picture, EVERYTHING)
     texts = [to_json(document(found, picture.snapshot, items)), to_csv(found.item, items)]
-    texts += [render(output, found, picture.snapshot, items, Style()) for output in ("table", "wide", "name")]
+    texts += [render(output, found, picture, items, Style()) for output in ("table", "wide", "name")]
     for item in items:
-        opened = detail(picture, found.kind, found.key(item)) if _has_detail(found.kind) else None
-        if opened is not None:
-            texts.append(repr([section.facts for section in opened.sections]))
-            assert found.kind != "clusters" or not opened.charts
+        opened = detail(picture, found.kind, found.key(item))
+        assert opened is not None
+        texts.append(repr([section.facts for section in opened.sections]))
+        assert found.kind != "clusters" or not opened.charts
     for text in texts:
         for secret in SECRETS:
             assert secret not in text, (kind, secret)
     assert msgspec.json.decode(texts[0])["hidden"].startswith("The access policy leaves out what maria may not read")
 
 
-def _has_detail(kind: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(f"meshtop.views.kinds.details.{kind}") is not None
-
-
 def test_everything_has_the_secrets_where_nothing_is_hidden() -> None:
-    everything = Lens(tenancy=tenancy()).picture(fleet())
+    everything = PictureFactory(tenancy=tenancy()).picture(fleet())
     items = view("tenants").items(everything, EVERYTHING)
     told = to_json(document(view("tenants"), everything.snapshot, items))
     assert "payments" in told
     assert "hidden" not in msgspec.json.decode(told)
-    assert lens("root").picture(fleet()).snapshot.hidden is None
+    assert pictures("root").picture(fleet()).snapshot.hidden is None
 
 
 def test_figures_and_totals_leave_it_out(picture: Picture) -> None:
@@ -94,7 +88,7 @@ def test_ends_without_a_name_stay_apart() -> None:
         call("east/pay/pay-app", "east/shop/shop-app", 3.0),
         call("east/tools/tools-app", "east/shop/shop-app", 4.0),
     ]
-    picture = lens().picture(worlds.world(cluster("east", samples)))
+    picture = pictures().picture(worlds.world(cluster("east", samples)))
     assert len(picture.edges) == 2
     assert total(picture.edges).requests == pytest.approx(7.0)
     assert {edge.source.namespace for edge in picture.edges} == {"(hidden)"}
@@ -102,10 +96,10 @@ def test_ends_without_a_name_stay_apart() -> None:
 
 def test_nothing_is_left_to_hide_the_second_time() -> None:
     snapshot = fleet()
-    access = lens().access(snapshot)
+    access = pictures().access(snapshot)
     assert access is not None
     once = visible(snapshot, access)
-    again = lens().visible(once)
+    again = pictures().visible(once)
     assert again.hidden == once.hidden
     for left, right in zip(once.clusters, again.clusters, strict=True):
         assert left.inventory == right.inventory
@@ -117,7 +111,7 @@ def test_attention_names_nothing_hidden(picture: Picture) -> None:
 
 
 def test_the_meshes_own_settings_stay() -> None:
-    seen = lens().picture(fleet())
+    seen = pictures().picture(fleet())
     assert seen.facts["east"].trust_domain == "example.org"
     names = {n.meta.name for c in seen.snapshot.clusters if c.inventory for n in c.inventory.namespaces}
     assert names == {"shop", "istio-system"}
@@ -132,7 +126,7 @@ def test_the_meshes_own_settings_stay() -> None:
     ],
 )
 def test_what_each_user_sees(user: str, tenants: set[str]) -> None:
-    items = view("tenants").items(lens(user).picture(fleet()), EVERYTHING)
+    items = view("tenants").items(pictures(user).picture(fleet()), EVERYTHING)
     named = {item.tenant for item in items if item.namespaces and item.namespaces != _ROOTS}
     assert named == tenants
 
@@ -147,7 +141,7 @@ def test_the_user_is_who_kubernetes_says_cluster_by_cluster() -> None:
     west = cluster("west", [], user="someone", groups=("payers",))
     dumb = cluster("dumb", [])
     snapshot = worlds.world(east, west, dumb)
-    access = Lens(tenancy=declared, rules=rules).access(snapshot)
+    access = PictureFactory(tenancy=declared, rules=rules).access(snapshot)
     assert access is not None
     assert access.users == ("maria", "someone")
     assert access.may_read("east", "shop")
@@ -157,7 +151,7 @@ def test_the_user_is_who_kubernetes_says_cluster_by_cluster() -> None:
     assert not access.may("shift", "east", "pay").allowed
     refused = access.may("read", "dumb", "shop")
     assert "dumb does not say who you are" in refused.why
-    told = Lens(tenancy=declared, rules=rules).picture(snapshot).snapshot.hidden
+    told = PictureFactory(tenancy=declared, rules=rules).picture(snapshot).snapshot.hidden
     assert told is not None
     assert "dumb" in told
 
@@ -177,7 +171,7 @@ users: {maria: [staff]}
     file = AccessFile.model_validate(parse_document(text, Path("access.yaml")).data)
     declared = tenancy()
     rules = AccessRules(AccessPolicy(file, lambda path: "access.yaml"), declared, "maria")
-    access = Lens(tenancy=declared, rules=rules).access(fleet())
+    access = PictureFactory(tenancy=declared, rules=rules).access(fleet())
     assert access is not None
     assert access.may_read("east", "shop")
     refused = access.may("read", "west", "shop")
@@ -186,11 +180,11 @@ users: {maria: [staff]}
 
 
 def _hidden(snapshot: Snapshot, user: str) -> bool:
-    return lens(user).visible(snapshot).hidden is not None
+    return pictures(user).visible(snapshot).hidden is not None
 
 
 def test_hiding_everything_leaves_clusters_and_no_traffic() -> None:
-    picture = lens("nobody").picture(fleet())
+    picture = pictures("nobody").picture(fleet())
     assert not picture.edges
     assert [c.name for c in view("clusters").items(picture, EVERYTHING)] == ["east", "west"]
     assert sums_in(picture, EVERYTHING).requests is None

@@ -14,7 +14,7 @@ from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.views.frame.registry import view
 from meshtop.views.kinds.tenantmatrix import TenantPair
 from meshtop.views.kinds.tenants import TenantItem
-from meshtop.views.picture.lens import Lens
+from meshtop.views.picture.factory import PictureFactory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.picture.totals import sums_in
@@ -46,7 +46,7 @@ def pairs(picture: Picture, query: Query) -> list[TenantPair]:
 
 @pytest.fixture(scope="module")
 def picture() -> Picture:
-    return Lens(tenancy=tenancy(GROUPED)).picture(fleet())
+    return PictureFactory(tenancy=tenancy(GROUPED)).picture(fleet())
 
 
 @pytest.mark.parametrize(
@@ -112,14 +112,14 @@ def test_rows_and_pairs_add_up_to_the_total_of_the_scope(
         cluster(name, [sample for sample in samples if sample.labels.destination_cluster == name])
         for name in ("east", "west")
     ]
-    picture = Lens(tenancy=tenancy(GROUPED) if declared else None).picture(worlds.world(*clusters))
+    picture = PictureFactory(tenancy=tenancy(GROUPED) if declared else None).picture(worlds.world(*clusters))
     total = sums_in(picture, query).requests or 0.0
     assert fsum(row.received.requests_per_second or 0.0 for row in rows(picture, query)) == pytest.approx(total)
     assert fsum(pair.traffic.requests_per_second or 0.0 for pair in pairs(picture, query)) == pytest.approx(total)
 
 
 def test_findings_follow_the_scope() -> None:
-    picture = Lens(tenancy=tenancy()).picture(fleet())
+    picture = PictureFactory(tenancy=tenancy()).picture(fleet())
 
     def codes(query: Query) -> set[str]:
         return {finding.code for row in rows(picture, query) for finding in row.findings}
@@ -129,9 +129,9 @@ def test_findings_follow_the_scope() -> None:
     assert codes(Query(namespaces=("mixed",))) == {"TENANT-MARKS-CONFLICT"}
 
 
-def restricted() -> Lens:
+def restricted() -> PictureFactory:
     declared = tenancy()
-    return Lens(tenancy=declared, rules=AccessRules(None, declared, "maria"))
+    return PictureFactory(tenancy=declared, rules=AccessRules(None, declared, "maria"))
 
 
 def again(snapshot: Snapshot, **east: object) -> Snapshot:
@@ -142,8 +142,8 @@ def again(snapshot: Snapshot, **east: object) -> Snapshot:
 
 
 def test_what_a_policy_leaves_out_is_worked_out_once_while_nothing_changes() -> None:
-    lens, snapshot = restricted(), fleet()
-    first, second = lens.picture(snapshot), lens.picture(again(snapshot))
+    pictures, snapshot = restricted(), fleet()
+    first, second = pictures.picture(snapshot), pictures.picture(again(snapshot))
     assert second.access is first.access
     assert second.edges is first.edges
     assert second.owners is first.owners
@@ -153,11 +153,11 @@ def test_what_a_policy_leaves_out_is_worked_out_once_while_nothing_changes() -> 
 
 
 def test_new_telemetry_is_made_nameless_and_decisions_hold() -> None:
-    lens, snapshot = restricted(), fleet()
-    first = lens.picture(snapshot)
+    pictures, snapshot = restricted(), fleet()
+    first = pictures.picture(snapshot)
     telemetry = snapshot.clusters[0].telemetry
     assert telemetry is not None
-    second = lens.picture(again(snapshot, telemetry=msgspec.structs.replace(telemetry, at=telemetry.at + 5)))
+    second = pictures.picture(again(snapshot, telemetry=msgspec.structs.replace(telemetry, at=telemetry.at + 5)))
     assert second.access is first.access
     east = second.snapshot.clusters[0].telemetry
     assert east is not None
@@ -167,12 +167,12 @@ def test_new_telemetry_is_made_nameless_and_decisions_hold() -> None:
 
 
 def test_another_namespace_is_decided_about_anew() -> None:
-    lens, snapshot = restricted(), fleet()
-    first = lens.picture(snapshot)
+    pictures, snapshot = restricted(), fleet()
+    first = pictures.picture(snapshot)
     inventory = snapshot.clusters[0].inventory
     assert inventory is not None
     fewer = tuple(one for one in inventory.namespaces if one.meta.name != "shop")
-    second = lens.picture(again(snapshot, inventory=msgspec.structs.replace(inventory, namespaces=fewer)))
+    second = pictures.picture(again(snapshot, inventory=msgspec.structs.replace(inventory, namespaces=fewer)))
     assert second.access is not first.access
     assert second.owners is not first.owners
     seen = second.snapshot.clusters[0].inventory
@@ -181,11 +181,11 @@ def test_another_namespace_is_decided_about_anew() -> None:
 
 
 def test_pods_that_come_and_go_change_no_decision() -> None:
-    lens, snapshot = restricted(), fleet()
-    first = lens.picture(snapshot)
+    pictures, snapshot = restricted(), fleet()
+    first = pictures.picture(snapshot)
     inventory = snapshot.clusters[0].inventory
     assert inventory is not None
-    second = lens.picture(again(snapshot, inventory=msgspec.structs.replace(inventory, pods=())))
+    second = pictures.picture(again(snapshot, inventory=msgspec.structs.replace(inventory, pods=())))
     assert second.access is first.access
     assert second.snapshot.clusters[0].telemetry is first.snapshot.clusters[0].telemetry
     seen = second.snapshot.clusters[0].inventory

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtop.settings.access import read_access
-from meshtop.settings.errors import ConfigError
+from meshtop.settings.document import ConfigError
 from meshtop.settings.tenancy import meet, read_tenancy, selects
 from tests.analysis.tenancy.fleets import TENANCY, write
 
@@ -37,7 +37,7 @@ def two(first: str, second: str) -> str:
         (WORKSPACE.format("'ea*/shop'"), 5, "a cluster is its whole name"),
         (WORKSPACE.format("'east/s*p'"), 5, "a prefix such as"),
         (WORKSPACE.format("'east/'"), 5, "write CLUSTER/NAMESPACE"),
-        (WORKSPACE.format(""), 5, "something must stand here"),
+        (WORKSPACE.format(""), 5, "must not be empty"),
         (two("*/shop", "east/shop"), 7, r"east/shop of workspace a/two meets \*/shop of workspace a/one .*line 5"),
         (two("*/shop*", "west/sh*"), 7, "belongs to one workspace"),
         (

@@ -12,7 +12,7 @@ from meshtop.views.frame.detail import detail
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.tree import ALL_OPEN, Folding
 from meshtop.views.kinds.tenanttree import GROUP, TenantNode, at_first, tree_of
-from meshtop.views.picture.lens import Lens
+from meshtop.views.picture.factory import PictureFactory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.picture.totals import sums_in
@@ -32,7 +32,7 @@ SCOPES = (
 
 @pytest.fixture(scope="module", params=["declared", "marks"])
 def picture(request: pytest.FixtureRequest) -> Picture:
-    return Lens(tenancy=tenancy(GROUPED) if request.param == "declared" else None).picture(fleet())
+    return PictureFactory(tenancy=tenancy(GROUPED) if request.param == "declared" else None).picture(fleet())
 
 
 def nodes(picture: Picture, query: Query = Query()) -> dict[str, TenantNode]:  # noqa: B008 - it is frozen
@@ -47,7 +47,7 @@ def shape(picture: Picture, folding: Folding = ALL_OPEN) -> list[str]:
 
 
 def test_the_tree_of_a_tenancy_file() -> None:
-    picture = Lens(tenancy=tenancy(GROUPED)).picture(fleet())
+    picture = PictureFactory(tenancy=tenancy(GROUPED)).picture(fleet())
     assert shape(picture) == [
         "▾ acme",
         "├─▾ payments",
@@ -80,7 +80,13 @@ def test_the_tree_of_a_tenancy_file() -> None:
 
 
 def test_the_tree_of_marks_has_tenants_on_top() -> None:
-    assert shape(Lens().picture(fleet()))[:4] == ["▾ payments", "├── east/pay", "└── west/pay", "▾ storefront"]
+    top = shape(PictureFactory().picture(fleet()))[:4]
+    assert top == [
+        "▾ payments",
+        "├── east/pay",
+        "└── west/pay",
+        "▾ storefront",
+    ]
 
 
 def figures(traffic: Traffic) -> tuple[float, float]:
@@ -117,7 +123,7 @@ def test_levels_are_those_of_the_table(picture: Picture) -> None:
 
 
 def test_findings_rise_to_what_they_stand_under() -> None:
-    picture = Lens(tenancy=tenancy()).picture(fleet())
+    picture = PictureFactory(tenancy=tenancy()).picture(fleet())
     found = {key: [f.code for f in node.findings] for key, node in nodes(picture).items() if node.findings}
     assert found == {
         "organization:acme": ["TENANT-PLAINTEXT", "TENANT-OUTSIDE"],
@@ -139,7 +145,7 @@ def test_every_row_opens(picture: Picture) -> None:
 
 
 def test_a_group_opened() -> None:
-    picture = Lens(tenancy=tenancy(GROUPED)).picture(fleet())
+    picture = PictureFactory(tenancy=tenancy(GROUPED)).picture(fleet())
     opened = detail(picture, "tenanttree", "group:storefront/web/front")
     assert opened is not None
     facts = {section.title: {f.label: f.cell.text for f in section.facts} for section in opened.sections}
@@ -151,7 +157,7 @@ def test_a_group_opened() -> None:
 
 
 def test_an_organization_opened_is_all_its_tenants() -> None:
-    picture = Lens(tenancy=tenancy(GROUPED)).picture(fleet())
+    picture = PictureFactory(tenancy=tenancy(GROUPED)).picture(fleet())
     opened = detail(picture, "tenanttree", "organization:acme")
     assert opened is not None
     facts = {section.title: {f.label: f.cell.text for f in section.facts} for section in opened.sections}
@@ -162,7 +168,7 @@ def test_an_organization_opened_is_all_its_tenants() -> None:
 def test_what_a_policy_hides_is_no_row() -> None:
     declared = tenancy()
     rules = AccessRules(None, declared, "maria")
-    found = nodes(Lens(tenancy=declared, rules=rules).picture(fleet()))
+    found = nodes(PictureFactory(tenancy=declared, rules=rules).picture(fleet()))
     assert set(found) == {
         "organization:acme", "tenant:storefront", "workspace:storefront/web", "group:storefront/web/all",
         "namespace:east/shop", "namespace:west/shop", "tenant:(none)", "namespace:east/istio-system",
@@ -172,7 +178,7 @@ def test_what_a_policy_hides_is_no_row() -> None:
 
 def test_what_is_asked_of_namespaces_that_are_not_known_is_no_idling() -> None:
     declared = tenancy()
-    picture = Lens(tenancy=declared, rules=AccessRules(None, declared, "maria")).picture(fleet())
+    picture = PictureFactory(tenancy=declared, rules=AccessRules(None, declared, "maria")).picture(fleet())
     found = nodes(picture)
     assert found["tenant:(hidden)"].health.status == "unknown"
     assert found["namespace:west/istio-system"].health.status == "idle"

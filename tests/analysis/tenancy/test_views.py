@@ -6,7 +6,7 @@ from meshtop.views.frame.detail import detail
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
 from meshtop.views.kinds.tenantmatrix import TenantPair, heat_cell, matrix_table
-from meshtop.views.picture.lens import Lens
+from meshtop.views.picture.factory import PictureFactory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.picture.totals import sums_in
@@ -16,7 +16,7 @@ from tests.analysis.tenancy.fleets import fleet, tenancy
 
 @pytest.fixture(scope="module")
 def picture() -> Picture:
-    return Lens(tenancy=tenancy()).picture(fleet())
+    return PictureFactory(tenancy=tenancy()).picture(fleet())
 
 
 def test_a_workspace_opened(picture: Picture) -> None:
@@ -24,7 +24,7 @@ def test_a_workspace_opened(picture: Picture) -> None:
     assert opened is not None
     assert opened.title == "payments/cards"
     facts = {section.title: {f.label: f.cell for f in section.facts} for section in opened.sections}
-    assert facts["What is wrong"]["TENANT-PLAINTEXT"].tone is Tone.FAILING
+    assert facts["Findings"]["TENANT-PLAINTEXT"].tone is Tone.FAILING
     assert facts["What it is"]["traffic mode"].text == "REQUIRED"
     assert facts["Traffic"]["in"].text.startswith("11.5/s")
     assert facts["Traffic"]["within"].text.startswith("40/s")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from meshtop.actions.journal.hold import take_hold
 from meshtop.actions.journal.journal import Action, ActionState, Journal, journal_path
-from meshtop.actions.shift.standing import record
+from meshtop.actions.journal.lock import lock_action
+from meshtop.actions.shift.record import encode_record
 from meshtop.console.desk.journaling import JournalRead, JournalWatch, last_shift, read_journal, sentence, stamp
 from tests.actions.mesh import plan
 from tests.console.stage import stage
@@ -23,7 +23,7 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
 def begin(journal: Journal, *clusters: str, state: ActionState = ActionState.RUNNING) -> Action:
     wanted = plan(route="shop/reviews#main", waves=(clusters,))
     found = journal.begin(
-        kind="shift", who="maria", origin="desk", reason="", subject=wanted.route, plan=record(wanted, (), None)
+        kind="shift", who="maria", origin="desk", reason="", subject=wanted.route, plan=encode_record(wanted, (), None)
     )
     journal.set_state(found.id, state)
     return found
@@ -55,7 +55,7 @@ def test_what_is_interrupted_or_held_is_said_until_it_has_ended(journal: Journal
 
 def test_what_a_living_process_runs_waits_for_nobody(journal: Journal) -> None:
     action = begin(journal, "east")
-    hold = take_hold(journal.path, action.id)
+    hold = lock_action(journal.path, action.id)
     assert seen().notice == ""
     assert [told.course.value for told in read_journal(10).actions] == ["running"]
     hold.release()

@@ -17,8 +17,8 @@ from textual.pilot import Pilot
 from meshtop.actions.journal.journal import Journal, state_folder
 from meshtop.actions.kube import RouteObject
 from meshtop.actions.shift.plan import ShiftPlan
-from meshtop.actions.shift.standing import Recorded
-from meshtop.actions.shift.targets import Target
+from meshtop.actions.shift.record import ShiftRecord
+from meshtop.actions.shift.targets import ShiftTarget
 from meshtop.analysis.tenancy.access.kubernetes import Rules
 from meshtop.console.app import MeshtopApp
 from meshtop.console.desk.rights import KEPT_SECONDS, Rights, RightsArrived
@@ -74,7 +74,7 @@ def bottom(app: MeshtopApp) -> str:
 def took_part(*clusters: str) -> None:
     """A shift of reviews in these clusters, in the journal."""
     targets = tuple(
-        Target(
+        ShiftTarget(
             where=RouteObject(
                 cluster=cluster, group="networking.istio.io", version="v1", kind="VirtualService",
                 namespace="shop", name="reviews", index=0,
@@ -84,7 +84,7 @@ def took_part(*clusters: str) -> None:
         )
         for cluster in clusters
     )  # fmt: skip
-    plan = msgspec.to_builtins(Recorded(plan=ShiftPlan(route="shop/reviews", steps=({"v3": 30},)), targets=targets))
+    plan = msgspec.to_builtins(ShiftRecord(plan=ShiftPlan(route="shop/reviews", steps=({"v3": 30},)), targets=targets))
     with contextlib.closing(Journal(state_folder() / "journal.db")) as journal:
         journal.begin(kind="shift", who="me", origin="here", reason="", subject="shop/reviews", plan=plan)
 

@@ -8,7 +8,7 @@ import pytest
 
 from meshtop.console.screens.detail import COURSE, OVERVIEW, pages_of_detail
 from meshtop.views.frame.charts import Chart
-from meshtop.views.frame.detail import Detail, Related
+from meshtop.views.frame.facts import Detail, Related
 from meshtop.views.frame.table import Table
 
 

@@ -23,7 +23,7 @@ from meshtop.console.widgets.prompts import FilterLine
 from meshtop.console.widgets.top_bar import TopBar
 from meshtop.model.kube import Identity
 from meshtop.model.state import State
-from meshtop.settings.errors import ConfigError
+from meshtop.settings.document import ConfigError
 from meshtop.views.picture.query import Query
 from tests.console.stage import StillApp, busy_world, session_of, stage
 from tests.worlds import AT, east, north, world

@@ -12,7 +12,6 @@ from textual.pilot import Pilot
 
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
-from meshtop.console.text import cell_width
 from meshtop.console.themes import theme_names
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.commands import Command
@@ -21,6 +20,7 @@ from meshtop.console.widgets.lines import Line
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.prompts import CommandBar, FilterLine
 from meshtop.console.widgets.top_bar import TopBar, TopBarModel, View
+from meshtop.model.text import cell_width
 from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 
 
@@ -49,7 +49,7 @@ def _number(value: float | None, digits: int = 0) -> Cell:
     return Cell("–", Tone.DIM) if value is None else Cell(f"{value:.{digits}f}")
 
 
-COLUMNS: tuple[Column, ...] = (
+COLUMNS: tuple[Column[Workload], ...] = (
     Column(
         name="name", title="WORKLOAD", help="The workload's name.", value=lambda w: w.name,
         cell=lambda w: Cell(w.name, Tone.STRONG), priority=0, min_width=10,

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from textual.app import ComposeResult
 
 from meshtop.console.terminal.shell import Shell, stylesheets
-from meshtop.console.text import cell_width, to_ascii
 from meshtop.console.widgets.chart import Chart, ChartModel, Series, axis_top, chart_lines, short_number
 from meshtop.console.widgets.lines import Line
+from meshtop.model.text import cell_width, to_ascii
 from meshtop.views.frame.sparkline import bar, resample, scale_of, sparkline
 from tests.console.widgets.sample import written
 

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.console.text import cell_width
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.commands import Command, History, complete, parse_command
 from meshtop.console.widgets.help_screen import Help, HelpScreen, help_lines
@@ -13,6 +12,7 @@ from meshtop.console.widgets.line_widget import LineView, LineWidget
 from meshtop.console.widgets.notes import Note, is_too_small, note_lines
 from meshtop.console.widgets.prompts import CommandBar, FilterLine
 from meshtop.console.widgets.top_bar import TopBar, TopBarModel, View, top_lines
+from meshtop.model.text import cell_width
 from tests.console.widgets.sample import COMMANDS, TOP, FrameApp, until, workloads, written
 
 

@@ -11,7 +11,7 @@ from meshtop.console.terminal.look import Look
 from meshtop.console.widgets.lines import LineStyles
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.views.frame.table import Cell, Column, Table, Tone
+from meshtop.views.frame.table import AnyColumn, Cell, Table, Tone
 from tests.console.widgets.sample import COLUMNS, TableApp, Workload, table_of, until, workloads
 
 
@@ -273,7 +273,7 @@ async def test_a_terminal_of_no_size_and_other_columns_do_no_harm() -> None:
         app.table.show(few)
         await pilot.pause()
         assert "NAMESPACE" not in text(app.table, 0)
-        none: tuple[Column, ...] = ()
+        none: tuple[AnyColumn, ...] = ()
         app.table.show(Table(none, workloads(5), lambda w: w.name))
         await pilot.pause()
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 from meshtop.analysis.fleet.drift.meaning import of_config, of_images, of_namespace, of_rbac, of_service
 from meshtop.analysis.fleet.drift.placement import Declared, Thing
 from meshtop.analysis.fleet.drift.trees import Tree, differences, key, without
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Inventory, Meta
 
 CONFIG = {
@@ -77,7 +78,7 @@ class Drift(Struct, frozen=True, kw_only=True):
 
 
 def drift(
-    clusters: Sequence[Compared], declarations: Mapping[Thing, Declared], root_namespace: str = "istio-system"
+    clusters: Sequence[Compared], declarations: Mapping[Thing, Declared], root_namespace: str = ISTIO_NAMESPACE
 ) -> tuple[Drift, ...]:
     """Everything that drifted, by kind, namespace and name; what is the same everywhere is left out."""
     groups: dict[str, list[Compared]] = {}

@@ -18,6 +18,7 @@ from meshtop.analysis.security.mtls.seen import DayOfWorkload, PlaintextSource, 
 from meshtop.analysis.security.mtls.server import Mode
 from meshtop.analysis.security.trust import TrustPair
 from meshtop.analysis.visibility.selection import match_labels
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import ConfigObject, Meta
 from meshtop.model.mesh import Proxy
 from meshtop.model.traffic import Edge
@@ -78,7 +79,7 @@ def _strict(member: MeshMember, scope: str) -> MeshMember:
     inventory = member.inventory
     if inventory is None:
         return member
-    root = member.facts.root_namespace if member.facts is not None else "istio-system"
+    root = member.facts.root_namespace if member.facts is not None else ISTIO_NAMESPACE
     home = root if scope == MESH else scope
     kept = [_obeying(p, root, scope) for p in inventory.config.get("PeerAuthentication", ())]
     new = ConfigObject(

@@ -15,7 +15,7 @@ from meshtop.analysis.tenancy.access.policy import Association, NodeKind, Policy
 from meshtop.analysis.tenancy.ownership import Owner
 from meshtop.model.kube import Identity
 from meshtop.settings.access import AccessFile, AccessPolicy
-from meshtop.settings.errors import ConfigError
+from meshtop.settings.document import ConfigError
 from meshtop.settings.tenancy import GROUP_KINDS, Binding, Tenancy
 
 POLICY_CLASS = "meshtop"
