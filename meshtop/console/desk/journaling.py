@@ -125,7 +125,7 @@ class JournalWatch:
     """Knows what waits for somebody, of the clusters that are shown: the journal may hold actions on others too."""
 
     def __init__(self, app: App[Any]) -> None:
-        self._app = app
+        self._target = app
         self._stamp: Stamp | None = None
         self._alive = False
         self.unfinished: tuple[Told, ...] = ()
@@ -135,11 +135,11 @@ class JournalWatch:
         found = stamp()
         if found != self._stamp or self._alive:
             self._stamp = found
-            self._app.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
+            self._target.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
 
     def _read(self) -> None:
         with defects_logged(_log, "reading the journal"):
-            self._app.post_message(read_journal())
+            self._target.post_message(read_journal())
 
     def arrived(self, message: JournalRead, clusters: Collection[str]) -> bool:
         """Keep what was read; whether other things wait for somebody than before."""

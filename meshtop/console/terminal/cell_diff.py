@@ -27,7 +27,7 @@ class CellDiff:
     def __init__(self) -> None:
         self._width = 0
         self._rows: list[list[Cell | None]] = []
-        self._odd: set[int] = set()
+        self._uneven: set[int] = set()
         self._out: list[str] = []
         self._pen: Pen = DEFAULT_PEN
         self._pen_is_sure = False
@@ -42,7 +42,7 @@ class CellDiff:
         """Take another size, of which nothing is known."""
         self._width = width
         self._rows = [[None] * width for _ in range(height)]
-        self._odd.clear()
+        self._uneven.clear()
         self._pen_is_sure = False
         self._at = None
 
@@ -66,8 +66,8 @@ class CellDiff:
         changed = [before != after for before, after in zip(old, new, strict=True)]
         row[x:end] = new
         if not plain:
-            self._odd.add(y)
-        if y in self._odd:
+            self._uneven.add(y)
+        if y in self._uneven:
             self._look_around(row, x, old, new, changed)
         self._send(y, x, new, changed)
 
