@@ -265,7 +265,7 @@ def _unknown(item: TenantNode, key: str) -> Detail:
         key=key,
         title=item.name,
         health=item.health,
-        sections=(Section("What it answers", column_facts(FIGURES, item, *GOLDEN_FACTS)),),
+        sections=(Section("Inbound", column_facts(FIGURES, item, *GOLDEN_FACTS)),),
         related=(),
         charts=(),
     )
@@ -281,7 +281,7 @@ VIEW: View[TenantNode] = View(
     item=TenantNode,
     columns=(
         c.custom(name="name", title="TENANT", help_="Organization, tenants, workspaces and their groups, namespaces.",
-               value=lambda n: n.name, cell=_name_cell, priority=0, min_width=12, max_width=56),
+                 value=lambda n: n.name, cell=_name_cell, priority=0, min_width=12, max_width=56),
         *FIGURES,
         c.text("level", "LEVEL", "Organization, tenant, workspace, group or namespace.", "level", wide=True,
                priority=9),

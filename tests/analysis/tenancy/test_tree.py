@@ -149,8 +149,8 @@ def test_a_group_opened() -> None:
     opened = detail(picture, "tenanttree", "group:storefront/web/front")
     assert opened is not None
     facts = {section.title: {f.label: f.cell.text for f in section.facts} for section in opened.sections}
-    assert facts["What it is"]["group"] == "front"
-    assert facts["What it is"]["namespaces"] == "east/shop, west/shop"
+    assert facts["About"]["group"] == "front"
+    assert facts["About"]["namespaces"] == "east/shop, west/shop"
     assert facts["Traffic"]["in"].startswith("5/s")
     assert facts["Traffic"]["within"].startswith("50/s")
     assert [len(related.table) for related in opened.related] == [2, 2]
