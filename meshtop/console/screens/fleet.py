@@ -43,8 +43,8 @@ def _table(needs: dict[str, Attention]) -> Table[str]:
     """A row for each; rows are keys, since what a message measures changes while the thing stays the same."""
     column: Column[str] = Column(
         name="message",
-        title=f"NEEDS YOU {len(needs)}",
-        help="What needs somebody, the worst first; enter opens it.",
+        title=f"NOW {len(needs)}",
+        help="What needs attention, the worst first; enter opens it.",
         value=lambda key: needs[key].message,
         cell=lambda key: _cell(needs[key]),
         priority=0,
@@ -55,7 +55,7 @@ def _table(needs: dict[str, Attention]) -> Table[str]:
 
 
 def _by_key(found: Iterable[Attention]) -> dict[str, Attention]:
-    """What needs somebody by what it is about, in order; a thing may be named for several reasons."""
+    """What needs attention by what it is about, in order; a thing may be named for several reasons."""
     needs: dict[str, Attention] = {}
     reasons: Counter[str] = Counter()
     for one in found:
@@ -95,7 +95,7 @@ class FleetScreen(TableScreen):
 
     AUTO_FOCUS = "#rows"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "needs", "needs you", id="fleet.needs"),
+        Binding("n", "needs", "now", id="fleet.needs"),
     ]
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class FleetScreen(TableScreen):
     def about(self) -> str:
         """What it is for."""
         return (
-            "Every cluster, what needs somebody, and all traffic in one line. n goes to what needs you and back, "
+            "Every cluster, what needs attention, and all traffic in one line. n goes to NOW and back, "
             "w opens the worst of it."
         )
 
@@ -161,7 +161,7 @@ class FleetScreen(TableScreen):
 
     def _waiting(self) -> list[Attention]:
         """What was interrupted or is held in the middle, above all else: half of it may be written."""
-        from meshtop.settings.checked import sentence
+        from meshtop.console.desk.journaling import sentence
         from meshtop.views.reports.attention import Attention
 
         app = self.host
@@ -204,4 +204,4 @@ class FleetScreen(TableScreen):
         if worst is not None:
             self.host.open_detail(worst.kind, worst.key)
         else:
-            self.say("Nothing needs you.", Tone.GOOD)
+            self.say("Nothing needs attention.", Tone.GOOD)

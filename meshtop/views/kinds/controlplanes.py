@@ -94,16 +94,16 @@ def detail(picture: Picture, item: ControlPlaneItem, key: str) -> Detail:
         title=f"{item.revision or 'remote'} in {item.cluster}",
         health=item.health,
         sections=(
-            Section("How it does", verdict(item.health)),
+            Section("Health", verdict(item.health)),
             Section(
-                "What it is",
+                "About",
                 (
                     *VIEW.facts(item, "cluster", "role", "servedBy", "version", "tags"),
                     fact("pods", f"{item.pods.ready} of {item.pods.total} ready" if item.pods.total else None),
                 ),
             ),
             Section(
-                "What it serves",
+                "Proxies",
                 (
                     *VIEW.facts(item, "proxies", "proxiesShare", "proxiesStale"),
                     *(fact(f"connected, {version}", count) for version, count in sorted(item.connected.items())),
@@ -111,7 +111,7 @@ def detail(picture: Picture, item: ControlPlaneItem, key: str) -> Detail:
                 ),
             ),
             Section(
-                "The cluster's control plane as a whole",
+                "All control planes of the cluster",
                 VIEW.facts(item, "p50", "p99", "rejects", "pushErrors", "conflicts"),
             ),
             findings_section(item.findings),
@@ -186,7 +186,8 @@ VIEW: View[ControlPlaneItem] = View(
                 lambda i: tuple(map(remote_text, i.remote_clusters)), aliases=("remotes",), priority=4, max_width=60),
         c.words("servedBy", "SERVED BY", "The clusters whose control plane serves it.", "served_by", wide=True,
                 priority=6),
-        c.words("finding", "FINDINGS", "What stands out.", lambda i: tuple(f.code for f in i.findings), wide=True,
+        c.words("finding", "FINDINGS", "What is wrong, by code (docs/findings.md).",
+                lambda i: tuple(f.code for f in i.findings), wide=True,
                 priority=7, max_width=60),
     ),
     build=build,

@@ -109,14 +109,14 @@ def detail(picture: Picture, item: DiscoveryItem, key: str) -> Detail:
         health=None,
         sections=(
             Section(
-                "In each cluster",
+                "By cluster",
                 tuple(fact(name, Cell(f"{SIGNS[mark]} {mark}", TONES[mark])) for name, mark in item.clusters.items()),
             ),
             Section(
-                "What it is",
+                "About",
                 VIEW.facts(item, "mesh", "dnsName", "exported", "imported", "clusterLocal", "legacyNames"),
             ),
-            Section("Between clusters", tuple(paths)),
+            Section("Links between clusters", tuple(paths)),
             findings_section((*item.findings, *(found for link in between for found in link.findings))),
         ),
         related=(
@@ -143,16 +143,17 @@ VIEW: View[DiscoveryItem] = View(
     columns=(
         c.text("host", "HOST", "The host that callers ask for.", "host", priority=0, min_width=16, max_width=64),
         c.custom(name="clusters", title="CLUSTERS",
-               help_="● endpoints there, → reaches them elsewhere, ↗ external, ○ none anywhere, ✗ cannot reach them, "
-               "· does not resolve, ? unknown.",
-               value=lambda i: tuple(f"{name}:{mark}" for name, mark in i.clusters.items()), cell=_marks,
-               order=lambda i: _ORDER.index(_worst(i)), priority=0, min_width=12, max_width=80,
-               aliases=("cluster", "mark")),
+                 help_="● endpoints there, → reaches them elsewhere, ↗ external, ○ none anywhere, ✗ cannot reach them, "
+                 "· does not resolve, ? unknown.",
+                 value=lambda i: tuple(f"{name}:{mark}" for name, mark in i.clusters.items()), cell=_marks,
+                 order=lambda i: _ORDER.index(_worst(i)), priority=0, min_width=12, max_width=80,
+                 aliases=("cluster", "mark")),
         c.words("exported", "EXPORTED BY", "Clusters that export it (ServiceExport).", "exported_by", priority=3),
         c.words("imported", "IMPORTED BY", "Clusters that import it (ServiceImport).", "imported_by", priority=3),
         c.custom(name="finding", title="FINDINGS", help_="What is wrong with it (docs/findings.md).",
-               value=lambda i: tuple(f.code for f in i.findings), cell=_finding_cell, aliases=("findings",), priority=2,
-               max_width=60),
+                 value=lambda i: tuple(f.code for f in i.findings), cell=_finding_cell, aliases=("findings",),
+                 priority=2,
+                 max_width=60),
         c.text("mesh", "MESH", "The mesh.", "mesh", priority=5),
         c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), wide=True, priority=5),
         c.text("dnsName", "DNS NAME", "The name that reaches all clusters' endpoints.", "dns_name", label="DNS name",

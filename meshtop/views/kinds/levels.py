@@ -156,7 +156,7 @@ FIGURES: tuple[Column[Level], ...] = (
     c.words("groups", "GROUPS", "Traffic, security and gateway groups.", "groups", wide=True, priority=8),
     *c.golden("received"),
     c.custom(name="apdex", title="APDEX", help_="Share of users who are satisfied, those who tolerate counting half.",
-           value=lambda i: i.apdex, cell=_apdex_cell, numeric=True, align=Align.RIGHT, priority=3),
+             value=lambda i: i.apdex, cell=_apdex_cell, numeric=True, align=Align.RIGHT, priority=3),
     c.rate("inbound", "IN/S", "Requests per second from outside of the row.",
            lambda i: i.inbound.requests_per_second, priority=4),
     c.rate("outbound", "OUT/S", "Requests per second to outside of the row.",
@@ -190,11 +190,11 @@ def level_detail(
         title=title,
         health=item.health,
         sections=(
-            Section("How it does", verdict(item.health)),
+            Section("Health", verdict(item.health)),
             *((findings_section(item.findings),) if item.findings else ()),
-            Section("What it is", _facts(picture, item, group)),
+            Section("About", _facts(picture, item, group)),
             Section("Traffic", _directions(picture, traffic)),
-            Section("By cluster, what it answers", _clusters(picture, traffic)),
+            Section("Inbound by cluster", _clusters(picture, traffic)),
             Section("Top talkers", _talkers(picture, traffic)),
             *_bindings(picture, item, group),
         ),
@@ -283,7 +283,7 @@ def _talkers(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
     more = len(level.talkers) - len(facts)
     if more > 0:
         facts.append(fact("", f"and {more} more", Tone.DIM))
-    return tuple(facts) or (fact("", "nobody from outside", Tone.DIM),)
+    return tuple(facts) or (fact("", "none from outside", Tone.DIM),)
 
 
 def _talker(picture: Picture, talker: Talker) -> Fact:
@@ -303,7 +303,7 @@ def _bindings(picture: Picture, item: Level, group: str | None) -> tuple[Section
         for binding in picture.tenancy.file.bindings
         if (on := _path_of(binding.on)) == path[: len(on)] or (path == on[: len(path)] and _may_name(picture, on))
     )
-    return (Section("Who may", facts),) if facts else ()
+    return (Section("Roles", facts),) if facts else ()
 
 
 def _may_name(picture: Picture, on: list[str]) -> bool:

@@ -99,7 +99,7 @@ def detail(picture: Picture, item: MtlsEdgeItem, key: str) -> Detail:
     rate = "" if item.requests_per_second is None else f", {quantity(item.requests_per_second)} requests/s"
     sections = [
         Section(
-            "What follows",
+            "Outcome",
             (
                 fact("outcome", Cell(OUTCOME_SIGNS[item.outcome] + item.outcome.value, OUTCOME_TONES[item.outcome])),
                 *VIEW.facts(item, "why"),
@@ -129,7 +129,7 @@ def detail(picture: Picture, item: MtlsEdgeItem, key: str) -> Detail:
             related(
                 picture,
                 "mtls",
-                "Both ends",
+                "Endpoints",
                 lambda m: (m.cluster, m.namespace, m.workload) in ends,
                 "Neither end is a workload that is known.",
             ),
@@ -160,8 +160,8 @@ VIEW: View[MtlsEdgeItem] = View(
         c.text("clientMode", "CLIENT", "What the caller sends: AUTO is auto mTLS.", "client_mode", priority=2),
         c.text("serverMode", "SERVER", "What the server accepts.", "server_mode", priority=2),
         c.custom(name="outcome", title="OUTCOME", help_="What follows: mtls, plaintext, broken or unknown.",
-               value=lambda i: i.outcome.value, cell=lambda i: outcome_cell(i.outcome),
-               order=lambda i: OUTCOME_ORDER[i.outcome], priority=0, min_width=9, max_width=12),
+                 value=lambda i: i.outcome.value, cell=lambda i: outcome_cell(i.outcome),
+                 order=lambda i: OUTCOME_ORDER[i.outcome], priority=0, min_width=9, max_width=12),
         c.mtls(priority=1),
         c.rate("requestsPerSecond", "REQ/S", "Requests per second.", "requests_per_second", aliases=("rps",),
                priority=2),

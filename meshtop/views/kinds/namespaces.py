@@ -112,9 +112,9 @@ def detail(picture: Picture, item: NamespaceItem, key: str) -> Detail:
         title=item.name,
         health=item.health,
         sections=(
-            Section("How it does", verdict(item.health)),
+            Section("Health", verdict(item.health)),
             Section(
-                "What it is",
+                "About",
                 (
                     *VIEW.facts(item, "cluster", "mode", "injection", "revision", "tenant", "workspace"),
                     *((fact("groups", groups),) if groups else ()),

@@ -18,7 +18,7 @@ from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.settings.tenancy import GROUP_KINDS
 from meshtop.views.frame.columns import GOLDEN_FACTS, Columns, text_cell
 from meshtop.views.frame.detail import find_item
-from meshtop.views.frame.facts import Detail, Section
+from meshtop.views.frame.facts import Detail, Section, column_facts
 from meshtop.views.frame.findings import SEVERITY_ORDER
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.tree import Folding, Tree
@@ -265,7 +265,7 @@ def _unknown(picture: Picture, item: TenantNode, key: str) -> Detail:
         key=key,
         title=item.name,
         health=item.health,
-        sections=(Section("What it answers", VIEW.facts(item, *GOLDEN_FACTS, thresholds=picture.thresholds)),),
+        sections=(Section("Inbound", column_facts(FIGURES, item, *GOLDEN_FACTS, thresholds=picture.thresholds)),),
         related=(),
         charts=(),
     )
@@ -281,7 +281,7 @@ VIEW: View[TenantNode] = View(
     item=TenantNode,
     columns=(
         c.custom(name="name", title="TENANT", help_="Organization, tenants, workspaces and their groups, namespaces.",
-               value=lambda n: n.name, cell=_name_cell, priority=0, min_width=12, max_width=56),
+                 value=lambda n: n.name, cell=_name_cell, priority=0, min_width=12, max_width=56),
         *FIGURES,
         c.text("level", "LEVEL", "Organization, tenant, workspace, group or namespace.", "level", wide=True,
                priority=9),

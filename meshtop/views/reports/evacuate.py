@@ -158,7 +158,7 @@ c = Columns(EvacuatedItem)
 _COLUMNS = (
     c.text("host", "HOST", "The host.", "host", priority=0, min_width=16, max_width=64),
     c.custom(name="fate", title="WITHOUT IT", help_="gone, doubles, unknown, grows or idle.",
-           value=lambda i: i.fate.value, cell=_fate, priority=0, min_width=9, max_width=10),
+             value=lambda i: i.fate.value, cell=_fate, priority=0, min_width=9, max_width=10),
     c.count("endpointsLeaving", "LEAVING", "Endpoints there.", "endpoints_leaving", priority=2),
     c.count("endpointsStaying", "STAYING", "Endpoints elsewhere.", "endpoints_staying", priority=1),
     c.words("staysIn", "STAYS IN", "Clusters that have endpoints.", "stays_in", priority=3),

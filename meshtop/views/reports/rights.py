@@ -52,7 +52,7 @@ def levers_of(picture: Picture, writes: Iterable[Write], known: KnownRules) -> t
 
 def rights_section(levers: Iterable[Lever]) -> Section:
     """What each of the three says, cluster by cluster."""
-    return Section("Who lets you shift it", tuple(line for one in levers for line in _lines(one)))
+    return Section("Permissions", tuple(line for one in levers for line in _lines(one)))
 
 
 def _lines(one: Lever) -> tuple[Fact, ...]:

@@ -6,12 +6,13 @@ from math import fsum
 
 import pytest
 
+from meshtop.actions.lease import GROUP
 from meshtop.analysis.tenancy.access.rights import AccessRules
 from meshtop.model.traffic import Traffic
 from meshtop.views.frame.detail import detail
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.tree import ALL_OPEN, Folding
-from meshtop.views.kinds.tenanttree import GROUP, TenantNode, at_first, tree_of
+from meshtop.views.kinds.tenanttree import TenantNode, at_first, tree_of
 from meshtop.views.picture.factory import PictureFactory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
@@ -149,8 +150,8 @@ def test_a_group_opened() -> None:
     opened = detail(picture, "tenanttree", "group:storefront/web/front")
     assert opened is not None
     facts = {section.title: {f.label: f.cell.text for f in section.facts} for section in opened.sections}
-    assert facts["What it is"]["group"] == "front"
-    assert facts["What it is"]["namespaces"] == "east/shop, west/shop"
+    assert facts["About"]["group"] == "front"
+    assert facts["About"]["namespaces"] == "east/shop, west/shop"
     assert facts["Traffic"]["in"].startswith("5/s")
     assert facts["Traffic"]["within"].startswith("50/s")
     assert [len(related.table) for related in opened.related] == [2, 2]

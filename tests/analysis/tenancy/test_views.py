@@ -25,11 +25,11 @@ def test_a_workspace_opened(picture: Picture) -> None:
     assert opened.title == "payments/cards"
     facts = {section.title: {f.label: f.cell for f in section.facts} for section in opened.sections}
     assert facts["Findings"]["TENANT-PLAINTEXT"].tone is Tone.FAILING
-    assert facts["What it is"]["traffic mode"].text == "REQUIRED"
+    assert facts["About"]["traffic mode"].text == "REQUIRED"
     assert facts["Traffic"]["in"].text.startswith("11.5/s")
     assert facts["Traffic"]["within"].text.startswith("40/s")
     assert facts["Traffic"]["apdex"].text == "1.00 (satisfied within 500 ms)"
-    assert set(facts["By cluster, what it answers"]) == {"east", "west"}
+    assert set(facts["Inbound by cluster"]) == {"east", "west"}
     assert facts["Top talkers"]["from"].text.startswith("(none) tools/tools-app in east")
     assert facts["Who may"]["writer"].text == "team:payers on workspace/payments/cards"
     assert [len(related.table) for related in opened.related] == [2, 2]

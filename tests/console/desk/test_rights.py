@@ -123,7 +123,7 @@ async def test_a_shift_that_one_cluster_refuses_is_on_and_names_the_cluster(worl
         await pilot.pause()
         facts = app.screen.query_one("#facts", LineView)
         text = " ".join(" ".join(facts.render_line(y).text for y in range(facts.size.height)).split())
-        assert "WHO LETS YOU SHIFT IT" in text
+        assert "PERMISSIONS" in text
         assert "us-east Kubernetes: ✓ you may patch virtualservices in shop" in text
         assert "eu-west Kubernetes: ✗ you may not patch virtualservices in shop" in text
 
