@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from meshtop.log import log_failure
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.picture.query import Query
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from meshtop.views.frame.charts import Chart
     from meshtop.views.picture.factory import PictureFactory
     from meshtop.views.picture.picture import Picture
+
+_log = logging.getLogger(__name__)
 
 
 class ConsoleOptions(Struct, frozen=True, kw_only=True):
@@ -45,7 +48,6 @@ class ConsoleOptions(Struct, frozen=True, kw_only=True):
 
 
 Answer = TypeVar("Answer")
-_LOG = logging.getLogger(__name__)
 
 
 class PictureRequest(Struct, frozen=True, kw_only=True):
@@ -145,6 +147,7 @@ class ConsoleSession:
 
             self._pictures.set_result(picture_factory(self._settings))
         except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
+            log_failure(_log, "the console could not begin to read", error)
             self._failed(error)
             self._pictures.cancel()
 
@@ -196,8 +199,6 @@ class ConsoleSession:
         self, chart: Chart, *, start: float, end: float, step: float, done: Callable[[tuple[Line, ...]], None]
     ) -> None:
         """Ask a cluster's Prometheus for a chart's lines; `done` is called on another thread, with none on failure."""
-        if self._thread is None:
-            return
 
         async def ask(observatory: Observatory) -> tuple[Line, ...]:
             import asyncio
@@ -216,11 +217,13 @@ class ConsoleSession:
             errors = [answer for answer in answers if isinstance(answer, BaseException)]
             if errors and not found:
                 raise errors[0]
+            for error in errors:
+                log_failure(_log, f"the chart {chart.title} lacks a cluster's lines", error)
             return tuple(found)
 
-        future = self._thread.ask(ask)
+        future = self.ask(ask)
         if future is not None:
-            future.add_done_callback(lambda answered: done(_lines_of(answered)))
+            future.add_done_callback(lambda answered: done(_lines_of(chart, answered)))
 
     def stop(self) -> None:
         """End the observatory."""
@@ -228,11 +231,10 @@ class ConsoleSession:
             self._thread.stop()
 
 
-def _lines_of(answered: Future[tuple[Line, ...]]) -> tuple[Line, ...]:
+def _lines_of(chart: Chart, answered: Future[tuple[Line, ...]]) -> tuple[Line, ...]:
     if answered.cancelled():
         return ()
-    error = answered.exception()
-    if error is not None:
-        _LOG.warning("a chart's lines were not read", exc_info=error)
+    if (error := answered.exception()) is not None:
+        log_failure(_log, f"the chart {chart.title} has no lines", error)
         return ()
     return answered.result()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -18,6 +19,8 @@ from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, proxied
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.lists import fetch
 from meshtop.sources.problem import SourceProblem
+
+_log = logging.getLogger(__name__)
 
 Adopt = Callable[[ClusterRef, str | None], ClusterFeed]
 """Makes the feed of an adopted cluster; the second argument is the host that forwards to it, None where none does."""
@@ -89,6 +92,7 @@ class Adopter:
                 return None
             return ref_from_registry(name, base64.b64decode(link.kubeconfig, validate=True).decode())
         except (SourceProblem, KubeconfigError, msgspec.MsgspecError, binascii.Error, UnicodeDecodeError):
+            _log.warning("the kubeconfig that %s keeps of %s cannot be used", host.name, member, exc_info=True)
             return None
         finally:
             await connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from textual.message import Message
 
+from meshtop.log import defects_logged
 from meshtop.views.frame.numbers import age
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from meshtop.actions.journal.journal import Action
     from meshtop.actions.story import ClusterState, Course
 
+_log = logging.getLogger(__name__)
 MOST = 200
 """The latest actions that the screen lists."""
 Stamp = tuple[tuple[int, int], ...]
@@ -135,7 +138,8 @@ class JournalWatch:
             self._target.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
 
     def _read(self) -> None:
-        self._target.post_message(read_journal())
+        with defects_logged(_log, "reading the journal"):
+            self._target.post_message(read_journal())
 
     def arrived(self, message: JournalRead, clusters: Collection[str]) -> bool:
         """Keep what was read; whether other things wait for somebody than before."""

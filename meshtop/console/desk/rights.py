@@ -13,6 +13,7 @@ from msgspec import Struct
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from meshtop.log import log_failure
 from meshtop.model.state import State
 
 if TYPE_CHECKING:
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from meshtop.model.snapshot import Snapshot
     from meshtop.observatory.observatory import Observatory
 
+_log = logging.getLogger(__name__)
+
 KEPT_SECONDS = 300.0
 """Rights change seldom; whoever has just been given one reads everything again."""
-_LOG = logging.getLogger(__name__)
 _ANSWERING = (State.FRESH, State.PARTIAL)
 
 ClusterNamespace = tuple[str, str]
@@ -135,6 +137,6 @@ def _rules_in(answered: Future[dict[str, Rules]], cluster: str) -> dict[str, Rul
         return {}
     error = answered.exception()
     if error is not None:
-        _LOG.warning("%s did not say what the user may do", cluster, exc_info=error)
+        log_failure(_log, f"{cluster} did not say what the user may do", error)
         return {}
     return answered.result()

@@ -161,7 +161,7 @@ class FleetScreen(TableScreen):
 
     def _waiting(self) -> list[Attention]:
         """What was interrupted or is held in the middle, above all else: half of it may be written."""
-        from meshtop.console.desk.journaling import sentence
+        from meshtop.settings.checked import sentence
         from meshtop.views.reports.attention import Attention
 
         app = self.host

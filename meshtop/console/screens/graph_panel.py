@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from meshtop.console.screens.facts import BLANK, COURSE_AGAIN_SECONDS, MARGIN, c
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.log import defects_logged
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.model.text import clean, cut
 from meshtop.views.frame.facts import Detail
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from meshtop.console.session import ConsoleSession
     from meshtop.views.frame.charts import Chart as ChartSpec
 
+_log = logging.getLogger(__name__)
 ROOM_FOR_CHARTS = (26, 36)
 """From so many rows on, one chart and two charts are shown below the words."""
 REST_SECONDS = 0.3
@@ -83,7 +86,8 @@ class GraphPanel(Vertical):
 
     def _work(self, make: Callable[[], Detail]) -> None:
         worker = get_current_worker()
-        detail = make()
+        with defects_logged(_log, "working out what stands beside the graph"):
+            detail = make()
         if not worker.is_cancelled:
             self.post_message(self.Ready(self, detail))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,6 +20,7 @@ from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
+from meshtop.log import defects_logged
 from meshtop.views.frame.columns import Columns, text_cell
 from meshtop.views.frame.filter import FilterError, find_column, parse_filter
 from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
@@ -27,6 +29,7 @@ from meshtop.views.frame.table import Column, Table, Tone
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import FilterLine
 
+_log = logging.getLogger(__name__)
 READ_SECONDS = 2.0
 """Another process may be writing to it."""
 
@@ -134,7 +137,8 @@ class JournalScreen(MeshScreen):
             self.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
 
     def _read(self) -> None:
-        self.post_message(read_journal(MOST))
+        with defects_logged(_log, "reading the journal"):
+            self.post_message(read_journal(MOST))
 
     def on_journal_read(self, message: JournalRead) -> None:
         """Show it."""

@@ -12,6 +12,7 @@ Usage::
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from pathlib import Path, PurePath
 from typing import ClassVar
@@ -27,6 +28,8 @@ from meshtop.console.terminal.look import AsciiFilter, Look
 from meshtop.console.terminal.signals import Ending
 from meshtop.console.terminal.textual_hooks import HookedApp, as_update, missing_bytes
 from meshtop.console.themes import DEFAULT_THEME, themes
+
+_log = logging.getLogger(__name__)
 
 
 @cache
@@ -123,6 +126,11 @@ class Shell(HookedApp):
     def action_interrupt(self) -> None:
         """End as ctrl-c ends a command."""
         self.end(Ending.INTERRUPTED)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual's own: a defect in drawing or in a key's action, which ends the console."""
+        _log.error("the console ended", exc_info=error)
+        super()._handle_exception(error)
 
     def end(self, ending: Ending) -> None:
         """Leave the terminal as it was found, and end with the signal's exit code."""

@@ -33,7 +33,7 @@ from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import TONE_CLASSES, TextLine
 from meshtop.console.widgets.notes import Note, note_lines
 
-_LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 WHEEL_X, WHEEL_Y = 8, 3
 INLINE_EDGES = 600
 """Up to so many edges a moved cursor is drawn at once; above, in the worker."""
@@ -242,7 +242,7 @@ class GraphView(LineWidget, can_focus=True):
                     self.post_message(self.Drawn(make_scene(graph, layout, cursor, job.signs), job.number))
                     return
         except Exception as error:  # noqa: BLE001 - a thread has no caller to raise to
-            _LOG.error("a graph could not be drawn", exc_info=error)
+            _log.error("the graph could not be drawn", exc_info=error)
             self.post_message(self.Failed(error, job.number))
 
     @property

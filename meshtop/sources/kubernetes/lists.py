@@ -10,10 +10,10 @@ import httpx
 import msgspec
 
 from meshtop.model.state import State
+from meshtop.process import collector_paused
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.http.failures import is_web_page, response_problem
 from meshtop.sources.kubernetes.kinds import Codec
-from meshtop.sources.kubernetes.process import collector_paused
 from meshtop.sources.problem import SourceProblem
 
 PAGE = 500

@@ -12,13 +12,13 @@ from meshtop.analysis.tenancy.access.kubernetes import Rules
 from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Controller, Identity, Inventory, KindStatus
 from meshtop.model.state import Cost, SourceStatus, State
+from meshtop.process import raise_open_file_limit
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.discovery import Served, discover, version_for
 from meshtop.sources.kubernetes.extras import Extras
 from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES, ApiKind
 from meshtop.sources.kubernetes.link import ServerLink
 from meshtop.sources.kubernetes.pacing import ListingQueue, Pace
-from meshtop.sources.kubernetes.process import raise_open_file_limit
 from meshtop.sources.kubernetes.reader import KindReader
 from meshtop.sources.kubernetes.rights import rules_of, who_am_i
 from meshtop.sources.kubernetes.status import source_status

@@ -15,6 +15,7 @@ from meshtop.actions.shift.record import known_weights, shift_record
 from meshtop.actions.shift.recover import find_action, resume, rollback
 from tests.actions import dying
 from tests.actions.mesh import Cluster, Hurried, Scene, mesh
+from tests.patience import PATIENCE_SECONDS
 
 MOST_MOMENTS = 200
 
@@ -35,7 +36,7 @@ def die(clusters: dict[str, Cluster], folder: Path, moment: int) -> bool:
     context.set_forkserver_preload(["tests.actions.dying"])
     process = context.Process(target=dying.shift, args=(moment, str(folder / "journal.db"), urls, inventories))
     process.start()
-    process.join(60)
+    process.join(PATIENCE_SECONDS)
     assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
     return process.exitcode != 0
 

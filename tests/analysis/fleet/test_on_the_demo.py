@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from tests.patience import PATIENCE_SECONDS
+
 CALM = ("--scenario", "calm")
 DRIFTED = ("--scenario", "drifted-config")
 
@@ -58,7 +60,7 @@ class World:
         common = ["--kubeconfig", kubeconfig or str(self.kubeconfig), "--config", settings, "--timeout", "30s"]
         done = subprocess.run(
             [sys.executable, "-m", "meshtop", *common, *arguments],
-            capture_output=True, text=True, env=self.environment, timeout=120, check=False,
+            capture_output=True, text=True, env=self.environment, timeout=PATIENCE_SECONDS, check=False,
         )  # fmt: skip
         return Run(done.returncode, done.stdout, done.stderr)
 

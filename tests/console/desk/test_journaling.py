@@ -9,7 +9,8 @@ import pytest
 from meshtop.actions.journal.journal import Action, ActionState, Journal, journal_path
 from meshtop.actions.journal.lock import lock_action
 from meshtop.actions.shift.record import encode_record
-from meshtop.console.desk.journaling import JournalRead, JournalWatch, last_shift, read_journal, sentence, stamp
+from meshtop.console.desk.journaling import JournalRead, JournalWatch, last_shift, read_journal, stamp
+from meshtop.settings.checked import sentence
 from tests.actions.mesh import plan
 from tests.console.stage import stage
 

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
-from meshtop.actions.journal.journal import Journal, state_folder
+from meshtop.actions.journal.journal import Journal, journal_path
 from meshtop.actions.kube import RouteObject
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.record import ShiftRecord
@@ -85,7 +85,7 @@ def took_part(*clusters: str) -> None:
         for cluster in clusters
     )  # fmt: skip
     plan = msgspec.to_builtins(ShiftRecord(plan=ShiftPlan(route="shop/reviews", steps=({"v3": 30},)), targets=targets))
-    with contextlib.closing(Journal(state_folder() / "journal.db")) as journal:
+    with contextlib.closing(Journal(journal_path())) as journal:
         journal.begin(kind="shift", who="me", origin="here", reason="", subject="shop/reviews", plan=plan)
 
 
