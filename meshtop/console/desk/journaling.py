@@ -26,7 +26,7 @@ MOST = 200
 Stamp = tuple[tuple[int, int], ...]
 
 
-class Told(Struct, frozen=True):
+class JournalRow(Struct, frozen=True):
     """An action with what the journal says of it by now."""
 
     action: Action
@@ -45,7 +45,7 @@ class Told(Struct, frozen=True):
 class JournalRead(Message):
     """What was read; the latest is the only one worth showing. `opened` are all actions that have not ended."""
 
-    def __init__(self, actions: tuple[Told, ...], opened: tuple[Told, ...], problem: str = "") -> None:
+    def __init__(self, actions: tuple[JournalRow, ...], opened: tuple[JournalRow, ...], problem: str = "") -> None:
         super().__init__()
         self.actions = actions
         self.opened = opened
@@ -76,7 +76,7 @@ def read_journal(limit: int = 0) -> JournalRead:
         journal.close()
 
 
-def last_shift() -> Told | None:
+def last_shift() -> JournalRow | None:
     """The latest shift of the journal."""
     from meshtop.actions.journal.journal import Journal, JournalError, journal_path
 
@@ -91,12 +91,12 @@ def last_shift() -> Told | None:
         return None
 
 
-def _told(action: Action, journal: Path) -> Told:
+def _told(action: Action, journal: Path) -> JournalRow:
     from meshtop.actions.journal.lock import lock_holder
     from meshtop.actions.story import cluster_states, clusters_of, course_of, stopped_at
 
     course = course_of(action, journal)
-    return Told(
+    return JournalRow(
         action=action,
         course=course,
         states=cluster_states(action),
@@ -128,7 +128,7 @@ class JournalWatch:
         self._target = app
         self._stamp: Stamp | None = None
         self._alive = False
-        self.unfinished: tuple[Told, ...] = ()
+        self.unfinished: tuple[JournalRow, ...] = ()
 
     def look(self) -> None:
         """Read it on a worker thread, if it has changed; what runs in a process may end without a word."""
@@ -156,7 +156,7 @@ class JournalWatch:
         return "".join(f"▲ {told.action.subject} {told.course.value}: J" for told in self.unfinished)
 
 
-def sentence(one: Told, now: float) -> str:
+def sentence(one: JournalRow, now: float) -> str:
     """What waits, since when, and what to do, for the list of what needs somebody."""
     at = f" at {one.stopped_at}" if one.stopped_at else ""
     since = age(now - one.action.created)

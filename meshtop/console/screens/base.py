@@ -11,12 +11,12 @@ from textual.screen import Screen
 
 from meshtop.console.commands import COMMANDS
 from meshtop.console.host import ConsoleHost, host_of
-from meshtop.console.places import VIEWS, kind_of, views_with
+from meshtop.console.places import TABS, kind_of, tabs_with
 from meshtop.console.scope import Scope, freshness
 from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.help_screen import Help, HelpScreen, keys_of
-from meshtop.console.widgets.top_bar import TopBar, TopBarModel
+from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
+from meshtop.console.widgets.top_bar import TopBar, TopBarState
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class MeshScreen(Screen[object]):
     _hinted_for: Scope | None = None
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(view.key, f"app.place('{view.key}')", view.name, id=f"go.{view.key}", show=False) for view in VIEWS),
+        *(Binding(view.key, f"app.place('{view.key}')", view.name, id=f"go.{view.key}", show=False) for view in TABS),
         Binding("slash", "filter", "filter", id="scope.filter"),
         Binding("x", "narrow", "only this", id="scope.narrow", show=False),
         Binding("colon", "command", "command", id="console.command"),
@@ -139,8 +139,8 @@ class MeshScreen(Screen[object]):
         hidden = snapshot is not None and snapshot.hidden is not None
         window = snapshot.window_seconds if snapshot is not None else app.window_seconds
         self._top_bar.show(
-            TopBarModel(
-                views=views_with(self.place),
+            TopBarState(
+                views=tabs_with(self.place),
                 current=self.place,
                 crumbs=self.crumbs(),
                 scope=(*app.scope.words(window_seconds=window), *(("some is hidden",) if hidden else ())),
@@ -198,8 +198,8 @@ class MeshScreen(Screen[object]):
 
     def action_help(self) -> None:
         """This screen's keys, and what its columns mean."""
-        keys = keys_of(self)
-        told = Help(
+        keys = key_groups(self)
+        told = HelpText(
             " ▸ ".join((self.place, *self.crumbs())),
             about=self.about,
             keys=keys.own,

@@ -13,7 +13,7 @@ from textual.message import Message
 from meshtop.console.places import name_of
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import COURSE_AGAIN_SECONDS, course, detail_lines, read_courses
-from meshtop.console.widgets.chart import Chart
+from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
@@ -118,7 +118,7 @@ class DetailScreen(MeshScreen):
                 yield LineView(id="facts")
                 with Vertical(id="charts"):
                     for index in range(MOST_CHARTS):
-                        yield Chart(id=f"chart-{index}")
+                        yield ChartView(id=f"chart-{index}")
             yield Pages(id="pages")
             yield LiveTable(id="related", waiting=Note("Reading …"))
 
@@ -256,7 +256,7 @@ class DetailScreen(MeshScreen):
 
     def _show_chart(self, index: int, chart: ChartSpec) -> None:
         """The lines that came last; before the first, and where none came, a sentence."""
-        self.query_one(f"#chart-{index}", Chart).show(course(chart, self._charted.get(index)))
+        self.query_one(f"#chart-{index}", ChartView).show(course(chart, self._charted.get(index)))
 
     def action_as_text(self) -> None:
         """The thing as JSON, to read and to copy."""

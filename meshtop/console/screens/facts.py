@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from meshtop.console.widgets.chart import NO_ANSWER, NO_DATA, ChartModel, Series
-from meshtop.console.widgets.lines import Line, Run
+from meshtop.console.widgets.chart import NO_ANSWER, NO_DATA, ChartModel, ChartSeries
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.telemetry import History
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.model.text import cell_width, clean, cut, fit
@@ -27,30 +27,32 @@ if TYPE_CHECKING:
 MARGIN = 2
 LABEL_WIDTH = 15
 MOST_LABEL_WIDTH = 26
-BLANK = Line("plain", ())
+BLANK = TextLine("plain", ())
 SPARK_WIDTH = 8
 
 
-def section_lines(sections: Sequence[Section], width: int) -> list[Line]:
+def section_lines(sections: Sequence[Section], width: int) -> list[TextLine]:
     """Facts under their headings, wrapped to the width."""
-    lines: list[Line] = []
+    lines: list[TextLine] = []
     longest = max((cell_width(fact.label) for section in sections for fact in section.facts), default=0)
     labels = max(LABEL_WIDTH, min(longest, MOST_LABEL_WIDTH, width // 3))
     room = max(8, width - labels - 2 * MARGIN)
     for section in sections:
         if not section.facts:
             continue
-        lines.append(Line("plain", (Run(MARGIN, cut(section.title.upper(), max(0, width - MARGIN)), Tone.DIM),)))
+        lines.append(
+            TextLine("plain", (TextRun(MARGIN, cut(section.title.upper(), max(0, width - MARGIN)), Tone.DIM),))
+        )
         for fact in section.facts:
             pieces = textwrap.wrap(clean(fact.cell.text), room, break_on_hyphens=False) or [UNKNOWN]
             for number, piece in enumerate(pieces):
                 label = fit(fact.label if number == 0 else "", labels)
                 lines.append(
-                    Line(
+                    TextLine(
                         "plain",
                         (
-                            Run(MARGIN, label, Tone.DIM),
-                            Run(MARGIN + labels + 1, cut(piece, room), fact.cell.tone),
+                            TextRun(MARGIN, label, Tone.DIM),
+                            TextRun(MARGIN + labels + 1, cut(piece, room), fact.cell.tone),
                         ),
                     )
                 )
@@ -58,10 +60,10 @@ def section_lines(sections: Sequence[Section], width: int) -> list[Line]:
     return lines[:-1] if lines else lines
 
 
-def detail_lines(detail: Detail | None, width: int) -> list[Line]:
+def detail_lines(detail: Detail | None, width: int) -> list[TextLine]:
     """A detail's facts, or that the thing is gone."""
     if detail is None:
-        return [BLANK, Line("plain", (Run(MARGIN, cut("It is not there any more.", width), Tone.DIM),))]
+        return [BLANK, TextLine("plain", (TextRun(MARGIN, cut("It is not there any more.", width), Tone.DIM),))]
     return section_lines(detail.sections, width)
 
 
@@ -90,7 +92,7 @@ def course(chart: Chart, lines: Sequence[TimeLine] | None) -> ChartModel:
     return ChartModel(
         chart.title,
         chart.unit,
-        tuple(Series(line.name, line.values) for line in lines or ()),
+        tuple(ChartSeries(line.name, line.values) for line in lines or ()),
         start=f"-{age(COURSE_SECONDS)}",
         where=clean(chart.cluster),
         nothing="asking Prometheus …" if lines is None else NO_DATA if lines else NO_ANSWER,
@@ -106,7 +108,7 @@ def _added(lines: Sequence[Sequence[float | None]]) -> list[float | None]:
 
 def headline(
     sums: Sums, histories: Sequence[History], width: int, thresholds: Thresholds, missing: Sequence[str] = ()
-) -> Line:
+) -> TextLine:
     """The golden signals of everything in scope in one line, with sparklines of the last half hour where there is room.
 
     Requests and errors are added across clusters; the p99 is that of the added buckets. `missing` are clusters of the
@@ -133,16 +135,16 @@ def headline(
     texts = sum(cell_width(number) + cell_width(unit) for number, unit, _, _ in parts)
     sparks = width >= texts + 3 * len(parts) + 2 * (SPARK_WIDTH + 1) + MARGIN
     spark_width = min(30, max(SPARK_WIDTH, (width - texts - 5 * len(parts)) // 4)) if sparks else 0
-    runs: list[Run] = []
+    runs: list[TextRun] = []
     x = MARGIN
     for number, unit, tone, values in parts:
         words = tone if tone is Tone.UNKNOWN else Tone.DIM
-        runs += [Run(x, number, tone), Run(x + cell_width(number), unit, words)]
+        runs += [TextRun(x, number, tone), TextRun(x + cell_width(number), unit, words)]
         x += cell_width(number) + cell_width(unit)
         if values and spark_width:
             spark_tone = bad if unit.endswith("errors") and bad is not Tone.PLAIN else Tone.DIM
             low, high = scale_of(values)
-            runs.append(Run(x + 1, sparkline(values, spark_width, low=low, high=high), spark_tone))
+            runs.append(TextRun(x + 1, sparkline(values, spark_width, low=low, high=high), spark_tone))
             x += spark_width + 1
         x += 3
-    return Line("plain", tuple(run for run in runs if run.x + cell_width(run.text) <= width))
+    return TextLine("plain", tuple(run for run in runs if run.x + cell_width(run.text) <= width))

@@ -15,10 +15,10 @@ from meshtop.console.places import FLEET, JOURNAL
 from meshtop.console.screens.facts import headline
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.session import PictureRequest
-from meshtop.console.widgets.chart import Chart, ChartModel, Series
+from meshtop.console.widgets.chart import ChartModel, ChartSeries, ChartView
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView, LineWidget
-from meshtop.console.widgets.lines import Line
+from meshtop.console.widgets.lines import TextLine
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.views.frame.table import Cell, Column, Table, Tone
@@ -73,7 +73,7 @@ class Headline(LineWidget):
         super().__init__()
         self.picture: Picture | None = None
 
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         """The line."""
         if self.picture is None:
             return []
@@ -114,7 +114,7 @@ class FleetScreen(TableScreen):
                     yield LiveTable(id="rows", waiting=waiting)
                     with Horizontal(id="trends"):
                         for trend in TRENDS:
-                            yield Chart(id=f"trend-{trend}")
+                            yield ChartView(id=f"trend-{trend}")
                 yield LineView(classes="side")
 
     def action_needs(self) -> None:
@@ -178,11 +178,11 @@ class FleetScreen(TableScreen):
         clusters = self.host.scope.query.clusters
         for name, (title, unit) in TRENDS.items() if shown else ():
             series = tuple(
-                Series(cluster.name, getattr(cluster.history, name).values)
+                ChartSeries(cluster.name, getattr(cluster.history, name).values)
                 for cluster in picture.snapshot.clusters
                 if cluster.history is not None and (not clusters or cluster.name in clusters)
             )
-            self.query_one(f"#trend-{name}", Chart).show(ChartModel(title, unit, series, start="-30m"))
+            self.query_one(f"#trend-{name}", ChartView).show(ChartModel(title, unit, series, start="-30m"))
 
     def kinds(self) -> frozenset[str]:
         """Clusters."""

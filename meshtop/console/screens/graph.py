@@ -31,7 +31,7 @@ from meshtop.console.screens.graph_steps import (
     why_empty,
 )
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.graph_cursor import Cursor
+from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.graph_view import GraphView
 from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.notes import Note
@@ -90,7 +90,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         Binding("a", "arrange", "frame by cluster, tenant, or neither", id="graph.arrange", show=False),
     ]
 
-    def __init__(self, sight: Sight | None = None, at: Cursor | None = None) -> None:
+    def __init__(self, sight: Sight | None = None, at: GraphCursor | None = None) -> None:
         super().__init__()
         self.sight = sight or Sight()
         self._auto = self._opened_by_key = sight is None
@@ -224,7 +224,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         """More room shows more."""
         self.update()
 
-    def look(self, sight: Sight, at: Cursor | None = None, *, auto: bool = False) -> None:
+    def look(self, sight: Sight, at: GraphCursor | None = None, *, auto: bool = False) -> None:
         """Look at something else; esc comes back."""
         if sight == self.sight:
             return
@@ -316,7 +316,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
             self.say(f"A path from {node_name(node)}: walk to where it ends and press p.", Tone.ACCENT)
             return
         path, self.path_from = (self.path_from, node.id), None
-        self.look(replace(self.sight, path=path, focus=None), Cursor(node.id))
+        self.look(replace(self.sight, path=path, focus=None), GraphCursor(node.id))
 
     async def action_filter(self) -> None:
         """Type a filter of edges."""
@@ -436,4 +436,4 @@ def graph_around(picture: Picture | None, kind: str, key: str) -> GraphScreen | 
     items = of_kind.all_items(picture) if picture is not None else []
     item = next((item for item in items if of_kind.key(item) == key), None)
     place = place_of_row(kind, item, picture) if item is not None and picture is not None else None
-    return None if place is None else GraphScreen(Sight(level=place[0], focus=place[1]), Cursor(place[1]))
+    return None if place is None else GraphScreen(Sight(level=place[0], focus=place[1]), GraphCursor(place[1]))

@@ -14,9 +14,9 @@ from textual.timer import Timer
 from textual.worker import get_current_worker
 
 from meshtop.console.screens.facts import BLANK, COURSE_AGAIN_SECONDS, MARGIN, course, detail_lines, read_courses
-from meshtop.console.widgets.chart import Chart
+from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.line_widget import LineView
-from meshtop.console.widgets.lines import Line, Run
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.log import defects_logged
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.model.text import clean, cut
@@ -66,8 +66,8 @@ class GraphPanel(Vertical):
     def compose(self) -> ComposeResult:
         """Words, then charts."""
         yield LineView(id="about")
-        yield Chart(id="course-0")
-        yield Chart(id="course-1")
+        yield ChartView(id="course-0")
+        yield ChartView(id="course-1")
 
     @property
     def detail(self) -> Detail | None:
@@ -106,7 +106,7 @@ class GraphPanel(Vertical):
             self._ask()
         room = sum(self.size.height >= least for least in ROOM_FOR_CHARTS)
         for index in (0, 1):
-            chart = self.query_one(f"#course-{index}", Chart)
+            chart = self.query_one(f"#course-{index}", ChartView)
             chart.display = index < min(room, len(found.charts))
             if chart.display:
                 self._draw(index, found.charts[index])
@@ -132,9 +132,9 @@ class GraphPanel(Vertical):
         self._draw(message.index, found.charts[message.index])
 
     def _draw(self, index: int, chart: ChartSpec) -> None:
-        self.query_one(f"#course-{index}", Chart).show(course(chart, self._charted.get(index)))
+        self.query_one(f"#course-{index}", ChartView).show(course(chart, self._charted.get(index)))
 
 
-def _lines(detail: Detail, width: int) -> list[Line]:
-    title = Line("plain", (Run(MARGIN, cut(clean(detail.title), max(0, width - MARGIN)), Tone.STRONG),))
+def _lines(detail: Detail, width: int) -> list[TextLine]:
+    title = TextLine("plain", (TextRun(MARGIN, cut(clean(detail.title), max(0, width - MARGIN)), Tone.STRONG),))
     return [title, BLANK, *detail_lines(detail, width)]

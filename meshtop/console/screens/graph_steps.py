@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from meshtop.analysis.graph.select import worst_edges
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
-from meshtop.console.widgets.graph_cursor import Cursor
+from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.notes import Note
 from meshtop.views.kinds.edges import VIEW
 from meshtop.views.picture.picture import Picture
@@ -27,7 +27,7 @@ class GraphStep(NamedTuple):
     """What to look at next and where the cursor stands then; without a sight, `why` says why there is no such step."""
 
     sight: Sight | None = None
-    at: Cursor | None = None
+    at: GraphCursor | None = None
     why: str = ""
 
 
@@ -44,7 +44,7 @@ def close_frame(sight: Sight, graph: ServiceGraph, node: GraphNode) -> GraphStep
     if group is None:
         return change_level(sight, node, -1)
     closed = replace(sight, expanded=sight.expanded - {group}, collapsed=sight.collapsed | {group})
-    return GraphStep(closed, Cursor(group))
+    return GraphStep(closed, GraphCursor(group))
 
 
 def change_level(sight: Sight, node: GraphNode | None, step: int) -> GraphStep:
@@ -55,13 +55,13 @@ def change_level(sight: Sight, node: GraphNode | None, step: int) -> GraphStep:
         last, word = (levels[-1], "finest") if index else (levels[0], "coarsest")
         return GraphStep(why=f"{last.value} is the {word} level.")
     changed = replace(sight, level=levels[index], expanded=frozenset(), collapsed=frozenset())
-    return GraphStep(changed, None if node is None else Cursor(node.id))
+    return GraphStep(changed, None if node is None else GraphCursor(node.id))
 
 
 def focus_on(sight: Sight, node: GraphNode) -> GraphStep:
     """Only a node and what is a hop away; on the focused node: a hop more."""
     hops = sight.hops + 1 if sight.focus == node.id else 1
-    return GraphStep(replace(sight, focus=node.id, hops=hops, path=None), Cursor(node.id))
+    return GraphStep(replace(sight, focus=node.id, hops=hops, path=None), GraphCursor(node.id))
 
 
 def change_grouping(sight: Sight, picture: Picture | None) -> GraphStep:

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from meshtop.console.desk.journaling import MOST, JournalRead, Told, read_journal
+from meshtop.console.desk.journaling import MOST, JournalRead, JournalRow, read_journal
 from meshtop.console.desk.levers import why_not_again
 from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.places import CANARIES, name_of
@@ -38,13 +38,13 @@ def _when(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%m-%d %H:%M:%S")
 
 
-def _course_cell(told: Told) -> Any:
+def _course_cell(told: JournalRow) -> Any:
     sign, tone = SIGNS_OF_COURSE[told.course.value]
     return text_cell(f"{sign}{told.course.value}", tone)
 
 
-c = Columns(Told)
-COLUMNS: tuple[Column[Told], ...] = (
+c = Columns(JournalRow)
+COLUMNS: tuple[Column[JournalRow], ...] = (
     Column(
         name="when",
         title="BEGUN (UTC)",
@@ -86,7 +86,7 @@ class JournalScreen(MeshScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._actions: tuple[Told, ...] = ()
+        self._actions: tuple[JournalRow, ...] = ()
         self._filter = ""
         self._sort = "when"
         self._problem = ""
@@ -165,7 +165,7 @@ class JournalScreen(MeshScreen):
         self._tell()
 
     @property
-    def selected(self) -> Told | None:
+    def selected(self) -> JournalRow | None:
         """The action under the cursor."""
         key = self.rows.cursor_key
         return next((told for told in self._actions if told.action.id == key), None)

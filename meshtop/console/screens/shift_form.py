@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Input, Label
 from textual.widgets.input import Selection
 
-from meshtop.console.desk.planning import FIELDS, FieldProblem, Subject, effect, first_values, limit_of, plan_of
+from meshtop.console.desk.planning import FIELDS, FieldProblem, ShiftSubject, effect, first_values, limit_of, plan_of
 from meshtop.console.widgets.choice import Choice
 from meshtop.model.text import clean
 
@@ -30,7 +30,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
     class Entered(Message):
         """Enter was pressed: check it."""
 
-    def __init__(self, subject: Subject, cluster: str) -> None:
+    def __init__(self, subject: ShiftSubject, cluster: str) -> None:
         super().__init__(id="form")
         self.subject = subject
         self._first = first_values(subject, cluster)
@@ -104,7 +104,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
         label.update(f"✗ {clean(message)}")
         label.display = True
 
-    def update_subject(self, subject: Subject) -> None:
+    def update_subject(self, subject: ShiftSubject) -> None:
         """The route was read again; what was filled in stays, what was not follows."""
         field = self.query_one("#field-clusters", Input)
         if field.value == limit_of(self.subject):

@@ -15,7 +15,7 @@ from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.tree_table import TreeTable, Wish
+from meshtop.console.widgets.tree_table import FoldRequest, LiveTreeTable
 from meshtop.views.frame.detail import find_item
 from meshtop.views.frame.table import TableModel, Tone
 from meshtop.views.picture.query import Query
@@ -58,7 +58,7 @@ class TenantScreen(TableScreen):
 class TenantTreeScreen(TenantScreen):
     """The tree; what is folded belongs to its row and holds while data, order and filter change."""
 
-    AUTO_FOCUS = "TreeTable"
+    AUTO_FOCUS = "LiveTreeTable"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("o", "open_row", "open", id="tree.open")]
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class TenantTreeScreen(TenantScreen):
         """The tree, and a panel that opens by itself on a wide screen."""
         yield Pages(id="places")
         with Horizontal(classes="body"):
-            yield TreeTable(waiting=Note("Reading tenants …", "The first cluster to answer is shown at once."))
+            yield LiveTreeTable(waiting=Note("Reading tenants …", "The first cluster to answer is shown at once."))
             yield LineView(classes="side")
 
     def table(self, picture: Picture, query: Query) -> Any:
@@ -118,22 +118,22 @@ class TenantTreeScreen(TenantScreen):
     def _twig(self, key: str | None) -> Twig[TenantNode] | None:
         return None if key is None or self.model is None else self.model.twig(key)
 
-    def on_tree_table_fold_asked(self, event: TreeTable.FoldAsked) -> None:
+    def on_live_tree_table_fold_asked(self, event: LiveTreeTable.FoldAsked) -> None:
         """Fold, unfold, or go up."""
         twig, folding = self._twig(event.key), self.folding
         if twig is None or self._tree is None or folding is None:
             return
         wish = event.wish
-        if wish is Wish.TOGGLE and twig.open is not None:
-            wish = Wish.FOLD if twig.open else Wish.OPEN
-        if wish is Wish.OPEN and twig.open is False:
+        if wish is FoldRequest.TOGGLE and twig.open is not None:
+            wish = FoldRequest.FOLD if twig.open else FoldRequest.OPEN
+        if wish is FoldRequest.OPEN and twig.open is False:
             self._fold(folding.opening(twig.key))
-        elif wish is Wish.FOLD and twig.open:
+        elif wish is FoldRequest.FOLD and twig.open:
             self._fold(folding.closing(twig.key))
-        elif wish is Wish.FOLD and twig.parent is not None:
+        elif wish is FoldRequest.FOLD and twig.parent is not None:
             self.rows.go_to(twig.parent)
-        elif wish in (Wish.OPEN_ALL, Wish.FOLD_ALL):
-            self._fold_all(folding, twig.key, open_all=wish is Wish.OPEN_ALL)
+        elif wish in (FoldRequest.OPEN_ALL, FoldRequest.FOLD_ALL):
+            self._fold_all(folding, twig.key, open_all=wish is FoldRequest.OPEN_ALL)
 
     def _fold_all(self, folding: Folding, key: str, *, open_all: bool) -> None:
         """Unfold everything, or fold it; the cursor stays with what its row stands under."""
@@ -160,8 +160,8 @@ class TenantTreeScreen(TenantScreen):
     def open_row(self, key: str) -> None:
         """Fold what has rows under it, and open what has none."""
         twig, rows = self._twig(key), self.rows
-        if twig is not None and twig.open is not None and isinstance(rows, TreeTable):
-            rows.action_fold(Wish.TOGGLE)
+        if twig is not None and twig.open is not None and isinstance(rows, LiveTreeTable):
+            rows.action_fold(FoldRequest.TOGGLE)
         else:
             self._open(key)
 

@@ -27,10 +27,10 @@ from meshtop.analysis.graph.layout import layout_steps
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.graph.walk import Direction, neighbor, reading_order
 from meshtop.console.widgets import graph_cursor
-from meshtop.console.widgets.graph_cursor import Cursor
+from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.graph_window import GraphScene, GraphWindow, make_scene
 from meshtop.console.widgets.line_widget import LineWidget
-from meshtop.console.widgets.lines import TONE_CLASSES, Line
+from meshtop.console.widgets.lines import TONE_CLASSES, TextLine
 from meshtop.console.widgets.notes import Note, note_lines
 
 _log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class _Job(Struct, frozen=True, kw_only=True):
     signs: Signs
     previous: Layout | None
     before: ServiceGraph | None
-    wanted: Cursor
+    wanted: GraphCursor
 
 
 class GraphView(LineWidget, can_focus=True):
@@ -139,7 +139,7 @@ class GraphView(LineWidget, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._note = waiting or Note("Reading …")
         self.scene: GraphScene | None = None
-        self._wanted = Cursor()
+        self._wanted = GraphCursor()
         self._window = GraphWindow()
         self._number = 0
         self._worker: Worker[None] | None = None
@@ -154,7 +154,7 @@ class GraphView(LineWidget, can_focus=True):
         return self.scene.graph if self.scene is not None else None
 
     @property
-    def cursor(self) -> Cursor:
+    def cursor(self) -> GraphCursor:
         """What is chosen."""
         return self._wanted
 
@@ -182,7 +182,7 @@ class GraphView(LineWidget, can_focus=True):
         self._note = note
         self.draw()
 
-    def show(self, make: Callable[[], ServiceGraph], *, afresh: bool = False, at: Cursor | None = None) -> None:
+    def show(self, make: Callable[[], ServiceGraph], *, afresh: bool = False, at: GraphCursor | None = None) -> None:
         """Make, lay out and prepare a graph in the worker thread, then show it.
 
         A refresh waits for the layout that is under way; `afresh` (another view of the mesh) takes its place, and
@@ -275,7 +275,7 @@ class GraphView(LineWidget, can_focus=True):
         self._note = Note("This graph cannot be drawn", str(message.error))
         self.draw()
 
-    def move(self, cursor: Cursor) -> None:
+    def move(self, cursor: GraphCursor) -> None:
         """Put the cursor elsewhere."""
         scene = self.scene
         if scene is None or cursor == self._wanted:
@@ -300,11 +300,11 @@ class GraphView(LineWidget, can_focus=True):
     def go_to(self, node: str) -> None:
         """Put the cursor on a node that is on screen."""
         if self.scene is not None and node in self.scene.layout.boxes:
-            self.move(Cursor(node))
+            self.move(GraphCursor(node))
 
     def go_to_edge(self, edge: GraphEdge) -> None:
         """Put the cursor on an edge; one walks on from its target."""
-        self.move(Cursor(edge.target, edge.id))
+        self.move(GraphCursor(edge.target, edge.id))
 
     def go_to_end(self, *, last: bool) -> None:
         """Put the cursor on the first or the last node."""
@@ -321,7 +321,7 @@ class GraphView(LineWidget, can_focus=True):
             if direction in (Direction.UP, Direction.DOWN):
                 self.next_edge(1 if direction is Direction.DOWN else -1)
             else:
-                self.move(Cursor(edge.source if direction is Direction.LEFT else edge.target))
+                self.move(GraphCursor(edge.source if direction is Direction.LEFT else edge.target))
             return
         there = neighbor(scene.graph, scene.layout, self._wanted.node, direction)
         if there is not None:
@@ -333,7 +333,7 @@ class GraphView(LineWidget, can_focus=True):
             return
         ids: list[str | None] = [None, *(e.id for e in graph_cursor.edges_at(self.scene.graph, self._wanted.node))]
         at = ids.index(self._wanted.edge) if self._wanted.edge in ids else 0
-        self.move(Cursor(self._wanted.node, ids[(at + step) % len(ids)]))
+        self.move(GraphCursor(self._wanted.node, ids[(at + step) % len(ids)]))
 
     def choose(self) -> None:
         """Ask to open what is under the cursor."""
@@ -354,7 +354,7 @@ class GraphView(LineWidget, can_focus=True):
         self._start_waiting()
         super().on_resize()
 
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         """The visible rows, with signs where the scene goes on."""
         scene = self.scene
         if scene is None or not scene.graph.nodes:
@@ -368,7 +368,7 @@ class GraphView(LineWidget, can_focus=True):
         if scene is None or hit is None or hit.kind == "group":
             return
         if hit.kind == "node":
-            self.move(Cursor(hit.id))
+            self.move(GraphCursor(hit.id))
         else:
             self.go_to_edge(next(edge for edge in scene.graph.edges if edge.id == hit.id))
         if twice:

@@ -11,8 +11,8 @@ from meshtop.analysis.graph.canvas import InkRun, Signs
 from meshtop.analysis.graph.draw import GraphDrawing, Highlight, Hit
 from meshtop.analysis.graph.geometry import Box, Layout, Point
 from meshtop.analysis.graph.service_graph import GraphEdge, ServiceGraph
-from meshtop.console.widgets.graph_cursor import Cursor
-from meshtop.console.widgets.lines import Line, Run
+from meshtop.console.widgets.graph_cursor import GraphCursor
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cell_width, clean, fit
 from meshtop.views.frame.table import Tone
 
@@ -25,7 +25,7 @@ class GraphScene(Struct, frozen=True):
     graph: ServiceGraph
     layout: Layout
     picture: GraphDrawing
-    cursor: Cursor
+    cursor: GraphCursor
 
     @property
     def edge(self) -> GraphEdge | None:
@@ -35,7 +35,7 @@ class GraphScene(Struct, frozen=True):
         return next((edge for edge in self.graph.edges if edge.id == self.cursor.edge), None)
 
 
-def make_scene(graph: ServiceGraph, layout: Layout, cursor: Cursor, signs: Signs) -> GraphScene:
+def make_scene(graph: ServiceGraph, layout: Layout, cursor: GraphCursor, signs: Signs) -> GraphScene:
     """Prepare a laid out graph for painting, with the cursor's node or edge highlighted."""
     chosen = Highlight(edge=cursor.edge) if cursor.edge is not None else Highlight(node=cursor.node)
     return GraphScene(graph, layout, GraphDrawing(graph, layout, signs, chosen), cursor)
@@ -88,7 +88,7 @@ class GraphWindow:
         """What is drawn at a cell of the window."""
         return scene.picture.hit(self.origin.x + x, self.origin.y + y)
 
-    def lines(self, scene: GraphScene, width: int, height: int, *, busy: bool) -> list[Line]:
+    def lines(self, scene: GraphScene, width: int, height: int, *, busy: bool) -> list[TextLine]:
         """The rows in sight, with signs in the corner where the drawing goes on."""
         lines = [row_line(row) for row in scene.picture.paint(self.origin.x, self.origin.y, width, height)]
         corner = self._corner(scene.layout, width, height, busy=busy)
@@ -142,7 +142,7 @@ def shifted(origin: int, low: int, high: int, room: int) -> int:
     return max(origin, high - room + 1)
 
 
-def row_line(row: Sequence[InkRun]) -> Line:
+def row_line(row: Sequence[InkRun]) -> TextLine:
     """A painted row; what a terminal might measure otherwise is replaced cell by cell."""
     runs = []
     x = 0
@@ -150,12 +150,12 @@ def row_line(row: Sequence[InkRun]) -> Line:
         width = cell_width(text)
         shown = text if text.isprintable() and clean(text) == text else fit(text, width)
         if shown.strip() or not shown.isascii():
-            runs.append(Run(x, shown, Tone(ink.value)))
+            runs.append(TextRun(x, shown, Tone(ink.value)))
         x += width
-    return Line("plain", tuple(runs))
+    return TextLine("plain", tuple(runs))
 
 
-def overlaid(line: Line, text: str, width: int) -> Line:
+def overlaid(line: TextLine, text: str, width: int) -> TextLine:
     """The line with a text over its right end."""
     start = max(0, width - cell_width(text))
     runs = []
@@ -164,10 +164,10 @@ def overlaid(line: Line, text: str, width: int) -> Line:
             runs.append(run)
         elif run.x < start:
             runs.append(
-                Run(
+                TextRun(
                     run.x,
                     fit(run.text, start - run.x) if not run.text.isascii() else run.text[: start - run.x],
                     run.tone,
                 )
             )
-    return Line(line.ground, (*runs, Run(start, text, Tone.DIM)))
+    return TextLine(line.ground, (*runs, TextRun(start, text, Tone.DIM)))

@@ -12,7 +12,7 @@ from meshtop.console.screens.graph_edges import GraphEdgesScreen
 from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets import graph_view
-from meshtop.console.widgets.graph_cursor import Cursor
+from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.top_bar import TopBar
@@ -69,7 +69,7 @@ async def test_walking_along_edges_and_among_siblings() -> None:
         await press(pilot, "left")
         assert view.cursor.node == WEB
         await press(pilot, "right")
-        assert view.cursor == Cursor(REVIEWS)
+        assert view.cursor == GraphCursor(REVIEWS)
         await press(pilot, "j")
         assert view.cursor.node == WEST_REVIEWS
         await press(pilot, "h")
@@ -89,9 +89,9 @@ async def test_tab_goes_through_the_edges_of_a_node() -> None:
         assert view.cursor.edge == f"{WEB} {WEST_REVIEWS}"
         assert "across clusters" in line(pilot)
         await press(pilot, "tab")
-        assert view.cursor == Cursor(WEB)
+        assert view.cursor == GraphCursor(WEB)
         await press(pilot, "shift+tab", "right")
-        assert view.cursor == Cursor(WEST_REVIEWS)
+        assert view.cursor == GraphCursor(WEST_REVIEWS)
 
 
 async def test_levels_in_and_out_and_back() -> None:
