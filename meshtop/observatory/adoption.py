@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from meshtop.analysis.fleet.members import Member, members
-from meshtop.analysis.fleet.registries.read import KARMADA, KUBESPHERE
+from meshtop.analysis.fleet.registries import KARMADA, KUBESPHERE
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.observatory.feed import ClusterFeed

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from meshtop.analysis.canary.routes import WeightedRoute
+from meshtop.analysis.inventory.untyped import integer, items, mapping
 from meshtop.model.kube import ConfigObject, Manager
 
 MESHTOP = "meshtop"
@@ -99,20 +100,17 @@ def controller_view(
                 kind="Canary",
                 name=canary.meta.name,
                 phase=phase,
-                weight=_integer(status.get("canaryWeight")),
+                weight=integer(status.get("canaryWeight")),
                 aborted=phase in ("Failed", "Terminated"),
             )
     for rollout in objects.get("Rollout", ()):
         if _rollout_names(rollout, obj):
             status = rollout.status
-            canary_status = status.get("canary")
-            weights = canary_status.get("weights") if isinstance(canary_status, Mapping) else None
-            inner = weights.get("canary") if isinstance(weights, Mapping) else None
             return ControllerView(
                 kind="Rollout",
                 name=rollout.meta.name,
                 phase=str(status.get("phase", "")),
-                weight=_integer(inner.get("weight")) if isinstance(inner, Mapping) else None,
+                weight=integer(_at(status, "canary", "weights", "canary", "weight")),
                 aborted=bool(status.get("abort")),
             )
     return None
@@ -120,9 +118,7 @@ def controller_view(
 
 def _targets_service_of(canary: ConfigObject, obj: ConfigObject) -> bool:
     """Flagger names the route after the service: `spec.service.name`, else the target's name."""
-    service, target = canary.spec.get("service"), canary.spec.get("targetRef")
-    name = service.get("name") if isinstance(service, Mapping) else None
-    name = name or (target.get("name") if isinstance(target, Mapping) else None)
+    name = _at(canary.spec, "service", "name") or _at(canary.spec, "targetRef", "name")
     return canary.meta.namespace == obj.meta.namespace and name == obj.meta.name
 
 
@@ -131,23 +127,16 @@ def _rollout_names(rollout: ConfigObject, obj: ConfigObject) -> bool:
     if rollout.meta.namespace != obj.meta.namespace:
         return False
     routing = _at(rollout.spec, "strategy", "canary", "trafficRouting")
-    named = [_at(routing, "istio", "virtualService"), *_list(_at(routing, "istio", "virtualServices"))]
+    named = [_at(routing, "istio", "virtualService"), *items(_at(routing, "istio", "virtualServices"))]
     if obj.kind != "VirtualService":
         plugin = _at(routing, "plugins", "argoproj-labs/gatewayAPI")
         field = obj.kind.removesuffix("Route").lower() + "Route"
-        named = [{"name": _at(plugin, field)}, *_list(_at(plugin, f"{field}s"))]
-    return any(isinstance(one, Mapping) and one.get("name") == obj.meta.name for one in named)
+        named = [{"name": _at(plugin, field)}, *items(_at(plugin, f"{field}s"))]
+    return any(mapping(one).get("name") == obj.meta.name for one in named)
 
 
 def _at(tree: Any, *path: str) -> Any:
+    """What stands at a path of keys; None where a step is missing or no mapping."""
     for key in path:
-        tree = tree.get(key) if isinstance(tree, Mapping) else None
+        tree = mapping(tree).get(key)
     return tree
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _integer(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

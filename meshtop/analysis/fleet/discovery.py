@@ -8,8 +8,8 @@ from enum import StrEnum
 from msgspec import Struct
 
 from meshtop.analysis.fleet.links import Link, Site, links
-from meshtop.analysis.fleet.registries.shape import conditions, items, mapping, text, texts
 from meshtop.analysis.identity.mesh import mesh_config
+from meshtop.analysis.inventory.untyped import conditions, items, mapping, text, texts
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.model.kube import ConfigObject, Service
 from meshtop.model.state import Finding, Severity

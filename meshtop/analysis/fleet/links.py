@@ -11,9 +11,9 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.registries.read import sync_states
-from meshtop.analysis.fleet.registries.shape import items, mapping
+from meshtop.analysis.fleet.registries import sync_states
 from meshtop.analysis.identity.mesh import mesh_networks
+from meshtop.analysis.inventory.untyped import items, mapping
 from meshtop.analysis.traffic.inputs import EAST_WEST_CLASS
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts

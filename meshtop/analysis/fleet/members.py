@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.registries.read import ISTIO, registered
-from meshtop.analysis.fleet.registries.shape import Condition, Registered
+from meshtop.analysis.fleet.registries import ISTIO, RegistryEntry, registered
+from meshtop.analysis.inventory.untyped import StatusCondition
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
 from meshtop.model.snapshot import ClusterSnapshot
@@ -25,7 +25,7 @@ class Member(Struct, frozen=True, kw_only=True):
     A cluster that no registry knows is a Member without a registry.
     """
 
-    entry: Registered
+    entry: RegistryEntry
     cluster: str | None
     state: State
     says: Health
@@ -52,7 +52,7 @@ def kube_system(inventory: Inventory | None) -> str | None:
     return None
 
 
-def match(entry: Registered, clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]) -> str | None:
+def match(entry: RegistryEntry, clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]) -> str | None:
     """The cluster that a registry's entry means, None when it is none of these.
 
     Certain first: the UID of kube-system, then the API server's URL, then the Istio cluster id (of remote secrets),
@@ -100,7 +100,7 @@ def hosts(entries: Iterable[Member]) -> frozenset[str]:
     return frozenset(m.entry.host for m in entries if m.entry.registry not in (ISTIO, ""))
 
 
-def _member(entry: Registered, cluster: str | None, by_name: Mapping[str, ClusterSnapshot]) -> Member:
+def _member(entry: RegistryEntry, cluster: str | None, by_name: Mapping[str, ClusterSnapshot]) -> Member:
     reached = by_name[cluster] if cluster is not None else None
     host = by_name[entry.host]
     state = reached.kubernetes.state if reached is not None else State.NONE
@@ -173,7 +173,7 @@ def _member(entry: Registered, cluster: str | None, by_name: Mapping[str, Cluste
     )
 
 
-def _verdict(entry: Registered) -> Health:
+def _verdict(entry: RegistryEntry) -> Health:
     """The registry's own verdict. Unknown is not ready, and not unready either."""
     wrong = tuple(_words(c) for c in entry.conditions if c.status == ("True" if c.type in _SAYS_ISSUE else "False"))
     if entry.ready is None:
@@ -185,14 +185,14 @@ def _verdict(entry: Registered) -> Health:
     return Health(HealthStatus.DEGRADED, warned) if warned else Health(HealthStatus.HEALTHY)
 
 
-def _words(condition: Condition) -> str:
+def _words(condition: StatusCondition) -> str:
     more = ": ".join(part for part in (condition.reason, condition.message) if part)
     return f"{condition.type} is {condition.status}" + (f" ({more})" if more else "")
 
 
 def _stranger(cluster: ClusterSnapshot) -> Member:
     return Member(
-        entry=Registered(registry="", host="", name=cluster.name, server=cluster.server),
+        entry=RegistryEntry(registry="", host="", name=cluster.name, server=cluster.server),
         cluster=cluster.name,
         state=cluster.kubernetes.state,
         says=Health(HealthStatus.UNKNOWN, ("no registry knows it",)),

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from meshtop.analysis.inventory.untyped import items, maps
 from meshtop.analysis.visibility.selection import match_labels, oldest_first, selects, title
 from meshtop.model.kube import ConfigObject
 
@@ -100,10 +101,9 @@ def applies(obj: ConfigObject, subject: Subject, root_namespace: str) -> str | N
 
 
 def _targets(spec: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    refs = spec.get("targetRefs")
-    for ref in (*(refs if isinstance(refs, list) else ()), spec.get("targetRef")):
-        if isinstance(ref, Mapping):
-            yield ref
+    yield from maps(spec.get("targetRefs"))
+    if isinstance(spec.get("targetRef"), Mapping):
+        yield spec["targetRef"]
 
 
 def _targeted(target: Mapping[str, Any], obj: ConfigObject, subject: Subject, root_namespace: str) -> str | None:
@@ -121,11 +121,11 @@ def _targeted(target: Mapping[str, Any], obj: ConfigObject, subject: Subject, ro
 def _applied(policy: ConfigObject, by: str) -> Applied:
     said = str(policy.spec.get("action") or Action.ALLOW)
     action = Action(said) if said in Action.__members__ else Action.ALLOW
-    rules = policy.spec.get("rules")
-    count = len(rules) if isinstance(rules, list) else 0
+    rules = items(policy.spec.get("rules"))
+    count = len(rules)
     if not count:
         meaning = "names nothing: all is denied" if action is Action.ALLOW else "names nothing: it never matches"
-    elif any(not rule for rule in rules or ()):
+    elif any(not rule for rule in rules):
         meaning = {Action.ALLOW: "allows everything", Action.DENY: "denies everything"}.get(
             action, "matches everything"
         )
@@ -135,7 +135,6 @@ def _applied(policy: ConfigObject, by: str) -> Applied:
 
 
 def _authentication(obj: ConfigObject) -> str:
-    rules = obj.spec.get("jwtRules")
-    issuers = [str(r.get("issuer", "?")) for r in (rules if isinstance(rules, list) else ()) if isinstance(r, Mapping)]
+    issuers = [str(rule.get("issuer", "?")) for rule in maps(obj.spec.get("jwtRules"))]
     told = f"tokens of {', '.join(issuers)}" if issuers else "no issuer, which accepts no token"
     return f"{title(obj)}: {told}; requests without a token still pass"

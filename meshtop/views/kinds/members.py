@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from meshtop.analysis.fleet.members import Member
-from meshtop.analysis.fleet.registries.shape import Condition
+from meshtop.analysis.inventory.untyped import StatusCondition
 from meshtop.model.state import Finding, Health, State
 from meshtop.views.frame import columns as c
 from meshtop.views.frame.table import Cell, Column, Tone
@@ -31,7 +31,7 @@ class MemberItem(Struct, frozen=True, rename="camel", kw_only=True):
     name: str
     server: str
     state: State
-    conditions: tuple[Condition, ...]
+    conditions: tuple[StatusCondition, ...]
     region: str | None
     zones: tuple[str, ...]
     adopted: bool

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtop.analysis.fleet.members import Member, endpoint, hosts, members
-from meshtop.analysis.fleet.registries.read import registered, sync_states
+from meshtop.analysis.fleet.registries import registered, sync_states
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.model.kube import Inventory
 from meshtop.model.snapshot import ClusterSnapshot

@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from meshtop.analysis.fleet.registries.read import KARMADA, KUBEFED, KUBESPHERE, OCM
-from meshtop.analysis.fleet.registries.shape import conditions, items, mapping, text
+from meshtop.analysis.fleet.registries import KARMADA, KUBEFED, KUBESPHERE, OCM
+from meshtop.analysis.inventory.untyped import conditions, items, mapping, text
 from meshtop.model.kube import ConfigObject, Inventory
 
 Thing = tuple[str, str, str]

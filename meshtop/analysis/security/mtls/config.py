@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from meshtop.analysis.inventory.untyped import maps
 from meshtop.analysis.security.mtls.client import AppliedRule, destination_rule
 from meshtop.analysis.security.mtls.server import Mode, ServerPolicy, compose
 from meshtop.analysis.visibility.hosts import full_host, host_matches
@@ -132,11 +133,9 @@ def routed_subsets(services: Sequence[ConfigObject]) -> dict[str, frozenset[str]
     found: dict[str, set[str]] = {}
     for service in services:
         for protocol in ("http", "tls", "tcp"):
-            rules = service.spec.get(protocol)
-            for rule in rules if isinstance(rules, list) else ():
-                routes = rule.get("route") if isinstance(rule, Mapping) else None
-                for route in routes if isinstance(routes, list) else ():
-                    target = route.get("destination") if isinstance(route, Mapping) else None
+            for rule in maps(service.spec.get(protocol)):
+                for route in maps(rule.get("route")):
+                    target = route.get("destination")
                     if isinstance(target, Mapping):
                         host = full_host(str(target.get("host", "")), service.meta.namespace)
                         found.setdefault(host, set()).add(str(target.get("subset") or ""))

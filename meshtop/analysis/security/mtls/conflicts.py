@@ -5,8 +5,9 @@ The conflicts are those of the table in reference/istio.md; each comes with the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
+from meshtop.analysis.inventory.untyped import mapping, maps
 from meshtop.analysis.security.mtls import fixes
 from meshtop.analysis.security.mtls.client import AppliedRule, TlsMode
 from meshtop.analysis.security.mtls.config import IstioConfig
@@ -133,18 +134,9 @@ def _unused(
 
 def _sets_tls(rule: ConfigObject) -> bool:
     """Whether a rule says anything of TLS, at whatever level."""
-    policies = [rule.spec.get("trafficPolicy")]
-    subsets = rule.spec.get("subsets")
-    policies += [s.get("trafficPolicy") for s in (subsets if isinstance(subsets, list) else ()) if isinstance(s, dict)]
-    for policy in policies:
-        if not isinstance(policy, Mapping):
-            continue
-        ports = policy.get("portLevelSettings")
-        if "tls" in policy or any(
-            isinstance(p, dict) and "tls" in p for p in (ports if isinstance(ports, list) else ())
-        ):
-            return True
-    return False
+    holders = (rule.spec, *maps(rule.spec.get("subsets")))
+    policies = [mapping(holder.get("trafficPolicy")) for holder in holders]
+    return any("tls" in place for policy in policies for place in (policy, *maps(policy.get("portLevelSettings"))))
 
 
 def fix_of(mesh: MeshTls, verdict: Verdict) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, structs
 
+from meshtop.analysis.inventory.untyped import mapping
 from meshtop.analysis.security.mtls.client import AppliedRule, ClientTls, TlsMode, client_tls
 from meshtop.analysis.security.mtls.config import IstioConfig, MeshMember, config_homes
 from meshtop.analysis.security.mtls.hosts import Host, Hosts, Port
@@ -327,8 +328,7 @@ class MeshTls:
 
 
 def _labels(subset: Mapping[str, object]) -> dict[str, str]:
-    labels = subset.get("labels")
-    return {str(k): str(v) for k, v in labels.items()} if isinstance(labels, Mapping) else {}
+    return {str(k): str(v) for k, v in mapping(subset.get("labels")).items()}
 
 
 def _folded(verdicts: Sequence[Verdict], *, several: bool) -> tuple[Verdict, ...]:

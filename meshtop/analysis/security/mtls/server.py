@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from meshtop.analysis.inventory.untyped import mapping
 from meshtop.analysis.visibility.selection import match_labels, oldest_first, selects, title
 from meshtop.model.kube import ConfigObject
 
@@ -77,14 +78,12 @@ class ServerPolicy(Struct, frozen=True, kw_only=True):
 
 def _own_mode(mtls: object) -> Mode | None:
     """A mutual TLS setting's own mode; UNSET, absent and unreadable ones inherit."""
-    mode = mtls.get("mode") if isinstance(mtls, Mapping) else None
+    mode = mapping(mtls).get("mode")
     return Mode(mode) if mode in (Mode.STRICT, Mode.PERMISSIVE, Mode.DISABLE) else None
 
 
 def _port_modes(spec: Mapping[str, Any], inherited: Mode) -> dict[int, Mode]:
-    ports = spec.get("portLevelMtls")
-    if not isinstance(ports, Mapping):
-        return {}
+    ports = mapping(spec.get("portLevelMtls"))
     return {int(port): _own_mode(mtls) or inherited for port, mtls in ports.items() if str(port).isdigit()}
 
 
