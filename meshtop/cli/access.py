@@ -13,8 +13,8 @@ from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, once, open_session, say_missing, write
 
 if TYPE_CHECKING:
-    from meshtop.analysis.tenancy.access.kubernetes import Rules
     from meshtop.analysis.tenancy.access.policy import Policy
+    from meshtop.analysis.tenancy.access.rbac import SubjectRules
     from meshtop.settings.access import AccessPolicy
 
 FORMATS = ("table", "json", "yaml")
@@ -148,14 +148,14 @@ def explain(ctx: click.Context, user: str, right: str, object_: str, file: str |
     return 0
 
 
-def _rules(session: Session, user: str, cluster: str, namespace: str) -> Rules | None:
+def _rules(session: Session, user: str, cluster: str, namespace: str) -> SubjectRules | None:
     """What a cluster lets the user do in a namespace; None where it does not tell, or speaks of somebody else."""
     import asyncio
 
     from meshtop.sources.http.problem import SourceProblem
     from meshtop.sources.kubernetes import KubernetesSource
 
-    found: list[Rules] = []
+    found: list[SubjectRules] = []
 
     async def ask() -> None:
         observatory = session.observatory()

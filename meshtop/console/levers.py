@@ -7,28 +7,30 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from meshtop.actions.journal.journal import Action
-    from meshtop.analysis.tenancy.access.levers import Lever, Write
+    from meshtop.analysis.tenancy.access.permissions import PlannedWrite, WritePermission
     from meshtop.console.screens.base import MeshScreen
 
 
-def writes_of(action: Action) -> tuple[Write, ...]:
+def writes_of(action: Action) -> tuple[PlannedWrite, ...]:
     """What going on with a shift, or taking it back, writes; of other actions nothing is known beforehand."""
     from meshtop.actions.errors import ActionError
     from meshtop.actions.shift.standing import recorded
-    from meshtop.analysis.tenancy.access.kubernetes import Wanted
-    from meshtop.analysis.tenancy.access.levers import Write
+    from meshtop.analysis.tenancy.access.permissions import PlannedWrite
+    from meshtop.analysis.tenancy.access.rbac import ResourceAttributes
 
     try:
         targets = recorded(action).targets
     except ActionError:
         return ()
     return tuple(
-        Write(t.cluster, t.where.namespace, Wanted("patch", t.where.group, t.where.plural, t.where.name))
+        PlannedWrite(
+            t.cluster, t.where.namespace, ResourceAttributes("patch", t.where.group, t.where.plural, t.where.name)
+        )
         for t in targets
     )
 
 
-def levers_for(screen: MeshScreen, writes: Sequence[Write]) -> tuple[Lever, ...]:
+def levers_for(screen: MeshScreen, writes: Sequence[PlannedWrite]) -> tuple[WritePermission, ...]:
     """What is known of each write; what is not is asked for, and `RightsArrived` comes to the screen with it."""
     from meshtop.views.reports.rights import levers_of
 
@@ -41,6 +43,6 @@ def levers_for(screen: MeshScreen, writes: Sequence[Write]) -> tuple[Lever, ...]
 
 def why_not_again(screen: MeshScreen, action: Action) -> str | None:
     """Why a shift of the journal cannot be gone on with or taken back: it needs every cluster that took part."""
-    from meshtop.analysis.tenancy.access.levers import why_off
+    from meshtop.analysis.tenancy.access.permissions import denial_reason
 
-    return why_off(levers_for(screen, writes_of(action)), needs_all=True)
+    return denial_reason(levers_for(screen, writes_of(action)), needs_all=True)

@@ -14,7 +14,7 @@ from textual.message_pump import MessagePump
 from meshtop.model.state import State
 
 if TYPE_CHECKING:
-    from meshtop.analysis.tenancy.access.kubernetes import Rules
+    from meshtop.analysis.tenancy.access.rbac import SubjectRules
     from meshtop.console.session import Session
     from meshtop.model.snapshot import Snapshot
     from meshtop.observatory.observatory import Observatory
@@ -34,7 +34,7 @@ class RightsArrived(Message):
 class _Known(Struct, frozen=True):
     """An answer (None: the cluster gave none), when it was asked for, and after how many times of forgetting."""
 
-    rules: Rules | None
+    rules: SubjectRules | None
     asked_at: float
     round: int
 
@@ -53,7 +53,7 @@ class Rights:
         self._asked: dict[str, list[MessagePump]] = {}
         self._round = 0
 
-    def of(self, cluster: str, namespace: str) -> Rules | None:
+    def of(self, cluster: str, namespace: str) -> SubjectRules | None:
         """What the user may do there; None where nothing is known."""
         known = self._known.get((cluster, namespace))
         return None if known is None else known.rules
@@ -83,7 +83,7 @@ class Rights:
     def _ask(self, cluster: str, namespaces: list[str], target: MessagePump) -> None:
         asked_at, asked_round = self._clock(), self._round
 
-        async def ask(observatory: Observatory) -> dict[str, Rules]:
+        async def ask(observatory: Observatory) -> dict[str, SubjectRules]:
             from meshtop.sources.kubernetes import KubernetesSource
 
             feed = observatory.feed(cluster)
@@ -95,7 +95,7 @@ class Rights:
             return
         self._asked[cluster] = [target]
 
-        def came(answered: Future[dict[str, Rules]]) -> None:
+        def came(answered: Future[dict[str, SubjectRules]]) -> None:
             # On the observatory's thread: plain assignments, and messages, which are safe from any thread.
             failed = answered.cancelled() or answered.exception() is not None
             found = {} if failed else answered.result()

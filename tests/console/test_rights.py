@@ -19,7 +19,7 @@ from meshtop.actions.kube import RouteObject
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.standing import Recorded
 from meshtop.actions.shift.targets import Target
-from meshtop.analysis.tenancy.access.kubernetes import Rules
+from meshtop.analysis.tenancy.access.rbac import SubjectRules
 from meshtop.console.app import MeshtopApp
 from meshtop.console.options import ConsoleOptions
 from meshtop.console.rights import KEPT_SECONDS, Rights, RightsArrived
@@ -224,7 +224,7 @@ class Screen(MessagePump):
         return True
 
 
-RULES = Rules("shop")
+RULES = SubjectRules("shop")
 
 
 @pytest.fixture

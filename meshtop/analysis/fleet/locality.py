@@ -88,53 +88,96 @@ def locate(sites: Sequence[Site], machines: Iterable[VirtualMachine], edges: Ite
     """Every host of every mesh that has endpoints or traffic, by mesh and host."""
     regions = {site.name: site.facts.region for site in sites}
     meshes = {site.name: site.facts.mesh_id or f"cluster {site.name}" for site in sites}
-    stands: dict[tuple[str, str], dict[tuple[str, str | None, str | None], int]] = {}
-    spaces: dict[str, str] = {}
+    found: dict[_HostKey, list[_Endpoint]] = {}
+    for endpoint in (*_endpoints(sites), *_machine_endpoints(machines, regions)):
+        found.setdefault((meshes[endpoint.cluster], endpoint.host), []).append(endpoint)
+    flows = _flows(edges, meshes)
+    return tuple(_located(mesh, host, found[mesh, host], flows.get((mesh, host), {}), regions)
+                 for mesh, host in sorted(found))  # fmt: skip
+
+
+class _Endpoint(Struct, frozen=True, kw_only=True):
+    """Ready endpoints of a host at one place, as one slice or machine names them."""
+
+    host: str
+    namespace: str
+    cluster: str
+    region: str | None
+    zone: str | None
+    count: int
+
+
+_HostKey = tuple[str, str]
+"""Mesh and host."""
+
+
+def _endpoints(sites: Iterable[Site]) -> Iterable[_Endpoint]:
+    """The ready endpoints of every slice that belongs to a Service."""
     for site in sites:
-        for host, namespace, region, zone, count in _endpoints(site):
-            spaces[host] = namespace
-            places = stands.setdefault((meshes[site.name], host), {})
-            key = (site.name, region or regions[site.name], zone)
-            places[key] = places.get(key, 0) + count
+        nodes = {node.meta.name: node for node in site.inventory.nodes}
+        for piece in site.inventory.endpoint_slices:
+            for endpoint in piece.endpoints if piece.service else ():
+                if endpoint.ready is False or not endpoint.addresses:
+                    continue
+                node = nodes.get(endpoint.node or "")
+                yield _Endpoint(
+                    host=f"{piece.service}.{piece.meta.namespace}.{DOMAIN}",
+                    namespace=piece.meta.namespace,
+                    cluster=site.name,
+                    region=(node.region if node is not None else None) or site.facts.region,
+                    zone=endpoint.zone or (node.zone if node is not None else None),
+                    count=len(endpoint.addresses),
+                )
+
+
+def _machine_endpoints(machines: Iterable[VirtualMachine], regions: Mapping[str, str | None]) -> Iterable[_Endpoint]:
+    """Virtual machines that are not unhealthy, one endpoint for each Service they stand behind."""
     for machine in machines:
-        if machine.healthy is False or machine.cluster not in meshes:
+        if machine.healthy is False or machine.cluster not in regions:
             continue
         region, _, zone = (machine.locality or "").partition("/")
         for service in machine.services:
-            host = service if "." in service else f"{service}.{machine.namespace}.{DOMAIN}"
-            spaces[host] = machine.namespace
-            places = stands.setdefault((meshes[machine.cluster], host), {})
-            key = (machine.cluster, region or regions[machine.cluster], zone or None)
-            places[key] = places.get(key, 0) + 1
-    flows = _flows(edges, meshes)
-    found = []
-    for mesh, host in sorted(stands):
-        known = flows.get((mesh, host), {})
-        found.append(
-            Located(
-                host=host,
-                namespace=spaces[host],
-                mesh=mesh,
-                stands=tuple(
-                    Stand(cluster=cluster, region=region, zone=zone, endpoints=count)
-                    for (cluster, region, zone), count in sorted(stands[mesh, host].items(), key=str)
-                ),
-                flows=tuple(
-                    Crossing(source=source, target=target, requests_per_second=load[0], bytes_per_second=load[1])
-                    for (source, target), load in sorted(known.items())
-                ),
-                cross_cluster=_share(known, lambda source, target: source != target),
-                cross_region=_share(
-                    known,
-                    lambda source, target: (
-                        None
-                        if regions.get(source) is None or regions.get(target) is None
-                        else regions[source] != regions[target]
-                    ),
-                ),
+            yield _Endpoint(
+                host=service if "." in service else f"{service}.{machine.namespace}.{DOMAIN}",
+                namespace=machine.namespace,
+                cluster=machine.cluster,
+                region=region or regions[machine.cluster],
+                zone=zone or None,
+                count=1,
             )
-        )
-    return tuple(found)
+
+
+def _located(
+    mesh: str,
+    host: str,
+    endpoints: Sequence[_Endpoint],
+    flows: Mapping[tuple[str, str], Load],
+    regions: Mapping[str, str | None],
+) -> Located:
+    counts: dict[tuple[str, str | None, str | None], int] = {}
+    for endpoint in endpoints:
+        place = (endpoint.cluster, endpoint.region, endpoint.zone)
+        counts[place] = counts.get(place, 0) + endpoint.count
+
+    def crosses_region(source: str, target: str) -> bool | None:
+        known = regions.get(source) is not None and regions.get(target) is not None
+        return regions[source] != regions[target] if known else None
+
+    return Located(
+        host=host,
+        namespace=endpoints[-1].namespace,
+        mesh=mesh,
+        stands=tuple(
+            Stand(cluster=cluster, region=region, zone=zone, endpoints=count)
+            for (cluster, region, zone), count in sorted(counts.items(), key=str)
+        ),
+        flows=tuple(
+            Crossing(source=source, target=target, requests_per_second=load[0], bytes_per_second=load[1])
+            for (source, target), load in sorted(flows.items())
+        ),
+        cross_cluster=_share(flows, lambda source, target: source != target),
+        cross_region=_share(flows, crosses_region),
+    )
 
 
 def evacuate(cluster: str, hosts: Sequence[Located], unmeasured: Iterable[str] = ()) -> tuple[Evacuated, ...]:
@@ -183,22 +226,6 @@ def _evacuated(cluster: str, host: Located, silent: frozenset[str]) -> Evacuated
         factor=factor if staying else None,
         why=why,
     )
-
-
-def _endpoints(site: Site) -> Iterable[tuple[str, str, str | None, str | None, int]]:
-    """Host, namespace, region, zone and number of ready endpoints, slice by slice."""
-    nodes = {node.meta.name: node for node in site.inventory.nodes}
-    for piece in site.inventory.endpoint_slices:
-        if not piece.service:
-            continue
-        for endpoint in piece.endpoints:
-            if endpoint.ready is False or not endpoint.addresses:
-                continue
-            node = nodes.get(endpoint.node or "")
-            zone = endpoint.zone or (node.zone if node is not None else None)
-            region = node.region if node is not None else None
-            host = f"{piece.service}.{piece.meta.namespace}.{DOMAIN}"
-            yield host, piece.meta.namespace, region, zone, len(endpoint.addresses)
 
 
 def _flows(edges: Iterable[Edge], meshes: Mapping[str, str]) -> dict[tuple[str, str], dict[tuple[str, str], Load]]:

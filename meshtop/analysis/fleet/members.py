@@ -59,24 +59,50 @@ def match(entry: RegistryEntry, clusters: Sequence[ClusterSnapshot], facts: Mapp
     the cluster's name, its context. An entry whose UID belongs to nobody is matched by the rest only with clusters
     whose own UID is not known.
     """
-    uids = {c.name: kube_system(c.inventory) for c in clusters}
     if entry.itself:
         return entry.host
-    for cluster in clusters:
-        if uids[cluster.name] and uids[cluster.name] in entry.ids:
-            return cluster.name
-    rest = [c for c in clusters if not entry.ids or uids[c.name] is None]
-    wanted = endpoint(entry.server)
-    for cluster in rest:
-        if wanted and endpoint(cluster.server) == wanted:
-            return cluster.name
-    if entry.registry == ISTIO:
-        home = facts[entry.host].mesh_id if entry.host in facts else None
-        named = [c.name for c in rest if c.name in facts and facts[c.name].cluster_id == entry.name]
-        same = [name for name in named if facts[name].mesh_id == home]
-        if same or named:
-            return (same or named)[0]
-    return next((c.name for c in rest if entry.name in (c.name, c.context)), None)
+    known = [_identity(cluster, facts.get(cluster.name)) for cluster in clusters]
+    certain = next((c.name for c in known if c.uid in entry.ids), None)
+    rest = [c for c in known if not entry.ids or c.uid is None]
+    home = facts[entry.host].mesh_id if entry.host in facts else None
+    return (
+        certain
+        or _by_server(endpoint(entry.server), rest)
+        or (_by_cluster_id(entry.name, home, rest) if entry.registry == ISTIO else None)
+        or next((c.name for c in rest if entry.name in (c.name, c.context)), None)
+    )
+
+
+class _ClusterIdentity(Struct, frozen=True, kw_only=True):
+    """By what a registry may mean a cluster; `uid` and the ids are None where they are not known."""
+
+    name: str
+    context: str
+    uid: str | None
+    server: str
+    cluster_id: str | None
+    mesh_id: str | None
+
+
+def _identity(cluster: ClusterSnapshot, facts: MeshFacts | None) -> _ClusterIdentity:
+    return _ClusterIdentity(
+        name=cluster.name,
+        context=cluster.context,
+        uid=kube_system(cluster.inventory),
+        server=endpoint(cluster.server),
+        cluster_id=facts.cluster_id if facts is not None else None,
+        mesh_id=facts.mesh_id if facts is not None else None,
+    )
+
+
+def _by_server(server: str, clusters: Iterable[_ClusterIdentity]) -> str | None:
+    return next((c.name for c in clusters if server and c.server == server), None)
+
+
+def _by_cluster_id(cluster_id: str, mesh_id: str | None, clusters: Iterable[_ClusterIdentity]) -> str | None:
+    """The cluster with an Istio cluster id, before all one of the mesh in whose cluster the remote secret stands."""
+    named = [c for c in clusters if c.cluster_id == cluster_id]
+    return next((c.name for c in (*(c for c in named if c.mesh_id == mesh_id), *named)), None)
 
 
 def members(clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]) -> tuple[Member, ...]:

@@ -132,52 +132,79 @@ def minor(version: str | None) -> int | None:
 def _of_site(site: Site, sites: Sequence[Site], workloads: Sequence[Workload]) -> Iterable[Plane]:
     proxies = [w for w in workloads if w.proxy is Proxy.SIDECAR or w.is_gateway or w.is_waypoint]
     if not site.facts.control_planes:
-        if site.facts.roles:
-            yield _served(site, sites, proxies)
-        return
-    found = figures(site.telemetry)
-    names = {tag: plane.revision for plane in site.facts.control_planes for tag in plane.tags}
-    default = names.get("default", site.facts.control_planes[0].revision)
-    by_revision: dict[str, list[Workload]] = {plane.revision: [] for plane in site.facts.control_planes}
+        return (_served(site, sites, proxies),) if site.facts.roles else ()
+    installed = _installed(site, proxies)
+    of_cluster = (
+        *_cluster_findings(site.name, installed.figures),
+        *_mesh_skew(site, sites),
+        *_unknown_revisions(site, installed.tags),
+    )
+    return [
+        _revision(site, plane, installed, of_cluster if plane.revision == installed.newest else ())
+        for plane in site.facts.control_planes
+    ]
+
+
+class _Installed(Struct, frozen=True, kw_only=True):
+    """The control plane of one cluster, read: the proxies of each of its revisions, and what its metrics say.
+
+    `tags` maps each tag to its revision. `proxies` holds the workloads of each revision, `pods` how many proxies (pods)
+    there are of all of them.
+    """
+
+    tags: Mapping[str, str]
+    newest: str
+    proxies: Mapping[str, Sequence[Workload]]
+    pods: int
+    figures: Figures
+    remotes: tuple[Remote, ...]
+
+
+def _installed(site: Site, proxies: Sequence[Workload]) -> _Installed:
+    control_planes = site.facts.control_planes
+    tags = {tag: plane.revision for plane in control_planes for tag in plane.tags}
+    default = tags.get("default", control_planes[0].revision)
+    by_revision: dict[str, list[Workload]] = {plane.revision: [] for plane in control_planes}
     for proxy in proxies:
         revision = proxy.revision or default
-        by_revision.setdefault(names.get(revision, revision), []).append(proxy)
-    everyone = sum(w.pods.total for w in proxies)
-    newest = max(site.facts.control_planes, key=lambda p: (minor(p.version) or 0, p.version or "")).revision
-    remotes = tuple(Remote(cluster, site.synced.get(cluster)) for cluster in sorted({*site.remotes, *site.synced}))
-    of_cluster = (
-        *_cluster_findings(site.name, found),
-        *_mesh_skew(site, sites),
-        *_unknown_revisions(site, names),
+        by_revision.setdefault(tags.get(revision, revision), []).append(proxy)
+    return _Installed(
+        tags=tags,
+        newest=max(control_planes, key=lambda p: (minor(p.version) or 0, p.version or "")).revision,
+        proxies=by_revision,
+        pods=sum(w.pods.total for w in proxies),
+        figures=figures(site.telemetry),
+        remotes=tuple(Remote(cluster, site.synced.get(cluster)) for cluster in sorted({*site.remotes, *site.synced})),
     )
-    for plane in site.facts.control_planes:
-        mine = by_revision[plane.revision]
-        count = sum(w.pods.total for w in mine)
-        share = count / everyone if everyone else None
-        yield Plane(
-            cluster=site.name,
-            revision=plane.revision,
-            version=plane.version,
-            pods=plane.pods,
-            role="external" if _serves_only_others(site, everyone) else "primary",
-            tags=plane.tags,
-            proxies=count,
-            stale=sum(w.pods.total for w in mine if _behind(w.proxy_version, plane.version)),
-            share=share,
-            figures=found,
-            remotes=remotes,
-            health=_health(plane, found, remotes),
-            findings=(
-                *_findings(site.name, plane, mine),
-                *(_upgrade(site, plane, share, newest) if len(site.facts.control_planes) > 1 else ()),
-                *(of_cluster if plane.revision == newest else ()),
-            ),
-        )
 
 
-def _serves_only_others(site: Site, proxies: int) -> bool:
-    """An istiod that has remote secrets and no proxy of its own cluster is an external control plane."""
-    return proxies == 0 and bool(site.remotes)
+def _revision(site: Site, plane: ControlPlane, installed: _Installed, of_cluster: Iterable[Finding]) -> Plane:
+    """One revision judged; `of_cluster` are findings of the cluster's whole control plane, told with its newest one."""
+    proxies = installed.proxies[plane.revision]
+    count = sum(w.pods.total for w in proxies)
+    share = count / installed.pods if installed.pods else None
+    several = len(site.facts.control_planes) > 1
+    # An istiod that has remote secrets and no proxy of its own cluster is an external control plane.
+    external = installed.pods == 0 and bool(site.remotes)
+    return Plane(
+        cluster=site.name,
+        revision=plane.revision,
+        version=plane.version,
+        pods=plane.pods,
+        role="external" if external else "primary",
+        tags=plane.tags,
+        proxies=count,
+        stale=sum(w.pods.total for w in proxies if _behind(w.proxy_version, plane.version)),
+        share=share,
+        figures=installed.figures,
+        remotes=installed.remotes,
+        health=_health(plane, installed.figures, installed.remotes),
+        findings=(
+            *_findings(site.name, plane, proxies),
+            *(_upgrade(site, plane, share, installed.newest) if several else ()),
+            *of_cluster,
+        ),
+    )
 
 
 def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> Plane:

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from meshtop.analysis.fleet.registries import KARMADA, KUBEFED, KUBESPHERE, OCM
-from meshtop.analysis.inventory.untyped import conditions, items, mapping, text
+from meshtop.analysis.inventory.untyped import StatusCondition, conditions, items, mapping, maps, text
 from meshtop.model.kube import ConfigObject, Inventory
 
 Thing = tuple[str, str, str]
@@ -76,6 +76,54 @@ def _labels(config: Mapping[str, Sequence[ConfigObject]]) -> dict[tuple[str, str
     return {(registry, obj.meta.name): obj.meta.labels for registry, kind in kinds for obj in config.get(kind, ())}
 
 
+class _Federated(Struct, frozen=True, kw_only=True):
+    """A Federated* object of KubeFed or KubeSphere, read.
+
+    `named` are the members that its placement names, None where it names none (which `clusters: []` does not mean);
+    `selector` are the labels that it selects members by, None without one. `statuses` are pairs of a member and what
+    the federation says of it, `propagation` is the status of the whole.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    named: tuple[str, ...] | None
+    selector: Mapping[str, Any] | None
+    statuses: tuple[tuple[str, str | None], ...]
+    propagation: StatusCondition | None
+    overridden: tuple[str, ...]
+
+
+def _federated(obj: ConfigObject) -> _Federated:
+    kind = obj.kind.removeprefix("Federated")
+    placement = mapping(obj.spec.get("placement"))
+    chosen = mapping(placement.get("clusterSelector"))
+    pointers = [
+        str(mapping(change).get("path", ""))
+        for override in items(obj.spec.get("overrides"))
+        for change in items(mapping(override).get("clusterOverrides"))
+    ]
+    return _Federated(
+        kind=kind,
+        namespace="" if kind == "Namespace" or kind.startswith("Cluster") else obj.meta.namespace,
+        name=obj.meta.name,
+        named=_names(placement["clusters"]) if "clusters" in placement else None,
+        selector=mapping(chosen.get("matchLabels")) if "clusterSelector" in placement else None,
+        statuses=tuple(
+            (name, text(entry.get("status")))
+            for entry in maps(obj.status.get("clusters"))
+            if (name := text(entry.get("name")))
+        ),
+        propagation=next((c for c in conditions(obj.status) if c.type == "Propagation"), None),
+        overridden=tuple(pointer for pointer in pointers if pointer.startswith("/spec")),
+    )
+
+
+def _names(entries: object) -> tuple[str, ...]:
+    """The names of `[{name: …}]`."""
+    return tuple(name for entry in items(entries) if (name := text(mapping(entry).get("name"))))
+
+
 def _kubefed(
     host: str,
     obj: ConfigObject,
@@ -83,47 +131,40 @@ def _kubefed(
     names: Mapping[str, Sequence[str]],
     labels: Mapping[tuple[str, str], Mapping[str, str]],
 ) -> tuple[Thing, Declared]:
-    kind = obj.kind.removeprefix("Federated")
+    federated = _federated(obj)
     registry = KUBEFED if names.get(KUBEFED) else KUBESPHERE
-    placement = mapping(obj.spec.get("placement"))
-    placed: list[str] = []
-    if "clusters" in placement:
+    placed: Sequence[str] = ()
+    if federated.named is not None:
         # Named clusters beat a selector even when none is named.
-        placed = [name for entry in items(placement["clusters"]) if (name := text(mapping(entry).get("name")))]
-    elif "clusterSelector" in placement:
-        wanted = mapping(mapping(placement["clusterSelector"]).get("matchLabels"))
+        placed = federated.named
+    elif federated.selector is not None:
+        wanted = federated.selector.items()
         placed = [
             name
             for name in names.get(registry, ())
-            if all(labels.get((registry, name), {}).get(key) == value for key, value in wanted.items())
+            if all(labels.get((registry, name), {}).get(key) == value for key, value in wanted)
         ]
     complaints = [
         (cluster_of(registry, name) or name, f"{name} is {status}")
-        for entry in map(mapping, items(obj.status.get("clusters")))
-        if (name := text(entry.get("name"))) and (status := text(entry.get("status"))) not in (None, "OK")
+        for name, status in federated.statuses
+        if status not in (None, "OK")
     ]
-    said = next((c for c in conditions(obj.status) if c.type == "Propagation"), None)
-    if said is not None and said.status != "True":
-        complaints.append(("", f"Propagation is {said.status}" + (f" ({said.reason})" if said.reason else "")))
-    pointers = [
-        str(mapping(change).get("path", ""))
-        for override in items(obj.spec.get("overrides"))
-        for change in items(mapping(override).get("clusterOverrides"))
-    ]
-    namespace = "" if kind == "Namespace" or kind.startswith("Cluster") else obj.meta.namespace
-    return (kind, namespace, obj.meta.name), Declared(
+    whole = federated.propagation
+    if whole is not None and whole.status != "True":
+        complaints.append(("", f"Propagation is {whole.status}" + (f" ({whole.reason})" if whole.reason else "")))
+    return (federated.kind, federated.namespace, federated.name), Declared(
         by=f"{obj.kind} on {host}",
         clusters=_read(placed, registry, cluster_of),
-        overridden=tuple(pointer for pointer in pointers if pointer.startswith("/spec")),
+        overridden=federated.overridden,
         complaints=tuple(complaints),
     )
 
 
 def _karmada(host: str, obj: ConfigObject, cluster_of: Clusters) -> tuple[Thing, Declared]:
     resource = mapping(obj.spec.get("resource"))
-    placed = [name for entry in items(obj.spec.get("clusters")) if (name := text(mapping(entry).get("name")))]
+    placed = _names(obj.spec.get("clusters"))
     complaints = [("", f"{c.type} is {c.status} ({c.reason})") for c in conditions(obj.status) if c.status == "False"]
-    for entry in map(mapping, items(obj.status.get("aggregatedStatus"))):
+    for entry in maps(obj.status.get("aggregatedStatus")):
         name = text(entry.get("clusterName"))
         if name and entry.get("applied") is False:
             why = text(entry.get("appliedMessage")) or "not applied"
@@ -136,7 +177,7 @@ def _karmada(host: str, obj: ConfigObject, cluster_of: Clusters) -> tuple[Thing,
 
 def _manifests(work: ConfigObject) -> list[Thing]:
     found = []
-    for manifest in map(mapping, items(mapping(work.spec.get("workload")).get("manifests"))):
+    for manifest in maps(mapping(work.spec.get("workload")).get("manifests")):
         meta = mapping(manifest.get("metadata"))
         kind, name = text(manifest.get("kind")), text(meta.get("name"))
         if kind and name:
@@ -168,7 +209,7 @@ def _selects(policy: ConfigObject, thing: Thing) -> bool:
     kind, namespace, name = thing
     if policy.kind == "OverridePolicy" and policy.meta.namespace != namespace:
         return False
-    for selector in map(mapping, items(policy.spec.get("resourceSelectors"))):
+    for selector in maps(policy.spec.get("resourceSelectors")):
         if selector.get("kind") == kind and selector.get("name") in (None, "", name):
             return True
     return False
@@ -178,7 +219,7 @@ def _pointers(policy: ConfigObject) -> Iterable[str]:
     """The paths that a policy may set; whatever it does to images may set any of them."""
     rules: list[Mapping[str, Any]] = [mapping(rule) for rule in items(policy.spec.get("overrideRules"))]
     for overriders in [mapping(rule.get("overriders")) for rule in rules] or [mapping(policy.spec.get("overriders"))]:
-        for change in map(mapping, items(overriders.get("plaintext"))):
+        for change in maps(overriders.get("plaintext")):
             if path := text(change.get("path")):
                 yield path
         if items(overriders.get("imageOverrider")):

@@ -5,7 +5,7 @@ Pure: the objects are changed in memory only, and nothing is written anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from enum import StrEnum
 
 from msgspec import Struct, structs
@@ -14,7 +14,7 @@ from meshtop.analysis.security.mtls.config import MeshMember
 from meshtop.analysis.security.mtls.mesh import MeshTls, Verdict
 from meshtop.analysis.security.mtls.outcome import Outcome
 from meshtop.analysis.security.mtls.posture import Standing
-from meshtop.analysis.security.mtls.seen import DayOfWorkload, PlaintextSource, plaintext
+from meshtop.analysis.security.mtls.seen import PlaintextSource, WorkloadId, plaintext
 from meshtop.analysis.security.mtls.server import Mode
 from meshtop.analysis.security.trust import TrustPair
 from meshtop.analysis.visibility.selection import match_labels
@@ -104,6 +104,25 @@ def _obeying(policy: ConfigObject, root: str, scope: str) -> ConfigObject | None
     return structs.replace(policy, spec=spec)
 
 
+class _Call(Struct, frozen=True, kw_only=True):
+    """A call into the scope, read: the workload it reaches, its verdicts under STRICT, and what was seen of it.
+
+    `worst` is the worst of its verdicts. The plaintext figures are per second, None where no reporter knows.
+    """
+
+    edge: Edge
+    workload: WorkloadId
+    worst: Verdict
+    bare_server: bool
+    plaintext_requests: float | None
+    plaintext_bytes: float | None
+
+    @property
+    def measured(self) -> bool:
+        """Whether a reporter told mutual TLS from plaintext."""
+        return self.edge.sums.mtls_ratio is not None
+
+
 def what_if_strict(
     members: Sequence[MeshMember],
     trust: Sequence[TrustPair],
@@ -113,37 +132,41 @@ def what_if_strict(
 ) -> WhatIf:
     """Judge every call into a namespace, or with the scope `mesh` every call, as if STRICT were declared there."""
     mesh = MeshTls(strict_members(members, scope), trust)
-    inside = [s for s in standings if scope == MESH or s.party.namespace == scope]
-    touched = [s for s in inside if not s.party.gateway]
-    places = {s.party.id for s in touched}
-    found: list[Consequence] = []
-    called: set[tuple[str, str, str]] = set()
+    touched = [s for s in standings if scope in (MESH, s.party.namespace) and not s.party.gateway]
+    calls = _calls_into(mesh, edges, scope, {s.party.id for s in touched})
+    called = {call.workload for call in calls}
+    days = [s.seen.day for s in touched if s.party.id in called]
+    return WhatIf(
+        scope=scope,
+        consequences=_worst_first(_consequence(call) for call in calls),
+        unmeasured=tuple(_silent(s, called) for s in touched if _is_silent(s, called)),
+        earlier=tuple(_earlier(touched)),
+        workloads=len(touched),
+        day_measured=bool(days) and all(day is not None and day.measured for day in days),
+    )
+
+
+def _calls_into(mesh: MeshTls, edges: Iterable[Edge], scope: str, touched: Container[WorkloadId]) -> list[_Call]:
+    """The calls to touched workloads, and those to a bare service of the scope that ends inside the mesh."""
+    found = []
     for edge in edges:
         verdicts = mesh.edge(edge)
         end = edge.destination
         party = mesh.parties.find((end.cluster, end.namespace, end.workload)) if end.workload else None
-        where = party.id if party is not None else (end.cluster, end.namespace, end.workload)
-        if not (where in places or (not end.workload and (scope in (MESH, end.namespace)) and _reaches(verdicts))):
-            continue
-        called.add(where)
-        found.append(_consequence(edge, verdicts))
-    order = tuple(Effect)
-    found.sort(key=lambda c: (order.index(c.effect), -(c.edge.sums.requests or 0.0), str(c.edge.source)))
-    earlier = [
-        (f"{s.party.namespace}/{s.party.name} in {s.party.cluster}", source)
-        for s in touched
-        for source in s.seen.sources
-        if source.last_day and not source.requests_per_second and not source.bytes_per_second
-    ]
-    days: list[DayOfWorkload | None] = [s.seen.day for s in touched if s.party.id in called]
-    return WhatIf(
-        scope=scope,
-        consequences=tuple(found),
-        unmeasured=tuple(_silent(s, called) for s in touched if _is_silent(s, called)),
-        earlier=tuple(earlier),
-        workloads=len(touched),
-        day_measured=bool(days) and all(day is not None and day.measured for day in days),
-    )
+        workload = party.id if party is not None else (end.cluster, end.namespace, end.workload)
+        bare = not end.workload and scope in (MESH, end.namespace) and _reaches(verdicts)
+        if workload in touched or bare:
+            found.append(
+                _Call(
+                    edge=edge,
+                    workload=workload,
+                    worst=min(verdicts, key=lambda v: _RANK[v.outcome]),
+                    bare_server=any(v.server is not None and v.server.proxy is Proxy.NONE for v in verdicts),
+                    plaintext_requests=plaintext(edge.sums.judged, edge.sums.secured),
+                    plaintext_bytes=plaintext(edge.sums.judged_bytes, edge.sums.secured_bytes),
+                )
+            )
+    return found
 
 
 def _reaches(verdicts: Sequence[Verdict]) -> bool:
@@ -151,31 +174,51 @@ def _reaches(verdicts: Sequence[Verdict]) -> bool:
     return any(v.host is not None and not v.host.external for v in verdicts)
 
 
-def _consequence(edge: Edge, verdicts: Sequence[Verdict]) -> Consequence:
+def _earlier(touched: Iterable[Standing]) -> Iterator[tuple[str, PlaintextSource]]:
+    """Senders of plaintext of the last day who send none in this window, with the workload they called."""
+    for standing in touched:
+        for source in standing.seen.sources:
+            if source.last_day and not source.requests_per_second and not source.bytes_per_second:
+                party = standing.party
+                yield f"{party.namespace}/{party.name} in {party.cluster}", source
+
+
+def _worst_first(consequences: Iterable[Consequence]) -> tuple[Consequence, ...]:
+    order = tuple(Effect)
+    return tuple(
+        sorted(
+            consequences,
+            key=lambda c: (order.index(c.effect), -(c.edge.sums.requests or 0.0), str(c.edge.source)),
+        )
+    )
+
+
+def _consequence(call: _Call) -> Consequence:
     """What was seen beats what is declared: plaintext that was seen would break, whatever the rules say."""
-    sums = edge.sums
-    open_requests = plaintext(sums.judged, sums.secured)
-    open_bytes = plaintext(sums.judged_bytes, sums.secured_bytes)
-    worst = min(verdicts, key=lambda v: _RANK[v.outcome])
-    bare = any(v.server is not None and v.server.proxy is Proxy.NONE for v in verdicts)
-    if bare:
-        why = "The server has no proxy: STRICT would not be enforced, and nothing changes for its callers."
-        return Consequence(edge=edge, effect=Effect.FINE, why=why)
-    if open_requests or open_bytes:
+    effect, why = _judged(call)
+    rate = call.plaintext_requests or None if effect is Effect.BREAKS else None
+    return Consequence(edge=call.edge, effect=effect, why=why, plaintext_per_second=rate)
+
+
+def _judged(call: _Call) -> tuple[Effect, str]:
+    worst = call.worst
+    if call.bare_server:
+        return (
+            Effect.FINE,
+            "The server has no proxy: STRICT would not be enforced, and nothing changes for its callers.",
+        )
+    if call.plaintext_requests or call.plaintext_bytes:
         if worst.outcome is Outcome.BROKEN:
-            why = worst.why
-        else:
-            why = "Plaintext was seen from this caller, although its configuration asks for mutual TLS."
-        rate = open_requests or None
-        return Consequence(edge=edge, effect=Effect.BREAKS, why=why, plaintext_per_second=rate)
+            return Effect.BREAKS, worst.why
+        return Effect.BREAKS, "Plaintext was seen from this caller, although its configuration asks for mutual TLS."
     if worst.outcome is Outcome.BROKEN:
-        doubt = " (In this window all of it was seen as mutual TLS.)" if sums.mtls_ratio is not None else ""
-        return Consequence(edge=edge, effect=Effect.BREAKS, why=worst.why + doubt)
-    if sums.mtls_ratio is not None:
-        return Consequence(edge=edge, effect=Effect.FINE, why="All of it was seen as mutual TLS.")
+        doubt = " (In this window all of it was seen as mutual TLS.)" if call.measured else ""
+        return Effect.BREAKS, worst.why + doubt
+    if call.measured:
+        return Effect.FINE, "All of it was seen as mutual TLS."
     if worst.outcome is Outcome.MTLS:
-        return Consequence(edge=edge, effect=Effect.FINE, why=f"Not seen by a reporter that knows, but: {worst.why}")
-    return Consequence(edge=edge, effect=Effect.UNKNOWN, why=f"Nobody measured it. {worst.why}")
+        return Effect.FINE, f"Not seen by a reporter that knows, but: {worst.why}"
+    return Effect.UNKNOWN, f"Nobody measured it. {worst.why}"
 
 
 _RANK = {Outcome.BROKEN: 0, Outcome.UNKNOWN: 1, Outcome.PLAINTEXT: 2, Outcome.MTLS: 3}
