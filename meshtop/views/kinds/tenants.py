@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
-from meshtop.analysis.tenancy.apdex import apdex
-from meshtop.analysis.tenancy.findings import Located, disagreements, forbidden_crossings, unmatched
-from meshtop.analysis.tenancy.ownership import HIDDEN, NONE, Owner
-from meshtop.analysis.tenancy.traffic import Unit, UnitTraffic, Within, by_unit
+from meshtop.analysis.tenancy.findings import TenantFinding, tenant_findings
+from meshtop.analysis.tenancy.ownership import tenant_order
+from meshtop.analysis.tenancy.traffic import Within, apdex
+from meshtop.analysis.tenancy.units import UnitFigures, Units
 from meshtop.model.state import Finding, Health, HealthStatus, Severity
 from meshtop.model.traffic import NO_TRAFFIC, Sums, Traffic
 from meshtop.views.frame import columns as c
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 SEVERITY_TONES = {Severity.ERROR: Tone.FAILING, Severity.WARNING: Tone.DEGRADED, Severity.INFO: Tone.DIM}
 SEVERITY_SIGNS = {Severity.ERROR: "✗ ", Severity.WARNING: "▲ ", Severity.INFO: "~ "}
 SEVERITY_ORDER = {severity: order for order, severity in enumerate(SEVERITY_TONES)}
-LAST = {HIDDEN: 1, NONE: 2}
-"""What is no tenant stands below all tenants."""
 
 
 def tenant_text(tenants: tuple[str, ...]) -> str | None:
@@ -89,37 +87,36 @@ def scope_of(query: Query) -> Within | None:
     return lambda cluster, namespace: bare.holds((Place(cluster=cluster, namespace=namespace),))
 
 
-def located_findings(picture: Picture, within: Within | None = None) -> tuple[Located, ...]:
+def units_of(picture: Picture, within: Within | None) -> Units:
+    """The picture's tenants, workspaces, groups and namespaces with their figures; of a scope where there is one."""
+    access = picture.access
+    return Units(
+        picture.between_namespaces,
+        picture.owners,
+        located_findings(picture, within),
+        within=within,
+        **({} if access is None else {"may_name": access.may_read_workspace}),
+    )
+
+
+def located_findings(picture: Picture, within: Within | None = None) -> tuple[TenantFinding, ...]:
     """What is wrong with the tenants; of everything made once for each Picture, else of a scope."""
 
-    def make() -> tuple[Located, ...]:
-        found = [*forbidden_crossings(picture.edges, picture.owners, within), *disagreements(picture.owners, within)]
-        if picture.tenancy is not None and picture.access is None:
-            clusters = [cluster.name for cluster in picture.snapshot.clusters]
-            read = [c.name for c in picture.snapshot.clusters if c.inventory is not None and c.inventory.namespaces]
-            found += unmatched(picture.tenancy, clusters, read, picture.owners)
-        return tuple(sorted(found, key=lambda f: (SEVERITY_ORDER[f.finding.severity], f.unit, f.finding.message)))
+    def make() -> tuple[TenantFinding, ...]:
+        clusters = picture.snapshot.clusters
+        return tenant_findings(
+            picture.edges,
+            picture.owners,
+            within,
+            # Selectors of namespaces that the user may not see are not judged.
+            clusters=[cluster.name for cluster in clusters] if picture.access is None else None,
+            read=[c.name for c in clusters if c.inventory is not None and c.inventory.namespaces],
+        )
 
     if within is not None:
         return make()
-    made: tuple[Located, ...] = picture.once("tenant findings", make)
+    made: tuple[TenantFinding, ...] = picture.once("tenant findings", make)
     return made
-
-
-def units(picture: Picture, within: Within | None = None) -> dict[Unit, list[tuple[str, str]]]:
-    """Every unit (tenant, workspace) and its namespaces as (cluster, name), also units without any.
-
-    In a scope, only units that have a namespace there.
-    """
-    found: dict[Unit, list[tuple[str, str]]] = {}
-    if picture.tenancy is not None and within is None:
-        for _, tenant, workspace in picture.tenancy.workspaces():
-            if picture.access is None or picture.access.may_read_workspace(tenant.name, workspace.name):
-                found[tenant.name, workspace.name] = []
-    for place, owner in sorted(picture.owners.all_known().items()):
-        if within is None or within(*place):
-            found.setdefault(owner.unit, []).append(place)
-    return found
 
 
 def build(picture: Picture) -> list[TenantItem]:
@@ -140,46 +137,35 @@ def _chosen(row: TenantItem, query: Query) -> bool:
 
 
 def _rows(picture: Picture, within: Within | None) -> list[TenantItem]:
-    traffic = by_unit(picture.between_namespaces, picture.owners, within)
-    places = units(picture, within)
-    wrong: dict[Unit, list[Finding]] = {}
-    for located in located_findings(picture, within):
-        wrong.setdefault(located.unit, []).append(located.finding)
+    units = units_of(picture, within)
     return [
-        _item(picture, unit, places.get(unit, []), traffic.get(unit, UnitTraffic()), wrong.get(unit, []))
-        for unit in sorted({*places, *traffic}, key=lambda unit: (LAST.get(unit[0], 0), unit))
+        TenantItem(
+            organization=units.organization,
+            tenant=figures.unit.tenant or "",
+            workspace=figures.unit.workspace,
+            **figures_of(picture, figures),
+        )
+        for figures in units.workspaces()
     ]
 
 
-def _item(
-    picture: Picture, unit: Unit, places: list[tuple[str, str]], traffic: UnitTraffic, findings: list[Finding]
-) -> TenantItem:
-    return TenantItem(
-        organization=picture.tenancy.file.organization if picture.tenancy is not None else None,
-        tenant=unit[0],
-        workspace=unit[1] or None,
-        findings=tuple(findings),
-        **figures_of(picture, places, traffic),
-    )
-
-
-def figures_of(picture: Picture, places: Sequence[tuple[str, str]], traffic: UnitTraffic) -> dict[str, Any]:
-    """What an item says of some namespaces and their traffic, at whatever level they stand together."""
-    owners = [picture.owner(*place) for place in places]
-    figures, received = traffic.figures, traffic.figures.received
-    workloads = [workload for place in places for workload in picture.workloads_in(*place)]
+def figures_of(picture: Picture, figures: UnitFigures) -> dict[str, Any]:
+    """What an item says of a unit's namespaces and their traffic, at whatever level it is."""
+    sides, received = figures.traffic.figures, figures.traffic.figures.received
+    workloads = [workload for place in figures.namespaces for workload in picture.workloads_in(*place)]
     return {
-        "namespaces": tuple("/".join(place) for place in places),
-        "marks": tuple(dict.fromkeys(mark for owner in owners for mark in _marks(owner))),
-        "inbound": figures.inbound.traffic(),
-        "outbound": figures.outbound.traffic(),
-        "internal": figures.internal.traffic(),
-        "cross_tenant": traffic.crossing.traffic(),
+        "namespaces": tuple("/".join(place) for place in figures.namespaces),
+        "marks": figures.marks,
+        "inbound": sides.inbound.traffic(),
+        "outbound": sides.outbound.traffic(),
+        "internal": sides.internal.traffic(),
+        "cross_tenant": figures.traffic.crossing.traffic(),
         "mtls_ratio": received.mtls_ratio,
+        "findings": figures.findings,
         "received": received.traffic(),
         "apdex": apdex(received.buckets, picture.apdex_ms),
-        "clusters": tuple(dict.fromkeys(cluster for cluster, _ in places)),
-        "groups": tuple(dict.fromkeys(f"{kind}/{name}" for owner in owners for kind, name in owner.groups)),
+        "clusters": figures.clusters,
+        "groups": figures.groups,
         "health": _together(picture, workloads, asked=received != Sums()),
     }
 
@@ -190,10 +176,6 @@ def _together(picture: Picture, workloads: list[Any], *, asked: bool) -> Health:
     if asked and not workloads:
         return Health(HealthStatus.UNKNOWN, ("what answers here is not known",))
     return together([picture.workload_health(workload) for workload in workloads])
-
-
-def _marks(owner: Owner) -> tuple[str, ...]:
-    return ("tenancy",) if owner.declared else tuple(mark.name for mark in owner.marks)
 
 
 def _findings_cell(item: TenantItem) -> Cell:
@@ -273,7 +255,7 @@ VIEW: View[TenantItem] = View(
     item=TenantItem,
     columns=(
         c.text("tenant", "TENANT", "The tenant: by the tenancy file, else by the marks on namespaces.", "tenant",
-               priority=0, min_width=8, max_width=32, order=lambda i: (LAST.get(i.tenant, 0), i.tenant)),
+               priority=0, min_width=8, max_width=32, order=lambda i: tenant_order(i.tenant)),
         c.text("workspace", "WORKSPACE", "The workspace of the tenancy file; a dash for what is in none.", "workspace",
                priority=1, max_width=32),
         *FIGURES,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from meshtop.analysis.tenancy.access.policy import Association, NodeKind, Policy, PolicyError, Prohibition
-from meshtop.analysis.tenancy.ownership import Owner
+from meshtop.analysis.tenancy.ownership import NamespaceOwner
 from meshtop.model.kube import Identity
 from meshtop.settings.access import AccessFile, AccessPolicy
 from meshtop.settings.errors import ConfigError
@@ -64,7 +64,7 @@ class _Graph:
 def build_policy(
     policy: AccessPolicy | None,
     tenancy: Tenancy | None = None,
-    owners: Mapping[Place, Owner] | None = None,
+    owners: Mapping[Place, NamespaceOwner] | None = None,
     clusters: Iterable[str] = (),
     identity: Identity | None = None,
 ) -> Policy:
@@ -108,7 +108,9 @@ def _declare(graph: _Graph, file: AccessFile) -> None:
     ]
 
 
-def _generate(graph: _Graph, tenancy: Tenancy | None, owners: Mapping[Place, Owner], clusters: Iterable[str]) -> None:
+def _generate(
+    graph: _Graph, tenancy: Tenancy | None, owners: Mapping[Place, NamespaceOwner], clusters: Iterable[str]
+) -> None:
     organization = _organization(graph, tenancy)
     for cluster in clusters:
         graph.add(NodeKind.OBJECT_ATTRIBUTE, cluster_name(cluster), organization)

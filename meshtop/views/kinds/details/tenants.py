@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from meshtop.analysis.tenancy.apdex import apdex
-from meshtop.analysis.tenancy.ownership import Owner
-from meshtop.analysis.tenancy.traffic import LevelTraffic, Talker, of_level
+from meshtop.analysis.tenancy.ownership import NamespaceOwner
+from meshtop.analysis.tenancy.traffic import LevelTraffic, Talker, apdex, of_level
 from meshtop.model.traffic import Sums
 from meshtop.sources.prometheus.promql import one_of
 from meshtop.views.frame.charts import DESTINATION_SIDE, Chart, charts_by_cluster
@@ -38,7 +37,7 @@ def level_detail(
     key: str,
     *,
     title: str,
-    belongs: Callable[[Owner], bool],
+    belongs: Callable[[NamespaceOwner], bool],
     group: str | None = None,
 ) -> Detail:
     """Everything about one level; `belongs` says whose namespaces are in it, whatever the scope is."""

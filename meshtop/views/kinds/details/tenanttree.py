@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from meshtop.analysis.tenancy.ownership import Owner
+from meshtop.analysis.tenancy.ownership import NamespaceOwner
+from meshtop.analysis.tenancy.units import TenancyLevel
 from meshtop.views.frame.detail import Detail, Section, find_item
 from meshtop.views.kinds.details import namespaces
 from meshtop.views.kinds.details.tenantmatrix import traffic_facts
 from meshtop.views.kinds.details.tenants import level_detail
-from meshtop.views.kinds.tenanttree import NAMESPACE, ORGANIZATION, TenantNode, is_tenant
+from meshtop.views.kinds.tenanttree import TenantNode
 from meshtop.views.picture.picture import Picture
 
 
 def detail(picture: Picture, item: TenantNode, key: str) -> Detail:
     """Everything about one row."""
     path = item.key.partition(":")[2]
-    if item.level == NAMESPACE:
+    if item.level == TenancyLevel.NAMESPACE:
         found = find_item(picture, "namespaces", path)
         return _unknown(item, key) if found is None else namespaces.detail(picture, found, path)
 
-    def belongs(owner: Owner) -> bool:
-        return is_tenant(owner) if item.level == ORGANIZATION else owner.within(path)
+    def belongs(owner: NamespaceOwner) -> bool:
+        return owner.is_tenants if item.level == TenancyLevel.ORGANIZATION else owner.within(path)
 
     return level_detail(picture, "tenanttree", item, key, title=item.name, belongs=belongs, group=item.group)
 
