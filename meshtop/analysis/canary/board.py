@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from meshtop.analysis.canary.findings import Known, differing, duplicate, duplicates, findings
-from meshtop.analysis.canary.judgements import Judgements
-from meshtop.analysis.canary.judging import CanaryVerdict
+from meshtop.analysis.canary.judging import CanaryVerdict, Judgements
 from meshtop.analysis.canary.owners import (
     LastChange,
     Ownership,

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from wcwidth import wcwidth
 
-from meshtop.analysis.security.mtls.marks import LOCKED, LOCKED_ASCII, OPEN, OPEN_ASCII
 from meshtop.model.state import HealthStatus
 
 NORTH, EAST, SOUTH, WEST = 1, 2, 4, 8
@@ -69,8 +68,8 @@ UNICODE = Signs(
         HealthStatus.UNKNOWN: "?",
         HealthStatus.IDLE: "~",
     },
-    locked=LOCKED,
-    open=OPEN,
+    locked="🔒",
+    open="🔓",
     more="…",
     ascii=False,
 )
@@ -86,8 +85,8 @@ ASCII = Signs(
         HealthStatus.UNKNOWN: "?",
         HealthStatus.IDLE: "~",
     },
-    locked=LOCKED_ASCII,
-    open=OPEN_ASCII,
+    locked="mTLS",
+    open="plain",
     more="~",
     ascii=True,
 )

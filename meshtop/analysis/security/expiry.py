@@ -11,7 +11,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from meshtop.analysis.security.certificates import read_certificates
-from meshtop.analysis.security.mtls.located import Located, finding, worst_first
+from meshtop.analysis.security.findings import Located, finding, worst_first
 from meshtop.model.kube import Inventory
 from meshtop.model.state import Severity
 from meshtop.model.telemetry import Scalar, Telemetry

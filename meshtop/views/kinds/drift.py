@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from meshtop.analysis.fleet.drift.compare import Drift, Mark
-from meshtop.analysis.fleet.drift.diff import unified
+from meshtop.analysis.fleet.drift.trees import unified
 from meshtop.views.frame import columns as c
 from meshtop.views.frame.table import Cell, Column, Tone
 from meshtop.views.frame.view import View

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from meshtop.analysis.security.mtls.located import Located
+from meshtop.analysis.security.findings import Located
 from meshtop.model.state import Severity
 from meshtop.views.frame import columns as c
 from meshtop.views.frame.table import Cell, Column

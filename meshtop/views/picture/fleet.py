@@ -15,7 +15,7 @@ from meshtop.analysis.fleet.machines import group_findings, machine_findings
 from meshtop.analysis.fleet.members import Member, members
 from meshtop.analysis.fleet.planes import Plane, planes
 from meshtop.analysis.fleet.registries import ISTIO
-from meshtop.analysis.security.mtls.located import Located
+from meshtop.analysis.security.findings import Located
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture

@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from meshtop.analysis.canary.board import Board
-from meshtop.analysis.canary.judgements import Judgements
-from meshtop.analysis.canary.judging import Judging
+from meshtop.analysis.canary.judging import Judgements, Judging
 from meshtop.analysis.canary.survey import BoardCluster, Survey
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.analysis.inventory.workloads import virtual_machines, workloads

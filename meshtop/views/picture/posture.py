@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshtop.analysis.security.expiry import Expiry, expiries, expiry_findings
+from meshtop.analysis.security.findings import Located, worst_first
 from meshtop.analysis.security.mtls.config import MeshMember
-from meshtop.analysis.security.mtls.located import Located, worst_first
 from meshtop.analysis.security.mtls.mesh import MeshTls
 from meshtop.analysis.security.mtls.posture import Moment, Posture, posture
 from meshtop.analysis.security.mtls.seen import last_day

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from meshtop.analysis.fleet.drift.compare import Compared, Drift, Mark, drift
-from meshtop.analysis.fleet.drift.diff import unified
 from meshtop.analysis.fleet.drift.meaning import of_config, of_images, of_namespace, of_rbac, of_service
 from meshtop.analysis.fleet.drift.placement import Declared, declared
-from meshtop.analysis.fleet.drift.trees import differences, without
+from meshtop.analysis.fleet.drift.trees import differences, unified, without
 from meshtop.model.kube import (
     ConfigObject,
     Container,

@@ -11,8 +11,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meshtop.analysis.security.findings import Located
 from meshtop.analysis.security.mtls.config import MeshMember
-from meshtop.analysis.security.mtls.located import Located
 from meshtop.analysis.security.mtls.mesh import MeshTls
 from meshtop.analysis.security.mtls.posture import Moment, Posture, posture
 from meshtop.analysis.security.mtls.seen import DayOfWorkload, WorkloadId, last_day, seen

@@ -18,10 +18,8 @@ from tests.analysis.tenancy.fleets import fleet, tenancy
 from tests.analysis.tenancy.test_scope import GROUPED
 
 EAST: Within = lambda cluster, namespace: cluster == "east"  # noqa: E731 - a scope is a function
-_clusters, _names = st.sampled_from(["east", "west", ""]), st.sampled_from(["shop", "pay", "tools", "mixed", "gone", ""])
-_places = st.tuples(_clusters, _names)
-    st.sampled_from(["east", "west", ""]), st.sampled_from(["shop", "pay", "tools", "mixed", "gone", ""])
-)
+_clusters = st.sampled_from(["east", "west", ""])
+_places = st.tuples(_clusters, st.sampled_from(["shop", "pay", "tools", "mixed", "gone", ""]))
 _pairs = st.dictionaries(
     st.tuples(_places, _places), st.floats(0, 1e5).map(lambda rate: Sums(requests=rate)), max_size=20
 )

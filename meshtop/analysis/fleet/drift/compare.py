@@ -14,22 +14,24 @@ from meshtop.analysis.fleet.drift.placement import Declared, Thing
 from meshtop.analysis.fleet.drift.trees import Tree, differences, key, without
 from meshtop.model.kube import Inventory, Meta
 
-CONFIG = {
-    "VirtualService": "VirtualService",
-    "DestinationRule": "DestinationRule",
-    "PeerAuthentication": "PeerAuthentication",
-    "AuthorizationPolicy": "AuthorizationPolicy",
-    "Gateway": "Gateway",
-    "Gateway.gateway.networking.k8s.io": "Gateway.gateway.networking.k8s.io",
-    "HTTPRoute": "HTTPRoute",
-    "Telemetry": "Telemetry",
-}
-IDENTITY = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
-KINDS = ("Namespace", "Service", *CONFIG, *IDENTITY, "Workload")
+CONFIG = (
+    "VirtualService",
+    "DestinationRule",
+    "PeerAuthentication",
+    "AuthorizationPolicy",
+    "Gateway",
+    "Gateway.gateway.networking.k8s.io",
+    "HTTPRoute",
+    "Telemetry",
+)
+"""Kinds of Istio and Gateway API that are compared."""
+RBAC = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+"""Kinds of RBAC that are compared."""
+KINDS = ("Namespace", "Service", *CONFIG, *RBAC, "Workload")
 _SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 _VENDORS = ("system:", "eks:", "gce:", "azure:", "aks-", "kubeadm:", "cluster-admin")
 _BOOTSTRAPPING = "kubernetes.io/bootstrapping"
-_EVERYWHERE = frozenset({*CONFIG, *IDENTITY})
+_EVERYWHERE = frozenset({*CONFIG, *RBAC})
 """Kinds that a mesh's clusters should all have where they have the namespace (each istiod reads its own cluster's).
 
 Where Services and workloads run is a choice; a host that cannot be resolved is a matter of discovery.
@@ -234,7 +236,7 @@ def _objects(inventory: Inventory, root_namespace: str) -> Iterator[tuple[Thing,
         for obj in inventory.config.get(kind, ()):
             if _compared(obj.meta):
                 yield (kind, *obj.meta.key), partial(of_config, obj)
-    for kind in IDENTITY:
+    for kind in RBAC:
         for obj in inventory.config.get(kind, ()):
             if _compared(obj.meta) and _BOOTSTRAPPING not in obj.meta.labels and not obj.meta.name.startswith(_VENDORS):
                 yield (kind, *obj.meta.key), partial(of_rbac, obj)

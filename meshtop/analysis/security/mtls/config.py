@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from meshtop.analysis.inventory.untyped import maps
 from meshtop.analysis.security.mtls.client import AppliedRule, destination_rule
-from meshtop.analysis.security.mtls.server import Mode, ServerPolicy, compose
+from meshtop.analysis.security.mtls.server import ServerPolicy, compose
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.analysis.visibility.selection import match_labels, selects, title
 from meshtop.model.kube import ConfigObject, Inventory
@@ -91,10 +91,6 @@ class IstioConfig:
     def policies_of(self, namespace: str) -> list[ConfigObject]:
         """The policies that can matter in a namespace: its own and the root namespace's."""
         return [p for home in dict.fromkeys((namespace, self.root_namespace)) for p in self._policies.get(home, ())]
-
-    def namespace_mode(self, namespace: str) -> Mode:
-        """What auto mTLS takes a namespace for: workload and port policies are ignored."""
-        return self.server(namespace, {}).mode
 
     def rule(
         self, host: str, *, client_namespace: str, client_labels: Mapping[str, str], service_namespace: str

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from meshtop.analysis.inventory.untyped import mapping, maps
+from meshtop.analysis.security.findings import Located, finding, several
 from meshtop.analysis.security.mtls import fixes
 from meshtop.analysis.security.mtls.client import AppliedRule, TlsMode
 from meshtop.analysis.security.mtls.config import IstioConfig
 from meshtop.analysis.security.mtls.hosts import Host
-from meshtop.analysis.security.mtls.located import Located, finding, several
 from meshtop.analysis.security.mtls.mesh import NO_TRUST, MeshTls, Verdict
 from meshtop.analysis.security.mtls.outcome import Outcome
 from meshtop.analysis.security.mtls.parties import Party

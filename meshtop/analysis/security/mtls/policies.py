@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from meshtop.analysis.security.findings import Located, finding, several
 from meshtop.analysis.security.mtls import fixes
 from meshtop.analysis.security.mtls.client import TlsMode
 from meshtop.analysis.security.mtls.config import IstioConfig
-from meshtop.analysis.security.mtls.located import Located, finding, several
 from meshtop.analysis.security.mtls.mesh import MeshTls
 from meshtop.analysis.security.mtls.parties import Party
 from meshtop.analysis.security.mtls.server import Level, Mode, ServerPolicy

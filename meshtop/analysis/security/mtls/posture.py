@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 
+from meshtop.analysis.security.findings import Located, finding, several, worst_first
 from meshtop.analysis.security.mtls import fixes
 from meshtop.analysis.security.mtls.conflicts import broken_edges, unused_conflicts
-from meshtop.analysis.security.mtls.located import Located, finding, several, worst_first
 from meshtop.analysis.security.mtls.mesh import MeshTls, Verdict
 from meshtop.analysis.security.mtls.parties import Party
 from meshtop.analysis.security.mtls.policies import policy_findings

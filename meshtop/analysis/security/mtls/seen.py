@@ -5,7 +5,7 @@ Requests and TCP bytes are never mixed: each protocol has sums of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct, field
@@ -182,8 +182,3 @@ def _caller(sample: Sample, home: str, cluster_of: Callable[[str, str], str]) ->
         "" if namespace == "unknown" else namespace,
         labels.source_workload,
     )
-
-
-def share(edges: Iterable[Edge]) -> Sums:
-    """The sums of some edges, from which `mtls_ratio` follows."""
-    return add_all([edge.sums for edge in edges])

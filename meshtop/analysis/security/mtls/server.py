@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from meshtop.analysis.inventory.untyped import mapping
-from meshtop.analysis.visibility.selection import match_labels, oldest_first, selects, title
+from meshtop.analysis.visibility.selection import match_labels, oldest_first, title
 from meshtop.model.kube import ConfigObject
 
 
@@ -128,20 +128,6 @@ def compose(matching: Iterable[ConfigObject], root_namespace: str) -> ServerPoli
     )
 
 
-def server_policy(
-    policies: Sequence[ConfigObject], *, namespace: str, labels: Mapping[str, str], root_namespace: str
-) -> ServerPolicy:
-    """What a workload of this namespace with these labels accepts, out of all PeerAuthentications of its cluster."""
-    return compose(
-        (
-            policy
-            for policy in policies
-            if policy.meta.namespace in (namespace, root_namespace) and selects(match_labels(policy.spec), labels)
-        ),
-        root_namespace,
-    )
-
-
 def namespace_mode(policies: Sequence[ConfigObject], *, namespace: str, root_namespace: str) -> Mode:
     """The mode of a namespace without regard to workloads and ports."""
     return compose(
@@ -173,35 +159,3 @@ def service_mode(
     if headless and not (endpoints_with_tls and all(endpoints_with_tls)):
         return Mode.DISABLE
     return namespace_mode(policies, namespace=namespace, root_namespace=root_namespace)
-
-
-class AmbientDenial(Struct, frozen=True):
-    """The authorization that istiod sends to ztunnel for a workload policy with ports.
-
-    It denies callers without a principal: on `only_ports` where that is not None, else on all but `except_ports`.
-    """
-
-    only_ports: frozenset[int] | None
-    except_ports: frozenset[int] = frozenset()
-
-    def denies(self, port: int, *, has_principal: bool) -> bool:
-        """Whether a connection to this workload port is refused."""
-        if has_principal:
-            return False
-        return port in self.only_ports if self.only_ports is not None else port not in self.except_ports
-
-
-def ambient_denial(policy: ConfigObject, others: Sequence[ConfigObject], root_namespace: str) -> AmbientDenial | None:
-    """The authorization for one PeerAuthentication in ambient mode; `others` are the namespace's and the mesh's.
-
-    None where a static policy says it all: no ports, nothing strict, or strict throughout. In ambient, DISABLE
-    behaves as PERMISSIVE.
-    """
-    if policy.meta.namespace == root_namespace or not match_labels(policy.spec) or not policy.spec.get("portLevelMtls"):
-        return None
-    effective = compose([*others, policy], root_namespace)
-    strict = frozenset(port for port, mode in effective.ports.items() if mode is Mode.STRICT)
-    lax = frozenset(effective.ports) - strict
-    if effective.mode is Mode.STRICT:
-        return AmbientDenial(None, lax) if lax else None
-    return AmbientDenial(strict) if strict else None

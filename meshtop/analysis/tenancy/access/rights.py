@@ -86,11 +86,6 @@ class Access:
             return AccessAnswer(False, f"The access policy says nothing of {namespace} in {cluster}.")
         return AccessAnswer(False, f"The access policy: {explain(policy, identity.user, right, name).sentence}")
 
-    def why_not(self, right: str, cluster: str, namespace: str) -> str | None:
-        """Why the policy refuses a right on a namespace; None when it does not."""
-        answer = self.may(right, cluster, namespace)
-        return None if answer.allowed else answer.why
-
     def may_read(self, cluster: str, namespace: str) -> bool:
         """Whether a namespace may be shown; what stands in no namespace is judged as its cluster."""
         return READ in self.rights(cluster, namespace)

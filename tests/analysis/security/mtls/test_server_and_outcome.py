@@ -9,17 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtop.analysis.security.mtls.client import ClientTls, TlsMode
+from meshtop.analysis.security.mtls.config import IstioConfig, MeshMember
 from meshtop.analysis.security.mtls.outcome import Outcome, edge_outcome
-from meshtop.analysis.security.mtls.server import Mode, ServerPolicy, namespace_mode, server_policy
-from meshtop.model.kube import ConfigObject
-from meshtop.model.mesh import Proxy
+from meshtop.analysis.security.mtls.server import Mode, ServerPolicy, namespace_mode
+from meshtop.model.kube import ConfigObject, Inventory
+from meshtop.model.mesh import MeshFacts, Proxy
 from tests.analysis.security.mtls.objects import peer_authentication as pa
 
 FRONT = {"app": "front"}
 
 
 def policy_for(policies: list[ConfigObject], labels: dict[str, str] | None = None) -> ServerPolicy:
-    return server_policy(policies, namespace="shop", labels=labels or FRONT, root_namespace="mesh-root")
+    inventory = Inventory(config={"PeerAuthentication": tuple(policies)})
+    member = MeshMember(name="east", inventory=inventory, facts=MeshFacts(root_namespace="mesh-root"))
+    return IstioConfig(member).server("shop", labels or FRONT)
 
 
 def test_each_answer_names_the_object_that_decided_it() -> None:
