@@ -8,7 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from meshtop.analysis.canary.reach import reach_of, telemetry_hosts
+from meshtop.analysis.canary.binding import binding_of, telemetry_hosts
 from meshtop.analysis.canary.routes import weighted_routes
 from meshtop.analysis.canary.survey import since_of
 from meshtop.model.canary import RouteCounts
@@ -54,7 +54,7 @@ def wanted(inventories: Iterable[Inventory], at: float) -> frozenset[Wanted]:
     found = set()
     for inventory in inventories:
         for route in weighted_routes("", inventory.config):
-            hosts = telemetry_hosts(route, reach_of(route, inventory.config))
+            hosts = telemetry_hosts(route, binding_of(route, inventory.config))
             since = since_of(route, at)
             if hosts and at - since >= SHORTEST_SECONDS:
                 found.add(Wanted(route.label, float(round(since)), hosts, route.protocol in _TCP))

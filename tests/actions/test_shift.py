@@ -19,7 +19,7 @@ from meshtop.actions.shift.preview import preview
 from meshtop.actions.shift.recover import find_action, resume, rollback
 from meshtop.actions.shift.runner import ShiftRunner
 from meshtop.actions.shift.targets import place_of
-from meshtop.analysis.canary.owners import ownership
+from meshtop.analysis.canary.owners import route_owner
 from meshtop.model.kube import ConfigObject, Manager, Meta, Owner
 from meshtop.model.state import State
 from meshtop.sources.http.problem import SourceProblem
@@ -349,7 +349,7 @@ def test_owners(
         ),
         managers=(Manager(manager, "Update", 1.0),),
     )
-    check = owner_check("east", ownership(obj, {}), override)
+    check = owner_check("east", route_owner(obj, {}), override)
     assert check.kind is kind
     assert (check.mark is Mark.REFUSED) is (kind is not None)
 

@@ -12,7 +12,7 @@ from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.targets import Target, Weights
 from meshtop.actions.shift.verify import Follows, Observed, count_all, observe
 from meshtop.analysis.canary.judging import CanaryVerdict, latency_bound
-from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.canary.tally import Caller, Tally, added
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS
 
@@ -25,7 +25,7 @@ Reference = Mapping[str, Sequence[Tally]]
 class Measures:
     """Asks every Prometheus of the mesh about the routes of one shift."""
 
-    def __init__(self, plan: ShiftPlan, surveyed: Iterable[Surveyed], fleet: Fleet) -> None:
+    def __init__(self, plan: ShiftPlan, surveyed: Iterable[SurveyedRoute], fleet: Fleet) -> None:
         self._plan = plan
         self._surveyed = {one.route.cluster: one for one in surveyed}
         self._fleet = fleet
@@ -72,7 +72,7 @@ class Measures:
             callers, failed = await self._callers(target, since=since, at=now)
             tallies[target.cluster] = added(callers, len(target.names))
             one = observe(target, callers, target.steps[step], before[target.cluster], judging, late=late)
-            if target.cluster in failed or (surveyed.reach.mixed and one.follows is Follows.NO):
+            if target.cluster in failed or (surveyed.binding.mixed and one.follows is Follows.NO):
                 one = structs.replace(one, follows=Follows.UNKNOWN if late else Follows.WAITING)
             observed.append(one)
         return tuple(observed), watch(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)

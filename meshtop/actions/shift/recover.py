@@ -18,7 +18,7 @@ from meshtop.actions.shift.runner import ShiftRunner
 from meshtop.actions.shift.standing import Recorded, recorded, require_resumable, standings
 from meshtop.actions.shift.takeback import take_back
 from meshtop.actions.shift.targets import place_of
-from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.survey import SurveyedRoute
 
 _KINDS = {Kind.CONFLICT: Outcome.CONFLICT, Kind.UNREACHABLE: Outcome.LOST}
 
@@ -113,7 +113,7 @@ def _allowed(shift: Recorded, fleet: Fleet) -> None:
             raise ActionError(Kind.REFUSED, why, cluster=target.cluster)
 
 
-def _surveyed(shift: Recorded, fleet: Fleet, cluster: str) -> Surveyed:
+def _surveyed(shift: Recorded, fleet: Fleet, cluster: str) -> SurveyedRoute:
     target = next(t for t in shift.targets if t.cluster == cluster)
     for one in fleet.survey.surveyed:
         place = place_of(one.route)

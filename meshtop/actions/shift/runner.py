@@ -25,7 +25,7 @@ from meshtop.actions.shift.takeback import take_back
 from meshtop.actions.shift.targets import Target, Weights, weights_of
 from meshtop.actions.shift.verify import Follows, Observed
 from meshtop.analysis.canary.judging import CanaryVerdict
-from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.canary.verdict import Comparison
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS
 
@@ -42,7 +42,7 @@ class ShiftRunner:
     def __init__(
         self,
         shift: Recorded,
-        surveyed: Sequence[Surveyed],
+        surveyed: Sequence[SurveyedRoute],
         fleet: Fleet,
         journal: Journal,
         *,

@@ -8,7 +8,7 @@ from math import inf
 from msgspec import Struct
 
 from meshtop.analysis.canary.routes import WeightedRoute
-from meshtop.analysis.canary.survey import Survey, Surveyed
+from meshtop.analysis.canary.survey import Survey, SurveyedRoute
 from meshtop.analysis.canary.tally import Caller, Tally, added
 from meshtop.analysis.canary.verdict import (
     Comparison,
@@ -150,14 +150,14 @@ class Judgements:
         self.judging = judging
         self._made: dict[str, Judgement] = {}
 
-    def of(self, surveyed: Surveyed) -> Judgement:
+    def of(self, surveyed: SurveyedRoute) -> Judgement:
         """What the counts say of a route of the survey."""
         identity = surveyed.route.identity
         if identity not in self._made:
             self._made[identity] = self._judge(surveyed)
         return self._made[identity]
 
-    def _judge(self, surveyed: Surveyed) -> Judgement:
+    def _judge(self, surveyed: SurveyedRoute) -> Judgement:
         route = surveyed.route
         callers, seconds = self.survey.callers(surveyed)
         counted = sums_of([caller.split for caller in callers], len(route.destinations))
@@ -174,12 +174,12 @@ class Judgements:
         )
 
 
-def split_honesty(surveyed: Surveyed, split: Sequence[float], judging: Judging) -> HonestyVerdict:
+def split_honesty(surveyed: SurveyedRoute, split: Sequence[float], judging: Judging) -> HonestyVerdict:
     """Whether requests go where the weights say; not judged where another rule mixes in."""
     shares = [d.share for d in surveyed.route.destinations]
     if sum(shares) <= 0:
         return HonestyVerdict(Honesty.NOT_ENOUGH_DATA, None, sum(split), None)
-    if surveyed.reach.mixed and sum(split) > 0:
+    if surveyed.binding.mixed and sum(split) > 0:
         return HonestyVerdict(Honesty.NOT_ENOUGH_DATA, None, sum(split), None)
     return honesty(split, shares, alpha=judging.alpha, minimum_requests=judging.minimum_requests)
 

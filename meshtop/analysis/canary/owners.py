@@ -30,7 +30,7 @@ _STATUS_WRITERS = ("pilot-discovery", "istiod")
 """Managers that write status only."""
 
 
-class Ownership(Struct, frozen=True, rename="camel"):
+class RouteOwner(Struct, frozen=True, rename="camel"):
     """Which controller owns a route (flagger, argo-rollouts, gitops, none), and the object that says so."""
 
     controller: str = NOBODY
@@ -45,7 +45,7 @@ class LastChange(Struct, frozen=True, rename="camel"):
     at: float
 
 
-class ControllerView(Struct, frozen=True, kw_only=True):
+class RouteControllerStatus(Struct, frozen=True, kw_only=True):
     """What Flagger's or Argo Rollouts' own object says: the canary's weight in percent, and whether it gave up."""
 
     kind: str
@@ -67,28 +67,28 @@ def last_change(managers: Iterable[Manager]) -> LastChange | None:
     return LastChange(latest.manager, latest.operation, latest.time) if latest else None
 
 
-def ownership(obj: ConfigObject, objects: Mapping[str, Sequence[ConfigObject]]) -> Ownership:
+def route_owner(obj: ConfigObject, objects: Mapping[str, Sequence[ConfigObject]]) -> RouteOwner:
     """The controller that will set the weights again, the most specific first."""
     owner, labels, annotations = obj.meta.owner, obj.meta.labels, obj.meta.annotations
     if owner is not None and owner.kind == "Canary":
-        return Ownership(FLAGGER, f"{obj.meta.namespace}/{owner.name}")
+        return RouteOwner(FLAGGER, f"{obj.meta.namespace}/{owner.name}")
     if _FLAGGER_ANNOTATION in annotations:
         found = next((c for c in objects.get("Canary", ()) if _targets_service_of(c, obj)), None)
-        return Ownership(FLAGGER, "/".join(found.meta.key) if found else None)
+        return RouteOwner(FLAGGER, "/".join(found.meta.key) if found else None)
     rollout = next((r for r in objects.get("Rollout", ()) if _rollout_names(r, obj)), None)
     if rollout is not None or _ROLLOUTS_LABEL in labels:
-        return Ownership(ARGO_ROLLOUTS, "/".join(rollout.meta.key) if rollout else labels.get(_ROLLOUTS_LABEL) or None)
+        return RouteOwner(ARGO_ROLLOUTS, "/".join(rollout.meta.key) if rollout else labels.get(_ROLLOUTS_LABEL) or None)
     for mark, system in _TRACKING.items():
         if mark in labels or mark in annotations:
             named = labels.get(mark) or annotations.get(mark, "").partition(":")[0]
-            return Ownership(GITOPS, f"{system} {named}".strip())
+            return RouteOwner(GITOPS, f"{system} {named}".strip())
     manager = next((m.manager for m in obj.managers if is_gitops(m.manager)), None)
-    return Ownership(GITOPS, manager) if manager else Ownership()
+    return RouteOwner(GITOPS, manager) if manager else RouteOwner()
 
 
-def controller_view(
+def controller_status(
     route: WeightedRoute, obj: ConfigObject, objects: Mapping[str, Sequence[ConfigObject]]
-) -> ControllerView | None:
+) -> RouteControllerStatus | None:
     """The status of the Flagger Canary or Rollout that owns the route; None where it cannot be read."""
     for canary in objects.get("Canary", ()):
         owner = obj.meta.owner
@@ -96,7 +96,7 @@ def controller_view(
         if canary.meta.namespace == route.namespace and (owns or _targets_service_of(canary, obj)):
             status = canary.status
             phase = str(status.get("phase", ""))
-            return ControllerView(
+            return RouteControllerStatus(
                 kind="Canary",
                 name=canary.meta.name,
                 phase=phase,
@@ -106,7 +106,7 @@ def controller_view(
     for rollout in objects.get("Rollout", ()):
         if _rollout_names(rollout, obj):
             status = rollout.status
-            return ControllerView(
+            return RouteControllerStatus(
                 kind="Rollout",
                 name=rollout.meta.name,
                 phase=str(status.get("phase", "")),

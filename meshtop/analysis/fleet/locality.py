@@ -18,7 +18,7 @@ DOUBLE = 2.0
 _SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", "istio-system"})
 
 
-class Stand(Struct, frozen=True, rename="camel", kw_only=True):
+class LocalityEndpoints(Struct, frozen=True, rename="camel", kw_only=True):
     """Ready endpoints at one place; None where the place is not known."""
 
     cluster: str
@@ -27,7 +27,7 @@ class Stand(Struct, frozen=True, rename="camel", kw_only=True):
     endpoints: int
 
 
-class Crossing(Struct, frozen=True, rename="camel", kw_only=True):
+class ClusterFlow(Struct, frozen=True, rename="camel", kw_only=True):
     """A host's traffic from one cluster to another, per second."""
 
     source: str
@@ -36,7 +36,7 @@ class Crossing(Struct, frozen=True, rename="camel", kw_only=True):
     bytes_per_second: float | None = None
 
 
-class Located(Struct, frozen=True, kw_only=True):
+class HostLocality(Struct, frozen=True, kw_only=True):
     """A host: where its endpoints stand, its traffic between clusters, and the part of it that crosses.
 
     The ratios are of requests where there are any, else of bytes; None without traffic, and of regions also where a
@@ -46,8 +46,8 @@ class Located(Struct, frozen=True, kw_only=True):
     host: str
     namespace: str
     mesh: str
-    stands: tuple[Stand, ...]
-    flows: tuple[Crossing, ...]
+    stands: tuple[LocalityEndpoints, ...]
+    flows: tuple[ClusterFlow, ...]
     cross_cluster: float | None
     cross_region: float | None
 
@@ -57,7 +57,7 @@ class Located(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(stand.cluster for stand in self.stands))
 
 
-class Fate(StrEnum):
+class EvacuationEffect(StrEnum):
     """What evacuating a cluster does to a host."""
 
     GONE = "gone"
@@ -67,7 +67,7 @@ class Fate(StrEnum):
     IDLE = "idle"
 
 
-class Evacuated(Struct, frozen=True, kw_only=True):
+class EvacuatedHost(Struct, frozen=True, kw_only=True):
     """A host that has endpoints in the cluster: how many stay where, and how its load grows there.
 
     `factor` is the load of those that stay afterwards over before; None where they have none before, or there are none.
@@ -75,7 +75,7 @@ class Evacuated(Struct, frozen=True, kw_only=True):
 
     host: str
     namespace: str
-    fate: Fate
+    fate: EvacuationEffect
     leaving: int
     staying: int
     stays_in: tuple[str, ...]
@@ -84,7 +84,9 @@ class Evacuated(Struct, frozen=True, kw_only=True):
     why: str
 
 
-def locate(sites: Sequence[Site], machines: Iterable[VirtualMachine], edges: Iterable[Edge]) -> tuple[Located, ...]:
+def locate(
+    sites: Sequence[Site], machines: Iterable[VirtualMachine], edges: Iterable[Edge]
+) -> tuple[HostLocality, ...]:
     """Every host of every mesh that has endpoints or traffic, by mesh and host."""
     regions = {site.name: site.facts.region for site in sites}
     meshes = {site.name: site.facts.mesh_id or f"cluster {site.name}" for site in sites}
@@ -153,7 +155,7 @@ def _located(
     endpoints: Sequence[_Endpoint],
     flows: Mapping[tuple[str, str], Load],
     regions: Mapping[str, str | None],
-) -> Located:
+) -> HostLocality:
     counts: dict[tuple[str, str | None, str | None], int] = {}
     for endpoint in endpoints:
         place = (endpoint.cluster, endpoint.region, endpoint.zone)
@@ -163,16 +165,16 @@ def _located(
         known = regions.get(source) is not None and regions.get(target) is not None
         return regions[source] != regions[target] if known else None
 
-    return Located(
+    return HostLocality(
         host=host,
         namespace=endpoints[-1].namespace,
         mesh=mesh,
         stands=tuple(
-            Stand(cluster=cluster, region=region, zone=zone, endpoints=count)
+            LocalityEndpoints(cluster=cluster, region=region, zone=zone, endpoints=count)
             for (cluster, region, zone), count in sorted(counts.items(), key=str)
         ),
         flows=tuple(
-            Crossing(source=source, target=target, requests_per_second=load[0], bytes_per_second=load[1])
+            ClusterFlow(source=source, target=target, requests_per_second=load[0], bytes_per_second=load[1])
             for (source, target), load in sorted(flows.items())
         ),
         cross_cluster=_share(flows, lambda source, target: source != target),
@@ -180,7 +182,7 @@ def _located(
     )
 
 
-def evacuate(cluster: str, hosts: Sequence[Located], unmeasured: Iterable[str] = ()) -> tuple[Evacuated, ...]:
+def evacuate(cluster: str, hosts: Sequence[HostLocality], unmeasured: Iterable[str] = ()) -> tuple[EvacuatedHost, ...]:
     """What becomes of every host that has endpoints in a cluster, if that cluster takes nothing any more.
 
     Traffic that the cluster answers goes to the endpoints that stay, as observed, in whatever way they share it.
@@ -188,14 +190,14 @@ def evacuate(cluster: str, hosts: Sequence[Located], unmeasured: Iterable[str] =
     """
     silent = frozenset(unmeasured)
     found = [_evacuated(cluster, host, silent) for host in hosts if cluster in host.clusters]
-    order = tuple(Fate)
+    order = tuple(EvacuationEffect)
     wanted = [one for one in found if one.namespace not in _SYSTEM]
     return tuple(
         sorted(wanted, key=lambda e: (order.index(e.fate), -(e.moved[0] or 0.0), -(e.moved[1] or 0.0), e.host))
     )
 
 
-def _evacuated(cluster: str, host: Located, silent: frozenset[str]) -> Evacuated:
+def _evacuated(cluster: str, host: HostLocality, silent: frozenset[str]) -> EvacuatedHost:
     leaving = sum(stand.endpoints for stand in host.stands if stand.cluster == cluster)
     staying = sum(stand.endpoints for stand in host.stands if stand.cluster != cluster)
     stays_in = tuple(name for name in host.clusters if name != cluster)
@@ -205,17 +207,20 @@ def _evacuated(cluster: str, host: Located, silent: frozenset[str]) -> Evacuated
     amount, base = moved[unit] or 0.0, kept[unit] or 0.0
     factor = (amount + base) / base if base else None
     if not staying:
-        fate, why = Fate.GONE, "no endpoint is left"
+        fate, why = EvacuationEffect.GONE, "no endpoint is left"
     elif silent & {cluster, *stays_in}:
-        fate, why = Fate.UNKNOWN, f"the traffic of {', '.join(sorted(silent & {cluster, *stays_in}))} is not known"
+        fate, why = (
+            EvacuationEffect.UNKNOWN,
+            f"the traffic of {', '.join(sorted(silent & {cluster, *stays_in}))} is not known",
+        )
     elif not amount:
-        fate, why = Fate.IDLE, f"nothing was asked of it in {cluster}"
+        fate, why = EvacuationEffect.IDLE, f"nothing was asked of it in {cluster}"
     elif factor is None:
-        fate, why = Fate.DOUBLES, f"{', '.join(stays_in)} had nothing to do and gets all of it"
+        fate, why = EvacuationEffect.DOUBLES, f"{', '.join(stays_in)} had nothing to do and gets all of it"
     else:
-        fate = Fate.DOUBLES if factor >= DOUBLE else Fate.GROWS
+        fate = EvacuationEffect.DOUBLES if factor >= DOUBLE else EvacuationEffect.GROWS
         why = f"the load in {', '.join(stays_in)} grows to {factor:.1f} times"
-    return Evacuated(
+    return EvacuatedHost(
         host=host.host,
         namespace=host.namespace,
         fate=fate,
@@ -246,7 +251,7 @@ def _plus(left: float | None, right: float | None) -> float | None:
     return right if left is None else left if right is None else left + right
 
 
-def _total(flows: Iterable[Crossing]) -> Load:
+def _total(flows: Iterable[ClusterFlow]) -> Load:
     requests: float | None = None
     size: float | None = None
     for flow in flows:

@@ -19,7 +19,7 @@ _SAYS_ISSUE = ("Offline", "KubeConfigCertExpiresInSevenDays", "Conflict")
 """Conditions whose True is what is wrong."""
 
 
-class Member(Struct, frozen=True, kw_only=True):
+class RegisteredMember(Struct, frozen=True, kw_only=True):
     """A member with its health as the registry says, and the cluster that meshtop reads for it (None: nobody does).
 
     A cluster that no registry knows is a Member without a registry.
@@ -105,7 +105,7 @@ def _by_cluster_id(cluster_id: str, mesh_id: str | None, clusters: Iterable[_Clu
     return next((c.name for c in (*(c for c in named if c.mesh_id == mesh_id), *named)), None)
 
 
-def members(clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]) -> tuple[Member, ...]:
+def members(clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]) -> tuple[RegisteredMember, ...]:
     """Every member of every registry, then the clusters that no registry knows (where there is a registry at all)."""
     entries = [
         entry
@@ -121,12 +121,12 @@ def members(clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts])
     return tuple(found)
 
 
-def hosts(entries: Iterable[Member]) -> frozenset[str]:
+def hosts(entries: Iterable[RegisteredMember]) -> frozenset[str]:
     """The clusters that hold a registry of their own members (Istio's remote secrets do not make a host)."""
     return frozenset(m.entry.host for m in entries if m.entry.registry not in (ISTIO, ""))
 
 
-def _member(entry: RegistryEntry, cluster: str | None, by_name: Mapping[str, ClusterSnapshot]) -> Member:
+def _member(entry: RegistryEntry, cluster: str | None, by_name: Mapping[str, ClusterSnapshot]) -> RegisteredMember:
     reached = by_name[cluster] if cluster is not None else None
     host = by_name[entry.host]
     state = reached.kubernetes.state if reached is not None else State.NONE
@@ -188,7 +188,7 @@ def _member(entry: RegistryEntry, cluster: str | None, by_name: Mapping[str, Clu
                 fix="The way from the host to the member, or the host's credential for it, is what fails.",
             )
         )
-    return Member(
+    return RegisteredMember(
         entry=entry,
         cluster=cluster,
         state=state,
@@ -216,8 +216,8 @@ def _words(condition: StatusCondition) -> str:
     return f"{condition.type} is {condition.status}" + (f" ({more})" if more else "")
 
 
-def _stranger(cluster: ClusterSnapshot) -> Member:
-    return Member(
+def _stranger(cluster: ClusterSnapshot) -> RegisteredMember:
+    return RegisteredMember(
         entry=RegistryEntry(registry="", host="", name=cluster.name, server=cluster.server),
         cluster=cluster.name,
         state=cluster.kubernetes.state,

@@ -30,7 +30,7 @@ _MINOR = re.compile(r"(\d+)\.(\d+)")
 _INJECTION, _REVISION = "istio-injection", "istio.io/rev"
 
 
-class Figures(Struct, frozen=True, kw_only=True):
+class IstiodMetrics(Struct, frozen=True, kw_only=True):
     """What istiod's metrics say; None where there is no such series.
 
     `rejects` and `push_errors` are per second, `conflicts` counts those that stand at the moment.
@@ -44,14 +44,14 @@ class Figures(Struct, frozen=True, kw_only=True):
     connected: dict[str, int] = {}
 
 
-class Remote(Struct, frozen=True, rename="camel"):
+class RemoteCluster(Struct, frozen=True, rename="camel"):
     """A remote cluster by its id, and what istiod says of the connection; None where nothing says it."""
 
     cluster: str
     status: str | None = None
 
 
-class Plane(Struct, frozen=True, kw_only=True):
+class ControlPlaneRevision(Struct, frozen=True, kw_only=True):
     """A revision of a cluster's control plane; for a cluster without one, who serves it.
 
     `role`: primary, remote (served by `served_by`), external. `proxies` are the pods with a proxy of this revision,
@@ -68,21 +68,21 @@ class Plane(Struct, frozen=True, kw_only=True):
     proxies: int | None = None
     stale: int | None = None
     share: float | None = None
-    figures: Figures = Figures()
-    remotes: tuple[Remote, ...] = ()
+    figures: IstiodMetrics = IstiodMetrics()
+    remotes: tuple[RemoteCluster, ...] = ()
     health: Health = Health()
     findings: tuple[Finding, ...] = ()
 
 
-def planes(sites: Sequence[Site], workloads: Mapping[str, Sequence[Workload]]) -> tuple[Plane, ...]:
+def planes(sites: Sequence[Site], workloads: Mapping[str, Sequence[Workload]]) -> tuple[ControlPlaneRevision, ...]:
     """Every revision of every cluster; `workloads` by cluster."""
     return tuple(plane for site in sites for plane in _of_site(site, sites, workloads.get(site.name, ())))
 
 
-def figures(telemetry: Telemetry | None) -> Figures:
+def figures(telemetry: Telemetry | None) -> IstiodMetrics:
     """What the metrics of a cluster's istiods say."""
     if telemetry is None:
-        return Figures()
+        return IstiodMetrics()
     total: dict[str, float] = {}
     buckets: dict[float, float] = {}
     connected: dict[str, int] = {}
@@ -106,7 +106,7 @@ def figures(telemetry: Telemetry | None) -> Figures:
             total["conflicts"] = total.get("conflicts", 0.0) + value
     bounds = tuple(sorted(buckets))
     spread = Buckets(bounds, tuple(buckets[bound] for bound in bounds)) if bounds and isinf(bounds[-1]) else Buckets()
-    return Figures(
+    return IstiodMetrics(
         p50_ms=spread.quantile(0.50),
         p99_ms=spread.quantile(0.99),
         rejects=total.get("rejects"),
@@ -129,7 +129,7 @@ def minor(version: str | None) -> int | None:
     return int(found[1]) * 1000 + int(found[2]) if found else None
 
 
-def _of_site(site: Site, sites: Sequence[Site], workloads: Sequence[Workload]) -> Iterable[Plane]:
+def _of_site(site: Site, sites: Sequence[Site], workloads: Sequence[Workload]) -> Iterable[ControlPlaneRevision]:
     proxies = [w for w in workloads if w.proxy is Proxy.SIDECAR or w.is_gateway or w.is_waypoint]
     if not site.facts.control_planes:
         return (_served(site, sites, proxies),) if site.facts.roles else ()
@@ -156,8 +156,8 @@ class _Installed(Struct, frozen=True, kw_only=True):
     newest: str
     proxies: Mapping[str, Sequence[Workload]]
     pods: int
-    figures: Figures
-    remotes: tuple[Remote, ...]
+    figures: IstiodMetrics
+    remotes: tuple[RemoteCluster, ...]
 
 
 def _installed(site: Site, proxies: Sequence[Workload]) -> _Installed:
@@ -174,11 +174,15 @@ def _installed(site: Site, proxies: Sequence[Workload]) -> _Installed:
         proxies=by_revision,
         pods=sum(w.pods.total for w in proxies),
         figures=figures(site.telemetry),
-        remotes=tuple(Remote(cluster, site.synced.get(cluster)) for cluster in sorted({*site.remotes, *site.synced})),
+        remotes=tuple(
+            RemoteCluster(cluster, site.synced.get(cluster)) for cluster in sorted({*site.remotes, *site.synced})
+        ),
     )
 
 
-def _revision(site: Site, plane: ControlPlane, installed: _Installed, of_cluster: Iterable[Finding]) -> Plane:
+def _revision(
+    site: Site, plane: ControlPlane, installed: _Installed, of_cluster: Iterable[Finding]
+) -> ControlPlaneRevision:
     """One revision judged; `of_cluster` are findings of the cluster's whole control plane, told with its newest one."""
     proxies = installed.proxies[plane.revision]
     count = sum(w.pods.total for w in proxies)
@@ -186,7 +190,7 @@ def _revision(site: Site, plane: ControlPlane, installed: _Installed, of_cluster
     several = len(site.facts.control_planes) > 1
     # An istiod that has remote secrets and no proxy of its own cluster is an external control plane.
     external = installed.pods == 0 and bool(site.remotes)
-    return Plane(
+    return ControlPlaneRevision(
         cluster=site.name,
         revision=plane.revision,
         version=plane.version,
@@ -207,7 +211,7 @@ def _revision(site: Site, plane: ControlPlane, installed: _Installed, of_cluster
     )
 
 
-def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> Plane:
+def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> ControlPlaneRevision:
     """A cluster whose proxies another cluster's control plane serves."""
     mine = site.facts.cluster_id or site.name
     by = tuple(s.name for s in sites if s.facts.control_planes and mine in s.remotes)
@@ -225,7 +229,7 @@ def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> P
         )
     )
     reason = f"served by {', '.join(by)}" if by else "its control plane is in none of these clusters"
-    return Plane(
+    return ControlPlaneRevision(
         cluster=site.name,
         revision=",".join(revisions),
         version=None,
@@ -243,7 +247,7 @@ def _behind(proxy: str | None, control: str | None) -> bool:
     return bool(proxy and control and proxy[:1].isdigit() and proxy != control)
 
 
-def _health(plane: ControlPlane, found: Figures, remotes: Sequence[Remote]) -> Health:
+def _health(plane: ControlPlane, found: IstiodMetrics, remotes: Sequence[RemoteCluster]) -> Health:
     if plane.pods.total and not plane.pods.ready:
         return Health(HealthStatus.FAILING, ("no pod of istiod is ready",))
     reasons = []
@@ -262,12 +266,12 @@ def _health(plane: ControlPlane, found: Figures, remotes: Sequence[Remote]) -> H
         return Health(HealthStatus.DEGRADED, tuple(reasons))
     if not plane.pods.total:
         return Health(HealthStatus.IDLE, ("scaled to nothing",))
-    if found == Figures():
+    if found == IstiodMetrics():
         return Health(HealthStatus.UNKNOWN, ("its pods are ready, and no metric of istiod is known",))
     return Health(HealthStatus.HEALTHY)
 
 
-def _cluster_findings(cluster: str, found: Figures) -> Iterable[Finding]:
+def _cluster_findings(cluster: str, found: IstiodMetrics) -> Iterable[Finding]:
     """What istiod's metrics find wrong, once for all revisions of a cluster."""
     who = f"The control plane of {cluster}"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.planes import Plane, Remote
+from meshtop.analysis.fleet.planes import ControlPlaneRevision, RemoteCluster
 from meshtop.model.mesh import Ready
 from meshtop.model.state import Finding, Health
 from meshtop.views.frame import columns as c
@@ -40,7 +40,7 @@ class ControlPlaneItem(Struct, frozen=True, rename="camel", kw_only=True):
     rejects: float | None
     push_errors: float | None
     conflicts: int | None
-    remote_clusters: tuple[Remote, ...]
+    remote_clusters: tuple[RemoteCluster, ...]
     health: Health
     role: str = "primary"
     served_by: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ def build(picture: Picture) -> list[ControlPlaneItem]:
     return [_item(plane) for plane in planes_of(picture)]
 
 
-def _item(plane: Plane) -> ControlPlaneItem:
+def _item(plane: ControlPlaneRevision) -> ControlPlaneItem:
     figures = plane.figures
     return ControlPlaneItem(
         cluster=plane.cluster,
@@ -79,7 +79,7 @@ def _item(plane: Plane) -> ControlPlaneItem:
     )
 
 
-def remote_text(remote: Remote) -> str:
+def remote_text(remote: RemoteCluster) -> str:
     """A remote cluster and its status: `west synced`."""
     return f"{remote.cluster} {remote.status or '?'}"
 
@@ -110,7 +110,7 @@ VIEW: View[ControlPlaneItem] = View(
         c.rate("rejects", "REJECTS/S", "Configurations that proxies reject, per second.", "rejects", priority=4),
         c.rate("pushErrors", "PUSH ERR/S", "Pushes that fail, per second.", "push_errors", priority=5),
         c.count("conflicts", "CONFLICTS", "Conflicts that istiod knows.", "conflicts", priority=5),
-        c.words("remoteClusters", "REMOTES", "Remote clusters and their sync status.",
+        c.words("remoteClusters", "REMOTES", "RemoteCluster clusters and their sync status.",
                 lambda i: tuple(map(remote_text, i.remote_clusters)), aliases=("remotes",), priority=4, max_width=60),
         c.words("servedBy", "SERVED BY", "The clusters whose control plane serves it.", "served_by", wide=True,
                 priority=6),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.drift.compare import Drift, Mark
+from meshtop.analysis.fleet.drift.compare import Drift, DriftStatus
 from meshtop.analysis.fleet.drift.trees import unified
 from meshtop.views.frame import columns as c
 from meshtop.views.frame.table import Cell, Column, Tone
@@ -17,16 +17,30 @@ from meshtop.views.picture.query import Place
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
-SIGNS = {Mark.SAME: "=", Mark.DIFFERS: "≠", Mark.MISSING: "✗", Mark.EXTRA: "+", Mark.ABSENT: "·", Mark.UNKNOWN: "?"}
-TONES = {
-    Mark.SAME: Tone.PLAIN,
-    Mark.DIFFERS: Tone.DEGRADED,
-    Mark.MISSING: Tone.FAILING,
-    Mark.EXTRA: Tone.DEGRADED,
-    Mark.ABSENT: Tone.DIM,
-    Mark.UNKNOWN: Tone.UNKNOWN,
+SIGNS = {
+    DriftStatus.SAME: "=",
+    DriftStatus.DIFFERS: "≠",
+    DriftStatus.MISSING: "✗",
+    DriftStatus.EXTRA: "+",
+    DriftStatus.ABSENT: "·",
+    DriftStatus.UNKNOWN: "?",
 }
-_ORDER = (Mark.MISSING, Mark.DIFFERS, Mark.EXTRA, Mark.UNKNOWN, Mark.SAME, Mark.ABSENT)
+TONES = {
+    DriftStatus.SAME: Tone.PLAIN,
+    DriftStatus.DIFFERS: Tone.DEGRADED,
+    DriftStatus.MISSING: Tone.FAILING,
+    DriftStatus.EXTRA: Tone.DEGRADED,
+    DriftStatus.ABSENT: Tone.DIM,
+    DriftStatus.UNKNOWN: Tone.UNKNOWN,
+}
+_ORDER = (
+    DriftStatus.MISSING,
+    DriftStatus.DIFFERS,
+    DriftStatus.EXTRA,
+    DriftStatus.UNKNOWN,
+    DriftStatus.SAME,
+    DriftStatus.ABSENT,
+)
 
 
 class DriftItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -38,7 +52,7 @@ class DriftItem(Struct, frozen=True, rename="camel", kw_only=True):
     kind: str
     namespace: str
     name: str
-    clusters: dict[str, Mark]
+    clusters: dict[str, DriftStatus]
     differs: tuple[str, ...]
     reason: str
     reference: str = ""
@@ -52,7 +66,7 @@ def build(picture: Picture) -> list[DriftItem]:
 
 
 def _item(picture: Picture, found: Drift) -> DriftItem:
-    other = next((name for name, mark in found.clusters.items() if mark is Mark.DIFFERS), "")
+    other = next((name for name, mark in found.clusters.items() if mark is DriftStatus.DIFFERS), "")
     tenants = [t for name in found.clusters for t in picture.tenants(name, found.namespace or found.name)]
     return DriftItem(
         kind=found.kind,
@@ -69,7 +83,7 @@ def _item(picture: Picture, found: Drift) -> DriftItem:
 
 def diff_of(found: Drift, left: str, right: str) -> tuple[str, ...]:
     """What stands in one cluster against what stands in another, as a unified diff of YAML."""
-    return unified(found.forms.get(left), found.forms.get(right), left_name=left, right_name=right)
+    return unified(found.meanings.get(left), found.meanings.get(right), left_name=left, right_name=right)
 
 
 def _marks(item: DriftItem) -> Cell:

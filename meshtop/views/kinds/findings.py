@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from meshtop.analysis.security.findings import Located
+from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.model.state import Severity
 from meshtop.views.frame import columns as c
 from meshtop.views.frame.table import Cell, Column
@@ -48,7 +48,7 @@ def build(picture: Picture) -> list[FindingItem]:
     return [_item(picture, located) for located in findings_of(picture)]
 
 
-def _item(picture: Picture, located: Located) -> FindingItem:
+def _item(picture: Picture, located: LocatedFinding) -> FindingItem:
     kind, key = opens(located)
     return FindingItem(
         code=located.finding.code,
@@ -66,7 +66,7 @@ def _item(picture: Picture, located: Located) -> FindingItem:
     )
 
 
-def opens(located: Located) -> tuple[str, str]:
+def opens(located: LocatedFinding) -> tuple[str, str]:
     """The kind and key of what a finding is about."""
     if located.finding.code.startswith("TRUST-"):
         return "trust", ""

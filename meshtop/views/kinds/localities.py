@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.locality import Crossing, Located, Stand
+from meshtop.analysis.fleet.locality import ClusterFlow, HostLocality, LocalityEndpoints
 from meshtop.views.frame import columns as c
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import localities_of
@@ -22,8 +22,8 @@ class LocalityItem(Struct, frozen=True, rename="camel", kw_only=True):
     host: str
     namespace: str
     mesh: str
-    endpoints: tuple[Stand, ...]
-    flows: tuple[Crossing, ...]
+    endpoints: tuple[LocalityEndpoints, ...]
+    flows: tuple[ClusterFlow, ...]
     requests_per_second: float | None
     bytes_per_second: float | None
     cross_cluster_ratio: float | None
@@ -36,7 +36,7 @@ def build(picture: Picture) -> list[LocalityItem]:
     return [_item(picture, found) for found in localities_of(picture)]
 
 
-def _item(picture: Picture, found: Located) -> LocalityItem:
+def _item(picture: Picture, found: HostLocality) -> LocalityItem:
     requests = [f.requests_per_second for f in found.flows if f.requests_per_second is not None]
     sizes = [f.bytes_per_second for f in found.flows if f.bytes_per_second is not None]
     return LocalityItem(

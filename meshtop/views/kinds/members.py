@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.members import Member
+from meshtop.analysis.fleet.members import RegisteredMember
 from meshtop.analysis.inventory.untyped import StatusCondition
 from meshtop.model.state import Finding, Health, State
 from meshtop.views.frame import columns as c
@@ -46,7 +46,7 @@ def build(picture: Picture) -> list[MemberItem]:
     return [_item(member) for member in members_of(picture)]
 
 
-def _item(member: Member) -> MemberItem:
+def _item(member: RegisteredMember) -> MemberItem:
     entry = member.entry
     return MemberItem(
         registry=entry.registry,

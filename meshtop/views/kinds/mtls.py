@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from meshtop.analysis.security.mtls.posture import Standing
-from meshtop.analysis.security.mtls.seen import PlaintextSource
+from meshtop.analysis.security.mtls.observed import PlaintextSource
+from meshtop.analysis.security.mtls.posture import WorkloadPosture
 from meshtop.model.mesh import Proxy
 from meshtop.model.state import Finding, Severity
 from meshtop.views.frame import columns as c
@@ -69,10 +69,10 @@ class MtlsItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[MtlsItem]:
     """A row for each workload and virtual machine of each cluster."""
-    return [_item(picture, standing) for standing in posture_of(picture).standings.values()]
+    return [_item(picture, standing) for standing in posture_of(picture).workloads.values()]
 
 
-def _item(picture: Picture, standing: Standing) -> MtlsItem:
+def _item(picture: Picture, standing: WorkloadPosture) -> MtlsItem:
     party, seen = standing.party, standing.seen
     tenants = picture.tenants(party.cluster, party.namespace)
     day = seen.day
@@ -96,7 +96,7 @@ def _item(picture: Picture, standing: Standing) -> MtlsItem:
     )
 
 
-def _declared(standing: Standing) -> Declared:
+def _declared(standing: WorkloadPosture) -> Declared:
     policy = standing.policy
     if policy is None or standing.party.gateway:
         # A gateway takes what its Gateway object says; PeerAuthentications do not count for it.

@@ -6,16 +6,15 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from meshtop.analysis.fleet.discovery import Discovery, discovery
-from meshtop.analysis.fleet.drift.compare import Compared, Drift, drift
-from meshtop.analysis.fleet.drift.placement import Declared, Thing, add, declared
+from meshtop.analysis.fleet.drift.compare import Drift, DriftCluster, drift
+from meshtop.analysis.fleet.drift.placement import ObjectKey, Placement, add, declared
 from meshtop.analysis.fleet.links import Site
-from meshtop.analysis.fleet.locality import Located as Locality
-from meshtop.analysis.fleet.locality import locate
+from meshtop.analysis.fleet.locality import HostLocality, locate
 from meshtop.analysis.fleet.machines import group_findings, machine_findings
-from meshtop.analysis.fleet.members import Member, members
-from meshtop.analysis.fleet.planes import Plane, planes
+from meshtop.analysis.fleet.members import RegisteredMember, members
+from meshtop.analysis.fleet.planes import ControlPlaneRevision, planes
 from meshtop.analysis.fleet.registries import ISTIO
-from meshtop.analysis.security.findings import Located
+from meshtop.analysis.security.findings import LocatedFinding
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
@@ -23,9 +22,11 @@ if TYPE_CHECKING:
 LATELY_SECONDS = 30.0
 
 
-def members_of(picture: Picture) -> tuple[Member, ...]:
+def members_of(picture: Picture) -> tuple[RegisteredMember, ...]:
     """Every member of every registry, and the clusters that none knows."""
-    made: tuple[Member, ...] = picture.once("fleet.members", lambda: members(picture.snapshot.clusters, picture.facts))
+    made: tuple[RegisteredMember, ...] = picture.once(
+        "fleet.members", lambda: members(picture.snapshot.clusters, picture.facts)
+    )
     return made
 
 
@@ -59,7 +60,8 @@ def drift_lately(picture: Picture) -> tuple[Drift, ...]:
 
 def _drift(picture: Picture) -> tuple[Drift, ...]:
     compared = [
-        Compared(name=c.name, group=_group(picture, c.name), inventory=c.inventory) for c in picture.snapshot.clusters
+        DriftCluster(name=c.name, group=_group(picture, c.name), inventory=c.inventory)
+        for c in picture.snapshot.clusters
     ]
     return drift(compared, _declarations(picture))
 
@@ -75,8 +77,8 @@ def _group(picture: Picture, cluster: str) -> str:
     return f"{registries[0].entry.registry} on {registries[0].entry.host}" if registries else ""
 
 
-def _declarations(picture: Picture) -> dict[Thing, Declared]:
-    found: dict[Thing, Declared] = {}
+def _declarations(picture: Picture) -> dict[ObjectKey, Placement]:
+    found: dict[ObjectKey, Placement] = {}
     for host in picture.snapshot.clusters:
         if host.inventory is None:
             continue
@@ -129,55 +131,57 @@ def _machines(picture: Picture) -> Counter[tuple[str, str, str]]:
     )
 
 
-def localities_of(picture: Picture) -> tuple[Locality, ...]:
+def localities_of(picture: Picture) -> tuple[HostLocality, ...]:
     """Where every host's endpoints and traffic are."""
-    made: tuple[Locality, ...] = picture.once(
+    made: tuple[HostLocality, ...] = picture.once(
         "fleet.localities", lambda: locate(sites_of(picture), picture.machines, picture.edges)
     )
     return made
 
 
-def planes_of(picture: Picture) -> tuple[Plane, ...]:
+def planes_of(picture: Picture) -> tuple[ControlPlaneRevision, ...]:
     """Every revision of every control plane."""
-    made: tuple[Plane, ...] = picture.once("fleet.planes", lambda: _planes(picture))
+    made: tuple[ControlPlaneRevision, ...] = picture.once("fleet.planes", lambda: _planes(picture))
     return made
 
 
-def _planes(picture: Picture) -> tuple[Plane, ...]:
+def _planes(picture: Picture) -> tuple[ControlPlaneRevision, ...]:
     sites = sites_of(picture)
     return planes(sites, {site.name: picture.workloads_in(site.name) for site in sites})
 
 
-def _machine_findings(picture: Picture) -> list[Located]:
+def _machine_findings(picture: Picture) -> list[LocatedFinding]:
     found = [
-        Located(finding=finding, cluster=machine.cluster, namespace=machine.namespace)
+        LocatedFinding(finding=finding, cluster=machine.cluster, namespace=machine.namespace)
         for machine in picture.machines
         for finding in machine_findings(machine)
     ]
     for site in sites_of(picture):
         groups = site.inventory.config.get("WorkloadGroup", ())
         empty = group_findings(site.name, groups, picture.machines_in(site.name))
-        found += [Located(finding=finding, cluster=site.name, namespace=namespace) for namespace, finding in empty]
+        found += [
+            LocatedFinding(finding=finding, cluster=site.name, namespace=namespace) for namespace, finding in empty
+        ]
     return found
 
 
-def fleet_findings(picture: Picture) -> list[Located]:
+def fleet_findings(picture: Picture) -> list[LocatedFinding]:
     """All findings about the fleet, each with its place."""
     found = discovery_of(picture)
     return [
         *(
-            Located(finding=finding, cluster=member.cluster or member.entry.host)
+            LocatedFinding(finding=finding, cluster=member.cluster or member.entry.host)
             for member in members_of(picture)
             for finding in member.findings
         ),
-        *(Located(finding=finding, cluster=link.source) for link in found.links for finding in link.findings),
+        *(LocatedFinding(finding=finding, cluster=link.source) for link in found.links for finding in link.findings),
         *(
-            Located(finding=finding, cluster=next(iter(row.clusters)), namespace=row.namespace)
+            LocatedFinding(finding=finding, cluster=next(iter(row.clusters)), namespace=row.namespace)
             for row in found.hosts
             for finding in row.findings
         ),
         *(
-            Located(finding=finding, cluster=plane.cluster)
+            LocatedFinding(finding=finding, cluster=plane.cluster)
             for plane in planes_of(picture)
             for finding in plane.findings
         ),

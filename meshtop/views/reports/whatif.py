@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.security.mtls.seen import PlaintextSource
-from meshtop.analysis.security.mtls.whatif import MESH, Consequence, Effect, Unmeasured, WhatIf
+from meshtop.analysis.security.mtls.observed import PlaintextSource
+from meshtop.analysis.security.mtls.whatif import MESH, Consequence, Effect, UnmeasuredWorkload, WhatIf
 from meshtop.model.traffic import Peer, Target, Traffic
 from meshtop.views.frame import columns as c
 from meshtop.views.frame.columns import text_cell
@@ -61,7 +61,7 @@ class StrictAnswer(Struct, frozen=True, rename="camel", kw_only=True):
     scope: str
     summary: Summary
     items: tuple[Affected, ...]
-    unmeasured: tuple[Unmeasured, ...]
+    unmeasured: tuple[UnmeasuredWorkload, ...]
     earlier: tuple[Earlier, ...]
 
 
@@ -70,7 +70,7 @@ class WhatIfDocument(Document, frozen=True, rename="camel", kw_only=True):
 
     question: str
     summary: Summary
-    unmeasured: tuple[Unmeasured, ...]
+    unmeasured: tuple[UnmeasuredWorkload, ...]
     earlier: tuple[Earlier, ...]
 
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshtop.analysis.tenancy.findings import disagreements, forbidden_crossings, unmatched
-from meshtop.analysis.tenancy.first import first_tenancy
 from meshtop.analysis.tenancy.ownership import NONE, Owners, owners_of
+from meshtop.analysis.tenancy.starter import first_tenancy
 from meshtop.analysis.tenancy.traffic import apdex, between, by_pair, of_level
 from meshtop.analysis.tenancy.units import Units
 from meshtop.analysis.traffic.figures import total

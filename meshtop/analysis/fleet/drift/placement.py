@@ -11,13 +11,13 @@ from meshtop.analysis.fleet.registries import KARMADA, KUBEFED, KUBESPHERE, OCM
 from meshtop.analysis.inventory.untyped import StatusCondition, conditions, items, mapping, maps, text
 from meshtop.model.kube import ConfigObject, Inventory
 
-Thing = tuple[str, str, str]
+ObjectKey = tuple[str, str, str]
 """Kind, namespace and name of an object that is propagated."""
 Clusters = Callable[[str, str], str | None]
 """The cluster that is read for a registry's member, by registry and the member's name."""
 
 
-class Declared(Struct, frozen=True, kw_only=True):
+class Placement(Struct, frozen=True, kw_only=True):
     """Where an object should be, as a federation says.
 
     `clusters` are those that are read; members that nobody reads are left out. `overridden` are JSON pointers that
@@ -32,12 +32,12 @@ class Declared(Struct, frozen=True, kw_only=True):
 
 def declared(
     host: str, inventory: Inventory, cluster_of: Clusters, names: Mapping[str, Sequence[str]]
-) -> dict[Thing, Declared]:
+) -> dict[ObjectKey, Placement]:
     """Everything that the federations of one host propagate.
 
     `names` lists the members of each registry on that host.
     """
-    found: dict[Thing, Declared] = {}
+    found: dict[ObjectKey, Placement] = {}
     config = inventory.config
     for kind, objects in config.items():
         if kind.startswith("Federated"):
@@ -57,11 +57,11 @@ def declared(
     return found
 
 
-def add(found: dict[Thing, Declared], thing: Thing, one: Declared) -> None:
+def add(found: dict[ObjectKey, Placement], thing: ObjectKey, one: Placement) -> None:
     """Put what two sources say of one thing together."""
     before = found.get(thing)
     if before is not None:
-        one = Declared(
+        one = Placement(
             by=before.by,
             clusters=before.clusters | one.clusters,
             overridden=tuple(dict.fromkeys((*before.overridden, *one.overridden))),
@@ -130,7 +130,7 @@ def _kubefed(
     cluster_of: Clusters,
     names: Mapping[str, Sequence[str]],
     labels: Mapping[tuple[str, str], Mapping[str, str]],
-) -> tuple[Thing, Declared]:
+) -> tuple[ObjectKey, Placement]:
     federated = _federated(obj)
     registry = KUBEFED if names.get(KUBEFED) else KUBESPHERE
     placed: Sequence[str] = ()
@@ -152,7 +152,7 @@ def _kubefed(
     whole = federated.propagation
     if whole is not None and whole.status != "True":
         complaints.append(("", f"Propagation is {whole.status}" + (f" ({whole.reason})" if whole.reason else "")))
-    return (federated.kind, federated.namespace, federated.name), Declared(
+    return (federated.kind, federated.namespace, federated.name), Placement(
         by=f"{obj.kind} on {host}",
         clusters=_read(placed, registry, cluster_of),
         overridden=federated.overridden,
@@ -160,7 +160,7 @@ def _kubefed(
     )
 
 
-def _karmada(host: str, obj: ConfigObject, cluster_of: Clusters) -> tuple[Thing, Declared]:
+def _karmada(host: str, obj: ConfigObject, cluster_of: Clusters) -> tuple[ObjectKey, Placement]:
     resource = mapping(obj.spec.get("resource"))
     placed = _names(obj.spec.get("clusters"))
     complaints = [("", f"{c.type} is {c.status} ({c.reason})") for c in conditions(obj.status) if c.status == "False"]
@@ -170,12 +170,12 @@ def _karmada(host: str, obj: ConfigObject, cluster_of: Clusters) -> tuple[Thing,
             why = text(entry.get("appliedMessage")) or "not applied"
             complaints.append((cluster_of(KARMADA, name) or name, f"{name}: {why}"))
     thing = (str(resource.get("kind", "")), str(resource.get("namespace", "") or ""), str(resource.get("name", "")))
-    return thing, Declared(
+    return thing, Placement(
         by=f"{obj.kind} on {host}", clusters=_read(placed, KARMADA, cluster_of), complaints=tuple(complaints)
     )
 
 
-def _manifests(work: ConfigObject) -> list[Thing]:
+def _manifests(work: ConfigObject) -> list[ObjectKey]:
     found = []
     for manifest in maps(mapping(work.spec.get("workload")).get("manifests")):
         meta = mapping(manifest.get("metadata"))
@@ -185,7 +185,7 @@ def _manifests(work: ConfigObject) -> list[Thing]:
     return found
 
 
-def _work(host: str, work: ConfigObject, cluster_of: Clusters) -> Declared:
+def _work(host: str, work: ConfigObject, cluster_of: Clusters) -> Placement:
     """A ManifestWork stands in a namespace of its member's name."""
     member = work.meta.namespace
     cluster = cluster_of(OCM, member)
@@ -194,7 +194,7 @@ def _work(host: str, work: ConfigObject, cluster_of: Clusters) -> Declared:
         for c in conditions(work.status)
         if c.status == "False"
     ]
-    return Declared(
+    return Placement(
         by=f"ManifestWork on {host}",
         clusters=frozenset({cluster} if cluster else ()),
         complaints=tuple(complaints),
@@ -205,7 +205,7 @@ def _read(placed: Iterable[str], registry: str, cluster_of: Clusters) -> frozens
     return frozenset(cluster for name in placed if (cluster := cluster_of(registry, name)))
 
 
-def _selects(policy: ConfigObject, thing: Thing) -> bool:
+def _selects(policy: ConfigObject, thing: ObjectKey) -> bool:
     kind, namespace, name = thing
     if policy.kind == "OverridePolicy" and policy.meta.namespace != namespace:
         return False

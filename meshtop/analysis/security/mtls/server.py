@@ -26,7 +26,7 @@ class Mode(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-class Level(StrEnum):
+class PolicyLevel(StrEnum):
     """Where a decision was taken."""
 
     DEFAULT = "default"
@@ -36,10 +36,10 @@ class Level(StrEnum):
     PORT = "port"
 
 
-class Step(Struct, frozen=True):
+class PolicyStep(Struct, frozen=True):
     """One link of the chain of decisions: a level, the object, its own mode, None where it inherits."""
 
-    level: Level
+    level: PolicyLevel
     policy: str
     mode: Mode | None
 
@@ -52,10 +52,10 @@ class ServerPolicy(Struct, frozen=True, kw_only=True):
     """
 
     mode: Mode = Mode.PERMISSIVE
-    level: Level = Level.DEFAULT
+    level: PolicyLevel = PolicyLevel.DEFAULT
     policy: str | None = None
     ports: dict[int, Mode] = field(default_factory=dict)
-    chain: tuple[Step, ...] = ()
+    chain: tuple[PolicyStep, ...] = ()
     ignored: tuple[str, ...] = ()
 
     def on_port(self, port: int | None) -> Mode:
@@ -66,7 +66,7 @@ class ServerPolicy(Struct, frozen=True, kw_only=True):
         """The object that decides on a workload port: for ports with a mode of their own, the workload's policy."""
         if port is None or port not in self.ports:
             return self.policy
-        return next((step.policy for step in self.chain if step.level is Level.WORKLOAD), self.policy)
+        return next((step.policy for step in self.chain if step.level is PolicyLevel.WORKLOAD), self.policy)
 
     def decided_by(self, port: int | None = None) -> str:
         """The object that decided, in words."""
@@ -93,36 +93,38 @@ def compose(matching: Iterable[ConfigObject], root_namespace: str) -> ServerPoli
     Mesh, then namespace, then workload, each level the oldest; UNSET inherits; a policy with a selector in
     the root namespace is ignored; ports come from the winning workload policy alone.
     """
-    winners: dict[Level, ConfigObject] = {}
+    winners: dict[PolicyLevel, ConfigObject] = {}
     ignored: list[str] = []
     for policy in oldest_first(matching):
         in_root = policy.meta.namespace == root_namespace
         if not match_labels(policy.spec):
-            level = Level.MESH if in_root else Level.NAMESPACE
+            level = PolicyLevel.MESH if in_root else PolicyLevel.NAMESPACE
         elif in_root:
             ignored.append(f"{title(policy)}: a selector has no effect in the root namespace")
             continue
         else:
-            level = Level.WORKLOAD
+            level = PolicyLevel.WORKLOAD
         if level in winners:
             ignored.append(f"{title(policy)}: {title(winners[level])} is older")
         else:
             winners[level] = policy
-    mode, decided, policy_name = Mode.PERMISSIVE, Level.DEFAULT, None
-    chain: list[Step] = []
-    for level in (Level.MESH, Level.NAMESPACE, Level.WORKLOAD):
+    mode, decided, policy_name = Mode.PERMISSIVE, PolicyLevel.DEFAULT, None
+    chain: list[PolicyStep] = []
+    for level in (PolicyLevel.MESH, PolicyLevel.NAMESPACE, PolicyLevel.WORKLOAD):
         winner = winners.get(level)
         if winner is None:
             continue
         own = _own_mode(winner.spec.get("mtls"))
-        chain.append(Step(level, title(winner), own))
+        chain.append(PolicyStep(level, title(winner), own))
         if own is not None:
             mode, decided, policy_name = own, level, title(winner)
     ports: dict[int, Mode] = {}
-    workload = winners.get(Level.WORKLOAD)
+    workload = winners.get(PolicyLevel.WORKLOAD)
     if workload is not None:
         ports = _port_modes(workload.spec, mode)
-        chain.extend(Step(Level.PORT, f"{title(workload)}, port {port}", ports[port]) for port in sorted(ports))
+        chain.extend(
+            PolicyStep(PolicyLevel.PORT, f"{title(workload)}, port {port}", ports[port]) for port in sorted(ports)
+        )
     return ServerPolicy(
         mode=mode, level=decided, policy=policy_name, ports=ports, chain=tuple(chain), ignored=tuple(ignored)
     )

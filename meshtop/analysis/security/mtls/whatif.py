@@ -11,10 +11,10 @@ from enum import StrEnum
 from msgspec import Struct, structs
 
 from meshtop.analysis.security.mtls.config import MeshMember
-from meshtop.analysis.security.mtls.mesh import MeshTls, Verdict
-from meshtop.analysis.security.mtls.outcome import Outcome
-from meshtop.analysis.security.mtls.posture import Standing
-from meshtop.analysis.security.mtls.seen import PlaintextSource, WorkloadId, plaintext
+from meshtop.analysis.security.mtls.mesh import MeshTls, TlsVerdict
+from meshtop.analysis.security.mtls.observed import PlaintextSource, WorkloadId, plaintext
+from meshtop.analysis.security.mtls.outcome import TlsOutcome
+from meshtop.analysis.security.mtls.posture import WorkloadPosture
 from meshtop.analysis.security.mtls.server import Mode
 from meshtop.analysis.security.trust import TrustPair
 from meshtop.analysis.visibility.selection import match_labels
@@ -42,7 +42,7 @@ class Consequence(Struct, frozen=True, kw_only=True):
     plaintext_per_second: float | None = None
 
 
-class Unmeasured(Struct, frozen=True, kw_only=True):
+class UnmeasuredWorkload(Struct, frozen=True, kw_only=True):
     """A workload of which nobody can say who calls it: no reporter speaks for it, or it was not called."""
 
     cluster: str
@@ -59,7 +59,7 @@ class WhatIf(Struct, frozen=True, kw_only=True):
 
     scope: str
     consequences: tuple[Consequence, ...] = ()
-    unmeasured: tuple[Unmeasured, ...] = ()
+    unmeasured: tuple[UnmeasuredWorkload, ...] = ()
     earlier: tuple[tuple[str, PlaintextSource], ...] = ()
     workloads: int = 0
     day_measured: bool = False
@@ -112,7 +112,7 @@ class _Call(Struct, frozen=True, kw_only=True):
 
     edge: Edge
     workload: WorkloadId
-    worst: Verdict
+    worst: TlsVerdict
     bare_server: bool
     plaintext_requests: float | None
     plaintext_bytes: float | None
@@ -127,12 +127,12 @@ def what_if_strict(
     members: Sequence[MeshMember],
     trust: Sequence[TrustPair],
     edges: Sequence[Edge],
-    standings: Sequence[Standing],
+    workloads: Sequence[WorkloadPosture],
     scope: str,
 ) -> WhatIf:
     """Judge every call into a namespace, or with the scope `mesh` every call, as if STRICT were declared there."""
     mesh = MeshTls(strict_members(members, scope), trust)
-    touched = [s for s in standings if scope in (MESH, s.party.namespace) and not s.party.gateway]
+    touched = [s for s in workloads if scope in (MESH, s.party.namespace) and not s.party.gateway]
     calls = _calls_into(mesh, edges, scope, {s.party.id for s in touched})
     called = {call.workload for call in calls}
     days = [s.seen.day for s in touched if s.party.id in called]
@@ -169,17 +169,17 @@ def _calls_into(mesh: MeshTls, edges: Iterable[Edge], scope: str, touched: Conta
     return found
 
 
-def _reaches(verdicts: Sequence[Verdict]) -> bool:
+def _reaches(verdicts: Sequence[TlsVerdict]) -> bool:
     """Whether an edge to a bare service ends inside the mesh."""
     return any(v.host is not None and not v.host.external for v in verdicts)
 
 
-def _earlier(touched: Iterable[Standing]) -> Iterator[tuple[str, PlaintextSource]]:
+def _earlier(touched: Iterable[WorkloadPosture]) -> Iterator[tuple[str, PlaintextSource]]:
     """Senders of plaintext of the last day who send none in this window, with the workload they called."""
-    for standing in touched:
-        for source in standing.seen.sources:
+    for workload in touched:
+        for source in workload.seen.sources:
             if source.last_day and not source.requests_per_second and not source.bytes_per_second:
-                party = standing.party
+                party = workload.party
                 yield f"{party.namespace}/{party.name} in {party.cluster}", source
 
 
@@ -208,35 +208,35 @@ def _judged(call: _Call) -> tuple[Effect, str]:
             "The server has no proxy: STRICT would not be enforced, and nothing changes for its callers.",
         )
     if call.plaintext_requests or call.plaintext_bytes:
-        if worst.outcome is Outcome.BROKEN:
+        if worst.outcome is TlsOutcome.BROKEN:
             return Effect.BREAKS, worst.why
         return Effect.BREAKS, "Plaintext was seen from this caller, although its configuration asks for mutual TLS."
-    if worst.outcome is Outcome.BROKEN:
+    if worst.outcome is TlsOutcome.BROKEN:
         doubt = " (In this window all of it was seen as mutual TLS.)" if call.measured else ""
         return Effect.BREAKS, worst.why + doubt
     if call.measured:
         return Effect.FINE, "All of it was seen as mutual TLS."
-    if worst.outcome is Outcome.MTLS:
+    if worst.outcome is TlsOutcome.MTLS:
         return Effect.FINE, f"Not seen by a reporter that knows, but: {worst.why}"
     return Effect.UNKNOWN, f"Nobody measured it. {worst.why}"
 
 
-_RANK = {Outcome.BROKEN: 0, Outcome.UNKNOWN: 1, Outcome.PLAINTEXT: 2, Outcome.MTLS: 3}
+_RANK = {TlsOutcome.BROKEN: 0, TlsOutcome.UNKNOWN: 1, TlsOutcome.PLAINTEXT: 2, TlsOutcome.MTLS: 3}
 
 
-def _is_silent(standing: Standing, called: set[tuple[str, str, str]]) -> bool:
-    if standing.party.proxy is Proxy.NONE and standing.party.unknown is None:
+def _is_silent(workload: WorkloadPosture, called: set[tuple[str, str, str]]) -> bool:
+    if workload.party.proxy is Proxy.NONE and workload.party.unknown is None:
         return False
-    sums = standing.seen.sums
-    return standing.party.id not in called or (sums.judged is None and sums.judged_bytes is None)
+    sums = workload.seen.sums
+    return workload.party.id not in called or (sums.judged is None and sums.judged_bytes is None)
 
 
-def _silent(standing: Standing, called: set[tuple[str, str, str]]) -> Unmeasured:
-    party = standing.party
+def _silent(workload: WorkloadPosture, called: set[tuple[str, str, str]]) -> UnmeasuredWorkload:
+    party = workload.party
     if party.unknown is not None:
         why = party.unknown
     elif party.id not in called:
         why = "Nobody called it in this window: whoever does at other times is not known."
     else:
         why = "Only its callers report on it, and callers cannot tell mutual TLS from plaintext."
-    return Unmeasured(cluster=party.cluster, namespace=party.namespace, workload=party.name, why=why)
+    return UnmeasuredWorkload(cluster=party.cluster, namespace=party.namespace, workload=party.name, why=why)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshtop.analysis.fleet.drift.compare import Mark
+from meshtop.analysis.fleet.drift.compare import DriftStatus
 from meshtop.views.frame.detail import Detail, Section, fact
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.text import clean
@@ -28,7 +28,7 @@ def detail(picture: Picture, item: DriftItem, key: str) -> Detail:
             ),
         )
         for name, mark in item.clusters.items()
-        if mark is Mark.DIFFERS
+        if mark is DriftStatus.DIFFERS
     ]
     return Detail(
         kind="drift",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from meshtop.analysis.security.authorization import Authorization, Subject, authorization
+from meshtop.analysis.security.authorization import Authorization, PolicyTarget, authorization
 from meshtop.analysis.security.mtls.config import IstioConfig, unreadable
-from meshtop.analysis.security.mtls.posture import Standing
-from meshtop.analysis.security.mtls.seen import DayOfWorkload, PlaintextSource
+from meshtop.analysis.security.mtls.observed import PlaintextSource, WorkloadDay
+from meshtop.analysis.security.mtls.posture import WorkloadPosture
 from meshtop.analysis.security.mtls.server import ServerPolicy
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.sources.prometheus.promql import Matcher, selector
@@ -26,7 +26,7 @@ Place = tuple[str, str, str]
 def detail(picture: Picture, item: MtlsItem, key: str) -> Detail:
     """Everything about one workload's mutual TLS."""
     where = (item.cluster, item.namespace, item.workload)
-    standing = posture_of(picture).standings[where]
+    standing = posture_of(picture).workloads[where]
     edges: list[MtlsEdgeItem] = view("mtlsedges").all_items(picture)
     into = [e for e in edges if (e.destination.cluster, e.destination.namespace, e.destination.workload) == where]
     out = [e for e in edges if (e.source.cluster, e.source.namespace, e.source.workload) == where]
@@ -49,7 +49,7 @@ def detail(picture: Picture, item: MtlsItem, key: str) -> Detail:
     )
 
 
-def declared_facts(standing: Standing) -> tuple[Fact, ...]:
+def declared_facts(standing: WorkloadPosture) -> tuple[Fact, ...]:
     """The chain of decisions, mesh first, each with its object; then what was ignored."""
     party, policy = standing.party, standing.policy
     facts = [fact("proxy", str(party.proxy))]
@@ -71,7 +71,7 @@ def _chain(policy: ServerPolicy) -> tuple[Fact, ...]:
     return tuple(steps)
 
 
-def seen_facts(standing: Standing, now: float) -> tuple[Fact, ...]:
+def seen_facts(standing: WorkloadPosture, now: float) -> tuple[Fact, ...]:
     """The share of mutual TLS by protocol, who sends plaintext and since when, and the last day."""
     seen = standing.seen
     sums = seen.sums
@@ -106,7 +106,7 @@ def source_text(source: PlaintextSource, now: float) -> str:
     return f"{source.title}: {', '.join(amounts) or 'nothing in this window'}; {since}"
 
 
-def day_text(day: DayOfWorkload | None) -> str:
+def day_text(day: WorkloadDay | None) -> str:
     """What is known of the last day."""
     if day is None:
         return "plaintext of the last day was not measured"
@@ -138,7 +138,7 @@ def authorization_of(picture: Picture, where: Place) -> Authorization | str:
         return silent or f"The inventory of {home.cluster} is not known."
     workload = next((w for w in picture.workloads_in(where[0], where[1]) if w.name == where[2]), None)
     party = mesh_of(picture).parties.find(where)
-    subject = Subject(
+    subject = PolicyTarget(
         namespace=where[1],
         labels=party.labels if party is not None else {},
         services=party.services if party is not None else (),

@@ -15,7 +15,7 @@ from meshtop.model.mesh import Ready, VirtualMachine, Workload
 _SERVICE = re.compile(r"([^.]+)\.([^.]+)(?:\.svc(?:\..+)?)?")
 
 
-class Backing(Struct, frozen=True, kw_only=True):
+class Backend(Struct, frozen=True, kw_only=True):
     """One destination and what answers for it.
 
     `pods` are those of the route's own cluster (healthy virtual machines count as ready pods), `pods_in_mesh` those of
@@ -40,20 +40,20 @@ def service_of(host: str) -> tuple[str, str] | None:
     return (match[2], match[1]) if match else None
 
 
-def backings(
+def backends(
     route: WeightedRoute,
     rules: IstioConfig,
     known: Sequence[tuple[str, str]],
     hosts: Sequence[str],
     workloads: Sequence[Workload],
     machines: Sequence[VirtualMachine] = (),
-) -> tuple[Backing, ...]:
+) -> tuple[Backend, ...]:
     """What stands behind each destination, in their order.
 
     `known` are the Services (namespace, name) and `hosts` the ServiceEntry hosts of the route's mesh; `workloads`
     and `machines` those of all its clusters.
     """
-    return tuple(_backing(route, d, rules, known, hosts, workloads, machines) for d in route.destinations)
+    return tuple(_backend(route, d, rules, known, hosts, workloads, machines) for d in route.destinations)
 
 
 class DestinationSubset(Struct, frozen=True):
@@ -84,7 +84,7 @@ def subset_of(rules: IstioConfig, destination: RouteDestination, route_namespace
     )
 
 
-def _backing(
+def _backend(
     route: WeightedRoute,
     destination: RouteDestination,
     rules: IstioConfig,
@@ -92,14 +92,14 @@ def _backing(
     hosts: Sequence[str],
     workloads: Sequence[Workload],
     machines: Sequence[VirtualMachine],
-) -> Backing:
+) -> Backend:
     service = service_of(destination.host)
     subset = subset_of(rules, destination, route.namespace)
     candidates: list[Workload | VirtualMachine] = [*workloads, *machines]
     behind: list[Workload | VirtualMachine] = []
     if not destination.subset or subset.exists:
         behind = [b for b in candidates if _selected(b, destination.host, service, subset.labels)]
-    return Backing(
+    return Backend(
         destination=destination,
         version=subset.labels.get("version") or _only_version(behind),
         workloads=frozenset((b.namespace, name) for b in behind for name in _names(b)),
