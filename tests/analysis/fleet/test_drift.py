@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from meshtop.analysis.fleet.drift.compare import Compared, Drift, Mark, drift
+from meshtop.analysis.fleet.drift.compare import Drift, DriftCluster, DriftStatus, drift
 from meshtop.analysis.fleet.drift.meaning import of_config, of_images, of_namespace, of_rbac, of_service
-from meshtop.analysis.fleet.drift.placement import Declared, declared
-from meshtop.analysis.fleet.drift.trees import differences, without
+from meshtop.analysis.fleet.drift.placement import Placement, declared
+from meshtop.analysis.fleet.drift.trees import differences, unified, without
 from meshtop.model.kube import (
     ConfigObject,
     Container,
@@ -28,7 +28,6 @@ from meshtop.model.kube import (
     Service,
     ServicePort,
 )
-from meshtop.model.yaml_text import diff_yaml
 from tests.analysis.fleet.objects import condition, obj
 
 HOST = "reviews.shop.svc.cluster.local"
@@ -222,12 +221,12 @@ def test_namespaces_are_compared_by_what_their_labels_decide() -> None:
     assert labelled(**{"istio.io__dataplane-mode": "ambient"}) != labelled()
 
 
-def cluster(name: str, *objects: ConfigObject, namespaces: tuple[str, ...] = ("shop",), **more: Any) -> Compared:
+def cluster(name: str, *objects: ConfigObject, namespaces: tuple[str, ...] = ("shop",), **more: Any) -> DriftCluster:
     config: dict[str, tuple[ConfigObject, ...]] = {}
     for one in objects:
         config[one.kind] = (*config.get(one.kind, ()), one)
     spaces = tuple(Namespace(meta=Meta(name=n)) for n in namespaces)
-    return Compared(name=name, group="mesh", inventory=Inventory(namespaces=spaces, config=config, **more))
+    return DriftCluster(name=name, group="mesh", inventory=Inventory(namespaces=spaces, config=config, **more))
 
 
 def policy(mode: str) -> ConfigObject:
@@ -246,14 +245,17 @@ def test_what_is_the_same_everywhere_is_no_drift() -> None:
 def test_the_odd_one_out_differs_from_the_majority() -> None:
     clusters = [cluster("a", policy("PERMISSIVE")), cluster("b", policy("STRICT")), cluster("c", policy("STRICT"))]
     one = only(drift(clusters, {}))
-    assert (one.clusters, one.reference) == ({"a": Mark.DIFFERS, "b": Mark.SAME, "c": Mark.SAME}, "b")
+    assert (one.clusters, one.reference) == (
+        {"a": DriftStatus.DIFFERS, "b": DriftStatus.SAME, "c": DriftStatus.SAME},
+        "b",
+    )
     assert one.differs == ("spec.mtls.mode",)
-    assert "-    mode: STRICT" in diff_yaml(one.forms["b"], one.forms["a"], "b", "a")
+    assert "-    mode: STRICT" in unified(one.meanings["b"], one.meanings["a"], left_name="b", right_name="a")
 
 
 def test_missing_counts_where_the_namespace_is() -> None:
     there, without_it = cluster("a", policy("STRICT")), cluster("b")
-    assert only(drift([there, without_it], {})).clusters == {"a": Mark.SAME, "b": Mark.MISSING}
+    assert only(drift([there, without_it], {})).clusters == {"a": DriftStatus.SAME, "b": DriftStatus.MISSING}
     assert drift([there, cluster("b", namespaces=())], {}) == ()
 
 
@@ -268,7 +270,7 @@ def test_what_cannot_be_read_is_unknown_and_no_drift() -> None:
     assert drift([cluster("a", policy("STRICT")), denied], {}) == ()
     other = cluster("c", policy("PERMISSIVE"))
     found = only(drift([cluster("a", policy("STRICT")), denied, other], {}))
-    assert found.clusters["b"] is Mark.UNKNOWN
+    assert found.clusters["b"] is DriftStatus.UNKNOWN
 
 
 def test_what_another_object_owns_is_left_to_it() -> None:
@@ -287,30 +289,30 @@ THING = ("PeerAuthentication", "shop", "default")
 @pytest.mark.parametrize(
     ("placed", "have", "marks"),
     [
-        ({"a", "b"}, {"a"}, {"a": Mark.SAME, "b": Mark.MISSING}),
+        ({"a", "b"}, {"a"}, {"a": DriftStatus.SAME, "b": DriftStatus.MISSING}),
         ({"a"}, {"a"}, {}),
-        ({"a"}, {"a", "b"}, {"a": Mark.SAME, "b": Mark.EXTRA}),
-        ({"a", "b"}, set(), {"a": Mark.MISSING, "b": Mark.MISSING}),
-        (set(), {"a"}, {"a": Mark.EXTRA, "b": Mark.ABSENT}),
+        ({"a"}, {"a", "b"}, {"a": DriftStatus.SAME, "b": DriftStatus.EXTRA}),
+        ({"a", "b"}, set(), {"a": DriftStatus.MISSING, "b": DriftStatus.MISSING}),
+        (set(), {"a"}, {"a": DriftStatus.EXTRA, "b": DriftStatus.ABSENT}),
     ],
 )
 def test_declared_placement_decides_who_should_have_it(
-    placed: set[str], have: set[str], marks: dict[str, Mark]
+    placed: set[str], have: set[str], marks: dict[str, DriftStatus]
 ) -> None:
     clusters = [cluster(name, *([policy("STRICT")] if name in have else [])) for name in ("a", "b")]
-    found = drift(clusters, {THING: Declared(by="it", clusters=frozenset(placed))})
+    found = drift(clusters, {THING: Placement(by="it", clusters=frozenset(placed))})
     assert [one.clusters for one in found] == ([marks] if marks else [])
 
 
 def test_declared_overrides_may_differ() -> None:
     clusters = [cluster("a", policy("STRICT")), cluster("b", policy("PERMISSIVE"))]
-    says = Declared(by="it", clusters=frozenset({"a", "b"}), overridden=("/spec/mtls/mode",))
+    says = Placement(by="it", clusters=frozenset({"a", "b"}), overridden=("/spec/mtls/mode",))
     assert drift(clusters, {THING: says}) == ()
 
 
 def test_a_federation_that_complains_is_listed_although_all_looks_well() -> None:
     clusters = [cluster("a", policy("STRICT")), cluster("b", policy("STRICT"))]
-    says = Declared(by="it", clusters=frozenset({"a", "b"}), complaints=(("b", "b is TimedOut"),))
+    says = Placement(by="it", clusters=frozenset({"a", "b"}), complaints=(("b", "b is TimedOut"),))
     assert "it says: b is TimedOut" in only(drift(clusters, {THING: says})).reason
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshtop.analysis.security.mtls.mesh import MeshTls, Verdict
-from meshtop.analysis.security.mtls.outcome import Outcome
+from meshtop.analysis.security.mtls.mesh import MeshTls, TlsVerdict
+from meshtop.analysis.security.mtls.outcome import TlsOutcome
 from meshtop.analysis.security.trust import Trusted, TrustPair
 from meshtop.model.kube import ConfigObject, EndpointSlice, Inventory, Meta, RemoteSecret, ServicePort
 from meshtop.model.mesh import Proxy, VirtualMachine, Workload
@@ -38,7 +38,7 @@ def judge(
     headless: bool = False,
     others: tuple[Workload, ...] = (),
     **facts: Any,
-) -> tuple[Verdict, ...]:
+) -> tuple[TlsVerdict, ...]:
     everyone = tuple(w for w in (client, server, *others) if w is not None)
     east = member(
         workloads=everyone, services=(service("api", "shop", *ports, headless=headless),), config=objects, **facts
@@ -46,7 +46,7 @@ def judge(
     return MeshTls([east]).edge(edge(client, server, host=host, protocol=protocol))
 
 
-def one(*objects: ConfigObject, **more: Any) -> Verdict:
+def one(*objects: ConfigObject, **more: Any) -> TlsVerdict:
     (verdict,) = judge(*objects, **more)
     return verdict
 
@@ -111,7 +111,7 @@ def test_a_service_port_is_led_to_the_workload_port_that_policies_speak_of() -> 
     )
     verdict = one(ports, client=None)
     assert (verdict.port, verdict.target, verdict.server_mode) == (80, 8080, "STRICT")
-    assert verdict.outcome is Outcome.BROKEN
+    assert verdict.outcome is TlsOutcome.BROKEN
 
 
 def test_a_named_target_port_is_found_in_the_endpoint_slices() -> None:
@@ -121,7 +121,7 @@ def test_a_named_target_port_is_found_in_the_endpoint_slices() -> None:
     named = service("api", "shop", ServicePort(80, "http", target="web-port"))
     east = member(workloads=(WEB, API), services=(named,), config=(ports,))
     (blind,) = MeshTls([east]).edge(edge(None, API))
-    assert blind.outcome is Outcome.UNKNOWN
+    assert blind.outcome is TlsOutcome.UNKNOWN
     assert "port 80" in blind.why
     assert east.inventory is not None
     piece = EndpointSlice(meta=Meta(name="api-x", namespace="shop"), service="api", ports=(ServicePort(9999, "http"),))
@@ -129,7 +129,7 @@ def test_a_named_target_port_is_found_in_the_endpoint_slices() -> None:
     from msgspec import structs
 
     (verdict,) = MeshTls([structs.replace(east, inventory=seeing)]).edge(edge(None, API))
-    assert (verdict.target, verdict.outcome) == (9999, Outcome.BROKEN)
+    assert (verdict.target, verdict.outcome) == (9999, TlsOutcome.BROKEN)
 
 
 def test_ports_that_differ_are_told_one_by_one_and_those_of_other_protocols_left_out() -> None:
@@ -148,14 +148,14 @@ def test_ports_that_differ_are_told_one_by_one_and_those_of_other_protocols_left
     verdicts = judge(STRICT, rule, ports=ports)
     assert [(v.port, v.outcome.value) for v in verdicts] == [(80, "mtls"), (81, "broken")]
     (alike,) = judge(STRICT, ports=ports)
-    assert (alike.port, alike.outcome) == (None, Outcome.MTLS)
+    assert (alike.port, alike.outcome) == (None, TlsOutcome.MTLS)
     (raw,) = judge(STRICT, ports=ports, protocol="tcp")
     assert raw.port == 90
 
 
 def test_a_subsets_tls_counts_where_a_route_leads_to_it() -> None:
     rule = dr("shop", "api", "api", subsets=[{"name": "v1", "labels": {"version": "v1"}, **tls("DISABLE")}])
-    assert one(STRICT, rule).outcome is Outcome.MTLS
+    assert one(STRICT, rule).outcome is TlsOutcome.MTLS
     route = config(
         "VirtualService",
         "shop",
@@ -165,7 +165,7 @@ def test_a_subsets_tls_counts_where_a_route_leads_to_it() -> None:
     verdict = one(STRICT, rule, route)
     assert (verdict.code, verdict.subset) == ("MTLS-STRICT-CLIENT-DISABLE", "v1")
     other = workload("api-v2", version="v2")
-    assert one(STRICT, rule, route, server=other).outcome is Outcome.MTLS
+    assert one(STRICT, rule, route, server=other).outcome is TlsOutcome.MTLS
 
 
 def test_a_call_that_nobody_answered_is_judged_by_all_that_stand_behind_the_service() -> None:
@@ -174,7 +174,7 @@ def test_a_call_that_nobody_answered_is_judged_by_all_that_stand_behind_the_serv
     assert verdict.code == "MTLS-STRICT-CLIENT-DISABLE"
     picky = peer_authentication("shop", "v2", selector={"matchLabels": {"version": "v2"}}, mtls={"mode": "STRICT"})
     unsure = one(picky, dr("shop", "api", "api", **tls("DISABLE")), server=None, host=HOST, others=both)
-    assert (unsure.outcome, unsure.code) == (Outcome.UNKNOWN, None)
+    assert (unsure.outcome, unsure.code) == (TlsOutcome.UNKNOWN, None)
     assert "which workload answers" in unsure.why
 
 
@@ -206,7 +206,7 @@ def test_what_is_not_known_is_unknown_and_says_why(more: dict[str, Any], said: s
         **{k: v for k, v in more.items() if k not in ("server", "host")},
     )
     (verdict,) = MeshTls([east]).edge(edge(WEB, more.get("server", API), host=more.get("host", "")))
-    assert verdict.outcome is Outcome.UNKNOWN
+    assert verdict.outcome is TlsOutcome.UNKNOWN
     assert said in verdict.why
 
 
@@ -219,7 +219,9 @@ def test_a_workload_that_is_not_in_the_inventory_is_unknown() -> None:
 FAR = workload("api-v1", cluster="west")
 
 
-def across(east: tuple[ConfigObject, ...], west: tuple[ConfigObject, ...], trusted: Trusted = Trusted.YES) -> Verdict:
+def across(
+    east: tuple[ConfigObject, ...], west: tuple[ConfigObject, ...], trusted: Trusted = Trusted.YES
+) -> TlsVerdict:
     members = [
         member("east", workloads=(WEB,), services=(service("api"),), config=east),
         member("west", workloads=(FAR,), services=(service("api"),), config=west),
@@ -232,7 +234,7 @@ def across(east: tuple[ConfigObject, ...], west: tuple[ConfigObject, ...], trust
 def test_across_clusters_the_clients_rules_and_the_servers_policies_count() -> None:
     off = dr("shop", "api", "api", **tls("DISABLE"))
     assert across((off,), (STRICT,)).code == "MTLS-STRICT-CLIENT-DISABLE"
-    assert across((STRICT,), (off,)).outcome is Outcome.MTLS
+    assert across((STRICT,), (off,)).outcome is TlsOutcome.MTLS
     assert across((), (STRICT,)).server_mode == "STRICT"
     assert across((peer_authentication("shop", mtls={"mode": "DISABLE"}),), (STRICT,)).code == (
         "MTLS-STRICT-AUTO-PLAINTEXT"
@@ -260,9 +262,9 @@ def test_a_remote_cluster_obeys_its_primary() -> None:
     other = member("north", roles=("primary",))
     pair = TrustPair(left="east", right="west", trusted=Trusted.YES)
     (verdict,) = MeshTls([managing, west, other], [pair]).edge(edge(WEB, FAR))
-    assert (verdict.server_mode, verdict.outcome) == ("STRICT", Outcome.MTLS)
+    assert (verdict.server_mode, verdict.outcome) == ("STRICT", TlsOutcome.MTLS)
     (unsure,) = MeshTls([east, west, other], [pair]).edge(edge(WEB, FAR))
-    assert unsure.outcome is Outcome.UNKNOWN
+    assert unsure.outcome is TlsOutcome.UNKNOWN
     assert "east, north" in unsure.why
 
 

@@ -11,11 +11,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.analysis.security.mtls.config import MeshMember
-from meshtop.analysis.security.mtls.located import Located
 from meshtop.analysis.security.mtls.mesh import MeshTls
-from meshtop.analysis.security.mtls.posture import Moment, Posture, posture
-from meshtop.analysis.security.mtls.seen import DayOfWorkload, WorkloadId, last_day, seen
+from meshtop.analysis.security.mtls.observed import WorkloadDay, WorkloadId, last_day, seen
+from meshtop.analysis.security.mtls.posture import Posture, TrafficWindow, posture
 from meshtop.model.kube import ConfigObject, Manager, ServicePort
 from meshtop.model.mesh import Proxy, Workload
 from meshtop.model.state import Severity
@@ -29,14 +29,14 @@ NOW = 1_700_000_000.0
 WEB, API = workload("web", "front"), workload("api-v1", version="v1")
 STRICT = peer_authentication("shop", mtls={"mode": "STRICT"})
 OFF = dr("shop", "api", "api", trafficPolicy={"tls": {"mode": "DISABLE"}, "loadBalancer": {"simple": "RANDOM"}})
-CLEAN_DAY = DayOfWorkload(measured=True)
+CLEAN_DAY = WorkloadDay(measured=True)
 
 
 def assess(
     *objects: ConfigObject,
     edges: Sequence[Edge] = (),
     workloads: tuple[Workload, ...] = (WEB, API),
-    day: DayOfWorkload | None = None,
+    day: WorkloadDay | None = None,
     ports: tuple[ServicePort, ...] = (),
     **facts: Any,
 ) -> Posture:
@@ -44,18 +44,18 @@ def assess(
     return judge([east], edges, day)
 
 
-def judge(members: Sequence[MeshMember], edges: Sequence[Edge], day: DayOfWorkload | None = None) -> Posture:
-    def of(where: WorkloadId) -> DayOfWorkload | None:
+def judge(members: Sequence[MeshMember], edges: Sequence[Edge], day: WorkloadDay | None = None) -> Posture:
+    def of(where: WorkloadId) -> WorkloadDay | None:
         return day
 
-    return posture(MeshTls(members), edges, moment=Moment(NOW, 300.0), day=of)
+    return posture(MeshTls(members), edges, window=TrafficWindow(NOW, 300.0), day=of)
 
 
 def codes(found: Posture) -> list[str]:
     return [located.finding.code for located in found.findings]
 
 
-def only(found: Posture, code: str) -> Located:
+def only(found: Posture, code: str) -> LocatedFinding:
     (located,) = [f for f in found.findings if f.finding.code == code]
     return located
 
@@ -130,10 +130,10 @@ def test_strict_with_plaintext_seen_is_an_error_unless_the_policy_is_younger_tha
 
 
 def test_who_sends_plaintext_to_whom_how_much_and_since_when() -> None:
-    day = DayOfWorkload(True, {("", "", ""): 900.0}, {("", "", ""): NOW - 600})
+    day = WorkloadDay(True, {("", "", ""): 900.0}, {("", "", ""): NOW - 600})
     located = only(assess(edges=[edge(None, API, judged=4.0, secured=1.0)], day=day), "MTLS-PLAINTEXT-SEEN")
     assert "from a caller that is not known (3 requests/s, for 10 min):" in located.finding.message
-    standing = assess(edges=[edge(None, API, judged=4.0, secured=1.0)]).standings["east", "shop", "api-v1"]
+    standing = assess(edges=[edge(None, API, judged=4.0, secured=1.0)]).workloads["east", "shop", "api-v1"]
     (source,) = standing.seen.sources
     assert (source.since, source.last_day) == (None, None), "what was not measured is not known"
 
@@ -142,14 +142,14 @@ def test_who_sends_plaintext_to_whom_how_much_and_since_when() -> None:
     ("day", "secured", "ready"),
     [
         (CLEAN_DAY, 5.0, True),
-        (DayOfWorkload(measured=False), 5.0, False),
+        (WorkloadDay(measured=False), 5.0, False),
         (None, 5.0, False),
-        (DayOfWorkload(True, {("", "", ""): 2.0}), 5.0, False),
+        (WorkloadDay(True, {("", "", ""): 2.0}), 5.0, False),
         (CLEAN_DAY, None, False),
     ],
 )
 def test_ready_for_strict_needs_a_clean_measured_day(
-    day: DayOfWorkload | None, secured: float | None, ready: bool
+    day: WorkloadDay | None, secured: float | None, ready: bool
 ) -> None:
     found = assess(edges=[edge(WEB, API, judged=secured, secured=secured)], day=day)
     assert ("MTLS-READY-FOR-STRICT" in codes(found)) == ready

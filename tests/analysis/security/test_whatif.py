@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from meshtop.analysis.security.mtls.config import MeshMember
 from meshtop.analysis.security.mtls.mesh import MeshTls
-from meshtop.analysis.security.mtls.posture import Moment, posture
-from meshtop.analysis.security.mtls.seen import DayOfWorkload
+from meshtop.analysis.security.mtls.observed import WorkloadDay
+from meshtop.analysis.security.mtls.posture import TrafficWindow, posture
 from meshtop.analysis.security.mtls.whatif import MESH, Effect, WhatIf, strict_members, what_if_strict
 from meshtop.model.kube import ConfigObject
 from meshtop.model.mesh import Proxy
@@ -24,11 +24,11 @@ CRON = workload("cron", "jobs", proxy=Proxy.NONE)
 
 
 def ask(
-    edges: Sequence[Edge], *objects: ConfigObject, scope: str = "shop", day: DayOfWorkload | None = None
+    edges: Sequence[Edge], *objects: ConfigObject, scope: str = "shop", day: WorkloadDay | None = None
 ) -> tuple[WhatIf, MeshMember]:
     east = member(workloads=(WEB, API, CRON), services=(service("api"), service("web", "front")), config=objects)
-    told = posture(MeshTls([east]), edges, moment=Moment(0.0, 300.0), day=lambda where: day)
-    return what_if_strict([east], (), edges, tuple(told.standings.values()), scope), east
+    told = posture(MeshTls([east]), edges, window=TrafficWindow(0.0, 300.0), day=lambda where: day)
+    return what_if_strict([east], (), edges, tuple(told.workloads.values()), scope), east
 
 
 def effects(found: WhatIf) -> dict[str, str]:
@@ -74,7 +74,7 @@ def test_who_nobody_measured_is_unknown() -> None:
 
 
 def test_a_caller_of_the_last_day_is_told() -> None:
-    day = DayOfWorkload(True, {("east", "jobs", "cron"): 12.0})
+    day = WorkloadDay(True, {("east", "jobs", "cron"): 12.0})
     found, _ = ask([edge(WEB, API, judged=6.0, secured=6.0)], day=day)
     assert [(place, s.title, s.last_day) for place, s in found.earlier] == [
         ("shop/api-v1 in east", "jobs/cron in east", 12.0)

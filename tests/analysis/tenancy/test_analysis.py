@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshtop.analysis.tenancy.apdex import apdex
 from meshtop.analysis.tenancy.findings import disagreements, forbidden_crossings, unmatched
-from meshtop.analysis.tenancy.first import first_tenancy
 from meshtop.analysis.tenancy.ownership import NONE, Owners, owners_of
-from meshtop.analysis.tenancy.traffic import between, by_pair, by_unit, of_level
+from meshtop.analysis.tenancy.starter import first_tenancy
+from meshtop.analysis.tenancy.traffic import apdex, between, by_pair, of_level
+from meshtop.analysis.tenancy.units import Units
 from meshtop.analysis.traffic.figures import total
 from meshtop.model.kube import Namespace
 from meshtop.model.traffic import Buckets, Edge, Peer, PeerKind, Sums, Target
@@ -73,6 +73,31 @@ def test_marks_that_disagree_are_shown_and_neither_wins() -> None:
 
 
 @pytest.mark.parametrize(
+    ("labels", "tenants"),
+    [
+        ({}, ()),
+        ({"kubesphere.io/workspace": "a"}, ("a",)),
+        ({"kubesphere.io/workspace": "a", "capsule.clastix.io/tenant": "a"}, ("a",)),
+        ({"kubesphere.io/workspace": "a", "projectcapsule.dev/tenant": "b"}, ("a", "b")),
+        ({"field.cattle.io/projectId": "c-1:p-2"}, ("p-2",)),
+        (
+            {
+                "team.tree.hnc.x-k8s.io/depth": "1",
+                "acme.tree.hnc.x-k8s.io/depth": "2",
+                "x.tree.hnc.x-k8s.io/depth": "0",
+            },
+            ("acme",),
+        ),
+        ({"x.tree.hnc.x-k8s.io/depth": "0"}, ()),
+        ({"own": "mine", "kubesphere.io/workspace": "a"}, ("mine",)),
+    ],
+)
+def test_marks_name_tenants_each_once(labels: dict[str, str], tenants: tuple[str, ...]) -> None:
+    owners = Owners({"east": [Namespace(meta=worlds.meta("x", labels=labels))]}, tenant_label="own")
+    assert owners.of("east", "x").tenants == tenants
+
+
+@pytest.mark.parametrize(
     ("level", "owned"),
     [("t", {"n", "m", "o"}), ("t/w", {"n", "m", "o"}), ("t/w/g", {"n"}), ("t/w/x", set()), ("w", set()), (NONE, {"x"})],
 )
@@ -128,15 +153,16 @@ _edges = st.lists(
 def test_the_rows_add_up_to_the_mesh(edges: list[Edge], declared: bool) -> None:
     owners = owners_of(fleet(), tenancy() if declared else None)
     mesh = total(edges)
-    units = by_unit(between(edges), owners)
+    units = Units(between(edges), owners).workspaces()
     for side in ("inbound", "outbound"):
-        parts = [getattr(u.figures, side) for u in units.values()] + [u.figures.internal for u in units.values()]
+        figures = [u.traffic.figures for u in units]
+        parts = [getattr(f, side) for f in figures] + [f.internal for f in figures]
         assert fsum(p.requests or 0.0 for p in parts) == pytest.approx(mesh.requests or 0.0)
         assert fsum(p.errors or 0.0 for p in parts) == pytest.approx(mesh.errors or 0.0)
         assert fsum(p.buckets.rates[-1] for p in parts if p.buckets.rates) == pytest.approx(mesh.requests or 0.0)
     pairs = by_pair(between(edges), owners)
     assert fsum(sums.requests or 0.0 for sums in pairs.values()) == pytest.approx(mesh.requests or 0.0)
-    for tenant in {unit[0] for unit in units}:
+    for tenant in {u.unit.tenant or "" for u in units}:
         level = of_level(edges, owners, lambda owner, tenant=tenant: owner.within(tenant))  # type: ignore[misc]
         assert fsum(s.requests or 0.0 for s in level.clusters.values()) == pytest.approx(
             level.traffic.figures.received.requests or 0.0

@@ -6,8 +6,8 @@ from math import fsum
 
 import pytest
 
-from meshtop.actions.lease import GROUP
 from meshtop.analysis.tenancy.access.rights import AccessRules
+from meshtop.analysis.tenancy.units import TenancyLevel
 from meshtop.model.traffic import Traffic
 from meshtop.views.frame.detail import detail
 from meshtop.views.frame.registry import view
@@ -98,7 +98,7 @@ def figures(traffic: Traffic) -> tuple[float, float]:
 def test_every_row_is_the_sum_of_those_under_it(picture: Picture, query: Query) -> None:
     found = nodes(picture, query)
     for node in found.values():
-        below = [n for n in found.values() if n.parent == node.key and n.level != GROUP]
+        below = [n for n in found.values() if n.parent == node.key and n.level != TenancyLevel.GROUP]
         for index in (0, 1) if below else ():
             parts = fsum(figures(one.received)[index] for one in below)
             assert figures(node.received)[index] == pytest.approx(parts), node.key

@@ -19,7 +19,7 @@ from meshtop.actions.kube import RouteObject
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.record import ShiftRecord
 from meshtop.actions.shift.targets import ShiftTarget
-from meshtop.analysis.tenancy.access.kubernetes import Rules
+from meshtop.analysis.tenancy.access.rbac import SubjectRules
 from meshtop.console.app import MeshtopApp
 from meshtop.console.desk.rights import KEPT_SECONDS, Rights, RightsArrived
 from meshtop.console.screens.canaries import CanaryDetailScreen, CanaryScreen
@@ -220,7 +220,7 @@ class Screen(MessagePump):
         return True
 
 
-RULES = Rules("shop")
+RULES = SubjectRules("shop")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ Requests and TCP bytes are never mixed: each protocol has sums of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct, field
@@ -43,7 +43,7 @@ class PlaintextSource(Struct, frozen=True, rename="camel", kw_only=True):
         return f"{self.namespace}/{self.workload}" + (f" in {self.cluster}" if self.cluster else "")
 
 
-class DayOfWorkload(Struct, frozen=True):
+class WorkloadDay(Struct, frozen=True):
     """The last day of a workload: whether it was measured throughout, and the plaintext in it by source.
 
     `since` is Unix seconds.
@@ -59,12 +59,12 @@ class DayOfWorkload(Struct, frozen=True):
         return sum(self.counts.values())
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class ObservedTraffic(Struct, frozen=True, kw_only=True):
     """What was seen of a workload's incoming traffic; None where no reporter knows."""
 
     sums: Sums = Sums()
     sources: tuple[PlaintextSource, ...] = ()
-    day: DayOfWorkload | None = None
+    day: WorkloadDay | None = None
     """None when the last day was not asked for."""
 
     @property
@@ -96,7 +96,7 @@ def plaintext(judged: float | None, secured: float | None) -> float | None:
     return rest if rest > EPSILON * max(1.0, judged) else 0.0
 
 
-def seen(edges: Sequence[Edge], day: DayOfWorkload | None = None) -> Seen:
+def seen(edges: Sequence[Edge], day: WorkloadDay | None = None) -> ObservedTraffic:
     """What the edges into one workload show."""
     parts: dict[SourceId, list[Sums]] = {}
     for edge in edges:
@@ -119,7 +119,7 @@ def seen(edges: Sequence[Edge], day: DayOfWorkload | None = None) -> Seen:
                     since=_moment(day.since.get(where)) if day is not None else None,
                 )
             )
-    return Seen(
+    return ObservedTraffic(
         sums=add_all([edge.sums for edge in edges]),
         sources=tuple(sorted(found, key=lambda s: (-(s.requests_per_second or 0), s.cluster, s.namespace, s.workload))),
         day=day,
@@ -136,7 +136,7 @@ def _source(peer: Peer) -> SourceId:
 
 def last_day(
     days: Mapping[str, PlaintextDay | None], cluster_of: Callable[[str, str], str]
-) -> Callable[[WorkloadId], DayOfWorkload | None]:
+) -> Callable[[WorkloadId], WorkloadDay | None]:
     """A function that gives a workload's last day; None for workloads of clusters where it was not asked for.
 
     `cluster_of` turns a label's cluster id into a cluster's name, with the cluster whose telemetry it is from.
@@ -158,10 +158,10 @@ def last_day(
             source = _caller(sample, home, cluster_of)
             firsts[source] = min(sample.value, firsts.get(source, sample.value))
 
-    def of(where: WorkloadId) -> DayOfWorkload | None:
+    def of(where: WorkloadId) -> WorkloadDay | None:
         if days.get(where[0]) is None:
             return None
-        return DayOfWorkload(where in measured, counts.get(where, {}), since.get(where, {}))
+        return WorkloadDay(where in measured, counts.get(where, {}), since.get(where, {}))
 
     return of
 
@@ -182,8 +182,3 @@ def _caller(sample: Sample, home: str, cluster_of: Callable[[str, str], str]) ->
         "" if namespace == "unknown" else namespace,
         labels.source_workload,
     )
-
-
-def share(edges: Iterable[Edge]) -> Sums:
-    """The sums of some edges, from which `mtls_ratio` follows."""
-    return add_all([edge.sums for edge in edges])

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from meshtop.analysis.canary.routes import VIRTUAL_SERVICE, WeightedRoute
+from meshtop.analysis.inventory.untyped import items, mapping, maps
 from meshtop.analysis.visibility.hosts import full_host
 from meshtop.model.kube import ConfigObject
 from meshtop.model.mesh import Workload
@@ -20,7 +21,7 @@ MESH = "mesh"
 WorkloadKey = tuple[str, str]
 
 
-class Reach(Struct, frozen=True):
+class RouteBinding(Struct, frozen=True):
     """The hosts (full names) that a route answers for, and the gateways (`NAMESPACE/NAME`, or `mesh`) it is bound to.
 
     `delegate_of` names the parent of a delegate. `mixed` is True when another rule of the same object sends to the
@@ -33,31 +34,33 @@ class Reach(Struct, frozen=True):
     mixed: bool = False
 
 
-def reach_of(route: WeightedRoute, objects: Mapping[str, Sequence[ConfigObject]]) -> Reach:
+def binding_of(route: WeightedRoute, objects: Mapping[str, Sequence[ConfigObject]]) -> RouteBinding:
     """Whom the route serves, from all objects of its cluster."""
     own = next((o for o in objects.get(route.kind, ()) if o.meta.key == (route.namespace, route.name)), None)
     mixed = own is not None and _is_mixed(route, own)
     if route.kind != VIRTUAL_SERVICE:
-        in_mesh = own is not None and any(p.get("kind") == "Service" for p in _maps(own.spec.get("parentRefs")))
+        in_mesh = own is not None and any(p.get("kind") == "Service" for p in maps(own.spec.get("parentRefs")))
         parents = tuple(
             f"{p.get('namespace') or route.namespace}/{p.get('name')}"
-            for p in _maps(own.spec.get("parentRefs") if own is not None else None)
+            for p in maps(own.spec.get("parentRefs") if own is not None else None)
             if p.get("kind", "Gateway") == "Gateway"
         )
-        return Reach(route.hosts, (MESH,) if in_mesh or not parents else parents, None, mixed)
+        return RouteBinding(route.hosts, (MESH,) if in_mesh or not parents else parents, None, mixed)
     if route.hosts or own is None:
         hosts = tuple(full_host(host, route.namespace) for host in route.hosts)
-        return Reach(hosts, _gateways(own), None, mixed)
+        return RouteBinding(hosts, _gateways(own), None, mixed)
     for parent in objects.get(VIRTUAL_SERVICE, ()):
-        if any(_delegates_to(rule, parent, route) for rule in _maps(parent.spec.get("http"))):
+        if any(_delegates_to(rule, parent, route) for rule in maps(parent.spec.get("http"))):
             hosts = tuple(full_host(str(host), parent.meta.namespace) for host in parent.spec.get("hosts") or ())
-            return Reach(hosts, _gateways(parent), "/".join(parent.meta.key), mixed)
-    return Reach((), (MESH,), None, mixed)
+            return RouteBinding(hosts, _gateways(parent), "/".join(parent.meta.key), mixed)
+    return RouteBinding((), (MESH,), None, mixed)
 
 
-def obeying(reach: Reach, workloads: Iterable[Workload], gateways: Sequence[ConfigObject]) -> frozenset[WorkloadKey]:
+def bound_gateways(
+    binding: RouteBinding, workloads: Iterable[Workload], gateways: Sequence[ConfigObject]
+) -> frozenset[WorkloadKey]:
     """The gateway workloads of a cluster that obey the route; sidecars do when `mesh` is among its gateways."""
-    wanted = set(reach.gateways) - {MESH}
+    wanted = set(binding.gateways) - {MESH}
     if not wanted:
         return frozenset()
     found: set[WorkloadKey] = set()
@@ -71,36 +74,30 @@ def obeying(reach: Reach, workloads: Iterable[Workload], gateways: Sequence[Conf
     return frozenset(found)
 
 
-def common_host(route: WeightedRoute, reach: Reach) -> str:
+def common_host(route: WeightedRoute, binding: RouteBinding) -> str:
     """The service that the route is about: the one host of all destinations, else the host it answers for."""
     hosts = {d.host for d in route.destinations}
     if len(hosts) == 1:
         return next(iter(hosts))
-    return reach.hosts[0] if reach.hosts else route.destinations[0].host
+    return binding.hosts[0] if binding.hosts else route.destinations[0].host
 
 
-def telemetry_hosts(route: WeightedRoute, reach: Reach) -> tuple[str, ...]:
+def telemetry_hosts(route: WeightedRoute, binding: RouteBinding) -> tuple[str, ...]:
     """The hosts that telemetry may name for requests which this route splits."""
-    named = (*(d.host for d in route.destinations), *(h for h in reach.hosts if MESH in reach.gateways))
+    named = (*(d.host for d in route.destinations), *(h for h in binding.hosts if MESH in binding.gateways))
     return tuple(dict.fromkeys(host for host in named if host and not host.startswith("*")))
 
 
-def _maps(value: Any) -> list[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
-
-
 def _gateways(obj: ConfigObject | None) -> tuple[str, ...]:
-    named = obj.spec.get("gateways") if obj is not None else None
-    if obj is None or not isinstance(named, list) or not named:
+    named = items(obj.spec.get("gateways")) if obj is not None else ()
+    if obj is None or not named:
         return (MESH,)
     return tuple(g if g == MESH or "/" in g else f"{obj.meta.namespace}/{g}" for g in map(str, named))
 
 
 def _delegates_to(rule: Mapping[str, Any], parent: ConfigObject, route: WeightedRoute) -> bool:
-    target = rule.get("delegate")
-    if not isinstance(target, Mapping):
-        return False
-    return (str(target.get("namespace") or parent.meta.namespace), str(target.get("name"))) == (
+    target = mapping(rule.get("delegate"))
+    return bool(target) and (str(target.get("namespace") or parent.meta.namespace), str(target.get("name"))) == (
         route.namespace,
         route.name,
     )
@@ -113,12 +110,12 @@ def _is_mixed(route: WeightedRoute, own: ConfigObject) -> bool:
     pointer = route.destinations[0].pointer.rsplit("/", 2)[0]
     lists = ("http", "tls", "tcp") if route.kind == VIRTUAL_SERVICE else ("rules",)
     for part in lists:
-        for number, rule in enumerate(_maps(own.spec.get(part))):
+        for number, rule in enumerate(maps(own.spec.get(part))):
             if f"/spec/{part}/{number}" == pointer:
                 continue
-            for one in (*_maps(rule.get("route")), *_maps(rule.get("backendRefs"))):
-                target = one.get("destination", one)
-                name = target.get("host") or target.get("name") if isinstance(target, Mapping) else None
+            for one in (*maps(rule.get("route")), *maps(rule.get("backendRefs"))):
+                target = mapping(one.get("destination", one))
+                name = target.get("host") or target.get("name")
                 if name and full_host(str(name), own.meta.namespace) in hosts:
                     return True
     return False

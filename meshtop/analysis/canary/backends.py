@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from meshtop.analysis.canary.routes import RouteDestination, WeightedRoute
+from meshtop.analysis.inventory.untyped import mapping
 from meshtop.analysis.security.mtls.config import IstioConfig
 from meshtop.model.mesh import Ready, VirtualMachine, Workload
 
 _SERVICE = re.compile(r"([^.]+)\.([^.]+)(?:\.svc(?:\..+)?)?")
 
 
-class Backing(Struct, frozen=True, kw_only=True):
+class Backend(Struct, frozen=True, kw_only=True):
     """One destination and what answers for it.
 
     `pods` are those of the route's own cluster (healthy virtual machines count as ready pods), `pods_in_mesh` those of
@@ -39,23 +40,51 @@ def service_of(host: str) -> tuple[str, str] | None:
     return (match[2], match[1]) if match else None
 
 
-def backings(
+def backends(
     route: WeightedRoute,
     rules: IstioConfig,
     known: Sequence[tuple[str, str]],
     hosts: Sequence[str],
     workloads: Sequence[Workload],
     machines: Sequence[VirtualMachine] = (),
-) -> tuple[Backing, ...]:
+) -> tuple[Backend, ...]:
     """What stands behind each destination, in their order.
 
     `known` are the Services (namespace, name) and `hosts` the ServiceEntry hosts of the route's mesh; `workloads`
     and `machines` those of all its clusters.
     """
-    return tuple(_backing(route, d, rules, known, hosts, workloads, machines) for d in route.destinations)
+    return tuple(_backend(route, d, rules, known, hosts, workloads, machines) for d in route.destinations)
 
 
-def _backing(
+class DestinationSubset(Struct, frozen=True):
+    """A destination's subset: whether a DestinationRule defines it (None: not known, or none is named), its labels."""
+
+    exists: bool | None = None
+    labels: Mapping[str, str] = {}
+
+
+def subset_of(rules: IstioConfig, destination: RouteDestination, route_namespace: str) -> DestinationSubset:
+    """The subset that a destination names, as the DestinationRules of the route's cluster define it.
+
+    The rule is the one that a client in the service's namespace uses, else the one of a client in the route's: the
+    split is judged for all callers together, and rules for single callers' workloads do not count.
+    """
+    if not destination.subset:
+        return DestinationSubset()
+    service = service_of(destination.host)
+    home = service[0] if service else route_namespace
+    for client_namespace in (home, route_namespace):
+        rule = rules.rule(destination.host, client_namespace=client_namespace, client_labels={}, service_namespace=home)
+        if rule is not None:
+            break
+    subset = rule.subset(destination.subset) if rule is not None else None
+    labels = mapping(subset.get("labels")) if subset is not None else {}
+    return DestinationSubset(
+        None if rules.no_rules else subset is not None, {str(key): str(value) for key, value in labels.items()}
+    )
+
+
+def _backend(
     route: WeightedRoute,
     destination: RouteDestination,
     rules: IstioConfig,
@@ -63,42 +92,36 @@ def _backing(
     hosts: Sequence[str],
     workloads: Sequence[Workload],
     machines: Sequence[VirtualMachine],
-) -> Backing:
+) -> Backend:
     service = service_of(destination.host)
-    namespace = service[0] if service else route.namespace
-    exists: bool | None = None
-    labels: Mapping[str, str] = {}
-    if destination.subset:
-        rule = rules.rule(
-            destination.host, client_namespace=namespace, client_labels={}, service_namespace=namespace
-        ) or rules.rule(
-            destination.host, client_namespace=route.namespace, client_labels={}, service_namespace=namespace
-        )
-        subset = rule.subset(destination.subset) if rule is not None else None
-        exists = None if rules.no_rules else subset is not None
-        found = subset.get("labels") if subset is not None else None
-        labels = {str(k): str(v) for k, v in found.items()} if isinstance(found, Mapping) else {}
-    if destination.subset and exists is not True:
-        behind: list[Workload | VirtualMachine] = []
-    else:
-        candidates: list[Workload | VirtualMachine] = [*workloads, *machines]
-        behind = [b for b in candidates if _selected(b, destination.host, service, labels)]
-    versions = {b.version for b in behind if b.version}
-    return Backing(
+    subset = subset_of(rules, destination, route.namespace)
+    candidates: list[Workload | VirtualMachine] = [*workloads, *machines]
+    behind: list[Workload | VirtualMachine] = []
+    if not destination.subset or subset.exists:
+        behind = [b for b in candidates if _selected(b, destination.host, service, subset.labels)]
+    return Backend(
         destination=destination,
-        version=labels.get("version") or (next(iter(versions)) if len(versions) == 1 else ""),
-        workloads=frozenset(
-            (b.namespace, name)
-            for b in behind
-            for name in ([b.name] if isinstance(b, Workload) else [b.workload, b.workload_group or "", b.name])
-            if name
-        ),
+        version=subset.labels.get("version") or _only_version(behind),
+        workloads=frozenset((b.namespace, name) for b in behind for name in _names(b)),
         pods=_ready([b for b in behind if b.cluster == route.cluster]),
         pods_in_mesh=_ready(behind),
-        subset_exists=exists,
-        service_exists=(service in known if service else False) or destination.host in hosts,
-        labels=tuple(sorted(labels.items())),
+        subset_exists=subset.exists,
+        service_exists=service in known or destination.host in hosts,
+        labels=tuple(sorted(subset.labels.items())),
     )
+
+
+def _only_version(behind: Sequence[Workload | VirtualMachine]) -> str:
+    versions = {b.version for b in behind if b.version}
+    return next(iter(versions)) if len(versions) == 1 else ""
+
+
+def _names(backend: Workload | VirtualMachine) -> list[str]:
+    """The workload names that telemetry may give it."""
+    named: tuple[str | None, ...] = (backend.name,)
+    if isinstance(backend, VirtualMachine):
+        named = (backend.workload, backend.workload_group, backend.name)
+    return [name for name in named if name]
 
 
 def _selected(

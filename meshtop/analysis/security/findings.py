@@ -9,7 +9,7 @@ from meshtop.model.state import Finding, Severity
 ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
-class Located(Struct, frozen=True, kw_only=True):
+class LocatedFinding(Struct, frozen=True, kw_only=True):
     """A finding with its cluster, namespace and workload ("" where it is of something larger).
 
     `weight` is the traffic that it touches, in requests per second. `client` is set where a caller has the fault too.
@@ -28,7 +28,7 @@ class Located(Struct, frozen=True, kw_only=True):
         return (self.cluster, self.namespace, self.workload)
 
 
-def worst_first(found: list[Located]) -> tuple[Located, ...]:
+def worst_first(found: list[LocatedFinding]) -> tuple[LocatedFinding, ...]:
     """In the order in which they need somebody; the same for the same findings in whatever order they came."""
     return tuple(sorted(found, key=lambda f: (ORDER[f.finding.severity], -f.weight, f.finding.code, f.where,
                                               f.finding.message)))  # fmt: skip
@@ -45,9 +45,9 @@ def finding(
     workload: str = "",
     weight: float = 0.0,
     clients: tuple[tuple[str, str, str], ...] = (),
-) -> Located:
+) -> LocatedFinding:
     """A finding in its place."""
-    return Located(
+    return LocatedFinding(
         finding=Finding(code=code, severity=severity, message=message, fix=fix),
         cluster=cluster,
         namespace=namespace,

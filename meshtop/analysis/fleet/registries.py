@@ -1,10 +1,12 @@
-"""Every registry that one cluster holds, read into one shape."""
+"""Registries of member clusters: what each project's objects declare, read into one shape (reference: Federation)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from meshtop.analysis.fleet.registries.shape import Condition, Registered, conditions, items, mapping, said, text, texts
+from msgspec import Struct
+
+from meshtop.analysis.inventory.untyped import StatusCondition, condition_holds, conditions, items, mapping, text, texts
 from meshtop.model.kube import ConfigObject, Inventory, RemoteSecret
 from meshtop.model.telemetry import Telemetry
 
@@ -20,7 +22,30 @@ SYNC_METRIC = "istiod_remote_cluster_sync_status"
 _KUBESPHERE_HOST = "cluster-role.kubesphere.io/host"
 
 
-def registered(host: str, inventory: Inventory, telemetry: Telemetry | None = None) -> tuple[Registered, ...]:
+class RegistryEntry(Struct, frozen=True, kw_only=True):
+    """A member as a registry declares it.
+
+    `host` is the cluster that holds the registry. `ready` is the registry's own verdict, None where it gives none.
+    `ids` are UIDs of the member's kube-system namespace, by which a cluster is known for certain. `prefix` is the path
+    below the host's API server under which it forwards to the member, None where it does not. `itself` is set where
+    the registry says that this member is the host.
+    """
+
+    registry: str
+    host: str
+    name: str
+    server: str = ""
+    ready: bool | None = None
+    conditions: tuple[StatusCondition, ...] = ()
+    region: str | None = None
+    zones: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    prefix: str | None = None
+    itself: bool = False
+    keeps_credentials: bool = False
+
+
+def registered(host: str, inventory: Inventory, telemetry: Telemetry | None = None) -> tuple[RegistryEntry, ...]:
     """The members that the registries of one cluster declare, by registry and name."""
     found = [
         read(host, obj)
@@ -44,10 +69,10 @@ def sync_states(telemetry: Telemetry | None) -> dict[str, str]:
     return states
 
 
-def _kubefed(host: str, obj: ConfigObject) -> Registered:
+def _kubefed(host: str, obj: ConfigObject) -> RegistryEntry:
     found = conditions(obj.status)
-    ready, offline = said(found, "Ready"), said(found, "Offline")
-    return Registered(
+    ready, offline = condition_holds(found, "Ready"), condition_holds(found, "Offline")
+    return RegistryEntry(
         registry=KUBEFED,
         host=host,
         name=obj.meta.name,
@@ -60,15 +85,15 @@ def _kubefed(host: str, obj: ConfigObject) -> Registered:
     )
 
 
-def _karmada(host: str, obj: ConfigObject) -> Registered:
+def _karmada(host: str, obj: ConfigObject) -> RegistryEntry:
     found = conditions(obj.status)
     zone = text(obj.spec.get("zone"))
-    return Registered(
+    return RegistryEntry(
         registry=KARMADA,
         host=host,
         name=obj.meta.name,
         server=text(obj.spec.get("apiEndpoint")) or "",
-        ready=said(found, "Ready"),
+        ready=condition_holds(found, "Ready"),
         conditions=found,
         region=text(obj.spec.get("region")),
         zones=texts(obj.spec.get("zones")) or ((zone,) if zone else ()),
@@ -78,15 +103,15 @@ def _karmada(host: str, obj: ConfigObject) -> Registered:
     )
 
 
-def _ocm(host: str, obj: ConfigObject) -> Registered:
+def _ocm(host: str, obj: ConfigObject) -> RegistryEntry:
     found = conditions(obj.status)
     claims = _named(obj.status.get("clusterClaims"))
     urls = [text(mapping(config).get("url")) for config in items(obj.spec.get("managedClusterClientConfigs"))]
     told = [
-        said(found, kind)
+        condition_holds(found, kind)
         for kind in ("HubAcceptedManagedCluster", "ManagedClusterJoined", "ManagedClusterConditionAvailable")
     ]
-    return Registered(
+    return RegistryEntry(
         registry=OCM,
         host=host,
         name=obj.meta.name,
@@ -100,16 +125,16 @@ def _ocm(host: str, obj: ConfigObject) -> Registered:
     )
 
 
-def _kubesphere(host: str, obj: ConfigObject) -> Registered:
+def _kubesphere(host: str, obj: ConfigObject) -> RegistryEntry:
     found = conditions(obj.status)
     itself = _KUBESPHERE_HOST in obj.meta.labels
     connection = mapping(obj.spec.get("connection"))
-    return Registered(
+    return RegistryEntry(
         registry=KUBESPHERE,
         host=host,
         name=obj.meta.name,
         server=text(connection.get("kubernetesAPIEndpoint")) or "",
-        ready=said(found, "Ready"),
+        ready=condition_holds(found, "Ready"),
         conditions=found,
         region=text(obj.status.get("region")),
         zones=texts(obj.status.get("zones")),
@@ -120,26 +145,26 @@ def _kubesphere(host: str, obj: ConfigObject) -> Registered:
     )
 
 
-def _profile(host: str, obj: ConfigObject) -> Registered:
+def _profile(host: str, obj: ConfigObject) -> RegistryEntry:
     found = conditions(obj.status)
     properties = _named(obj.status.get("properties"))
     # `credentialProviders` is what v1alpha1 called them at first.
     providers = items(obj.status.get("accessProviders")) or items(obj.status.get("credentialProviders"))
     servers = [text(mapping(mapping(provider).get("cluster")).get("server")) for provider in providers]
     location = properties.get("location.topology.k8s.io") or properties.get("location")
-    return Registered(
+    return RegistryEntry(
         registry=PROFILES,
         host=host,
         name=text(obj.spec.get("displayName")) or obj.meta.name,
         server=next((server for server in servers if server), ""),
-        ready=said(found, "ControlPlaneHealthy"),
+        ready=condition_holds(found, "ControlPlaneHealthy"),
         conditions=found,
         region=location,
         ids=_ids(properties.get("cluster.clusterset.k8s.io") or properties.get("id.k8s.io")),
     )
 
 
-_READERS: Mapping[str, Callable[[str, ConfigObject], Registered]] = {
+_READERS: Mapping[str, Callable[[str, ConfigObject], RegistryEntry]] = {
     "KubeFedCluster": _kubefed,
     "Cluster.cluster.karmada.io": _karmada,
     "ManagedCluster": _ocm,
@@ -148,15 +173,15 @@ _READERS: Mapping[str, Callable[[str, ConfigObject], Registered]] = {
 }
 
 
-def _remotes(host: str, secrets: Iterable[RemoteSecret], synced: Mapping[str, str]) -> list[Registered]:
+def _remotes(host: str, secrets: Iterable[RemoteSecret], synced: Mapping[str, str]) -> list[RegistryEntry]:
     """Istio's remote secrets: only their metadata is known, and what istiod's metrics say of the connection."""
     found = []
     for secret in secrets:
         name = secret.cluster_id or secret.meta.name.removeprefix("istio-remote-secret-")
         state = synced.get(name)
-        told = Condition(type="Synced", status=str(state == "synced"), reason=state) if state else None
+        told = StatusCondition(type="Synced", status=str(state == "synced"), reason=state) if state else None
         found.append(
-            Registered(
+            RegistryEntry(
                 registry=ISTIO,
                 host=host,
                 name=name,

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 
-from meshtop.analysis.tenancy.ownership import Owner, Owners
+from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners
 
 HEADER = """\
 # tenancy.yaml: organization → tenants → workspaces → groups, as found by the marks on namespaces.
@@ -45,7 +45,7 @@ def _name(tenant: str) -> str:
     return re.sub(r"[/:]", "-", tenant.strip()) or "unnamed"
 
 
-def _selectors(places: Iterable[tuple[str, str]], found: dict[tuple[str, str], Owner]) -> list[str]:
+def _selectors(places: Iterable[tuple[str, str]], found: dict[tuple[str, str], NamespaceOwner]) -> list[str]:
     """`*/NAME` where the name has the same owner in every cluster that has it, else each cluster by itself."""
     mine = set(places)
     everywhere = {name for _, name in mine if all(place in mine for place in found if place[1] == name)}
@@ -53,6 +53,6 @@ def _selectors(places: Iterable[tuple[str, str]], found: dict[tuple[str, str], O
     return sorted(short | {f"{cluster}/{name}" for cluster, name in mine if name not in everywhere})
 
 
-def _said(place: tuple[str, str], owner: Owner) -> str:
+def _said(place: tuple[str, str], owner: NamespaceOwner) -> str:
     text = " ".join("/".join(place).split())
     return f"{text}: {', '.join(f'{m.name} says {m.tenant}' for m in owner.marks)}" if owner.marks else text
