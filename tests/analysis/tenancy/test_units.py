@@ -14,8 +14,7 @@ from meshtop.analysis.tenancy.traffic import Pairs, Within
 from meshtop.analysis.tenancy.units import TenancyLevel, UnitFigures, Units
 from meshtop.model.state import Finding, Severity
 from meshtop.model.traffic import Sums
-from tests.analysis.tenancy.fleets import fleet, tenancy
-from tests.analysis.tenancy.test_scope import GROUPED
+from tests.analysis.tenancy.fleets import GROUPED, fleet, tenancy
 
 EAST: Within = lambda cluster, namespace: cluster == "east"  # noqa: E731 - a scope is a function
 _clusters = st.sampled_from(["east", "west", ""])

@@ -19,19 +19,7 @@ from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.picture.totals import sums_in
 from tests import worlds
-from tests.analysis.tenancy.fleets import call, cluster, fleet, tenancy
-
-GROUPED = """\
-organization: acme
-tenants:
-  - name: storefront
-    workspaces:
-      - name: web
-        namespaces: ["*/shop", "*/tools"]
-        groups: {traffic: [{name: front, namespaces: ["*/shop"]}]}
-  - name: payments
-    workspaces: [{name: cards, namespaces: ["*/pay"]}]
-"""
+from tests.analysis.tenancy.fleets import GROUPED, call, cluster, fleet, tenancy
 
 
 def rows(picture: Picture, query: Query) -> list[TenantItem]:

@@ -21,7 +21,7 @@ from meshtop.model.mesh import Proxy, Workload
 from meshtop.model.state import Severity
 from meshtop.model.telemetry import Labels, PlaintextDay, Sample
 from meshtop.model.traffic import Edge, Sums
-from tests.analysis.security.meshes import edge, member, service, workload
+from tests.analysis.security.mtls.meshes import edge, member, service, workload
 from tests.analysis.security.mtls.objects import destination_rule as dr
 from tests.analysis.security.mtls.objects import peer_authentication
 

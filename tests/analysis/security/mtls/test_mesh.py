@@ -14,7 +14,7 @@ from meshtop.analysis.security.mtls.outcome import TlsOutcome
 from meshtop.analysis.security.trust import Trusted, TrustPair
 from meshtop.model.kube import ConfigObject, EndpointSlice, Inventory, Meta, RemoteSecret, ServicePort
 from meshtop.model.mesh import Proxy, VirtualMachine, Workload
-from tests.analysis.security.meshes import edge, member, service, workload
+from tests.analysis.security.mtls.meshes import edge, member, service, workload
 from tests.analysis.security.mtls.objects import config, peer_authentication
 from tests.analysis.security.mtls.objects import destination_rule as dr
 

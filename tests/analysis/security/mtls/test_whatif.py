@@ -15,7 +15,7 @@ from meshtop.analysis.security.mtls.whatif import MESH, Effect, WhatIf, strict_m
 from meshtop.model.kube import ConfigObject
 from meshtop.model.mesh import Proxy
 from meshtop.model.traffic import Edge
-from tests.analysis.security.meshes import edge, member, service, workload
+from tests.analysis.security.mtls.meshes import edge, member, service, workload
 from tests.analysis.security.mtls.objects import destination_rule as dr
 from tests.analysis.security.mtls.objects import peer_authentication
 

@@ -17,8 +17,7 @@ from meshtop.views.picture.factory import PictureFactory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.picture.totals import sums_in
-from tests.analysis.tenancy.fleets import fleet, tenancy
-from tests.analysis.tenancy.test_scope import GROUPED
+from tests.analysis.tenancy.fleets import GROUPED, fleet, tenancy
 
 SCOPES = (
     Query(),
