@@ -94,7 +94,7 @@ def init(ctx: click.Context, tenancy: bool) -> None:
         write_first_file(path)
         write(str(path))
         return
-    from meshtop.analysis.tenancy.first import first_tenancy
+    from meshtop.analysis.tenancy.starter import first_tenancy
     from meshtop.cli.session import once, say_missing
 
     if asked and not path.exists():
@@ -128,11 +128,11 @@ def _check_policies(session: Session) -> None:
     from meshtop.settings.tenancy import split_selector
     from meshtop.sources.auth.kubeconfig import KubeconfigError, UnknownContextError, find_clusters
 
-    lens = session.lens
-    if lens.rules is not None:
-        build_policy(lens.rules.policy, lens.tenancy)
+    pictures = session.pictures
+    if pictures.rules is not None:
+        build_policy(pictures.rules.policy, pictures.tenancy)
     common, clusters = session.common, session.settings.clusters
-    if lens.tenancy is None and not clusters:
+    if pictures.tenancy is None and not clusters:
         return
     try:
         refs = find_clusters(kubeconfig=common.kubeconfig, contexts=common.context, clusters=clusters)
@@ -141,16 +141,16 @@ def _check_policies(session: Session) -> None:
     except KubeconfigError as error:
         say(f"meshtop: Whether the clusters that are named exist was not checked: {error}")
         return
-    if lens.tenancy is None:
+    if pictures.tenancy is None:
         return
     names = sorted(ref.name for ref in refs)
-    for path, selector in lens.tenancy.selectors():
+    for path, selector in pictures.tenancy.selectors():
         cluster, _ = split_selector(selector)
         if cluster != "*" and cluster not in names:
             message = (
                 f"{selector} names a cluster that is none of {', '.join(names) or 'the clusters (there are none)'}"
             )
-            raise fault(lens.tenancy.where, path, message)
+            raise fault(pictures.tenancy.where, path, message)
 
 
 def _written(value: object) -> str:

@@ -15,6 +15,7 @@ from meshtop.model.text import clean
 from meshtop.settings.durations import format_duration
 from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.table import Cell, Tone
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import Sight
 from meshtop.views.reports.graph_words import edge_line
@@ -25,15 +26,19 @@ MOST_NAMED = 5
 _HURT = (HealthStatus.FAILING, HealthStatus.DEGRADED, HealthStatus.UNKNOWN)
 
 
-def graph_text(graph: ServiceGraph, snapshot: Snapshot, query: Query, sight: Sight, style: Style) -> str:
+def graph_text(picture: Picture, graph: ServiceGraph, query: Query, sight: Sight, style: Style) -> str:
     """The whole text; "" for an empty graph. Lines are as long as the drawing is wide."""
     if not graph.nodes:
         return ""
-    lines = [style.paint(style.plain(_title(graph, snapshot, query, sight)), Tone.DIM), "", *_drawing(graph, style)]
+    lines = [
+        style.paint(style.plain(_title(graph, picture.snapshot, query, sight)), Tone.DIM),
+        "",
+        *_drawing(graph, style),
+    ]
     hurt = [edge for edge in worst_edges(graph) if edge.health.status in _HURT]
     if hurt:
         lines.append("")
-        lines += [_words(edge_line(graph, edge), style) for edge in hurt[:MOST_NAMED]]
+        lines += [_words(edge_line(graph, edge, picture.thresholds), style) for edge in hurt[:MOST_NAMED]]
         if len(hurt) > MOST_NAMED:
             lines.append(style.paint(f"and {len(hurt) - MOST_NAMED} more; --unhealthy shows them alone", Tone.DIM))
     return "\n".join(lines)

@@ -1,7 +1,5 @@
 """Health of edges and workloads, with its reasons in words and with the confidence of what it rests on.
 
-Default thresholds: http 5xx and gRPC errors and missing answers fail at 10 % and degrade at 1 %, http 4xx degrades at
-10 % and fails at 20 %. Kiali degrades above 0, which in a mesh of any size paints everything amber for ever.
 No traffic is idle; idle, unknown, stale and partial are never healthy.
 """
 
@@ -9,30 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from msgspec import Struct
-
 from meshtop.analysis.traffic.flags import GRPC_STATUS, NO_RESPONSE, code_meaning
 from meshtop.model.state import Health, HealthStatus, State
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds, status_of
 from meshtop.model.traffic import Edge
 
-
-class Thresholds(Struct, frozen=True, kw_only=True):
-    """Shares of requests from 0 to 1 at which health changes; a degraded share of 0 means anything above it.
-
-    The fields are those of the settings' `health`.
-    """
-
-    http5xx_degraded: float = 0.01
-    http5xx_failing: float = 0.10
-    http4xx_degraded: float = 0.10
-    http4xx_failing: float = 0.20
-    grpc_degraded: float = 0.01
-    grpc_failing: float = 0.10
-    no_response_degraded: float = 0.01
-    no_response_failing: float = 0.10
-
-
-DEFAULT = Thresholds()
 _KINDS = {"http5xx": "5xx", "http4xx": "4xx", "grpc": "gRPC errors", "no_response": "without an answer"}
 _RANK = {
     HealthStatus.FAILING: 4,
@@ -51,7 +30,9 @@ _DOUBT = {
 }
 
 
-def edge_health(edge: Edge, thresholds: Thresholds = DEFAULT, states: Mapping[str, State] | None = None) -> Health:
+def edge_health(
+    edge: Edge, thresholds: Thresholds = DEFAULT_THRESHOLDS, states: Mapping[str, State] | None = None
+) -> Health:
     """The health of one edge. `states` gives the state of each cluster's telemetry; one left out is taken as fresh."""
     clusters = {edge.source.cluster, edge.destination.cluster} - {""}
     verdict = _judge(edge.codes, edge, thresholds)
@@ -62,7 +43,7 @@ def workload_health(
     readiness: Health,
     inbound: Sequence[Edge],
     outbound: Sequence[Edge] = (),
-    thresholds: Thresholds = DEFAULT,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
     states: Mapping[str, State] | None = None,
     cluster: str = "",
 ) -> Health:
@@ -154,16 +135,18 @@ def _threshold(protocol: str, code: str, thresholds: Thresholds) -> tuple[str, f
     return _KINDS[kind], getattr(thresholds, f"{kind}_degraded"), getattr(thresholds, f"{kind}_failing")
 
 
+def code_status(protocol: str, code: str, share: float, thresholds: Thresholds) -> HealthStatus:
+    """What the share of one code (or `-`, no answer) in a service's answers says of its health."""
+    judged = _threshold(protocol, code, thresholds)
+    return HealthStatus.HEALTHY if judged is None else status_of(share, judged[1], judged[2])
+
+
 def _verdict(judged: tuple[str, float, float], share: float, rate: float, protocol: str, code: str) -> Health | None:
     what, degraded, failing = judged
-    # Shares are sums of floats: a hair below a bound that was meant to be met is met.
-    reached = share + 1e-9
-    if reached >= failing > 0 or (failing == 0 and share > 0):
-        status, bound = HealthStatus.FAILING, failing
-    elif reached >= degraded > 0 or (degraded == 0 and share > 0):
-        status, bound = HealthStatus.DEGRADED, degraded
-    else:
+    status = status_of(share, degraded, failing)
+    if status is HealthStatus.HEALTHY:
         return None
+    bound = failing if status is HealthStatus.FAILING else degraded
     above = "above" if bound == 0 else "at or above"
     mostly = "" if code == NO_RESPONSE else f" (mostly {code_meaning(protocol, code)})"
     return Health(status, (f"{_percent(share)} {what} of {_rate(rate)} req/s, {above} {_percent(bound)}{mostly}",))

@@ -10,9 +10,12 @@ from msgspec import Struct, structs
 from meshtop.views.frame.facts import Detail, Related
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Table
+from meshtop.views.picture.memory import Key
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
+
+_INDEX: Key[dict[Hashable, list[int]]] = Key("places of items")
 
 
 class Index(Struct, frozen=True):
@@ -40,7 +43,7 @@ def related(picture: Picture, kind: str, title: str, wanted: Callable[[Any], boo
     """The items of a kind that belong to something, as its own view draws them."""
     of_kind = view(kind)
     items = [item for item in of_kind.all_items(picture) if wanted(item)]
-    return related_items(kind, title, items, empty)
+    return related_items(picture, kind, title, items, empty)
 
 
 def related_at(
@@ -59,23 +62,23 @@ def related_at(
     `sought` are the places in the index, `wanted` what the found ones must still meet.
     """
     items = view(kind).all_items(picture)
-    by_place: dict[Hashable, list[int]] = picture.once(f"{kind} {index.name}", lambda: index.of(items))
+    by_place = picture.cached(_INDEX.at(kind, index.name), lambda: index.of(items))
     numbers = sorted({number for place in sought for number in by_place.get(place, ())})
-    return related_items(kind, title, (items[n] for n in numbers if wanted(items[n])), empty)
+    return related_items(picture, kind, title, (items[n] for n in numbers if wanted(items[n])), empty)
 
 
-def related_items(kind: str, title: str, items: Iterable[Any], empty: str) -> Related:
+def related_items(picture: Picture, kind: str, title: str, items: Iterable[Any], empty: str) -> Related:
     """A table of items that are known already, as their own view draws them."""
     of_kind = view(kind)
-    return Related(title, kind, Table(of_kind.shown(), tuple(items), of_kind.key), empty)
+    return Related(title, kind, Table(of_kind.shown(picture.thresholds), tuple(items), of_kind.key), empty)
 
 
 def find_item(picture: Picture, kind: str, key: str) -> Any | None:
     """The item with this key, or at this place (`CLUSTER/NAMESPACE/NAME`); None when it is not there."""
     of_kind = view(kind)
     items = of_kind.all_items(picture)
-    by_key: dict[Hashable, list[int]] = picture.once(
-        f"{kind} by key", lambda: Index("by key", lambda item: (of_kind.key(item),)).of(items)
+    by_key = picture.cached(
+        _INDEX.at(kind, "by key"), lambda: Index("by key", lambda item: (of_kind.key(item),)).of(items)
     )
     if key in by_key:
         return items[by_key[key][0]]

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.views.frame.facts import Detail, Fact, column_facts
 from meshtop.views.frame.fields import field_columns
 from meshtop.views.frame.filter import Filter, parse_filter
 from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
 from meshtop.views.frame.table import AnyColumn, Column, Table
+from meshtop.views.picture.memory import Key
 from meshtop.views.picture.query import Place, Query
 
 if TYPE_CHECKING:
@@ -62,6 +64,9 @@ class View(Generic[Item]):
         self.related = related
         self.namespaced = namespaced
         self.bad_when_found = bad_when_found
+        self._all_key: Key[list[Item]] = Key("items", (kind,))
+        self._scope_key: Key[list[Item] | None] = Key("items in a scope")
+        self._query_key: Key[list[Item]] = Key("items of a query")
         self._build = build
         self._detail = detail
         self._path = path
@@ -69,9 +74,9 @@ class View(Generic[Item]):
         self._places = places
         self._scoped = scoped
 
-    def shown(self, *, wide: bool = False) -> tuple[Column[Item], ...]:
-        """The columns that are drawn."""
-        return tuple(c for c in self.columns if not c.hidden and (wide or not c.wide))
+    def shown(self, thresholds: Thresholds, *, wide: bool = False) -> tuple[Column[Item], ...]:
+        """The columns that are drawn, in the colours that the thresholds of health give them."""
+        return tuple(c for c in _under(self.columns, thresholds) if not c.hidden and (wide or not c.wide))
 
     def check(self, query: Query) -> None:
         """Raise FilterError when the query's filter or sort cannot be understood for this kind."""
@@ -109,29 +114,30 @@ class View(Generic[Item]):
         """All that is known of one item."""
         return self._detail(picture, item, key)
 
-    def facts(self, item: Item, *names: str) -> tuple[Fact, ...]:
-        """What the named columns say of an item, for its detail. Raises KeyError for a name that no column has."""
-        return column_facts(self.columns, item, *names)
+    def facts(self, item: Item, *names: str, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> tuple[Fact, ...]:
+        """What the named columns say of an item, for its detail; `thresholds` where a column's colour depends on them.
+
+        Raises KeyError for a name that no column has.
+        """
+        return column_facts(self.columns, item, *names, thresholds=thresholds)
 
     def all_items(self, picture: Picture) -> list[Item]:
         """Every item, made once for each Picture."""
-        made: list[Item] = picture.once(self.kind, lambda: self._build(picture))
-        return made
+        return picture.cached(self._all_key, lambda: self._build(picture))
 
     def in_scope(self, picture: Picture, query: Query) -> list[Item]:
         """The items of a resolved query's scope; its filter, names and order are left aside."""
         if self._scoped is not None:
             make = self._scoped
-            name = f"{self.kind} in {query.clusters} {query.namespaces} {query.tenant} {query.within is None}"
-            scoped: list[Item] | None = picture.once(name, lambda: make(picture, query))
+            key = self._scope_key.at(self.kind, query.clusters, query.namespaces, query.tenant, query.within)
+            scoped = picture.cached(key, lambda: make(picture, query))
             if scoped is not None:
                 return scoped
         return [i for i in self.all_items(picture) if query.holds(self._places(i), namespaced=self.namespaced)]
 
     def items(self, picture: Picture, query: Query) -> list[Item]:
         """The items that the query asks for, in its order, worked out once for each Picture. Raises FilterError."""
-        found: list[Item] = picture.once(f"{self.kind} {query!r}", lambda: self._chosen(picture, query))
-        return found
+        return picture.cached(self._query_key.at(self.kind, query), lambda: self._chosen(picture, query))
 
     def _chosen(self, picture: Picture, query: Query) -> list[Item]:
         passes = self.filter(query)
@@ -144,7 +150,13 @@ class View(Generic[Item]):
 
     def table(self, picture: Picture, query: Query, *, wide: bool = False) -> Table[Item]:
         """The rows and columns to draw. Raises FilterError."""
-        return Table(self.shown(wide=wide), self.items(picture, query), self.key)
+        return Table(self.shown(picture.thresholds, wide=wide), self.items(picture, query), self.key)
+
+
+@lru_cache(maxsize=64)
+def _under(columns: tuple[Column[Item], ...], thresholds: Thresholds) -> tuple[Column[Item], ...]:
+    """Made once: a table goes on from refresh to refresh while its columns are the same ones."""
+    return tuple(column.under(thresholds) for column in columns)
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,6 @@ from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.findings import finding_facts
 from meshtop.views.frame.numbers import age
-from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.trust import SHORT
@@ -82,7 +81,7 @@ def detail(picture: Picture, item: CertificateItem, key: str) -> Detail:
     findings = [found.finding for found in expiry_findings([_expiry(picture, item)], moment_of(picture))]
     also = [
         other
-        for other in view("certificates").all_items(picture)
+        for other in VIEW.all_items(picture)
         if item.fingerprint is not None and other.fingerprint == item.fingerprint and other.cluster != item.cluster
     ]
     left = age(item.days_left * DAY) if item.days_left > 0 else f"none: it ran out {age(-item.days_left * DAY)} ago"
@@ -94,7 +93,7 @@ def detail(picture: Picture, item: CertificateItem, key: str) -> Detail:
         health=None,
         sections=(
             Section(
-                "What it is",
+                "About",
                 (
                     *VIEW.facts(item, "cluster", "kind", "subject", "issuer", "notAfter"),
                     fact("left", left, days_tone(item)),
@@ -118,7 +117,7 @@ def detail(picture: Picture, item: CertificateItem, key: str) -> Detail:
 
 
 def _expiry(picture: Picture, item: CertificateItem) -> Expiry:
-    items = view("certificates").all_items(picture)
+    items = VIEW.all_items(picture)
     return next(e for e, i in zip(expiries_of(picture), items, strict=True) if i is item)
 
 
@@ -135,16 +134,16 @@ VIEW: View[CertificateItem] = View(
         c.text("kind", "KIND", "root, controlplane, workload or gateway.", "kind", priority=0, max_width=14),
         c.text("subject", "SUBJECT", "Whose it is.", "subject", aliases=("name",), priority=1, max_width=48),
         c.custom(name="daysLeft", title="LEFT", help_="How long it is still good, in days where compared.",
-               value=lambda i: i.days_left, cell=_days_cell, align=Align.RIGHT, numeric=True, unit="d",
-               order=lambda i: i.days_left, aliases=("left", "days"), priority=0, min_width=5),
+                 value=lambda i: i.days_left, cell=_days_cell, align=Align.RIGHT, numeric=True, unit="d",
+                 order=lambda i: i.days_left, aliases=("left", "days"), priority=0, min_width=5),
         c.text("notAfter", "NOT AFTER", "When it runs out.", "not_after", priority=2, max_width=20),
         c.custom(name="severity", title="SEVERITY", help_="error, warning or none: how soon it must be renewed.",
-               value=lambda i: _SEVERITIES[days_tone(i)], cell=lambda i: Cell(_SEVERITIES[days_tone(i)]),
-               order=lambda i: list(_SEVERITIES).index(days_tone(i)), hidden=True),
+                 value=lambda i: _SEVERITIES[days_tone(i)], cell=lambda i: Cell(_SEVERITIES[days_tone(i)]),
+                 order=lambda i: list(_SEVERITIES).index(days_tone(i)), hidden=True),
         c.text("issuer", "ISSUER", "Who signed it.", "issuer", wide=True, priority=5, max_width=48),
         c.custom(name="fingerprint", title="SHA-256", help_="Its fingerprint.", value=lambda i: i.fingerprint,
-               cell=lambda i: Cell(i.fingerprint[:SHORT]) if i.fingerprint else NOTHING,
-               full=lambda i: text_cell(i.fingerprint), label="SHA-256", priority=4, max_width=14),
+                 cell=lambda i: Cell(i.fingerprint[:SHORT]) if i.fingerprint else NOTHING,
+                 full=lambda i: text_cell(i.fingerprint), label="SHA-256", priority=4, max_width=14),
     ),
     build=build,
     detail=detail,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 from msgspec import Struct
 
-from meshtop.model.kube import Inventory
-from meshtop.model.mesh import MeshFacts, Ready
+from meshtop.model.kube import Inventory, Node
+from meshtop.model.mesh import MeshFacts, Ready, VirtualMachine, Workload
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, Health, HealthStatus, SourceStatus, State
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
@@ -19,8 +22,10 @@ from meshtop.views.frame.sparkline import scale_of, sparkline
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import roles_in_federations
-from meshtop.views.picture.picture import Picture, together
+from meshtop.views.picture.picture import Picture, group_health
 from meshtop.views.picture.query import Place
+
+Count = TypeVar("Count")
 
 TREND_WIDTH = 8
 
@@ -95,49 +100,58 @@ def build(picture: Picture) -> list[ClusterItem]:
 
 def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
     name, inventory = cluster.name, cluster.inventory
-    facts = picture.facts.get(name)
+    facts = picture.facts.get(name) or MeshFacts()
     received = picture.cluster_figures(name).received
-    workloads = picture.workloads_in(name)
-    pods_known = inventory is not None and can_tell(inventory, "Pod")
-    machines = picture.machines_in(name)
+    workloads, machines = picture.workloads_in(name), picture.machines_in(name)
     return ClusterItem(
         name=name,
         context=cluster.context,
         server=cluster.server,
         state=cluster_state(cluster),
         kubernetes_version=inventory.version if inventory else None,
-        istio_versions=facts.istio_versions if facts else (),
-        revisions=tuple(plane.revision for plane in facts.control_planes) if facts else (),
-        cluster_id=facts.cluster_id if facts else None,
-        mesh_id=facts.mesh_id if facts else None,
-        network=facts.network if facts else None,
-        trust_domain=facts.trust_domain if facts else None,
-        root_namespace=facts.root_namespace if facts else None,
-        auto_mtls=facts.auto_mtls if facts else None,
-        nodes=Ready(ready=sum(n.ready for n in inventory.nodes), total=len(inventory.nodes))
-        if inventory and can_tell(inventory, "Node")
-        else None,
-        namespaces=len(inventory.namespaces) if inventory and can_tell(inventory, "Namespace") else None,
-        services=len(inventory.services) if inventory and can_tell(inventory, "Service") else None,
-        workloads=len(workloads) if pods_known else None,
-        pods=Ready(ready=sum(w.pods.ready for w in workloads), total=sum(w.pods.total for w in workloads))
-        if pods_known
-        else None,
-        virtual_machines=Healthy(
-            healthy=sum(m.healthy is True for m in machines),
-            total=len(machines),
-            unknown=sum(m.healthy is None for m in machines),
-        )
-        if inventory and can_tell(inventory, "WorkloadEntry")
-        else None,
+        istio_versions=facts.istio_versions,
+        revisions=tuple(plane.revision for plane in facts.control_planes),
+        cluster_id=facts.cluster_id,
+        mesh_id=facts.mesh_id,
+        network=facts.network,
+        trust_domain=facts.trust_domain,
+        root_namespace=facts.root_namespace if name in picture.facts else None,
+        auto_mtls=facts.auto_mtls,
+        nodes=_where_read(inventory, "Node", lambda read: _ready_nodes(read.nodes)),
+        namespaces=_where_read(inventory, "Namespace", lambda read: len(read.namespaces)),
+        services=_where_read(inventory, "Service", lambda read: len(read.services)),
+        workloads=_where_read(inventory, "Pod", lambda _: len(workloads)),
+        pods=_where_read(inventory, "Pod", lambda _: _ready_pods(workloads)),
+        virtual_machines=_where_read(inventory, "WorkloadEntry", lambda _: _healthy(machines)),
         traffic=received.traffic(),
         mtls_ratio=received.mtls_ratio,
-        root_certificates=facts.roots if facts else (),
-        region=facts.region if facts else None,
-        roles=(*(facts.roles if facts else ()), *roles_in_federations(picture, cluster.name)),
+        root_certificates=facts.roots,
+        region=facts.region,
+        roles=(*facts.roles, *roles_in_federations(picture, name)),
         health=_health(picture, cluster),
         read_only=cluster.read_only,
         requests_trend=cluster.history.requests.values if cluster.history is not None else (),
+    )
+
+
+def _where_read(inventory: Inventory | None, kind: str, count: Callable[[Inventory], Count]) -> Count | None:
+    """What is counted of a kind; None where the kind was not read."""
+    return count(inventory) if inventory is not None and can_tell(inventory, kind) else None
+
+
+def _ready_nodes(nodes: Sequence[Node]) -> Ready:
+    return Ready(ready=sum(node.ready for node in nodes), total=len(nodes))
+
+
+def _ready_pods(workloads: Sequence[Workload]) -> Ready:
+    return Ready(ready=sum(w.pods.ready for w in workloads), total=sum(w.pods.total for w in workloads))
+
+
+def _healthy(machines: Sequence[VirtualMachine]) -> Healthy:
+    return Healthy(
+        healthy=sum(m.healthy is True for m in machines),
+        total=len(machines),
+        unknown=sum(m.healthy is None for m in machines),
     )
 
 
@@ -146,7 +160,7 @@ def _health(picture: Picture, cluster: ClusterSnapshot) -> Health:
     if cluster.inventory is None:
         return Health(HealthStatus.UNKNOWN, (cluster.kubernetes.error or "nothing has been read yet",))
     verdicts = [(w, picture.workload_health(w)) for w in picture.workloads_in(cluster.name)]
-    overall = together([verdict for _, verdict in verdicts])
+    overall = group_health([verdict for _, verdict in verdicts])
     if overall.status not in (HealthStatus.FAILING, HealthStatus.DEGRADED):
         return overall
     bad = [f"{w.namespace}/{w.name}" for w, verdict in verdicts if verdict.status is overall.status]
@@ -182,9 +196,9 @@ def detail(picture: Picture, item: ClusterItem, key: str) -> Detail:
         title=item.name,
         health=item.health,
         sections=(
-            Section("What it is", _identity(item, snapshot)),
+            Section("About", _identity(item, snapshot)),
             Section("Mesh", _mesh(item, facts)),
-            Section("How it is read", _reading(snapshot, picture.snapshot.at)),
+            Section("Sources", _reading(snapshot, picture.snapshot.at)),
         ),
         related=(
             related(
@@ -272,15 +286,15 @@ VIEW: View[ClusterItem] = View(
         c.ready("nodes", "NODES", "Ready nodes of all nodes.", "nodes", priority=3, min_width=5),
         c.ready("pods", "PODS", "Ready pods of all pods of workloads.", "pods", priority=2, min_width=5),
         c.custom(name="requestsTrend", title="LAST 30m", help_="Requests per second over the last half hour (console).",
-               value=lambda i: i.requests_trend or None, cell=_trend_cell, priority=3, min_width=TREND_WIDTH),
+                 value=lambda i: i.requests_trend or None, cell=_trend_cell, priority=3, min_width=TREND_WIDTH),
         *c.golden(),
         c.mtls(priority=2, min_width=6),
         c.count("namespaces", "NS", "Namespaces.", "namespaces", aliases=("ns",), wide=True, priority=6),
         c.count("services", "SVC", "Services.", "services", aliases=("svc",), wide=True, priority=6),
         c.count("workloads", "WORKLOADS", "Workloads.", "workloads", aliases=("wl",), wide=True, priority=6),
         c.custom(name="virtualMachines", title="VMS", help_="Healthy virtual machines of all (WorkloadEntries).",
-               value=lambda i: None if i.virtual_machines is None else i.virtual_machines.total,
-               cell=_machines_cell, align=Align.RIGHT, numeric=True, aliases=("vms",), priority=4, min_width=3),
+                 value=lambda i: None if i.virtual_machines is None else i.virtual_machines.total,
+                 cell=_machines_cell, align=Align.RIGHT, numeric=True, aliases=("vms",), priority=4, min_width=3),
         c.text("clusterId", "CLUSTER ID", "What telemetry calls it (istiod's CLUSTER_ID).", "cluster_id",
                wide=True, priority=7),
         c.text("trustDomain", "TRUST DOMAIN", "The trust domain of its identities.", "trust_domain",

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from meshtop.analysis.traffic.flags import code_meaning, flag_meaning
+from meshtop.analysis.traffic.health import code_status
 from meshtop.model.constants import CONTRADICTED_FROM, MUTUAL_TLS_FROM
 from meshtop.model.state import Health
+from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import NO_TRAFFIC, Edge, Peer, Target, Traffic
 from meshtop.views.frame.charts import SOURCE_SIDE, Chart, bytes_chart, equals, request_charts, to_services
-from meshtop.views.frame.columns import Columns, error_tone, text_cell
+from meshtop.views.frame.columns import HEALTH_TONES, Columns, text_cell
 from meshtop.views.frame.detail import BY_NAME, related_at
 from meshtop.views.frame.ends import (
     call_path,
@@ -30,6 +32,10 @@ from meshtop.views.frame.view import View
 from meshtop.views.picture.picture import Picture
 
 OK_CODES = ("2", "3")
+
+
+CallId = tuple[Peer, Target, str]
+"""Both ends and the protocol."""
 
 
 class EdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -75,6 +81,11 @@ def _item(picture: Picture, edge: Edge) -> EdgeItem:
     )
 
 
+def identity(call: Edge | EdgeItem) -> CallId:
+    """What tells a call apart from all others, for an edge and for its row."""
+    return (call.source, call.destination, call.protocol)
+
+
 def _marks(item: EdgeItem) -> tuple[str, ...]:
     """What an edge is in a word, so that `!mtls` finds what is not wholly mutual TLS, and `plaintext` what is not."""
     ratio = item.mtls_ratio
@@ -113,16 +124,16 @@ def detail(picture: Picture, item: EdgeItem, key: str) -> Detail:
         title=call_title(item),
         health=item.health,
         sections=(
-            Section("How it does", verdict(item.health)),
+            Section("Health", verdict(item.health)),
             Section("Ends", (*_end("from", item.source), *_end("to", item.destination), *_way(item))),
-            Section("Answers", answers(item.protocol, item.codes, item.flags)),
-            Section("Reporters", _reporters(picture, item, key)),
+            Section("Answers", answers(item.protocol, item.codes, item.flags, picture.thresholds)),
+            Section("Reporters", _reporters(picture, item)),
         ),
         related=(
             related_at(
                 picture,
                 "workloads",
-                "Both ends",
+                "Endpoints",
                 ends,
                 BY_NAME,
                 "Neither end is a workload that is known.",
@@ -146,14 +157,18 @@ def _way(item: EdgeItem) -> tuple[Fact, ...]:
     )
 
 
-def answers(protocol: str, codes: Mapping[str, float], flags: Mapping[str, float]) -> tuple[Fact, ...]:
-    """Codes and flags (rates per second) with their meaning in words, the most frequent first."""
+def answers(
+    protocol: str, codes: Mapping[str, float], flags: Mapping[str, float], thresholds: Thresholds
+) -> tuple[Fact, ...]:
+    """Codes and flags (rates per second) with their meaning in words, the most frequent first.
+
+    A code has the colour of the verdict that the thresholds of health give its share.
+    """
     total = sum(codes.values())
     facts = []
     for code, rate in sorted(codes.items(), key=lambda c: -c[1]):
         share = rate / total if total else 0.0
-        bad = code[:1] in ("4", "5", "-") or (protocol == "grpc" and code not in ("0", "200"))
-        tone = error_tone(share) if bad else Tone.PLAIN
+        tone = HEALTH_TONES[code_status(protocol, code, share, thresholds)]
         facts.append(fact(f"{percent(share)} %", f"{code_meaning(protocol, code)}, {quantity(rate)}/s", tone))
     for flag, rate in sorted(flags.items(), key=lambda f: -f[1]):
         if flag not in ("", "-"):
@@ -161,9 +176,9 @@ def answers(protocol: str, codes: Mapping[str, float], flags: Mapping[str, float
     return tuple(facts) or (fact("", "no requests in this window", Tone.DIM),)
 
 
-def _reporters(picture: Picture, item: EdgeItem, key: str) -> tuple[Fact, ...]:
+def _reporters(picture: Picture, item: EdgeItem) -> tuple[Fact, ...]:
     """What each side counted; TCP sides count connections."""
-    edge = next((e for e, i in zip(picture.edges, _items(picture), strict=True) if i is item), None)
+    edge = next((edge for edge in picture.edges if identity(edge) == identity(item)), None)
     unit = "connections/s" if item.protocol == "tcp" else "/s"
     facts = [fact(name, f"{quantity(rate)} {unit}") for name, rate in sorted(edge.reports.items())] if edge else []
     if item.disagreement is not None:
@@ -172,13 +187,6 @@ def _reporters(picture: Picture, item: EdgeItem, key: str) -> tuple[Fact, ...]:
     elif len(facts) == 1:
         facts.append(fact("", "only one side reports it, so nothing can be held against it", Tone.DIM))
     return tuple(facts)
-
-
-def _items(picture: Picture) -> list[EdgeItem]:
-    from meshtop.views.frame.registry import view
-
-    items: list[EdgeItem] = view("edges").all_items(picture)
-    return items
 
 
 def _charts(picture: Picture, item: EdgeItem) -> tuple[Chart, ...]:
@@ -198,6 +206,7 @@ def _charts(picture: Picture, item: EdgeItem) -> tuple[Chart, ...]:
 
 
 c = Columns(EdgeItem)
+_EITHER_END = either_end_columns()
 
 VIEW: View[EdgeItem] = View(
     kind="edges",
@@ -211,14 +220,14 @@ VIEW: View[EdgeItem] = View(
                aliases=("host", "svc"), wide=True, priority=7, max_width=60),
         c.text("protocol", "PROTO", "http, grpc or tcp.", "protocol", label="protocol", priority=2, min_width=4),
         c.health(),
-        *c.golden(),
+        *c.golden(protocol=lambda item: item.protocol),
         c.mtls(priority=2),
         c.custom(name="codes", title="CODES", help_="Codes other than success, most frequent first.",
-               value=lambda i: tuple(code for code, rate in i.codes.items() if rate > 0), cell=_codes_cell,
-               aliases=("code",), priority=5, max_width=16),
+                 value=lambda i: tuple(code for code, rate in i.codes.items() if rate > 0), cell=_codes_cell,
+                 aliases=("code",), priority=5, max_width=16),
         c.custom(name="flags", title="FLAGS", help_="Envoy's response flags, most frequent first.",
-               value=lambda i: tuple(flag for flag, rate in i.flags.items() if rate > 0 and flag not in ("", "-")),
-               cell=_flags_cell, aliases=("flag",), priority=5, max_width=16),
+                 value=lambda i: tuple(flag for flag, rate in i.flags.items() if rate > 0 and flag not in ("", "-")),
+                 cell=_flags_cell, aliases=("flag",), priority=5, max_width=16),
         c.words("reporters", "REPORTERS", "Whose reports there are.", "reporters",
                 aliases=("reporter",), wide=True, priority=7),
         c.ratio("disagreement", "DIFF %", "How far the two ends' reports are apart.", "disagreement",
@@ -229,10 +238,11 @@ VIEW: View[EdgeItem] = View(
                 wide=True, priority=7, max_width=48),
         c.words("is", "IS", "mtls, plaintext, crosscluster or contradicted, for filters such as !mtls.", _marks,
                 hidden=True),
-        *either_end_columns(),
+        *_EITHER_END[:-1],
         c.words("app", "APP", "Either end's app.", either_end(lambda e: e.app), hidden=True),
         c.words("version", "VERSION", "Either end's version.", either_end(lambda e: e.version), hidden=True),
         c.words("kind", "KIND", "Either end's kind.", either_end(lambda e: e.kind), hidden=True),
+        *_EITHER_END[-1:],
         *(c.text(f"{side}{part.capitalize()}", f"{title} {part.upper()}", f"The {part} of the {said}.",
                  f"{side}.{part}", hidden=True)
           for side, title, said in (("source", "FROM", "caller"), ("destination", "TO", "called end"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from meshtop.analysis.tenancy.apdex import apdex
-from meshtop.analysis.tenancy.ownership import Owner
-from meshtop.analysis.tenancy.traffic import LevelTraffic, Talker, UnitTraffic, of_level
+from meshtop.analysis.tenancy.ownership import NamespaceOwner
+from meshtop.analysis.tenancy.traffic import LevelTraffic, Talker, apdex, of_level
+from meshtop.analysis.tenancy.units import UnitFigures
 from meshtop.model.state import Finding, Health, HealthStatus
 from meshtop.model.traffic import Sums, Traffic
 from meshtop.sources.prometheus.promql import one_of
@@ -18,7 +18,8 @@ from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.findings import findings_column, findings_section
 from meshtop.views.frame.numbers import milliseconds, percent, quantity
 from meshtop.views.frame.table import Align, Cell, Column, Tone
-from meshtop.views.picture.picture import Picture, together
+from meshtop.views.picture.picture import Picture, group_health
+from meshtop.views.picture.query import Query
 
 TALKERS = 8
 """As many of those who call a level, or are called by it, are listed."""
@@ -92,23 +93,30 @@ class Level(Protocol):
         """The health of its workloads together."""
 
 
-def figures_of(picture: Picture, places: Sequence[tuple[str, str]], traffic: UnitTraffic) -> dict[str, Any]:
-    """What an item says of some namespaces and their traffic, at whatever level they stand together."""
-    owners = [picture.owner(*place) for place in places]
-    figures, received = traffic.figures, traffic.figures.received
-    workloads = [workload for place in places for workload in picture.workloads_in(*place)]
+def of_tenant(query: Query, *tenants: str | None) -> bool:
+    """Whether what belongs to these tenants is asked for; a level of one is a choice of namespaces, not of rows."""
+    if query.tenant is None or query.within is not None:
+        return True
+    return any(tenant is not None and query.tenant in tenant.split("|") for tenant in tenants)
+
+
+def figures_of(picture: Picture, figures: UnitFigures) -> dict[str, Any]:
+    """What an item says of a unit's namespaces and their traffic, at whatever level it is."""
+    sides, received = figures.traffic.figures, figures.traffic.figures.received
+    workloads = [workload for place in figures.namespaces for workload in picture.workloads_in(*place)]
     return {
-        "namespaces": tuple("/".join(place) for place in places),
-        "marks": tuple(dict.fromkeys(mark for owner in owners for mark in _marks(owner))),
-        "inbound": figures.inbound.traffic(),
-        "outbound": figures.outbound.traffic(),
-        "internal": figures.internal.traffic(),
-        "cross_tenant": traffic.crossing.traffic(),
+        "namespaces": tuple("/".join(place) for place in figures.namespaces),
+        "marks": figures.marks,
+        "inbound": sides.inbound.traffic(),
+        "outbound": sides.outbound.traffic(),
+        "internal": sides.internal.traffic(),
+        "cross_tenant": figures.traffic.crossing.traffic(),
         "mtls_ratio": received.mtls_ratio,
+        "findings": figures.findings,
         "received": received.traffic(),
         "apdex": apdex(received.buckets, picture.apdex_ms),
-        "clusters": tuple(dict.fromkeys(cluster for cluster, _ in places)),
-        "groups": tuple(dict.fromkeys(f"{kind}/{name}" for owner in owners for kind, name in owner.groups)),
+        "clusters": figures.clusters,
+        "groups": figures.groups,
         "health": _together(picture, workloads, asked=received != Sums()),
     }
 
@@ -116,11 +124,7 @@ def figures_of(picture: Picture, places: Sequence[tuple[str, str]], traffic: Uni
 def _together(picture: Picture, workloads: list[Any], *, asked: bool) -> Health:
     if asked and not workloads:
         return Health(HealthStatus.UNKNOWN, ("what answers here is not known",))
-    return together([picture.workload_health(workload) for workload in workloads])
-
-
-def _marks(owner: Owner) -> tuple[str, ...]:
-    return ("tenancy",) if owner.declared else tuple(mark.name for mark in owner.marks)
+    return group_health([picture.workload_health(workload) for workload in workloads])
 
 
 def _apdex_tone(value: float) -> Tone:
@@ -148,7 +152,7 @@ FIGURES: tuple[Column[Level], ...] = (
     c.words("groups", "GROUPS", "Traffic, security and gateway groups.", "groups", wide=True, priority=8),
     *c.golden("received"),
     c.custom(name="apdex", title="APDEX", help_="Share of users who are satisfied, those who tolerate counting half.",
-           value=lambda i: i.apdex, cell=_apdex_cell, numeric=True, align=Align.RIGHT, priority=3),
+             value=lambda i: i.apdex, cell=_apdex_cell, numeric=True, align=Align.RIGHT, priority=3),
     c.rate("inbound", "IN/S", "Requests per second from outside of the row.",
            lambda i: i.inbound.requests_per_second, priority=4),
     c.rate("outbound", "OUT/S", "Requests per second to outside of the row.",
@@ -170,7 +174,7 @@ def level_detail(
     key: str,
     *,
     title: str,
-    belongs: Callable[[Owner], bool],
+    belongs: Callable[[NamespaceOwner], bool],
     group: str | None = None,
 ) -> Detail:
     """Everything about one level; `belongs` says whose namespaces are in it, whatever the scope is."""
@@ -182,12 +186,12 @@ def level_detail(
         title=title,
         health=item.health,
         sections=(
-            Section("How it does", verdict(item.health)),
+            Section("Health", verdict(item.health)),
             *((findings_section(item.findings),) if item.findings else ()),
-            Section("What it is", _facts(picture, item, group)),
+            Section("About", _facts(picture, item, group)),
             Section("Traffic", _directions(picture, traffic)),
-            Section("By cluster, what it answers", _clusters(traffic)),
-            Section("Top talkers", _talkers(traffic)),
+            Section("Inbound by cluster", _clusters(picture, traffic)),
+            Section("Top talkers", _talkers(picture, traffic)),
             *_bindings(picture, item, group),
         ),
         related=(
@@ -243,13 +247,13 @@ def _directions(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
         ("within", figures.internal),
         ("other tenants", level.traffic.crossing),
     )
-    facts = [_signals(label, sums) for label, sums in sides]
+    facts = [_signals(picture, label, sums) for label, sums in sides]
     score = apdex(figures.received.buckets, picture.apdex_ms)
     said = None if score is None else f"{score:.2f} (satisfied within {milliseconds(picture.apdex_ms)} ms)"
     return (*facts, fact("apdex", said))
 
 
-def _signals(label: str, sums: Sums) -> Fact:
+def _signals(picture: Picture, label: str, sums: Sums) -> Fact:
     traffic = sums.traffic()
     if traffic.requests_per_second is None:
         if traffic.connections_per_second is None and traffic.bytes_per_second.sent is None:
@@ -261,27 +265,27 @@ def _signals(label: str, sums: Sums) -> Fact:
         words += f"  {percent(traffic.error_ratio)} % errors"
     words += f"  p50 {milliseconds(traffic.latency_ms.p50)}  p99 {milliseconds(traffic.latency_ms.p99)} ms"
     words += "" if ratio is None else f"  mTLS {percent(ratio)} %"
-    bad = error_tone(traffic.error_ratio or 0.0)
+    bad = error_tone(traffic.error_ratio or 0.0, picture.thresholds)
     return fact(label, words, bad if bad is not Tone.PLAIN or ratio is None else mtls_tone(ratio))
 
 
-def _clusters(level: LevelTraffic) -> tuple[Fact, ...]:
-    facts = tuple(_signals(cluster or "no cluster", sums) for cluster, sums in level.clusters.items())
+def _clusters(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
+    facts = tuple(_signals(picture, cluster or "no cluster", sums) for cluster, sums in level.clusters.items())
     return facts or (fact("", "nothing was asked of it in this window", Tone.DIM),)
 
 
-def _talkers(level: LevelTraffic) -> tuple[Fact, ...]:
-    facts = [_talker(talker) for talker in level.talkers[:TALKERS]]
+def _talkers(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
+    facts = [_talker(picture, talker) for talker in level.talkers[:TALKERS]]
     more = len(level.talkers) - len(facts)
     if more > 0:
         facts.append(fact("", f"and {more} more", Tone.DIM))
-    return tuple(facts) or (fact("", "nobody from outside", Tone.DIM),)
+    return tuple(facts) or (fact("", "none from outside", Tone.DIM),)
 
 
-def _talker(talker: Talker) -> Fact:
+def _talker(picture: Picture, talker: Talker) -> Fact:
     where = "/".join(part for part in (talker.namespace, talker.workload or "unknown") if part)
     place = f" in {talker.cluster}" if talker.cluster else ""
-    line = _signals("from" if talker.inbound else "to", talker.sums)
+    line = _signals(picture, "from" if talker.inbound else "to", talker.sums)
     return fact(line.label, f"{talker.tenant} {where}{place}  {line.cell.text}", line.cell.tone)
 
 
@@ -295,7 +299,7 @@ def _bindings(picture: Picture, item: Level, group: str | None) -> tuple[Section
         for binding in picture.tenancy.file.bindings
         if (on := _path_of(binding.on)) == path[: len(on)] or (path == on[: len(path)] and _may_name(picture, on))
     )
-    return (Section("Who may", facts),) if facts else ()
+    return (Section("Roles", facts),) if facts else ()
 
 
 def _may_name(picture: Picture, on: list[str]) -> bool:

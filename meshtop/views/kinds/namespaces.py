@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from meshtop.analysis.tenancy.marks import workspace_of
+from meshtop.analysis.tenancy.ownership import workspace_of
 from meshtop.model.kube import Namespace
 from meshtop.model.mesh import Proxy, Workload
 from meshtop.model.state import Health
@@ -17,7 +17,7 @@ from meshtop.views.frame.facts import Detail, Section, fact, verdict
 from meshtop.views.frame.owners import tenant_column, tenant_text
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.clusters import pods_known
-from meshtop.views.picture.picture import Picture, together
+from meshtop.views.picture.picture import Picture, group_health
 from meshtop.views.picture.query import Place
 
 
@@ -98,7 +98,7 @@ def _item(picture: Picture, cluster: str, namespace: Namespace, services: int) -
         traffic=received.traffic(),
         mtls_ratio=received.mtls_ratio,
         tenants=tenants,
-        health=together([picture.workload_health(w) for w in workloads]),
+        health=group_health([picture.workload_health(w) for w in workloads]),
     )
 
 
@@ -112,9 +112,9 @@ def detail(picture: Picture, item: NamespaceItem, key: str) -> Detail:
         title=item.name,
         health=item.health,
         sections=(
-            Section("How it does", verdict(item.health)),
+            Section("Health", verdict(item.health)),
             Section(
-                "What it is",
+                "About",
                 (
                     *VIEW.facts(item, "cluster", "mode", "injection", "revision", "tenant", "workspace"),
                     *((fact("groups", groups),) if groups else ()),

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from meshtop.analysis.traffic.health import workload_health, worst
+from meshtop.analysis.graph.service_graph import worst
+from meshtop.analysis.traffic.health import workload_health
 from meshtop.model.constants import SERVICE_DOMAIN
 from meshtop.model.kube import ConfigObject, Service, ServicePort
 from meshtop.model.mesh import VirtualMachine, Workload
@@ -105,7 +106,7 @@ def _item(
     ports: tuple[ServicePort, ...],
 ) -> ServiceItem:
     selecting = hosts if kind == "ServiceEntry" else (name,)
-    behind = picture.behind(cluster, namespace, selecting)
+    backends = picture.backends(cluster, namespace, selecting)
     sums = picture.service_sums(cluster, hosts)
     tenants = picture.tenants(cluster, namespace)
     return ServiceItem(
@@ -115,11 +116,11 @@ def _item(
         hosts=hosts,
         ports=ports,
         tenant=tenant_text(tenants),
-        workloads=tuple(sorted({backend.name for backend in behind})),
+        workloads=tuple(sorted({backend.name for backend in backends})),
         clusters=picture.clusters_of_service(cluster, namespace, selecting),
         traffic=sums.traffic(),
         mtls_ratio=sums.mtls_ratio,
-        health=_health(picture, cluster, hosts, behind),
+        health=_health(picture, cluster, hosts, backends),
         kind=kind,
         tenants=tenants,
     )
@@ -158,9 +159,9 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
         title=f"{item.namespace}/{item.name}",
         health=item.health,
         sections=(
-            Section("How it does", verdict(item.health)),
+            Section("Health", verdict(item.health)),
             Section(
-                "What it is",
+                "About",
                 (
                     *VIEW.facts(item, "cluster", "kind", "hosts"),
                     fact("ports", tuple(map(port_text, item.ports))),
@@ -172,10 +173,10 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
             related_at(
                 picture,
                 "workloads",
-                "Behind it, in every cluster",
+                "Workloads",
                 ((cluster, item.namespace, item.name) for cluster in (item.cluster, *item.clusters)),
                 BY_SERVICE,
-                "Nothing is behind it: no pod has its labels.",
+                "No workloads: no pod matches its selector.",
             ),
             related_at(
                 picture,
@@ -183,7 +184,7 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
                 "Callers",
                 hosts,
                 BY_HOST,
-                "Nobody has called it in this window.",
+                "No calls to it in this window.",
                 lambda e: item.cluster in (e.destination.cluster, e.source.cluster),
             ),
         ),

@@ -12,9 +12,9 @@ from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import related_items
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.owners import tenant_column, tenant_text
-from meshtop.views.frame.registry import view
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.clusters import pods_known
+from meshtop.views.kinds.edges import VIEW as EDGES
 from meshtop.views.kinds.edges import EdgeItem
 from meshtop.views.picture.picture import Picture, WorkloadId
 from meshtop.views.picture.query import Place
@@ -75,7 +75,7 @@ def _item(picture: Picture, workload: Workload) -> WorkloadItem:
 
 def edges_of(picture: Picture, where: WorkloadId) -> tuple[list[EdgeItem], list[EdgeItem]]:
     """The edges into and out of a workload, as the edges' view has them."""
-    items: list[EdgeItem] = view("edges").all_items(picture)
+    items = EDGES.all_items(picture)
     into = [i for i in items if (i.destination.cluster, i.destination.namespace, i.destination.workload) == where]
     out = [i for i in items if (i.source.cluster, i.source.namespace, i.source.workload) == where]
     return into, out
@@ -95,12 +95,12 @@ def detail(picture: Picture, item: WorkloadItem, key: str) -> Detail:
         title=f"{item.namespace}/{item.name}",
         health=item.health,
         sections=(
-            Section("How it does", verdict(item.health)),
-            Section("What it is", tuple(_facts(item, workload))),
+            Section("Health", verdict(item.health)),
+            Section("About", tuple(_facts(item, workload))),
         ),
         related=(
-            related_items("edges", "Callers", into, "Nobody has called it in this window."),
-            related_items("edges", "Calls", out, "It has called nobody in this window."),
+            related_items(picture, "edges", "Callers", into, "No calls to it in this window."),
+            related_items(picture, "edges", "Calls", out, "No calls from it in this window."),
         ),
         charts=request_charts(item.cluster, called, window_seconds=picture.snapshot.window_seconds),
     )

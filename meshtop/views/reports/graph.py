@@ -20,7 +20,7 @@ from meshtop.analysis.graph.service_graph import GraphNode, Level, NodeKind, Ser
 from meshtop.model.traffic import Edge
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import view
-from meshtop.views.kinds.edges import VIEW, EdgeItem
+from meshtop.views.kinds.edges import VIEW, CallId, EdgeItem, identity
 from meshtop.views.picture.query import Query, name_matches
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
         tenants=tenants(picture),
         idle=sight.idle,
         only_unhealthy=sight.unhealthy,
-        keep=None if kept is None else lambda edge: id(edge) in kept,
+        keep=None if kept is None else lambda edge: identity(edge) in kept,
     )
     graph = _without(build_graph(picture.edges, picture.edge_health, options), sight.hidden)
     if sight.path is not None:
@@ -93,13 +93,11 @@ def service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
     return graph
 
 
-def _kept(picture: Picture, query: Query) -> set[int] | None:
-    """The identities of the edges that the query asks for; None where it asks for all."""
+def _kept(picture: Picture, query: Query) -> set[CallId] | None:
+    """The edges that the query asks for; None where it asks for all."""
     if not (query.clusters or query.namespaces or query.tenant or query.filter):
         return None
-    chosen = {id(item) for item in VIEW.items(picture, query)}
-    pairs = zip(picture.edges, VIEW.all_items(picture), strict=True)
-    return {id(edge) for edge, item in pairs if id(item) in chosen}
+    return {identity(item) for item in VIEW.items(picture, query)}
 
 
 def _without(graph: ServiceGraph, hidden: frozenset[str]) -> ServiceGraph:
@@ -137,7 +135,7 @@ def readable_level(picture: Picture, query: Query, sight: Sight, *, width: int, 
     Raises FilterError.
     """
     kept = _kept(picture, query)
-    edges = [edge for edge in picture.edges if kept is None or id(edge) in kept]
+    edges = [edge for edge in picture.edges if kept is None or identity(edge) in kept]
     most = MOST_READABLE if height is None else min(MOST_READABLE, width * height // _CELLS_PER_NODE)
     for level in reversed(sight.levels[:-1]):
         options = GraphOptions(level=level, grouping=sight.grouping, tenants=tenants(picture))
@@ -165,7 +163,7 @@ def members(
     return [
         (edge, item)
         for edge, item, (a, b) in found
-        if source in (None, a) and target in (None, b) and (kept is None or id(edge) in kept)
+        if source in (None, a) and target in (None, b) and (kept is None or identity(edge) in kept)
     ]
 
 
@@ -226,7 +224,7 @@ def place_of_row(kind: str, item: Any, picture: Picture) -> tuple[Level, str] | 
         machine = next((m for m in picture.machines if (m.cluster, m.namespace, m.name) == where), None)
         return Level.WORKLOADS, make_id(NodeKind.WORKLOAD, *(picture.machine_id(machine) if machine else where))
     if kind == "edges":
-        at = next((n for n, other in enumerate(VIEW.all_items(picture)) if other is item), None)
+        at = next((n for n, edge in enumerate(picture.edges) if identity(edge) == identity(item)), None)
         if at is None:
             return None
         options = GraphOptions(level=Level.SERVICES, tenants=tenants(picture))

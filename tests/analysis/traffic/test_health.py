@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 
 from meshtop.analysis.traffic.health import (
-    DEFAULT,
-    Thresholds,
     edge_health,
     workload_health,
     worst,
 )
 from meshtop.model.state import Health, HealthStatus, State
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.model.traffic import Edge, Peer, Sums, Target
 from meshtop.settings.schema import HealthSettings
 
@@ -91,7 +90,7 @@ def test_doubtful_data_is_never_healthy(state: State) -> None:
 
 
 def test_the_settings_are_the_thresholds() -> None:
-    assert Thresholds(**HealthSettings().model_dump()) == DEFAULT
+    assert Thresholds(**HealthSettings().model_dump()) == DEFAULT_THRESHOLDS
     lenient = Thresholds(**HealthSettings(http5xxDegraded=0.05).model_dump())
     assert edge_health(edge(c200=99, c503=1), lenient).status is HEALTHY
 

@@ -13,9 +13,8 @@ from meshtop.console.screens.graph import GraphScreen
 from meshtop.console.screens.tenants import TenantTreeScreen
 from meshtop.console.terminal.look import Look
 from meshtop.console.widgets.live_table import LiveTable
-from meshtop.views.picture.lens import Lens
-from tests.analysis.tenancy.fleets import call, cluster, fleet, tenancy
-from tests.analysis.tenancy.test_scope import GROUPED
+from meshtop.views.picture.factory import PictureFactory
+from tests.analysis.tenancy.fleets import GROUPED, call, cluster, fleet, tenancy
 from tests.console.graph.walking import drawn
 from tests.console.screens.test_screens import SIZE, go, keys_shown, press, settled, text_of
 from tests.console.stage import StillApp, session_of, stage
@@ -27,7 +26,7 @@ MIXED, NOBODY = "tenant:payments|storefront", "tenant:(none)"
 
 
 def console(look: Look | None = None) -> StillApp:
-    return stage(fleet(), look=look, make=Lens(tenancy=tenancy(GROUPED)).picture)
+    return stage(fleet(), look=look, make=PictureFactory(tenancy=tenancy(GROUPED)).picture)
 
 
 def cursor(app: StillApp) -> str | None:
