@@ -130,7 +130,8 @@ VIEW: View[FindingItem] = View(
     item=FindingItem,
     columns=(
         c.custom(name="severity", title="SEVERITY", help_="error, warning or info.", value=lambda i: i.severity.value,
-                 cell=_severity_cell, order=lambda i: SEVERITY_ORDER[i.severity], priority=0, min_width=9, max_width=10),
+                 cell=_severity_cell, order=lambda i: SEVERITY_ORDER[i.severity], priority=0, min_width=9,
+                 max_width=10),
         c.text("message", "WHAT", "What is wrong, in a sentence.", "message", priority=0, min_width=90, max_width=160),
         c.rate("requestsPerSecond", "REQ/S", "Requests per second that it touches.", "requests_per_second",
                aliases=("rps",), priority=3),
