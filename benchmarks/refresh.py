@@ -69,9 +69,9 @@ def analyse(rounds: int) -> None:
 def console(pause_seconds: float) -> None:
     """In a process of its own, on a terminal: the console on this fleet."""
     from meshtop.console.app import MeshtopApp
-    from meshtop.console.run import SWITCH_SECONDS
     from meshtop.console.session import ConsoleOptions, ConsoleSession
     from meshtop.console.terminal.look import Look
+    from meshtop.process import SWITCH_SECONDS
     from meshtop.settings.schema import Settings
 
     gc.set_threshold(50_000, 20, 100)

@@ -13,13 +13,13 @@ from meshtop.actions.kube import RouteObject
 from meshtop.actions.lease import ShiftLease
 
 LEASE_SECONDS = 60.0
-"""Until another meshtop may take a silent one's place."""
+"""How long a Lease outlives its holder's silence; then another meshtop may take its place."""
 
 
 class Claim:
-    """Who else wants to run the action, or write to its objects, is told that somebody does.
+    """The lock and the Leases of one action, so that nobody else runs it or writes to its objects meanwhile.
 
-    A cluster that gives no Lease (a missing right) is written down and does without.
+    A cluster that gives no Lease (a missing right) is noted in the journal and does without.
     """
 
     def __init__(self, action: str, fleet: Fleet, journal: Journal, *, seconds: float = LEASE_SECONDS) -> None:
@@ -56,7 +56,7 @@ class Claim:
             self._leases.append(lease)
 
     async def renew_leases(self) -> None:
-        """Say that the action goes on. Raises ActionError: conflict when somebody else took a Lease over."""
+        """Extend every Lease. Raises ActionError: conflict when somebody else took one over."""
         for lease in self._leases:
             try:
                 await lease.renew(self._fleet.clock())
@@ -65,7 +65,7 @@ class Claim:
                     raise
 
     async def release(self) -> None:
-        """Let go of everything, whatever interrupts this."""
+        """Release the Leases and then the lock, whatever interrupts this."""
         leases, self._leases = self._leases, []
         try:
             await asyncio.shield(_release(leases))

@@ -1,4 +1,4 @@
-"""What ends an action early, in one sentence, and which kind of end it is."""
+"""The errors that end an action early: one sentence, the kind of error, and with it the exit code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from meshtop.model.errors import Exit, MeshtopError
 
 
 class ErrorKind(StrEnum):
-    """Why an action ended."""
+    """Why an action ended: wrongly asked for, not allowed, somebody else's change, no answer, or the server says no."""
 
     USAGE = "usage"
     REFUSED = "refused"
@@ -28,7 +28,7 @@ _EXIT = {
 
 
 class ActionError(MeshtopError):
-    """An action that cannot go on: what happened, of which kind, in which cluster, and what to do."""
+    """An action that cannot go on: what happened, of which kind, in which cluster (empty: in none), and what to do."""
 
     def __init__(self, kind: ErrorKind, message: str, *, cluster: str = "", remedy: str = "") -> None:
         super().__init__(message, remedy=remedy, exit_code=_EXIT[kind])
@@ -43,7 +43,7 @@ def worst_error(errors: Iterable[ActionError]) -> ActionError | None:
 
 
 class AnswerLost(ActionError):
-    """A request was sent and no usable answer came: whether it took effect is not known."""
+    """A request was sent and no usable answer came: whether it took effect is unknown."""
 
     def __init__(self, message: str, *, cluster: str) -> None:
         super().__init__(ErrorKind.UNREACHABLE, message, cluster=cluster)

@@ -24,8 +24,8 @@ Policy = Callable[[str, str, str], str | None]
 """(right, cluster, namespace) → why the access policy refuses it, None when it does not."""
 
 
-class FleetMember:
-    """One cluster: how it is written to, how it is measured, and whether it may be written to at all."""
+class FleetCluster:
+    """One cluster: its API server, its telemetry (None: it has none), and whether it may be written to at all."""
 
     def __init__(self, name: str, api: KubeApi, metrics: Counting | None, *, read_only: bool = False) -> None:
         self.name = name
@@ -35,7 +35,7 @@ class FleetMember:
 
 
 class Feed(Protocol):
-    """What the observatory's feeds hold that an action needs: the kubeconfig's entry, and the telemetry."""
+    """What an action needs of an observatory's feed: the kubeconfig's entry, and the telemetry."""
 
     @property
     def name(self) -> str:
@@ -43,7 +43,7 @@ class Feed(Protocol):
 
     @property
     def ref(self) -> ClusterRef | None:
-        """Where it is and how to log in; None for what cannot be written to (a recording)."""
+        """Where it is and how to log in; None for what cannot be written to."""
 
     @property
     def prometheus(self) -> Any:
@@ -58,7 +58,7 @@ class Fleet:
 
     def __init__(
         self,
-        members: Iterable[FleetMember],
+        members: Iterable[FleetCluster],
         survey: Survey,
         *,
         judging: Judging | None = None,
@@ -122,7 +122,7 @@ def open_fleet(
             continue
         locked = read_only.get(feed.name, True)
         connection = Connection(feed.ref, timeout_seconds=timeout_seconds, writes=not locked)
-        members.append(FleetMember(feed.name, KubeApi(feed.name, connection), feed.prometheus, read_only=locked))
+        members.append(FleetCluster(feed.name, KubeApi(feed.name, connection), feed.prometheus, read_only=locked))
 
     def policy(right: str, cluster: str, namespace: str) -> str | None:
         answer = access.may(right, cluster, namespace) if access is not None else None
@@ -150,7 +150,7 @@ def unread(snapshot: Snapshot) -> dict[str, str]:
 
 
 def user_name() -> str:
-    """Who runs this program."""
+    """The login name of whoever runs this program, or the user's number."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):
@@ -158,6 +158,6 @@ def user_name() -> str:
 
 
 def host_name() -> str:
-    """From where: this machine, and where its user came from over SSH."""
+    """This machine's name, and the address from which its user came over SSH."""
     came = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
     return f"{socket.gethostname()}{f' (from {came})' if came else ''}"

@@ -51,7 +51,7 @@ class RouteObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KubeApi:
-    """Requests to one cluster, with failures as ActionError."""
+    """Requests to one cluster, with failures as ActionError. Each is sent once, whatever becomes of its answer."""
 
     def __init__(self, cluster: str, wire: Wire) -> None:
         self.cluster = cluster
@@ -67,10 +67,10 @@ class KubeApi:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str | int] | None = None,
     ) -> httpx.Response:
-        """An answer whose status is below 400, or 404.
+        """Send one request; an answer whose status is below 400, or 404. `what` says for errors what was asked for.
 
         Raises ActionError: refused for 401 and 403, conflict for 409, 412 and 422, rejected for other 4xx;
-        AnswerLost when no answer came, or one of 5xx or 429, after which nobody knows what happened.
+        AnswerLost when no answer came, or one of 5xx or 429, after which it is unknown what happened.
         """
         content = None if body is None else msgspec.json.encode(body)
         try:
@@ -84,17 +84,17 @@ class KubeApi:
         code = response.status_code
         if code < 400 or code == 404:
             return response
-        said = _said(response)
+        detail = _status_message(response)
         if code in (401, 403):
-            message = f"{self.cluster} does not let you {what}{said}"
+            message = f"{self.cluster} does not let you {what}{detail}"
             raise ActionError(ErrorKind.REFUSED, message, cluster=self.cluster, remedy=f"Ask for the right to {what}.")
         if code in _CONFLICTS:
             raise ActionError(
-                ErrorKind.CONFLICT, f"{self.cluster} answered {code} to {what}{said}", cluster=self.cluster
+                ErrorKind.CONFLICT, f"{self.cluster} answered {code} to {what}{detail}", cluster=self.cluster
             )
         if code >= 500 or code == 429:
-            raise AnswerLost(f"{self.cluster} answered {code} to {what}{said}", cluster=self.cluster)
-        raise ActionError(ErrorKind.REJECTED, f"{self.cluster} rejects it: {code}{said}", cluster=self.cluster)
+            raise AnswerLost(f"{self.cluster} answered {code} to {what}{detail}", cluster=self.cluster)
+        raise ActionError(ErrorKind.REJECTED, f"{self.cluster} rejects it: {code}{detail}", cluster=self.cluster)
 
     async def read(self, where: RouteObject) -> WeightedRoute:
         """The route as it stands. Raises ActionError, conflict when it is gone."""
@@ -108,7 +108,7 @@ class KubeApi:
         try:
             obj = config_object(where, msgspec.json.decode(body))
         except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
-            raise AnswerLost(f"{self.cluster} sent what is no {where.kind}: {error}.", cluster=self.cluster) from error
+            raise AnswerLost(f"{self.cluster} sent an invalid {where.kind}: {error}.", cluster=self.cluster) from error
         routes = weighted_routes(self.cluster, {where.kind: (obj,)})
         found = next((route for route in routes if route.index == where.index), None)
         if found is None:
@@ -150,7 +150,7 @@ class KubeApi:
         return False
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         await self.wire.close()
 
 
@@ -179,7 +179,7 @@ def config_object(where: RouteObject, data: dict[str, Any]) -> ConfigObject:
 
 
 def unix(text: str | None) -> float:
-    """Unix seconds of an RFC 3339 moment; 0 for none or for what is none."""
+    """Unix seconds of an RFC 3339 moment; 0 where it is missing or cannot be read."""
     if not text:
         return 0.0
     try:
@@ -188,7 +188,7 @@ def unix(text: str | None) -> float:
         return 0.0
 
 
-def _said(response: httpx.Response) -> str:
+def _status_message(response: httpx.Response) -> str:
     with contextlib.suppress(msgspec.MsgspecError, AttributeError):
         message = msgspec.json.decode(response.content).get("message")
         if message:

@@ -32,7 +32,7 @@ class Course(StrEnum):
 
     @property
     def unfinished(self) -> bool:
-        """Whether it waits for somebody to resume it or to take it back."""
+        """Whether it has to be resumed or rolled back by somebody."""
         return self in (Course.INTERRUPTED, Course.HELD, Course.HALF_BACK)
 
     @property
@@ -51,17 +51,17 @@ def course_of(action: Action, journal: Path) -> Course:
 
 
 def may_resume(action: Action, course: Course) -> bool:
-    """Whether going on with it means anything."""
+    """Whether it can be resumed: a shift that stopped in the middle, and is not on its way back."""
     return action.kind != PROPAGATE and course in (Course.INTERRUPTED, Course.HELD)
 
 
 def may_take_back(action: Action, course: Course) -> bool:
-    """Whether there may be something to take back."""
+    """Whether it can be rolled back: no process runs it, and it has not been rolled back yet."""
     return not course.alive and course is not Course.ROLLED_BACK
 
 
 def unfinished(journal: Journal) -> list[tuple[Action, Course]]:
-    """Every action that waits for somebody, newest first."""
+    """Every action that has to be resumed or rolled back, newest first."""
     courses = ((action, course_of(action, journal.path)) for action in journal.open_actions())
     return [(action, course) for action, course in courses if course.unfinished]
 
@@ -90,7 +90,7 @@ def stopped_at(action: Action) -> str:
 
 
 class WriteState(StrEnum):
-    """How sure the journal is of a cluster."""
+    """What the journal knows of an action's writes to one cluster; `NOT_RESTORED` was left alone when taking back."""
 
     AS_BEFORE = "as-before"
     WRITTEN = "written"
@@ -99,7 +99,7 @@ class WriteState(StrEnum):
 
 
 class ClusterState(Struct, frozen=True):
-    """One cluster by the journal alone: which of four states it is in, and that in a sentence."""
+    """One cluster by the journal alone: its state, and that in a sentence."""
 
     cluster: str
     state: WriteState
@@ -122,7 +122,7 @@ def _shifted(action: Action, target: ShiftTarget, known: KnownWeights) -> Cluste
     cluster, names, before = target.cluster, "/".join(target.names), text_of(target.before)
     if known.doubtful is not None:
         may = f"{text_of(known.confirmed)} or {text_of(known.doubtful)}"
-        message = f"{names} {may}: a request was sent, and its answer is not known"
+        message = f"{names} {may}: a request was sent, its outcome is unknown"
         return ClusterState(cluster, WriteState.IN_DOUBT, message)
     left = _left(action, cluster)
     if left is not None:
@@ -150,7 +150,7 @@ def _copied(action: Action) -> tuple[ClusterState, ...]:
         left = _left(action, cluster)
         if unsure:
             found.append(
-                ClusterState(cluster, WriteState.IN_DOUBT, f"{unsure[0]}: whether it was written is not known")
+                ClusterState(cluster, WriteState.IN_DOUBT, f"{unsure[0]}: a request was sent, its outcome is unknown")
             )
         elif left is not None:
             found.append(ClusterState(cluster, WriteState.NOT_RESTORED, left))
@@ -162,19 +162,19 @@ def _copied(action: Action) -> tuple[ClusterState, ...]:
 
 
 def entry_text(entry: Entry) -> str:
-    """An entry without its time and cluster."""
+    """An entry as a sentence, without its time and cluster."""
     detail, why = entry.detail, str(entry.detail.get("why") or "")
     if entry.event is EntryKind.NOTE:
         return _note(entry)
     if entry.event is EntryKind.INTENDED:
-        return f"is about to write {entry.object}{_change(entry)}"
+        return f"about to write {entry.object}{_change(entry)}"
     if entry.event is EntryKind.DONE:
         weights = f": {text_of(detail['weights'])}" if "weights" in detail else ""
-        said = " (found so afterwards)" if detail.get("resolved") else ""
-        return f"wrote {entry.object}{weights}{said}"
+        resolved = " (found out later)" if detail.get("resolved") else ""
+        return f"wrote {entry.object}{weights}{resolved}"
     if entry.event is EntryKind.REFUSED:
         return f"did not write {entry.object}: {why}"
-    return f"nobody knows whether {entry.object} was written: {why}"
+    return f"outcome unknown of writing {entry.object}: {why}"
 
 
 def _change(entry: Entry) -> str:
@@ -189,7 +189,7 @@ def _note(entry: Entry) -> str:
     if note == STAGE:
         return f"wave {int(detail.get('wave', 0)) + 1}, step {int(detail.get('step', 0)) + 1} begins"
     if note in ("rollback", "resumed"):
-        word = "rollback" if note == "rollback" else "taken up again"
+        word = "rollback" if note == "rollback" else "resumed"
         return f"{word} by {detail.get('who', 'somebody')} on {detail.get('origin', 'some machine')}"
     if "actual" in detail:
         seen = " ".join(f"{name} {share * 100:.1f} %" for name, share in dict(detail["actual"]).items())

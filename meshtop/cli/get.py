@@ -143,7 +143,7 @@ def _print(
 
     picture = session.picture(snapshot)
     items = view.items(picture, query)
-    text = render(output, view, picture.snapshot, items, session.style(sys.stdout))
+    text = render(output, view, picture, items, session.style(sys.stdout))
     if not headers and output in TITLED:
         text = text.partition("\n")[2]
     write(text)

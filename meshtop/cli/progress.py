@@ -1,4 +1,4 @@
-"""A running shift as lines on stderr, in the words of Argo Rollouts, and the keys that steer it."""
+"""A running action as lines on stderr, a shift in the words of Argo Rollouts, and the keys that steer it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from meshtop.actions.events import ActionEvent, ActionOutcome
     from meshtop.actions.shift.controls import Controls
 
-KEYS = "p pause, s skip, h hold, a abort (take everything back)"
+KEYS = "p pause/resume, s skip, h hold, a abort (roll back all)"
 
 
 def exit_of(outcome: ActionOutcome | None) -> Exit:
-    """The exit code of an end."""
+    """The exit code of an outcome (INTERFACE.md, "Exit codes"); None is an action that never told its end."""
     from meshtop.actions.events import ActionOutcome
 
     codes = {
@@ -60,16 +60,16 @@ async def _show(events: AsyncIterator[ActionEvent], line: Callable[[ActionEvent]
 
 @contextlib.contextmanager
 def _steering(controls: Controls) -> Iterator[None]:
-    """Signals and keys become wishes; a terminal is given back as it was."""
+    """Signals and keys become requests; the terminal's modes are restored at the end."""
     loop = asyncio.get_running_loop()
-    wishes = {signal.SIGINT: controls.abort, signal.SIGTERM: controls.hold, signal.SIGHUP: controls.hold}
-    for number, wish in wishes.items():
-        loop.add_signal_handler(number, wish)
+    requests = {signal.SIGINT: controls.abort, signal.SIGTERM: controls.hold, signal.SIGHUP: controls.hold}
+    for number, request in requests.items():
+        loop.add_signal_handler(number, request)
     try:
         with _keys(controls, loop):
             yield
     finally:
-        for number in wishes:
+        for number in requests:
             loop.remove_signal_handler(number)
 
 

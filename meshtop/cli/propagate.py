@@ -54,9 +54,7 @@ def command(
     """
     session = open_session(ctx)
     if session.settings.read_only:
-        raise CommandError(
-            "meshtop is read-only here; leave out --read-only, or readOnly in the settings.", Exit.REFUSED
-        )
+        raise CommandError("meshtop is read-only here: drop --read-only or readOnly: true.", Exit.REFUSED)
     return asyncio.run(
         _propagate(session, kind, name, source, _waves(to, wave), dry_run=dry_run, yes=yes, force=force, reason=reason)
     )
@@ -89,19 +87,19 @@ async def _propagate(
     from meshtop.actions.propagate.copy import Propagation, prepare, run
     from meshtop.cli.progress import follow_copies
 
-    async with acting(session) as stage:
-        refs = chosen(stage.picture, kind, name, source)
+    async with acting(session) as context:
+        refs = chosen(context.picture, kind, name, source)
         wanted = Propagation(
             subject=f"{kind} {name}".strip(), source=source, waves=waves, refs=refs, force=force, reason=reason
         )
-        copies = await prepare(wanted, stage.fleet)
+        copies = await prepare(wanted, context.fleet)
         _show(copies, to_stdout=dry_run)
         if dry_run or all(not copy.lines for copy in copies):
-            say_missing(session, stage.snapshot)
+            say_missing(session, context.snapshot)
             return Exit.FINE
         if not yes:
             _confirm(wanted)
-        return await follow_copies(run(wanted, copies, stage.fleet, open_journal()))
+        return await follow_copies(run(wanted, copies, context.fleet, open_journal()))
 
 
 def chosen(picture: Picture, kind: str, name: str, source: str) -> tuple[ObjectRef, ...]:
@@ -131,7 +129,7 @@ def chosen(picture: Picture, kind: str, name: str, source: str) -> tuple[ObjectR
 
 def _show(copies: list[ObjectCopy], *, to_stdout: bool) -> None:
     for copy in copies:
-        lines = "\n".join(copy.lines) or f"{copy.cluster}: {copy.ref.title} is like that already."
+        lines = "\n".join(copy.lines) or f"{copy.cluster}: {copy.ref.title} is up to date already."
         if copy.lines and to_stdout:
             write(lines)
         else:
@@ -142,7 +140,7 @@ def _confirm(wanted: Propagation) -> None:
     """Ask for the clusters, typed. Raises CommandError where nobody can be asked or the answer is another."""
     clusters = ",".join(wanted.targets)
     if not sys.stdin.isatty():
-        raise CommandError("Nobody can be asked here; say --yes to copy without being asked, or --dry-run.")
+        raise CommandError("No terminal to confirm in: add --yes to copy without being asked, or --dry-run.")
     answer = click.prompt(f"Type {clusters} to write there", default="", show_default=False, err=True)
     if answer.replace(" ", "") != clusters:
-        raise CommandError("Not copied: that was something else.", Exit.INTERRUPTED)
+        raise CommandError("Not copied: the names that were typed are others.", Exit.INTERRUPTED)

@@ -1,4 +1,4 @@
-"""`meshtop rollback [ID]`: every cluster of a shift back to the exact weights from before it."""
+"""`meshtop rollback [ID]`: every cluster of an action back to what it had before, the exact weights or objects."""
 
 from __future__ import annotations
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from meshtop.cli.exits import debugging, keep_logs_quiet, say
+from meshtop.cli.exits import debugging, say
 from meshtop.cli.options import Common, common_of
 from meshtop.cli.text_table import Style
 from meshtop.model.errors import Exit
+from meshtop.process import keep_libraries_quiet, let_libraries_speak
 from meshtop.settings.load import Loaded, load
 from meshtop.views.picture.query import Query
 
@@ -90,7 +91,9 @@ def open_session(ctx: click.Context) -> Session:
     """Read the settings and say what is odd about them. Raises ConfigError."""
     common = common_of(ctx)
     if common.verbose < 2 and not debugging():
-        keep_logs_quiet()
+        keep_libraries_quiet()
+    else:
+        let_libraries_speak()
     loaded = load(config=common.config, environ=os.environ, flags=common.flags())
     for note in loaded.notes:
         say(f"meshtop: {note}")

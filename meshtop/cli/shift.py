@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     default=format_duration(DEFAULT_STEP_SECONDS),
     show_default=True,
     metavar="2m",
-    help="How long a step stands.",
+    help="How long a step lasts.",
 )
 @click.option(
     "--guard",
     default=DEFAULT_GUARD,
     show_default=True,
     metavar="errors,latency|none",
-    help="What takes everything back when the canary is worse in it.",
+    help="What the canary is judged by; all is rolled back when it is worse.",
 )
 @click.option("--wave", multiple=True, metavar="CLUSTER[,CLUSTER]", help="Clusters that go first; repeatable.")
 @click.option(
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     type=click.Choice(["take-back", "hold"]),
     default="take-back",
     show_default=True,
-    help="What becomes of the others when a cluster is lost or changed by somebody else.",
+    help="What to do with the others when a cluster is lost or changed by somebody else.",
 )
 @click.option("--override", default="", metavar="WORDS", help='Shift although a controller owns it: "flagger owns it".')
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the journal.")
@@ -110,7 +110,7 @@ def _plan(
     except ValueError as error:
         raise CommandError(f"{error}.") from error
     if not wait and len(steps) > 1:
-        raise CommandError("--no-wait writes one step; a plan needs somebody to watch it.")
+        raise CommandError("--no-wait writes one step; a plan has to be watched.")
     return ShiftPlan(
         route=route,
         steps=steps,
@@ -151,7 +151,7 @@ async def _shift(session: Session, fleet: Fleet, plan: ShiftPlan, *, dry_run: bo
         code = await follow(runner.run(), controls)
         if code != Exit.CONFLICT or not asks_again:
             return code
-        say("Somebody else changed it. This is how it stands, and what the shift would make of it:")
+        say("Somebody else changed it. What stands there now, and what the shift would change:")
         refused = Exit.CONFLICT
 
 
@@ -173,9 +173,9 @@ def _confirm(found: Preflight, *, refused: Exit) -> None:
     namespace = found.targets[0].where.namespace
     clusters = ", ".join(found.plan.clusters)
     if not sys.stdin.isatty():
-        raise CommandError("Nobody can be asked here; say --yes to shift without being asked, or --dry-run.")
+        raise CommandError("No terminal to confirm in: add --yes to shift without being asked, or --dry-run.")
     answer = click.prompt(
         f"This changes {clusters}. Type {namespace} to go on", default="", show_default=False, err=True
     )
     if answer.strip() != namespace:
-        raise CommandError("Not shifted: that was another name.", refused)
+        raise CommandError("Not shifted: the name that was typed is another.", refused)

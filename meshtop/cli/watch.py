@@ -130,7 +130,7 @@ class Stream(_Face):
             write(to_json(document(self._view, picture.snapshot, items), indent=0), self._out)
         elif self._output == "yaml":
             items = self._view.items(picture, self._query)
-            write("---\n" + render("yaml", self._view, picture.snapshot, items, self._style), self._out)
+            write("---\n" + render("yaml", self._view, picture, items, self._style), self._out)
         elif self._output in ("csv", "name"):
             self._lines(self._view.items(picture, self._query))
         else:

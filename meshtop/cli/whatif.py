@@ -91,10 +91,12 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
         document = document_of(picture, answer, format_duration(snapshot.window_seconds))
         write(to_json(document) if output == "json" else to_yaml(document).rstrip("\n"))
     else:
-        from meshtop.analysis.fleet.locality import Fate
+        from meshtop.analysis.fleet.locality import EvacuationEffect
         from meshtop.cli.text_table import render_table
 
-        shown = [item for item in answer.items if all_ or item.fate not in (Fate.GROWS, Fate.IDLE)]
+        shown = [
+            item for item in answer.items if all_ or item.fate not in (EvacuationEffect.GROWS, EvacuationEffect.IDLE)
+        ]
         if shown:
             write("\n".join(render_table(table_of(shown), session.style(sys.stdout))))
         for sentence in sentences(answer):

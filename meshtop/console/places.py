@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from meshtop.console.widgets.top_bar import View
+from meshtop.console.widgets.top_bar import PlaceTab
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -24,20 +24,20 @@ MATRICES = ("tenantmatrix", "mtlsmatrix", "trust")
 """Kinds of pairs that are drawn as a matrix first."""
 
 
-class Place(Struct, frozen=True):
+class ConsolePlace(Struct, frozen=True):
     """A place: its number key and name, and its kinds, the first of which it opens with."""
 
-    view: View
+    view: PlaceTab
     kinds: tuple[str, ...]
 
 
-PLACES: tuple[Place, ...] = (
-    Place(View("1", "Fleet"), (FLEET, "controlplanes", "members", "drift", "discovery")),
-    Place(View("2", "Services"), ("services", "workloads", "edges", "namespaces", "virtualmachines")),
-    Place(View("3", "Graph"), (GRAPH,)),
-    Place(View("4", "mTLS"), (FINDINGS, "mtls", "mtlsedges", "mtlsmatrix", "trust", "certificates")),
-    Place(View("5", "Tenants"), (TENANTS, TENANT_TREE, "tenantmatrix")),
-    Place(View("6", "Canaries"), (CANARIES,)),
+PLACES: tuple[ConsolePlace, ...] = (
+    ConsolePlace(PlaceTab("1", "Fleet"), (FLEET, "controlplanes", "members", "drift", "discovery")),
+    ConsolePlace(PlaceTab("2", "Services"), ("services", "workloads", "edges", "namespaces", "virtualmachines")),
+    ConsolePlace(PlaceTab("3", "Graph"), (GRAPH,)),
+    ConsolePlace(PlaceTab("4", "mTLS"), (FINDINGS, "mtls", "mtlsedges", "mtlsmatrix", "trust", "certificates")),
+    ConsolePlace(PlaceTab("5", "Tenants"), (TENANTS, TENANT_TREE, "tenantmatrix")),
+    ConsolePlace(PlaceTab("6", "Canaries"), (CANARIES,)),
 )
 PAGE_NAMES = {
     "mtls": "Workloads",
@@ -49,11 +49,11 @@ PAGE_NAMES = {
     "tenantmatrix": "Matrix",
 }
 """Short names of pages where the place says the rest."""
-VIEWS = tuple(place.view for place in PLACES)
+TABS = tuple(place.view for place in PLACES)
 """What the top bar names."""
 
 
-def place_of(kind: str) -> Place | None:
+def place_of(kind: str) -> ConsolePlace | None:
     """The place in which a kind is a page."""
     return next((place for place in PLACES if kind in place.kinds), None)
 
@@ -82,9 +82,9 @@ def name_of(kind: str) -> str:
     return place.view.name if place is not None else view(kind).title
 
 
-def views_with(name: str) -> tuple[View, ...]:
+def tabs_with(name: str) -> tuple[PlaceTab, ...]:
     """What the top bar names while `name` is shown: a kind that only the command bar opens comes last."""
-    return VIEWS if any(view.name == name for view in VIEWS) else (*VIEWS, View(":", name))
+    return TABS if any(view.name == name for view in TABS) else (*TABS, PlaceTab(":", name))
 
 
 def kind_of(key: str) -> str | None:

@@ -7,14 +7,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from meshtop import __version__
+from meshtop.process import answer_keys_first
 
 if TYPE_CHECKING:
     from meshtop.settings.load import Loaded
     from meshtop.settings.schema import Settings
-
-SWITCH_SECONDS = 0.001
-"""After so long a thread that works out a picture lets the one that answers keys go on; Python's own 5 ms, several
-times for each key, would be felt."""
 
 
 def run_console(
@@ -65,7 +62,7 @@ def run_console(
         cell_diff=diff,
     )
     app = MeshtopApp(options, look)
-    sys.setswitchinterval(SWITCH_SECONDS)
+    answer_keys_first()
     app.run(mouse=options.mouse)
     if app.exit_message:
         sys.stderr.write(app.exit_message + "\n")

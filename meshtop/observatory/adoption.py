@@ -1,16 +1,17 @@
-"""Members that only a registry leads to, read with what the registry keeps; only where the user asked for it."""
+"""Members of a fleet that only a registry knows, read with the registry's credentials where the user asked for it."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from meshtop.analysis.fleet.members import Member, members
-from meshtop.analysis.fleet.registries.read import KARMADA, KUBESPHERE
+from meshtop.analysis.fleet.members import RegisteredMember, members
+from meshtop.analysis.fleet.registries import KARMADA, KUBESPHERE
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.observatory.feed import ClusterFeed
@@ -19,17 +20,19 @@ from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.lists import fetch
 from meshtop.sources.problem import SourceProblem
 
+_log = logging.getLogger(__name__)
+
 Adopt = Callable[[ClusterRef, str | None], ClusterFeed]
 """Makes the feed of an adopted cluster; the second argument is the host that forwards to it, None where none does."""
 
 
-class _Link(msgspec.Struct):
+class _MemberConnection(msgspec.Struct):
     type: str = ""
     kubeconfig: str = ""
 
 
 class _Spec(msgspec.Struct):
-    connection: _Link = msgspec.field(default_factory=_Link)
+    connection: _MemberConnection = msgspec.field(default_factory=_MemberConnection)
 
 
 class _Cluster(msgspec.Struct):
@@ -70,7 +73,7 @@ class Adopter:
             found.append(self._adopt(ref, via))
         return found
 
-    async def _way(self, member: Member, host: ClusterRef, name: str) -> tuple[ClusterRef, str | None]:
+    async def _way(self, member: RegisteredMember, host: ClusterRef, name: str) -> tuple[ClusterRef, str | None]:
         entry = member.entry
         if entry.registry == KUBESPHERE:
             own = await self._inline(host, entry.name, name)
@@ -89,6 +92,7 @@ class Adopter:
                 return None
             return ref_from_registry(name, base64.b64decode(link.kubeconfig, validate=True).decode())
         except (SourceProblem, KubeconfigError, msgspec.MsgspecError, binascii.Error, UnicodeDecodeError):
+            _log.warning("the kubeconfig that %s keeps of %s cannot be used", host.name, member, exc_info=True)
             return None
         finally:
             await connection.close()

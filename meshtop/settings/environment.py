@@ -27,6 +27,13 @@ def default_path(environ: Mapping[str, str]) -> Path:
     return (Path(base) if base.startswith("/") else home / ".config") / "meshtop" / FILE_NAME
 
 
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """What meshtop must remember is in `$XDG_STATE_HOME/meshtop/`, else in `~/.local/state/meshtop/` (XDG rules)."""
+    base = environ.get("XDG_STATE_HOME", "")
+    home = Path(environ.get("HOME") or Path.home())
+    return (Path(base) if base.startswith("/") else home / ".local" / "state") / "meshtop"
+
+
 def settings_path(flag: str | None, environ: Mapping[str, str]) -> Path | None:
     """The settings file to read: the flag's, else MESHTOP_CONFIG's, else the default one where it exists.
 

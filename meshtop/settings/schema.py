@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from meshtop.model.constants import DEFAULT_ALPHA, DEFAULT_MINIMUM_REQUESTS, DEFAULT_WINDOW_SECONDS
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS
 from meshtop.settings.durations import parse_duration
 
 
@@ -176,16 +177,16 @@ class CanarySettings(_Section):
 
 
 class HealthSettings(_Section):
-    """Thresholds of health, as shares from 0 to 1 (defaults: Kiali's, but degraded at 1 % instead of above 0)."""
+    """Thresholds of health, as shares from 0 to 1; the fields of `meshtop.model.thresholds.Thresholds`."""
 
-    http5xx_degraded: float = Field(default=0.01, ge=0, le=1, alias="http5xxDegraded")
-    http5xx_failing: float = Field(default=0.10, ge=0, le=1, alias="http5xxFailing")
-    http4xx_degraded: float = Field(default=0.10, ge=0, le=1, alias="http4xxDegraded")
-    http4xx_failing: float = Field(default=0.20, ge=0, le=1, alias="http4xxFailing")
-    grpc_degraded: float = Field(default=0.01, ge=0, le=1)
-    grpc_failing: float = Field(default=0.10, ge=0, le=1)
-    no_response_degraded: float = Field(default=0.01, ge=0, le=1)
-    no_response_failing: float = Field(default=0.10, ge=0, le=1)
+    http5xx_degraded: float = Field(default=DEFAULT_THRESHOLDS.http5xx_degraded, ge=0, le=1, alias="http5xxDegraded")
+    http5xx_failing: float = Field(default=DEFAULT_THRESHOLDS.http5xx_failing, ge=0, le=1, alias="http5xxFailing")
+    http4xx_degraded: float = Field(default=DEFAULT_THRESHOLDS.http4xx_degraded, ge=0, le=1, alias="http4xxDegraded")
+    http4xx_failing: float = Field(default=DEFAULT_THRESHOLDS.http4xx_failing, ge=0, le=1, alias="http4xxFailing")
+    grpc_degraded: float = Field(default=DEFAULT_THRESHOLDS.grpc_degraded, ge=0, le=1)
+    grpc_failing: float = Field(default=DEFAULT_THRESHOLDS.grpc_failing, ge=0, le=1)
+    no_response_degraded: float = Field(default=DEFAULT_THRESHOLDS.no_response_degraded, ge=0, le=1)
+    no_response_failing: float = Field(default=DEFAULT_THRESHOLDS.no_response_failing, ge=0, le=1)
 
     @model_validator(mode="after")
     def _in_order(self) -> HealthSettings:

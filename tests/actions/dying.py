@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from meshtop.actions.fleet import Fleet, FleetMember
+from meshtop.actions.fleet import Fleet, FleetCluster
 from meshtop.actions.journal.journal import Action, ActionState, EntryKind, Journal
 from meshtop.actions.kube import KubeApi
 from meshtop.actions.shift.preflight import preflight
@@ -98,7 +98,7 @@ async def _shift(at: int, path: Path, urls: Mapping[str, str], inventories: Mapp
     journal.doom = doom
     fleet = Fleet(
         [
-            FleetMember(name, KubeApi(name, DoomedWire(Connection(reference(name, url), writes=True), doom)), None)
+            FleetCluster(name, KubeApi(name, DoomedWire(Connection(reference(name, url), writes=True), doom)), None)
             for name, url in urls.items()
         ],
         Survey([board_cluster(name, inventory) for name, inventory in inventories.items()]),

@@ -16,7 +16,7 @@ from aiohttp import web
 from msgspec import structs
 
 from meshtop.actions.events import ActionEvent
-from meshtop.actions.fleet import Fleet, FleetMember
+from meshtop.actions.fleet import Fleet, FleetCluster
 from meshtop.actions.journal.journal import Journal
 from meshtop.actions.kube import KubeApi, RouteObject, config_object
 from meshtop.actions.shift.controls import Controls
@@ -78,6 +78,14 @@ def as_config(obj: Json) -> ConfigObject:
     return config_object(where, obj)
 
 
+def window_seconds(expression: str) -> float:
+    """How far back an expression looks."""
+    (window,) = re.findall(r"\[([0-9smh]+)\]", expression)
+    return float(
+        sum(int(number) * {"s": 1, "m": 60, "h": 3600}[unit] for number, unit in re.findall(r"(\d+)(.)", window))
+    )
+
+
 class FakeMetrics:
     """Telemetry of one cluster: its web asks reviews, split as the cluster's weights say, with these error shares.
 
@@ -96,7 +104,7 @@ class FakeMetrics:
 
     async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
         self.asked.append(expression)
-        seconds = float(re.findall(r"\[(\d+)s\]", expression)[0]) if "s]" in expression else 600.0
+        seconds = window_seconds(expression)
         requests = self.rate * seconds
         shares = self._shares()
         found = []
@@ -174,7 +182,7 @@ class Clock:
     """Time that moves only when somebody waits."""
 
     def __init__(self) -> None:
-        self.now = time.time()
+        self.began = self.now = time.time()
 
     def __call__(self) -> float:
         return self.now
@@ -307,7 +315,7 @@ class Scene:
         read_only = more.pop("read_only", ())
         self.fleet = Fleet(
             [
-                FleetMember(name, KubeApi(name, self.wires[name]), c.metrics, read_only=name in read_only)
+                FleetCluster(name, KubeApi(name, self.wires[name]), c.metrics, read_only=name in read_only)
                 for name, c in clusters.items()
             ],
             Survey([board_cluster(name, c.inventory()) for name, c in clusters.items()]),

@@ -21,8 +21,8 @@ from meshtop.actions.story import (
     may_take_back,
     stopped_at,
 )
+from tests.actions.faults import answering, applied_then_dead
 from tests.actions.mesh import Cluster, Scene, plan, virtual_service
-from tests.actions.test_shift import answering, applied_then_dead
 
 
 def entry(event: EntryKind, cluster: str = "", **detail: Any) -> Entry:
@@ -33,13 +33,13 @@ def entry(event: EntryKind, cluster: str = "", **detail: Any) -> Entry:
     ("told", "words"),
     [
         (entry(EntryKind.INTENDED, "east", **{"from": [80, None], "to": [50, 50]}),
-         "is about to write VirtualService shop/reviews: 80/- → 50/50"),
+         "about to write VirtualService shop/reviews: 80/- → 50/50"),
         (entry(EntryKind.DONE, "east", weights=[50, 50]), "wrote VirtualService shop/reviews: 50/50"),
         (entry(EntryKind.DONE, "east", weights=[50, 50], resolved=True),
-         "wrote VirtualService shop/reviews: 50/50 (found so afterwards)"),
+         "wrote VirtualService shop/reviews: 50/50 (found out later)"),
         (entry(EntryKind.REFUSED, "east", why="no."), "did not write VirtualService shop/reviews: no."),
         (entry(EntryKind.UNKNOWN, "east", why="gone."),
-         "nobody knows whether VirtualService shop/reviews was written: gone."),
+         "outcome unknown of writing VirtualService shop/reviews: gone."),
         (entry(EntryKind.NOTE, note="stage", wave=0, step=2), "wave 1, step 3 begins"),
         (entry(EntryKind.NOTE, note="rollback", who="maria", origin="desk"), "rollback by maria on desk"),
         (entry(EntryKind.NOTE, note="follows", actual={"v1": 0.798, "v2": 0.202}),
@@ -63,7 +63,7 @@ async def test_each_cluster_has_its_own_state(scene: Scene) -> None:
     assert (east.state, east.message) == (WriteState.WRITTEN, "v1/v2 50/50, before 80/20")
     assert (west.state, west.message) == (
         WriteState.IN_DOUBT,
-        "v1/v2 80/20 or 50/50: a request was sent, and its answer is not known",
+        "v1/v2 80/20 or 50/50: a request was sent, its outcome is unknown",
     )
 
 

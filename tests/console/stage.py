@@ -11,7 +11,7 @@ import msgspec
 
 from meshtop.console.app import MeshtopApp
 from meshtop.console.host import ConsoleHost
-from meshtop.console.session import ConsoleOptions, ConsoleSession, PictureArrived
+from meshtop.console.session import ConsoleOptions, ConsoleSession, PictureArrived, PictureRequest
 from meshtop.console.terminal.look import Look
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import History, Line
@@ -50,7 +50,7 @@ class StillSession(ConsoleSession):
     """Publishes one snapshot, and remembers what it was asked."""
 
     def __init__(self, snapshot: Snapshot | None, make: Callable[[Snapshot], Picture] = Picture) -> None:
-        self.prepare = None
+        self.request = PictureRequest()
         self.make = make
         self.asked: list[tuple[str, object]] = []
         self.app: MeshtopApp | None = None

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from meshtop import __version__
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.xdist_group("packaging")
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT = 240
+LIMIT = PATIENCE_SECONDS
 
 
 def run(*command: str | Path, cwd: Path, **environ: str) -> str:

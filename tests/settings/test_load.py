@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from meshtop.console.themes import theme_names
 from meshtop.settings.document import ConfigError, KeyPath, parse_document
 from meshtop.settings.durations import format_duration, parse_duration
-from meshtop.settings.environment import default_path, settings_path, variables
+from meshtop.settings.environment import default_path, settings_path, state_folder, variables
 from meshtop.settings.first import FIRST_FILE, write_first_file
 from meshtop.settings.load import load
 from meshtop.settings.origins import REDACTED, settings_in_force, without_credentials
@@ -253,3 +253,10 @@ def test_defaults_do_not_load_the_schema() -> None:
         "assert loaded.settings.window == 300.0"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_state_folder_follows_xdg() -> None:
+    assert state_folder({"XDG_STATE_HOME": "/x", "HOME": "/home/me"}) == Path("/x/meshtop")
+    assert state_folder({"HOME": "/home/me"}) == Path("/home/me/.local/state/meshtop")
+    assert state_folder({"XDG_STATE_HOME": "not/absolute", "HOME": "/home/me"}) == Path("/home/me/.local/state/meshtop")
+    assert state_folder({}) == Path.home() / ".local" / "state" / "meshtop"

@@ -13,6 +13,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.patience import PATIENCE_SECONDS
+
 Json = dict[str, Any]
 Fault = Callable[[web.Request], Awaitable[web.StreamResponse | None] | web.StreamResponse | None]
 
@@ -102,7 +104,7 @@ class Api:
         async def run() -> None:
             await function()
 
-        asyncio.run_coroutine_threadsafe(run(), self.loop).result(timeout=30)
+        asyncio.run_coroutine_threadsafe(run(), self.loop).result(timeout=PATIENCE_SECONDS)
 
     def send(self, path: str, *events: Json | bytes) -> None:
         """Write events into every open watch of a path."""
@@ -223,10 +225,10 @@ def served(api: Api, tls: ssl.SSLContext | None = None) -> Iterator[Api]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    api.url = f"{'https' if tls else 'http'}://127.0.0.1:{started.result(timeout=30)}"
+    api.url = f"{'https' if tls else 'http'}://127.0.0.1:{started.result(timeout=PATIENCE_SECONDS)}"
     try:
         yield api
     finally:
         assert api.loop is not None
         api.loop.call_soon_threadsafe(stop[0].set)
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE_SECONDS)

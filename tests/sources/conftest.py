@@ -16,6 +16,7 @@ from meshtop.sources.auth.kubeconfig import ClusterRef, find_clusters
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
 from meshtop.sources.kubernetes.pacing import Pace
+from tests.patience import PATIENCE_SECONDS
 from tests.sources.api import ISTIO, Api, served
 
 QUICK = Pace(refresh=0.1, backoff=0.01, backoff_most=0.05, denied=0.1, slow=0.2, discovery=0.2, watch=60)
@@ -23,7 +24,7 @@ QUICK = Pace(refresh=0.1, backoff=0.01, backoff_most=0.05, denied=0.1, slow=0.2,
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait for a condition; a generous limit, so that a slow machine does not fail a test."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():
             await asyncio.sleep(0.005)
 

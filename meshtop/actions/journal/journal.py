@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from meshtop.model.errors import MeshtopError
+from meshtop.settings.environment import state_folder
 
 SHIFT, PROPAGATE = "shift", "propagate"
 """The kinds of action, which are also the rights that the access policy is asked for (INTERFACE.md)."""
@@ -112,16 +113,9 @@ class Action(Struct, frozen=True, rename="camel", kw_only=True):
         return tuple(waiting.values())
 
 
-def state_folder(environment: dict[str, str] | None = None) -> Path:
-    """The folder for what meshtop must remember: `$XDG_STATE_HOME/meshtop`, else `~/.local/state/meshtop`."""
-    environment = dict(os.environ) if environment is None else environment
-    base = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "meshtop"
-
-
 def journal_path() -> Path:
     """Where this user's journal is, on this machine."""
-    return state_folder() / "journal.db"
+    return state_folder(os.environ) / "journal.db"
 
 
 class Journal:

@@ -1,4 +1,4 @@
-"""Which process of this machine runs an action: a locked file that the kernel lets go of when the process ends.
+"""Which process of this machine runs an action: a locked file, which the kernel unlocks when the process ends.
 
 A Lease tells other machines; it needs rights in the cluster and a minute of silence. The lock needs neither, and no
 process number that somebody else may have by now: after kill -9 the action is free at once.
@@ -15,21 +15,21 @@ from pathlib import Path
 from meshtop.actions.errors import ActionError, ErrorKind
 
 FOLDER = "running"
-"""Beside the journal."""
+"""The folder of the lock files, beside the journal."""
 _TRIES = 10
 _PAUSE_SECONDS = 0.01
-"""A look at a lock takes it for a moment."""
+"""`lock_holder` takes a lock for a moment to look at it; so much patience is enough for that."""
 
 
 class ActionLock:
-    """An action that this process runs, until `release`."""
+    """The lock on an action that this process runs, until `release`."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
         self._descriptor: int | None = descriptor
 
     def release(self) -> None:
-        """Let go of it."""
+        """Release the lock; a second time does nothing."""
         if self._descriptor is None:
             return
         with contextlib.suppress(OSError):
@@ -39,7 +39,7 @@ class ActionLock:
 
 
 def lock_action(journal: Path, action: str) -> ActionLock:
-    """Make an action of the journal at `journal` this process's own.
+    """Lock an action of the journal at `journal`, so that this process alone runs it.
 
     Raises ActionError: conflict when another process, or another screen of this one, runs it.
     """
@@ -54,7 +54,7 @@ def lock_action(journal: Path, action: str) -> ActionLock:
                 return ActionLock(path, descriptor)
             time.sleep(_PAUSE_SECONDS)
     except OSError as error:
-        raise ActionError(ErrorKind.REFUSED, f"{path} cannot be locked: {error}.") from error
+        raise ActionError(ErrorKind.REFUSED, f"The lock {path} cannot be taken: {error}.") from error
     number = lock_holder(journal, action)
     which = f"process {number}" if number is not None and number != os.getpid() else "this meshtop"
     message = f"Action {action} is being run by {which}; abort or hold it there."
@@ -62,7 +62,9 @@ def lock_action(journal: Path, action: str) -> ActionLock:
 
 
 def lock_holder(journal: Path, action: str) -> int | None:
-    """The process that runs an action of the journal at `journal`; None when none does."""
+    """The number of the process that runs an action of the journal at `journal`; None when none does, 0 when it is
+    not written there.
+    """
     try:
         descriptor = os.open(_path(journal, action), os.O_RDONLY)
     except OSError:
@@ -70,8 +72,8 @@ def lock_holder(journal: Path, action: str) -> int | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        said = os.read(descriptor, 32)
-        return int(said) if said.isdigit() else 0
+        number = os.read(descriptor, 32)
+        return int(number) if number.isdigit() else 0
     finally:
         os.close(descriptor)
     return None
@@ -82,10 +84,11 @@ def _path(journal: Path, action: str) -> Path:
 
 
 def _locked(path: Path) -> int | None:
-    """The file, locked; None when it is locked already, or was taken away in between."""
+    """The file, opened and locked; None when it is locked already, or was deleted in between."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever released it deletes the file: a lock on what has no name any more would keep nobody out.
         if os.path.samestat(os.fstat(descriptor), path.stat()):
             return descriptor
     except OSError:

@@ -39,7 +39,7 @@ def decode(api: KubeApi, body: bytes) -> Manifest:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except msgspec.MsgspecError as error:
-        raise AnswerLost(f"{api.cluster} sent what is no object: {error}.", cluster=api.cluster) from error
+        raise AnswerLost(f"{api.cluster} sent an invalid object: {error}.", cluster=api.cluster) from error
 
 
 async def apply(

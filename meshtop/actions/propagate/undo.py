@@ -31,7 +31,7 @@ UNDONE = "taken back"
 
 
 class WrittenObject(Struct, frozen=True, kw_only=True):
-    """One object that the action wrote, or may have written: what was there before, and after (None: nobody knows)."""
+    """One object that the action wrote, or may have written: what was there before, and after (None: unknown)."""
 
     cluster: str
     ref: ObjectRef

@@ -1,4 +1,4 @@
-"""The guard of a step: is what got more weight worse than what got less, in any cluster or in all together?"""
+"""The guard of a step: whether what gained weight is worse than what lost it, in any cluster or all together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A shift in lines, in the words of Argo Rollouts; the command and the console tell it alike."""
+"""Checks, diffs and events of a shift as lines, in the words of Argo Rollouts, for the command and the console."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIGNS = {CheckStatus.OK: "✓", CheckStatus.WARNING: "▲", CheckStatus.REFUSED:
 
 
 def check_lines(checks: Iterable[Check]) -> list[tuple[CheckStatus, str]]:
-    """The checks as lines; clusters of which the same is to be said share one."""
+    """The checks as lines, each with its worst status; clusters with the same result share one."""
     alike: dict[tuple[str, CheckStatus, str], list[str]] = {}
     for check in checks:
         alike.setdefault((check.name, check.status, check.message), []).append(check.cluster)

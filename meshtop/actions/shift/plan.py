@@ -1,4 +1,4 @@
-"""What a shift wants: steps of weights, clusters in waves, a guard, and what to do when something is lost."""
+"""The plan of a shift: steps of weights, clusters in waves, a guard, and what to do when a cluster is lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class OnLoss(StrEnum):
 
 
 class Guard(Struct, frozen=True, rename="camel"):
-    """What is watched while a step stands; nothing when both are False."""
+    """What is watched while a step lasts; nothing when both are False."""
 
     errors: bool = True
     latency: bool = True

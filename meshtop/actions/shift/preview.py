@@ -1,4 +1,4 @@
-"""What a shift would change, cluster by cluster, as the servers themselves say it (server-side dry run)."""
+"""What a shift would change, cluster by cluster, by a dry run on the servers themselves."""
 
 from __future__ import annotations
 

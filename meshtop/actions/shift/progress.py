@@ -50,7 +50,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 
 def progress_of(shift: ShiftRecord, action: str = "", known: Mapping[str, KnownWeights] | None = None) -> Progress:
-    """A shift that has not begun, or is about to be taken up where `known` says."""
+    """A shift that has not begun, or is about to be resumed from the weights that are `known`."""
     plan = shift.plan
     waves = {cluster: number for number, wave in enumerate(plan.waves, start=1) for cluster in wave}
     known = known or {}

@@ -1,4 +1,4 @@
-"""Shifts that ended in the middle: taken up again, or taken back, after whatever ended them."""
+"""Shifts that ended in the middle: resumed, or taken back, after whatever ended them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from meshtop.actions.shift.record import ShiftRecord, known_weights, require_res
 from meshtop.actions.shift.restore import restore, state_after
 from meshtop.actions.shift.runner import ShiftRunner
 from meshtop.actions.shift.targets import place_of
-from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.survey import SurveyedRoute
 
 
 def find_action(journal: Journal, identity: str | None) -> Action:
-    """The shift of that id, or the last one. Raises ActionError."""
+    """The action of that id (or of a unique beginning of one), or the last shift. Raises ActionError."""
     action = journal.last(kind=SHIFT) if identity is None else journal.action(identity)
     if action is None:
         what = "no shift" if identity is None else f"no single action {identity}"
@@ -103,7 +103,7 @@ def _require_allowed(shift: ShiftRecord, fleet: Fleet) -> None:
         fleet.require_allowed(SHIFT, target.cluster, target.where.namespace)
 
 
-def _surveyed(shift: ShiftRecord, fleet: Fleet, cluster: str) -> Surveyed:
+def _surveyed(shift: ShiftRecord, fleet: Fleet, cluster: str) -> SurveyedRoute:
     target = next(t for t in shift.targets if t.cluster == cluster)
     for one in fleet.survey.surveyed:
         place = place_of(one.route)

@@ -15,7 +15,7 @@ What may happen next, at any moment:
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
@@ -41,7 +41,9 @@ from meshtop.actions.shift.record import (
 from meshtop.actions.shift.restore import restore, state_after
 from meshtop.actions.shift.targets import ShiftTarget, Weights, weights_of
 from meshtop.actions.shift.watch import ShiftEnded, StepWatch, confirmation
-from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.survey import SurveyedRoute
+
+_log = logging.getLogger(__name__)
 
 _STATE_AS_IT_IS = {
     ActionOutcome.DONE: ActionState.DONE,
@@ -61,7 +63,7 @@ class ShiftRunner:
     def __init__(
         self,
         shift: ShiftRecord,
-        surveyed: Sequence[Surveyed],
+        surveyed: Sequence[SurveyedRoute],
         fleet: Fleet,
         journal: Journal,
         *,
@@ -325,11 +327,13 @@ class ShiftRunner:
 
     def _hold_unwatched(self) -> None:
         """Nothing moves any more, and the journal says so; where it cannot, the lock's end says that it stopped."""
-        with contextlib.suppress(JournalError):
+        try:
             action = self.journal.action(self.action) if self._claim is not None else None
             if action is not None and action.state in (ActionState.RUNNING, ActionState.PAUSED):
                 self.journal.write(self.action, EntryKind.NOTE, note="held", why="The meshtop that ran it was ended.")
                 self.journal.set_state(self.action, ActionState.HELD)
+        except JournalError:
+            _log.warning("the journal does not say that action %s is held", self.action, exc_info=True)
 
     def _greeting(self) -> str:
         begins = f"Going on with action {self.action}" if self._resumes else f"Action {self.action}"

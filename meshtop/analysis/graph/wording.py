@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
-from meshtop.analysis.graph.service_graph import GraphEdge, Group, Node, NodeKind
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphGroup, GraphNode, NodeKind
 from meshtop.model.state import HealthStatus
 from meshtop.model.text import cut
 
@@ -19,24 +19,24 @@ _TAGS = {
 _GROUPS = (NodeKind.CLUSTER, NodeKind.TENANT, NodeKind.NAMESPACE)
 
 
-def caption(node: Node) -> str:
+def caption(node: GraphNode) -> str:
     """A box's name, at most 28 cells."""
     return cut(node.label, _WIDEST) or "·"
 
 
-def tag(node: Node) -> str:
+def tag(node: GraphNode) -> str:
     """What kind of thing it is, where that is not plain from its frame: a gateway, a namespace of 12 workloads."""
     if node.kind in _GROUPS:
         return f"{node.kind.value} {node.members}" if node.members < 10_000 else node.kind.value
     return _TAGS.get(node.kind, "")
 
 
-def tag_width(node: Node) -> int:
+def tag_width(node: GraphNode) -> int:
     """The room that any tag of such a node needs, whatever its numbers are: refreshing must not move boxes."""
     return len(node.kind.value) + 5 if node.kind in _GROUPS else len(_TAGS.get(node.kind, ""))
 
 
-def title_of(name: str, groups: Mapping[str, Group], frames: Container[str]) -> str:
+def title_of(name: str, groups: Mapping[str, GraphGroup], frames: Container[str]) -> str:
     """A frame's title: the group's name after the names of the groups whose frames are one with it."""
     labels: list[str] = []
     group = groups.get(name)

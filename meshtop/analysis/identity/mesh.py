@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from meshtop.analysis.inventory.istio_labels import image_version, is_istiod, proxy_container
+from meshtop.analysis.inventory.labels import image_version, is_istiod, proxy_container
 from meshtop.model.constants import CLUSTER_DOMAIN, ISTIO_NAMESPACE
 from meshtop.model.kube import Controller, Inventory, Meta
 from meshtop.model.mesh import ControlPlane, MeshFacts, Ready

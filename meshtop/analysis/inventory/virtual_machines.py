@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from meshtop.analysis.inventory.istio_labels import canonical_name, canonical_version
-from meshtop.analysis.inventory.service_selectors import SelectorIndex
+from meshtop.analysis.inventory.labels import SelectorIndex, canonical_name, canonical_version
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.mesh import VirtualMachine
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from textual.message import Message
 
+from meshtop.log import defects_logged
 from meshtop.views.frame.numbers import age
 
 if TYPE_CHECKING:
@@ -18,12 +20,13 @@ if TYPE_CHECKING:
     from meshtop.actions.journal.journal import Action
     from meshtop.actions.story import ClusterState, Course
 
+_log = logging.getLogger(__name__)
 MOST = 200
 """The latest actions that the screen lists."""
 Stamp = tuple[tuple[int, int], ...]
 
 
-class Told(Struct, frozen=True):
+class JournalRow(Struct, frozen=True):
     """An action with what the journal says of it by now."""
 
     action: Action
@@ -42,7 +45,7 @@ class Told(Struct, frozen=True):
 class JournalRead(Message):
     """What was read; the latest is the only one worth showing. `opened` are all actions that have not ended."""
 
-    def __init__(self, actions: tuple[Told, ...], opened: tuple[Told, ...], problem: str = "") -> None:
+    def __init__(self, actions: tuple[JournalRow, ...], opened: tuple[JournalRow, ...], problem: str = "") -> None:
         super().__init__()
         self.actions = actions
         self.opened = opened
@@ -73,7 +76,7 @@ def read_journal(limit: int = 0) -> JournalRead:
         journal.close()
 
 
-def last_shift() -> Told | None:
+def last_shift() -> JournalRow | None:
     """The latest shift of the journal."""
     from meshtop.actions.journal.journal import Journal, JournalError, journal_path
 
@@ -88,12 +91,12 @@ def last_shift() -> Told | None:
         return None
 
 
-def _told(action: Action, journal: Path) -> Told:
+def _told(action: Action, journal: Path) -> JournalRow:
     from meshtop.actions.journal.lock import lock_holder
     from meshtop.actions.story import cluster_states, clusters_of, course_of, stopped_at
 
     course = course_of(action, journal)
-    return Told(
+    return JournalRow(
         action=action,
         course=course,
         states=cluster_states(action),
@@ -122,20 +125,21 @@ class JournalWatch:
     """Knows what waits for somebody, of the clusters that are shown: the journal may hold actions on others too."""
 
     def __init__(self, app: App[Any]) -> None:
-        self._app = app
+        self._target = app
         self._stamp: Stamp | None = None
         self._alive = False
-        self.unfinished: tuple[Told, ...] = ()
+        self.unfinished: tuple[JournalRow, ...] = ()
 
     def look(self) -> None:
         """Read it on a worker thread, if it has changed; what runs in a process may end without a word."""
         found = stamp()
         if found != self._stamp or self._alive:
             self._stamp = found
-            self._app.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
+            self._target.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
 
     def _read(self) -> None:
-        self._app.post_message(read_journal())
+        with defects_logged(_log, "reading the journal"):
+            self._target.post_message(read_journal())
 
     def arrived(self, message: JournalRead, clusters: Collection[str]) -> bool:
         """Keep what was read; whether other things wait for somebody than before."""
@@ -152,7 +156,7 @@ class JournalWatch:
         return "".join(f"▲ {told.action.subject} {told.course.value}: J" for told in self.unfinished)
 
 
-def sentence(one: Told, now: float) -> str:
+def sentence(one: JournalRow, now: float) -> str:
     """What waits, since when, and what to do, for the list of what needs somebody."""
     at = f" at {one.stopped_at}" if one.stopped_at else ""
     since = age(now - one.action.created)

@@ -24,7 +24,7 @@ TAKE_BACK, HOLD = "take all back", "hold the others"
 GUARDS = ("errors, latency", "errors", "latency", "none")
 
 
-class Field(Struct, frozen=True):
+class FormField(Struct, frozen=True):
     """A field of the form: its name, what may be said in it, and its choices where it has some."""
 
     name: str
@@ -33,16 +33,18 @@ class Field(Struct, frozen=True):
 
 
 FIELDS = (
-    Field("weights", "Whole percents, such as v3=20 or v2=10,v3=5; who is not named shares the rest as now."),
-    Field("steps", "Percents such as 5,25,50,100, each watched; they replace the weight above. Empty: at once."),
-    Field("every", "How long each step is watched: 30s, 2m, 1h."),
-    Field("guard", "What takes everything back when the canary is worse in it. ← → choose.", GUARDS),
-    Field("on loss", "When a cluster is lost, or changed by somebody else. ← → choose.", (TAKE_BACK, HOLD)),
-    Field("then", "Watch until the split follows and the guard is content, or only write. ← → choose.", (WATCH, LEAVE)),
-    Field("clusters", "Only these, with commas. Empty: every cluster of the mesh whose callers obey the route."),
-    Field("waves", "Clusters that go one after another: us-east; eu-west,ap-south. Empty: all together."),
-    Field("override", "Only where a controller owns the weights; say so in words: flagger owns it."),
-    Field("reason", "Why; it is kept in the journal."),
+    FormField("weights", "Whole percents, such as v3=20 or v2=10,v3=5; who is not named shares the rest as now."),
+    FormField("steps", "Percents such as 5,25,50,100, each watched; they replace the weight above. Empty: at once."),
+    FormField("every", "How long each step is watched: 30s, 2m, 1h."),
+    FormField("guard", "What takes everything back when the canary is worse in it. ← → choose.", GUARDS),
+    FormField("on loss", "When a cluster is lost, or changed by somebody else. ← → choose.", (TAKE_BACK, HOLD)),
+    FormField(
+        "then", "Watch until the split follows and the guard is content, or only write. ← → choose.", (WATCH, LEAVE)
+    ),
+    FormField("clusters", "Only these, with commas. Empty: every cluster of the mesh whose callers obey the route."),
+    FormField("waves", "Clusters that go one after another: us-east; eu-west,ap-south. Empty: all together."),
+    FormField("override", "Only where a controller owns the weights; say so in words: flagger owns it."),
+    FormField("reason", "Why; it is kept in the journal."),
 )
 NAMES = tuple(field.name for field in FIELDS)
 
@@ -55,7 +57,7 @@ class FieldProblem(MeshtopError):
         self.field = field
 
 
-class Subject(Struct, frozen=True):
+class ShiftSubject(Struct, frozen=True):
     """What the dialog is about: a route as ROUTE names it, in each cluster whose callers obey it.
 
     `routes` are those of one mesh, that of the row it was opened on; `others` are clusters that have such a route too
@@ -74,7 +76,7 @@ class Subject(Struct, frozen=True):
         return tuple(route.cluster for route in self.routes)
 
 
-def subject_of(row: CanaryRow, picture: Picture) -> Subject | None:
+def subject_of(row: CanaryRow, picture: Picture) -> ShiftSubject | None:
     """The route of a row as the latest picture has it; None when it is gone."""
     survey = picture.canaries.survey
     alike = [s for s in survey.surveyed if s.route.label == row.label and survey.clusters[s.route.cluster].obeys_itself]
@@ -83,7 +85,7 @@ def subject_of(row: CanaryRow, picture: Picture) -> Subject | None:
         return None
     mine = [s for s in alike if s.route.cluster == row.cluster or (s.mesh is not None and s.mesh == own.mesh)]
     owners = dict.fromkeys(s.owner.controller for s in mine if s.owner.controller != "none")
-    return Subject(
+    return ShiftSubject(
         route=row.label,
         namespace=row.namespace,
         routes=tuple(s.route for s in mine),
@@ -92,7 +94,7 @@ def subject_of(row: CanaryRow, picture: Picture) -> Subject | None:
     )
 
 
-def first_values(subject: Subject, cluster: str) -> dict[str, str]:
+def first_values(subject: ShiftSubject, cluster: str) -> dict[str, str]:
     """What the form begins with: the weights as they stand in a cluster, and what the command takes by default."""
     route = next((r for r in subject.routes if r.cluster == cluster), subject.routes[0])
     shares = [d.share for d in route.destinations]
@@ -111,12 +113,12 @@ def first_values(subject: Subject, cluster: str) -> dict[str, str]:
     return values | {"on loss": TAKE_BACK, "then": WATCH, "clusters": limit_of(subject)}
 
 
-def limit_of(subject: Subject) -> str:
+def limit_of(subject: ShiftSubject) -> str:
     """What the clusters' field begins with: where other clusters have such a route too, those that are meant."""
     return ",".join(subject.clusters) if subject.others else ""
 
 
-def plan_of(values: Mapping[str, str], subject: Subject) -> tuple[ShiftPlan, tuple[str, ...]]:
+def plan_of(values: Mapping[str, str], subject: ShiftSubject) -> tuple[ShiftPlan, tuple[str, ...]]:
     """The plan, and the clusters it is limited to (none: not limited). Raises FieldProblem."""
     from meshtop.actions.shift.plan import OnLoss, ShiftPlan, parse_guard
     from meshtop.settings.durations import parse_duration
@@ -162,7 +164,7 @@ def steps_of(weights: str, steps: str) -> tuple[dict[str, int], ...]:
     return _checked("steps", lambda: parse_steps(name, steps))
 
 
-def clusters_of(text: str, subject: Subject) -> tuple[str, ...]:
+def clusters_of(text: str, subject: ShiftSubject) -> tuple[str, ...]:
     """The clusters that the field names. Raises FieldProblem."""
     named = _names(text)
     for name in named:
@@ -170,7 +172,7 @@ def clusters_of(text: str, subject: Subject) -> tuple[str, ...]:
     return named
 
 
-def effect(values: Mapping[str, str], subject: Subject) -> str:
+def effect(values: Mapping[str, str], subject: ShiftSubject) -> str:
     """What would become of the weights: `us-east, eu-west: v2 80 → 70 · v3 20 → 30`. Raises FieldProblem."""
     clusters = clusters_of(values["clusters"], subject)
     steps = steps_of(values["weights"], values["steps"])

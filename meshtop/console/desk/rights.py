@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -11,20 +13,22 @@ from msgspec import Struct
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from meshtop.log import log_failure
 from meshtop.model.state import State
 
 if TYPE_CHECKING:
-    from meshtop.analysis.tenancy.access.kubernetes import Rules
+    from meshtop.analysis.tenancy.access.rbac import SubjectRules
     from meshtop.console.session import ConsoleSession
     from meshtop.model.snapshot import Snapshot
     from meshtop.observatory.observatory import Observatory
+
+_log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 300.0
 """Rights change seldom; whoever has just been given one reads everything again."""
 _ANSWERING = (State.FRESH, State.PARTIAL)
 
-Place = tuple[str, str]
-"""Cluster and namespace."""
+ClusterNamespace = tuple[str, str]
 
 
 class RightsArrived(Message):
@@ -32,58 +36,70 @@ class RightsArrived(Message):
 
 
 class _Known(Struct, frozen=True):
-    """An answer (None: the cluster gave none), when it was asked for, and after how many times of forgetting."""
+    """An answer, when it was asked for (in seconds of the clock), and after how many times of forgetting.
 
-    rules: Rules | None
+    `failed_in` is the number of the snapshot in which a cluster gave no answer; `rules` are then the ones from before.
+    """
+
+    rules: SubjectRules | None
     asked_at: float
     round: int
+    failed_in: int | None = None
 
 
 class Rights:
     """The rules of namespaces, by SelfSubjectRulesReview on the observatory's own loop; no call here ever waits.
 
     A cluster that does not answer the observatory is not asked. An answer that is older than `KEPT_SECONDS`, or than
-    `forget`, is asked for again and holds until the next one is there.
+    `forget`, is asked for again and holds until the next one is there. A question that failed is asked again with the
+    next snapshot. Answers come on the observatory's thread and are handed over under a lock.
     """
 
     def __init__(self, session: ConsoleSession, clock: Callable[[], float] = time.monotonic) -> None:
         self._session = session
         self._clock = clock
-        self._known: dict[Place, _Known] = {}
-        self._asked: dict[str, list[MessagePump]] = {}
+        self._lock = threading.Lock()
+        self._known: dict[ClusterNamespace, _Known] = {}
+        self._waiting: dict[str, list[MessagePump]] = {}
+        """The clusters that have been asked, and who is told when they answer."""
         self._round = 0
 
-    def of(self, cluster: str, namespace: str) -> Rules | None:
+    def of(self, cluster: str, namespace: str) -> SubjectRules | None:
         """What the user may do there; None where nothing is known."""
-        known = self._known.get((cluster, namespace))
+        with self._lock:
+            known = self._known.get((cluster, namespace))
         return None if known is None else known.rules
 
     def forget(self) -> None:
         """Ask again at the next occasion."""
         self._round += 1
 
-    def want(self, snapshot: Snapshot, places: Iterable[Place], target: MessagePump) -> None:
+    def want(self, snapshot: Snapshot, places: Iterable[ClusterNamespace], target: MessagePump) -> None:
         """Ask for what is not known of these places; `RightsArrived` comes to `target` for each cluster that tells."""
         answering = {cluster.name for cluster in snapshot.clusters if cluster.kubernetes.state in _ANSWERING}
         wanted: dict[str, list[str]] = {}
-        for cluster, namespace in dict.fromkeys(places):
-            if cluster in answering and not self._holds((cluster, namespace)):
-                wanted.setdefault(cluster, []).append(namespace)
+        with self._lock:
+            for cluster, namespace in dict.fromkeys(places):
+                if cluster in answering and not self._holds((cluster, namespace), snapshot.sequence):
+                    wanted.setdefault(cluster, []).append(namespace)
+            for cluster in [name for name in wanted if name in self._waiting]:
+                self._waiting[cluster].append(target)
+                del wanted[cluster]
         for cluster, namespaces in wanted.items():
-            waiting = self._asked.get(cluster)
-            if waiting is not None:
-                waiting.append(target)
-            else:
-                self._ask(cluster, namespaces, target)
+            self._ask(cluster, namespaces, snapshot.sequence, target)
 
-    def _holds(self, place: Place) -> bool:
+    def _holds(self, place: ClusterNamespace, sequence: int) -> bool:
         known = self._known.get(place)
-        return known is not None and known.round == self._round and self._clock() - known.asked_at < KEPT_SECONDS
+        if known is None or known.round != self._round:
+            return False
+        if known.failed_in is not None:
+            return known.failed_in == sequence
+        return self._clock() - known.asked_at < KEPT_SECONDS
 
-    def _ask(self, cluster: str, namespaces: list[str], target: MessagePump) -> None:
+    def _ask(self, cluster: str, namespaces: list[str], sequence: int, target: MessagePump) -> None:
         asked_at, asked_round = self._clock(), self._round
 
-        async def ask(observatory: Observatory) -> dict[str, Rules]:
+        async def ask(observatory: Observatory) -> dict[str, SubjectRules]:
             from meshtop.sources.kubernetes import KubernetesSource
 
             feed = observatory.feed(cluster)
@@ -93,17 +109,34 @@ class Rights:
         future = self._session.ask(ask)
         if future is None:
             return
-        self._asked[cluster] = [target]
+        with self._lock:
+            self._waiting[cluster] = [target]
 
-        def came(answered: Future[dict[str, Rules]]) -> None:
-            # On the observatory's thread: plain assignments, and messages, which are safe from any thread.
-            failed = answered.cancelled() or answered.exception() is not None
-            found = {} if failed else answered.result()
-            for namespace in namespaces:
-                before = self._known.get((cluster, namespace))
-                rules = found.get(namespace, before.rules if before is not None else None)
-                self._known[cluster, namespace] = _Known(rules, asked_at, asked_round)
-            for waiting in self._asked.pop(cluster, []):
-                waiting.post_message(RightsArrived())
+        def came(answered: Future[dict[str, SubjectRules]]) -> None:
+            # On the observatory's thread: a plain hand-over, and messages, which are safe from any thread.
+            found = _rules_in(answered, cluster)
+            with self._lock:
+                for namespace in namespaces:
+                    before = self._known.get((cluster, namespace))
+                    rules = found.get(namespace)
+                    self._known[cluster, namespace] = (
+                        _Known(rules, asked_at, asked_round)
+                        if rules is not None
+                        else _Known(before.rules if before is not None else None, asked_at, asked_round, sequence)
+                    )
+                waiting = self._waiting.pop(cluster, [])
+            for one in waiting:
+                one.post_message(RightsArrived())
 
         future.add_done_callback(came)
+
+
+def _rules_in(answered: Future[dict[str, SubjectRules]], cluster: str) -> dict[str, SubjectRules]:
+    """The rules that a cluster answered with; none where it failed, which is logged."""
+    if answered.cancelled():
+        return {}
+    error = answered.exception()
+    if error is not None:
+        log_failure(_log, f"{cluster} did not say what the user may do", error)
+        return {}
+    return answered.result()

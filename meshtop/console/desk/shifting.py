@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Question = Callable[["Observatory"], Coroutine[Any, Any, None]]
 
 
-class Checked(Message):
+class PlanChecked(Message):
     """The checks and the diffs of a plan; `problem` where they could not be made, or a server refused its diff."""
 
     def __init__(self, found: Preflight | None, diffs: tuple[Preview, ...], problem: str = "") -> None:
@@ -37,7 +37,7 @@ class Checked(Message):
         self.problem = problem
 
 
-class Happened(Message):
+class ShiftEventArrived(Message):
     """Something happened in a running shift; the last one has an outcome."""
 
     def __init__(self, event: ActionEvent) -> None:
@@ -45,7 +45,7 @@ class Happened(Message):
         self.event = event
 
 
-class Broke(Message):
+class ShiftFailed(Message):
     """A shift ended without telling how; the journal says what was under way."""
 
     def __init__(self, problem: str) -> None:
@@ -89,12 +89,12 @@ class ShiftDesk:
                     found = await preflight(plan, fleet, clusters=clusters)
                     diffs = () if found.refusal is not None else tuple(await preview(found, fleet))
             except ActionError as error:
-                self._target.post_message(Checked(found, (), words_of(error)))
+                self._target.post_message(PlanChecked(found, (), words_of(error)))
                 return
             self._found = found
-            self._target.post_message(Checked(found, diffs))
+            self._target.post_message(PlanChecked(found, diffs))
 
-        self._ask(look, lambda problem: Checked(None, (), problem))
+        self._ask(look, lambda problem: PlanChecked(None, (), problem))
 
     def run(self) -> None:
         """Run the plan that was checked last."""
@@ -130,7 +130,7 @@ class ShiftDesk:
             action = find_action(journal, identity)
             take_back = undo if action.kind == PROPAGATE else rollback
             async for event in take_back(action, fleet, journal):
-                self._target.post_message(Happened(event))
+                self._target.post_message(ShiftEventArrived(event))
 
         self._act(act)
 
@@ -143,7 +143,7 @@ class ShiftDesk:
     async def _run(self, runner: ShiftRunner) -> None:
         async with contextlib.aclosing(runner.run()) as events:
             async for event in events:
-                self._target.post_message(Happened(event))
+                self._target.post_message(ShiftEventArrived(event))
 
     def _act(self, act: Callable[[Fleet, Journal], Coroutine[Any, Any, None]]) -> None:
         """Do something that writes, with the journal open; what it raises is said."""
@@ -157,11 +157,11 @@ class ShiftDesk:
                     with contextlib.closing(Journal(journal_path(), clock=self._clock)) as journal:
                         await act(fleet, journal)
             except ActionError as error:
-                self._target.post_message(Broke(words_of(error)))
+                self._target.post_message(ShiftFailed(words_of(error)))
             except JournalError as error:
-                self._target.post_message(Broke(str(error)))
+                self._target.post_message(ShiftFailed(str(error)))
 
-        self._ask(do, Broke)
+        self._ask(do, ShiftFailed)
 
     def steer(self, wish: Callable[[Controls], None]) -> None:
         """Pause, go on, skip, hold or abort what runs."""

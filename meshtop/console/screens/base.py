@@ -11,11 +11,12 @@ from textual.screen import Screen
 
 from meshtop.console.commands import COMMANDS
 from meshtop.console.host import ConsoleHost, host_of
-from meshtop.console.places import VIEWS, kind_of, views_with
+from meshtop.console.places import TABS, kind_of, tabs_with
 from meshtop.console.scope import Scope, freshness
+from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.help_screen import Help, HelpScreen, keys_of
-from meshtop.console.widgets.top_bar import TopBar, TopBarModel
+from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
+from meshtop.console.widgets.top_bar import TopBar, TopBarState
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class MeshScreen(Screen[object]):
     _hinted_for: Scope | None = None
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(view.key, f"app.place('{view.key}')", view.name, id=f"go.{view.key}", show=False) for view in VIEWS),
+        *(Binding(view.key, f"app.place('{view.key}')", view.name, id=f"go.{view.key}", show=False) for view in TABS),
         Binding("slash", "filter", "filter", id="scope.filter"),
         Binding("x", "narrow", "only this", id="scope.narrow", show=False),
         Binding("colon", "command", "command", id="console.command"),
@@ -93,12 +94,14 @@ class MeshScreen(Screen[object]):
         """The kinds whose rows this screen draws."""
         return frozenset()
 
-    def prepare(self, picture: Picture) -> None:
-        """Work out what `refresh_picture` will draw, and nothing else: this runs on a worker thread."""
-        from meshtop.views.frame.registry import view
+    def request(self) -> PictureRequest:
+        """What `refresh_picture` will draw of the next picture, to be worked out on the thread that publishes it."""
+        return PictureRequest(kinds=self.kinds())
 
-        for kind in self.kinds():
-            view(kind).all_items(picture)
+    def hand_over_request(self) -> None:
+        """Tell the session what this screen draws by now, if it is the one in front."""
+        if self.is_current:
+            self.host.session.request = self.request()
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
         """Titles and meanings for the help."""
@@ -116,7 +119,6 @@ class MeshScreen(Screen[object]):
         """Draw the chrome and the latest picture."""
         if not self.is_mounted or not self._is_composed:
             return
-        self.host.session.prepare = self.prepare
         self.update_chrome()
         if self.host.scope is not self._hinted_for:
             # What esc does depends on what the scope can be widened by.
@@ -125,6 +127,7 @@ class MeshScreen(Screen[object]):
         picture = self.host.picture
         if picture is not None:
             self.refresh_picture(picture)
+        self.hand_over_request()
 
     def update_chrome(self) -> None:
         """Draw the top bar: place, scope, freshness."""
@@ -136,8 +139,8 @@ class MeshScreen(Screen[object]):
         hidden = snapshot is not None and snapshot.hidden is not None
         window = snapshot.window_seconds if snapshot is not None else app.window_seconds
         self._top_bar.show(
-            TopBarModel(
-                views=views_with(self.place),
+            TopBarState(
+                views=tabs_with(self.place),
                 current=self.place,
                 crumbs=self.crumbs(),
                 scope=(*app.scope.words(window_seconds=window), *(("some is hidden",) if hidden else ())),
@@ -195,8 +198,8 @@ class MeshScreen(Screen[object]):
 
     def action_help(self) -> None:
         """This screen's keys, and what its columns mean."""
-        keys = keys_of(self)
-        told = Help(
+        keys = key_groups(self)
+        told = HelpText(
             " ▸ ".join((self.place, *self.crumbs())),
             about=self.about,
             keys=keys.own,

@@ -11,7 +11,7 @@ from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.host import host_of
 from meshtop.console.screens.text import TextScreen
 from meshtop.console.widgets.line_widget import LineView
-from meshtop.console.widgets.lines import Line, Run
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import clean, cut
 from meshtop.views.frame.table import Tone
 
@@ -78,13 +78,13 @@ class ExplainScreen(TextScreen):
             self._text = "\n".join([*self._policy, *beside])
             self.query_one("#text", LineView).show(self._lines)
 
-    def _lines(self, width: int) -> list[Line]:
+    def _lines(self, width: int) -> list[TextLine]:
         """The text, wrapped: a path of the policy may be long."""
         head = f"{clean(self._title)}   c copies · esc back"
-        lines = [Line("plain", (Run(1, cut(head, width - 2), Tone.DIM),)), Line("plain", ())]
+        lines = [TextLine("plain", (TextRun(1, cut(head, width - 2), Tone.DIM),)), TextLine("plain", ())]
         for text in self._text.split("\n"):
             tone = _TONES.get(text.strip()[:1], Tone.PLAIN)
             inside = " " * (len(text) - len(text.lstrip()) + 2)
             pieces = textwrap.wrap(clean(text), max(20, width - 2), subsequent_indent=inside, break_on_hyphens=False)
-            lines += [Line("plain", (Run(1, cut(piece, max(0, width - 2)), tone),)) for piece in pieces or [""]]
+            lines += [TextLine("plain", (TextRun(1, cut(piece, max(0, width - 2)), tone),)) for piece in pieces or [""]]
         return lines

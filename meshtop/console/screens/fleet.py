@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import structs
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -13,10 +14,11 @@ from textual.containers import Horizontal, Vertical
 from meshtop.console.places import FLEET, JOURNAL
 from meshtop.console.screens.facts import headline
 from meshtop.console.screens.table import TableScreen
-from meshtop.console.widgets.chart import Chart, ChartModel, Series
+from meshtop.console.session import PictureRequest
+from meshtop.console.widgets.chart import ChartModel, ChartSeries, ChartView
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView, LineWidget
-from meshtop.console.widgets.lines import Line
+from meshtop.console.widgets.lines import TextLine
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.views.frame.table import Cell, Column, Table, Tone
@@ -71,7 +73,7 @@ class Headline(LineWidget):
         super().__init__()
         self.picture: Picture | None = None
 
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         """The line."""
         if self.picture is None:
             return []
@@ -79,7 +81,7 @@ class Headline(LineWidget):
 
         query, picture = self.fleet.host.scope.query, self.picture
         missing = without_traffic(picture, query)
-        return [headline(sums_in(picture, query), histories_in(picture, query), width, missing)]
+        return [headline(sums_in(picture, query), histories_in(picture, query), width, picture.thresholds, missing)]
 
     @property
     def fleet(self) -> FleetScreen:
@@ -112,7 +114,7 @@ class FleetScreen(TableScreen):
                     yield LiveTable(id="rows", waiting=waiting)
                     with Horizontal(id="trends"):
                         for trend in TRENDS:
-                            yield Chart(id=f"trend-{trend}")
+                            yield ChartView(id=f"trend-{trend}")
                 yield LineView(classes="side")
 
     def action_needs(self) -> None:
@@ -176,35 +178,23 @@ class FleetScreen(TableScreen):
         clusters = self.host.scope.query.clusters
         for name, (title, unit) in TRENDS.items() if shown else ():
             series = tuple(
-                Series(cluster.name, getattr(cluster.history, name).values)
+                ChartSeries(cluster.name, getattr(cluster.history, name).values)
                 for cluster in picture.snapshot.clusters
                 if cluster.history is not None and (not clusters or cluster.name in clusters)
             )
-            self.query_one(f"#trend-{name}", Chart).show(ChartModel(title, unit, series, start="-30m"))
+            self.query_one(f"#trend-{name}", ChartView).show(ChartModel(title, unit, series, start="-30m"))
 
     def kinds(self) -> frozenset[str]:
         """Clusters."""
         return frozenset({FLEET})
 
-    def prepare(self, picture: Picture) -> None:
-        """What needs somebody as well."""
-        from meshtop.views.reports.attention import attention
+    def request(self) -> PictureRequest:
+        """What needs attention as well."""
+        return structs.replace(super().request(), attention=self.host.scope.query)
 
-        super().prepare(picture)
-        attention(picture, self.host.scope.query)
-
-    def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
-        """The side panel follows the clusters' cursor only."""
-        if event.table is not self.rows:
-            # Textual calls the handlers of all classes, TableScreen's too.
-            event.prevent_default()
-
-    def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
-        """Open what needs somebody, or the cluster."""
-        if event.table is self.rows:
-            return
-        event.prevent_default()
-        chosen = self._needs.get(event.key)
+    def open_other(self, table: LiveTable, key: str) -> None:
+        """Open what needs attention."""
+        chosen = self._needs.get(key)
         if chosen is not None:
             self.host.open_detail(chosen.kind, chosen.key)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from meshtop.console.desk.journaling import MOST, JournalRead, Told, read_journal
+from meshtop.console.desk.journaling import MOST, JournalRead, JournalRow, read_journal
 from meshtop.console.desk.levers import why_not_again
 from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.places import CANARIES, name_of
@@ -19,6 +20,7 @@ from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
+from meshtop.log import defects_logged
 from meshtop.views.frame.columns import Columns, text_cell
 from meshtop.views.frame.filter import FilterError, find_column, parse_filter
 from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
@@ -27,6 +29,7 @@ from meshtop.views.frame.table import Column, Table, Tone
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import FilterLine
 
+_log = logging.getLogger(__name__)
 READ_SECONDS = 2.0
 """Another process may be writing to it."""
 
@@ -35,13 +38,13 @@ def _when(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%m-%d %H:%M:%S")
 
 
-def _course_cell(told: Told) -> Any:
+def _course_cell(told: JournalRow) -> Any:
     sign, tone = SIGNS_OF_COURSE[told.course.value]
     return text_cell(f"{sign}{told.course.value}", tone)
 
 
-c = Columns(Told)
-COLUMNS: tuple[Column[Told], ...] = (
+c = Columns(JournalRow)
+COLUMNS: tuple[Column[JournalRow], ...] = (
     Column(
         name="when",
         title="BEGUN (UTC)",
@@ -83,7 +86,7 @@ class JournalScreen(MeshScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._actions: tuple[Told, ...] = ()
+        self._actions: tuple[JournalRow, ...] = ()
         self._filter = ""
         self._sort = "when"
         self._problem = ""
@@ -134,7 +137,8 @@ class JournalScreen(MeshScreen):
             self.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
 
     def _read(self) -> None:
-        self.post_message(read_journal(MOST))
+        with defects_logged(_log, "reading the journal"):
+            self.post_message(read_journal(MOST))
 
     def on_journal_read(self, message: JournalRead) -> None:
         """Show it."""
@@ -161,7 +165,7 @@ class JournalScreen(MeshScreen):
         self._tell()
 
     @property
-    def selected(self) -> Told | None:
+    def selected(self) -> JournalRow | None:
         """The action under the cursor."""
         key = self.rows.cursor_key
         return next((told for told in self._actions if told.action.id == key), None)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.binding import Binding, BindingType
 
 from meshtop.console.screens.table import TableScreen
-from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.table_layout import least_width
 from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 from meshtop.views.reports.security import Matrix, namespace_matrix, trust_matrix
@@ -93,9 +92,9 @@ class MatrixScreen(TableScreen):
         self._wanted = not self.as_matrix
         self.update()
 
-    def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
-        """A row of the matrix is many pairs: they are listed; a pair is opened."""
+    def open_row(self, key: str) -> None:
+        """Open a pair; a row of the matrix is many pairs, so these are listed."""
         if self.as_matrix:
-            # Textual calls the handlers of all classes, TableScreen's too.
-            event.prevent_default()
             self.action_matrix()
+        else:
+            super().open_row(key)

@@ -12,11 +12,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label
 
-from meshtop.console.desk.shifting import Broke, Happened, ShiftDesk
+from meshtop.console.desk.shifting import ShiftDesk, ShiftEventArrived, ShiftFailed
 from meshtop.console.places import CANARIES, name_of
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.widgets.line_widget import LineView
-from meshtop.console.widgets.lines import Line, Run
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.shift_status import ShiftStatus
 from meshtop.model.text import clean, cut
 from meshtop.views.frame.table import Tone
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 STEERING = ("pause", "skip", "hold", "abort")
 
 
-class Said(NamedTuple):
+class LogLine(NamedTuple):
     """One thing said; where it is wrapped, what goes on stands `hang` cells further in than its beginning."""
 
     text: str
@@ -45,7 +45,7 @@ class Phase(StrEnum):
     ENDED = "ended"
 
 
-def said_lines(said: Sequence[Said], width: int) -> list[Line]:
+def log_lines(said: Sequence[LogLine], width: int) -> list[TextLine]:
     """What was said, wrapped to the width."""
     lines = []
     for text, tone, hang in said:
@@ -53,7 +53,7 @@ def said_lines(said: Sequence[Said], width: int) -> list[Line]:
         indent = " " * (hang or len(shown) - len(shown.lstrip()))
         room = max(len(indent) + 20, width - 4)
         for piece in textwrap.wrap(shown, room, subsequent_indent=indent, break_on_hyphens=False) or [""]:
-            lines.append(Line("plain", (Run(2, cut(piece, max(0, width - 3)), tone),)))
+            lines.append(TextLine("plain", (TextRun(2, cut(piece, max(0, width - 3)), tone),)))
     return lines
 
 
@@ -74,7 +74,7 @@ class RunScreen(MeshScreen):
     def __init__(self) -> None:
         super().__init__()
         self.phase = Phase.IDLE
-        self.said: list[Said] = []
+        self.said: list[LogLine] = []
         """What was said so far."""
         self.desk: ShiftDesk | None = None
 
@@ -126,14 +126,14 @@ class RunScreen(MeshScreen):
 
     def note(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """Add to the log, and scroll to it."""
-        self.said.append(Said(text, tone))
-        self.log_view.show(lambda width: said_lines(self.said, width))
+        self.said.append(LogLine(text, tone))
+        self.log_view.show(lambda width: log_lines(self.said, width))
         self.log_view.scroll_end(animate=False)
 
-    def tell(self, said: Iterable[Said]) -> None:
+    def tell(self, said: Iterable[LogLine]) -> None:
         """Put something else into the log, to be read from its beginning."""
         self.said = list(said)
-        self.log_view.show(lambda width: said_lines(self.said, width))
+        self.log_view.show(lambda width: log_lines(self.said, width))
         self.log_view.scroll_home(animate=False)
 
     def ask(self, about: str, question: str) -> None:
@@ -171,7 +171,7 @@ class RunScreen(MeshScreen):
         self.log_view.focus()
         self.refresh_bindings()
 
-    def on_happened(self, message: Happened) -> None:
+    def on_shift_event_arrived(self, message: ShiftEventArrived) -> None:
         """Show what happened: where things stand in place, the rest in the log."""
         from meshtop.actions.events import ActionOutcome, EventKind
         from meshtop.actions.shift.narration import line_of
@@ -189,7 +189,7 @@ class RunScreen(MeshScreen):
         if event.outcome is not None:
             self.ended()
 
-    def on_broke(self, message: Broke) -> None:
+    def on_shift_failed(self, message: ShiftFailed) -> None:
         """Show why it ended without telling how."""
         self.note(f"✗ {message.problem}", Tone.FAILING)
         self.ended()

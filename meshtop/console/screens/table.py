@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +13,7 @@ from textual.containers import Horizontal
 from meshtop.console.places import name_of, page_name, pages_of
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import detail_lines
+from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView
@@ -124,13 +124,12 @@ class TableScreen(MeshScreen):
         """This kind."""
         return frozenset({self.kind})
 
-    def prepare(self, picture: Picture) -> None:
-        """Its rows as well, chosen and in order, and what stands beside them."""
-        super().prepare(picture)
-        with contextlib.suppress(FilterError):
-            self.of_kind.items(picture, self.host.scope.for_kind(self.kind))
-        if self._beside is not None:
-            detail(picture, self.kind, self._beside)
+    def request(self) -> PictureRequest:
+        """All rows, those chosen by the scope and in its order, and what stands beside them."""
+        beside = () if self._beside is None else ((self.kind, self._beside),)
+        return PictureRequest(
+            kinds=self.kinds(), table=(self.kind, self.host.scope.for_kind(self.kind)), details=beside
+        )
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show the rows of the scope."""
@@ -187,6 +186,7 @@ class TableScreen(MeshScreen):
         side = self.query_one(".side", LineView)
         side.display = self.size.width >= WIDE and key is not None
         self._beside = key if side.display else None
+        self.hand_over_request()
         if side.display and key is not None:
             found = self.beside(picture, key)
             side.show(lambda width: detail_lines(found, width))
@@ -200,13 +200,24 @@ class TableScreen(MeshScreen):
         self.update()
 
     def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
-        """The side panel follows the cursor."""
-        if self.host.picture is not None and type(event) is LiveTable.RowHighlighted:
+        """The side panel follows the cursor of the kind's rows; other tables of the screen leave it as it is."""
+        mine = event.table is self.rows and type(event) is LiveTable.RowHighlighted
+        if mine and self.host.picture is not None:
             self._show_side(self.host.picture, event.key)
 
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
-        """Open the row."""
-        self.host.open_detail(self.kind, event.key)
+        """Open the row of the kind, or do what a row of another table of the screen stands for."""
+        if event.table is self.rows:
+            self.open_row(event.key)
+        else:
+            self.open_other(event.table, event.key)
+
+    def open_row(self, key: str) -> None:
+        """Open one of the kind's rows."""
+        self.host.open_detail(self.kind, key)
+
+    def open_other(self, table: LiveTable, key: str) -> None:
+        """Do what a row of another table of the screen stands for."""
 
     def on_live_table_sort_changed(self, event: LiveTable.SortChanged) -> None:
         """Put the rows in another order."""

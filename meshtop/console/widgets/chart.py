@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from meshtop.console.widgets.line_widget import LineWidget
-from meshtop.console.widgets.lines import TONE_CLASSES, Line, Run
+from meshtop.console.widgets.lines import TONE_CLASSES, TextLine, TextRun
 from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.sparkline import resample
 from meshtop.views.frame.table import Tone
@@ -28,7 +28,7 @@ LEGEND_APART = 8
 """From so many lines on, a legend that does not fit beside the title gets a line of its own."""
 
 
-class Series(Struct, frozen=True):
+class ChartSeries(Struct, frozen=True):
     """A named line: values at equal distances in time, the last one the latest; None is not known."""
 
     name: str
@@ -48,7 +48,7 @@ class ChartModel(Struct, frozen=True):
 
     title: str
     unit: str
-    series: tuple[Series, ...]
+    series: tuple[ChartSeries, ...]
     start: str = ""
     end: str = "now"
     zero: bool = True
@@ -106,17 +106,17 @@ class _Canvas:
         self.dots[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
         self.tones[y // 4][x // 2] = tone
 
-    def runs(self, row: int, x: int) -> list[Run]:
-        runs: list[Run] = []
+    def runs(self, row: int, x: int) -> list[TextRun]:
+        runs: list[TextRun] = []
         text, tone, start = "", Tone.PLAIN, x
         for column, (dots, cell_tone) in enumerate(zip(self.dots[row], self.tones[row], strict=True)):
             shown = chr(0x2800 + dots) if dots else " "
             cell_tone = cell_tone if dots else tone
             if cell_tone != tone and text:
-                runs.append(Run(start, text, tone))
+                runs.append(TextRun(start, text, tone))
                 text, start = "", x + column
             text, tone = text + shown, cell_tone
-        return [*runs, Run(start, text, tone)] if text else runs
+        return [*runs, TextRun(start, text, tone)] if text else runs
 
 
 def _draw(canvas: _Canvas, points: Points, place: Callable[[float], int], tone: Tone) -> None:
@@ -136,7 +136,7 @@ def _between(start: tuple[int, int], end: tuple[int, int]) -> list[tuple[int, in
     return [(round(x0 + (x1 - x0) * n / steps), round(y0 + (y1 - y0) * n / steps)) for n in range(steps + 1)]
 
 
-def chart_lines(model: ChartModel, width: int, height: int) -> list[Line]:
+def chart_lines(model: ChartModel, width: int, height: int) -> list[TextLine]:
     """The chart in exactly `height` lines of at most `width` cells: title and legend, plot, time axis.
 
     Where it is too small for axes only the title is left; where nothing is known it says so.
@@ -149,11 +149,11 @@ def chart_lines(model: ChartModel, width: int, height: int) -> list[Line]:
     margin = max((cell_width(label) for label in labels), default=0) + 1
     columns = width - margin - 1
     if rows < 2 or columns < 8:
-        return (lines + [Line("plain", ())] * height)[:height]
+        return (lines + [TextLine("plain", ())] * height)[:height]
     spread = [_spread(series.values, columns * 2) for series in model.series]
     if all(value is None for points in spread for _, value in points):
-        middle = [Line("plain", ())] * (height - len(lines))
-        middle[len(middle) // 2] = Line("plain", (Run(2, cut(model.nothing, width - 2), Tone.DIM),))
+        middle = [TextLine("plain", ())] * (height - len(lines))
+        middle[len(middle) // 2] = TextLine("plain", (TextRun(2, cut(model.nothing, width - 2), Tone.DIM),))
         return lines + middle
     canvas = _Canvas(columns, rows)
     bottom = rows * 4 - 1
@@ -165,11 +165,14 @@ def chart_lines(model: ChartModel, width: int, height: int) -> list[Line]:
         _draw(canvas, points, place, tone)
     for row in range(rows):
         label = labels[row]
-        runs = [Run(margin - 1 - cell_width(label), label, Tone.DIM), Run(margin, "┤" if label else "│", Tone.DIM)]
-        lines.append(Line("plain", (*[run for run in runs if run.text], *canvas.runs(row, margin + 1))))
-    lines.append(Line("plain", (Run(margin, "└" + "─" * columns, Tone.DIM),)))
+        runs = [
+            TextRun(margin - 1 - cell_width(label), label, Tone.DIM),
+            TextRun(margin, "┤" if label else "│", Tone.DIM),
+        ]
+        lines.append(TextLine("plain", (*[run for run in runs if run.text], *canvas.runs(row, margin + 1))))
+    lines.append(TextLine("plain", (TextRun(margin, "└" + "─" * columns, Tone.DIM),)))
     lines.append(_times(model, margin + 1, columns))
-    return (lines + [Line("plain", ())] * height)[:height]
+    return (lines + [TextLine("plain", ())] * height)[:height]
 
 
 def _labels(low: float, high: float, rows: int, unit: str) -> list[str]:
@@ -181,49 +184,49 @@ def _labels(low: float, high: float, rows: int, unit: str) -> list[str]:
     return labels
 
 
-def _heading(model: ChartModel, tones: Sequence[Tone], width: int, height: int) -> list[Line]:
+def _heading(model: ChartModel, tones: Sequence[Tone], width: int, height: int) -> list[TextLine]:
     """Title and legend: in one line where they fit, else the legend below, else what fits of it beside the title."""
     title = cut(f"{model.title} {model.unit}".strip(), width)
     x = cell_width(title)
     where = cut(f" · {model.where}", max(0, width - x)) if model.where else ""
-    head = (Run(0, title, Tone.STRONG), *([Run(x, where, Tone.DIM)] if where else ()))
+    head = (TextRun(0, title, Tone.STRONG), *([TextRun(x, where, Tone.DIM)] if where else ()))
     x += cell_width(where) + 3
     names = [series.name for series in model.series]
     told = [f"{name} {_latest(series, model.unit)}" for name, series in zip(names, model.series, strict=True)]
     for entries in (told, names) if height < LEGEND_APART else (told,):
         legend = _legend(entries, tones, x, width)
         if len(legend) == 2 * len(entries):
-            return [Line("plain", (*head, *legend))]
+            return [TextLine("plain", (*head, *legend))]
     if height < LEGEND_APART:
-        return [Line("plain", (*head, *_legend(told, tones, x, width)))]
+        return [TextLine("plain", (*head, *_legend(told, tones, x, width)))]
     below = max((_legend(entries, tones, 0, width) for entries in (told, names)), key=len)
-    return [Line("plain", head), Line("plain", tuple(below))]
+    return [TextLine("plain", head), TextLine("plain", tuple(below))]
 
 
-def _legend(entries: Sequence[str], tones: Sequence[Tone], x: int, width: int) -> list[Run]:
+def _legend(entries: Sequence[str], tones: Sequence[Tone], x: int, width: int) -> list[TextRun]:
     """A sign and a name for each line, as many as fit from a column on."""
-    runs: list[Run] = []
+    runs: list[TextRun] = []
     for entry, tone in zip(entries, tones, strict=True):
         if x + cell_width(entry) + 2 > width:
             break
-        runs += [Run(x, "━", tone), Run(x + 2, entry, Tone.PLAIN)]
+        runs += [TextRun(x, "━", tone), TextRun(x + 2, entry, Tone.PLAIN)]
         x += cell_width(entry) + 5
     return runs
 
 
-def _latest(series: Series, unit: str) -> str:
+def _latest(series: ChartSeries, unit: str) -> str:
     known = (v for v in reversed(series.values) if v is not None and math.isfinite(v))
     return next((short_number(v, unit) for v in known), "–")
 
 
-def _times(model: ChartModel, x: int, columns: int) -> Line:
+def _times(model: ChartModel, x: int, columns: int) -> TextLine:
     end = cut(model.end, columns)
     start = cut(model.start, max(0, columns - cell_width(end) - 1))
-    runs = [Run(x, start, Tone.DIM), Run(x + columns - cell_width(end), end, Tone.DIM)]
-    return Line("plain", tuple(run for run in runs if run.text))
+    runs = [TextRun(x, start, Tone.DIM), TextRun(x + columns - cell_width(end), end, Tone.DIM)]
+    return TextLine("plain", tuple(run for run in runs if run.text))
 
 
-class Chart(LineWidget):
+class ChartView(LineWidget):
     """One chart; a refresh draws only the lines that changed."""
 
     COMPONENT_CLASSES = TONE_CLASSES
@@ -239,6 +242,6 @@ class Chart(LineWidget):
         self._chart = model
         self.draw()
 
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         """The chart's lines."""
         return [] if self._chart is None else chart_lines(self._chart, width, height)

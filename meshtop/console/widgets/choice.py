@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from meshtop.console.widgets.line_widget import LineWidget
-from meshtop.console.widgets.lines import Line, Run
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Tone
 
@@ -45,17 +45,17 @@ class Pages(LineWidget):
             x += cell_width(name) + GAP
         return places
 
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         """One line; pages that have no room are left out from the end, but never the current one."""
         places = self._places()
         current_end = places[self._current][0] + cell_width(places[self._current][1]) if places else 0
         shift = max(0, current_end - width + MARGIN)
         runs = [
-            Run(x - shift, name, Tone.ACCENT if index == self._current else Tone.DIM)
+            TextRun(x - shift, name, Tone.ACCENT if index == self._current else Tone.DIM)
             for index, (x, name) in enumerate(places)
             if x - shift >= 0 and x - shift + cell_width(name) <= width
         ]
-        return [Line("plain", tuple(runs))]
+        return [TextLine("plain", tuple(runs))]
 
     def on_click(self, event: events.Click) -> None:
         """Open the page under the mouse."""
@@ -99,12 +99,12 @@ class Choice(LineWidget, can_focus=True):
         self.value = self.words[(self.words.index(self._value) + step) % len(self.words)]
         self.post_message(self.Changed(self))
 
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         """The line."""
         tone = Tone.ACCENT if self.has_focus else Tone.DIM
         shown = cut(self._value, max(0, width - 4))
-        runs = (Run(0, "‹ ", tone), Run(2, shown, Tone.STRONG), Run(2 + len(shown), " ›", tone))
-        return [Line("cursor" if self.has_focus else "plain", runs)]
+        runs = (TextRun(0, "‹ ", tone), TextRun(2, shown, Tone.STRONG), TextRun(2 + len(shown), " ›", tone))
+        return [TextLine("cursor" if self.has_focus else "plain", runs)]
 
     def on_focus(self) -> None:
         """The signs say who has the keyboard."""

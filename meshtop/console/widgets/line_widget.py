@@ -10,11 +10,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from meshtop.console.widgets.lines import TONE_CLASSES, Line, LineStyles, Run, changed_regions
+from meshtop.console.widgets.lines import TONE_CLASSES, LineStyles, TextLine, TextRun, changed_regions
 from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Cell
 
-_BLANK = Line("plain", ())
+_BLANK = TextLine("plain", ())
 
 
 class LineWidget(Widget):
@@ -24,10 +24,10 @@ class LineWidget(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
-        self._drawn: list[Line] = []
+        self._drawn: list[TextLine] = []
         self._tone_styles = LineStyles(self)
 
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         """The lines for this size."""
         raise NotImplementedError
 
@@ -60,7 +60,7 @@ class LineWidget(Widget):
         return self._tone_styles.strip(line, self.size.width)
 
 
-_BLANK = Line("plain", ())
+_BLANK = TextLine("plain", ())
 
 
 class LineView(ScrollView, can_focus=True):
@@ -78,17 +78,17 @@ class LineView(ScrollView, can_focus=True):
 
     def __init__(
         self,
-        make: Callable[[int], list[Line]] | None = None,
+        make: Callable[[int], list[TextLine]] | None = None,
         *,
         id: str | None = None,  # noqa: A002
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._make = make
-        self._text_lines: list[Line] = []
+        self._text_lines: list[TextLine] = []
         self._tone_styles = LineStyles(self)
 
-    def show(self, make: Callable[[int], list[Line]]) -> None:
+    def show(self, make: Callable[[int], list[TextLine]]) -> None:
         """Show another text; the place scrolled to stays."""
         self._make = make
         self.on_resize()
@@ -131,15 +131,15 @@ class CellsLine(LineWidget):
         self._cells = tuple(cells)
         self.draw()
 
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         """The line."""
-        runs: list[Run] = []
+        runs: list[TextRun] = []
         x = _START
         for cell in self._cells:
             room = width - x - 1
             if room < min(_LEAST, cell_width(cell.text)):
                 break
             text = cut(cell.text, room)
-            runs.append(Run(x, text, cell.tone))
+            runs.append(TextRun(x, text, cell.tone))
             x += cell_width(text) + _GAP
-        return [Line("plain", tuple(runs))]
+        return [TextLine("plain", tuple(runs))]

@@ -16,7 +16,7 @@ from meshtop.model.text import cell_width
 from meshtop.views.frame.table import Tone
 
 
-class Run(Struct, frozen=True, gc=False):
+class TextRun(Struct, frozen=True, gc=False):
     """Text of an exact width at a place, in one tone."""
 
     x: int
@@ -24,14 +24,14 @@ class Run(Struct, frozen=True, gc=False):
     tone: Tone
 
 
-class Line(Struct, frozen=True):
+class TextLine(Struct, frozen=True):
     """One drawn line: its runs, and what its whole ground is (`plain`, `hover`, `cursor`, `resting`, `header`)."""
 
     ground: str
-    runs: tuple[Run, ...]
+    runs: tuple[TextRun, ...]
 
 
-def changed_span(old: Line, new: Line, width: int) -> tuple[int, int] | None:
+def changed_span(old: TextLine, new: TextLine, width: int) -> tuple[int, int] | None:
     """The cells from the first to past the last that differ between two lines; None where none do."""
     if old == new:
         return None
@@ -41,7 +41,7 @@ def changed_span(old: Line, new: Line, width: int) -> tuple[int, int] | None:
     return differ[0][1].x, max(run.x + cell_width(run.text) for pair in differ for run in pair)
 
 
-def changed_regions(old: Sequence[Line], new: Sequence[Line], width: int) -> list[Region] | None:
+def changed_regions(old: Sequence[TextLine], new: Sequence[TextLine], width: int) -> list[Region] | None:
     """The regions in which lines differ, at most one for each line; None where everything must be drawn."""
     if len(old) != len(new):
         return None
@@ -79,7 +79,7 @@ class LineStyles:
             self._styles[ground, tone] = found
         return found
 
-    def strip(self, line: Line, width: int) -> Strip:
+    def strip(self, line: TextLine, width: int) -> Strip:
         """A line as a strip of exactly `width` cells."""
         blank = self.style(line.ground, Tone.PLAIN)
         segments: list[Segment] = []

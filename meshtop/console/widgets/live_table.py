@@ -20,13 +20,13 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from meshtop.console.widgets.lines import TONE_CLASSES, Line, LineStyles, changed_regions
+from meshtop.console.widgets.lines import TONE_CLASSES, LineStyles, TextLine, changed_regions
 from meshtop.console.widgets.notes import Note, note_lines
 from meshtop.console.widgets.table_frame import TableFrame
 from meshtop.console.widgets.table_state import Sort, TableState, find_key
 from meshtop.views.frame.table import TableModel
 
-_NOTHING = Line("plain", ())
+_NOTHING = TextLine("plain", ())
 
 
 def _key(keys: str, action: str, description: str, *, show: bool = False) -> Binding:
@@ -118,7 +118,7 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._frame = TableFrame()
         self._hover: int | None = None
         self._header = _NOTHING
-        self._lines: list[Line] = []
+        self._lines: list[TextLine] = []
         self._drawn_size = Size(0, 0)
         self._line_styles = LineStyles(self)
 
@@ -234,7 +234,7 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
         elif regions:
             self.refresh(*regions)
 
-    def _drawn_lines(self, size: Size, *, refreshed: bool) -> tuple[Line, list[Line]]:
+    def _drawn_lines(self, size: Size, *, refreshed: bool) -> tuple[TextLine, list[TextLine]]:
         """The heading and the lines under it; where there are no rows, why."""
         model = self.model
         if model is None or not len(model):

@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 
 from meshtop.console.widgets.line_widget import LineWidget
-from meshtop.console.widgets.lines import Line, Run
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Tone
 
@@ -25,16 +25,16 @@ class Note(Struct, frozen=True):
     todo: str = ""
 
 
-def note_lines(note: Note, width: int, height: int) -> list[Line]:
+def note_lines(note: Note, width: int, height: int) -> list[TextLine]:
     """The note in the middle of `width` × `height` cells, wrapped; what does not fit is left out from the end."""
     room = max(1, min(_MAX_WIDTH, width - 4))
     parts = [(note.title, Tone.STRONG), (note.why, Tone.PLAIN), (note.todo, Tone.DIM)]
     texts = [(piece, tone) for text, tone in parts for piece in textwrap.wrap(text, room)][: max(0, height)]
-    lines: list[Line] = [Line("plain", ())] * max(0, (height - len(texts)) // 2 - (height > 8))
+    lines: list[TextLine] = [TextLine("plain", ())] * max(0, (height - len(texts)) // 2 - (height > 8))
     for text, tone in texts:
         shown = cut(text, width)
-        lines.append(Line("plain", (Run(max(0, (width - cell_width(shown)) // 2), shown, tone),)))
-    return (lines + [Line("plain", ())] * height)[:height]
+        lines.append(TextLine("plain", (TextRun(max(0, (width - cell_width(shown)) // 2), shown, tone),)))
+    return (lines + [TextLine("plain", ())] * height)[:height]
 
 
 MINIMUM = (60, 15)
@@ -46,7 +46,7 @@ def is_too_small(width: int, height: int) -> bool:
 
 
 class _Sizes(LineWidget):
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         have, need = f"{width}×{height}", f"{MINIMUM[0]}×{MINIMUM[1]}"
         return note_lines(Note("Too small", f"have {have}, need {need}", "q quits"), width, height)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshtop.console.widgets.lines import Line, Run
-from meshtop.console.widgets.table_layout import GUTTER, Layout, Widths, lay_out
+from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.console.widgets.table_layout import GUTTER, ColumnLayout, ColumnWidths, lay_out
 from meshtop.console.widgets.table_state import TableState
 from meshtop.model.text import cell_width, clean, cut, fit
 from meshtop.views.frame.table import AnyColumn, Cell, TableModel, Tone
@@ -30,26 +30,26 @@ def format_rows(model: TableModel, columns: Sequence[int], first: int, last: int
     return rows
 
 
-def row_line(row: Sequence[Cell], layout: Layout, *, ground: str, marked: bool) -> Line:
+def row_line(row: Sequence[Cell], layout: ColumnLayout, *, ground: str, marked: bool) -> TextLine:
     """A row as a line: the gutter with its signs, then each column in its place."""
     cursor = ground == "cursor"
     gutter = (MARK_SIGN if marked else " ") + (CURSOR_SIGN if cursor else " ")
-    runs = [Run(0, gutter.ljust(GUTTER), Tone.ACCENT)]
+    runs = [TextRun(0, gutter.ljust(GUTTER), Tone.ACCENT)]
     for place in layout.places:
         cell = row[place.column]
         lead = cut(cell.lead, place.width) if cell.lead else ""
         if lead:
-            runs.append(Run(place.x, lead, Tone.DIM))
+            runs.append(TextRun(place.x, lead, Tone.DIM))
         room = place.width - cell_width(lead)
-        runs.append(Run(place.end - room, fit(cell.text, room, right=place.right), cell.tone))
-    return Line(ground, tuple(runs))
+        runs.append(TextRun(place.end - room, fit(cell.text, room, right=place.right), cell.tone))
+    return TextLine(ground, tuple(runs))
 
 
 def header_line(
-    columns: Sequence[AnyColumn], layout: Layout, *, sort: tuple[str, bool] | None, picked: int | None, width: int
-) -> Line:
+    columns: Sequence[AnyColumn], layout: ColumnLayout, *, sort: tuple[str, bool] | None, picked: int | None, width: int
+) -> TextLine:
     """The titles, the sort arrow, and signs for columns that are out of sight."""
-    runs = [Run(0, "‹ " if layout.hidden_left else " " * GUTTER, Tone.DIM)]
+    runs = [TextRun(0, "‹ " if layout.hidden_left else " " * GUTTER, Tone.DIM)]
     end = layout.places[-1].end if layout.places else GUTTER
     more = f"+{layout.hidden_right}›"
     counted = end + 1 + len(more) <= width
@@ -64,18 +64,18 @@ def header_line(
             tone = Tone.ACCENT
         if layout.hidden_right and not counted and place is layout.places[-1]:
             title = cut(title, max(0, place.width - 1)) + "›"
-        runs.append(Run(place.x, fit(title, place.width, right=place.right), tone))
+        runs.append(TextRun(place.x, fit(title, place.width, right=place.right), tone))
     if layout.hidden_right and counted:
-        runs.append(Run(width - len(more), more, Tone.DIM))
-    return Line("header", tuple(runs))
+        runs.append(TextRun(width - len(more), more, Tone.DIM))
+    return TextLine("header", tuple(runs))
 
 
 class TableFrame:
     """Draws a table's state for a size; formats no row out of sight, and keeps widths and places while it can."""
 
     def __init__(self) -> None:
-        self.layout = Layout()
-        self._widths = Widths()
+        self.layout = ColumnLayout()
+        self._widths = ColumnWidths()
         self._width = 0
         self._rows: list[list[Cell]] = []
         self._rows_of: tuple[int, int] | None = None
@@ -84,7 +84,7 @@ class TableFrame:
         """Other rows have come: format them anew, and place their columns anew where these are others."""
         self._rows_of = None
         if other_columns:
-            self.layout = Layout()
+            self.layout = ColumnLayout()
 
     def draw(
         self,
@@ -97,7 +97,7 @@ class TableFrame:
         refreshed: bool,
         has_focus: bool,
         hover: int | None,
-    ) -> tuple[Line, list[Line]]:
+    ) -> tuple[TextLine, list[TextLine]]:
         """The heading, and `height` lines of rows from the index `first` on."""
         if self._rows_of != (first, height):
             self._rows = format_rows(model, state.visible, first, first + height)
@@ -113,7 +113,7 @@ class TableFrame:
                 ground = "cursor" if has_focus else "resting" if state.cursor.chosen else ground
             marked = bool(state.marks) and model.key(index) in state.marks
             lines.append(row_line(row, layout, ground=ground, marked=marked))
-        lines += [Line("plain", ())] * (height - len(lines))
+        lines += [TextLine("plain", ())] * (height - len(lines))
         return header_line(state.columns, layout, sort=state.sort, picked=state.picked, width=width), lines
 
     @property

@@ -26,7 +26,7 @@ MATTERS = 1
 MORE_WIDTH = 4  # room for `+12›`, which says how many columns are out of sight
 
 
-class Place(Struct, frozen=True, gc=False):
+class ColumnPlace(Struct, frozen=True, gc=False):
     """A column's place: its index in the model, its first cell and its width in cells."""
 
     column: int
@@ -40,10 +40,10 @@ class Place(Struct, frozen=True, gc=False):
         return self.x + self.width
 
 
-class Layout(Struct, frozen=True):
+class ColumnLayout(Struct, frozen=True):
     """All places of a table, the gap between them, and how many columns are out of sight on each side."""
 
-    places: tuple[Place, ...] = ()
+    places: tuple[ColumnPlace, ...] = ()
     gap: int = MIN_GAP
     hidden_left: int = 0
     hidden_right: int = 0
@@ -59,7 +59,7 @@ def least_width(columns: Sequence[AnyColumn]) -> int:
     return GUTTER + sum(floor_width(column) + MIN_GAP for column in columns)
 
 
-class Widths:
+class ColumnWidths:
     """The widths that columns want, kept steady over refreshes."""
 
     def __init__(self) -> None:
@@ -85,8 +85,13 @@ class Widths:
 
 
 def lay_out(
-    columns: Sequence[AnyColumn], wanted: Sequence[int], width: int, *, skip: int = 0, previous: Layout | None = None
-) -> Layout:
+    columns: Sequence[AnyColumn],
+    wanted: Sequence[int],
+    width: int,
+    *,
+    skip: int = 0,
+    previous: ColumnLayout | None = None,
+) -> ColumnLayout:
     """The places of the columns in `width` cells.
 
     With `skip` 0, wide columns and then those of the highest priority number give way until the rest fits.
@@ -94,7 +99,7 @@ def lay_out(
     `previous` is kept to where it still fits, so that neither columns nor gaps flicker.
     """
     if not columns:
-        return Layout()
+        return ColumnLayout()
     room = max(1, width - GUTTER)
     if skip:
         return _scrolled(columns, wanted, room, skip)
@@ -110,7 +115,7 @@ def lay_out(
         if same and previous is not None and MIN_GAP <= previous.gap <= gap:
             gap = previous.gap
     places = _place(columns, widths, room, gap)
-    return Layout(places, gap, 0, len(columns) - len(places))
+    return ColumnLayout(places, gap, 0, len(columns) - len(places))
 
 
 def _needed(columns: Sequence[AnyColumn], wanted: Sequence[int], chosen: Sequence[int], elastic: int) -> int:
@@ -127,7 +132,9 @@ def _fits(columns: Sequence[AnyColumn], wanted: Sequence[int], chosen: Sequence[
     return matter and _needed(columns, wanted, chosen, TIGHT_WIDTH) <= room
 
 
-def _kept(columns: Sequence[AnyColumn], wanted: Sequence[int], room: int, previous: Layout | None) -> list[int] | None:
+def _kept(
+    columns: Sequence[AnyColumn], wanted: Sequence[int], room: int, previous: ColumnLayout | None
+) -> list[int] | None:
     """The columns of before, where they fit and no other one has clearly found room."""
     if previous is None or not previous.places or previous.hidden_left:
         return None
@@ -161,19 +168,19 @@ def _squeeze(columns: Sequence[AnyColumn], widths: dict[int, int], room: int) ->
     return widths
 
 
-def _place(columns: Sequence[AnyColumn], widths: dict[int, int], room: int, gap: int) -> tuple[Place, ...]:
-    places: list[Place] = []
+def _place(columns: Sequence[AnyColumn], widths: dict[int, int], room: int, gap: int) -> tuple[ColumnPlace, ...]:
+    places: list[ColumnPlace] = []
     x = GUTTER
     for index, width in widths.items():
         width = min(width, GUTTER + room - x)
         if width <= 0:
             break
-        places.append(Place(index, x, width, columns[index].align is Align.RIGHT))
+        places.append(ColumnPlace(index, x, width, columns[index].align is Align.RIGHT))
         x += width + gap
     return tuple(places)
 
 
-def _scrolled(columns: Sequence[AnyColumn], wanted: Sequence[int], room: int, skip: int) -> Layout:
+def _scrolled(columns: Sequence[AnyColumn], wanted: Sequence[int], room: int, skip: int) -> ColumnLayout:
     order = [0, *range(1 + skip, len(columns))]
     widths: dict[int, int] = {}
     used = 0
@@ -183,4 +190,4 @@ def _scrolled(columns: Sequence[AnyColumn], wanted: Sequence[int], room: int, sk
         widths[index] = min(wanted[index], room - used - (MIN_GAP if widths else 0))
         used += widths[index] + (MIN_GAP if used else 0)
     places = _place(columns, widths, room, MIN_GAP)
-    return Layout(places, MIN_GAP, skip, len(order) - len(places))
+    return ColumnLayout(places, MIN_GAP, skip, len(order) - len(places))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ from meshtop.sources.auth.exec_plugin import ProcessGuard, exec_info, run_plugin
 from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, reread
 from meshtop.sources.auth.remedies import login_remedy, plugin_remedy, provider_remedy
 from meshtop.sources.problem import SourceProblem
+
+_log = logging.getLogger(__name__)
 
 FILE_TOKEN_SECONDS = 60.0
 """How long a token from a file is trusted before the file is read again; Kubernetes rotates them."""
@@ -126,6 +129,7 @@ def load_now(ref: ClusterRef, *, limit_seconds: float, guard: ProcessGuard | Non
             State.DENIED, f"The login of {ref.name} cannot be used: {_one_line(error)}.", login_remedy(ref)
         ) from None
     except Exception as error:  # noqa: BLE001 - the package raises whatever its parts raise
+        _log.warning("the login of %s failed", ref.name, exc_info=True)
         reason = _one_line(error) or type(error).__name__
         raise SourceProblem(
             State.DENIED, f"The login of {ref.name} failed: {reason}.", login_remedy(ref), code=401

@@ -130,7 +130,9 @@ def _proxy_problem(proxy: str | None, cluster: str) -> SourceProblem:
             "pip install socksio",
         )
     return SourceProblem(
-        State.UNREACHABLE, f"The proxy of {cluster} is no URL.", "Correct proxy-url in the kubeconfig, or HTTPS_PROXY."
+        State.UNREACHABLE,
+        f"The proxy of {cluster} is not a valid URL.",
+        "Correct proxy-url in the kubeconfig, or HTTPS_PROXY.",
     )
 
 

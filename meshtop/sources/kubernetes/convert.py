@@ -1,4 +1,4 @@
-"""From the wire to the model."""
+"""Converts Kubernetes objects as they come over the wire (`wire.py`) into the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SERVICE_NAME = "kubernetes.io/service-name"
 _ENDED_WELL = frozenset({"Completed", None})
 
 
-def unix(moment: datetime | None) -> float:
+def unix_seconds(moment: datetime | None) -> float:
     """Unix seconds, 0 when there is no moment."""
     return moment.timestamp() if moment is not None else 0.0
 
@@ -32,7 +32,7 @@ def meta_of(meta: wire.ObjectMeta) -> kube.Meta:
         namespace=intern(meta.namespace),
         uid=meta.uid,
         resource_version=meta.resource_version,
-        created=unix(meta.creation_timestamp),
+        created=unix_seconds(meta.creation_timestamp),
         labels=meta.labels or {},
         annotations=annotations or {},
         owner=_owner(meta.owner_references),
@@ -47,12 +47,12 @@ def _owner(references: list[wire.OwnerReference] | None) -> kube.Owner | None:
 
 
 def namespace(item: wire.NamespaceObject) -> kube.Namespace:
-    """A Namespace."""
+    """Convert a Namespace."""
     return kube.Namespace(meta=meta_of(item.metadata))
 
 
 def node(item: wire.NodeObject) -> kube.Node:
-    """A Node; region and zone also by the labels of old clusters."""
+    """Convert a Node; region and zone also by the labels of old clusters."""
     labels = item.metadata.labels or {}
     info = item.status.node_info
     return kube.Node(
@@ -65,7 +65,7 @@ def node(item: wire.NodeObject) -> kube.Node:
 
 
 def service(item: wire.ServiceObject) -> kube.Service:
-    """A Service; `external_ips` are its own and those of its load balancer."""
+    """Convert a Service; `external_ips` are its own and those of its load balancer."""
     spec = item.spec
     balancer = item.status.load_balancer
     addresses = [*(spec.external_ips or ())]
@@ -92,7 +92,7 @@ def service(item: wire.ServiceObject) -> kube.Service:
 
 
 def endpoint_slice(item: wire.EndpointSliceObject) -> kube.EndpointSlice:
-    """An EndpointSlice; one without a Service keeps the empty name."""
+    """Convert an EndpointSlice; one without a Service keeps the empty name."""
     return kube.EndpointSlice(
         meta=meta_of(item.metadata),
         service=(item.metadata.labels or {}).get(_SERVICE_NAME, ""),
@@ -112,7 +112,7 @@ def endpoint_slice(item: wire.EndpointSliceObject) -> kube.EndpointSlice:
 
 
 def pod(item: wire.PodObject) -> kube.Pod:
-    """A Pod; of its annotations only Istio's are kept, for there are thousands of pods."""
+    """Convert a Pod; of its annotations only Istio's are kept, as there are thousands of pods."""
     spec, status, metadata = item.spec, item.status, item.metadata
     if metadata.annotations:
         metadata.annotations = {k: intern(v) for k, v in metadata.annotations.items() if "istio.io/" in k}
@@ -172,7 +172,7 @@ def _containers(
 
 @lru_cache(maxsize=4096)
 def _container(name: str, image: str) -> kube.Container:
-    """One for all the pods that run it."""
+    """A container, shared by all the pods that run it."""
     return kube.Container(name=name, image=image)
 
 
@@ -200,7 +200,7 @@ def controller_of(kind: str) -> Callable[[wire.ControllerObject], kube.Controlle
 
 
 def is_istiod(labels: dict[str, str]) -> bool:
-    """Whether labels are those of a control plane's Deployment."""
+    """Whether labels are those of istiod, the control plane: its Deployment's or its pod template's."""
     return labels.get("app") == "istiod" or labels.get("istio") == "pilot"
 
 
@@ -234,7 +234,7 @@ def _config(
         meta=meta_of(metadata),
         generation=metadata.generation,
         managers=tuple(
-            kube.Manager(manager=entry.manager, operation=entry.operation, time=unix(entry.time))
+            kube.Manager(manager=entry.manager, operation=entry.operation, time=unix_seconds(entry.time))
             for entry in metadata.managed_fields or ()
         ),
         **parts,
@@ -242,7 +242,7 @@ def _config(
 
 
 def rbac_of(version: str, kind: str) -> Callable[[wire.RbacObject], kube.ConfigObject]:
-    """How to convert a kind of RBAC: what stands beside the metadata becomes the spec, under its own names."""
+    """How to convert a kind of RBAC: the fields beside the metadata become the spec, under their own names."""
 
     def convert(item: wire.RbacObject) -> kube.ConfigObject:
         parts = {
@@ -276,7 +276,7 @@ def kubesphere_cluster(version: str) -> Callable[[wire.KubeSphereCluster], kube.
 
 
 def remote_secret(item: wire.SecretMetadata) -> kube.RemoteSecret:
-    """The metadata of a remote secret."""
+    """Convert a remote secret, of which only the metadata was sent."""
     metadata = item.metadata
     cluster = metadata.annotations.cluster if metadata.annotations is not None else None
     return kube.RemoteSecret(
@@ -285,7 +285,7 @@ def remote_secret(item: wire.SecretMetadata) -> kube.RemoteSecret:
             namespace=metadata.namespace,
             uid=metadata.uid,
             resource_version=metadata.resource_version,
-            created=unix(metadata.creation_timestamp),
+            created=unix_seconds(metadata.creation_timestamp),
             labels=metadata.labels or {},
         ),
         cluster_id=cluster,
@@ -293,7 +293,7 @@ def remote_secret(item: wire.SecretMetadata) -> kube.RemoteSecret:
 
 
 def metadata(item: wire.PartialObjectMetadata) -> kube.Meta:
-    """Metadata only."""
+    """The metadata of any object, whose other fields were not sent."""
     return meta_of(item.metadata)
 
 

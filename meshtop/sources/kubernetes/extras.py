@@ -89,9 +89,9 @@ class Extras:
         except SourceProblem as problem:
             if problem.code in (401, 403, 404):
                 self._put("identity", None)
-            self._say("SelfSubjectReview", problem, 0)
+            self._note("SelfSubjectReview", problem, 0)
             return
-        self._say("SelfSubjectReview", None, 1)
+        self._note("SelfSubjectReview", None, 1)
 
     async def read_revisions(self, controllers: Iterable[Controller]) -> None:
         """Read the ConfigMaps again when control planes have become known whose ConfigMaps were not asked for."""
@@ -113,7 +113,7 @@ class Extras:
             if result.code != 403 and name in self.config_maps:
                 kept[name] = self.config_maps[name]
         self._put("config_maps", kept)
-        self._say("ConfigMap", worst, len(kept))
+        self._note("ConfigMap", worst, len(kept))
 
     async def _config_map(self, name: str) -> dict[str, str] | SourceProblem | None:
         """The data of one ConfigMap, None where there is none, or why it cannot be read."""
@@ -147,17 +147,17 @@ class Extras:
         except SourceProblem as problem:
             if problem.code == 403:
                 self._put(attribute, ())
-            self._say(kind, problem, len(getattr(self, attribute)))
+            self._note(kind, problem, len(getattr(self, attribute)))
             return
         self._put(attribute, tuple(sorted(listing.objects, key=_key)))
-        self._say(kind, None, len(listing.objects))
+        self._note(kind, None, len(listing.objects))
 
     def _put(self, attribute: str, value: Any) -> None:
         if getattr(self, attribute) != value:
             setattr(self, attribute, value)
             self.revision += 1
 
-    def _say(self, kind: str, problem: SourceProblem | None, count: int) -> None:
+    def _note(self, kind: str, problem: SourceProblem | None, count: int) -> None:
         state = "fresh"
         if problem is not None:
             state = {403: "denied", 404: "missing"}.get(problem.code or 0, "stale" if count else "failed")

@@ -37,7 +37,7 @@ class ApiKind(Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """The name in `Inventory.config`; of kinds that share a name, all but Istio's are told by their group."""
+        """The name in `Inventory.config`; of kinds that share a name, all but Istio's carry their group."""
         return f"{self.name}.{self.group}" if (self.name, self.group) in _SHARED_NAMES else self.name
 
     @property
@@ -201,7 +201,7 @@ _BUILTIN_CODECS: Mapping[str, tuple[type, Callable[[Any], Any]]] = {
 
 @cache
 def codec(kind: ApiKind, version: str) -> Codec:
-    """How to read a kind in a version; made once for all clusters."""
+    """The codec of a kind in a version; made once for all clusters."""
     if kind.builtin:
         shape, converter = _BUILTIN_CODECS[kind.name]
     elif kind.group == RBAC:

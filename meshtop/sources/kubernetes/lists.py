@@ -1,4 +1,4 @@
-"""Lists in pages."""
+"""Lists of one kind, read page after page."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import httpx
 import msgspec
 
 from meshtop.model.state import State
+from meshtop.process import collector_paused
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.http.failures import is_web_page, response_problem
 from meshtop.sources.kubernetes.kinds import Codec
-from meshtop.sources.kubernetes.process import collector_paused
 from meshtop.sources.problem import SourceProblem
 
 PAGE = 500
@@ -84,7 +84,7 @@ async def list_all(
             continue
         try:
             if only is not None and msgspec.json.decode(response.content, type=_Kind).kind != only:
-                raise _not_understood(connection, what, f"it is no {only}")
+                raise _not_understood(connection, what, f"it is not a {only}")
             page, meta = await _decode(codec, response.content)
         except msgspec.MsgspecError as error:
             raise _not_understood(connection, what, str(error)) from None

@@ -214,7 +214,7 @@ class KindReader:
                 self._watching = False
         return useful or link.clock() - began > link.pace.refresh
 
-    def _apply(self, batch: watches.Batch) -> bool:
+    def _apply(self, batch: watches.EventBatch) -> bool:
         self._resume = batch.resource_version or self._resume
         for item in batch.changed:
             self._objects[item.meta.key] = item

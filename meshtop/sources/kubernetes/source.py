@@ -8,17 +8,17 @@ import time
 from collections.abc import AsyncIterator, Callable
 from itertools import chain
 
-from meshtop.analysis.tenancy.access.kubernetes import Rules
+from meshtop.analysis.tenancy.access.rbac import SubjectRules
 from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Controller, Identity, Inventory, KindStatus
 from meshtop.model.state import Cost, SourceStatus, State
+from meshtop.process import raise_open_file_limit
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.discovery import Served, discover, version_for
 from meshtop.sources.kubernetes.extras import Extras
 from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES, ApiKind
 from meshtop.sources.kubernetes.link import ServerLink
 from meshtop.sources.kubernetes.pacing import ListingQueue, Pace
-from meshtop.sources.kubernetes.process import raise_open_file_limit
 from meshtop.sources.kubernetes.reader import KindReader
 from meshtop.sources.kubernetes.rights import rules_of, who_am_i
 from meshtop.sources.kubernetes.status import source_status
@@ -87,7 +87,7 @@ class KubernetesSource:
 
     @property
     def waited_seconds(self) -> float:
-        """How long it has waited for its turn, which is not the cluster's fault."""
+        """How many seconds it has waited for its turn, which is not the cluster's fault."""
         if self._waiting_since is None:
             return self._waited
         return self._waited + asyncio.get_running_loop().time() - self._waiting_since
@@ -201,7 +201,7 @@ class KubernetesSource:
         """Who the cluster says the user is. Raises SourceProblem."""
         return await who_am_i(self._connection)
 
-    async def rules(self, namespaces: list[str]) -> dict[str, Rules]:
+    async def rules(self, namespaces: list[str]) -> dict[str, SubjectRules]:
         """What the user may do in these namespaces, as the cluster says; one whose review fails is left out."""
         return await rules_of(self._connection, namespaces)
 

@@ -1,4 +1,4 @@
-"""Finding the Prometheus of a cluster among its Services."""
+"""Finds the Prometheus of a cluster among its Services."""
 
 from __future__ import annotations
 
@@ -166,7 +166,9 @@ async def find_engine(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    tried = tuple(_tried(engine.address.label, _said(answer)) for engine, answer in zip(engines, answers, strict=True))
+    tried = tuple(
+        _tried(engine.address.label, _outcome(answer)) for engine, answer in zip(engines, answers, strict=True)
+    )
     for wanted in (1, 0):
         for engine, answer in zip(engines, answers, strict=True):
             if isinstance(answer, int) and answer >= wanted:
@@ -201,7 +203,7 @@ async def _until_clear(tasks: Sequence[asyncio.Task[int | QueryFailed]]) -> None
             return
 
 
-def _said(answer: int | QueryFailed | None) -> str:
+def _outcome(answer: int | QueryFailed | None) -> str:
     if answer is None:
         return "no answer yet"
     if isinstance(answer, QueryFailed):

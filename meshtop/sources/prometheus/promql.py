@@ -134,30 +134,30 @@ def history_queries(window_seconds: float, matchers: Mapping[str, str]) -> Mappi
     As the official dashboards do for a mesh's total, the source (or the waypoint) speaks for every request.
     """
     window = duration_text(window_seconds)
-    told = (one_of("reporter", ("source", "waypoint")), *equal(matchers))
+    reports = (one_of("reporter", ("source", "waypoint")), *equal(matchers))
     return {
-        "requests": _requests(window, told),
-        "errors": _errors(window, told),
-        "p99_ms": _quantile(0.99, window, told),
+        "requests": _requests(window, reports),
+        "errors": _errors(window, reports),
+        "p99_ms": _quantile(0.99, window, reports),
     }
 
 
-def _requests(window: str, told: Sequence[Matcher]) -> str:
-    return f"sum(rate({selector('istio_requests_total', told)}[{window}]))"
+def _requests(window: str, reports: Sequence[Matcher]) -> str:
+    return f"sum(rate({selector('istio_requests_total', reports)}[{window}]))"
 
 
-def _errors(window: str, told: Sequence[Matcher]) -> str:
+def _errors(window: str, reports: Sequence[Matcher]) -> str:
     """No response, 5xx, and for gRPC 4xx and every status but OK: what the counting of edges takes for an error."""
     grpc = Matcher("request_protocol", "=", "grpc")
     failed = (
-        (Matcher("response_code", "=~", "0|5.."), *told),
-        (grpc, Matcher("response_code", "=~", "4.."), *told),
-        (grpc, Matcher("response_code", "!~", "0|4..|5.."), Matcher("grpc_response_status", "!~", "0|"), *told),
+        (Matcher("response_code", "=~", "0|5.."), *reports),
+        (grpc, Matcher("response_code", "=~", "4.."), *reports),
+        (grpc, Matcher("response_code", "!~", "0|4..|5.."), Matcher("grpc_response_status", "!~", "0|"), *reports),
     )
     rates = (f"rate({selector('istio_requests_total', chosen)}[{window}])" for chosen in failed)
     return f"sum({' or '.join(rates)})"
 
 
-def _quantile(q: float, window: str, told: Sequence[Matcher]) -> str:
-    buckets = selector("istio_request_duration_milliseconds_bucket", told)
+def _quantile(q: float, window: str, reports: Sequence[Matcher]) -> str:
+    buckets = selector("istio_request_duration_milliseconds_bucket", reports)
     return f"histogram_quantile({q:g}, sum by (le) (rate({buckets}[{window}])))"

@@ -10,6 +10,7 @@ from meshtop.model.constants import MUTUAL_TLS_FROM
 from meshtop.model.mesh import Ready
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.text import clean
+from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import Traffic
 from meshtop.views.frame.numbers import UNKNOWN, integer, milliseconds, percent, quantity
 from meshtop.views.frame.numbers import latency as latency_text
@@ -122,11 +123,9 @@ def state_cell(found: State) -> Cell:
     return Cell(STATE_SIGNS[found] + found.value, Tone.DIM if found is State.FRESH else STATE_TONES[found])
 
 
-def error_tone(share: float) -> Tone:
-    """Colour of an error ratio: a hundredth is worth amber, a tenth is red (the default thresholds of health)."""
-    if share >= 0.10:
-        return Tone.FAILING
-    return Tone.DEGRADED if share >= 0.01 else Tone.PLAIN
+def error_tone(share: float, thresholds: Thresholds, protocol: str = "") -> Tone:
+    """Colour of an error ratio: that of the verdict which the thresholds of health give such a share."""
+    return HEALTH_TONES[thresholds.of_errors(share, protocol)]
 
 
 def mtls_tone(share: float) -> Tone:
@@ -155,6 +154,7 @@ class ColumnOptions(TypedDict, total=False):
     numeric: bool
     aliases: tuple[str, ...]
     order: Callable[[Any], Any] | None
+    judge: Callable[[Any, Thresholds], Tone] | None
     label: str
 
 
@@ -340,15 +340,21 @@ class Columns(Generic[Item]):
         self,
         get: Callable[[Item], Traffic] | str = "traffic",
         *,
+        protocol: Callable[[Item], str] = lambda item: "",
         prefix: str = "",
         heading: str = "",
         wide: bool = False,
     ) -> tuple[Column[Item], ...]:
         """The golden signals of a traffic: rate, errors, latencies, bytes, connections.
 
-        `prefix` goes before the names (`outboundP99`) and `heading` before the titles, where a kind has two of them.
+        `protocol` says by whose thresholds errors are judged. `prefix` goes before the names (`outboundP99`) and
+        `heading` before the titles, where a kind has two of them.
         """
         read: Callable[[Item], Traffic] = _reader(get)
+
+        def judge(item: Item, thresholds: Thresholds) -> Tone:
+            share = read(item).error_ratio
+            return NOTHING.tone if share is None else error_tone(share, thresholds, protocol(item))
 
         def named(name: str) -> str:
             return prefix + name[0].upper() + name[1:] if prefix else name
@@ -373,7 +379,7 @@ class Columns(Generic[Item]):
                 f"{heading}ERR %",
                 "Share of requests that failed: no answer, 5xx, or a gRPC status other than OK.",
                 lambda i: read(i).error_ratio,
-                tone=error_tone,
+                judge=judge,
                 aliases=short("errors", "error"),
                 priority=1,
                 min_width=5,

@@ -43,7 +43,7 @@ def related(picture: Picture, kind: str, title: str, wanted: Callable[[Any], boo
     """The items of a kind that belong to something, as its own view draws them."""
     of_kind = view(kind)
     items = [item for item in of_kind.all_items(picture) if wanted(item)]
-    return related_items(kind, title, items, empty)
+    return related_items(picture, kind, title, items, empty)
 
 
 def related_at(
@@ -64,13 +64,13 @@ def related_at(
     items = view(kind).all_items(picture)
     by_place = picture.cached(_INDEX.at(kind, index.name), lambda: index.of(items))
     numbers = sorted({number for place in sought for number in by_place.get(place, ())})
-    return related_items(kind, title, (items[n] for n in numbers if wanted(items[n])), empty)
+    return related_items(picture, kind, title, (items[n] for n in numbers if wanted(items[n])), empty)
 
 
-def related_items(kind: str, title: str, items: Iterable[Any], empty: str) -> Related:
+def related_items(picture: Picture, kind: str, title: str, items: Iterable[Any], empty: str) -> Related:
     """A table of items that are known already, as their own view draws them."""
     of_kind = view(kind)
-    return Related(title, kind, Table(of_kind.shown(), tuple(items), of_kind.key), empty)
+    return Related(title, kind, Table(of_kind.shown(picture.thresholds), tuple(items), of_kind.key), empty)
 
 
 def find_item(picture: Picture, kind: str, key: str) -> Any | None:

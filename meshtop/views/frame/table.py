@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
+
+from meshtop.model.thresholds import Thresholds
 
 
 class Tone(StrEnum):
@@ -56,7 +58,8 @@ class Column(Struct, Generic[Row], frozen=True, kw_only=True):
     terminal cells; the widest cell on screen may grow the column to `max_width`.
     `aliases` are other names that a filter or a sort may use. `numeric` columns compare by `>` and `<`, in `unit`
     ("ratio" is a share from 0 to 1, drawn as a percentage), and sort from the largest down.
-    `order` is what is sorted by where that differs from `value` (health: worst first).
+    `judge` is what the thresholds of health say of an item in this column, where its colour depends on them; `under`
+    gives the column that draws so. `order` is what is sorted by where that differs from `value` (health: worst first).
     `label` and `full` are what a detail calls it and shows of it, where there is room for more than a cell: by
     default the title in lower case, and the cell.
     """
@@ -76,6 +79,7 @@ class Column(Struct, Generic[Row], frozen=True, kw_only=True):
     numeric: bool = False
     aliases: tuple[str, ...] = ()
     order: Callable[[Row], Any] | None = None
+    judge: Callable[[Row, Thresholds], Tone] | None = None
     label: str = ""
     full: Callable[[Row], Cell] | None = None
 
@@ -87,6 +91,17 @@ class Column(Struct, Generic[Row], frozen=True, kw_only=True):
     def full_cell(self, item: Row) -> Cell:
         """What a detail shows of it."""
         return (self.full or self.cell)(item)
+
+    def under(self, thresholds: Thresholds) -> Column[Row]:
+        """The column in the colours that these thresholds of health give it."""
+        judge, cell, full = self.judge, self.cell, self.full_cell
+        if judge is None:
+            return self
+
+        def toned(draw: Callable[[Row], Cell]) -> Callable[[Row], Cell]:
+            return lambda item: structs.replace(draw(item), tone=judge(item, thresholds))
+
+        return structs.replace(self, cell=toned(cell), full=toned(full))
 
     @property
     def sort_key(self) -> Callable[[Row], Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.views.frame.facts import Detail, Fact, column_facts
 from meshtop.views.frame.fields import field_columns
 from meshtop.views.frame.filter import Filter, parse_filter
@@ -73,9 +74,9 @@ class View(Generic[Item]):
         self._places = places
         self._scoped = scoped
 
-    def shown(self, *, wide: bool = False) -> tuple[Column[Item], ...]:
-        """The columns that are drawn."""
-        return tuple(c for c in self.columns if not c.hidden and (wide or not c.wide))
+    def shown(self, thresholds: Thresholds, *, wide: bool = False) -> tuple[Column[Item], ...]:
+        """The columns that are drawn, in the colours that the thresholds of health give them."""
+        return tuple(c for c in _under(self.columns, thresholds) if not c.hidden and (wide or not c.wide))
 
     def check(self, query: Query) -> None:
         """Raise FilterError when the query's filter or sort cannot be understood for this kind."""
@@ -113,9 +114,12 @@ class View(Generic[Item]):
         """All that is known of one item."""
         return self._detail(picture, item, key)
 
-    def facts(self, item: Item, *names: str) -> tuple[Fact, ...]:
-        """What the named columns say of an item, for its detail. Raises KeyError for a name that no column has."""
-        return column_facts(self.columns, item, *names)
+    def facts(self, item: Item, *names: str, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> tuple[Fact, ...]:
+        """What the named columns say of an item, for its detail; `thresholds` where a column's colour depends on them.
+
+        Raises KeyError for a name that no column has.
+        """
+        return column_facts(self.columns, item, *names, thresholds=thresholds)
 
     def all_items(self, picture: Picture) -> list[Item]:
         """Every item, made once for each Picture."""
@@ -146,7 +150,13 @@ class View(Generic[Item]):
 
     def table(self, picture: Picture, query: Query, *, wide: bool = False) -> Table[Item]:
         """The rows and columns to draw. Raises FilterError."""
-        return Table(self.shown(wide=wide), self.items(picture, query), self.key)
+        return Table(self.shown(picture.thresholds, wide=wide), self.items(picture, query), self.key)
+
+
+@lru_cache(maxsize=64)
+def _under(columns: tuple[Column[Item], ...], thresholds: Thresholds) -> tuple[Column[Item], ...]:
+    """Made once: a table goes on from refresh to refresh while its columns are the same ones."""
+    return tuple(column.under(thresholds) for column in columns)
 
 
 @lru_cache(maxsize=64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.discovery import HostRow, Reach
+from meshtop.analysis.fleet.discovery import HostReachability, HostRow
 from meshtop.model.state import Finding
 from meshtop.views.frame.columns import Columns, list_cell
 from meshtop.views.frame.detail import related
@@ -17,26 +17,32 @@ from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
 SIGNS = {
-    Reach.LOCAL: "●",
-    Reach.REMOTE: "→",
-    Reach.EXTERNAL: "↗",
-    Reach.NO_ENDPOINTS: "○",
-    Reach.UNREACHABLE: "✗",
-    Reach.UNRESOLVED: "·",
-    Reach.UNKNOWN: "?",
+    HostReachability.LOCAL: "●",
+    HostReachability.REMOTE: "→",
+    HostReachability.EXTERNAL: "↗",
+    HostReachability.NO_ENDPOINTS: "○",
+    HostReachability.UNREACHABLE: "✗",
+    HostReachability.UNRESOLVED: "·",
+    HostReachability.UNKNOWN: "?",
 }
 TONES = {
-    Reach.LOCAL: Tone.PLAIN,
-    Reach.REMOTE: Tone.PLAIN,
-    Reach.EXTERNAL: Tone.PLAIN,
-    Reach.NO_ENDPOINTS: Tone.DEGRADED,
-    Reach.UNREACHABLE: Tone.FAILING,
-    Reach.UNRESOLVED: Tone.DIM,
-    Reach.UNKNOWN: Tone.UNKNOWN,
+    HostReachability.LOCAL: Tone.PLAIN,
+    HostReachability.REMOTE: Tone.PLAIN,
+    HostReachability.EXTERNAL: Tone.PLAIN,
+    HostReachability.NO_ENDPOINTS: Tone.DEGRADED,
+    HostReachability.UNREACHABLE: Tone.FAILING,
+    HostReachability.UNRESOLVED: Tone.DIM,
+    HostReachability.UNKNOWN: Tone.UNKNOWN,
 }
 _ORDER = (
-    Reach.UNREACHABLE, Reach.NO_ENDPOINTS, Reach.UNKNOWN, Reach.REMOTE, Reach.LOCAL, Reach.EXTERNAL, Reach.UNRESOLVED,
-)  # fmt: skip
+    HostReachability.UNREACHABLE,
+    HostReachability.NO_ENDPOINTS,
+    HostReachability.UNKNOWN,
+    HostReachability.REMOTE,
+    HostReachability.LOCAL,
+    HostReachability.EXTERNAL,
+    HostReachability.UNRESOLVED,
+)
 
 
 class DiscoveryItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -45,7 +51,7 @@ class DiscoveryItem(Struct, frozen=True, rename="camel", kw_only=True):
     """
 
     host: str
-    clusters: dict[str, Reach]
+    clusters: dict[str, HostReachability]
     dns_name: str
     exported: bool
     imported: bool
@@ -84,7 +90,7 @@ def _item(picture: Picture, row: HostRow) -> DiscoveryItem:
     )
 
 
-def _worst(item: DiscoveryItem) -> Reach:
+def _worst(item: DiscoveryItem) -> HostReachability:
     return min(item.clusters.values(), key=_ORDER.index)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.drift.compare import Drift, Mark
+from meshtop.analysis.fleet.drift.compare import Drift, DriftStatus
 from meshtop.model.text import clean
 from meshtop.model.yaml_text import diff_yaml
 from meshtop.views.frame.columns import Columns
@@ -15,16 +15,38 @@ from meshtop.views.picture.fleet import drift_of, stands_in
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
-SIGNS = {Mark.SAME: "=", Mark.DIFFERS: "≠", Mark.MISSING: "✗", Mark.EXTRA: "+", Mark.ABSENT: "·", Mark.UNKNOWN: "?"}
-TONES = {
-    Mark.SAME: Tone.PLAIN,
-    Mark.DIFFERS: Tone.DEGRADED,
-    Mark.MISSING: Tone.FAILING,
-    Mark.EXTRA: Tone.DEGRADED,
-    Mark.ABSENT: Tone.DIM,
-    Mark.UNKNOWN: Tone.UNKNOWN,
+SIGNS = {
+    DriftStatus.SAME: "=",
+    DriftStatus.DIFFERS: "≠",
+    DriftStatus.MISSING: "✗",
+    DriftStatus.EXTRA: "+",
+    DriftStatus.ABSENT: "·",
+    DriftStatus.UNKNOWN: "?",
 }
-_ORDER = (Mark.MISSING, Mark.DIFFERS, Mark.EXTRA, Mark.UNKNOWN, Mark.SAME, Mark.ABSENT)
+TONES = {
+    DriftStatus.SAME: Tone.PLAIN,
+    DriftStatus.DIFFERS: Tone.DEGRADED,
+    DriftStatus.MISSING: Tone.FAILING,
+    DriftStatus.EXTRA: Tone.DEGRADED,
+    DriftStatus.ABSENT: Tone.DIM,
+    DriftStatus.UNKNOWN: Tone.UNKNOWN,
+}
+TONES = {
+    DriftStatus.SAME: Tone.PLAIN,
+    DriftStatus.DIFFERS: Tone.DEGRADED,
+    DriftStatus.MISSING: Tone.FAILING,
+    DriftStatus.EXTRA: Tone.DEGRADED,
+    DriftStatus.ABSENT: Tone.DIM,
+    DriftStatus.UNKNOWN: Tone.UNKNOWN,
+}
+_ORDER = (
+    DriftStatus.MISSING,
+    DriftStatus.DIFFERS,
+    DriftStatus.EXTRA,
+    DriftStatus.UNKNOWN,
+    DriftStatus.SAME,
+    DriftStatus.ABSENT,
+)
 
 
 class DriftItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -36,7 +58,7 @@ class DriftItem(Struct, frozen=True, rename="camel", kw_only=True):
     kind: str
     namespace: str
     name: str
-    clusters: dict[str, Mark]
+    clusters: dict[str, DriftStatus]
     differs: tuple[str, ...]
     reason: str
     reference: str = ""
@@ -50,7 +72,7 @@ def build(picture: Picture) -> list[DriftItem]:
 
 
 def _item(picture: Picture, found: Drift) -> DriftItem:
-    other = next((name for name, mark in found.clusters.items() if mark is Mark.DIFFERS), "")
+    other = next((name for name, mark in found.clusters.items() if mark is DriftStatus.DIFFERS), "")
     tenants = [t for name in found.clusters for t in picture.tenants(name, found.namespace or found.name)]
     return DriftItem(
         kind=found.kind,
@@ -67,7 +89,7 @@ def _item(picture: Picture, found: Drift) -> DriftItem:
 
 def diff_of(found: Drift, left: str, right: str) -> tuple[str, ...]:
     """What stands in one cluster against what stands in another, as a unified diff of YAML."""
-    return diff_yaml(found.forms.get(left), found.forms.get(right), left, right, allow_unicode=True, width=1000)
+    return diff_yaml(found.meanings.get(left), found.meanings.get(right), left, right, allow_unicode=True, width=1000)
 
 
 def _marks(item: DriftItem) -> Cell:
@@ -93,7 +115,7 @@ def detail(picture: Picture, item: DriftItem, key: str) -> Detail:
             ),
         )
         for name, mark in item.clusters.items()
-        if mark is Mark.DIFFERS
+        if mark is DriftStatus.DIFFERS
     ]
     return Detail(
         kind="drift",

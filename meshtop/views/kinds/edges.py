@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from meshtop.analysis.traffic.flags import code_meaning, flag_meaning
+from meshtop.analysis.traffic.health import code_status
 from meshtop.model.constants import CONTRADICTED_FROM, MUTUAL_TLS_FROM
 from meshtop.model.state import Health
+from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import NO_TRAFFIC, Edge, Peer, Target, Traffic
 from meshtop.views.frame.charts import SOURCE_SIDE, Chart, bytes_chart, equals, request_charts, to_services
-from meshtop.views.frame.columns import Columns, error_tone, text_cell
+from meshtop.views.frame.columns import HEALTH_TONES, Columns, text_cell
 from meshtop.views.frame.detail import BY_NAME, related_at
 from meshtop.views.frame.ends import (
     call_path,
@@ -124,7 +126,7 @@ def detail(picture: Picture, item: EdgeItem, key: str) -> Detail:
         sections=(
             Section("Health", verdict(item.health)),
             Section("Ends", (*_end("from", item.source), *_end("to", item.destination), *_way(item))),
-            Section("Answers", answers(item.protocol, item.codes, item.flags)),
+            Section("Answers", answers(item.protocol, item.codes, item.flags, picture.thresholds)),
             Section("Reporters", _reporters(picture, item)),
         ),
         related=(
@@ -155,14 +157,18 @@ def _way(item: EdgeItem) -> tuple[Fact, ...]:
     )
 
 
-def answers(protocol: str, codes: Mapping[str, float], flags: Mapping[str, float]) -> tuple[Fact, ...]:
-    """Codes and flags (rates per second) with their meaning in words, the most frequent first."""
+def answers(
+    protocol: str, codes: Mapping[str, float], flags: Mapping[str, float], thresholds: Thresholds
+) -> tuple[Fact, ...]:
+    """Codes and flags (rates per second) with their meaning in words, the most frequent first.
+
+    A code has the colour of the verdict that the thresholds of health give its share.
+    """
     total = sum(codes.values())
     facts = []
     for code, rate in sorted(codes.items(), key=lambda c: -c[1]):
         share = rate / total if total else 0.0
-        bad = code[:1] in ("4", "5", "-") or (protocol == "grpc" and code not in ("0", "200"))
-        tone = error_tone(share) if bad else Tone.PLAIN
+        tone = HEALTH_TONES[code_status(protocol, code, share, thresholds)]
         facts.append(fact(f"{percent(share)} %", f"{code_meaning(protocol, code)}, {quantity(rate)}/s", tone))
     for flag, rate in sorted(flags.items(), key=lambda f: -f[1]):
         if flag not in ("", "-"):
@@ -214,7 +220,7 @@ VIEW: View[EdgeItem] = View(
                aliases=("host", "svc"), wide=True, priority=7, max_width=60),
         c.text("protocol", "PROTO", "http, grpc or tcp.", "protocol", label="protocol", priority=2, min_width=4),
         c.health(),
-        *c.golden(),
+        *c.golden(protocol=lambda item: item.protocol),
         c.mtls(priority=2),
         c.custom(name="codes", title="CODES", help_="Codes other than success, most frequent first.",
                  value=lambda i: tuple(code for code, rate in i.codes.items() if rate > 0), cell=_codes_cell,

@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct
 
-from meshtop.analysis.security.mtls.located import Located
+from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.model.state import Finding, Health, HealthStatus, Severity
 from meshtop.views.frame.columns import Columns, signed
 from meshtop.views.frame.detail import related
@@ -47,7 +47,7 @@ def build(picture: Picture) -> list[FindingItem]:
     return [_item(picture, located) for located in findings_of(picture)]
 
 
-def _item(picture: Picture, located: Located) -> FindingItem:
+def _item(picture: Picture, located: LocatedFinding) -> FindingItem:
     kind, key = opens(located)
     return FindingItem(
         code=located.finding.code,
@@ -65,7 +65,7 @@ def _item(picture: Picture, located: Located) -> FindingItem:
     )
 
 
-def opens(located: Located) -> tuple[str, str]:
+def opens(located: LocatedFinding) -> tuple[str, str]:
     """The kind and key of what a finding is about."""
     if located.finding.code.startswith("TRUST-"):
         return "trust", ""

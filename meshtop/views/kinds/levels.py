@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from meshtop.analysis.tenancy.apdex import apdex
-from meshtop.analysis.tenancy.ownership import Owner
-from meshtop.analysis.tenancy.traffic import LevelTraffic, Talker, UnitTraffic, of_level
+from meshtop.analysis.tenancy.ownership import NamespaceOwner
+from meshtop.analysis.tenancy.traffic import LevelTraffic, Talker, apdex, of_level
+from meshtop.analysis.tenancy.units import UnitFigures
 from meshtop.model.state import Finding, Health, HealthStatus
 from meshtop.model.traffic import Sums, Traffic
 from meshtop.sources.prometheus.promql import one_of
@@ -100,23 +100,23 @@ def of_tenant(query: Query, *tenants: str | None) -> bool:
     return any(tenant is not None and query.tenant in tenant.split("|") for tenant in tenants)
 
 
-def figures_of(picture: Picture, places: Sequence[tuple[str, str]], traffic: UnitTraffic) -> dict[str, Any]:
-    """What an item says of some namespaces and their traffic, at whatever level they stand together."""
-    owners = [picture.owner(*place) for place in places]
-    figures, received = traffic.figures, traffic.figures.received
-    workloads = [workload for place in places for workload in picture.workloads_in(*place)]
+def figures_of(picture: Picture, figures: UnitFigures) -> dict[str, Any]:
+    """What an item says of a unit's namespaces and their traffic, at whatever level it is."""
+    sides, received = figures.traffic.figures, figures.traffic.figures.received
+    workloads = [workload for place in figures.namespaces for workload in picture.workloads_in(*place)]
     return {
-        "namespaces": tuple("/".join(place) for place in places),
-        "marks": tuple(dict.fromkeys(mark for owner in owners for mark in _marks(owner))),
-        "inbound": figures.inbound.traffic(),
-        "outbound": figures.outbound.traffic(),
-        "internal": figures.internal.traffic(),
-        "cross_tenant": traffic.crossing.traffic(),
+        "namespaces": tuple("/".join(place) for place in figures.namespaces),
+        "marks": figures.marks,
+        "inbound": sides.inbound.traffic(),
+        "outbound": sides.outbound.traffic(),
+        "internal": sides.internal.traffic(),
+        "cross_tenant": figures.traffic.crossing.traffic(),
         "mtls_ratio": received.mtls_ratio,
+        "findings": figures.findings,
         "received": received.traffic(),
         "apdex": apdex(received.buckets, picture.apdex_ms),
-        "clusters": tuple(dict.fromkeys(cluster for cluster, _ in places)),
-        "groups": tuple(dict.fromkeys(f"{kind}/{name}" for owner in owners for kind, name in owner.groups)),
+        "clusters": figures.clusters,
+        "groups": figures.groups,
         "health": _together(picture, workloads, asked=received != Sums()),
     }
 
@@ -125,10 +125,6 @@ def _together(picture: Picture, workloads: list[Any], *, asked: bool) -> Health:
     if asked and not workloads:
         return Health(HealthStatus.UNKNOWN, ("what answers here is not known",))
     return group_health([picture.workload_health(workload) for workload in workloads])
-
-
-def _marks(owner: Owner) -> tuple[str, ...]:
-    return ("tenancy",) if owner.declared else tuple(mark.name for mark in owner.marks)
 
 
 def _apdex_tone(value: float) -> Tone:
@@ -178,7 +174,7 @@ def level_detail(
     key: str,
     *,
     title: str,
-    belongs: Callable[[Owner], bool],
+    belongs: Callable[[NamespaceOwner], bool],
     group: str | None = None,
 ) -> Detail:
     """Everything about one level; `belongs` says whose namespaces are in it, whatever the scope is."""
@@ -194,8 +190,8 @@ def level_detail(
             *((findings_section(item.findings),) if item.findings else ()),
             Section("About", _facts(picture, item, group)),
             Section("Traffic", _directions(picture, traffic)),
-            Section("Inbound by cluster", _clusters(traffic)),
-            Section("Top talkers", _talkers(traffic)),
+            Section("Inbound by cluster", _clusters(picture, traffic)),
+            Section("Top talkers", _talkers(picture, traffic)),
             *_bindings(picture, item, group),
         ),
         related=(
@@ -251,13 +247,13 @@ def _directions(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
         ("within", figures.internal),
         ("other tenants", level.traffic.crossing),
     )
-    facts = [_signals(label, sums) for label, sums in sides]
+    facts = [_signals(picture, label, sums) for label, sums in sides]
     score = apdex(figures.received.buckets, picture.apdex_ms)
     said = None if score is None else f"{score:.2f} (satisfied within {milliseconds(picture.apdex_ms)} ms)"
     return (*facts, fact("apdex", said))
 
 
-def _signals(label: str, sums: Sums) -> Fact:
+def _signals(picture: Picture, label: str, sums: Sums) -> Fact:
     traffic = sums.traffic()
     if traffic.requests_per_second is None:
         if traffic.connections_per_second is None and traffic.bytes_per_second.sent is None:
@@ -269,27 +265,27 @@ def _signals(label: str, sums: Sums) -> Fact:
         words += f"  {percent(traffic.error_ratio)} % errors"
     words += f"  p50 {milliseconds(traffic.latency_ms.p50)}  p99 {milliseconds(traffic.latency_ms.p99)} ms"
     words += "" if ratio is None else f"  mTLS {percent(ratio)} %"
-    bad = error_tone(traffic.error_ratio or 0.0)
+    bad = error_tone(traffic.error_ratio or 0.0, picture.thresholds)
     return fact(label, words, bad if bad is not Tone.PLAIN or ratio is None else mtls_tone(ratio))
 
 
-def _clusters(level: LevelTraffic) -> tuple[Fact, ...]:
-    facts = tuple(_signals(cluster or "no cluster", sums) for cluster, sums in level.clusters.items())
+def _clusters(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
+    facts = tuple(_signals(picture, cluster or "no cluster", sums) for cluster, sums in level.clusters.items())
     return facts or (fact("", "nothing was asked of it in this window", Tone.DIM),)
 
 
-def _talkers(level: LevelTraffic) -> tuple[Fact, ...]:
-    facts = [_talker(talker) for talker in level.talkers[:TALKERS]]
+def _talkers(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
+    facts = [_talker(picture, talker) for talker in level.talkers[:TALKERS]]
     more = len(level.talkers) - len(facts)
     if more > 0:
         facts.append(fact("", f"and {more} more", Tone.DIM))
     return tuple(facts) or (fact("", "none from outside", Tone.DIM),)
 
 
-def _talker(talker: Talker) -> Fact:
+def _talker(picture: Picture, talker: Talker) -> Fact:
     where = "/".join(part for part in (talker.namespace, talker.workload or "unknown") if part)
     place = f" in {talker.cluster}" if talker.cluster else ""
-    line = _signals("from" if talker.inbound else "to", talker.sums)
+    line = _signals(picture, "from" if talker.inbound else "to", talker.sums)
     return fact(line.label, f"{talker.tenant} {where}{place}  {line.cell.text}", line.cell.tone)
 
 

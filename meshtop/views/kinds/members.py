@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.members import Member
-from meshtop.analysis.fleet.registries.shape import Condition
+from meshtop.analysis.fleet.members import RegisteredMember
+from meshtop.analysis.inventory.untyped import StatusCondition
 from meshtop.model.state import Finding, Health, State
 from meshtop.views.frame.columns import (
     HEALTH_ORDER,
@@ -38,7 +38,7 @@ class MemberItem(Struct, frozen=True, rename="camel", kw_only=True):
     name: str
     server: str
     state: State
-    conditions: tuple[Condition, ...]
+    conditions: tuple[StatusCondition, ...]
     region: str | None
     zones: tuple[str, ...]
     adopted: bool
@@ -53,7 +53,7 @@ def build(picture: Picture) -> list[MemberItem]:
     return [_item(member) for member in members_of(picture)]
 
 
-def _item(member: Member) -> MemberItem:
+def _item(member: RegisteredMember) -> MemberItem:
     entry = member.entry
     return MemberItem(
         registry=entry.registry,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from meshtop.analysis.tenancy.marks import workspace_of
+from meshtop.analysis.tenancy.ownership import workspace_of
 from meshtop.model.kube import Namespace
 from meshtop.model.mesh import Proxy, Workload
 from meshtop.model.state import Health

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from meshtop.analysis.traffic.health import workload_health, worst
+from meshtop.analysis.graph.service_graph import worst
+from meshtop.analysis.traffic.health import workload_health
 from meshtop.model.constants import SERVICE_DOMAIN
 from meshtop.model.kube import ConfigObject, Service, ServicePort
 from meshtop.model.mesh import VirtualMachine, Workload

@@ -111,8 +111,8 @@ def detail(picture: Picture, item: VirtualMachineItem, key: str) -> Detail:
             ),
         ),
         related=(
-            related_items("edges", "Callers", into, "No calls to it in this window."),
-            related_items("edges", "Calls", out, "No calls from it in this window."),
+            related_items(picture, "edges", "Callers", into, "No calls to it in this window."),
+            related_items(picture, "edges", "Calls", out, "No calls from it in this window."),
         ),
         charts=request_charts(
             item.cluster, (SOURCE_SIDE, *equals(labels)), window_seconds=picture.snapshot.window_seconds

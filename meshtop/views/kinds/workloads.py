@@ -99,8 +99,8 @@ def detail(picture: Picture, item: WorkloadItem, key: str) -> Detail:
             Section("About", tuple(_facts(item, workload))),
         ),
         related=(
-            related_items("edges", "Callers", into, "No calls to it in this window."),
-            related_items("edges", "Calls", out, "No calls from it in this window."),
+            related_items(picture, "edges", "Callers", into, "No calls to it in this window."),
+            related_items(picture, "edges", "Calls", out, "No calls from it in this window."),
         ),
         charts=request_charts(item.cluster, called, window_seconds=picture.snapshot.window_seconds),
     )

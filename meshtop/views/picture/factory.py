@@ -10,10 +10,10 @@ from msgspec import Struct, field
 from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.tenancy.access.hiding import visible
 from meshtop.analysis.tenancy.access.rights import Access, AccessRules, access_of
-from meshtop.analysis.tenancy.apdex import TARGET_MS
 from meshtop.analysis.tenancy.ownership import owners_of
-from meshtop.analysis.traffic.health import DEFAULT, Thresholds
+from meshtop.analysis.tenancy.traffic import TARGET_MS
 from meshtop.model.snapshot import Snapshot
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.settings.access import read_access
 from meshtop.settings.tenancy import Tenancy, read_tenancy
 from meshtop.views.picture.memory import Key, Memory
@@ -43,7 +43,7 @@ class _Keep(Struct, frozen=True):
 class PictureFactory(Struct, frozen=True, kw_only=True):
     """Makes Pictures of Snapshots; `rules` are there when a policy is in force: a file, or roles in tenancy.yaml."""
 
-    thresholds: Thresholds = DEFAULT
+    thresholds: Thresholds = DEFAULT_THRESHOLDS
     tenancy: Tenancy | None = None
     tenant_label: str | None = None
     apdex_ms: float = TARGET_MS

@@ -16,7 +16,7 @@ from meshtop.analysis.graph.build import GraphOptions, build_graph, ends_of, mak
 from meshtop.analysis.graph.geometry import LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.select import focus, paths_between, restrict
-from meshtop.analysis.graph.service_graph import Level, Node, NodeKind, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphNode, Level, NodeKind, ServiceGraph
 from meshtop.model.traffic import Edge
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import view
@@ -117,7 +117,7 @@ def _upward(group: str | None, parents: dict[str, str | None]) -> Iterable[str]:
         group = parents.get(group)
 
 
-def groups_around(graph: ServiceGraph, node: Node) -> tuple[str, ...]:
+def groups_around(graph: ServiceGraph, node: GraphNode) -> tuple[str, ...]:
     """The frames around a node, from the inside out."""
     return tuple(_upward(node.group, {g.id: g.parent for g in graph.groups}))
 
@@ -167,7 +167,7 @@ def members(
     ]
 
 
-def resolve(graph: ServiceGraph, text: str) -> Node:
+def resolve(graph: ServiceGraph, text: str) -> GraphNode:
     """The node that is meant: by id, by name, or by the end of its place (`shop/reviews`).
 
     Raises FilterError with what it could be.
@@ -191,7 +191,7 @@ def _listed(names: Iterable[str], most: int = 12) -> str:
     return f"{shown} and {len(unique) - most} more" if len(unique) > most else shown or "none"
 
 
-def path_of(node: Node) -> tuple[str, ...]:
+def path_of(node: GraphNode) -> tuple[str, ...]:
     """A node's place and name from the outside in."""
     return tuple(node.id.split("/")[1:])
 
@@ -232,7 +232,7 @@ def place_of_row(kind: str, item: Any, picture: Picture) -> tuple[Level, str] | 
     return None
 
 
-def row_of_node(picture: Picture, node: Node) -> tuple[str, str] | None:
+def row_of_node(picture: Picture, node: GraphNode) -> tuple[str, str] | None:
     """The kind and key of the row that a node stands for, to open it; None where there is no such row."""
     parts = path_of(node)
     step = node.id.split("/", 1)[0]
@@ -248,6 +248,6 @@ def row_of_node(picture: Picture, node: Node) -> tuple[str, str] | None:
     return None if item is None else (kind, of_kind.key(item))
 
 
-def is_group(node: Node) -> bool:
+def is_group(node: GraphNode) -> bool:
     """Whether a node stands for a cluster, tenant or namespace."""
     return node.kind in _GROUP_KINDS

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.security.mtls.seen import PlaintextSource
-from meshtop.analysis.security.mtls.whatif import MESH, Consequence, Effect, Unmeasured, WhatIf
+from meshtop.analysis.security.mtls.observed import PlaintextSource
+from meshtop.analysis.security.mtls.whatif import MESH, Consequence, Effect, UnmeasuredWorkload, WhatIf
 from meshtop.model.traffic import Peer, Target, Traffic
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
@@ -60,7 +60,7 @@ class StrictAnswer(Struct, frozen=True, rename="camel", kw_only=True):
     scope: str
     summary: Summary
     items: tuple[Affected, ...]
-    unmeasured: tuple[Unmeasured, ...]
+    unmeasured: tuple[UnmeasuredWorkload, ...]
     earlier: tuple[Earlier, ...]
 
 
@@ -69,7 +69,7 @@ class WhatIfDocument(Document, frozen=True, rename="camel", kw_only=True):
 
     question: str
     summary: Summary
-    unmeasured: tuple[Unmeasured, ...]
+    unmeasured: tuple[UnmeasuredWorkload, ...]
     earlier: tuple[Earlier, ...]
 
 

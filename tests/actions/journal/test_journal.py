@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from meshtop.actions.journal.journal import ActionState, EntryKind, Journal, JournalError, state_folder
+from meshtop.actions.journal.journal import ActionState, EntryKind, Journal, JournalError
 
 
 @pytest.fixture
@@ -207,8 +207,3 @@ def test_what_was_written_before_a_kill_is_there_after_it(tmp_path: Path) -> Non
     (action,) = Journal(path).actions()
     assert [e.detail["number"] for e in action.entries][:said] == list(range(1, said + 1))
     assert action.open
-
-
-def test_the_state_folder_follows_xdg() -> None:
-    assert state_folder({"XDG_STATE_HOME": "/x"}) == Path("/x/meshtop")
-    assert state_folder({}) == Path.home() / ".local" / "state" / "meshtop"

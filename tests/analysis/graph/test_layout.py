@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from meshtop.analysis.graph.draw import Picture
+from meshtop.analysis.graph.draw import GraphDrawing
 from meshtop.analysis.graph.geometry import Box, Layout, LayoutOptions, Route
 from meshtop.analysis.graph.layout import layout, layout_steps, run
 from meshtop.analysis.graph.service_graph import ServiceGraph
@@ -87,7 +87,7 @@ def check_lines(drawn: Layout) -> None:
 
 
 def check_labels(g: ServiceGraph, drawn: Layout) -> None:
-    picture = Picture(g, drawn)
+    picture = GraphDrawing(g, drawn)
     taken: dict[tuple[int, int], str] = {}
     for name, frame in drawn.frames.items():
         for x in range(frame.x, frame.right + 1):
@@ -237,7 +237,7 @@ def test_steps_are_many_and_can_be_left() -> None:
 def test_an_empty_graph_has_an_empty_layout() -> None:
     drawn = layout(graph([]))
     assert (drawn.width, drawn.height, drawn.boxes) == (0, 0, {})
-    assert Picture(graph([]), drawn).paint() == []
+    assert GraphDrawing(graph([]), drawn).paint() == []
 
 
 def test_callers_stand_left_of_callees() -> None:

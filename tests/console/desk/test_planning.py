@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meshtop.actions.shift.plan import Guard, OnLoss
 from meshtop.analysis.canary.routes import RouteDestination, WeightedRoute
-from meshtop.console.desk.planning import FIELDS, HOLD, LEAVE, FieldProblem, Subject, effect, first_values, plan_of
+from meshtop.console.desk.planning import FIELDS, HOLD, LEAVE, FieldProblem, ShiftSubject, effect, first_values, plan_of
 
 
 def route(cluster: str, *weights: int) -> WeightedRoute:
@@ -34,14 +34,14 @@ def route(cluster: str, *weights: int) -> WeightedRoute:
     )
 
 
-def subject(*routes: WeightedRoute, others: tuple[str, ...] = ()) -> Subject:
-    return Subject(route="shop/reviews#main", namespace="shop", routes=routes, others=others)
+def subject(*routes: WeightedRoute, others: tuple[str, ...] = ()) -> ShiftSubject:
+    return ShiftSubject(route="shop/reviews#main", namespace="shop", routes=routes, others=others)
 
 
 TWO = subject(route("east", 80, 20), route("west", 80, 20))
 
 
-def filled(of: Subject = TWO, **more: str) -> dict[str, str]:
+def filled(of: ShiftSubject = TWO, **more: str) -> dict[str, str]:
     return first_values(of, "east") | {name.replace("_", " "): value for name, value in more.items()}
 
 

@@ -14,12 +14,12 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
-from meshtop.actions.journal.journal import Journal, state_folder
+from meshtop.actions.journal.journal import Journal, journal_path
 from meshtop.actions.kube import RouteObject
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.record import ShiftRecord
 from meshtop.actions.shift.targets import ShiftTarget
-from meshtop.analysis.tenancy.access.kubernetes import Rules
+from meshtop.analysis.tenancy.access.rbac import SubjectRules
 from meshtop.console.app import MeshtopApp
 from meshtop.console.desk.rights import KEPT_SECONDS, Rights, RightsArrived
 from meshtop.console.screens.canaries import CanaryDetailScreen, CanaryScreen
@@ -85,7 +85,7 @@ def took_part(*clusters: str) -> None:
         for cluster in clusters
     )  # fmt: skip
     plan = msgspec.to_builtins(ShiftRecord(plan=ShiftPlan(route="shop/reviews", steps=({"v3": 30},)), targets=targets))
-    with contextlib.closing(Journal(state_folder() / "journal.db")) as journal:
+    with contextlib.closing(Journal(journal_path())) as journal:
         journal.begin(kind="shift", who="me", origin="here", reason="", subject="shop/reviews", plan=plan)
 
 
@@ -95,12 +95,11 @@ async def test_a_shift_that_every_cluster_refuses_is_off_and_says_why(world: Ser
         board = await told(pilot, app)
         assert board.check_action("shift", ()) is None
         await pilot.press("S")
-        await pilot.pause()
+        why = "us-east and eu-west do not let you patch virtualservices in shop."
+        await until(pilot, lambda: bottom(app).strip() == why, "the reason")
         assert app.screen is board
-        assert bottom(app).strip() == "us-east and eu-west do not let you patch virtualservices in shop."
         await pilot.press("down")
-        await pilot.pause()
-        assert "S shift" in bottom(app)
+        await until(pilot, lambda: "S shift" in bottom(app), "the keys")
 
 
 async def test_a_shift_that_one_cluster_refuses_is_on_and_names_the_cluster(world: Served) -> None:
@@ -142,9 +141,8 @@ async def test_the_journal_takes_back_only_what_every_cluster_allows(world: Serv
         refused = "eu-west does not let you patch virtualservices in shop."
         await until(pilot, lambda: journal.why_off("take_back") == refused, "the refusal")
         await pilot.press("R")
-        await pilot.pause()
+        await until(pilot, lambda: refused in bottom(app), "the reason")
         assert app.screen is journal
-        assert refused in bottom(app)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is board, "the board")
 
@@ -169,8 +167,7 @@ async def test_the_policy_takes_a_lever_away_where_kubernetes_would_not(world: S
         why = "The access policy does not let admin shift in shop of us-east and eu-west."
         assert board.why_off("shift") == why
         await pilot.press("S")
-        await pilot.pause()
-        assert bottom(app).strip() == why
+        await until(pilot, lambda: bottom(app).strip() == why, "the reason")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, CanaryDetailScreen), "the route")
         await pilot.pause()
@@ -223,7 +220,7 @@ class Screen(MessagePump):
         return True
 
 
-RULES = Rules("shop")
+RULES = SubjectRules("shop")
 
 
 @pytest.fixture
@@ -273,3 +270,28 @@ async def test_a_dead_cluster_is_not_asked_and_one_that_breaks_speaks_against_no
     rights.want(snapshot, [("east", "shop"), ("west", "tools")], screen)
     assert len(desk.asked) == 2
     assert screen.came == 2
+
+
+async def test_a_question_that_failed_is_asked_again_with_the_next_snapshot(snapshot: Snapshot) -> None:
+    desk, screen = Desk(), Screen()
+    rights = Rights(desk, lambda: 0.0)
+    wanted = [("east", "shop"), ("east", "tools")]
+    rights.want(snapshot, wanted, screen)
+    desk.asked[0].set_result({"shop": RULES})
+    rights.want(snapshot, wanted, screen)
+    assert len(desk.asked) == 1, "the same picture asks nothing anew"
+    later = msgspec.structs.replace(snapshot, sequence=snapshot.sequence + 1)
+    rights.want(later, wanted, screen)
+    assert len(desk.asked) == 2, "the review of tools failed"
+    desk.asked[1].set_exception(OSError("gone"))
+    assert rights.of("east", "shop") is RULES
+    rights.want(later, wanted, screen)
+    assert len(desk.asked) == 2
+    latest = msgspec.structs.replace(snapshot, sequence=later.sequence + 1)
+    rights.want(latest, [("east", "shop")], screen)
+    assert len(desk.asked) == 2, "what was answered holds, whatever failed beside it"
+    rights.want(latest, wanted, screen)
+    desk.asked[2].set_result({"tools": RULES})
+    assert rights.of("east", "tools") is RULES
+    rights.want(msgspec.structs.replace(snapshot, sequence=latest.sequence + 1), wanted, screen)
+    assert len(desk.asked) == 3

@@ -7,7 +7,7 @@ from rich.color import ColorSystem
 from rich.style import Style
 
 from meshtop.console.terminal.cell_diff import CellDiff
-from meshtop.console.terminal.cells import DEFAULT_PEN, Cell, Pen, cells_of, change_pen, has_controls, pen_of
+from meshtop.console.terminal.cells import DEFAULT_PEN, Pen, ScreenCell, cells_of, change_pen, has_controls, pen_of
 from tests.console.terminal.emulator import Terminal
 
 WIDTH, HEIGHT = 14, 4
@@ -24,12 +24,12 @@ WORDS = st.text(st.sampled_from("ab cé한好▲│é\u0301"), min_size=1, max_s
 RUNS = st.tuples(WORDS, st.sampled_from(PENS))
 
 
-def line_of(runs: list[tuple[str, Pen]]) -> list[Cell]:
+def line_of(runs: list[tuple[str, Pen]]) -> list[ScreenCell]:
     """A whole line: no wide character is cut at its end."""
     cells = [cell for text, pen in runs for cell in cells_of(text, pen)][:WIDTH]
     if cells and len(cells) == WIDTH and len(cells_of(cells[-1].text, cells[-1].pen)) == 2:
-        cells[-1] = Cell(" ", cells[-1].pen)
-    return cells + [Cell(" ", DEFAULT_PEN)] * (WIDTH - len(cells))
+        cells[-1] = ScreenCell(" ", cells[-1].pen)
+    return cells + [ScreenCell(" ", DEFAULT_PEN)] * (WIDTH - len(cells))
 
 
 FRAMES = st.lists(
@@ -37,7 +37,7 @@ FRAMES = st.lists(
 )
 
 
-def whole(frame: list[list[Cell]]) -> str:
+def whole(frame: list[list[ScreenCell]]) -> str:
     """A frame as Textual sends it: every line, every cell."""
     out = []
     for y, line in enumerate(frame):
@@ -54,7 +54,7 @@ def blank() -> Terminal:
 
 @settings(max_examples=150, deadline=None)
 @given(FRAMES)
-def test_any_frames_end_as_if_each_were_sent_whole(frames: list[list[list[Cell]]]) -> None:
+def test_any_frames_end_as_if_each_were_sent_whole(frames: list[list[list[ScreenCell]]]) -> None:
     thick, slim, diff = blank(), blank(), CellDiff()
     diff.resize(WIDTH, HEIGHT)
     for frame in frames:
@@ -71,7 +71,7 @@ def test_any_frames_end_as_if_each_were_sent_whole(frames: list[list[list[Cell]]
 @settings(max_examples=100, deadline=None)
 @given(FRAMES, st.lists(st.tuples(st.integers(0, HEIGHT - 1), st.integers(0, WIDTH - 1), WORDS), max_size=8))
 def test_pieces_over_pieces_end_as_if_sent_as_they_are(
-    frames: list[list[list[Cell]]], pieces: list[tuple[int, int, str]]
+    frames: list[list[list[ScreenCell]]], pieces: list[tuple[int, int, str]]
 ) -> None:
     thick, slim, diff = blank(), blank(), CellDiff()
     diff.resize(WIDTH, HEIGHT)
@@ -116,7 +116,7 @@ def test_a_short_gap_is_drawn_again_and_a_long_one_jumped_over() -> None:
 def test_a_pen_change_sends_only_what_differs_and_ends_with_the_default() -> None:
     diff = CellDiff()
     diff.resize(3, 1)
-    diff.paint(0, 0, [Cell("a", PENS[1]), Cell("b", Pen("1", "", "")), Cell("c", DEFAULT_PEN)])
+    diff.paint(0, 0, [ScreenCell("a", PENS[1]), ScreenCell("b", Pen("1", "", "")), ScreenCell("c", DEFAULT_PEN)])
     assert diff.take() == "\x1b[m\x1b[1;1H\x1b[1;38;2;255;0;0ma\x1b[39mb\x1b[mc"
 
 

@@ -19,10 +19,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
+
 pytestmark = pytest.mark.terminal
 
 ROOT = Path(__file__).resolve().parents[3]
-LIMIT_SECONDS = 30.0
+LIMIT_SECONDS = PATIENCE_SECONDS
 PROGRAM = """
 import os, sys
 from meshtop.console.terminal.look import decide_look

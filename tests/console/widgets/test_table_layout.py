@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshtop.console.widgets.table_layout import GUTTER, MIN_GAP, Layout, Widths, floor_width, lay_out
+from meshtop.console.widgets.table_layout import GUTTER, MIN_GAP, ColumnLayout, ColumnWidths, floor_width, lay_out
 from meshtop.views.frame.table import Align, AnyColumn, Cell, Column
 
 COLUMN = st.builds(
@@ -18,7 +18,7 @@ TABLE = st.lists(st.tuples(COLUMN, st.integers(0, 60)), min_size=1, max_size=10)
 
 def widths_of(table: list[tuple[AnyColumn, int]]) -> tuple[list[AnyColumn], list[int]]:
     columns = [column for column, _ in table]
-    steady = Widths()
+    steady = ColumnWidths()
     steady.learn(columns, [widest for _, widest in table], refreshed=True)
     return columns, steady.wanted
 
@@ -66,7 +66,7 @@ def test_a_width_stays_between_floor_and_most(table: list[tuple[AnyColumn, int]]
 
 
 def test_no_columns_is_a_layout_too() -> None:
-    assert lay_out([], [], 80) == Layout()
+    assert lay_out([], [], 80) == ColumnLayout()
 
 
 def words(name: str, priority: int, most: int = 48) -> AnyColumn:

@@ -13,7 +13,7 @@ import pytest
 import requests
 from aiohttp import web
 
-from meshtop.actions.fleet import FleetMember, open_fleet
+from meshtop.actions.fleet import FleetCluster, open_fleet
 from meshtop.analysis.canary.judging import Judging
 from meshtop.observatory.build import open_observatory
 from meshtop.observatory.observatory import Observatory
@@ -119,7 +119,7 @@ def settings(url: str) -> Settings:
     )
 
 
-async def writers(observatory: Observatory) -> list[FleetMember]:
+async def writers(observatory: Observatory) -> list[FleetCluster]:
     """What actions would write with."""
     snapshot = await observatory.once()
     survey = Picture(snapshot).canaries.survey

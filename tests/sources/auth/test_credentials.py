@@ -22,6 +22,7 @@ from meshtop.model.state import State
 from meshtop.sources.auth.credentials import Credentials, load, load_now
 from meshtop.sources.auth.kubeconfig import find_clusters
 from meshtop.sources.problem import SourceProblem
+from tests.patience import PATIENCE_SECONDS
 from tests.sources.conftest import ref_to, until, write_kubeconfig
 
 BETA = "client.authentication.k8s.io/v1beta1"
@@ -172,13 +173,13 @@ def test_a_plugin_that_asks_gets_no_answer(tmp_path: Path) -> None:
 
 def test_a_plugin_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     script = f"sleep 600 & echo $! > '{tmp_path}/child'; wait"
-    problem = refused(tmp_path, plugin(tmp_path, script), limit=0.5)
-    assert "no answer within 0.5 s" in problem.message
+    problem = refused(tmp_path, plugin(tmp_path, script), limit=3.0)
+    assert "no answer within 3 s" in problem.message
     child = int((tmp_path / "child").read_text())
-    deadline = time.monotonic() + 20
-    while is_running(child) and time.monotonic() < deadline:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while is_running(child):
+        assert time.monotonic() < deadline, "what the plugin started runs on"
         time.sleep(0.01)
-    assert not is_running(child)
 
 
 def is_running(process: int) -> bool:
@@ -255,7 +256,7 @@ except SourceProblem as problem:
         except OSError:
             break
     os.close(controller)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=PATIENCE_SECONDS) == 0
     assert shown.decode().strip() == "STATE denied"
 
 

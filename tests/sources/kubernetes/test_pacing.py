@@ -16,6 +16,7 @@ from meshtop.sources.auth.kubeconfig import ClusterRef
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
 from meshtop.sources.kubernetes.pacing import ListingQueue, seconds_to_next_tick
+from tests.patience import PATIENCE_SECONDS
 from tests.sources.api import PODS, Api, object_named
 from tests.sources.conftest import QUICK, following, names, ref_to, until, write_kubeconfig
 
@@ -45,7 +46,7 @@ async def test_a_turn_is_given_on_once_when_it_lasts_too_long() -> None:
             await done.wait()
 
     holding = asyncio.create_task(hold())
-    async with asyncio.timeout(30), turns.turn():
+    async with asyncio.timeout(PATIENCE_SECONDS), turns.turn():
         done.set()
         await holding
     assert turns._free._value == 1, "what was given on is not given a second time"

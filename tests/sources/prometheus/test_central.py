@@ -14,7 +14,7 @@ from meshtop.settings.schema import TelemetrySettings
 from meshtop.sources.prometheus.central import CentralTelemetry
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.plaintext import EVERY_SECONDS
-from tests.sources.prometheus.fake import NOW, FakePrometheus, refusal, series, vector
+from tests.sources.prometheus.fake import NOW, FakePrometheus, refusal, series, telemetry_of, vector
 
 
 def central_on(server: HTTPServer, **more: Any) -> CentralTelemetry:
@@ -128,11 +128,10 @@ async def test_a_day_that_cannot_be_read_is_unknown_and_not_the_one_before(https
     west = central.cluster("west")
     await west.refresh((), window_seconds=300)
     await west.refresh_plaintext()
-    assert west.telemetry is not None
-    assert west.telemetry.plaintext_day is not None
+    assert telemetry_of(west).plaintext_day is not None
     fake.decide = lambda query: refusal("too many samples") if "increase(" in query else decide(query)
     await west.refresh_plaintext(at=NOW - 86400)
-    assert west.telemetry.plaintext_day is None
+    assert telemetry_of(west).plaintext_day is None
     await central.close()
 
 

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from meshtop.analysis.graph.service_graph import Level, ServiceGraph
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS
 from meshtop.sources.prometheus.promql import Matcher, one_of
 from meshtop.views.frame.charts import to_services
 from meshtop.views.frame.filter import FilterError
@@ -175,12 +176,12 @@ def test_words(picture: Picture) -> None:
     across = graph.edge("service/east/shop/web", "service/west/shop/reviews")
     assert edge is not None
     assert across is not None
-    said = joined(edge_line(graph, edge))
+    said = joined(edge_line(graph, edge, DEFAULT_THRESHOLDS))
     assert said.startswith("web → reviews  ▲ degraded  HTTP 100/s  1.00 % 503  p99 98.2 ms  mTLS 100 %  src≠dst 2.50 %")
-    assert joined(edge_line(graph, across)).startswith("east/web → west/reviews  HTTP 10/s")
+    assert joined(edge_line(graph, across, DEFAULT_THRESHOLDS)).startswith("east/web → west/reviews  HTTP 10/s")
     node = graph.node("service/east/shop/web")
     assert node is not None
-    assert joined(node_line(node)) == "web  in east/shop  out 110/s  0.91 % errors  p99 98.2 ms"
+    assert joined(node_line(node, DEFAULT_THRESHOLDS)) == "web  in east/shop  out 110/s  0.91 % errors  p99 98.2 ms"
 
 
 def test_the_panel_of_an_edge(picture: Picture) -> None:
