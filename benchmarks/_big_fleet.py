@@ -129,7 +129,7 @@ class Fleet:
         fresh = SourceStatus(state=State.FRESH, answered_at=float(self.turn))
         clusters = []
         for name, known in zip(self.names, self.inventories, strict=True):
-            self.labels[name].turn()
+            self.labels[name].begin_refresh()
             samples = await decode_samples(self._answer(name, self.turn % 2).read_bytes(), self.labels[name])
             telemetry = Telemetry(
                 at=float(self.turn), window_seconds=300.0, identity=name, requests=tuple(samples.items)

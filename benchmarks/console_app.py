@@ -30,14 +30,14 @@ class Row(Struct, frozen=True):
     numbers: tuple[float, ...]
 
 
-def _number_column(index: int) -> Column:
+def _number_column(index: int) -> Column[Row]:
     return Column(
         name=f"n{index}", title=f"RATE {index}", help="A rate.", value=lambda row: row.numbers[index],
         cell=lambda row: Cell(f"{row.numbers[index]:.1f}"), align=Align.RIGHT, numeric=True, min_width=9,
     )  # fmt: skip
 
 
-COLUMNS = (
+COLUMNS: tuple[Column[Row], ...] = (
     Column(
         name="name", title="WORKLOAD", help="Its name.", value=lambda row: row.name,
         cell=lambda row: Cell(row.name, Tone.STRONG), priority=0,

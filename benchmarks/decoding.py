@@ -23,7 +23,7 @@ from meshtop.analysis.traffic.metrics import TRAFFIC
 from meshtop.settings.schema import HttpEndpoint
 from meshtop.sources.prometheus.answers import decode_samples
 from meshtop.sources.prometheus.direct import DirectWire
-from meshtop.sources.prometheus.engine import Engine, Place
+from meshtop.sources.prometheus.engine import Engine, EngineAddress
 
 ROUNDS = 5
 
@@ -85,7 +85,8 @@ def main() -> None:
     process.start()
     url = f"http://127.0.0.1:{here.recv()}"
     loop = asyncio.new_event_loop()
-    engine = Engine(DirectWire(HttpEndpoint(url=url), name="bench", timeout=60), Place(), timeout=60, read_only=False)
+    wire = DirectWire(HttpEndpoint(url=url), name="bench", timeout=60)
+    engine = Engine(wire, EngineAddress(), timeout=60, read_only=False)
     peer = PrometheusConnect(url=url, retry=Retry(0), timeout=60, method="POST")
 
     async def whole() -> int:

@@ -15,7 +15,7 @@ from math import inf
 from msgspec.structs import replace
 
 from meshtop.analysis.graph.build import GraphOptions, build_graph
-from meshtop.analysis.graph.draw import Highlight, Picture
+from meshtop.analysis.graph.draw import GraphDrawing, Highlight
 from meshtop.analysis.graph.geometry import Layout, LayoutOptions
 from meshtop.analysis.graph.layout import layout, layout_steps
 from meshtop.analysis.graph.service_graph import Level, ServiceGraph
@@ -110,10 +110,10 @@ def report(edges: Sequence[Edge], options: GraphOptions) -> list[str]:
     build = timed(lambda: build_graph(edges, judge, options))
     placed = layout(graph, LayoutOptions(width=200))
     lay = timed(lambda: layout(graph, LayoutOptions(width=200)))
-    draw = timed(lambda: Picture(graph, placed).paint(0, 0, 200, 60))
-    whole = f"{timed(lambda: Picture(graph, placed).paint()):.1f}" if len(graph.nodes) < _WHOLE_UP_TO else "-"
+    draw = timed(lambda: GraphDrawing(graph, placed).paint(0, 0, 200, 60))
+    whole = f"{timed(lambda: GraphDrawing(graph, placed).paint()):.1f}" if len(graph.nodes) < _WHOLE_UP_TO else "-"
     busier = [replace(e, sums=e.sums + e.sums) for e in edges]
-    moved_cursor = timed(lambda: Picture(graph, placed, highlight=Highlight(node=graph.nodes[0].id)))
+    moved_cursor = timed(lambda: GraphDrawing(graph, placed, highlight=Highlight(node=graph.nodes[0].id)))
     same = layout(build_graph(busier, judge, options), LayoutOptions(width=200), placed)
     caller = edges[len(edges) // 2].source
     newcomer = Target(

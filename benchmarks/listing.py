@@ -205,14 +205,14 @@ def read_with_meshtop(kubeconfig: str) -> None:
     from meshtop.sources.auth.kubeconfig import find_clusters
     from meshtop.sources.http.connection import Connection
     from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG
-    from meshtop.sources.kubernetes.link import Link
-    from meshtop.sources.kubernetes.pace import Pace
+    from meshtop.sources.kubernetes.link import ServerLink
+    from meshtop.sources.kubernetes.pacing import Pace
     from meshtop.sources.kubernetes.reader import KindReader
 
     async def read() -> None:
         connection = Connection(find_clusters(kubeconfig=kubeconfig, contexts=(), clusters=())[0], timeout_seconds=60)
         await connection.request("GET", "/version")
-        link = Link(connection, Pace(), time.time)
+        link = ServerLink(connection, Pace(), time.time)
         wanted = [k for k in (*BUILTIN, *CONFIG) if k.plural in PATHS.values()]
         readers = [KindReader(link, kind, "v1") for kind in wanted]
         began = time.perf_counter()

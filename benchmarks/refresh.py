@@ -34,10 +34,10 @@ def analyse(rounds: int) -> None:
     """In a process of its own: CPU seconds of each round's parts, peak memory."""
     from meshtop.settings.schema import Settings
     from meshtop.views.frame.registry import view
-    from meshtop.views.picture.lens import lens_of
+    from meshtop.views.picture.factory import picture_factory
 
     gc.set_threshold(50_000, 20, 100)  # As the program itself does.
-    fleet, lens = Fleet(), lens_of(Settings())
+    fleet, pictures = Fleet(), picture_factory(Settings())
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     decoding, working = [], []
     picture = None
@@ -46,7 +46,7 @@ def analyse(rounds: int) -> None:
         began = time.process_time()
         snapshot = loop.run_until_complete(fleet.refresh())
         decoded = time.process_time()
-        picture = lens.picture(snapshot)
+        picture = pictures.picture(snapshot)
         for kind in ("clusters", "services"):
             view(kind).all_items(picture)
         working.append(time.process_time() - decoded)
@@ -69,17 +69,16 @@ def analyse(rounds: int) -> None:
 def console(pause_seconds: float) -> None:
     """In a process of its own, on a terminal: the console on this fleet."""
     from meshtop.console.app import MeshtopApp
-    from meshtop.console.options import ConsoleOptions
-    from meshtop.console.run import SWITCH_SECONDS
-    from meshtop.console.session import Session
+    from meshtop.console.session import ConsoleOptions, ConsoleSession
     from meshtop.console.terminal.look import Look
+    from meshtop.process import SWITCH_SECONDS
     from meshtop.settings.schema import Settings
 
     gc.set_threshold(50_000, 20, 100)
     sys.setswitchinterval(SWITCH_SECONDS)
     fleet = Fleet()
 
-    class FleetSession(Session):
+    class FleetSession(ConsoleSession):
         """The real session, threads and all, on a made-up observatory."""
 
         def _open(self) -> Observatory:

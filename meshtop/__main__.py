@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,9 @@ def main() -> None:
         with contextlib.suppress(OSError):
             print(f"meshtop {__version__}", flush=True)
             return
-    # A refresh makes a hundred thousand objects and hardly a cycle: looking for cycles so rarely saves a fifth of it.
-    gc.set_threshold(50_000, 20, 100)
+    from meshtop.process import prepare
+
+    prepare()
     from meshtop.cli.main import main as run
     from meshtop.cli.options import Common
 

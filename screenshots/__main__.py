@@ -15,8 +15,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from meshtop.console.app import MeshtopApp
-from meshtop.console.options import ConsoleOptions
-from meshtop.console.session import Session
+from meshtop.console.session import ConsoleOptions
+from meshtop.console.session import ConsoleSession
 from meshtop.console.terminal.look import decide_look
 from meshtop.observatory.build import open_observatory
 from meshtop.observatory.observatory import Observatory
@@ -82,7 +82,7 @@ SHOTS = (
 )
 
 
-class StillSession(Session):
+class StillSession(ConsoleSession):
     """Reads the clusters as ever, at the moment at which they stand still."""
 
     def _open(self) -> Observatory:

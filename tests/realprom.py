@@ -19,8 +19,10 @@ from typing import IO, Any
 
 import yaml
 
+from tests.patience import PATIENCE_SECONDS
+
 _LISTENING = re.compile(r'msg="Listening on" address=(\S+)')
-_PATIENCE = 60.0
+_PATIENCE = PATIENCE_SECONDS
 """Seconds after which a Prometheus that is not ready has failed."""
 
 

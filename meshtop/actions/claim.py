@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.journal.hold import Hold, take_hold
-from meshtop.actions.journal.journal import Event, Journal
+from meshtop.actions.journal.journal import EntryKind, Journal
+from meshtop.actions.journal.lock import ActionLock, lock_action
 from meshtop.actions.kube import RouteObject
 from meshtop.actions.lease import ShiftLease
 
 LEASE_SECONDS = 60.0
-"""Until another meshtop may take a silent one's place."""
+"""How long a Lease outlives its holder's silence; then another meshtop may take its place."""
 
 
 class Claim:
-    """Who else wants to run the action, or write to its objects, is told that somebody does.
+    """The lock and the Leases of one action, so that nobody else runs it or writes to its objects meanwhile.
 
-    A cluster that gives no Lease (a missing right) is written down and does without.
+    A cluster that gives no Lease (a missing right) is noted in the journal and does without.
     """
 
     def __init__(self, action: str, fleet: Fleet, journal: Journal, *, seconds: float = LEASE_SECONDS) -> None:
@@ -27,14 +27,14 @@ class Claim:
         self._fleet = fleet
         self._journal = journal
         self._seconds = seconds
-        self._hold: Hold | None = None
+        self._lock: ActionLock | None = None
         self._leases: list[ShiftLease] = []
 
-    def hold(self) -> None:
+    def lock(self) -> None:
         """Lock the action on this machine. Raises ActionError: conflict when a living process runs it."""
-        self._hold = take_hold(self._journal.path, self._action)
+        self._lock = lock_action(self._journal.path, self._action)
 
-    async def take(self, places: Iterable[RouteObject]) -> None:
+    async def take_leases(self, places: Iterable[RouteObject]) -> None:
         """Take every Lease. Raises ActionError: conflict when somebody else holds one."""
         for where in places:
             lease = ShiftLease(
@@ -47,29 +47,31 @@ class Claim:
             try:
                 await lease.take(self._fleet.clock())
             except ActionError as error:
-                if error.kind is Kind.CONFLICT:
+                if error.kind is ErrorKind.CONFLICT:
                     raise
-                self._journal.write(self._action, Event.NOTE, cluster=where.cluster, note="no lease", why=error.message)
+                self._journal.write(
+                    self._action, EntryKind.NOTE, cluster=where.cluster, note="no lease", why=error.message
+                )
                 continue
             self._leases.append(lease)
 
-    async def renew(self) -> None:
-        """Say that the action goes on. Raises ActionError: conflict when somebody else took a Lease over."""
+    async def renew_leases(self) -> None:
+        """Extend every Lease. Raises ActionError: conflict when somebody else took one over."""
         for lease in self._leases:
             try:
                 await lease.renew(self._fleet.clock())
             except ActionError as error:
-                if error.kind is Kind.CONFLICT:
+                if error.kind is ErrorKind.CONFLICT:
                     raise
 
     async def release(self) -> None:
-        """Let go of everything, whatever interrupts this."""
+        """Release the Leases and then the lock, whatever interrupts this."""
         leases, self._leases = self._leases, []
         try:
             await asyncio.shield(_release(leases))
         finally:
-            if self._hold is not None:
-                self._hold.release()
+            if self._lock is not None:
+                self._lock.release()
 
 
 async def _release(leases: Iterable[ShiftLease]) -> None:

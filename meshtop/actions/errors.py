@@ -1,14 +1,15 @@
-"""What ends an action early, in one sentence, and which kind of end it is."""
+"""The errors that end an action early: one sentence, the kind of error, and with it the exit code."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from meshtop.model.errors import Exit, MeshtopError
 
 
-class Kind(StrEnum):
-    """Why an action ended."""
+class ErrorKind(StrEnum):
+    """Why an action ended: wrongly asked for, not allowed, somebody else's change, no answer, or the server says no."""
 
     USAGE = "usage"
     REFUSED = "refused"
@@ -18,25 +19,31 @@ class Kind(StrEnum):
 
 
 _EXIT = {
-    Kind.USAGE: Exit.USAGE,
-    Kind.REFUSED: Exit.REFUSED,
-    Kind.CONFLICT: Exit.CONFLICT,
-    Kind.UNREACHABLE: Exit.UNREACHABLE,
-    Kind.REJECTED: Exit.BAD,
+    ErrorKind.USAGE: Exit.USAGE,
+    ErrorKind.REFUSED: Exit.REFUSED,
+    ErrorKind.CONFLICT: Exit.CONFLICT,
+    ErrorKind.UNREACHABLE: Exit.UNREACHABLE,
+    ErrorKind.REJECTED: Exit.BAD,
 }
 
 
 class ActionError(MeshtopError):
-    """An action that cannot go on: what happened, of which kind, in which cluster, and what to do."""
+    """An action that cannot go on: what happened, of which kind, in which cluster (empty: in none), and what to do."""
 
-    def __init__(self, kind: Kind, message: str, *, cluster: str = "", remedy: str = "") -> None:
+    def __init__(self, kind: ErrorKind, message: str, *, cluster: str = "", remedy: str = "") -> None:
         super().__init__(message, remedy=remedy, exit_code=_EXIT[kind])
         self.kind = kind
         self.cluster = cluster
 
 
+def worst_error(errors: Iterable[ActionError]) -> ActionError | None:
+    """Of several clusters' errors the one to end with: what gave no answer first, for it is still to be finished."""
+    found = list(errors)
+    return next((error for error in found if error.kind is ErrorKind.UNREACHABLE), found[0] if found else None)
+
+
 class AnswerLost(ActionError):
-    """A request was sent and no usable answer came: whether it took effect is not known."""
+    """A request was sent and no usable answer came: whether it took effect is unknown."""
 
     def __init__(self, message: str, *, cluster: str) -> None:
-        super().__init__(Kind.UNREACHABLE, message, cluster=cluster)
+        super().__init__(ErrorKind.UNREACHABLE, message, cluster=cluster)

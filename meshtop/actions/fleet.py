@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.kube import KubeApi
 from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.canary.routes import ROUTE_KINDS
@@ -23,8 +24,8 @@ Policy = Callable[[str, str, str], str | None]
 """(right, cluster, namespace) → why the access policy refuses it, None when it does not."""
 
 
-class Member:
-    """One cluster: how it is written to, how it is measured, and whether it may be written to at all."""
+class FleetCluster:
+    """One cluster: its API server, its telemetry (None: it has none), and whether it may be written to at all."""
 
     def __init__(self, name: str, api: KubeApi, metrics: Counting | None, *, read_only: bool = False) -> None:
         self.name = name
@@ -34,7 +35,7 @@ class Member:
 
 
 class Feed(Protocol):
-    """What the observatory's feeds hold that an action needs: the kubeconfig's entry, and the telemetry."""
+    """What an action needs of an observatory's feed: the kubeconfig's entry, and the telemetry."""
 
     @property
     def name(self) -> str:
@@ -42,7 +43,7 @@ class Feed(Protocol):
 
     @property
     def ref(self) -> ClusterRef | None:
-        """Where it is and how to log in; None for what cannot be written to (a recording)."""
+        """Where it is and how to log in; None for what cannot be written to."""
 
     @property
     def prometheus(self) -> Any:
@@ -57,7 +58,7 @@ class Fleet:
 
     def __init__(
         self,
-        members: Iterable[Member],
+        members: Iterable[FleetCluster],
         survey: Survey,
         *,
         judging: Judging | None = None,
@@ -76,8 +77,26 @@ class Fleet:
         self.origin = origin or host_name()
         self.clock = clock
 
+    def require_allowed(self, right: str, cluster: str, namespace: str) -> None:
+        """Raise ActionError (refused) for a member that is read-only, or where the policy does not give the right."""
+        for why in self.refusals(right, cluster, namespace).values():
+            raise ActionError(ErrorKind.REFUSED, why, cluster=cluster)
+
+    def refusals(self, right: str, cluster: str, namespace: str) -> dict[str, str]:
+        """Why a member may not be written to, by what says so; known without any request, and asked before the first.
+
+        Empty when nothing refuses.
+        """
+        found = {}
+        if self.members[cluster].read_only:
+            found["read-only"] = read_only_reason(cluster)
+        why = self.policy(right, cluster, namespace) if self.policy is not None else None
+        if why is not None:
+            found["access policy"] = why
+        return found
+
     async def close(self) -> None:
-        """Let go of the writing connections; telemetry belongs to whoever gave it."""
+        """Close the writing connections; telemetry is closed by whoever opened it."""
         for member in self.members.values():
             await member.api.close()
 
@@ -103,13 +122,18 @@ def open_fleet(
             continue
         locked = read_only.get(feed.name, True)
         connection = Connection(feed.ref, timeout_seconds=timeout_seconds, writes=not locked)
-        members.append(Member(feed.name, KubeApi(feed.name, connection), feed.prometheus, read_only=locked))
+        members.append(FleetCluster(feed.name, KubeApi(feed.name, connection), feed.prometheus, read_only=locked))
 
     def policy(right: str, cluster: str, namespace: str) -> str | None:
         answer = access.may(right, cluster, namespace) if access is not None else None
         return None if answer is None or answer.allowed else answer.why
 
     return Fleet(members, survey, judging=judging, unread=unread(snapshot), policy=policy, clock=clock)
+
+
+def read_only_reason(cluster: str) -> str:
+    """Why a read-only cluster is not written to, and what to do about it."""
+    return f"{cluster} is read-only: drop --read-only or readOnly: true."
 
 
 def unread(snapshot: Snapshot) -> dict[str, str]:
@@ -126,7 +150,7 @@ def unread(snapshot: Snapshot) -> dict[str, str]:
 
 
 def user_name() -> str:
-    """Who runs this program."""
+    """The login name of whoever runs this program, or the user's number."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):
@@ -134,6 +158,6 @@ def user_name() -> str:
 
 
 def host_name() -> str:
-    """From where: this machine, and where its user came from over SSH."""
+    """This machine's name, and the address from which its user came over SSH."""
     came = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
     return f"{socket.gethostname()}{f' (from {came})' if came else ''}"

@@ -5,40 +5,22 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import msgspec
 
-from meshtop.actions.errors import ActionError, AnswerLost, Kind
+from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
 from meshtop.model.kube import ConfigObject, Manager, Meta
 from meshtop.model.state import State
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.http.transport import Wire
+from meshtop.sources.problem import SourceProblem
 
 FIELD_MANAGER = "meshtop"
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
 JSON = {"Content-Type": "application/json"}
 _CONFLICTS = (409, 412, 422)
-
-
-class Wire(Protocol):
-    """What is needed of a connection (`meshtop.sources.http.connection`, opened with `writes=True`)."""
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str | int] | None = None,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-        timeout: float | None = None,
-    ) -> httpx.Response:
-        """Send one request; raises SourceProblem when no answer came."""
-
-    async def close(self) -> None:
-        """Let go of every socket."""
 
 
 class RouteObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +51,7 @@ class RouteObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KubeApi:
-    """Requests to one cluster, with failures as ActionError."""
+    """Requests to one cluster, with failures as ActionError. Each is sent once, whatever becomes of its answer."""
 
     def __init__(self, cluster: str, wire: Wire) -> None:
         self.cluster = cluster
@@ -85,10 +67,10 @@ class KubeApi:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str | int] | None = None,
     ) -> httpx.Response:
-        """An answer whose status is below 400, or 404.
+        """Send one request; an answer whose status is below 400, or 404. `what` says for errors what was asked for.
 
         Raises ActionError: refused for 401 and 403, conflict for 409, 412 and 422, rejected for other 4xx;
-        AnswerLost when no answer came, or one of 5xx or 429, after which nobody knows what happened.
+        AnswerLost when no answer came, or one of 5xx or 429, after which it is unknown what happened.
         """
         content = None if body is None else msgspec.json.encode(body)
         try:
@@ -96,27 +78,29 @@ class KubeApi:
         except SourceProblem as problem:
             if problem.state is State.DENIED:
                 raise ActionError(
-                    Kind.REFUSED, problem.message, cluster=self.cluster, remedy=problem.remedy
+                    ErrorKind.REFUSED, problem.message, cluster=self.cluster, remedy=problem.remedy
                 ) from problem
             raise AnswerLost(problem.message, cluster=self.cluster) from problem
         code = response.status_code
         if code < 400 or code == 404:
             return response
-        said = _said(response)
+        detail = _status_message(response)
         if code in (401, 403):
-            message = f"{self.cluster} does not let you {what}{said}"
-            raise ActionError(Kind.REFUSED, message, cluster=self.cluster, remedy=f"Ask for the right to {what}.")
+            message = f"{self.cluster} does not let you {what}{detail}"
+            raise ActionError(ErrorKind.REFUSED, message, cluster=self.cluster, remedy=f"Ask for the right to {what}.")
         if code in _CONFLICTS:
-            raise ActionError(Kind.CONFLICT, f"{self.cluster} answered {code} to {what}{said}", cluster=self.cluster)
+            raise ActionError(
+                ErrorKind.CONFLICT, f"{self.cluster} answered {code} to {what}{detail}", cluster=self.cluster
+            )
         if code >= 500 or code == 429:
-            raise AnswerLost(f"{self.cluster} answered {code} to {what}{said}", cluster=self.cluster)
-        raise ActionError(Kind.REJECTED, f"{self.cluster} rejects it: {code}{said}", cluster=self.cluster)
+            raise AnswerLost(f"{self.cluster} answered {code} to {what}{detail}", cluster=self.cluster)
+        raise ActionError(ErrorKind.REJECTED, f"{self.cluster} rejects it: {code}{detail}", cluster=self.cluster)
 
     async def read(self, where: RouteObject) -> WeightedRoute:
         """The route as it stands. Raises ActionError, conflict when it is gone."""
         response = await self.send("GET", where.path, what=f"read {where.title}")
         if response.status_code == 404:
-            raise ActionError(Kind.CONFLICT, f"{where.title} is gone from {self.cluster}.", cluster=self.cluster)
+            raise ActionError(ErrorKind.CONFLICT, f"{where.title} is gone from {self.cluster}.", cluster=self.cluster)
         return self.parse(where, response.content)
 
     def parse(self, where: RouteObject, body: bytes) -> WeightedRoute:
@@ -124,12 +108,12 @@ class KubeApi:
         try:
             obj = config_object(where, msgspec.json.decode(body))
         except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
-            raise AnswerLost(f"{self.cluster} sent what is no {where.kind}: {error}.", cluster=self.cluster) from error
+            raise AnswerLost(f"{self.cluster} sent an invalid {where.kind}: {error}.", cluster=self.cluster) from error
         routes = weighted_routes(self.cluster, {where.kind: (obj,)})
         found = next((route for route in routes if route.index == where.index), None)
         if found is None:
             message = f"{where.title} in {self.cluster} has no weighted route {where.index} any more."
-            raise ActionError(Kind.CONFLICT, message, cluster=self.cluster)
+            raise ActionError(ErrorKind.CONFLICT, message, cluster=self.cluster)
         return found
 
     async def patch(
@@ -148,7 +132,7 @@ class KubeApi:
             params=params,
         )
         if response.status_code == 404:
-            raise ActionError(Kind.CONFLICT, f"{where.title} is gone from {self.cluster}.", cluster=self.cluster)
+            raise ActionError(ErrorKind.CONFLICT, f"{where.title} is gone from {self.cluster}.", cluster=self.cluster)
         return self.parse(where, response.content), msgspec.json.decode(response.content)
 
     async def may(self, verb: str, group: str, resource: str, namespace: str) -> bool:
@@ -166,7 +150,7 @@ class KubeApi:
         return False
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         await self.wire.close()
 
 
@@ -195,7 +179,7 @@ def config_object(where: RouteObject, data: dict[str, Any]) -> ConfigObject:
 
 
 def unix(text: str | None) -> float:
-    """Unix seconds of an RFC 3339 moment; 0 for none or for what is none."""
+    """Unix seconds of an RFC 3339 moment; 0 where it is missing or cannot be read."""
     if not text:
         return 0.0
     try:
@@ -204,7 +188,7 @@ def unix(text: str | None) -> float:
         return 0.0
 
 
-def _said(response: httpx.Response) -> str:
+def _status_message(response: httpx.Response) -> str:
     with contextlib.suppress(msgspec.MsgspecError, AttributeError):
         message = msgspec.json.decode(response.content).get("message")
         if message:

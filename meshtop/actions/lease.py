@@ -1,4 +1,7 @@
-"""Who holds a shift: a Lease beside the route in each cluster, which expires when its holder falls silent."""
+"""Who writes to a route: a Lease beside it in its cluster, which expires when its holder falls silent.
+
+It tells other machines, which the lock beside the journal cannot.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from meshtop.actions.errors import ActionError, AnswerLost, Kind
+from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.kube import JSON, KubeApi, RouteObject, unix
 
 GROUP = "coordination.k8s.io"
@@ -19,16 +22,16 @@ _ROUTE = "meshtop/route"
 _PROCESS = "meshtop/process"
 
 
-class Held(msgspec.Struct, frozen=True):
-    """A Lease as it stands: who holds it for which action, and until when (Unix seconds)."""
+class LeaseHolder(msgspec.Struct, frozen=True):
+    """What a Lease says: who holds it for which action, until when (Unix seconds), and which process (`host:pid`)."""
 
-    holder: str
+    name: str
     action: str
     until: float
     process: str = ""
 
-    def gone(self) -> bool:
-        """Whether its holder was a process of this machine that is no more: killed, it could not let go."""
+    def process_ended(self) -> bool:
+        """Whether its holder was a process of this machine that is gone: killed, it could not release the Lease."""
         host, _, number = self.process.rpartition(":")
         if host != socket.gethostname() or not number.isdecimal() or int(number) == os.getpid():
             return False
@@ -48,7 +51,7 @@ def lease_name(where: RouteObject) -> str:
 
 
 class ShiftLease:
-    """The Lease of one action on one object in one cluster."""
+    """The Lease of one action on one object in one cluster; `holder` is who, `seconds` how long silence is allowed."""
 
     def __init__(self, api: KubeApi, where: RouteObject, *, action: str, holder: str, seconds: float) -> None:
         self._api = api
@@ -60,10 +63,10 @@ class ShiftLease:
         self._path = f"{self._folder}/{lease_name(where)}"
         self._held: dict[str, Any] | None = None
 
-    async def look(self) -> Held | None:
+    async def holder(self) -> LeaseHolder | None:
         """Who holds it, expired or not; None when nobody does. Raises ActionError."""
         lease = await self._get()
-        return None if lease is None else held(lease)
+        return None if lease is None else holder_of(lease)
 
     async def take(self, now: float) -> None:
         """Take it, or take it over from a holder that fell silent. Raises ActionError: conflict when it is held."""
@@ -77,20 +80,20 @@ class ShiftLease:
             self._fill(lease, now, taken=True)
             self._held = await self._write("POST", self._folder, lease)
             return
-        standing = held(lease)
-        mine = standing.action == self._action and standing.process == this_process()
-        if standing.until > now and not mine and not standing.gone():
+        holder = holder_of(lease)
+        mine = holder.action == self._action and holder.process == this_process()
+        if holder.until > now and not mine and not holder.process_ended():
             raise ActionError(
-                Kind.CONFLICT,
-                f"{standing.holder} is changing {self._where.title} in {self._where.cluster} (action "
-                f"{standing.action}); it may be taken over in {standing.until - now:.0f} s unless it goes on.",
+                ErrorKind.CONFLICT,
+                f"{holder.name} is changing {self._where.title} in {self._where.cluster} (action "
+                f"{holder.action}); it may be taken over in {holder.until - now:.0f} s unless it goes on.",
                 cluster=self._where.cluster,
             )
         self._fill(lease, now, taken=True)
         self._held = await self._write("PUT", self._path, lease)
 
     async def renew(self, now: float) -> None:
-        """Say that the shift goes on. Raises ActionError: conflict when somebody else took it over."""
+        """Extend it once a third of its time has gone. Raises ActionError: conflict when somebody else took it over."""
         if self._held is None:
             await self.take(now)
             return
@@ -101,13 +104,13 @@ class ShiftLease:
         try:
             self._held = await self._write("PUT", self._path, self._held)
         except ActionError as error:
-            if error.kind is not Kind.CONFLICT:
+            if error.kind is not ErrorKind.CONFLICT:
                 raise
             self._held = None
             await self.take(now)
 
     async def release(self) -> None:
-        """Let go of it, if it is still this action's; errors do not matter, for it expires."""
+        """Delete the Lease if it is still this action's. Errors do not matter: it expires."""
         if self._held is None:
             return
         metadata = self._held["metadata"]
@@ -150,7 +153,9 @@ class ShiftLease:
         )
         if response.status_code == 404:
             raise ActionError(
-                Kind.REJECTED, f"{self._where.cluster} has no namespace {self._where.namespace}.", cluster=""
+                ErrorKind.REJECTED,
+                f"{self._where.cluster} has no namespace {self._where.namespace}.",
+                cluster=self._where.cluster,
             )
         return self._decode(response.content)
 
@@ -159,17 +164,17 @@ class ShiftLease:
             lease: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
         except msgspec.MsgspecError as error:
             raise AnswerLost(
-                f"{self._where.cluster} sent what is no Lease: {error}.", cluster=self._where.cluster
+                f"{self._where.cluster} sent an invalid Lease: {error}.", cluster=self._where.cluster
             ) from error
         return lease
 
 
-def held(lease: dict[str, Any]) -> Held:
-    """What a Lease says."""
+def holder_of(lease: dict[str, Any]) -> LeaseHolder:
+    """The holder out of a Lease's JSON."""
     spec, metadata = lease.get("spec") or {}, lease.get("metadata") or {}
     until = unix(spec.get("renewTime")) + float(spec.get("leaseDurationSeconds") or 0)
-    return Held(
-        holder=str(spec.get("holderIdentity") or "somebody"),
+    return LeaseHolder(
+        name=str(spec.get("holderIdentity") or "somebody"),
         action=str((metadata.get("annotations") or {}).get(_ACTION, "")),
         until=until,
         process=str((metadata.get("annotations") or {}).get(_PROCESS, "")),

@@ -9,13 +9,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from meshtop.actions.errors import ActionError
-from meshtop.actions.journal.hold import holder
-from meshtop.actions.journal.journal import Action, ActionState, Entry, Event, Journal
-from meshtop.actions.propagate.copy import PROPAGATE
-from meshtop.actions.propagate.undo import changes
+from meshtop.actions.journal.journal import PROPAGATE, Action, ActionState, Entry, EntryKind, Journal
+from meshtop.actions.journal.lock import lock_holder
+from meshtop.actions.propagate.undo import written_objects
 from meshtop.actions.shift.apply import text_of
-from meshtop.actions.shift.standing import STAGE, Standing, last_stage, recorded, standings
-from meshtop.actions.shift.targets import Target
+from meshtop.actions.shift.record import STAGE, KnownWeights, known_weights, last_stage, shift_record
+from meshtop.actions.shift.targets import ShiftTarget
 
 
 class Course(StrEnum):
@@ -33,7 +32,7 @@ class Course(StrEnum):
 
     @property
     def unfinished(self) -> bool:
-        """Whether it waits for somebody to resume it or to take it back."""
+        """Whether it has to be resumed or rolled back by somebody."""
         return self in (Course.INTERRUPTED, Course.HELD, Course.HALF_BACK)
 
     @property
@@ -46,23 +45,23 @@ def course_of(action: Action, journal: Path) -> Course:
     """The course of an action of the journal at `journal`: what is open and run by no process was interrupted."""
     if not action.open or action.state is ActionState.HELD:
         return Course(action.state.value)
-    if holder(journal, action.id) is not None:
+    if lock_holder(journal, action.id) is not None:
         return Course(action.state.value)
     return Course.HALF_BACK if action.state is ActionState.TAKING_BACK else Course.INTERRUPTED
 
 
 def may_resume(action: Action, course: Course) -> bool:
-    """Whether going on with it means anything."""
+    """Whether it can be resumed: a shift that stopped in the middle, and is not on its way back."""
     return action.kind != PROPAGATE and course in (Course.INTERRUPTED, Course.HELD)
 
 
 def may_take_back(action: Action, course: Course) -> bool:
-    """Whether there may be something to take back."""
+    """Whether it can be rolled back: no process runs it, and it has not been rolled back yet."""
     return not course.alive and course is not Course.ROLLED_BACK
 
 
 def unfinished(journal: Journal) -> list[tuple[Action, Course]]:
-    """Every action that waits for somebody, newest first."""
+    """Every action that has to be resumed or rolled back, newest first."""
     courses = ((action, course_of(action, journal.path)) for action in journal.open_actions())
     return [(action, course) for action, course in courses if course.unfinished]
 
@@ -80,7 +79,7 @@ def _waves(action: Action) -> Iterable[Iterable[str]]:
 def stopped_at(action: Action) -> str:
     """The step that a shift had come to, in words; empty for what has no steps or had not begun."""
     try:
-        plan = recorded(action).plan
+        plan = shift_record(action).plan
     except ActionError:
         return ""
     if not any(entry.detail.get("note") == STAGE for entry in action.entries):
@@ -90,20 +89,20 @@ def stopped_at(action: Action) -> str:
     return f"step {step + 1} of {len(plan.steps)}{waves}"
 
 
-class Doubt(StrEnum):
-    """How sure the journal is of a cluster."""
+class WriteState(StrEnum):
+    """What the journal knows of an action's writes to one cluster; `NOT_RESTORED` was left alone when taking back."""
 
     AS_BEFORE = "as-before"
     WRITTEN = "written"
     IN_DOUBT = "in-doubt"
-    LEFT = "left"
+    NOT_RESTORED = "left"
 
 
 class ClusterState(Struct, frozen=True):
-    """One cluster by the journal alone: which of four states it is in, and that in a sentence."""
+    """One cluster by the journal alone: its state, and that in a sentence."""
 
     cluster: str
-    doubt: Doubt
+    state: WriteState
     message: str
 
 
@@ -112,25 +111,25 @@ def cluster_states(action: Action) -> tuple[ClusterState, ...]:
     if action.kind == PROPAGATE:
         return _copied(action)
     try:
-        shift = recorded(action)
+        shift = shift_record(action)
     except ActionError:
         return ()
-    known = standings(action, shift.targets)
+    known = known_weights(action, shift.targets)
     return tuple(_shifted(action, target, known[target.cluster]) for target in shift.targets)
 
 
-def _shifted(action: Action, target: Target, standing: Standing) -> ClusterState:
+def _shifted(action: Action, target: ShiftTarget, known: KnownWeights) -> ClusterState:
     cluster, names, before = target.cluster, "/".join(target.names), text_of(target.before)
-    if standing.doubtful is not None:
-        may = f"{text_of(standing.known)} or {text_of(standing.doubtful)}"
-        message = f"{names} {may}: a request was sent, and its answer is not known"
-        return ClusterState(cluster, Doubt.IN_DOUBT, message)
+    if known.doubtful is not None:
+        may = f"{text_of(known.confirmed)} or {text_of(known.doubtful)}"
+        message = f"{names} {may}: a request was sent, its outcome is unknown"
+        return ClusterState(cluster, WriteState.IN_DOUBT, message)
     left = _left(action, cluster)
     if left is not None:
-        return ClusterState(cluster, Doubt.LEFT, left)
-    if standing.known == target.before:
-        return ClusterState(cluster, Doubt.AS_BEFORE, f"{names} {before}, as before")
-    return ClusterState(cluster, Doubt.WRITTEN, f"{names} {text_of(standing.known)}, before {before}")
+        return ClusterState(cluster, WriteState.NOT_RESTORED, left)
+    if known.confirmed == target.before:
+        return ClusterState(cluster, WriteState.AS_BEFORE, f"{names} {before}, as before")
+    return ClusterState(cluster, WriteState.WRITTEN, f"{names} {text_of(known.confirmed)}, before {before}")
 
 
 def _left(action: Action, cluster: str) -> str | None:
@@ -142,38 +141,40 @@ def _left(action: Action, cluster: str) -> str | None:
 
 
 def _copied(action: Action) -> tuple[ClusterState, ...]:
-    pending = changes(action)
+    pending = written_objects(action)
     doubtful = {(entry.cluster, entry.object) for entry in action.unanswered()}
     found = []
     for cluster in clusters_of(action):
-        written = [change.thing.title for change in pending if change.cluster == cluster]
+        written = [one.ref.title for one in pending if one.cluster == cluster]
         unsure = [title for title in written if (cluster, title) in doubtful]
         left = _left(action, cluster)
         if unsure:
-            found.append(ClusterState(cluster, Doubt.IN_DOUBT, f"{unsure[0]}: whether it was written is not known"))
+            found.append(
+                ClusterState(cluster, WriteState.IN_DOUBT, f"{unsure[0]}: a request was sent, its outcome is unknown")
+            )
         elif left is not None:
-            found.append(ClusterState(cluster, Doubt.LEFT, left))
+            found.append(ClusterState(cluster, WriteState.NOT_RESTORED, left))
         elif written:
-            found.append(ClusterState(cluster, Doubt.WRITTEN, f"{len(written)} written: {', '.join(written)}"))
+            found.append(ClusterState(cluster, WriteState.WRITTEN, f"{len(written)} written: {', '.join(written)}"))
         else:
-            found.append(ClusterState(cluster, Doubt.AS_BEFORE, "as before"))
+            found.append(ClusterState(cluster, WriteState.AS_BEFORE, "as before"))
     return tuple(found)
 
 
 def entry_text(entry: Entry) -> str:
-    """An entry without its time and cluster."""
+    """An entry as a sentence, without its time and cluster."""
     detail, why = entry.detail, str(entry.detail.get("why") or "")
-    if entry.event is Event.NOTE:
+    if entry.event is EntryKind.NOTE:
         return _note(entry)
-    if entry.event is Event.INTENDED:
-        return f"is about to write {entry.object}{_change(entry)}"
-    if entry.event is Event.DONE:
+    if entry.event is EntryKind.INTENDED:
+        return f"about to write {entry.object}{_change(entry)}"
+    if entry.event is EntryKind.DONE:
         weights = f": {text_of(detail['weights'])}" if "weights" in detail else ""
-        said = " (found so afterwards)" if detail.get("resolved") else ""
-        return f"wrote {entry.object}{weights}{said}"
-    if entry.event is Event.REFUSED:
+        resolved = " (found out later)" if detail.get("resolved") else ""
+        return f"wrote {entry.object}{weights}{resolved}"
+    if entry.event is EntryKind.REFUSED:
         return f"did not write {entry.object}: {why}"
-    return f"nobody knows whether {entry.object} was written: {why}"
+    return f"outcome unknown of writing {entry.object}: {why}"
 
 
 def _change(entry: Entry) -> str:
@@ -188,7 +189,7 @@ def _note(entry: Entry) -> str:
     if note == STAGE:
         return f"wave {int(detail.get('wave', 0)) + 1}, step {int(detail.get('step', 0)) + 1} begins"
     if note in ("rollback", "resumed"):
-        word = "rollback" if note == "rollback" else "taken up again"
+        word = "rollback" if note == "rollback" else "resumed"
         return f"{word} by {detail.get('who', 'somebody')} on {detail.get('origin', 'some machine')}"
     if "actual" in detail:
         seen = " ".join(f"{name} {share * 100:.1f} %" for name, share in dict(detail["actual"]).items())

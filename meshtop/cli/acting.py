@@ -27,13 +27,13 @@ def with_fleet(session: Session, use: Callable[[Fleet], Awaitable[int]]) -> int:
     """Read every cluster once, then let `use` act on them; its exit code."""
 
     async def act() -> int:
-        async with acting(session) as stage:
-            return await use(stage.fleet)
+        async with acting(session) as context:
+            return await use(context.fleet)
 
     return asyncio.run(act())
 
 
-class Stage(NamedTuple):
+class ActingContext(NamedTuple):
     """Every cluster as it was read, what the user may see of it, and the connections that write."""
 
     snapshot: Snapshot
@@ -42,11 +42,11 @@ class Stage(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def acting(session: Session) -> AsyncIterator[Stage]:
+async def acting(session: Session) -> AsyncIterator[ActingContext]:
     """Read every cluster once, and be ready to write. Raises KubeconfigError and ConfigError."""
     from meshtop.actions.fleet import open_fleet
     from meshtop.observatory.build import open_observatory
-    from meshtop.views.picture.judging import judging
+    from meshtop.views.picture.factory import judging
 
     # Every cluster is read, also those that --cluster leaves alone: callers and versions may be anywhere in the mesh.
     observatory = open_observatory(
@@ -69,7 +69,7 @@ async def acting(session: Session) -> AsyncIterator[Stage]:
             timeout_seconds=session.settings.timeout,
         )
         try:
-            yield Stage(snapshot, picture, fleet)
+            yield ActingContext(snapshot, picture, fleet)
         finally:
             await fleet.close()
     finally:

@@ -32,9 +32,9 @@ def view(ctx: click.Context, output: str) -> None:
     """Print every setting in force and which source won; secrets are hidden."""
     from meshtop.cli.printers import to_json, to_yaml
     from meshtop.cli.text_table import any_table
+    from meshtop.model.text import clean
+    from meshtop.settings.environment import default_path
     from meshtop.settings.origins import settings_in_force
-    from meshtop.settings.paths import default_path
-    from meshtop.views.frame.text import clean
 
     session = open_session(ctx)
     settings = settings_in_force(session.loaded)
@@ -69,7 +69,7 @@ def validate(ctx: click.Context) -> None:
 def schema(ctx: click.Context) -> None:
     """Print the JSON Schema of meshtop.yaml, for editors."""
     from meshtop.cli.printers import to_json
-    from meshtop.settings.sections import json_schema
+    from meshtop.settings.schema import json_schema
 
     write(to_json(json_schema()))
 
@@ -85,8 +85,8 @@ def init(ctx: click.Context, tenancy: bool) -> None:
     """
     from pathlib import Path
 
+    from meshtop.settings.environment import default_path
     from meshtop.settings.first import write_first_file, write_new
-    from meshtop.settings.paths import default_path
 
     asked = common_of(ctx).config or os.environ.get("MESHTOP_CONFIG")
     path = Path(asked).expanduser() if asked and asked != "none" else default_path(os.environ)
@@ -94,7 +94,7 @@ def init(ctx: click.Context, tenancy: bool) -> None:
         write_first_file(path)
         write(str(path))
         return
-    from meshtop.analysis.tenancy.first import first_tenancy
+    from meshtop.analysis.tenancy.starter import first_tenancy
     from meshtop.cli.session import once, say_missing
 
     if asked and not path.exists():
@@ -111,8 +111,7 @@ def init(ctx: click.Context, tenancy: bool) -> None:
 
 def _check_files(loaded: Loaded) -> None:
     """Read what the settings name. Raises ConfigError."""
-    from meshtop.settings.document import dotted
-    from meshtop.settings.errors import ConfigError
+    from meshtop.settings.document import ConfigError, dotted
 
     for key, path in loaded.files():
         try:
@@ -129,11 +128,11 @@ def _check_policies(session: Session) -> None:
     from meshtop.settings.tenancy import split_selector
     from meshtop.sources.auth.kubeconfig import KubeconfigError, UnknownContextError, find_clusters
 
-    lens = session.lens
-    if lens.rules is not None:
-        build_policy(lens.rules.policy, lens.tenancy)
+    pictures = session.pictures
+    if pictures.rules is not None:
+        build_policy(pictures.rules.policy, pictures.tenancy)
     common, clusters = session.common, session.settings.clusters
-    if lens.tenancy is None and not clusters:
+    if pictures.tenancy is None and not clusters:
         return
     try:
         refs = find_clusters(kubeconfig=common.kubeconfig, contexts=common.context, clusters=clusters)
@@ -142,16 +141,16 @@ def _check_policies(session: Session) -> None:
     except KubeconfigError as error:
         say(f"meshtop: Whether the clusters that are named exist was not checked: {error}")
         return
-    if lens.tenancy is None:
+    if pictures.tenancy is None:
         return
     names = sorted(ref.name for ref in refs)
-    for path, selector in lens.tenancy.selectors():
+    for path, selector in pictures.tenancy.selectors():
         cluster, _ = split_selector(selector)
         if cluster != "*" and cluster not in names:
             message = (
                 f"{selector} names a cluster that is none of {', '.join(names) or 'the clusters (there are none)'}"
             )
-            raise fault(lens.tenancy.where, path, message)
+            raise fault(pictures.tenancy.where, path, message)
 
 
 def _written(value: object) -> str:

@@ -19,7 +19,7 @@ from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import Common, common_of, common_options
 from meshtop.cli.session import write
 from meshtop.model.errors import Exit
-from meshtop.settings.paths import NO_FILE
+from meshtop.settings.environment import NO_FILE
 
 REGISTRIES = ("kubefed", "karmada", "ocm", "kubesphere", "clusterprofile", "none")
 SCENARIOS = (

@@ -57,7 +57,7 @@ def report_lines(report: Report, style: Style, *, verbose: bool = False) -> list
 
 
 def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> list[str]:
-    from meshtop.views.frame.text import clean
+    from meshtop.model.text import clean
 
     access = "read-only" if cluster.read_only else "may be written to, as far as its rights go"
     about = " · ".join(filter(None, (cluster.server, f"context {cluster.context}" if cluster.context else "", access)))
@@ -89,9 +89,9 @@ def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> li
 
 
 def _source_lines(name: str, source: SourceReport, style: Style) -> list[str]:
+    from meshtop.model.text import clean
     from meshtop.views.frame.columns import state_cell
     from meshtop.views.frame.numbers import age, quantity
-    from meshtop.views.frame.text import clean
 
     cell = state_cell(source.state)
     parts = [style.paint(cell.text, cell.tone)]
@@ -108,15 +108,15 @@ def _source_lines(name: str, source: SourceReport, style: Style) -> list[str]:
 def _wrapped(name: str, text: str, style: Style) -> list[str]:
     from textwrap import wrap
 
-    from meshtop.views.frame.text import clean
+    from meshtop.model.text import clean
 
     width = max(40, (style.width or 120) - 1)
     return wrap(f"{name}: {clean(text)}", width, initial_indent="    ", subsequent_indent="      ")
 
 
 def _finding_lines(severity: str, message: str, fix: str | None, style: Style) -> list[str]:
+    from meshtop.model.text import clean
     from meshtop.views.frame.table import Tone
-    from meshtop.views.frame.text import clean
 
     sign, tone = {
         "error": ("✗", Tone.FAILING),

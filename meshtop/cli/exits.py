@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -11,6 +12,9 @@ from collections.abc import Callable
 import click
 
 from meshtop.model.errors import Exit, MeshtopError
+from meshtop.process import keep_log_off_stderr
+
+_log = logging.getLogger(__name__)
 
 
 class CommandError(MeshtopError):
@@ -26,7 +30,7 @@ class OutputClosed(Exception):
 
 def say(message: str) -> None:
     """One line on stderr, without anything a terminal would obey; a closed stderr is no error."""
-    from meshtop.views.frame.text import clean
+    from meshtop.model.text import clean
 
     with contextlib.suppress(OSError, ValueError):
         print("\n".join(clean(line) for line in message.splitlines()), file=sys.stderr, flush=True)
@@ -36,12 +40,31 @@ _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, err
 """What a full or broken place answers whoever writes to it."""
 
 
+_at_end: list[Callable[[], object]] = []
+
+
+def at_end(close: Callable[[], object]) -> None:
+    """Call something when this run has ended and its exit code is known: the log says that, too."""
+    _at_end.append(close)
+
+
 def run(program: Callable[[], object], *, wants_trace: Callable[[], bool] = lambda: debugging()) -> int:
     """Run a click program in its non-standalone mode and turn whatever happens into an exit code.
 
     No traceback reaches a user, unless `wants_trace` (MESHTOP_DEBUG=1, -vv).
     """
     _stand_in()
+    keep_log_off_stderr()
+    try:
+        code = _run(program, wants_trace)
+        _log.info("exit code %d", code)
+        return code
+    finally:
+        while _at_end:
+            _at_end.pop()()
+
+
+def _run(program: Callable[[], object], wants_trace: Callable[[], bool]) -> int:
     try:
         outcome = program()
         sys.stdout.flush()
@@ -69,6 +92,7 @@ def run(program: Callable[[], object], *, wants_trace: Callable[[], bool] = lamb
 
 
 def _ended(error: MeshtopError) -> int:
+    _log.info("ended by %s: %s", type(error).__name__, error.sentences)
     say(f"meshtop: {error.sentences}")
     return error.exit_code
 
@@ -93,10 +117,12 @@ def _unwritable(error: Exception) -> int | None:
 
 
 def _defect(error: Exception, *, trace: bool) -> int:
+    _log.error("this should not have happened", exc_info=error)
     if trace:
-        import traceback
+        if logging.lastResort not in logging.root.handlers:  # else it is on stderr by now
+            import traceback
 
-        traceback.print_exception(error)
+            traceback.print_exception(error)
         return Exit.DEFECT
     first = (str(error).splitlines() or [""])[0]
     what = f"{type(error).__name__}: {first}" if first else type(error).__name__
@@ -107,19 +133,6 @@ def _defect(error: Exception, *, trace: bool) -> int:
 def debugging() -> bool:
     """Whether the user wants tracebacks."""
     return os.environ.get("MESHTOP_DEBUG", "") not in ("", "0", "false")
-
-
-def keep_logs_quiet() -> None:
-    """Let nothing but sentences reach stderr: libraries log and warn there, with tracebacks, when nobody else listens.
-
-    Not where tracebacks are wanted.
-    """
-    import logging
-    import warnings
-
-    if not any(isinstance(handler, logging.NullHandler) for handler in logging.root.handlers):
-        logging.root.addHandler(logging.NullHandler())
-    warnings.simplefilter("ignore")
 
 
 def _stand_in() -> None:

@@ -67,7 +67,7 @@ def command(
     if level is None and output == "text" and focus is None and path is None:
         sight = _readable(picture, query, sight, session.style(sys.stdout))
     graph = _graph(picture, query, sight, focus=focus, hops=hops, path=path)
-    write(_rendered(output, session, snapshot, query, sight, graph))
+    write(_rendered(output, session, picture, query, sight, graph))
     say_missing(session, snapshot)
     code = exit_code(snapshot)
     if not graph.nodes and code is Exit.FINE:
@@ -114,23 +114,22 @@ def _why_empty(picture: Picture, path: tuple[str, str] | None) -> str:
     from meshtop.views.kinds.edges import VIEW
 
     if path:
-        return f"No way leads from {path[0]} to {path[1]}."
+        return f"No call path leads from {path[0]} to {path[1]}."
     if not picture.edges:
         return VIEW.empty
-    return f"None of {len(picture.edges)} edges is left by this scope (--idle adds those without traffic)."
+    count = len(picture.edges)
+    return f"No edges match ({count} {'was' if count == 1 else 'were'} left out; --idle adds those without traffic)."
 
 
-def _rendered(
-    output: str, session: Session, snapshot: Snapshot, query: Query, sight: Sight, graph: ServiceGraph
-) -> str:
+def _rendered(output: str, session: Session, picture: Picture, query: Query, sight: Sight, graph: ServiceGraph) -> str:
     if output == "text":
         from meshtop.cli.graph_text import graph_text
 
         style = session.style(sys.stdout)
-        return graph_text(graph, snapshot, query, sight, style)
+        return graph_text(picture, graph, query, sight, style)
     if output == "json":
-        return _json(snapshot, sight, graph)
-    from meshtop.views.frame.text import escape_json
+        return _json(picture.snapshot, sight, graph)
+    from meshtop.model.text import escape_json
 
     if output == "svg":
         from meshtop.analysis.graph.layout import layout

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from meshtop.analysis.graph.canvas import ASCII, UNICODE, Run
-from meshtop.analysis.graph.draw import Picture as Drawing
+from meshtop.analysis.graph.canvas import ASCII, UNICODE, InkRun
+from meshtop.analysis.graph.draw import GraphDrawing
 from meshtop.analysis.graph.geometry import LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.select import worst_edges
@@ -11,10 +11,11 @@ from meshtop.analysis.graph.service_graph import ServiceGraph
 from meshtop.cli.text_table import Style
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import HealthStatus
+from meshtop.model.text import clean
 from meshtop.settings.durations import format_duration
 from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.table import Cell, Tone
-from meshtop.views.frame.text import clean
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import Sight
 from meshtop.views.reports.graph_words import edge_line
@@ -25,15 +26,19 @@ MOST_NAMED = 5
 _HURT = (HealthStatus.FAILING, HealthStatus.DEGRADED, HealthStatus.UNKNOWN)
 
 
-def graph_text(graph: ServiceGraph, snapshot: Snapshot, query: Query, sight: Sight, style: Style) -> str:
+def graph_text(picture: Picture, graph: ServiceGraph, query: Query, sight: Sight, style: Style) -> str:
     """The whole text; "" for an empty graph. Lines are as long as the drawing is wide."""
     if not graph.nodes:
         return ""
-    lines = [style.paint(style.plain(_title(graph, snapshot, query, sight)), Tone.DIM), "", *_drawing(graph, style)]
+    lines = [
+        style.paint(style.plain(_title(graph, picture.snapshot, query, sight)), Tone.DIM),
+        "",
+        *_drawing(graph, style),
+    ]
     hurt = [edge for edge in worst_edges(graph) if edge.health.status in _HURT]
     if hurt:
         lines.append("")
-        lines += [_words(edge_line(graph, edge), style) for edge in hurt[:MOST_NAMED]]
+        lines += [_words(edge_line(graph, edge, picture.thresholds), style) for edge in hurt[:MOST_NAMED]]
         if len(hurt) > MOST_NAMED:
             lines.append(style.paint(f"and {len(hurt) - MOST_NAMED} more; --unhealthy shows them alone", Tone.DIM))
     return "\n".join(lines)
@@ -52,18 +57,18 @@ def _title(graph: ServiceGraph, snapshot: Snapshot, query: Query, sight: Sight) 
 
 def _drawing(graph: ServiceGraph, style: Style) -> list[str]:
     placed = layout(graph, LayoutOptions(width=style.width or WIDTH))
-    rows = Drawing(graph, placed, ASCII if style.ascii_only else UNICODE).paint()
+    rows = GraphDrawing(graph, placed, ASCII if style.ascii_only else UNICODE).paint()
     return [_row(row, style) for row in rows]
 
 
-def _row(row: list[Run], style: Style) -> str:
+def _row(row: list[InkRun], style: Style) -> str:
     """A row without the spaces at its end."""
     kept = list(row)
     while kept and not kept[-1].text.strip():
         kept.pop()
     if kept:
-        kept[-1] = Run(kept[-1].text.rstrip(), kept[-1].tone)
-    return "".join(style.paint(run.text, Tone(run.tone.value)) if run.text.strip() else run.text for run in kept)
+        kept[-1] = InkRun(kept[-1].text.rstrip(), kept[-1].ink)
+    return "".join(style.paint(run.text, Tone(run.ink.value)) if run.text.strip() else run.text for run in kept)
 
 
 def _words(cells: list[Cell], style: Style) -> str:

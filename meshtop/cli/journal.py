@@ -1,4 +1,4 @@
-"""`meshtop journal [ID]`: what was shifted, by whom, why, and what is still under way."""
+"""`meshtop journal [ID]`: what was written, by whom, why, and what is still under way."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from meshtop.actions.story import Course
 
 
-@click.command("journal", short_help="What was shifted, by whom, why, and what is under way.")
+@click.command("journal", short_help="What was written, by whom, why, and what is under way.")
 @click.argument("identity", metavar="[ID]", required=False)
 @click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", help="How to print.")
 @common_options
@@ -30,14 +30,18 @@ def command(ctx: click.Context, identity: str | None, output: str) -> int:
 
     journal = open_journal()
     actions = [find_action(journal, identity)] if identity is not None else journal.actions(limit=1000)
-    told_of = [(action, course_of(action, journal.path)) for action in actions]
+    actions_with_course = [(action, course_of(action, journal.path)) for action in actions]
     if output == "table":
-        lines = _history(*told_of[0]) if identity is not None else _list(told_of)
+        lines = _history(*actions_with_course[0]) if identity is not None else _list(actions_with_course)
         if not lines:
-            say("meshtop: Nothing was shifted from here yet.")
+            say("meshtop: The journal is empty: nothing was written from here yet.")
         write("\n".join(lines))
         return Exit.FINE
-    document = {"apiVersion": "meshtop/v1", "kind": "ActionList", "items": [action_json(*one) for one in told_of]}
+    document = {
+        "apiVersion": "meshtop/v1",
+        "kind": "ActionList",
+        "items": [action_json(*one) for one in actions_with_course],
+    }
     write(to_json(document) if output == "json" else to_yaml(document).rstrip("\n"))
     return Exit.FINE
 
@@ -60,7 +64,7 @@ def action_json(action: Action, course: Course) -> dict[str, Any]:
         "subject": action.subject,
         "unanswered": [entry.cluster for entry in action.unanswered()],
         "clusters": [
-            {"cluster": one.cluster, "state": one.doubt.value, "message": one.message} for one in cluster_states(action)
+            {"cluster": one.cluster, "state": one.state.value, "message": one.message} for one in cluster_states(action)
         ],
         "plan": action.plan,
         "entries": [
@@ -76,14 +80,14 @@ def action_json(action: Action, course: Course) -> dict[str, Any]:
     }
 
 
-def _list(told_of: list[tuple[Action, Course]]) -> list[str]:
+def _list(actions_with_course: list[tuple[Action, Course]]) -> list[str]:
+    from meshtop.model.text import clean
     from meshtop.views.frame.document import rfc3339
-    from meshtop.views.frame.text import clean
 
-    if not told_of:
+    if not actions_with_course:
         return []
     rows = [("ID", "WHEN", "WHO", "STATE", "WHAT", "REASON")]
-    rows += [(a.id, rfc3339(a.created), a.who, course.value, a.subject, a.reason) for a, course in told_of]
+    rows += [(a.id, rfc3339(a.created), a.who, course.value, a.subject, a.reason) for a, course in actions_with_course]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "  ".join(clean(part).ljust(width) for part, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -92,8 +96,8 @@ def _list(told_of: list[tuple[Action, Course]]) -> list[str]:
 
 def _history(action: Action, course: Course) -> list[str]:
     from meshtop.actions.story import cluster_states, entry_text, may_resume, stopped_at
+    from meshtop.model.text import clean
     from meshtop.views.frame.document import rfc3339
-    from meshtop.views.frame.text import clean
 
     at = stopped_at(action) if course.unfinished or course.alive else ""
     lines = [
@@ -101,12 +105,12 @@ def _history(action: Action, course: Course) -> list[str]:
         f"by {clean(action.who)} on {clean(action.origin)}, {rfc3339(action.created)}"
         + (f", because: {clean(action.reason)}" if action.reason else ""),
     ]
-    lines += [f"{one.cluster}: {one.doubt.value}: {one.message}" for one in cluster_states(action)]
+    lines += [f"{one.cluster}: {one.state.value}: {one.message}" for one in cluster_states(action)]
     lines += [
         clean(" ".join(part for part in (rfc3339(entry.time), entry.cluster, entry_text(entry)) if part))
         for entry in action.entries
     ]
     if course.unfinished:
         forward = f"meshtop resume {action.id}, or " if may_resume(action, course) else ""
-        lines.append(f"It waits for somebody: {forward}meshtop rollback {action.id}.")
+        lines.append(f"To finish it: {forward}meshtop rollback {action.id}.")
     return lines

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
-from meshtop.cli.exits import CommandError, say
+from meshtop.cli.exits import CommandError, at_end, say
 from meshtop.cli.options import Common
+from meshtop.settings.environment import state_folder
 from meshtop.settings.load import load
 
 WEB_DRIVER = "textual.drivers.web_driver:WebDriver"
 """What textual-serve tells a console that it starts."""
+LOG_NAME = "console.log"
 POINTER = "print what it shows with `meshtop get clusters` (see `meshtop --help`)"
 
 
@@ -19,6 +22,8 @@ def open_console(common: Common, *, diff: bool = True, mouse: bool = True) -> in
     check_terminal()
     if common.console is None:
         raise CommandError(f"This program has no console; {POINTER}.")
+    if common.log is None:
+        _keep_log()
     flags = common.flags()
     if not mouse:
         flags["--no-mouse"] = (("mouse",), False)
@@ -35,6 +40,17 @@ def open_console(common: Common, *, diff: bool = True, mouse: bool = True) -> in
         moment=common.at,
         diff=diff,
     )
+
+
+def _keep_log() -> None:
+    """Keep the console's log in the state folder; where that cannot be written, the console does without."""
+    from meshtop.log import start_log, stop_log
+
+    path = state_folder(os.environ) / LOG_NAME
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        start_log(path)
+        at_end(stop_log)
 
 
 def check_terminal() -> None:

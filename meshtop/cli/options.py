@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
@@ -10,6 +11,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from meshtop import __version__
+from meshtop.cli.exits import CommandError, at_end
 from meshtop.cli.moment import Duration, Moment
 from meshtop.settings.document import KeyPath
 
@@ -54,6 +56,7 @@ class Common:
         self.color: str | None = None
         self.ascii = False
         self.verbose = 0
+        self.log: str | None = None
         self.console: Console | None = None
         """What opens the console; the program's entry point hands it in, as the command line knows no console."""
 
@@ -87,6 +90,20 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     before = getattr(common, param.name)
     adds = isinstance(before, tuple) or param.name == "verbose"
     setattr(common, param.name, before + value if adds else value)
+
+
+def _begin_log(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Write the log to the file that was named, from here on. Raises CommandError where that cannot be."""
+    _keep(ctx, param, value)
+    if value is None or ctx.resilient_parsing:
+        return
+    from meshtop.log import start_log, stop_log
+
+    try:
+        start_log(Path(value), requests=True)
+        at_end(stop_log)
+    except OSError as error:
+        raise CommandError(f"The log {value} (--log) cannot be written: {error.strerror or error}.") from error
 
 
 def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -131,6 +148,14 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     _option("--color", type=click.Choice(["auto", "always", "never"]), help="Colour: by default on a terminal only."),
     _option("--ascii", is_flag=True, help="Draw with plain ASCII only."),
     _option("-v", "--verbose", count=True, help="Say more on stderr; -vv shows tracebacks."),
+    click.option(
+        "--log",
+        metavar="FILE",
+        type=click.Path(dir_okay=False),
+        expose_value=False,
+        callback=_begin_log,
+        help="Write what happens to FILE, tracebacks too; secrets are left out.",
+    ),
     click.version_option(__version__, "--version", message="meshtop %(version)s"),
 )
 

@@ -13,21 +13,22 @@ import msgspec
 from msgspec import Struct
 
 from meshtop.cli.text_table import Style, render_table
-from meshtop.model.snapshot import Snapshot
+from meshtop.model.text import clean, escape_json
+from meshtop.model.yaml_text import dump_yaml
 from meshtop.views.frame.document import document
 from meshtop.views.frame.table import Table
-from meshtop.views.frame.text import clean, escape_json
 from meshtop.views.frame.view import AnyView
+from meshtop.views.picture.picture import Picture
 
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 
 
-def render(output: str, view: AnyView, snapshot: Snapshot, items: Sequence[Any], style: Style) -> str:
+def render(output: str, view: AnyView, picture: Picture, items: Sequence[Any], style: Style) -> str:
     """The whole output, without the last line's end; "" when there is nothing to print."""
     if output == "json":
-        return to_json(document(view, snapshot, items))
+        return to_json(document(view, picture.snapshot, items))
     if output == "yaml":
-        return to_yaml(document(view, snapshot, items)).rstrip("\n")
+        return to_yaml(document(view, picture.snapshot, items)).rstrip("\n")
     if output == "csv":
         return to_csv(view.item, items).rstrip("\n")
     if output == "name":
@@ -38,7 +39,7 @@ def render(output: str, view: AnyView, snapshot: Snapshot, items: Sequence[Any],
         from meshtop.views.kinds.tenantmatrix import matrix_table
 
         return "\n".join(render_table(matrix_table(items), style))
-    return "\n".join(render_table(Table(view.shown(wide=output == "wide"), items, view.key), style))
+    return "\n".join(render_table(Table(view.shown(picture.thresholds, wide=output == "wide"), items, view.key), style))
 
 
 def name_of(view: AnyView, item: Any) -> str:
@@ -55,13 +56,8 @@ def to_json(value: Any, *, indent: int = 2) -> str:
 
 
 def to_yaml(value: Any) -> str:
-    """The same as YAML."""
-    import yaml
-
-    plain = msgspec.json.decode(msgspec.json.encode(value))
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(plain, Dumper=dumper, sort_keys=False, allow_unicode=False, width=4096)
-    return text
+    """A document as YAML: the fields of its JSON, in their order, each value on one line."""
+    return dump_yaml(msgspec.json.decode(msgspec.json.encode(value)), width=4096)
 
 
 def to_csv(item: type[Any], items: Sequence[Any]) -> str:

@@ -1,4 +1,4 @@
-"""A running shift as lines on stderr, in the words of Argo Rollouts, and the keys that steer it."""
+"""A running action as lines on stderr, a shift in the words of Argo Rollouts, and the keys that steer it."""
 
 from __future__ import annotations
 
@@ -7,57 +7,69 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING
 
 from meshtop.cli.exits import say
 from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
-    from meshtop.actions.shift.events import Controls, Outcome, ShiftEvent
+    from meshtop.actions.events import ActionEvent, ActionOutcome
+    from meshtop.actions.shift.controls import Controls
 
-KEYS = "p pause, s skip, h hold, a abort (take everything back)"
+KEYS = "p pause/resume, s skip, h hold, a abort (roll back all)"
 
 
-def exit_of(outcome: Outcome | None) -> Exit:
-    """The exit code of an end."""
-    from meshtop.actions.shift.events import Outcome
+def exit_of(outcome: ActionOutcome | None) -> Exit:
+    """The exit code of an outcome (INTERFACE.md, "Exit codes"); None is an action that never told its end."""
+    from meshtop.actions.events import ActionOutcome
 
     codes = {
-        Outcome.DONE: Exit.FINE,
-        Outcome.ROLLED_BACK: Exit.FINE,
-        Outcome.CONFLICT: Exit.CONFLICT,
-        Outcome.LOST: Exit.UNREACHABLE,
-        Outcome.REFUSED: Exit.REFUSED,
-        Outcome.ABORTED: Exit.INTERRUPTED,
+        ActionOutcome.DONE: Exit.FINE,
+        ActionOutcome.ROLLED_BACK: Exit.FINE,
+        ActionOutcome.CONFLICT: Exit.CONFLICT,
+        ActionOutcome.LOST: Exit.UNREACHABLE,
+        ActionOutcome.REFUSED: Exit.REFUSED,
+        ActionOutcome.ABORTED: Exit.INTERRUPTED,
     }
     return codes.get(outcome, Exit.BAD) if outcome is not None else Exit.BAD
 
 
-async def follow(events: AsyncIterator[ShiftEvent], controls: Controls) -> int:
+async def follow(events: AsyncIterator[ActionEvent], controls: Controls) -> int:
     """Show a shift to its end; the exit code. ctrl-c takes everything back, a lost terminal holds."""
     from meshtop.actions.shift.narration import line_of
 
-    outcome: Outcome | None = None
     with _steering(controls):
-        async for event in events:
-            say(line_of(event))
-            outcome = event.outcome or outcome
-    return exit_of(outcome)
+        return await _show(events, line_of)
+
+
+async def follow_copies(events: AsyncIterator[ActionEvent]) -> int:
+    """Show a propagation, or its undoing, to its end; the exit code. Raises the ActionError that ended it early."""
+    return await _show(events, lambda event: event.message)
+
+
+async def _show(events: AsyncIterator[ActionEvent], line: Callable[[ActionEvent], str]) -> int:
+    last: ActionEvent | None = None
+    async for event in events:
+        say(line(event))
+        last = event
+    if last is not None and last.error is not None:
+        raise last.error
+    return exit_of(last.outcome if last is not None else None)
 
 
 @contextlib.contextmanager
 def _steering(controls: Controls) -> Iterator[None]:
-    """Signals and keys become wishes; a terminal is given back as it was."""
+    """Signals and keys become requests; the terminal's modes are restored at the end."""
     loop = asyncio.get_running_loop()
-    wishes = {signal.SIGINT: controls.abort, signal.SIGTERM: controls.hold, signal.SIGHUP: controls.hold}
-    for number, wish in wishes.items():
-        loop.add_signal_handler(number, wish)
+    requests = {signal.SIGINT: controls.abort, signal.SIGTERM: controls.hold, signal.SIGHUP: controls.hold}
+    for number, request in requests.items():
+        loop.add_signal_handler(number, request)
     try:
         with _keys(controls, loop):
             yield
     finally:
-        for number in wishes:
+        for number in requests:
             loop.remove_signal_handler(number)
 
 
@@ -75,7 +87,7 @@ def _keys(controls: Controls, loop: asyncio.AbstractEventLoop) -> Iterator[None]
     def pressed() -> None:
         key = os.read(descriptor, 1).decode(errors="replace").lower()
         if key == "p":
-            (controls.go_on if controls.paused else controls.pause)()
+            (controls.resume if controls.paused else controls.pause)()
         elif key == "s":
             controls.skip()
         elif key == "h":

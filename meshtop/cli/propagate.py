@@ -15,10 +15,8 @@ from meshtop.cli.session import Session, open_session, say_missing, write
 from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from meshtop.actions.propagate.copy import Copy, Propagation, Said
-    from meshtop.actions.propagate.objects import Thing
+    from meshtop.actions.propagate.copy import ObjectCopy, Propagation
+    from meshtop.actions.propagate.objects import ObjectRef
     from meshtop.views.picture.picture import Picture
 
 TENANT, IDENTITY = "tenant", "identity"
@@ -56,9 +54,7 @@ def command(
     """
     session = open_session(ctx)
     if session.settings.read_only:
-        raise CommandError(
-            "meshtop is read-only here; leave out --read-only, or readOnly in the settings.", Exit.REFUSED
-        )
+        raise CommandError("meshtop is read-only here: drop --read-only or readOnly: true.", Exit.REFUSED)
     return asyncio.run(
         _propagate(session, kind, name, source, _waves(to, wave), dry_run=dry_run, yes=yes, force=force, reason=reason)
     )
@@ -89,25 +85,26 @@ async def _propagate(
     reason: str,
 ) -> int:
     from meshtop.actions.propagate.copy import Propagation, prepare, run
+    from meshtop.cli.progress import follow_copies
 
-    async with acting(session) as stage:
-        things = chosen(stage.picture, kind, name, source)
+    async with acting(session) as context:
+        refs = chosen(context.picture, kind, name, source)
         wanted = Propagation(
-            subject=f"{kind} {name}".strip(), source=source, waves=waves, things=things, force=force, reason=reason
+            subject=f"{kind} {name}".strip(), source=source, waves=waves, refs=refs, force=force, reason=reason
         )
-        copies = await prepare(wanted, stage.fleet)
+        copies = await prepare(wanted, context.fleet)
         _show(copies, to_stdout=dry_run)
         if dry_run or all(not copy.lines for copy in copies):
-            say_missing(session, stage.snapshot)
+            say_missing(session, context.snapshot)
             return Exit.FINE
         if not yes:
             _confirm(wanted)
-        return await follow(run(wanted, copies, stage.fleet, open_journal()))
+        return await follow_copies(run(wanted, copies, context.fleet, open_journal()))
 
 
-def chosen(picture: Picture, kind: str, name: str, source: str) -> tuple[Thing, ...]:
+def chosen(picture: Picture, kind: str, name: str, source: str) -> tuple[ObjectRef, ...]:
     """The objects that are meant, out of what the source cluster holds. Raises ActionError and CommandError."""
-    from meshtop.actions.propagate.objects import MESH_CONFIG, ROLES, find_copyable, find_thing, things_of
+    from meshtop.actions.propagate.objects import MESH_CONFIG, ROLES, find_copyable, find_object, objects_of
 
     cluster = picture.snapshot.cluster(source)
     if cluster is None:
@@ -120,19 +117,19 @@ def chosen(picture: Picture, kind: str, name: str, source: str) -> tuple[Thing, 
         spaces = [n.meta.name for n in inventory.namespaces if name in picture.tenants(source, n.meta.name)]
         if not spaces:
             raise CommandError(f"Tenant {name or '(none named)'} has no namespace in {source}.")
-        return tuple(things_of(inventory, MESH_CONFIG, spaces))
+        return tuple(objects_of(inventory, MESH_CONFIG, spaces))
     if kind == IDENTITY:
-        return tuple(things_of(inventory, ROLES, [name] if name else None))
+        return tuple(objects_of(inventory, ROLES, [name] if name else None))
     key = find_copyable(kind)
     namespace, _, own = name.rpartition("/")
     if not own:
         raise CommandError(f"Name the {kind}: NAMESPACE/NAME.")
-    return (find_thing(inventory, key, namespace, own, source),)
+    return (find_object(inventory, key, namespace, own, source),)
 
 
-def _show(copies: list[Copy], *, to_stdout: bool) -> None:
+def _show(copies: list[ObjectCopy], *, to_stdout: bool) -> None:
     for copy in copies:
-        lines = "\n".join(copy.lines) or f"{copy.cluster}: {copy.thing.title} is like that already."
+        lines = "\n".join(copy.lines) or f"{copy.cluster}: {copy.ref.title} is up to date already."
         if copy.lines and to_stdout:
             write(lines)
         else:
@@ -143,21 +140,7 @@ def _confirm(wanted: Propagation) -> None:
     """Ask for the clusters, typed. Raises CommandError where nobody can be asked or the answer is another."""
     clusters = ",".join(wanted.targets)
     if not sys.stdin.isatty():
-        raise CommandError("Nobody can be asked here; say --yes to copy without being asked, or --dry-run.")
+        raise CommandError("No terminal to confirm in: add --yes to copy without being asked, or --dry-run.")
     answer = click.prompt(f"Type {clusters} to write there", default="", show_default=False, err=True)
     if answer.replace(" ", "") != clusters:
-        raise CommandError("Not copied: that was something else.", Exit.INTERRUPTED)
-
-
-async def follow(events: AsyncIterator[Said]) -> int:
-    """Show a propagation, or its undoing, to its end; the exit code. Raises the ActionError that ended it early."""
-    from meshtop.actions.journal.journal import ActionState
-
-    last = None
-    async for said in events:
-        say(said.message)
-        last = said
-    if last is not None and last.error is not None:
-        raise last.error
-    fine = last is not None and last.outcome in (ActionState.DONE, ActionState.ROLLED_BACK)
-    return Exit.FINE if fine else Exit.BAD
+        raise CommandError("Not copied: the names that were typed are others.", Exit.INTERRUPTED)

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, identity: str) -> int:
     """Go on with a shift at the step where it stopped. What was in doubt is read from the clusters first."""
-    from meshtop.actions.shift.events import Controls
+    from meshtop.actions.journal.journal import SHIFT
+    from meshtop.actions.shift.controls import Controls
     from meshtop.actions.shift.recover import find_action, resume
     from meshtop.cli.progress import follow
 
     session = open_session(ctx)
     journal = open_journal()
     action = find_action(journal, identity)
-    if action.kind != "shift":
+    if action.kind != SHIFT:
         raise CommandError(f"Only shifts are resumed; meshtop rollback {action.id} takes this back.")
 
     async def act(fleet: Fleet) -> int:

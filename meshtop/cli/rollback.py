@@ -1,4 +1,4 @@
-"""`meshtop rollback [ID]`: every cluster of a shift back to the exact weights from before it."""
+"""`meshtop rollback [ID]`: every cluster of an action back to what it had before, the exact weights or objects."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def command(ctx: click.Context, identity: str | None) -> int:
 
     What somebody else changed since is left alone, and said (exit 5).
     """
-    from meshtop.actions.shift.events import Controls
+    from meshtop.actions.journal.journal import PROPAGATE
+    from meshtop.actions.shift.controls import Controls
     from meshtop.actions.shift.recover import find_action, rollback
-    from meshtop.cli.progress import follow
+    from meshtop.cli.progress import follow, follow_copies
 
     session = open_session(ctx)
     journal = open_journal()
     action = find_action(journal, identity)
 
     async def act(fleet: Fleet) -> int:
-        if action.kind == "propagate":
+        if action.kind == PROPAGATE:
             from meshtop.actions.propagate.undo import undo
-            from meshtop.cli.propagate import follow as follow_copies
 
             return await follow_copies(undo(action, fleet, journal))
         return await follow(rollback(action, fleet, journal), Controls())

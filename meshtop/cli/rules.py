@@ -7,9 +7,9 @@ import click
 from meshtop.cli.exits import CommandError
 from meshtop.cli.options import common_options
 from meshtop.cli.session import open_session, write
+from meshtop.model.constants import ISTIO_NAMESPACE
 
 FORMATS = ("prometheusrule", "file")
-DEFAULT_NAMESPACE = "istio-system"
 
 
 @click.command("rules", short_help="Recording rules for big meshes: -o prometheusrule, file.")
@@ -41,7 +41,7 @@ def command(ctx: click.Context, output: str, name: str, labels: tuple[str, ...])
         return 0
     if len(session.common.namespace) > 1:
         raise CommandError("A PrometheusRule is in one namespace; give -n once.")
-    namespace = session.common.namespace[0] if session.common.namespace else DEFAULT_NAMESPACE
+    namespace = session.common.namespace[0] if session.common.namespace else ISTIO_NAMESPACE
     rule = prometheus_rule(window, name=name, namespace=namespace)
     rule["metadata"]["labels"].update(_label(text) for text in labels)
     write(to_yaml(rule).rstrip("\n"))

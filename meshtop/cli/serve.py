@@ -78,6 +78,7 @@ def console_command(common: Common, *, read_only: bool) -> str:
         ("--tenant", common.tenant),
         ("--window", common.window),
         ("--timeout", common.timeout),
+        ("--log", common.log),
     )
     for flag, value in given:
         words += [flag, str(value)] if value is not None else []

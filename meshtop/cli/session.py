@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from meshtop.cli.exits import debugging, keep_logs_quiet, say
+from meshtop.cli.exits import debugging, say
 from meshtop.cli.options import Common, common_of
 from meshtop.cli.text_table import Style
 from meshtop.model.errors import Exit
+from meshtop.process import keep_libraries_quiet, let_libraries_speak
 from meshtop.settings.load import Loaded, load
 from meshtop.views.picture.query import Query
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from meshtop.model.snapshot import Snapshot
     from meshtop.observatory.observatory import Observatory
-    from meshtop.views.picture.lens import Lens
+    from meshtop.views.picture.factory import PictureFactory
     from meshtop.views.picture.picture import Picture
 
 
@@ -75,22 +76,24 @@ class Session:
         )
 
     @cached_property
-    def lens(self) -> Lens:
-        """How this run looks at snapshots: thresholds, tenancy, access. Raises ConfigError."""
-        from meshtop.views.picture.lens import lens_of
+    def pictures(self) -> PictureFactory:
+        """What makes this run's pictures: thresholds, tenancy, access. Raises ConfigError."""
+        from meshtop.views.picture.factory import picture_factory
 
-        return lens_of(self.settings)
+        return picture_factory(self.settings)
 
     def picture(self, snapshot: Snapshot) -> Picture:
         """What follows from a snapshot, without what the access policy keeps from the user."""
-        return self.lens.picture(snapshot)
+        return self.pictures.picture(snapshot)
 
 
 def open_session(ctx: click.Context) -> Session:
     """Read the settings and say what is odd about them. Raises ConfigError."""
     common = common_of(ctx)
     if common.verbose < 2 and not debugging():
-        keep_logs_quiet()
+        keep_libraries_quiet()
+    else:
+        let_libraries_speak()
     loaded = load(config=common.config, environ=os.environ, flags=common.flags())
     for note in loaded.notes:
         say(f"meshtop: {note}")
@@ -119,13 +122,13 @@ def once(
 
     def prepare() -> None:
         meanwhile()
-        _ = session.lens
+        _ = session.pictures
 
     async def ask() -> None:
         observatory = session.observatory(canaries=canaries)
         try:
             snapshot, _ = await asyncio.gather(observatory.once(plaintext=plaintext), asyncio.to_thread(prepare))
-            found.append(snapshot if everything else session.lens.visible(snapshot))
+            found.append(snapshot if everything else session.pictures.visible(snapshot))
         finally:
             await observatory.close()
 

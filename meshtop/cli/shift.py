@@ -12,7 +12,9 @@ from meshtop.cli.exits import CommandError, say
 from meshtop.cli.moment import Duration
 from meshtop.cli.options import common_options
 from meshtop.cli.session import open_session, write
+from meshtop.model.constants import DEFAULT_GUARD, DEFAULT_STEP_SECONDS
 from meshtop.model.errors import Exit
+from meshtop.settings.durations import format_duration
 
 if TYPE_CHECKING:
     from meshtop.actions.fleet import Fleet
@@ -28,13 +30,20 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Check and preview only; nothing is written.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--plan", metavar="5,25,50,100", help="Steps of the one destination that --to names.")
-@click.option("--every", type=Duration(), default="2m", show_default=True, metavar="2m", help="How long a step stands.")
+@click.option(
+    "--every",
+    type=Duration(),
+    default=format_duration(DEFAULT_STEP_SECONDS),
+    show_default=True,
+    metavar="2m",
+    help="How long a step lasts.",
+)
 @click.option(
     "--guard",
-    default="errors,latency",
+    default=DEFAULT_GUARD,
     show_default=True,
     metavar="errors,latency|none",
-    help="What takes everything back when the canary is worse in it.",
+    help="What the canary is judged by; all is rolled back when it is worse.",
 )
 @click.option("--wave", multiple=True, metavar="CLUSTER[,CLUSTER]", help="Clusters that go first; repeatable.")
 @click.option(
@@ -42,7 +51,7 @@ if TYPE_CHECKING:
     type=click.Choice(["take-back", "hold"]),
     default="take-back",
     show_default=True,
-    help="What becomes of the others when a cluster is lost or changed by somebody else.",
+    help="What to do with the others when a cluster is lost or changed by somebody else.",
 )
 @click.option("--override", default="", metavar="WORDS", help='Shift although a controller owns it: "flagger owns it".')
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the journal.")
@@ -93,7 +102,7 @@ def _plan(
     wait: bool,
 ) -> ShiftPlan:
     from meshtop.actions.shift.plan import OnLoss, ShiftPlan, parse_guard, parse_steps
-    from meshtop.settings.schema import parse_duration
+    from meshtop.settings.durations import parse_duration
 
     try:
         steps = parse_steps(to, plan)
@@ -101,7 +110,7 @@ def _plan(
     except ValueError as error:
         raise CommandError(f"{error}.") from error
     if not wait and len(steps) > 1:
-        raise CommandError("--no-wait writes one step; a plan needs somebody to watch it.")
+        raise CommandError("--no-wait writes one step; a plan has to be watched.")
     return ShiftPlan(
         route=route,
         steps=steps,
@@ -116,7 +125,7 @@ def _plan(
 
 
 async def _shift(session: Session, fleet: Fleet, plan: ShiftPlan, *, dry_run: bool, yes: bool) -> int:
-    from meshtop.actions.shift.events import Controls
+    from meshtop.actions.shift.controls import Controls
     from meshtop.actions.shift.preflight import preflight
     from meshtop.actions.shift.preview import preview
     from meshtop.actions.shift.runner import ShiftRunner
@@ -142,7 +151,7 @@ async def _shift(session: Session, fleet: Fleet, plan: ShiftPlan, *, dry_run: bo
         code = await follow(runner.run(), controls)
         if code != Exit.CONFLICT or not asks_again:
             return code
-        say("Somebody else changed it. This is how it stands, and what the shift would make of it:")
+        say("Somebody else changed it. What stands there now, and what the shift would change:")
         refused = Exit.CONFLICT
 
 
@@ -164,9 +173,9 @@ def _confirm(found: Preflight, *, refused: Exit) -> None:
     namespace = found.targets[0].where.namespace
     clusters = ", ".join(found.plan.clusters)
     if not sys.stdin.isatty():
-        raise CommandError("Nobody can be asked here; say --yes to shift without being asked, or --dry-run.")
+        raise CommandError("No terminal to confirm in: add --yes to shift without being asked, or --dry-run.")
     answer = click.prompt(
         f"This changes {clusters}. Type {namespace} to go on", default="", show_default=False, err=True
     )
     if answer.strip() != namespace:
-        raise CommandError("Not shifted: that was another name.", refused)
+        raise CommandError("Not shifted: the name that was typed is another.", refused)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wcwidth import iter_graphemes, wcswidth
-
-from meshtop.views.frame.table import Align, Cell, Column, TableModel, Tone
-from meshtop.views.frame.text import to_ascii
+from meshtop.model.text import cell_width, clean, cut, to_ascii
+from meshtop.views.frame.table import Align, AnyColumn, Cell, Column, TableModel, Tone
 
 GAP = "  "
-ELLIPSIS = "…"
 VOCABULARY = 18
 """A column of words that is never wider has a few words of its own (verdicts, states, versions): they are not cut."""
 
@@ -56,11 +53,11 @@ class Style:
 class Layout:
     """Which columns are drawn and how wide; the same for rows that come later (`get --watch`)."""
 
-    def __init__(self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], style: Style) -> None:
+    def __init__(self, columns: Sequence[AnyColumn], rows: Sequence[Sequence[Cell]], style: Style) -> None:
         self._style = style
         self._columns = list(columns)
         natural = [
-            max([cells_wide(style.plain(c.title)), *(cells_wide(style.plain(row[i].text)) for row in rows)])
+            max([cell_width(clean(c.title)), *(cell_width(clean(row[i].text)) for row in rows)])
             for i, c in enumerate(columns)
         ]
         # A column that has nothing to say in any row, as a sparkline without a history, takes no room.
@@ -81,10 +78,8 @@ class Layout:
         parts = []
         last = len(cells) - 1
         for place, (index, width, cell) in enumerate(zip(self.picked, self.widths, cells, strict=True)):
-            text = self._style.plain(cell.text)
-            if self._style.width is not None:
-                text = cut(text, width, "~" if self._style.ascii_only else ELLIPSIS)
-            padding = " " * max(0, width - cells_wide(text))
+            text = self._style.plain(clean(cell.text) if self._style.width is None else cut(cell.text, width))
+            padding = " " * max(0, width - cell_width(text))
             painted = self._style.heading(text) if heading else self._style.paint(text, cell.tone)
             if self._columns[index].align is Align.RIGHT:
                 parts.append(padding + painted)
@@ -105,26 +100,7 @@ def rows_of(table: TableModel) -> list[list[Cell]]:
     return [[table.cell(row, column) for column in range(len(table.columns))] for row in range(len(table))]
 
 
-def cells_wide(text: str) -> int:
-    """How many terminal cells a text takes after another one: a mark that would join it counts by itself."""
-    if text.isascii():
-        return len(text)
-    return max(0, int(wcswidth(f" {text}")) - 1)
-
-
-def cut(text: str, width: int, mark: str = ELLIPSIS) -> str:
-    """The text in at most `width` cells, the mark at its end where something was cut."""
-    if cells_wide(text) <= width:
-        return text
-    kept, room = "", max(0, width - cells_wide(mark))
-    for grapheme in iter_graphemes(text):
-        if cells_wide(kept + grapheme) > room:
-            break
-        kept += grapheme
-    return (kept + mark)[:1] if width < 1 else kept + mark
-
-
-def _fit(columns: Sequence[Column], natural: Sequence[int], width: int | None) -> tuple[list[int], list[int]]:
+def _fit(columns: Sequence[AnyColumn], natural: Sequence[int], width: int | None) -> tuple[list[int], list[int]]:
     """The columns that fit and their widths.
 
     What matters little (priority above 3) gives way first; then long words are shortened as far as they stay readable
@@ -134,7 +110,7 @@ def _fit(columns: Sequence[Column], natural: Sequence[int], width: int | None) -
     if width is None:
         return picked, list(natural)
     wide = [
-        min(have, max(column.max_width, cells_wide(column.title)))
+        min(have, max(column.max_width, cell_width(column.title)))
         for column, have in zip(columns, natural, strict=True)
     ]
 
@@ -171,7 +147,7 @@ def _shorten(wide: list[int], words: Sequence[int], need: int) -> None:
         wide[victim] -= 1
 
 
-def _least(column: Column) -> int:
+def _least(column: AnyColumn) -> int:
     """How narrow a column of words can be and still be read."""
     return max(column.min_width, min(8, column.max_width))
 

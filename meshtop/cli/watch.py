@@ -13,8 +13,9 @@ from typing import Any, TextIO
 from meshtop.cli.exits import say
 from meshtop.cli.printers import name_of, render, to_csv, to_json
 from meshtop.cli.session import Session, exit_code, write
-from meshtop.cli.text_table import Layout, cut, rows_of
+from meshtop.cli.text_table import Layout, rows_of
 from meshtop.model.snapshot import Snapshot
+from meshtop.model.text import cut
 from meshtop.views.frame.document import document, missing, rfc3339
 from meshtop.views.frame.table import Cell
 from meshtop.views.frame.view import AnyView
@@ -129,7 +130,7 @@ class Stream(_Face):
             write(to_json(document(self._view, picture.snapshot, items), indent=0), self._out)
         elif self._output == "yaml":
             items = self._view.items(picture, self._query)
-            write("---\n" + render("yaml", self._view, picture.snapshot, items, self._style), self._out)
+            write("---\n" + render("yaml", self._view, picture, items, self._style), self._out)
         elif self._output in ("csv", "name"):
             self._lines(self._view.items(picture, self._query))
         else:

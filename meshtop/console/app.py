@@ -3,40 +3,41 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from meshtop.console.commands import EVERYTHING
-from meshtop.console.journaling import JournalRead, JournalWatch
-from meshtop.console.options import ConsoleOptions
+from meshtop.console.commands import run_command
+from meshtop.console.desk.journaling import JournalRead, JournalWatch, last_shift
+from meshtop.console.desk.rights import Rights
 from meshtop.console.places import (
-    CANARIES,
-    FINDINGS,
+    ACCESS_QUESTION,
+    ACTION,
+    EXPLAIN,
     FLEET,
-    GRAPH,
+    GRAPH_AROUND,
     JOURNAL,
-    MATRICES,
-    TENANT_TREE,
-    TENANTS,
+    SCREENS,
+    detail_screen,
     kind_of,
+    load_screen,
+    place_screen,
 )
-from meshtop.console.rights import Rights
 from meshtop.console.scope import Scope
 from meshtop.console.screens.base import MeshScreen
-from meshtop.console.session import PictureArrived, Session, SessionFailed
+from meshtop.console.session import ConsoleOptions, ConsoleSession, PictureArrived, SessionFailed
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
-from meshtop.model.errors import MeshtopError
+from meshtop.console.themes import find_theme
+from meshtop.model.constants import DEFAULT_WINDOW_SECONDS
+from meshtop.model.errors import Exit, MeshtopError
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
-DEFAULT_WINDOW_SECONDS = 300.0
 STEP_SECONDS = 60.0
 """How far one key press goes back in time."""
 TICK_SECONDS = 2.0
@@ -53,54 +54,23 @@ class MeshtopApp(Shell):
         Binding("ctrl+p", "command_palette", "palette", id="console.palette", show=False, priority=True),
     ]
 
-    def __init__(self, options: ConsoleOptions, look: Look | None = None, session: Session | None = None) -> None:
+    def __init__(
+        self, options: ConsoleOptions, look: Look | None = None, session: ConsoleSession | None = None
+    ) -> None:
         super().__init__(look, cell_diff=options.cell_diff)
         self.options = options
         self.picture: Picture | None = None
         self.scope = Scope(query=options.query)
-        self.session = session or Session(options, self)
+        self.session = session or ConsoleSession(options, self)
         self.rights = Rights(self.session)
         self.window_seconds = DEFAULT_WINDOW_SECONDS
-        self.parting_words = ""
+        self.exit_message = ""
         self.journal = JournalWatch(self)
         self._asked = False
 
     def get_default_screen(self) -> Screen[object]:
         """The fleet is what one sees first."""
-        return self._screen_of(FLEET)
-
-    def _screen_of(self, kind: str) -> Screen[Any]:
-        if kind == FLEET:
-            from meshtop.console.screens.fleet import FleetScreen
-
-            return FleetScreen()
-        if kind == GRAPH:
-            from meshtop.console.screens.graph import GraphScreen
-
-            return GraphScreen()
-        if kind == FINDINGS:
-            from meshtop.console.screens.security import SecurityScreen
-
-            return SecurityScreen()
-        if kind == CANARIES:
-            from meshtop.console.screens.canaries import CanaryScreen
-
-            return CanaryScreen()
-        if kind == TENANTS:
-            from meshtop.console.screens.tenants import TenantScreen
-
-            return TenantScreen()
-        if kind == TENANT_TREE:
-            from meshtop.console.screens.tenants import TenantTreeScreen
-
-            return TenantTreeScreen()
-        if kind in MATRICES:
-            from meshtop.console.screens.matrix import MatrixScreen
-
-            return MatrixScreen(kind)
-        from meshtop.console.screens.table import TableScreen
-
-        return TableScreen(kind)
+        return place_screen(FLEET)
 
     def now(self) -> float:
         """The present, in Unix seconds."""
@@ -149,10 +119,13 @@ class MeshtopApp(Shell):
 
     def action_journal(self) -> None:
         """What was written from here, by whom and why, and what waits for somebody."""
-        from meshtop.console.screens.journal import JournalScreen
+        self.open_journal()
 
-        if not isinstance(self.screen, JournalScreen) and not self._refuses_to_leave():
-            self.push_screen(JournalScreen())
+    def open_journal(self) -> None:
+        """Open the journal, unless it is open or something runs that must not be left."""
+        journal = load_screen(SCREENS[JOURNAL].path)
+        if not isinstance(self.screen, journal) and not self._refuses_to_leave():
+            self.push_screen(journal())
 
     def on_picture_arrived(self, message: PictureArrived) -> None:
         """Show what is new; screens that are covered do so when they come to the front."""
@@ -168,14 +141,13 @@ class MeshtopApp(Shell):
 
     def on_session_failed(self, message: SessionFailed) -> None:
         """Without an observatory there is nothing to show: leave, and say why."""
-        from meshtop.settings.errors import ConfigError
-        from meshtop.sources.auth.kubeconfig import KubeconfigError
-
         error = message.error
-        known = isinstance(error, ConfigError | KubeconfigError)
-        sentence = str(error) if known else f"this should not have happened ({type(error).__name__}: {error})"
-        self.parting_words = f"meshtop: {sentence}"
-        self.exit(return_code=2 if known else 70)
+        if isinstance(error, MeshtopError):
+            self.exit_message = f"meshtop: {error.sentences}"
+            self.exit(return_code=Exit.USAGE)
+        else:
+            self.exit_message = f"meshtop: this should not have happened ({type(error).__name__}: {error})"
+            self.exit(return_code=Exit.DEFECT)
 
     def on_unmount(self) -> None:
         """End what runs in the background."""
@@ -201,7 +173,7 @@ class MeshtopApp(Shell):
         while len(self.screen_stack) > 1:
             self.pop_screen()
         if kind != FLEET:
-            self.push_screen(self._screen_of(kind))
+            self.push_screen(place_screen(kind))
 
     def _refuses_to_leave(self) -> bool:
         """Whether something runs on screen that must not be left by accident; it is said."""
@@ -220,51 +192,31 @@ class MeshtopApp(Shell):
     def open_detail(self, kind: str, key: str) -> None:
         """Open one thing."""
         if kind == JOURNAL:
-            self.open_action(key)
-            return
-        if kind == CANARIES:
-            from meshtop.console.screens.canaries import CanaryDetailScreen
+            self._open_action(key)
+        else:
+            self.push_screen(detail_screen(kind, key))
 
-            self.push_screen(CanaryDetailScreen(key))
-            return
-        from meshtop.console.screens.detail import DetailScreen
-
-        self.push_screen(DetailScreen(kind, key))
-
-    def take_back_last(self) -> None:
-        """Ask whether to take the last shift back."""
-        from meshtop.console.journaling import last_shift
-        from meshtop.console.screens.action import ActionScreen
-
-        told = last_shift()
-        if told is None:
+    def roll_back_last(self) -> None:
+        """Ask whether to roll the last shift back."""
+        last = last_shift()
+        if last is None:
             self._say("Nothing was shifted from here yet.", Tone.PLAIN)
         else:
-            self.push_screen(ActionScreen(told, "take_back"))
+            self.push_screen(load_screen(ACTION)(last, "take_back"))
 
-    def open_action(self, identity: str) -> None:
+    def _open_action(self, identity: str) -> None:
         """Open an action of the journal that waits for somebody."""
-        from meshtop.console.screens.action import ActionScreen
-
-        told = next((told for told in self.journal.unfinished if told.action.id == identity), None)
-        if told is not None:
-            self.push_screen(ActionScreen(told))
+        found = next((one for one in self.journal.unfinished if one.action.id == identity), None)
+        if found is not None:
+            self.push_screen(load_screen(ACTION)(found))
 
     def open_graph(self, kind: str, key: str) -> None:
         """Open the graph around a row of a kind."""
-        from meshtop.console.screens.graph import GraphScreen
-        from meshtop.console.widgets.graph_cursor import Cursor
-        from meshtop.views.frame.registry import view
-        from meshtop.views.reports.graph import Sight, place_of_row
-
-        of_kind, picture = view(kind), self.picture
-        items = of_kind.all_items(picture) if picture is not None else []
-        item = next((item for item in items if of_kind.key(item) == key), None)
-        place = place_of_row(kind, item, picture) if item is not None and picture is not None else None
-        if place is None:
+        screen = load_screen(GRAPH_AROUND)(self.picture, kind, key)
+        if screen is None:
             self._say(f"The graph shows clusters, namespaces, services, workloads and edges, not {kind}.", Tone.PLAIN)
-            return
-        self.push_screen(GraphScreen(Sight(level=place[0], focus=place[1]), Cursor(place[1])))
+        else:
+            self.push_screen(screen)
 
     def step_back(self) -> None:
         """Close what was opened, else widen the scope by a step, else go to the fleet."""
@@ -281,6 +233,10 @@ class MeshtopApp(Shell):
         self.session.refresh()
 
     def action_travel(self, steps: int) -> None:
+        """Go back or forward in time."""
+        self.travel(steps)
+
+    def travel(self, steps: int) -> None:
         """Go back or forward in time by steps of a minute; beyond the present it is live again."""
         snapshot = self.picture.snapshot if self.picture is not None else None
         at = snapshot.moment if snapshot is not None and snapshot.moment is not None else self.now()
@@ -292,72 +248,36 @@ class MeshtopApp(Shell):
 
     def action_live(self) -> None:
         """Back to the present."""
+        self.go_live()
+
+    def go_live(self) -> None:
+        """Back to the present."""
         self.session.change(live=True)
 
     def run_command(self, name: str, argument: str) -> None:
         """Run a command of the command bar."""
         try:
-            self._run(name, argument)
+            run_command(self, name, argument)
         except (MeshtopError, ValueError) as error:
             self._say(str(error), Tone.FAILING)
 
-    def _run(self, name: str, argument: str) -> None:
-        everything = argument in EVERYTHING
-        if name in ("fleet", GRAPH):
-            self.open_place(FLEET if name == "fleet" else GRAPH)
-        elif name == "quit":
-            self.exit(return_code=0)
-        elif name == "journal":
-            self.action_journal()
-        elif name == "help" and isinstance(self.screen, MeshScreen):
-            self.screen.action_help()
-        elif name == "live":
-            self.action_live()
-        elif name == "theme":
-            self._set_theme(argument)
-        elif name == "filter":
-            self.set_scope(self.scope.filtered(argument))
-        elif name == "tenant":
-            self.set_scope(self.scope.narrowed(tenant="" if everything else argument))
-        elif name == "explain":
-            self._explain(argument)
-        elif name == "window":
-            from meshtop.settings.schema import parse_duration
-
-            self.session.change(window_seconds=parse_duration(argument))
-        elif name == "at":
-            from meshtop.views.frame.moments import parse_moment
-
-            self.session.change(moment=parse_moment(argument, datetime.now().astimezone()))
-        else:
-            self._open_kind(name, "" if everything else argument, narrowed=bool(argument))
-
-    def _open_kind(self, kind: str, argument: str, *, narrowed: bool) -> None:
-        if narrowed and kind == "clusters":
-            self._check_cluster(argument)
-            self.set_scope(self.scope.narrowed(cluster=argument))
-            return
-        if narrowed:
-            self.set_scope(self.scope.narrowed(namespace=argument))
-            if kind == "namespaces":
-                return
-        self.open_place(kind)
-
-    def _explain(self, argument: str) -> None:
+    def explain_access(self, question: str) -> None:
         """Why the access policy gives a right, or does not, and what Kubernetes says."""
-        from meshtop.console.screens.explain import ExplainScreen, parse_asked
+        asked = load_screen(ACCESS_QUESTION)(question)
+        self.push_screen(load_screen(EXPLAIN)(asked, self.picture))
 
-        self.push_screen(ExplainScreen(self, parse_asked(argument)))
-
-    def _check_cluster(self, name: str) -> None:
-        known = [c.name for c in self.picture.snapshot.clusters] if self.picture is not None else []
-        if name and name not in known:
-            raise ValueError(f"there is no cluster {name}; there are {', '.join(known) or 'none yet'}")
-
-    def _set_theme(self, name: str) -> None:
-        from meshtop.console.themes import find_theme
-
+    def set_theme(self, name: str) -> None:
+        """Draw in another theme. Raises ValueError with the themes there are."""
         self.theme = find_theme(name or None)
+
+    def show_help(self) -> None:
+        """Open the help of the current screen."""
+        if isinstance(self.screen, MeshScreen):
+            self.screen.action_help()
+
+    def quit(self) -> None:
+        """Leave the console."""
+        self.exit(return_code=Exit.FINE)
 
     def _say(self, sentence: str, tone: Tone) -> None:
         if isinstance(self.screen, MeshScreen):

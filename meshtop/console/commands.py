@@ -5,9 +5,17 @@ A kind opens its place; with an argument it narrows the scope first: `:ns shop`,
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from meshtop.console.places import FLEET, GRAPH
 from meshtop.console.themes import theme_names
 from meshtop.console.widgets.commands import Command
 from meshtop.views.frame.registry import KINDS
+
+if TYPE_CHECKING:
+    from meshtop.console.host import ConsoleHost
 
 EVERYTHING = ("all", "*")
 
@@ -27,3 +35,69 @@ COMMANDS: tuple[Command, ...] = (
     Command("quit", "leave", ("q", "exit")),
 )
 """Everything that can be typed."""
+
+
+def run_command(host: ConsoleHost, name: str, argument: str) -> None:
+    """Do what a command says. Raises MeshtopError or ValueError with a sentence about its argument."""
+    run = _RUN.get(name)
+    if run is not None:
+        run(host, argument)
+    else:
+        _open_kind(host, name, argument)
+
+
+def _is_all(argument: str) -> bool:
+    return argument in EVERYTHING
+
+
+def _open_kind(host: ConsoleHost, kind: str, argument: str) -> None:
+    """Open a kind's place; an argument narrows the scope first, and is all that happens for what only is a scope."""
+    name = "" if _is_all(argument) else argument
+    if argument and kind == "clusters":
+        _check_cluster(host, name)
+        host.set_scope(host.scope.narrowed(cluster=name))
+        return
+    if argument:
+        host.set_scope(host.scope.narrowed(namespace=name))
+        if kind == "namespaces":
+            return
+    host.open_place(kind)
+
+
+def _check_cluster(host: ConsoleHost, name: str) -> None:
+    known = [cluster.name for cluster in host.picture.snapshot.clusters] if host.picture is not None else []
+    if name and name not in known:
+        raise ValueError(f"there is no cluster {name}; there are {', '.join(known) or 'none yet'}")
+
+
+def _set_tenant(host: ConsoleHost, argument: str) -> None:
+    host.set_scope(host.scope.narrowed(tenant="" if _is_all(argument) else argument))
+
+
+def _set_window(host: ConsoleHost, argument: str) -> None:
+    from meshtop.settings.durations import parse_duration
+
+    host.session.change(window_seconds=parse_duration(argument))
+
+
+def _go_to_moment(host: ConsoleHost, argument: str) -> None:
+    from meshtop.views.frame.moments import parse_moment
+
+    host.session.change(moment=parse_moment(argument, datetime.now().astimezone()))
+
+
+_RUN: dict[str, Callable[[ConsoleHost, str], None]] = {
+    "fleet": lambda host, _: host.open_place(FLEET),
+    "graph": lambda host, _: host.open_place(GRAPH),
+    "journal": lambda host, _: host.open_journal(),
+    "tenant": _set_tenant,
+    "filter": lambda host, text: host.set_scope(host.scope.filtered(text)),
+    "window": _set_window,
+    "at": _go_to_moment,
+    "live": lambda host, _: host.go_live(),
+    "explain": lambda host, question: host.explain_access(question),
+    "theme": lambda host, name: host.set_theme(name),
+    "help": lambda host, _: host.show_help(),
+    "quit": lambda host, _: host.quit(),
+}
+"""What each command does; a name that is not here is a kind's."""

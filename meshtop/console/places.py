@@ -1,10 +1,16 @@
-"""The places that a number key opens, in the order of a glance, and the pages that tab goes through in each."""
+"""The places that a number key opens, the pages that tab goes through in each, and the screens that draw them."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from msgspec import Struct
 
-from meshtop.console.widgets.top_bar import View
+from meshtop.console.widgets.top_bar import PlaceTab
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
 
 FLEET = "clusters"
 GRAPH = "graph"
@@ -13,25 +19,25 @@ CANARIES = "canaries"
 TENANTS = "tenants"
 TENANT_TREE = "tenanttree"
 JOURNAL = "journal"
-"""No kind of the clusters' but what was written from here."""
+"""Pseudo-kind: the local journal."""
 MATRICES = ("tenantmatrix", "mtlsmatrix", "trust")
 """Kinds of pairs that are drawn as a matrix first."""
 
 
-class Place(Struct, frozen=True):
+class ConsolePlace(Struct, frozen=True):
     """A place: its number key and name, and its kinds, the first of which it opens with."""
 
-    view: View
+    view: PlaceTab
     kinds: tuple[str, ...]
 
 
-PLACES: tuple[Place, ...] = (
-    Place(View("1", "Fleet"), (FLEET, "controlplanes", "members", "drift", "discovery")),
-    Place(View("2", "Services"), ("services", "workloads", "edges", "namespaces", "virtualmachines")),
-    Place(View("3", "Graph"), (GRAPH,)),
-    Place(View("4", "mTLS"), (FINDINGS, "mtls", "mtlsedges", "mtlsmatrix", "trust", "certificates")),
-    Place(View("5", "Tenants"), (TENANTS, TENANT_TREE, "tenantmatrix")),
-    Place(View("6", "Canaries"), (CANARIES,)),
+PLACES: tuple[ConsolePlace, ...] = (
+    ConsolePlace(PlaceTab("1", "Fleet"), (FLEET, "controlplanes", "members", "drift", "discovery")),
+    ConsolePlace(PlaceTab("2", "Services"), ("services", "workloads", "edges", "namespaces", "virtualmachines")),
+    ConsolePlace(PlaceTab("3", "Graph"), (GRAPH,)),
+    ConsolePlace(PlaceTab("4", "mTLS"), (FINDINGS, "mtls", "mtlsedges", "mtlsmatrix", "trust", "certificates")),
+    ConsolePlace(PlaceTab("5", "Tenants"), (TENANTS, TENANT_TREE, "tenantmatrix")),
+    ConsolePlace(PlaceTab("6", "Canaries"), (CANARIES,)),
 )
 PAGE_NAMES = {
     "mtls": "Workloads",
@@ -43,11 +49,11 @@ PAGE_NAMES = {
     "tenantmatrix": "Matrix",
 }
 """Short names of pages where the place says the rest."""
-VIEWS = tuple(place.view for place in PLACES)
+TABS = tuple(place.view for place in PLACES)
 """What the top bar names."""
 
 
-def place_of(kind: str) -> Place | None:
+def place_of(kind: str) -> ConsolePlace | None:
     """The place in which a kind is a page."""
     return next((place for place in PLACES if kind in place.kinds), None)
 
@@ -76,11 +82,57 @@ def name_of(kind: str) -> str:
     return place.view.name if place is not None else view(kind).title
 
 
-def views_with(name: str) -> tuple[View, ...]:
+def tabs_with(name: str) -> tuple[PlaceTab, ...]:
     """What the top bar names while `name` is shown: a kind that only the command bar opens comes last."""
-    return VIEWS if any(view.name == name for view in VIEWS) else (*VIEWS, View(":", name))
+    return TABS if any(view.name == name for view in TABS) else (*TABS, PlaceTab(":", name))
 
 
 def kind_of(key: str) -> str | None:
     """The kind that a number key opens."""
     return next((place.kinds[0] for place in PLACES if place.view.key == key), None)
+
+
+class ScreenEntry(Struct, frozen=True):
+    """Where a screen is defined: `module:Class` below `meshtop.console.screens`; `by_kind`: it is given its kind."""
+
+    path: str
+    by_kind: bool = False
+
+
+SCREENS: dict[str, ScreenEntry] = {
+    FLEET: ScreenEntry("fleet:FleetScreen"),
+    GRAPH: ScreenEntry("graph:GraphScreen"),
+    FINDINGS: ScreenEntry("security:SecurityScreen"),
+    CANARIES: ScreenEntry("canaries:CanaryScreen"),
+    TENANTS: ScreenEntry("tenants:TenantScreen"),
+    TENANT_TREE: ScreenEntry("tenants:TenantTreeScreen"),
+    JOURNAL: ScreenEntry("journal:JournalScreen"),
+    **dict.fromkeys(MATRICES, ScreenEntry("matrix:MatrixScreen", by_kind=True)),
+}
+"""The screen of each kind that has one of its own; every other kind is a table."""
+TABLE = ScreenEntry("table:TableScreen", by_kind=True)
+DETAILS = {CANARIES: "canaries:CanaryDetailScreen"}
+"""The screen of one thing of a kind, where it is not the general one."""
+DETAIL = "detail:DetailScreen"
+ACTION = "action:ActionScreen"
+EXPLAIN, ACCESS_QUESTION = "explain:ExplainScreen", "explain:parse_question"
+GRAPH_AROUND = "graph:graph_around"
+
+
+def load_screen(path: str) -> Any:
+    """A class or function of a screen's module by its `module:name`; the module is imported when first asked for."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(f"meshtop.console.screens.{module}"), name)
+
+
+def place_screen(kind: str) -> Screen[Any]:
+    """A new screen for a place or page."""
+    entry = SCREENS.get(kind, TABLE)
+    made: Screen[Any] = load_screen(entry.path)(*((kind,) if entry.by_kind else ()))
+    return made
+
+
+def detail_screen(kind: str, key: str) -> Screen[Any]:
+    """A new screen for one thing of a kind."""
+    made: Screen[Any] = load_screen(DETAILS.get(kind, DETAIL))(kind, key)
+    return made

@@ -7,14 +7,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from meshtop import __version__
+from meshtop.process import answer_keys_first
 
 if TYPE_CHECKING:
     from meshtop.settings.load import Loaded
     from meshtop.settings.schema import Settings
-
-SWITCH_SECONDS = 0.001
-"""After so long a thread that works out a picture lets the one that answers keys go on; Python's own 5 ms, several
-times for each key, would be felt."""
 
 
 def run_console(
@@ -37,9 +34,9 @@ def run_console(
         sys.stdout.write(f"meshtop {__version__}: opening the console …\r")
         sys.stdout.flush()
     from meshtop.console.app import MeshtopApp
-    from meshtop.console.options import ConsoleOptions
+    from meshtop.console.session import ConsoleOptions
     from meshtop.console.terminal.look import decide_look
-    from meshtop.settings.errors import ConfigError
+    from meshtop.settings.document import ConfigError
     from meshtop.views.picture.query import Query
 
     data = loaded.data
@@ -65,8 +62,8 @@ def run_console(
         cell_diff=diff,
     )
     app = MeshtopApp(options, look)
-    sys.setswitchinterval(SWITCH_SECONDS)
+    answer_keys_first()
     app.run(mouse=options.mouse)
-    if app.parting_words:
-        sys.stderr.write(app.parting_words + "\n")
+    if app.exit_message:
+        sys.stderr.write(app.exit_message + "\n")
     return app.return_code or 0

@@ -2,27 +2,92 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec import Struct, field
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from meshtop.log import log_failure
+from meshtop.views.frame.filter import FilterError
+from meshtop.views.picture.query import Query
+
 if TYPE_CHECKING:
-    from meshtop.console.options import ConsoleOptions
     from meshtop.model.snapshot import Snapshot
     from meshtop.model.telemetry import Line
     from meshtop.observatory.observatory import Observatory
     from meshtop.observatory.thread import ObservatoryThread
     from meshtop.settings.schema import Settings
     from meshtop.views.frame.charts import Chart
-    from meshtop.views.picture.lens import Lens
+    from meshtop.views.picture.factory import PictureFactory
     from meshtop.views.picture.picture import Picture
+
+_log = logging.getLogger(__name__)
+
+
+class ConsoleOptions(Struct, frozen=True, kw_only=True):
+    """The command line's part of a run.
+
+    `settings` is called after the first frame, in another thread, because checking settings imports much.
+    """
+
+    settings: Callable[[], Settings]
+    kubeconfig: str | None = None
+    contexts: tuple[str, ...] = ()
+    query: Query = Query()
+    moment: float | None = None
+    mouse: bool = True
+    cell_diff: bool = True
+    read_only: bool = False
+    keymap: dict[str, str] = field(default_factory=dict)
 
 
 Answer = TypeVar("Answer")
+
+
+class PictureRequest(Struct, frozen=True, kw_only=True):
+    """What the screen in front will draw of the next picture.
+
+    Frozen, because it is made on the console's thread and read on the one that publishes; `work_out` does there what
+    keys would otherwise wait for.
+    """
+
+    kinds: frozenset[str] = frozenset()
+    """Kinds of which all rows are needed."""
+    table: tuple[str, Query] | None = None
+    """A kind whose rows are drawn as a query chooses and orders them."""
+    tree: tuple[str, Query] | None = None
+    """A kind of which the rows in a query's scope are drawn, to be ordered by the screen."""
+    details: tuple[tuple[str, str], ...] = ()
+    """Things that are drawn with their facts: kind and key."""
+    attention: Query | None = None
+    """The scope for which what needs attention is listed."""
+
+    def work_out(self, picture: Picture) -> None:
+        """Make and keep in the picture all that is asked for; a filter that a kind does not know is left out."""
+        from meshtop.views.frame.detail import detail
+        from meshtop.views.frame.registry import view
+
+        for kind in self.kinds:
+            view(kind).all_items(picture)
+        if self.table is not None:
+            kind, query = self.table
+            with contextlib.suppress(FilterError):
+                view(kind).items(picture, query)
+        if self.tree is not None:
+            kind, query = self.tree
+            view(kind).in_scope(picture, picture.resolved(query))
+        for kind, key in self.details:
+            detail(picture, kind, key)
+        if self.attention is not None:
+            from meshtop.views.reports.attention import attention
+
+            attention(picture, self.attention)
 
 
 class PictureArrived(Message):
@@ -45,10 +110,11 @@ class SessionFailed(Message):
         self.error = error
 
 
-class Session:
+class ConsoleSession:
     """Starts the observatory on its own thread and hands Pictures to the app.
 
-    `prepare` works out on the worker thread what the screen in front will draw, so that keys do not wait for it.
+    `request` is what the screen in front will draw: it is worked out on the worker thread before a picture is handed
+    over. Screens put a new one in its place, and never change one.
     """
 
     def __init__(self, options: ConsoleOptions, target: MessagePump) -> None:
@@ -56,9 +122,9 @@ class Session:
         self._target = target
         self._thread: ObservatoryThread | None = None
         self._settings: Settings | None = None
-        self._lens: Future[Lens] = Future()
+        self._pictures: Future[PictureFactory] = Future()
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
-        self.prepare: Callable[[Picture], None] | None = None
+        self.request = PictureRequest()
 
     @property
     def settings(self) -> Settings | None:
@@ -77,12 +143,13 @@ class Session:
             self._thread = ObservatoryThread(self._open, self._publish, self._failed)
             self._thread.start()
             # The clusters have been asked by now; while they answer, what looks at their answers is imported.
-            from meshtop.views.picture.lens import lens_of
+            from meshtop.views.picture.factory import picture_factory
 
-            self._lens.set_result(lens_of(self._settings))
+            self._pictures.set_result(picture_factory(self._settings))
         except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
+            log_failure(_log, "the console could not begin to read", error)
             self._failed(error)
-            self._lens.cancel()
+            self._pictures.cancel()
 
     def _open(self) -> Observatory:
         from meshtop.observatory.build import open_observatory
@@ -99,12 +166,11 @@ class Session:
 
     def _publish(self, snapshot: Snapshot) -> None:
         try:
-            lens = self._lens.result()
+            pictures = self._pictures.result()
         except CancelledError:
             return
-        picture = lens.picture(snapshot)
-        if self.prepare is not None:
-            self.prepare(picture)
+        picture = pictures.picture(snapshot)
+        self.request.work_out(picture)
         self._target.post_message(PictureArrived(picture))
 
     def _failed(self, error: BaseException) -> None:
@@ -133,13 +199,11 @@ class Session:
         self, chart: Chart, *, start: float, end: float, step: float, done: Callable[[tuple[Line, ...]], None]
     ) -> None:
         """Ask a cluster's Prometheus for a chart's lines; `done` is called on another thread, with none on failure."""
-        if self._thread is None:
-            return
 
         async def ask(observatory: Observatory) -> tuple[Line, ...]:
             import asyncio
 
-            from meshtop.sources.prometheus.details import LineQuery
+            from meshtop.sources.prometheus.charts import LineQuery
 
             async def of(cluster: str) -> tuple[Line, ...]:
                 feed = observatory.feed(cluster)
@@ -153,11 +217,13 @@ class Session:
             errors = [answer for answer in answers if isinstance(answer, BaseException)]
             if errors and not found:
                 raise errors[0]
+            for error in errors:
+                log_failure(_log, f"the chart {chart.title} lacks a cluster's lines", error)
             return tuple(found)
 
-        future = self._thread.ask(ask)
+        future = self.ask(ask)
         if future is not None:
-            future.add_done_callback(lambda answered: done(_lines_of(answered)))
+            future.add_done_callback(lambda answered: done(_lines_of(chart, answered)))
 
     def stop(self) -> None:
         """End the observatory."""
@@ -165,7 +231,10 @@ class Session:
             self._thread.stop()
 
 
-def _lines_of(answered: Future[tuple[Line, ...]]) -> tuple[Line, ...]:
-    if answered.cancelled() or answered.exception() is not None:
+def _lines_of(chart: Chart, answered: Future[tuple[Line, ...]]) -> tuple[Line, ...]:
+    if answered.cancelled():
+        return ()
+    if (error := answered.exception()) is not None:
+        log_failure(_log, f"the chart {chart.title} has no lines", error)
         return ()
     return answered.result()

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Meta
 from meshtop.model.state import Health
 
@@ -47,7 +48,7 @@ class MeshFacts(Struct, frozen=True, kw_only=True):
     network: str | None = None
     trust_domain: str | None = None
     trust_domain_aliases: tuple[str, ...] = ()
-    root_namespace: str = "istio-system"
+    root_namespace: str = ISTIO_NAMESPACE
     auto_mtls: bool | None = None
     region: str | None = None
     control_planes: tuple[ControlPlane, ...] = ()

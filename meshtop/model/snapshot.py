@@ -49,8 +49,6 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     clusters: tuple[ClusterSnapshot, ...] = ()
     moment: float | None = None
     settled: bool = False
-    source_of_record: str | None = None
-    """The recording that is replayed, None when live."""
     hidden: str | None = None
     """That something is left out by the access policy, in one sentence; None when nothing is."""
 

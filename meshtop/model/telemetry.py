@@ -20,7 +20,6 @@ class Labels(Struct, frozen=True, gc=False):
     source_app: str = ""
     source_version: str = ""
     source_canonical_revision: str = ""
-    source_principal: str = ""
     destination_cluster: str = ""
     destination_workload_namespace: str = ""
     destination_workload: str = ""
@@ -28,7 +27,6 @@ class Labels(Struct, frozen=True, gc=False):
     destination_app: str = ""
     destination_version: str = ""
     destination_canonical_revision: str = ""
-    destination_principal: str = ""
     destination_service: str = ""
     destination_service_name: str = ""
     destination_service_namespace: str = ""
@@ -91,7 +89,6 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     tcp_sent: tuple[Sample, ...] = ()
     tcp_received: tuple[Sample, ...] = ()
     tcp_opened: tuple[Sample, ...] = ()
-    tcp_closed: tuple[Sample, ...] = ()
     request_messages: tuple[Sample, ...] = ()
     response_messages: tuple[Sample, ...] = ()
     control: tuple[Scalar, ...] = ()

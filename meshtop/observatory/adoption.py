@@ -1,35 +1,38 @@
-"""Members that only a registry leads to, read with what the registry keeps; only where the user asked for it."""
+"""Members of a fleet that only a registry knows, read with the registry's credentials where the user asked for it."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from meshtop.analysis.fleet.members import Member, members
-from meshtop.analysis.fleet.registries.read import KARMADA, KUBESPHERE
+from meshtop.analysis.fleet.members import RegisteredMember, members
+from meshtop.analysis.fleet.registries import KARMADA, KUBESPHERE
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.observatory.feed import ClusterFeed
-from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, handed_over, through
+from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, proxied_ref, ref_from_registry
 from meshtop.sources.http.connection import Connection
-from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes.lists import fetch
+from meshtop.sources.problem import SourceProblem
+
+_log = logging.getLogger(__name__)
 
 Adopt = Callable[[ClusterRef, str | None], ClusterFeed]
 """Makes the feed of an adopted cluster; the second argument is the host that forwards to it, None where none does."""
 
 
-class _Link(msgspec.Struct):
+class _MemberConnection(msgspec.Struct):
     type: str = ""
     kubeconfig: str = ""
 
 
 class _Spec(msgspec.Struct):
-    connection: _Link = msgspec.field(default_factory=_Link)
+    connection: _MemberConnection = msgspec.field(default_factory=_MemberConnection)
 
 
 class _Cluster(msgspec.Struct):
@@ -40,7 +43,7 @@ class Adopter:
     """Finds members without a context and opens a way to each: KubeSphere's inline kubeconfig, else the host's proxy.
 
     Each member is tried once; its feed says how it goes from then on. Commands and files that a registry's kubeconfig
-    names are never used (`handed_over`). Secrets that KubeFed or Istio keep are not read.
+    names are never used (`ref_from_registry`). Secrets that KubeFed or Istio keep are not read.
     """
 
     def __init__(self, adopt: Adopt, *, timeout_seconds: float, clock: Callable[[], float] = time.time) -> None:
@@ -70,13 +73,13 @@ class Adopter:
             found.append(self._adopt(ref, via))
         return found
 
-    async def _way(self, member: Member, host: ClusterRef, name: str) -> tuple[ClusterRef, str | None]:
+    async def _way(self, member: RegisteredMember, host: ClusterRef, name: str) -> tuple[ClusterRef, str | None]:
         entry = member.entry
         if entry.registry == KUBESPHERE:
             own = await self._inline(host, entry.name, name)
             if own is not None:
                 return own, None
-        return through(host, name, entry.prefix or f"/clusters/{entry.name}"), entry.host
+        return proxied_ref(host, name, entry.prefix or f"/clusters/{entry.name}"), entry.host
 
     async def _inline(self, host: ClusterRef, member: str, name: str) -> ClusterRef | None:
         """The kubeconfig of a direct connection; None where the member is behind an agent, or it cannot be used."""
@@ -87,8 +90,9 @@ class Adopter:
             link = msgspec.json.decode(answer.content, type=_Cluster).spec.connection
             if link.type != "direct" or not link.kubeconfig:
                 return None
-            return handed_over(name, base64.b64decode(link.kubeconfig, validate=True).decode())
+            return ref_from_registry(name, base64.b64decode(link.kubeconfig, validate=True).decode())
         except (SourceProblem, KubeconfigError, msgspec.MsgspecError, binascii.Error, UnicodeDecodeError):
+            _log.warning("the kubeconfig that %s keeps of %s cannot be used", host.name, member, exc_info=True)
             return None
         finally:
             await connection.close()

@@ -1,4 +1,4 @@
-"""An observatory out of settings: which clusters there are, and how each is read."""
+"""An observatory made from settings: which clusters there are, and how each is read."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from meshtop.analysis.tenancy.access.rights import AUTO
 from meshtop.observatory.adoption import Adopter
-from meshtop.observatory.feed import ClusterFeed, Metrics, Schedule
+from meshtop.observatory.feed import ClusterFeed, MetricsSource, Schedule
 from meshtop.observatory.observatory import Observatory
-from meshtop.settings.errors import ConfigError
+from meshtop.settings.document import ConfigError
 from meshtop.sources.auth.kubeconfig import ClusterRef, find_clusters
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
-from meshtop.sources.kubernetes.turns import AT_ONCE, Turns
+from meshtop.sources.kubernetes.pacing import PARALLEL_LISTINGS, ListingQueue
 from meshtop.sources.prometheus.central import CentralTelemetry
 from meshtop.sources.prometheus.source import PrometheusSource
 
@@ -44,17 +44,17 @@ def open_observatory(
     timeout = settings.timeout if timeout_seconds is None else timeout_seconds
     all_read_only = settings.read_only if read_only is None else read_only
     refs = _chosen(find_clusters(kubeconfig=kubeconfig, contexts=contexts, clusters=settings.clusters), only)
-    told = {cluster.name: cluster for cluster in settings.clusters}
+    configured = {cluster.name: cluster for cluster in settings.clusters}
     central = None
     if settings.telemetry is not None and settings.telemetry.url:
         central = CentralTelemetry(settings.telemetry, timeout=timeout, clock=clock, read_only=all_read_only)
 
     # A few clusters gain nothing by waiting for a sign of life first.
-    turns = Turns() if len(refs) > AT_ONCE else None
+    queue = ListingQueue() if len(refs) > PARALLEL_LISTINGS else None
     asks_who = settings.access.user == AUTO and bool(settings.access.policy or settings.tenancy)
 
     def feed(ref: ClusterRef, via: str | None = None, *, adopted: bool = False) -> ClusterFeed:
-        own = told.get(ref.name) if not adopted else None
+        own = configured.get(ref.name) if not adopted else None
         # What a registry's credential allows was meant for the registry: nothing is written with it.
         restricted = all_read_only or adopted or bool(own and own.read_only)
         connection = Connection(ref, timeout_seconds=timeout, clock=clock)
@@ -71,7 +71,7 @@ def open_observatory(
                 registries=registries,
                 # A registry's credential does not say who sits at this terminal.
                 identify=asks_who and not adopted,
-                turns=turns,
+                queue=queue,
             ),
             prometheus=_metrics(ref, own, connection, central, timeout=timeout, clock=clock, read_only=restricted),
             clock=clock,
@@ -111,7 +111,7 @@ def _metrics(
     timeout: float,
     clock: Callable[[], float],
     read_only: bool,
-) -> Metrics:
+) -> MetricsSource:
     """One engine above all clusters, unless a cluster names its own; else its own by URL or by the service proxy."""
     settings = own.prometheus if own else None
     if central is not None and settings is None:

@@ -1,24 +1,25 @@
-"""One cluster's sources, followed on their own: what fails here is seen here and nowhere else."""
+"""One cluster's two sources, followed on their own: what fails here is seen here and nowhere else."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory, Service
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
-from meshtop.model.telemetry import History, Line, Sample, Telemetry
-from meshtop.observatory.canaries import Wanted, count
-from meshtop.sources.http.rhythm import until_beat
+from meshtop.model.telemetry import History, Line, Telemetry
+from meshtop.observatory.canaries import RouteToCount, count_routes
+from meshtop.sources.kubernetes.pacing import seconds_to_next_tick
+from meshtop.sources.prometheus.counts import Counting
 
 if TYPE_CHECKING:
     from meshtop.sources.auth.kubeconfig import ClusterRef
-    from meshtop.sources.prometheus.details import LineQuery
+    from meshtop.sources.prometheus.charts import LineQuery
 
 HISTORY_EVERY_SECONDS = 30.0
 AGAIN_AFTER_SECONDS = 5.0
@@ -26,7 +27,7 @@ AGAIN_AFTER_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
-class Inventories(Protocol):
+class InventorySource(Protocol):
     """What the observatory asks of a cluster's API server (sources.kubernetes)."""
 
     services_known: asyncio.Event
@@ -41,7 +42,7 @@ class Inventories(Protocol):
 
     @property
     def waited_seconds(self) -> float:
-        """How long it has waited for its turn among many clusters."""
+        """How many seconds it has waited for its turn among many clusters."""
 
     def inventory(self) -> Inventory | None:
         """The latest inventory, the same object while nothing changed."""
@@ -53,10 +54,10 @@ class Inventories(Protocol):
         """Read everything, then keep it up to date until cancelled."""
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
 
 
-class Metrics(Protocol):
+class MetricsSource(Counting, Protocol):
     """What the observatory asks of a cluster's Prometheus (sources.prometheus)."""
 
     @property
@@ -69,7 +70,7 @@ class Metrics(Protocol):
 
     @property
     def telemetry(self) -> Telemetry | None:
-        """The last good answers."""
+        """The last good answers, None before the first."""
 
     @property
     def history(self) -> History | None:
@@ -80,7 +81,7 @@ class Metrics(Protocol):
         """Whether it must be found among the cluster's Services first."""
 
     async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
-        """Ask every query once; `at` in Unix seconds, None for the present."""
+        """Ask every query once, at Unix seconds `at` or at the present; never raises for the cluster's sake."""
 
     async def refresh_history(self, *, at: float | None = None) -> None:
         """Ask for the half hour that ends at `at`."""
@@ -91,19 +92,8 @@ class Metrics(Protocol):
     async def refresh_plaintext(self, *, at: float | None = None) -> None:
         """Ask who sent plaintext in the day that ends at `at`, at most every ten minutes."""
 
-    @property
-    def matchers(self) -> Mapping[str, str]:
-        """What every selector about this cluster must hold."""
-
-    @property
-    def identity(self) -> str:
-        """Tells one set of series from another."""
-
-    async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
-        """The samples of one instant query; raises SourceProblem."""
-
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
 
 
 class Schedule:
@@ -134,22 +124,22 @@ class Schedule:
         self._turn = asyncio.Event()
 
     async def pause(self, seconds: float) -> None:
-        """Wait so long, or until the schedule changes."""
+        """Wait so many seconds, or until the schedule changes."""
         turn = self._turn
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(turn.wait(), timeout=max(0.0, seconds))
 
-    async def rest(self, least: float = 0.0) -> None:
-        """Wait for the next beat that is at least so many seconds away, or until the schedule changes.
+    async def until_next_tick(self, least: float = 0.0) -> None:
+        """Wait for the next tick that is at least so many seconds away, or until the schedule changes.
 
-        All sources rest until the same beat, so that their answers make one picture.
+        All sources wait for the same tick, so that their answers make one picture.
         """
         now = asyncio.get_running_loop().time()
-        await self.pause(until_beat(now, self.refresh_seconds, least=max(least, self.refresh_seconds / 2)))
+        await self.pause(seconds_to_next_tick(now, self.refresh_seconds, least=max(least, self.refresh_seconds / 2)))
 
 
 class ClusterFeed:
-    """A cluster's two sources and what they said last."""
+    """A cluster's two sources, their last answers, and what is known of the cluster besides."""
 
     def __init__(
         self,
@@ -158,8 +148,8 @@ class ClusterFeed:
         context: str,
         server: str,
         read_only: bool,
-        kubernetes: Inventories,
-        prometheus: Metrics,
+        kubernetes: InventorySource,
+        prometheus: MetricsSource,
         clock: Callable[[], float],
         ref: ClusterRef | None = None,
         via: str | None = None,
@@ -206,14 +196,14 @@ class ClusterFeed:
             while pending and (left := began + timeout_seconds + self.kubernetes.waited_seconds - clock()) > 0:
                 _, pending = await asyncio.wait(tasks, timeout=left)
             for task in pending:
-                self._overdue[tasks[task]] = self._too_slow(tasks[task], timeout_seconds)
+                self._overdue[tasks[task]] = self._overdue_status(tasks[task], timeout_seconds)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         for task, source in tasks.items():
             if task not in pending and not task.cancelled() and isinstance(defect := task.exception(), Exception):
-                self._not_understood(source, defect)
+                self._report_defect(source, defect)
         if plaintext and measuring not in pending:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.prometheus.refresh_plaintext(at=schedule.moment), timeout_seconds)
@@ -227,28 +217,30 @@ class ClusterFeed:
             changed()
 
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._again("kubernetes", lambda: self.kubernetes.follow(listed), changed))
-            group.create_task(self._again("prometheus", lambda: self._follow_metrics(schedule, changed), changed))
+            group.create_task(self._follow_one("kubernetes", lambda: self.kubernetes.follow(listed), changed))
+            group.create_task(self._follow_one("prometheus", lambda: self._follow_metrics(schedule, changed), changed))
 
-    async def _again(self, source: str, follow: Callable[[], Awaitable[None]], changed: Callable[[], None]) -> None:
-        """Follow one source for ever: a defect in reading it is said in its status and costs nobody else anything."""
+    async def _follow_one(
+        self, source: str, follow: Callable[[], Awaitable[None]], changed: Callable[[], None]
+    ) -> None:
+        """Follow one source until cancelled: a defect in reading it becomes its status and costs no other anything."""
         while True:
             try:
                 self._overdue.pop(source, None)
                 await follow()
             except Exception as defect:  # noqa: BLE001 - one cluster must never cost another anything
-                self._not_understood(source, defect)
+                self._report_defect(source, defect)
                 self._listed = self._listed or source == "kubernetes"
                 self._measured = self._measured or source == "prometheus"
                 changed()
             await asyncio.sleep(AGAIN_AFTER_SECONDS)
 
-    def _not_understood(self, source: str, defect: Exception) -> None:
+    def _report_defect(self, source: str, defect: Exception) -> None:
         _log.error("reading %s of %s failed", source, self.name, exc_info=defect)
         self._overdue[source] = SourceStatus(
             state=State.STALE if self.settled else State.UNREACHABLE,
             answered_at=self._status(source).answered_at,
-            error=f"meshtop could not make sense of {source} of {self.name}: {_first(defect)}.",
+            error=f"meshtop could not make sense of {source} of {self.name}: {_one_line(defect)}.",
             remedy="This is a defect of meshtop; run meshtop doctor -v and report what it says.",
         )
 
@@ -272,8 +264,8 @@ class ClusterFeed:
                 changed()
                 await self.prometheus.refresh_plaintext(at=schedule.moment)
                 changed()
-            # What takes long is not asked again at once: neither the engine nor this program would ever rest.
-            await schedule.rest(min(self._clock() - began, schedule.refresh_seconds))
+            # A slow refresh is followed by a pause as long: else neither the engine nor this program would ever rest.
+            await schedule.until_next_tick(min(self._clock() - began, schedule.refresh_seconds))
 
     async def _measure(self, schedule: Schedule) -> None:
         if self.prometheus.needs_services:
@@ -282,15 +274,15 @@ class ClusterFeed:
         services = inventory.services if inventory is not None else ()
         await self.prometheus.refresh(services, window_seconds=schedule.window_seconds, at=schedule.moment)
 
-    async def count_canaries(self, routes: Iterable[Wanted], *, at: float, timeout_seconds: float) -> None:
+    async def count_canaries(self, routes: Iterable[RouteToCount], *, at: float, timeout_seconds: float) -> None:
         """Count what went through weighted routes; what does not come in time keeps its last answer."""
         if self.prometheus.telemetry is None:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
-                self.canaries = await count(self.prometheus, routes, at)
+                self.canaries = await count_routes(self.prometheus, routes, at)
 
-    def _too_slow(self, source: str, timeout_seconds: float) -> SourceStatus:
+    def _overdue_status(self, source: str, timeout_seconds: float) -> SourceStatus:
         before = self._status(source)
         what = "The Kubernetes API" if source == "kubernetes" else "Prometheus"
         state = State.PARTIAL if before.state in (State.FRESH, State.PARTIAL) else State.UNREACHABLE
@@ -324,12 +316,12 @@ class ClusterFeed:
         )
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections of both sources."""
         await asyncio.gather(self.kubernetes.close(), self.prometheus.close(), return_exceptions=True)
 
 
-def _first(defect: BaseException) -> str:
-    """A defect in a line; of several that happened together, the first."""
+def _one_line(defect: BaseException) -> str:
+    """A defect in one line; of several that happened together, the first."""
     while isinstance(defect, BaseExceptionGroup):
         defect = defect.exceptions[0]
     return f"{type(defect).__name__}: {' '.join(str(defect).split())}".removesuffix(": ").rstrip(".")

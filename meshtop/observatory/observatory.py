@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 from meshtop.model.snapshot import Snapshot
 from meshtop.observatory.adoption import Adopter
-from meshtop.observatory.canaries import EVERY_SECONDS, wanted
+from meshtop.observatory.canaries import EVERY_SECONDS, routes_to_count
 from meshtop.observatory.feed import ClusterFeed, Schedule
 
 FIRST_GAP_SECONDS = 0.05
@@ -21,9 +21,9 @@ LATER_GAP_SECONDS = 1.0
 GATHER_SECONDS = 0.25
 """From the first change to the Snapshot, once everything has answered before: what else happens then is in it too."""
 GATHER_MOST_SECONDS = 1.0
-"""The same while Prometheuses that answered the last time were asked on this beat and have not answered yet."""
-REST = 3.0
-"""So many times as long as a Snapshot was worked on nothing is published, at most a refresh: a big fleet's pictures
+"""The most of that, while Prometheuses that answered the last time were asked on this tick and have not yet."""
+REST_RATIO = 3.0
+"""How many times as long as a Snapshot was worked on nothing is published, at most a refresh: a big fleet's pictures
 take seconds, and whoever looks at it wants to press keys in between."""
 
 
@@ -74,7 +74,7 @@ class Observatory:
     async def _count_canaries(self) -> bool:
         """Let every cluster count what went through the weighted routes of all; False when there are none."""
         at = self._clock() if self.schedule.moment is None else self.schedule.moment
-        routes = wanted([i for feed in self.feeds if (i := feed.kubernetes.inventory()) is not None], at)
+        routes = routes_to_count([i for feed in self.feeds if (i := feed.kubernetes.inventory()) is not None], at)
         if not routes:
             return False
         timeout = self._timeout_seconds
@@ -86,7 +86,7 @@ class Observatory:
             counted = await self._count_canaries()
             if counted:
                 changed.set()
-            await self.schedule.rest(EVERY_SECONDS - self.schedule.refresh_seconds / 2 if counted else 0.0)
+            await self.schedule.until_next_tick(EVERY_SECONDS - self.schedule.refresh_seconds / 2 if counted else 0.0)
 
     async def _follow_adoptions(
         self, adopter: Adopter, changed: asyncio.Event, tasks: list[asyncio.Task[None]]
@@ -117,7 +117,7 @@ class Observatory:
                 snapshot = self._snapshot()
                 began = loop.time()
                 yield snapshot
-                rest = min(REST * (loop.time() - began), self.schedule.refresh_seconds)
+                rest = min(REST_RATIO * (loop.time() - began), self.schedule.refresh_seconds)
                 await asyncio.sleep(max(rest, LATER_GAP_SECONDS if snapshot.settled else FIRST_GAP_SECONDS))
         finally:
             for task in tasks:
@@ -125,7 +125,7 @@ class Observatory:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _gather(self) -> None:
-        """Let the answers of one beat come together: a picture for each cluster would cost each time as much."""
+        """Let the answers of one tick come together: a picture for each cluster would cost as much each time."""
         loop = asyncio.get_running_loop()
         latest = loop.time() + GATHER_MOST_SECONDS
         await asyncio.sleep(GATHER_SECONDS)
@@ -152,5 +152,5 @@ class Observatory:
         )
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         await asyncio.gather(*(feed.close() for feed in self.feeds), return_exceptions=True)

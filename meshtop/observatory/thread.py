@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from meshtop.log import log_failure
 from meshtop.model.snapshot import Snapshot
 from meshtop.observatory.observatory import Observatory
+
+_log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -68,6 +72,7 @@ class ObservatoryThread:
         except asyncio.CancelledError:
             return
         except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
+            log_failure(_log, "the observatory ended", error)
             self._failed(error)
 
     async def _main(self) -> None:

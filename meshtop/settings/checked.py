@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from meshtop.settings.document import ConfigError, Document, KeyPath, dotted, read_document
 
-from meshtop.settings.document import Document, KeyPath, dotted, read_document
-from meshtop.settings.errors import ConfigError
-from meshtop.settings.words import in_words
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound="BaseModel")
 Where = Callable[[KeyPath], str]
 """Where a key stands, in words: `tenancy.yaml, line 7`."""
 
@@ -35,6 +34,8 @@ def checked(model: type[Model], data: Any, where: Where, under: KeyPath = ()) ->
 
     `under` is the key that the data stands under, for messages.
     """
+    from pydantic import ValidationError
+
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -43,11 +44,23 @@ def checked(model: type[Model], data: Any, where: Where, under: KeyPath = ()) ->
         path: KeyPath = tuple(first["loc"])
         message = in_words(first)
         if first["type"] == "extra_forbidden":
-            message = "there is no such key" + _hint(model, path)
-        name = dotted((*under, *path))
-        more = len(problems) - 1
-        rest = f" (and {more} more {'error' if more == 1 else 'errors'})" if more else ""
-        raise ConfigError(f"{where(path)}: {name + ': ' if name else ''}{message}{rest}.") from error
+            message = "there is no such key" + hint(path[-1], keys_of(model, path[:-1]))
+        raise ConfigError(sentence(where(path), (*under, *path), message, len(problems) - 1)) from error
+
+
+def sentence(where: str, path: KeyPath, message: str, more: int) -> str:
+    """What is wrong with a key, where it stands, and how many more errors there are."""
+    key = dotted(path)
+    rest = f" (and {more} more {'error' if more == 1 else 'errors'})" if more else ""
+    return f"{where}: {key + ': ' if key else ''}{message}{rest}."
+
+
+def hint(wrong: object, keys: Sequence[str]) -> str:
+    """What follows "there is no such key": the nearest of the keys that may stand there, else all of them."""
+    close = get_close_matches(str(wrong), keys, n=1, cutoff=0.6)
+    if close:
+        return f"; perhaps {close[0]} is meant"
+    return f"; known here: {', '.join(keys)}" if keys else ""
 
 
 def fault(where: Where, path: KeyPath, message: str, under: KeyPath = ()) -> ConfigError:
@@ -55,25 +68,63 @@ def fault(where: Where, path: KeyPath, message: str, under: KeyPath = ()) -> Con
     return ConfigError(f"{where(path)}: {dotted((*under, *path))}: {message}.")
 
 
-def _hint(model: type[BaseModel], path: KeyPath) -> str:
-    keys = _keys(model, path[:-1])
-    close = get_close_matches(str(path[-1]), keys, n=1, cutoff=0.6)
-    if close:
-        return f"; perhaps {close[0]} is meant"
-    return f"; known here: {', '.join(keys)}" if keys else ""
+_WRITE = {
+    "bool_parsing": "write true or false",
+    "bool_type": "write true or false",
+    "string_type": "write text; a number or true and false stand in quotes",
+    "int_parsing": "write a whole number",
+    "int_type": "write a whole number",
+    "int_from_float": "write a whole number",
+    "float_parsing": "write a number",
+    "float_type": "write a number",
+    "finite_number": "must be a finite number",
+    "tuple_type": "write a list: each entry on a line of its own, after a dash",
+    "list_type": "write a list: each entry on a line of its own, after a dash",
+    "dict_type": "must be a mapping (key: value)",
+    "model_type": "must be a mapping (key: value)",
+    "model_attributes_type": "must be a mapping (key: value)",
+    "missing": "this key is missing",
+}
 
 
-def _keys(model: type[BaseModel], path: KeyPath) -> list[str]:
-    place: type[BaseModel] | None = model
-    for part in path:
-        if isinstance(part, int) or place is None:
-            continue
-        fields = {field.alias or name: field for name, field in place.model_fields.items()}
-        place = _model(fields[part].annotation) if part in fields else None
-    return [] if place is None else [field.alias or name for name, field in place.model_fields.items()]
+def in_words(problem: Mapping[str, Any]) -> str:
+    """One of pydantic's errors as what to write, without a full stop."""
+    kind, context = str(problem["type"]), problem.get("ctx") or {}
+    if kind in _WRITE:
+        return _WRITE[kind]
+    if kind == "literal_error":
+        return f"write {context['expected']}"
+    if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
+        ((_, bound),) = context.items()
+        word = {
+            "greater_than": "above",
+            "greater_than_equal": "of at least",
+            "less_than": "below",
+            "less_than_equal": "of at most",
+        }
+        return f"write a number {word[kind]} {bound:g}"
+    if kind in ("too_short", "string_too_short"):
+        return "must not be empty"
+    return str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
 
 
-def _model(annotation: Any) -> type[BaseModel] | None:
+def keys_of(model: type[BaseModel], path: KeyPath) -> list[str]:
+    """The keys that the section at `path` may have; empty where anything may stand."""
+    if not path:
+        return [field.alias or name for name, field in model.model_fields.items()]
+    part, rest = path[0], path[1:]
+    for name, field in model.model_fields.items():
+        if part == (field.alias or name):
+            rest = rest[1:] if rest and isinstance(rest[0], int) else rest
+            for section in _models(field.annotation):
+                return keys_of(section, rest)
+    return []
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Every section type named anywhere in an annotation, such as in `tuple[ClusterSettings, ...]`."""
+    from pydantic import BaseModel
+
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := _model(part)) is not None), None)
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]

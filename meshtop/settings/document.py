@@ -1,4 +1,4 @@
-"""A YAML file as plain data that remembers on which line each key stands."""
+"""A YAML file as plain data that remembers on which line each key stands, and the error that names such a place."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from meshtop.settings.errors import ConfigError
+from meshtop.model.errors import MeshtopError
 
 KeyPath = tuple[str | int, ...]
 
 MAX_BYTES = 4 * 1024 * 1024
+
+
+class ConfigError(MeshtopError):
+    """A setting that cannot be used: one sentence that names where it stands, its key, and what to do."""
 
 
 class Document(Struct, frozen=True):
@@ -58,7 +62,10 @@ def read_document(path: Path, what: str = "settings file") -> Document:
 
 
 def parse_document(text: str, path: Path) -> Document:
-    """The same for a text that was read already; `path` is only for messages."""
+    """A YAML mapping from text that was read already; `path` is only for messages.
+
+    Raises ConfigError where it is not YAML, is not a mapping, or names a key twice.
+    """
     import yaml
 
     try:

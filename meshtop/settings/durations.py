@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
+
+
+def parse_duration(text: object) -> float:
+    """Seconds of a duration written `30s`, `5m`, `1h`, `1h30m`; raises ValueError with what to write instead."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        raise ValueError(f"write a duration with its unit, such as {text}s or 5m")
+    match = _DURATION.fullmatch(str(text).strip())
+    if not match or not any(match.groups()):
+        raise ValueError(f"{text!r} is not a duration; write 30s, 5m or 1h")
+    hours, minutes, seconds, millis = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds + millis / 1000
+
 
 def format_duration(seconds: float) -> str:
     """`90.0` as `1m30s`, `300.0` as `5m`, `0.25` as `250ms`: the inverse of `parse_duration`, to the millisecond."""

@@ -1,19 +1,54 @@
-"""Settings from the environment: `MESHTOP_READ_ONLY=true`, `MESHTOP_CANARY__MINIMUM_REQUESTS=500`."""
+"""What the environment says: which settings file to read, and settings such as `MESHTOP_READ_ONLY=true`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from meshtop.settings.document import KeyPath
+from meshtop.settings.document import ConfigError, KeyPath
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+FILE_NAME = "meshtop.yaml"
+NO_FILE = "none"
+"""The value of --config or MESHTOP_CONFIG that stands for no settings file at all."""
 PREFIX = "MESHTOP_"
 NOT_SETTINGS = frozenset({"MESHTOP_CONFIG", "MESHTOP_DEBUG", "MESHTOP_COMPLETE"})
 """Variables that meshtop reads and that are no keys of the settings file."""
+
+
+def default_path(environ: Mapping[str, str]) -> Path:
+    """`meshtop.yaml` in `$XDG_CONFIG_HOME/meshtop/`, else in `~/.config/meshtop/` (XDG Base Directory rules)."""
+    base = environ.get("XDG_CONFIG_HOME", "")
+    home = Path(environ.get("HOME") or Path.home())
+    return (Path(base) if base.startswith("/") else home / ".config") / "meshtop" / FILE_NAME
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """What meshtop must remember is in `$XDG_STATE_HOME/meshtop/`, else in `~/.local/state/meshtop/` (XDG rules)."""
+    base = environ.get("XDG_STATE_HOME", "")
+    home = Path(environ.get("HOME") or Path.home())
+    return (Path(base) if base.startswith("/") else home / ".local" / "state") / "meshtop"
+
+
+def settings_path(flag: str | None, environ: Mapping[str, str]) -> Path | None:
+    """The settings file to read: the flag's, else MESHTOP_CONFIG's, else the default one where it exists.
+
+    None when there is none, or when `none` is asked for. Raises ConfigError when a file that was asked for is missing.
+    """
+    asked, by = (flag, "--config") if flag else (environ.get("MESHTOP_CONFIG"), "MESHTOP_CONFIG")
+    if not asked:
+        path = default_path(environ)
+        return path if path.exists() else None
+    if asked == NO_FILE:
+        return None
+    path = Path(asked).expanduser()
+    if not path.exists():
+        raise ConfigError(f"The settings file {path} ({by}) does not exist; name another one, or leave {by} out.")
+    return path
 
 
 def candidates(environ: Mapping[str, str]) -> dict[str, str]:
@@ -31,8 +66,9 @@ def variables() -> dict[str, KeyPath]:
 def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, tuple[KeyPath, Any]], list[str]]:
     """Settings by variable, as (key, value), and a sentence for each variable that looks like a typing error.
 
-    Values are text; one that begins with `[` or `{` is YAML. A variable like nothing that meshtop knows is left
-    alone: Kubernetes itself sets MESHTOP_SERVICE_HOST and its like in pods beside a Service of that name.
+    `MESHTOP_CANARY__MINIMUM_REQUESTS=500` sets canary.minimumRequests. Values are text; one that begins with `[` or
+    `{` is YAML. A variable like nothing that meshtop knows is left alone: Kubernetes itself sets MESHTOP_SERVICE_HOST
+    and its like in pods beside a Service of that name.
     """
     given = candidates(environ)
     if not given:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from meshtop.settings.errors import ConfigError
+from meshtop.settings.document import ConfigError
 
 FIRST_FILE = """\
 # meshtop.yaml: every key is optional; what is commented out shows the default.

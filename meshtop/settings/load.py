@@ -7,11 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from meshtop.settings.document import Document, KeyPath, dotted, read_document
-from meshtop.settings.environment import read_environment
-from meshtop.settings.errors import ConfigError
-from meshtop.settings.paths import settings_path
-from meshtop.settings.words import in_words
+from meshtop.settings.checked import hint, in_words, keys_of, sentence
+from meshtop.settings.document import ConfigError, Document, KeyPath, read_document
+from meshtop.settings.environment import read_environment, settings_path
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -154,19 +152,17 @@ def _where(path: KeyPath, loaded: Loaded, document: Document | None) -> str:
 
 def _sentence(error: ValidationError, loaded: Loaded, document: Document | None) -> str:
     """The first error in one sentence, and how many more there are."""
+    from meshtop.settings.schema import Settings
+
     problems = error.errors(include_url=False)
     first = problems[0]
     path, rest = _known(tuple(first["loc"]), loaded.data)
     message = in_words(first)
     if first["type"] == "extra_forbidden":
-        message = "there is no such setting" + _hint(path)
+        message = "there is no such setting" + hint(path[-1], sorted(keys_of(Settings, path[:-1])))
     elif first["type"] == "missing":
         path = (*path, *rest)
-    where = _where(path, loaded, document)
-    key = dotted(path)
-    more = len(problems) - 1
-    more_text = "" if not more else f" (and {more} more {'error' if more == 1 else 'errors'})"
-    return f"{where}: {key + ': ' if key else ''}{message}{more_text}."
+    return sentence(_where(path, loaded, document), path, message, len(problems) - 1)
 
 
 def _known(loc: tuple[str | int, ...], data: Any) -> tuple[KeyPath, KeyPath]:
@@ -184,17 +180,3 @@ def _known(loc: tuple[str | int, ...], data: Any) -> tuple[KeyPath, KeyPath]:
         place = place[part]
         path.append(part)
     return tuple(path), ()
-
-
-def _hint(path: KeyPath) -> str:
-    """The nearest key that exists in the same section."""
-    from difflib import get_close_matches
-
-    from meshtop.settings.schema import Settings
-    from meshtop.settings.sections import keys_of
-
-    keys = keys_of(Settings, path[:-1])
-    close = get_close_matches(str(path[-1]), keys, n=1, cutoff=0.6)
-    if close:
-        return f"; perhaps {close[0]} is meant"
-    return f"; known here: {', '.join(sorted(keys))}" if keys else ""

@@ -9,18 +9,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
-
-
-def parse_duration(text: object) -> float:
-    """Seconds of a duration written `30s`, `5m`, `1h`, `1h30m`; raises ValueError with what to write instead."""
-    if isinstance(text, int | float) and not isinstance(text, bool):
-        raise ValueError(f"write a duration with its unit, such as {text}s or 5m")
-    match = _DURATION.fullmatch(str(text).strip())
-    if not match or not any(match.groups()):
-        raise ValueError(f"{text!r} is not a duration; write 30s, 5m or 1h")
-    hours, minutes, seconds, millis = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds + millis / 1000
+from meshtop.model.constants import DEFAULT_ALPHA, DEFAULT_MINIMUM_REQUESTS, DEFAULT_WINDOW_SECONDS
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS
+from meshtop.settings.durations import parse_duration
 
 
 def _positive_duration(value: object) -> float:
@@ -175,27 +166,27 @@ class GuardSettings(_Section):
 
     errors: bool = True
     latency_ms: float | None = Field(default=None, gt=0)
-    alpha: float = Field(default=0.05, gt=0, lt=1)
+    alpha: float = Field(default=DEFAULT_ALPHA, gt=0, lt=1)
 
 
 class CanarySettings(_Section):
     """How canaries are judged."""
 
     guard: GuardSettings = GuardSettings()
-    minimum_requests: int = Field(default=200, ge=1)
+    minimum_requests: int = Field(default=DEFAULT_MINIMUM_REQUESTS, ge=1)
 
 
 class HealthSettings(_Section):
-    """Thresholds of health, as shares from 0 to 1 (defaults: Kiali's, but degraded at 1 % instead of above 0)."""
+    """Thresholds of health, as shares from 0 to 1; the fields of `meshtop.model.thresholds.Thresholds`."""
 
-    http5xx_degraded: float = Field(default=0.01, ge=0, le=1, alias="http5xxDegraded")
-    http5xx_failing: float = Field(default=0.10, ge=0, le=1, alias="http5xxFailing")
-    http4xx_degraded: float = Field(default=0.10, ge=0, le=1, alias="http4xxDegraded")
-    http4xx_failing: float = Field(default=0.20, ge=0, le=1, alias="http4xxFailing")
-    grpc_degraded: float = Field(default=0.01, ge=0, le=1)
-    grpc_failing: float = Field(default=0.10, ge=0, le=1)
-    no_response_degraded: float = Field(default=0.01, ge=0, le=1)
-    no_response_failing: float = Field(default=0.10, ge=0, le=1)
+    http5xx_degraded: float = Field(default=DEFAULT_THRESHOLDS.http5xx_degraded, ge=0, le=1, alias="http5xxDegraded")
+    http5xx_failing: float = Field(default=DEFAULT_THRESHOLDS.http5xx_failing, ge=0, le=1, alias="http5xxFailing")
+    http4xx_degraded: float = Field(default=DEFAULT_THRESHOLDS.http4xx_degraded, ge=0, le=1, alias="http4xxDegraded")
+    http4xx_failing: float = Field(default=DEFAULT_THRESHOLDS.http4xx_failing, ge=0, le=1, alias="http4xxFailing")
+    grpc_degraded: float = Field(default=DEFAULT_THRESHOLDS.grpc_degraded, ge=0, le=1)
+    grpc_failing: float = Field(default=DEFAULT_THRESHOLDS.grpc_failing, ge=0, le=1)
+    no_response_degraded: float = Field(default=DEFAULT_THRESHOLDS.no_response_degraded, ge=0, le=1)
+    no_response_failing: float = Field(default=DEFAULT_THRESHOLDS.no_response_failing, ge=0, le=1)
 
     @model_validator(mode="after")
     def _in_order(self) -> HealthSettings:
@@ -211,7 +202,7 @@ class Settings(_Section):
     """The whole of meshtop.yaml; every field has a default, so an empty file is a valid one."""
 
     refresh: Seconds = 5.0
-    window: Seconds = 300.0
+    window: Seconds = DEFAULT_WINDOW_SECONDS
     timeout: Seconds = 5.0
     read_only: bool = False
     clusters: tuple[ClusterSettings, ...] = ()
@@ -236,3 +227,11 @@ class Settings(_Section):
         if twice:
             raise ValueError(f"two clusters are named {', '.join(twice)}; give each its own name")
         return self
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of meshtop.yaml, for editors."""
+    schema = Settings.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "meshtop.yaml"
+    return schema

@@ -14,8 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from meshtop.settings.checked import Where, checked, fault, read_checked
-from meshtop.settings.document import KeyPath, dotted
-from meshtop.settings.errors import ConfigError
+from meshtop.settings.document import ConfigError, KeyPath, dotted
 
 GROUP_KINDS = ("traffic", "security", "gateway")
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from meshtop.actions.fleet import Fleet, Member
-from meshtop.actions.journal.journal import Action, ActionState, Event, Journal
+from meshtop.actions.fleet import Fleet, FleetCluster
+from meshtop.actions.journal.journal import Action, ActionState, EntryKind, Journal
 from meshtop.actions.kube import KubeApi
 from meshtop.actions.shift.preflight import preflight
 from meshtop.actions.shift.runner import ShiftRunner
@@ -78,7 +78,7 @@ class DoomedJournal(Journal):
         self.doom.moment()
         return made
 
-    def write(self, action: str, event: Event, *, cluster: str = "", object_: str = "", **detail: Any) -> None:
+    def write(self, action: str, event: EntryKind, *, cluster: str = "", object_: str = "", **detail: Any) -> None:
         super().write(action, event, cluster=cluster, object_=object_, **detail)
         self.doom.moment()
 
@@ -98,7 +98,7 @@ async def _shift(at: int, path: Path, urls: Mapping[str, str], inventories: Mapp
     journal.doom = doom
     fleet = Fleet(
         [
-            Member(name, KubeApi(name, DoomedWire(Connection(reference(name, url), writes=True), doom)), None)
+            FleetCluster(name, KubeApi(name, DoomedWire(Connection(reference(name, url), writes=True), doom)), None)
             for name, url in urls.items()
         ],
         Survey([board_cluster(name, inventory) for name, inventory in inventories.items()]),

@@ -15,11 +15,12 @@ import httpx
 from aiohttp import web
 from msgspec import structs
 
-from meshtop.actions.fleet import Fleet, Member
+from meshtop.actions.events import ActionEvent
+from meshtop.actions.fleet import Fleet, FleetCluster
 from meshtop.actions.journal.journal import Journal
 from meshtop.actions.kube import KubeApi, RouteObject, config_object
-from meshtop.actions.shift.events import Controls, ShiftEvent
-from meshtop.actions.shift.plan import Pace, ShiftPlan
+from meshtop.actions.shift.controls import Controls
+from meshtop.actions.shift.plan import ShiftPace, ShiftPlan
 from meshtop.actions.shift.preflight import preflight
 from meshtop.actions.shift.runner import ShiftRunner
 from meshtop.analysis.canary.judging import Judging
@@ -35,7 +36,7 @@ from meshtop.model.state import State
 from meshtop.model.telemetry import Labels, Sample
 from meshtop.sources.auth.kubeconfig import ClusterRef
 from meshtop.sources.http.connection import Connection
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 from tests import worlds
 from tests.demo.kube.running import Running, running
 
@@ -43,7 +44,7 @@ NETWORKING = "networking.istio.io"
 HOST = worlds.REVIEWS_HOST
 ROUTE = "shop/reviews"
 NOW = 1_785_592_800.0
-QUICK = Pace(settle=0.0, patience=90.0, poll=10.0, lease=60.0)
+QUICK = ShiftPace(settle=0.0, patience=90.0, poll=10.0, lease=60.0)
 
 
 def virtual_service(weights: Sequence[int | None] = (80, 20), **metadata: Any) -> Json:
@@ -77,6 +78,14 @@ def as_config(obj: Json) -> ConfigObject:
     return config_object(where, obj)
 
 
+def window_seconds(expression: str) -> float:
+    """How far back an expression looks."""
+    (window,) = re.findall(r"\[([0-9smh]+)\]", expression)
+    return float(
+        sum(int(number) * {"s": 1, "m": 60, "h": 3600}[unit] for number, unit in re.findall(r"(\d+)(.)", window))
+    )
+
+
 class FakeMetrics:
     """Telemetry of one cluster: its web asks reviews, split as the cluster's weights say, with these error shares.
 
@@ -95,7 +104,7 @@ class FakeMetrics:
 
     async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
         self.asked.append(expression)
-        seconds = float(re.findall(r"\[(\d+)s\]", expression)[0]) if "s]" in expression else 600.0
+        seconds = window_seconds(expression)
         requests = self.rate * seconds
         shares = self._shares()
         found = []
@@ -173,7 +182,7 @@ class Clock:
     """Time that moves only when somebody waits."""
 
     def __init__(self) -> None:
-        self.now = time.time()
+        self.began = self.now = time.time()
 
     def __call__(self) -> float:
         return self.now
@@ -306,7 +315,7 @@ class Scene:
         read_only = more.pop("read_only", ())
         self.fleet = Fleet(
             [
-                Member(name, KubeApi(name, self.wires[name]), c.metrics, read_only=name in read_only)
+                FleetCluster(name, KubeApi(name, self.wires[name]), c.metrics, read_only=name in read_only)
                 for name, c in clusters.items()
             ],
             Survey([board_cluster(name, c.inventory()) for name, c in clusters.items()]),
@@ -319,7 +328,7 @@ class Scene:
 
     async def shift(
         self, plan: ShiftPlan, script: Mapping[int, str] | None = None, *, attended: bool = False
-    ) -> list[ShiftEvent]:
+    ) -> list[ActionEvent]:
         """Run a whole shift; its events."""
         found = await preflight(plan, self.fleet)
         runner = ShiftRunner.begin(

@@ -1,61 +1,17 @@
-"""Who runs an action: one living process at most, and nobody once that process is gone."""
+"""Who runs an action, and what becomes of one whose runner has gone."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
-
 import pytest
 
-from meshtop.actions.errors import ActionError, Kind
-from meshtop.actions.journal.hold import holder, take_hold
-from meshtop.actions.journal.journal import ActionState, Event
-from meshtop.actions.shift.events import Outcome
+from meshtop.actions.errors import ActionError
+from meshtop.actions.events import ActionOutcome
+from meshtop.actions.journal.journal import ActionState, EntryKind
 from meshtop.actions.shift.preflight import preflight
 from meshtop.actions.shift.recover import find_action, resume, rollback
 from meshtop.actions.shift.runner import ShiftRunner
 from meshtop.actions.story import Course, course_of, unfinished
 from tests.actions.mesh import Hurried, Scene, plan
-
-HOLDING = textwrap.dedent("""
-    import sys
-    from pathlib import Path
-    from meshtop.actions.journal.hold import take_hold
-
-    kept = take_hold(Path(sys.argv[1]), "a1")
-    print("held", flush=True)
-    sys.stdin.read()
-""")
-
-
-def test_a_hold_is_one_process_s_until_it_ends_however_it_ends(tmp_path: Path) -> None:
-    journal = tmp_path / "journal.db"
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDING, str(journal)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        assert holder(journal, "a1") == process.pid
-        with pytest.raises(ActionError, match=f"run by process {process.pid}") as caught:
-            take_hold(journal, "a1")
-        assert caught.value.kind is Kind.CONFLICT
-        process.send_signal(signal.SIGKILL)
-    finally:
-        process.kill()
-        process.communicate()
-    assert holder(journal, "a1") is None
-    mine = take_hold(journal, "a1")
-    assert holder(journal, "a1") == os.getpid()
-    with pytest.raises(ActionError, match="run by this meshtop"):
-        take_hold(journal, "a1")
-    mine.release()
-    assert holder(journal, "a1") is None
-    assert not list((tmp_path / "running").iterdir()), "nothing is left behind"
 
 
 async def test_whoever_stops_watching_leaves_the_shift_held(scene: Scene) -> None:
@@ -64,7 +20,7 @@ async def test_whoever_stops_watching_leaves_the_shift_held(scene: Scene) -> Non
         found, scene.fleet, scene.journal, controls=Hurried(scene.clock), sleep=scene.clock.sleep
     )
     events = runner.run()
-    while (event := await anext(events)).sort != "watched":
+    while (event := await anext(events)).kind != "observed":
         assert event.outcome is None
     running = find_action(scene.journal, None)
     assert course_of(running, scene.journal.path) is Course.RUNNING
@@ -80,14 +36,14 @@ async def test_whoever_stops_watching_leaves_the_shift_held(scene: Scene) -> Non
     assert (held.state, course_of(held, scene.journal.path)) == (ActionState.HELD, Course.HELD)
     assert scene.weights == {"east": (50, 50), "west": (50, 50)}
     runner = resume(held, scene.fleet, scene.journal, controls=Hurried(scene.clock), sleep=scene.clock.sleep)
-    assert [e async for e in runner.run()][-1].outcome is Outcome.DONE
+    assert [e async for e in runner.run()][-1].outcome is ActionOutcome.DONE
     assert scene.weights == {"east": (40, 60), "west": (40, 60)}
 
 
 async def test_what_is_taken_back_by_half_goes_nowhere_but_back(scene: Scene) -> None:
     await scene.shift(plan())
     action = find_action(scene.journal, None)
-    scene.journal.write(action.id, Event.NOTE, note="rollback")
+    scene.journal.write(action.id, EntryKind.NOTE, note="rollback")
     scene.journal.set_state(action.id, ActionState.TAKING_BACK)
     ((half, course),) = unfinished(scene.journal)
     assert course is Course.HALF_BACK

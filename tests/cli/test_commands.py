@@ -17,6 +17,7 @@ from meshtop.model.state import SourceStatus, State
 from meshtop.views.frame.registry import names
 from tests import worlds
 from tests.cli.conftest import Program
+from tests.patience import PATIENCE_SECONDS
 
 
 def spawn(*arguments: str, **environ: str) -> subprocess.Popen[str]:
@@ -193,12 +194,12 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     process.stdout.close()
     assert process.stderr is not None
     assert process.stderr.read() == ""
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE_SECONDS) == 0
 
 
 def test_a_kubeconfig_that_is_not_there(meshtop: Program) -> None:
     process = spawn("get", "clusters", "--kubeconfig", "/not/there")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, out) == (2, "")
     assert "/not/there" in err
     assert "Traceback" not in err

@@ -15,6 +15,7 @@ from meshtop.cli import watch
 from meshtop.model.snapshot import Snapshot
 from tests import worlds
 from tests.cli.conftest import FakeObservatory, Program
+from tests.patience import PATIENCE_SECONDS
 
 PIPED = ("--version", "--help", "get --help", "config schema", "completion bash", "demo --list")
 
@@ -22,7 +23,7 @@ PIPED = ("--version", "--help", "get --help", "config schema", "completion bash"
 def shell(line: str) -> subprocess.CompletedProcess[str]:
     """Run a line of shell in which $M is meshtop; the exit code of a pipe is its first command's."""
     script = f'M="{sys.executable} -m meshtop"; {line}'
-    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("arguments", PIPED)
@@ -62,5 +63,7 @@ def test_a_reader_that_leaves_a_watch_ends_it(meshtop: Program, monkeypatch: pyt
 
 def test_libraries_do_not_log_to_the_terminal() -> None:
     said = "import logging; logging.getLogger('some.library').error('loud')"
-    done = shell(f'{sys.executable} -c "from meshtop.cli.exits import keep_logs_quiet; keep_logs_quiet(); {said}"')
+    done = shell(
+        f'{sys.executable} -c "from meshtop.process import keep_libraries_quiet; keep_libraries_quiet(); {said}"'
+    )
     assert (done.returncode, done.stderr) == (0, "")

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from meshtop.console.app import MeshtopApp
-from meshtop.console.options import ConsoleOptions
-from meshtop.console.session import PictureArrived, Session
+from meshtop.console.host import ConsoleHost
+from meshtop.console.session import ConsoleOptions, ConsoleSession, PictureArrived, PictureRequest
 from meshtop.console.terminal.look import Look
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import History, Line
@@ -46,11 +46,11 @@ def busy_world() -> Snapshot:
     return world(with_history(east(sick=True), 120.0), with_history(west(), 80.0), north())
 
 
-class StillSession(Session):
+class StillSession(ConsoleSession):
     """Publishes one snapshot, and remembers what it was asked."""
 
     def __init__(self, snapshot: Snapshot | None, make: Callable[[Snapshot], Picture] = Picture) -> None:
-        self.prepare = None
+        self.request = PictureRequest()
         self.make = make
         self.asked: list[tuple[str, object]] = []
         self.app: MeshtopApp | None = None
@@ -109,7 +109,7 @@ def stage(
     return app
 
 
-def session_of(app: MeshtopApp) -> StillSession:
+def session_of(app: ConsoleHost) -> StillSession:
     """The session, as a test knows it."""
     assert isinstance(app.session, StillSession)
     return app.session

@@ -22,9 +22,9 @@ from meshtop.demo.kube.access import Account, admin, viewer
 from meshtop.demo.serve import ServedCluster, write_kubeconfig
 from meshtop.demo.world.plan import Options
 from meshtop.demo.world.world import World
+from tests.patience import PATIENCE_SECONDS
 
-LIMIT = 60.0
-"""Seconds after which something that a test waits for has failed."""
+LIMIT = PATIENCE_SECONDS
 DAY = 86_400.0
 
 

@@ -10,7 +10,7 @@ from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
 from tests.demo.kube.conftest import Kubectl, kubectl
-from tests.sources.kubernetes.conftest import QUICK, ref_to
+from tests.sources.conftest import QUICK, ref_to
 
 pytestmark = [pytest.mark.kubectl, pytest.mark.conformance]
 __all__ = ["kubectl"]

@@ -21,6 +21,7 @@ from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
 from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES
 from tests.e2e.serving import Served, printed, served
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.xdist_group("e2e-rbac")
 
@@ -157,7 +158,7 @@ def test_a_reader_gets_every_figure(world: Served) -> None:
 def test_kubectl_takes_the_manifests(world: Served, name: str) -> None:
     done = subprocess.run(
         ["kubectl", f"--kubeconfig={world.kubeconfig}", "--context=eu-west", "apply", "-f", str(FOLDER / name)],
-        capture_output=True, text=True, timeout=60, check=False, env=dict(os.environ),
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False, env=dict(os.environ),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == len(documents(name))

@@ -33,7 +33,8 @@ from meshtop.demo.world.plan import Options
 from meshtop.demo.world.world import World
 from meshtop.sources.prometheus.finding import PROBE
 from meshtop.sources.prometheus.plaintext import plaintext_queries
-from meshtop.sources.prometheus.promql import Matcher, chart_queries, history_queries, recorded_query, refresh_queries
+from meshtop.sources.prometheus.promql import Matcher, equal, history_queries, recorded_query, refresh_queries
+from meshtop.views.frame.charts import DESTINATION_SIDE, bytes_chart, request_charts
 from tests.demo.kube.running import running
 from tests.demo.prom.compare import difference
 from tests.e2e.serving import LIMIT, Clock, meshtop
@@ -138,7 +139,12 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
 def queries() -> dict[str, str]:
     """What meshtop sends of its own accord, and for a workload's charts."""
     narrow = [Matcher("reporter", "=", "source")]
-    workload = {"destination_workload": "reviews-v3", "destination_workload_namespace": "shop"}
+    labels = {"destination_workload": "reviews-v3", "destination_workload_namespace": "shop"}
+    workload = (DESTINATION_SIDE, *equal(labels))
+    charts = (
+        *request_charts("us-east", workload, window_seconds=WINDOW),
+        bytes_chart("us-east", workload, window_seconds=WINDOW),
+    )
     return {
         **{f"refresh {name}": text for name, text in refresh_queries(WINDOW, {}).items()},
         **{f"narrow {name}": text for name, text in refresh_queries(WINDOW, {}, narrow=narrow).items()},
@@ -147,7 +153,7 @@ def queries() -> dict[str, str]:
             for name, text in refresh_queries(WINDOW, {"source_cluster": "us-east"}, extra_by=["cluster"]).items()
         },
         **{f"history {name}": text for name, text in history_queries(WINDOW, {}).items()},
-        **{f"chart {name}": text for name, (_, text) in chart_queries(WINDOW, {}, workload).items()},
+        **{f"chart {line.name}": line.expression for chart in charts for line in chart.lines},
         **{f"plaintext {name}": text for name, text in plaintext_queries({}, 240.0).items()},
         "recorded": recorded_query({}),
         "probe": PROBE,

@@ -11,16 +11,15 @@ from typing import Any
 
 import pytest
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
+from meshtop.actions.events import ActionEvent, ActionOutcome, SplitStatus
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.journal.journal import Journal
-from meshtop.actions.shift.events import Outcome, ShiftEvent
 from meshtop.actions.shift.plan import Guard, ShiftPlan
-from meshtop.actions.shift.preflight import Mark, preflight
+from meshtop.actions.shift.preflight import CheckStatus, preflight
 from meshtop.actions.shift.preview import preview
 from meshtop.actions.shift.recover import find_action, rollback
 from meshtop.actions.shift.runner import ShiftRunner
-from meshtop.actions.shift.verify import Follows
 from meshtop.demo.world.plan import Options
 from tests.e2e.serving import LIMIT, Served, served
 from tests.e2e.test_shift_on_the_demo import Ahead, fleet
@@ -91,7 +90,7 @@ def gateway_route(kind: str, version: str, *weights: int | None, **spec: Any) ->
 
 # What is created, the namespace it lives in, how ROUTE names it, and what telemetry says of the new split: the demo has
 # HTTP callers for both services, none by TCP or TLS.
-SEEN, UNSEEN = Follows.YES, Follows.NO_TRAFFIC
+SEEN, UNSEEN = SplitStatus.FOLLOWS, SplitStatus.NO_TRAFFIC
 RETRIES = {"attempts": 2}
 TLS_MATCH = [{"port": 443, "sniHosts": ["reviews.example"]}]
 CASES = [
@@ -157,7 +156,7 @@ async def created(world: Served, obj: Json, namespace: str) -> AsyncIterator[Non
                 send(world, cluster, "DELETE", place(PARENT, namespace, "parent"))
 
 
-async def run(world: Served, made: Fleet, journal: Journal, plan: ShiftPlan) -> list[ShiftEvent]:
+async def run(world: Served, made: Fleet, journal: Journal, plan: ShiftPlan) -> list[ActionEvent]:
     async def sleep(seconds: float) -> None:
         world.clock.ahead += seconds
 
@@ -169,7 +168,7 @@ async def run(world: Served, made: Fleet, journal: Journal, plan: ShiftPlan) -> 
 
 @pytest.mark.parametrize(("obj", "namespace", "route", "follows"), CASES, ids=NAMES)
 async def test_every_kind_is_shifted_confirmed_and_taken_back(
-    world: Served, tmp_path: Path, obj: Json, namespace: str, route: str, follows: Follows
+    world: Served, tmp_path: Path, obj: Json, namespace: str, route: str, follows: SplitStatus
 ) -> None:
     second = "v3" if namespace == "shop" else "offers-v2"
     plan = ShiftPlan(
@@ -183,9 +182,9 @@ async def test_every_kind_is_shifted_confirmed_and_taken_back(
 
         journal = Journal(tmp_path / "journal.db")
         events = await run(world, made, journal, plan)
-        assert events[-1].outcome is Outcome.DONE, events[-1].message
+        assert events[-1].outcome is ActionOutcome.DONE, events[-1].message
         seen = {one.cluster: one for event in events for one in event.observed}
-        assert {cluster: one.follows for cluster, one in seen.items()} == dict.fromkeys(BOTH, follows)
+        assert {cluster: one.status for cluster, one in seen.items()} == dict.fromkeys(BOTH, follows)
         if follows is SEEN:
             assert [one.actual[second] for one in seen.values()] == [pytest.approx(0.35, abs=0.05)] * 2
         for cluster in BOTH:
@@ -218,18 +217,18 @@ async def test_in_primary_remote_the_primary_s_object_alone_is_written(tmp_path:
             found = await preflight(plan, made)
             assert found.plan.clusters == ("us-east",)
             (said,) = [check for check in found.checks if check.cluster == "eu-west"]
-            assert (said.mark, said.name) == (Mark.OK, "mesh")
+            assert (said.status, said.name) == (CheckStatus.OK, "mesh")
             assert said.message == (
-                "its callers obey us-east and move with it; its own object of that name is read by nobody and stays "
+                "its callers obey us-east and move with it; its own object of that name has no effect and stays "
                 "as it is"
             )
             with pytest.raises(ActionError, match="eu-west has no control plane of its own") as caught:
                 await preflight(plan, made, clusters=("eu-west",))
-            assert (caught.value.kind, caught.value.remedy) == (Kind.USAGE, "Name that with --cluster us-east.")
+            assert (caught.value.kind, caught.value.remedy) == (ErrorKind.USAGE, "Name that with --cluster us-east.")
 
             journal = Journal(tmp_path / "journal.db")
             events = await run(world, made, journal, plan)
-            assert events[-1].outcome is Outcome.DONE, events[-1].message
+            assert events[-1].outcome is ActionOutcome.DONE, events[-1].message
             written = send(world, "us-east", "GET", path)
             assert [one["weight"] for one in destinations(written["spec"])] == [65, 35]
             assert (

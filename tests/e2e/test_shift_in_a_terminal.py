@@ -229,7 +229,7 @@ def test_the_command_asks_for_the_name_and_obeys_its_keys(calm: Demo, tmp_path: 
         command.wait_for(lambda text: "Type shop to go on" in text, "the question")
         command.press("reviews\r")
         assert command.end() == 130
-        assert "that was another name" in command.written
+        assert "the name that was typed is another" in command.written
     assert calm.journal(tmp_path) == []
     with calm.console(tmp_path, *shift) as command:
         command.wait_for(lambda text: "Type shop to go on" in text, "the question")
@@ -251,7 +251,7 @@ def test_the_command_asks_for_the_name_and_obeys_its_keys(calm: Demo, tmp_path: 
         command.press("p")
         command.wait_for(lambda _: "Paused" in command.written, "the pause")
         command.press("p")
-        command.wait_for(lambda _: "Goes on." in command.written, "the end of the pause")
+        command.wait_for(lambda _: "Resumed." in command.written, "the end of the pause")
         command.press("s")
         command.wait_for(lambda _: "Step 2/2" in command.written, "the next step")
         command.wait_for(lambda _: command.written.count("Waiting about") == 2, "the watch of the second step")

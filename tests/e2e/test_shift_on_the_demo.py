@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from meshtop.actions.errors import ActionError
+from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, SplitStatus
 from meshtop.actions.fleet import Fleet, open_fleet
 from meshtop.actions.journal.journal import Journal
-from meshtop.actions.shift.events import Controls, Outcome, ShiftEvent, Sort
+from meshtop.actions.shift.controls import Controls
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.preflight import preflight
 from meshtop.actions.shift.recover import find_action, rollback
 from meshtop.actions.shift.runner import ShiftRunner
-from meshtop.actions.shift.verify import Follows
 from meshtop.analysis.canary.judging import Judging
 from meshtop.observatory.build import open_observatory
 from meshtop.settings.schema import Settings
@@ -84,7 +84,7 @@ async def weights(made: Fleet) -> Mapping[str, list[int]]:
     return found
 
 
-async def run(demo: Served, plan: ShiftPlan, made: Fleet, journal: Journal) -> list[ShiftEvent]:
+async def run(demo: Served, plan: ShiftPlan, made: Fleet, journal: Journal) -> list[ActionEvent]:
     async def sleep(seconds: float) -> None:
         demo.clock.ahead += seconds
 
@@ -98,12 +98,12 @@ async def test_a_shift_of_the_demo_company_arrives_and_can_be_taken_back(tmp_pat
         async with fleet(demo) as made:
             journal = Journal(tmp_path / "journal.db")
             events = await run(demo, ShiftPlan(route=ROUTE, steps=({"v3": 10},), every_seconds=60.0), made, journal)
-            assert events[-1].outcome is Outcome.DONE, events[-1].message
+            assert events[-1].outcome is ActionOutcome.DONE, events[-1].message
             assert await weights(made) == {"us-east": [90, 10], "eu-west": [90, 10]}
-            watched = [e for e in events if e.sort is Sort.WATCHED][-1]
-            assert {o.cluster: o.follows for o in watched.observed} == {
-                "us-east": Follows.YES,
-                "eu-west": Follows.YES,
+            watched = [e for e in events if e.kind is EventKind.OBSERVED][-1]
+            assert {o.cluster: o.status for o in watched.observed} == {
+                "us-east": SplitStatus.FOLLOWS,
+                "eu-west": SplitStatus.FOLLOWS,
             }
             for one in watched.observed:
                 assert one.actual["v3"] == pytest.approx(0.10, abs=0.02)
@@ -120,7 +120,7 @@ async def test_the_guard_takes_a_bad_canary_back_by_itself(tmp_path: Path) -> No
             journal = Journal(tmp_path / "journal.db")
             plan = ShiftPlan(route=ROUTE, steps=({"v3": 30}, {"v3": 100}), every_seconds=120.0)
             events = await run(demo, plan, made, journal)
-            assert (events[-1].outcome, events[-1].restored) == (Outcome.GUARD_FAILED, True), events[-1].message
+            assert (events[-1].outcome, events[-1].restored) == (ActionOutcome.GUARD_FAILED, True), events[-1].message
             assert max(event.step for event in events) == 1
             assert await weights(made) == {"us-east": [80, 20], "eu-west": [80, 20]}
 
@@ -135,11 +135,11 @@ async def test_a_route_in_no_cluster_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("shift", ROUTE, "--to", "v3=10", "--dry-run"), 0, "nobody else shifts it"),
-        (("shift", ROUTE, "--to", "v3=10"), 2, "say --yes"),
+        (("shift", ROUTE, "--to", "v3=10", "--dry-run"), 0, "no other shift is running"),
+        (("shift", ROUTE, "--to", "v3=10"), 2, "add --yes"),
         (("shift", ROUTE, "--to", "v3"), 2, "write DEST=WEIGHT"),
         (("shift", ROUTE, "--to", "v3", "--plan", "5,25", "--no-wait"), 2, "--no-wait writes one step"),
-        (("shift", ROUTE, "--to", "v3=10", "--yes", "--read-only"), 4, "read-only for meshtop"),
+        (("shift", ROUTE, "--to", "v3=10", "--yes", "--read-only"), 4, "is read-only: drop --read-only"),
         (("rollback",), 2, "no shift"),
         (("resume", "nope"), 2, "no single action nope"),
         (("shift", ROUTE, "--to", "v3=10", "--yes", "--no-wait", "--cluster", "us-east"), 0, "Done: us-east 90/10"),

@@ -10,7 +10,7 @@ from msgspec import structs
 from meshtop.model.kube import Inventory, Meta, Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import History, Line, PlaintextDay, Sample, Telemetry
-from meshtop.sources.prometheus.details import LineQuery
+from meshtop.sources.prometheus.charts import LineQuery
 
 
 class FakeKubernetes:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from meshtop import __version__
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.xdist_group("packaging")
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT = 240
+LIMIT = PATIENCE_SECONDS
 
 
 def run(*command: str | Path, cwd: Path, **environ: str) -> str:
@@ -84,7 +85,7 @@ def test_the_console_finds_its_styles_in_the_wheel(installed: Path, tmp_path: Pa
         "from pathlib import Path\n"
         "import meshtop\n"
         "from meshtop.console.app import MeshtopApp\n"
-        "from meshtop.console.options import ConsoleOptions\n"
+        "from meshtop.console.session import ConsoleOptions\n"
         "from meshtop.settings.schema import Settings\n"
         "app = MeshtopApp(ConsoleOptions(settings=Settings, kubeconfig='none-here'))\n"
         "inside = Path(meshtop.__file__).parent\n"

@@ -10,16 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtop.console.themes import theme_names
-from meshtop.settings.document import KeyPath, parse_document
-from meshtop.settings.durations import format_duration
-from meshtop.settings.environment import variables
-from meshtop.settings.errors import ConfigError
+from meshtop.settings.document import ConfigError, KeyPath, parse_document
+from meshtop.settings.durations import format_duration, parse_duration
+from meshtop.settings.environment import default_path, settings_path, state_folder, variables
 from meshtop.settings.first import FIRST_FILE, write_first_file
 from meshtop.settings.load import load
 from meshtop.settings.origins import REDACTED, settings_in_force, without_credentials
-from meshtop.settings.paths import default_path, settings_path
-from meshtop.settings.schema import THEMES, Settings, parse_duration
-from meshtop.settings.sections import json_schema
+from meshtop.settings.schema import THEMES, Settings, json_schema
 
 
 def write(folder: Path, text: str) -> str:
@@ -98,15 +95,15 @@ ERRORS = [
     ("color: pink\n", "line 1: color: write 'auto', 'always' or 'never'."),
     ("readOnly: maybe\n", "line 1: readOnly: write true or false."),
     ("clusters: east\n", "line 1: clusters: write a list"),
-    ("telemetry: x\n", "line 1: telemetry: write keys and values below it."),
+    ("telemetry: x\n", "line 1: telemetry: must be a mapping (key: value)."),
     ("telemetry:\n  clusterLabel: c\n", "line 1: telemetry: url is missing"),
     ("tenantLabel: 5\n", "line 1: tenantLabel: write text"),
     ("canary: {guard: {alpha: 2}}\n", "canary.guard.alpha: write a number below 1."),
     ("canary: {minimumRequests: 0}\n", "canary.minimumRequests: write a number of at least 1."),
-    ("apdexMs: .inf\n", "apdexMs: write a number that has an end."),
+    ("apdexMs: .inf\n", "apdexMs: must be a finite number."),
     ("health: {grpcDegraded: 0.5}\n", "health: grpcDegraded (0.5) must not be above grpcFailing (0.1)."),
     ("theme: pink\n", "line 1: theme: there is no theme 'pink'; the themes are dark,"),
-    ("clusters:\n  - {name: ''}\n", "line 2: clusters[0].name: something must stand here."),
+    ("clusters:\n  - {name: ''}\n", "line 2: clusters[0].name: must not be empty."),
     ("clusters:\n- name: a\n  prometheus: {url: nowhere}\n", "line 3: clusters[0].prometheus.url: this is no URL"),
     ("clusters:\n- name: a\n  prometheus: {url: 'http://a:99999'}\n", "this is no URL"),
     *(
@@ -256,3 +253,10 @@ def test_defaults_do_not_load_the_schema() -> None:
         "assert loaded.settings.window == 300.0"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_state_folder_follows_xdg() -> None:
+    assert state_folder({"XDG_STATE_HOME": "/x", "HOME": "/home/me"}) == Path("/x/meshtop")
+    assert state_folder({"HOME": "/home/me"}) == Path("/home/me/.local/state/meshtop")
+    assert state_folder({"XDG_STATE_HOME": "not/absolute", "HOME": "/home/me"}) == Path("/home/me/.local/state/meshtop")
+    assert state_folder({}) == Path.home() / ".local" / "state" / "meshtop"

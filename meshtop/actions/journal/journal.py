@@ -11,7 +11,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -21,7 +21,10 @@ import msgspec
 from msgspec import Struct
 
 from meshtop.model.errors import MeshtopError
+from meshtop.settings.environment import state_folder
 
+SHIFT, PROPAGATE = "shift", "propagate"
+"""The kinds of action, which are also the rights that the access policy is asked for (INTERFACE.md)."""
 SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS actions (
@@ -34,6 +37,9 @@ CREATE TABLE IF NOT EXISTS entries (
 );
 CREATE INDEX IF NOT EXISTS entries_by_action ON entries(action, number);
 """
+_ACTION_COLUMNS = "id, kind, created, who, origin, reason, subject, plan, state, ended"
+_ENTRY_COLUMNS = "action, number, time, event, cluster, object, detail"
+_OBJECTS = msgspec.json.Decoder(dict[str, Any])
 
 
 class JournalError(MeshtopError):
@@ -55,7 +61,7 @@ class ActionState(StrEnum):
 OPEN_STATES = (ActionState.RUNNING, ActionState.PAUSED, ActionState.TAKING_BACK, ActionState.HELD)
 
 
-class Event(StrEnum):
+class EntryKind(StrEnum):
     """What an entry records: an intention and its outcome, or a remark."""
 
     INTENDED = "intended"
@@ -70,7 +76,7 @@ class Entry(Struct, frozen=True, rename="camel"):
 
     number: int
     time: float
-    event: Event
+    event: EntryKind
     cluster: str
     object: str
     detail: dict[str, Any]
@@ -100,50 +106,59 @@ class Action(Struct, frozen=True, rename="camel", kw_only=True):
         """Intentions without an outcome: what a crash left in doubt."""
         waiting: dict[tuple[str, str], Entry] = {}
         for entry in self.entries:
-            if entry.event is Event.INTENDED:
+            if entry.event is EntryKind.INTENDED:
                 waiting[entry.cluster, entry.object] = entry
-            elif entry.event is not Event.NOTE:
+            elif entry.event is not EntryKind.NOTE:
                 waiting.pop((entry.cluster, entry.object), None)
         return tuple(waiting.values())
 
 
-def state_folder(environment: dict[str, str] | None = None) -> Path:
-    """The folder for what meshtop must remember: `$XDG_STATE_HOME/meshtop`, else `~/.local/state/meshtop`."""
-    environment = dict(os.environ) if environment is None else environment
-    base = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "meshtop"
-
-
 def journal_path() -> Path:
     """Where this user's journal is, on this machine."""
-    return state_folder() / "journal.db"
+    return state_folder(os.environ) / "journal.db"
 
 
 class Journal:
-    """The journal of one user on one machine. Raises JournalError when it cannot be opened or written."""
+    """The journal of one user on one machine. Raises JournalError when it cannot be opened, read or written."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.path = path
         self._clock = clock
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Made before SQLite would make it, so that nobody else can read it at any moment.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._database = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=FULL")
-            self._database.execute("PRAGMA foreign_keys=ON")
-            (found,) = self._database.execute("PRAGMA user_version").fetchone()
-            if found > SCHEMA_VERSION:
-                raise JournalError(f"{path} was written by a newer meshtop; use that one, or move the file away")
-            if found < SCHEMA_VERSION:
-                self._database.executescript(_SCHEMA)
-                self._database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         except (OSError, sqlite3.Error) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise self._unopened(error) from error
+        try:
+            self._prepare()
+        except BaseException as error:
+            self._database.close()
+            if isinstance(error, sqlite3.Error):
+                raise self._unopened(error) from error
+            raise
+
+    def _prepare(self) -> None:
+        self._database.execute("PRAGMA journal_mode=WAL")
+        # WAL alone would lose the last entries in a power cut; an intention must be on disk before its request leaves.
+        self._database.execute("PRAGMA synchronous=FULL")
+        self._database.execute("PRAGMA foreign_keys=ON")
+        (found,) = self._database.execute("PRAGMA user_version").fetchone()
+        if found > SCHEMA_VERSION:
             raise JournalError(
-                f"The journal {path} cannot be opened: {why.lower()}; "
-                "see to its place, or name another with XDG_STATE_HOME."
-            ) from error
+                f"The journal {self.path} was written by a newer meshtop; use that one, or move the file away."
+            )
+        if found < SCHEMA_VERSION:
+            self._database.executescript(_SCHEMA)
+            self._database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _unopened(self, error: OSError | sqlite3.Error) -> JournalError:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return JournalError(
+            f"The journal {self.path} cannot be opened: {why.lower()}; "
+            "check its folder, or choose another with XDG_STATE_HOME."
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -160,7 +175,7 @@ class Journal:
                 raise
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
-            raise JournalError(f"The journal {self.path} cannot be written: {error}; see to its place.") from error
+            raise JournalError(f"The journal {self.path} cannot be written: {error}; check its folder.") from error
 
     def begin(self, *, kind: str, who: str, origin: str, reason: str, subject: str, plan: dict[str, Any]) -> Action:
         """Write down a new action, running from this moment."""
@@ -184,7 +199,7 @@ class Journal:
             )
         return action
 
-    def write(self, action: str, event: Event, *, cluster: str = "", object_: str = "", **detail: Any) -> None:
+    def write(self, action: str, event: EntryKind, *, cluster: str = "", object_: str = "", **detail: Any) -> None:
         """Add an entry; it is on disk when this returns."""
         with self._writing() as database:
             database.execute(
@@ -204,52 +219,71 @@ class Journal:
             database.execute("UPDATE actions SET plan = ? WHERE id = ?", (msgspec.json.encode(plan), action))
 
     def actions(self, *, limit: int = 100) -> list[Action]:
-        """The latest actions, newest first, with their entries."""
-        rows = self._database.execute(
-            "SELECT id FROM actions ORDER BY created DESC, rowid DESC LIMIT ?", (limit,)
-        ).fetchall()
-        return [found for (identity,) in rows if (found := self.action(identity)) is not None]
+        """The latest actions, at most `limit`, newest first, with their entries."""
+        return self._read("", (), limit)
 
     def open_actions(self) -> list[Action]:
-        """Every action that has not ended, newest first."""
+        """Every action that has not ended, newest first, with its entries."""
         marks = ", ".join("?" * len(OPEN_STATES))
-        rows = self._database.execute(
-            f"SELECT id FROM actions WHERE state IN ({marks}) ORDER BY created DESC, rowid DESC", OPEN_STATES
-        ).fetchall()
-        return [found for (identity,) in rows if (found := self.action(identity)) is not None]
+        return self._read(f"WHERE state IN ({marks})", OPEN_STATES)
 
     def action(self, identity: str) -> Action | None:
         """One action with its entries, None when there is none of that id (or of a unique beginning of one)."""
-        rows = self._database.execute(
-            "SELECT id, kind, created, who, origin, reason, subject, plan, state, ended FROM actions "
-            "WHERE id = ? OR substr(id, 1, ?) = ?",
-            (identity, len(identity), identity),
-        ).fetchall()
-        exact = [row for row in rows if row[0] == identity] or rows
-        if len(exact) != 1 or not identity:
+        if not identity:
             return None
-        row = exact[0]
-        entries = self._database.execute(
-            "SELECT number, time, event, cluster, object, detail FROM entries WHERE action = ? ORDER BY number",
-            (row[0],),
-        )
-        return Action(
-            id=row[0],
-            kind=row[1],
-            created=row[2],
-            who=row[3],
-            origin=row[4],
-            reason=row[5],
-            subject=row[6],
-            plan=msgspec.json.decode(row[7]),
-            state=ActionState(row[8]),
-            ended=row[9],
-            entries=tuple(
-                Entry(number, moment, Event(event), cluster, object_, msgspec.json.decode(detail))
-                for number, moment, event, cluster, object_, detail in entries
-            ),
-        )
+        found = self._read("WHERE id = ?", (identity,))
+        # A second one of the same beginning is enough to know that it is not unique.
+        found = found or self._read("WHERE substr(id, 1, ?) = ?", (len(identity), identity), 2)
+        return found[0] if len(found) == 1 else None
 
     def last(self, *, kind: str | None = None) -> Action | None:
-        """The newest action, of one kind where that is asked."""
-        return next((a for a in self.actions() if kind in (None, a.kind)), None)
+        """The newest action with its entries, of one kind where that is asked."""
+        found = self._read("", (), 1) if kind is None else self._read("WHERE kind = ?", (kind,), 1)
+        return found[0] if found else None
+
+    def _read(self, chosen: str, arguments: Sequence[str | int], limit: int = -1) -> list[Action]:
+        """The actions that a WHERE clause chooses, newest first: one query for them, one for all of their entries."""
+        where = f"FROM actions {chosen} ORDER BY created DESC, rowid DESC LIMIT ?"
+        arguments = (*arguments, limit)
+        try:
+            # One transaction, so that no action comes without an entry that another process adds in between.
+            self._database.execute("BEGIN")
+            try:
+                rows = self._database.execute(f"SELECT {_ACTION_COLUMNS} {where}", arguments).fetchall()
+                entries = self._database.execute(
+                    f"SELECT {_ENTRY_COLUMNS} FROM entries JOIN (SELECT id {where}) AS chosen"
+                    " ON entries.action = chosen.id ORDER BY entries.action, number",
+                    arguments,
+                ).fetchall()
+            finally:
+                self._database.execute("COMMIT")
+            return _decoded(rows, entries)
+        except (sqlite3.Error, msgspec.MsgspecError, TypeError, ValueError) as error:
+            why = str(error).rstrip(".")
+            raise JournalError(
+                f"The journal {self.path} cannot be read: {why}; restore the file, or move it away."
+            ) from error
+
+
+def _decoded(rows: Iterable[Sequence[Any]], entries: Iterable[Sequence[Any]]) -> list[Action]:
+    """Rows of `_ACTION_COLUMNS` with their rows of `_ENTRY_COLUMNS`. Raises ValueError for what is no journal's."""
+    of_action: dict[str, list[Entry]] = {}
+    for action, number, moment, event, cluster, object_, detail in entries:
+        told = _OBJECTS.decode(detail)
+        of_action.setdefault(action, []).append(Entry(number, moment, EntryKind(event), cluster, object_, told))
+    return [
+        Action(
+            id=identity,
+            kind=kind,
+            created=created,
+            who=who,
+            origin=origin,
+            reason=reason,
+            subject=subject,
+            plan=_OBJECTS.decode(plan),
+            state=ActionState(state),
+            ended=ended,
+            entries=tuple(of_action.get(identity, ())),
+        )
+        for identity, kind, created, who, origin, reason, subject, plan, state, ended in rows
+    ]

@@ -7,205 +7,148 @@ Each write carries the resourceVersion that the diff was made with, so that noth
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.actions.claim import Claim
-from meshtop.actions.errors import ActionError, AnswerLost, Kind
+from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
+from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.journal.journal import Action, ActionState, Event, Journal
-from meshtop.actions.kube import KubeApi, RouteObject
-from meshtop.actions.propagate.objects import Thing, manifest, same
-from meshtop.analysis.canary.routes import ROUTE_KINDS
+from meshtop.actions.journal.journal import PROPAGATE, Action, ActionState, EntryKind, Journal
+from meshtop.actions.kube import KubeApi
+from meshtop.actions.propagate.apply import (
+    Manifest,
+    applied_by_meshtop,
+    apply,
+    is_leased,
+    lease_place,
+    read,
+    require_allowed,
+)
+from meshtop.actions.propagate.objects import ObjectRef, manifest
+from meshtop.actions.propagate.undo import take_back
+from meshtop.model.yaml_text import diff_yaml
 
-PROPAGATE = "propagate"
-"""The kind of action in the journal, and the right that the access policy is asked for (INTERFACE.md)."""
-MANAGER = "meshtop-propagate"
-_APPLY = {"Content-Type": "application/apply-patch+yaml"}
 _TRIES = 3
-
-Live = dict[str, Any]
+"""How often a cluster is read after an answer was lost."""
 
 
 class Propagation(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What is wanted: objects of one cluster in others, wave after wave."""
+    """What is wanted: objects of one cluster in others, wave after wave. The journal keeps it as the action's plan."""
 
     subject: str
     source: str
     waves: tuple[tuple[str, ...], ...]
-    things: tuple[Thing, ...]
+    refs: tuple[ObjectRef, ...] = msgspec.field(name="things")
     force: bool = False
     reason: str = ""
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """All clusters, in the order of the waves."""
+        """All clusters to copy to, in the order of the waves."""
         return tuple(dict.fromkeys(cluster for wave in self.waves for cluster in wave))
 
 
-class Does(StrEnum):
-    """What a copy does to a cluster."""
+class ObjectChange(StrEnum):
+    """What a copy does to an object of a cluster."""
 
-    CREATES = "creates"
-    CHANGES = "changes"
-    NOTHING = "nothing"
+    CREATE = "create"
+    UPDATE = "update"
+    NONE = "none"
 
 
-class Copy(Struct, frozen=True, kw_only=True):
-    """One object for one cluster: what stands there, what is applied, and what the server says would come of it.
+class ObjectCopy(Struct, frozen=True, kw_only=True):
+    """One object for one cluster: what stands there (`before`), and what is applied (`body`).
 
-    `lines` are a unified diff of YAML. `blind` is set where the server could not be asked, because the namespace is
-    created by this very action.
+    `lines` are a unified diff of YAML between what stands there and what the server says would come of it. `unchecked`
+    is set where the server could not be asked, because the namespace is created by this very action.
     """
 
     cluster: str
-    thing: Thing
-    does: Does
-    body: Live
-    before: Live | None
+    ref: ObjectRef
+    change: ObjectChange
+    body: Manifest
+    before: Manifest | None
     lines: tuple[str, ...]
-    blind: bool = False
+    unchecked: bool = False
 
 
-class Said(Struct, frozen=True):
-    """One thing that happened, as a sentence; the last one has the outcome."""
-
-    message: str
-    cluster: str = ""
-    outcome: ActionState | None = None
-    error: ActionError | None = None
-
-
-async def prepare(wanted: Propagation, fleet: Fleet) -> list[Copy]:
+async def prepare(wanted: Propagation, fleet: Fleet) -> list[ObjectCopy]:
     """Look at everything and dry-run it. Nothing is sent before read-only and the policy have been asked.
 
     Raises ActionError: refused (read-only, policy, rights), conflict (a field of another manager's), unreachable.
     """
     if not wanted.targets:
-        raise ActionError(Kind.USAGE, "Name the clusters to copy to: --to CLUSTER[,CLUSTER].")
-    if not wanted.things:
-        raise ActionError(Kind.USAGE, f"{wanted.source} has nothing of {wanted.subject} to copy.")
+        raise ActionError(ErrorKind.USAGE, "Name the clusters to copy to: --to CLUSTER[,CLUSTER].")
+    if not wanted.refs:
+        raise ActionError(ErrorKind.USAGE, f"{wanted.source} has nothing of {wanted.subject} to copy.")
     for cluster in (wanted.source, *wanted.targets):
         if cluster not in fleet.members:
             known = ", ".join(fleet.members)
-            raise ActionError(Kind.USAGE, f"There is no cluster {cluster}; there are {known}.")
+            raise ActionError(ErrorKind.USAGE, f"There is no cluster {cluster}; there are {known}.")
     if wanted.source in wanted.targets:
-        raise ActionError(Kind.USAGE, f"{wanted.source} is where it comes from; name others in --to.")
+        raise ActionError(ErrorKind.USAGE, f"{wanted.source} is where it comes from; name others in --to.")
     for cluster in wanted.targets:
-        allowed(fleet, cluster, wanted.things)
+        require_allowed(fleet, cluster, wanted.refs)
     source = fleet.members[wanted.source].api
-    originals = await asyncio.gather(*(_original(source, thing) for thing in wanted.things))
-    bodies = list(zip(wanted.things, originals, strict=True))
+    originals = await asyncio.gather(*(_original(source, ref) for ref in wanted.refs))
+    bodies = list(zip(wanted.refs, originals, strict=True))
     found = await asyncio.gather(*(_look(fleet.members[c].api, bodies, force=wanted.force) for c in wanted.targets))
     return [copy for copies in found for copy in copies]
 
 
-def allowed(fleet: Fleet, cluster: str, things: Sequence[Thing]) -> None:
-    """Raise ActionError when the cluster is read-only, or the access policy refuses one of the namespaces."""
-    if fleet.members[cluster].read_only:
-        message = f"{cluster} is read-only for meshtop; leave out --read-only, or readOnly in the settings."
-        raise ActionError(Kind.REFUSED, message, cluster=cluster)
-    if fleet.policy is None:
-        return
-    for namespace in dict.fromkeys(t.namespace or (t.name if t.kind == "Namespace" else "") for t in things):
-        if why := fleet.policy(PROPAGATE, cluster, namespace):
-            raise ActionError(Kind.REFUSED, why, cluster=cluster)
-
-
-async def read(api: KubeApi, thing: Thing) -> Live | None:
-    """The object as it stands, None where there is none. Raises ActionError."""
-    response = await api.send("GET", thing.path, what=f"get {thing.resource}")
-    return None if response.status_code == 404 else decoded(api, response.content)
-
-
-def decoded(api: KubeApi, body: bytes) -> Live:
-    """An object's JSON. Raises AnswerLost for what is none."""
-    try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
-        raise AnswerLost(f"{api.cluster} sent what is no object: {error}.", cluster=api.cluster) from error
-
-
-async def _original(api: KubeApi, thing: Thing) -> Live:
-    live = await read(api, thing)
+async def _original(api: KubeApi, ref: ObjectRef) -> Manifest:
+    live = await read(api, ref)
     if live is None:
-        raise ActionError(Kind.CONFLICT, f"{thing.title} is gone from {api.cluster}.", cluster=api.cluster)
-    return manifest(thing, live)
+        raise ActionError(ErrorKind.CONFLICT, f"{ref.title} is gone from {api.cluster}.", cluster=api.cluster)
+    return manifest(ref, live)
 
 
-async def _look(api: KubeApi, bodies: Sequence[tuple[Thing, Live]], *, force: bool) -> list[Copy]:
+async def _look(api: KubeApi, bodies: Sequence[tuple[ObjectRef, Manifest]], *, force: bool) -> list[ObjectCopy]:
     created: set[str] = set()
     copies = []
-    for thing, body in bodies:
-        before = await read(api, thing)
-        if before is None and thing.namespace in created:
-            copies.append(_copy(api.cluster, thing, body, None, body, blind=True))
+    for ref, body in bodies:
+        before = await read(api, ref)
+        if before is None and ref.namespace in created:
+            # A dry run creates nothing: the server would refuse what goes into a namespace that is not there yet.
+            copies.append(_copy(api.cluster, ref, body, None, body, unchecked=True))
             continue
-        after = await apply(api, thing, body, before, force=force, dry_run=True)
-        copies.append(_copy(api.cluster, thing, body, before, after))
-        if before is None and thing.kind == "Namespace":
-            created.add(thing.name)
+        after = await apply(api, ref, body, before, force=force, dry_run=True)
+        copies.append(_copy(api.cluster, ref, body, before, after))
+        if before is None and ref.kind == "Namespace":
+            created.add(ref.name)
     return copies
 
 
-def _copy(cluster: str, thing: Thing, body: Live, before: Live | None, after: Live, *, blind: bool = False) -> Copy:
-    old = manifest(thing, before) if before is not None else None
-    new = manifest(thing, after)
-    does = Does.CREATES if old is None else Does.NOTHING if same(old, new) else Does.CHANGES
-    title = f"{cluster}: {thing.title}"
-    lines = difflib.unified_diff(
-        _yaml(old) if old is not None else [], _yaml(new), title, f"{title} (dry run)", lineterm="", n=3
+def _copy(
+    cluster: str, ref: ObjectRef, body: Manifest, before: Manifest | None, after: Manifest, *, unchecked: bool = False
+) -> ObjectCopy:
+    old = manifest(ref, before) if before is not None else None
+    new = manifest(ref, after)
+    change = ObjectChange.CREATE if old is None else ObjectChange.NONE if old == new else ObjectChange.UPDATE
+    title = f"{cluster}: {ref.title}"
+    return ObjectCopy(
+        cluster=cluster,
+        ref=ref,
+        change=change,
+        body=body,
+        before=before,
+        lines=diff_yaml(old, new, title, f"{title} (dry run)"),
+        unchecked=unchecked,
     )
-    return Copy(cluster=cluster, thing=thing, does=does, body=body, before=before, lines=tuple(lines), blind=blind)
 
 
-def _yaml(tree: Live) -> list[str]:
-    import yaml
+async def run(
+    wanted: Propagation, copies: Sequence[ObjectCopy], fleet: Fleet, journal: Journal
+) -> AsyncIterator[ActionEvent]:
+    """Apply what was prepared, wave after wave; when something fails, take back what was done.
 
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(tree, Dumper=dumper, sort_keys=True)
-    return text.splitlines()
-
-
-async def apply(
-    api: KubeApi, thing: Thing, body: Live, before: Live | None, *, force: bool, dry_run: bool = False
-) -> Live:
-    """Server-side apply; the object that came of it.
-
-    Raises ActionError: conflict where another manager owns a field, or the object has changed since `before`.
-    """
-    if before is not None:
-        version = (before.get("metadata") or {}).get("resourceVersion")
-        body = {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
-    params: dict[str, str | int] = {"fieldManager": MANAGER, "force": "true" if force else "false"}
-    if dry_run:
-        params["dryRun"] = "All"
-    try:
-        response = await api.send(
-            "PATCH", thing.path, what=f"patch {thing.resource}", body=body, headers=_APPLY, params=params
-        )
-    except ActionError as error:
-        if error.kind is Kind.CONFLICT and not force:
-            remedy = "Change it where its owner has it, or say --force to take the fields over."
-            raise ActionError(Kind.CONFLICT, error.message, cluster=api.cluster, remedy=remedy) from error
-        raise
-    if response.status_code == 404:
-        where = f"namespace {thing.namespace} or the kind" if thing.namespace else "the kind"
-        message = f"{api.cluster} cannot take {thing.title}: {where} is not there."
-        raise ActionError(Kind.REJECTED, message, cluster=api.cluster)
-    return decoded(api, response.content)
-
-
-async def run(wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal: Journal) -> AsyncIterator[Said]:
-    """Apply what was prepared, wave after wave; when something fails, take back what was done and say so.
-
-    The last `Said` has the outcome: done, rolled-back, or held where something could not be taken back. Raises
-    ActionError (conflict) before anything is written when somebody is shifting one of the routes.
+    The last event has the outcome: done, or what the failure was, with `restored` where all of it could be taken back.
+    Raises ActionError (conflict) before anything is written when somebody is shifting one of the routes.
     """
     action = journal.begin(
         kind=PROPAGATE,
@@ -217,119 +160,105 @@ async def run(wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal
     )
     claim = Claim(action.id, fleet, journal)
     try:
-        claim.hold()
+        claim.lock()
         try:
-            await claim.take(shared(c.cluster, c.thing) for c in copies if is_shared(c.thing) and c.does in _PAST)
+            written = [copy for copy in copies if copy.change is not ObjectChange.NONE]
+            await claim.take_leases(lease_place(copy.cluster, copy.ref) for copy in written if is_leased(copy.ref))
         except ActionError:
             journal.set_state(action.id, ActionState.FAILED)
             raise
-        async for said in _run(wanted, copies, fleet, journal, action, claim):
-            yield said
+        async for event in _run(wanted, written, fleet, journal, action, claim):
+            yield event
     finally:
         await claim.release()
 
 
-async def _run(
-    wanted: Propagation, copies: Sequence[Copy], fleet: Fleet, journal: Journal, action: Action, claim: Claim
-) -> AsyncIterator[Said]:
-    from meshtop.actions.propagate.undo import take_back
+_CHANGED = {ObjectChange.CREATE: "created", ObjectChange.UPDATE: "changed"}
 
-    yield Said(f"Action {action.id}: {wanted.subject} from {wanted.source} to {', '.join(wanted.targets)}.")
+
+async def _run(
+    wanted: Propagation, copies: Sequence[ObjectCopy], fleet: Fleet, journal: Journal, action: Action, claim: Claim
+) -> AsyncIterator[ActionEvent]:
+    number = 0
+
+    def event(kind: EventKind, message: str, cluster: str = "", **more: Any) -> ActionEvent:
+        return ActionEvent(
+            kind=kind, action=action.id, message=message, cluster=cluster, wave=number, waves=len(wanted.waves), **more
+        )
+
+    where = ", ".join(wanted.targets)
+    yield event(EventKind.STARTED, f"Action {action.id}: {wanted.subject} from {wanted.source} to {where}.")
     failed: ActionError | None = None
     for number, wave in enumerate(wanted.waves, start=1):
         if len(wanted.waves) > 1:
-            yield Said(f"Wave {number} of {len(wanted.waves)}: {', '.join(wave)}.")
+            yield event(EventKind.NOTE, f"Wave {number} of {len(wanted.waves)}: {', '.join(wave)}.")
         for copy in copies:
-            if copy.cluster not in wave or copy.does is Does.NOTHING:
+            if copy.cluster not in wave:
                 continue
             try:
-                await claim.renew()
+                await claim.renew_leases()
                 await _write(copy, fleet.members[copy.cluster].api, journal, action, force=wanted.force)
             except ActionError as error:
                 failed = error
                 break
-            yield Said(f"{copy.cluster}: {copy.thing.title} {_PAST[copy.does]}.", copy.cluster)
+            message = f"{copy.cluster}: {copy.ref.title} {_CHANGED[copy.change]}."
+            yield event(EventKind.WRITTEN, message, copy.cluster)
         if failed is not None:
             break
     if failed is None:
         journal.set_state(action.id, ActionState.DONE)
-        yield Said(f"Done: {wanted.subject} is in {', '.join(wanted.targets)}.", outcome=ActionState.DONE)
+        yield event(EventKind.ENDED, f"Done: {wanted.subject} is in {where}.", outcome=ActionOutcome.DONE)
         return
-    yield Said(f"{failed.message} {failed.remedy}".rstrip() + " Taking back what was done.", failed.cluster)
+    yield event(EventKind.TAKING_BACK, f"{failed.sentences} Taking back what was done.", failed.cluster)
     current = journal.action(action.id)
     assert current is not None, "it was begun above"
-    async for said in take_back(current, fleet, journal):
-        yield Said(said.message, said.cluster, said.outcome, failed if said.outcome is not None else None)
+    async for one in take_back(current, fleet, journal):
+        # What ended the action is the failure, however well it could be taken back.
+        ends = one.kind is EventKind.ENDED
+        yield structs.replace(one, outcome=outcome_of(failed), error=failed) if ends else one
 
 
-def is_shared(thing: Thing) -> bool:
-    """Whether a shift may be writing to it too, so that the two tell each other by a Lease."""
-    return thing.kind in ROUTE_KINDS
-
-
-def shared(cluster: str, thing: Thing) -> RouteObject:
-    """The object as a Lease names it."""
-    return RouteObject(
-        cluster=cluster,
-        group=thing.group,
-        version=thing.version,
-        kind=thing.kind,
-        namespace=thing.namespace,
-        name=thing.name,
-        index=0,
-    )
-
-
-_PAST = {Does.CREATES: "created", Does.CHANGES: "changed"}
-
-
-async def _write(copy: Copy, api: KubeApi, journal: Journal, action: Action, *, force: bool) -> None:
-    thing = copy.thing
-    intended = {"thing": msgspec.to_builtins(thing), "before": copy.before, "wanted": copy.body}
-    journal.write(action.id, Event.INTENDED, cluster=copy.cluster, object_=thing.title, **intended)
+async def _write(copy: ObjectCopy, api: KubeApi, journal: Journal, action: Action, *, force: bool) -> None:
+    ref = copy.ref
+    intended = {"thing": msgspec.to_builtins(ref), "before": copy.before, "wanted": copy.body}
+    journal.write(action.id, EntryKind.INTENDED, cluster=copy.cluster, object_=ref.title, **intended)
     try:
-        after = await apply(api, thing, copy.body, copy.before, force=force)
+        after = await apply(api, ref, copy.body, copy.before, force=force)
     except AnswerLost as lost:
         after = await _resolve(copy, api, journal, action, lost)
     except ActionError as error:
-        journal.write(action.id, Event.REFUSED, cluster=copy.cluster, object_=thing.title, why=error.message)
+        journal.write(action.id, EntryKind.REFUSED, cluster=copy.cluster, object_=ref.title, why=error.message)
         raise
-    done(journal, action.id, copy.cluster, thing, after)
+    _record_done(journal, action.id, copy.cluster, ref, after)
 
 
-def done(journal: Journal, action: str, cluster: str, thing: Thing, after: Mapping[str, Any]) -> None:
-    """Write down what stands there since."""
+def _record_done(journal: Journal, action: str, cluster: str, ref: ObjectRef, after: Mapping[str, Any]) -> None:
+    """Write down what stands there since; whoever takes it back must find exactly that."""
     metadata = after.get("metadata") or {}
     journal.write(
         action,
-        Event.DONE,
+        EntryKind.DONE,
         cluster=cluster,
-        object_=thing.title,
+        object_=ref.title,
         uid=metadata.get("uid", ""),
         resourceVersion=metadata.get("resourceVersion", ""),
-        after=manifest(thing, after),
+        after=manifest(ref, after),
     )
 
 
-async def _resolve(copy: Copy, api: KubeApi, journal: Journal, action: Action, lost: AnswerLost) -> Live:
+async def _resolve(copy: ObjectCopy, api: KubeApi, journal: Journal, action: Action, lost: AnswerLost) -> Manifest:
     """No answer came: read what became of it. Raises the lost answer when it did not take effect or nobody can tell."""
-    thing, title = copy.thing, copy.thing.title
+    title = copy.ref.title
     old = (copy.before or {}).get("metadata", {}).get("resourceVersion")
     for attempt in range(_TRIES):
         await asyncio.sleep(0.2 * attempt)
         try:
-            live = await read(api, thing)
+            live = await read(api, copy.ref)
         except AnswerLost:
             continue
-        if live is not None and written_by_us(live) and live["metadata"].get("resourceVersion") != old:
+        if live is not None and applied_by_meshtop(live) and live["metadata"].get("resourceVersion") != old:
             return live
-        journal.write(action.id, Event.REFUSED, cluster=copy.cluster, object_=title, why=lost.message)
+        journal.write(action.id, EntryKind.REFUSED, cluster=copy.cluster, object_=title, why=lost.message)
         raise lost
-    journal.write(action.id, Event.UNKNOWN, cluster=copy.cluster, object_=title, why=lost.message)
+    journal.write(action.id, EntryKind.UNKNOWN, cluster=copy.cluster, object_=title, why=lost.message)
     raise lost
-
-
-def written_by_us(live: Mapping[str, Any]) -> bool:
-    """Whether this action's manager has applied the object."""
-    managers = (live.get("metadata") or {}).get("managedFields") or ()
-    return any(entry.get("manager") == MANAGER for entry in managers)

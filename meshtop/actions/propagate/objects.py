@@ -7,10 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.model.kube import Inventory
-from meshtop.sources.kubernetes.kinds import CONFIG, IDENTITY
-from meshtop.sources.kubernetes.kinds import Kind as ApiKind
+from meshtop.sources.kubernetes.kinds import CONFIG, IDENTITY, ApiKind
 
 MESH_CONFIG = (
     "VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "PeerAuthentication",
@@ -47,7 +46,7 @@ _FOREIGN_ANNOTATIONS = (
 """What each cluster, or whoever deploys there, writes for itself."""
 
 
-class Thing(Struct, frozen=True, kw_only=True, rename="camel"):
+class ObjectRef(Struct, frozen=True, kw_only=True, rename="camel"):
     """An object to copy: its kind (as the inventory keys it), where it lives in the API, and its name."""
 
     kind: str
@@ -82,7 +81,7 @@ def find_copyable(word: str) -> str:
     if found is not None:
         return found
     known = ", ".join(sorted(key.lower() for key in _KINDS))
-    raise ActionError(Kind.USAGE, f"{word} is no kind that can be copied; there are {known}.")
+    raise ActionError(ErrorKind.USAGE, f"{word} is no kind that can be copied; there are {known}.")
 
 
 def _aliases() -> dict[str, str]:
@@ -94,7 +93,7 @@ def _aliases() -> dict[str, str]:
     return aliases
 
 
-def things_of(inventory: Inventory, kinds: Iterable[str], namespaces: Iterable[str] | None) -> list[Thing]:
+def objects_of(inventory: Inventory, kinds: Iterable[str], namespaces: Iterable[str] | None) -> list[ObjectRef]:
     """The objects of these kinds, in these namespaces (None: everywhere, and those of the whole cluster).
 
     What another object owns, and what came with the cluster, is left out.
@@ -107,16 +106,16 @@ def things_of(inventory: Inventory, kinds: Iterable[str], namespaces: Iterable[s
             own = meta.owner is None and "kubernetes.io/bootstrapping" not in meta.labels
             inside = wanted is None or meta.namespace in wanted
             if own and inside and not meta.name.startswith("system:") and not meta.namespace.startswith("kube-"):
-                found.append(_thing(key, obj.version, meta.namespace, meta.name))
+                found.append(_ref(key, obj.version, meta.namespace, meta.name))
     return in_order(found)
 
 
-def find_thing(inventory: Inventory, key: str, namespace: str, name: str, cluster: str) -> Thing:
+def find_object(inventory: Inventory, key: str, namespace: str, name: str, cluster: str) -> ObjectRef:
     """One object. Raises ActionError when the cluster has none of that name."""
     if key in _CLUSTER_WIDE and namespace:
-        raise ActionError(Kind.USAGE, f"A {key} has no namespace; say its name alone.")
+        raise ActionError(ErrorKind.USAGE, f"A {key} has no namespace; say its name alone.")
     if key not in _CLUSTER_WIDE and not namespace:
-        raise ActionError(Kind.USAGE, f"Say NAMESPACE/NAME: a {key.partition('.')[0]} is in a namespace.")
+        raise ActionError(ErrorKind.USAGE, f"Say NAMESPACE/NAME: a {key.partition('.')[0]} is in a namespace.")
     if key == "Namespace":
         there = any(n.meta.name == name for n in inventory.namespaces)
     elif key == "Service":
@@ -124,41 +123,41 @@ def find_thing(inventory: Inventory, key: str, namespace: str, name: str, cluste
     else:
         there = any(o.meta.key == (namespace, name) for o in inventory.config.get(key, ()))
     version = next((o.version for o in inventory.config.get(key, ())), "v1")
-    thing = _thing(key, version, namespace, name)
+    ref = _ref(key, version, namespace, name)
     if not there:
-        raise ActionError(Kind.USAGE, f"{cluster} has no {thing.title}.")
-    return thing
+        raise ActionError(ErrorKind.USAGE, f"{cluster} has no {ref.title}.")
+    return ref
 
 
-def in_order(things: Iterable[Thing]) -> list[Thing]:
+def in_order(refs: Iterable[ObjectRef]) -> list[ObjectRef]:
     """What others need first."""
-    return sorted(things, key=lambda t: (_ORDER.index(t.kind), t.namespace, t.name))
+    return sorted(refs, key=lambda t: (_ORDER.index(t.kind), t.namespace, t.name))
 
 
-def _thing(key: str, version: str, namespace: str, name: str) -> Thing:
+def _ref(key: str, version: str, namespace: str, name: str) -> ObjectRef:
     kind = _KINDS[key]
-    return Thing(kind=key, group=kind.group, version=version, plural=kind.plural, namespace=namespace, name=name)
+    return ObjectRef(kind=key, group=kind.group, version=version, plural=kind.plural, namespace=namespace, name=name)
 
 
-def manifest(thing: Thing, live: Mapping[str, Any]) -> dict[str, Any]:
+def manifest(ref: ObjectRef, live: Mapping[str, Any]) -> dict[str, Any]:
     """What of an object is copied: what people decided, without what servers and each cluster's tools wrote."""
     metadata = live.get("metadata") or {}
-    meta: dict[str, Any] = {"name": thing.name}
-    if thing.namespace:
-        meta["namespace"] = thing.namespace
+    meta: dict[str, Any] = {"name": ref.name}
+    if ref.namespace:
+        meta["namespace"] = ref.namespace
     for field, foreign in (("labels", _FOREIGN_LABELS), ("annotations", _FOREIGN_ANNOTATIONS)):
         kept = {k: v for k, v in (metadata.get(field) or {}).items() if not any(mark in k for mark in foreign)}
         if kept:
             meta[field] = kept
     found: dict[str, Any] = {
-        "apiVersion": f"{thing.group}/{thing.version}" if thing.group else thing.version,
-        "kind": thing.kind.partition(".")[0],
+        "apiVersion": f"{ref.group}/{ref.version}" if ref.group else ref.version,
+        "kind": ref.kind.partition(".")[0],
         "metadata": meta,
     }
     found.update({part: live[part] for part in _KEPT if live.get(part) is not None})
-    if thing.kind == "Namespace":
+    if ref.kind == "Namespace":
         found.pop("spec", None)
-    if thing.kind == "Service":
+    if ref.kind == "Service":
         found["spec"] = _service(found.get("spec") or {})
     return found
 
@@ -170,8 +169,3 @@ def _service(spec: Mapping[str, Any]) -> dict[str, Any]:
         kept["clusterIP"] = "None"
     kept["ports"] = [{k: v for k, v in port.items() if k != "nodePort"} for port in spec.get("ports") or ()]
     return kept
-
-
-def same(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
-    """Whether two manifests say the same."""
-    return dict(left) == dict(right)

@@ -9,72 +9,89 @@ import msgspec
 from msgspec import Struct
 
 from meshtop.actions.claim import Claim
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind, worst_error
+from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.journal.journal import Action, ActionState, Event, Journal
+from meshtop.actions.journal.journal import Action, ActionState, EntryKind, Journal
 from meshtop.actions.kube import JSON, KubeApi
-from meshtop.actions.propagate.copy import MANAGER, Live, Said, allowed, decoded, is_shared, read, shared, written_by_us
-from meshtop.actions.propagate.objects import Thing, manifest, same
+from meshtop.actions.propagate.apply import (
+    MANAGER,
+    Manifest,
+    applied_by_meshtop,
+    decode,
+    is_leased,
+    lease_place,
+    read,
+    require_allowed,
+)
+from meshtop.actions.propagate.objects import ObjectRef, manifest
 
 UNDONE = "taken back"
+"""The note that an object is as it was before the action."""
 
 
-class _Change(Struct, frozen=True, kw_only=True):
-    """One object that the action wrote, or may have written: what was there before, and after (None: nobody knows)."""
+class WrittenObject(Struct, frozen=True, kw_only=True):
+    """One object that the action wrote, or may have written: what was there before, and after (None: unknown)."""
 
     cluster: str
-    thing: Thing
-    before: Live | None
-    after: Live | None
+    ref: ObjectRef
+    before: Manifest | None
+    after: Manifest | None
 
 
-def changes(action: Action) -> list[_Change]:
+def written_objects(action: Action) -> list[WrittenObject]:
     """What is to be taken back, the last first; what was refused or is taken back already is left out."""
-    found: dict[tuple[str, str], _Change] = {}
+    found: dict[tuple[str, str], WrittenObject] = {}
     for entry in action.entries:
         where = (entry.cluster, entry.object)
-        if entry.event is Event.INTENDED and "thing" in entry.detail:
-            thing = msgspec.convert(entry.detail["thing"], Thing)
-            found[where] = _Change(cluster=entry.cluster, thing=thing, before=entry.detail.get("before"), after=None)
-        elif entry.event is Event.REFUSED or (entry.event is Event.NOTE and entry.detail.get("note") == UNDONE):
+        if entry.event is EntryKind.INTENDED and "thing" in entry.detail:
+            ref = msgspec.convert(entry.detail["thing"], ObjectRef)
+            found[where] = WrittenObject(cluster=entry.cluster, ref=ref, before=entry.detail.get("before"), after=None)
+        elif entry.event is EntryKind.REFUSED or (entry.event is EntryKind.NOTE and entry.detail.get("note") == UNDONE):
             found.pop(where, None)
-        elif entry.event is Event.DONE and where in found:
+        elif entry.event is EntryKind.DONE and where in found:
             found[where] = msgspec.structs.replace(found[where], after=entry.detail.get("after"))
     return list(reversed(found.values()))
 
 
-async def undo(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[Said]:
-    """Bring every object of a propagation back to what it was.
+async def undo(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[ActionEvent]:
+    """Bring every object of a propagation back to what it was, as an action of its own that is locked and leased.
 
     What somebody changed since is left alone, and said. A namespace that was created stays: with it everything in it
-    would go. The last `Said` has the outcome: rolled-back, or held where something was left. Raises ActionError
-    (refused) before anything is sent when a cluster may not be written to.
+    would go. The last event has the outcome: rolled back, or why something could not be restored; the action is then
+    held. Raises ActionError (refused) before anything is sent when a cluster may not be written to.
     """
     claim = Claim(action.id, fleet, journal)
     try:
-        claim.hold()
+        claim.lock()
         current = journal.action(action.id) or action
-        waiting = _allowed(current, fleet)
-        await claim.take(shared(one.cluster, one.thing) for one in waiting if is_shared(one.thing))
-        async for said in take_back(current, fleet, journal):
-            yield said
+        waiting = _require_allowed(current, fleet)
+        await claim.take_leases(lease_place(one.cluster, one.ref) for one in waiting if is_leased(one.ref))
+        yield ActionEvent(kind=EventKind.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
+        async for event in take_back(current, fleet, journal):
+            yield event
     finally:
         await claim.release()
 
 
-def _allowed(action: Action, fleet: Fleet) -> list[_Change]:
+def _require_allowed(action: Action, fleet: Fleet) -> list[WrittenObject]:
     """What is to be taken back, all of it in clusters that may be written to. Raises ActionError."""
-    waiting = changes(action)
+    waiting = written_objects(action)
     for cluster in dict.fromkeys(change.cluster for change in waiting):
         if cluster not in fleet.members:
-            raise ActionError(Kind.USAGE, f"{cluster} is not among the clusters; add its context to take this back.")
-        allowed(fleet, cluster, [change.thing for change in waiting if change.cluster == cluster])
+            raise ActionError(
+                ErrorKind.USAGE, f"{cluster} is not among the clusters; add its context to take this back."
+            )
+        require_allowed(fleet, cluster, [change.ref for change in waiting if change.cluster == cluster])
     return waiting
 
 
-async def take_back(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[Said]:
-    """The same for whoever holds the action already."""
-    waiting = _allowed(action, fleet)
+async def take_back(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[ActionEvent]:
+    """Bring every object of a propagation back to what it was, for a caller that has locked the action already.
+
+    Raises ActionError (refused) before anything is sent when a cluster may not be written to.
+    """
+    waiting = _require_allowed(action, fleet)
     journal.set_state(action.id, ActionState.TAKING_BACK)
     left: list[ActionError] = []
     for change in waiting:
@@ -84,61 +101,72 @@ async def take_back(action: Action, fleet: Fleet, journal: Journal) -> AsyncIter
             left.append(error)
             journal.write(
                 action.id,
-                Event.NOTE,
+                EntryKind.NOTE,
                 cluster=change.cluster,
-                object_=change.thing.title,
+                object_=change.ref.title,
                 note="left",
                 why=error.message,
             )
-            yield Said(f"{change.cluster}: {change.thing.title} is left: {error.message}", change.cluster)
+            message = f"{change.cluster}: {change.ref.title} is left: {error.message}"
+            yield ActionEvent(kind=EventKind.NOT_RESTORED, action=action.id, message=message, cluster=change.cluster)
             continue
-        journal.write(action.id, Event.NOTE, cluster=change.cluster, object_=change.thing.title, note=UNDONE)
-        yield Said(f"{change.cluster}: {change.thing.title} {message}.", change.cluster)
-    state = ActionState.HELD if left else ActionState.ROLLED_BACK
-    journal.set_state(action.id, state)
-    if left:
-        worst = next((e for e in left if e.kind is Kind.UNREACHABLE), left[0])
-        yield Said(f"{len(left)} of {len(waiting)} objects could not be taken back.", outcome=state, error=worst)
-    else:
-        yield Said("Every cluster has what it had before.", outcome=state)
+        journal.write(action.id, EntryKind.NOTE, cluster=change.cluster, object_=change.ref.title, note=UNDONE)
+        yield ActionEvent(
+            kind=EventKind.RESTORED,
+            action=action.id,
+            message=f"{change.cluster}: {change.ref.title} {message}.",
+            cluster=change.cluster,
+        )
+    journal.set_state(action.id, ActionState.HELD if left else ActionState.ROLLED_BACK)
+    worst = worst_error(left)
+    yield ActionEvent(
+        kind=EventKind.ENDED,
+        action=action.id,
+        message=f"{len(left)} of {len(waiting)} objects could not be taken back."
+        if left
+        else "Every cluster has what it had before.",
+        outcome=outcome_of(worst) if worst is not None else ActionOutcome.ROLLED_BACK,
+        restored=not left,
+        error=worst,
+    )
 
 
-async def _back(change: _Change, api: KubeApi) -> str:
+async def _back(change: WrittenObject, api: KubeApi) -> str:
     """Take one object back; what was done, in words. Raises ActionError."""
-    thing = change.thing
-    live = await read(api, thing)
+    ref = change.ref
+    live = await read(api, ref)
     if live is None:
         if change.before is None:
             return "is gone already"
-        raise ActionError(Kind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
-    now = manifest(thing, live)
-    if change.before is not None and same(now, manifest(thing, change.before)):
+        raise ActionError(ErrorKind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
+    now = manifest(ref, live)
+    if change.before is not None and now == manifest(ref, change.before):
         return "is as it was already"
-    if change.after is None and not written_by_us(live):
+    if change.after is None and not applied_by_meshtop(live):
         return "was never written"
-    if change.after is not None and not same(now, change.after):
-        raise ActionError(Kind.CONFLICT, "somebody changed it since.", cluster=api.cluster)
+    if change.after is not None and now != change.after:
+        raise ActionError(ErrorKind.CONFLICT, "somebody changed it since.", cluster=api.cluster)
     if change.before is None:
-        await _delete(thing, live, api)
+        await _delete(ref, live, api)
         return "deleted again"
     await _restore(change, live, api)
     return "restored"
 
 
-async def _delete(thing: Thing, live: Mapping[str, Any], api: KubeApi) -> None:
-    if thing.kind == "Namespace":
+async def _delete(ref: ObjectRef, live: Mapping[str, Any], api: KubeApi) -> None:
+    if ref.kind == "Namespace":
         message = "a namespace is not deleted, for everything in it would go with it; delete it yourself."
-        raise ActionError(Kind.CONFLICT, message, cluster=api.cluster)
+        raise ActionError(ErrorKind.CONFLICT, message, cluster=api.cluster)
     metadata = live["metadata"]
     body = {
         "apiVersion": "v1",
         "kind": "DeleteOptions",
         "preconditions": {"uid": metadata.get("uid"), "resourceVersion": metadata.get("resourceVersion")},
     }
-    await api.send("DELETE", thing.path, what=f"delete {thing.resource}", body=body, headers=JSON)
+    await api.send("DELETE", ref.path, what=f"delete {ref.resource}", body=body, headers=JSON)
 
 
-async def _restore(change: _Change, live: Mapping[str, Any], api: KubeApi) -> None:
+async def _restore(change: WrittenObject, live: Mapping[str, Any], api: KubeApi) -> None:
     """The object from before in the place of what stands there, at exactly the version that was looked at."""
     assert change.before is not None, "what was created is deleted"
     metadata = {k: v for k, v in change.before.get("metadata", {}).items() if k not in ("managedFields", "generation")}
@@ -146,12 +174,12 @@ async def _restore(change: _Change, live: Mapping[str, Any], api: KubeApi) -> No
     body = {**change.before, "metadata": metadata}
     response = await api.send(
         "PUT",
-        change.thing.path,
-        what=f"update {change.thing.resource}",
+        change.ref.path,
+        what=f"update {change.ref.resource}",
         body=body,
         headers=JSON,
         params={"fieldManager": MANAGER},
     )
     if response.status_code == 404:
-        raise ActionError(Kind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
-    decoded(api, response.content)
+        raise ActionError(ErrorKind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
+    decode(api, response.content)

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from meshtop.actions.errors import ActionError, AnswerLost, Kind
-from meshtop.actions.journal.journal import Event, Journal
+from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
+from meshtop.actions.journal.journal import EntryKind, Journal
 from meshtop.actions.kube import KubeApi
-from meshtop.actions.shift.targets import Target, Weights, weights_of
+from meshtop.actions.shift.targets import ShiftTarget, Weights, weights_of
 from meshtop.analysis.canary.owners import last_change
 from meshtop.analysis.canary.routes import WeightedRoute
 from meshtop.analysis.canary.weights import weight_patch
@@ -23,7 +23,7 @@ async def set_weights(
     api: KubeApi,
     journal: Journal,
     action: str,
-    target: Target,
+    target: ShiftTarget,
     weights: Weights,
     *,
     expected: Weights,
@@ -32,7 +32,8 @@ async def set_weights(
     """Bring a target from the weights that are expected there to others; the route afterwards.
 
     Nothing is sent when they stand there already. Raises ActionError: conflict when the object is not what was
-    expected (it is never overwritten), AnswerLost when it cannot be known what became of the request.
+    expected (it is never overwritten), AnswerLost when it cannot be known what became of the request. The patch is
+    sent once; when no answer comes, the cluster is read, never written to again.
     """
     route = await api.read(target.where)
     if not target.same_route(route) or weights_of(route) not in (expected, weights):
@@ -42,15 +43,19 @@ async def set_weights(
         return route
     title = target.where.title
     journal.write(
-        action, Event.INTENDED, cluster=target.cluster, object_=title, **{"from": list(standing), "to": list(weights)}
+        action,
+        EntryKind.INTENDED,
+        cluster=target.cluster,
+        object_=title,
+        **{"from": list(standing), "to": list(weights)},
     )
     try:
         after, _ = await api.patch(target.where, weight_patch(route, weights))
     except AnswerLost as lost:
         return await _resolve(api, journal, action, target, standing, weights, lost, sleep)
     except ActionError as error:
-        journal.write(action, Event.REFUSED, cluster=target.cluster, object_=title, why=error.message)
-        if error.kind is Kind.CONFLICT:
+        journal.write(action, EntryKind.REFUSED, cluster=target.cluster, object_=title, why=error.message)
+        if error.kind is ErrorKind.CONFLICT:
             raise changed(target, await api.read(target.where), expected) from error
         raise
     _done(journal, action, target, after)
@@ -61,7 +66,7 @@ async def _resolve(
     api: KubeApi,
     journal: Journal,
     action: str,
-    target: Target,
+    target: ShiftTarget,
     standing: Weights,
     weights: Weights,
     lost: AnswerLost,
@@ -79,18 +84,18 @@ async def _resolve(
             _done(journal, action, target, route)
             return route
         if weights_of(route) == standing and target.same_route(route):
-            journal.write(action, Event.REFUSED, cluster=target.cluster, object_=title, why=lost.message)
+            journal.write(action, EntryKind.REFUSED, cluster=target.cluster, object_=title, why=lost.message)
             raise lost
-        journal.write(action, Event.REFUSED, cluster=target.cluster, object_=title, why="somebody changed it")
+        journal.write(action, EntryKind.REFUSED, cluster=target.cluster, object_=title, why="somebody changed it")
         raise changed(target, route, weights)
-    journal.write(action, Event.UNKNOWN, cluster=target.cluster, object_=title, why=lost.message)
+    journal.write(action, EntryKind.UNKNOWN, cluster=target.cluster, object_=title, why=lost.message)
     raise lost
 
 
-def _done(journal: Journal, action: str, target: Target, route: WeightedRoute) -> None:
+def _done(journal: Journal, action: str, target: ShiftTarget, route: WeightedRoute) -> None:
     journal.write(
         action,
-        Event.DONE,
+        EntryKind.DONE,
         cluster=target.cluster,
         object_=target.where.title,
         weights=list(weights_of(route)),
@@ -98,7 +103,20 @@ def _done(journal: Journal, action: str, target: Target, route: WeightedRoute) -
     )
 
 
-def changed(target: Target, route: WeightedRoute, expected: Weights) -> ActionError:
+def record_resolved(journal: Journal, action: str, target: ShiftTarget, weights: Weights, *, took_effect: bool) -> None:
+    """Write down how an intention ended whose answer had been lost: by the weights that stand there now."""
+    detail: dict[str, object] = {"weights": list(weights)} if took_effect else {"why": "it had not taken effect"}
+    journal.write(
+        action,
+        EntryKind.DONE if took_effect else EntryKind.REFUSED,
+        cluster=target.cluster,
+        object_=target.where.title,
+        resolved=True,
+        **detail,
+    )
+
+
+def changed(target: ShiftTarget, route: WeightedRoute, expected: Weights) -> ActionError:
     """The conflict in words: what is there, what was expected, and who wrote it when."""
     who = last_change(route.managers)
     by = ""
@@ -112,7 +130,7 @@ def changed(target: Target, route: WeightedRoute, expected: Weights) -> ActionEr
     elif weights_of(route) == expected:
         what = "it was written to in between"
     return ActionError(
-        Kind.CONFLICT, f"{target.where.title} in {target.cluster} was changed: {what}.{by}", cluster=target.cluster
+        ErrorKind.CONFLICT, f"{target.where.title} in {target.cluster} was changed: {what}.{by}", cluster=target.cluster
     )
 
 

@@ -1,4 +1,4 @@
-"""The guard of a step: is what got more weight worse than what got less, in any cluster or in all together?"""
+"""The guard of a step: whether what gained weight is worse than what lost it, in any cluster or all together."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from msgspec import structs
 
 from meshtop.actions.shift.plan import Guard
-from meshtop.actions.shift.targets import Target
+from meshtop.actions.shift.targets import ShiftTarget
 from meshtop.analysis.canary.judging import CanaryVerdict, Judging, judge, worst_verdict
 from meshtop.analysis.canary.tally import Tally
 from meshtop.analysis.canary.verdict import Comparison
 
 
-def sides(target: Target, step: int) -> tuple[list[int], list[int]]:
+def sides(target: ShiftTarget, step: int) -> tuple[list[int], list[int]]:
     """The destinations that the shift has given weight by this step (canaries), and those that gave it (baseline)."""
     now = target.steps[step]
     total = sum(weight or 0 for weight in target.before)
@@ -24,7 +24,7 @@ def sides(target: Target, step: int) -> tuple[list[int], list[int]]:
 
 
 def watch(
-    targets: Sequence[Target],
+    targets: Sequence[ShiftTarget],
     step: int,
     tallies: Mapping[str, Sequence[Tally]],
     reference: Mapping[str, Sequence[Tally]],

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import structs
 
+from meshtop.actions.events import ObservedSplit, SplitStatus
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.shift.guard import sides, watch
 from meshtop.actions.shift.plan import ShiftPlan
-from meshtop.actions.shift.targets import Target, Weights
-from meshtop.actions.shift.verify import Follows, Observed, count_all, observe
+from meshtop.actions.shift.targets import ShiftTarget, Weights
+from meshtop.actions.shift.verify import count_all, observe
 from meshtop.analysis.canary.judging import CanaryVerdict, latency_bound
-from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.canary.tally import Caller, Tally, added
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS
 
@@ -25,13 +26,16 @@ Reference = Mapping[str, Sequence[Tally]]
 class Measures:
     """Asks every Prometheus of the mesh about the routes of one shift."""
 
-    def __init__(self, plan: ShiftPlan, surveyed: Iterable[Surveyed], fleet: Fleet) -> None:
+    def __init__(self, plan: ShiftPlan, surveyed: Iterable[SurveyedRoute], fleet: Fleet) -> None:
         self._plan = plan
         self._surveyed = {one.route.cluster: one for one in surveyed}
         self._fleet = fleet
 
-    async def latency_bound(self, targets: Iterable[Target]) -> float | None:
-        """Fixed before the first step, so that what is judged does not choose its own measure."""
+    async def latency_bound(self, targets: Iterable[ShiftTarget]) -> float | None:
+        """What counts as slow, in milliseconds, by the baseline before the first step; None where it has no histogram.
+
+        It is fixed before anything changes, so that what is judged does not choose its own measure.
+        """
         now = self._fleet.clock()
         tallies: list[Tally] = []
         for target in targets:
@@ -40,8 +44,8 @@ class Measures:
             tallies += [mine[i] for i in baseline if i < len(mine)]
         return latency_bound(tallies, self._fleet.judging.latency_ms)
 
-    async def reference(self, targets: Iterable[Target], step: int, at: float) -> Reference:
-        """What a baseline that gets nothing in this step did just before it."""
+    async def reference(self, targets: Iterable[ShiftTarget], step: int, at: float) -> Reference:
+        """What a baseline that gets no more requests in this step did just before `at`, by cluster."""
         found: dict[str, Sequence[Tally]] = {}
         if not self._plan.guard.on:
             return found
@@ -54,7 +58,7 @@ class Measures:
 
     async def look(
         self,
-        targets: Sequence[Target],
+        targets: Sequence[ShiftTarget],
         step: int,
         before: Mapping[str, Weights],
         reference: Reference,
@@ -63,7 +67,7 @@ class Measures:
         since: float,
         now: float,
         late: bool,
-    ) -> tuple[tuple[Observed, ...], CanaryVerdict | None]:
+    ) -> tuple[tuple[ObservedSplit, ...], CanaryVerdict | None]:
         """What was seen of a step since it was set, and the guard's verdict; `late` says that patience is over."""
         observed, tallies = [], {}
         judging = self._fleet.judging
@@ -72,17 +76,17 @@ class Measures:
             callers, failed = await self._callers(target, since=since, at=now)
             tallies[target.cluster] = added(callers, len(target.names))
             one = observe(target, callers, target.steps[step], before[target.cluster], judging, late=late)
-            if target.cluster in failed or (surveyed.reach.mixed and one.follows is Follows.NO):
-                one = structs.replace(one, follows=Follows.UNKNOWN if late else Follows.WAITING)
+            if target.cluster in failed or (surveyed.binding.mixed and one.status is SplitStatus.DOES_NOT_FOLLOW):
+                one = structs.replace(one, follows=SplitStatus.UNKNOWN if late else SplitStatus.WAITING)
             observed.append(one)
         return tuple(observed), watch(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)
 
-    async def _tallies(self, target: Target, *, since: float, at: float) -> tuple[Tally, ...]:
+    async def _tallies(self, target: ShiftTarget, *, since: float, at: float) -> tuple[Tally, ...]:
         callers, _ = await self._callers(target, since=since, at=at)
         return added(callers, len(target.names))
 
     async def _callers(
-        self, target: Target, *, since: float, at: float
+        self, target: ShiftTarget, *, since: float, at: float
     ) -> tuple[tuple[Caller, ...], Mapping[str, str]]:
         """Who was seen to call, and which clusters' Prometheus did not say."""
         surveyed = self._surveyed[target.cluster]

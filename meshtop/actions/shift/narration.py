@@ -1,22 +1,28 @@
-"""A shift in lines, in the words of Argo Rollouts; the command and the console tell it alike."""
+"""Checks, diffs and events of a shift as lines, in the words of Argo Rollouts, for the command and the console."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshtop.actions.shift.events import ShiftEvent, Sort
-from meshtop.actions.shift.preflight import Check, Mark
+from meshtop.actions.events import ActionEvent, EventKind, ObservedSplit
+from meshtop.actions.shift.preflight import Check, CheckStatus
 from meshtop.actions.shift.preview import Preview
-from meshtop.actions.shift.verify import Observed
 
-SIGNS = {Mark.OK: "✓", Mark.WARNING: "▲", Mark.REFUSED: "✗"}
+_DETAILS = frozenset(
+    {
+        EventKind.WRITTEN, EventKind.CONFIRMED, EventKind.RESTORED, EventKind.NOT_RESTORED, EventKind.PAUSED,
+        EventKind.RESUMED, EventKind.NOTE,
+    }
+)  # fmt: skip
+"""Events that are told indented, below the step or the end that they belong to."""
+SIGNS = {CheckStatus.OK: "✓", CheckStatus.WARNING: "▲", CheckStatus.REFUSED: "✗"}
 
 
-def check_lines(checks: Iterable[Check]) -> list[tuple[Mark, str]]:
-    """The checks as lines; clusters of which the same is to be said share one."""
-    alike: dict[tuple[str, Mark, str], list[str]] = {}
+def check_lines(checks: Iterable[Check]) -> list[tuple[CheckStatus, str]]:
+    """The checks as lines, each with its worst status; clusters with the same result share one."""
+    alike: dict[tuple[str, CheckStatus, str], list[str]] = {}
     for check in checks:
-        alike.setdefault((check.name, check.mark, check.message), []).append(check.cluster)
+        alike.setdefault((check.name, check.status, check.message), []).append(check.cluster)
     return [
         (mark, f"{SIGNS[mark]} {', '.join(dict.fromkeys(clusters))} {name}: {message}")
         for (name, mark, message), clusters in alike.items()
@@ -35,31 +41,31 @@ def diff_lines(diffs: Iterable[Preview]) -> list[str]:
     return lines
 
 
-def line_of(event: ShiftEvent) -> str:
+def line_of(event: ActionEvent) -> str:
     """One event as one line."""
     place = f"Step {event.step}/{event.steps}" + (f", wave {event.wave}/{event.waves}" if event.waves > 1 else "")
-    if event.sort is Sort.STEP:
+    if event.kind is EventKind.STEP:
         return f"{place}: {event.message}"
-    if event.sort is Sort.WATCHED:
+    if event.kind is EventKind.OBSERVED:
         left = "" if not event.seconds_left else f", {event.seconds_left:.0f} s left"
         splits = "; ".join(_split(one) for one in event.observed)
         return f"  {splits}; guard: {_guard(event)}{left}"
-    if event.sort in (Sort.SET, Sort.CONFIRMED, Sort.RESTORED, Sort.LEFT, Sort.PAUSED, Sort.GOES_ON, Sort.NOTE):
+    if event.kind in _DETAILS:
         return f"  {event.message}"
     return event.message
 
 
-def _split(one: Observed) -> str:
+def _split(one: ObservedSplit) -> str:
     weights = " ".join(
         f"{name} SetWeight {weight} ActualWeight {one.actual[name] * 100:.1f}"
         if name in one.actual
         else f"{name} SetWeight {weight} ActualWeight -"
         for name, weight in one.set.items()
     )
-    return f"{one.cluster}: {weights} ({one.follows.value}, {one.requests or 0:.0f} requests)"
+    return f"{one.cluster}: {weights} ({one.status.value}, {one.requests or 0:.0f} requests)"
 
 
-def _guard(event: ShiftEvent) -> str:
+def _guard(event: ActionEvent) -> str:
     verdict = event.verdict
     if verdict is None:
         return "off"

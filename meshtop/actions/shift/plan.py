@@ -1,4 +1,4 @@
-"""What a shift wants: steps of weights, clusters in waves, a guard, and what to do when something is lost."""
+"""The plan of a shift: steps of weights, clusters in waves, a guard, and what to do when a cluster is lost."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from meshtop.analysis.canary.weights import WHOLE, parse_targets
+from meshtop.model.constants import DEFAULT_STEP_SECONDS
 
 PUSH_SECONDS = 10.0
 """How long istiod may take to push a change to every proxy before requests count."""
@@ -23,7 +24,7 @@ class OnLoss(StrEnum):
 
 
 class Guard(Struct, frozen=True, rename="camel"):
-    """What is watched while a step stands; nothing when both are False."""
+    """What is watched while a step lasts; nothing when both are False."""
 
     errors: bool = True
     latency: bool = True
@@ -34,7 +35,7 @@ class Guard(Struct, frozen=True, rename="camel"):
         return self.errors or self.latency
 
 
-class Pace(Struct, frozen=True, rename="camel"):
+class ShiftPace(Struct, frozen=True, rename="camel"):
     """How patient a shift is, in seconds: `settle` until requests count, `patience` until a split must be seen,
     `poll` between two looks, `lease` until another meshtop may take a silent one's place.
     """
@@ -54,13 +55,13 @@ class ShiftPlan(Struct, frozen=True, rename="camel", kw_only=True):
     route: str
     steps: tuple[dict[str, int], ...]
     waves: tuple[tuple[str, ...], ...] = ()
-    every_seconds: float = 120.0
+    every_seconds: float = DEFAULT_STEP_SECONDS
     guard: Guard = Guard()
     on_loss: OnLoss = OnLoss.TAKE_BACK
     reason: str = ""
     override: str = ""
     wait: bool = True
-    pace: Pace = Pace()
+    pace: ShiftPace = ShiftPace()
 
     @property
     def clusters(self) -> tuple[str, ...]:

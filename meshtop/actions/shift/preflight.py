@@ -1,4 +1,4 @@
-"""Everything that must hold before a weight is touched; what refuses comes before anything is sent."""
+"""The checks before a shift: rights, Leases, owners, subsets and pods. What refuses comes before anything is sent."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from enum import StrEnum
 
 from msgspec import Struct, structs
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.fleet import Fleet
+from meshtop.actions.journal.journal import SHIFT
 from meshtop.actions.lease import GROUP as LEASE_GROUP
 from meshtop.actions.lease import ShiftLease
 from meshtop.actions.shift.plan import ShiftPlan
-from meshtop.actions.shift.targets import Target, chosen_routes, place_of, target_of, waves_of
-from meshtop.analysis.canary.owners import ARGO_ROLLOUTS, FLAGGER, GITOPS, NOBODY, Ownership
-from meshtop.analysis.canary.reach import MESH
-from meshtop.analysis.canary.survey import Surveyed
+from meshtop.actions.shift.targets import ShiftTarget, chosen_routes, place_of, target_of, waves_of
+from meshtop.analysis.canary.binding import MESH
+from meshtop.analysis.canary.owners import ARGO_ROLLOUTS, FLAGGER, GITOPS, NOBODY, RouteOwner
+from meshtop.analysis.canary.survey import SurveyedRoute
 
-SHIFT = "shift"
-"""The right that the access policy is asked for (INTERFACE.md)."""
 _WORDS = {FLAGGER: ("flagger",), ARGO_ROLLOUTS: ("argo", "rollout"), GITOPS: ("gitops", "argocd", "argo cd", "flux")}
 
 
-class Mark(StrEnum):
+class CheckStatus(StrEnum):
     """How a check ended."""
 
     OK = "ok"
@@ -32,13 +31,13 @@ class Mark(StrEnum):
 
 
 class Check(Struct, frozen=True, rename="camel"):
-    """One thing that was looked at, in one cluster."""
+    """One check of one cluster, and its result as a sentence; `kind` is that of the error where it refuses."""
 
     cluster: str
     name: str
-    mark: Mark
+    status: CheckStatus
     message: str
-    kind: Kind | None = None
+    kind: ErrorKind | None = None
 
 
 class Preflight(Struct, frozen=True, kw_only=True):
@@ -46,18 +45,18 @@ class Preflight(Struct, frozen=True, kw_only=True):
 
     plan: ShiftPlan
     checks: tuple[Check, ...]
-    targets: tuple[Target, ...] = ()
-    surveyed: tuple[Surveyed, ...] = ()
+    targets: tuple[ShiftTarget, ...] = ()
+    surveyed: tuple[SurveyedRoute, ...] = ()
 
     @property
     def refusal(self) -> ActionError | None:
         """The first check that refuses, as an error; None when nothing does."""
-        bad = next((c for c in self.checks if c.mark is Mark.REFUSED), None)
-        return None if bad is None else ActionError(bad.kind or Kind.REFUSED, bad.message, cluster=bad.cluster)
+        bad = next((c for c in self.checks if c.status is CheckStatus.REFUSED), None)
+        return None if bad is None else ActionError(bad.kind or ErrorKind.REFUSED, bad.message, cluster=bad.cluster)
 
 
 async def preflight(plan: ShiftPlan, fleet: Fleet, *, clusters: Sequence[str] = ()) -> Preflight:
-    """Look at everything. Raises ActionError where there is nothing to look at (no such route, a cluster unread).
+    """Run every check. Raises ActionError where there is nothing to check (no such route, a cluster unread).
 
     Read-only clusters and the access policy are asked first; when one of them refuses, nothing is sent at all.
     """
@@ -66,7 +65,7 @@ async def preflight(plan: ShiftPlan, fleet: Fleet, *, clusters: Sequence[str] = 
     plan = structs.replace(plan, waves=waves)
     chosen = [s for cluster in plan.clusters for s in chosen if s.route.cluster == cluster]
     gates = [gate for one in chosen for gate in _gates(one, fleet)]
-    if any(gate.mark is Mark.REFUSED for gate in gates):
+    if any(gate.status is CheckStatus.REFUSED for gate in gates):
         return Preflight(plan=plan, checks=tuple(gates))
     looked = await asyncio.gather(*(_look(one, plan, fleet) for one in chosen))
     checks = [*gates, *(check for found, _ in looked for check in found), *_left_out(chosen, fleet)]
@@ -80,20 +79,16 @@ async def preflight(plan: ShiftPlan, fleet: Fleet, *, clusters: Sequence[str] = 
     )
 
 
-def _gates(surveyed: Surveyed, fleet: Fleet) -> list[Check]:
+def _gates(surveyed: SurveyedRoute, fleet: Fleet) -> list[Check]:
     cluster, namespace = surveyed.route.cluster, surveyed.route.namespace
-    member = fleet.members[cluster]
-    found = []
-    if member.read_only:
-        message = f"{cluster} is read-only for meshtop; leave out --read-only, or readOnly in the settings."
-        found.append(Check(cluster, "read-only", Mark.REFUSED, message, Kind.REFUSED))
-    why = fleet.policy(SHIFT, cluster, namespace) if fleet.policy is not None else None
-    if why is not None:
-        found.append(Check(cluster, "access policy", Mark.REFUSED, why, Kind.REFUSED))
-    return found or [Check(cluster, "policy", Mark.OK, "may be written to")]
+    found = [
+        Check(cluster, name, CheckStatus.REFUSED, why, ErrorKind.REFUSED)
+        for name, why in fleet.refusals(SHIFT, cluster, namespace).items()
+    ]
+    return found or [Check(cluster, "policy", CheckStatus.OK, "may be written to")]
 
 
-async def _look(surveyed: Surveyed, plan: ShiftPlan, fleet: Fleet) -> tuple[list[Check], Target | None]:
+async def _look(surveyed: SurveyedRoute, plan: ShiftPlan, fleet: Fleet) -> tuple[list[Check], ShiftTarget | None]:
     cluster = surveyed.route.cluster
     api, where = fleet.members[cluster].api, place_of(surveyed.route)
     try:
@@ -104,88 +99,90 @@ async def _look(surveyed: Surveyed, plan: ShiftPlan, fleet: Fleet) -> tuple[list
             api.read(where),
         )
     except ActionError as error:
-        return [Check(cluster, "reach", Mark.REFUSED, error.message, error.kind)], None
+        return [Check(cluster, "reach", CheckStatus.REFUSED, error.message, error.kind)], None
     checks = [_rights(cluster, where.plural, where.namespace, may=may_patch)]
     if not (may_create and may_update):
-        message = f"{cluster} does not let you hold a Lease: another meshtop cannot see this shift."
-        checks.append(Check(cluster, "lease", Mark.WARNING, message))
+        message = f"{cluster} does not let you hold a Lease, so that another meshtop cannot see this shift."
+        checks.append(Check(cluster, "lease", CheckStatus.WARNING, message))
     else:
         checks.append(await _nobody_else(surveyed, fleet))
     checks.append(owner_check(cluster, surveyed.owner, plan.override))
     try:
         target = target_of(surveyed, route, plan)
     except ActionError as error:
-        return [*checks, Check(cluster, "weights", Mark.REFUSED, error.message, error.kind)], None
+        return [*checks, Check(cluster, "weights", CheckStatus.REFUSED, error.message, error.kind)], None
     if not target.same_route(surveyed.route):
         was = ", ".join(d.name for d in surveyed.route.destinations)
         message = f"{where.title} in {cluster} has just changed: {', '.join(target.names)} not {was}; look again."
-        return [*checks, Check(cluster, "weights", Mark.REFUSED, message, Kind.CONFLICT)], None
+        return [*checks, Check(cluster, "weights", CheckStatus.REFUSED, message, ErrorKind.CONFLICT)], None
     checks += _backed(surveyed, target)
-    checks.append(Check(cluster, "weights", Mark.OK, _said(target)))
+    checks.append(Check(cluster, "weights", CheckStatus.OK, _steps_text(target)))
     return checks, target
 
 
 def _rights(cluster: str, plural: str, namespace: str, *, may: bool) -> Check:
     if may:
-        return Check(cluster, "rights", Mark.OK, f"may patch {plural} in {namespace}")
+        return Check(cluster, "rights", CheckStatus.OK, f"may patch {plural} in {namespace}")
     message = f"{cluster} does not let you patch {plural} in {namespace}; ask for that right."
-    return Check(cluster, "rights", Mark.REFUSED, message, Kind.REFUSED)
+    return Check(cluster, "rights", CheckStatus.REFUSED, message, ErrorKind.REFUSED)
 
 
-async def _nobody_else(surveyed: Surveyed, fleet: Fleet) -> Check:
+async def _nobody_else(surveyed: SurveyedRoute, fleet: Fleet) -> Check:
     cluster, where = surveyed.route.cluster, place_of(surveyed.route)
     lease = ShiftLease(fleet.members[cluster].api, where, action="", holder="", seconds=1)
     try:
-        held = await lease.look()
+        held = await lease.holder()
     except ActionError as error:
-        return Check(cluster, "lease", Mark.WARNING, error.message)
+        return Check(cluster, "lease", CheckStatus.WARNING, error.message)
     now = fleet.clock()
-    if held is None or held.until <= now or held.gone():
-        return Check(cluster, "lease", Mark.OK, "nobody else shifts it")
-    message = f"{held.holder} is changing {where.title} in {cluster} (action {held.action})."
-    return Check(cluster, "lease", Mark.REFUSED, message, Kind.CONFLICT)
+    if held is None or held.until <= now or held.process_ended():
+        return Check(cluster, "lease", CheckStatus.OK, "no other shift is running")
+    message = f"{held.name} is changing {where.title} in {cluster} (action {held.action})."
+    return Check(cluster, "lease", CheckStatus.REFUSED, message, ErrorKind.CONFLICT)
 
 
-def owner_check(cluster: str, owner: Ownership, override: str) -> Check:
+def owner_check(cluster: str, owner: RouteOwner, override: str) -> Check:
     """Whether somebody else owns the weights, and whether that was overridden in words that name them."""
     if owner.controller == NOBODY:
-        return Check(cluster, "owner", Mark.OK, "no controller owns it")
+        return Check(cluster, "owner", CheckStatus.OK, "no controller owns it")
     named = f"{owner.controller} ({owner.name})" if owner.name else owner.controller
     if any(word in override.lower() for word in _WORDS.get(owner.controller, (owner.controller,))):
-        return Check(cluster, "owner", Mark.WARNING, f"{named} owns it, and may take the change back; overridden")
+        return Check(cluster, "owner", CheckStatus.WARNING, f"{named} owns it and may revert the change; overridden")
     message = (
-        f"{named} owns the weights in {cluster} and will take the change back; change them there, or say "
+        f"{named} owns the weights in {cluster} and will revert the change; change them there, or say "
         f'--override "{owner.controller} owns it".'
     )
-    return Check(cluster, "owner", Mark.REFUSED, message, Kind.CONFLICT)
+    return Check(cluster, "owner", CheckStatus.REFUSED, message, ErrorKind.CONFLICT)
 
 
-def _backed(surveyed: Surveyed, target: Target) -> list[Check]:
+def _backed(surveyed: SurveyedRoute, target: ShiftTarget) -> list[Check]:
     """Whoever is to get weight has a subset and a ready pod."""
     found = []
     highest = [max(step[i] for step in target.steps) for i in range(len(target.names))]
-    for backing, most, before in zip(surveyed.backings, highest, target.before, strict=True):
-        name = backing.destination.name
+    for backend, most, before in zip(surveyed.backends, highest, target.before, strict=True):
+        name = backend.destination.name
         if most <= 0:
             continue
         why = None
-        if backing.subset_exists is False:
-            why = f"no DestinationRule defines subset {name} for {backing.destination.host}: it would answer 503 NC"
-        elif not backing.service_exists:
-            why = f"{backing.destination.host} is no Service of {target.cluster}"
-        elif backing.pods_in_mesh.ready == 0:
+        if backend.subset_exists is False:
+            why = f"no DestinationRule defines subset {name} for {backend.destination.host}: it would answer 503 NC"
+        elif not backend.service_exists:
+            why = f"{backend.destination.host} is no Service of {target.cluster}"
+        elif backend.pods_in_mesh.ready == 0:
             why = f"{name} has no ready pod: it would answer 503 UH"
         if why is None:
             continue
         grows = most > (before or 0)
-        mark = Mark.REFUSED if grows else Mark.WARNING
-        found.append(Check(target.cluster, "pods", mark, f"{target.cluster}: {why}.", Kind.CONFLICT if grows else None))
-    return found or [Check(target.cluster, "pods", Mark.OK, "subsets exist and pods are ready")]
+        status = CheckStatus.REFUSED if grows else CheckStatus.WARNING
+        found.append(
+            Check(target.cluster, "pods", status, f"{target.cluster}: {why}.", ErrorKind.CONFLICT if grows else None)
+        )
+    return found or [Check(target.cluster, "pods", CheckStatus.OK, "subsets exist and pods are ready")]
 
 
-def _left_out(chosen: Sequence[Surveyed], fleet: Fleet) -> list[Check]:
+def _left_out(chosen: Sequence[SurveyedRoute], fleet: Fleet) -> list[Check]:
     """Clusters of the mesh whose callers this shift does not reach, because their configuration is another."""
-    if not chosen or MESH not in chosen[0].reach.gateways:
+    if not chosen or MESH not in chosen[0].binding.gateways:
         return []
     found = []
     first, survey = chosen[0], fleet.survey
@@ -201,10 +198,10 @@ def _left_out(chosen: Sequence[Surveyed], fleet: Fleet) -> list[Check]:
                 found.append(_obeys(cluster.name, [s.route.cluster for s in chosen], has=has))
         elif known and mesh == first.mesh:
             why = "is left out" if has else "has no such route: its callers go wherever the Service leads"
-            found.append(Check(cluster.name, "mesh", Mark.WARNING, f"{cluster.name} of the same mesh {why}."))
+            found.append(Check(cluster.name, "mesh", CheckStatus.WARNING, f"{cluster.name} of the same mesh {why}."))
         elif has and not known:
             message = f"{cluster.name} has that route too, and may be of the same mesh; it is left out."
-            found.append(Check(cluster.name, "mesh", Mark.WARNING, message))
+            found.append(Check(cluster.name, "mesh", CheckStatus.WARNING, message))
     return found
 
 
@@ -212,11 +209,11 @@ def _obeys(remote: str, primaries: Sequence[str], *, has: bool) -> Check:
     """A cluster without a control plane: its callers obey a primary's objects, its own object nobody."""
     message = f"its callers obey {' or '.join(primaries)} and move with it"
     if has:
-        message += "; its own object of that name is read by nobody and stays as it is"
-    return Check(remote, "mesh", Mark.OK, message)
+        message += "; its own object of that name has no effect and stays as it is"
+    return Check(remote, "mesh", CheckStatus.OK, message)
 
 
-def _said(target: Target) -> str:
+def _steps_text(target: ShiftTarget) -> str:
     now = "/".join("-" if weight is None else str(weight) for weight in target.before)
     steps = ", ".join("/".join(map(str, step)) for step in target.steps)
     return f"{'/'.join(target.names)}: {now} → {steps}"

@@ -1,10 +1,8 @@
-"""What a shift would change, cluster by cluster, as the servers themselves say it (server-side dry run)."""
+"""What a shift would change, cluster by cluster, by a dry run on the servers themselves."""
 
 from __future__ import annotations
 
 import asyncio
-import difflib
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -12,8 +10,9 @@ from msgspec import Struct
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.shift.apply import changed
 from meshtop.actions.shift.preflight import Preflight
-from meshtop.actions.shift.targets import Target, weights_of
+from meshtop.actions.shift.targets import ShiftTarget, weights_of
 from meshtop.analysis.canary.weights import weight_patch
+from meshtop.model.yaml_text import diff_yaml
 
 
 class Preview(Struct, frozen=True, rename="camel"):
@@ -29,27 +28,14 @@ async def preview(found: Preflight, fleet: Fleet) -> list[Preview]:
     return list(await asyncio.gather(*(_one(target, fleet) for target in found.targets)))
 
 
-async def _one(target: Target, fleet: Fleet) -> Preview:
+async def _one(target: ShiftTarget, fleet: Fleet) -> Preview:
     api, where = fleet.members[target.cluster].api, target.where
     response = await api.send("GET", where.path, what=f"read {where.title}")
     route = api.parse(where, response.content)
     if weights_of(route) != target.before or not target.same_route(route):
         raise changed(target, route, target.before)
     _, after = await api.patch(where, weight_patch(route, target.steps[0]), dry_run=True)
-    lines = difflib.unified_diff(
-        _yaml(msgspec.json.decode(response.content)),
-        _yaml(after),
-        f"{target.cluster}: {where.title}",
-        f"{target.cluster}: {where.title} (dry run)",
-        lineterm="",
-        n=3,
-    )
-    return Preview(target.cluster, where.title, tuple(lines))
-
-
-def _yaml(obj: dict[str, Any]) -> list[str]:
-    import yaml
-
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(obj.get("spec") or {}, Dumper=dumper, sort_keys=True)
-    return text.splitlines()
+    before = msgspec.json.decode(response.content)
+    title = f"{target.cluster}: {where.title}"
+    lines = diff_yaml(before.get("spec") or {}, after.get("spec") or {}, title, f"{title} (dry run)")
+    return Preview(target.cluster, where.title, lines)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct, structs
 
-from meshtop.actions.shift.events import Outcome, ShiftEvent, Sort
-from meshtop.actions.shift.standing import Recorded, Standing
-from meshtop.actions.shift.verify import Observed
+from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, ObservedSplit
+from meshtop.actions.shift.record import KnownWeights, ShiftRecord
 from meshtop.analysis.canary.judging import CanaryVerdict
 
 
@@ -18,7 +17,7 @@ class ClusterProgress(Struct, frozen=True, kw_only=True):
     cluster: str
     wave: int
     weights: dict[str, int | None]
-    observed: Observed | None = None
+    observed: ObservedSplit | None = None
     left: str = ""
 
 
@@ -40,7 +39,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     until: float | None = None
     paused: bool = False
     taking_back: bool = False
-    outcome: Outcome | None = None
+    outcome: ActionOutcome | None = None
     restored: bool = False
     message: str = ""
 
@@ -50,16 +49,16 @@ class Progress(Struct, frozen=True, kw_only=True):
         return self.plan[max(0, self.step - 1)] if self.plan else {}
 
 
-def progress_of(shift: Recorded, action: str = "", standing: Mapping[str, Standing] | None = None) -> Progress:
-    """A shift that has not begun, or is about to be taken up where `standing` says."""
+def progress_of(shift: ShiftRecord, action: str = "", known: Mapping[str, KnownWeights] | None = None) -> Progress:
+    """A shift that has not begun, or is about to be resumed from the weights that are `known`."""
     plan = shift.plan
     waves = {cluster: number for number, wave in enumerate(plan.waves, start=1) for cluster in wave}
-    known = standing or {}
+    known = known or {}
     clusters = [
         ClusterProgress(
             cluster=target.cluster,
             wave=waves.get(target.cluster, 1),
-            weights=target.named(known[target.cluster].known if target.cluster in known else target.before),
+            weights=target.named(known[target.cluster].confirmed if target.cluster in known else target.before),
         )
         for target in shift.targets
     ]
@@ -76,30 +75,30 @@ def progress_of(shift: Recorded, action: str = "", standing: Mapping[str, Standi
     )
 
 
-def after(progress: Progress, event: ShiftEvent, now: float) -> Progress:
+def after(progress: Progress, event: ActionEvent, now: float) -> Progress:
     """The shift after an event that came at `now` (Unix seconds)."""
     until = None if event.seconds_left is None else now + event.seconds_left
     found = structs.replace(progress, action=event.action, until=until)
-    if event.sort is Sort.STEP:
+    if event.kind is EventKind.STEP:
         return structs.replace(
             found, step=event.step, wave=event.wave, verdict=None, clusters=_each(found, event.wave, observed=None)
         )
-    if event.sort is Sort.SET:
+    if event.kind is EventKind.WRITTEN:
         return structs.replace(found, clusters=_one(found, event.cluster, weights=event.weights or {}))
-    if event.sort is Sort.WATCHED:
+    if event.kind is EventKind.OBSERVED:
         clusters = found.clusters
         for seen in event.observed:
             clusters = _one(structs.replace(found, clusters=clusters), seen.cluster, observed=seen)
         return structs.replace(found, clusters=clusters, verdict=event.verdict)
-    if event.sort in (Sort.PAUSED, Sort.GOES_ON):
-        return structs.replace(found, paused=event.sort is Sort.PAUSED)
-    if event.sort is Sort.TAKING_BACK:
+    if event.kind in (EventKind.PAUSED, EventKind.RESUMED):
+        return structs.replace(found, paused=event.kind is EventKind.PAUSED)
+    if event.kind is EventKind.TAKING_BACK:
         return structs.replace(found, taking_back=True, paused=False)
-    if event.sort is Sort.RESTORED:
+    if event.kind is EventKind.RESTORED:
         return structs.replace(found, clusters=_one(found, event.cluster, weights=event.weights or {}, observed=None))
-    if event.sort is Sort.LEFT:
+    if event.kind is EventKind.NOT_RESTORED:
         return structs.replace(found, clusters=_one(found, event.cluster, left=event.message, observed=None))
-    if event.sort is Sort.ENDED:
+    if event.kind is EventKind.ENDED:
         return structs.replace(
             found,
             outcome=event.outcome,

@@ -1,4 +1,4 @@
-"""Shifts that ended in the middle: taken up again, or taken back, after whatever ended them."""
+"""Shifts that ended in the middle: resumed, or taken back, after whatever ended them."""
 
 from __future__ import annotations
 
@@ -8,27 +8,25 @@ from collections.abc import AsyncIterator
 from msgspec import structs
 
 from meshtop.actions.claim import Claim
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind, worst_error
+from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.journal.journal import Action, ActionState, Event, Journal
+from meshtop.actions.journal.journal import SHIFT, Action, ActionState, EntryKind, Journal
 from meshtop.actions.shift.apply import Sleep
-from meshtop.actions.shift.events import Controls, Outcome, ShiftEvent, Sort
-from meshtop.actions.shift.preflight import SHIFT
+from meshtop.actions.shift.controls import Controls
+from meshtop.actions.shift.record import ShiftRecord, known_weights, require_resumable, shift_record
+from meshtop.actions.shift.restore import restore, state_after
 from meshtop.actions.shift.runner import ShiftRunner
-from meshtop.actions.shift.standing import Recorded, recorded, require_resumable, standings
-from meshtop.actions.shift.takeback import take_back
 from meshtop.actions.shift.targets import place_of
-from meshtop.analysis.canary.survey import Surveyed
-
-_KINDS = {Kind.CONFLICT: Outcome.CONFLICT, Kind.UNREACHABLE: Outcome.LOST}
+from meshtop.analysis.canary.survey import SurveyedRoute
 
 
 def find_action(journal: Journal, identity: str | None) -> Action:
-    """The shift of that id, or the last one. Raises ActionError."""
-    action = journal.last(kind="shift") if identity is None else journal.action(identity)
+    """The action of that id (or of a unique beginning of one), or the last shift. Raises ActionError."""
+    action = journal.last(kind=SHIFT) if identity is None else journal.action(identity)
     if action is None:
         what = "no shift" if identity is None else f"no single action {identity}"
-        raise ActionError(Kind.USAGE, f"The journal has {what}; meshtop journal lists them.")
+        raise ActionError(ErrorKind.USAGE, f"The journal has {what}; meshtop journal lists them.")
     return action
 
 
@@ -43,8 +41,8 @@ def resume(
 ) -> ShiftRunner:
     """A runner that goes on where the action stopped. Raises ActionError when it is over, or cannot go on here."""
     require_resumable(action, action.id)
-    shift = recorded(action)
-    _allowed(shift, fleet)
+    shift = shift_record(action)
+    _require_allowed(shift, fleet)
     surveyed = [_surveyed(shift, fleet, target.cluster) for target in shift.targets]
     return ShiftRunner(
         shift,
@@ -60,60 +58,52 @@ def resume(
 
 async def rollback(
     action: Action, fleet: Fleet, journal: Journal, *, sleep: Sleep = asyncio.sleep
-) -> AsyncIterator[ShiftEvent]:
+) -> AsyncIterator[ActionEvent]:
     """Every cluster back to its weights from before the action. Raises ActionError before anything is sent."""
     if action.state is ActionState.ROLLED_BACK:
-        raise ActionError(Kind.USAGE, f"Action {action.id} was rolled back already.")
-    shift = recorded(action)
-    _allowed(shift, fleet)
+        raise ActionError(ErrorKind.USAGE, f"Action {action.id} was rolled back already.")
+    shift = shift_record(action)
+    _require_allowed(shift, fleet)
     claim = Claim(action.id, fleet, journal, seconds=shift.plan.pace.lease)
     try:
-        claim.hold()
-        await claim.take(target.where for target in shift.targets)
+        claim.lock()
+        await claim.take_leases(target.where for target in shift.targets)
+        # Read again under the lock: the process that ran it may have gone on since.
         found = journal.action(action.id) or action
-        journal.write(action.id, Event.NOTE, note="rollback", who=fleet.who, origin=fleet.origin)
+        journal.write(action.id, EntryKind.NOTE, note="rollback", who=fleet.who, origin=fleet.origin)
         journal.set_state(action.id, ActionState.TAKING_BACK)
-        blank = ShiftEvent(sort=Sort.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
+        blank = ActionEvent(kind=EventKind.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
         yield blank
-        worst: ActionError | None = None
-        standing = standings(found, shift.targets)
-        async for one in take_back(action.id, shift.targets, standing, fleet, journal, sleep=sleep):
-            worst = worst or one.error
+        errors = []
+        known = known_weights(found, shift.targets)
+        async for one in restore(action.id, shift.targets, known, fleet, journal, sleep=sleep):
+            if one.error is not None:
+                errors.append(one.error)
             yield structs.replace(
-                blank,
-                sort=Sort.LEFT if one.error else Sort.RESTORED,
-                message=one.message,
-                cluster=one.target.cluster,
-                weights=None if one.error else one.target.named(one.target.before),
+                blank, kind=one.kind, message=one.message, cluster=one.target.cluster, weights=one.weights
             )
-        state = ActionState.ROLLED_BACK
-        if worst is not None:
-            state = ActionState.TAKING_BACK if worst.kind is Kind.UNREACHABLE else ActionState.FAILED
-        journal.set_state(action.id, state)
-        outcome = Outcome.ROLLED_BACK if worst is None else _KINDS.get(worst.kind, Outcome.REFUSED)
-        message = "Everything is as before." if worst is None else f"See meshtop journal {action.id}."
-        yield structs.replace(blank, sort=Sort.ENDED, message=message, outcome=outcome, restored=worst is None)
+        worst = worst_error(errors)
+        journal.set_state(action.id, state_after(worst))
+        yield structs.replace(
+            blank,
+            kind=EventKind.ENDED,
+            message="Everything is as before." if worst is None else f"See meshtop journal {action.id}.",
+            outcome=ActionOutcome.ROLLED_BACK if worst is None else outcome_of(worst),
+            restored=worst is None,
+        )
     finally:
         await claim.release()
 
 
-def _allowed(shift: Recorded, fleet: Fleet) -> None:
+def _require_allowed(shift: ShiftRecord, fleet: Fleet) -> None:
     for target in shift.targets:
-        member = fleet.members.get(target.cluster)
-        if member is None:
-            raise ActionError(
-                Kind.UNREACHABLE,
-                f"{target.cluster} took part in it and is not among the clusters here.",
-                cluster=target.cluster,
-            )
-        if member.read_only:
-            raise ActionError(Kind.REFUSED, f"{target.cluster} is read-only for meshtop.", cluster=target.cluster)
-        why = fleet.policy(SHIFT, target.cluster, target.where.namespace) if fleet.policy is not None else None
-        if why is not None:
-            raise ActionError(Kind.REFUSED, why, cluster=target.cluster)
+        if target.cluster not in fleet.members:
+            message = f"{target.cluster} took part in it and is not among the clusters here."
+            raise ActionError(ErrorKind.UNREACHABLE, message, cluster=target.cluster)
+        fleet.require_allowed(SHIFT, target.cluster, target.where.namespace)
 
 
-def _surveyed(shift: Recorded, fleet: Fleet, cluster: str) -> Surveyed:
+def _surveyed(shift: ShiftRecord, fleet: Fleet, cluster: str) -> SurveyedRoute:
     target = next(t for t in shift.targets if t.cluster == cluster)
     for one in fleet.survey.surveyed:
         place = place_of(one.route)
@@ -128,5 +118,7 @@ def _surveyed(shift: Recorded, fleet: Fleet, cluster: str) -> Surveyed:
             return one
     why = fleet.unread.get(cluster)
     if why:
-        raise ActionError(Kind.UNREACHABLE, why, cluster=cluster)
-    raise ActionError(Kind.CONFLICT, f"{target.where.title} in {cluster} is no longer that route.", cluster=cluster)
+        raise ActionError(ErrorKind.UNREACHABLE, why, cluster=cluster)
+    raise ActionError(
+        ErrorKind.CONFLICT, f"{target.where.title} in {cluster} is no longer that route.", cluster=cluster
+    )

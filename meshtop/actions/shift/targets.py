@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from meshtop.actions.errors import ActionError, Kind
+from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.kube import RouteObject
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.analysis.canary.routes import WeightedRoute, parse_route
-from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.canary.weights import new_weights
 
 Weights = tuple[int | None, ...]
 
 
-class Target(Struct, frozen=True, rename="camel", kw_only=True):
+class ShiftTarget(Struct, frozen=True, rename="camel", kw_only=True):
     """One object and its weights: `before` the shift (None: not written), and at each step, in the order of `names`."""
 
     where: RouteObject
@@ -49,7 +49,7 @@ def weights_of(route: WeightedRoute) -> Weights:
     return tuple(d.weight for d in route.destinations)
 
 
-def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> list[Surveyed]:
+def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> list[SurveyedRoute]:
     """The surveyed routes that the plan means, one for each cluster whose istiod reads its own configuration.
 
     `clusters` limits them where given. In a mesh with several primaries that is every cluster; a remote cluster obeys
@@ -58,7 +58,7 @@ def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> lis
     try:
         reference = parse_route(plan.route)
     except ValueError as error:
-        raise ActionError(Kind.USAGE, f"{error}.") from error
+        raise ActionError(ErrorKind.USAGE, f"{error}.") from error
     _all_known(fleet, clusters)
     survey = fleet.survey
     named = [s for s in survey.surveyed if reference.names(s.route) and (not clusters or s.route.cluster in clusters)]
@@ -69,18 +69,18 @@ def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> lis
         known = sorted({s.route.label for s in survey.surveyed})
         hint = f"; there are {', '.join(known[:8])}" if known else ""
         where = f" in {', '.join(clusters)}" if clusters else ""
-        raise ActionError(Kind.USAGE, f"No cluster has a weighted route {plan.route}{where}{hint}.")
+        raise ActionError(ErrorKind.USAGE, f"No cluster has a weighted route {plan.route}{where}{hint}.")
     several = sorted({s.route.label for s in ruling})
     if len(several) > 1 and reference.route is None:
-        raise ActionError(Kind.USAGE, f"{plan.route} has several weighted routes; name one: {', '.join(several)}.")
+        raise ActionError(ErrorKind.USAGE, f"{plan.route} has several weighted routes; name one: {', '.join(several)}.")
     meshes = {s.mesh or s.route.cluster for s in ruling}
     if len(meshes) > 1 and not clusters:
         where = ", ".join(s.route.cluster for s in ruling)
-        raise ActionError(Kind.USAGE, f"{plan.route} is in {len(meshes)} meshes ({where}); choose with --cluster.")
+        raise ActionError(ErrorKind.USAGE, f"{plan.route} is in {len(meshes)} meshes ({where}); choose with --cluster.")
     return ruling
 
 
-def _ruled_elsewhere(plan: ShiftPlan, named: Sequence[Surveyed], fleet: Fleet) -> ActionError:
+def _ruled_elsewhere(plan: ShiftPlan, named: Sequence[SurveyedRoute], fleet: Fleet) -> ActionError:
     """Every cluster that is meant is a remote one: its callers obey a primary, where the object must be written."""
     survey = fleet.survey
     remotes = ", ".join(s.route.cluster for s in named)
@@ -92,8 +92,8 @@ def _ruled_elsewhere(plan: ShiftPlan, named: Sequence[Surveyed], fleet: Fleet) -
     does = "have" if len(named) > 1 else "has"
     where = f"; it is written in {' or '.join(primaries)}" if primaries else ""
     return ActionError(
-        Kind.USAGE,
-        f"{remotes} {does} no control plane of {'their' if len(named) > 1 else 'its'} own: nobody reads {plan.route} "
+        ErrorKind.USAGE,
+        f"{remotes} {does} no control plane of {'their' if len(named) > 1 else 'its'} own: nothing reads {plan.route} "
         f"there{where}.",
         remedy=f"Name that with --cluster {primaries[0]}." if primaries else "",
     )
@@ -103,34 +103,34 @@ def _all_known(fleet: Fleet, clusters: Sequence[str]) -> None:
     for name, why in sorted(fleet.unread.items()):
         if not clusters or name in clusters:
             raise ActionError(
-                Kind.UNREACHABLE,
+                ErrorKind.UNREACHABLE,
                 f"It is not known whether {name} has this route: {why}",
                 cluster=name,
                 remedy="Repair the connection, or leave it out: name the others with --cluster.",
             )
     for name in clusters:
         if name not in fleet.members:
-            raise ActionError(Kind.USAGE, f"There is no cluster {name}; there are {', '.join(fleet.members)}.")
+            raise ActionError(ErrorKind.USAGE, f"There is no cluster {name}; there are {', '.join(fleet.members)}.")
 
 
-def waves_of(plan: ShiftPlan, chosen: Sequence[Surveyed]) -> tuple[tuple[str, ...], ...]:
+def waves_of(plan: ShiftPlan, chosen: Sequence[SurveyedRoute]) -> tuple[tuple[str, ...], ...]:
     """The plan's waves, or all clusters at once. Raises ActionError for a cluster without the route."""
     names = [s.route.cluster for s in chosen]
     for cluster in plan.clusters:
         if cluster not in names:
-            raise ActionError(Kind.USAGE, f"{cluster} is in a wave, but has no route {plan.route} of its own.")
+            raise ActionError(ErrorKind.USAGE, f"{cluster} is in a wave, but has no route {plan.route} of its own.")
     if len(plan.clusters) != sum(map(len, plan.waves)):
-        raise ActionError(Kind.USAGE, "A cluster stands in two waves; each belongs to one.")
+        raise ActionError(ErrorKind.USAGE, "A cluster stands in two waves; name each in one only.")
     return plan.waves or (tuple(names),)
 
 
-def target_of(surveyed: Surveyed, route: WeightedRoute, plan: ShiftPlan) -> Target:
-    """The target of one cluster, reckoned from the route as it was just read. Raises ActionError."""
+def target_of(surveyed: SurveyedRoute, route: WeightedRoute, plan: ShiftPlan) -> ShiftTarget:
+    """The target of one cluster, computed from the route as it was just read. Raises ActionError."""
     try:
         steps = tuple(new_weights(route, step) for step in plan.steps)
     except ValueError as error:
-        raise ActionError(Kind.USAGE, f"{route.cluster}: {error}.", cluster=route.cluster) from error
-    return Target(
+        raise ActionError(ErrorKind.USAGE, f"{route.cluster}: {error}.", cluster=route.cluster) from error
+    return ShiftTarget(
         where=place_of(surveyed.route),
         label=route.label,
         names=tuple(d.name for d in route.destinations),

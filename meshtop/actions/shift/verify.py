@@ -1,53 +1,27 @@
-"""Does the split follow? Confirmed from telemetry for each calling cluster; no traffic is never taken for 0 %."""
+"""Whether the observed split follows the weights, from telemetry; no traffic is never taken for 0 %."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from enum import StrEnum
 from math import log
 
-from msgspec import Struct
-
+from meshtop.actions.events import ObservedSplit, SplitStatus
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.shift.targets import Target, Weights
-from meshtop.analysis.canary.evidence import Interval, log_evidence, wilson
+from meshtop.actions.shift.targets import ShiftTarget, Weights
+from meshtop.analysis.canary.binding import telemetry_hosts
+from meshtop.analysis.canary.evidence import log_evidence, wilson
 from meshtop.analysis.canary.judging import Judging
-from meshtop.analysis.canary.reach import telemetry_hosts
-from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.canary.tally import Caller
-from meshtop.analysis.canary.verdict import Honesty, HonestyVerdict, honesty
+from meshtop.analysis.canary.verdict import Honesty, honesty
 from meshtop.model.canary import RouteCounts
-from meshtop.sources.http.problem import SourceProblem
-from meshtop.sources.prometheus.counts import route_counts
-
-_TCP = ("tcp", "tls")
-
-
-class Follows(StrEnum):
-    """What telemetry says of one cluster's split."""
-
-    YES = "follows"
-    NO = "does-not-follow"
-    WAITING = "waiting"
-    NO_TRAFFIC = "no-traffic"
-    UNKNOWN = "unknown"
-
-
-class Observed(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One cluster: weights set, shares seen with their 95 % intervals, and whether the one follows the other."""
-
-    cluster: str
-    follows: Follows
-    set: dict[str, int]
-    actual: dict[str, float] = {}
-    intervals: dict[str, Interval] = {}
-    requests: float | None = None
-    honesty: HonestyVerdict = HonestyVerdict(Honesty.NO_TRAFFIC)
+from meshtop.sources.problem import SourceProblem
+from meshtop.sources.prometheus.counts import counts_connections, route_counts
 
 
 async def count_all(
-    surveyed: Surveyed, fleet: Fleet, *, since: float, at: float
+    surveyed: SurveyedRoute, fleet: Fleet, *, since: float, at: float
 ) -> tuple[list[tuple[str, RouteCounts]], dict[str, str]]:
     """Counts for a route from every Prometheus of its mesh, and why some gave none."""
     members = [
@@ -57,8 +31,8 @@ async def count_all(
         and m.name in fleet.survey.clusters
         and (m.name == surveyed.route.cluster or fleet.survey.clusters[m.name].facts.mesh_id == surveyed.mesh)
     ]
-    tcp = surveyed.route.protocol in _TCP
-    hosts = telemetry_hosts(surveyed.route, surveyed.reach)
+    tcp = counts_connections(surveyed.route.protocol)
+    hosts = telemetry_hosts(surveyed.route, surveyed.binding)
     label = surveyed.route.label
 
     async def ask(name: str) -> tuple[str, RouteCounts | None, str]:
@@ -80,8 +54,8 @@ async def count_all(
 
 
 def observe(
-    target: Target, callers: Sequence[Caller], weights: Weights, before: Weights, judging: Judging, *, late: bool
-) -> Observed:
+    target: ShiftTarget, callers: Sequence[Caller], weights: Weights, before: Weights, judging: Judging, *, late: bool
+) -> ObservedSplit:
     """Hold what was seen against the weights. `late` says that patience is over.
 
     A split follows when enough requests speak neither against it nor for the old weights; when patience is over, it
@@ -92,21 +66,21 @@ def observe(
     total = sum(split)
     numbers = [float(weight or 0) for weight in weights]
     told = honesty(split, numbers, alpha=judging.alpha, minimum_requests=judging.minimum_requests)
-    follows = Follows.WAITING
+    status = SplitStatus.WAITING
     if told.verdict is Honesty.NO_TRAFFIC:
-        follows = Follows.NO_TRAFFIC if late else Follows.WAITING
+        status = SplitStatus.NO_TRAFFIC if late else SplitStatus.WAITING
     elif told.verdict is Honesty.NOT_HONOURED:
-        follows = Follows.NO if late else Follows.WAITING
+        status = SplitStatus.DOES_NOT_FOLLOW if late else SplitStatus.WAITING
     elif late or (told.verdict is Honesty.HONOURED and _moved(split, before, numbers, judging.alpha)):
-        follows = Follows.YES
+        status = SplitStatus.FOLLOWS
     intervals = {
         name: found
         for name, seen in zip(target.names, split, strict=True)
         if (found := wilson(seen, total)) is not None
     }
-    return Observed(
+    return ObservedSplit(
         cluster=target.cluster,
-        follows=follows,
+        status=status,
         set={name: int(weight or 0) for name, weight in zip(target.names, weights, strict=True)},
         actual={name: seen / total for name, seen in zip(target.names, split, strict=True)} if total > 0 else {},
         intervals=intervals,

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.canary.backing import Backing
+from meshtop.analysis.canary.backends import Backend
+from meshtop.analysis.canary.binding import MESH, RouteBinding
 from meshtop.analysis.canary.judging import CanaryVerdict
-from meshtop.analysis.canary.owners import MESHTOP, NOBODY, ControllerView, LastChange, Ownership, is_gitops
-from meshtop.analysis.canary.reach import MESH, Reach
+from meshtop.analysis.canary.owners import MESHTOP, NOBODY, LastChange, RouteControllerStatus, RouteOwner, is_gitops
 from meshtop.analysis.canary.routes import VIRTUAL_SERVICE, WeightedRoute
 from meshtop.analysis.canary.verdict import WORTH_SEEING_AT_LEAST, Comparison, Honesty, HonestyVerdict
 from meshtop.model.kube import ConfigObject, Manager
@@ -20,25 +20,25 @@ STUCK_SECONDS = 24 * 3600.0
 FIGHT_SECONDS = 3600.0
 
 
-class Known(Struct, frozen=True, kw_only=True):
+class RouteFacts(Struct, frozen=True, kw_only=True):
     """All that is known of one route when it is examined; times are Unix seconds."""
 
     route: WeightedRoute
-    reach: Reach
-    backings: tuple[Backing, ...]
-    owner: Ownership
-    controller: ControllerView | None
+    binding: RouteBinding
+    backends: tuple[Backend, ...]
+    owner: RouteOwner
+    controller: RouteControllerStatus | None
     change: LastChange | None
     honesty: HonestyVerdict
     verdict: CanaryVerdict
     now: float
 
 
-def findings(known: Known) -> list[Finding]:
+def findings(known: RouteFacts) -> list[Finding]:
     """What one route by itself shows, in the order of weight."""
     return [
         *_weights(known.route),
-        *(one for backing in known.backings for one in _behind(known.route, backing)),
+        *(one for backend in known.backends for one in _behind(known.route, backend)),
         *_judged(known),
         *_controller(known),
         *_fight(known),
@@ -80,12 +80,12 @@ def _weights(route: WeightedRoute) -> list[Finding]:
     return found
 
 
-def _behind(route: WeightedRoute, backing: Backing) -> list[Finding]:
-    destination = backing.destination
+def _behind(route: WeightedRoute, backend: Backend) -> list[Finding]:
+    destination = backend.destination
     share = f"{destination.share * 100:g} %"
     if destination.share <= 0 or not destination.host:
         return []
-    if backing.subset_exists is False:
+    if backend.subset_exists is False:
         return [
             _finding(
                 "NO-SUBSET",
@@ -95,7 +95,7 @@ def _behind(route: WeightedRoute, backing: Backing) -> list[Finding]:
                 "Define the subset, or take its weight away.",
             )
         ]
-    if not backing.service_exists:
+    if not backend.service_exists:
         return [
             _finding(
                 "NO-SERVICE",
@@ -104,19 +104,19 @@ def _behind(route: WeightedRoute, backing: Backing) -> list[Finding]:
                 "Create the Service, or take its weight away.",
             )
         ]
-    if backing.pods_in_mesh.ready == 0 and (backing.subset_exists or not destination.subset):
+    if backend.pods_in_mesh.ready == 0 and (backend.subset_exists or not destination.subset):
         return [
             _finding(
                 "NO-PODS",
                 Severity.ERROR,
                 f"{share} of {route.label} goes to {destination.name}, which has no ready pod: answered 503 UH.",
-                f"Set its weight to 0 until its pods are ready ({backing.pods.total} wanted).",
+                f"Set its weight to 0 until its pods are ready ({backend.pods.total} wanted).",
             )
         ]
     return []
 
 
-def _judged(known: Known) -> list[Finding]:
+def _judged(known: RouteFacts) -> list[Finding]:
     found = []
     route, verdict = known.route, known.verdict
     if known.honesty.verdict is Honesty.NOT_HONOURED:
@@ -161,7 +161,7 @@ def _figures(verdict: CanaryVerdict) -> str:
     return ", ".join(parts)
 
 
-def _controller(known: Known) -> list[Finding]:
+def _controller(known: RouteFacts) -> list[Finding]:
     view, route = known.controller, known.route
     if view is None:
         return []
@@ -191,7 +191,7 @@ def _controller(known: Known) -> list[Finding]:
     return []
 
 
-def fought(managers: Iterable[Manager], owner: Ownership) -> tuple[Manager, Manager] | None:
+def fought(managers: Iterable[Manager], owner: RouteOwner) -> tuple[Manager, Manager] | None:
     """The person's (or meshtop's) write and the controller's write that came after it within an hour."""
     known = list(managers)
     controllers = [m for m in known if is_gitops(m.manager) or m.manager in ("flagger", "rollouts-controller")]
@@ -203,7 +203,7 @@ def fought(managers: Iterable[Manager], owner: Ownership) -> tuple[Manager, Mana
     return None
 
 
-def _fight(known: Known) -> list[Finding]:
+def _fight(known: RouteFacts) -> list[Finding]:
     pair = fought(known.route.managers, known.owner)
     if pair is None:
         return []
@@ -219,7 +219,7 @@ def _fight(known: Known) -> list[Finding]:
     ]
 
 
-def _stuck(known: Known) -> list[Finding]:
+def _stuck(known: RouteFacts) -> list[Finding]:
     split = [d for d in known.route.destinations if 0 < d.share < 1]
     if known.change is None or not split or known.now - known.change.at < STUCK_SECONDS:
         return []
@@ -235,8 +235,8 @@ def _stuck(known: Known) -> list[Finding]:
     ]
 
 
-def _mixed(known: Known) -> list[Finding]:
-    if not known.reach.mixed:
+def _mixed(known: RouteFacts) -> list[Finding]:
+    if not known.binding.mixed:
         return []
     return [
         _finding(
@@ -248,16 +248,18 @@ def _mixed(known: Known) -> list[Finding]:
     ]
 
 
-def duplicates(services: Sequence[ConfigObject], hosts_of: dict[tuple[str, str], Reach]) -> dict[tuple[str, str], str]:
+def duplicates(
+    services: Sequence[ConfigObject], hosts_of: dict[tuple[str, str], RouteBinding]
+) -> dict[tuple[str, str], str]:
     """VirtualServices of one cluster that share a host for sidecars: each one's key with the other's name.
 
     On sidecars two VirtualServices for one host do not merge; the oldest wins.
     """
     owners: dict[str, list[ConfigObject]] = {}
     for service in services:
-        reach = hosts_of.get(service.meta.key)
-        if service.kind == VIRTUAL_SERVICE and reach is not None and MESH in reach.gateways:
-            for host in reach.hosts:
+        binding = hosts_of.get(service.meta.key)
+        if service.kind == VIRTUAL_SERVICE and binding is not None and MESH in binding.gateways:
+            for host in binding.hosts:
                 owners.setdefault(host, []).append(service)
     found: dict[tuple[str, str], str] = {}
     for several in owners.values():

@@ -9,6 +9,7 @@ from math import ceil, exp, log
 from msgspec import Struct
 
 from meshtop.analysis.canary.evidence import Interval, log_evidence, newcombe
+from meshtop.model.constants import DEFAULT_ALPHA, DEFAULT_MINIMUM_REQUESTS
 
 E_VALUE_CAP = 1e12
 """E-values are shown up to this; beyond it they say nothing more to a person."""
@@ -68,7 +69,11 @@ def e_value(log_e: float) -> float:
 
 
 def honesty(
-    requests: Sequence[float], weights: Sequence[float], *, alpha: float = 0.05, minimum_requests: int = 200
+    requests: Sequence[float],
+    weights: Sequence[float],
+    *,
+    alpha: float = DEFAULT_ALPHA,
+    minimum_requests: int = DEFAULT_MINIMUM_REQUESTS,
 ) -> HonestyVerdict:
     """Hold the requests of each destination against the configured weights (any positive sum).
 
@@ -95,7 +100,7 @@ def _log_evidence_of_worse(canary: Counts, baseline: Counts) -> float:
     return log_evidence((canary.bad, baseline.bad), (share, 1 - share))
 
 
-def requests_needed(baseline_ratio: float, canary_share: float, *, alpha: float = 0.05) -> int | None:
+def requests_needed(baseline_ratio: float, canary_share: float, *, alpha: float = DEFAULT_ALPHA) -> int | None:
     """How many requests, canary and baseline together, show a canary that is worse by what is worth seeing.
 
     That is twice the baseline's share of bad answers, and at least one point more (expected counts put into the
@@ -122,7 +127,9 @@ def requests_needed(baseline_ratio: float, canary_share: float, *, alpha: float 
     return high
 
 
-def compare(canary: Counts, baseline: Counts, *, alpha: float = 0.05, minimum_requests: int = 200) -> ComparisonVerdict:
+def compare(
+    canary: Counts, baseline: Counts, *, alpha: float = DEFAULT_ALPHA, minimum_requests: int = DEFAULT_MINIMUM_REQUESTS
+) -> ComparisonVerdict:
     """Whether a canary's answers are bad more often than its baseline's.
 
     Decided on the anytime-valid evidence; Newcombe's interval of the difference stands beside it for people.

@@ -9,7 +9,7 @@ from meshtop.model.mesh import VirtualMachine
 from meshtop.model.state import Finding, Severity
 
 
-def gone(machine: VirtualMachine) -> bool:
+def is_disconnected(machine: VirtualMachine) -> bool:
     """Whether its proxy has disconnected and not come back."""
     left = machine.disconnected_at
     return left is not None and left >= (machine.connected_at or 0.0)
@@ -17,7 +17,7 @@ def gone(machine: VirtualMachine) -> bool:
 
 def last_seen(machine: VirtualMachine, now: float) -> float | None:
     """When its proxy was connected last, in Unix seconds; None for one that was registered by hand."""
-    if gone(machine):
+    if is_disconnected(machine):
         return machine.disconnected_at
     return None if machine.connected_at is None else now
 
@@ -35,7 +35,7 @@ def machine_findings(machine: VirtualMachine) -> tuple[Finding, ...]:
                 fix="Look at the application on the machine; it gets no traffic while its probe fails.",
             )
         )
-    if gone(machine):
+    if is_disconnected(machine):
         found.append(
             Finding(
                 code="VM-DISCONNECTED",

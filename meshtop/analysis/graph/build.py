@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
+from meshtop.analysis.graph.select import edge_subgraph, paths_between
 from meshtop.analysis.graph.select import focus as focus_on
-from meshtop.analysis.graph.select import paths_between, without_lonely
 from meshtop.analysis.graph.service_graph import (
     GraphEdge,
-    Group,
+    GraphGroup,
+    GraphNode,
     Level,
-    Node,
     NodeKind,
     ServiceGraph,
     worst,
@@ -39,10 +39,10 @@ class GraphOptions(Struct, frozen=True, kw_only=True):
 
     `level` is where nodes fold; an id in `expanded` is opened one level further, an id in `collapsed` stays one
     node whatever the level. `grouping` names the frames from the outside in (cluster, tenant, namespace); without
-    "cluster" the same service of several clusters is one node. `tenants` maps (cluster, namespace) to a tenant.
-    `only_unhealthy` keeps what is degraded, failing or unknown. `focus` shows a node with `up` hops of callers and
-    `down` hops of callees; `path` shows the ways from one node to another: all shortest ones, or, with
-    `best_path`, the one of them whose weakest edge carries most requests.
+    "cluster" the same service of several clusters is one node, unless "tenant" frames it and its tenants differ.
+    `tenants` maps (cluster, namespace) to a tenant. `only_unhealthy` keeps what is degraded, failing or unknown.
+    `focus` shows a node with `up` hops of callers and `down` hops of callees; `path` shows the ways from one node to
+    another: all shortest ones, or, with `best_path`, the one of them whose weakest edge carries most requests.
     """
 
     level: Level = Level.SERVICES
@@ -68,7 +68,7 @@ class _Step(NamedTuple):
     kind: NodeKind
 
 
-class _Seat(NamedTuple):
+class _EndPlace(NamedTuple):
     """Where an end of an edge is shown: its node, the frames around it, and its finest identity."""
 
     step: _Step
@@ -115,86 +115,106 @@ def _services_of(edges: Iterable[Edge]) -> dict[tuple[str, str, str], str]:
     return {k: apps[k] if apps.get(k) in names else min(names) for k, names in seen.items()}
 
 
-class _Seats:
-    """Finds, and remembers, the seat of each end."""
+class _Placement:
+    """Where each end of an edge is shown under these options; looked up once for each end."""
 
     def __init__(self, options: GraphOptions, serves: Mapping[tuple[str, str, str], str]) -> None:
         self._options = options
         self._serves = serves
-        self._known: dict[Peer | Target, _Seat] = {}
+        self._known: dict[Peer | Target, _EndPlace] = {}
         self._tenants = dict(options.tenants)
 
-    def of(self, peer: Peer | Target) -> _Seat:
-        seat = self._known.get(peer)
-        if seat is None:
-            seat = self._known[peer] = self._find(peer)
-        return seat
+    def of(self, peer: Peer | Target) -> _EndPlace:
+        place = self._known.get(peer)
+        if place is None:
+            place = self._known[peer] = self._find(peer)
+        return place
 
     def tenant(self, peer: Peer | Target) -> str:
         return self._tenants.get((peer.cluster, peer.namespace), "")
 
-    def _find(self, peer: Peer | Target) -> _Seat:
+    def _find(self, peer: Peer | Target) -> _EndPlace:
         chain = self._chain(peer)
         level = _LEVEL[self._options.level]
         at = len(chain) - 1
-        for place, step in enumerate(chain):
+        for depth, step in enumerate(chain):
+            # The first step that is told to stay one node, or is fine enough and not told to open.
             if step.id in self._options.collapsed or (
                 _RANK.get(step.kind, 4) >= level and step.id not in self._options.expanded
             ):
-                at = place
+                at = depth
                 break
         frames = tuple(s for s in chain[:at] if s.kind != NodeKind.EXTERNAL)
-        return _Seat(chain[at], frames, chain[-1].id)
+        return _EndPlace(chain[at], frames, chain[-1].id)
 
     def _chain(self, peer: Peer | Target) -> list[_Step]:
         """Every identity of an end from the outside in; what telemetry does not say is left out."""
-        service = _short(peer.service, peer.namespace) if isinstance(peer, Target) else ""
-        if peer.kind == PeerKind.EXTERNAL or (
-            not peer.workload and not peer.namespace and peer.kind != PeerKind.UNKNOWN
-        ):
-            host = (peer.service if isinstance(peer, Target) else "") or peer.app or peer.workload or _OUTSIDE
-            outside = _Step(make_id(NodeKind.EXTERNAL), _OUTSIDE, NodeKind.EXTERNAL)
-            chain = [] if self._options.level in (Level.SERVICES, Level.WORKLOADS) else [outside]
-            return [*chain, _Step(make_id(NodeKind.EXTERNAL, host), host, NodeKind.EXTERNAL)]
-        chain = []
+        nowhere = not peer.workload and not peer.namespace and peer.kind != PeerKind.UNKNOWN
+        if peer.kind == PeerKind.EXTERNAL or nowhere:
+            return self._outside(peer)
+        return [*self._frames(peer), *self._leaf(peer)]
+
+    def _outside(self, peer: Peer | Target) -> list[_Step]:
+        """What stands in no mesh: its host, which at coarse levels is one of all that is external."""
+        host = (peer.service if isinstance(peer, Target) else "") or peer.app or peer.workload or _OUTSIDE
+        step = _Step(make_id(NodeKind.EXTERNAL, host), host, NodeKind.EXTERNAL)
+        if self._options.level in (Level.SERVICES, Level.WORKLOADS):
+            return [step]
+        return [_Step(make_id(NodeKind.EXTERNAL), _OUTSIDE, NodeKind.EXTERNAL), step]
+
+    def _frames(self, peer: Peer | Target) -> list[_Step]:
+        """The groups around an end. The name of a group is part of the ids inside it, but for a cluster's tenants: a
+        namespace of one cluster has one tenant.
+        """
+        names = {
+            NodeKind.CLUSTER: peer.cluster,
+            NodeKind.TENANT: self.tenant(peer),
+            NodeKind.NAMESPACE: peer.namespace,
+        }
+        steps: list[_Step] = []
         scope: list[str] = []
         for kind in self._options.grouping:
-            name = {
-                NodeKind.CLUSTER: peer.cluster,
-                NodeKind.NAMESPACE: peer.namespace,
-                NodeKind.TENANT: self.tenant(peer),
-            }[kind]
-            if not name:
-                continue
-            if kind == NodeKind.TENANT:
-                chain.append(_Step(make_id(kind, *scope, name), name, kind))
-                continue
-            scope.append(name)
-            chain.append(_Step(make_id(kind, *scope), name, kind))
-        if not service:
-            service = self._serves.get((peer.cluster, peer.namespace, peer.workload), "") or peer.app or peer.workload
-        cluster = [peer.cluster] if NodeKind.CLUSTER in self._options.grouping else []
-        where = [*cluster, peer.namespace]
+            name = names[kind]
+            if name:
+                steps.append(_Step(make_id(kind, *scope, name), name, kind))
+                clustered = any(step.kind == NodeKind.CLUSTER for step in steps)
+                if kind != NodeKind.TENANT or not clustered:
+                    scope.append(name)
+        return steps
+
+    def _scope(self, peer: Peer | Target) -> list[str]:
+        """What tells a namespace of this name from others of it: its cluster, or where clusters are one its tenant.
+
+        A namespace of one cluster has one tenant; namespaces of that name in several clusters may have several.
+        """
+        if NodeKind.CLUSTER in self._options.grouping:
+            return [peer.cluster]
+        tenant = self.tenant(peer) if NodeKind.TENANT in self._options.grouping else ""
+        return [tenant] if tenant else []
+
+    def _leaf(self, peer: Peer | Target) -> list[_Step]:
+        """The service of an end, and its workload where that is known."""
+        called = _short(peer.service, peer.namespace) if isinstance(peer, Target) else ""
+        serves = self._serves.get((peer.cluster, peer.namespace, peer.workload), "")
+        service = called or serves or peer.app or peer.workload
+        where = [*self._scope(peer), peer.namespace]
         if not service or (peer.kind == PeerKind.UNKNOWN and not peer.workload):
-            return [*chain, _Step(make_id(NodeKind.UNKNOWN, *where, service), service or "unknown", NodeKind.UNKNOWN)]
-        kind = (
-            NodeKind.SERVICE
-            if peer.kind in (PeerKind.WORKLOAD, PeerKind.SERVICE, PeerKind.UNKNOWN)
-            else NodeKind(peer.kind.value)
-        )
-        chain.append(_Step(make_id(NodeKind.SERVICE, *where, service), service, kind))
-        if peer.workload:
-            finest = NodeKind.WORKLOAD if kind == NodeKind.SERVICE else kind
-            label = f"{service} {peer.version}" if peer.version and peer.version not in peer.workload else peer.workload
-            chain.append(_Step(make_id(NodeKind.WORKLOAD, *where, peer.workload), label, finest))
-        return chain
+            return [_Step(make_id(NodeKind.UNKNOWN, *where, service), service or "unknown", NodeKind.UNKNOWN)]
+        ordinary = peer.kind in (PeerKind.WORKLOAD, PeerKind.SERVICE, PeerKind.UNKNOWN)
+        kind = NodeKind.SERVICE if ordinary else NodeKind(peer.kind.value)
+        step = _Step(make_id(NodeKind.SERVICE, *where, service), service, kind)
+        if not peer.workload:
+            return [step]
+        label = f"{service} {peer.version}" if peer.version and peer.version not in peer.workload else peer.workload
+        finest = NodeKind.WORKLOAD if ordinary else kind
+        return [step, _Step(make_id(NodeKind.WORKLOAD, *where, peer.workload), label, finest)]
 
 
-class _Gather:
+class _NodeTraffic:
     """What a node collects while edges go by."""
 
-    def __init__(self, seat: _Seat, cluster: str, namespace: str, tenant: str) -> None:
-        self.seat = seat
+    def __init__(self, place: _EndPlace, cluster: str, namespace: str, tenant: str) -> None:
+        self.place = place
         self.clusters, self.namespaces, self.tenants = {cluster}, {namespace}, {tenant}
         self.finest: set[str] = set()
         self.members: set[tuple[str, str, str]] = set()
@@ -243,58 +263,59 @@ def build_graph(
     `internal`; a service or workload that calls itself keeps a loop.
     """
     options = options or GraphOptions()
-    kept = sorted(edges, key=_edge_key)
-    seats = _Seats(options, _services_of(kept))
-    gathers: dict[str, _Gather] = {}
+    kept = sorted(edges, key=edge_key)
+    placement = _Placement(options, _services_of(kept))
+    collected: dict[str, _NodeTraffic] = {}
     folded: dict[tuple[str, str], list[tuple[Edge, Health]]] = {}
 
-    def gather(peer: Peer | Target) -> _Gather:
-        seat = seats.of(peer)
-        found = gathers.get(seat.step.id)
+    def collect(peer: Peer | Target) -> _NodeTraffic:
+        place = placement.of(peer)
+        found = collected.get(place.step.id)
         if found is None:
-            found = gathers[seat.step.id] = _Gather(seat, peer.cluster, peer.namespace, seats.tenant(peer))
+            found = collected[place.step.id] = _NodeTraffic(place, peer.cluster, peer.namespace, placement.tenant(peer))
         else:
             found.clusters.add(peer.cluster)
             found.namespaces.add(peer.namespace)
-            found.tenants.add(seats.tenant(peer))
-        found.finest.add(seat.finest)
-        found.members.add((peer.cluster, peer.namespace, peer.workload or seat.finest))
+            found.tenants.add(placement.tenant(peer))
+        found.finest.add(place.finest)
+        found.members.add((peer.cluster, peer.namespace, peer.workload or place.finest))
         return found
 
     for edge in kept:
         health = health_of(edge)
         if (options.keep is not None and not options.keep(edge)) or (not options.idle and _idle(edge, health)):
             continue
-        source, target = gather(edge.source), gather(edge.destination)
+        source, target = collect(edge.source), collect(edge.destination)
         target.verdicts.append(health)
-        grouped = source.seat.step.kind in _GROUPINGS
+        # Within a folded group traffic is its own affair; a service that calls itself is shown doing so.
+        grouped = source.place.step.kind in _GROUPINGS
         if source is target and grouped:
             source.internal.append(edge.sums)
             continue
         source.outbound.append(edge.sums)
         target.inbound.append(edge.sums)
-        folded.setdefault((source.seat.step.id, target.seat.step.id), []).append((edge, health))
+        folded.setdefault((source.place.step.id, target.place.step.id), []).append((edge, health))
 
     drawn = [_fold(s, t, members) for (s, t), members in sorted(folded.items())]
-    frames = {step.id: (step, parent) for g in gathers.values() for step, parent in _parents(g.seat.frames)}
+    frames = {step.id: (step, parent) for g in collected.values() for step, parent in _parents(g.place.frames)}
     graph = ServiceGraph(
-        nodes=tuple(_node(gathers[key]) for key in sorted(gathers)),
+        nodes=tuple(_node(collected[key]) for key in sorted(collected)),
         edges=tuple(drawn),
-        groups=tuple(Group(id=s.id, label=s.label, kind=s.kind, parent=p) for _, (s, p) in sorted(frames.items())),
+        groups=tuple(GraphGroup(id=s.id, label=s.label, kind=s.kind, parent=p) for _, (s, p) in sorted(frames.items())),
     )
     return _narrow(graph, options)
 
 
 def ends_of(edges: Sequence[Edge], options: GraphOptions) -> list[tuple[str, str]]:
     """The nodes that each edge joins under these options, before anything is hidden; in the order of `edges`."""
-    seats = _Seats(options, _services_of(sorted(edges, key=_edge_key)))
-    return [(seats.of(edge.source).step.id, seats.of(edge.destination).step.id) for edge in edges]
+    placement = _Placement(options, _services_of(sorted(edges, key=edge_key)))
+    return [(placement.of(edge.source).step.id, placement.of(edge.destination).step.id) for edge in edges]
 
 
 def _narrow(graph: ServiceGraph, options: GraphOptions) -> ServiceGraph:
     if options.only_unhealthy:
         bad = (HealthStatus.DEGRADED, HealthStatus.FAILING, HealthStatus.UNKNOWN)
-        graph = without_lonely(graph, [e for e in graph.edges if e.health.status in bad])
+        graph = edge_subgraph(graph, [e for e in graph.edges if e.health.status in bad])
     if options.path is not None:
         graph = paths_between(graph, *options.path, best=options.best_path)
     if options.focus is not None:
@@ -306,9 +327,9 @@ def _parents(frames: tuple[_Step, ...]) -> Iterable[tuple[_Step, str | None]]:
     return zip(frames, (None, *(f.id for f in frames)), strict=False)
 
 
-def _node(found: _Gather) -> Node:
-    step, frames = found.seat.step, found.seat.frames
-    return Node(
+def _node(found: _NodeTraffic) -> GraphNode:
+    step, frames = found.place.step, found.place.frames
+    return GraphNode(
         id=step.id,
         label=step.label,
         kind=step.kind,
@@ -325,7 +346,8 @@ def _node(found: _Gather) -> Node:
     )
 
 
-def _edge_key(edge: Edge) -> tuple[str, ...]:
+def edge_key(edge: Edge) -> tuple[str, ...]:
+    """What tells one observed edge from another, and the order in which edges are folded: ends, then protocol."""
     s, d = edge.source, edge.destination
     return (
         *(s.cluster, s.namespace, s.workload, s.app, s.version, s.kind.value),

@@ -5,16 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from wcwidth import wcwidth
-
-from meshtop.analysis.security.mtls.marks import LOCKED, LOCKED_ASCII, OPEN, OPEN_ASCII
 from meshtop.model.state import HealthStatus
+from meshtop.model.text import graphemes, to_ascii
 
 NORTH, EAST, SOUTH, WEST = 1, 2, 4, 8
 
 
-class Tone(StrEnum):
-    """What a run's colour means; the same words as the tables' tones."""
+class Ink(StrEnum):
+    """What a run's colour means; its words are those of the tables' tones."""
 
     PLAIN = "plain"
     DIM = "dim"
@@ -26,20 +24,20 @@ class Tone(StrEnum):
     ACCENT = "accent"
 
 
-TONE_OF = {
-    HealthStatus.FAILING: Tone.FAILING,
-    HealthStatus.DEGRADED: Tone.DEGRADED,
-    HealthStatus.UNKNOWN: Tone.UNKNOWN,
-    HealthStatus.HEALTHY: Tone.PLAIN,
-    HealthStatus.IDLE: Tone.DIM,
+INK_OF = {
+    HealthStatus.FAILING: Ink.FAILING,
+    HealthStatus.DEGRADED: Ink.DEGRADED,
+    HealthStatus.UNKNOWN: Ink.UNKNOWN,
+    HealthStatus.HEALTHY: Ink.PLAIN,
+    HealthStatus.IDLE: Ink.DIM,
 }
 
 
-class Run(NamedTuple):
-    """Cells of one tone, side by side."""
+class InkRun(NamedTuple):
+    """Cells of one ink, side by side."""
 
     text: str
-    tone: Tone
+    ink: Ink
 
 
 class Signs(NamedTuple):
@@ -53,7 +51,6 @@ class Signs(NamedTuple):
     health: dict[HealthStatus, str]
     locked: str
     open: str
-    more: str
     ascii: bool
 
 
@@ -69,9 +66,8 @@ UNICODE = Signs(
         HealthStatus.UNKNOWN: "?",
         HealthStatus.IDLE: "~",
     },
-    locked=LOCKED,
-    open=OPEN,
-    more="…",
+    locked="🔒",
+    open="🔓",
     ascii=False,
 )
 ASCII = Signs(
@@ -86,9 +82,8 @@ ASCII = Signs(
         HealthStatus.UNKNOWN: "?",
         HealthStatus.IDLE: "~",
     },
-    locked=LOCKED_ASCII,
-    open=OPEN_ASCII,
-    more="~",
+    locked="mTLS",
+    open="plain",
     ascii=True,
 )
 
@@ -99,60 +94,49 @@ class Canvas:
     def __init__(self, x: int, y: int, width: int, height: int, signs: Signs) -> None:
         self.x, self.y, self.width, self.height, self.signs = x, y, width, height, signs
         self._text = [[" "] * width for _ in range(height)]
-        self._tone = [[Tone.PLAIN] * width for _ in range(height)]
+        self._ink = [[Ink.PLAIN] * width for _ in range(height)]
 
-    def put(self, x: int, y: int, sign: str, tone: Tone) -> None:
+    def put(self, x: int, y: int, sign: str, ink: Ink) -> None:
         """Write one sign of one cell."""
         x -= self.x
         y -= self.y
         if 0 <= x < self.width and 0 <= y < self.height:
             self._text[y][x] = sign
-            self._tone[y][x] = tone
+            self._ink[y][x] = ink
 
-    def row(self, first: int, last: int, y: int, sign: str, tone: Tone) -> None:
+    def row(self, first: int, last: int, y: int, sign: str, ink: Ink) -> None:
         """Write the same sign from `first` to `last`."""
         y -= self.y
         if 0 <= y < self.height:
             a, b = max(first - self.x, 0), min(last - self.x + 1, self.width)
             if a < b:
                 self._text[y][a:b] = [sign] * (b - a)
-                self._tone[y][a:b] = [tone] * (b - a)
+                self._ink[y][a:b] = [ink] * (b - a)
 
-    def write(self, x: int, y: int, text: str, tone: Tone) -> None:
-        """Write clean text; a wide sign takes two cells, and one that the window's edge cuts is left out.
-
-        In ASCII every other sign becomes `?`, once for each cell.
-        """
+    def write(self, x: int, y: int, text: str, ink: Ink) -> None:
+        """Write clean text; a wide sign takes two cells, and one that the window's edge cuts is left out."""
         if not self.y <= y < self.y + self.height:
             return
-        for sign in text:
-            if sign.isascii():
-                self.put(x, y, sign, tone)
-                x += 1
-                continue
-            width = wcwidth(sign)
-            if self.signs.ascii:
-                for at in range(width):
-                    self.put(x + at, y, self.signs.more if sign == "…" else "?", tone)
-            elif width == 1:
-                self.put(x, y, sign, tone)
+        for sign, width in graphemes(to_ascii(text) if self.signs.ascii else text):
+            if width == 1:
+                self.put(x, y, sign, ink)
             elif self.x <= x and x + 1 < self.x + self.width:
-                self.put(x, y, sign, tone)
-                self.put(x + 1, y, "", tone)
+                self.put(x, y, sign, ink)
+                self.put(x + 1, y, "", ink)
             else:
-                self.put(x, y, " ", tone)
-                self.put(x + 1, y, " ", tone)
+                self.put(x, y, " ", ink)
+                self.put(x + 1, y, " ", ink)
             x += width
 
-    def lines(self) -> list[list[Run]]:
+    def lines(self) -> list[list[InkRun]]:
         """The window row by row; every row is exactly `width` cells."""
         rows = []
-        for texts, tones in zip(self._text, self._tone, strict=True):
-            runs: list[Run] = []
+        for texts, inks in zip(self._text, self._ink, strict=True):
+            runs: list[InkRun] = []
             start = 0
             for at in range(1, self.width + 1):
-                if at == self.width or tones[at] is not tones[start]:
-                    runs.append(Run("".join(texts[start:at]), tones[start]))
+                if at == self.width or inks[at] is not inks[start]:
+                    runs.append(InkRun("".join(texts[start:at]), inks[start]))
                     start = at
             rows.append(runs if self.width else [])
         return rows

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from meshtop.analysis.graph.canvas import EAST, NORTH, SOUTH, TONE_OF, UNICODE, WEST, Canvas, Run, Signs, Tone
+from meshtop.analysis.graph.canvas import EAST, INK_OF, NORTH, SOUTH, UNICODE, WEST, Canvas, Ink, InkRun, Signs
 from meshtop.analysis.graph.geometry import Box, Layout, Route
-from meshtop.analysis.graph.service_graph import SEVERITY, GraphEdge, Node, ServiceGraph
-from meshtop.analysis.graph.wording import caption, cells, edge_labels, shorten, tag, title_of
+from meshtop.analysis.graph.service_graph import SEVERITY, GraphEdge, GraphNode, ServiceGraph
+from meshtop.analysis.graph.wording import caption, edge_labels, tag, title_of
 from meshtop.model.state import HealthStatus
+from meshtop.model.text import cell_width, cut
 
 _BLOCK = 16
 
@@ -48,11 +49,11 @@ class _Stroke(NamedTuple):
     x2: int
     y2: int
     status: HealthStatus
-    tone: Tone
+    ink: Ink
     edge: str
 
 
-class Picture:
+class GraphDrawing:
     """A graph with its layout, ready to be drawn: finds what a window shows without looking at everything.
 
     Labels are chosen here, since numbers change with each refresh and places do not.
@@ -96,14 +97,14 @@ class Picture:
         near = {end for e in self.graph.edges if e.id in lit for end in (e.source, e.target)}
         return near | ({chosen.node} if chosen.node else set()), lit
 
-    def _dimmed(self, tone: Tone, lit: bool) -> Tone:
-        """What is not near the chosen thing steps back, unless its tone says something."""
-        if not self._near or lit or tone in (Tone.FAILING, Tone.DEGRADED):
-            return tone
-        return Tone.DIM
+    def _dimmed(self, ink: Ink, lit: bool) -> Ink:
+        """What is not near the chosen thing steps back, unless its ink says something."""
+        if not self._near or lit or ink in (Ink.FAILING, Ink.DEGRADED):
+            return ink
+        return Ink.DIM
 
     def _strokes(self, order: Iterable[GraphEdge]) -> Iterator[_Stroke]:
-        """Every line once: the worst edge of a bundle gives a shared line its tone."""
+        """Every line once: the worst edge of a bundle gives a shared line its ink."""
         covered: dict[tuple[int, int], tuple[int, int]] = {}
         seen: set[tuple[int, int, int, int, int]] = set()
         for edge in order:
@@ -111,7 +112,7 @@ class Picture:
             if route is None:
                 continue
             status = edge.health.status
-            tone = Tone.ACCENT if edge.id in self._lit else self._dimmed(TONE_OF[status], lit=False)
+            ink = Ink.ACCENT if edge.id in self._lit else self._dimmed(INK_OF[status], lit=False)
             for a, b in pairwise(route.points):
                 low, high = (a, b) if (a.x, a.y) <= (b.x, b.y) else (b, a)
                 spans = [(low.y, high.y)]
@@ -126,7 +127,7 @@ class Picture:
                     key = (route.net, low.x, y1, high.x, y2)
                     if key not in seen:
                         seen.add(key)
-                        yield _Stroke(route.net, low.x, y1, high.x, y2, status, tone, edge.id)
+                        yield _Stroke(route.net, low.x, y1, high.x, y2, status, ink, edge.id)
 
     def labels(self, y: int) -> list[Label]:
         """The labels on one row, made when it is first looked at."""
@@ -144,13 +145,13 @@ class Picture:
         room = last - first + 1
         signs = self.signs
         forms = edge_labels(edge, signs.health, signs.locked, signs.open)
-        spaced = next((t for t in forms if cells(t) + 2 <= room), None)
-        tight = next((t for t in forms if cells(t) <= room), None)
+        spaced = next((t for t in forms if cell_width(t) + 2 <= room), None)
+        tight = next((t for t in forms if cell_width(t) <= room), None)
         if spaced is not None and (tight is None or len(spaced) > 1 or len(tight) == 1):
-            return Label(first + (cells(spaced) + 3 <= room), y, f" {spaced} ", edge.id)
+            return Label(first + (cell_width(spaced) + 3 <= room), y, f" {spaced} ", edge.id)
         return None if tight is None else Label(first, y, tight, edge.id)
 
-    def paint(self, x: int = 0, y: int = 0, width: int | None = None, height: int | None = None) -> list[list[Run]]:
+    def paint(self, x: int = 0, y: int = 0, width: int | None = None, height: int | None = None) -> list[list[InkRun]]:
         """The rows of a window (all of the drawing by default), each exactly `width` cells."""
         width = self.width - x if width is None else width
         height = self.height - y if height is None else height
@@ -160,8 +161,8 @@ class Picture:
             if frame.meets(window):
                 self._frame(canvas, frame)
         lines = self._lines(window)
-        for (px, py), (_, mask, tone, style) in lines.items():
-            canvas.put(px, py, self._glyph(mask, style), tone)
+        for (px, py), (_, mask, ink, style) in lines.items():
+            canvas.put(px, py, self._glyph(mask, style), ink)
         for name, frame in self._frames_outside_in():
             if window.y <= frame.y <= window.bottom:
                 self._title(canvas, frame, self.titles[name], lines)
@@ -171,8 +172,8 @@ class Picture:
         for row in range(window.y, window.bottom + 1):
             for label in self.labels(row):
                 edge = self._edges[label.edge]
-                tone = Tone.ACCENT if edge.id in self._lit else self._dimmed(TONE_OF[edge.health.status], lit=False)
-                canvas.write(label.x, label.y, label.text, tone)
+                ink = Ink.ACCENT if edge.id in self._lit else self._dimmed(INK_OF[edge.health.status], lit=False)
+                canvas.write(label.x, label.y, label.text, ink)
         return canvas.lines()
 
     def _frames_outside_in(self) -> list[tuple[str, Box]]:
@@ -186,17 +187,18 @@ class Picture:
                     found[name] = None
         return list(found)
 
-    def _lines(self, window: Box) -> dict[tuple[int, int], tuple[int, int, Tone, HealthStatus]]:
-        found: dict[tuple[int, int], tuple[int, int, Tone, HealthStatus]] = {}
+    def _lines(self, window: Box) -> dict[tuple[int, int], tuple[int, int, Ink, HealthStatus]]:
+        found: dict[tuple[int, int], tuple[int, int, Ink, HealthStatus]] = {}
 
         def mark(x: int, y: int, mask: int, s: _Stroke) -> None:
             old = found.get((x, y))
             if old is None:
-                found[x, y] = (s.net, mask, s.tone, s.status)
+                found[x, y] = (s.net, mask, s.ink, s.status)
             elif old[0] == s.net:
                 found[x, y] = (s.net, old[1] | mask, old[2], old[3])
+            # Where two bundles cross, the vertical line stays whole: a crossing must not look like a junction.
             elif old[1] == EAST | WEST:
-                found[x, y] = (s.net, mask, s.tone, s.status)
+                found[x, y] = (s.net, mask, s.ink, s.status)
             elif mask != EAST | WEST:
                 found[x, y] = (old[0], old[1] | mask, old[2], old[3])
 
@@ -222,23 +224,23 @@ class Picture:
         return self.signs.lines[mask]
 
     def _frame(self, canvas: Canvas, frame: Box) -> None:
-        self._border(canvas, frame, self.signs.lines, Tone.FAINT)
+        self._border(canvas, frame, self.signs.lines, Ink.FAINT)
 
-    def _border(self, canvas: Canvas, box: Box, lines: str, tone: Tone) -> None:
+    def _border(self, canvas: Canvas, box: Box, lines: str, ink: Ink) -> None:
         for y, west, east in ((box.y, SOUTH | EAST, SOUTH | WEST), (box.bottom, NORTH | EAST, NORTH | WEST)):
-            canvas.row(box.x + 1, box.right - 1, y, lines[EAST | WEST], tone)
-            canvas.put(box.x, y, lines[west], tone)
-            canvas.put(box.right, y, lines[east], tone)
+            canvas.row(box.x + 1, box.right - 1, y, lines[EAST | WEST], ink)
+            canvas.put(box.x, y, lines[west], ink)
+            canvas.put(box.right, y, lines[east], ink)
         for y in range(max(box.y + 1, canvas.y), min(box.bottom, canvas.y + canvas.height)):
-            canvas.put(box.x, y, lines[NORTH | SOUTH], tone)
-            canvas.put(box.right, y, lines[NORTH | SOUTH], tone)
+            canvas.put(box.x, y, lines[NORTH | SOUTH], ink)
+            canvas.put(box.right, y, lines[NORTH | SOUTH], ink)
 
     def _title(
         self,
         canvas: Canvas,
         frame: Box,
         title: str,
-        lines: dict[tuple[int, int], tuple[int, int, Tone, HealthStatus]],
+        lines: dict[tuple[int, int], tuple[int, int, Ink, HealthStatus]],
     ) -> None:
         """Write the title where no line crosses the border, cut to the widest such place."""
         crossed = sorted(x for x in range(frame.x + 1, frame.right) if (x, frame.y) in lines)
@@ -247,40 +249,40 @@ class Picture:
             if x > start:
                 runs.append((start, x - start))
             start = x + 1
-        wanted = cells(title) + 2
+        wanted = cell_width(title) + 2
         fit = next((r for r in runs if r[1] >= wanted), None)
         at, room = fit or max(runs, key=lambda r: r[1], default=(frame.x + 1, 0))
-        text = shorten(title, room - 2, "…")
+        text = cut(title, room - 2)
         if text:
-            canvas.write(at, frame.y, f" {text} ", Tone.DIM)
+            canvas.write(at, frame.y, f" {text} ", Ink.DIM)
 
-    def _box(self, canvas: Canvas, node: Node, box: Box) -> None:
+    def _box(self, canvas: Canvas, node: GraphNode, box: Box) -> None:
         signs = self.signs
         chosen = node.id == self.highlight.node
         status = node.health.status if node.health is not None else HealthStatus.HEALTHY
-        tone = Tone.ACCENT if chosen else self._dimmed(TONE_OF[status], node.id in self._near)
-        text_tone = Tone.ACCENT if chosen else self._dimmed(Tone.STRONG, node.id in self._near)
+        ink = Ink.ACCENT if chosen else self._dimmed(INK_OF[status], node.id in self._near)
+        text_ink = Ink.ACCENT if chosen else self._dimmed(Ink.STRONG, node.id in self._near)
         if status in (HealthStatus.FAILING, HealthStatus.DEGRADED) and not chosen:
-            text_tone = tone
+            text_ink = ink
         sign = signs.health.get(status, "")
         middle = box.y + (box.height - 1) // 2
         if self.layout.compact:
             for y in range(box.y, box.bottom + 1):
-                canvas.row(box.x + 1, box.right - 1, y, " ", tone)
-                canvas.put(box.x, y, "{" if chosen else "[", tone)
-                canvas.put(box.right, y, "}" if chosen else "]", tone)
-            canvas.write(box.x + 1, middle, caption(node), text_tone)
-            canvas.write(box.right - 1, middle, sign, tone)
+                canvas.row(box.x + 1, box.right - 1, y, " ", ink)
+                canvas.put(box.x, y, "{" if chosen else "[", ink)
+                canvas.put(box.right, y, "}" if chosen else "]", ink)
+            canvas.write(box.x + 1, middle, caption(node), text_ink)
+            canvas.write(box.right - 1, middle, sign, ink)
             return
         for y in range(box.y + 1, box.bottom):
-            canvas.row(box.x + 1, box.right - 1, y, " ", tone)
-        self._border(canvas, box, signs.heavy if chosen else signs.lines, tone)
-        canvas.write(box.x + 2, middle, caption(node), text_tone)
+            canvas.row(box.x + 1, box.right - 1, y, " ", ink)
+        self._border(canvas, box, signs.heavy if chosen else signs.lines, ink)
+        canvas.write(box.x + 2, middle, caption(node), text_ink)
         if sign:
-            canvas.write(box.right - 3, box.y, f" {sign} ", tone)
+            canvas.write(box.right - 3, box.y, f" {sign} ", ink)
         kind = tag(node)
         if kind:
-            canvas.write(box.x + 1, box.bottom, f" {kind} ", self._dimmed(Tone.DIM, lit=False))
+            canvas.write(box.x + 1, box.bottom, f" {kind} ", self._dimmed(Ink.DIM, lit=False))
 
     def _ends(self, canvas: Canvas, window: Box) -> None:
         """Ports on the sources' borders and arrows before the targets'."""
@@ -294,18 +296,16 @@ class Picture:
             if window.y <= ey <= window.bottom:
                 edge = self._edges[edge_id]
                 rightward = route.points[-2].x < ex
-                tone = Tone.ACCENT if edge_id in self._lit else self._dimmed(TONE_OF[edge.health.status], lit=False)
-                canvas.put(
-                    ex - 1 if rightward else ex + 1, ey, self.signs.right if rightward else self.signs.left, tone
-                )
+                ink = Ink.ACCENT if edge_id in self._lit else self._dimmed(INK_OF[edge.health.status], lit=False)
+                canvas.put(ex - 1 if rightward else ex + 1, ey, self.signs.right if rightward else self.signs.left, ink)
 
     def _port(self, canvas: Canvas, route: Route, x: int, y: int, edge: GraphEdge) -> None:
         node = self._nodes[edge.source]
         status = node.health.status if node.health is not None else HealthStatus.HEALTHY
         chosen = edge.source == self.highlight.node
-        tone = Tone.ACCENT if chosen else self._dimmed(TONE_OF[status], edge.source in self._near)
+        ink = Ink.ACCENT if chosen else self._dimmed(INK_OF[status], edge.source in self._near)
         mask = NORTH | SOUTH | (EAST if route.points[1].x > x else WEST)
-        canvas.put(x, y, (self.signs.heavy if chosen else self.signs.lines)[mask], tone)
+        canvas.put(x, y, (self.signs.heavy if chosen else self.signs.lines)[mask], ink)
 
     def status(self, edge_id: str) -> HealthStatus:
         """The verdict on an edge of the drawing."""
@@ -317,7 +317,7 @@ class Picture:
             if self.layout.boxes[name].holds(x, y):
                 return Hit("node", name)
         for label in self.labels(y):
-            if label.x <= x < label.x + cells(label.text):
+            if label.x <= x < label.x + cell_width(label.text):
                 return Hit("edge", label.edge)
         for s in self._blocks.get(y // _BLOCK, ()):
             if s.x1 <= x <= s.x2 and s.y1 <= y <= s.y2:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from meshtop.analysis.graph.service_graph import GraphEdge, Node, NodeKind, ServiceGraph
-from meshtop.analysis.graph.wording import clean, flow, percent
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind, ServiceGraph
+from meshtop.analysis.graph.wording import flow, percent
 from meshtop.model.state import Health, HealthStatus
+from meshtop.model.text import clean
 from meshtop.model.traffic import Sums
 
 _COLOUR = {
@@ -26,9 +27,9 @@ def _numbers(graph: ServiceGraph) -> dict[str, str]:
     return {name: f"n{i}" for i, name in enumerate(ids)}
 
 
-def _children(graph: ServiceGraph) -> tuple[dict[str | None, list[str]], dict[str | None, list[Node]]]:
+def _children(graph: ServiceGraph) -> tuple[dict[str | None, list[str]], dict[str | None, list[GraphNode]]]:
     groups: dict[str | None, list[str]] = {}
-    nodes: dict[str | None, list[Node]] = {}
+    nodes: dict[str | None, list[GraphNode]] = {}
     for group in graph.groups:
         groups.setdefault(group.parent, []).append(group.id)
     for node in graph.nodes:

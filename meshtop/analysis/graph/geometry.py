@@ -54,7 +54,7 @@ class Route(Struct, frozen=True):
     slot: tuple[int, int, int] | None = None
 
 
-class Column(Struct, frozen=True):
+class LayoutColumn(Struct, frozen=True):
     """One layer: the x of its boxes, their width, the gap of cells that follows."""
 
     x: int
@@ -91,7 +91,7 @@ class Layout(Struct, frozen=True, kw_only=True):
     boxes: dict[str, Box] = field(default_factory=dict)
     frames: dict[str, Box] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
-    columns: tuple[Column, ...] = ()
+    columns: tuple[LayoutColumn, ...] = ()
     lanes: dict[str, dict[int, int]] = field(default_factory=dict)
     width: int = 0
     height: int = 0

@@ -12,13 +12,14 @@ from typing import TypeVar
 from meshtop.analysis.graph.geometry import Box, Layout, LayoutOptions, Shape
 from meshtop.analysis.graph.nets import Net, bundle, lane_columns
 from meshtop.analysis.graph.order import sweep
-from meshtop.analysis.graph.place import Item, Placer
+from meshtop.analysis.graph.place import PlaceItem, Placer
 from meshtop.analysis.graph.ports import Ports
 from meshtop.analysis.graph.ranks import assign_columns
-from meshtop.analysis.graph.refresh import Kept, keep_places
-from meshtop.analysis.graph.route import Framed, Placed, Router
-from meshtop.analysis.graph.service_graph import Group, Node, ServiceGraph
-from meshtop.analysis.graph.wording import caption, cells, tag_width, title_of
+from meshtop.analysis.graph.refresh import KeptPlaces, keep_places
+from meshtop.analysis.graph.route import PlacedBox, PlacedFrame, Router
+from meshtop.analysis.graph.service_graph import GraphGroup, GraphNode, ServiceGraph
+from meshtop.analysis.graph.wording import caption, tag_width, title_of
+from meshtop.model.text import cell_width
 
 COMPACT_FROM = 60
 """From so many nodes on, a node is one row unless the caller says otherwise."""
@@ -68,7 +69,7 @@ def layout_steps(
     return (yield from scene.afresh(options))
 
 
-def merge_lonely_frames(groups: tuple[Group, ...], nodes: tuple[Node, ...]) -> dict[str, tuple[str, ...]]:
+def merge_lonely_frames(groups: tuple[GraphGroup, ...], nodes: tuple[GraphNode, ...]) -> dict[str, tuple[str, ...]]:
     """For each group, the frames drawn around it from the outside in.
 
     A frame with one frame and nothing else in it is drawn as one with that frame.
@@ -102,12 +103,13 @@ class _Scene:
         self.edge_ids = [e.id for e in graph.edges]
         self.edges = [(number[e.source], number[e.target]) for e in graph.edges]
         self.widths = [
-            cells(caption(n)) + 3 if compact else max(cells(caption(n)) + 4, tag_width(n) + 4) for n in graph.nodes
+            cell_width(caption(n)) + 3 if compact else max(cell_width(caption(n)) + 4, tag_width(n) + 4)
+            for n in graph.nodes
         ]
         chains = merge_lonely_frames(graph.groups, graph.nodes)
         self.frame_ids = sorted({f for chain in chains.values() for f in chain})
         groups, drawn = {g.id: g for g in graph.groups}, set(self.frame_ids)
-        self.titles = [cells(title_of(f, groups, drawn)) for f in self.frame_ids]
+        self.titles = [cell_width(title_of(f, groups, drawn)) for f in self.frame_ids]
         frame_number = {f: i for i, f in enumerate(self.frame_ids)}
         self.frame_parents = [-1] * len(self.frame_ids)
         for chain in chains.values():
@@ -146,14 +148,14 @@ class _Scene:
         rows, lanes = yield from self._rows(column, nets, heights)
         yield
         boxes = [
-            Placed(column[n], rows[n], heights[n], self.widths[n], (rows[n] + self.rim, heights[n] - 2 * self.rim))
+            PlacedBox(column[n], rows[n], heights[n], self.widths[n], (rows[n] + self.rim, heights[n] - 2 * self.rim))
             for n in range(count)
         ]
         router = Router(boxes, self._framed(boxes), nets, ports, lanes, ())
         yield from router.steps(lambda r: _room(r, options.width))
         return self._finish(router, boxes)
 
-    def again(self, kept: Kept, previous: Layout) -> Generator[None, None, Layout]:
+    def again(self, kept: KeptPlaces, previous: Layout) -> Generator[None, None, Layout]:
         """A layout in which everything kept stays in its column and row."""
         nets = bundle(self.edges, kept.column, self.names)
         ports = Ports(nets)
@@ -161,7 +163,7 @@ class _Scene:
         heights = kept.height
         yield
         boxes = [
-            Placed(
+            PlacedBox(
                 kept.column[n],
                 kept.row[n],
                 heights[n],
@@ -178,7 +180,7 @@ class _Scene:
         self, column: list[int], nets: list[Net], heights: list[int]
     ) -> Generator[None, None, tuple[dict[int, int], dict[str, dict[int, int]]]]:
         count = len(self.names)
-        items = {n: Item(column[n], heights[n], self.frames[n]) for n in range(count)}
+        items = {n: PlaceItem(column[n], heights[n], self.frames[n]) for n in range(count)}
         spans: dict[int, tuple[int, int]] = {}
         for n, frames in enumerate(self.frames):
             for f in frames:
@@ -197,6 +199,7 @@ class _Scene:
             (right if side == 1 else left)[a].append(b)
             (left if side == 1 else right)[b].append(a)
 
+        # A bundle that passes columns gets a dummy item in each, so that the sweeps can order it among the boxes.
         for net in nets:
             if net.side == 0:
                 continue
@@ -207,8 +210,9 @@ class _Scene:
                 left.append([])
                 right.append([])
                 inside = bool(home) and spans[home[-1]][0] <= c <= spans[home[-1]][1] and home[-1] not in mixed
+                # Only a dummy inside its own frame gets a row with the boxes; others are led around frames later.
                 if inside or not self.frame_ids:
-                    items[item] = Item(c, 1, home)
+                    items[item] = PlaceItem(c, 1, home)
                     passing.append((item, net.key, c))
                     around.append(home)
                 else:
@@ -226,7 +230,7 @@ class _Scene:
             lanes.setdefault(key, {})[c] = rows[item]
         return rows, lanes
 
-    def _framed(self, boxes: list[Placed]) -> list[Framed]:
+    def _framed(self, boxes: list[PlacedBox]) -> list[PlacedFrame]:
         found: dict[int, tuple[int, int, int, int]] = {}
         for box, path in zip(boxes, self.frames, strict=True):
             for depth, f in enumerate(path):
@@ -238,9 +242,9 @@ class _Scene:
                     min(y, box.y - pad),
                     max(bottom, box.y + box.height - 1 + pad),
                 )
-        return [Framed(*found[f], self.nest[f], self.titles[f]) for f in range(len(self.frame_ids))]
+        return [PlacedFrame(*found[f], self.nest[f], self.titles[f]) for f in range(len(self.frame_ids))]
 
-    def _finish(self, router: Router, boxes: list[Placed]) -> Layout:
+    def _finish(self, router: Router, boxes: list[PlacedBox]) -> Layout:
         columns = router.columns
         drawn = {}
         for name, box in zip(self.names, boxes, strict=True):

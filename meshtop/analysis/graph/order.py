@@ -61,9 +61,11 @@ def sweep(
             ranked.sort()
             column[:] = [item for *_, item in ranked]
             _stand(column, place)
+        # Groups are ranked by where their members wish to be, so that one column cannot split a group's place.
         centre = _centres(columns, frames, frame_count, wish)
         yield
         now = crossings(columns, right, place)
+        # The first turn is kept even if it crosses more: before it, members of a group do not stand together.
         if now < best or (turn == 0 and frame_count):
             best, stale = now, 0
             kept = [list(c) for c in columns]

@@ -10,7 +10,7 @@ from meshtop.analysis.graph.rows import nearest_gap
 OUTSIDE = -1
 
 
-class Item(NamedTuple):
+class PlaceItem(NamedTuple):
     """A box or a passing line before it has a row: its column, its height, and the frames around it from outside in."""
 
     column: int
@@ -36,7 +36,7 @@ class Placer:
 
     def __init__(
         self,
-        items: Mapping[int, Item],
+        items: Mapping[int, PlaceItem],
         columns: Sequence[Sequence[int]],
         left: Sequence[Sequence[int]],
         right: Sequence[Sequence[int]],

@@ -97,6 +97,7 @@ def spread(
     filled: dict[tuple[int, int], int] = {}
     for part in parts:
         span = max(rank[n] for n in part) + 1
+        # The offset at which its fullest column stays emptiest; trying more than forty buys nothing.
         best, chosen = None, 0
         for offset in range(min(columns - span, 40) + 1):
             cost = max(filled.get((group[n], rank[n] + offset), 0) + sizes[n] for n in part)

@@ -31,7 +31,7 @@ class _Span(NamedTuple):
         )
 
 
-class Kept:
+class KeptPlaces:
     """The places of the next layout: columns at once, rows of new boxes once their heights are known.
 
     `height` is 0 for a new box. A new box stands to the right of its callers, or to the left of its callees, inside
@@ -202,7 +202,7 @@ def keep_places(
     edges: Sequence[tuple[int, int]],
     widths: Sequence[int],
     paths: Sequence[tuple[str, ...]],
-) -> Kept | None:
+) -> KeptPlaces | None:
     """The kept places; None where the graph differs so much that keeping them helps nobody.
 
     That is: a node that stays has other frames around it, or more than a quarter (and three) of the nodes are new.
@@ -226,7 +226,7 @@ def keep_places(
             return None
         if any(f not in previous.frames for f in paths[n]):
             return None
-    return Kept(previous, names, edges, paths)
+    return KeptPlaces(previous, names, edges, paths)
 
 
 def _chain(group: str | None, parents: Mapping[str, str | None]) -> list[str]:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from meshtop.analysis.graph.geometry import Column, Point, Route
+from meshtop.analysis.graph.geometry import LayoutColumn, Point, Route
 from meshtop.analysis.graph.nets import Net, lane_columns
 from meshtop.analysis.graph.ports import Ports
 from meshtop.analysis.graph.rows import Rows
@@ -17,7 +17,7 @@ _SPARE = 2
 """Cells left over in a gap with many tracks, so that a new edge rarely needs to push columns apart."""
 
 
-class Placed(NamedTuple):
+class PlacedBox(NamedTuple):
     """A box before its x is known: its column, rows, width, and its first inner row with their count."""
 
     column: int
@@ -27,7 +27,7 @@ class Placed(NamedTuple):
     inner: tuple[int, int]
 
 
-class Framed(NamedTuple):
+class PlacedFrame(NamedTuple):
     """A frame before its x is known: columns, rows, how many frames are nested in it, itself included, and the
     width of its title."""
 
@@ -44,12 +44,12 @@ class Router:
 
     def __init__(
         self,
-        boxes: Sequence[Placed],
-        frames: Sequence[Framed],
+        boxes: Sequence[PlacedBox],
+        frames: Sequence[PlacedFrame],
         nets: Sequence[Net],
         ports: Ports,
         lanes: Mapping[str, Mapping[int, int]],
-        before: Sequence[Column],
+        before: Sequence[LayoutColumn],
     ) -> None:
         self.boxes, self.frames, self.nets, self.ports = boxes, frames, nets, ports
         self.before = before
@@ -61,7 +61,7 @@ class Router:
                 self._nests[at] = max(self._nests.get(at, 0), f.nest)
         self.lane: list[dict[int, int]] = [{} for _ in nets]
         self.turns: list[dict[int, Turn]] = []
-        self.columns: list[Column] = []
+        self.columns: list[LayoutColumn] = []
         self.spans: list[list[list[tuple[int, int]]]] = []
         self.routes: dict[int, Route] = {}
         self._track_x: list[list[int]] = []
@@ -98,6 +98,7 @@ class Router:
         wanted = [
             (net_index, column) for net_index, net in enumerate(self.nets) for column in lane_columns(net, column_of)
         ]
+        # First the lanes of the last layout, as long as they are free: a refresh moves no line without need.
         for index, column in wanted:
             hint = self.hints.get(self.nets[index].key, {}).get(column)
             if hint is not None and taken[column].free(hint):
@@ -205,7 +206,7 @@ class Router:
     def _nest(self, column: int, *, ends: bool) -> int:
         return self._nests.get((column, ends), 0)
 
-    def _columns(self, room: int) -> list[Column]:
+    def _columns(self, room: int) -> list[LayoutColumn]:
         widths = [3] * self.count
         if self.boxes:
             widths = [0] * self.count
@@ -228,11 +229,12 @@ class Router:
                 gap += 2 * self._nest(c + 1, ends=False) + (2 if self._busy[c] else 1)
             elif inner:
                 gap += 1
+            # A column never moves left or gets narrower than it was drawn before.
             if c < len(self.before):
                 old = self.before[c]
                 x, width = max(x, old.x), max(width, old.width)
                 gap = max(gap, old.gap)
-            columns.append(Column(x, width, gap))
+            columns.append(LayoutColumn(x, width, gap))
             x += width + gap
         return columns
 

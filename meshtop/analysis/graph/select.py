@@ -1,11 +1,11 @@
-"""Choosing parts of a graph: around a node, between two nodes, by name, by what hurts most."""
+"""Choosing parts of a graph: around a node, between two nodes, by edges, by what hurts most."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from meshtop.analysis.graph.service_graph import SEVERITY, GraphEdge, Node, ServiceGraph
+from meshtop.analysis.graph.service_graph import SEVERITY, GraphEdge, ServiceGraph
 
 
 def neighbours(edges: Iterable[GraphEdge], forward: bool) -> dict[str, list[str]]:
@@ -50,7 +50,7 @@ def restrict(graph: ServiceGraph, nodes: set[str], edges: Sequence[GraphEdge] | 
     )
 
 
-def without_lonely(graph: ServiceGraph, edges: Sequence[GraphEdge]) -> ServiceGraph:
+def edge_subgraph(graph: ServiceGraph, edges: Sequence[GraphEdge]) -> ServiceGraph:
     """Only these edges, and the nodes that they touch."""
     return restrict(graph, {end for e in edges for end in (e.source, e.target)}, edges)
 
@@ -81,7 +81,7 @@ def paths_between(graph: ServiceGraph, start: str, end: str, *, best: bool = Fal
     ]
     if best:
         on_way = _widest(on_way, down, start, end)
-    return without_lonely(graph, on_way) if on_way else restrict(graph, {start}, [])
+    return edge_subgraph(graph, on_way) if on_way else restrict(graph, {start}, [])
 
 
 def _widest(edges: list[GraphEdge], down: dict[str, int], start: str, end: str) -> list[GraphEdge]:
@@ -100,10 +100,3 @@ def worst_edges(graph: ServiceGraph) -> list[GraphEdge]:
         graph.edges,
         key=lambda e: (-SEVERITY[e.health.status], -(e.sums.errors or 0.0), -(e.sums.requests or 0.0), e.id),
     )
-
-
-def find(graph: ServiceGraph, text: str) -> list[Node]:
-    """Nodes whose label or id holds `text` (case does not matter); a label that starts with it comes first."""
-    wanted = text.casefold()
-    hits = [n for n in graph.nodes if wanted in n.label.casefold() or wanted in n.id.casefold()]
-    return sorted(hits, key=lambda n: (not n.label.casefold().startswith(wanted), n.label.casefold(), n.id))

@@ -47,7 +47,7 @@ WORST_FIRST = (
 SEVERITY = {status: len(WORST_FIRST) - place for place, status in enumerate(WORST_FIRST)}
 
 
-class Node(Struct, frozen=True, kw_only=True):
+class GraphNode(Struct, frozen=True, kw_only=True):
     """One box. `id` is stable from refresh to refresh; `group` is the innermost frame around it, None outside all.
 
     `members` counts the workloads it stands for. `inbound`, `outbound` and `internal` are sums of its edges
@@ -100,7 +100,7 @@ class GraphEdge(Struct, frozen=True, kw_only=True):
         return self.sums.mtls_ratio
 
 
-class Group(Struct, frozen=True, kw_only=True):
+class GraphGroup(Struct, frozen=True, kw_only=True):
     """A frame around nodes; `parent` is the frame around it."""
 
     id: str
@@ -112,11 +112,11 @@ class Group(Struct, frozen=True, kw_only=True):
 class ServiceGraph(Struct, frozen=True, kw_only=True):
     """Nodes, edges and groups, each sorted by identity, so that equal traffic gives an equal graph."""
 
-    nodes: tuple[Node, ...] = ()
+    nodes: tuple[GraphNode, ...] = ()
     edges: tuple[GraphEdge, ...] = ()
-    groups: tuple[Group, ...] = ()
+    groups: tuple[GraphGroup, ...] = ()
 
-    def node(self, node_id: str) -> Node | None:
+    def node(self, node_id: str) -> GraphNode | None:
         """The node of that id, None when there is none."""
         return next((n for n in self.nodes if n.id == node_id), None)
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
 from meshtop.analysis.graph.canvas import UNICODE
-from meshtop.analysis.graph.draw import Picture
+from meshtop.analysis.graph.draw import GraphDrawing
 from meshtop.analysis.graph.geometry import Box, Layout, Point
-from meshtop.analysis.graph.service_graph import Node, ServiceGraph
-from meshtop.analysis.graph.wording import caption, cells, shorten, tag
+from meshtop.analysis.graph.service_graph import GraphNode, ServiceGraph
+from meshtop.analysis.graph.wording import caption, tag
 from meshtop.model.state import HealthStatus
+from meshtop.model.text import cell_width, cut
 
 _CELL_X, _CELL_Y = 8, 18
 _STYLE = """
@@ -39,7 +40,7 @@ def _middle(p: Point) -> tuple[int, int]:
 def _text(x: int, y: int, text: str, style: str) -> str:
     return (
         f'<text class="{style}" x="{x * _CELL_X}" y="{y * _CELL_Y + _CELL_Y // 2}" '
-        f'textLength="{cells(text) * _CELL_X}" lengthAdjust="spacingAndGlyphs">{escape(text)}</text>'
+        f'textLength="{cell_width(text) * _CELL_X}" lengthAdjust="spacingAndGlyphs">{escape(text)}</text>'
     )
 
 
@@ -54,8 +55,8 @@ def _rect(box: Box, style: str) -> str:
 def to_svg(graph: ServiceGraph, layout: Layout) -> str:
     """One SVG document; names are escaped, control characters already replaced."""
     width, height = (layout.width + 1) * _CELL_X, (layout.height + 1) * _CELL_Y
-    picture = Picture(graph, layout, UNICODE)
-    body = [*_frames(picture, layout), *_edges(graph, picture, layout), *_nodes(graph, layout)]
+    drawing = GraphDrawing(graph, layout, UNICODE)
+    body = [*_frames(drawing, layout), *_edges(graph, drawing, layout), *_nodes(graph, layout)]
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
@@ -69,15 +70,15 @@ def to_svg(graph: ServiceGraph, layout: Layout) -> str:
     )
 
 
-def _frames(picture: Picture, layout: Layout) -> Iterator[str]:
+def _frames(drawing: GraphDrawing, layout: Layout) -> Iterator[str]:
     for name, frame in sorted(layout.frames.items(), key=lambda f: (-f[1].width * f[1].height, f[0])):
         yield _rect(frame, "frame")
-        title = shorten(picture.titles[name], frame.width - 4)
+        title = cut(drawing.titles[name], frame.width - 4)
         if title:
             yield _text(frame.x + 2, frame.y, title, "title")
 
 
-def _edges(graph: ServiceGraph, picture: Picture, layout: Layout) -> Iterator[str]:
+def _edges(graph: ServiceGraph, drawing: GraphDrawing, layout: Layout) -> Iterator[str]:
     for edge in graph.edges:
         route = layout.routes[edge.id]
         style = edge.health.status.value
@@ -88,15 +89,15 @@ def _edges(graph: ServiceGraph, picture: Picture, layout: Layout) -> Iterator[st
         back = -9 if before[0] < x else 9
         yield f'<path class="arrow {style}" d="M{x} {y} l{back} -4 v8 z"/>'
     for y in range(layout.height):
-        for label in picture.labels(y):
+        for label in drawing.labels(y):
             text = label.text.strip()
             at = label.x + (1 if label.text.startswith(" ") else 0)
-            paper = Box(label.x, y, cells(label.text), 1)
+            paper = Box(label.x, y, cell_width(label.text), 1)
             yield (
                 f'<rect class="paper" x="{paper.x * _CELL_X}" y="{y * _CELL_Y + 2}" '
                 f'width="{paper.width * _CELL_X}" height="{_CELL_Y - 4}"/>'
             )
-            edge_style = picture.status(label.edge).value
+            edge_style = drawing.status(label.edge).value
             yield _text(at, y, text, edge_style)
 
 
@@ -105,7 +106,7 @@ def _nodes(graph: ServiceGraph, layout: Layout) -> Iterator[str]:
         yield from _node(node, layout.boxes[node.id], layout.compact)
 
 
-def _node(node: Node, box: Box, compact: bool) -> Iterator[str]:
+def _node(node: GraphNode, box: Box, compact: bool) -> Iterator[str]:
     status = node.health.status if node.health else HealthStatus.HEALTHY
     yield _rect(box, f"box {status.value}")
     yield _text(box.x + (1 if compact else 2), box.y + (box.height - 1) // 2, caption(node), status.value)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from heapq import heapify, heappop, heappush
+from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from meshtop.analysis.graph.rows import Rows
@@ -36,90 +37,113 @@ def _wish(pins: Pins) -> tuple[int, float]:
     return (0, -min(start)) if down else (1, min(start))
 
 
-class _Tracks:
-    """Tracks filled from the left; each keeps the spans of rows that it carries, sorted."""
+class Gap:
+    """The gap between two columns while its bundles get their tracks, from left to right.
 
-    def __init__(self) -> None:
-        self.spans: list[list[tuple[int, int]]] = []
+    Where one bundle comes from the left on the row on which another leaves to the right, the first demands to turn
+    before the second. A bundle is ready once nothing that must turn before it is left.
+    """
 
-    def put(self, low: int, high: int, start: int) -> int:
-        """The first track from `start` on with room for rows `low`…`high`, which then holds them."""
-        track = start
-        while track < len(self.spans):
-            spans = self.spans[track]
+    def __init__(self, bundles: Iterable[Pins], blocked: Rows) -> None:
+        self.turns: dict[int, Turn] = {}
+        """By bundle, once it has its tracks."""
+        self.tracks: list[list[tuple[int, int]]] = []
+        """For each track the spans of rows that it carries, sorted."""
+        self._bundles = sorted(bundles, key=lambda pins: (_wish(pins), pins.net))
+        self._blocked = blocked
+        self._after = self.demands()
+        self._waits = [0] * len(self._bundles)
+        for later in self._after:
+            for bundle in later:
+                self._waits[bundle] += 1
+        self._least = [0] * len(self._bundles)
+        """The first track that a bundle's demands leave to it."""
+        self._halves: dict[int, tuple[int, int]] = {}
+        """Of bundles split over two tracks: the first track, and the row that joins both."""
+        self._ready = [bundle for bundle, waits in enumerate(self._waits) if not waits]
+        self._next_to_split = iter(range(len(self._bundles)))
+
+    def demands(self) -> list[set[int]]:
+        """For each bundle, in the order of turning, those that must not turn before it has."""
+        leaving: dict[int, list[int]] = {}
+        for bundle, pins in enumerate(self._bundles):
+            if not _is_straight(pins):
+                for row in pins.right:
+                    leaving.setdefault(row, []).append(bundle)
+        return [
+            set() if _is_straight(pins) else {other for row in pins.left for other in leaving.get(row, ())} - {bundle}
+            for bundle, pins in enumerate(self._bundles)
+        ]
+
+    def assign(self) -> None:
+        """Give every bundle its tracks."""
+        while len(self.turns) < len(self._bundles):
+            if self._ready:
+                self._turn(heappop(self._ready))
+            else:
+                # All that are left wait for each other in a ring.
+                self.split()
+
+    def _turn(self, bundle: int) -> None:
+        pins = self._bundles[bundle]
+        if pins.net in self.turns:
+            return
+        if _is_straight(pins):
+            self.turns[pins.net] = Turn(-1, -1, None)
+        elif bundle in self._halves:
+            first, jog = self._halves[bundle]
+            self.turns[pins.net] = Turn(first, self._put([*pins.right, jog], self._least[bundle]), jog)
+        else:
+            track = self._put([*pins.left, *pins.right], self._least[bundle])
+            self.turns[pins.net] = Turn(track, track, None)
+            self.release(bundle, track)
+
+    def release(self, bundle: int, track: int) -> None:
+        """Let go what waited for a bundle that turns on a track: it may turn from the next track on."""
+        for other in self._after[bundle]:
+            self._least[other] = max(self._least[other], track + 1)
+            self._waits[other] -= 1
+            if not self._waits[other] and self._bundles[other].net not in self.turns:
+                heappush(self._ready, other)
+
+    def split(self) -> None:
+        """Cut a ring of demands: the first bundle of it that is whole leaves its row for a free one, where it waits."""
+        bundle = next(
+            b for b in self._next_to_split if self._bundles[b].net not in self.turns and b not in self._halves
+        )
+        rows = self._bundles[bundle].left
+        jog = self._blocked.nearest((min(rows) + max(rows)) // 2)
+        self._blocked.take(jog)
+        first = self._put([*rows, jog], 0)
+        self._halves[bundle] = (first, jog)
+        self.release(bundle, first)
+
+    def _put(self, rows: Sequence[int], start: int) -> int:
+        """The first track from `start` on with room between the first and the last of these rows, now taken there."""
+        low, high = min(rows), max(rows)
+        for track in range(start, len(self.tracks)):
+            spans = self.tracks[track]
             at = bisect_left(spans, (low, high))
             if (at == 0 or spans[at - 1][1] < low) and (at == len(spans) or high < spans[at][0]):
                 spans.insert(at, (low, high))
                 return track
-            track += 1
-        while len(self.spans) <= track:
-            self.spans.append([])
-        self.spans[track].append((low, high))
+        track = max(start, len(self.tracks))
+        self.tracks.extend([] for _ in range(track + 1 - len(self.tracks)))
+        self.tracks[track].append((low, high))
         return track
 
 
-def assign_tracks(gap: list[Pins], blocked: Rows) -> tuple[dict[int, Turn], list[list[tuple[int, int]]]]:
+def _is_straight(pins: Pins) -> bool:
+    """Whether a bundle crosses the gap on one row."""
+    return bool(pins.left and pins.right) and len({*pins.left, *pins.right}) == 1
+
+
+def assign_tracks(bundles: Iterable[Pins], blocked: Rows) -> tuple[dict[int, Turn], list[list[tuple[int, int]]]]:
     """A turn for every bundle of a gap, and for each track the spans of rows that it carries, sorted.
 
-    Where one bundle comes from the left on the row on which another leaves to the right, the first turns before
-    the second. A ring of such demands is cut by splitting a bundle over two tracks, joined on a row that is
-    free in `blocked` (which then holds it).
+    A ring of demands is cut by splitting a bundle over two tracks, joined on a row that is free in `blocked` (which
+    then holds it).
     """
-    order = sorted(range(len(gap)), key=lambda i: (_wish(gap[i]), gap[i].net))
-    place = {i: at for at, i in enumerate(order)}
-    straight = {i for i, p in enumerate(gap) if len(set(p.left) | set(p.right)) == 1 and p.left and p.right}
-    leaving: dict[int, list[int]] = {}
-    for i, pins in enumerate(gap):
-        for row in pins.right:
-            leaving.setdefault(row, []).append(i)
-    after: list[set[int]] = [set() for _ in gap]
-    waits = [0] * len(gap)
-    for i, pins in enumerate(gap):
-        for row in pins.left:
-            for j in leaving.get(row, ()):
-                if j != i and j not in after[i] and i not in straight and j not in straight:
-                    after[i].add(j)
-                    waits[j] += 1
-    tracks = _Tracks()
-    turns: dict[int, Turn] = {}
-    least = [0] * len(gap)
-    halves: dict[int, tuple[int, int]] = {}
-    ready = [place[i] for i in range(len(gap)) if not waits[i]]
-    heapify(ready)
-    pending = iter(order)
-    done = [False] * len(gap)
-
-    def release(i: int, track: int) -> None:
-        for j in after[i]:
-            least[j] = max(least[j], track + 1)
-            waits[j] -= 1
-            if not waits[j] and not done[j]:
-                heappush(ready, place[j])
-
-    while len(turns) < len(gap):
-        if not ready:
-            i = next(i for i in pending if not done[i] and i not in halves)
-            rows = gap[i].left
-            jog = blocked.nearest((min(rows) + max(rows)) // 2)
-            blocked.take(jog)
-            first = tracks.put(min(*rows, jog), max(*rows, jog), 0)
-            halves[i] = (first, jog)
-            release(i, first)
-            continue
-        i = order[heappop(ready)]
-        if done[i]:
-            continue
-        done[i] = True
-        pins = gap[i]
-        if i in straight:
-            turns[pins.net] = Turn(-1, -1, None)
-            continue
-        if i in halves:
-            first, jog = halves[i]
-            last = tracks.put(min(*pins.right, jog), max(*pins.right, jog), least[i])
-            turns[pins.net] = Turn(first, last, jog)
-            continue
-        track = tracks.put(min(pins.left + pins.right), max(pins.left + pins.right), least[i])
-        turns[pins.net] = Turn(track, track, None)
-        release(i, track)
-    return turns, tracks.spans
+    gap = Gap(bundles, blocked)
+    gap.assign()
+    return gap.turns, gap.tracks

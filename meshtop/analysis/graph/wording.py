@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from functools import lru_cache
 
-from wcwidth import wcwidth
-
-from meshtop.analysis.graph.service_graph import GraphEdge, Group, Node, NodeKind
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphGroup, GraphNode, NodeKind
 from meshtop.model.state import HealthStatus
+from meshtop.model.text import cut
 
 _WIDEST = 28
 _TAGS = {
@@ -21,58 +19,29 @@ _TAGS = {
 _GROUPS = (NodeKind.CLUSTER, NodeKind.TENANT, NodeKind.NAMESPACE)
 
 
-@lru_cache(maxsize=1 << 14)
-def clean(text: str) -> str:
-    """Text that occupies the cells it claims: control, combining and zero-width characters become `·`."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if c.isprintable() and wcwidth(c) > 0 else "·" for c in text)
-
-
-def cells(text: str) -> int:
-    """The width of clean text in cells."""
-    return len(text) if text.isascii() else sum(wcwidth(c) for c in text)
-
-
-def shorten(text: str, width: int, dots: str = "…") -> str:
-    """Text cut to `width` cells, ending in `dots` where something was cut."""
-    if cells(text) <= width:
-        return text
-    room = width - len(dots)
-    if room < 0:
-        return ""
-    kept, used = [], 0
-    for c in text:
-        used += wcwidth(c)
-        if used > room:
-            break
-        kept.append(c)
-    return "".join(kept) + dots
-
-
-def caption(node: Node) -> str:
+def caption(node: GraphNode) -> str:
     """A box's name, at most 28 cells."""
-    return shorten(clean(node.label), _WIDEST) or "·"
+    return cut(node.label, _WIDEST) or "·"
 
 
-def tag(node: Node) -> str:
+def tag(node: GraphNode) -> str:
     """What kind of thing it is, where that is not plain from its frame: a gateway, a namespace of 12 workloads."""
     if node.kind in _GROUPS:
         return f"{node.kind.value} {node.members}" if node.members < 10_000 else node.kind.value
     return _TAGS.get(node.kind, "")
 
 
-def tag_width(node: Node) -> int:
+def tag_width(node: GraphNode) -> int:
     """The room that any tag of such a node needs, whatever its numbers are: refreshing must not move boxes."""
     return len(node.kind.value) + 5 if node.kind in _GROUPS else len(_TAGS.get(node.kind, ""))
 
 
-def title_of(name: str, groups: Mapping[str, Group], frames: Container[str]) -> str:
+def title_of(name: str, groups: Mapping[str, GraphGroup], frames: Container[str]) -> str:
     """A frame's title: the group's name after the names of the groups whose frames are one with it."""
     labels: list[str] = []
     group = groups.get(name)
     while group is not None:
-        labels.append(shorten(clean(group.label), _WIDEST))
+        labels.append(cut(group.label, _WIDEST))
         group = groups.get(group.parent) if group.parent else None
         if group is not None and group.id in frames:
             break

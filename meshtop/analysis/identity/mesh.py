@@ -16,14 +16,13 @@ from typing import Any
 
 import yaml
 
-from meshtop.analysis.inventory.istio_labels import image_version, is_istiod, proxy_container
+from meshtop.analysis.inventory.labels import image_version, is_istiod, proxy_container
+from meshtop.model.constants import CLUSTER_DOMAIN, ISTIO_NAMESPACE
 from meshtop.model.kube import Controller, Inventory, Meta
 from meshtop.model.mesh import ControlPlane, MeshFacts, Ready
 
-SYSTEM_NAMESPACE = "istio-system"
 DEFAULT_REVISION = "default"
 DEFAULT_CLUSTER_ID = "Kubernetes"
-DEFAULT_TRUST_DOMAIN = "cluster.local"
 
 _NETWORK = "topology.istio.io/network"
 _CONTROLLED_BY = "topology.istio.io/controlPlaneClusters"
@@ -48,9 +47,9 @@ def mesh_facts(inventory: Inventory) -> MeshFacts:
         cluster_id=_cluster_id(istiods, values),
         mesh_id=_text(config, "defaultConfig", "meshId") or _text(values, "global", "meshID"),
         network=_network(inventory) or _text(values, "global", "network"),
-        trust_domain=_text(config, "trustDomain") or (DEFAULT_TRUST_DOMAIN if config is not None else None),
+        trust_domain=_text(config, "trustDomain") or (CLUSTER_DOMAIN if config is not None else None),
         trust_domain_aliases=_texts(config, "trustDomainAliases"),
-        root_namespace=_text(config, "rootNamespace") or SYSTEM_NAMESPACE,
+        root_namespace=_text(config, "rootNamespace") or ISTIO_NAMESPACE,
         auto_mtls=_auto_mtls(config),
         region=_region(inventory),
         control_planes=planes,
@@ -89,7 +88,7 @@ def _control_planes(istiods: Iterable[Controller], webhooks: Iterable[Meta]) -> 
         if webhook.labels.get(_TAG):
             tags.setdefault(webhook.labels.get(_REVISION, DEFAULT_REVISION), set()).add(webhook.labels[_TAG])
     planes: dict[str, ControlPlane] = {}
-    for istiod in sorted(istiods, key=lambda c: (c.meta.namespace != SYSTEM_NAMESPACE, c.meta.key)):
+    for istiod in sorted(istiods, key=lambda c: (c.meta.namespace != ISTIO_NAMESPACE, c.meta.key)):
         revision = _revision(istiod)
         before = planes.get(revision)
         pods = before.pods if before is not None else Ready()
@@ -145,7 +144,7 @@ def _cluster_id(istiods: Sequence[Controller], values: Tree | None) -> str | Non
 
 def _network(inventory: Inventory) -> str | None:
     for namespace in inventory.namespaces:
-        if namespace.meta.name == SYSTEM_NAMESPACE:
+        if namespace.meta.name == ISTIO_NAMESPACE:
             return namespace.meta.labels.get(_NETWORK) or None
     return None
 
@@ -167,7 +166,7 @@ def _roles(inventory: Inventory, istiods: Sequence[Controller], values: Tree | N
     """`primary` has a control plane; `remote` is served by another cluster's; `external` by one outside the mesh."""
     if istiods:
         return ("primary",)
-    system = next((n.meta for n in inventory.namespaces if n.meta.name == SYSTEM_NAMESPACE), None)
+    system = next((n.meta for n in inventory.namespaces if n.meta.name == ISTIO_NAMESPACE), None)
     annotated = system is not None and _CONTROLLED_BY in system.annotations
     if not annotated and not inventory.config_maps:
         return ()

@@ -12,7 +12,7 @@ _CRON_JOB = re.compile(r"(.+)-\d{8,10}")
 _NAME = "service.istio.io/workload-name"
 
 
-class Identity(NamedTuple):
+class WorkloadId(NamedTuple):
     """What identifies a workload in a cluster."""
 
     namespace: str
@@ -20,7 +20,7 @@ class Identity(NamedTuple):
     name: str
 
 
-class Owners:
+class PodOwners:
     """Follows owner references upward; ReplicaSets that are not known are told from the pod's template hash."""
 
     def __init__(self, controllers: Iterable[Controller]) -> None:
@@ -28,23 +28,23 @@ class Owners:
             controller.meta.key: controller for controller in controllers if controller.kind == "ReplicaSet"
         }
 
-    def of_pod(self, pod: Pod) -> Identity:
+    def of_pod(self, pod: Pod) -> WorkloadId:
         """The workload of a pod; a label may name it otherwise than its controller (Istio heeds it)."""
         found = self._owner(pod)
         named = pod.meta.labels.get(_NAME)
         return found._replace(name=named) if named and found.kind == "Pod" else found
 
-    def of_replica_set(self, replica_set: Controller) -> Identity:
+    def of_replica_set(self, replica_set: Controller) -> WorkloadId:
         """The Deployment or Rollout of a ReplicaSet, or itself."""
         owner = replica_set.meta.owner
         if owner is None:
-            return Identity(replica_set.meta.namespace, "ReplicaSet", replica_set.meta.name)
-        return Identity(replica_set.meta.namespace, owner.kind, owner.name)
+            return WorkloadId(replica_set.meta.namespace, "ReplicaSet", replica_set.meta.name)
+        return WorkloadId(replica_set.meta.namespace, owner.kind, owner.name)
 
-    def _owner(self, pod: Pod) -> Identity:
+    def _owner(self, pod: Pod) -> WorkloadId:
         namespace, labels, owner = pod.meta.namespace, pod.meta.labels, pod.meta.owner
         if owner is None or owner.kind == "Node":
-            return Identity(namespace, "Pod", pod.meta.name)
+            return WorkloadId(namespace, "Pod", pod.meta.name)
         if owner.kind == "ReplicaSet":
             known = self._replica_sets.get((namespace, owner.name))
             if known is not None:
@@ -52,9 +52,9 @@ class Owners:
             for label, kind in (("rollouts-pod-template-hash", "Rollout"), ("pod-template-hash", "Deployment")):
                 suffix = f"-{labels[label]}" if labels.get(label) else ""
                 if suffix and owner.name.endswith(suffix):
-                    return Identity(namespace, kind, owner.name.removesuffix(suffix))
+                    return WorkloadId(namespace, kind, owner.name.removesuffix(suffix))
         if owner.kind == "ReplicationController" and labels.get("deploymentconfig"):
-            return Identity(namespace, "DeploymentConfig", labels["deploymentconfig"])
+            return WorkloadId(namespace, "DeploymentConfig", labels["deploymentconfig"])
         if owner.kind == "Job" and (match := _CRON_JOB.fullmatch(owner.name)):
-            return Identity(namespace, "CronJob", match[1])
-        return Identity(namespace, owner.kind, owner.name)
+            return WorkloadId(namespace, "CronJob", match[1])
+        return WorkloadId(namespace, owner.kind, owner.name)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from meshtop.analysis.inventory.istio_labels import canonical_name, canonical_version, image_version, proxy_container
-from meshtop.analysis.inventory.pod_owners import Identity, Owners
-from meshtop.analysis.inventory.readiness import readiness
-from meshtop.analysis.inventory.service_selectors import SelectorIndex
-from meshtop.analysis.inventory.virtual_machines import virtual_machines
+from meshtop.analysis.inventory.labels import (
+    SelectorIndex,
+    canonical_name,
+    canonical_version,
+    image_version,
+    proxy_container,
+)
+from meshtop.analysis.inventory.pod_owners import PodOwners, WorkloadId
 from meshtop.model.kube import Container, Controller, Inventory, Pod
 from meshtop.model.mesh import Proxy, Ready, Workload
-
-__all__ = ["virtual_machines", "workloads"]
+from meshtop.model.state import Health, HealthStatus
 
 _GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 _GATEWAY_CLASS = "gateway.networking.k8s.io/gateway-class-name"
@@ -46,11 +49,11 @@ _OF_ONE_POD = frozenset(
 
 def workloads(inventory: Inventory, cluster: str) -> tuple[Workload, ...]:
     """Every workload of a cluster, those without pods too, by namespace, name and kind."""
-    owners = Owners(inventory.controllers)
-    pods: dict[Identity, list[Pod]] = {}
+    owners = PodOwners(inventory.controllers)
+    pods: dict[WorkloadId, list[Pod]] = {}
     for pod in inventory.pods:
         pods.setdefault(owners.of_pod(pod), []).append(pod)
-    controllers: dict[Identity, list[Controller]] = {}
+    controllers: dict[WorkloadId, list[Controller]] = {}
     for controller in inventory.controllers:
         identity = _identity(controller, owners)
         if identity is not None:
@@ -64,10 +67,10 @@ def workloads(inventory: Inventory, cluster: str) -> tuple[Workload, ...]:
     return tuple(sorted(found, key=lambda w: (w.namespace, w.name, w.kind)))
 
 
-def _identity(controller: Controller, owners: Owners) -> Identity | None:
+def _identity(controller: Controller, owners: PodOwners) -> WorkloadId | None:
     """The workload that a controller is or is part of; None for a Deployment's ReplicaSet."""
     if controller.kind != "ReplicaSet":
-        return Identity(controller.meta.namespace, controller.kind, controller.meta.name)
+        return WorkloadId(controller.meta.namespace, controller.kind, controller.meta.name)
     identity = owners.of_replica_set(controller)
     return None if identity.kind == "Deployment" else identity
 
@@ -91,7 +94,7 @@ class _Ambient:
 
 def _workload(
     cluster: str,
-    identity: Identity,
+    identity: WorkloadId,
     pods: Sequence[Pod],
     controllers: Sequence[Controller],
     services: SelectorIndex,
@@ -131,6 +134,27 @@ def _workload(
         images=tuple(sorted({c.image for c in containers if c.image})),
         created=_created(pods, controllers),
     )
+
+
+def readiness(pods: Ready, troubled: Iterable[Pod], *, completed: int = 0) -> Health:
+    """Nothing wanted is idle, some missing degraded, none available failing (reference: anchors, workload health).
+
+    `troubled` are the pods that are not ready; their problems, in Kubernetes' words, are the reasons. `completed`
+    counts pods that ended well and are not wanted any more.
+    """
+    if pods.total == 0:
+        ended = f"{completed} completed" if completed else "scaled to 0"
+        return Health(HealthStatus.IDLE, (ended,))
+    if pods.ready >= pods.total:
+        return Health(HealthStatus.HEALTHY)
+    problems = Counter(pod.problem or "not ready" for pod in troubled)
+    reasons = tuple(
+        f"{problem} ({count} pods)" if count > 1 else problem
+        for problem, count in sorted(problems.items(), key=lambda item: (-item[1], item[0]))
+    )
+    if pods.ready == 0:
+        return Health(HealthStatus.FAILING, (f"none of {pods.total} ready", *reasons))
+    return Health(HealthStatus.DEGRADED, (f"{pods.ready} of {pods.total} ready", *reasons))
 
 
 def _newest(pods: Sequence[Pod]) -> Pod | None:

@@ -11,7 +11,8 @@ from enum import StrEnum
 from msgspec import Struct
 
 from meshtop.analysis.security.certificates import read_certificates
-from meshtop.analysis.security.mtls.located import Located, finding, worst_first
+from meshtop.analysis.security.findings import LocatedFinding, finding, worst_first
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Inventory
 from meshtop.model.state import Severity
 from meshtop.model.telemetry import Scalar, Telemetry
@@ -116,7 +117,7 @@ def _subject(scalar: Scalar, otherwise: str) -> str:
     return "/".join(filter(None, parts)) or otherwise
 
 
-def expiry_findings(found: Sequence[Expiry], now: float) -> tuple[Located, ...]:
+def expiry_findings(found: Sequence[Expiry], now: float) -> tuple[LocatedFinding, ...]:
     """Certificates that ran out, and those that soon will: under a week an error, under thirty days a warning.
 
     Workloads' certificates live for a day and are renewed by themselves: they are told only when renewal fails.
@@ -131,7 +132,7 @@ def expiry_findings(found: Sequence[Expiry], now: float) -> tuple[Located, ...]:
     return worst_first([one for expiry in told if (one := _finding(expiry, now)) is not None])
 
 
-def _finding(expiry: Expiry, now: float) -> Located | None:
+def _finding(expiry: Expiry, now: float) -> LocatedFinding | None:
     left = expiry.not_after - now
     what = f"{expiry.cluster}: {_WORDS[expiry.kind]}"
     whose = expiry.subject.rstrip(".")
@@ -160,14 +161,14 @@ _FIXES = {
     CertificateKind.ROOT: "Plug in a new root: first let every cluster trust both roots, then sign with the new one,"
     " and only when every workload has a new certificate take the old root away.",
     CertificateKind.CONTROL_PLANE: "Put a new intermediate certificate of the same root into the Secret cacerts in"
-    " istio-system; istiod takes it up by itself.",
+    f" {ISTIO_NAMESPACE}; istiod takes it up by itself.",
     CertificateKind.WORKLOAD: "See why its agent gets no new certificate: istioctl proxy-config secret POD, and the"
     " log of istio-proxy.",
     CertificateKind.GATEWAY: "Renew the certificate in the Secret that the Gateway's credentialName names.",
 }
 
 
-def _located(expiry: Expiry, code: str, severity: Severity, message: str) -> Located:
+def _located(expiry: Expiry, code: str, severity: Severity, message: str) -> LocatedFinding:
     return finding(code, severity, message, _FIXES[expiry.kind], cluster=expiry.cluster, namespace=expiry.namespace)
 
 

@@ -6,19 +6,30 @@ memo decides where a sample goes, because a refresh books a hundred thousand of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import inf
+from operator import attrgetter
 
 from meshtop.analysis.traffic.flags import is_error, never_arrived, outcome
 from meshtop.analysis.traffic.inputs import ClusterTraffic, KnownPeer
+from meshtop.analysis.traffic.metrics import ENDS, VERSIONS
 from meshtop.analysis.traffic.naming import CATCH_ALLS, ClusterNames, is_address, known, service_key, version_of
-from meshtop.analysis.traffic.reports import EdgeKey, Report, SourceId, TargetId
+from meshtop.analysis.traffic.reports import EdgeKey, EdgeReport, SourceKey, TargetKey, WorkloadPlace
 from meshtop.model.telemetry import Labels, Sample, Telemetry
 from meshtop.model.traffic import PeerKind
 
+ARRIVING = ("destination", "waypoint")
+"""Reporters at the called end."""
+DEPARTING = ("source", "gateway")
+"""Reporters at the calling end; a gateway is one whose own requests begin at a gateway."""
+
+_REPORTERS = frozenset((*ARRIVING, *DEPARTING))
 _NOBODY = KnownPeer(PeerKind.WORKLOAD)
-_UNSEEN = object()
-Identity = tuple[str, ...]
+_NOT_COUNTED = EdgeReport(plain_if_unknown=False)
+"""Stands in a memo for series that must not be counted."""
+_what_decides = attrgetter(*ENDS, *VERSIONS, "request_protocol")
+"""The labels of a series that decide where it is booked, as a tuple (`attrgetter` makes it at C's speed)."""
+_MemoKey = tuple[str, ...]
 
 
 class Ledger:
@@ -26,11 +37,12 @@ class Ledger:
 
     def __init__(self, clusters: Sequence[ClusterTraffic]) -> None:
         self.clusters = {cluster.name: cluster for cluster in clusters}
-        self.reports: dict[EdgeKey, dict[str, Report]] = {}
+        self.reports: dict[EdgeKey, dict[str, EdgeReport]] = {}
         self.hosts: dict[str, str] = {}
-        self.versions: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self.versions: dict[WorkloadPlace, tuple[str, str]] = {}
+        """App and version of a workload, as its own telemetry says."""
         self._names = ClusterNames(clusters)
-        self._voices = {c.name: _voice(c) for c in clusters if c.telemetry and _has_traffic(c.telemetry)}
+        self._telemetry_ids = {c.name: _telemetry_id(c) for c in clusters if c.telemetry and _has_traffic(c.telemetry)}
         self._waypoints = {
             c.name for c in clusters if not c.peers or any(p.kind is PeerKind.WAYPOINT for p in c.peers.values())
         }
@@ -38,48 +50,47 @@ class Ledger:
             if cluster.telemetry is not None:
                 _Booking(self, cluster, cluster.telemetry).book()
 
-    def peer(self, cluster: str, namespace: str, workload: str) -> KnownPeer:
+    def peer(self, place: WorkloadPlace) -> KnownPeer:
         """What the inventory knows of a workload; an ordinary workload where it knows nothing."""
-        home = self.clusters.get(cluster)
-        return home.peers.get((namespace, workload), _NOBODY) if home else _NOBODY
+        home = self.clusters.get(place.cluster)
+        return home.peers.get((place.namespace, place.workload), _NOBODY) if home else _NOBODY
 
-    def open(self, home: ClusterTraffic, labels: Labels, protocol: str) -> Report | None:
+    def open(self, home: ClusterTraffic, labels: Labels, protocol: str) -> EdgeReport | None:
         """The report that a series with these labels is booked in; None when it must not be counted."""
-        ends = self._ends(home, labels)
-        if ends is None or self._told_elsewhere(home, labels, ends):
+        source = self._source(home, labels)
+        target = None if source is None else self._target(home, labels, source)
+        if source is None or target is None or self._reported_by_other_prometheus(home, labels, source, target):
             return None
-        source, target = ends
         role = labels.reporter or "source"
-        sender = self.peer(*source[:3])
+        if role not in _REPORTERS:
+            return None
+        sender = self.peer(source.place)
         if role == "source" and sender.kind is PeerKind.GATEWAY:
             role = "gateway"
-        arriving = role in ("destination", "waypoint")
-        judge = self.peer(*target[:3]) if arriving else sender
-        roles = self.reports.setdefault((source, target, protocol), {})
+        judge = self.peer(target.place) if role in ARRIVING else sender
+        roles = self.reports.setdefault(EdgeKey(source, target, protocol), {})
         report = roles.get(role)
         if report is None:
-            report = roles[role] = Report(plain_if_unknown=judge.ambient)
+            report = roles[role] = EdgeReport(plain_if_unknown=judge.ambient)
         return report
 
-    def _ends(self, home: ClusterTraffic, labels: Labels) -> tuple[SourceId, TargetId] | None:
-        source = self._source(home, labels)
-        return None if source is None else self._with_target(home, labels, source)
-
-    def _source(self, home: ClusterTraffic, labels: Labels) -> SourceId | None:
+    def _source(self, home: ClusterTraffic, labels: Labels) -> SourceKey | None:
         namespace, workload = known(labels.source_workload_namespace), known(labels.source_workload)
         app = known(labels.source_canonical_service) or known(labels.source_app)
         cluster = known(labels.source_cluster)
         if not workload and not app and namespace:
             return None
         where = self._names.resolve(cluster, (namespace, workload), home.name) if cluster else home.name
-        if workload:
-            self._remember(where, namespace, workload, app, labels.source_version, labels.source_canonical_revision)
-        return (where, namespace, workload, "" if workload else app)
+        place = WorkloadPlace(where, namespace, workload)
+        if not workload:
+            return SourceKey(place, app)
+        self._remember(place, app, labels.source_version, labels.source_canonical_revision)
+        return SourceKey(place)
 
-    def _with_target(self, home: ClusterTraffic, labels: Labels, source: SourceId) -> tuple[SourceId, TargetId] | None:
+    def _target(self, home: ClusterTraffic, labels: Labels, source: SourceKey) -> TargetKey | None:
         name, host = known(labels.destination_service_name), known(labels.destination_service)
         if name in CATCH_ALLS:
-            return source, (source[0], "", "", "", name)
+            return TargetKey(WorkloadPlace(source.place.cluster, "", ""), service=name)
         namespace, workload = known(labels.destination_workload_namespace), known(labels.destination_workload)
         app = known(labels.destination_canonical_service) or known(labels.destination_app)
         if not workload and not app and is_address(name or host):
@@ -94,32 +105,34 @@ class Ledger:
         else:
             # The destination's own report comes from its own cluster; a source that does not know the cluster of a
             # known service means its own (istio#29373).
-            where = home.name if labels.reporter in ("destination", "waypoint") else source[0]
-        if workload:
-            revision = labels.destination_canonical_revision
-            self._remember(where, namespace, workload, app, labels.destination_version, revision)
-        return source, (where, namespace, workload, "" if workload else app, service)
+            where = home.name if labels.reporter in ARRIVING else source.place.cluster
+        place = WorkloadPlace(where, namespace, workload)
+        if not workload:
+            return TargetKey(place, app, service)
+        self._remember(place, app, labels.destination_version, labels.destination_canonical_revision)
+        return TargetKey(place, service=service)
 
-    def _told_elsewhere(self, home: ClusterTraffic, labels: Labels, ends: tuple[SourceId, TargetId]) -> bool:
-        """Whether the proxy that reported this lives in another cluster, whose own Prometheus tells the same.
+    def _reported_by_other_prometheus(
+        self, home: ClusterTraffic, labels: Labels, source: SourceKey, target: TargetKey
+    ) -> bool:
+        """Whether the proxy that reported this lives in another cluster, whose own Prometheus has these series too.
 
         A Prometheus above several clusters repeats what each of them says itself. A waypoint may stand in another
         cluster than the workloads it serves, so its reports are taken wherever a waypoint can be.
         """
-        source, target = ends
         if labels.reporter == "waypoint" and home.name in self._waypoints:
             return False
-        local = target[0] if labels.reporter in ("destination", "waypoint") else source[0]
-        voice = self._voices.get(home.name)
-        return local != home.name and self._voices.get(local, voice) != voice
+        local = (target if labels.reporter in ARRIVING else source).place.cluster
+        mine = self._telemetry_ids.get(home.name)
+        return local != home.name and self._telemetry_ids.get(local, mine) != mine
 
-    def _remember(self, cluster: str, namespace: str, workload: str, app: str, version: str, revision: str) -> None:
-        where = (cluster, namespace, workload)
-        before = self.versions.get(where, ("", ""))
-        self.versions[where] = (max(before[0], app), max(before[1], version_of(version, revision)))
+    def _remember(self, place: WorkloadPlace, app: str, version: str, revision: str) -> None:
+        before = self.versions.get(place, ("", ""))
+        self.versions[place] = (max(before[0], app), max(before[1], version_of(version, revision)))
 
 
-def _voice(cluster: ClusterTraffic) -> str:
+def _telemetry_id(cluster: ClusterTraffic) -> str:
+    """What tells one Prometheus from another; one that does not say is its cluster's own."""
     identity = cluster.telemetry.identity if cluster.telemetry else ""
     return identity or f"the Prometheus of {cluster.name}"
 
@@ -130,9 +143,9 @@ def _one_for_each_prometheus(clusters: Sequence[ClusterTraffic]) -> list[Cluster
     for cluster in clusters:
         if cluster.telemetry is None:
             continue
-        before = chosen.get(_voice(cluster))
+        before = chosen.get(_telemetry_id(cluster))
         if before is None or before.telemetry is None or before.telemetry.at < cluster.telemetry.at:
-            chosen[_voice(cluster)] = cluster
+            chosen[_telemetry_id(cluster)] = cluster
     return list(chosen.values())
 
 
@@ -141,7 +154,7 @@ def _has_traffic(telemetry: Telemetry) -> bool:
 
 
 class _Booking:
-    """Books one cluster's telemetry; the memos of one booking map label tuples to reports."""
+    """Books one cluster's telemetry."""
 
     def __init__(self, ledger: Ledger, home: ClusterTraffic, telemetry: Telemetry) -> None:
         self._ledger = ledger
@@ -152,51 +165,41 @@ class _Booking:
         told = self._telemetry
         self._book_requests(told.requests)
         self._book_buckets(told.duration_buckets)
-        for field, samples in (
-            ("duration_sum", told.duration_sum),
-            ("request_bytes", told.request_bytes_sum),
-            ("response_bytes", told.response_bytes_sum),
-        ):
-            for report, sample in self._each(samples, None):
-                setattr(report, field, (getattr(report, field) or 0.0) + sample.value)
-        for field, samples in (("messages_sent", told.request_messages), ("messages_received", told.response_messages)):
-            for report, sample in self._each(samples, "grpc"):
-                report.has_messages = True
-                setattr(report, field, (getattr(report, field) or 0.0) + sample.value)
-        self._book_bytes(told.tcp_sent, told.tcp_received)
+        for report, sample in self._each(told.duration_sum):
+            report.duration_sum = (report.duration_sum or 0.0) + sample.value
+        for report, sample in self._each(told.request_bytes_sum):
+            report.request_bytes = (report.request_bytes or 0.0) + sample.value
+        for report, sample in self._each(told.response_bytes_sum):
+            report.response_bytes = (report.response_bytes or 0.0) + sample.value
+        for report, sample in self._each(told.request_messages, "grpc"):
+            report.has_messages = True
+            report.messages_sent = (report.messages_sent or 0.0) + sample.value
+        for report, sample in self._each(told.response_messages, "grpc"):
+            report.has_messages = True
+            report.messages_received = (report.messages_received or 0.0) + sample.value
+        # The names are inverted (istio#32399): what the client sends is istio_tcp_received_bytes_total.
+        for report, sample in self._each(told.tcp_received, "tcp"):
+            report.sent += sample.value
+            _book_bytes(report, sample)
+        for report, sample in self._each(told.tcp_sent, "tcp"):
+            report.received += sample.value
+            _book_bytes(report, sample)
         self._book_connections(told.tcp_opened)
 
     def _book_requests(self, samples: Iterable[Sample]) -> None:
-        memo: dict[Identity, Report | None] = {}
+        # As `_each`, but written out: this loop is most of a refresh.
+        memo: dict[_MemoKey, EdgeReport] = {}
         outcomes: dict[tuple[str, str, str], tuple[str, bool]] = {}
-        unseen = _UNSEEN
         for sample in samples:
             labels = sample.labels
-            identity = (
-                labels.reporter,
-                labels.source_cluster,
-                labels.source_workload_namespace,
-                labels.source_workload,
-                labels.source_canonical_service,
-                labels.source_version,
-                labels.destination_cluster,
-                labels.destination_workload_namespace,
-                labels.destination_workload,
-                labels.destination_canonical_service,
-                labels.destination_version,
-                labels.destination_service,
-                labels.destination_service_name,
-                labels.request_protocol,
-            )
-            found = memo.get(identity, unseen)
-            if found is unseen:
-                report = self._ledger.open(self._home, labels, _protocol(labels))
-                if report is not None:
-                    report.has_requests = True
-                memo[identity] = report
-            else:
-                report = found  # type: ignore[assignment]
+            key = _what_decides(labels)
+            report = memo.get(key)
             if report is None:
+                opened = self._ledger.open(self._home, labels, _protocol(labels))
+                if opened is not None:
+                    opened.has_requests = True
+                report = memo[key] = opened or _NOT_COUNTED
+            if report is _NOT_COUNTED:
                 continue
             value = sample.value
             coded = (labels.request_protocol, labels.response_code, labels.grpc_response_status)
@@ -227,27 +230,13 @@ class _Booking:
 
     def _book_buckets(self, samples: Iterable[Sample]) -> None:
         bounds: dict[str, float] = {}
-        for report, sample in self._each(samples, None):
+        for report, sample in self._each(samples):
             text = sample.labels.le
             bound = bounds.get(text)
             if bound is None:
                 bound = bounds[text] = _bound(text)
             buckets = report.buckets
             buckets[bound] = buckets.get(bound, 0.0) + sample.value
-
-    def _book_bytes(self, sent: Iterable[Sample], received: Iterable[Sample]) -> None:
-        # The names are inverted (istio#32399): what the client sends is istio_tcp_received_bytes_total.
-        for field, samples in (("sent", received), ("received", sent)):
-            for report, sample in self._each(samples, "tcp"):
-                value = sample.value
-                report.has_bytes = True
-                setattr(report, field, getattr(report, field) + value)
-                policy = sample.labels.connection_security_policy
-                if policy == "mutual_tls":
-                    report.secured_bytes += value
-                    report.judged_bytes += value
-                elif policy == "none" or (policy == "unknown" and report.plain_if_unknown):
-                    report.judged_bytes += value
 
     def _book_connections(self, samples: Iterable[Sample]) -> None:
         for report, sample in self._each(samples, "tcp"):
@@ -260,34 +249,29 @@ class _Booking:
                     report.lost_connections += value
                     report.lost_flags[flags] = report.lost_flags.get(flags, 0.0) + value
 
-    def _each(self, samples: Iterable[Sample], protocol: str | None) -> Iterable[tuple[Report, Sample]]:
-        """Each sample with the report it is booked in; `protocol` None reads it from the series."""
-        memo: dict[Identity, Report | None] = {}
-        unseen = _UNSEEN
+    def _each(self, samples: Iterable[Sample], protocol: str | None = None) -> Iterator[tuple[EdgeReport, Sample]]:
+        """Each sample that counts, with the report it is booked in; without `protocol` the series says it."""
+        memo: dict[_MemoKey, EdgeReport] = {}
         for sample in samples:
             labels = sample.labels
-            identity = (
-                labels.reporter,
-                labels.source_cluster,
-                labels.source_workload_namespace,
-                labels.source_workload,
-                labels.source_canonical_service,
-                labels.destination_cluster,
-                labels.destination_workload_namespace,
-                labels.destination_workload,
-                labels.destination_canonical_service,
-                labels.destination_service,
-                labels.destination_service_name,
-                labels.request_protocol,
-            )
-            found = memo.get(identity, unseen)
-            if found is unseen:
-                report = self._ledger.open(self._home, labels, protocol or _protocol(labels))
-                memo[identity] = report
-            else:
-                report = found  # type: ignore[assignment]
-            if report is not None:
+            key = _what_decides(labels)
+            report = memo.get(key)
+            if report is None:
+                opened = self._ledger.open(self._home, labels, protocol or _protocol(labels))
+                report = memo[key] = opened or _NOT_COUNTED
+            if report is not _NOT_COUNTED:
                 yield report, sample
+
+
+def _book_bytes(report: EdgeReport, sample: Sample) -> None:
+    """Book bytes as seen in mutual TLS or in plaintext; neither where the reporter does not know."""
+    report.has_bytes = True
+    policy = sample.labels.connection_security_policy
+    if policy == "mutual_tls":
+        report.secured_bytes += sample.value
+        report.judged_bytes += sample.value
+    elif policy == "none" or (policy == "unknown" and report.plain_if_unknown):
+        report.judged_bytes += sample.value
 
 
 def _protocol(labels: Labels) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshtop.analysis.traffic.counting import Ledger
+from meshtop.analysis.traffic.counting import ARRIVING, DEPARTING, Ledger
 from meshtop.analysis.traffic.inputs import ClusterTraffic
 from meshtop.analysis.traffic.naming import CATCH_ALLS
-from meshtop.analysis.traffic.reports import EdgeKey, Report, SourceId, TargetId, histogram
-from meshtop.analysis.traffic.stitching import ARRIVING, DEPARTING, stitch
+from meshtop.analysis.traffic.reports import EdgeKey, EdgeReport, SourceKey, TargetKey, WorkloadPlace, histogram
+from meshtop.analysis.traffic.stitching import Roles, stitch
 from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target
 
 
@@ -30,19 +30,18 @@ class _Writer:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._peers: dict[SourceId, Peer] = {}
-        self._targets: dict[TargetId, Target] = {}
+        self._peers: dict[SourceKey, Peer] = {}
+        self._targets: dict[TargetKey, Target] = {}
 
-    def edge(self, key: EdgeKey, roles: dict[str, Report], hops: tuple[str, ...]) -> Edge:
-        source_id, target_id, protocol = key
-        source = self._peers.get(source_id) or self._peer(source_id)
-        target = self._targets.get(target_id) or self._target(target_id)
+    def edge(self, key: EdgeKey, roles: Roles, hops: tuple[str, ...]) -> Edge:
+        source = self._peers.get(key.source) or self._peer(key.source)
+        target = self._targets.get(key.target) or self._target(key.target)
         departure, arrival = _first(roles, DEPARTING), _first(roles, ARRIVING)
         counted, lost = _counted(departure, arrival)
         return Edge(
             source=source,
             destination=target,
-            protocol=protocol,
+            protocol=key.protocol,
             sums=_sums(counted, lost, (arrival, departure)),
             codes=_merged(counted.codes, lost.lost_codes if lost else {}),
             flags=_merged(counted.flags, lost.lost_flags if lost else {}),
@@ -57,41 +56,47 @@ class _Writer:
             hops=hops,
         )
 
-    def _peer(self, where: SourceId) -> Peer:
-        cluster, namespace, workload, tag = where
-        kind = PeerKind.WORKLOAD if workload or tag else PeerKind.UNKNOWN
-        app, version = tag, ""
-        if workload:
-            kind, app, version = self._described(cluster, namespace, workload)
-        peer = Peer(cluster=cluster, namespace=namespace, workload=workload, app=app, version=version, kind=kind)
-        return self._peers.setdefault(where, peer)
-
-    def _target(self, where: TargetId) -> Target:
-        cluster, namespace, workload, tag, service = where
-        app, version = tag, ""
-        if workload:
-            kind, app, version = self._described(cluster, namespace, workload)
-        elif tag:
-            kind = PeerKind.WORKLOAD
-        elif service in CATCH_ALLS or self._is_external(cluster, service):
-            kind = PeerKind.EXTERNAL
-        else:
-            kind = PeerKind.SERVICE if service else PeerKind.UNKNOWN
-        target = Target(
-            cluster=cluster,
-            namespace=namespace,
-            workload=workload,
+    def _peer(self, key: SourceKey) -> Peer:
+        place, app, version = key.place, key.app, ""
+        kind = PeerKind.WORKLOAD if place.workload or app else PeerKind.UNKNOWN
+        if place.workload:
+            kind, app, version = self._described(place)
+        peer = Peer(
+            cluster=place.cluster,
+            namespace=place.namespace,
+            workload=place.workload,
             app=app,
             version=version,
             kind=kind,
-            service=self._ledger.hosts.get(service, service),
         )
-        return self._targets.setdefault(where, target)
+        return self._peers.setdefault(key, peer)
 
-    def _described(self, cluster: str, namespace: str, workload: str) -> tuple[PeerKind, str, str]:
-        told = self._ledger.versions.get((cluster, namespace, workload), ("", ""))
-        known = self._ledger.peer(cluster, namespace, workload)
-        return known.kind, told[0] or known.app, told[1] or known.version
+    def _target(self, key: TargetKey) -> Target:
+        place, app, version = key.place, key.app, ""
+        if place.workload:
+            kind, app, version = self._described(place)
+        elif app:
+            kind = PeerKind.WORKLOAD
+        elif key.service in CATCH_ALLS or self._is_external(place.cluster, key.service):
+            kind = PeerKind.EXTERNAL
+        else:
+            kind = PeerKind.SERVICE if key.service else PeerKind.UNKNOWN
+        target = Target(
+            cluster=place.cluster,
+            namespace=place.namespace,
+            workload=place.workload,
+            app=app,
+            version=version,
+            kind=kind,
+            service=self._ledger.hosts.get(key.service, key.service),
+        )
+        return self._targets.setdefault(key, target)
+
+    def _described(self, place: WorkloadPlace) -> tuple[PeerKind, str, str]:
+        """A workload's kind, app and version: its own telemetry first, then the inventory."""
+        app, version = self._ledger.versions.get(place, ("", ""))
+        known = self._ledger.peer(place)
+        return known.kind, app or known.app, version or known.version
 
     def _is_external(self, cluster: str, service: str) -> bool:
         """Whether a host stands outside the mesh: by its ServiceEntry, else by not being a name of Kubernetes."""
@@ -111,20 +116,21 @@ def _parents(host: str) -> list[str]:
     return [".".join(parts[i:]) for i in range(1, len(parts))]
 
 
-def _first(roles: dict[str, Report], names: Sequence[str]) -> Report | None:
+def _first(roles: Roles, names: Sequence[str]) -> EdgeReport | None:
     return next((roles[name] for name in names if name in roles), None)
 
 
-def _counted(departure: Report | None, arrival: Report | None) -> tuple[Report, Report | None]:
+def _counted(departure: EdgeReport | None, arrival: EdgeReport | None) -> tuple[EdgeReport, EdgeReport | None]:
     """The report that counts, and the one whose lost part comes on top.
 
     An arriving report that counted nothing while the source counted something is a series that has gone quiet, not
     a report.
     """
-    if arrival is None or (arrival.silent and departure is not None and not departure.silent):
-        assert departure is not None or arrival is not None, "an edge has at least one report"
-        return (departure or arrival or Report()), None
-    return arrival, departure
+    if arrival is not None and (departure is None or departure.silent or not arrival.silent):
+        return arrival, departure
+    if departure is None:
+        raise ValueError("an edge has at least one report")
+    return departure, None
 
 
 def _merged(mine: dict[str, float], more: dict[str, float]) -> dict[str, float]:
@@ -134,7 +140,7 @@ def _merged(mine: dict[str, float], more: dict[str, float]) -> dict[str, float]:
     return result
 
 
-def _disagreement(departure: Report | None, arrival: Report | None) -> float | None:
+def _disagreement(departure: EdgeReport | None, arrival: EdgeReport | None) -> float | None:
     """|source - destination| / the larger one; None without two reports, or when neither counted anything."""
     if departure is None or arrival is None:
         return None
@@ -146,7 +152,7 @@ def _disagreement(departure: Report | None, arrival: Report | None) -> float | N
     return abs(left - right) / larger if larger > 0 else None
 
 
-def _sums(counted: Report, lost: Report | None, by_rank: tuple[Report | None, Report | None]) -> Sums:
+def _sums(counted: EdgeReport, lost: EdgeReport | None, by_rank: tuple[EdgeReport | None, EdgeReport | None]) -> Sums:
     timed = counted if counted.buckets else next((r for r in by_rank if r and r.buckets), counted)
     sure = counted if counted.judged else next((r for r in by_rank if r and r.judged), counted)
     sure_bytes = counted if counted.judged_bytes else next((r for r in by_rank if r and r.judged_bytes), counted)

@@ -125,12 +125,3 @@ def by_namespace(edges: Iterable[Edge]) -> dict[tuple[str, str], Figures]:
 def by_cluster(edges: Iterable[Edge]) -> dict[str, Figures]:
     """Traffic of each cluster: from and to others, and within."""
     return figures(edges, cluster_of, cluster_of)
-
-
-def by_service(edges: Iterable[Edge]) -> dict[tuple[str, str, str], Sums]:
-    """What was asked of each service: by the cluster that answered, its namespace, its host."""
-    parts: dict[tuple[str, str, str], list[Sums]] = {}
-    for edge in edges:
-        end = edge.destination
-        parts.setdefault((end.cluster, end.namespace, end.service), []).append(edge.sums)
-    return {where: add_all(sums) for where, sums in parts.items()}

@@ -1,64 +1,18 @@
 """Health of edges and workloads, with its reasons in words and with the confidence of what it rests on.
 
-Default thresholds: http 5xx and gRPC errors and missing answers fail at 10 % and degrade at 1 %, http 4xx degrades at
-10 % and fails at 20 %. Kiali degrades above 0, which in a mesh of any size paints everything amber for ever; `KIALI`
-is there for those who want it. No traffic is idle; idle, unknown, stale and partial are never healthy.
+No traffic is idle; idle, unknown, stale and partial are never healthy.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-
-from msgspec import Struct, structs
 
 from meshtop.analysis.traffic.flags import GRPC_STATUS, NO_RESPONSE, code_meaning
 from meshtop.model.state import Health, HealthStatus, State
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds, status_of
 from meshtop.model.traffic import Edge
 
-ANNOTATION = "meshtop.io/health-"
-KIALI_ANNOTATION = "health.kiali.io/rate"
-
-
-class CodeRule(Struct, frozen=True, kw_only=True):
-    """Thresholds (shares from 0 to 1) for codes and protocols of one's own choice; patterns match as a whole."""
-
-    codes: str
-    degraded: float
-    failing: float
-    protocol: str = ".*"
-    direction: str = ".*"
-
-    def covers(self, protocol: str, code: str, direction: str) -> bool:
-        """Whether this rule judges such a code."""
-        return all(
-            re.fullmatch(pattern, text) is not None
-            for pattern, text in ((self.codes, code), (self.protocol, protocol), (self.direction, direction))
-        )
-
-
-class Thresholds(Struct, frozen=True, kw_only=True):
-    """Shares of requests from 0 to 1 at which health changes; a degraded share of 0 means anything above it.
-
-    The fields are those of the settings' `health`. `rules` come first: a code that a rule covers is judged by it only.
-    """
-
-    http5xx_degraded: float = 0.01
-    http5xx_failing: float = 0.10
-    http4xx_degraded: float = 0.10
-    http4xx_failing: float = 0.20
-    grpc_degraded: float = 0.01
-    grpc_failing: float = 0.10
-    no_response_degraded: float = 0.01
-    no_response_failing: float = 0.10
-    rules: tuple[CodeRule, ...] = ()
-
-
-DEFAULT = Thresholds()
-KIALI = Thresholds(http5xx_degraded=0.0, grpc_degraded=0.0, no_response_degraded=0.0)
-"""Kiali's own bounds (reference/anchors.md)."""
 _KINDS = {"http5xx": "5xx", "http4xx": "4xx", "grpc": "gRPC errors", "no_response": "without an answer"}
-_ANNOTATED = {"http5xx": "http5xx", "http4xx": "http4xx", "grpc": "grpc", "no-response": "no_response"}
 _RANK = {
     HealthStatus.FAILING: 4,
     HealthStatus.DEGRADED: 3,
@@ -76,7 +30,9 @@ _DOUBT = {
 }
 
 
-def edge_health(edge: Edge, thresholds: Thresholds = DEFAULT, states: Mapping[str, State] | None = None) -> Health:
+def edge_health(
+    edge: Edge, thresholds: Thresholds = DEFAULT_THRESHOLDS, states: Mapping[str, State] | None = None
+) -> Health:
     """The health of one edge. `states` gives the state of each cluster's telemetry; one left out is taken as fresh."""
     clusters = {edge.source.cluster, edge.destination.cluster} - {""}
     verdict = _judge(edge.codes, edge, thresholds)
@@ -87,7 +43,7 @@ def workload_health(
     readiness: Health,
     inbound: Sequence[Edge],
     outbound: Sequence[Edge] = (),
-    thresholds: Thresholds = DEFAULT,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
     states: Mapping[str, State] | None = None,
     cluster: str = "",
 ) -> Health:
@@ -98,7 +54,7 @@ def workload_health(
     verdicts = []
     if readiness.status not in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN):
         verdicts.append(readiness)
-    for direction, edges in (("inbound", inbound), ("outbound", outbound)):
+    for edges in (inbound, outbound):
         codes: dict[str, dict[str, float]] = {}
         for edge in edges:
             into = codes.setdefault(edge.protocol, {})
@@ -107,7 +63,7 @@ def workload_health(
         for protocol in sorted(codes):
             rate = sum(codes[protocol].values())
             if rate > 0:
-                verdicts.append(_of_codes(protocol, codes[protocol], rate, thresholds, direction))
+                verdicts.append(_of_codes(protocol, codes[protocol], rate, thresholds))
         if any(e.protocol == "tcp" and _moves(e) for e in edges):
             verdicts.append(_FLOWING)
     if not verdicts:
@@ -141,7 +97,7 @@ def _judge(codes: Mapping[str, float], edge: Edge, thresholds: Thresholds) -> He
         return Health(HealthStatus.UNKNOWN, ("no requests are reported for this edge",))
     if rate <= 0:
         return Health(HealthStatus.IDLE, ("no requests in this window",))
-    return _of_codes(edge.protocol, codes, rate, thresholds, "inbound")
+    return _of_codes(edge.protocol, codes, rate, thresholds)
 
 
 def _moves(edge: Edge) -> bool:
@@ -149,12 +105,12 @@ def _moves(edge: Edge) -> bool:
     return bool(sums.sent or sums.received or sums.connections)
 
 
-def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, thresholds: Thresholds, direction: str) -> Health:
+def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, thresholds: Thresholds) -> Health:
     """Judge codes that came at `rate` requests per second in all."""
     shares: dict[tuple[str, float, float], float] = {}
     examples: dict[tuple[str, float, float], tuple[float, str]] = {}
     for code, part in codes.items():
-        judged = _threshold(protocol, code, thresholds, direction)
+        judged = _threshold(protocol, code, thresholds)
         if judged is None or part <= 0:
             continue
         shares[judged] = shares.get(judged, 0.0) + part / rate
@@ -166,11 +122,8 @@ def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, thresholds
     return Health(HealthStatus.HEALTHY, (f"{_rate(rate)} {protocol} req/s within the thresholds",))
 
 
-def _threshold(protocol: str, code: str, thresholds: Thresholds, direction: str) -> tuple[str, float, float] | None:
+def _threshold(protocol: str, code: str, thresholds: Thresholds) -> tuple[str, float, float] | None:
     """What kind of failure a code is, and its two bounds; None where it is no failure."""
-    for rule in thresholds.rules:
-        if rule.covers(protocol, code, direction):
-            return f"code {rule.codes}", rule.degraded, rule.failing
     if code == NO_RESPONSE:
         kind = "no_response"
     elif len(code) == 3 and code[0] in "45":
@@ -182,16 +135,18 @@ def _threshold(protocol: str, code: str, thresholds: Thresholds, direction: str)
     return _KINDS[kind], getattr(thresholds, f"{kind}_degraded"), getattr(thresholds, f"{kind}_failing")
 
 
+def code_status(protocol: str, code: str, share: float, thresholds: Thresholds) -> HealthStatus:
+    """What the share of one code (or `-`, no answer) in a service's answers says of its health."""
+    judged = _threshold(protocol, code, thresholds)
+    return HealthStatus.HEALTHY if judged is None else status_of(share, judged[1], judged[2])
+
+
 def _verdict(judged: tuple[str, float, float], share: float, rate: float, protocol: str, code: str) -> Health | None:
     what, degraded, failing = judged
-    # Shares are sums of floats: a hair below a bound that was meant to be met is met.
-    reached = share + 1e-9
-    if reached >= failing > 0 or (failing == 0 and share > 0):
-        status, bound = HealthStatus.FAILING, failing
-    elif reached >= degraded > 0 or (degraded == 0 and share > 0):
-        status, bound = HealthStatus.DEGRADED, degraded
-    else:
+    status = status_of(share, degraded, failing)
+    if status is HealthStatus.HEALTHY:
         return None
+    bound = failing if status is HealthStatus.FAILING else degraded
     above = "above" if bound == 0 else "at or above"
     mostly = "" if code == NO_RESPONSE else f" (mostly {code_meaning(protocol, code)})"
     return Health(status, (f"{_percent(share)} {what} of {_rate(rate)} req/s, {above} {_percent(bound)}{mostly}",))
@@ -221,73 +176,3 @@ def _with_doubt(verdict: Health, clusters: Iterable[str], states: Mapping[str, S
     if verdict.status in (HealthStatus.HEALTHY, HealthStatus.IDLE):
         return Health(HealthStatus.UNKNOWN, doubts + verdict.reasons)
     return Health(verdict.status, verdict.reasons + doubts)
-
-
-def annotated(thresholds: Thresholds, annotations: Mapping[str, str]) -> tuple[Thresholds, tuple[str, ...]]:
-    """Thresholds as changed by a Service's or workload's annotations, and a sentence for each that cannot be read.
-
-    `meshtop.io/health-http5xx: "1%, 10%"` gives degraded and failing (also -http4xx, -grpc, -no-response);
-    Kiali's `health.kiali.io/rate: "4XX,10,20,http,inbound;..."` is understood too.
-    """
-    changes: dict[str, float] = {}
-    problems: list[str] = []
-    for key, value in annotations.items():
-        if not key.startswith(ANNOTATION):
-            continue
-        kind = _ANNOTATED.get(key.removeprefix(ANNOTATION))
-        if kind is None:
-            problems.append(
-                f"Annotation {key} is not known; use one of {', '.join(ANNOTATION + k for k in _ANNOTATED)}."
-            )
-            continue
-        try:
-            degraded, failing = (_share(part) for part in value.split(","))
-        except ValueError:
-            problems.append(f'Annotation {key}: {value!r} is not two shares; write "1%, 10%" (degraded, failing).')
-            continue
-        changes |= {f"{kind}_degraded": degraded, f"{kind}_failing": failing}
-    rules = thresholds.rules
-    if KIALI_ANNOTATION in annotations:
-        try:
-            rules = (*_kiali_rules(annotations[KIALI_ANNOTATION]), *rules)
-        except ValueError:
-            problems.append(
-                f"Annotation {KIALI_ANNOTATION}: {annotations[KIALI_ANNOTATION]!r} cannot be read; "
-                'write "CODE,DEGRADED,FAILURE,PROTOCOL,DIRECTION", such as "5XX,1,10,http,inbound".'
-            )
-    return structs.replace(thresholds, rules=rules, **changes), tuple(problems)
-
-
-def _share(text: str) -> float:
-    text = text.strip()
-    share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    if not 0 <= share <= 1:
-        raise ValueError(text)
-    return share
-
-
-def _kiali_rules(text: str) -> tuple[CodeRule, ...]:
-    """Kiali's tolerances: code (X is any digit), degraded %, failure %, protocol, direction; joined by semicolons."""
-    rules = []
-    for entry in filter(None, (part.strip() for part in text.split(";"))):
-        code, degraded, failing, protocol, direction = (part.strip() for part in entry.split(","))
-        pattern = re.sub(r"[xX]", r"\\d", code)
-        for candidate in (pattern, protocol, direction):
-            _compiled(candidate)
-        rules.append(
-            CodeRule(
-                codes=pattern,
-                degraded=_share(degraded + "%"),
-                failing=_share(failing + "%"),
-                protocol=protocol,
-                direction=direction,
-            )
-        )
-    return tuple(rules)
-
-
-def _compiled(pattern: str) -> None:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(pattern) from error

@@ -1,80 +1,89 @@
-"""What one kind of reporter said of one edge, while it is being added up."""
+"""What one kind of reporter said of one edge, while it is being added up, and what an edge is told by."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
+from typing import Any
+
+from msgspec import NODEFAULT, Struct, field
+from msgspec.structs import fields
 
 from meshtop.model.traffic import Buckets
 
-SourceId = tuple[str, str, str, str]
-"""Cluster, namespace, workload, and the app where the workload is not known."""
-TargetId = tuple[str, str, str, str, str]
-"""Cluster, namespace, workload, app where the workload is not known, and the service's key."""
-EdgeKey = tuple[SourceId, TargetId, str]
-"""Who, whom, and the protocol (http, grpc, tcp)."""
+
+class WorkloadPlace(Struct, frozen=True, order=True, cache_hash=True, gc=False):
+    """Where a workload runs; `workload` is "" where telemetry does not know it."""
+
+    cluster: str
+    namespace: str
+    workload: str
+
+    @property
+    def path(self) -> str:
+        """The place as one text, such as `east/shop/reviews-v1`."""
+        return f"{self.cluster}/{self.namespace}/{self.workload}"
 
 
-class Report:
+class SourceKey(Struct, frozen=True, order=True, cache_hash=True, gc=False):
+    """The calling end of an edge; `app` only where the workload is not known."""
+
+    place: WorkloadPlace
+    app: str = ""
+
+
+class TargetKey(Struct, frozen=True, order=True, cache_hash=True, gc=False):
+    """The called end of an edge: `app` only where the workload is not known, and the key of the service asked for."""
+
+    place: WorkloadPlace
+    app: str = ""
+    service: str = ""
+
+
+class EdgeKey(Struct, frozen=True, order=True, cache_hash=True, gc=False):
+    """Who calls whom, with which protocol (http, grpc, tcp). Keys sort by source, target and protocol."""
+
+    source: SourceKey
+    target: TargetKey
+    protocol: str
+
+
+class EdgeReport(Struct, kw_only=True):
     """Rates per second that one kind of reporter counted for one edge.
 
     `has_*` tell zero from nothing. `lost_*` are the parts of requests or connections that the reporter's own proxy
-    ended, so that no destination can have counted them.
+    ended, so that no destination can have counted them. Every field but `plain_if_unknown` adds up: truths by "or",
+    numbers and maps by sum, and None means that nothing was reported.
     """
 
-    __slots__ = (
-        "buckets",
-        "codes",
-        "connections",
-        "duration_sum",
-        "errors",
-        "flags",
-        "has_bytes",
-        "has_connections",
-        "has_messages",
-        "has_requests",
-        "judged",
-        "judged_bytes",
-        "lost_codes",
-        "lost_connections",
-        "lost_errors",
-        "lost_flags",
-        "lost_requests",
-        "messages_received",
-        "messages_sent",
-        "plain_if_unknown",
-        "received",
-        "request_bytes",
-        "requests",
-        "response_bytes",
-        "secured",
-        "secured_bytes",
-        "sent",
-    )
-
-    def __init__(self, plain_if_unknown: bool = False) -> None:
-        self.plain_if_unknown = plain_if_unknown
-        self.has_requests = self.has_connections = self.has_bytes = self.has_messages = False
-        self.requests = self.errors = self.connections = 0.0
-        self.lost_requests = self.lost_errors = self.lost_connections = 0.0
-        self.codes: dict[str, float] = {}
-        self.flags: dict[str, float] = {}
-        self.lost_codes: dict[str, float] = {}
-        self.lost_flags: dict[str, float] = {}
-        self.buckets: dict[float, float] = {}
-        self.duration_sum: float | None = None
-        self.request_bytes: float | None = None
-        self.response_bytes: float | None = None
-        self.sent = self.received = 0.0
-        self.messages_sent: float | None = None
-        self.messages_received: float | None = None
-        self.secured = self.judged = self.secured_bytes = self.judged_bytes = 0.0
-
-    @property
-    def arrived(self) -> float:
-        """What a destination can have counted: requests, or connections for TCP."""
-        if self.has_requests:
-            return self.requests - self.lost_requests
-        return self.connections - self.lost_connections
+    plain_if_unknown: bool
+    """Whether TCP bytes without a known policy went in plaintext, because the reporter's workload is ambient."""
+    has_requests: bool = False
+    has_connections: bool = False
+    has_bytes: bool = False
+    has_messages: bool = False
+    requests: float = 0.0
+    errors: float = 0.0
+    connections: float = 0.0
+    lost_requests: float = 0.0
+    lost_errors: float = 0.0
+    lost_connections: float = 0.0
+    sent: float = 0.0
+    received: float = 0.0
+    secured: float = 0.0
+    judged: float = 0.0
+    secured_bytes: float = 0.0
+    judged_bytes: float = 0.0
+    duration_sum: float | None = None
+    request_bytes: float | None = None
+    response_bytes: float | None = None
+    messages_sent: float | None = None
+    messages_received: float | None = None
+    codes: dict[str, float] = field(default_factory=dict)
+    flags: dict[str, float] = field(default_factory=dict)
+    lost_codes: dict[str, float] = field(default_factory=dict)
+    lost_flags: dict[str, float] = field(default_factory=dict)
+    buckets: dict[float, float] = field(default_factory=dict)
 
     @property
     def volume(self) -> float:
@@ -88,69 +97,71 @@ class Report:
         """Whether it counted nothing at all in the window."""
         return not (self.requests or self.connections or self.sent or self.received)
 
-    def add(self, other: Report, share: float = 1.0) -> None:
-        """Add another report, or a share of it."""
-        self.has_requests |= other.has_requests
-        self.has_connections |= other.has_connections
-        self.has_bytes |= other.has_bytes
-        self.has_messages |= other.has_messages
-        for name in _NUMBERS:
-            setattr(self, name, getattr(self, name) + share * getattr(other, name))
-        for name in _OPTIONAL:
-            theirs = getattr(other, name)
-            if theirs is not None:
-                setattr(self, name, (getattr(self, name) or 0.0) + share * theirs)
-        for name in _MAPS:
-            mine: dict[str | float, float] = getattr(self, name)
-            for key, value in getattr(other, name).items():
-                mine[key] = mine.get(key, 0.0) + share * value
+    def plus(self, other: EdgeReport, share: float = 1.0) -> EdgeReport:
+        """The sum of this report and another, or a share of the other; neither of them is changed."""
+        sums: dict[str, Any] = {"plain_if_unknown": self.plain_if_unknown}
+        for name, mine, theirs in zip(_TRUTHS, _truths(self), _truths(other), strict=True):
+            sums[name] = mine or theirs
+        for name, mine, theirs in zip(_NUMBERS, _numbers(self), _numbers(other), strict=True):
+            sums[name] = mine + share * theirs
+        for name, mine, theirs in zip(_OPTIONAL, _optional(self), _optional(other), strict=True):
+            sums[name] = mine if theirs is None else (mine or 0.0) + share * theirs
+        for name, mine, theirs in zip(_MAPS, _maps(self), _maps(other), strict=True):
+            added = dict(mine)
+            for key, value in theirs.items():
+                added[key] = added.get(key, 0.0) + share * value
+            sums[name] = added
+        return EdgeReport(**sums)
 
-    def only_lost(self) -> Report:
+    def only_lost(self) -> EdgeReport:
         """The part that never arrived anywhere, as a report of its own."""
-        lost = Report(self.plain_if_unknown)
-        lost.has_requests, lost.has_connections = self.has_requests, self.has_connections
-        lost.requests = lost.lost_requests = self.lost_requests
-        lost.errors = lost.lost_errors = self.lost_errors
-        lost.connections = lost.lost_connections = self.lost_connections
-        lost.codes, lost.flags = dict(self.lost_codes), dict(self.lost_flags)
-        lost.lost_codes, lost.lost_flags = dict(self.lost_codes), dict(self.lost_flags)
-        return lost
+        return EdgeReport(
+            plain_if_unknown=self.plain_if_unknown,
+            has_requests=self.has_requests,
+            has_connections=self.has_connections,
+            requests=self.lost_requests,
+            errors=self.lost_errors,
+            connections=self.lost_connections,
+            lost_requests=self.lost_requests,
+            lost_errors=self.lost_errors,
+            lost_connections=self.lost_connections,
+            codes=dict(self.lost_codes),
+            flags=dict(self.lost_flags),
+            lost_codes=dict(self.lost_codes),
+            lost_flags=dict(self.lost_flags),
+        )
 
-    def without_lost(self) -> Report:
+    def without_lost(self) -> EdgeReport:
         """The part that a destination can have counted."""
-        rest = Report(self.plain_if_unknown)
-        rest.add(self)
+        rest = self.plus(EdgeReport(plain_if_unknown=self.plain_if_unknown))
         rest.requests -= self.lost_requests
         rest.errors -= self.lost_errors
         rest.connections -= self.lost_connections
-        for whole, lost in ((rest.codes, self.lost_codes), (rest.flags, self.lost_flags)):
-            for key, value in lost.items():
-                left = whole[key] - value
-                if left > 1e-12 * value:
-                    whole[key] = left
-                else:
-                    del whole[key]
+        rest.codes, rest.flags = _less(self.codes, self.lost_codes), _less(self.flags, self.lost_flags)
         rest.lost_requests = rest.lost_errors = rest.lost_connections = 0.0
         rest.lost_codes, rest.lost_flags = {}, {}
         return rest
 
 
-_NUMBERS = (
-    "requests",
-    "errors",
-    "connections",
-    "lost_requests",
-    "lost_errors",
-    "lost_connections",
-    "sent",
-    "received",
-    "secured",
-    "judged",
-    "secured_bytes",
-    "judged_bytes",
-)
-_OPTIONAL = ("duration_sum", "request_bytes", "response_bytes", "messages_sent", "messages_received")
-_MAPS = ("codes", "flags", "lost_codes", "lost_flags", "buckets")
+def _less(whole: Mapping[str, float], lost: Mapping[str, float]) -> dict[str, float]:
+    """What is left of each rate; a rest that only rounding left behind is none."""
+    left = dict(whole)
+    for key, value in lost.items():
+        rest = left[key] - value
+        if rest > 1e-12 * value:
+            left[key] = rest
+        else:
+            del left[key]
+    return left
+
+
+# How a field adds up follows from its default, so that a field is named once.
+_ADDED = [f for f in fields(EdgeReport) if f.default is not NODEFAULT or f.default_factory is not NODEFAULT]
+_TRUTHS = tuple(f.name for f in _ADDED if f.default is False)
+_NUMBERS = tuple(f.name for f in _ADDED if isinstance(f.default, float))
+_OPTIONAL = tuple(f.name for f in _ADDED if f.default is None)
+_MAPS = tuple(f.name for f in _ADDED if f.default_factory is dict)
+_truths, _numbers, _optional, _maps = (attrgetter(*names) for names in (_TRUTHS, _NUMBERS, _OPTIONAL, _MAPS))
 
 
 def histogram(rates: Mapping[float, float]) -> Buckets:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from meshtop.analysis.traffic.metrics import TRAFFIC, duration_text
+from meshtop.model.constants import DEFAULT_WINDOW_SECONDS, ISTIO_NAMESPACE
 
 EVALUATE_EVERY = "30s"
 
 
-def recording_rules(window_seconds: float = 300.0) -> dict[str, Any]:
+def recording_rules(window_seconds: float = DEFAULT_WINDOW_SECONDS) -> dict[str, Any]:
     """A rules file (`groups:`) with one recorded rate for each metric that meshtop asks for.
 
     Every metric is a group of its own, so that Prometheus evaluates them side by side. The names say the window;
@@ -34,9 +35,9 @@ def recording_rules(window_seconds: float = 300.0) -> dict[str, Any]:
 
 
 def prometheus_rule(
-    window_seconds: float = 300.0, *, name: str = "meshtop", namespace: str = "istio-system"
+    window_seconds: float = DEFAULT_WINDOW_SECONDS, *, name: str = "meshtop", namespace: str = ISTIO_NAMESPACE
 ) -> dict[str, Any]:
-    """The same as an object of the Prometheus operator."""
+    """The recording rules as a PrometheusRule, which the Prometheus operator loads."""
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",

@@ -1,24 +1,29 @@
-"""Joining what belongs to one logical edge: hops through waypoints and gateways, and half-known destinations."""
+"""Joining what belongs to one logical edge: hops through waypoints and gateways, and half-known destinations.
+
+Every step takes reports by edge and gives new ones; no report that it was given is changed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import Enum
+from typing import NamedTuple
 
-from meshtop.analysis.traffic.counting import Ledger
-from meshtop.analysis.traffic.reports import EdgeKey, Report, SourceId, TargetId
+from msgspec import Struct, field
+
+from meshtop.analysis.traffic.counting import ARRIVING, DEPARTING, Ledger
+from meshtop.analysis.traffic.inputs import ClusterTraffic
+from meshtop.analysis.traffic.reports import EdgeKey, EdgeReport, SourceKey, TargetKey, WorkloadPlace
 from meshtop.model.traffic import PeerKind
 
-DEPARTING = ("source", "gateway")
-ARRIVING = ("destination", "waypoint")
-Reports = dict[EdgeKey, dict[str, Report]]
-Hops = dict[EdgeKey, set[str]]
-_Place = tuple[str, str, str]
-_Way = tuple[_Place, str]
-"""A hop and the service that is asked for through it."""
+Roles = Mapping[str, EdgeReport]
+"""The reports of one edge by who made them: "source", "gateway", "destination", "waypoint"."""
+Reports = Mapping[EdgeKey, Roles]
+Hops = Mapping[EdgeKey, Collection[str]]
+"""The hops that an edge passes through, as `cluster/namespace/workload`."""
 
 
-class _Kind(Enum):
+class HopKind(Enum):
     """What stands between a client and a server."""
 
     NONE = 0
@@ -26,172 +31,225 @@ class _Kind(Enum):
     EAST_WEST = 2
 
 
-def stitch(ledger: Ledger) -> tuple[Reports, Hops]:
-    """The logical edges of a ledger, and the hops that each one passes through."""
-    reports = {key: dict(roles) for key, roles in ledger.reports.items()}
-    hops: Hops = {}
-    memo: dict[_Place, _Kind] = {}
+class Way(NamedTuple):
+    """A hop and the service that is asked for through it."""
 
-    def kind_of(place: _Place) -> _Kind:
+    hop: WorkloadPlace
+    service: str
+
+
+class Segments(Struct, frozen=True):
+    """The two halves of the edges that pass one hop: client → hop, and hop → server."""
+
+    into: list[EdgeKey] = field(default_factory=list)
+    onward: list[EdgeKey] = field(default_factory=list)
+
+
+class Stitched(NamedTuple):
+    """Logical edges, and the hops that they pass through."""
+
+    reports: Reports
+    hops: Hops
+
+
+def stitch(ledger: Ledger) -> Stitched:
+    """The logical edges of a ledger, and the hops that each one passes through."""
+    reports, hops = join_hops(ledger.reports, _hop_kinds(ledger))
+    reports = merge_service_only_edges(reports)
+    return Stitched(reports, _union(hops, gateways_between_networks(reports, ledger.clusters)))
+
+
+def _hop_kinds(ledger: Ledger) -> Callable[[WorkloadPlace], HopKind]:
+    """What the inventory says of a place, looked up once for each."""
+    memo: dict[WorkloadPlace, HopKind] = {}
+
+    def kind_of(place: WorkloadPlace) -> HopKind:
         kind = memo.get(place)
         if kind is None:
-            home = ledger.clusters.get(place[0])
-            if home is not None and place[1:] in home.east_west:
-                kind = _Kind.EAST_WEST
+            home = ledger.clusters.get(place.cluster)
+            if home is not None and (place.namespace, place.workload) in home.east_west:
+                kind = HopKind.EAST_WEST
             else:
-                kind = _Kind.WAYPOINT if ledger.peer(*place).kind is PeerKind.WAYPOINT else _Kind.NONE
+                kind = HopKind.WAYPOINT if ledger.peer(place).kind is PeerKind.WAYPOINT else HopKind.NONE
             memo[place] = kind
         return kind
 
-    _join_hops(reports, hops, kind_of)
-    _join_half_known(reports)
-    _name_gateways_between_networks(ledger, reports, hops)
-    return reports, hops
+    return kind_of
 
 
-def _join_hops(reports: Reports, hops: Hops, kind_of: Callable[[_Place], _Kind]) -> None:
+def join_hops(reports: Reports, kind_of: Callable[[WorkloadPlace], HopKind]) -> Stitched:
     """Replace client → hop and hop → server by client → server.
 
-    A waypoint, or a server behind a gateway, that reports the whole way itself wins: then the segments only name
+    A waypoint, or a server behind a gateway, that reports from end to end itself wins: then the segments only name
     the hop, and their bytes are dropped, because L4 bytes of a tunnel are not added to the requests inside it.
     """
-    into: dict[_Way, list[EdgeKey]] = {}
-    out_of: dict[_Way, list[EdgeKey]] = {}
-    for key in reports:
-        source, target, protocol = key
-        service = target[4]
-        leaves = kind_of(source[:3])
-        if kind_of(target[:3]) is not _Kind.NONE:
-            if service and not _own_service(target):
-                into.setdefault((target[:3], service), []).append(key)
-        elif leaves is _Kind.WAYPOINT or (leaves is _Kind.EAST_WEST and protocol == "tcp"):
-            # An east-west gateway passes TCP through; what it answers in HTTP is its own, as an ingress.
-            out_of.setdefault((source[:3], service), []).append(key)
-    if not into and not out_of:
-        return
-    whole = _whole_ways(reports, set().union(*into.values(), *out_of.values()))
-    for way in sorted(into.keys() | out_of.keys()):
-        hop, service = way
-        name = "/".join(hop)
-        segments, onward = into.get(way, []), out_of.get(way, [])
-        told = [key for key in whole.get(service, ()) if _told_by_hop(reports, key, hop)]
-        for key in segments:
-            roles = reports.pop(key)
-            ends = [k for k in whole.get(service, ()) if k[0] == key[0] and k[1][0] == hop[0]]
+    ways = find_segments(reports, kind_of)
+    if not ways:
+        return Stitched(reports, {})
+    into = {key for segments in ways.values() for key in segments.into}
+    whole = end_to_end(reports, into.union(*(segments.onward for segments in ways.values())))
+    joined = {key: roles for key, roles in reports.items() if key not in into}
+    hops: dict[EdgeKey, set[str]] = {}
+    for way in sorted(ways):
+        segments = ways[way]
+        seen = [key for key in whole.get(way.service, ()) if _reported_by_hop(key, joined[key], way.hop)]
+        for segment in segments.into:
+            ends = [
+                key
+                for key in whole.get(way.service, ())
+                if key.source == segment.source and key.target.place.cluster == way.hop.cluster
+            ]
             if ends:
-                _credit(reports, [k for k in ends if k[2] == key[2]], roles)
-                told += ends
-            elif not (told and kind_of(key[0][:3]) is not _Kind.NONE):
-                for end, share in _shares(reports, onward, key):
-                    _put(reports, end, roles, share)
-                    hops.setdefault(end, set()).add(name)
-        for key in told:
-            hops.setdefault(key, set()).add(name)
-        if segments or told:
-            for key in onward:
-                reports.pop(key, None)
+                same = {key: joined[key] for key in ends if key.protocol == segment.protocol}
+                joined |= credit_client(same, reports[segment])
+                seen += ends
+            elif not seen or kind_of(segment.source.place) is HopKind.NONE:
+                # Where the hop reports from end to end, a segment between two hops is counted there already.
+                onward = {key: joined[key] for key in segments.onward if key in joined}
+                for end, share in onward_shares(segment, onward):
+                    joined[end] = _merged(joined.get(end, {}), reports[segment], share)
+                    hops.setdefault(end, set()).add(way.hop.path)
+        for key in seen:
+            hops.setdefault(key, set()).add(way.hop.path)
+        if segments.into or seen:
+            for key in segments.onward:
+                joined.pop(key, None)
+    return Stitched(joined, hops)
 
 
-def _own_service(target: TargetId) -> bool:
-    """Whether the service asked for is the hop's own."""
-    return target[4].split(".", 1)[0] == target[2]
+def find_segments(keys: Iterable[EdgeKey], kind_of: Callable[[WorkloadPlace], HopKind]) -> dict[Way, Segments]:
+    """The edges that end or begin at a hop, by hop and service asked for.
+
+    An east-west gateway passes TCP through; what it asks in HTTP is its own doing, as an ingress.
+    """
+    ways: dict[Way, Segments] = {}
+    for key in keys:
+        source, target = key.source.place, key.target.place
+        if kind_of(target) is not HopKind.NONE:
+            service = key.target.service
+            own = service.split(".", 1)[0] == target.workload
+            if service and not own:
+                ways.setdefault(Way(target, service), Segments()).into.append(key)
+            continue
+        leaves = kind_of(source)
+        if leaves is HopKind.WAYPOINT or (leaves is HopKind.EAST_WEST and key.protocol == "tcp"):
+            ways.setdefault(Way(source, key.target.service), Segments()).onward.append(key)
+    return ways
 
 
-def _whole_ways(reports: Reports, segments: set[EdgeKey]) -> dict[str, list[EdgeKey]]:
-    """Edges that somebody at the far end reported from client to server, by service."""
+def end_to_end(reports: Reports, segments: Collection[EdgeKey]) -> dict[str, list[EdgeKey]]:
+    """Edges from client to server that somebody at the far end reported, by service."""
     whole: dict[str, list[EdgeKey]] = {}
     for key, roles in reports.items():
-        if key not in segments and key[1][2] and any(role in roles for role in ARRIVING):
-            whole.setdefault(key[1][4], []).append(key)
+        if key not in segments and key.target.place.workload and _has_any(roles, ARRIVING):
+            whole.setdefault(key.target.service, []).append(key)
     return whole
 
 
-def _told_by_hop(reports: Reports, key: EdgeKey, hop: _Place) -> bool:
+def _reported_by_hop(key: EdgeKey, roles: Roles, hop: WorkloadPlace) -> bool:
     """Whether the edge was reported by this waypoint, or crosses into the cluster of this gateway."""
-    source, target, _ = key
-    if target[0] != hop[0]:
+    if key.target.place.cluster != hop.cluster:
         return False
-    return "waypoint" in reports.get(key, ()) or source[0] != hop[0]
+    return "waypoint" in roles or key.source.place.cluster != hop.cluster
 
 
-def _credit(reports: Reports, ends: list[EdgeKey], roles: dict[str, Report]) -> None:
-    """Give the client's own report of the segment to the whole ways that lack one, so that both can be compared."""
-    lacking = [key for key in ends if not any(role in reports[key] for role in DEPARTING)]
-    total = sum(_arrived(reports[key]) for key in lacking)
-    for role, report in roles.items():
-        if role in DEPARTING and lacking:
-            for key in lacking:
-                share = _arrived(reports[key]) / total if total else 1.0 / len(lacking)
-                reports[key].setdefault(role, Report(report.plain_if_unknown)).add(report, share)
+def credit_client(ends: Reports, segment: Roles) -> dict[EdgeKey, Roles]:
+    """Edges that lack a client's report, with their share of the one of the segment, so that both can be compared."""
+    told = {role: report for role, report in segment.items() if role in DEPARTING}
+    lacking = {key: roles for key, roles in ends.items() if not _has_any(roles, DEPARTING)}
+    if not told:
+        return {}
+    return {key: _merged(lacking[key], told, share) for key, share in _arrival_shares(lacking)}
 
 
-def _arrived(roles: dict[str, Report]) -> float:
-    return max((roles[role].volume for role in ARRIVING if role in roles), default=0.0)
-
-
-def _shares(reports: Reports, onward: Iterable[EdgeKey], segment: EdgeKey) -> list[tuple[EdgeKey, float]]:
+def onward_shares(segment: EdgeKey, onward: Reports) -> list[tuple[EdgeKey, float]]:
     """Where a segment leads, by the shares of the hop's own onward traffic; to the service where that is unknown."""
-    source, target, protocol = segment
-    weights: dict[TargetId, float] = {}
-    for key in onward:
-        if key[2] == protocol and key in reports:
-            weights[key[1]] = weights.get(key[1], 0.0) + max((r.volume for r in reports[key].values()), default=0.0)
+    weights: dict[TargetKey, float] = {}
+    for key, roles in onward.items():
+        if key.protocol == segment.protocol:
+            weights[key.target] = weights.get(key.target, 0.0) + max((r.volume for r in roles.values()), default=0.0)
     total = sum(weights.values())
     if total:
-        return [((source, end, protocol), weight / total) for end, weight in weights.items() if weight]
-    service = target[4]
-    namespace = service.split(".", 1)[1] if service.count(".") == 1 else target[1]
-    return [((source, (target[0], namespace, "", "", service), protocol), 1.0)]
+        return [
+            (EdgeKey(segment.source, target, segment.protocol), weight / total)
+            for target, weight in weights.items()
+            if weight
+        ]
+    place, service = segment.target.place, segment.target.service
+    namespace = service.split(".", 1)[1] if service.count(".") == 1 else place.namespace
+    target = TargetKey(WorkloadPlace(place.cluster, namespace, ""), service=service)
+    return [(EdgeKey(segment.source, target, segment.protocol), 1.0)]
 
 
-def _put(reports: Reports, key: EdgeKey, roles: dict[str, Report], share: float) -> None:
-    into = reports.setdefault(key, {})
-    for role, report in roles.items():
-        into.setdefault(role, Report(report.plain_if_unknown)).add(report, share)
-
-
-def _join_half_known(reports: Reports) -> None:
+def merge_service_only_edges(reports: Reports) -> dict[EdgeKey, Roles]:
     """A source that knows only the service, and destinations that nobody's source has claimed, tell of one request.
 
     What the source's own proxy ended (no healthy host, no route) stays on the edge to the service: it reached nobody.
     """
-    unclaimed: dict[tuple[SourceId, str, str], list[EdgeKey]] = {}
-    half: list[EdgeKey] = []
+    unclaimed: dict[tuple[SourceKey, str, str], list[EdgeKey]] = {}
+    service_only: list[EdgeKey] = []
     for key, roles in reports.items():
-        source, target, protocol = key
-        departs = any(role in roles for role in DEPARTING)
-        if target[2]:
-            if not departs and any(role in roles for role in ARRIVING):
-                unclaimed.setdefault((source, target[4], protocol), []).append(key)
-        elif departs and target[4] and not target[3]:
-            half.append(key)
-    for key in half:
-        ends = unclaimed.get((key[0], key[1][4], key[2]))
+        departs, arrives = _has_any(roles, DEPARTING), _has_any(roles, ARRIVING)
+        if key.target.place.workload:
+            if arrives and not departs:
+                unclaimed.setdefault((key.source, key.target.service, key.protocol), []).append(key)
+        elif departs and not arrives and key.target.service and not key.target.app:
+            service_only.append(key)
+    merged = dict(reports)
+    for key in service_only:
+        ends = unclaimed.get((key.source, key.target.service, key.protocol))
         if not ends:
             continue
-        roles = reports[key]
-        if any(role in roles for role in ARRIVING):
-            continue
-        total = sum(_arrived(reports[end]) for end in ends)
-        lost: dict[str, Report] = {}
-        for role, report in roles.items():
-            delivered = report.without_lost()
-            for end in ends:
-                share = _arrived(reports[end]) / total if total else 1.0 / len(ends)
-                reports[end].setdefault(role, Report(report.plain_if_unknown)).add(delivered, share)
-            if report.lost_requests or report.lost_connections:
-                lost[role] = report.only_lost()
+        delivered = {role: report.without_lost() for role, report in reports[key].items()}
+        for end, share in _arrival_shares({end: merged[end] for end in ends}):
+            merged[end] = _merged(merged[end], delivered, share)
+        lost = {
+            role: report.only_lost()
+            for role, report in reports[key].items()
+            if report.lost_requests or report.lost_connections
+        }
         if lost:
-            reports[key] = lost
+            merged[key] = lost
         else:
-            del reports[key]
+            del merged[key]
+    return merged
 
 
-def _name_gateways_between_networks(ledger: Ledger, reports: Reports, hops: Hops) -> None:
-    """An edge into another network passes that network's east-west gateway, whether or not it reported."""
-    for key in reports:
-        here, there = ledger.clusters.get(key[0][0]), ledger.clusters.get(key[1][0])
-        if here is None or there is None or here is there or not there.east_west or not key[1][2]:
+def gateways_between_networks(
+    keys: Iterable[EdgeKey], clusters: Mapping[str, ClusterTraffic]
+) -> dict[EdgeKey, list[str]]:
+    """The east-west gateways of the network that an edge leads into, whether or not they reported."""
+    found: dict[EdgeKey, list[str]] = {}
+    for key in keys:
+        if not key.target.place.workload or key.source.place.cluster == key.target.place.cluster:
             continue
-        if here.network and there.network and here.network != there.network:
-            hops.setdefault(key, set()).update(f"{there.name}/{'/'.join(gateway)}" for gateway in there.east_west)
+        here, there = clusters.get(key.source.place.cluster), clusters.get(key.target.place.cluster)
+        if here and there and there.east_west and here.network and there.network and here.network != there.network:
+            found[key] = [f"{there.name}/{'/'.join(gateway)}" for gateway in there.east_west]
+    return found
+
+
+def _has_any(roles: Roles, names: Sequence[str]) -> bool:
+    return any(role in roles for role in names)
+
+
+def _arrival_shares(ends: Reports) -> list[tuple[EdgeKey, float]]:
+    """How traffic divides among edges, by what arrived at each; evenly where nothing arrived."""
+    arrived = {
+        key: max((roles[role].volume for role in ARRIVING if role in roles), default=0.0) for key, roles in ends.items()
+    }
+    total = sum(arrived.values())
+    return [(key, volume / total if total else 1.0 / len(arrived)) for key, volume in arrived.items()]
+
+
+def _merged(roles: Roles, more: Roles, share: float) -> Roles:
+    """Reports with a share of other ones added, role by role."""
+    added = {
+        role: roles.get(role, EdgeReport(plain_if_unknown=report.plain_if_unknown)).plus(report, share)
+        for role, report in more.items()
+    }
+    return {**roles, **added}
+
+
+def _union(hops: Hops, more: Hops) -> Hops:
+    return {key: {*hops.get(key, ()), *more.get(key, ())} for key in {**hops, **more}}

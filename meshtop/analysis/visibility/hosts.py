@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject
 
 
-def full_host(host: str, namespace: str, domain: str = "cluster.local") -> str:
+def full_host(host: str, namespace: str, domain: str = CLUSTER_DOMAIN) -> str:
     """A host as istiod resolves it: a name without a dot belongs to the rule's namespace; wildcards stay."""
     if host.startswith("*") or "." in host:
         return host

@@ -1,4 +1,4 @@
-"""Which objects of Istio and Gateway API shape what one service or workload is asked.
+"""Which objects of Istio and Gateway API apply to one service or workload, and why.
 
 By host: VirtualService, DestinationRule, ServiceEntry. By reference: Gateway API's routes and `targetRefs`. By labels:
 what selects workloads (PeerAuthentication, AuthorizationPolicy, …); without a selector it holds for its namespace, and
@@ -7,21 +7,23 @@ in the root namespace for the mesh (reference: Istio's API, "selector" and "targ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
 
+from meshtop.analysis.inventory.untyped import maps, texts
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.analysis.visibility.selection import match_labels, selects
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import ConfigObject, Inventory
 
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute")
 _SELECTING = ("PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy", "Telemetry", "WasmPlugin")
 
 
-class Subject(Struct, frozen=True, kw_only=True):
-    """What is shaped: full hosts (lower case), the service's name, and the workloads behind it by their labels."""
+class ConfigTarget(Struct, frozen=True, kw_only=True):
+    """What config applies to: a service by its full hosts (lower case) and its name, its workloads by their labels."""
 
     namespace: str
     service: str = ""
@@ -29,8 +31,8 @@ class Subject(Struct, frozen=True, kw_only=True):
     workloads: tuple[Mapping[str, str], ...] = ()
 
 
-class Shaper(Struct, frozen=True, kw_only=True):
-    """One object and why it matters here: `kind` `namespace`/`name`, in words."""
+class ApplicableConfig(Struct, frozen=True, kw_only=True):
+    """One object and, in words, why it applies."""
 
     kind: str
     namespace: str
@@ -38,89 +40,82 @@ class Shaper(Struct, frozen=True, kw_only=True):
     why: str
 
 
-def shapers(inventory: Inventory, subject: Subject, *, root_namespace: str = "istio-system") -> tuple[Shaper, ...]:
-    """The objects that shape a subject, sorted by kind, namespace and name; each once, with its first reason."""
-    found: dict[tuple[str, str, str], Shaper] = {}
+def applicable_config(
+    inventory: Inventory, target: ConfigTarget, *, root_namespace: str = ISTIO_NAMESPACE
+) -> tuple[ApplicableConfig, ...]:
+    """The objects that apply to a target, sorted by kind, namespace and name; each once, with its first reason."""
+    found: dict[tuple[str, str, str], ApplicableConfig] = {}
     for kind, objects in inventory.config.items():
         for obj in objects:
-            why = _why(kind, obj, subject, root_namespace)
+            why = _why(kind, obj, target, root_namespace)
             if why:
-                found[kind, obj.meta.namespace, obj.meta.name] = Shaper(
+                found[kind, obj.meta.namespace, obj.meta.name] = ApplicableConfig(
                     kind=obj.kind, namespace=obj.meta.namespace, name=obj.meta.name, why=why
                 )
     return tuple(found[key] for key in sorted(found))
 
 
-def _why(kind: str, obj: ConfigObject, subject: Subject, root: str) -> str:
+def _why(kind: str, obj: ConfigObject, target: ConfigTarget, root: str) -> str:
     spec = obj.spec
     if kind == "VirtualService":
-        return _by_host(_texts(spec.get("hosts")), obj, subject, "routes") or _by_destination(spec, obj, subject)
+        return _by_host(texts(spec.get("hosts")), obj, target, "routes") or _by_destination(spec, obj, target)
     if kind == "DestinationRule":
-        return _by_host([str(spec.get("host", ""))], obj, subject, "for")
+        return _by_host([str(spec.get("host", ""))], obj, target, "for")
     if kind == "ServiceEntry":
-        return _by_host(_texts(spec.get("hosts")), obj, subject, "defines")
+        return _by_host(texts(spec.get("hosts")), obj, target, "defines")
     if kind in _ROUTES:
-        return _by_route(spec, obj, subject)
+        return _by_route(spec, obj, target)
     if kind in _SELECTING:
-        return _by_selector(spec, obj, subject, root)
+        return _by_selector(spec, obj, target, root)
     return ""
 
 
-def _by_host(patterns: Iterable[str], obj: ConfigObject, subject: Subject, verb: str) -> str:
+def _by_host(patterns: Iterable[str], obj: ConfigObject, target: ConfigTarget, verb: str) -> str:
     for pattern in patterns:
         full = full_host(pattern.lower(), obj.meta.namespace)
-        if full and any(host_matches(full, host) for host in subject.hosts):
+        if full and any(host_matches(full, host) for host in target.hosts):
             return f"{verb} {pattern}"
     return ""
 
 
-def _by_destination(spec: Mapping[str, Any], obj: ConfigObject, subject: Subject) -> str:
+def _by_destination(spec: Mapping[str, Any], obj: ConfigObject, target: ConfigTarget) -> str:
     """A route for another host that sends some of its traffic here."""
     for protocol in ("http", "tcp", "tls"):
-        for rule in _maps(spec.get(protocol)):
-            for destination in _maps(rule.get("route")):
+        for rule in maps(spec.get(protocol)):
+            for destination in maps(rule.get("route")):
                 to = destination.get("destination")
                 host = str(to.get("host", "")) if isinstance(to, Mapping) else ""
-                if host and full_host(host.lower(), obj.meta.namespace) in subject.hosts:
-                    return f"sends {', '.join(_texts(spec.get('hosts'))) or 'traffic'} here"
+                if host and full_host(host.lower(), obj.meta.namespace) in target.hosts:
+                    return f"sends {', '.join(texts(spec.get('hosts'))) or 'traffic'} here"
     return ""
 
 
-def _by_route(spec: Mapping[str, Any], obj: ConfigObject, subject: Subject) -> str:
-    if subject.service and any(_refers(ref, obj, subject) for ref in _maps(spec.get("parentRefs"))):
+def _by_route(spec: Mapping[str, Any], obj: ConfigObject, target: ConfigTarget) -> str:
+    if target.service and any(_refers(ref, obj, target) for ref in maps(spec.get("parentRefs"))):
         return "routes what is asked of it"
-    if subject.service and any(
-        _refers(ref, obj, subject) for rule in _maps(spec.get("rules")) for ref in _maps(rule.get("backendRefs"))
+    if target.service and any(
+        _refers(ref, obj, target) for rule in maps(spec.get("rules")) for ref in maps(rule.get("backendRefs"))
     ):
         return "sends traffic here"
     return ""
 
 
-def _refers(ref: Mapping[str, Any], obj: ConfigObject, subject: Subject) -> bool:
-    """Whether a reference names the subject's Service; a backend's kind is Service unless it says otherwise."""
+def _refers(ref: Mapping[str, Any], obj: ConfigObject, target: ConfigTarget) -> bool:
+    """Whether a reference names the target's Service; a backend's kind is Service unless it says otherwise."""
     return (
         ref.get("kind", "Service") == "Service"
-        and ref.get("name") == subject.service
-        and (ref.get("namespace") or obj.meta.namespace) == subject.namespace
+        and ref.get("name") == target.service
+        and (ref.get("namespace") or obj.meta.namespace) == target.namespace
     )
 
 
-def _by_selector(spec: Mapping[str, Any], obj: ConfigObject, subject: Subject, root: str) -> str:
-    targets = _maps(spec.get("targetRefs")) + _maps([spec.get("targetRef")])
+def _by_selector(spec: Mapping[str, Any], obj: ConfigObject, target: ConfigTarget, root: str) -> str:
+    targets = maps(spec.get("targetRefs")) + maps([spec.get("targetRef")])
     if targets:
-        return "names it" if subject.service and any(_refers(ref, obj, subject) for ref in targets) else ""
-    if obj.meta.namespace not in (subject.namespace, root):
+        return "names it" if target.service and any(_refers(ref, obj, target) for ref in targets) else ""
+    if obj.meta.namespace not in (target.namespace, root):
         return ""
     wanted = match_labels(spec)
     if wanted:
-        return "selects it" if any(selects(wanted, labels) for labels in subject.workloads) else ""
+        return "selects it" if any(selects(wanted, labels) for labels in target.workloads) else ""
     return "for the whole mesh" if obj.meta.namespace == root else "for the namespace"
-
-
-def _maps(value: Any) -> list[Mapping[str, Any]]:
-    items: Iterator[Any] = iter(value) if isinstance(value, Sequence) and not isinstance(value, str) else iter(())
-    return [item for item in items if isinstance(item, Mapping)]
-
-
-def _texts(value: Any) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, Sequence) and not isinstance(value, str) else []

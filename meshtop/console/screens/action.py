@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from meshtop.console.journaling import Told
-from meshtop.console.levers import why_not_again
-from meshtop.console.rights import RightsArrived
-from meshtop.console.screens.run import Phase, RunScreen, Said, said_lines
-from meshtop.console.widgets.table_frame import Line
+from meshtop.console.desk.journaling import JournalRow
+from meshtop.console.desk.levers import why_not_again
+from meshtop.console.desk.rights import RightsArrived
+from meshtop.console.screens.run import LogLine, Phase, RunScreen, log_lines
+from meshtop.console.widgets.lines import TextLine
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def act_levers() -> tuple[str, ...]:
     return ("resume", "take_back")
 
 
-def reasons(told: Told | None, *, read_only: bool) -> dict[str, str]:
+def reasons(told: JournalRow | None, *, read_only: bool) -> dict[str, str]:
     """Why a lever is off, for those that are."""
     from meshtop.actions.story import may_resume, may_take_back
 
@@ -61,7 +61,7 @@ def reasons(told: Told | None, *, read_only: bool) -> dict[str, str]:
     return found
 
 
-def state_said(told: Told) -> list[Said]:
+def state_said(told: JournalRow) -> list[LogLine]:
     """Where it stands, and each cluster."""
     sign, tone = SIGNS_OF_COURSE[told.course.value]
     at = f" at {told.stopped_at}" if told.stopped_at and (told.course.unfinished or told.course.alive) else ""
@@ -71,35 +71,37 @@ def state_said(told: Told) -> list[Said]:
         "running": f"; process {told.process} runs it" if told.process else "",
     }.get(told.course.value, "")
     said = [
-        Said(f"{sign}{told.action.kind} of {told.action.subject}: {told.course.value}{at}{meaning}.", tone, len(sign))
+        LogLine(
+            f"{sign}{told.action.kind} of {told.action.subject}: {told.course.value}{at}{meaning}.", tone, len(sign)
+        )
     ]
     for state in told.states:
-        mark, tone = _DOUBTS[state.doubt.value]
-        said.append(Said(f"  {mark} {state.cluster}: {state.message}", tone, 4))
+        mark, tone = _DOUBTS[state.state.value]
+        said.append(LogLine(f"  {mark} {state.cluster}: {state.message}", tone, 4))
     return said
 
 
-def state_lines(told: Told, width: int) -> list[Line]:
+def state_lines(told: JournalRow, width: int) -> list[TextLine]:
     """The same as lines."""
-    return said_lines(state_said(told), width)
+    return log_lines(state_said(told), width)
 
 
-def history_said(told: Told) -> list[Said]:
+def history_said(told: JournalRow) -> list[LogLine]:
     """Who, why, and each entry with its time."""
     from meshtop.actions.story import entry_text
 
     action = told.action
     begun = datetime.fromtimestamp(action.created, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    said = [Said(f"{action.id}, begun {begun} by {action.who} on {action.origin}", Tone.DIM)]
+    said = [LogLine(f"{action.id}, begun {begun} by {action.who} on {action.origin}", Tone.DIM)]
     if action.reason:
-        said.append(Said(f"because: {action.reason}"))
-    said.append(Said(""))
+        said.append(LogLine(f"because: {action.reason}"))
+    said.append(LogLine(""))
     width = max((len(entry.cluster) for entry in action.entries), default=0)
     for entry in action.entries:
         time = datetime.fromtimestamp(entry.time, UTC).strftime("%H:%M:%S")
         tone = {"refused": Tone.FAILING, "unknown": Tone.UNKNOWN, "note": Tone.DIM}.get(entry.event.value, Tone.PLAIN)
         begins = f"{time}  {entry.cluster:<{width}}  "
-        said.append(Said(begins + entry_text(entry), tone, len(begins)))
+        said.append(LogLine(begins + entry_text(entry), tone, len(begins)))
     return said
 
 
@@ -111,7 +113,7 @@ class ActionScreen(RunScreen):
         Binding("R", "take_back", "roll back", id="journal.rollback"),
     ]
 
-    def __init__(self, told: Told, ask: str = "") -> None:
+    def __init__(self, told: JournalRow, ask: str = "") -> None:
         super().__init__()
         self._told = told
         self._ask_for = ask
@@ -136,7 +138,7 @@ class ActionScreen(RunScreen):
 
     def on_mount(self) -> None:
         """Tell what happened so far."""
-        self.tell([*state_said(self._told), Said(""), *history_said(self._told)])
+        self.tell([*state_said(self._told), LogLine(""), *history_said(self._told)])
         self.log_view.focus()
         if self._ask_for:
             self.call_after_refresh(self._ask_at_once)
@@ -163,9 +165,9 @@ class ActionScreen(RunScreen):
         self.ask(about, "Enter takes it back:")
 
     def _namespace(self) -> str:
-        from meshtop.actions.shift.standing import recorded
+        from meshtop.actions.shift.record import shift_record
 
-        return recorded(self._told.action).targets[0].where.namespace
+        return shift_record(self._told.action).targets[0].where.namespace
 
     def answered(self, text: str) -> None:
         """Do it."""
@@ -183,12 +185,12 @@ class ActionScreen(RunScreen):
     def _progress(self) -> Progress | None:
         """Where a shift stands that is taken up; copies, and what is taken back, are told by their log."""
         from meshtop.actions.shift.progress import progress_of
-        from meshtop.actions.shift.standing import recorded, standings
+        from meshtop.actions.shift.record import known_weights, shift_record
 
         if self._lever != "resume":
             return None
-        shift = recorded(self._told.action)
-        return progress_of(shift, self._told.action.id, standings(self._told.action, shift.targets))
+        shift = shift_record(self._told.action)
+        return progress_of(shift, self._told.action.id, known_weights(self._told.action, shift.targets))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What cannot be done is off, and says why."""
@@ -200,8 +202,11 @@ class ActionScreen(RunScreen):
 
     def why_off(self, action: str) -> str | None:
         """Why it is off."""
-        why = reasons(self._told, read_only=self.console_app.read_only).get(action)
-        return why or (why_not_again(self, self._told.action) if action in act_levers() else None)
+        host = self.host
+        why = reasons(self._told, read_only=host.read_only).get(action)
+        if why is None and action in act_levers():
+            return why_not_again(host.picture, host.rights, self._told.action, self)
+        return why
 
     def on_rights_arrived(self, message: RightsArrived) -> None:
         """A cluster has told what the user may do."""

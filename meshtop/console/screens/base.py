@@ -10,15 +10,16 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from meshtop.console.commands import COMMANDS
-from meshtop.console.places import VIEWS, kind_of, views_with
+from meshtop.console.host import ConsoleHost, host_of
+from meshtop.console.places import TABS, kind_of, tabs_with
 from meshtop.console.scope import Scope, freshness
+from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.help_screen import Help, HelpScreen, keys_of
-from meshtop.console.widgets.top_bar import TopBar, TopBarModel
+from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
+from meshtop.console.widgets.top_bar import TopBar, TopBarState
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.console.app import MeshtopApp
     from meshtop.console.widgets.prompts import CommandBar
     from meshtop.views.picture.picture import Picture
 
@@ -30,7 +31,7 @@ class MeshScreen(Screen[object]):
     _hinted_for: Scope | None = None
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(view.key, f"app.place('{view.key}')", view.name, id=f"go.{view.key}", show=False) for view in VIEWS),
+        *(Binding(view.key, f"app.place('{view.key}')", view.name, id=f"go.{view.key}", show=False) for view in TABS),
         Binding("slash", "filter", "filter", id="scope.filter"),
         Binding("x", "narrow", "only this", id="scope.narrow", show=False),
         Binding("colon", "command", "command", id="console.command"),
@@ -47,12 +48,9 @@ class MeshScreen(Screen[object]):
     ]
 
     @property
-    def console_app(self) -> MeshtopApp:
-        """The application."""
-        from meshtop.console.app import MeshtopApp
-
-        assert isinstance(self.app, MeshtopApp)
-        return self.app
+    def host(self) -> ConsoleHost:
+        """The console that shows this screen."""
+        return host_of(self)
 
     @property
     def place(self) -> str:
@@ -96,12 +94,14 @@ class MeshScreen(Screen[object]):
         """The kinds whose rows this screen draws."""
         return frozenset()
 
-    def prepare(self, picture: Picture) -> None:
-        """Work out what `refresh_picture` will draw, and nothing else: this runs on a worker thread."""
-        from meshtop.views.frame.registry import view
+    def request(self) -> PictureRequest:
+        """What `refresh_picture` will draw of the next picture, to be worked out on the thread that publishes it."""
+        return PictureRequest(kinds=self.kinds())
 
-        for kind in self.kinds():
-            view(kind).all_items(picture)
+    def hand_over_request(self) -> None:
+        """Tell the session what this screen draws by now, if it is the one in front."""
+        if self.is_current:
+            self.host.session.request = self.request()
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
         """Titles and meanings for the help."""
@@ -119,28 +119,28 @@ class MeshScreen(Screen[object]):
         """Draw the chrome and the latest picture."""
         if not self.is_mounted or not self._is_composed:
             return
-        self.console_app.session.prepare = self.prepare
         self.update_chrome()
-        if self.console_app.scope is not self._hinted_for:
+        if self.host.scope is not self._hinted_for:
             # What esc does depends on what the scope can be widened by.
-            self._hinted_for = self.console_app.scope
+            self._hinted_for = self.host.scope
             self.refresh_bindings()
-        picture = self.console_app.picture
+        picture = self.host.picture
         if picture is not None:
             self.refresh_picture(picture)
+        self.hand_over_request()
 
     def update_chrome(self) -> None:
         """Draw the top bar: place, scope, freshness."""
         if self._top_bar is None or not self._is_composed:
             return
-        app = self.console_app
+        app = self.host
         snapshot = app.picture.snapshot if app.picture is not None else None
         state, tone = freshness(snapshot, app.now())
         hidden = snapshot is not None and snapshot.hidden is not None
         window = snapshot.window_seconds if snapshot is not None else app.window_seconds
         self._top_bar.show(
-            TopBarModel(
-                views=views_with(self.place),
+            TopBarState(
+                views=tabs_with(self.place),
                 current=self.place,
                 crumbs=self.crumbs(),
                 scope=(*app.scope.words(window_seconds=window), *(("some is hidden",) if hidden else ())),
@@ -160,15 +160,15 @@ class MeshScreen(Screen[object]):
         from meshtop.views.frame.detail import find_item
         from meshtop.views.frame.registry import view
 
-        picture, of_kind = self.console_app.picture, view(kind)
+        picture, of_kind = self.host.picture, view(kind)
         item = find_item(picture, kind, key) if picture is not None else None
         if item is None:
             return
-        scope = self.console_app.scope.narrowed_to(of_kind.places(item))
+        scope = self.host.scope.narrowed_to(of_kind.places(item))
         if scope is None:
             self.say(f"This {of_kind.singular} is not of one cluster, namespace or tenant.")
         else:
-            self.console_app.set_scope(scope)
+            self.host.set_scope(scope)
 
     def on_key(self, event: events.Key) -> None:
         """A notice has been read when the next key comes; a key that is off says why."""
@@ -186,7 +186,7 @@ class MeshScreen(Screen[object]):
         """A view in the top bar was clicked."""
         kind = kind_of(event.key)
         if kind is not None:
-            self.console_app.open_place(kind)
+            self.host.open_place(kind)
 
     async def action_command(self) -> None:
         """Open the command bar."""
@@ -194,12 +194,12 @@ class MeshScreen(Screen[object]):
 
     def on_command_bar_given(self, event: CommandBar.Given) -> None:
         """Run a command."""
-        self.console_app.run_command(event.command.name, event.argument)
+        self.host.run_command(event.command.name, event.argument)
 
     def action_help(self) -> None:
         """This screen's keys, and what its columns mean."""
-        keys = keys_of(self)
-        told = Help(
+        keys = key_groups(self)
+        told = HelpText(
             " ▸ ".join((self.place, *self.crumbs())),
             about=self.about,
             keys=keys.own,
@@ -212,12 +212,12 @@ class MeshScreen(Screen[object]):
 
     def action_back(self) -> None:
         """One step back, always."""
-        self.console_app.step_back()
+        self.host.step_back()
 
     def action_quit_or_back(self) -> None:
         """Quit, or go back from what was opened."""
         if self.is_place:
-            self.app.exit(return_code=0)
+            self.host.quit()
         else:
             self.app.pop_screen()
 
@@ -226,7 +226,7 @@ class MeshScreen(Screen[object]):
         if action == "back":
             if not self.is_place:
                 return description
-            return "widen" if self.console_app.scope.widened() is not None else None
+            return "widen" if self.host.scope.widened() is not None else None
         if action == "quit_or_back" and not self.is_place:
             return None
         return description

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec import structs
 from textual.binding import Binding, BindingType
 
-from meshtop.console.journaling import last_shift
-from meshtop.console.levers import levers_for, writes_of
+from meshtop.analysis.tenancy.access.permissions import denial_reason
+from meshtop.console.desk.journaling import last_shift
+from meshtop.console.desk.levers import levers_for, writes_of
+from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.places import CANARIES
-from meshtop.console.rights import RightsArrived
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.table import TableScreen
@@ -18,24 +19,24 @@ from meshtop.views.frame.detail import find_item
 
 if TYPE_CHECKING:
     from meshtop.analysis.canary.board import CanaryRow
-    from meshtop.analysis.tenancy.access.levers import Lever, Write
+    from meshtop.analysis.tenancy.access.permissions import PlannedWrite, WritePermission
     from meshtop.console.widgets.live_table import LiveTable
-    from meshtop.views.frame.detail import Detail
+    from meshtop.views.frame.facts import Detail
     from meshtop.views.picture.picture import Picture
 
 LEVERS = ("shift", "take_back")
 """The actions that write."""
 
 
-def shift_levers(screen: MeshScreen, picture: Picture, key: str | None) -> tuple[Lever, ...]:
+def shift_levers(screen: MeshScreen, picture: Picture, key: str | None) -> tuple[WritePermission, ...]:
     """What is known of the rights that a shift of a route needs; what is not known is asked for."""
     from meshtop.views.reports.rights import shift_writes
 
     row: CanaryRow | None = None if key is None else find_item(picture, CANARIES, key)
-    return levers_for(screen, () if row is None else shift_writes(picture, row))
+    return levers_for(picture, screen.host.rights, () if row is None else shift_writes(picture, row), screen)
 
 
-def with_rights(found: Detail | None, levers: tuple[Lever, ...]) -> Detail | None:
+def with_rights(found: Detail | None, levers: tuple[WritePermission, ...]) -> Detail | None:
     """A route's detail with who lets the user shift it, below how it does."""
     from meshtop.views.reports.rights import rights_section
 
@@ -56,8 +57,8 @@ class CanaryScreen(TableScreen):
 
     def __init__(self) -> None:
         super().__init__(CANARIES)
-        self._taken_back: tuple[Write, ...] = ()
-        self.levers: tuple[Lever, ...] = ()
+        self._taken_back: tuple[PlannedWrite, ...] = ()
+        self.levers: tuple[WritePermission, ...] = ()
         """What is known of the rights that a shift of the route under the cursor needs, cluster by cluster."""
         self._off: dict[str, str] = {}
 
@@ -78,21 +79,20 @@ class CanaryScreen(TableScreen):
     def on_rights_arrived(self, message: RightsArrived) -> None:
         """A cluster has told what the user may do."""
         self._judge()
-        picture = self.console_app.picture
+        picture = self.host.picture
         if picture is not None:
             self._show_side(picture, self.rows.cursor_key)
 
     def _judge(self) -> None:
         """Find out why the levers are off."""
-        from meshtop.analysis.tenancy.access.levers import why_off
 
-        picture = self.console_app.picture
+        picture = self.host.picture
         if picture is None:
             return
         self.levers = shift_levers(self, picture, self.rows.cursor_key)
-        back = levers_for(self, self._taken_back)
-        off = {"shift": why_off(self.levers), "take_back": why_off(back, needs_all=True)}
-        if self.console_app.read_only:
+        back = levers_for(picture, self.host.rights, self._taken_back, self)
+        off = {"shift": denial_reason(self.levers), "take_back": denial_reason(back, needs_all=True)}
+        if self.host.read_only:
             off = dict.fromkeys(LEVERS, "read-only")
         known = {action: why for action, why in off.items() if why is not None}
         if known != self._off:
@@ -101,13 +101,13 @@ class CanaryScreen(TableScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whoever may not write finds the levers off."""
-        if action in LEVERS and (self.console_app.read_only or action in self._off):
+        if action in LEVERS and (self.host.read_only or action in self._off):
             return None
         return super().check_action(action, parameters)
 
-    def why_off(self, action: str) -> str | None:
+    def denial_reason(self, action: str) -> str | None:
         """Why a lever is off."""
-        return "read-only" if action in LEVERS and self.console_app.read_only else self._off.get(action)
+        return "read-only" if action in LEVERS and self.host.read_only else self._off.get(action)
 
     def beside(self, picture: Picture, key: str) -> Detail | None:
         """The route with its rights."""
@@ -115,29 +115,26 @@ class CanaryScreen(TableScreen):
 
     def action_shift(self) -> None:
         """Open the dialog for the route under the cursor; clusters that would refuse it are named there."""
-        from meshtop.analysis.tenancy.access.levers import refusals
+        from meshtop.analysis.tenancy.access.permissions import denials
         from meshtop.console.screens.shift import ShiftScreen
 
-        picture, key = self.console_app.picture, self.rows.cursor_key
+        picture, key = self.host.picture, self.rows.cursor_key
         row: CanaryRow | None = None if picture is None or key is None else find_item(picture, self.kind, key)
         if picture is None or row is None:
             return
-        note = refusals(self.levers)
+        note = denials(self.levers)
         if note is not None:
-            others = ",".join(one.write.cluster for one in self.levers if not one.refused)
+            others = ",".join(one.write.cluster for one in self.levers if not one.denied)
             note = f"{note} Name the others as waves: {others}"
         self.app.push_screen(ShiftScreen(row, picture, note or ""))
 
     def action_take_back(self) -> None:
         """Take the last shift back, after asking."""
-        self.console_app.take_back_last()
+        self.host.roll_back_last()
 
 
 class CanaryDetailScreen(DetailScreen):
     """A route opened, with who lets the user shift it."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(CANARIES, key)
 
     def made_detail(self, picture: Picture) -> Detail | None:
         """The route with its rights."""

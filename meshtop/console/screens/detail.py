@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -12,14 +12,15 @@ from textual.message import Message
 
 from meshtop.console.places import name_of
 from meshtop.console.screens.base import MeshScreen
-from meshtop.console.screens.facts import course, detail_lines
-from meshtop.console.widgets.chart import Chart
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.screens.facts import COURSE_AGAIN_SECONDS, course, detail_lines, read_courses
+from meshtop.console.widgets.chart import ChartView
+from meshtop.console.widgets.choice import Pages
+from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.pages import Pages
 from meshtop.model.telemetry import Line as TimeLine
-from meshtop.views.frame.detail import Detail, Related, detail, find_item
+from meshtop.views.frame.detail import detail, find_item
+from meshtop.views.frame.facts import Detail, Related
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.sort import parse_sort, sort_items, sort_text
 from meshtop.views.frame.table import Table
@@ -28,12 +29,37 @@ if TYPE_CHECKING:
     from meshtop.views.frame.charts import Chart as ChartSpec
     from meshtop.views.picture.picture import Picture
 
-SPAN_SECONDS = 1800.0
-POINTS = 120
-AGAIN_SECONDS = 15.0
 WIDE = 120
 """From so many cells on, facts, charts and relations are shown side by side."""
 OVERVIEW, COURSE = "Overview", "Over time"
+MOST_CHARTS = 2
+
+
+class DetailPage(Struct, frozen=True, kw_only=True):
+    """A page of a detail: its name in the line of pages, and what it shows (`charts`: how many)."""
+
+    name: str
+    facts: bool = False
+    charts: int = 0
+    related: Related | None = None
+
+
+def pages_of_detail(found: Detail | None, *, wide: bool) -> tuple[DetailPage, ...]:
+    """The pages of a detail, at least one.
+
+    Where there is room for everything, facts and charts stand above each relation; else they are pages of their own.
+    A page without a name is all there is.
+    """
+    charts = min(MOST_CHARTS, len(found.charts)) if found is not None else 0
+    related = [(f"{one.title} {len(one.table)}", one) for one in found.related] if found is not None else []
+    if wide:
+        pages = tuple(DetailPage(name=name, facts=True, charts=charts, related=one) for name, one in related)
+        return pages or (DetailPage(name="", facts=True, charts=charts),)
+    return (
+        DetailPage(name=OVERVIEW, facts=True),
+        *((DetailPage(name=COURSE, charts=charts),) if charts else ()),
+        *(DetailPage(name=name, related=one) for name, one in related),
+    )
 
 
 class LinesArrived(Message):
@@ -91,14 +117,14 @@ class DetailScreen(MeshScreen):
             with Horizontal(id="top"):
                 yield LineView(id="facts")
                 with Vertical(id="charts"):
-                    yield Chart(id="chart-0")
-                    yield Chart(id="chart-1")
+                    for index in range(MOST_CHARTS):
+                        yield ChartView(id=f"chart-{index}")
             yield Pages(id="pages")
             yield LiveTable(id="related", waiting=Note("Reading …"))
 
     def on_mount(self) -> None:
         """Ask for charts again as time goes on."""
-        self.set_interval(AGAIN_SECONDS, self._ask_charts)
+        self.set_interval(COURSE_AGAIN_SECONDS, self._ask_charts)
 
     def kinds(self) -> frozenset[str]:
         """Its own kind, and those of what it is connected to."""
@@ -111,12 +137,15 @@ class DetailScreen(MeshScreen):
         return self.size.width >= WIDE
 
     @property
-    def page_names(self) -> tuple[str, ...]:
-        """What tab goes through: relations only, where the rest has room of its own."""
-        related = tuple(f"{r.title} {len(r.table)}" for r in self._detail.related) if self._detail is not None else ()
-        if self.wide:
-            return related
-        return (OVERVIEW, *((COURSE,) if self._detail is not None and self._detail.charts else ()), *related)
+    def detail_pages(self) -> tuple[DetailPage, ...]:
+        """What tab goes through."""
+        return pages_of_detail(self._detail, wide=self.wide)
+
+    @property
+    def shown_page(self) -> DetailPage:
+        """What is on screen."""
+        pages = self.detail_pages
+        return pages[min(self._page, len(pages) - 1)]
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show the thing as it is, or that it is gone."""
@@ -134,28 +163,23 @@ class DetailScreen(MeshScreen):
         return detail(picture, self.kind, self.key)
 
     def _arrange(self) -> None:
-        """Show what has room, and the current page; the keyboard goes where something can be chosen."""
-        names = self.page_names
-        self._page = min(self._page, max(0, len(names) - 1))
-        pages = self.query_one("#pages", Pages)
-        pages.show(names, self._page)
+        """Show the current page; the keyboard goes where something can be chosen."""
+        pages = self.detail_pages
+        self._page = min(self._page, len(pages) - 1)
+        page = pages[self._page]
+        self.query_one("#pages", Pages).show(tuple(one.name for one in pages if one.name), self._page)
         top, facts, charts, table = (self.query_one(f"#{i}") for i in ("top", "facts", "charts", "related"))
-        found = self._detail
-        has_charts = found is not None and bool(found.charts)
-        first_related = len(names) - len(found.related) if found is not None else 0
-        on_related = self._page >= first_related and bool(names) and found is not None and bool(found.related)
-        current = names[self._page] if names else OVERVIEW
-        top.display = self.wide or not on_related
-        facts.display = self.wide or current == OVERVIEW
-        charts.display = has_charts and (self.wide or current == COURSE)
-        table.display = on_related
-        top.set_class(self.wide and on_related, "above")
-        if found is not None and on_related:
-            self._show_related(found.related[self._page - first_related])
+        top.display = page.facts or page.charts > 0
+        top.set_class(top.display and page.related is not None, "above")
+        facts.display = page.facts
+        charts.display = page.charts > 0
+        for index in range(MOST_CHARTS):
+            self.query_one(f"#chart-{index}").display = index < page.charts
+        table.display = page.related is not None
+        if page.related is not None:
+            self._show_related(page.related)
         if self.focused is None or not self.focused.display or (table.display and self.focused is facts):
             (table if table.display else facts).focus()
-        for index in (0, 1):
-            self.query_one(f"#chart-{index}").display = found is not None and index < len(found.charts)
 
     def _show_related(self, related: Related) -> None:
         table = self.query_one("#related", LiveTable)
@@ -170,7 +194,10 @@ class DetailScreen(MeshScreen):
 
     def on_live_table_sort_changed(self, event: LiveTable.SortChanged) -> None:
         """Put the relation's rows in another order."""
-        kind = self._related().kind
+        related = self.shown_page.related
+        if related is None:
+            return
+        kind = related.kind
         self._sorts[kind] = sort_text(event.column, view(kind).columns, descending=event.descending)
         self._arrange()
 
@@ -180,15 +207,12 @@ class DetailScreen(MeshScreen):
 
     def action_page(self, step: int) -> None:
         """Go to another page."""
-        names = self.page_names
-        if not names:
-            return
-        self._page = (self._page + step) % len(names)
+        self._page = (self._page + step) % len(self.detail_pages)
         self._arrange()
 
     def action_graph(self) -> None:
         """The graph around it, or around the row that is chosen."""
-        self.console_app.open_graph(*self._meant())
+        self.host.open_graph(*self._meant())
 
     def action_narrow(self) -> None:
         """Look only at where it stands, or the row that is chosen, and go back to the place."""
@@ -197,36 +221,27 @@ class DetailScreen(MeshScreen):
 
     def _meant(self) -> tuple[str, str]:
         """The kind and key under the cursor of a relation, else the thing itself."""
-        table, found = self.query_one("#related", LiveTable), self._detail
-        if found is None or not table.has_focus or table.cursor_key is None:
+        table, related = self.query_one("#related", LiveTable), self.shown_page.related
+        if related is None or not table.has_focus or table.cursor_key is None:
             return self.kind, self.key
-        return self._related().kind, table.cursor_key
-
-    def _related(self) -> Related:
-        """The relation that is shown."""
-        assert self._detail is not None
-        related = self._detail.related
-        return related[self._page - (len(self.page_names) - len(related))]
+        return related.kind, table.cursor_key
 
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
         """Open what it is connected to."""
-        if self._detail is not None:
-            self.console_app.open_detail(self._related().kind, event.key)
+        related = self.shown_page.related
+        if related is not None:
+            self.host.open_detail(related.kind, event.key)
 
     def _ask_charts(self) -> None:
         """Ask Prometheus for the course of the last half hour, or of that before the moment that is shown."""
-        found, app = self._detail, self.console_app
+        found, app = self._detail, self.host
         if found is None or app.picture is None:
             return
         self._asked_at = app.now()
-        end = app.picture.snapshot.moment or app.now()
-        step = SPAN_SECONDS / POINTS
-        end -= end % step
-        for index, chart in enumerate(found.charts[:2]):
+        charts = found.charts[:MOST_CHARTS]
+        for index, chart in enumerate(charts):
             self._show_chart(index, chart)
-            app.session.lines(
-                chart, start=end - SPAN_SECONDS, end=end, step=step, done=partial(self._lines_came, index)
-            )
+        read_courses(app.session, charts, app.picture.snapshot.moment or app.now(), self._lines_came)
 
     def _lines_came(self, index: int, lines: tuple[TimeLine, ...]) -> None:
         """Called on another thread: only a message may be posted from there."""
@@ -241,13 +256,13 @@ class DetailScreen(MeshScreen):
 
     def _show_chart(self, index: int, chart: ChartSpec) -> None:
         """The lines that came last; before the first, and where none came, a sentence."""
-        self.query_one(f"#chart-{index}", Chart).show(course(chart, self._charted.get(index), SPAN_SECONDS))
+        self.query_one(f"#chart-{index}", ChartView).show(course(chart, self._charted.get(index)))
 
     def action_as_text(self) -> None:
         """The thing as JSON, to read and to copy."""
         from meshtop.console.screens.text import TextScreen, as_json
 
-        picture = self.console_app.picture
+        picture = self.host.picture
         if picture is None:
             return
         item = find_item(picture, self.kind, self.key)

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from meshtop.console.rights import RightsArrived
+from meshtop.console.desk.rights import RightsArrived
+from meshtop.console.host import host_of
 from meshtop.console.screens.text import TextScreen
-from meshtop.console.text import clean, cut
-from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.model.text import clean, cut
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.console.app import MeshtopApp
+    from meshtop.views.picture.picture import Picture
 
 _TONES = {"✓": Tone.GOOD, "✗": Tone.DEGRADED, "?": Tone.UNKNOWN}
 
 
-class Asked(Struct, frozen=True):
+class AccessQuestion(Struct, frozen=True):
     """A right on an object of the policy; `user` is another one than the one at this terminal, "" for oneself."""
 
     right: str
@@ -28,13 +29,13 @@ class Asked(Struct, frozen=True):
     user: str = ""
 
 
-def parse_asked(text: str) -> Asked:
+def parse_question(text: str) -> AccessQuestion:
     """`shift namespace:us-east/shop`, perhaps with ` as maria`. Raises ValueError with how to write it."""
     asked, _, user = text.partition(" as ")
     right, _, object_ = asked.strip().partition(" ")
     if not right or not object_.strip():
         raise ValueError("write a right and an object: explain shift namespace:us-east/shop, perhaps as USER")
-    return Asked(right, object_.strip(), user.strip())
+    return AccessQuestion(right, object_.strip(), user.strip())
 
 
 class ExplainScreen(TextScreen):
@@ -43,10 +44,10 @@ class ExplainScreen(TextScreen):
     The policy's answer is asked at once, so that a name that it does not know is said where it was typed.
     """
 
-    def __init__(self, app: MeshtopApp, asked: Asked) -> None:
+    def __init__(self, asked: AccessQuestion, picture: Picture | None) -> None:
         from meshtop.views.reports.access import explanation_lines, place_of_object
 
-        access = app.picture.access if app.picture is not None else None
+        access = picture.access if picture is not None else None
         self._asked = asked
         self._place = None if asked.user else place_of_object(asked.object)
         if access is None and self._place is None:
@@ -60,36 +61,30 @@ class ExplainScreen(TextScreen):
 
     def on_mount(self) -> None:
         """Ask Kubernetes, and show what is known of its answer."""
-        from meshtop.console.app import MeshtopApp
-
-        app = self.app
-        assert isinstance(app, MeshtopApp)
-        if self._place is not None and app.picture is not None:
-            app.rights.want(app.picture.snapshot, [self._place], self)
-            self._fill_in(app)
+        host = host_of(self)
+        if self._place is not None and host.picture is not None:
+            host.rights.want(host.picture.snapshot, [self._place], self)
+            self._fill_in()
 
     def on_rights_arrived(self, message: RightsArrived) -> None:
-        """The cluster has told."""
-        from meshtop.console.app import MeshtopApp
+        """Show what the cluster answered."""
+        self._fill_in()
 
-        assert isinstance(self.app, MeshtopApp)
-        self._fill_in(self.app)
-
-    def _fill_in(self, app: MeshtopApp) -> None:
+    def _fill_in(self) -> None:
         from meshtop.views.reports.access import kubernetes_lines
 
         if self._place is not None:
-            beside = kubernetes_lines(self._asked.right, *self._place, app.rights.of(*self._place))
+            beside = kubernetes_lines(self._asked.right, *self._place, host_of(self).rights.of(*self._place))
             self._text = "\n".join([*self._policy, *beside])
             self.query_one("#text", LineView).show(self._lines)
 
-    def _lines(self, width: int) -> list[Line]:
+    def _lines(self, width: int) -> list[TextLine]:
         """The text, wrapped: a path of the policy may be long."""
         head = f"{clean(self._title)}   c copies · esc back"
-        lines = [Line("plain", (Run(1, cut(head, width - 2), Tone.DIM),)), Line("plain", ())]
+        lines = [TextLine("plain", (TextRun(1, cut(head, width - 2), Tone.DIM),)), TextLine("plain", ())]
         for text in self._text.split("\n"):
             tone = _TONES.get(text.strip()[:1], Tone.PLAIN)
             inside = " " * (len(text) - len(text.lstrip()) + 2)
             pieces = textwrap.wrap(clean(text), max(20, width - 2), subsequent_indent=inside, break_on_hyphens=False)
-            lines += [Line("plain", (Run(1, cut(piece, max(0, width - 2)), tone),)) for piece in pieces or [""]]
+            lines += [TextLine("plain", (TextRun(1, cut(piece, max(0, width - 2)), tone),)) for piece in pieces or [""]]
         return lines

@@ -3,50 +3,56 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from meshtop.console.text import cell_width, clean, cut, fit
-from meshtop.console.widgets.plot import NO_ANSWER, NO_DATA, ChartModel, Series
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.chart import NO_ANSWER, NO_DATA, ChartModel, ChartSeries
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.telemetry import History
 from meshtop.model.telemetry import Line as TimeLine
+from meshtop.model.text import cell_width, clean, cut, fit
+from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import Sums
-from meshtop.views.frame.detail import Detail, Section
+from meshtop.views.frame.columns import error_tone
+from meshtop.views.frame.facts import Detail, Section
 from meshtop.views.frame.numbers import UNKNOWN, age, latency, percent, quantity
 from meshtop.views.frame.sparkline import scale_of, sparkline
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
+    from meshtop.console.session import ConsoleSession
     from meshtop.views.frame.charts import Chart
 
 MARGIN = 2
 LABEL_WIDTH = 15
 MOST_LABEL_WIDTH = 26
-BLANK = Line("plain", ())
+BLANK = TextLine("plain", ())
 SPARK_WIDTH = 8
 
 
-def section_lines(sections: Sequence[Section], width: int) -> list[Line]:
+def section_lines(sections: Sequence[Section], width: int) -> list[TextLine]:
     """Facts under their headings, wrapped to the width."""
-    lines: list[Line] = []
+    lines: list[TextLine] = []
     longest = max((cell_width(fact.label) for section in sections for fact in section.facts), default=0)
     labels = max(LABEL_WIDTH, min(longest, MOST_LABEL_WIDTH, width // 3))
     room = max(8, width - labels - 2 * MARGIN)
     for section in sections:
         if not section.facts:
             continue
-        lines.append(Line("plain", (Run(MARGIN, cut(section.title.upper(), max(0, width - MARGIN)), Tone.DIM),)))
+        lines.append(
+            TextLine("plain", (TextRun(MARGIN, cut(section.title.upper(), max(0, width - MARGIN)), Tone.DIM),))
+        )
         for fact in section.facts:
             pieces = textwrap.wrap(clean(fact.cell.text), room, break_on_hyphens=False) or [UNKNOWN]
             for number, piece in enumerate(pieces):
                 label = fit(fact.label if number == 0 else "", labels)
                 lines.append(
-                    Line(
+                    TextLine(
                         "plain",
                         (
-                            Run(MARGIN, label, Tone.DIM),
-                            Run(MARGIN + labels + 1, cut(piece, room), fact.cell.tone),
+                            TextRun(MARGIN, label, Tone.DIM),
+                            TextRun(MARGIN + labels + 1, cut(piece, room), fact.cell.tone),
                         ),
                     )
                 )
@@ -54,20 +60,40 @@ def section_lines(sections: Sequence[Section], width: int) -> list[Line]:
     return lines[:-1] if lines else lines
 
 
-def detail_lines(detail: Detail | None, width: int) -> list[Line]:
+def detail_lines(detail: Detail | None, width: int) -> list[TextLine]:
     """A detail's facts, or that the thing is gone."""
     if detail is None:
-        return [BLANK, Line("plain", (Run(MARGIN, cut("It is not there any more.", width), Tone.DIM),))]
+        return [BLANK, TextLine("plain", (TextRun(MARGIN, cut("It is not there any more.", width), Tone.DIM),))]
     return section_lines(detail.sections, width)
 
 
-def course(chart: Chart, lines: Sequence[TimeLine] | None, span_seconds: float) -> ChartModel:
+COURSE_SECONDS = 1800.0
+"""How far back the charts beside a thing go."""
+COURSE_POINTS = 120
+COURSE_AGAIN_SECONDS = 15.0
+"""How often their lines are asked for again."""
+
+
+def read_courses(
+    session: ConsoleSession, charts: Sequence[Chart], end: float, done: Callable[[int, tuple[TimeLine, ...]], None]
+) -> None:
+    """Ask for the lines of charts over the `COURSE_SECONDS` before `end` (Unix seconds).
+
+    `done` is called with each chart's index and its lines (none on failure), on another thread.
+    """
+    step = COURSE_SECONDS / COURSE_POINTS
+    end -= end % step
+    for index, chart in enumerate(charts):
+        session.lines(chart, start=end - COURSE_SECONDS, end=end, step=step, done=partial(done, index))
+
+
+def course(chart: Chart, lines: Sequence[TimeLine] | None) -> ChartModel:
     """A chart as it is drawn: None as lines is an answer that has not come, no lines an answer that failed."""
     return ChartModel(
         chart.title,
         chart.unit,
-        tuple(Series(line.name, line.values) for line in lines or ()),
-        start=f"-{age(span_seconds)}",
+        tuple(ChartSeries(line.name, line.values) for line in lines or ()),
+        start=f"-{age(COURSE_SECONDS)}",
         where=clean(chart.cluster),
         nothing="asking Prometheus …" if lines is None else NO_DATA if lines else NO_ANSWER,
     )
@@ -80,14 +106,17 @@ def _added(lines: Sequence[Sequence[float | None]]) -> list[float | None]:
     return [sum(known) if (known := [v for v in column if v is not None]) else None for column in columns]
 
 
-def headline(sums: Sums, histories: Sequence[History], width: int, missing: Sequence[str] = ()) -> Line:
+def headline(
+    sums: Sums, histories: Sequence[History], width: int, thresholds: Thresholds, missing: Sequence[str] = ()
+) -> TextLine:
     """The golden signals of everything in scope in one line, with sparklines of the last half hour where there is room.
 
     Requests and errors are added across clusters; the p99 is that of the added buckets. `missing` are clusters of the
     scope whose traffic nobody knows: figures without them say so.
     """
     traffic = sums.traffic()
-    failing = (traffic.error_ratio or 0.0) >= 0.01
+    bad = error_tone(traffic.error_ratio or 0.0, thresholds)
+    errors_tone = Tone.STRONG if bad is Tone.PLAIN else bad
     lacking: list[tuple[str, str, Tone, list[float | None]]] = []
     if missing:
         lacking = [("?", f" without {', '.join(map(clean, missing))}", Tone.UNKNOWN, [])]
@@ -96,7 +125,7 @@ def headline(sums: Sums, histories: Sequence[History], width: int, missing: Sequ
         (
             percent(traffic.error_ratio),
             " % errors",
-            Tone.FAILING if failing else Tone.STRONG,
+            errors_tone,
             _added([h.errors.values for h in histories]),
         ),
         (f"p99 {latency(traffic.latency_ms.p99)}", "", Tone.STRONG, []),
@@ -106,16 +135,16 @@ def headline(sums: Sums, histories: Sequence[History], width: int, missing: Sequ
     texts = sum(cell_width(number) + cell_width(unit) for number, unit, _, _ in parts)
     sparks = width >= texts + 3 * len(parts) + 2 * (SPARK_WIDTH + 1) + MARGIN
     spark_width = min(30, max(SPARK_WIDTH, (width - texts - 5 * len(parts)) // 4)) if sparks else 0
-    runs: list[Run] = []
+    runs: list[TextRun] = []
     x = MARGIN
     for number, unit, tone, values in parts:
         words = tone if tone is Tone.UNKNOWN else Tone.DIM
-        runs += [Run(x, number, tone), Run(x + cell_width(number), unit, words)]
+        runs += [TextRun(x, number, tone), TextRun(x + cell_width(number), unit, words)]
         x += cell_width(number) + cell_width(unit)
         if values and spark_width:
-            spark_tone = Tone.FAILING if unit.endswith("errors") and failing else Tone.DIM
+            spark_tone = bad if unit.endswith("errors") and bad is not Tone.PLAIN else Tone.DIM
             low, high = scale_of(values)
-            runs.append(Run(x + 1, sparkline(values, spark_width, low=low, high=high), spark_tone))
+            runs.append(TextRun(x + 1, sparkline(values, spark_width, low=low, high=high), spark_tone))
             x += spark_width + 1
         x += 3
-    return Line("plain", tuple(run for run in runs if run.x + cell_width(run.text) <= width))
+    return TextLine("plain", tuple(run for run in runs if run.x + cell_width(run.text) <= width))

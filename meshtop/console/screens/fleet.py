@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import structs
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -13,14 +14,13 @@ from textual.containers import Horizontal, Vertical
 from meshtop.console.places import FLEET, JOURNAL
 from meshtop.console.screens.facts import headline
 from meshtop.console.screens.table import TableScreen
-from meshtop.console.widgets.chart import Chart
-from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.line_widget import LineWidget
+from meshtop.console.session import PictureRequest
+from meshtop.console.widgets.chart import ChartModel, ChartSeries, ChartView
+from meshtop.console.widgets.choice import Pages
+from meshtop.console.widgets.line_widget import LineView, LineWidget
+from meshtop.console.widgets.lines import TextLine
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.pages import Pages
-from meshtop.console.widgets.plot import ChartModel, Series
-from meshtop.console.widgets.table_frame import Line
 from meshtop.views.frame.table import Cell, Column, Table, Tone
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ def _cell(one: Attention) -> Cell:
 
 def _table(needs: dict[str, Attention]) -> Table[str]:
     """A row for each; rows are keys, since what a message measures changes while the thing stays the same."""
-    column = Column(
+    column: Column[str] = Column(
         name="message",
-        title=f"NEEDS YOU {len(needs)}",
-        help="What needs somebody, the worst first; enter opens it.",
+        title=f"NOW {len(needs)}",
+        help="What needs attention, the worst first; enter opens it.",
         value=lambda key: needs[key].message,
         cell=lambda key: _cell(needs[key]),
         priority=0,
@@ -55,7 +55,7 @@ def _table(needs: dict[str, Attention]) -> Table[str]:
 
 
 def _by_key(found: Iterable[Attention]) -> dict[str, Attention]:
-    """What needs somebody by what it is about, in order; a thing may be named for several reasons."""
+    """What needs attention by what it is about, in order; a thing may be named for several reasons."""
     needs: dict[str, Attention] = {}
     reasons: Counter[str] = Counter()
     for one in found:
@@ -73,15 +73,15 @@ class Headline(LineWidget):
         super().__init__()
         self.picture: Picture | None = None
 
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         """The line."""
         if self.picture is None:
             return []
         from meshtop.views.picture.totals import histories_in, sums_in, without_traffic
 
-        query, picture = self.fleet.console_app.scope.query, self.picture
+        query, picture = self.fleet.host.scope.query, self.picture
         missing = without_traffic(picture, query)
-        return [headline(sums_in(picture, query), histories_in(picture, query), width, missing)]
+        return [headline(sums_in(picture, query), histories_in(picture, query), width, picture.thresholds, missing)]
 
     @property
     def fleet(self) -> FleetScreen:
@@ -95,7 +95,7 @@ class FleetScreen(TableScreen):
 
     AUTO_FOCUS = "#rows"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "needs", "needs you", id="fleet.needs"),
+        Binding("n", "needs", "now", id="fleet.needs"),
     ]
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class FleetScreen(TableScreen):
                     yield LiveTable(id="rows", waiting=waiting)
                     with Horizontal(id="trends"):
                         for trend in TRENDS:
-                            yield Chart(id=f"trend-{trend}")
+                            yield ChartView(id=f"trend-{trend}")
                 yield LineView(classes="side")
 
     def action_needs(self) -> None:
@@ -126,7 +126,7 @@ class FleetScreen(TableScreen):
     def about(self) -> str:
         """What it is for."""
         return (
-            "Every cluster, what needs somebody, and all traffic in one line. n goes to what needs you and back, "
+            "Every cluster, what needs attention, and all traffic in one line. n goes to NOW and back, "
             "w opens the worst of it."
         )
 
@@ -150,7 +150,7 @@ class FleetScreen(TableScreen):
         line = self.query_one(Headline)
         line.picture = picture
         line.draw()
-        self._needs = _by_key((*self._waiting(), *attention(picture, self.console_app.scope.query)))
+        self._needs = _by_key((*self._waiting(), *attention(picture, self.host.scope.query)))
         needs = self.query_one("#needs", LiveTable)
         needs.display = bool(self._needs)
         most = max(MOST_SHOWN, self.size.height // 3)
@@ -161,10 +161,10 @@ class FleetScreen(TableScreen):
 
     def _waiting(self) -> list[Attention]:
         """What was interrupted or is held in the middle, above all else: half of it may be written."""
-        from meshtop.console.journaling import sentence
+        from meshtop.console.desk.journaling import sentence
         from meshtop.views.reports.attention import Attention
 
-        app = self.console_app
+        app = self.host
         return [
             Attention(tone=Tone.DEGRADED, message=sentence(told, app.now()), kind=JOURNAL, key=told.action.id)
             for told in app.journal.unfinished
@@ -175,45 +175,33 @@ class FleetScreen(TableScreen):
         shown = self.size.height >= TALL and any(c.history is not None for c in picture.snapshot.clusters)
         self.query_one("#trends").display = shown
         self.rows.styles.height = min(len(picture.snapshot.clusters) + 2, self.size.height // 3) if shown else "1fr"
-        clusters = self.console_app.scope.query.clusters
+        clusters = self.host.scope.query.clusters
         for name, (title, unit) in TRENDS.items() if shown else ():
             series = tuple(
-                Series(cluster.name, getattr(cluster.history, name).values)
+                ChartSeries(cluster.name, getattr(cluster.history, name).values)
                 for cluster in picture.snapshot.clusters
                 if cluster.history is not None and (not clusters or cluster.name in clusters)
             )
-            self.query_one(f"#trend-{name}", Chart).show(ChartModel(title, unit, series, start="-30m"))
+            self.query_one(f"#trend-{name}", ChartView).show(ChartModel(title, unit, series, start="-30m"))
 
     def kinds(self) -> frozenset[str]:
         """Clusters."""
         return frozenset({FLEET})
 
-    def prepare(self, picture: Picture) -> None:
-        """What needs somebody as well."""
-        from meshtop.views.reports.attention import attention
+    def request(self) -> PictureRequest:
+        """What needs attention as well."""
+        return structs.replace(super().request(), attention=self.host.scope.query)
 
-        super().prepare(picture)
-        attention(picture, self.console_app.scope.query)
-
-    def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
-        """The side panel follows the clusters' cursor only."""
-        if event.table is not self.rows:
-            # Textual calls the handlers of all classes, TableScreen's too.
-            event.prevent_default()
-
-    def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
-        """Open what needs somebody, or the cluster."""
-        if event.table is self.rows:
-            return
-        event.prevent_default()
-        chosen = self._needs.get(event.key)
+    def open_other(self, table: LiveTable, key: str) -> None:
+        """Open what needs attention."""
+        chosen = self._needs.get(key)
         if chosen is not None:
-            self.console_app.open_detail(chosen.kind, chosen.key)
+            self.host.open_detail(chosen.kind, chosen.key)
 
     def action_worst(self) -> None:
         """Open the worst thing that needs somebody."""
         worst = next(iter(self._needs.values()), None)
         if worst is not None:
-            self.console_app.open_detail(worst.kind, worst.key)
+            self.host.open_detail(worst.kind, worst.key)
         else:
-            self.say("Nothing needs you.", Tone.GOOD)
+            self.say("Nothing needs attention.", Tone.GOOD)

@@ -15,24 +15,47 @@ from meshtop.analysis.graph.service_graph import Level, ServiceGraph
 from meshtop.console.places import GRAPH, name_of
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.graph_panel import GraphPanel
-from meshtop.console.screens.graph_search import GraphSearch
-from meshtop.console.screens.graph_steps import GraphSteps
-from meshtop.console.screens.graph_time import GraphTime
-from meshtop.console.widgets.cells_line import CellsLine
-from meshtop.console.widgets.graph_cursor import Cursor
+from meshtop.console.screens.graph_steps import (
+    PLAY_FROM_STEPS,
+    PLAY_SECONDS,
+    EdgeSearch,
+    GraphStep,
+    Playback,
+    change_grouping,
+    change_level,
+    close_frame,
+    crumbs_of,
+    edge_after,
+    focus_on,
+    open_node,
+    why_empty,
+)
+from meshtop.console.widgets.bottom_bar import BottomBar
+from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.graph_view import GraphView
+from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.notes import Note
 from meshtop.model.state import HealthStatus
 from meshtop.views.frame.filter import FilterError
+from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
 from meshtop.views.kinds.edges import VIEW
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.graph import GROUPINGS, Sight, is_group, members, readable_level, row_of_node, service_graph
+from meshtop.views.reports.graph import (
+    Sight,
+    is_group,
+    members,
+    place_of_row,
+    readable_level,
+    row_of_node,
+    service_graph,
+)
 from meshtop.views.reports.graph_detail import edge_panel, node_panel
 from meshtop.views.reports.graph_words import edge_line, edge_name, node_line, node_name
 
 if TYPE_CHECKING:
-    from meshtop.views.frame.detail import Detail
+    from meshtop.console.widgets.prompts import FilterLine
+    from meshtop.views.frame.facts import Detail
     from meshtop.views.picture.picture import Picture
 
 WIDE = 140
@@ -45,7 +68,7 @@ def _without(*names: str) -> list[BindingType]:
     return [b for b in MeshScreen.BINDINGS if isinstance(b, Binding) and b.id not in names]
 
 
-class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindings=False):
+class GraphScreen(MeshScreen, inherit_bindings=False):
     """Levels, focus, paths, hiding: each a step that esc takes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -67,7 +90,7 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
         Binding("a", "arrange", "frame by cluster, tenant, or neither", id="graph.arrange", show=False),
     ]
 
-    def __init__(self, sight: Sight | None = None, at: Cursor | None = None) -> None:
+    def __init__(self, sight: Sight | None = None, at: GraphCursor | None = None) -> None:
         super().__init__()
         self.sight = sight or Sight()
         self._auto = self._opened_by_key = sight is None
@@ -75,6 +98,11 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
         self._steps: list[tuple[Sight, bool]] = []
         self._at = at
         self._shown_for: tuple[Sight, Query] | None = None
+        self._search = EdgeSearch()
+        self._searching = False
+        self._playback = Playback()
+        self.path_from: str | None = None
+        """Where a path begins, while its end is looked for."""
 
     @property
     def place(self) -> str:
@@ -114,28 +142,8 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
 
     def crumbs(self) -> tuple[str, ...]:
         """The level and every step that narrows what is shown."""
-        sight, graph = self.sight, self.view.graph
-        parts = [sight.level.value]
-        grouping = next((name for name, kinds in GROUPINGS if kinds == sight.grouping), "")
-        if grouping and sight.grouping != GROUPINGS[0][1]:
-            parts.append(grouping)
-        if sight.focus is not None:
-            parts.append(f"{self._called(sight.focus, graph)} ±{sight.hops}")
-        if sight.path is not None:
-            parts.append(" to ".join(self._called(end, graph) for end in sight.path))
-        said = (
-            (sight.unhealthy, "unhealthy"),
-            (not sight.idle, "no idle"),
-            (sight.hidden, f"{len(sight.hidden)} hidden"),
-        )
-        parts += [text for holds, text in said if holds]
-        if self.playing:
-            parts.append("playing")
-        return tuple(parts)
-
-    def _called(self, node: str, graph: ServiceGraph | None) -> str:
-        found = graph.node(node) if graph is not None else None
-        return node_name(found) if found is not None else node.rpartition("/")[2]
+        crumbs = crumbs_of(self.sight, self.view.graph)
+        return (*crumbs, "playing") if self._playback.playing else crumbs
 
     def refresh_picture(self, picture: Picture) -> None:
         """Draw what is new; places stay unless something else is looked at."""
@@ -144,19 +152,19 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
         opened = afresh and self._shown_for is not None and _only_opened(self._shown_for, (self.sight, query))
         self._shown_for = (self.sight, query)
         self.query_one(GraphPanel).display = self.size.width >= WIDE
-        self.view.explain_empty(self._why_empty(picture, query))
+        self.view.explain_empty(why_empty(picture, self.sight))
         self.view.show(self._maker(picture, query), afresh=afresh and not opened, at=self._at)
         self._at = None
-        self.play_on(picture)
+        self._play_on(picture)
 
     def scope_query(self) -> Query:
         """The scope; a filter for columns that edges do not have is said and not used."""
-        query = self.console_app.scope.for_kind("edges")
+        query = self.host.scope.for_kind("edges")
         try:
             VIEW.check(query)
         except FilterError as error:
             self.say(f"The filter is not used here: {error}", Tone.DEGRADED)
-            query = self.console_app.scope.filtered("").for_kind("edges")
+            query = self.host.scope.filtered("").for_kind("edges")
         return query
 
     def _maker(self, picture: Picture, query: Query) -> Callable[[], ServiceGraph]:
@@ -174,24 +182,6 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
             return service_graph(picture, query, replace(sight, level=self._readable[1]))
 
         return make
-
-    def _why_empty(self, picture: Picture, query: Query) -> Note:
-        if not picture.edges:
-            if not picture.snapshot.settled:
-                return Note("Reading the mesh …", "No cluster has answered yet.")
-            errors = [c.prometheus.error for c in picture.snapshot.clusters if c.prometheus.error]
-            return Note("No traffic was seen", errors[0] if errors else VIEW.empty, "1 shows every cluster")
-        if self.sight.path is not None:
-            return Note(
-                "No way leads there", "Nothing calls from the one to the other, at this level.", "esc goes back"
-            )
-        if self.sight.focus is not None:
-            return Note(
-                "No traffic around it", "Nobody called it, and it called nobody, in this window.", "esc goes back"
-            )
-        if self.sight.unhealthy:
-            return Note("Nothing is unhealthy", "Every edge in this scope is healthy or idle.", "u shows all of them")
-        return Note("Nothing in this scope", "The filter or the scope leaves no edge over.", "esc widens it by a step")
 
     def on_graph_view_shown(self) -> None:
         """Another graph is on screen: the words about it follow."""
@@ -211,12 +201,13 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
 
     def _describe(self) -> None:
         """The chosen thing in one line, and beside the graph where there is room."""
-        view, line, picture = self.view, self.query_one(CellsLine), self.console_app.picture
+        view, line, picture = self.view, self.query_one(CellsLine), self.host.picture
         graph, node, edge = view.graph, view.node, view.edge
         if graph is None or node is None or picture is None:
             line.show([])
             return
-        line.show(edge_line(graph, edge) if edge is not None else node_line(node))
+        bounds = picture.thresholds
+        line.show(edge_line(graph, edge, bounds) if edge is not None else node_line(node, bounds))
         panel = self.query_one(GraphPanel)
         if not panel.display:
             return
@@ -227,13 +218,13 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
                 return edge_panel(picture, query, sight, graph, edge)
             return node_panel(picture, query, sight, node)
 
-        panel.show(make, self.console_app.session, picture.snapshot.moment or self.console_app.now())
+        panel.show(make, self.host.session, picture.snapshot.moment or self.host.now())
 
     def on_resize(self) -> None:
         """More room shows more."""
         self.update()
 
-    def look(self, sight: Sight, at: Cursor | None = None, *, auto: bool = False) -> None:
+    def look(self, sight: Sight, at: GraphCursor | None = None, *, auto: bool = False) -> None:
         """Look at something else; esc comes back."""
         if sight == self.sight:
             return
@@ -259,18 +250,153 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
         if not bad:
             self.say("Nothing here is degraded or failing.", Tone.GOOD)
             return
-        ids = [e.id for e in bad]
-        current = self.view.cursor.edge
-        self.view.go_to_edge(bad[(ids.index(current) + 1) % len(bad) if current in ids else 0])
+        self.view.go_to_edge(edge_after(bad, self.view.cursor.edge))
+
+    def _take(self, step: GraphStep) -> None:
+        """Look at what a step leads to, or say why it leads nowhere."""
+        if step.sight is None:
+            self.say(step.why)
+        else:
+            self.look(step.sight, step.at)
+
+    def action_open_node(self) -> None:
+        """Open the node under the cursor by a level."""
+        node = self.view.node
+        if node is not None:
+            self._take(open_node(self.sight, node))
+
+    def action_close_node(self) -> None:
+        """Close the frame around the node under the cursor to one node."""
+        node, graph = self.view.node, self.view.graph
+        if node is not None and graph is not None:
+            self._take(close_frame(self.sight, graph, node))
+
+    def action_level(self, step: int) -> None:
+        """Another level for everything."""
+        self._take(change_level(self.sight, self.view.node, step))
+
+    def action_around(self) -> None:
+        """Only this node and what is a hop away; again: a hop more."""
+        node = self.view.node
+        if node is not None:
+            self._take(focus_on(self.sight, node))
+
+    def action_hide(self) -> None:
+        """Leave the node under the cursor out; esc brings it back."""
+        node = self.view.node
+        if node is not None:
+            self.look(replace(self.sight, hidden=self.sight.hidden | {node.id}))
+
+    def action_only(self) -> None:
+        """Narrow the scope to the node's cluster and namespace; it holds on every screen."""
+        node = self.view.node
+        if node is not None and (node.cluster or node.namespace):
+            scope = self.host.scope.narrowed(cluster=node.cluster or None, namespace=node.namespace or None)
+            self.host.set_scope(scope)
+
+    def action_unhealthy(self) -> None:
+        """Only edges that are degraded, failing or unknown, or all again."""
+        self.look(replace(self.sight, unhealthy=not self.sight.unhealthy))
+
+    def action_idle(self) -> None:
+        """Idle edges on or off."""
+        self.look(replace(self.sight, idle=not self.sight.idle))
+
+    def action_arrange(self) -> None:
+        """Frame by cluster, by tenant, by both, or take all clusters as one."""
+        self._take(change_grouping(self.sight, self.host.picture))
+
+    def action_path(self) -> None:
+        """Mark where a path begins; on another node: show the paths from there to here."""
+        node = self.view.node
+        if node is None:
+            return
+        if self.path_from is None or self.path_from == node.id:
+            self.path_from = node.id
+            self.say(f"A path from {node_name(node)}: walk to where it ends and press p.", Tone.ACCENT)
+            return
+        path, self.path_from = (self.path_from, node.id), None
+        self.look(replace(self.sight, path=path, focus=None), GraphCursor(node.id))
+
+    async def action_filter(self) -> None:
+        """Type a filter of edges."""
+        self._searching = False
+        await self.query_one(BottomBar).open_filter(self.host.scope.query.filter)
+
+    async def action_find(self) -> None:
+        """Type a filter; the cursor goes to what it finds, and nothing is left out."""
+        self._searching = True
+        await self.query_one(BottomBar).open_filter("")
+
+    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+        """Filter or find while one types; what cannot be understood yet is said, and the last filter stays."""
+        scope, picture = self.host.scope, self.host.picture
+        query = scope.filtered(event.text).for_kind("edges")
+        try:
+            VIEW.check(query)
+        except FilterError as error:
+            if not event.final:
+                event.prompt.tell(str(error), wrong=True)
+            return
+        if self._searching:
+            self._find(event.text, event.prompt if not event.final else None)
+            return
+        self.host.set_scope(scope.filtered(event.text))
+        if picture is not None and not event.final:
+            shown, total = len(VIEW.items(picture, query)), len(VIEW.all_items(picture))
+            event.prompt.tell(f"{shown} of {total} edges")
+
+    def _find(self, text: str, prompt: FilterLine | None) -> None:
+        """Find the shown edges that pass a filter; the cursor goes to the first."""
+        picture, graph = self.host.picture, self.view.graph
+        if picture is None or graph is None or not text.strip():
+            return
+        self._search.find(picture, replace(self.scope_query(), filter=text), self.sight, graph)
+        if prompt is not None:
+            prompt.tell(f"{len(self._search.found)} of {len(graph.edges)} edges")
+        if self._search.found and self.view.cursor.edge not in self._search.found:
+            self.action_find_next()
+
+    def action_find_next(self) -> None:
+        """Go to the next edge that the search found."""
+        edge = self._search.next_edge(self.view.graph, self.view.cursor.edge)
+        if edge is None:
+            self.say("Nothing was searched for, or nothing was found; F searches.")
+        else:
+            self.view.go_to_edge(edge)
+
+    def action_play(self) -> None:
+        """Play forward through the past, a step each second; pause; from the present, begin half an hour ago."""
+        picture = self.host.picture
+        if picture is None:
+            return
+        self._playback.toggle()
+        if self._playback.playing and picture.snapshot.moment is None:
+            self.host.travel(-PLAY_FROM_STEPS)
+            self.say("Playing from half an hour ago: t pauses, [ ] step, . goes back to now.", Tone.ACCENT)
+        else:
+            self._play_on(picture)
+        self.update_chrome()
+
+    def _play_on(self, picture: Picture) -> None:
+        """Once a moment is on screen, go on to the next after a while."""
+        moment = picture.snapshot.moment
+        if self._playback.on_shown(moment):
+            self.set_timer(PLAY_SECONDS, lambda: self._advance(moment))
+
+    def _advance(self, moment: float | None) -> None:
+        picture = self.host.picture
+        if self._playback.playing and picture is not None and picture.snapshot.moment == moment and self.is_current:
+            self.host.travel(1)
 
     def on_graph_view_node_chosen(self) -> None:
         """Open the node's row; what has none is opened by a level."""
-        picture, node = self.console_app.picture, self.view.node
+        picture, node = self.host.picture, self.view.node
         if picture is None or node is None:
             return
         row = row_of_node(picture, node)
         if row is not None:
-            self.console_app.open_detail(*row)
+            self.host.open_detail(*row)
         elif is_group(node) and node.expandable:
             self.action_open_node()
         else:
@@ -278,12 +404,12 @@ class GraphScreen(GraphSteps, GraphSearch, GraphTime, MeshScreen, inherit_bindin
 
     def on_graph_view_edge_chosen(self) -> None:
         """Open the edge; where it adds up several, list them."""
-        picture, graph, edge = self.console_app.picture, self.view.graph, self.view.edge
+        picture, graph, edge = self.host.picture, self.view.graph, self.view.edge
         if picture is None or graph is None or edge is None:
             return
         found = members(picture, self.scope_query(), self.sight, source=edge.source, target=edge.target)
         if len(found) == 1:
-            self.console_app.open_detail("edges", VIEW.key(found[0][1]))
+            self.host.open_detail("edges", VIEW.key(found[0][1]))
         elif found:
             from meshtop.console.screens.graph_edges import GraphEdgesScreen
 
@@ -302,3 +428,12 @@ def _only_opened(before: tuple[Sight, Query], after: tuple[Sight, Query]) -> boo
     """Whether only something was opened, closed or hidden: what stays then stays where it is."""
     (old, query), (new, same) = before, after
     return query == same and replace(old, expanded=new.expanded, collapsed=new.collapsed, hidden=new.hidden) == new
+
+
+def graph_around(picture: Picture | None, kind: str, key: str) -> GraphScreen | None:
+    """The graph around a row of a kind; None where the row is gone, or the graph does not show its kind."""
+    of_kind = view(kind)
+    items = of_kind.all_items(picture) if picture is not None else []
+    item = next((item for item in items if of_kind.key(item) == key), None)
+    place = place_of_row(kind, item, picture) if item is not None and picture is not None else None
+    return None if place is None else GraphScreen(Sight(level=place[0], focus=place[1]), GraphCursor(place[1]))

@@ -52,6 +52,6 @@ class GraphEdgesScreen(TableScreen):
     def table(self, picture: Picture, query: Query) -> Table[Any]:
         """The rows of the scope that are part of the edge."""
         table = super().table(picture, query)
-        scope = self.console_app.scope.filtered("").query
+        scope = self.host.scope.filtered("").query
         part = {id(i) for _, i in members(picture, scope, self._sight, source=self._source, target=self._target)}
         return Table(table.columns, [item for item in table.items if id(item) in part], self.of_kind.key)

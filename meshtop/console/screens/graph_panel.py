@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,22 +13,21 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.worker import get_current_worker
 
-from meshtop.console.screens.facts import BLANK, MARGIN, course, detail_lines
-from meshtop.console.text import clean, cut
-from meshtop.console.widgets.chart import Chart
-from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.screens.facts import BLANK, COURSE_AGAIN_SECONDS, MARGIN, course, detail_lines, read_courses
+from meshtop.console.widgets.chart import ChartView
+from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.log import defects_logged
 from meshtop.model.telemetry import Line as TimeLine
-from meshtop.views.frame.detail import Detail
+from meshtop.model.text import clean, cut
+from meshtop.views.frame.facts import Detail
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.console.session import Session
+    from meshtop.console.session import ConsoleSession
     from meshtop.views.frame.charts import Chart as ChartSpec
 
-SPAN_SECONDS = 1800.0
-POINTS = 120
-AGAIN_SECONDS = 15.0
+_log = logging.getLogger(__name__)
 ROOM_FOR_CHARTS = (26, 36)
 """From so many rows on, one chart and two charts are shown below the words."""
 REST_SECONDS = 0.3
@@ -58,7 +58,7 @@ class GraphPanel(Vertical):
         super().__init__(id=id)
         self._detail: Detail | None = None
         self._charted: dict[int, tuple[TimeLine, ...]] = {}
-        self._session: Session | None = None
+        self._session: ConsoleSession | None = None
         self._end = 0.0
         self._asked: tuple[str, float] = ("", 0.0)
         self._timer: Timer | None = None
@@ -66,8 +66,8 @@ class GraphPanel(Vertical):
     def compose(self) -> ComposeResult:
         """Words, then charts."""
         yield LineView(id="about")
-        yield Chart(id="course-0")
-        yield Chart(id="course-1")
+        yield ChartView(id="course-0")
+        yield ChartView(id="course-1")
 
     @property
     def detail(self) -> Detail | None:
@@ -79,14 +79,15 @@ class GraphPanel(Vertical):
         """Whether every chart of what is shown has its lines."""
         return self._detail is not None and len(self._charted) == len(self._detail.charts[:2])
 
-    def show(self, make: Callable[[], Detail], session: Session, end: float) -> None:
+    def show(self, make: Callable[[], Detail], session: ConsoleSession, end: float) -> None:
         """Work out and show something; `end` is the moment (Unix seconds) at which its charts end."""
         self._session, self._end = session, end
         self.run_worker(partial(self._work, make), thread=True, exclusive=True, group="panel", exit_on_error=False)
 
     def _work(self, make: Callable[[], Detail]) -> None:
         worker = get_current_worker()
-        detail = make()
+        with defects_logged(_log, "working out what stands beside the graph"):
+            detail = make()
         if not worker.is_cancelled:
             self.post_message(self.Ready(self, detail))
 
@@ -101,11 +102,11 @@ class GraphPanel(Vertical):
             if self._timer is not None:
                 self._timer.stop()
             self._timer = self.set_timer(REST_SECONDS, self._ask)
-        elif abs(self._end - self._asked[1]) >= AGAIN_SECONDS:
+        elif abs(self._end - self._asked[1]) >= COURSE_AGAIN_SECONDS:
             self._ask()
         room = sum(self.size.height >= least for least in ROOM_FOR_CHARTS)
         for index in (0, 1):
-            chart = self.query_one(f"#course-{index}", Chart)
+            chart = self.query_one(f"#course-{index}", ChartView)
             chart.display = index < min(room, len(found.charts))
             if chart.display:
                 self._draw(index, found.charts[index])
@@ -115,11 +116,7 @@ class GraphPanel(Vertical):
         if found is None or self._session is None:
             return
         self._asked = (found.key, self._end)
-        step = SPAN_SECONDS / POINTS
-        end = self._end - self._end % step
-        for index, chart in enumerate(found.charts[:2]):
-            came = partial(self._came, found.key, index)
-            self._session.lines(chart, start=end - SPAN_SECONDS, end=end, step=step, done=came)
+        read_courses(self._session, found.charts[:2], self._end, partial(self._came, found.key))
 
     def _came(self, key: str, index: int, lines: tuple[TimeLine, ...]) -> None:
         """Called on another thread: only a message may be posted from there."""
@@ -135,9 +132,9 @@ class GraphPanel(Vertical):
         self._draw(message.index, found.charts[message.index])
 
     def _draw(self, index: int, chart: ChartSpec) -> None:
-        self.query_one(f"#course-{index}", Chart).show(course(chart, self._charted.get(index), SPAN_SECONDS))
+        self.query_one(f"#course-{index}", ChartView).show(course(chart, self._charted.get(index)))
 
 
-def _lines(detail: Detail, width: int) -> list[Line]:
-    title = Line("plain", (Run(MARGIN, cut(clean(detail.title), max(0, width - MARGIN)), Tone.STRONG),))
+def _lines(detail: Detail, width: int) -> list[TextLine]:
+    title = TextLine("plain", (TextRun(MARGIN, cut(clean(detail.title), max(0, width - MARGIN)), Tone.STRONG),))
     return [title, BLANK, *detail_lines(detail, width)]

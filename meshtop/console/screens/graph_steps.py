@@ -1,126 +1,162 @@
-"""The steps by which one looks at less, at more, or more closely; esc takes each back."""
+"""The graph screen without the screen: where its keys lead, what it says of what is shown, search, playing the past."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from meshtop.console.widgets.graph_cursor import Cursor
-from meshtop.views.frame.table import Tone
-from meshtop.views.reports.graph import GROUPINGS, Sight, groups_around, tenants
+from meshtop.analysis.graph.select import worst_edges
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
+from meshtop.console.widgets.graph_cursor import GraphCursor
+from meshtop.console.widgets.notes import Note
+from meshtop.views.kinds.edges import VIEW
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Query
+from meshtop.views.reports.graph import GROUPINGS, Sight, groups_around, service_graph, tenants
 from meshtop.views.reports.graph_words import node_name
 
-if TYPE_CHECKING:
-    from meshtop.console.screens.graph import GraphScreen
+PLAY_SECONDS = 1.0
+"""How long a moment stays on screen while the past is played."""
+PLAY_FROM_STEPS = 30
+"""So many steps of a minute before the present playing begins."""
 
 
-class GraphSteps:
-    """The keys that change what the graph screen looks at."""
+class GraphStep(NamedTuple):
+    """What to look at next and where the cursor stands then; without a sight, `why` says why there is no such step."""
 
-    path_from: str | None = None
-    """Where a path begins, while its end is looked for."""
+    sight: Sight | None = None
+    at: GraphCursor | None = None
+    why: str = ""
 
-    @property
-    def _graph(self) -> GraphScreen:
-        return cast("GraphScreen", self)
 
-    def action_open_node(self) -> None:
-        """Open the node under the cursor by a level."""
-        node = self._graph.view.node
-        if node is None:
-            return
-        if not node.expandable:
-            self._graph.say(f"{node_name(node)} has nothing finer to open; > makes the whole graph finer.")
-            return
-        sight = self._graph.sight
-        self._graph.look(replace(sight, expanded=sight.expanded | {node.id}, collapsed=sight.collapsed - {node.id}))
+def open_node(sight: Sight, node: GraphNode) -> GraphStep:
+    """Open a node by a level."""
+    if not node.expandable:
+        return GraphStep(why=f"{node_name(node)} has nothing finer to open; > makes the whole graph finer.")
+    return GraphStep(replace(sight, expanded=sight.expanded | {node.id}, collapsed=sight.collapsed - {node.id}))
 
-    def action_close_node(self) -> None:
-        """Close the frame around the node under the cursor to one node."""
-        node, graph = self._graph.view.node, self._graph.view.graph
-        if node is None or graph is None:
-            return
-        group = next(iter(groups_around(graph, node)), None)
-        if group is None:
-            self.action_level(-1)
-            return
-        sight = self._graph.sight
-        self._graph.look(
-            replace(sight, expanded=sight.expanded - {group}, collapsed=sight.collapsed | {group}), Cursor(group)
-        )
 
-    def action_level(self, step: int) -> None:
-        """Another level for everything; what was opened or closed by itself follows."""
-        levels = self._graph.sight.levels
-        at = levels.index(self._graph.sight.level) + step if self._graph.sight.level in levels else 0
-        if not 0 <= at < len(levels):
-            self._graph.say(f"{levels[-1 if at else 0].value} is the {'finest' if at else 'coarsest'} level.")
-            return
-        node = self._graph.view.node
-        at_ = Cursor(node.id) if node is not None else None
-        self._graph.look(replace(self._graph.sight, level=levels[at], expanded=frozenset(), collapsed=frozenset()), at_)
+def close_frame(sight: Sight, graph: ServiceGraph, node: GraphNode) -> GraphStep:
+    """Close the frame around a node to one node; without a frame, everything becomes coarser."""
+    group = next(iter(groups_around(graph, node)), None)
+    if group is None:
+        return change_level(sight, node, -1)
+    closed = replace(sight, expanded=sight.expanded - {group}, collapsed=sight.collapsed | {group})
+    return GraphStep(closed, GraphCursor(group))
 
-    def action_around(self) -> None:
-        """Only this node and what is a hop away; again: a hop more."""
-        node = self._graph.view.node
-        if node is None:
-            return
-        same = self._graph.sight.focus == node.id
-        self._graph.look(
-            replace(self._graph.sight, focus=node.id, hops=self._graph.sight.hops + 1 if same else 1, path=None),
-            Cursor(node.id),
-        )
 
-    def action_hide(self) -> None:
-        """Leave the node under the cursor out; esc brings it back."""
-        node = self._graph.view.node
-        if node is not None:
-            self._graph.look(replace(self._graph.sight, hidden=self._graph.sight.hidden | {node.id}))
+def change_level(sight: Sight, node: GraphNode | None, step: int) -> GraphStep:
+    """Another level for everything; what was opened or closed by itself follows."""
+    levels = sight.levels
+    index = levels.index(sight.level) + step if sight.level in levels else 0
+    if not 0 <= index < len(levels):
+        last, word = (levels[-1], "finest") if index else (levels[0], "coarsest")
+        return GraphStep(why=f"{last.value} is the {word} level.")
+    changed = replace(sight, level=levels[index], expanded=frozenset(), collapsed=frozenset())
+    return GraphStep(changed, None if node is None else GraphCursor(node.id))
 
-    def action_only(self) -> None:
-        """Narrow the scope to the node's cluster and namespace; it holds on every screen."""
-        node = self._graph.view.node
-        if node is None or not (node.cluster or node.namespace):
-            return
-        scope = self._graph.console_app.scope.narrowed(cluster=node.cluster or None, namespace=node.namespace or None)
-        self._graph.console_app.set_scope(scope)
 
-    def action_unhealthy(self) -> None:
-        """Only edges that are degraded, failing or unknown, or all again."""
-        self._graph.look(replace(self._graph.sight, unhealthy=not self._graph.sight.unhealthy))
+def focus_on(sight: Sight, node: GraphNode) -> GraphStep:
+    """Only a node and what is a hop away; on the focused node: a hop more."""
+    hops = sight.hops + 1 if sight.focus == node.id else 1
+    return GraphStep(replace(sight, focus=node.id, hops=hops, path=None), GraphCursor(node.id))
 
-    def action_idle(self) -> None:
-        """Idle edges on or off."""
-        self._graph.look(replace(self._graph.sight, idle=not self._graph.sight.idle))
 
-    def action_arrange(self) -> None:
-        """Frame by cluster, by tenant, by both, or take all clusters as one."""
-        picture = self._graph.console_app.picture
-        kinds = [grouping for _, grouping in GROUPINGS]
-        if picture is None or not tenants(picture):
-            kinds = [grouping for grouping in kinds if "tenant" not in grouping]
-        grouping = kinds[
-            (kinds.index(self._graph.sight.grouping) + 1) % len(kinds) if self._graph.sight.grouping in kinds else 0
-        ]
-        sight = Sight(
-            level=self._graph.sight.level,
-            grouping=grouping,
-            idle=self._graph.sight.idle,
-            unhealthy=self._graph.sight.unhealthy,
-        )
-        if sight.level not in sight.levels:
-            sight = replace(sight, level=sight.levels[0])
-        self._graph.look(sight)
+def change_grouping(sight: Sight, picture: Picture | None) -> GraphStep:
+    """Frame by the next of cluster, tenant, both, and none; by tenant only where there are tenants."""
+    groupings = [grouping for _, grouping in GROUPINGS]
+    if picture is None or not tenants(picture):
+        groupings = [grouping for grouping in groupings if "tenant" not in grouping]
+    index = groupings.index(sight.grouping) + 1 if sight.grouping in groupings else 0
+    changed = Sight(
+        level=sight.level, grouping=groupings[index % len(groupings)], idle=sight.idle, unhealthy=sight.unhealthy
+    )
+    return GraphStep(changed if changed.level in changed.levels else replace(changed, level=changed.levels[0]))
 
-    def action_path(self) -> None:
-        """Mark where a path begins; on another node: show the ways from there to here."""
-        node = self._graph.view.node
-        if node is None:
-            return
-        if self.path_from is None or self.path_from == node.id:
-            self.path_from = node.id
-            self._graph.say(f"A path from {node_name(node)}: walk to where it ends and press p.", Tone.ACCENT)
-            return
-        path, self.path_from = (self.path_from, node.id), None
-        self._graph.look(replace(self._graph.sight, path=path, focus=None), Cursor(node.id))
+
+def edge_after(edges: Sequence[GraphEdge], current: str | None) -> GraphEdge:
+    """The edge after the current one, in a circle; the first where the current one is not among them."""
+    ids = [edge.id for edge in edges]
+    return edges[(ids.index(current) + 1) % len(ids) if current in ids else 0]
+
+
+class EdgeSearch:
+    """The shown edges that a filter finds, the worst first; nothing is left out of the graph."""
+
+    def __init__(self) -> None:
+        self.found: tuple[str, ...] = ()
+
+    def find(self, picture: Picture, query: Query, sight: Sight, graph: ServiceGraph) -> None:
+        """Find the edges of a graph that pass a query's filter."""
+        passing = {edge.id for edge in service_graph(picture, query, sight).edges}
+        self.found = tuple(edge.id for edge in worst_edges(graph) if edge.id in passing)
+
+    def next_edge(self, graph: ServiceGraph | None, current: str | None) -> GraphEdge | None:
+        """The edge after the current one among those found; None where nothing was found, or is left of it."""
+        there = {edge.id: edge for edge in graph.edges} if graph is not None else {}
+        edges = [there[name] for name in self.found if name in there]
+        return edge_after(edges, current) if edges else None
+
+
+class Playback:
+    """Plays the past forward: a step whenever a moment has been on screen for a while; at the present it ends."""
+
+    def __init__(self) -> None:
+        self.playing = False
+        self._shown: float | None = None
+
+    def toggle(self) -> None:
+        """Play, or pause."""
+        self.playing = not self.playing
+        self._shown = None
+
+    def on_shown(self, moment: float | None) -> bool:
+        """Take note of the moment on screen (None: the present); whether the next one is to follow."""
+        if not self.playing or moment == self._shown:
+            return False
+        if moment is None:
+            self.playing = self._shown is None
+            return False
+        self._shown = moment
+        return True
+
+
+def crumbs_of(sight: Sight, graph: ServiceGraph | None) -> tuple[str, ...]:
+    """The level, and every step that narrows what is shown."""
+
+    def called(node: str) -> str:
+        found = graph.node(node) if graph is not None else None
+        return node_name(found) if found is not None else node.rpartition("/")[2]
+
+    parts = [sight.level.value]
+    grouping = next((name for name, kinds in GROUPINGS if kinds == sight.grouping), "")
+    if grouping and sight.grouping != GROUPINGS[0][1]:
+        parts.append(grouping)
+    if sight.focus is not None:
+        parts.append(f"{called(sight.focus)} ±{sight.hops}")
+    if sight.path is not None:
+        parts.append(" to ".join(map(called, sight.path)))
+    narrowed = (
+        (sight.unhealthy, "unhealthy"),
+        (not sight.idle, "no idle"),
+        (bool(sight.hidden), f"{len(sight.hidden)} hidden"),
+    )
+    return (*parts, *(text for holds, text in narrowed if holds))
+
+
+def why_empty(picture: Picture, sight: Sight) -> Note:
+    """What to say where the graph has no nodes."""
+    if not picture.edges:
+        if not picture.snapshot.settled:
+            return Note("Reading the mesh …", "No cluster has answered yet.")
+        errors = [c.prometheus.error for c in picture.snapshot.clusters if c.prometheus.error]
+        return Note("No traffic was seen", errors[0] if errors else VIEW.empty, "1 shows every cluster")
+    if sight.path is not None:
+        return Note("No path leads there", "No call path between these nodes at this level.", "esc goes back")
+    if sight.focus is not None:
+        return Note("No traffic around it", "No calls from it or to it in this window.", "esc goes back")
+    if sight.unhealthy:
+        return Note("Nothing is unhealthy", "Every edge in this scope is healthy or idle.", "u shows all of them")
+    return Note("Nothing in this scope", "The filter or the scope leaves no edge over.", "esc widens it by a step")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,17 +10,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from meshtop.console.journaling import MOST, JournalRead, Told, read_journal
-from meshtop.console.levers import why_not_again
+from meshtop.console.desk.journaling import MOST, JournalRead, JournalRow, read_journal
+from meshtop.console.desk.levers import why_not_again
+from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.places import CANARIES, name_of
-from meshtop.console.rights import RightsArrived
 from meshtop.console.screens.action import SIGNS_OF_COURSE, ActionScreen, act_levers, reasons, state_lines
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.views.frame.columns import text, text_cell
+from meshtop.log import defects_logged
+from meshtop.views.frame.columns import Columns, text_cell
 from meshtop.views.frame.filter import FilterError, find_column, parse_filter
 from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
 from meshtop.views.frame.table import Column, Table, Tone
@@ -27,6 +29,7 @@ from meshtop.views.frame.table import Column, Table, Tone
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import FilterLine
 
+_log = logging.getLogger(__name__)
 READ_SECONDS = 2.0
 """Another process may be writing to it."""
 
@@ -35,12 +38,13 @@ def _when(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%m-%d %H:%M:%S")
 
 
-def _course_cell(told: Told) -> Any:
+def _course_cell(told: JournalRow) -> Any:
     sign, tone = SIGNS_OF_COURSE[told.course.value]
     return text_cell(f"{sign}{told.course.value}", tone)
 
 
-COLUMNS: tuple[Column, ...] = (
+c = Columns(JournalRow)
+COLUMNS: tuple[Column[JournalRow], ...] = (
     Column(
         name="when",
         title="BEGUN (UTC)",
@@ -60,14 +64,14 @@ COLUMNS: tuple[Column, ...] = (
         priority=0,
         min_width=13,
     ),
-    text("kind", "KIND", "shift or propagate.", lambda t: t.action.kind, priority=4, max_width=10),
-    text("what", "WHAT", "The route, or what was copied.", lambda t: t.action.subject, priority=0, min_width=16,
-         max_width=48),
-    text("clusters", "CLUSTERS", "The clusters that it writes to.", lambda t: ", ".join(t.clusters), priority=1,
-         max_width=40),
-    text("who", "WHO", "Who began it.", lambda t: t.action.who, priority=3, max_width=20),
-    text("reason", "REASON", "Why.", lambda t: t.action.reason, priority=5, max_width=60),
-    text("id", "ID", "What the command line calls it.", lambda t: t.action.id, priority=6, min_width=20),
+    c.text("kind", "KIND", "shift or propagate.", lambda t: t.action.kind, priority=4, max_width=10),
+    c.text("what", "WHAT", "The route, or what was copied.", lambda t: t.action.subject, priority=0, min_width=16,
+           max_width=48),
+    c.text("clusters", "CLUSTERS", "The clusters that it writes to.", lambda t: ", ".join(t.clusters), priority=1,
+           max_width=40),
+    c.text("who", "WHO", "Who began it.", lambda t: t.action.who, priority=3, max_width=20),
+    c.text("reason", "REASON", "Why.", lambda t: t.action.reason, priority=5, max_width=60),
+    c.text("id", "ID", "What the command line calls it.", lambda t: t.action.id, priority=6, min_width=20),
 )  # fmt: skip
 
 
@@ -82,7 +86,7 @@ class JournalScreen(MeshScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._actions: tuple[Told, ...] = ()
+        self._actions: tuple[JournalRow, ...] = ()
         self._filter = ""
         self._sort = "when"
         self._problem = ""
@@ -133,7 +137,8 @@ class JournalScreen(MeshScreen):
             self.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
 
     def _read(self) -> None:
-        self.post_message(read_journal(MOST))
+        with defects_logged(_log, "reading the journal"):
+            self.post_message(read_journal(MOST))
 
     def on_journal_read(self, message: JournalRead) -> None:
         """Show it."""
@@ -160,7 +165,7 @@ class JournalScreen(MeshScreen):
         self._tell()
 
     @property
-    def selected(self) -> Told | None:
+    def selected(self) -> JournalRow | None:
         """The action under the cursor."""
         key = self.rows.cursor_key
         return next((told for told in self._actions if told.action.id == key), None)
@@ -201,9 +206,9 @@ class JournalScreen(MeshScreen):
     def why_off(self, action: str) -> str | None:
         """Why it is off."""
         told = self.selected
-        why = reasons(told, read_only=self.console_app.read_only).get(action)
+        why = reasons(told, read_only=self.host.read_only).get(action)
         if why is None and told is not None and action in act_levers():
-            return why_not_again(self, told.action)
+            return why_not_again(self.host.picture, self.host.rights, told.action, self)
         return why
 
     def on_rights_arrived(self, message: RightsArrived) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.binding import Binding, BindingType
 
 from meshtop.console.screens.table import TableScreen
-from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.table_layout import least_width
 from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 from meshtop.views.reports.security import Matrix, namespace_matrix, trust_matrix
@@ -22,7 +21,7 @@ NOTHING = Cell("·", Tone.DIM)
 def table_of(matrix: Matrix) -> Table[str]:
     """A matrix as a table: a row for each name, a column for each name across the top."""
 
-    def column(name: str, number: int) -> Column:
+    def column(name: str, number: int) -> Column[str]:
         return Column(
             name=f"to:{name}",
             title=name,
@@ -35,7 +34,7 @@ def table_of(matrix: Matrix) -> Table[str]:
             max_width=20,
         )
 
-    names = Column(
+    names: Column[str] = Column(
         name="from",
         title="FROM ↓ TO →",
         help="Where it comes from.",
@@ -93,9 +92,9 @@ class MatrixScreen(TableScreen):
         self._wanted = not self.as_matrix
         self.update()
 
-    def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
-        """A row of the matrix is many pairs: they are listed; a pair is opened."""
+    def open_row(self, key: str) -> None:
+        """Open a pair; a row of the matrix is many pairs, so these are listed."""
         if self.as_matrix:
-            # Textual calls the handlers of all classes, TableScreen's too.
-            event.prevent_default()
             self.action_matrix()
+        else:
+            super().open_row(key)

@@ -12,13 +12,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label
 
+from meshtop.console.desk.shifting import ShiftDesk, ShiftEventArrived, ShiftFailed
 from meshtop.console.places import CANARIES, name_of
 from meshtop.console.screens.base import MeshScreen
-from meshtop.console.shifting import Broke, Happened, ShiftDesk
-from meshtop.console.text import clean, cut
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.shift_status import ShiftStatus
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.model.text import clean, cut
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 STEERING = ("pause", "skip", "hold", "abort")
 
 
-class Said(NamedTuple):
+class LogLine(NamedTuple):
     """One thing said; where it is wrapped, what goes on stands `hang` cells further in than its beginning."""
 
     text: str
@@ -45,7 +45,7 @@ class Phase(StrEnum):
     ENDED = "ended"
 
 
-def said_lines(said: Sequence[Said], width: int) -> list[Line]:
+def log_lines(said: Sequence[LogLine], width: int) -> list[TextLine]:
     """What was said, wrapped to the width."""
     lines = []
     for text, tone, hang in said:
@@ -53,7 +53,7 @@ def said_lines(said: Sequence[Said], width: int) -> list[Line]:
         indent = " " * (hang or len(shown) - len(shown.lstrip()))
         room = max(len(indent) + 20, width - 4)
         for piece in textwrap.wrap(shown, room, subsequent_indent=indent, break_on_hyphens=False) or [""]:
-            lines.append(Line("plain", (Run(2, cut(piece, max(0, width - 3)), tone),)))
+            lines.append(TextLine("plain", (TextRun(2, cut(piece, max(0, width - 3)), tone),)))
     return lines
 
 
@@ -74,7 +74,7 @@ class RunScreen(MeshScreen):
     def __init__(self) -> None:
         super().__init__()
         self.phase = Phase.IDLE
-        self.said: list[Said] = []
+        self.said: list[LogLine] = []
         """What was said so far."""
         self.desk: ShiftDesk | None = None
 
@@ -100,7 +100,7 @@ class RunScreen(MeshScreen):
 
     def on_mount(self) -> None:
         """Nothing runs yet."""
-        app = self.console_app
+        app = self.host
         self.desk = ShiftDesk(app.session, lambda: app.picture, self, app.now)
         self.query_one("#question").display = False
         self.set_interval(1.0, self._tick)
@@ -122,18 +122,18 @@ class RunScreen(MeshScreen):
         return self.query_one("#said", LineView)
 
     def _show(self, progress: Progress) -> None:
-        self.status.show(progress, self.console_app.now(), max(5, self.size.height // 2))
+        self.status.show(progress, self.host.now(), max(5, self.size.height // 2))
 
     def note(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """Add to the log, and scroll to it."""
-        self.said.append(Said(text, tone))
-        self.log_view.show(lambda width: said_lines(self.said, width))
+        self.said.append(LogLine(text, tone))
+        self.log_view.show(lambda width: log_lines(self.said, width))
         self.log_view.scroll_end(animate=False)
 
-    def tell(self, said: Iterable[Said]) -> None:
+    def tell(self, said: Iterable[LogLine]) -> None:
         """Put something else into the log, to be read from its beginning."""
         self.said = list(said)
-        self.log_view.show(lambda width: said_lines(self.said, width))
+        self.log_view.show(lambda width: log_lines(self.said, width))
         self.log_view.scroll_home(animate=False)
 
     def ask(self, about: str, question: str) -> None:
@@ -171,25 +171,25 @@ class RunScreen(MeshScreen):
         self.log_view.focus()
         self.refresh_bindings()
 
-    def on_happened(self, message: Happened) -> None:
+    def on_shift_event_arrived(self, message: ShiftEventArrived) -> None:
         """Show what happened: where things stand in place, the rest in the log."""
-        from meshtop.actions.shift.events import Outcome, Sort
+        from meshtop.actions.events import ActionOutcome, EventKind
         from meshtop.actions.shift.narration import line_of
         from meshtop.actions.shift.progress import after
 
         event, progress = message.event, self.status.progress
         if progress is not None:
-            self._show(after(progress, event, self.console_app.now()))
-        good = event.outcome in (None, Outcome.DONE, Outcome.ROLLED_BACK)
-        if event.sort is not Sort.WATCHED or progress is None:
+            self._show(after(progress, event, self.host.now()))
+        good = event.outcome in (None, ActionOutcome.DONE, ActionOutcome.ROLLED_BACK)
+        if event.kind is not EventKind.OBSERVED or progress is None:
             tone = Tone.PLAIN if good else Tone.FAILING
-            if event.sort in (Sort.TAKING_BACK, Sort.LEFT, Sort.PAUSED):
+            if event.kind in (EventKind.TAKING_BACK, EventKind.NOT_RESTORED, EventKind.PAUSED):
                 tone = Tone.DEGRADED
             self.note(line_of(event), Tone.GOOD if event.outcome is not None and good else tone)
         if event.outcome is not None:
             self.ended()
 
-    def on_broke(self, message: Broke) -> None:
+    def on_shift_failed(self, message: ShiftFailed) -> None:
         """Show why it ended without telling how."""
         self.note(f"✗ {message.problem}", Tone.FAILING)
         self.ended()
@@ -197,8 +197,8 @@ class RunScreen(MeshScreen):
     def ended(self) -> None:
         """Nothing runs any more."""
         self.phase = Phase.ENDED
-        self.console_app.session.refresh()
-        self.console_app.journal.look()
+        self.host.session.refresh()
+        self.host.journal.look()
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -211,7 +211,7 @@ class RunScreen(MeshScreen):
         """Stay at this step, or go on."""
         if self.desk is not None:
             paused = self.desk.paused
-            self.desk.steer(lambda controls: controls.go_on() if paused else controls.pause())
+            self.desk.steer(lambda controls: controls.resume() if paused else controls.pause())
 
     def action_skip(self) -> None:
         """To the next step at once."""

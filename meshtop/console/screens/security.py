@@ -9,14 +9,13 @@ from textual.containers import Horizontal, Vertical
 
 from meshtop.console.places import FINDINGS
 from meshtop.console.screens.table import TableScreen
-from meshtop.console.text import cell_width
-from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.line_widget import LineWidget
+from meshtop.console.widgets.choice import Pages
+from meshtop.console.widgets.line_widget import LineView, LineWidget
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.pages import Pages
-from meshtop.console.widgets.table_frame import Line, Run
 from meshtop.model.state import Severity
+from meshtop.model.text import cell_width
 from meshtop.views.frame.numbers import percent, quantity
 from meshtop.views.frame.table import Tone
 from meshtop.views.reports.security import Overview, overview, shares_table
@@ -38,7 +37,7 @@ class SecurityLine(LineWidget):
 
     found: Overview | None = None
 
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         """The line."""
         if self.found is None:
             return []
@@ -54,14 +53,14 @@ class SecurityLine(LineWidget):
             if count:
                 text = f"{sign} {count} {name}{'s' if count > 1 and sign else ''}".strip()
                 words.append((f"{text}   ", tone))
-        runs: list[Run] = []
+        runs: list[TextRun] = []
         x = 2
         for text, tone in words:
             if x + cell_width(text.rstrip()) > width:
                 break
-            runs.append(Run(x, text, tone))
+            runs.append(TextRun(x, text, tone))
             x += cell_width(text)
-        return [Line("plain", tuple(runs))]
+        return [TextLine("plain", tuple(runs))]
 
 
 class SecurityScreen(TableScreen):
@@ -92,7 +91,7 @@ class SecurityScreen(TableScreen):
     def refresh_picture(self, picture: Picture) -> None:
         """Draw the overview, then the findings."""
         line = self.query_one(SecurityLine)
-        found = line.found = overview(picture, self.console_app.scope.query)
+        found = line.found = overview(picture, self.host.scope.query)
         line.draw()
         shares = self.query_one("#shares")
         shares.display = self.size.height >= TALL
@@ -105,18 +104,9 @@ class SecurityScreen(TableScreen):
         shares.styles.height = min(longest + 2, self.size.height // 4)
         super().refresh_picture(picture)
 
-    def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
-        """The side panel follows the findings' cursor only."""
-        if event.table is not self.rows:
-            # Textual calls the handlers of all classes, TableScreen's too.
-            event.prevent_default()
-
-    def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
-        """Open a finding; a share narrows the scope to what it is of."""
-        if event.table is self.rows:
-            return
-        event.prevent_default()
-        if event.table.id == "share-clusters":
-            self.console_app.set_scope(self.console_app.scope.narrowed(cluster=event.key))
-        elif event.table.id == "share-tenants":
-            self.console_app.set_scope(self.console_app.scope.narrowed(tenant=event.key))
+    def open_other(self, table: LiveTable, key: str) -> None:
+        """Narrow the scope to the cluster or tenant of a share."""
+        if table.id == "share-clusters":
+            self.host.set_scope(self.host.scope.narrowed(cluster=key))
+        elif table.id == "share-tenants":
+            self.host.set_scope(self.host.scope.narrowed(tenant=key))

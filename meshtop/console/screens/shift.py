@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from meshtop.console.planning import Subject, effect, subject_of
-from meshtop.console.screens.run import Phase, RunScreen, Said
+from meshtop.console.desk.planning import ShiftSubject, effect, subject_of
+from meshtop.console.desk.shifting import PlanChecked
+from meshtop.console.screens.run import LogLine, Phase, RunScreen
 from meshtop.console.screens.shift_form import ShiftForm
-from meshtop.console.shifting import Checked
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -70,19 +70,19 @@ class ShiftScreen(RunScreen):
             return
         self._introduce(self._subject)
 
-    def _introduce(self, subject: Subject) -> None:
+    def _introduce(self, subject: ShiftSubject) -> None:
         """What one should know before one fills in; it stands until something is checked."""
-        said = [Said(f"▲ {self._note}", Tone.DEGRADED, 2)] if self._note else []
+        said = [LogLine(f"▲ {self._note}", Tone.DEGRADED, 2)] if self._note else []
         if self.row.cluster not in subject.clusters:
             where = ", ".join(subject.clusters)
             said.append(
-                Said(f"▲ Nobody obeys the route in {self.row.cluster}; it is written in {where}.", Tone.DEGRADED)
+                LogLine(f"▲ Nobody obeys the route in {self.row.cluster}; it is written in {where}.", Tone.DEGRADED)
             )
         if subject.others:
             others = ", ".join(subject.others)
             about = f"▲ {others} has such a route too, and is not known to be of this mesh: it is left alone."
-            said.append(Said(about, Tone.DEGRADED, 2))
-        said.append(Said("Tab goes on; enter checks everything in every cluster and shows each diff.", Tone.DIM))
+            said.append(LogLine(about, Tone.DEGRADED, 2))
+        said.append(LogLine("Tab goes on; enter checks everything in every cluster and shows each diff.", Tone.DIM))
         self.tell(said)
 
     @property
@@ -116,23 +116,23 @@ class ShiftScreen(RunScreen):
         self.note("Checking …", Tone.DIM)
         self.desk.check(plan, clusters)
 
-    def on_checked(self, message: Checked) -> None:
+    def on_plan_checked(self, message: PlanChecked) -> None:
         """Show the checks and the diffs; back to the form where something refuses."""
         from meshtop.actions.shift.narration import check_lines, diff_lines
 
         found = self._found = message.found
-        said: list[Said] = []
+        said: list[LogLine] = []
         if found is not None:
             lines = sorted(check_lines(found.checks), key=lambda pair: _BADNESS.index(pair[0].value))
-            said = [Said(line, _TONES[mark.value], 2) for mark, line in lines]
-        refused = next((check for check in found.checks if check.mark.value == "refused"), None) if found else None
+            said = [LogLine(line, _TONES[mark.value], 2) for mark, line in lines]
+        refused = next((check for check in found.checks if check.status.value == "refused"), None) if found else None
         if refused is not None:
             self._mend(refused, said)
         elif found is None or message.problem:
             self._refused(message.problem, said)
         else:
-            said.append(Said(""))
-            said += [Said(line, _DIFF.get(line[:1], Tone.PLAIN)) for line in diff_lines(message.diffs)]
+            said.append(LogLine(""))
+            said += [LogLine(line, _DIFF.get(line[:1], Tone.PLAIN)) for line in diff_lines(message.diffs)]
             self.form.display = False
             self.tell(said)
             clusters = found.plan.clusters
@@ -140,14 +140,14 @@ class ShiftScreen(RunScreen):
             about = "Nothing is written yet. ↑ ↓ scroll, esc goes back to the form."
             self.ask(about, f"Type {self.row.namespace} to shift {where}:")
 
-    def _refused(self, problem: str, said: list[Said]) -> None:
-        self.tell([*said, Said(f"✗ {problem}", Tone.FAILING, 2), Said(_NOTHING, Tone.DEGRADED)])
+    def _refused(self, problem: str, said: list[LogLine]) -> None:
+        self.tell([*said, LogLine(f"✗ {problem}", Tone.FAILING, 2), LogLine(_NOTHING, Tone.DEGRADED)])
         self._to_form()
-        self.console_app.session.refresh()
+        self.host.session.refresh()
 
-    def _mend(self, refused: Check, said: list[Said]) -> None:
+    def _mend(self, refused: Check, said: list[LogLine]) -> None:
         """Back to the form, to the field where it can be mended if there is one."""
-        self.tell([*reversed(said), Said(_NOTHING, Tone.DEGRADED)])
+        self.tell([*reversed(said), LogLine(_NOTHING, Tone.DEGRADED)])
         self._to_form()
         field = _FIELD_OF_CHECK.get(refused.name)
         if field is not None:
@@ -165,15 +165,15 @@ class ShiftScreen(RunScreen):
     def answered(self, text: str) -> None:
         """Shift, if the namespace was typed."""
         from meshtop.actions.shift.progress import progress_of
-        from meshtop.actions.shift.standing import Recorded
+        from meshtop.actions.shift.record import ShiftRecord
 
         found = self._found
         if text != self.row.namespace or found is None:
-            self.tell([Said(f"Not shifted: {text!r} is another name." if text else "Not shifted.", Tone.DEGRADED)])
+            self.tell([LogLine(f"Not shifted: {text!r} is another name." if text else "Not shifted.", Tone.DEGRADED)])
             self._to_form()
             return
-        self.tell([Said(self._summary(), Tone.DIM)])
-        self.begin(progress_of(Recorded(plan=found.plan, targets=found.targets)))
+        self.tell([LogLine(self._summary(), Tone.DIM)])
+        self.begin(progress_of(ShiftRecord(plan=found.plan, targets=found.targets)))
         if self.desk is not None:
             self.desk.run()
 

@@ -12,15 +12,15 @@ from textual.message import Message
 from textual.widgets import Input, Label
 from textual.widgets.input import Selection
 
-from meshtop.console.planning import FIELDS, FieldProblem, Subject, effect, first_values, limit_of, plan_of
-from meshtop.console.text import clean
+from meshtop.console.desk.planning import FIELDS, FieldProblem, ShiftSubject, effect, first_values, limit_of, plan_of
 from meshtop.console.widgets.choice import Choice
+from meshtop.model.text import clean
 
 if TYPE_CHECKING:
     from meshtop.actions.shift.plan import ShiftPlan
 
 
-def _id(name: str) -> str:
+def _slug(name: str) -> str:
     return name.replace(" ", "-")
 
 
@@ -30,7 +30,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
     class Entered(Message):
         """Enter was pressed: check it."""
 
-    def __init__(self, subject: Subject, cluster: str) -> None:
+    def __init__(self, subject: ShiftSubject, cluster: str) -> None:
         super().__init__(id="form")
         self.subject = subject
         self._first = first_values(subject, cluster)
@@ -38,19 +38,19 @@ class ShiftForm(VerticalScroll, can_focus=False):
     def compose(self) -> ComposeResult:
         """A line for each field, a line beneath it for what is wrong, and at the end what the field in hand means."""
         for field in FIELDS:
-            with Horizontal(classes="field", id=f"row-{_id(field.name)}"):
+            with Horizontal(classes="field", id=f"row-{_slug(field.name)}"):
                 yield Label(field.name, classes="name")
                 if field.choices:
-                    yield Choice(field.choices, id=f"field-{_id(field.name)}")
+                    yield Choice(field.choices, id=f"field-{_slug(field.name)}")
                 else:
                     yield Input(
                         self._first[field.name],
                         placeholder=self._placeholder(field.name),
-                        id=f"field-{_id(field.name)}",
+                        id=f"field-{_slug(field.name)}",
                         compact=True,
                         select_on_focus=False,
                     )
-            wrong = Label("", classes="wrong", id=f"wrong-{_id(field.name)}", markup=False)
+            wrong = Label("", classes="wrong", id=f"wrong-{_slug(field.name)}", markup=False)
             wrong.display = False
             yield wrong
         yield Label("", classes="effect", id="effect", markup=False)
@@ -81,7 +81,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
         """What each field says."""
         found = {}
         for field in FIELDS:
-            widget = self.query_one(f"#field-{_id(field.name)}")
+            widget = self.query_one(f"#field-{_slug(field.name)}")
             assert isinstance(widget, Input | Choice)
             found[field.name] = widget.value
         return found
@@ -92,19 +92,19 @@ class ShiftForm(VerticalScroll, can_focus=False):
             found = plan_of(self.values, self.subject)
         except FieldProblem as problem:
             self.complain(problem.field, problem.message)
-            self.query_one(f"#field-{_id(problem.field)}").focus()
+            self.query_one(f"#field-{_slug(problem.field)}").focus()
             return None
-        self._clear()
+        self._clear_complaints()
         return found
 
     def complain(self, field: str, message: str) -> None:
         """Say beneath a field what is wrong with it."""
-        self._clear()
-        label = self.query_one(f"#wrong-{_id(field)}", Label)
+        self._clear_complaints()
+        label = self.query_one(f"#wrong-{_slug(field)}", Label)
         label.update(f"✗ {clean(message)}")
         label.display = True
 
-    def update_subject(self, subject: Subject) -> None:
+    def update_subject(self, subject: ShiftSubject) -> None:
         """The route was read again; what was filled in stays, what was not follows."""
         field = self.query_one("#field-clusters", Input)
         if field.value == limit_of(self.subject):
@@ -113,7 +113,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
         field.placeholder = self._placeholder("clusters")
         self._show_effect()
 
-    def _clear(self) -> None:
+    def _clear_complaints(self) -> None:
         for label in self.query(".wrong").results(Label):
             label.display = False
 
@@ -127,7 +127,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
             self.complain(problem.field, problem.message)
             self.query_one("#effect", Label).update("")
             return
-        self._clear()
+        self._clear_complaints()
         self.query_one("#effect", Label).update(clean(said))
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -148,6 +148,6 @@ class ShiftForm(VerticalScroll, can_focus=False):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Say what may be said in the field that has the keyboard."""
         name = (event.widget.id or "").removeprefix("field-")
-        field = next((one for one in FIELDS if _id(one.name) == name), None)
+        field = next((one for one in FIELDS if _slug(one.name) == name), None)
         if field is not None:
             self.query_one("#field-help", Label).update(field.help)

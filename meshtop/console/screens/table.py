@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,17 +13,19 @@ from textual.containers import Horizontal
 from meshtop.console.places import name_of, page_name, pages_of
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import detail_lines
+from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.line_view import LineView
+from meshtop.console.widgets.choice import Pages
+from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.pages import Pages
-from meshtop.views.frame.detail import Detail, detail, find_item
+from meshtop.model.text import clean
+from meshtop.views.frame.detail import detail, find_item
+from meshtop.views.frame.facts import Detail
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import find_kind, view
 from meshtop.views.frame.sort import sort_text
-from meshtop.views.frame.table import Column, Table, TableModel, Tone
-from meshtop.views.frame.text import clean
+from meshtop.views.frame.table import AnyColumn, Table, TableModel, Tone
 from meshtop.views.frame.view import AnyView
 from meshtop.views.picture.query import Query
 
@@ -96,11 +97,11 @@ class TableScreen(MeshScreen):
     def action_page(self, step: int) -> None:
         """Go to another page of the place."""
         pages = self.pages
-        self.console_app.open_place(pages[(pages.index(self.kind) + step) % len(pages)])
+        self.host.open_place(pages[(pages.index(self.kind) + step) % len(pages)])
 
     def on_pages_chosen(self, event: Pages.Chosen) -> None:
         """A page was clicked."""
-        self.console_app.open_place(self.pages[event.index])
+        self.host.open_place(self.pages[event.index])
 
     @property
     def rows(self) -> LiveTable:
@@ -123,13 +124,12 @@ class TableScreen(MeshScreen):
         """This kind."""
         return frozenset({self.kind})
 
-    def prepare(self, picture: Picture) -> None:
-        """Its rows as well, chosen and in order, and what stands beside them."""
-        super().prepare(picture)
-        with contextlib.suppress(FilterError):
-            self.of_kind.items(picture, self.console_app.scope.for_kind(self.kind))
-        if self._beside is not None:
-            detail(picture, self.kind, self._beside)
+    def request(self) -> PictureRequest:
+        """All rows, those chosen by the scope and in its order, and what stands beside them."""
+        beside = () if self._beside is None else ((self.kind, self._beside),)
+        return PictureRequest(
+            kinds=self.kinds(), table=(self.kind, self.host.scope.for_kind(self.kind)), details=beside
+        )
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show the rows of the scope."""
@@ -149,7 +149,7 @@ class TableScreen(MeshScreen):
 
     def usable_query(self) -> Query:
         """The scope as this kind understands it: a filter for columns that it does not have is said and not used."""
-        scope = self.console_app.scope
+        scope = self.host.scope
         query = scope.for_kind(self.kind)
         try:
             self.of_kind.check(query)
@@ -172,20 +172,21 @@ class TableScreen(MeshScreen):
 
     def _why_none_left(self) -> Note:
         """What hides everything, and what esc takes away first."""
-        scope = self.console_app.scope
+        scope = self.host.scope
         if scope.query.filter:
             return Note(
                 f"Nothing matches /{scope.query.filter}",
                 "No row of this kind passes the filter.",
                 "esc takes it away, / changes it",
             )
-        where = " · ".join(scope.words(window_seconds=self.console_app.window_seconds)[:-1])
+        where = " · ".join(scope.words(window_seconds=self.host.window_seconds)[:-1])
         return Note("Nothing in this scope", f"There are others outside of {where}.", "esc widens it by a step")
 
     def _show_side(self, picture: Picture, key: str | None) -> None:
         side = self.query_one(".side", LineView)
         side.display = self.size.width >= WIDE and key is not None
         self._beside = key if side.display else None
+        self.hand_over_request()
         if side.display and key is not None:
             found = self.beside(picture, key)
             side.show(lambda width: detail_lines(found, width))
@@ -199,34 +200,45 @@ class TableScreen(MeshScreen):
         self.update()
 
     def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
-        """The side panel follows the cursor."""
-        if self.console_app.picture is not None and type(event) is LiveTable.RowHighlighted:
-            self._show_side(self.console_app.picture, event.key)
+        """The side panel follows the cursor of the kind's rows; other tables of the screen leave it as it is."""
+        mine = event.table is self.rows and type(event) is LiveTable.RowHighlighted
+        if mine and self.host.picture is not None:
+            self._show_side(self.host.picture, event.key)
 
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
-        """Open the row."""
-        self.console_app.open_detail(self.kind, event.key)
+        """Open the row of the kind, or do what a row of another table of the screen stands for."""
+        if event.table is self.rows:
+            self.open_row(event.key)
+        else:
+            self.open_other(event.table, event.key)
+
+    def open_row(self, key: str) -> None:
+        """Open one of the kind's rows."""
+        self.host.open_detail(self.kind, key)
+
+    def open_other(self, table: LiveTable, key: str) -> None:
+        """Do what a row of another table of the screen stands for."""
 
     def on_live_table_sort_changed(self, event: LiveTable.SortChanged) -> None:
         """Put the rows in another order."""
         sort = sort_text(event.column, self.of_kind.columns, descending=event.descending)
-        self.console_app.set_scope(self.console_app.scope.sorted_by(self.kind, sort))
+        self.host.set_scope(self.host.scope.sorted_by(self.kind, sort))
 
     async def action_filter(self) -> None:
         """Type a filter."""
-        await self.query_one(BottomBar).open_filter(self.console_app.scope.query.filter)
+        await self.query_one(BottomBar).open_filter(self.host.scope.query.filter)
 
     def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
         """Filter while one types; what is not a filter yet is said in a sentence, and the last one stays."""
-        query = self.console_app.scope.filtered(event.text).for_kind(self.kind)
+        query = self.host.scope.filtered(event.text).for_kind(self.kind)
         try:
             self.of_kind.check(query)
         except FilterError as error:
             if not event.final:
                 event.prompt.tell(str(error), wrong=True)
             return
-        self.console_app.set_scope(self.console_app.scope.filtered(event.text))
-        picture = self.console_app.picture
+        self.host.set_scope(self.host.scope.filtered(event.text))
+        picture = self.host.picture
         if picture is not None and not event.final:
             shown, total = len(self.of_kind.items(picture, query)), len(self.of_kind.all_items(picture))
             event.prompt.tell(f"{shown} of {total}")
@@ -238,7 +250,7 @@ class TableScreen(MeshScreen):
 
     def action_worst(self) -> None:
         """Go to the worst row, whatever the order is: the first by health, else as the kind is sorted by itself."""
-        picture = self.console_app.picture
+        picture = self.host.picture
         if picture is None:
             return
         names = [column.name for column in self.of_kind.columns]
@@ -250,13 +262,13 @@ class TableScreen(MeshScreen):
     def action_graph(self) -> None:
         """The graph around this row."""
         if self.chosen is not None:
-            self.console_app.open_graph(*self.chosen)
+            self.host.open_graph(*self.chosen)
 
     def action_as_text(self) -> None:
         """The marked rows, else the row under the cursor, as JSON: to read and to copy."""
         from meshtop.console.screens.text import TextScreen, as_json
 
-        picture, chosen = self.console_app.picture, self.chosen
+        picture, chosen = self.host.picture, self.chosen
         if picture is None or chosen is None:
             return
         marks = self.rows.marks if self.rows.has_focus else frozenset()
@@ -273,7 +285,7 @@ class TableScreen(MeshScreen):
         return tuple((c.title, _meaning(c)) for c in self.of_kind.columns if not c.hidden)
 
 
-def _meaning(column: Column) -> str:
+def _meaning(column: AnyColumn) -> str:
     """What a column means, and the name by which it is filtered where its title does not tell it."""
     told = column.title.lower() in (column.name.lower(), *column.aliases)
     return column.help if told else f"{column.help} Filter: {column.name}"

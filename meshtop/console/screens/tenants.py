@@ -11,11 +11,11 @@ from textual.containers import Horizontal
 
 from meshtop.console.places import GRAPH, TENANT_TREE, TENANTS
 from meshtop.console.screens.table import WIDE, TableScreen
-from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.live_table import LiveTable
+from meshtop.console.session import PictureRequest
+from meshtop.console.widgets.choice import Pages
+from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.pages import Pages
-from meshtop.console.widgets.tree_table import TreeTable, Wish
+from meshtop.console.widgets.tree_table import FoldRequest, LiveTreeTable
 from meshtop.views.frame.detail import find_item
 from meshtop.views.frame.table import TableModel, Tone
 from meshtop.views.picture.query import Query
@@ -44,21 +44,21 @@ class TenantScreen(TableScreen):
     def action_graph(self) -> None:
         """The graph of this row's tenant or workspace."""
         if self._narrow_to(self.rows.cursor_key):
-            self.console_app.open_place(GRAPH)
+            self.host.open_place(GRAPH)
 
     def _narrow_to(self, key: str | None) -> bool:
         level = None if key is None else self.level(key)
         if level is None:
             self.say("That is no tenant to look at by itself.", Tone.PLAIN)
             return False
-        self.console_app.set_scope(self.console_app.scope.narrowed(tenant=level))
+        self.host.set_scope(self.host.scope.narrowed(tenant=level))
         return True
 
 
 class TenantTreeScreen(TenantScreen):
     """The tree; what is folded belongs to its row and holds while data, order and filter change."""
 
-    AUTO_FOCUS = "TreeTable"
+    AUTO_FOCUS = "LiveTreeTable"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("o", "open_row", "open", id="tree.open")]
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class TenantTreeScreen(TenantScreen):
         """The tree, and a panel that opens by itself on a wide screen."""
         yield Pages(id="places")
         with Horizontal(classes="body"):
-            yield TreeTable(waiting=Note("Reading tenants …", "The first cluster to answer is shown at once."))
+            yield LiveTreeTable(waiting=Note("Reading tenants …", "The first cluster to answer is shown at once."))
             yield LineView(classes="side")
 
     def table(self, picture: Picture, query: Query) -> Any:
@@ -101,13 +101,11 @@ class TenantTreeScreen(TenantScreen):
         else:
             self._filtered = None
         twigs = self._tree.rows(folding, self.of_kind.order(query), passes)
-        return TreeModel(self.of_kind.shown(wide=self.size.width >= WIDE), twigs)
+        return TreeModel(self.of_kind.shown(picture.thresholds, wide=self.size.width >= WIDE), twigs)
 
-    def prepare(self, picture: Picture) -> None:
+    def request(self) -> PictureRequest:
         """The rows of the scope, and what stands beside them; which of them are folded away is soon said."""
-        self.of_kind.in_scope(picture, picture.resolved(self.console_app.scope.query))
-        if self._beside is not None:
-            self.beside(picture, self._beside)
+        return PictureRequest(tree=(self.kind, self.host.scope.query), details=super().request().details)
 
     @property
     def model(self) -> TreeModel[TenantNode] | None:
@@ -120,22 +118,22 @@ class TenantTreeScreen(TenantScreen):
     def _twig(self, key: str | None) -> Twig[TenantNode] | None:
         return None if key is None or self.model is None else self.model.twig(key)
 
-    def on_tree_table_fold_asked(self, event: TreeTable.FoldAsked) -> None:
+    def on_live_tree_table_fold_asked(self, event: LiveTreeTable.FoldAsked) -> None:
         """Fold, unfold, or go up."""
         twig, folding = self._twig(event.key), self.folding
         if twig is None or self._tree is None or folding is None:
             return
         wish = event.wish
-        if wish is Wish.TOGGLE and twig.open is not None:
-            wish = Wish.FOLD if twig.open else Wish.OPEN
-        if wish is Wish.OPEN and twig.open is False:
+        if wish is FoldRequest.TOGGLE and twig.open is not None:
+            wish = FoldRequest.FOLD if twig.open else FoldRequest.OPEN
+        if wish is FoldRequest.OPEN and twig.open is False:
             self._fold(folding.opening(twig.key))
-        elif wish is Wish.FOLD and twig.open:
+        elif wish is FoldRequest.FOLD and twig.open:
             self._fold(folding.closing(twig.key))
-        elif wish is Wish.FOLD and twig.parent is not None:
+        elif wish is FoldRequest.FOLD and twig.parent is not None:
             self.rows.go_to(twig.parent)
-        elif wish in (Wish.OPEN_ALL, Wish.FOLD_ALL):
-            self._fold_all(folding, twig.key, open_all=wish is Wish.OPEN_ALL)
+        elif wish in (FoldRequest.OPEN_ALL, FoldRequest.FOLD_ALL):
+            self._fold_all(folding, twig.key, open_all=wish is FoldRequest.OPEN_ALL)
 
     def _fold_all(self, folding: Folding, key: str, *, open_all: bool) -> None:
         """Unfold everything, or fold it; the cursor stays with what its row stands under."""
@@ -159,14 +157,13 @@ class TenantTreeScreen(TenantScreen):
             self._folding = folding
         self.update()
 
-    def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
-        """Enter folds what has rows under it, and opens what has none."""
-        event.prevent_default()
-        twig = self._twig(event.key)
-        if twig is not None and twig.open is not None and isinstance(event.table, TreeTable):
-            event.table.action_fold(Wish.TOGGLE)
+    def open_row(self, key: str) -> None:
+        """Fold what has rows under it, and open what has none."""
+        twig, rows = self._twig(key), self.rows
+        if twig is not None and twig.open is not None and isinstance(rows, LiveTreeTable):
+            rows.action_fold(FoldRequest.TOGGLE)
         else:
-            self._open(event.key)
+            self._open(key)
 
     def action_open_row(self) -> None:
         """Open the row, whatever stands under it."""
@@ -175,12 +172,12 @@ class TenantTreeScreen(TenantScreen):
 
     def _open(self, key: str) -> None:
         kind, path = self._thing(key)
-        self.console_app.open_detail(kind, path)
+        self.host.open_detail(kind, path)
 
     def _thing(self, key: str) -> tuple[str, str]:
         """The kind and key of what a row stands for."""
         level, _, path = key.partition(":")
-        picture = self.console_app.picture
+        picture = self.host.picture
         known = level == "namespace" and picture is not None and find_item(picture, "namespaces", path) is not None
         return ("namespaces", path) if known else (self.kind, key)
 
@@ -194,7 +191,7 @@ class TenantTreeScreen(TenantScreen):
         level, _, path = (self.rows.cursor_key or "").partition(":")
         cluster, _, namespace = path.rpartition("/")
         if level == "namespace" and cluster and namespace:
-            self.console_app.set_scope(self.console_app.scope.narrowed(cluster=cluster, namespace=namespace))
+            self.host.set_scope(self.host.scope.narrowed(cluster=cluster, namespace=namespace))
         else:
             super().action_narrow()
 
@@ -202,13 +199,13 @@ class TenantTreeScreen(TenantScreen):
         """The graph around a namespace, or of a tenant."""
         kind, path = self._thing(self.rows.cursor_key or "")
         if kind == "namespaces":
-            self.console_app.open_graph(kind, path)
+            self.host.open_graph(kind, path)
         else:
             super().action_graph()
 
     def action_worst(self) -> None:
         """Go to the worst row: the first by health that nothing stands under; what it stands under is unfolded."""
-        picture, folding, tree = self.console_app.picture, self.folding, self._tree
+        picture, folding, tree = self.host.picture, self.folding, self._tree
         if picture is None or folding is None or tree is None:
             return
         items = self.of_kind.items(picture, structs.replace(self.usable_query(), sort="health"))

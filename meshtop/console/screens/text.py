@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
-from meshtop.console.text import clean, cut
-from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.model.text import clean, cut
 from meshtop.views.frame.table import Tone
 
 MOST_COPIED = 100_000
@@ -40,11 +40,12 @@ class TextScreen(ModalScreen[None]):
         """One scrolled text."""
         yield LineView(self._lines, id="text")
 
-    def _lines(self, width: int) -> list[Line]:
+    def _lines(self, width: int) -> list[TextLine]:
         head = f"{clean(self._title)}   c copies · esc back"
-        shown = [Line("plain", (Run(1, cut(head, width - 2), Tone.DIM),)), Line("plain", ())]
+        shown = [TextLine("plain", (TextRun(1, cut(head, width - 2), Tone.DIM),)), TextLine("plain", ())]
         return shown + [
-            Line("plain", (Run(1, cut(clean(line), max(0, width - 2)), Tone.PLAIN),)) for line in self._text.split("\n")
+            TextLine("plain", (TextRun(1, cut(clean(line), max(0, width - 2)), Tone.PLAIN),))
+            for line in self._text.split("\n")
         ]
 
     def action_copy(self) -> None:

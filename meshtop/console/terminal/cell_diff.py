@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshtop.console.terminal.cells import DEFAULT_PEN, Cell, Pen, change_pen
+from meshtop.console.terminal.cells import DEFAULT_PEN, Pen, ScreenCell, change_pen
 
 # A gap of this many unchanged cells costs no more bytes to send again than to jump over (`ESC [ n C`).
 _BRIDGE = 4
@@ -26,8 +26,8 @@ class CellDiff:
 
     def __init__(self) -> None:
         self._width = 0
-        self._rows: list[list[Cell | None]] = []
-        self._odd: set[int] = set()
+        self._rows: list[list[ScreenCell | None]] = []
+        self._uneven: set[int] = set()
         self._out: list[str] = []
         self._pen: Pen = DEFAULT_PEN
         self._pen_is_sure = False
@@ -42,7 +42,7 @@ class CellDiff:
         """Take another size, of which nothing is known."""
         self._width = width
         self._rows = [[None] * width for _ in range(height)]
-        self._odd.clear()
+        self._uneven.clear()
         self._pen_is_sure = False
         self._at = None
 
@@ -50,7 +50,7 @@ class CellDiff:
         """Know nothing any more: each cell is sent again when Textual next draws it."""
         self.resize(*self.size)
 
-    def paint(self, y: int, x: int, cells: Sequence[Cell], *, plain: bool = False) -> None:
+    def paint(self, y: int, x: int, cells: Sequence[ScreenCell], *, plain: bool = False) -> None:
         """Put cells at a place; what the terminal does not show yet is added to the output.
 
         `plain` says that none of them is wide, marked or uncertain, which spares a close look at their neighbours.
@@ -66,13 +66,18 @@ class CellDiff:
         changed = [before != after for before, after in zip(old, new, strict=True)]
         row[x:end] = new
         if not plain:
-            self._odd.add(y)
-        if y in self._odd:
+            self._uneven.add(y)
+        if y in self._uneven:
             self._look_around(row, x, old, new, changed)
         self._send(y, x, new, changed)
 
     def _look_around(
-        self, row: list[Cell | None], x: int, old: Sequence[Cell | None], new: Sequence[Cell], changed: list[bool]
+        self,
+        row: list[ScreenCell | None],
+        x: int,
+        old: Sequence[ScreenCell | None],
+        new: Sequence[ScreenCell],
+        changed: list[bool],
     ) -> None:
         """Send whole wide characters, and forget the neighbours outside that one of these cells may have spoilt."""
         end = x + len(new)
@@ -94,7 +99,7 @@ class CellDiff:
         self._at = None
         return data
 
-    def _send(self, y: int, x: int, new: Sequence[Cell], changed: Sequence[bool]) -> None:
+    def _send(self, y: int, x: int, new: Sequence[ScreenCell], changed: Sequence[bool]) -> None:
         out = self._out
         index, last = 0, len(new)
         while index < last:
@@ -119,7 +124,7 @@ class CellDiff:
                     wide = index < last and not new[index].text
                     self._at = (self._at[0], self._at[1] + (2 if wide else 1))
 
-    def _bridge(self, y: int, x: int, before: Sequence[Cell]) -> None:
+    def _bridge(self, y: int, x: int, before: Sequence[ScreenCell]) -> None:
         """Draw a short unchanged gap again where that costs no more than to jump over it."""
         if self._at is None or self._at[0] != y:
             return
@@ -140,11 +145,11 @@ class CellDiff:
         self._at = (y, x)
 
 
-def _is_half(cell: Cell | None) -> bool:
+def _is_half(cell: ScreenCell | None) -> bool:
     return cell is not None and not cell.text
 
 
-def _widen(changed: list[bool], old: Sequence[Cell | None], new: Sequence[Cell]) -> None:
+def _widen(changed: list[bool], old: Sequence[ScreenCell | None], new: Sequence[ScreenCell]) -> None:
     """Mark whole wide characters as changed, and the neighbours of those on whose width terminals disagree."""
     for index in range(1, len(new)):
         if changed[index] and not new[index].text:

@@ -10,7 +10,7 @@ from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
-from meshtop.console.text import graphemes
+from meshtop.model.text import graphemes
 
 
 class Pen(NamedTuple):
@@ -22,7 +22,7 @@ class Pen(NamedTuple):
     link: str = ""
 
 
-class Cell(NamedTuple):
+class ScreenCell(NamedTuple):
     """One place of the screen; the second half of a wide character holds an empty text."""
 
     text: str
@@ -98,21 +98,21 @@ def change_pen(old: Pen, new: Pen) -> str:
 
 
 @lru_cache(8192)
-def cells_of(text: str, pen: Pen) -> tuple[Cell, ...]:
+def cells_of(text: str, pen: Pen) -> tuple[ScreenCell, ...]:
     """The cells that a text takes; a cluster of no width joins the cell before it (ValueError: there is none)."""
     if text.isascii():
-        return tuple([Cell(character, pen) for character in text])
-    cells: list[Cell] = []
+        return tuple([ScreenCell(character, pen) for character in text])
+    cells: list[ScreenCell] = []
     for cluster, width in graphemes(text):
         if width == 0:
             if not cells:
                 raise ValueError("a mark without the character that it stands on")
             home = -2 if not cells[-1].text and len(cells) > 1 else -1
-            cells[home] = Cell(cells[home].text + cluster, pen)
+            cells[home] = ScreenCell(cells[home].text + cluster, pen)
         else:
-            cells.append(Cell(cluster, pen))
+            cells.append(ScreenCell(cluster, pen))
             if width == 2:
-                cells.append(Cell("", pen))
+                cells.append(ScreenCell("", pen))
     return tuple(cells)
 
 
@@ -126,9 +126,9 @@ def is_plain(text: str) -> bool:
     return text.isascii() or max(text) < "\u0300" or not (set(text) - _PLAIN)
 
 
-def segments_to_cells(segments: Iterable[Segment], system: ColorSystem) -> tuple[list[Cell], bool]:
+def segments_to_cells(segments: Iterable[Segment], system: ColorSystem) -> tuple[list[ScreenCell], bool]:
     """The cells of some segments, and whether all are plain; raises ValueError where one is no mere text."""
-    cells: list[Cell] = []
+    cells: list[ScreenCell] = []
     plain = True
     for text, style, control in segments:
         if control or has_controls(text):

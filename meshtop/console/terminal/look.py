@@ -10,8 +10,8 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from meshtop.console.text import to_ascii
 from meshtop.console.themes import PLAIN_THEME, find_theme
+from meshtop.model.text import to_ascii
 
 ColorChoice = Literal["auto", "always", "never"]
 

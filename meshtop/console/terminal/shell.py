@@ -12,24 +12,24 @@ Usage::
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from pathlib import Path, PurePath
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from rich.console import RenderableType
 from textual import events
-from textual._compositor import ChopsUpdate, LayoutUpdate
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter, NoColor
-from textual.screen import Screen
 
 from meshtop.console.terminal.cell_diff import CellDiff
 from meshtop.console.terminal.look import AsciiFilter, Look
 from meshtop.console.terminal.signals import Ending
-from meshtop.console.terminal.thin_update import ThinUpdate, thin
+from meshtop.console.terminal.textual_hooks import HookedApp, as_update, missing_bytes
 from meshtop.console.themes import DEFAULT_THEME, themes
+
+_log = logging.getLogger(__name__)
 
 
 @cache
@@ -45,7 +45,7 @@ def stylesheets(*names: str) -> list[str | PurePath]:
     return [styles_folder() / f"{name}.tcss" for name in names]
 
 
-class Shell(App[int]):
+class Shell(HookedApp):
     """An app that sends few bytes, obeys NO_COLOR and `--ascii`, and leaves the terminal as it found it."""
 
     ENABLE_COMMAND_PALETTE = True
@@ -56,15 +56,13 @@ class Shell(App[int]):
     ]
 
     def __init__(self, look: Look | None = None, *, cell_diff: bool = True) -> None:
-        self.displaying = False
         self._cells = CellDiff() if cell_diff else None
         super().__init__()
         self.look = look or Look(DEFAULT_THEME)
         for theme in themes():
             self.register_theme(theme)
         self.no_color = not self.look.colour
-        self._filters = [f for f in self._filters if type(f).__name__ not in {"NoColor", "Monochrome"}]
-        self._filters += self._look_filters()
+        self.replace_colour_filters(self._look_filters())
         self.theme = self.look.theme
 
     def _look_filters(self) -> list[LineFilter]:
@@ -111,7 +109,7 @@ class Shell(App[int]):
 
     def _check_size(self) -> None:
         """Cover everything while the terminal is too small, and only so long."""
-        from meshtop.console.widgets.too_small import TooSmallScreen, is_too_small
+        from meshtop.console.widgets.notes import TooSmallScreen, is_too_small
 
         if not self.screen_stack:
             return
@@ -129,43 +127,22 @@ class Shell(App[int]):
         """End as ctrl-c ends a command."""
         self.end(Ending.INTERRUPTED)
 
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual's own: a defect in drawing or in a key's action, which ends the console."""
+        _log.error("the console ended", exc_info=error)
+        super()._handle_exception(error)
+
     def end(self, ending: Ending) -> None:
         """Leave the terminal as it was found, and end with the signal's exit code."""
         self.exit(return_code=int(ending))
 
-    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        """Send only those cells of a composed update that the terminal does not show yet."""
-        if self._cells is not None and self._is_sent(renderable):
-            renderable = self._thin(self._cells, renderable)
-        self.displaying = True
-        try:
-            super()._display(screen, renderable)
-        finally:
-            self.displaying = False
-
-    def _is_sent(self, renderable: RenderableType | None) -> bool:
-        """Whether Textual would write this update: what it drops must not count as shown."""
-        driver = self._driver
-        return (
-            renderable is not None
-            and not self._batch_count
-            and self._running
-            and not self._closed
-            and driver is not None
-            and not (driver.is_headless or driver.is_inline or driver.is_web)
-        )
-
-    def _thin(self, cells: CellDiff, renderable: RenderableType | None) -> RenderableType | None:
+    def reduce_update(self, renderable: RenderableType) -> RenderableType | None:
         """The update as the bytes that the terminal lacks; None where it lacks nothing."""
-        if not isinstance(renderable, LayoutUpdate | ChopsUpdate):
-            cells.forget()
+        if self._cells is None:
             return renderable
         try:
-            data = thin(renderable, cells, self.console)
+            data = missing_bytes(renderable, self._cells, self.console)
         except ValueError:
-            cells.forget()
+            self._cells.forget()
             return renderable
-        cursor = self.screen.outer_size.clamp_offset(self.cursor_position)
-        if not data and cursor == self._previous_cursor_position:
-            return None
-        return cast("RenderableType", ThinUpdate(data))
+        return as_update(data) if data or self.cursor_has_moved else None

@@ -9,6 +9,7 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 
 from meshtop.console.terminal.signals import Ending, end_on_signals
+from meshtop.console.terminal.textual_hooks import app_of, loop_of
 
 # What draws nothing and moves nothing: bell, OSC (title, clipboard, pointer shape; also wrapped for tmux and
 # screen), private modes except those that switch or clear the screen, queries, kitty keyboard, cursor shape.
@@ -46,7 +47,7 @@ class WatchfulDriver(Driver):
 
     def write(self, data: str) -> None:
         """Write to the terminal, watching for bytes that could change cells behind the diff's back."""
-        keeper = cast(FrameKeeper, self._app)
+        keeper = cast(FrameKeeper, app_of(self))
         if not keeper.displaying and not is_harmless(data):
             keeper.forget_frame(repaint="\x1b[?1049" not in data)
         super().write(data)  # type: ignore[safe-super]  # the mixin stands before a driver that writes
@@ -54,7 +55,7 @@ class WatchfulDriver(Driver):
     def start_application_mode(self) -> None:
         """Take the terminal over; it starts blank, at the beginning as well as after a suspension."""
         super().start_application_mode()  # type: ignore[safe-super]
-        cast(FrameKeeper, self._app).forget_frame(repaint=True)
+        cast(FrameKeeper, app_of(self)).forget_frame(repaint=True)
 
 
 class ThinDriver(WatchfulDriver, LinuxDriver):
@@ -63,4 +64,4 @@ class ThinDriver(WatchfulDriver, LinuxDriver):
     def start_application_mode(self) -> None:
         """Take the terminal over, and stand ready for signals."""
         super().start_application_mode()
-        end_on_signals(self._loop, cast(FrameKeeper, self._app).end)
+        end_on_signals(loop_of(self), cast(FrameKeeper, app_of(self)).end)

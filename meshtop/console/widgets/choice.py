@@ -1,4 +1,4 @@
-"""One of a few words, changed by the arrow keys or a click: a field in which nothing wrong can be said."""
+"""One of several words: the pages of a place in a line, and a field of a form in which nothing wrong can be said."""
 
 from __future__ import annotations
 
@@ -9,10 +9,59 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from meshtop.console.text import cut
 from meshtop.console.widgets.line_widget import LineWidget
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Tone
+
+MARGIN = 2
+GAP = 3
+
+
+class Pages(LineWidget):
+    """Names in a line; a click on one posts `Chosen`."""
+
+    class Chosen(Message):
+        """A page was clicked."""
+
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index = index
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._names: tuple[str, ...] = ()
+        self._current = 0
+
+    def show(self, names: tuple[str, ...], current: int) -> None:
+        """Name other pages, or mark another one."""
+        self._names, self._current = names, current
+        self.draw()
+
+    def _places(self) -> list[tuple[int, str]]:
+        places, x = [], MARGIN
+        for name in self._names:
+            places.append((x, name))
+            x += cell_width(name) + GAP
+        return places
+
+    def work_out(self, width: int, height: int) -> list[TextLine]:
+        """One line; pages that have no room are left out from the end, but never the current one."""
+        places = self._places()
+        current_end = places[self._current][0] + cell_width(places[self._current][1]) if places else 0
+        shift = max(0, current_end - width + MARGIN)
+        runs = [
+            TextRun(x - shift, name, Tone.ACCENT if index == self._current else Tone.DIM)
+            for index, (x, name) in enumerate(places)
+            if x - shift >= 0 and x - shift + cell_width(name) <= width
+        ]
+        return [TextLine("plain", tuple(runs))]
+
+    def on_click(self, event: events.Click) -> None:
+        """Open the page under the mouse."""
+        for index, (x, name) in enumerate(self._places()):
+            if x <= event.x < x + cell_width(name):
+                self.post_message(self.Chosen(index))
 
 
 class Choice(LineWidget, can_focus=True):
@@ -50,12 +99,12 @@ class Choice(LineWidget, can_focus=True):
         self.value = self.words[(self.words.index(self._value) + step) % len(self.words)]
         self.post_message(self.Changed(self))
 
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         """The line."""
         tone = Tone.ACCENT if self.has_focus else Tone.DIM
         shown = cut(self._value, max(0, width - 4))
-        runs = (Run(0, "‹ ", tone), Run(2, shown, Tone.STRONG), Run(2 + len(shown), " ›", tone))
-        return [Line("cursor" if self.has_focus else "plain", runs)]
+        runs = (TextRun(0, "‹ ", tone), TextRun(2, shown, Tone.STRONG), TextRun(2 + len(shown), " ›", tone))
+        return [TextLine("cursor" if self.has_focus else "plain", runs)]
 
     def on_focus(self) -> None:
         """The signs say who has the keyboard."""

@@ -64,7 +64,7 @@ def complete(text: str, commands: Sequence[Command]) -> str | None:
     return None if found is None else f"{word} {found}"
 
 
-class History:
+class InputHistory:
     """Lines typed before, the last one first; what is being typed is kept while one looks back."""
 
     def __init__(self, lines: Sequence[str] = ()) -> None:

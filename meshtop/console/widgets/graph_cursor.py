@@ -8,21 +8,21 @@ from msgspec import Struct
 
 from meshtop.analysis.graph.geometry import Layout
 from meshtop.analysis.graph.select import worst_edges
-from meshtop.analysis.graph.service_graph import SEVERITY, GraphEdge, Node, ServiceGraph
+from meshtop.analysis.graph.service_graph import SEVERITY, GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.graph.walk import reading_order
 from meshtop.model.state import HealthStatus
 
 _BAD = (HealthStatus.FAILING, HealthStatus.DEGRADED)
 
 
-class Cursor(Struct, frozen=True):
+class GraphCursor(Struct, frozen=True):
     """A node, or an edge at it; `node` is where one walks on from."""
 
     node: str | None = None
     edge: str | None = None
 
 
-def keep(cursor: Cursor, before: ServiceGraph | None, graph: ServiceGraph, layout: Layout) -> Cursor:
+def keep(cursor: GraphCursor, before: ServiceGraph | None, graph: ServiceGraph, layout: Layout) -> GraphCursor:
     """The cursor for another graph.
 
     The same node where it is there; the worst inside it where it was opened; the group that closed over it; else
@@ -31,27 +31,27 @@ def keep(cursor: Cursor, before: ServiceGraph | None, graph: ServiceGraph, layou
     nodes = {n.id for n in graph.nodes}
     if cursor.node in nodes:
         edge = cursor.edge if cursor.edge in {e.id for e in graph.edges} else None
-        return Cursor(cursor.node, edge)
+        return GraphCursor(cursor.node, edge)
     if cursor.node is not None:
         inside = nodes_inside(graph, cursor.node)
         if inside:
-            return Cursor(max(inside, key=_weight).id)
+            return GraphCursor(max(inside, key=_weight).id)
         around = _groups_around(before, cursor.node) if before is not None else ()
         closed = next((group for group in around if group in nodes), None)
         if closed is not None:
-            return Cursor(closed)
+            return GraphCursor(closed)
     return first(graph, layout)
 
 
-def first(graph: ServiceGraph, layout: Layout) -> Cursor:
+def first(graph: ServiceGraph, layout: Layout) -> GraphCursor:
     """Where to begin: at the worst edge if it is bad, else at the first node."""
     worst = worst_edges(graph)[:1]
     if worst and worst[0].health.status in _BAD:
-        return Cursor(worst[0].target, worst[0].id)
-    return Cursor(next(iter(reading_order(layout)), None))
+        return GraphCursor(worst[0].target, worst[0].id)
+    return GraphCursor(next(iter(reading_order(layout)), None))
 
 
-def nodes_inside(graph: ServiceGraph, group: str) -> list[Node]:
+def nodes_inside(graph: ServiceGraph, group: str) -> list[GraphNode]:
     """The nodes within a group and the groups in it."""
     within = {group}
     for one in sorted(graph.groups, key=lambda g: g.id.count("/")):
@@ -69,7 +69,7 @@ def _groups_around(graph: ServiceGraph, node: str) -> Iterable[str]:
         at = parents.get(at)
 
 
-def _weight(node: Node) -> tuple[int, float]:
+def _weight(node: GraphNode) -> tuple[int, float]:
     severity = SEVERITY[node.health.status] if node.health is not None else 0
     return severity, (node.inbound.requests or 0.0) + (node.outbound.requests or 0.0)
 

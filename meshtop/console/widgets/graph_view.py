@@ -9,47 +9,79 @@ Usage::
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
 from msgspec import Struct
-from textual.binding import BindingType
+from msgspec.structs import replace
+from textual import events
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.worker import Worker, get_current_worker
 
 from meshtop.analysis.graph.canvas import ASCII, UNICODE, Signs
-from meshtop.analysis.graph.draw import Highlight, Picture
-from meshtop.analysis.graph.geometry import Box, Layout, LayoutOptions, Point
+from meshtop.analysis.graph.geometry import Layout, LayoutOptions, Point
 from meshtop.analysis.graph.layout import layout_steps
-from meshtop.analysis.graph.service_graph import GraphEdge, Node, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.graph.walk import Direction, neighbor, reading_order
 from meshtop.console.widgets import graph_cursor
-from meshtop.console.widgets.graph_cursor import Cursor
-from meshtop.console.widgets.graph_keys import GRAPH_BINDINGS, GraphKeys
-from meshtop.console.widgets.graph_lines import around, overlaid, row_line, shifted, within
-from meshtop.console.widgets.graph_mouse import GraphMouse
-from meshtop.console.widgets.line_styles import TONE_CLASSES
+from meshtop.console.widgets.graph_cursor import GraphCursor
+from meshtop.console.widgets.graph_window import GraphScene, GraphWindow, make_scene
 from meshtop.console.widgets.line_widget import LineWidget
+from meshtop.console.widgets.lines import TONE_CLASSES, TextLine
 from meshtop.console.widgets.notes import Note, note_lines
-from meshtop.console.widgets.table_frame import Line
 
+_log = logging.getLogger(__name__)
+WHEEL_X, WHEEL_Y = 8, 3
 INLINE_EDGES = 600
 """Up to so many edges a moved cursor is drawn at once; above, in the worker."""
-_MARGIN = 2
 _BUSY_SECONDS = 0.4
 
 
-class Drawing(Struct, frozen=True):
-    """A graph with its layout, ready to be painted for a cursor."""
-
-    graph: ServiceGraph
-    layout: Layout
-    picture: Picture
-    cursor: Cursor
+PAN_X, PAN_Y = 16, 5
+"""Cells that one key press pans."""
 
 
-class GraphView(GraphKeys, GraphMouse, LineWidget, can_focus=True):
+def _key(
+    keys: str, action: str, description: str, name: str, *, show: bool = False, shown: str | None = None
+) -> Binding:
+    return Binding(keys, action, description, id=f"graph.{name}", show=show, key_display=shown)
+
+
+GRAPH_BINDINGS: list[BindingType] = [
+    _key("left,h", "walk('left')", "walk", "left", show=True, shown="←↑↓→"),
+    _key("right,l", "walk('right')", "to who is called", "right"),
+    _key("up,k", "walk('up')", "up", "up"),
+    _key("down,j", "walk('down')", "down", "down"),
+    _key("tab", "edge(1)", "edges of this node", "next_edge"),
+    _key("shift+tab", "edge(-1)", "edge before", "previous_edge"),
+    _key("enter", "choose", "open", "open", show=True),
+    _key("shift+left,H", "pan(-1, 0)", "pan left", "pan_left"),
+    _key("shift+right,L", "pan(1, 0)", "pan right", "pan_right"),
+    _key("shift+up,K", "pan(0, -1)", "pan up", "pan_up"),
+    _key("shift+down,J", "pan(0, 1)", "pan down", "pan_down"),
+    _key("pageup,ctrl+b", "page(-1)", "page up", "page_up"),
+    _key("pagedown,ctrl+f", "page(1)", "page down", "page_down"),
+    _key("home", "first", "first node", "first"),
+    _key("end,G", "last", "last node", "last"),
+]
+
+
+class _Job(Struct, frozen=True, kw_only=True):
+    """All that the worker thread needs to make a scene: a new graph, and what was on screen before."""
+
+    number: int
+    make: Callable[[], ServiceGraph]
+    options: LayoutOptions
+    signs: Signs
+    previous: Layout | None
+    before: ServiceGraph | None
+    wanted: GraphCursor
+
+
+class GraphView(LineWidget, can_focus=True):
     """Draws the visible part only; the cursor stays on its node, and boxes stay where they are, through refreshes."""
 
     COMPONENT_CLASSES = TONE_CLASSES
@@ -59,9 +91,9 @@ class GraphView(GraphKeys, GraphMouse, LineWidget, can_focus=True):
     class Drawn(Message):
         """A graph was laid out; `number` counts the requests."""
 
-        def __init__(self, drawing: Drawing, number: int) -> None:
+        def __init__(self, scene: GraphScene, number: int) -> None:
             super().__init__()
-            self.drawing = drawing
+            self.scene = scene
             self.number = number
 
     class Failed(Message):
@@ -106,54 +138,51 @@ class GraphView(GraphKeys, GraphMouse, LineWidget, can_focus=True):
     def __init__(self, *, waiting: Note | None = None, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._note = waiting or Note("Reading …")
-        self._drawing: Drawing | None = None
-        self._wanted = Cursor()
-        self._origin = Point(0, 0)
+        self.scene: GraphScene | None = None
+        self._wanted = GraphCursor()
+        self._window = GraphWindow()
         self._number = 0
         self._worker: Worker[None] | None = None
         self._waiting: Callable[[], ServiceGraph] | None = None
         self._busy = False
+        self._held: Point | None = None
+        self._dragged = False
 
     @property
     def graph(self) -> ServiceGraph | None:
         """The graph on screen."""
-        return self._drawing.graph if self._drawing is not None else None
+        return self.scene.graph if self.scene is not None else None
 
     @property
-    def layout_shown(self) -> Layout | None:
-        """Where everything stands."""
-        return self._drawing.layout if self._drawing is not None else None
-
-    @property
-    def cursor(self) -> Cursor:
+    def cursor(self) -> GraphCursor:
         """What is chosen."""
         return self._wanted
 
     @property
-    def node(self) -> Node | None:
+    def node(self) -> GraphNode | None:
         """The node that one walks on from."""
-        if self._drawing is None or self._wanted.node is None:
+        if self.scene is None or self._wanted.node is None:
             return None
-        return self._drawing.graph.node(self._wanted.node)
+        return self.scene.graph.node(self._wanted.node)
 
     @property
     def edge(self) -> GraphEdge | None:
         """The chosen edge, None where a node is chosen."""
-        if self._drawing is None or self._wanted.edge is None:
+        if self.scene is None or self._wanted.edge is None:
             return None
-        return next((e for e in self._drawing.graph.edges if e.id == self._wanted.edge), None)
+        return next((e for e in self.scene.graph.edges if e.id == self._wanted.edge), None)
 
     @property
     def working(self) -> bool:
         """Whether something newer than what is on screen is being made."""
-        return self._worker is not None
+        return self._worker is not None or self._waiting is not None
 
     def explain_empty(self, note: Note) -> None:
         """What to say where the graph has no nodes."""
         self._note = note
         self.draw()
 
-    def show(self, make: Callable[[], ServiceGraph], *, afresh: bool = False, at: Cursor | None = None) -> None:
+    def show(self, make: Callable[[], ServiceGraph], *, afresh: bool = False, at: GraphCursor | None = None) -> None:
         """Make, lay out and prepare a graph in the worker thread, then show it.
 
         A refresh waits for the layout that is under way; `afresh` (another view of the mesh) takes its place, and
@@ -161,19 +190,34 @@ class GraphView(GraphKeys, GraphMouse, LineWidget, can_focus=True):
         """
         if at is not None:
             self._wanted = at
-        if self._worker is not None and not afresh:
-            self._waiting = make
+        if (self._worker is not None and not afresh) or not self.size.width:
+            self._waiting = make  # until the layout under way has come, or until there is a place to draw
             return
         if self._worker is not None:
             self._worker.cancel()
         self._waiting = None
         self._start(make, afresh=afresh)
 
+    def _start_waiting(self) -> None:
+        """Make the graph that waited for the worker, or for the widget's size."""
+        if self._waiting is not None and self._worker is None:
+            make, self._waiting = self._waiting, None
+            self._start(make)
+
     def _start(self, make: Callable[[], ServiceGraph], *, afresh: bool = False) -> None:
         self._number += 1
-        previous = None if afresh or self._drawing is None else self._drawing
-        before = self._drawing.graph if self._drawing is not None else None
-        work = partial(self._work, self._number, make, previous.layout if previous else None, before, self._wanted)
+        previous = None if afresh or self.scene is None else self.scene
+        before = self.scene.graph if self.scene is not None else None
+        job = _Job(
+            number=self._number,
+            make=make,
+            options=LayoutOptions(width=self.size.width or None),
+            signs=self._signs,
+            previous=previous.layout if previous else None,
+            before=before,
+            wanted=self._wanted,
+        )
+        work = partial(self._work, job)
         self._worker = self.run_worker(work, thread=True, group="layout", exit_on_error=False)
         number = self._number
         self.set_timer(_BUSY_SECONDS, lambda: self._say_busy(number))
@@ -183,34 +227,23 @@ class GraphView(GraphKeys, GraphMouse, LineWidget, can_focus=True):
             self._busy = True
             self.draw()
 
-    def _work(
-        self,
-        number: int,
-        make: Callable[[], ServiceGraph],
-        previous: Layout | None,
-        before: ServiceGraph | None,
-        wanted: Cursor,
-    ) -> None:
-        """Runs in the worker thread, in steps between which it can be cancelled."""
+    def _work(self, job: _Job) -> None:
+        """Runs in the worker thread, in steps between which it can be cancelled; it reads the job, and no widget."""
         worker = get_current_worker()
         try:
-            graph = make()
-            steps = layout_steps(graph, LayoutOptions(width=self.size.width or None), previous)
+            graph = job.make()
+            steps = layout_steps(graph, job.options, job.previous)
             while not worker.is_cancelled:
                 try:
                     next(steps)
                 except StopIteration as end:
                     layout: Layout = end.value
-                    cursor = graph_cursor.keep(wanted, before, graph, layout)
-                    drawing = Drawing(graph, layout, self._pictured(graph, layout, cursor), cursor)
-                    self.post_message(self.Drawn(drawing, number))
+                    cursor = graph_cursor.keep(job.wanted, job.before, graph, layout)
+                    self.post_message(self.Drawn(make_scene(graph, layout, cursor, job.signs), job.number))
                     return
         except Exception as error:  # noqa: BLE001 - a thread has no caller to raise to
-            self.post_message(self.Failed(error, number))
-
-    def _pictured(self, graph: ServiceGraph, layout: Layout, cursor: Cursor) -> Picture:
-        chosen = Highlight(edge=cursor.edge) if cursor.edge is not None else Highlight(node=cursor.node)
-        return Picture(graph, layout, self._signs, chosen)
+            _log.error("the graph could not be drawn", exc_info=error)
+            self.post_message(self.Failed(error, job.number))
 
     @property
     def _signs(self) -> Signs:
@@ -222,101 +255,39 @@ class GraphView(GraphKeys, GraphMouse, LineWidget, can_focus=True):
         if message.number != self._number:
             return
         self._worker, self._busy = None, False
-        old, drawing = self._drawing, message.drawing
-        moved = self._wanted != message.drawing.cursor and old is not None and self._wanted.node in drawing.layout.boxes
+        old, scene = self.scene, message.scene
+        moved = self._wanted != message.scene.cursor and old is not None and self._wanted.node in scene.layout.boxes
         if moved:  # the cursor was moved while the worker was at it
-            cursor = graph_cursor.keep(self._wanted, drawing.graph, drawing.graph, drawing.layout)
-            drawing = Drawing(
-                drawing.graph, drawing.layout, self._pictured(drawing.graph, drawing.layout, cursor), cursor
-            )
-        self._drawing, self._wanted = drawing, drawing.cursor
-        self._settle(old)
+            cursor = graph_cursor.keep(self._wanted, scene.graph, scene.graph, scene.layout)
+            scene = make_scene(scene.graph, scene.layout, cursor, self._signs)
+        self.scene, self._wanted = scene, scene.cursor
+        self._window.settle(old, scene, self.size)
         self.draw()
         self.post_message(self.Shown())
         self._tell()
-        if self._waiting is not None:
-            make, self._waiting = self._waiting, None
-            self._start(make)
+        self._start_waiting()
 
     def on_graph_view_failed(self, message: Failed) -> None:
         """Say it in place of a drawing."""
         if message.number != self._number:
             return
-        self._worker, self._busy, self._drawing = None, False, None
+        self._worker, self._busy, self.scene = None, False, None
         self._note = Note("This graph cannot be drawn", str(message.error))
         self.draw()
 
-    def _settle(self, old: Drawing | None) -> None:
-        """Keep the cursor's box at its place on screen; where there was none, bring it into sight."""
-        drawing = self._drawing
-        if drawing is None:
-            return
-        before = old.layout.boxes.get(old.cursor.node or "") if old is not None else None
-        after = drawing.layout.boxes.get(drawing.cursor.node or "")
-        if before is not None and after is not None and old is not None and old.cursor.node == drawing.cursor.node:
-            self._origin = Point(self._origin.x + after.x - before.x, self._origin.y + after.y - before.y)
-            self._clamp()
-            if old.layout is not drawing.layout:
-                self._reveal()
-            return
-        if old is None:
-            self._origin = Point(0, 0)
-        self._reveal()
-
-    def _clamp(self) -> None:
-        """A drawing smaller than the window stands in its middle; a larger one never leaves it."""
-        drawing, size = self._drawing, self.size
-        if drawing is None:
-            return
-        self._origin = Point(
-            within(self._origin.x, drawing.layout.width, size.width),
-            within(self._origin.y, drawing.layout.height, size.height),
-        )
-
-    def _reveal(self) -> None:
-        """Pan as little as it takes to have the cursor's box, or its edge's label, in sight."""
-        drawing, size = self._drawing, self.size
-        box = None if drawing is None else self._cursor_box(drawing)
-        if box is not None:
-            self._origin = Point(
-                shifted(self._origin.x, box.x - _MARGIN, box.right + _MARGIN, size.width),
-                shifted(self._origin.y, box.y - 1, box.bottom + 1, size.height),
-            )
-        self._clamp()
-
-    def _cursor_box(self, drawing: Drawing) -> Box | None:
-        """What is to be in sight: an edge with both of its ends where they fit, else its label."""
-        cursor, layout = drawing.cursor, drawing.layout
-        route = layout.routes.get(cursor.edge or "")
-        edge = self.edge
-        if route is None or edge is None:
-            return layout.boxes.get(cursor.node or "")
-        source, target = layout.boxes[edge.source], layout.boxes[edge.target]
-        label = target
-        if route.slot is not None:
-            first, last, y = route.slot
-            label = Box(first, y, last - first + 1, 1)
-        room = self.size
-        for parts in ((source, label, target), (label, target), (source, label)):
-            box = around(parts)
-            if box.width + 2 * _MARGIN <= room.width and box.height + 2 <= room.height:
-                return box
-        return label
-
-    def move(self, cursor: Cursor) -> None:
+    def move(self, cursor: GraphCursor) -> None:
         """Put the cursor elsewhere."""
-        drawing = self._drawing
-        if drawing is None or cursor == self._wanted:
+        scene = self.scene
+        if scene is None or cursor == self._wanted:
             return
         self._wanted = cursor
-        if len(drawing.graph.edges) <= INLINE_EDGES:
-            picture = self._pictured(drawing.graph, drawing.layout, cursor)
-            self._drawing = Drawing(drawing.graph, drawing.layout, picture, cursor)
+        if len(scene.graph.edges) <= INLINE_EDGES:
+            self.scene = make_scene(scene.graph, scene.layout, cursor, self._signs)
         else:
-            self._drawing = Drawing(drawing.graph, drawing.layout, drawing.picture, cursor)
+            self.scene = replace(scene, cursor=cursor)  # the highlight follows from the worker
             if self._worker is None:
-                self._start(lambda: drawing.graph)
-        self._reveal()
+                self._start(lambda: scene.graph)
+        self._window.reveal(self.scene, self.size)
         self.draw()
         self._tell()
 
@@ -328,41 +299,41 @@ class GraphView(GraphKeys, GraphMouse, LineWidget, can_focus=True):
 
     def go_to(self, node: str) -> None:
         """Put the cursor on a node that is on screen."""
-        if self._drawing is not None and node in self._drawing.layout.boxes:
-            self.move(Cursor(node))
+        if self.scene is not None and node in self.scene.layout.boxes:
+            self.move(GraphCursor(node))
 
     def go_to_edge(self, edge: GraphEdge) -> None:
         """Put the cursor on an edge; one walks on from its target."""
-        self.move(Cursor(edge.target, edge.id))
+        self.move(GraphCursor(edge.target, edge.id))
 
     def go_to_end(self, *, last: bool) -> None:
         """Put the cursor on the first or the last node."""
-        if self._drawing is not None and self._drawing.layout.boxes:
-            order = reading_order(self._drawing.layout)
+        if self.scene is not None and self.scene.layout.boxes:
+            order = reading_order(self.scene.layout)
             self.go_to(order[-1 if last else 0])
 
     def walk(self, direction: Direction) -> None:
         """Follow an edge; from a chosen edge to one of its ends, or to the next edge."""
-        drawing, edge = self._drawing, self.edge
-        if drawing is None or self._wanted.node is None:
+        scene, edge = self.scene, self.edge
+        if scene is None or self._wanted.node is None:
             return
         if edge is not None:
             if direction in (Direction.UP, Direction.DOWN):
                 self.next_edge(1 if direction is Direction.DOWN else -1)
             else:
-                self.move(Cursor(edge.source if direction is Direction.LEFT else edge.target))
+                self.move(GraphCursor(edge.source if direction is Direction.LEFT else edge.target))
             return
-        there = neighbor(drawing.graph, drawing.layout, self._wanted.node, direction)
+        there = neighbor(scene.graph, scene.layout, self._wanted.node, direction)
         if there is not None:
             self.go_to(there)
 
     def next_edge(self, step: int) -> None:
         """Choose the next edge of the node; past the last one the node itself."""
-        if self._drawing is None:
+        if self.scene is None:
             return
-        ids: list[str | None] = [None, *(e.id for e in graph_cursor.edges_at(self._drawing.graph, self._wanted.node))]
+        ids: list[str | None] = [None, *(e.id for e in graph_cursor.edges_at(self.scene.graph, self._wanted.node))]
         at = ids.index(self._wanted.edge) if self._wanted.edge in ids else 0
-        self.move(Cursor(self._wanted.node, ids[(at + step) % len(ids)]))
+        self.move(GraphCursor(self._wanted.node, ids[(at + step) % len(ids)]))
 
     def choose(self) -> None:
         """Ask to open what is under the cursor."""
@@ -373,44 +344,110 @@ class GraphView(GraphKeys, GraphMouse, LineWidget, can_focus=True):
 
     def pan(self, x: int, y: int) -> None:
         """Look elsewhere; the cursor stays on its node."""
-        self._origin = Point(self._origin.x + x, self._origin.y + y)
-        self._clamp()
+        self._window.pan(x, y, self.scene, self.size)
         self.draw()
 
     def on_resize(self) -> None:
         """Another size shows another part."""
-        self._reveal()
+        if self.scene is not None:
+            self._window.reveal(self.scene, self.size)
+        self._start_waiting()
         super().on_resize()
 
-    def work_out(self, width: int, height: int) -> list[Line]:
-        """The visible rows, with signs where the drawing goes on."""
-        drawing = self._drawing
-        if drawing is None or not drawing.graph.nodes:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
+        """The visible rows, with signs where the scene goes on."""
+        scene = self.scene
+        if scene is None or not scene.graph.nodes:
             return note_lines(self._note, width, height)
-        rows = drawing.picture.paint(self._origin.x, self._origin.y, width, height)
-        lines = [row_line(row) for row in rows]
-        corner = self._corner(drawing, width, height)
-        if corner and lines:
-            lines[0] = overlaid(lines[0], corner, width)
-        return lines
-
-    def _corner(self, drawing: Drawing, width: int, height: int) -> str:
-        layout, (x, y) = drawing.layout, self._origin
-        more = (("◂", x > 0), ("▸", x + width < layout.width), ("▴", y > 0), ("▾", y + height < layout.height))
-        signs = "".join(sign for sign, there in more if there)
-        busy = "laying out …" if self._busy else ""
-        text = " ".join(filter(None, (busy, f"more {signs}" if signs else "")))
-        return f" {text} " if text else ""
+        return self._window.lines(scene, width, height, busy=self._busy)
 
     def click(self, x: int, y: int, *, twice: bool) -> None:
         """Choose what stands on a cell of the widget, and open it where it was clicked twice."""
-        drawing = self._drawing
-        hit = drawing.picture.hit(self._origin.x + x, self._origin.y + y) if drawing is not None else None
-        if drawing is None or hit is None or hit.kind == "group":
+        scene = self.scene
+        hit = self._window.hit(scene, x, y) if scene is not None else None
+        if scene is None or hit is None or hit.kind == "group":
             return
         if hit.kind == "node":
-            self.move(Cursor(hit.id))
+            self.move(GraphCursor(hit.id))
         else:
-            self.go_to_edge(next(edge for edge in drawing.graph.edges if edge.id == hit.id))
+            self.go_to_edge(next(edge for edge in scene.graph.edges if edge.id == hit.id))
         if twice:
             self.choose()
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Take hold of the drawing."""
+        self._held, self._dragged = Point(event.screen_x, event.screen_y), False
+        self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Drag the drawing."""
+        if self._held is None:
+            return
+        here = Point(event.screen_x, event.screen_y)
+        if here != self._held:
+            self._dragged = True
+            self.pan(self._held.x - here.x, self._held.y - here.y)
+            self._held = here
+
+    def on_mouse_up(self) -> None:
+        """Let it go."""
+        self._held = None
+        self.release_mouse()
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose what was clicked; a second click opens it."""
+        if not self._dragged:
+            self.click(event.x, event.y, twice=event.chain == 2)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Look up, or with shift to the left."""
+        self._wheel(event, -1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Look down, or with shift to the right."""
+        self._wheel(event, 1)
+
+    def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
+        """Look to the left."""
+        event.stop()
+        self.pan(-WHEEL_X, 0)
+
+    def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
+        """Look to the right."""
+        event.stop()
+        self.pan(WHEEL_X, 0)
+
+    def _wheel(self, event: events.MouseEvent, way: int) -> None:
+        event.stop()
+        if event.shift or event.ctrl:
+            self.pan(way * WHEEL_X, 0)
+        else:
+            self.pan(0, way * WHEEL_Y)
+
+    def action_walk(self, direction: str) -> None:
+        """Walk along edges, or to the next box of the column."""
+        self.walk(Direction(direction))
+
+    def action_edge(self, step: int) -> None:
+        """Choose an edge of the node, the worst first; past the last the node itself."""
+        self.next_edge(step)
+
+    def action_choose(self) -> None:
+        """Open what is under the cursor."""
+        self.choose()
+
+    def action_pan(self, x: int, y: int) -> None:
+        """Look further to a side; the cursor stays where it is."""
+        self.pan(x * PAN_X, y * PAN_Y)
+
+    def action_page(self, step: int) -> None:
+        """Look a page up or down."""
+        self.pan(0, step * max(1, self.size.height - 2))
+
+    def action_first(self) -> None:
+        """Go to the first node."""
+        self.go_to_end(last=False)
+
+    def action_last(self) -> None:
+        """Go to the last node."""
+        self.go_to_end(last=True)

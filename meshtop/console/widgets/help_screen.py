@@ -16,10 +16,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import ModalScreen, Screen
 
-from meshtop.console.text import cell_width, clean, cut, fit
-from meshtop.console.widgets.key_hints import rank_of, words_of
-from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.key_hints import description_of, rank_of
+from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.model.text import cell_width, clean, cut, fit
 from meshtop.views.frame.table import Tone
 
 _MARGIN = 2
@@ -38,7 +38,7 @@ _EVERYWHERE = ("go", "console", "scope", "time")
 Pairs = tuple[tuple[str, str], ...]
 
 
-class Help(Struct, frozen=True):
+class HelpText(Struct, frozen=True):
     """A screen's help: what it is for, and pairs of a term and its meaning.
 
     `keys` are what this screen does, `moving` how one gets about, `everywhere` what works on every screen.
@@ -60,7 +60,7 @@ class Help(Struct, frozen=True):
     )
 
 
-class Keys(Struct, frozen=True):
+class KeyGroups(Struct, frozen=True):
     """The keys of a screen: what it does itself, how one gets about in it, and what works on every screen."""
 
     own: Pairs
@@ -68,7 +68,7 @@ class Keys(Struct, frozen=True):
     everywhere: Pairs
 
 
-def keys_of(screen: Screen[object]) -> Keys:
+def key_groups(screen: Screen[object]) -> KeyGroups:
     """Every key that does something on a screen, keys of one action together, its own in the order of the hints.
 
     Only bindings with an id count: those are meshtop's own, and the ones that settings can rebind.
@@ -77,7 +77,7 @@ def keys_of(screen: Screen[object]) -> Keys:
     ranked: dict[tuple[str, str], tuple[str, int]] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
-        words = words_of(screen, binding) or binding.description
+        words = description_of(screen, binding) or binding.description
         if words and binding.id and not binding.system:
             keys = found.setdefault((binding.action, words), [])
             ranked[binding.action, words] = (_group(binding.id), rank_of(binding))
@@ -91,7 +91,7 @@ def keys_of(screen: Screen[object]) -> Keys:
             those.sort(key=lambda one: ranked[one][1])
         return tuple((" ".join(found[one]), one[1]) for one in those)
 
-    return Keys(group("own"), group("moving"), group("everywhere"))
+    return KeyGroups(group("own"), group("moving"), group("everywhere"))
 
 
 def _group(identity: str) -> str:
@@ -101,11 +101,11 @@ def _group(identity: str) -> str:
     return "everywhere" if family in _EVERYWHERE else "own"
 
 
-def help_lines(help_: Help, width: int) -> list[Line]:
+def help_lines(help_: HelpText, width: int) -> list[TextLine]:
     """The help in lines of at most `width` cells."""
-    lines = [Line("plain", (Run(_MARGIN, cut(help_.title, max(0, width - _MARGIN)), Tone.STRONG),))]
+    lines = [TextLine("plain", (TextRun(_MARGIN, cut(help_.title, max(0, width - _MARGIN)), Tone.STRONG),))]
     lines += [
-        Line("plain", (Run(_MARGIN, cut(piece, max(0, width - _MARGIN)), Tone.PLAIN),))
+        TextLine("plain", (TextRun(_MARGIN, cut(piece, max(0, width - _MARGIN)), Tone.PLAIN),))
         for piece in textwrap.wrap(clean(help_.about), max(10, width - 2 * _MARGIN))
     ]
     parts = (
@@ -118,7 +118,7 @@ def help_lines(help_: Help, width: int) -> list[Line]:
     )
     for title, pairs in parts:
         if pairs:
-            lines += [Line("plain", ()), Line("plain", (Run(_MARGIN, title, Tone.DIM),))]
+            lines += [TextLine("plain", ()), TextLine("plain", (TextRun(_MARGIN, title, Tone.DIM),))]
             lines += _side_by_side(pairs, width) or _pairs(pairs, _left(pairs, width), width)
     return lines
 
@@ -127,7 +127,7 @@ def _left(pairs: Pairs, width: int) -> int:
     return min(max(cell_width(clean(term)) for term, _ in pairs), max(4, width // 3))
 
 
-def _side_by_side(pairs: Pairs, width: int) -> list[Line]:
+def _side_by_side(pairs: Pairs, width: int) -> list[TextLine]:
     """Pairs in two columns, read downwards; nothing where one is too long for that."""
     half = width // 2
     left = _left(pairs, half)
@@ -137,25 +137,27 @@ def _side_by_side(pairs: Pairs, width: int) -> list[Line]:
     rows = (len(pairs) + 1) // 2
     lines = []
     for row in range(rows):
-        runs: list[Run] = []
+        runs: list[TextRun] = []
         for x, index in ((0, row), (half, row + rows)):
             if index < len(pairs):
                 term, meaning = pairs[index]
-                runs.append(Run(x + _MARGIN, fit(clean(term), left), Tone.ACCENT))
-                runs.append(Run(x + 2 * _MARGIN + left, cut(clean(meaning), room), Tone.PLAIN))
-        lines.append(Line("plain", tuple(runs)))
+                runs.append(TextRun(x + _MARGIN, fit(clean(term), left), Tone.ACCENT))
+                runs.append(TextRun(x + 2 * _MARGIN + left, cut(clean(meaning), room), Tone.PLAIN))
+        lines.append(TextLine("plain", tuple(runs)))
     return lines
 
 
-def _pairs(pairs: Sequence[tuple[str, str]], left: int, width: int) -> list[Line]:
+def _pairs(pairs: Sequence[tuple[str, str]], left: int, width: int) -> list[TextLine]:
     room = max(8, width - left - 3 * _MARGIN)
-    lines: list[Line] = []
+    lines: list[TextLine] = []
     for term, meaning in pairs:
         pieces = textwrap.wrap(clean(meaning), room) or [""]
         for number, piece in enumerate(pieces):
             shown = fit(term if number == 0 else "", left)
             text = cut(piece, max(0, width - left - 2 * _MARGIN))
-            lines.append(Line("plain", (Run(_MARGIN, shown, Tone.ACCENT), Run(2 * _MARGIN + left, text, Tone.PLAIN))))
+            lines.append(
+                TextLine("plain", (TextRun(_MARGIN, shown, Tone.ACCENT), TextRun(2 * _MARGIN + left, text, Tone.PLAIN)))
+            )
     return lines
 
 
@@ -164,7 +166,7 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS = [Binding("question_mark,escape,q", "dismiss", "back", id="help.back", show=False)]  # noqa: RUF012
 
-    def __init__(self, help_: Help) -> None:
+    def __init__(self, help_: HelpText) -> None:
         super().__init__()
         self._help_text = help_
 

@@ -14,10 +14,9 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.timer import Timer
 
-from meshtop.console.text import cell_width, clean, cut
-from meshtop.console.widgets.line_styles import TONE_CLASSES
 from meshtop.console.widgets.line_widget import LineWidget
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.lines import TONE_CLASSES, TextLine, TextRun
+from meshtop.model.text import cell_width, clean, cut
 from meshtop.views.frame.table import Tone
 
 _SEPARATOR = " · "
@@ -41,7 +40,7 @@ SHARED = ("table", "detail", "place", "scope", "console")
 NOTICE_SECONDS = 6.0
 
 
-class Hint(Struct, frozen=True):
+class KeyHint(Struct, frozen=True):
     """A key, what it does here, and why it does not do so now (empty: it does)."""
 
     key: str
@@ -50,12 +49,12 @@ class Hint(Struct, frozen=True):
     press: str = ""
 
 
-def hints_of(screen: Screen[object]) -> list[Hint]:
+def hints_of(screen: Screen[object]) -> list[KeyHint]:
     """The hints of a screen's active bindings, its own before those that many screens have.
 
     Of several keys for one action the first is named.
     """
-    hints: dict[str, Hint] = {}
+    hints: dict[str, KeyHint] = {}
     ranks: dict[str, int] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
@@ -65,10 +64,10 @@ def hints_of(screen: Screen[object]) -> list[Hint]:
         if not active.enabled:
             why = getattr(active.node, "why_off", None)
             off = (why(binding.action.split("(")[0]) if callable(why) else None) or ""
-        words = words_of(screen, binding)
+        words = description_of(screen, binding)
         if words is None:
             continue
-        hints[binding.action] = Hint(screen.app.get_key_display(binding), words, off, binding.key)
+        hints[binding.action] = KeyHint(screen.app.get_key_display(binding), words, off, binding.key)
         ranks[binding.action] = rank_of(binding)
     return [hints[action] for action in sorted(hints, key=ranks.__getitem__)]
 
@@ -83,47 +82,47 @@ def rank_of(binding: Binding) -> int:
     return len(ORDER) + 1 if family in SHARED else 0
 
 
-def words_of(screen: Screen[object], binding: Binding) -> str | None:
+def description_of(screen: Screen[object], binding: Binding) -> str | None:
     """What a key is said to do: a screen may put it in other words (`words_for`), or say nothing of it (None)."""
     say = getattr(screen, "words_for", None)
     return say(binding.action, binding.description) if callable(say) else binding.description
 
 
-def hint_line(hints: Sequence[Hint], width: int) -> tuple[Line, list[tuple[int, int, str]]]:
+def hint_line(hints: Sequence[KeyHint], width: int) -> tuple[TextLine, list[tuple[int, int, str]]]:
     """The hints in one line; what does not fit leaves from the right, but `?` and `q` stay."""
     kept = _fitting(hints, width)
-    runs: list[Run] = []
+    runs: list[TextRun] = []
     spots: list[tuple[int, int, str]] = []
     x = 1
     for number, hint in enumerate(kept):
         if number:
-            runs.append(Run(x, _SEPARATOR, Tone.DIM))
+            runs.append(TextRun(x, _SEPARATOR, Tone.DIM))
             x += len(_SEPARATOR)
         start = x
         for text, tone in _words(hint):
-            runs.append(Run(x, text, tone))
+            runs.append(TextRun(x, text, tone))
             x += cell_width(text)
         spots.append((start, x, hint.press))
-    return Line("header", tuple(runs)), spots
+    return TextLine("header", tuple(runs)), spots
 
 
-def _words(hint: Hint) -> Iterable[tuple[str, Tone]]:
+def _words(hint: KeyHint) -> Iterable[tuple[str, Tone]]:
     if hint.off is None:
         return (hint.key, Tone.ACCENT), (f" {hint.text}", Tone.DIM)
     reason = f" ({clean(hint.off)})" if hint.off else ""
     return ((f"{hint.key} {hint.text}{reason}", Tone.UNKNOWN),)
 
 
-def _length(hints: Sequence[Hint]) -> int:
+def _length(hints: Sequence[KeyHint]) -> int:
     words = sum(cell_width(text) for hint in hints for text, _ in _words(hint))
     return 1 + words + len(_SEPARATOR) * max(0, len(hints) - 1)
 
 
-def _fitting(hints: Sequence[Hint], width: int) -> list[Hint]:
+def _fitting(hints: Sequence[KeyHint], width: int) -> list[KeyHint]:
     lasting = [hint for hint in hints if hint.key in LASTING]
     kept = [hint for hint in hints if hint.key not in LASTING] + lasting
     if _length(kept) > width:
-        kept = [Hint(hint.key, hint.text, "" if hint.off else hint.off, hint.press) for hint in kept]
+        kept = [KeyHint(hint.key, hint.text, "" if hint.off else hint.off, hint.press) for hint in kept]
     while len(kept) > len(lasting) and _length(kept) > width:
         kept.pop(len(kept) - len(lasting) - 1)
     return kept
@@ -152,11 +151,11 @@ class KeyHints(LineWidget):
         self._timer = self.set_timer(NOTICE_SECONDS, lambda: self.say("")) if text else None
         self.draw()
 
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         """The line."""
         if self._notice is not None:
             self._spots = []
-            return [Line("header", (Run(1, cut(self._notice[0], width - 2), self._notice[1]),))]
+            return [TextLine("header", (TextRun(1, cut(self._notice[0], width - 2), self._notice[1]),))]
         line, self._spots = hint_line(hints_of(self.screen), width)
         return [line]
 

@@ -1,14 +1,20 @@
-"""A widget that is a few lines of text and tones, of which a refresh draws only what differs."""
+"""Widgets made of lines: some that fit, text to scroll through, and cells side by side; only what differs is drawn."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+from textual.binding import Binding
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from meshtop.console.widgets.line_styles import TONE_CLASSES, LineStyles
-from meshtop.console.widgets.table_frame import Line, changed_regions
+from meshtop.console.widgets.lines import TONE_CLASSES, LineStyles, TextLine, TextRun, changed_regions
+from meshtop.model.text import cell_width, cut
+from meshtop.views.frame.table import Cell
 
-_BLANK = Line("plain", ())
+_BLANK = TextLine("plain", ())
 
 
 class LineWidget(Widget):
@@ -18,10 +24,10 @@ class LineWidget(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
-        self._drawn: list[Line] = []
+        self._drawn: list[TextLine] = []
         self._tone_styles = LineStyles(self)
 
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         """The lines for this size."""
         raise NotImplementedError
 
@@ -52,3 +58,88 @@ class LineWidget(Widget):
         """A drawn line."""
         line = self._drawn[y] if y < len(self._drawn) else _BLANK
         return self._tone_styles.strip(line, self.size.width)
+
+
+_BLANK = TextLine("plain", ())
+
+
+class LineView(ScrollView, can_focus=True):
+    """Lines made for a width: `show(lambda width: [...])` is asked again whenever the width changes."""
+
+    COMPONENT_CLASSES = TONE_CLASSES
+    BINDINGS = [  # noqa: RUF012  # Textual's own declaration is no ClassVar
+        Binding("j,down", "scroll_down", "line down", id="text.down", show=False),
+        Binding("k,up", "scroll_up", "line up", id="text.up", show=False),
+        Binding("home", "scroll_home", "beginning", id="text.top", show=False),
+        Binding("G,end", "scroll_end", "end", id="text.bottom", show=False),
+        Binding("ctrl+f,pagedown,space", "page_down", "next page", id="text.page_down", show=False),
+        Binding("ctrl+b,pageup", "page_up", "previous page", id="text.page_up", show=False),
+    ]
+
+    def __init__(
+        self,
+        make: Callable[[int], list[TextLine]] | None = None,
+        *,
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._make = make
+        self._text_lines: list[TextLine] = []
+        self._tone_styles = LineStyles(self)
+
+    def show(self, make: Callable[[int], list[TextLine]]) -> None:
+        """Show another text; the place scrolled to stays."""
+        self._make = make
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        """Make the lines for the width."""
+        width = self.scrollable_content_region.width
+        lines = [] if self._make is None or not width else self._make(width)
+        if lines == self._text_lines:
+            return
+        self._text_lines = lines
+        if self.virtual_size.height != len(lines):
+            self.virtual_size = Size(0, len(lines))
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        """Another theme has other styles."""
+        super().notify_style_update()
+        self._tone_styles.clear()
+
+    def render_line(self, y: int) -> Strip:
+        """A line of what is scrolled to."""
+        index = self.scroll_offset.y + y
+        line = self._text_lines[index] if index < len(self._text_lines) else _BLANK
+        return self._tone_styles.strip(line, self.scrollable_content_region.width)
+
+
+_START, _GAP, _LEAST = 2, 2, 6
+
+
+class CellsLine(LineWidget):
+    """`show` draws other cells; the last one is cut where it does not fit whole."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._cells: tuple[Cell, ...] = ()
+
+    def show(self, cells: Sequence[Cell]) -> None:
+        """Draw other cells."""
+        self._cells = tuple(cells)
+        self.draw()
+
+    def work_out(self, width: int, height: int) -> list[TextLine]:
+        """The line."""
+        runs: list[TextRun] = []
+        x = _START
+        for cell in self._cells:
+            room = width - x - 1
+            if room < min(_LEAST, cell_width(cell.text)):
+                break
+            text = cut(cell.text, room)
+            runs.append(TextRun(x, text, cell.tone))
+            x += cell_width(text) + _GAP
+        return [TextLine("plain", tuple(runs))]

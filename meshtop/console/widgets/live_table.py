@@ -14,31 +14,44 @@ whoever makes the model does the sorting.
 from __future__ import annotations
 
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from meshtop.console.widgets.line_styles import TONE_CLASSES, LineStyles
+from meshtop.console.widgets.lines import TONE_CLASSES, LineStyles, TextLine, changed_regions
 from meshtop.console.widgets.notes import Note, note_lines
-from meshtop.console.widgets.table_cursor import Cursor, find_key
-from meshtop.console.widgets.table_frame import (
-    Line,
-    changed_regions,
-    format_rows,
-    header_line,
-    row_line,
-    widest_cells,
-)
-from meshtop.console.widgets.table_keys import TABLE_BINDINGS, TableKeys
-from meshtop.console.widgets.table_layout import Layout, Widths, lay_out
-from meshtop.views.frame.table import Cell, Column, TableModel
+from meshtop.console.widgets.table_frame import TableFrame
+from meshtop.console.widgets.table_state import Sort, TableState, find_key
+from meshtop.views.frame.table import TableModel
 
-Sort = tuple[str, bool]
-_NOTHING = Line("plain", ())
+_NOTHING = TextLine("plain", ())
 
 
-class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
+def _key(keys: str, action: str, description: str, *, show: bool = False) -> Binding:
+    return Binding(keys, action, description, id=f"table.{action}", show=show)
+
+
+TABLE_BINDINGS: list[BindingType] = [
+    _key("enter", "choose", "open", show=True),
+    _key("j,down", "row_down", "next row"),
+    _key("k,up", "row_up", "previous row"),
+    _key("home", "first_row", "first row"),
+    _key("G,end", "last_row", "last row"),
+    _key("ctrl+f,pagedown", "page_forward", "next page"),
+    _key("ctrl+b,pageup", "page_back", "previous page"),
+    _key("ctrl+d", "half_forward", "half a page down"),
+    _key("ctrl+u", "half_back", "half a page up"),
+    _key("h,left", "columns_left", "columns to the left"),
+    _key("l,right", "columns_right", "columns to the right"),
+    _key("s", "pick_sort", "sort", show=True),
+    _key("space", "mark", "mark for y"),
+    _key("escape", "cancel_pick", "keep the order"),
+]
+
+
+class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
     """Rows of a `TableModel`, of which only those on screen are ever formatted."""
 
     COMPONENT_CLASSES = TONE_CLASSES
@@ -101,43 +114,38 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
         self._note_waiting = waiting or Note("Reading…")
         self._note_empty = empty or Note("Nothing here")
         self.sortable = sortable
-        self._model: TableModel | None = None
-        self._columns: tuple[Column, ...] = ()
-        self._visible: tuple[int, ...] = ()
-        self._sort: Sort | None = None
-        self._cursor = Cursor()
-        self._marks: set[str] = set()
+        self._state = TableState()
+        self._frame = TableFrame()
         self._hover: int | None = None
-        self._skip = 0
-        self._picked: int | None = None
-        self._widths = Widths()
-        self._layout = Layout()
         self._header = _NOTHING
-        self._lines: list[Line] = []
+        self._lines: list[TextLine] = []
         self._drawn_size = Size(0, 0)
-        self._rows: list[list[Cell]] = []
-        self._rows_of: tuple[int, int] | None = None
-        self._styles_of_lines = LineStyles(self)
+        self._line_styles = LineStyles(self)
 
     @property
     def model(self) -> TableModel | None:
-        """What is shown, or None as long as nothing has come."""
-        return self._model
+        """What is shown; None until the first rows have come."""
+        return self._state.model
 
     @property
     def sorting(self) -> Sort | None:
         """The column's name and whether it is descending, as the last model was sorted."""
-        return self._sort
+        return self._state.sort
 
     @property
     def cursor_key(self) -> str | None:
         """The key of the selected row."""
-        return self._cursor.key
+        return self._state.cursor.key
 
     @property
     def marks(self) -> frozenset[str]:
         """The keys of the marked rows."""
-        return frozenset(self._marks)
+        return frozenset(self._state.marks)
+
+    @property
+    def picking(self) -> bool:
+        """Whether a column to sort by is being chosen."""
+        return self._state.picked is not None
 
     @property
     def page(self) -> int:
@@ -146,26 +154,20 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
 
     def show(self, model: TableModel, sort: Sort | None = None) -> None:
         """Draw another state of the same rows; `sort` is the order that the model has, for the heading's arrow."""
-        visible = tuple(index for index, column in enumerate(model.columns) if not column.hidden)
-        columns = tuple(model.columns[index] for index in visible)
-        if [column.name for column in columns] != [column.name for column in self._columns]:
-            self._layout, self._skip, self._picked = Layout(), 0, None
-        self._visible, self._columns = visible, columns
-        before = self._cursor.key
-        self._model, self._sort, self._rows_of = model, sort, None
-        self._cursor.follow(model)
+        before = self.cursor_key
+        self._frame.take(other_columns=self._state.take(model, sort))
         if self.virtual_size.height != len(model) + 1:
             self.virtual_size = Size(0, len(model) + 1)
         self._reveal()
         self.draw(refreshed=True)
-        if (self._cursor.key is None) != (before is None):
+        if (self.cursor_key is None) != (before is None):
             self.refresh_bindings()
-        if self._cursor.key is not None and self._cursor.key != before:
-            self.post_message(self.RowHighlighted(self, self._cursor.key))
+        if self.cursor_key is not None and self.cursor_key != before:
+            self.post_message(self.RowHighlighted(self, self.cursor_key))
 
     def wait(self, note: Note) -> None:
         """Forget the rows and say what is awaited."""
-        self._model, self._note_waiting = None, note
+        self._state.model, self._note_waiting = None, note
         self.virtual_size = Size(0, 0)
         self.draw()
 
@@ -176,7 +178,7 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
 
     def go_to(self, key: str) -> bool:
         """Select the row with this key; False where there is none."""
-        index = None if self._model is None else find_key(self._model, key)
+        index = None if self.model is None else find_key(self.model, key)
         if index is None:
             return False
         self.move_to(index)
@@ -184,88 +186,44 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
 
     def move_to(self, index: int) -> None:
         """Select the row at an index, or the nearest that there is, and bring it on screen."""
-        if self._model is None or not len(self._model):
+        if self.model is None or not len(self.model):
             return
-        changed = self._cursor.move(self._model, index)
+        changed = self._state.cursor.move(self.model, index)
         self._reveal()
         self.draw()
-        if changed and self._cursor.key is not None:
-            self.post_message(self.RowHighlighted(self, self._cursor.key))
+        if changed and self.cursor_key is not None:
+            self.post_message(self.RowHighlighted(self, self.cursor_key))
 
     def move_by(self, rows: int) -> None:
         """Move the cursor up or down."""
-        self.move_to(self._cursor.index + rows)
-
-    def mark(self) -> None:
-        """Mark the selected row, or take its mark away, and go on to the next."""
-        if self._cursor.key is None:
-            return
-        self._marks ^= {self._cursor.key}
-        self.move_by(1)
-        self.draw()
-        self.post_message(self.MarksChanged(self, self.marks))
-
-    def clear_marks(self) -> None:
-        """Take all marks away."""
-        self._marks.clear()
-        self.draw()
-        self.post_message(self.MarksChanged(self, self.marks))
-
-    def choose(self) -> None:
-        """Open the selected row."""
-        if self._cursor.key is not None:
-            self.post_message(self.RowChosen(self, self._cursor.key))
+        self.move_to(self._state.cursor.index + rows)
 
     def sort_by(self, column: int) -> None:
-        """Ask for the order of a column: the other way round where it has it already, else numbers downward."""
-        if not self.sortable:
-            return
-        spec = self._columns[column]
-        same = self._sort is not None and self._sort[0] == spec.name
-        descending = not self._sort[1] if same and self._sort else spec.numeric and spec.order is None
-        self.post_message(self.SortChanged(self, spec.name, descending))
-
-    def scroll_columns(self, step: int) -> None:
-        """Bring columns on screen that did not fit; back at the start, they give way again by their priority."""
-        hidden = self._layout.hidden_right > 0 or self._skip > 0
-        skip = max(0, min(len(self._columns) - 2, self._skip + step))
-        if hidden and skip != self._skip and (step < 0 or self._layout.hidden_right):
-            self._skip = skip
-            self.draw()
+        """Ask for the order of a column, by its index among the visible ones."""
+        if self.sortable:
+            self.post_message(self.SortChanged(self, *self._state.order_by(column)))
 
     def pick(self, step: int) -> None:
         """Move the choice of a column to sort by; 0 begins it."""
-        shown = [place.column for place in self._layout.places]
-        if not shown:
-            return
-        if self._picked not in shown:
-            names = [self._columns[column].name for column in shown]
-            start = names.index(self._sort[0]) if self._sort and self._sort[0] in names else 0
-            self._picked = shown[start]
-        else:
-            self._picked = shown[(shown.index(self._picked) + step) % len(shown)]
-        self.draw()
-        self.refresh_bindings()
+        if self._frame.shown:
+            self._state.pick(step, self._frame.shown)
+            self.draw()
+            self.refresh_bindings()
 
     def end_pick(self, *, sort: bool) -> None:
         """End the choice of a column, and sort by it."""
-        picked, self._picked = self._picked, None
+        picked, self._state.picked = self._state.picked, None
         self.draw()
         self.refresh_bindings()
         if sort and picked is not None:
             self.sort_by(picked)
-
-    @property
-    def picking(self) -> bool:
-        """Whether a column to sort by is being chosen."""
-        return self._picked is not None
 
     def draw(self, *, refreshed: bool = False) -> None:
         """Work out what is on screen, and ask Textual to draw again only what differs."""
         size = self.scrollable_content_region.size
         if not self.is_mounted or not size.height or not size.width:
             return
-        header, lines = self._frame(size, refreshed=refreshed)
+        header, lines = self._drawn_lines(size, refreshed=refreshed)
         old = [self._header, *self._lines]
         new = [header, *lines]
         self._header, self._lines = header, lines
@@ -276,45 +234,36 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
         elif regions:
             self.refresh(*regions)
 
-    def _frame(self, size: Size, *, refreshed: bool) -> tuple[Line, list[Line]]:
-        """The header and the lines under it."""
-        model = self._model
+    def _drawn_lines(self, size: Size, *, refreshed: bool) -> tuple[TextLine, list[TextLine]]:
+        """The heading and the lines under it; where there are no rows, why."""
+        model = self.model
         if model is None or not len(model):
             note = self._note_waiting if model is None else self._note_empty
             return _NOTHING, note_lines(note, size.width, size.height - 1)
-        first = self.scroll_offset.y
-        if self._rows_of != (first, size.height):
-            self._rows = format_rows(model, self._visible, first, first + size.height - 1)
-            self._rows_of = (first, size.height)
-        widest = widest_cells(self._rows, len(self._columns))
-        self._widths.learn(self._columns, widest, refreshed=refreshed)
-        previous = self._layout if size.width == self._drawn_size.width else None
-        self._layout = layout = lay_out(
-            self._columns, self._widths.wanted, size.width, skip=self._skip, previous=previous
+        return self._frame.draw(
+            self._state,
+            model,
+            size.width,
+            size.height - 1,
+            self.scroll_offset.y,
+            refreshed=refreshed,
+            has_focus=self.has_focus,
+            hover=self._hover,
         )
-        lines = []
-        for index, row in enumerate(self._rows, first):
-            ground = "hover" if index == self._hover else "plain"
-            if index == self._cursor.index:
-                ground = "cursor" if self.has_focus else "resting" if self._cursor.chosen else ground
-            marked = bool(self._marks) and model.key(index) in self._marks
-            lines.append(row_line(row, layout, ground=ground, marked=marked))
-        lines += [_NOTHING] * (size.height - 1 - len(lines))
-        header = header_line(self._columns, layout, sort=self._sort, picked=self._picked, width=size.width)
-        return header, lines
 
     def _reveal(self) -> None:
-        top, page = self.scroll_offset.y, self.page
-        if self._cursor.index < top:
-            self.scroll_to(y=self._cursor.index, animate=False, force=True)
-        elif self._cursor.index >= top + page:
-            self.scroll_to(y=self._cursor.index - page + 1, animate=False, force=True)
+        """Scroll as little as it takes to have the selected row on screen."""
+        top, page, index = self.scroll_offset.y, self.page, self._state.cursor.index
+        if index < top:
+            self.scroll_to(y=index, animate=False, force=True)
+        elif index >= top + page:
+            self.scroll_to(y=index - page + 1, animate=False, force=True)
 
     def render_line(self, y: int) -> Strip:
         """A drawn line: the header at 0, the rows under it."""
         lines = [self._header, *self._lines[y - 1 : y]] if y else [self._header]
         line = lines[-1] if len(lines) == 1 + bool(y) else _NOTHING
-        return self._styles_of_lines.strip(line, self.scrollable_content_region.width)
+        return self._line_styles.strip(line, self.scrollable_content_region.width)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Other rows are on screen."""
@@ -329,7 +278,7 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
     def notify_style_update(self) -> None:
         """Another theme has other styles."""
         super().notify_style_update()
-        self._styles_of_lines.clear()
+        self._line_styles.clear()
 
     def on_mount(self) -> None:
         """Draw what was shown before there was a place to draw it."""
@@ -342,19 +291,19 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_resize(self) -> None:
         """Another size has room for other columns and rows."""
-        if self._model is not None:
+        if self.model is not None:
             self._reveal()
         self.draw()
 
     def _row_at(self, event: events.MouseEvent) -> int | None:
         """The index of the row under the mouse; -1 is the header, None is nothing."""
         offset = event.get_content_offset(self)
-        if offset is None or self._model is None:
+        if offset is None or self.model is None:
             return None
         if offset.y == 0:
             return -1
         index = self.scroll_offset.y + offset.y - 1
-        return index if index < len(self._model) else None
+        return index if index < len(self.model) else None
 
     def on_click(self, event: events.Click) -> None:
         """Select a row, open it on the second click, or sort by a heading."""
@@ -364,13 +313,13 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
         event.stop()
         if row >= 0:
             self.move_to(row)
-            if event.chain == 2:
-                self.choose()
+            if event.chain == 2 and self.cursor_key is not None:
+                self.post_message(self.RowChosen(self, self.cursor_key))
             return
         offset = event.get_content_offset(self)
-        for place in self._layout.places:
-            if offset is not None and place.x <= offset.x < place.end + 1:
-                self.sort_by(place.column)
+        column = None if offset is None else self._frame.column_at(offset.x)
+        if column is not None:
+            self.sort_by(column)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Show which row a click would select."""
@@ -385,3 +334,83 @@ class LiveTable(TableKeys, ScrollView, can_focus=True, inherit_bindings=False):
         if row != self._hover:
             self._hover = row
             self.draw()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Escape belongs to the screen, except while a column is chosen; enter needs a row."""
+        if action == "cancel_pick":
+            return self.picking
+        if action == "pick_sort":
+            return self.sortable
+        if action in {"choose", "mark"} and self.cursor_key is None:
+            return None
+        return True
+
+    def action_choose(self) -> None:
+        """Open the row, or sort by the chosen column."""
+        if self.picking:
+            self.end_pick(sort=True)
+        elif self.cursor_key is not None:
+            self.post_message(self.RowChosen(self, self.cursor_key))
+
+    def action_row_down(self) -> None:
+        """Go to the next row."""
+        self.move_by(1)
+
+    def action_row_up(self) -> None:
+        """Go to the previous row."""
+        self.move_by(-1)
+
+    def action_first_row(self) -> None:
+        """Go to the first row."""
+        self.move_to(0)
+
+    def action_last_row(self) -> None:
+        """Go to the last row."""
+        model = self.model
+        self.move_to(len(model) - 1 if model is not None else 0)
+
+    def action_page_forward(self) -> None:
+        """Go a page down."""
+        self.move_by(self.page)
+
+    def action_page_back(self) -> None:
+        """Go a page up."""
+        self.move_by(-self.page)
+
+    def action_half_forward(self) -> None:
+        """Go half a page down."""
+        self.move_by(max(1, self.page // 2))
+
+    def action_half_back(self) -> None:
+        """Go half a page up."""
+        self.move_by(-max(1, self.page // 2))
+
+    def action_columns_left(self) -> None:
+        """Bring columns on the left back, or choose the heading on the left."""
+        self._sideways(-1)
+
+    def action_columns_right(self) -> None:
+        """Bring columns on the right on screen, or choose the heading on the right."""
+        self._sideways(1)
+
+    def _sideways(self, step: int) -> None:
+        """Bring columns on screen that did not fit; back at the start, they give way again by their priority."""
+        if self.picking:
+            self.pick(step)
+        elif self._state.scroll_columns(step, hidden_right=self._frame.layout.hidden_right):
+            self.draw()
+
+    def action_pick_sort(self) -> None:
+        """Begin to choose a column to sort by; the same key again goes on to the next."""
+        self.pick(1 if self.picking else 0)
+
+    def action_cancel_pick(self) -> None:
+        """Keep the order."""
+        self.end_pick(sort=False)
+
+    def action_mark(self) -> None:
+        """Mark the selected row, or take its mark away, and go on to the next."""
+        if self._state.toggle_mark():
+            self.move_by(1)
+            self.draw()
+            self.post_message(self.MarksChanged(self, self.marks))

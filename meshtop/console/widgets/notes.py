@@ -1,13 +1,17 @@
-"""What a place says when it has nothing to show: why, and what to do about it."""
+"""What stands where there is nothing to show: why, and what to do about it; a terminal that is too small, too."""
 
 from __future__ import annotations
 
 import textwrap
 
 from msgspec import Struct
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import ModalScreen
 
-from meshtop.console.text import cell_width, cut
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.line_widget import LineWidget
+from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Tone
 
 _MAX_WIDTH = 64
@@ -21,13 +25,37 @@ class Note(Struct, frozen=True):
     todo: str = ""
 
 
-def note_lines(note: Note, width: int, height: int) -> list[Line]:
+def note_lines(note: Note, width: int, height: int) -> list[TextLine]:
     """The note in the middle of `width` × `height` cells, wrapped; what does not fit is left out from the end."""
     room = max(1, min(_MAX_WIDTH, width - 4))
     parts = [(note.title, Tone.STRONG), (note.why, Tone.PLAIN), (note.todo, Tone.DIM)]
     texts = [(piece, tone) for text, tone in parts for piece in textwrap.wrap(text, room)][: max(0, height)]
-    lines: list[Line] = [Line("plain", ())] * max(0, (height - len(texts)) // 2 - (height > 8))
+    lines: list[TextLine] = [TextLine("plain", ())] * max(0, (height - len(texts)) // 2 - (height > 8))
     for text, tone in texts:
         shown = cut(text, width)
-        lines.append(Line("plain", (Run(max(0, (width - cell_width(shown)) // 2), shown, tone),)))
-    return (lines + [Line("plain", ())] * height)[:height]
+        lines.append(TextLine("plain", (TextRun(max(0, (width - cell_width(shown)) // 2), shown, tone),)))
+    return (lines + [TextLine("plain", ())] * height)[:height]
+
+
+MINIMUM = (60, 15)
+
+
+def is_too_small(width: int, height: int) -> bool:
+    """Whether a terminal has less than meshtop needs."""
+    return width < MINIMUM[0] or height < MINIMUM[1]
+
+
+class _Sizes(LineWidget):
+    def work_out(self, width: int, height: int) -> list[TextLine]:
+        have, need = f"{width}×{height}", f"{MINIMUM[0]}×{MINIMUM[1]}"
+        return note_lines(Note("Too small", f"have {have}, need {need}", "q quits"), width, height)
+
+
+class TooSmallScreen(ModalScreen[None]):
+    """Covers everything until the terminal has grown; q and ctrl-c still quit."""
+
+    BINDINGS = [Binding("q", "app.quit", "quit", id="small.quit")]  # noqa: RUF012
+
+    def compose(self) -> ComposeResult:
+        """The sizes."""
+        yield _Sizes(id="sizes")

@@ -12,8 +12,8 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input, Label
 
-from meshtop.console.text import clean
-from meshtop.console.widgets.commands import Command, History, complete, explain, parse_command
+from meshtop.console.widgets.commands import Command, InputHistory, complete, explain, parse_command
+from meshtop.model.text import clean
 
 
 class Prompt(Horizontal):
@@ -35,7 +35,7 @@ class Prompt(Horizontal):
 
     def __init__(self, *, history: Sequence[str] = (), id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self.history = History(history)
+        self.history = InputHistory(history)
 
     def compose(self) -> ComposeResult:
         """The line."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from meshtop.console.text import cell_width, clean, cut, fit
 from meshtop.console.widgets.line_widget import LineWidget
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.model.text import cell_width, clean, cut, fit
 from meshtop.views.frame.numbers import UNKNOWN, quantity
 from meshtop.views.frame.table import Tone
 
@@ -56,7 +56,7 @@ def span(seconds: float) -> str:
     return f"{whole // 3600}h {whole % 3600 // 60}m"
 
 
-def status_lines(progress: Progress, now: float, width: int, most: int) -> list[Line]:
+def status_lines(progress: Progress, now: float, width: int, most: int) -> list[TextLine]:
     """The status in at most `most` lines; clusters that find no room are counted."""
     lines = [_pair(_where(progress), _time(progress, now), width), _line([*_guard(progress, width)], width)]
     table = _table(progress, width)
@@ -138,7 +138,7 @@ def _difference(name: str, one: ComparisonVerdict) -> str:
     return f"{name} {one.difference * 100:+.2f} points ({low:+.2f} to {high:+.2f})"
 
 
-def _table(progress: Progress, width: int) -> list[Line]:
+def _table(progress: Progress, width: int) -> list[TextLine]:
     wanted = progress.wanted
     order = sorted(progress.clusters, key=lambda c: (c.wave != progress.wave, c.wave))
     rows = [_row(progress, one, wanted) for one in order]
@@ -162,7 +162,7 @@ def _row(progress: Progress, one: ClusterProgress, wanted: dict[str, int]) -> Wo
             note = ("✗ left as it is", Tone.FAILING)
         return [*cells, (UNKNOWN, Tone.DIM), note, ("", Tone.DIM)]
     actual = " · ".join(_actual(name, seen.actual.get(name), seen.intervals.get(name)) for name in wanted)
-    return [*cells, (actual, Tone.STRONG), _FOLLOWS[seen.follows.value], (quantity(seen.requests), Tone.PLAIN)]
+    return [*cells, (actual, Tone.STRONG), _FOLLOWS[seen.status.value], (quantity(seen.requests), Tone.PLAIN)]
 
 
 def _actual(name: str, share: float | None, interval: object) -> str:
@@ -177,40 +177,40 @@ def _weights(weights: Iterable[tuple[str, int | None]]) -> str:
     return " · ".join(f"{clean(name)} {'-' if weight is None else weight}" for name, weight in weights)
 
 
-def _columns(cells: Sequence[tuple[str, Tone]], widths: Sequence[int], width: int) -> Line:
+def _columns(cells: Sequence[tuple[str, Tone]], widths: Sequence[int], width: int) -> TextLine:
     runs, x = [], _MARGIN
     last = len(cells) - 1
     for number, ((text, tone), room) in enumerate(zip(cells, widths, strict=True)):
         room = min(room, width - x)
         if room <= 0:
             break
-        runs.append(Run(x, fit(text, room, right=number == last), tone))
+        runs.append(TextRun(x, fit(text, room, right=number == last), tone))
         x += room + 2
-    return Line("plain", tuple(runs))
+    return TextLine("plain", tuple(runs))
 
 
-def _line(words: Words, width: int) -> Line:
-    return Line("plain", tuple(_runs(words, width)))
+def _line(words: Words, width: int) -> TextLine:
+    return TextLine("plain", tuple(_runs(words, width)))
 
 
-def _runs(words: Words, width: int) -> Iterable[Run]:
+def _runs(words: Words, width: int) -> Iterable[TextRun]:
     x = _MARGIN
     for text, tone in words:
         shown = cut(clean(text), max(0, width - x))
         if shown:
-            yield Run(x, shown, tone)
+            yield TextRun(x, shown, tone)
         x += cell_width(shown) + 1
 
 
-def _pair(left: Words, right: Words, width: int) -> Line:
+def _pair(left: Words, right: Words, width: int) -> TextLine:
     """Words from the left and words up to the right; the left ones give way."""
     length = sum(cell_width(text) + 1 for text, _ in right)
     start = max(_MARGIN, width - _MARGIN - length + 1)
     runs = list(_runs(left, start - 1 if right else width))
     for text, tone in right:
-        runs.append(Run(start, text, tone))
+        runs.append(TextRun(start, text, tone))
         start += cell_width(text) + 1
-    return Line("plain", tuple(runs))
+    return TextLine("plain", tuple(runs))
 
 
 class ShiftStatus(LineWidget):
@@ -231,6 +231,6 @@ class ShiftStatus(LineWidget):
             self.styles.height = height
         self.draw()
 
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         """The lines."""
         return [] if self.progress is None else status_lines(self.progress, self._now, width, height)

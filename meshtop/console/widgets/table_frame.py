@@ -1,33 +1,17 @@
-"""What a table shows at one moment, as fitted text, and where two such frames differ."""
+"""How a table is drawn: its rows and its heading as fitted text, columns in steady places."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-from textual.geometry import Region
-
-from meshtop.console.text import cell_width, clean, cut, fit
-from meshtop.console.widgets.table_layout import GUTTER, Layout
-from meshtop.views.frame.table import Cell, Column, TableModel, Tone
+from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.console.widgets.table_layout import GUTTER, ColumnLayout, ColumnWidths, lay_out
+from meshtop.console.widgets.table_state import TableState
+from meshtop.model.text import cell_width, clean, cut, fit
+from meshtop.views.frame.table import AnyColumn, Cell, TableModel, Tone
 
 CURSOR_SIGN = "▸"
 MARK_SIGN = "•"
-
-
-class Run(Struct, frozen=True, gc=False):
-    """Text of an exact width at a place, in one tone."""
-
-    x: int
-    text: str
-    tone: Tone
-
-
-class Line(Struct, frozen=True):
-    """One drawn line: its runs, and what its whole ground is (`plain`, `hover`, `cursor`, `resting`, `header`)."""
-
-    ground: str
-    runs: tuple[Run, ...]
 
 
 def widest_cells(rows: Sequence[Sequence[Cell]], count: int) -> list[int]:
@@ -46,26 +30,26 @@ def format_rows(model: TableModel, columns: Sequence[int], first: int, last: int
     return rows
 
 
-def row_line(row: Sequence[Cell], layout: Layout, *, ground: str, marked: bool) -> Line:
+def row_line(row: Sequence[Cell], layout: ColumnLayout, *, ground: str, marked: bool) -> TextLine:
     """A row as a line: the gutter with its signs, then each column in its place."""
     cursor = ground == "cursor"
     gutter = (MARK_SIGN if marked else " ") + (CURSOR_SIGN if cursor else " ")
-    runs = [Run(0, gutter.ljust(GUTTER), Tone.ACCENT)]
+    runs = [TextRun(0, gutter.ljust(GUTTER), Tone.ACCENT)]
     for place in layout.places:
         cell = row[place.column]
         lead = cut(cell.lead, place.width) if cell.lead else ""
         if lead:
-            runs.append(Run(place.x, lead, Tone.DIM))
+            runs.append(TextRun(place.x, lead, Tone.DIM))
         room = place.width - cell_width(lead)
-        runs.append(Run(place.end - room, fit(cell.text, room, right=place.right), cell.tone))
-    return Line(ground, tuple(runs))
+        runs.append(TextRun(place.end - room, fit(cell.text, room, right=place.right), cell.tone))
+    return TextLine(ground, tuple(runs))
 
 
 def header_line(
-    columns: Sequence[Column], layout: Layout, *, sort: tuple[str, bool] | None, picked: int | None, width: int
-) -> Line:
+    columns: Sequence[AnyColumn], layout: ColumnLayout, *, sort: tuple[str, bool] | None, picked: int | None, width: int
+) -> TextLine:
     """The titles, the sort arrow, and signs for columns that are out of sight."""
-    runs = [Run(0, "‹ " if layout.hidden_left else " " * GUTTER, Tone.DIM)]
+    runs = [TextRun(0, "‹ " if layout.hidden_left else " " * GUTTER, Tone.DIM)]
     end = layout.places[-1].end if layout.places else GUTTER
     more = f"+{layout.hidden_right}›"
     counted = end + 1 + len(more) <= width
@@ -80,25 +64,63 @@ def header_line(
             tone = Tone.ACCENT
         if layout.hidden_right and not counted and place is layout.places[-1]:
             title = cut(title, max(0, place.width - 1)) + "›"
-        runs.append(Run(place.x, fit(title, place.width, right=place.right), tone))
+        runs.append(TextRun(place.x, fit(title, place.width, right=place.right), tone))
     if layout.hidden_right and counted:
-        runs.append(Run(width - len(more), more, Tone.DIM))
-    return Line("header", tuple(runs))
+        runs.append(TextRun(width - len(more), more, Tone.DIM))
+    return TextLine("header", tuple(runs))
 
 
-def changed_span(old: Line, new: Line, width: int) -> tuple[int, int] | None:
-    """The cells from the first to past the last that differ between two lines; None where none do."""
-    if old == new:
-        return None
-    if old.ground != new.ground or [run.x for run in old.runs] != [run.x for run in new.runs]:
-        return 0, width
-    differ = [(a, b) for a, b in zip(old.runs, new.runs, strict=True) if a != b]
-    return differ[0][1].x, max(run.x + cell_width(run.text) for pair in differ for run in pair)
+class TableFrame:
+    """Draws a table's state for a size; formats no row out of sight, and keeps widths and places while it can."""
 
+    def __init__(self) -> None:
+        self.layout = ColumnLayout()
+        self._widths = ColumnWidths()
+        self._width = 0
+        self._rows: list[list[Cell]] = []
+        self._rows_of: tuple[int, int] | None = None
 
-def changed_regions(old: Sequence[Line], new: Sequence[Line], width: int) -> list[Region] | None:
-    """The regions in which lines differ, at most one for each line; None where everything must be drawn."""
-    if len(old) != len(new):
-        return None
-    spans = [(y, changed_span(a, b, width)) for y, (a, b) in enumerate(zip(old, new, strict=True))]
-    return [Region(span[0], y, span[1] - span[0], 1) for y, span in spans if span is not None]
+    def take(self, *, other_columns: bool) -> None:
+        """Other rows have come: format them anew, and place their columns anew where these are others."""
+        self._rows_of = None
+        if other_columns:
+            self.layout = ColumnLayout()
+
+    def draw(
+        self,
+        state: TableState,
+        model: TableModel,
+        width: int,
+        height: int,
+        first: int,
+        *,
+        refreshed: bool,
+        has_focus: bool,
+        hover: int | None,
+    ) -> tuple[TextLine, list[TextLine]]:
+        """The heading, and `height` lines of rows from the index `first` on."""
+        if self._rows_of != (first, height):
+            self._rows = format_rows(model, state.visible, first, first + height)
+            self._rows_of = (first, height)
+        self._widths.learn(state.columns, widest_cells(self._rows, len(state.columns)), refreshed=refreshed)
+        previous = self.layout if width == self._width else None
+        self.layout = layout = lay_out(state.columns, self._widths.wanted, width, skip=state.skip, previous=previous)
+        self._width = width
+        lines = []
+        for index, row in enumerate(self._rows, first):
+            ground = "hover" if index == hover else "plain"
+            if index == state.cursor.index:
+                ground = "cursor" if has_focus else "resting" if state.cursor.chosen else ground
+            marked = bool(state.marks) and model.key(index) in state.marks
+            lines.append(row_line(row, layout, ground=ground, marked=marked))
+        lines += [TextLine("plain", ())] * (height - len(lines))
+        return header_line(state.columns, layout, sort=state.sort, picked=state.picked, width=width), lines
+
+    @property
+    def shown(self) -> list[int]:
+        """The columns on screen, by their index."""
+        return [place.column for place in self.layout.places]
+
+    def column_at(self, x: int) -> int | None:
+        """The index of the column at a cell of the heading; None between two columns, and past the last."""
+        return next((place.column for place in self.layout.places if place.x <= x < place.end + 1), None)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from meshtop.console.text import cell_width
-from meshtop.views.frame.table import Align, Column
+from meshtop.model.text import cell_width
+from meshtop.views.frame.table import Align, AnyColumn
 
 GUTTER = 2
 MIN_GAP = 2
@@ -26,7 +26,7 @@ MATTERS = 1
 MORE_WIDTH = 4  # room for `+12›`, which says how many columns are out of sight
 
 
-class Place(Struct, frozen=True, gc=False):
+class ColumnPlace(Struct, frozen=True, gc=False):
     """A column's place: its index in the model, its first cell and its width in cells."""
 
     column: int
@@ -40,34 +40,34 @@ class Place(Struct, frozen=True, gc=False):
         return self.x + self.width
 
 
-class Layout(Struct, frozen=True):
+class ColumnLayout(Struct, frozen=True):
     """All places of a table, the gap between them, and how many columns are out of sight on each side."""
 
-    places: tuple[Place, ...] = ()
+    places: tuple[ColumnPlace, ...] = ()
     gap: int = MIN_GAP
     hidden_left: int = 0
     hidden_right: int = 0
 
 
-def floor_width(column: Column) -> int:
+def floor_width(column: AnyColumn) -> int:
     """The narrowest that a column may be: its own minimum and its title with a sort mark."""
     return max(column.min_width, cell_width(column.title) + SORT_MARK_WIDTH)
 
 
-def least_width(columns: Sequence[Column]) -> int:
+def least_width(columns: Sequence[AnyColumn]) -> int:
     """How many cells a table needs to show every column, and the scrollbar."""
     return GUTTER + sum(floor_width(column) + MIN_GAP for column in columns)
 
 
-class Widths:
+class ColumnWidths:
     """The widths that columns want, kept steady over refreshes."""
 
     def __init__(self) -> None:
-        self._columns: tuple[Column, ...] = ()
+        self._columns: tuple[AnyColumn, ...] = ()
         self.wanted: list[int] = []
         self._idle: list[int] = []
 
-    def learn(self, columns: Sequence[Column], widest: Sequence[int], *, refreshed: bool) -> None:
+    def learn(self, columns: Sequence[AnyColumn], widest: Sequence[int], *, refreshed: bool) -> None:
         """Take in the widest visible cell of each column; only `refreshed` rows let a column become narrower."""
         names = tuple(columns)
         needs = [
@@ -85,8 +85,13 @@ class Widths:
 
 
 def lay_out(
-    columns: Sequence[Column], wanted: Sequence[int], width: int, *, skip: int = 0, previous: Layout | None = None
-) -> Layout:
+    columns: Sequence[AnyColumn],
+    wanted: Sequence[int],
+    width: int,
+    *,
+    skip: int = 0,
+    previous: ColumnLayout | None = None,
+) -> ColumnLayout:
     """The places of the columns in `width` cells.
 
     With `skip` 0, wide columns and then those of the highest priority number give way until the rest fits.
@@ -94,7 +99,7 @@ def lay_out(
     `previous` is kept to where it still fits, so that neither columns nor gaps flicker.
     """
     if not columns:
-        return Layout()
+        return ColumnLayout()
     room = max(1, width - GUTTER)
     if skip:
         return _scrolled(columns, wanted, room, skip)
@@ -110,16 +115,16 @@ def lay_out(
         if same and previous is not None and MIN_GAP <= previous.gap <= gap:
             gap = previous.gap
     places = _place(columns, widths, room, gap)
-    return Layout(places, gap, 0, len(columns) - len(places))
+    return ColumnLayout(places, gap, 0, len(columns) - len(places))
 
 
-def _needed(columns: Sequence[Column], wanted: Sequence[int], chosen: Sequence[int], elastic: int) -> int:
+def _needed(columns: Sequence[AnyColumn], wanted: Sequence[int], chosen: Sequence[int], elastic: int) -> int:
     """How many cells some columns need where none needs more than `elastic`, or its floor."""
     widths = (min(wanted[index], max(floor_width(columns[index]), elastic)) for index in chosen)
     return sum(widths) + MIN_GAP * (len(chosen) - 1)
 
 
-def _fits(columns: Sequence[Column], wanted: Sequence[int], chosen: Sequence[int], room: int) -> bool:
+def _fits(columns: Sequence[AnyColumn], wanted: Sequence[int], chosen: Sequence[int], room: int) -> bool:
     """Whether columns fit: with long words in full length; where only such as matter are left, with words cut short."""
     if _needed(columns, wanted, chosen, ELASTIC_WIDTH) <= room:
         return True
@@ -127,7 +132,9 @@ def _fits(columns: Sequence[Column], wanted: Sequence[int], chosen: Sequence[int
     return matter and _needed(columns, wanted, chosen, TIGHT_WIDTH) <= room
 
 
-def _kept(columns: Sequence[Column], wanted: Sequence[int], room: int, previous: Layout | None) -> list[int] | None:
+def _kept(
+    columns: Sequence[AnyColumn], wanted: Sequence[int], room: int, previous: ColumnLayout | None
+) -> list[int] | None:
     """The columns of before, where they fit and no other one has clearly found room."""
     if previous is None or not previous.places or previous.hidden_left:
         return None
@@ -138,7 +145,7 @@ def _kept(columns: Sequence[Column], wanted: Sequence[int], room: int, previous:
     return chosen if len(fresh) <= len(chosen) else None
 
 
-def _choose(columns: Sequence[Column], wanted: Sequence[int], room: int) -> list[int]:
+def _choose(columns: Sequence[AnyColumn], wanted: Sequence[int], room: int) -> list[int]:
     """All columns but those that give way: wide ones first, then the highest priorities; the first stays."""
     chosen = list(range(len(columns)))
     able = [index for index in chosen[1:] if columns[index].priority > 0 or columns[index].wide]
@@ -148,7 +155,7 @@ def _choose(columns: Sequence[Column], wanted: Sequence[int], room: int) -> list
     return chosen
 
 
-def _squeeze(columns: Sequence[Column], widths: dict[int, int], room: int) -> dict[int, int]:
+def _squeeze(columns: Sequence[AnyColumn], widths: dict[int, int], room: int) -> dict[int, int]:
     """Narrow the widest columns, towards their floors, until all fit."""
     over = sum(widths.values()) + MIN_GAP * (len(widths) - 1) - room
     while over > 0:
@@ -161,19 +168,19 @@ def _squeeze(columns: Sequence[Column], widths: dict[int, int], room: int) -> di
     return widths
 
 
-def _place(columns: Sequence[Column], widths: dict[int, int], room: int, gap: int) -> tuple[Place, ...]:
-    places: list[Place] = []
+def _place(columns: Sequence[AnyColumn], widths: dict[int, int], room: int, gap: int) -> tuple[ColumnPlace, ...]:
+    places: list[ColumnPlace] = []
     x = GUTTER
     for index, width in widths.items():
         width = min(width, GUTTER + room - x)
         if width <= 0:
             break
-        places.append(Place(index, x, width, columns[index].align is Align.RIGHT))
+        places.append(ColumnPlace(index, x, width, columns[index].align is Align.RIGHT))
         x += width + gap
     return tuple(places)
 
 
-def _scrolled(columns: Sequence[Column], wanted: Sequence[int], room: int, skip: int) -> Layout:
+def _scrolled(columns: Sequence[AnyColumn], wanted: Sequence[int], room: int, skip: int) -> ColumnLayout:
     order = [0, *range(1 + skip, len(columns))]
     widths: dict[int, int] = {}
     used = 0
@@ -183,4 +190,4 @@ def _scrolled(columns: Sequence[Column], wanted: Sequence[int], room: int, skip:
         widths[index] = min(wanted[index], room - used - (MIN_GAP if widths else 0))
         used += widths[index] + (MIN_GAP if used else 0)
     places = _place(columns, widths, room, MIN_GAP)
-    return Layout(places, MIN_GAP, skip, len(order) - len(places))
+    return ColumnLayout(places, MIN_GAP, skip, len(order) - len(places))

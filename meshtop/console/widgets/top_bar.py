@@ -14,29 +14,28 @@ from textual import events
 from textual.message import Message
 from textual.widget import Widget
 
-from meshtop.console.text import cell_width, clean, cut
-from meshtop.console.widgets.line_styles import TONE_CLASSES
 from meshtop.console.widgets.line_widget import LineWidget
-from meshtop.console.widgets.table_frame import Line, Run
+from meshtop.console.widgets.lines import TONE_CLASSES, TextLine, TextRun
+from meshtop.model.text import cell_width, clean, cut
 from meshtop.views.frame.table import Tone
 
 PRODUCT = "meshtop"
 
 
-class View(Struct, frozen=True):
+class PlaceTab(Struct, frozen=True):
     """A view that a number key opens."""
 
     key: str
     name: str
 
 
-class TopBarModel(Struct, frozen=True):
+class TopBarState(Struct, frozen=True):
     """What the top says: `state` is how the data is (`live · 2 s ago`), `crumbs` lead from the view to the place.
 
     `notice` is what waits for somebody wherever one looks, with the key that leads there.
     """
 
-    views: tuple[View, ...] = ()
+    views: tuple[PlaceTab, ...] = ()
     current: str = ""
     crumbs: tuple[str, ...] = ()
     scope: tuple[str, ...] = ()
@@ -52,7 +51,7 @@ class _Spot(Struct, frozen=True):
     key: str
 
 
-def top_lines(model: TopBarModel, width: int) -> tuple[list[Line], list[_Spot]]:
+def top_lines(model: TopBarState, width: int) -> tuple[list[TextLine], list[_Spot]]:
     """Both lines in `width` cells, and where each view may be clicked.
 
     Where it is narrow the product's name goes first, then other views shorten to their number, then what leads to the
@@ -68,14 +67,14 @@ def top_lines(model: TopBarModel, width: int) -> tuple[list[Line], list[_Spot]]:
     return [line, _scope_line(model, width)], spots
 
 
-def _trail(model: TopBarModel) -> str:
+def _trail(model: TopBarState) -> str:
     return "".join(f" ▸ {clean(crumb)}" for crumb in model.crumbs)
 
 
 def _views_line(
-    model: TopBarModel, *, product: bool, short: bool, room: int | None = None
-) -> tuple[Line, list[_Spot], int]:
-    runs = [Run(1, PRODUCT, Tone.STRONG)] if product else []
+    model: TopBarState, *, product: bool, short: bool, room: int | None = None
+) -> tuple[TextLine, list[_Spot], int]:
+    runs = [TextRun(1, PRODUCT, Tone.STRONG)] if product else []
     spots: list[_Spot] = []
     x = 1 + len(PRODUCT) + 2 if product else 1
     for view in model.views:
@@ -85,13 +84,13 @@ def _views_line(
         if current and model.crumbs:
             trail = _trail(model)
             text += trail if room is None else cut(trail, room)
-        runs.append(Run(x, text, tone))
+        runs.append(TextRun(x, text, tone))
         spots.append(_Spot(x, x + cell_width(text), view.key))
         x += cell_width(text) + 2
-    return Line("header", tuple(runs)), spots, x - 2
+    return TextLine("header", tuple(runs)), spots, x - 2
 
 
-def _scope_line(model: TopBarModel, width: int) -> Line:
+def _scope_line(model: TopBarState, width: int) -> TextLine:
     right = [(clean(model.state), model.state_tone)]
     if model.read_only:
         right.append(("RO", Tone.ACCENT))
@@ -99,14 +98,14 @@ def _scope_line(model: TopBarModel, width: int) -> Line:
     length = sum(cell_width(text) + 2 for text, _ in shown)
     x = max(1, width - length + 1)
     notice = cut(clean(model.notice), max(0, x - 3))
-    runs = [Run(1, notice, Tone.DEGRADED)] if notice else []
+    runs = [TextRun(1, notice, Tone.DEGRADED)] if notice else []
     start = cell_width(notice) + 4 if notice else 1
     scope = cut(" · ".join(clean(part) for part in model.scope if part), max(0, x - 2 - start))
-    runs += [Run(start, scope, Tone.PLAIN)] if scope else []
+    runs += [TextRun(start, scope, Tone.PLAIN)] if scope else []
     for text, tone in shown:
-        runs.append(Run(x, text, tone))
+        runs.append(TextRun(x, text, tone))
         x += cell_width(text) + 2
-    return Line("header", tuple(runs))
+    return TextLine("header", tuple(runs))
 
 
 class TopBar(LineWidget):
@@ -122,17 +121,17 @@ class TopBar(LineWidget):
             self.bar = bar
             self.key = key
 
-    def __init__(self, model: TopBarModel | None = None, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, model: TopBarState | None = None, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._bar_model = model or TopBarModel()
+        self._bar_model = model or TopBarState()
         self._spots: list[_Spot] = []
 
-    def show(self, model: TopBarModel) -> None:
+    def show(self, model: TopBarState) -> None:
         """Draw another state."""
         self._bar_model = model
         self.draw()
 
-    def work_out(self, width: int, height: int) -> list[Line]:
+    def work_out(self, width: int, height: int) -> list[TextLine]:
         """The two lines."""
         lines, self._spots = top_lines(self._bar_model, width)
         return lines[:height]

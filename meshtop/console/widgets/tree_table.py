@@ -14,7 +14,7 @@ from textual.message import Message
 from meshtop.console.widgets.live_table import LiveTable
 
 
-class Wish(StrEnum):
+class FoldRequest(StrEnum):
     """What is asked of a row, or of all of them."""
 
     OPEN = "open"
@@ -24,7 +24,7 @@ class Wish(StrEnum):
     FOLD_ALL = "fold all"
 
 
-class TreeTable(LiveTable):
+class LiveTreeTable(LiveTable):
     """Rows of a `meshtop.views.frame.tree.TreeTable`; while a column to sort by is chosen, arrows choose it as ever."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -41,20 +41,20 @@ class TreeTable(LiveTable):
     class FoldAsked(Message):
         """Another folding is asked for, at a row."""
 
-        def __init__(self, table: TreeTable, key: str, wish: Wish) -> None:
+        def __init__(self, table: LiveTreeTable, key: str, wish: FoldRequest) -> None:
             super().__init__()
             self.table = table
             self.key = key
             self.wish = wish
 
         @property
-        def control(self) -> TreeTable:
+        def control(self) -> LiveTreeTable:
             """The table."""
             return self.table
 
     def action_fold(self, wish: str) -> None:
         """Ask for another folding, or choose a heading."""
-        if self.picking and wish in (Wish.OPEN, Wish.FOLD):
-            self.pick(1 if wish == Wish.OPEN else -1)
+        if self.picking and wish in (FoldRequest.OPEN, FoldRequest.FOLD):
+            self.pick(1 if wish == FoldRequest.OPEN else -1)
         elif self.cursor_key is not None:
-            self.post_message(self.FoldAsked(self, self.cursor_key, Wish(wish)))
+            self.post_message(self.FoldAsked(self, self.cursor_key, FoldRequest(wish)))

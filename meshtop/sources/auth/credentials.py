@@ -1,29 +1,31 @@
-"""Credentials of one context, understood by the official `kubernetes` package.
+"""The credentials of one context, as its kubeconfig, its plugin or its pod gives them at this moment.
 
-Everything here blocks and imports slowly (a quarter of a second): `load` runs in a thread of its own,
-with a time limit, and never touches the terminal.
+Reading them blocks and imports slowly (a quarter of a second): `load` does it in a thread of its own, with a time
+limit, and never touches the terminal.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
-import importlib
-import os
-import ssl
+import logging
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from meshtop.model.state import State
-from meshtop.sources.auth.exec_plugin import Leash, exec_info, run_plugin
+from meshtop.sources.auth import official
+from meshtop.sources.auth.exec_plugin import ProcessGuard, exec_info, run_plugin
 from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, reread
-from meshtop.sources.auth.login import log_in_again, renewal_of_provider
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.auth.remedies import login_remedy, plugin_remedy, provider_remedy
+from meshtop.sources.problem import SourceProblem
+
+_log = logging.getLogger(__name__)
 
 FILE_TOKEN_SECONDS = 60.0
 """How long a token from a file is trusted before the file is read again; Kubernetes rotates them."""
@@ -32,8 +34,9 @@ FILE_TOKEN_SECONDS = 60.0
 class Credentials(Struct, frozen=True, kw_only=True):
     """What a connection needs: the server, how to prove who asks, and how to know the server.
 
-    `headers` hold the Authorization header and impersonation (a group each); `ca` is PEM text; `certificate` and
-    `key` are file names; `expires_at` is Unix seconds, None when nothing says so.
+    `headers` hold the Authorization header and impersonation (one header for each group). `ca`, `certificate` and `key`
+    are PEM text: no secret that came inline or from a plugin is kept in a file. `expires_at` is Unix seconds, None when
+    nothing says so.
     """
 
     server: str
@@ -50,7 +53,7 @@ class Credentials(Struct, frozen=True, kw_only=True):
         return f"Credentials(server={self.server!r})"
 
     def same_tls(self, other: Credentials) -> bool:
-        """Whether a client made for `other` serves for these: only the headers and the expiry differ."""
+        """Whether an HTTP client made for `other` can be used: at most the headers and the expiry differ."""
         return (self.server, self.ca, self.certificate, self.key, self.verify, self.proxy, self.server_name) == (
             other.server,
             other.ca,
@@ -67,7 +70,7 @@ async def load(ref: ClusterRef, *, limit_seconds: float) -> Credentials:
 
     Raises SourceProblem: denied, with the command that renews the login.
     """
-    leash = Leash()
+    guard = ProcessGuard()
     loop = asyncio.get_running_loop()
     result: asyncio.Future[Credentials] = loop.create_future()
 
@@ -83,7 +86,7 @@ async def load(ref: ClusterRef, *, limit_seconds: float) -> Credentials:
         value: Credentials | None = None
         error: BaseException | None = None
         try:
-            value = load_now(ref, limit_seconds=limit_seconds, leash=leash)
+            value = load_now(ref, limit_seconds=limit_seconds, guard=guard)
         except BaseException as caught:  # noqa: BLE001 - handed to whoever waits
             error = caught
         with contextlib.suppress(RuntimeError):
@@ -97,44 +100,48 @@ async def load(ref: ClusterRef, *, limit_seconds: float) -> Credentials:
         raise SourceProblem(
             State.DENIED,
             f"The login of {ref.name} took longer than {limit_seconds * 2 + 1:g} s.",
-            remedy(ref),
+            login_remedy(ref),
             code=401,
         ) from None
     finally:
-        leash.cut()
+        guard.kill()
 
 
-def load_now(ref: ClusterRef, *, limit_seconds: float, leash: Leash | None = None) -> Credentials:
-    """The same, blocking."""
-    official = _official("config")
+def load_now(ref: ClusterRef, *, limit_seconds: float, guard: ProcessGuard | None = None) -> Credentials:
+    """The credentials of a context, read in this thread: blocks as long as its plugin runs, at most `limit_seconds`.
+
+    Raises SourceProblem, as `load` does.
+    """
     try:
         ref = reread(ref)
         if ref.fault is not None:
             raise SourceProblem(State.UNREACHABLE, ref.fault, f"Correct {', '.join(ref.paths)}.")
         if ref.in_cluster:
-            mine = _service_account()
-            return structs.replace(mine, server=mine.server.rstrip("/") + ref.prefix) if ref.prefix else mine
+            return _service_account(ref)
         _check_files(ref)
-        return _from_context(ref, limit_seconds, leash or Leash())
+        return _from_context(ref, limit_seconds, guard or ProcessGuard())
     except SourceProblem:
         raise
     except KubeconfigError as error:
         raise SourceProblem(State.UNREACHABLE, str(error)) from None
-    except official.ConfigException as error:
+    except official.config_exception() as error:
         raise SourceProblem(
-            State.DENIED, f"The login of {ref.name} cannot be used: {_one_line(error)}.", remedy(ref)
+            State.DENIED, f"The login of {ref.name} cannot be used: {_one_line(error)}.", login_remedy(ref)
         ) from None
     except Exception as error:  # noqa: BLE001 - the package raises whatever its parts raise
+        _log.warning("the login of %s failed", ref.name, exc_info=True)
         reason = _one_line(error) or type(error).__name__
-        raise SourceProblem(State.DENIED, f"The login of {ref.name} failed: {reason}.", remedy(ref), code=401) from None
+        raise SourceProblem(
+            State.DENIED, f"The login of {ref.name} failed: {reason}.", login_remedy(ref), code=401
+        ) from None
 
 
 def _check_files(ref: ClusterRef) -> None:
     """Read what the entries name; raises SourceProblem that says which key names a file that cannot be read."""
-    cluster = ref.document["clusters"][0]
+    cluster = ref.document["clusters"][0]["name"]
     for kind, entry, keys, state in (
-        (f"cluster {cluster['name']}", cluster["cluster"], ("certificate-authority",), State.UNREACHABLE),
-        (f"user {ref.user}", _user(ref), ("client-certificate", "client-key", "tokenFile"), State.DENIED),
+        (f"cluster {cluster}", ref.cluster_entry, ("certificate-authority",), State.UNREACHABLE),
+        (f"user {ref.user}", ref.user_entry, ("client-certificate", "client-key", "tokenFile"), State.DENIED),
     ):
         for key in keys:
             path = entry.get(key)
@@ -152,138 +159,77 @@ def _check_files(ref: ClusterRef) -> None:
                 ) from None
 
 
-def _official(module: str) -> Any:
-    """A part of the official package, imported when it is needed; most of it has no types."""
-    return importlib.import_module(f"kubernetes.{module}")
+def _pem(entry: Mapping[str, Any], key: str) -> str | None:
+    """The text that an entry holds inline (`KEY-data`, in base64) or names a file of; None where it does neither."""
+    if entry.get(f"{key}-data"):
+        return base64.standard_b64decode(entry[f"{key}-data"]).decode("utf-8", "replace")
+    return Path(entry[key]).read_text(encoding="utf-8", errors="replace") if entry.get(key) else None
 
 
-def _configuration() -> Any:
-    """A configuration of its own: calling the class would copy what another cluster set as the default."""
-    return type.__call__(_official("client").Configuration)
+def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard) -> Credentials:
+    cluster, user = ref.cluster_entry, ref.user_entry
+    plugin, provider = user.get("exec"), user.get("auth-provider")
+    issued: dict[str, str] = {}
 
-
-def tls_context(credentials: Credentials, cluster: str) -> ssl.SSLContext:
-    """An SSL context that trusts the cluster's own authority. Raises SourceProblem for unusable certificates."""
-    try:
-        context = ssl.create_default_context(cadata=credentials.ca) if credentials.ca else ssl.create_default_context()
-    except (ssl.SSLError, ValueError):
-        raise SourceProblem(
-            State.UNREACHABLE,
-            f"The certificate authority of {cluster} in the kubeconfig is no certificate in PEM.",
-            "Correct certificate-authority-data (or certificate-authority) of this cluster in the kubeconfig.",
-        ) from None
-    # Many clusters' authorities lack extensions that newer Pythons insist on.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not credentials.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    try:
-        if credentials.certificate:
-            context.load_cert_chain(credentials.certificate, credentials.key, password="")
-    except (ssl.SSLError, OSError, ValueError) as error:
-        mismatch = isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH"
-        why = "do not belong together" if mismatch else "are no certificate and unencrypted key in PEM"
-        raise SourceProblem(
-            State.DENIED,
-            f"The client certificate and key for {cluster} in the kubeconfig {why}.",
-            "Renew client-certificate and client-key (or their -data) of its user in the kubeconfig.",
-            code=401,
-        ) from None
-    return context
-
-
-def _from_context(ref: ClusterRef, limit_seconds: float, leash: Leash) -> Credentials:
-    official = _official("config.kube_config")
-    user = _user(ref)
-    plugin = user.get("exec")
-
-    class Loader(official.KubeConfigLoader):  # type: ignore[misc, name-defined]
-        """The official loader with a plugin that cannot ask and whose failure is told instead of logged."""
-
-        def _load_from_exec_plugin(self) -> bool | None:
-            if not isinstance(plugin, dict):
-                return None
-            cluster = ref.document["clusters"][0]["cluster"]
-            provider = official.ExecProvider(self._user["exec"], None, self._cluster)
-            environment = {**provider.env, "KUBERNETES_EXEC_INFO": exec_info(plugin, cluster)}
-            status = run_plugin(
-                plugin,
-                arguments=[str(argument) for argument in provider.args],
-                environment=environment,
-                cluster=ref.name,
-                limit_seconds=limit_seconds,
-                leash=leash,
+    def run(arguments: list[str], environment: Mapping[str, str]) -> Mapping[str, Any]:
+        assert isinstance(plugin, Mapping)
+        status = run_plugin(
+            plugin,
+            arguments=arguments,
+            environment={**environment, "KUBERNETES_EXEC_INFO": exec_info(plugin, cluster)},
+            cluster=ref.name,
+            limit_seconds=limit_seconds,
+            guard=guard,
+        )
+        issued.update({name: value for name, value in status.items() if isinstance(value, str) and value})
+        if "token" not in issued and not issued.keys() >= {"clientCertificateData", "clientKeyData"}:
+            raise SourceProblem(
+                State.DENIED,
+                f"The credential plugin of {ref.name} ({plugin['command']}) gave neither a token nor a certificate.",
+                plugin_remedy(plugin),
+                code=401,
             )
-            _take(self, status, ref, plugin)
-            return True
+        return issued
 
-    def no_google() -> None:
-        provider = user.get("auth-provider")
+    def google_token_expired() -> None:
         raise SourceProblem(
             State.DENIED,
             f"The login of {ref.name} in the kubeconfig has expired.",
-            renewal_of_provider(provider if isinstance(provider, Mapping) else {}),
+            provider_remedy(provider if isinstance(provider, Mapping) else {}),
             code=401,
         )
 
-    arguments: dict[str, Any] = {"active_context": ref.context, "get_google_credentials": no_google}
-    if "auth-provider" in user and ref.paths:
-        # A renewed refresh token replaces the old one at the provider: it must be written back, as kubectl does.
-        merger = official.KubeConfigMerger(os.pathsep.join(ref.paths))
-        loader = Loader(
-            config_dict=merger.config, config_persister=merger.save_changes, config_base_path=None, **arguments
-        )
-    else:
-        loader = Loader(config_dict=official.ConfigNode("kubeconfig", ref.document), config_base_path=None, **arguments)
-    configuration = _configuration()
-    loader.load_and_set(configuration)
-    return _credentials(configuration, ref, user, loader)
-
-
-def _take(loader: Any, status: Mapping[str, Any], ref: ClusterRef, plugin: Mapping[str, Any]) -> None:
-    """Put a plugin's answer where the official loader keeps its own."""
-    official = _official("config.kube_config")
-    token = status.get("token")
-    if isinstance(token, str) and token:
-        loader.token = f"Bearer {token}"
-    if status.get("clientCertificateData") and status.get("clientKeyData"):
-        for attribute, key in (("cert_file", "clientCertificateData"), ("key_file", "clientKeyData")):
-            kept = official.FileOrData(status, None, data_key_name=key, base64_file_content=False)
-            setattr(loader, attribute, kept.as_file())
-    elif not token:
-        raise SourceProblem(
-            State.DENIED,
-            f"The credential plugin of {ref.name} ({plugin.get('command')}) gave neither a token nor a certificate.",
-            log_in_again(plugin),
-            code=401,
-        )
-    if status.get("expirationTimestamp"):
-        loader.expiry = official.parse_rfc3339(status["expirationTimestamp"])
-
-
-def _credentials(configuration: Any, ref: ClusterRef, user: Mapping[str, Any], loader: Any) -> Credentials:
-    headers = _impersonation(user)
-    token = configuration.api_key.get("BearerToken")
-    if token:
-        headers.append(("Authorization", str(token)))
-    expiry = getattr(loader, "expiry", None)
-    expires_at = expiry.timestamp() if expiry is not None else None
-    if user.get("tokenFile") and not user.get("token"):
-        expires_at = time.time() + FILE_TOKEN_SECONDS
-    _check_headers(ref, headers)
-    cluster = ref.document["clusters"][0]["cluster"]
-    authority = configuration.ssl_ca_cert
-    return Credentials(
-        server=str(configuration.host).rstrip("/"),
-        headers=tuple(headers),
-        ca=Path(authority).read_text(encoding="utf-8", errors="replace") if authority else None,
-        certificate=configuration.cert_file,
-        key=configuration.key_file,
-        verify=bool(configuration.verify_ssl),
-        proxy=str(cluster["proxy-url"]) if cluster.get("proxy-url") else None,
-        server_name=configuration.tls_server_name or None,
-        expires_at=expires_at,
+    login = official.user_login(
+        ref.document,
+        ref.context,
+        paths=ref.paths if "auth-provider" in user else (),
+        run_plugin=run if isinstance(plugin, Mapping) else None,
+        google_token_expired=google_token_expired,
     )
+    headers = _impersonation(user)
+    if login.authorization:
+        headers.append(("Authorization", login.authorization))
+    _check_headers(ref, headers)
+    server = str(cluster["server"]).rstrip("/")
+    secure = server.startswith("https")
+    certificate, key = issued.get("clientCertificateData"), issued.get("clientKeyData")
+    if secure and not (certificate and key):
+        certificate, key = _pem(user, "client-certificate"), _pem(user, "client-key")
+    return Credentials(
+        server=server,
+        headers=tuple(headers),
+        ca=_pem(cluster, "certificate-authority") if secure else None,
+        certificate=certificate,
+        key=key,
+        verify=not cluster.get("insecure-skip-tls-verify"),
+        proxy=str(cluster["proxy-url"]) if cluster.get("proxy-url") else None,
+        server_name=cluster.get("tls-server-name") or None,
+        expires_at=_file_token_end() if user.get("tokenFile") and not user.get("token") else login.expires_at,
+    )
+
+
+def _file_token_end() -> float:
+    return time.time() + FILE_TOKEN_SECONDS
 
 
 def _check_headers(ref: ClusterRef, headers: list[tuple[str, str]]) -> None:
@@ -294,20 +240,18 @@ def _check_headers(ref: ClusterRef, headers: list[tuple[str, str]]) -> None:
             raise SourceProblem(
                 State.DENIED,
                 f"{what} of user {ref.user} holds characters that cannot be sent (a line's end, or other than ASCII).",
-                remedy(ref),
+                login_remedy(ref),
                 code=401,
             )
 
 
-def _service_account() -> Credentials:
-    configuration = _configuration()
-    _official("config").load_incluster_config(client_configuration=configuration)
-    token = str(configuration.api_key["BearerToken"])
+def _service_account(ref: ClusterRef) -> Credentials:
+    account = official.service_account()
     return Credentials(
-        server=str(configuration.host),
-        headers=(("Authorization", token),),
-        ca=Path(configuration.ssl_ca_cert).read_text(encoding="utf-8"),
-        expires_at=time.time() + FILE_TOKEN_SECONDS,
+        server=account.server.rstrip("/") + ref.prefix,
+        headers=(("Authorization", account.authorization),),
+        ca=Path(account.ca_file).read_text(encoding="utf-8"),
+        expires_at=_file_token_end(),
     )
 
 
@@ -323,25 +267,6 @@ def _impersonation(user: Mapping[str, Any]) -> list[tuple[str, str]]:
     if isinstance(extra, Mapping):
         headers += [(f"Impersonate-Extra-{name}", str(value)) for name, values in extra.items() for value in values]
     return headers
-
-
-def _user(ref: ClusterRef) -> Mapping[str, Any]:
-    users = ref.document.get("users") or []
-    return users[0]["user"] or {} if users else {}
-
-
-def remedy(ref: ClusterRef) -> str:
-    """What renews the login of a context: its plugin's or vendor's command, else which entry to renew."""
-    user = _user(ref)
-    plugin, provider = user.get("exec"), user.get("auth-provider")
-    if isinstance(plugin, Mapping):
-        return log_in_again(plugin)
-    if isinstance(provider, Mapping):
-        return renewal_of_provider(provider)
-    if ref.in_cluster:
-        return "Give the pod a service account that may read the cluster."
-    where = ", ".join(ref.paths) or "the kubeconfig"
-    return f"Renew the login of user {ref.user} in {where} (kubectl --context {ref.context} get namespaces tries it)."
 
 
 def _one_line(error: BaseException) -> str:

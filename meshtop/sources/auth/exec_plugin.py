@@ -1,8 +1,9 @@
-"""Credential plugins run where they can neither ask nor write: no terminal, no input, a time limit.
+"""Credential plugins, run without a terminal and without input, and with a time limit.
 
 The official `kubernetes` package hands a plugin the terminal's input and error output whenever its own output
 is a terminal, waits for it without limit, and logs its failures. In a console none of that may happen, so the
-plugin's command, arguments and environment come from the package (`ExecProvider`) and only the running is ours.
+plugin's command, arguments and environment come from the package (`meshtop.sources.auth.official`) and only the
+running is ours.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -19,41 +19,40 @@ from pathlib import Path
 from typing import Any
 
 from meshtop.model.state import State
-from meshtop.sources.auth.login import log_in_again
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.model.text import clean
+from meshtop.sources.auth.remedies import plugin_remedy
+from meshtop.sources.problem import SourceProblem
 
-_AT_ONCE = threading.BoundedSemaphore(8)
-"""Fifty clusters of one vendor mean fifty plugins; so many run side by side."""
-_LAST_WORDS = 300
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
-"""What colours a plugin's complaint on a terminal."""
+_PARALLEL = threading.BoundedSemaphore(8)
+"""Plugins that run at the same time: fifty clusters of one vendor mean fifty of them."""
+_LONGEST_LINE = 300
 
 
-class Leash:
-    """Ends a plugin from another thread, when nobody waits for its answer any more."""
+class ProcessGuard:
+    """Kills a plugin from another thread, when nobody waits for its answer any more."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._cut = False
+        self._killed = False
 
-    def hold(self, process: subprocess.Popen[bytes]) -> None:
-        """Take a process on; it ends at once if the leash was cut already."""
+    def attach(self, process: subprocess.Popen[bytes]) -> None:
+        """Watch over a process; it is killed at once if `kill` was called before."""
         with self._lock:
             self._process = process
-            cut = self._cut
-        if cut:
-            self.cut()
+            killed = self._killed
+        if killed:
+            self.kill()
 
-    def release(self) -> None:
-        """The process ended by itself; its number may belong to another one soon."""
+    def detach(self) -> None:
+        """Forget a process that ended by itself: its number may belong to another one soon."""
         with self._lock:
             self._process = None
 
-    def cut(self) -> None:
-        """End the process and all that it started."""
+    def kill(self) -> None:
+        """Kill the process and everything that it started."""
         with self._lock:
-            self._cut = True
+            self._killed = True
             process = self._process
             if process is not None and process.poll() is None:
                 try:
@@ -69,7 +68,7 @@ def run_plugin(
     environment: Mapping[str, str],
     cluster: str,
     limit_seconds: float,
-    leash: Leash,
+    guard: ProcessGuard,
 ) -> dict[str, Any]:
     """Run a plugin and return the `status` of the ExecCredential that it prints.
 
@@ -79,7 +78,7 @@ def run_plugin(
     """
     if plugin.get("interactiveMode") == "Always":
         raise _denied(plugin, cluster, "wants to ask something, which it cannot do here")
-    with _AT_ONCE:
+    with _PARALLEL:
         try:
             process = subprocess.Popen(
                 arguments,
@@ -90,16 +89,16 @@ def run_plugin(
                 start_new_session=True,
             )
         except OSError as error:
-            raise _not_there(plugin, cluster, error) from None
-        leash.hold(process)
+            raise _cannot_run(plugin, cluster, error) from None
+        guard.attach(process)
         try:
             output, errors = process.communicate(timeout=limit_seconds)
         except subprocess.TimeoutExpired:
-            leash.cut()
+            guard.kill()
             process.communicate()
             raise _denied(plugin, cluster, f"gave no answer within {limit_seconds:g} s") from None
         finally:
-            leash.release()
+            guard.detach()
     if process.returncode != 0:
         raise _denied(plugin, cluster, f"failed (exit code {process.returncode})", errors)
     return _status(plugin, cluster, output, errors)
@@ -136,12 +135,12 @@ def _status(plugin: Mapping[str, Any], cluster: str, output: bytes, errors: byte
 
 
 def _denied(plugin: Mapping[str, Any], cluster: str, what: str, errors: bytes = b"") -> SourceProblem:
-    said = _last_words(errors)
+    said = _last_line(errors)
     message = f"The credential plugin of {cluster} ({plugin.get('command')}) {what}"
-    return SourceProblem(State.DENIED, f"{message}: {said}" if said else f"{message}.", log_in_again(plugin), code=401)
+    return SourceProblem(State.DENIED, f"{message}: {said}" if said else f"{message}.", plugin_remedy(plugin), code=401)
 
 
-def _not_there(plugin: Mapping[str, Any], cluster: str, error: OSError) -> SourceProblem:
+def _cannot_run(plugin: Mapping[str, Any], cluster: str, error: OSError) -> SourceProblem:
     hint = plugin.get("installHint")
     remedy = " ".join(str(hint).split()) if hint else f"Install {plugin.get('command')}, or put it on PATH."
     reason = "is not installed" if isinstance(error, FileNotFoundError) else f"cannot run: {error.strerror}"
@@ -150,9 +149,7 @@ def _not_there(plugin: Mapping[str, Any], cluster: str, error: OSError) -> Sourc
     )
 
 
-def _last_words(errors: bytes) -> str:
-    """What it said last, as one line without control characters."""
-    text = _ESCAPES.sub("", errors.decode("utf-8", "replace"))
-    lines = ["".join(c if c.isprintable() else " " for c in line).strip() for line in text.splitlines()]
-    said = " ".join(" ".join(line.split()) for line in lines if line)
-    return said if len(said) <= _LAST_WORDS else "… " + said[-_LAST_WORDS:]
+def _last_line(errors: bytes) -> str:
+    """The end of what a plugin wrote to its error output, as one line without control characters."""
+    said = " ".join(clean(errors.decode("utf-8", "replace")).split())
+    return said if len(said) <= _LONGEST_LINE else "… " + said[-_LONGEST_LINE:]

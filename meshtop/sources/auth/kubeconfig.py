@@ -1,7 +1,6 @@
 """Which clusters a kubeconfig names; cheap, so that the list is there before anything slow is imported.
 
-Only names, servers and file paths are understood here. Credentials are the business of
-`meshtop.sources.auth.credentials`, which hands them to the official `kubernetes` package.
+Only names, servers and file paths are understood here; `meshtop.sources.auth.credentials` reads the logins.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _USER_FILES = ("client-certificate", "client-key", "tokenFile")
 
 
 class KubeconfigError(MeshtopError):
-    """The kubeconfig cannot be used; the message is one sentence that names the file and what to do."""
+    """The kubeconfig cannot be used; the message is one sentence that names the file and what is wrong in it."""
 
 
 class UnknownContextError(KubeconfigError):
@@ -53,6 +52,20 @@ class ClusterRef(Struct, frozen=True, kw_only=True):
     fault: str | None = None
     prefix: str = ""
     """The path below another cluster's API server that forwards to this cluster; `server` ends with it."""
+
+    @property
+    def cluster_entry(self) -> Document:
+        """The kubeconfig's `cluster` mapping; empty where there is none (a pod's service account)."""
+        clusters = self.document.get("clusters") or []
+        entry: Document = clusters[0]["cluster"] if clusters else {}
+        return entry
+
+    @property
+    def user_entry(self) -> Document:
+        """The kubeconfig's `user` mapping; empty where the context names no user."""
+        users = self.document.get("users") or []
+        entry: Document = users[0]["user"] or {} if users else {}
+        return entry
 
     def __repr__(self) -> str:
         return f"ClusterRef(name={self.name!r}, context={self.context!r}, server={self.server!r})"
@@ -96,7 +109,7 @@ def find_clusters(
 
 
 def reread(ref: ClusterRef) -> ClusterRef:
-    """The same context as its files say it at this moment (a login may have rewritten them). Raises KubeconfigError."""
+    """A context read anew from its files, which a login may have rewritten. Raises KubeconfigError."""
     if ref.in_cluster or not ref.paths:
         return ref
     merged = _read(list(ref.paths), must_exist=False)
@@ -104,7 +117,7 @@ def reread(ref: ClusterRef) -> ClusterRef:
         raise KubeconfigError(f"Context {ref.context} is not in {_list(ref.paths)}; add it or leave it out.")
     found = _ref(merged, str(ref.context))
     if ref.prefix:
-        return through(found, ref.name, ref.prefix)
+        return proxied_ref(found, ref.name, ref.prefix)
     return ClusterRef(
         name=ref.name,
         context=ref.context,
@@ -117,8 +130,8 @@ def reread(ref: ClusterRef) -> ClusterRef:
     )
 
 
-def through(host: ClusterRef, name: str, prefix: str) -> ClusterRef:
-    """A cluster that another one's API server forwards to below `prefix`, with that one's credential alone."""
+def proxied_ref(host: ClusterRef, name: str, prefix: str) -> ClusterRef:
+    """A cluster behind another one's API server, which forwards what is below `prefix`, with the host's credential."""
     server = f"{host.server}/{prefix.strip('/')}"
     document = dict(host.document)
     if document:
@@ -127,11 +140,11 @@ def through(host: ClusterRef, name: str, prefix: str) -> ClusterRef:
     return structs.replace(host, name=name, server=server, document=document, prefix=prefix)
 
 
-def handed_over(name: str, text: str) -> ClusterRef:
-    """A cluster out of a kubeconfig that a registry keeps. Raises KubeconfigError.
+def ref_from_registry(name: str, text: str) -> ClusterRef:
+    """A cluster from a kubeconfig that a registry stores. Raises KubeconfigError.
 
-    Such a file was written by somebody else: only what stands in it is used (certificates, a token, a password);
-    commands to run and files to read are refused, for they would be this machine's.
+    Somebody else wrote that kubeconfig: only what it contains is used (certificates, a token, a password). Commands to
+    run and files to read are refused, because they would be this machine's.
     """
     import yaml
 
@@ -147,9 +160,7 @@ def handed_over(name: str, text: str) -> ClusterRef:
     if context not in merged.contexts:
         raise KubeconfigError(f"The registry's kubeconfig of {name} has no context.")
     ref = _ref(merged, str(context), name=name)
-    user = ref.document["users"][0]["user"] if ref.document["users"] else {}
-    cluster = ref.document["clusters"][0]["cluster"]
-    foreign = sorted(({*user} - _INLINE_USER) | ({*cluster} & {*_CLUSTER_FILES, "proxy-url"}))
+    foreign = sorted(({*ref.user_entry} - _INLINE_USER) | ({*ref.cluster_entry} & {*_CLUSTER_FILES, "proxy-url"}))
     if foreign:
         raise KubeconfigError(f"The registry's kubeconfig of {name} wants {', '.join(foreign)} of this machine.")
     if ref.fault is not None:
@@ -202,7 +213,7 @@ def _via(cluster: ClusterSettings, refs: Sequence[ClusterRef], merged: _Merged) 
             f"Cluster {cluster.name} of the settings is read via {cluster.via.host}, which is neither a cluster "
             "before it nor a context of the kubeconfig."
         )
-    return through(host, cluster.name, cluster.via.prefix or f"/clusters/{cluster.name}")
+    return proxied_ref(host, cluster.name, cluster.via.prefix or f"/clusters/{cluster.name}")
 
 
 def _paths(kubeconfig: str | None, environ: Mapping[str, str]) -> list[str]:
@@ -348,7 +359,7 @@ def _one_per_server(refs: Iterable[ClusterRef], current: str | None) -> list[Clu
     """One context for each server. A server behind another proxy or TLS name is another one (tunnels, bastions)."""
     chosen: dict[tuple[str, ...], ClusterRef] = {}
     for ref in refs:
-        cluster = ref.document["clusters"][0]["cluster"]
+        cluster = ref.cluster_entry
         key: tuple[str, ...] = (ref.server.lower(), str(cluster.get("tls-server-name")), str(cluster.get("proxy-url")))
         if ref.fault is not None:
             key = ("fault", ref.name)

@@ -37,7 +37,7 @@ def cluster_fault(name: str, cluster: Entry) -> str | None:
     if not _leads_somewhere(server):
         return f"the server URL of cluster {name}, {_shown(server)!r}, is not one; write https://HOST:PORT"
     proxy = cluster.get("proxy-url")
-    if proxy and (urlsplit_or_none(proxy) not in _PROXIES or not _leads_somewhere(proxy)):
+    if proxy and (_scheme(proxy) not in _PROXIES or not _leads_somewhere(proxy)):
         return f"proxy-url of cluster {name}, {_shown(proxy)!r}, is not one; write http://HOST:PORT"
     return None
 
@@ -75,7 +75,7 @@ def user_fault(name: str, user: Entry) -> str | None:
     return None
 
 
-def urlsplit_or_none(url: str) -> str | None:
+def _scheme(url: str) -> str | None:
     """The scheme of a URL; None where it is none."""
     try:
         return urlsplit(url).scheme

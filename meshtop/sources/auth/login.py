@@ -1,88 +1,98 @@
-"""Which command renews a login, told from the credential plugin that a kubeconfig names."""
+"""The login to one cluster, kept valid while meshtop runs."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping, Sequence
-from pathlib import PurePath
-from typing import Any
+import asyncio
+import threading
+from collections.abc import Callable
 
-_BY_COMMAND = {
-    "gke-gcloud-auth-plugin": "gcloud auth login",
-    "gcloud": "gcloud auth login",
-    "doctl": "doctl auth init",
-    "oci": "oci session authenticate",
-    "linode-cli": "linode-cli configure",
-}
+from meshtop.sources.auth.credentials import Credentials, load, load_now
+from meshtop.sources.auth.kubeconfig import ClusterRef
+from meshtop.sources.problem import SourceProblem
+
+_RENEW_BEFORE_SECONDS = 60.0
+_FIRST_PAUSE_SECONDS = 5.0
+_LONGEST_PAUSE_SECONDS = 60.0
 
 
-def renewal(plugin: Mapping[str, Any]) -> str:
-    """The command to run for a new login: the vendor's where it is known, else the plugin's own command line.
+class Login:
+    """The credentials of one context: loaded at the first request, renewed before they expire or when refused.
 
-    `plugin` is the `exec` mapping of a kubeconfig's user.
+    A login that failed is tried again at later requests, with pauses from 5 s to a minute between the tries; in
+    between, requests fail with the same problem. `clock` gives Unix seconds.
     """
-    command = str(plugin.get("command") or "")
-    name = PurePath(command).name.removesuffix(".exe")
-    arguments = [str(argument) for argument in plugin.get("args") or ()]
-    if name in _BY_COMMAND:
-        return _BY_COMMAND[name]
-    if name in ("aws", "aws-iam-authenticator", "aws-vault"):
-        profile = _value(arguments, "--profile") or _environment(plugin, "AWS_PROFILE")
-        return f"aws sso login --profile {shlex.quote(profile)}" if profile else "aws sso login"
-    if name == "az":
-        return "az login"
-    if name == "kubelogin" and (_value(arguments, "--login", "-l") or _environment(plugin, "AAD_LOGIN_METHOD")):
-        return _azure(plugin, arguments)
-    if name == "tsh":
-        return _teleport(arguments)
-    return shlex.join([command, *arguments])
 
+    def __init__(self, ref: ClusterRef, *, limit_seconds: float, clock: Callable[[], float]) -> None:
+        self.credentials: Credentials | None = None
+        self._ref = ref
+        self._limit_seconds = limit_seconds
+        self._clock = clock
+        self._loading = asyncio.Lock()
+        self._blocking = threading.Lock()
+        self._renew_at: float | None = None
+        self._problem: SourceProblem | None = None
+        self._refusals = 0
+        self._again_at = 0.0
 
-def log_in_again(plugin: Mapping[str, Any]) -> str:
-    """The sentence that tells to run that command."""
-    return f"Log in again: {renewal(plugin)}"
+    async def current(self) -> Credentials:
+        """Valid credentials. Raises SourceProblem: denied, or unreachable for a kubeconfig that leads nowhere."""
+        if self.credentials is not None and not self._due():
+            return self.credentials
+        async with self._loading:
+            if self.credentials is None or self._due():
+                await self._load()
+            assert self.credentials is not None
+            return self.credentials
 
+    def current_blocking(self) -> Credentials:
+        """Valid credentials, for other threads: those in use, else new ones. Blocks; raises SourceProblem."""
+        credentials = self.credentials
+        if credentials is not None and not self._due():
+            return credentials
+        with self._blocking:
+            return load_now(self._ref, limit_seconds=self._limit_seconds)
 
-def renewal_of_provider(provider: Mapping[str, Any]) -> str:
-    """What to do for a user of a kubeconfig's old `auth-provider` section."""
-    settings = provider.get("config")
-    issuer = settings.get("idp-issuer-url") if isinstance(settings, Mapping) else None
-    if provider.get("name") == "gcp":
-        plugin = "which writes the plugin gke-gcloud-auth-plugin"
-        return f"Log in again: gcloud container clusters get-credentials CLUSTER, {plugin}"
-    where = f" of {issuer}" if issuer else ""
-    return f"Log in again at the identity provider{where} and put the new id-token and refresh-token in the kubeconfig"
+    async def renew(self, refused: Credentials) -> None:
+        """After a 401: load again, unless another request has done so in the meantime. Raises SourceProblem."""
+        async with self._loading:
+            if self.credentials is refused:
+                await self._load(refused=True)
 
+    def accepted(self) -> None:
+        """The server accepted the credentials."""
+        self._refusals = 0
 
-def _azure(plugin: Mapping[str, Any], arguments: Sequence[str]) -> str:
-    method = _value(arguments, "--login", "-l") or _environment(plugin, "AAD_LOGIN_METHOD")
-    if method == "azurecli":
-        return "az login"
-    if method == "azd":
-        return "azd auth login"
-    return shlex.join([str(plugin.get("command")), *arguments])
+    def refuse(self, problem: SourceProblem) -> None:
+        """The server did not accept them: `problem` is raised until it is time for another try."""
+        pause = min(_FIRST_PAUSE_SECONDS * 2**self._refusals, _LONGEST_PAUSE_SECONDS)
+        self._refusals += 1
+        self._problem = problem
+        self._again_at = self._clock() + pause
+        self.credentials = None
 
+    def forget(self) -> None:
+        """Load again at the next request: the files may have been corrected by then."""
+        self.credentials = None
 
-def _teleport(arguments: Sequence[str]) -> str:
-    proxy = _value(arguments, "--proxy")
-    cluster = _value(arguments, "--kube-cluster")
-    command = ["tsh", *([f"--proxy={proxy}"] if proxy else []), "kube", "login", *([cluster] if cluster else [])]
-    return shlex.join(command)
+    def _due(self) -> bool:
+        return self._renew_at is not None and self._clock() >= self._renew_at
 
-
-def _value(arguments: Sequence[str], *flags: str) -> str | None:
-    """The value of a flag, written `--flag value` or `--flag=value`."""
-    for position, argument in enumerate(arguments):
-        for flag in flags:
-            if argument == flag and position + 1 < len(arguments):
-                return arguments[position + 1]
-            if argument.startswith(flag + "="):
-                return argument[len(flag) + 1 :]
-    return None
-
-
-def _environment(plugin: Mapping[str, Any], name: str) -> str | None:
-    for entry in plugin.get("env") or ():
-        if isinstance(entry, Mapping) and entry.get("name") == name:
-            return str(entry.get("value"))
-    return None
+    async def _load(self, *, refused: bool = False) -> None:
+        if self._problem is not None and self._clock() < self._again_at:
+            raise self._problem
+        old = self.credentials
+        try:
+            credentials = await load(self._ref, limit_seconds=self._limit_seconds)
+        except SourceProblem as problem:
+            if not refused and old is not None and (old.expires_at or 0.0) > self._clock():
+                # Not renewed in time, but still valid: use it to its end.
+                self._renew_at = min(self._clock() + _FIRST_PAUSE_SECONDS, old.expires_at or 0.0)
+                return
+            self.refuse(problem)
+            raise
+        self.credentials = credentials
+        self._problem = None
+        self._renew_at = None
+        if credentials.expires_at is not None:
+            life = max(0.0, credentials.expires_at - self._clock())
+            self._renew_at = credentials.expires_at - min(_RENEW_BEFORE_SECONDS, life / 5)

@@ -1,54 +1,41 @@
-"""One cluster's API server: one HTTP client, one SSL context, failures in words."""
+"""One cluster's API server: one login, one HTTP client, failures in words."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import ssl
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
-import msgspec
 
 from meshtop.model.state import State
-from meshtop.sources.auth.credentials import Credentials, load, load_now, remedy, tls_context
+from meshtop.sources.auth.credentials import Credentials
 from meshtop.sources.auth.kubeconfig import ClusterRef
+from meshtop.sources.auth.login import Login
+from meshtop.sources.auth.remedies import login_remedy
+from meshtop.sources.http.failures import connection_problem, expiry_note
 from meshtop.sources.http.gate import ReadOnlyTransport
-from meshtop.sources.http.lost import lost, ran_out
-from meshtop.sources.http.pools import WATCH, Pools
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.http.transport import WATCH, Params, cluster_transport
+from meshtop.sources.problem import SourceProblem
 
 if TYPE_CHECKING:
     import requests
-
-__all__ = ["Connection", "SourceProblem", "problem_of"]
 
 CONNECT_SECONDS = 3.0
 """Longer than a handshake over a VPN takes, and than this program is ever busy with other clusters."""
 LOGIN_SECONDS = 10.0
 """How long a credential plugin may take."""
-_RENEW_BEFORE_SECONDS = 60.0
-_LOGIN_PAUSE_SECONDS = 5.0
-_LOGIN_PAUSE_MOST_SECONDS = 60.0
-
-ELSEWHERE = "its server URL in the kubeconfig leads to something else, or a login stands in front of it"
-
 _NOTHING = httpx.ByteStream(b"")
-
-Params = Mapping[str, str | int]
 
 
 class Connection:
     """A lazily opened connection to one cluster's API server.
 
     Without `writes` nothing but reads can be sent through it (`meshtop.sources.http.gate`). Credentials are renewed
-    before they expire, and once after a 401; a login that failed is tried again at later requests, with pauses
-    from 5 s to a minute between the tries. `requests` and `bytes` count what was sent and received (decompressed).
+    before they expire, and once after a 401 (`meshtop.sources.auth.login`). `requests` and `bytes` count what was sent
+    and received (decompressed).
     """
 
     def __init__(
@@ -66,17 +53,10 @@ class Connection:
         self.requests = 0
         self.bytes = 0
         self._timeout = httpx.Timeout(timeout_seconds, connect=min(connect_seconds, timeout_seconds))
-        self._login_seconds = login_seconds
-        self._clock = clock
-        self._opening = asyncio.Lock()
-        self._blocking = threading.Lock()
+        self._login = Login(ref, limit_seconds=login_seconds, clock=clock)
         self._client: httpx.AsyncClient | None = None
+        self._made_for: Credentials | None = None
         self._retired: list[httpx.AsyncClient] = []
-        self._credentials: Credentials | None = None
-        self._renew_at: float | None = None
-        self._refused: SourceProblem | None = None
-        self._refusals = 0
-        self._again_at = 0.0
         self._closed = False
 
     @property
@@ -102,7 +82,7 @@ class Connection:
         """Send a request below the server's URL and return the answer, whatever its status but 401.
 
         Raises SourceProblem when there is no answer or the login is not accepted, ReadOnlyError for what is not a read.
-        `problem_of` turns an answer that is an error into a SourceProblem.
+        `failures.response_problem` turns an answer that is an error into a SourceProblem.
         """
         async with self.stream(
             method, path, params=params, headers=headers, content=content, timeout=timeout
@@ -121,7 +101,10 @@ class Connection:
         timeout: float | None = None,
         read: bool = True,
     ) -> AsyncIterator[httpx.Response]:
-        """The same; with `read=False` the body is left to `chunks`, and `timeout` is the longest silence in it."""
+        """Send a request as `request` does, and close its answer at the end of the block.
+
+        With `read=False` the body is left to `chunks`, and `timeout` is the longest silence in it, in seconds.
+        """
         response = await self._send(method, path, params, headers, content, timeout, read=read)
         try:
             yield response
@@ -139,21 +122,21 @@ class Connection:
 
     def requests_session(self) -> requests.Session:
         """A requests session with this connection's login, trust, proxy, time limits and gate; for other threads."""
-        from meshtop.sources.http.requests_session import ClusterAdapter, session_for
+        from meshtop.sources.http.requests_session import ClusterAdapter, cluster_session
 
         connect, read = self._timeout.connect or CONNECT_SECONDS, self._timeout.read or CONNECT_SECONDS
         adapter = ClusterAdapter(
-            self._credentials_now,
+            self._login.current_blocking,
             cluster=self.name,
             timeout=(connect, read),
             writes=self.writes,
             base=urlsplit(self.server).path.rstrip("/"),
             count=self._count,
         )
-        return session_for(self.server, adapter)
+        return cluster_session(self.server, adapter)
 
     async def close(self) -> None:
-        """Let go of every socket; the connection cannot be used afterwards."""
+        """Close every socket; the connection cannot be used afterwards."""
         self._closed = True
         clients = [*self._retired, *([self._client] if self._client else [])]
         self._client, self._retired = None, []
@@ -172,9 +155,12 @@ class Connection:
         read: bool,
     ) -> httpx.Response:
         limits = self._timeout if timeout is None else self._limits(timeout)
+        # A refused login is renewed once; what the server refused with a 401 it has not carried out.
         for last in (False, True):
-            before = self._credentials
-            client, credentials = await self._open()
+            self._require_open()
+            before = self._login.credentials
+            credentials = await self._login.current()
+            client = await self._client_for(credentials)
             request = client.build_request(
                 method,
                 credentials.server + path,
@@ -186,24 +172,24 @@ class Connection:
             )
             response = await self._answer(client, request, read=read)
             if response.status_code != 401:
-                self._refusals = 0
+                self._login.accepted()
                 return response
             await response.aclose()
             if last or credentials is not before:
                 break
-            await self._renew(credentials)
+            await self._login.renew(credentials)
         problem = SourceProblem(
             State.DENIED,
-            f"{self.name} does not accept the login of {self._who()}{ran_out(credentials)}.",
-            remedy(self.ref),
+            f"{self.name} does not accept the login of {self._who()}{expiry_note(credentials)}.",
+            login_remedy(self.ref),
             code=401,
         )
-        self._refuse(problem)
+        self._login.refuse(problem)
         raise problem
 
     async def _answer(self, client: httpx.AsyncClient, request: httpx.Request, *, read: bool) -> httpx.Response:
         try:
-            response = await self._once_more(client, request)
+            response = await self._send_once_or_twice(client, request)
             if read:
                 await response.aread()
                 self.bytes += len(response.content)
@@ -213,8 +199,11 @@ class Connection:
             raise self._lost(error) from error
         return response
 
-    async def _once_more(self, client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
-        """A server may close an idle connection just as it is used again; a read is then sent a second time."""
+    async def _send_once_or_twice(self, client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+        """Send a request; a second time where a reading connection broke, as servers close idle ones just before use.
+
+        What writes is never sent twice: the server may have carried it out before the connection broke.
+        """
         self.requests += 1
         try:
             return await client.send(request, stream=True)
@@ -227,104 +216,34 @@ class Connection:
     def _limits(self, seconds: float) -> httpx.Timeout:
         return httpx.Timeout(seconds, connect=min(self._timeout.connect or seconds, seconds), pool=seconds)
 
-    async def _open(self) -> tuple[httpx.AsyncClient, Credentials]:
-        if self._closed:
-            raise SourceProblem(State.UNREACHABLE, f"The connection to {self.name} is closed.")
-        client, credentials = self._client, self._credentials
-        if client is not None and credentials is not None and not self._due():
-            return client, credentials
-        async with self._opening:
-            if self._client is None or self._credentials is None or self._due():
-                await self._login()
-            assert self._client is not None
-            assert self._credentials is not None
-            return self._client, self._credentials
-
-    def _due(self) -> bool:
-        return self._renew_at is not None and self._clock() >= self._renew_at
-
-    async def _renew(self, used: Credentials) -> None:
-        """After a 401: a new login, unless another request has brought one in the meantime."""
-        async with self._opening:
-            if self._credentials is used:
-                await self._login(refused=True)
-
-    async def _login(self, *, refused: bool = False) -> None:
-        if self._refused is not None and self._clock() < self._again_at:
-            raise self._refused
-        old = self._credentials
+    async def _client_for(self, credentials: Credentials) -> httpx.AsyncClient:
+        """The HTTP client for these credentials: a new one where they change the server, its trust or its proxy."""
+        self._require_open()
+        if self._client is not None and self._made_for is not None and credentials.same_tls(self._made_for):
+            return self._client
         try:
-            credentials = await load(self.ref, limit_seconds=self._login_seconds)
-        except SourceProblem as problem:
-            if not refused and old is not None and (old.expires_at or 0.0) > self._clock():
-                self._renew_at = min(self._clock() + _LOGIN_PAUSE_SECONDS, old.expires_at or 0.0)
-                return
-            self._refuse(problem)
+            client = self._make_client(credentials)
+        except SourceProblem:
+            self._login.forget()
             raise
-        self._take(credentials)
+        if self._client is not None:
+            self._retired.append(self._client)
+        self._client, self._made_for = client, credentials
+        # The last one may still be answering; those before it are done.
         while len(self._retired) > 1:
             await self._retired.pop(0).aclose()
+        return client
 
-    def _take(self, credentials: Credentials) -> None:
-        old = self._credentials
-        if self._client is None or old is None or not credentials.same_tls(old):
-            client = self._make_client(credentials)
-            if self._client is not None:
-                self._retired.append(self._client)
-            self._client = client
-        self._credentials = credentials
-        self._renew_at = None
-        self._refused = None
-        if credentials.expires_at is not None:
-            life = max(0.0, credentials.expires_at - self._clock())
-            self._renew_at = credentials.expires_at - min(_RENEW_BEFORE_SECONDS, life / 5)
-
-    def _refuse(self, problem: SourceProblem) -> None:
-        pause = min(_LOGIN_PAUSE_SECONDS * 2**self._refusals, _LOGIN_PAUSE_MOST_SECONDS)
-        self._refusals += 1
-        self._refused = problem
-        self._again_at = self._clock() + pause
-        self._credentials = None
-
-    def _credentials_now(self) -> Credentials:
-        """For other threads: the login in use, or a new one; blocks."""
-        credentials = self._credentials
-        if credentials is not None and not self._due():
-            return credentials
-        with self._blocking:
-            return load_now(self.ref, limit_seconds=self._login_seconds)
+    def _require_open(self) -> None:
+        if self._closed:
+            raise SourceProblem(State.UNREACHABLE, f"The connection to {self.name} is closed.")
 
     def _make_client(self, credentials: Credentials) -> httpx.AsyncClient:
-        secure = credentials.server.startswith("https")
-        context = tls_context(credentials, self.name) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        proxy = credentials.proxy or _proxy_of_environment(credentials)
-
-        def pool(limits: httpx.Limits) -> httpx.AsyncBaseTransport:
-            try:
-                return httpx.AsyncHTTPTransport(verify=context, http2=False, limits=limits, proxy=proxy)
-            except (ImportError, ValueError, httpx.InvalidURL) as error:
-                raise self._no_proxy(proxy) from error
-
-        transport: httpx.AsyncBaseTransport = Pools(pool)
+        transport: httpx.AsyncBaseTransport = cluster_transport(credentials, self.name)
         if not self.writes:
             base = urlsplit(credentials.server).path
             transport = ReadOnlyTransport(transport, cluster=self.name, base=base)
         return httpx.AsyncClient(transport=transport, headers={"User-Agent": "meshtop", "Accept-Encoding": "gzip"})
-
-    def _no_proxy(self, proxy: str | None) -> SourceProblem:
-        """The proxy cannot be used; its address is not shown, as it may hold a password."""
-        scheme = (proxy or "").partition("://")[0]
-        if scheme.startswith("socks"):
-            message, what = (
-                f"{self.name} is reached by a SOCKS proxy, which needs one more package.",
-                "pip install socksio",
-            )
-        else:
-            message, what = (
-                f"The proxy of {self.name} is no URL.",
-                "Correct proxy-url in the kubeconfig, or HTTPS_PROXY.",
-            )
-        return SourceProblem(State.UNREACHABLE, message, what)
 
     def _count(self, size: int) -> None:
         self.requests += 1
@@ -334,62 +253,8 @@ class Connection:
         return f"user {self.ref.user}" if self.ref.user else "the kubeconfig"
 
     def _lost(self, error: Exception) -> SourceProblem:
-        return lost(error, self.ref, self._credentials, self._timeout)
-
-
-class _Status(msgspec.Struct):
-    message: str = ""
-    reason: str = ""
-
-
-def problem_of(response: httpx.Response, *, cluster: str, what: str, verb: str = "list") -> SourceProblem:
-    """An answer that is an error, as a SourceProblem: forbidden is denied, everything else stale.
-
-    `what` is the resource as RBAC writes it ("pods", "virtualservices.networking.istio.io").
-    """
-    code = response.status_code
-    if code == 403:
-        return SourceProblem(
-            State.DENIED,
-            f"{cluster} does not let you {verb} {what}.",
-            f"Ask for the right to {verb} {what} (and to watch them).",
-            code=code,
-        )
-    if response.is_redirect or is_web_page(response):
-        where = "sends requests on to another place" if response.is_redirect else "answers with a web page"
-        return SourceProblem(
-            State.STALE,
-            f"{cluster} {where} when asked to {verb} {what}: {ELSEWHERE}.",
-            code=code,
-        )
-    said = ""
-    with contextlib.suppress(msgspec.MsgspecError, httpx.StreamError):
-        said = " ".join(msgspec.json.decode(response.content, type=_Status).message.split())[:300].rstrip(".")
-    message = f"{cluster} answered {code} when asked to {verb} {what}" + (f": {said}." if said else ".")
-    return SourceProblem(State.STALE, message, code=code, retry_after=_retry_after(response))
-
-
-def is_web_page(response: httpx.Response) -> bool:
-    """Whether a login page or another site answered in an API server's place."""
-    return response.headers.get("Content-Type", "").startswith("text/html") or response.content[:1] == b"<"
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    try:
-        return max(0.0, float(response.headers["Retry-After"]))
-    except (KeyError, ValueError):
-        return None
+        return connection_problem(error, self.ref, self._login.credentials, self._timeout)
 
 
 def _names(credentials: Credentials) -> dict[str, str]:
     return {"sni_hostname": credentials.server_name} if credentials.server_name else {}
-
-
-def _proxy_of_environment(credentials: Credentials) -> str | None:
-    """HTTPS_PROXY and NO_PROXY, as kubectl heeds them."""
-    parts = urlsplit(credentials.server)
-    proxies: dict[str, Any] = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or parts.hostname in ("localhost", "127.0.0.1", "::1") or proxy_bypass(parts.hostname or ""):
-        return None
-    return str(proxy) if "://" in str(proxy) else f"http://{proxy}"

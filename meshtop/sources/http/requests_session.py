@@ -13,8 +13,9 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPHeaderDict
 from urllib3.util.retry import Retry
 
-from meshtop.sources.auth.credentials import Credentials, tls_context
+from meshtop.sources.auth.credentials import Credentials
 from meshtop.sources.http.gate import require_query, require_read
+from meshtop.sources.http.transport import tls_context
 
 
 class ClusterAdapter(HTTPAdapter):
@@ -50,7 +51,7 @@ class ClusterAdapter(HTTPAdapter):
         super().init_poolmanager(connections, maxsize, block, **{**arguments, **self._pool_arguments})
 
     def proxy_manager_for(self, proxy: str, **arguments: Any) -> Any:
-        """The same through a proxy."""
+        """Make the pool of a proxy with the cluster's own trust."""
         return super().proxy_manager_for(proxy, **{**arguments, **self._pool_arguments})
 
     def build_connection_pool_key_attributes(
@@ -107,19 +108,33 @@ class ClusterAdapter(HTTPAdapter):
             self._tls = credentials
 
 
-def session_for(server: str, adapter: ClusterAdapter) -> requests.Session:
-    """A session that can reach this one server and nothing else."""
-    session = requests.Session()
-    session.adapters.clear()
+class OneServerSession(requests.Session):
+    """A session that can reach what was mounted and nothing else; a redirect is an answer, and is not followed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.adapters.clear()
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: credentials stay with the server that they are meant for."""
+
+
+def cluster_session(server: str, adapter: ClusterAdapter) -> requests.Session:
+    """A session that can reach a cluster's API server and nothing else."""
+    session = OneServerSession()
     session.mount(server, adapter)
     return session
 
 
 class QueryAdapter(HTTPAdapter):
-    """Sends queries to one engine and refuses everything else with ReadOnlyError; without retries."""
+    """Sends queries to one engine and refuses everything else with ReadOnlyError; without retries.
 
-    def __init__(self, *, engine: str, read_only: bool) -> None:
+    `headers` (the login among them) is asked before each request: files with tokens are renewed while meshtop runs.
+    """
+
+    def __init__(self, *, engine: str, headers: Callable[[], Mapping[str, str]], read_only: bool) -> None:
         self._engine = engine
+        self._headers = headers
         self._read_only = read_only
         super().__init__(max_retries=Retry(0, read=False))
 
@@ -132,15 +147,17 @@ class QueryAdapter(HTTPAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Send one query; raises ReadOnlyError, or what requests raises."""
+        """Send one query; raises ReadOnlyError, SourceProblem (a login's file), or what requests raises."""
         path = urlsplit(request.url or "").path
         require_query(request.method or "", path, engine=self._engine, read_only=self._read_only)
+        request.headers.update(self._headers())
         return super().send(request, stream, timeout, verify, cert, proxies)
 
 
-def query_session(server: str, *, engine: str, read_only: bool) -> requests.Session:
+def query_session(
+    server: str, *, engine: str, headers: Callable[[], Mapping[str, str]], read_only: bool
+) -> requests.Session:
     """A session that can ask one engine and nothing else."""
-    session = requests.Session()
-    session.adapters.clear()
-    session.mount(server, QueryAdapter(engine=engine, read_only=read_only))
+    session = OneServerSession()
+    session.mount(server, QueryAdapter(engine=engine, headers=headers, read_only=read_only))
     return session

@@ -1,4 +1,4 @@
-"""From the wire to the model."""
+"""Converts Kubernetes objects as they come over the wire (`wire.py`) into the model."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _SERVICE_NAME = "kubernetes.io/service-name"
 _ENDED_WELL = frozenset({"Completed", None})
 
 
-def unix(moment: datetime | None) -> float:
+def unix_seconds(moment: datetime | None) -> float:
     """Unix seconds, 0 when there is no moment."""
     return moment.timestamp() if moment is not None else 0.0
 
 
-def meta_of(meta: wire.Meta) -> kube.Meta:
+def meta_of(meta: wire.ObjectMeta) -> kube.Meta:
     """Metadata, without the copy of the whole object that `kubectl apply` leaves among the annotations."""
     annotations = meta.annotations
     if annotations and _APPLIED in annotations:
@@ -32,27 +32,27 @@ def meta_of(meta: wire.Meta) -> kube.Meta:
         namespace=intern(meta.namespace),
         uid=meta.uid,
         resource_version=meta.resource_version,
-        created=unix(meta.creation_timestamp),
+        created=unix_seconds(meta.creation_timestamp),
         labels=meta.labels or {},
         annotations=annotations or {},
         owner=_owner(meta.owner_references),
     )
 
 
-def _owner(references: list[wire.Owner] | None) -> kube.Owner | None:
+def _owner(references: list[wire.OwnerReference] | None) -> kube.Owner | None:
     if not references:
         return None
     chosen = next((reference for reference in references if reference.controller), references[0])
     return kube.Owner(kind=chosen.kind, name=chosen.name, api_version=chosen.api_version)
 
 
-def namespace(item: wire.Namespace) -> kube.Namespace:
-    """A Namespace."""
+def namespace(item: wire.NamespaceObject) -> kube.Namespace:
+    """Convert a Namespace."""
     return kube.Namespace(meta=meta_of(item.metadata))
 
 
-def node(item: wire.Node) -> kube.Node:
-    """A Node; region and zone also by the labels of old clusters."""
+def node(item: wire.NodeObject) -> kube.Node:
+    """Convert a Node; region and zone also by the labels of old clusters."""
     labels = item.metadata.labels or {}
     info = item.status.node_info
     return kube.Node(
@@ -64,8 +64,8 @@ def node(item: wire.Node) -> kube.Node:
     )
 
 
-def service(item: wire.Service) -> kube.Service:
-    """A Service; `external_ips` are its own and those of its load balancer."""
+def service(item: wire.ServiceObject) -> kube.Service:
+    """Convert a Service; `external_ips` are its own and those of its load balancer."""
     spec = item.spec
     balancer = item.status.load_balancer
     addresses = [*(spec.external_ips or ())]
@@ -91,8 +91,8 @@ def service(item: wire.Service) -> kube.Service:
     )
 
 
-def endpoint_slice(item: wire.EndpointSlice) -> kube.EndpointSlice:
-    """An EndpointSlice; one without a Service keeps the empty name."""
+def endpoint_slice(item: wire.EndpointSliceObject) -> kube.EndpointSlice:
+    """Convert an EndpointSlice; one without a Service keeps the empty name."""
     return kube.EndpointSlice(
         meta=meta_of(item.metadata),
         service=(item.metadata.labels or {}).get(_SERVICE_NAME, ""),
@@ -111,8 +111,8 @@ def endpoint_slice(item: wire.EndpointSlice) -> kube.EndpointSlice:
     )
 
 
-def pod(item: wire.Pod) -> kube.Pod:
-    """A Pod; of its annotations only Istio's are kept, for there are thousands of pods."""
+def pod(item: wire.PodObject) -> kube.Pod:
+    """Convert a Pod; of its annotations only Istio's are kept, as there are thousands of pods."""
     spec, status, metadata = item.spec, item.status, item.metadata
     if metadata.annotations:
         metadata.annotations = {k: intern(v) for k, v in metadata.annotations.items() if "istio.io/" in k}
@@ -131,7 +131,7 @@ def pod(item: wire.Pod) -> kube.Pod:
     )
 
 
-def _problem(item: wire.Pod) -> str | None:
+def _problem(item: wire.PodObject) -> str | None:
     """Why a pod is not ready, as kubectl's STATUS column puts it."""
     status = item.status
     if item.metadata.deletion_timestamp is not None:
@@ -163,7 +163,7 @@ def _problem(item: wire.Pod) -> str | None:
 
 
 def _containers(
-    containers: Iterable[wire.Container] | None, init_containers: Iterable[wire.Container] | None
+    containers: Iterable[wire.ContainerSpec] | None, init_containers: Iterable[wire.ContainerSpec] | None
 ) -> tuple[kube.Container, ...]:
     """Containers, and the native sidecars among the init containers."""
     sidecars = [entry for entry in init_containers or () if entry.restart_policy == "Always"]
@@ -172,14 +172,14 @@ def _containers(
 
 @lru_cache(maxsize=4096)
 def _container(name: str, image: str) -> kube.Container:
-    """One for all the pods that run it."""
+    """A container, shared by all the pods that run it."""
     return kube.Container(name=name, image=image)
 
 
-def controller_of(kind: str) -> Callable[[wire.Controller], kube.Controller]:
+def controller_of(kind: str) -> Callable[[wire.ControllerObject], kube.Controller]:
     """How to convert a Deployment, StatefulSet, DaemonSet or ReplicaSet."""
 
-    def convert(item: wire.Controller) -> kube.Controller:
+    def convert(item: wire.ControllerObject) -> kube.Controller:
         spec, status = item.spec, item.status
         template = spec.template
         if kind == "DaemonSet":
@@ -200,11 +200,11 @@ def controller_of(kind: str) -> Callable[[wire.Controller], kube.Controller]:
 
 
 def is_istiod(labels: dict[str, str]) -> bool:
-    """Whether labels are those of a control plane's Deployment."""
+    """Whether labels are those of istiod, the control plane: its Deployment's or its pod template's."""
     return labels.get("app") == "istiod" or labels.get("istio") == "pilot"
 
 
-def _environment(item: wire.Controller) -> dict[str, str]:
+def _environment(item: wire.ControllerObject) -> dict[str, str]:
     if not is_istiod(item.metadata.labels or {}) and not is_istiod(item.spec.template.metadata.labels or {}):
         return {}
     return {
@@ -215,17 +215,17 @@ def _environment(item: wire.Controller) -> dict[str, str]:
     }
 
 
-def config_of(group: str, version: str, kind: str) -> Callable[[wire.ConfigObject], kube.ConfigObject]:
+def config_of(group: str, version: str, kind: str) -> Callable[[wire.CustomResource], kube.ConfigObject]:
     """How to convert a custom resource of one kind."""
 
-    def convert(item: wire.ConfigObject) -> kube.ConfigObject:
+    def convert(item: wire.CustomResource) -> kube.ConfigObject:
         return _config(group, version, kind, item.metadata, spec=item.spec or {}, status=item.status or {})
 
     return convert
 
 
 def _config(
-    group: str, version: str, kind: str, metadata: wire.ConfigMeta, **parts: dict[str, Any]
+    group: str, version: str, kind: str, metadata: wire.CustomResourceMeta, **parts: dict[str, Any]
 ) -> kube.ConfigObject:
     return kube.ConfigObject(
         group=group,
@@ -234,17 +234,17 @@ def _config(
         meta=meta_of(metadata),
         generation=metadata.generation,
         managers=tuple(
-            kube.Manager(manager=entry.manager, operation=entry.operation, time=unix(entry.time))
+            kube.Manager(manager=entry.manager, operation=entry.operation, time=unix_seconds(entry.time))
             for entry in metadata.managed_fields or ()
         ),
         **parts,
     )
 
 
-def rbac_of(version: str, kind: str) -> Callable[[wire.Rbac], kube.ConfigObject]:
-    """How to convert a kind of RBAC: what stands beside the metadata becomes the spec, under its own names."""
+def rbac_of(version: str, kind: str) -> Callable[[wire.RbacObject], kube.ConfigObject]:
+    """How to convert a kind of RBAC: the fields beside the metadata become the spec, under their own names."""
 
-    def convert(item: wire.Rbac) -> kube.ConfigObject:
+    def convert(item: wire.RbacObject) -> kube.ConfigObject:
         parts = {
             "rules": item.rules,
             "aggregationRule": item.aggregation_rule,
@@ -276,7 +276,7 @@ def kubesphere_cluster(version: str) -> Callable[[wire.KubeSphereCluster], kube.
 
 
 def remote_secret(item: wire.SecretMetadata) -> kube.RemoteSecret:
-    """The metadata of a remote secret."""
+    """Convert a remote secret, of which only the metadata was sent."""
     metadata = item.metadata
     cluster = metadata.annotations.cluster if metadata.annotations is not None else None
     return kube.RemoteSecret(
@@ -285,17 +285,17 @@ def remote_secret(item: wire.SecretMetadata) -> kube.RemoteSecret:
             namespace=metadata.namespace,
             uid=metadata.uid,
             resource_version=metadata.resource_version,
-            created=unix(metadata.creation_timestamp),
+            created=unix_seconds(metadata.creation_timestamp),
             labels=metadata.labels or {},
         ),
         cluster_id=cluster,
     )
 
 
-def metadata(item: wire.Metadata) -> kube.Meta:
-    """Metadata only."""
+def metadata(item: wire.PartialObjectMetadata) -> kube.Meta:
+    """The metadata of any object, whose other fields were not sent."""
     return meta_of(item.metadata)
 
 
-def _is_true(conditions: list[wire.Condition] | None, kind: str) -> bool:
+def _is_true(conditions: list[wire.StatusCondition] | None, kind: str) -> bool:
     return any(condition.type == kind and condition.status == "True" for condition in conditions or ())

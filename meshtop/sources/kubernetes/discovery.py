@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
-from meshtop.sources.http.problem import SourceProblem
-from meshtop.sources.kubernetes.kinds import GROUPS, Kind
+from meshtop.sources.kubernetes.kinds import GROUPS, ApiKind
 from meshtop.sources.kubernetes.lists import fetch
+from meshtop.sources.problem import SourceProblem
 
 _AGGREGATED = ",".join(
     (
@@ -78,7 +78,7 @@ async def discover(connection: Connection, groups: Iterable[str] = GROUPS) -> Se
     return {key: frozenset(versions) for key, versions in served.items()}
 
 
-def version_for(kind: Kind, served: Served) -> str | None:
+def version_for(kind: ApiKind, served: Served) -> str | None:
     """The most preferred version of a kind that is served; None when the kind is not installed."""
     versions = served.get((kind.group, kind.plural), frozenset())
     return next((version for version in kind.versions if version in versions), None)

@@ -8,17 +8,17 @@ from typing import Any
 
 import msgspec
 
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Controller, Identity, KindStatus, Meta, RemoteSecret
 from meshtop.model.state import State
-from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes import wire
 from meshtop.sources.kubernetes.convert import is_istiod
 from meshtop.sources.kubernetes.kinds import REMOTE_SECRETS, WEBHOOKS, Codec
-from meshtop.sources.kubernetes.link import Link
+from meshtop.sources.kubernetes.link import ServerLink
 from meshtop.sources.kubernetes.lists import fetch, list_all
 from meshtop.sources.kubernetes.rights import who_am_i
+from meshtop.sources.problem import SourceProblem
 
-SYSTEM_NAMESPACE = "istio-system"
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _METADATA_LIST = "PartialObjectMetadataList"
 _BASE_NAMES = ("istio", "values", "istio-ca-root-cert")
@@ -41,7 +41,7 @@ class Extras:
     With `identify` the server is asked who the user is.
     """
 
-    def __init__(self, link: Link, *, identify: bool = False) -> None:
+    def __init__(self, link: ServerLink, *, identify: bool = False) -> None:
         self._link = link
         self._identify = identify
         self.identity: Identity | None = None
@@ -63,8 +63,8 @@ class Extras:
             self._read_config_maps(config_map_names(controllers)),
             self._read_metadata(
                 "Secret",
-                f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/secrets",
-                f"secrets in {SYSTEM_NAMESPACE}",
+                f"/api/v1/namespaces/{ISTIO_NAMESPACE}/secrets",
+                f"secrets in {ISTIO_NAMESPACE}",
                 REMOTE_SECRETS,
                 "istio/multiCluster=true",
                 "remote_secrets",
@@ -89,9 +89,9 @@ class Extras:
         except SourceProblem as problem:
             if problem.code in (401, 403, 404):
                 self._put("identity", None)
-            self._say("SelfSubjectReview", problem, 0)
+            self._note("SelfSubjectReview", problem, 0)
             return
-        self._say("SelfSubjectReview", None, 1)
+        self._note("SelfSubjectReview", None, 1)
 
     async def read_revisions(self, controllers: Iterable[Controller]) -> None:
         """Read the ConfigMaps again when control planes have become known whose ConfigMaps were not asked for."""
@@ -113,16 +113,16 @@ class Extras:
             if result.code != 403 and name in self.config_maps:
                 kept[name] = self.config_maps[name]
         self._put("config_maps", kept)
-        self._say("ConfigMap", worst, len(kept))
+        self._note("ConfigMap", worst, len(kept))
 
     async def _config_map(self, name: str) -> dict[str, str] | SourceProblem | None:
         """The data of one ConfigMap, None where there is none, or why it cannot be read."""
         link = self._link
-        path = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/configmaps/{name}"
+        path = f"/api/v1/namespaces/{ISTIO_NAMESPACE}/configmaps/{name}"
         try:
             async with link.listing:
-                response = await fetch(link.connection, path, what=f"configmaps in {SYSTEM_NAMESPACE}", verb="get")
-            return msgspec.json.decode(response.content, type=wire.ConfigMap).data or {}
+                response = await fetch(link.connection, path, what=f"configmaps in {ISTIO_NAMESPACE}", verb="get")
+            return msgspec.json.decode(response.content, type=wire.ConfigMapObject).data or {}
         except SourceProblem as problem:
             return None if problem.code == 404 else problem
         except msgspec.MsgspecError as error:
@@ -147,17 +147,17 @@ class Extras:
         except SourceProblem as problem:
             if problem.code == 403:
                 self._put(attribute, ())
-            self._say(kind, problem, len(getattr(self, attribute)))
+            self._note(kind, problem, len(getattr(self, attribute)))
             return
         self._put(attribute, tuple(sorted(listing.objects, key=_key)))
-        self._say(kind, None, len(listing.objects))
+        self._note(kind, None, len(listing.objects))
 
     def _put(self, attribute: str, value: Any) -> None:
         if getattr(self, attribute) != value:
             setattr(self, attribute, value)
             self.revision += 1
 
-    def _say(self, kind: str, problem: SourceProblem | None, count: int) -> None:
+    def _note(self, kind: str, problem: SourceProblem | None, count: int) -> None:
         state = "fresh"
         if problem is not None:
             state = {403: "denied", 404: "missing"}.get(problem.code or 0, "stale" if count else "failed")

@@ -25,7 +25,7 @@ OCM = "cluster.open-cluster-management.io"
 _SHARED_NAMES = frozenset({("Gateway", GATEWAY_API), ("Cluster", KARMADA), ("Cluster", KUBESPHERE)})
 
 
-class Kind(Struct, frozen=True, kw_only=True):
+class ApiKind(Struct, frozen=True, kw_only=True):
     """One kind: `versions` in order of preference; `field_selector` narrows the list where the server knows it."""
 
     name: str
@@ -37,7 +37,7 @@ class Kind(Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """The name in `Inventory.config`; of kinds that share a name, all but Istio's are told by their group."""
+        """The name in `Inventory.config`; of kinds that share a name, all but Istio's carry their group."""
         return f"{self.name}.{self.group}" if (self.name, self.group) in _SHARED_NAMES else self.name
 
     @property
@@ -50,15 +50,15 @@ class Kind(Struct, frozen=True, kw_only=True):
         return f"/apis/{self.group}/{version}/{self.plural}" if self.group else f"/api/{version}/{self.plural}"
 
 
-def _builtin(name: str, plural: str, group: str = "", field_selector: str = "") -> Kind:
-    return Kind(name=name, plural=plural, group=group, builtin=True, field_selector=field_selector)
+def _builtin(name: str, plural: str, group: str = "", field_selector: str = "") -> ApiKind:
+    return ApiKind(name=name, plural=plural, group=group, builtin=True, field_selector=field_selector)
 
 
-def _config(group: str, versions: tuple[str, ...], **plurals: str) -> tuple[Kind, ...]:
-    return tuple(Kind(name=name, plural=plural, group=group, versions=versions) for name, plural in plurals.items())
+def _config(group: str, versions: tuple[str, ...], **plurals: str) -> tuple[ApiKind, ...]:
+    return tuple(ApiKind(name=name, plural=plural, group=group, versions=versions) for name, plural in plurals.items())
 
 
-BUILTIN: tuple[Kind, ...] = (
+BUILTIN: tuple[ApiKind, ...] = (
     _builtin("Service", "services"),
     _builtin("Namespace", "namespaces"),
     _builtin("Node", "nodes"),
@@ -72,7 +72,7 @@ BUILTIN: tuple[Kind, ...] = (
 )
 """Kinds that every cluster has, what the screen shows first first."""
 
-CONFIG: tuple[Kind, ...] = (
+CONFIG: tuple[ApiKind, ...] = (
     *_config(
         NETWORKING,
         ("v1", "v1beta1", "v1alpha3"),
@@ -110,7 +110,7 @@ CONFIG: tuple[Kind, ...] = (
 )
 """Kinds that are there only where something is installed."""
 
-IDENTITY: tuple[Kind, ...] = _config(
+IDENTITY: tuple[ApiKind, ...] = _config(
     RBAC,
     ("v1",),
     Role="roles",
@@ -120,7 +120,7 @@ IDENTITY: tuple[Kind, ...] = _config(
 )
 """Who may do what, for the comparison of clusters; few users may read it, so its absence is a note."""
 
-REGISTRIES: tuple[Kind, ...] = (
+REGISTRIES: tuple[ApiKind, ...] = (
     *_config(KUBEFED, ("v1beta1",), KubeFedCluster="kubefedclusters"),
     *_config(KARMADA, ("v1alpha1",), Cluster="clusters"),
     *_config(OCM, ("v1",), ManagedCluster="managedclusters"),
@@ -187,29 +187,29 @@ class Codec(Struct, frozen=True):
 
 
 _BUILTIN_CODECS: Mapping[str, tuple[type, Callable[[Any], Any]]] = {
-    "Namespace": (wire.Namespace, convert.namespace),
-    "Node": (wire.Node, convert.node),
-    "Service": (wire.Service, convert.service),
-    "EndpointSlice": (wire.EndpointSlice, convert.endpoint_slice),
-    "Pod": (wire.Pod, convert.pod),
+    "Namespace": (wire.NamespaceObject, convert.namespace),
+    "Node": (wire.NodeObject, convert.node),
+    "Service": (wire.ServiceObject, convert.service),
+    "EndpointSlice": (wire.EndpointSliceObject, convert.endpoint_slice),
+    "Pod": (wire.PodObject, convert.pod),
     **{
-        name: (wire.Controller, convert.controller_of(name))
+        name: (wire.ControllerObject, convert.controller_of(name))
         for name in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
     },
 }
 
 
 @cache
-def codec(kind: Kind, version: str) -> Codec:
-    """How to read a kind in a version; made once for all clusters."""
+def codec(kind: ApiKind, version: str) -> Codec:
+    """The codec of a kind in a version; made once for all clusters."""
     if kind.builtin:
         shape, converter = _BUILTIN_CODECS[kind.name]
     elif kind.group == RBAC:
-        shape, converter = wire.Rbac, convert.rbac_of(version, kind.name)
+        shape, converter = wire.RbacObject, convert.rbac_of(version, kind.name)
     elif kind.group == KUBESPHERE:
         shape, converter = wire.KubeSphereCluster, convert.kubesphere_cluster(version)
     else:
-        shape, converter = wire.ConfigObject, convert.config_of(kind.group, version, kind.name)
+        shape, converter = wire.CustomResource, convert.config_of(kind.group, version, kind.name)
     return _codec(shape, converter)
 
 
@@ -218,4 +218,4 @@ def _codec(shape: Any, converter: Callable[[Any], Any]) -> Codec:
 
 
 REMOTE_SECRETS = _codec(wire.SecretMetadata, convert.remote_secret)
-WEBHOOKS = _codec(wire.Metadata, convert.metadata)
+WEBHOOKS = _codec(wire.PartialObjectMetadata, convert.metadata)

@@ -1,4 +1,4 @@
-"""What the readers of one cluster's kinds share: the connection and whether the server is there."""
+"""What the readers of one cluster's kinds share: the connection, and whether the server answers."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
-from meshtop.sources.http.connection import Connection, problem_of
-from meshtop.sources.http.problem import SourceProblem
-from meshtop.sources.http.rhythm import until_beat
-from meshtop.sources.kubernetes.pace import Pace
+from meshtop.sources.http.connection import Connection
+from meshtop.sources.http.failures import response_problem
+from meshtop.sources.kubernetes.pacing import Pace, seconds_to_next_tick
+from meshtop.sources.problem import SourceProblem
 
-_AT_ONCE = 8
+_PARALLEL = 8
 
 
 class _Version(msgspec.Struct, rename="camel"):
     git_version: str = ""
 
 
-class Link:
-    """Whether a cluster's server answers, told by one small request for each refresh.
+class ServerLink:
+    """Whether a cluster's API server answers, told by one small request for each refresh.
 
-    Readers wait for `up`; one that loses its connection calls `doubt`, and the server is asked at once. While it
-    does not answer, nobody but this asks it anything.
+    Readers wait for `up`; one that loses its connection calls `suspect_connection`, and the server is asked at once.
+    While it does not answer, nothing else is asked of it.
     """
 
     def __init__(self, connection: Connection, pace: Pace, clock: Callable[[], float]) -> None:
@@ -35,30 +35,30 @@ class Link:
         self.up.set()
         self.asked = asyncio.Event()
         """Set when the first sign of life came, or did not come."""
-        self.held = False
-        """Whether readers have to wait although the server answers (`turns`)."""
-        self.listing = asyncio.Semaphore(_AT_ONCE)
+        self.queued = False
+        """Whether readers have to wait for this cluster's turn although the server answers (ListingQueue)."""
+        self.listing = asyncio.Semaphore(_PARALLEL)
         self.problem: SourceProblem | None = None
         self.version: str | None = None
         self.answered_at: float | None = None
         self.changed: Callable[[], None] = lambda: None
-        self._doubted = asyncio.Event()
+        self._suspected = asyncio.Event()
         self._leases: set[asyncio.Timeout] = set()
 
     def answered(self) -> None:
         """A good answer came."""
         self.answered_at = self.clock()
 
-    def doubt(self) -> None:
-        """A connection broke: wait until the server has been asked whether it is there."""
+    def suspect_connection(self) -> None:
+        """A connection broke: readers wait until the server has been asked whether it is there."""
         self.up.clear()
-        self._doubted.set()
+        self._suspected.set()
 
     @contextlib.asynccontextmanager
     async def lease(self) -> AsyncIterator[asyncio.Timeout]:
-        """Around a watch: it ends (with `expired()` true) when the server stops answering, for a watch cannot tell.
+        """Around a watch: ends it (with `expired()` true) when the server stops answering.
 
-        The network may have forgotten a silent connection while it was away.
+        A watch cannot tell by itself: a connection that the network has forgotten is as silent as one without events.
         """
         async with asyncio.timeout(None) as lease:
             self._leases.add(lease)
@@ -67,7 +67,7 @@ class Link:
             finally:
                 self._leases.discard(lease)
 
-    async def beat(self) -> bool:
+    async def ping(self) -> bool:
         """Ask for a sign of life; False (and `problem` says why) when none comes or the login is not accepted."""
         try:
             response = await self.connection.request("GET", "/version")
@@ -75,7 +75,7 @@ class Link:
             self.problem = problem
             return False
         if response.status_code >= 500:
-            self.problem = problem_of(response, cluster=self.connection.name, what="its version", verb="tell")
+            self.problem = response_problem(response, cluster=self.connection.name, what="its version", verb="tell")
             return False
         self.problem = None
         with contextlib.suppress(msgspec.MsgspecError):
@@ -84,17 +84,17 @@ class Link:
             self.answered()
         return True
 
-    async def keep(self, measure: Callable[[float], None]) -> None:
-        """Ask again and again until cancelled; `measure` gets the seconds that each sign of life took."""
+    async def monitor(self, measure: Callable[[float], None]) -> None:
+        """Ask for a sign of life at every refresh until cancelled; `measure` gets the seconds that each took."""
         failures = 0
         while True:
-            self._doubted.clear()
+            self._suspected.clear()
             began = self.clock()
-            alive = await self.beat()
+            alive = await self.ping()
             measure(max(0.0, self.clock() - began))
             if alive:
                 failures = 0
-                if not self.held:
+                if not self.queued:
                     self.up.set()
             else:
                 failures += 1
@@ -110,7 +110,9 @@ class Link:
             return
         with contextlib.suppress(TimeoutError):
             now, refresh = asyncio.get_running_loop().time(), self.pace.refresh
-            await asyncio.wait_for(self._doubted.wait(), timeout=until_beat(now, refresh, least=refresh / 2))
+            await asyncio.wait_for(
+                self._suspected.wait(), timeout=seconds_to_next_tick(now, refresh, least=refresh / 2)
+            )
 
     def _end_leases(self) -> None:
         now = asyncio.get_running_loop().time()

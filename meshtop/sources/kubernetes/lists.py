@@ -1,4 +1,4 @@
-"""Lists in pages."""
+"""Lists of one kind, read page after page."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import httpx
 import msgspec
 
 from meshtop.model.state import State
-from meshtop.sources.http.connection import Connection, is_web_page, problem_of
-from meshtop.sources.http.problem import SourceProblem
-from meshtop.sources.kubernetes.bulk import collector_paused
+from meshtop.process import collector_paused
+from meshtop.sources.http.connection import Connection
+from meshtop.sources.http.failures import is_web_page, response_problem
 from meshtop.sources.kubernetes.kinds import Codec
+from meshtop.sources.problem import SourceProblem
 
 PAGE = 500
 _LARGE_BYTES = 128 * 1024
@@ -37,7 +38,7 @@ async def fetch(
         response = await connection.request("GET", path, params=params, headers=headers)
         if response.status_code == 200 and not is_web_page(response):
             return response
-        problem = problem_of(response, cluster=connection.name, what=what, verb=verb)
+        problem = response_problem(response, cluster=connection.name, what=what, verb=verb)
         if response.status_code != 429 or waited == _PATIENCE:
             break
         wait = 1.0 if problem.retry_after is None else problem.retry_after
@@ -83,7 +84,7 @@ async def list_all(
             continue
         try:
             if only is not None and msgspec.json.decode(response.content, type=_Kind).kind != only:
-                raise _not_understood(connection, what, f"it is no {only}")
+                raise _not_understood(connection, what, f"it is not a {only}")
             page, meta = await _decode(codec, response.content)
         except msgspec.MsgspecError as error:
             raise _not_understood(connection, what, str(error)) from None

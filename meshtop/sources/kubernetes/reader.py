@@ -1,4 +1,4 @@
-"""One kind of one cluster: listed, watched, and what is known of it."""
+"""One kind of one cluster: listed, then watched."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 from meshtop.model.kube import KindStatus
 from meshtop.model.state import State
-from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes import lists, watches
-from meshtop.sources.kubernetes.kinds import Codec, Kind, codec
-from meshtop.sources.kubernetes.link import Link
+from meshtop.sources.kubernetes.kinds import ApiKind, Codec, codec
+from meshtop.sources.kubernetes.link import ServerLink
+from meshtop.sources.problem import SourceProblem
 
 Key = tuple[str, str]
 
@@ -20,12 +20,12 @@ _STALE_REFRESHES = 3
 
 
 class KindReader:
-    """Reads one kind in one version; whatever goes wrong is kept here and hurts no other kind.
+    """Reads one kind in one version; whatever goes wrong stays here and costs no other kind anything.
 
     `revision` grows with every change of `objects`. `settled` is set when the first listing came or failed.
     """
 
-    def __init__(self, link: Link, kind: Kind, version: str) -> None:
+    def __init__(self, link: ServerLink, kind: ApiKind, version: str) -> None:
         self.kind = kind
         self.version = version
         self.revision = 0
@@ -106,13 +106,13 @@ class KindReader:
             self._link.changed()
             await asyncio.sleep(pause)
 
-    def miss(self, problem: SourceProblem) -> None:
-        """The server was not there to be asked."""
+    def mark_unreachable(self, problem: SourceProblem) -> None:
+        """The server did not answer, so that this kind could not be asked for."""
         self._failed(problem)
         self.settled.set()
 
-    def gone(self) -> None:
-        """The kind was uninstalled."""
+    def clear(self) -> None:
+        """Drop all objects: the kind is not installed any more, or may not be read."""
         if self._objects:
             self._objects = {}
             self.revision += 1
@@ -129,9 +129,9 @@ class KindReader:
             return self._link.pace.refresh * 2
         self._failed(problem)
         if problem.code in (403, 404):
-            return self._link.pace.spread(self._link.pace.denied)
+            return self._link.pace.jitter(self._link.pace.denied)
         if problem.state is State.UNREACHABLE or problem.code == 401:
-            self._link.doubt()
+            self._link.suspect_connection()
         elif problem.code is None:
             # What could not be understood in a watch may have been missed: list again.
             self._resume = ""
@@ -140,7 +140,7 @@ class KindReader:
     def _failed(self, problem: SourceProblem) -> None:
         self.problem = problem
         if problem.code in (403, 404):
-            self.gone()
+            self.clear()
 
     async def _list(self) -> None:
         async with self._link.listing:
@@ -169,7 +169,7 @@ class KindReader:
         return {"fieldSelector": self._selector} if self._selector else {}
 
     def _replace(self, objects: Iterable[Any]) -> None:
-        """Take a new list, keeping the objects that did not change (so that nobody works on them again)."""
+        """Take a new list, keeping the objects that did not change, and with them what was derived from them."""
         old = self._objects
         new = {}
         same = True
@@ -187,7 +187,7 @@ class KindReader:
             self.revision += 1
 
     async def _watch(self) -> bool:
-        """Watch until the server ends it; whether it was worth it (it lasted or brought something)."""
+        """Watch until the server ends it; whether that was of use (it lasted or brought something)."""
         link = self._link
         began = link.clock()
         useful = False
@@ -197,7 +197,7 @@ class KindReader:
             self._codec,
             what=self.kind.resource,
             resource_version=self._resume,
-            seconds=link.pace.spread(link.pace.watch),
+            seconds=link.pace.jitter(link.pace.watch),
             params=self._params(),
         )
         try:
@@ -214,7 +214,7 @@ class KindReader:
                 self._watching = False
         return useful or link.clock() - began > link.pace.refresh
 
-    def _apply(self, batch: watches.Batch) -> bool:
+    def _apply(self, batch: watches.EventBatch) -> bool:
         self._resume = batch.resource_version or self._resume
         for item in batch.changed:
             self._objects[item.meta.key] = item

@@ -1,18 +1,18 @@
-"""Asking a cluster about oneself: who one is and what one may do (the only POSTs that a reading connection sends)."""
+"""Asks a cluster who the user is and what the user may do: the only POSTs that a reading connection sends."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any, Protocol, TypeVar
 
-import httpx
 import msgspec
 
-from meshtop.analysis.tenancy.access.kubernetes import ResourceRule, Rules, Wanted
+from meshtop.analysis.tenancy.access.rbac import ResourceRule, SubjectRules
 from meshtop.model.kube import Identity
 from meshtop.model.state import State
-from meshtop.sources.http.connection import problem_of
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.http.failures import response_problem
+from meshtop.sources.http.transport import Wire
+from meshtop.sources.problem import SourceProblem
 
 _JSON = {"Content-Type": "application/json"}
 _AUTHENTICATION = "authentication.k8s.io"
@@ -22,17 +22,12 @@ _MISSING = 404
 Status = TypeVar("Status")
 
 
-class Reviewer(Protocol):
-    """What is needed of a connection (meshtop.sources.http.connection)."""
+class ClusterWire(Wire, Protocol):
+    """What reviews need of a connection: requests, and the cluster's name for messages."""
 
     @property
     def name(self) -> str:
         """The cluster's name."""
-
-    async def request(
-        self, method: str, path: str, *, headers: dict[str, str] | None = None, content: bytes | None = None
-    ) -> httpx.Response:
-        """Send a request; raises SourceProblem when no answer came."""
 
 
 class _Review(msgspec.Struct):
@@ -48,16 +43,12 @@ class _Self(msgspec.Struct, rename="camel"):
     user_info: _UserInfo = _UserInfo()
 
 
-class _Access(msgspec.Struct):
-    allowed: bool = False
-
-
 class _Rules(msgspec.Struct, rename="camel"):
     resource_rules: tuple[ResourceRule, ...] = ()
     incomplete: bool = False
 
 
-async def who_am_i(connection: Reviewer) -> Identity:
+async def who_am_i(connection: ClusterWire) -> Identity:
     """Who the cluster says the user is (SelfSubjectReview; Kubernetes 1.27 and older know it as beta or alpha).
 
     Raises SourceProblem, with code 404 where the cluster has no such review.
@@ -73,36 +64,19 @@ async def who_am_i(connection: Reviewer) -> Identity:
     raise AssertionError("the last version returns or raises")
 
 
-async def is_allowed(connection: Reviewer, wanted: Wanted, namespace: str = "") -> bool:
-    """Whether RBAC would let the user do it (SelfSubjectAccessReview); in all namespaces where none is named.
-
-    Raises SourceProblem.
-    """
-    attributes = {
-        "verb": wanted.verb,
-        "group": wanted.group,
-        "resource": wanted.resource,
-        "namespace": namespace,
-        "name": wanted.name,
-    }
-    spec = {"resourceAttributes": {key: value for key, value in attributes.items() if value or key == "group"}}
-    status = await _review(connection, _AUTHORIZATION, "v1", "SelfSubjectAccessReview", spec, _Access)
-    return status.allowed
-
-
-async def rules_in(connection: Reviewer, namespace: str) -> Rules:
+async def rules_in(connection: ClusterWire, namespace: str) -> SubjectRules:
     """Everything the user may do in a namespace (SelfSubjectRulesReview). Raises SourceProblem."""
     spec = {"namespace": namespace}
     status = await _review(connection, _AUTHORIZATION, "v1", "SelfSubjectRulesReview", spec, _Rules)
-    return Rules(namespace, status.resource_rules, status.incomplete)
+    return SubjectRules(namespace, status.resource_rules, status.incomplete)
 
 
-async def rules_of(connection: Reviewer, namespaces: list[str]) -> dict[str, Rules]:
+async def rules_of(connection: ClusterWire, namespaces: list[str]) -> dict[str, SubjectRules]:
     """The rules of several namespaces at once; a namespace whose review fails is left out."""
     answers = await asyncio.gather(*(rules_in(connection, name) for name in namespaces), return_exceptions=True)
-    found: dict[str, Rules] = {}
+    found: dict[str, SubjectRules] = {}
     for name, answer in zip(namespaces, answers, strict=True):
-        if isinstance(answer, Rules):
+        if isinstance(answer, SubjectRules):
             found[name] = answer
         elif not isinstance(answer, SourceProblem):
             raise answer
@@ -110,14 +84,14 @@ async def rules_of(connection: Reviewer, namespaces: list[str]) -> dict[str, Rul
 
 
 async def _review(
-    connection: Reviewer, group: str, version: str, kind: str, spec: dict[str, Any], status: type[Status]
+    connection: ClusterWire, group: str, version: str, kind: str, spec: dict[str, Any], status: type[Status]
 ) -> Status:
     resource = f"{kind.lower()}s"
     body = {"apiVersion": f"{group}/{version}", "kind": kind, "spec": spec}
     path = f"/apis/{group}/{version}/{resource}"
     response = await connection.request("POST", path, headers=_JSON, content=msgspec.json.encode(body))
     if response.status_code not in (200, 201):
-        raise problem_of(response, cluster=connection.name, what=f"{resource}.{group}", verb="create")
+        raise response_problem(response, cluster=connection.name, what=f"{resource}.{group}", verb="create")
     try:
         return msgspec.json.decode(msgspec.json.decode(response.content, type=_Review).status, type=status)
     except msgspec.MsgspecError as error:

@@ -1,4 +1,4 @@
-"""One cluster's inventory: every kind on its own, folded into one frozen Inventory."""
+"""One cluster's inventory: every kind read on its own, folded into one frozen Inventory."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import time
 from collections.abc import AsyncIterator, Callable
 from itertools import chain
 
-from meshtop.analysis.tenancy.access.kubernetes import Rules
+from meshtop.analysis.tenancy.access.rbac import SubjectRules
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Controller, Identity, Inventory, KindStatus
 from meshtop.model.state import Cost, SourceStatus, State
+from meshtop.process import raise_open_file_limit
 from meshtop.sources.http.connection import Connection
-from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes.discovery import Served, discover, version_for
 from meshtop.sources.kubernetes.extras import Extras
-from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES, Kind
-from meshtop.sources.kubernetes.link import Link
-from meshtop.sources.kubernetes.pace import Pace
+from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES, ApiKind
+from meshtop.sources.kubernetes.link import ServerLink
+from meshtop.sources.kubernetes.pacing import ListingQueue, Pace
 from meshtop.sources.kubernetes.reader import KindReader
 from meshtop.sources.kubernetes.rights import rules_of, who_am_i
-from meshtop.sources.kubernetes.sockets import allow_many
-from meshtop.sources.kubernetes.status import judge
-from meshtop.sources.kubernetes.turns import Turns
+from meshtop.sources.kubernetes.status import source_status
+from meshtop.sources.problem import SourceProblem
 
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 _RESOURCES = {
     **{(kind.group, kind.key): kind.resource for kind in (*BUILTIN, *CONFIG, *IDENTITY, *REGISTRIES)},
-    ("", "ConfigMap"): "configmaps (in istio-system)",
-    ("", "Secret"): "secrets (in istio-system)",
+    ("", "ConfigMap"): f"configmaps (in {ISTIO_NAMESPACE})",
+    ("", "Secret"): f"secrets (in {ISTIO_NAMESPACE})",
 }
 
 
@@ -37,7 +37,7 @@ class KubernetesSource:
 
     `list_all` reads everything once; `follow` lists, watches, and calls back after each change until it is
     cancelled. Neither raises for the cluster's sake: `status` says how it went, each kind for itself in
-    `Inventory.kinds`. `services_known` is set once Services and Namespaces are listed, or cannot be. `turns` says when
+    `Inventory.kinds`. `services_known` is set once Services and Namespaces are listed, or cannot be. `queue` says when
     the first reading may begin, where many clusters are read.
     """
 
@@ -50,9 +50,9 @@ class KubernetesSource:
         pace: Pace | None = None,
         registries: bool = True,
         identify: bool = False,
-        turns: Turns | None = None,
+        queue: ListingQueue | None = None,
     ) -> None:
-        self._turns = turns
+        self._queue = queue
         self._waited = 0.0
         self._waiting_since: float | None = None
         self._installable = (*CONFIG, *IDENTITY, *(REGISTRIES if registries else ()))
@@ -60,10 +60,10 @@ class KubernetesSource:
         self._connection = connection
         self._pace = pace or Pace(refresh=refresh_seconds)
         self._clock = clock
-        self._link = Link(connection, self._pace, clock)
+        self._link = ServerLink(connection, self._pace, clock)
         self._builtin = {kind.name: KindReader(self._link, kind, kind.versions[0]) for kind in BUILTIN}
-        self._config: dict[Kind, KindReader] = {}
-        self._tasks: dict[Kind, tuple[KindReader, asyncio.Task[None]]] = {}
+        self._config: dict[ApiKind, KindReader] = {}
+        self._tasks: dict[ApiKind, tuple[KindReader, asyncio.Task[None]]] = {}
         self._extras = Extras(self._link, identify=identify)
         self._discovery_problem: SourceProblem | None = None
         self._discovered = False
@@ -75,7 +75,7 @@ class KubernetesSource:
     @property
     def status(self) -> SourceStatus:
         """The state at this moment, with its error, its remedy, and what is not there."""
-        return judge(
+        return source_status(
             now=self._clock(),
             answered_at=self._link.answered_at,
             problem=self._link.problem,
@@ -87,7 +87,7 @@ class KubernetesSource:
 
     @property
     def waited_seconds(self) -> float:
-        """How long it has waited for its turn, which is not the cluster's fault."""
+        """How many seconds it has waited for its turn, which is not the cluster's fault."""
         if self._waiting_since is None:
             return self._waited
         return self._waited + asyncio.get_running_loop().time() - self._waiting_since
@@ -119,22 +119,22 @@ class KubernetesSource:
         began = self._clock()
         self._link.up.set()
         try:
-            if self._turns is None:
-                await self._read_at_once()
+            if self._queue is None:
+                await self._read_immediately()
             elif await self._answers():
-                async with self._turn(self._turns):
+                async with self._turn(self._queue):
                     began = self._clock()
                     await self._read_everything()
         finally:
             self.services_known.set()
             self._measure(self._clock() - began)
 
-    async def _read_at_once(self) -> None:
-        """Read before it is known whether the server is there, and give up when it is not."""
+    async def _read_immediately(self) -> None:
+        """Read before it is known whether the server is there, and stop when it is not."""
         reading = asyncio.create_task(self._read_everything())
         try:
             if not await self._answers():
-                # Nobody else needs to find it out for himself.
+                # Each reader would find out for itself, one time limit after another.
                 reading.cancel()
             await asyncio.wait({reading})
         finally:
@@ -144,15 +144,15 @@ class KubernetesSource:
 
     async def _answers(self) -> bool:
         """Whether the server is worth asking; one that answers badly to something small may answer the rest."""
-        alive = await self._link.beat()
+        alive = await self._link.ping()
         return alive or self._link.problem is None or self._link.problem.state is State.STALE
 
     @contextlib.asynccontextmanager
-    async def _turn(self, turns: Turns) -> AsyncIterator[None]:
+    async def _turn(self, queue: ListingQueue) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
         self._waiting_since = loop.time()
         try:
-            async with turns.take():
+            async with queue.turn():
                 self._stop_waiting()
                 yield
         finally:
@@ -161,16 +161,16 @@ class KubernetesSource:
     def _stop_waiting(self) -> None:
         self._waited, self._waiting_since = self.waited_seconds, None
 
-    async def _enter(self, turns: Turns) -> None:
-        """Let the readers begin when the server has shown itself and it is this cluster's turn, until all were read."""
+    async def _take_turn(self, queue: ListingQueue) -> None:
+        """Let the readers begin once the server answers and it is this cluster's turn; hold it until all were read."""
         await self._link.asked.wait()
         if self._link.problem is not None:
-            self._link.held = False
+            self._link.queued = False
             for reader in self._builtin.values():
-                reader.miss(self._link.problem)
+                reader.mark_unreachable(self._link.problem)
             return
-        async with self._turn(turns):
-            self._link.held = False
+        async with self._turn(queue):
+            self._link.queued = False
             self._link.up.set()
             for reader in self._builtin.values():
                 await reader.settled.wait()
@@ -178,22 +178,22 @@ class KubernetesSource:
                 await reader.settled.wait()
 
     async def follow(self, changed: Callable[[], None]) -> None:
-        """Read everything, then keep it true until cancelled; `changed` is called after each change."""
+        """Read everything, then keep it up to date until cancelled; `changed` is called after each change."""
         self._link.changed = changed
-        if self._turns is not None and not self._link.asked.is_set():
-            self._link.held = True
+        if self._queue is not None and not self._link.asked.is_set():
+            self._link.queued = True
             self._link.up.clear()
-        allow_many()
+        raise_open_file_limit()
         try:
             async with asyncio.TaskGroup() as group:
                 for reader in self._builtin.values():
                     group.create_task(reader.follow())
-                group.create_task(self._link.keep(self._measure))
+                group.create_task(self._link.monitor(self._measure))
                 group.create_task(self._follow_config(group))
                 group.create_task(self._follow_extras())
-                group.create_task(self._know_services())
-                if self._turns is not None and self._link.held:
-                    group.create_task(self._enter(self._turns))
+                group.create_task(self._note_services())
+                if self._queue is not None and self._link.queued:
+                    group.create_task(self._take_turn(self._queue))
         finally:
             self._tasks.clear()
 
@@ -201,12 +201,12 @@ class KubernetesSource:
         """Who the cluster says the user is. Raises SourceProblem."""
         return await who_am_i(self._connection)
 
-    async def rules(self, namespaces: list[str]) -> dict[str, Rules]:
+    async def rules(self, namespaces: list[str]) -> dict[str, SubjectRules]:
         """What the user may do in these namespaces, as the cluster says; one whose review fails is left out."""
         return await rules_of(self._connection, namespaces)
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         await self._connection.close()
 
     async def _read_everything(self) -> None:
@@ -215,7 +215,7 @@ class KubernetesSource:
                 group.create_task(reader.list_once())
             group.create_task(self._list_config())
             group.create_task(self._read_extras())
-            group.create_task(self._know_services())
+            group.create_task(self._note_services())
 
     async def _list_config(self) -> None:
         if await self._discover():
@@ -232,7 +232,7 @@ class KubernetesSource:
                 failures += 1
             self._link.changed()
             pace = self._pace
-            await asyncio.sleep(pace.pause(failures) if failures else pace.spread(pace.discovery))
+            await asyncio.sleep(pace.pause(failures) if failures else pace.jitter(pace.discovery))
 
     def _follow_installed(self, group: asyncio.TaskGroup) -> None:
         """Start reading what is installed, and stop reading what is not (or is served in a better version)."""
@@ -251,7 +251,7 @@ class KubernetesSource:
         except SourceProblem as problem:
             self._discovery_problem = problem
             if problem.state is State.UNREACHABLE or problem.code == 401:
-                self._link.doubt()
+                self._link.suspect_connection()
             return False
         self._discovery_problem = None
         self._discovered = True
@@ -280,9 +280,9 @@ class KubernetesSource:
             await self._link.up.wait()
             await self._read_extras()
             self._link.changed()
-            await asyncio.sleep(self._pace.spread(self._pace.slow))
+            await asyncio.sleep(self._pace.jitter(self._pace.slow))
 
-    async def _know_services(self) -> None:
+    async def _note_services(self) -> None:
         await self._builtin["Service"].settled.wait()
         await self._builtin["Namespace"].settled.wait()
         self.services_known.set()
@@ -299,7 +299,7 @@ class KubernetesSource:
                 statuses.append(status)
         return (*statuses, *self._extras.statuses)
 
-    def _not_installed(self, kind: Kind) -> KindStatus | None:
+    def _not_installed(self, kind: ApiKind) -> KindStatus | None:
         if self._discovered:
             return KindStatus(kind=kind.key, group=kind.group, state="missing")
         if self._discovery_problem is None:

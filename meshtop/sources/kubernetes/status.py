@@ -1,4 +1,4 @@
-"""The state of a cluster's Kubernetes source, from what each of its parts says."""
+"""The state of a cluster's Kubernetes source: what each kind's reading adds up to."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from meshtop.model.kube import KindStatus
 from meshtop.model.state import SourceStatus, State
-from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes.kinds import IDENTITY, REGISTRIES
+from meshtop.sources.problem import SourceProblem
 
 STALE_REFRESHES = 3
 _OPTIONAL = frozenset(
@@ -19,12 +19,12 @@ _OPTIONAL = frozenset(
     }
 )
 """Kinds whose absence leaves no gap in the picture: few users may list them, so it is a note."""
-_NAMED = 8
-"""So many kinds are named to somebody who may read none of them."""
+_MOST_NAMES = 8
+"""The most kinds that a remedy names."""
 _CRITICAL = frozenset({"failed", "stale", "denied"})
 
 
-def judge(
+def source_status(
     *,
     now: float,
     answered_at: float | None,
@@ -34,7 +34,7 @@ def judge(
     refresh_seconds: float,
     endpoint: str,
 ) -> SourceStatus:
-    """The status of a source.
+    """The status of a cluster's Kubernetes source, from the status of each kind.
 
     `problem` is why the server as a whole does not answer, None when it does; `resources` maps (group, kind) to
     the name that RBAC knows. Denied: the login is not accepted, or nothing at all may be read. Unreachable: there
@@ -57,7 +57,7 @@ def judge(
         if not bad:
             return status(State.NONE)
         denied = all(kind.state == "denied" for kind in bad)
-        return status(State.DENIED if denied else State.UNREACHABLE, *_said(bad, resources))
+        return status(State.DENIED if denied else State.UNREACHABLE, *_error_and_remedy(bad, resources))
     if now - answered_at > STALE_REFRESHES * refresh_seconds:
         age = f"The last answer is {now - answered_at:.0f} s old."
         return status(
@@ -66,17 +66,17 @@ def judge(
             (problem.remedy or None) if problem is not None else None,
         )
     if bad:
-        return status(State.PARTIAL, *_said(bad, resources))
+        return status(State.PARTIAL, *_error_and_remedy(bad, resources))
     return status(State.FRESH)
 
 
-def _said(bad: Sequence[KindStatus], resources: dict[tuple[str, str], str]) -> tuple[str, str | None]:
-    """One sentence for all kinds that are not there, and what to ask for."""
+def _error_and_remedy(bad: Sequence[KindStatus], resources: dict[tuple[str, str], str]) -> tuple[str, str | None]:
+    """One sentence for all kinds that could not be read, and what to ask for."""
     denied = [kind for kind in bad if kind.state == "denied"]
     others = [kind for kind in bad if kind.state != "denied"]
     names = [resources.get((kind.group, kind.kind), kind.kind) for kind in denied]
-    if len(names) > _NAMED:
-        names[_NAMED:] = [f"{len(names) - _NAMED} more (README: the ClusterRole for reading)"]
+    if len(names) > _MOST_NAMES:
+        names[_MOST_NAMES:] = [f"{len(names) - _MOST_NAMES} more (README: the ClusterRole for reading)"]
     remedy = f"Ask for the right to get, list and watch {', '.join(names)}." if denied else None
     if others:
         error = others[0].error or f"{others[0].kind} is {others[0].state}."

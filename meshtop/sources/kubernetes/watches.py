@@ -9,18 +9,19 @@ import msgspec
 from msgspec import Struct
 
 from meshtop.model.state import State
-from meshtop.sources.http.connection import Connection, problem_of
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.http.connection import Connection
+from meshtop.sources.http.failures import response_problem
 from meshtop.sources.kubernetes import wire
 from meshtop.sources.kubernetes.kinds import Codec
+from meshtop.sources.problem import SourceProblem
 
 _EVENT = msgspec.json.Decoder(wire.WatchEvent)
 _BOOKMARK = msgspec.json.Decoder(wire.Bookmark)
-_STATUS = msgspec.json.Decoder(wire.Status)
+_STATUS = msgspec.json.Decoder(wire.ErrorStatus)
 _GRACE_SECONDS = 15.0
 
 
-class Lines:
+class LineSplitter:
     """Puts lines together from chunks that end anywhere."""
 
     def __init__(self) -> None:
@@ -36,7 +37,7 @@ class Lines:
         return [line for line in lines if line.strip()]
 
 
-class Batch(Struct):
+class EventBatch(Struct):
     """What one chunk brought: objects set, objects gone, and how far the watch has come."""
 
     changed: list[Any]
@@ -44,7 +45,7 @@ class Batch(Struct):
     resource_version: str
 
 
-def decode(lines: list[bytes], codec: Codec) -> Batch:
+def decode(lines: list[bytes], codec: Codec) -> EventBatch:
     """Decode event lines. Raises SourceProblem with code 410 for an expired watch, and msgspec.MsgspecError."""
     latest: dict[tuple[str, str], tuple[bool, Any]] = {}
     version = ""
@@ -61,7 +62,7 @@ def decode(lines: list[bytes], codec: Codec) -> Batch:
             item = codec.single(event.object)
             latest[item.meta.key] = (event.type != "DELETED", item)
             version = item.meta.resource_version or version
-    return Batch(
+    return EventBatch(
         [item for kept, item in latest.values() if kept], [item for kept, item in latest.values() if not kept], version
     )
 
@@ -75,7 +76,7 @@ async def watch(
     resource_version: str,
     seconds: float,
     params: dict[str, str | int],
-) -> AsyncGenerator[Batch, None]:
+) -> AsyncGenerator[EventBatch, None]:
     """Batches of events until the server ends the watch. The first batch is empty: the watch is open.
 
     Raises SourceProblem: code 410 when `resource_version` is too old, UNREACHABLE when the connection breaks.
@@ -90,9 +91,9 @@ async def watch(
     async with connection.stream("GET", path, params=query, timeout=seconds + _GRACE_SECONDS, read=False) as response:
         if response.status_code != 200:
             await response.aread()
-            raise problem_of(response, cluster=connection.name, what=what, verb="watch")
-        yield Batch([], [], "")
-        lines = Lines()
+            raise response_problem(response, cluster=connection.name, what=what, verb="watch")
+        yield EventBatch([], [], "")
+        lines = LineSplitter()
         async for chunk in connection.chunks(response):
             if complete := lines.feed(chunk):
                 try:

@@ -14,7 +14,7 @@ from msgspec import Raw, Struct, field
 Item = TypeVar("Item")
 
 
-class Owner(Struct, rename="camel", gc=False):
+class OwnerReference(Struct, rename="camel", gc=False):
     """An owner reference."""
 
     kind: str
@@ -23,7 +23,7 @@ class Owner(Struct, rename="camel", gc=False):
     controller: bool | None = None
 
 
-class Meta(Struct, rename="camel"):
+class ObjectMeta(Struct, rename="camel"):
     """Metadata of any object."""
 
     name: str
@@ -34,7 +34,7 @@ class Meta(Struct, rename="camel"):
     deletion_timestamp: datetime | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
-    owner_references: list[Owner] | None = None
+    owner_references: list[OwnerReference] | None = None
 
 
 class ManagedFields(Struct, gc=False):
@@ -45,14 +45,14 @@ class ManagedFields(Struct, gc=False):
     time: datetime | None = None
 
 
-class ConfigMeta(Meta, rename="camel"):
+class CustomResourceMeta(ObjectMeta, rename="camel"):
     """Metadata with what tells who owns a piece of configuration."""
 
     generation: int = 0
     managed_fields: list[ManagedFields] | None = None
 
 
-class Condition(Struct, gc=False):
+class StatusCondition(Struct, gc=False):
     """A condition in a status."""
 
     type: str
@@ -60,10 +60,10 @@ class Condition(Struct, gc=False):
     reason: str | None = None
 
 
-class Namespace(Struct):
+class NamespaceObject(Struct):
     """A Namespace."""
 
-    metadata: Meta
+    metadata: ObjectMeta
 
 
 class NodeInfo(Struct, rename="camel", gc=False):
@@ -75,18 +75,18 @@ class NodeInfo(Struct, rename="camel", gc=False):
 class NodeStatus(Struct, rename="camel"):
     """Status of a node."""
 
-    conditions: list[Condition] | None = None
+    conditions: list[StatusCondition] | None = None
     node_info: NodeInfo | None = None
 
 
-class Node(Struct):
+class NodeObject(Struct):
     """A Node."""
 
-    metadata: Meta
+    metadata: ObjectMeta
     status: NodeStatus = field(default_factory=NodeStatus)
 
 
-class ServicePort(Struct, rename="camel", gc=False):
+class ServicePortSpec(Struct, rename="camel", gc=False):
     """A port of a Service."""
 
     port: int
@@ -103,7 +103,7 @@ class ServiceSpec(Struct, rename="camel"):
     cluster_ip: str = field(default="", name="clusterIP")
     external_name: str | None = None
     selector: dict[str, str] | None = None
-    ports: list[ServicePort] | None = None
+    ports: list[ServicePortSpec] | None = None
     external_ips: list[str] | None = field(default=None, name="externalIPs")
 
 
@@ -126,10 +126,10 @@ class ServiceStatus(Struct, rename="camel"):
     load_balancer: LoadBalancer | None = None
 
 
-class Service(Struct):
+class ServiceObject(Struct):
     """A Service."""
 
-    metadata: Meta
+    metadata: ObjectMeta
     spec: ServiceSpec = field(default_factory=ServiceSpec)
     status: ServiceStatus = field(default_factory=ServiceStatus)
 
@@ -147,7 +147,7 @@ class TargetRef(Struct, gc=False):
     name: str | None = None
 
 
-class Endpoint(Struct, rename="camel"):
+class SliceEndpoint(Struct, rename="camel"):
     """An endpoint of a slice."""
 
     addresses: list[str] | None = None
@@ -164,11 +164,11 @@ class EndpointPort(Struct, gc=False):
     name: str | None = None
 
 
-class EndpointSlice(Struct):
+class EndpointSliceObject(Struct):
     """An EndpointSlice."""
 
-    metadata: Meta
-    endpoints: list[Endpoint] | None = None
+    metadata: ObjectMeta
+    endpoints: list[SliceEndpoint] | None = None
     ports: list[EndpointPort] | None = None
 
 
@@ -179,7 +179,7 @@ class EnvVar(Struct, gc=False):
     value: str | None = None
 
 
-class Container(Struct, rename="camel"):
+class ContainerSpec(Struct, rename="camel"):
     """A container of a pod or of a template."""
 
     name: str
@@ -187,7 +187,7 @@ class Container(Struct, rename="camel"):
     restart_policy: str | None = None
 
 
-class EnvContainer(Container, rename="camel"):
+class EnvContainer(ContainerSpec, rename="camel"):
     """A container whose environment is looked at."""
 
     env: list[EnvVar] | None = None
@@ -196,8 +196,8 @@ class EnvContainer(Container, rename="camel"):
 class PodSpec(Struct, rename="camel"):
     """Spec of a Pod."""
 
-    containers: list[Container] | None = None
-    init_containers: list[Container] | None = None
+    containers: list[ContainerSpec] | None = None
+    init_containers: list[ContainerSpec] | None = None
     node_name: str | None = None
     service_account_name: str | None = None
     host_network: bool | None = None
@@ -230,15 +230,15 @@ class PodStatus(Struct, rename="camel"):
     phase: str = ""
     reason: str | None = None
     pod_ip: str | None = field(default=None, name="podIP")
-    conditions: list[Condition] | None = None
+    conditions: list[StatusCondition] | None = None
     container_statuses: list[ContainerStatus] | None = None
     init_container_statuses: list[ContainerStatus] | None = None
 
 
-class Pod(Struct):
+class PodObject(Struct):
     """A Pod."""
 
-    metadata: Meta
+    metadata: ObjectMeta
     spec: PodSpec = field(default_factory=PodSpec)
     status: PodStatus = field(default_factory=PodStatus)
 
@@ -253,7 +253,7 @@ class TemplateSpec(Struct, rename="camel"):
     """Spec of a pod template."""
 
     containers: list[EnvContainer] | None = None
-    init_containers: list[Container] | None = None
+    init_containers: list[ContainerSpec] | None = None
 
 
 class Template(Struct):
@@ -278,26 +278,26 @@ class ControllerStatus(Struct, rename="camel"):
     number_ready: int | None = None
 
 
-class Controller(Struct):
+class ControllerObject(Struct):
     """A Deployment, StatefulSet, DaemonSet or ReplicaSet."""
 
-    metadata: Meta
+    metadata: ObjectMeta
     spec: ControllerSpec = field(default_factory=ControllerSpec)
     status: ControllerStatus = field(default_factory=ControllerStatus)
 
 
-class ConfigObject(Struct):
+class CustomResource(Struct):
     """A custom resource."""
 
-    metadata: ConfigMeta
+    metadata: CustomResourceMeta
     spec: dict[str, Any] | None = None
     status: dict[str, Any] | None = None
 
 
-class Rbac(Struct, rename="camel"):
+class RbacObject(Struct, rename="camel"):
     """A Role, ClusterRole or a binding: what decides stands beside the metadata, not in a spec."""
 
-    metadata: ConfigMeta
+    metadata: CustomResourceMeta
     rules: list[dict[str, Any]] | None = None
     aggregation_rule: dict[str, Any] | None = None
     role_ref: dict[str, Any] | None = None
@@ -323,7 +323,7 @@ class KubeSphereSpec(Struct, rename="camel"):
 class KubeSphereCluster(Struct):
     """A KubeSphere Cluster: there is no field that its inline kubeconfig could get into."""
 
-    metadata: ConfigMeta
+    metadata: CustomResourceMeta
     spec: KubeSphereSpec = field(default_factory=KubeSphereSpec)
     status: dict[str, Any] | None = None
 
@@ -352,16 +352,16 @@ class SecretMetadata(Struct):
     metadata: SecretMeta
 
 
-class Metadata(Struct):
+class PartialObjectMetadata(Struct):
     """Any object, metadata only."""
 
-    metadata: Meta
+    metadata: ObjectMeta
 
 
-class ConfigMap(Struct):
+class ConfigMapObject(Struct):
     """A ConfigMap."""
 
-    metadata: Meta
+    metadata: ObjectMeta
     data: dict[str, str] | None = None
 
 
@@ -380,7 +380,7 @@ class ObjectList(Struct, Generic[Item], rename="camel"):
     kind: str = ""
 
 
-class Status(Struct):
+class ErrorStatus(Struct):
     """What the server says of an error."""
 
     code: int = 0

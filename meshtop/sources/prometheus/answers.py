@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from meshtop.model.state import State
 from meshtop.model.telemetry import Labels, Sample, Scalar
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.labelsets import LabelSets
 
 _TOO_MUCH = re.compile(
@@ -107,7 +107,7 @@ async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[
     vector: Vector[Sample] = Vector()
     raws = _open(body, "vector", vector)
     sets = LabelSets() if known is None else known
-    items, decode, labels, isfinite = vector.items, _raw_series.decode, sets.of, math.isfinite
+    items, decode, labels, isfinite = vector.items, _raw_series.decode, sets.decode, math.isfinite
     for start in range(0, len(raws), CHUNK):
         if start:
             await asyncio.sleep(0)
@@ -161,7 +161,7 @@ class Split(Struct, Generic[Item]):
 
 
 async def decode_split(body: bytes, label: str) -> Split[Sample]:
-    """As `decode_samples`, split by a label that is not one of Istio's."""
+    """An instant vector of Istio's metrics about many clusters, split by the label that names the cluster."""
     tag = _tag_decoder(label)
     split: Split[Sample] = Split()
     raws = _open(body, "vector", split.vector)

@@ -15,9 +15,9 @@ from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_sampl
 from meshtop.sources.prometheus.engine import Engine
 from meshtop.sources.prometheus.promql import Matcher, one_of, refresh_queries
 
-AT_ONCE = 6
+PARALLEL_QUERIES = 6
 """Queries under way at the same time against one engine."""
-MOST_PARTS = 64
+MOST_PIECES = 64
 """The most pieces that one query is cut into before its answer stays incomplete."""
 REPORTERS = ("source", "destination", "waypoint")
 NAMESPACE_LABEL = "destination_workload_namespace"
@@ -66,15 +66,15 @@ class Collected(Struct, Generic[Item]):
         return self.failure is None and not any(part.partial for part in self.parts)
 
 
-class Asker(Generic[Item]):
-    """Asks one named query, and asks again narrower: by reporter, then by namespace, half and half again."""
+class QueryCollector(Generic[Item]):
+    """Asks one named query; where the answer is too big, narrower: by reporter, then by halves of the namespaces."""
 
     def __init__(self, engine: Engine, question: Question, limit: asyncio.Semaphore, decode: Decode[Item]) -> None:
         self._engine = engine
         self._question = question
         self._limit = limit
         self._decode = decode
-        self._parts = 0
+        self._pieces = 0
 
     async def collect(self, name: str, *, traffic: bool) -> Collected[Item]:
         """Everything that can be had of this query; never raises for the engine's sake."""
@@ -92,7 +92,7 @@ class Asker(Generic[Item]):
         return collected
 
     async def _piece(self, name: str, narrow: Sequence[Matcher]) -> Vector[Item]:
-        self._parts += 1
+        self._pieces += 1
         async with self._limit:
             body = await self._engine.query(self._question.query(name, narrow), at=self._question.at)
         return await self._decode(body)
@@ -113,10 +113,10 @@ class Asker(Generic[Item]):
         whole: bool,
     ) -> None:
         """Ask one piece; where it is still too big, its halves by namespace. `whole` pieces have no namespace yet."""
-        if self._parts >= MOST_PARTS:
+        if self._pieces >= MOST_PIECES:
             collected.failure = collected.failure or QueryFailed(
                 State.PARTIAL,
-                f"{name} is still too big in {MOST_PARTS} pieces.",
+                f"{name} is still too big in {MOST_PIECES} pieces.",
                 "Install the recording rules that meshtop rules prints, or raise the engine's limit.",
             )
             return
@@ -154,17 +154,17 @@ async def collect(engine: Engine, question: Question, kept: dict[str, Collected[
 
     `kept` are answers about the control plane that are young enough; they are not asked for again.
     """
-    limit = asyncio.Semaphore(AT_ONCE)
-    engine.label_sets.turn()
+    limit = asyncio.Semaphore(PARALLEL_QUERIES)
+    engine.label_sets.begin_refresh()
 
     async def decode(body: bytes) -> Vector[Sample]:
         return await decode_samples(body, engine.label_sets)
 
     async def traffic(name: str) -> Collected[Sample]:
-        return await Asker(engine, question, limit, decode).collect(name, traffic=True)
+        return await QueryCollector(engine, question, limit, decode).collect(name, traffic=True)
 
     async def control(name: str) -> Collected[Scalar]:
-        return await Asker(engine, question, limit, _scalars).collect(name, traffic=False)
+        return await QueryCollector(engine, question, limit, _scalars).collect(name, traffic=False)
 
     fields, groups = [metric.field for metric in TRAFFIC], [group.query for group in CONTROL if kept is None]
     answers, controls = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""Counts behind weighted routes: a few queries of their own, asked only where there are such routes."""
+"""Request and connection counts behind weighted routes, by a few queries of their own."""
 
 from __future__ import annotations
 
@@ -28,6 +28,14 @@ SHORTEST_SECONDS = 30.0
 """`increase` needs two scrapes, and the usual interval is 15 s."""
 
 
+_CONNECTION_PROTOCOLS = frozenset({"tcp", "tls"})
+
+
+def counts_connections(protocol: str) -> bool:
+    """Whether a route of this protocol (of a weighted route) is counted by connections: it has no requests."""
+    return protocol in _CONNECTION_PROTOCOLS
+
+
 class Counting(Protocol):
     """A source that answers instant queries with samples (PrometheusSource, a central engine's part)."""
 
@@ -44,7 +52,7 @@ class Counting(Protocol):
 
 
 def host_matcher(hosts: Sequence[str]) -> Matcher:
-    """Any of the hosts, with or without a port. A mirror's Host ends in `-shadow`, and is left out by that."""
+    """Matches any of the hosts, with or without a port. A mirror's Host ends in `-shadow`, which leaves it out."""
     exact = "|".join(regex_literal(host) for host in dict.fromkeys(hosts))
     return Matcher("destination_service", "=~", f"({exact})(:[0-9]+)?")
 

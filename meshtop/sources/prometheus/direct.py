@@ -14,7 +14,8 @@ import httpx
 from meshtop.model.state import State
 from meshtop.settings.schema import HttpEndpoint
 from meshtop.sources.http.gate import require_query
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.http.transport import Params
+from meshtop.sources.problem import SourceProblem, root_cause
 
 if TYPE_CHECKING:
     import requests
@@ -41,12 +42,17 @@ class DirectWire:
         self._timeout = httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout))
         self._client: httpx.AsyncClient | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is an HTTP client, with connections of its own."""
+        return self._client is not None
+
     async def request(
         self,
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         timeout: float | None = None,
@@ -71,14 +77,15 @@ class DirectWire:
             raise self._lost(error) from error
 
     def requests_session(self) -> requests.Session:
-        """A requests session with the same login and trust."""
+        """A requests session with this connection's login, trust and gate; for other threads."""
         import urllib3
 
         from meshtop.sources.http.requests_session import query_session
 
         endpoint = self._endpoint
-        session = query_session(self.server, engine=f"The Prometheus of {self._name}", read_only=self._read_only)
-        session.headers.update(self._headers())
+        session = query_session(
+            self.server, engine=f"The Prometheus of {self._name}", headers=self._headers, read_only=self._read_only
+        )
         session.verify = endpoint.ca_file or True
         if endpoint.insecure_skip_verify:
             # The warning would be written over the screen; that trust is off is the user's own setting.
@@ -89,7 +96,7 @@ class DirectWire:
         return session
 
     async def close(self) -> None:
-        """Let go of every socket."""
+        """Close every connection; a later request opens new ones."""
         if self._client is not None:
             await self._client.aclose()
             self._client = None
@@ -153,7 +160,7 @@ class DirectWire:
             return Path(path).expanduser().read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SourceProblem(
-                State.DENIED, f"{field} of {self._name} cannot be read: {path} ({_words(error)}).", _SETTINGS_REMEDY
+                State.DENIED, f"{field} of {self._name} cannot be read: {path} ({root_cause(error)}).", _SETTINGS_REMEDY
             ) from error
 
     def _lost(self, error: Exception) -> SourceProblem:
@@ -163,17 +170,5 @@ class DirectWire:
                 State.UNREACHABLE, f"{where} does not answer in time.", "Give it longer with --timeout 15s."
             )
         return SourceProblem(
-            State.UNREACHABLE, f"{where} cannot be reached: {_words(error)}.", "Check its URL in the settings."
+            State.UNREACHABLE, f"{where} cannot be reached: {root_cause(error)}.", "Check its URL in the settings."
         )
-
-
-def _words(error: BaseException) -> str:
-    """The deepest cause that says something: the operating system's words, not a library's."""
-    cause: BaseException | None = error
-    words = ""
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        words = str(cause) or words
-        cause = cause.__cause__ or cause.__context__
-    return " ".join(words.split()).rstrip(".") or type(error).__name__

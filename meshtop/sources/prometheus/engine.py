@@ -3,49 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote as url_quote
 from urllib.parse import urlencode
 
 import httpx
-import requests
 from msgspec import Struct
 
 from meshtop.model.state import State
 from meshtop.sources.http.gate import ReadOnlyError
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.http.transport import Wire
+from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.answers import QueryFailed, error_of, looks_like_page, refused
 from meshtop.sources.prometheus.labelsets import LabelSets
 
+if TYPE_CHECKING:
+    import requests
+
+LEADS_ELSEWHERE = "it leads elsewhere, as a login page does"
+SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization")
 LONGEST_GET = 6_000
 """Bytes of a request line that every proxy on the way takes (the usual limit is 8 kB)."""
 
 
-class Wire(Protocol):
-    """What the engine needs of a connection (`meshtop.sources.http.connection`, `DirectWire`)."""
+class EngineWire(Wire, Protocol):
+    """What an engine needs of a connection (`meshtop.sources.http.connection`, `DirectWire`)."""
 
     @property
     def server(self) -> str:
         """The server's URL, without credentials."""
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-        timeout: float | None = None,
-    ) -> httpx.Response:
-        """Send one request; raises SourceProblem when no answer came."""
-
     def requests_session(self) -> requests.Session:
-        """A session of the `requests` library with the same credentials and trust."""
+        """A session of the `requests` library with the credentials and trust of this connection."""
 
 
-class Place(Struct, frozen=True):
-    """Where an engine stands: a path below the connection's URL; `proxied` through the API server."""
+class EngineAddress(Struct, frozen=True):
+    """Where an engine is: a path below the connection's URL; `proxied` through the API server."""
 
     path: str = ""
     proxied: bool = False
@@ -59,7 +52,7 @@ def proxy_path(namespace: str, service: str, port: str, *, scheme: str = "", pre
 
 
 class Meter:
-    """Counts requests and bytes (decompressed), for all engines of one source together."""
+    """Counts requests and (decompressed) bytes, for all engines of one source together."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -77,8 +70,8 @@ class Engine:
 
     def __init__(
         self,
-        wire: Wire,
-        place: Place,
+        wire: EngineWire,
+        address: EngineAddress,
         *,
         timeout: float,
         read_only: bool,
@@ -86,18 +79,18 @@ class Engine:
         meter: Meter | None = None,
     ) -> None:
         self.wire = wire
-        self.place = place
+        self.address = address
         self.timeout = timeout
         self.meter = meter or Meter()
         self.label_sets = LabelSets()
         self.headers = dict(headers or {})
         self._may_post = not read_only
-        self._post_first = not place.proxied and not read_only
+        self._post_first = not address.proxied and not read_only
 
     @property
     def url(self) -> str:
         """The engine's address for people, and for telling engines apart."""
-        return f"{self.wire.server.rstrip('/')}{self.place.path}"
+        return f"{self.wire.server.rstrip('/')}{self.address.path}"
 
     async def query(self, expression: str, *, at: float | None = None) -> bytes:
         """The body of an instant query's answer, at Unix seconds or the engine's own present; raises QueryFailed."""
@@ -128,7 +121,7 @@ class Engine:
                 self._post_first = self._may_post = False
         if len(encoded) > LONGEST_GET:
             return self._body(await self._long(path, encoded))
-        response = await self._send("GET", f"{self.place.path}{path}", params=form)
+        response = await self._send("GET", f"{self.address.path}{path}", params=form)
         if response.status_code == httpx.codes.REQUEST_URI_TOO_LONG:
             response = await self._long(path, encoded)
         return self._body(response)
@@ -150,7 +143,7 @@ class Engine:
 
     async def _post(self, path: str, encoded: str) -> httpx.Response:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        return await self._send("POST", f"{self.place.path}{path}", content=encoded.encode(), headers=kind)
+        return await self._send("POST", f"{self.address.path}{path}", content=encoded.encode(), headers=kind)
 
     async def _send(
         self,
@@ -189,22 +182,22 @@ class Engine:
         if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             remedy = (
                 "Ask for the right to get services/proxy in that namespace (README: what it reads)."
-                if self.place.proxied
+                if self.address.proxied
                 else "Give prometheus.bearerTokenFile, basicAuth or headers in the settings."
             )
             raise QueryFailed(
-                State.DENIED, f"{self.place.label} denies reading{f': {said}' if said else ''}.", remedy, code=code
+                State.DENIED, f"{self.address.label} denies reading{f': {said}' if said else ''}.", remedy, code=code
             )
         if code in (400, 413, 422):
             raise refused(said or f"HTTP {code}", code)
         if said and said.startswith("query timed out"):
-            raise QueryFailed(State.PARTIAL, f"{self.place.label} ran out of time over a query.", code=code)
+            raise QueryFailed(State.PARTIAL, f"{self.address.label} ran out of time over a query.", code=code)
         if response.is_redirect:
-            said = "it leads elsewhere, as a login page does"
+            said = LEADS_ELSEWHERE
         remedy = "See whether its pods are ready; meshtop doctor shows what was asked."
         raise QueryFailed(
             State.UNREACHABLE,
-            f"{self.place.label} answers HTTP {code}{f': {said}' if said else ''}.",
+            f"{self.address.label} answers HTTP {code}{f': {said}' if said else ''}.",
             remedy,
             code=code,
         )

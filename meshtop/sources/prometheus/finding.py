@@ -1,4 +1,4 @@
-"""Finding the Prometheus of a cluster among its Services."""
+"""Finds the Prometheus of a cluster among its Services."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Service, ServicePort
 from meshtop.sources.prometheus.answers import QueryFailed, decode_scalars
-from meshtop.sources.prometheus.engine import Engine, Meter, Place, Wire, proxy_path
+from meshtop.sources.prometheus.engine import Engine, EngineAddress, EngineWire, Meter, proxy_path
 
 NAMESPACES = (
-    "istio-system",
+    ISTIO_NAMESPACE,
     "monitoring",
     "observability",
     "openshift-monitoring",
@@ -72,10 +73,10 @@ class Candidate(Struct, frozen=True, order=True):
     kind: str
 
     @property
-    def place(self) -> Place:
+    def address(self) -> EngineAddress:
         """Where it is behind the API server."""
         path = proxy_path(self.namespace, self.service, self.port, scheme=self.scheme, prefix=self.prefix)
-        return Place(path, proxied=True, label=f"{self.kind} {self.namespace}/{self.service}:{self.port}")
+        return EngineAddress(path, proxied=True, label=f"{self.kind} {self.namespace}/{self.service}:{self.port}")
 
 
 def candidates(services: Sequence[Service]) -> list[Candidate]:
@@ -124,7 +125,7 @@ def _port(ports: Sequence[ServicePort], likely: Sequence[int]) -> ServicePort | 
 
 
 class Found(Struct, frozen=True):
-    """The engine that was chosen (None when none answered), and what was tried with what result."""
+    """The engine that was chosen (None when none answered), and what came of each that was tried."""
 
     engine: Engine | None
     tried: tuple[str, ...]
@@ -134,9 +135,9 @@ class Found(Struct, frozen=True):
 PROBE = 'count({__name__=~"istio_requests_total|istio_tcp_connections_opened_total|istio_build|pilot_info"})'
 
 
-async def find(
+async def find_engine(
     services: Sequence[Service],
-    wire: Wire,
+    wire: EngineWire,
     *,
     timeout: float,
     read_only: bool,
@@ -150,9 +151,9 @@ async def find(
     just died: it goes to the end of the line.
     """
     line = candidates(services)
-    line.sort(key=lambda candidate: candidate.place.path == avoid)
+    line.sort(key=lambda candidate: candidate.address.path == avoid)
     engines = [
-        Engine(wire, candidate.place, timeout=timeout, read_only=read_only, headers=headers, meter=meter)
+        Engine(wire, candidate.address, timeout=timeout, read_only=read_only, headers=headers, meter=meter)
         for candidate in line[:MOST_PROBED]
     ]
     if not engines:
@@ -165,7 +166,9 @@ async def find(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    tried = tuple(_tried(engine.place.label, _said(answer)) for engine, answer in zip(engines, answers, strict=True))
+    tried = tuple(
+        _tried(engine.address.label, _outcome(answer)) for engine, answer in zip(engines, answers, strict=True)
+    )
     for wanted in (1, 0):
         for engine, answer in zip(engines, answers, strict=True):
             if isinstance(answer, int) and answer >= wanted:
@@ -200,7 +203,7 @@ async def _until_clear(tasks: Sequence[asyncio.Task[int | QueryFailed]]) -> None
             return
 
 
-def _said(answer: int | QueryFailed | None) -> str:
+def _outcome(answer: int | QueryFailed | None) -> str:
     if answer is None:
         return "no answer yet"
     if isinstance(answer, QueryFailed):

@@ -13,7 +13,7 @@ _decode = msgspec.json.Decoder(Labels).decode
 
 
 class LabelSets:
-    """Labels by the JSON text that an engine writes for them; a set that two turns did not see is forgotten.
+    """Labels by the JSON text that an engine writes for them; a set that two refreshes did not name is forgotten.
 
     A refresh differs from the one before it in its numbers and hardly in its series. Two Snapshots share their labels,
     which are most of what they weigh, and equal values of labels are one string.
@@ -26,12 +26,12 @@ class LabelSets:
     def __len__(self) -> int:
         return len(self._now.keys() | self._before.keys())
 
-    def turn(self) -> None:
-        """Begin another refresh."""
+    def begin_refresh(self) -> None:
+        """Forget the sets that the last two refreshes did not name."""
         if self._now:
             self._before, self._now = self._now, {}
 
-    def of(self, raw: msgspec.Raw) -> Labels:
+    def decode(self, raw: msgspec.Raw) -> Labels:
         """The labels of a JSON object. Raises msgspec.MsgspecError for what is none."""
         text = bytes(raw)
         labels = self._now.get(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -134,65 +134,30 @@ def history_queries(window_seconds: float, matchers: Mapping[str, str]) -> Mappi
     As the official dashboards do for a mesh's total, the source (or the waypoint) speaks for every request.
     """
     window = duration_text(window_seconds)
-    told = (one_of("reporter", ("source", "waypoint")), *equal(matchers))
+    reports = (one_of("reporter", ("source", "waypoint")), *equal(matchers))
     return {
-        "requests": _requests(window, told),
-        "errors": _errors(window, told),
-        "p99_ms": _quantile(0.99, window, told),
+        "requests": _requests(window, reports),
+        "errors": _errors(window, reports),
+        "p99_ms": _quantile(0.99, window, reports),
     }
 
 
-def chart_queries(
-    window_seconds: float, matchers: Mapping[str, str], selection: Mapping[str, str]
-) -> Mapping[str, tuple[str, str]]:
-    """Golden signals over time of what `selection` (Istio's labels to values) picks: name to unit and expression.
-
-    A selection such as `destination_workload` with `destination_workload_namespace` gives a workload's inbound
-    traffic. The arriving side's report counts where there is one, else the source's, as in the counting of edges.
-    """
-    window = duration_text(window_seconds)
-    chosen = (*equal(selection), *equal(matchers))
-    arriving = (one_of("reporter", ("destination", "waypoint")), *chosen)
-    departing = (Matcher("reporter", "=", "source"), *chosen)
-
-    def first(build: Callable[[Sequence[Matcher]], str]) -> str:
-        return f"{build(arriving)} or {build(departing)}"
-
-    def quantile(q: float) -> str:
-        return first(lambda told: _quantile(q, window, told))
-
-    def rate(metric: str) -> str:
-        return first(lambda told: f"sum(rate({selector(metric, told)}[{window}]))")
-
-    return {
-        "requests": ("/s", first(lambda told: _requests(window, told))),
-        "errors": ("/s", first(lambda told: _errors(window, told))),
-        "p50": ("ms", quantile(0.5)),
-        "p95": ("ms", quantile(0.95)),
-        "p99": ("ms", quantile(0.99)),
-        # The names are inverted (istio#32399): what the client sends is istio_tcp_received_bytes_total.
-        "sent": ("B/s", rate("istio_tcp_received_bytes_total")),
-        "received": ("B/s", rate("istio_tcp_sent_bytes_total")),
-        "connections": ("/s", rate("istio_tcp_connections_opened_total")),
-    }
+def _requests(window: str, reports: Sequence[Matcher]) -> str:
+    return f"sum(rate({selector('istio_requests_total', reports)}[{window}]))"
 
 
-def _requests(window: str, told: Sequence[Matcher]) -> str:
-    return f"sum(rate({selector('istio_requests_total', told)}[{window}]))"
-
-
-def _errors(window: str, told: Sequence[Matcher]) -> str:
+def _errors(window: str, reports: Sequence[Matcher]) -> str:
     """No response, 5xx, and for gRPC 4xx and every status but OK: what the counting of edges takes for an error."""
     grpc = Matcher("request_protocol", "=", "grpc")
     failed = (
-        (Matcher("response_code", "=~", "0|5.."), *told),
-        (grpc, Matcher("response_code", "=~", "4.."), *told),
-        (grpc, Matcher("response_code", "!~", "0|4..|5.."), Matcher("grpc_response_status", "!~", "0|"), *told),
+        (Matcher("response_code", "=~", "0|5.."), *reports),
+        (grpc, Matcher("response_code", "=~", "4.."), *reports),
+        (grpc, Matcher("response_code", "!~", "0|4..|5.."), Matcher("grpc_response_status", "!~", "0|"), *reports),
     )
     rates = (f"rate({selector('istio_requests_total', chosen)}[{window}])" for chosen in failed)
     return f"sum({' or '.join(rates)})"
 
 
-def _quantile(q: float, window: str, told: Sequence[Matcher]) -> str:
-    buckets = selector("istio_request_duration_milliseconds_bucket", told)
+def _quantile(q: float, window: str, reports: Sequence[Matcher]) -> str:
+    buckets = selector("istio_request_duration_milliseconds_bucket", reports)
     return f"histogram_quantile({q:g}, sum by (le) (rate({buckets}[{window}])))"

@@ -1,57 +1,21 @@
-"""One thing opened: facts, the verdict with its reasons, what it is connected to, and its course over time."""
+"""One thing opened: how it is found by its key, and the tables of other things that belong to it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
-from meshtop.model.state import Health
-from meshtop.views.frame.charts import Chart
-from meshtop.views.frame.columns import HEALTH_SIGNS, HEALTH_TONES, NOTHING
+from meshtop.views.frame.facts import Detail, Related
 from meshtop.views.frame.registry import view
-from meshtop.views.frame.table import Cell, Table, Tone
-from meshtop.views.frame.text import clean
+from meshtop.views.frame.table import Table
+from meshtop.views.picture.memory import Key
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
-
-class Fact(Struct, frozen=True):
-    """A label and what it is."""
-
-    label: str
-    cell: Cell
-
-
-class Section(Struct, frozen=True):
-    """Facts under a heading."""
-
-    title: str
-    facts: tuple[Fact, ...]
-
-
-class Related(Struct, frozen=True):
-    """A table of things of another kind that belong to this one."""
-
-    title: str
-    kind: str
-    table: Table[Any]
-    empty: str
-
-
-class Detail(Struct, frozen=True, kw_only=True):
-    """All that a detail screen shows of one thing."""
-
-    kind: str
-    key: str
-    title: str
-    health: Health | None
-    sections: tuple[Section, ...]
-    related: tuple[Related, ...]
-    charts: tuple[Chart, ...]
+_INDEX: Key[dict[Hashable, list[int]]] = Key("places of items")
 
 
 class Index(Struct, frozen=True):
@@ -72,33 +36,14 @@ class Index(Struct, frozen=True):
 BY_NAMESPACE = Index("by namespace", lambda item: ((item.cluster, item.namespace),))
 """Items of one cluster, by cluster and namespace."""
 BY_NAME = Index("by name", lambda item: ((item.cluster, item.namespace, item.name),))
-"""The same, by cluster, namespace and name."""
-
-
-def fact(label: str, value: object, tone: Tone = Tone.PLAIN) -> Fact:
-    """A fact in words; a dash where it is not known."""
-    if isinstance(value, Cell):
-        return Fact(label, value)
-    if value is None or value in ("", ()):
-        return Fact(label, NOTHING)
-    if isinstance(value, tuple | list):
-        value = ", ".join(map(str, value))
-    return Fact(label, Cell(clean(str(value)), tone))
-
-
-def verdict(health: Health) -> tuple[Fact, ...]:
-    """A verdict and its reasons, one a line."""
-    tone = HEALTH_TONES[health.status]
-    sign = HEALTH_SIGNS[health.status]
-    said = [Fact("health", Cell(f"{sign}{health.status}", tone))]
-    return (*said, *(Fact("", Cell(clean(reason), tone)) for reason in health.reasons))
+"""Items of one cluster, by cluster, namespace and name."""
 
 
 def related(picture: Picture, kind: str, title: str, wanted: Callable[[Any], bool], empty: str) -> Related:
     """The items of a kind that belong to something, as its own view draws them."""
     of_kind = view(kind)
     items = [item for item in of_kind.all_items(picture) if wanted(item)]
-    return related_items(kind, title, items, empty)
+    return related_items(picture, kind, title, items, empty)
 
 
 def related_at(
@@ -110,28 +55,30 @@ def related_at(
     empty: str,
     wanted: Callable[[Any], bool] = lambda _: True,
 ) -> Related:
-    """The same, found by an index that is made once for each Picture: a fleet has tens of thousands of items.
+    """The items of a kind that belong to something, found by an index that is made once for each Picture.
+
+    A fleet has tens of thousands of items, and a walk through all of them would be seen.
 
     `sought` are the places in the index, `wanted` what the found ones must still meet.
     """
     items = view(kind).all_items(picture)
-    by_place: dict[Hashable, list[int]] = picture.once(f"{kind} {index.name}", lambda: index.of(items))
+    by_place = picture.cached(_INDEX.at(kind, index.name), lambda: index.of(items))
     numbers = sorted({number for place in sought for number in by_place.get(place, ())})
-    return related_items(kind, title, (items[n] for n in numbers if wanted(items[n])), empty)
+    return related_items(picture, kind, title, (items[n] for n in numbers if wanted(items[n])), empty)
 
 
-def related_items(kind: str, title: str, items: Iterable[Any], empty: str) -> Related:
-    """The same for items that are known already."""
+def related_items(picture: Picture, kind: str, title: str, items: Iterable[Any], empty: str) -> Related:
+    """A table of items that are known already, as their own view draws them."""
     of_kind = view(kind)
-    return Related(title, kind, Table(of_kind.shown(), tuple(items), of_kind.key), empty)
+    return Related(title, kind, Table(of_kind.shown(picture.thresholds), tuple(items), of_kind.key), empty)
 
 
 def find_item(picture: Picture, kind: str, key: str) -> Any | None:
     """The item with this key, or at this place (`CLUSTER/NAMESPACE/NAME`); None when it is not there."""
     of_kind = view(kind)
     items = of_kind.all_items(picture)
-    by_key: dict[Hashable, list[int]] = picture.once(
-        f"{kind} by key", lambda: Index("by key", lambda item: (of_kind.key(item),)).of(items)
+    by_key = picture.cached(
+        _INDEX.at(kind, "by key"), lambda: Index("by key", lambda item: (of_kind.key(item),)).of(items)
     )
     if key in by_key:
         return items[by_key[key][0]]
@@ -144,7 +91,7 @@ def detail(picture: Picture, kind: str, key: str) -> Detail | None:
     item = find_item(picture, kind, key)
     if item is None:
         return None
-    made: Detail = import_module(f"meshtop.views.kinds.details.{of_kind.kind}").detail(picture, item, key)
+    made = of_kind.detail(picture, item, key)
     if picture.snapshot.hidden is not None and of_kind.kind == "clusters":
         # A whole cluster's course over time holds what the access policy leaves out.
         return structs.replace(made, charts=())

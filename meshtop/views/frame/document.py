@@ -11,8 +11,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import SourceStatus, State
+from meshtop.model.text import clean
 from meshtop.settings.durations import format_duration
-from meshtop.views.frame.text import clean
 from meshtop.views.frame.view import AnyView
 
 API_VERSION = "meshtop/v1"

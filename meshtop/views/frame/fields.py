@@ -11,13 +11,13 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Struct
 
-from meshtop.views.frame.table import Cell, Column
-from meshtop.views.frame.text import clean
+from meshtop.model.text import clean
+from meshtop.views.frame.table import AnyColumn, Cell, Column
 
 Read = Callable[[Any], Any]
 
 
-def field_columns(item: type[Any]) -> tuple[Column, ...]:
+def field_columns(item: type[Any]) -> tuple[AnyColumn, ...]:
     """A column for each plain value in a kind's JSON, under its path: `outbound.latencyMs.p99`.
 
     Values in lists of objects and in maps have no path.
@@ -25,7 +25,7 @@ def field_columns(item: type[Any]) -> tuple[Column, ...]:
     return tuple(_columns(item, (), lambda found: found))
 
 
-def _columns(item: type[Any], path: tuple[str, ...], read: Read) -> Iterator[Column]:
+def _columns(item: type[Any], path: tuple[str, ...], read: Read) -> Iterator[AnyColumn]:
     hints = get_type_hints(item)
     for field in msgspec.structs.fields(item):
         at = (*path, field.encode_name)
@@ -70,7 +70,7 @@ def _known(hint: Any) -> type[Any] | None:
     return parts[0] if isinstance(parts[0], type) and not issubclass(parts[0], dict) else None
 
 
-def _column(path: tuple[str, ...], read: Read, *, numeric: bool) -> Column:
+def _column(path: tuple[str, ...], read: Read, *, numeric: bool) -> AnyColumn:
     def cell(item: Any) -> Cell:
         value = read(item)
         return Cell("" if value is None else clean(value))

@@ -13,14 +13,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import translate
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
 from meshtop.model.errors import MeshtopError
-from meshtop.views.frame.table import Column
+from meshtop.views.frame.table import AnyColumn, Column
 
-Test = Callable[[Any], bool]
+Item = TypeVar("Item")
+Test = Callable[[Item], bool]
 """Whether an item passes."""
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z%µ/]*)")
@@ -41,14 +42,14 @@ class FilterError(MeshtopError):
     """A filter or sort that cannot be understood: one sentence that says what and how to write it."""
 
 
-class Filter:
+class Filter(Generic[Item]):
     """A parsed filter; `text` is what was typed, `matches` says whether an item passes."""
 
-    def __init__(self, text: str, groups: Sequence[tuple[Sequence[Test], Sequence[Test]]]) -> None:
+    def __init__(self, text: str, groups: Sequence[tuple[Sequence[Test[Item]], Sequence[Test[Item]]]]) -> None:
         self.text = text
         self._groups = tuple((tuple(some), tuple(none)) for some, none in groups)
 
-    def matches(self, item: Any) -> bool:
+    def matches(self, item: Item) -> bool:
         """Whether the item passes every column's terms."""
         for some, none in self._groups:
             if some and not any(test(item) for test in some):
@@ -58,13 +59,13 @@ class Filter:
         return True
 
 
-def parse_filter(text: str, columns: Sequence[Column], fields: Sequence[Column] = ()) -> Filter:
+def parse_filter(text: str, columns: Sequence[Column[Item]], fields: Sequence[Column[Item]] = ()) -> Filter[Item]:
     """Parse a filter for these columns; raises FilterError.
 
     `fields` can be named too, and are not looked into by bare words.
     """
-    by_column: dict[str, tuple[list[Test], list[Test]]] = {}
-    words: list[tuple[list[Test], list[Test]]] = []
+    by_column: dict[str, tuple[list[Test[Item]], list[Test[Item]]]] = {}
+    words: list[tuple[list[Test[Item]], list[Test[Item]]]] = []
     for term in _terms(text):
         if term.column is None:
             test = _anywhere(term, columns)
@@ -79,7 +80,9 @@ def parse_filter(text: str, columns: Sequence[Column], fields: Sequence[Column] 
     return Filter(text.strip(), [*by_column.values(), *words])
 
 
-def find_column(name: str, columns: Sequence[Column], fields: Sequence[Column] = (), *, hint: str = "") -> Column:
+def find_column(
+    name: str, columns: Sequence[Column[Item]], fields: Sequence[Column[Item]] = (), *, hint: str = ""
+) -> Column[Item]:
     """The column of that name or alias, in any case, else one of `fields`, whose names are JSON paths.
 
     Without `fields`, a path such as `traffic.latencyMs.p99` counts by its end. Raises FilterError with the nearest
@@ -155,26 +158,26 @@ def _tokens(text: str) -> list[tuple[str, list[int]]]:
     return tokens
 
 
-def _test(column: Column, term: _Term) -> Test:
+def _test(column: Column[Item], term: _Term) -> Test[Item]:
     read, value = column.value, term.value
     if term.literal and not column.numeric:
         wanted = value.lower()
-        return lambda item: any(said.lower() == wanted for said in _said(column, item))
+        return lambda item: any(said.lower() == wanted for said in _words_of(column, item))
     if value.lower() == "null":
         return lambda item: not _known(read(item))
     if value.startswith("~"):
         pattern = _pattern(value[1:])
-        return lambda item: any(pattern.search(said) for said in _said(column, item))
+        return lambda item: any(pattern.search(said) for said in _words_of(column, item))
     operator = next((sign for sign in _COMPARE if value.startswith(sign)), "")
     if column.numeric:
         return _numeric(column, operator, value)
     if operator:
         raise FilterError(f"{column.name} is not a number, so {value!r} cannot be compared; write {column.name}:value.")
     whole = re.compile(translate(re.sub(r"([\[\]?])", r"[\1]", value)), re.IGNORECASE)
-    return lambda item: any(whole.match(said) for said in _said(column, item))
+    return lambda item: any(whole.match(said) for said in _words_of(column, item))
 
 
-def _numeric(column: Column, operator: str, value: str) -> Test:
+def _numeric(column: Column[Item], operator: str, value: str) -> Test[Item]:
     read = column.value
     if operator:
         compare, bound = _COMPARE[operator], number(value[len(operator) :], column)
@@ -187,7 +190,7 @@ def _numeric(column: Column, operator: str, value: str) -> Test:
     return lambda item: (found := read(item)) is not None and abs(found - exact) <= 1e-9 * max(1.0, abs(exact))
 
 
-def number(text: str, column: Column) -> float:
+def number(text: str, column: AnyColumn) -> float:
     """A number with its unit in the column's own unit; raises FilterError."""
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
@@ -208,17 +211,17 @@ def number(text: str, column: Column) -> float:
     return amount * scales[unit]
 
 
-def _example(column: Column) -> str:
+def _example(column: AnyColumn) -> str:
     return {"ms": "500ms", "ratio": "5%"}.get(column.unit, "10")
 
 
-def _anywhere(term: _Term, columns: Sequence[Column]) -> Test:
+def _anywhere(term: _Term, columns: Sequence[Column[Item]]) -> Test[Item]:
     value = term.value
     if value.startswith("~") and not term.literal:
         pattern = _pattern(value[1:])
-        return lambda item: any(pattern.search(said) for column in columns for said in _said(column, item))
+        return lambda item: any(pattern.search(said) for column in columns for said in _words_of(column, item))
     wanted = value.lower()
-    return lambda item: any(wanted in said.lower() for column in columns for said in _said(column, item))
+    return lambda item: any(wanted in said.lower() for column in columns for said in _words_of(column, item))
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -234,7 +237,7 @@ def _known(value: Any) -> bool:
     return value is not None and value != "" and value != () and value != []
 
 
-def _said(column: Column, item: Any) -> Sequence[str]:
+def _words_of(column: Column[Item], item: Item) -> Sequence[str]:
     """What a column says of an item, as words; nothing where it is not known, numbers as they are drawn."""
     value = column.value(item)
     if not _known(value):

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
 from meshtop.views.frame.filter import find_column
-from meshtop.views.frame.table import Column
+from meshtop.views.frame.table import AnyColumn, Column
 
 Item = TypeVar("Item")
 
 
-class SortKey(Struct, frozen=True):
+class SortKey(Struct, Generic[Item], frozen=True):
     """A column to sort by, and whether against its natural direction."""
 
-    column: Column
+    column: Column[Item]
     turned: bool = False
 
     @property
@@ -25,7 +25,9 @@ class SortKey(Struct, frozen=True):
         return (self.column.numeric and self.column.order is None) != self.turned
 
 
-def parse_sort(text: str, columns: Sequence[Column], fields: Sequence[Column] = ()) -> tuple[SortKey, ...]:
+def parse_sort(
+    text: str, columns: Sequence[Column[Item]], fields: Sequence[Column[Item]] = ()
+) -> tuple[SortKey[Item], ...]:
     """`namespace,-requestsPerSecond`: `-` turns a column's natural direction round. Raises FilterError.
 
     `fields` can be named besides the columns.
@@ -37,17 +39,17 @@ def parse_sort(text: str, columns: Sequence[Column], fields: Sequence[Column] = 
     )
 
 
-def sort_text(column: str, columns: Sequence[Column], *, descending: bool) -> str:
+def sort_text(column: str, columns: Sequence[AnyColumn], *, descending: bool) -> str:
     """The sort as it is typed that puts a column in a direction. Raises FilterError."""
     natural = SortKey(find_column(column, columns)).descending
     return column if natural == descending else f"-{column}"
 
 
-def sort_items(items: Sequence[Item], keys: Sequence[SortKey]) -> list[Item]:
+def sort_items(items: Sequence[Item], keys: Sequence[SortKey[Item]]) -> list[Item]:
     """A sorted copy; equal items keep their order."""
     result = list(items)
     for key in reversed(keys):
-        read = key.column.order or key.column.value
+        read = key.column.sort_key
         known: list[tuple[Any, Item]] = []
         unknown: list[tuple[Any, Item]] = []
         for item in result:

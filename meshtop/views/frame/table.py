@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
+
+from meshtop.model.thresholds import Thresholds
 
 
 class Tone(StrEnum):
@@ -42,8 +44,12 @@ class Align(StrEnum):
     RIGHT = "right"
 
 
-class Column(Struct, frozen=True, kw_only=True):
-    """One column of one kind.
+Row = TypeVar("Row", contravariant=True)
+"""What a column reads; a column of something more general serves every kind that is such a thing."""
+
+
+class Column(Struct, Generic[Row], frozen=True, kw_only=True):
+    """One column of one kind, whose items are `Row`s.
 
     `name` is the filter and sort name and the JSON path ("traffic.requestsPerSecond" is spelled by its last
     part, "requestsPerSecond"). `value` gives what is filtered and sorted by (None = unknown, sorted last);
@@ -52,14 +58,17 @@ class Column(Struct, frozen=True, kw_only=True):
     terminal cells; the widest cell on screen may grow the column to `max_width`.
     `aliases` are other names that a filter or a sort may use. `numeric` columns compare by `>` and `<`, in `unit`
     ("ratio" is a share from 0 to 1, drawn as a percentage), and sort from the largest down.
-    `order` is what is sorted by where that differs from `value` (health: worst first).
+    `judge` is what the thresholds of health say of an item in this column, where its colour depends on them; `under`
+    gives the column that draws so. `order` is what is sorted by where that differs from `value` (health: worst first).
+    `label` and `full` are what a detail calls it and shows of it, where there is room for more than a cell: by
+    default the title in lower case, and the cell.
     """
 
     name: str
     title: str
     help: str
-    value: Callable[[Any], Any]
-    cell: Callable[[Any], Cell]
+    value: Callable[[Row], Any]
+    cell: Callable[[Row], Cell]
     unit: str = ""
     align: Align = Align.LEFT
     min_width: int = 4
@@ -69,14 +78,46 @@ class Column(Struct, frozen=True, kw_only=True):
     hidden: bool = False
     numeric: bool = False
     aliases: tuple[str, ...] = ()
-    order: Callable[[Any], Any] | None = None
+    order: Callable[[Row], Any] | None = None
+    judge: Callable[[Row, Thresholds], Tone] | None = None
+    label: str = ""
+    full: Callable[[Row], Cell] | None = None
+
+    @property
+    def fact_label(self) -> str:
+        """What a detail calls it."""
+        return self.label or self.title.lower()
+
+    def full_cell(self, item: Row) -> Cell:
+        """What a detail shows of it."""
+        return (self.full or self.cell)(item)
+
+    def under(self, thresholds: Thresholds) -> Column[Row]:
+        """The column in the colours that these thresholds of health give it."""
+        judge, cell, full = self.judge, self.cell, self.full_cell
+        if judge is None:
+            return self
+
+        def toned(draw: Callable[[Row], Cell]) -> Callable[[Row], Cell]:
+            return lambda item: structs.replace(draw(item), tone=judge(item, thresholds))
+
+        return structs.replace(self, cell=toned(cell), full=toned(full))
+
+    @property
+    def sort_key(self) -> Callable[[Row], Any]:
+        """What it sorts by."""
+        return self.order or self.value
+
+
+AnyColumn = Column[Any]
+"""A column for those who only ask for its words and widths."""
 
 
 class TableModel(Protocol):
     """What a face draws: columns, and rows by index with a key that is their identity."""
 
     @property
-    def columns(self) -> Sequence[Column]:
+    def columns(self) -> Sequence[AnyColumn]:
         """The columns, in order."""
 
     def __len__(self) -> int: ...
@@ -94,7 +135,7 @@ Item = TypeVar("Item")
 class Table(Generic[Item]):
     """Rows of one kind, already filtered and sorted, whose cells are formatted only when asked for."""
 
-    def __init__(self, columns: Sequence[Column], items: Sequence[Item], key: Callable[[Item], str]) -> None:
+    def __init__(self, columns: Sequence[Column[Item]], items: Sequence[Item], key: Callable[[Item], str]) -> None:
         self.columns = tuple(columns)
         self.items = tuple(items)
         self._key = key

@@ -7,7 +7,7 @@ belongs to keys, so that it holds while rows come, go and change their order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from msgspec import Struct, structs
 
@@ -36,11 +36,11 @@ class Folding(Struct, frozen=True):
         return key in self.opened or (depth < self.depth and key not in self.folded and key not in self.shut)
 
     def opening(self, *keys: str) -> Folding:
-        """The same with these rows open."""
+        """This folding with the rows of these keys open."""
         return structs.replace(self, opened=self.opened | set(keys), folded=self.folded - set(keys))
 
     def closing(self, *keys: str) -> Folding:
-        """The same with these rows folded."""
+        """This folding with the rows of these keys folded."""
         return structs.replace(self, opened=self.opened - set(keys), folded=self.folded | set(keys))
 
 
@@ -96,7 +96,7 @@ class Tree(Generic[Item]):
         return tuple(found)
 
     def rows(
-        self, folding: Folding, order: Sequence[SortKey], passes: Callable[[Item], bool] | None = None
+        self, folding: Folding, order: Sequence[SortKey[Item]], passes: Callable[[Item], bool] | None = None
     ) -> list[Twig[Item]]:
         """The rows to show, from the top down; with `passes` what matches and what it stands under."""
         kept = None
@@ -106,7 +106,13 @@ class Tree(Generic[Item]):
         return list(self._below(None, 0, "", folding, order, kept))
 
     def _below(
-        self, above: str | None, depth: int, guides: str, folding: Folding, order: Sequence[SortKey], kept: Any
+        self,
+        above: str | None,
+        depth: int,
+        guides: str,
+        folding: Folding,
+        order: Sequence[SortKey[Item]],
+        kept: set[str] | None,
     ) -> Iterator[Twig[Item]]:
         siblings = self._siblings(above, order, kept)
         for number, item in enumerate(siblings):
@@ -118,7 +124,7 @@ class Tree(Generic[Item]):
                 inside = guides + ("" if depth == 0 else "  " if last else "│ ")
                 yield from self._below(key, depth + 1, inside, folding, order, kept)
 
-    def _siblings(self, above: str | None, order: Sequence[SortKey], kept: Any) -> list[Item]:
+    def _siblings(self, above: str | None, order: Sequence[SortKey[Item]], kept: set[str] | None) -> list[Item]:
         some = [i for i in self._children.get(above, ()) if kept is None or self._key(i) in kept]
         return sorted(sort_items(sorted(some, key=self._key), order), key=self._rank)
 
@@ -132,7 +138,7 @@ def _lead(depth: int, guides: str, *, last: bool, is_open: bool | None) -> str:
 class TreeTable(Generic[Item]):
     """Rows of a tree as a table (`TableModel`): guides before the first column, the other columns as ever."""
 
-    def __init__(self, columns: Sequence[Column], twigs: Sequence[Twig[Item]]) -> None:
+    def __init__(self, columns: Sequence[Column[Item]], twigs: Sequence[Twig[Item]]) -> None:
         self.columns = tuple(columns)
         self.twigs = tuple(twigs)
         self._places = {twig.key: index for index, twig in enumerate(self.twigs)}

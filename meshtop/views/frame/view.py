@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
+from meshtop.views.frame.facts import Detail, Fact, column_facts
 from meshtop.views.frame.fields import field_columns
 from meshtop.views.frame.filter import Filter, parse_filter
 from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
-from meshtop.views.frame.table import Column, Table
+from meshtop.views.frame.table import AnyColumn, Column, Table
+from meshtop.views.picture.memory import Key
 from meshtop.views.picture.query import Place, Query
 
 if TYPE_CHECKING:
@@ -19,13 +22,14 @@ Item = TypeVar("Item")
 
 
 class View(Generic[Item]):
-    """One kind: what its items are and how they are drawn.
+    """One kind: what its items are, how they are drawn, and what each shows when it is opened.
 
     `item` is the frozen struct whose JSON is the promise of INTERFACE.md. `build` makes all items of a Picture,
-    `path` is an item's place and name from the outside in, and its identity unless `key` says more; `places` says
-    where it stands for the scope. `empty` is what to say when there are none. `related` names the kinds that a detail
-    of this one leads to. `bad_when_found` is set where any item is a bad answer (exit code 1). `scoped` makes the items
-    of a kind whose figures depend on the scope: those in it, or None where the scope leaves all figures as they are.
+    `detail` what is shown of one that is opened, with its key. `path` is an item's place and name from the outside in,
+    and its identity unless `key` says more; `places` says where it stands for the scope. `empty` is what to say when
+    there are none. `related` names the kinds that a detail of this one leads to. `bad_when_found` is set where any item
+    is a bad answer (exit code 1). `scoped` makes the items of a kind whose figures depend on the scope: those in it, or
+    None where the scope leaves all figures as they are.
     """
 
     def __init__(
@@ -36,8 +40,9 @@ class View(Generic[Item]):
         list_kind: str,
         title: str,
         item: type[Item],
-        columns: Sequence[Column],
+        columns: Sequence[Column[Item]],
         build: Callable[[Picture], list[Item]],
+        detail: Callable[[Picture, Item, str], Detail],
         path: Callable[[Item], tuple[str, ...]],
         places: Callable[[Item], tuple[Place, ...]],
         default_sort: str,
@@ -59,15 +64,19 @@ class View(Generic[Item]):
         self.related = related
         self.namespaced = namespaced
         self.bad_when_found = bad_when_found
+        self._all_key: Key[list[Item]] = Key("items", (kind,))
+        self._scope_key: Key[list[Item] | None] = Key("items in a scope")
+        self._query_key: Key[list[Item]] = Key("items of a query")
         self._build = build
+        self._detail = detail
         self._path = path
         self._key = key
         self._places = places
         self._scoped = scoped
 
-    def shown(self, *, wide: bool = False) -> tuple[Column, ...]:
-        """The columns that are drawn."""
-        return tuple(c for c in self.columns if not c.hidden and (wide or not c.wide))
+    def shown(self, thresholds: Thresholds, *, wide: bool = False) -> tuple[Column[Item], ...]:
+        """The columns that are drawn, in the colours that the thresholds of health give them."""
+        return tuple(c for c in _under(self.columns, thresholds) if not c.hidden and (wide or not c.wide))
 
     def check(self, query: Query) -> None:
         """Raise FilterError when the query's filter or sort cannot be understood for this kind."""
@@ -75,15 +84,15 @@ class View(Generic[Item]):
         self.order(query)
 
     @cached_property
-    def fields(self) -> tuple[Column, ...]:
+    def fields(self) -> tuple[Column[Item], ...]:
         """The JSON's plain fields, which a filter or a sort may name by their paths."""
         return field_columns(self.item)
 
-    def filter(self, query: Query) -> Filter:
+    def filter(self, query: Query) -> Filter[Item]:
         """The query's filter; columns and JSON fields may be named. Raises FilterError."""
         return _filter(query.filter, self.columns, self.fields if query.filter else ())
 
-    def order(self, query: Query) -> tuple[SortKey, ...]:
+    def order(self, query: Query) -> tuple[SortKey[Item], ...]:
         """The query's order, else the kind's own. Raises FilterError."""
         if not query.sort:
             return _sort(self.default_sort, self.columns, ())
@@ -101,25 +110,34 @@ class View(Generic[Item]):
         """Where an item stands; a pair or a host stands in several places."""
         return self._places(item)
 
+    def detail(self, picture: Picture, item: Item, key: str) -> Detail:
+        """All that is known of one item."""
+        return self._detail(picture, item, key)
+
+    def facts(self, item: Item, *names: str, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> tuple[Fact, ...]:
+        """What the named columns say of an item, for its detail; `thresholds` where a column's colour depends on them.
+
+        Raises KeyError for a name that no column has.
+        """
+        return column_facts(self.columns, item, *names, thresholds=thresholds)
+
     def all_items(self, picture: Picture) -> list[Item]:
         """Every item, made once for each Picture."""
-        made: list[Item] = picture.once(self.kind, lambda: self._build(picture))
-        return made
+        return picture.cached(self._all_key, lambda: self._build(picture))
 
     def in_scope(self, picture: Picture, query: Query) -> list[Item]:
         """The items of a resolved query's scope; its filter, names and order are left aside."""
         if self._scoped is not None:
             make = self._scoped
-            name = f"{self.kind} in {query.clusters} {query.namespaces} {query.tenant} {query.within is None}"
-            scoped: list[Item] | None = picture.once(name, lambda: make(picture, query))
+            key = self._scope_key.at(self.kind, query.clusters, query.namespaces, query.tenant, query.within)
+            scoped = picture.cached(key, lambda: make(picture, query))
             if scoped is not None:
                 return scoped
         return [i for i in self.all_items(picture) if query.holds(self._places(i), namespaced=self.namespaced)]
 
     def items(self, picture: Picture, query: Query) -> list[Item]:
         """The items that the query asks for, in its order, worked out once for each Picture. Raises FilterError."""
-        found: list[Item] = picture.once(f"{self.kind} {query!r}", lambda: self._chosen(picture, query))
-        return found
+        return picture.cached(self._query_key.at(self.kind, query), lambda: self._chosen(picture, query))
 
     def _chosen(self, picture: Picture, query: Query) -> list[Item]:
         passes = self.filter(query)
@@ -132,17 +150,24 @@ class View(Generic[Item]):
 
     def table(self, picture: Picture, query: Query, *, wide: bool = False) -> Table[Item]:
         """The rows and columns to draw. Raises FilterError."""
-        return Table(self.shown(wide=wide), self.items(picture, query), self.key)
+        return Table(self.shown(picture.thresholds, wide=wide), self.items(picture, query), self.key)
 
 
 @lru_cache(maxsize=64)
-def _filter(text: str, columns: tuple[Column, ...], fields: tuple[Column, ...]) -> Filter:
+def _under(columns: tuple[Column[Item], ...], thresholds: Thresholds) -> tuple[Column[Item], ...]:
+    """Made once: a table goes on from refresh to refresh while its columns are the same ones."""
+    return tuple(column.under(thresholds) for column in columns)
+
+
+@lru_cache(maxsize=64)
+def _filter(text: str, columns: tuple[AnyColumn, ...], fields: tuple[AnyColumn, ...]) -> Filter[Any]:
     return parse_filter(text, columns, fields)
 
 
 @lru_cache(maxsize=64)
-def _sort(text: str, columns: tuple[Column, ...], fields: tuple[Column, ...]) -> tuple[SortKey, ...]:
+def _sort(text: str, columns: tuple[AnyColumn, ...], fields: tuple[AnyColumn, ...]) -> tuple[SortKey[Any], ...]:
     return parse_sort(text, columns, fields)
 
 
 AnyView = View[Any]
+"""A kind whose items are not known to whoever looks at it."""

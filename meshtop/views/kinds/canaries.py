@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from meshtop.analysis.canary.board import CanaryRow
+from meshtop.analysis.canary.board import CanaryDestination, CanaryRow
+from meshtop.analysis.canary.evidence import wilson
 from meshtop.analysis.canary.judging import CanaryVerdict
-from meshtop.analysis.canary.verdict import Comparison, Honesty, HonestyVerdict
+from meshtop.analysis.canary.verdict import Comparison, ComparisonVerdict, Honesty, HonestyVerdict
 from meshtop.model.mesh import Ready
-from meshtop.model.state import Severity
-from meshtop.views.frame import columns as c
-from meshtop.views.frame.columns import NOTHING, ready_cell, text_cell
-from meshtop.views.frame.numbers import weight
-from meshtop.views.frame.table import Align, Cell, Column, Tone
+from meshtop.model.state import Health, HealthStatus, Severity
+from meshtop.sources.prometheus.promql import one_of
+from meshtop.views.frame.charts import SOURCE_SIDE, request_charts
+from meshtop.views.frame.columns import NOTHING, Columns, ready_cell, signed, text_cell
+from meshtop.views.frame.detail import related
+from meshtop.views.frame.document import rfc3339
+from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
+from meshtop.views.frame.numbers import integer, latency, percent, quantity, weight
+from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.view import View
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
 
 VERDICT_TONES = {
     Comparison.WORSE: Tone.DEGRADED,
@@ -26,19 +27,25 @@ VERDICT_TONES = {
 }
 VERDICT_SIGNS = {Comparison.WORSE: "▲ ", Comparison.NOT_WORSE: "", Comparison.NOT_ENOUGH_DATA: "? "}
 VERDICT_ORDER = {Comparison.WORSE: 0, Comparison.NOT_ENOUGH_DATA: 1, Comparison.NOT_WORSE: 2}
-HONESTY_TONES = {
+SPLIT_TONES = {
     Honesty.NOT_HONOURED: Tone.FAILING,
     Honesty.HONOURED: Tone.PLAIN,
     Honesty.NOT_ENOUGH_DATA: Tone.UNKNOWN,
     Honesty.NO_TRAFFIC: Tone.DIM,
 }
-HONESTY_SIGNS = {
+SPLIT_SIGNS = {
     Honesty.NOT_HONOURED: "✗ ",
     Honesty.HONOURED: "",
     Honesty.NOT_ENOUGH_DATA: "? ",
     Honesty.NO_TRAFFIC: "",
 }
-HONESTY_ORDER = {Honesty.NOT_HONOURED: 0, Honesty.NOT_ENOUGH_DATA: 1, Honesty.NO_TRAFFIC: 2, Honesty.HONOURED: 3}
+SPLIT_WORDS = {
+    Honesty.NOT_HONOURED: "off",
+    Honesty.HONOURED: "as set",
+    Honesty.NOT_ENOUGH_DATA: "too little traffic",
+    Honesty.NO_TRAFFIC: "no traffic",
+}
+SPLIT_ORDER = {Honesty.NOT_HONOURED: 0, Honesty.NOT_ENOUGH_DATA: 1, Honesty.NO_TRAFFIC: 2, Honesty.HONOURED: 3}
 
 
 def build(picture: Picture) -> list[CanaryRow]:
@@ -48,12 +55,12 @@ def build(picture: Picture) -> list[CanaryRow]:
 
 def verdict_cell(verdict: CanaryVerdict) -> Cell:
     """A verdict with its sign."""
-    return c.signed(VERDICT_SIGNS[verdict.verdict], verdict.verdict.value, VERDICT_TONES[verdict.verdict])
+    return signed(VERDICT_SIGNS[verdict.verdict], verdict.verdict.value, VERDICT_TONES[verdict.verdict])
 
 
-def honesty_cell(honesty: HonestyVerdict) -> Cell:
-    """Whether the mesh sends what the weights say, with its sign."""
-    return c.signed(HONESTY_SIGNS[honesty.verdict], honesty.verdict.value, HONESTY_TONES[honesty.verdict])
+def split_cell(honesty: HonestyVerdict) -> Cell:
+    """Whether the observed split matches the weights, with its sign."""
+    return signed(SPLIT_SIGNS[honesty.verdict], SPLIT_WORDS[honesty.verdict], SPLIT_TONES[honesty.verdict])
 
 
 def set_text(row: CanaryRow) -> str:
@@ -94,6 +101,132 @@ def _findings_cell(row: CanaryRow) -> Cell:
     return text_cell(",".join(one.code.removeprefix("CANARY-").lower() for one in row.findings), tone)
 
 
+def health_of(row: CanaryRow) -> Health:
+    """A route's findings as a verdict: an error is failing, a warning degraded."""
+    severities = {one.severity for one in row.findings}
+    reasons = tuple(one.message for one in row.findings)
+    if Severity.ERROR in severities:
+        return Health(HealthStatus.FAILING, reasons)
+    if Severity.WARNING in severities:
+        return Health(HealthStatus.DEGRADED, reasons)
+    if row.honesty.verdict is Honesty.NO_TRAFFIC:
+        return Health(HealthStatus.IDLE, reasons)
+    known = row.honesty.verdict is Honesty.HONOURED
+    return Health(HealthStatus.HEALTHY if known else HealthStatus.UNKNOWN, reasons)
+
+
+def interval_text(row: CanaryRow, destination: CanaryDestination) -> str:
+    """The observed share in percent with Wilson's 95 % interval: `20.4 (19.7 to 21.1)`; "" without traffic."""
+    total = row.honesty.requests or 0.0
+    if destination.observed_share is None:
+        return ""
+    found = wilson(destination.observed_share * total, total)
+    span = f" ({percent(found.low)} to {percent(found.high)})" if found is not None else ""
+    return f"{percent(destination.observed_share)}{span}"
+
+
+def _version(row: CanaryRow, d: CanaryDestination) -> Section:
+    t = d.traffic
+    return Section(
+        f"{d.name} in {row.cluster}",
+        (
+            fact("set weight", f"{'-' if d.weight is None else d.weight} ({weight(d.share)} %)"),
+            fact("actual weight", f"{text} %" if (text := interval_text(row, d)) else None),
+            fact("pods", f"{d.pods.ready} of {d.pods.total} ready"),
+            fact("requests", None if t.requests_per_second is None else f"{quantity(t.requests_per_second)}/s"),
+            fact("errors", None if t.error_ratio is None else f"{percent(t.error_ratio)} %"),
+            fact("p99", None if t.latency_ms.p99 is None else latency(t.latency_ms.p99)),
+            fact("host", d.host),
+            fact("version", d.version),
+        ),
+    )
+
+
+def comparison_text(one: ComparisonVerdict | None) -> str | None:
+    """`worse: +3.9 points (3.1 to 4.8), certain`, or how many requests are still to go."""
+    if one is None:
+        return None
+    if one.verdict is Comparison.NOT_ENOUGH_DATA:
+        to_go = f", about {integer(one.requests_to_go)} requests to go" if one.requests_to_go else ""
+        return f"too little traffic yet{_difference(one)}{to_go}"
+    return f"{one.verdict.value}{_difference(one)}, certain"
+
+
+def _difference(one: ComparisonVerdict) -> str:
+    """How many percentage points apart, with the interval."""
+    if one.difference is None or one.interval is None:
+        return ""
+    low, high = one.interval.low * 100, one.interval.high * 100
+    return f": {one.difference * 100:+.1f} points ({low:.1f} to {high:.1f})"
+
+
+def _judgement(row: CanaryRow) -> tuple[Fact, ...]:
+    h, v = row.honesty, row.verdict
+    requests = f" ({quantity(h.requests)} requests)" if h.requests else ""
+    slower, bound = comparison_text(v.latency), ""
+    if slower is not None and v.bound_ms is not None:
+        bound = f", slow above {v.bound_ms:g} ms"
+    split, verdict_ = split_cell(h), verdict_cell(v)
+    return (
+        Fact("split", Cell(split.text.strip() + requests, split.tone)),
+        Fact("verdict", Cell(verdict_.text.strip(), verdict_.tone)),
+        fact("errors", comparison_text(v.errors)),
+        fact("latency", None if slower is None else slower + bound),
+    )
+
+
+def detail(picture: Picture, item: CanaryRow, key: str) -> Detail:
+    """Everything about one weighted route."""
+    # The Gateway API splits one service's traffic over others: which of them is reported is the mesh's choice.
+    hosts = tuple(sorted({item.host, *(d.host for d in item.destinations)} - {""}))
+    change = item.last_change
+    owner = item.owner.controller if item.owner.name is None else f"{item.owner.controller} ({item.owner.name})"
+    callers = tuple(
+        fact(c.cluster, " · ".join(f"{name} {weight(share)} %" for name, share in c.shares.items()))
+        for c in item.callers
+    )
+    return Detail(
+        kind="canaries",
+        key=key,
+        title=f"{item.kind} {item.namespace}/{item.name}#{item.route}",
+        health=health_of(item),
+        sections=(
+            Section("Health", (*verdict(health_of(item)), *_judgement(item))),
+            *(_version(item, d) for d in item.destinations),
+            Section("Calling clusters", callers or (fact("seen", None),)),
+            Section(
+                "About",
+                (
+                    *VIEW.facts(item, "cluster", "host", "protocol"),
+                    fact("delegate of", item.delegate_of),
+                    fact("owner", owner),
+                    fact(
+                        "last change",
+                        None if change is None else f"{change.who} at {rfc3339(change.time.timestamp())}",
+                    ),
+                ),
+            ),
+            Section("Fixes", tuple(fact(f.code, f.fix) for f in item.findings) or (fact("nothing", None),)),
+        ),
+        related=(
+            related(
+                picture,
+                "edges",
+                "Callers",
+                lambda e: e.destination.service in hosts,
+                "No calls to it in this window.",
+            ),
+        ),
+        charts=request_charts(
+            item.cluster,
+            (SOURCE_SIDE, one_of("destination_service", hosts)),
+            window_seconds=picture.snapshot.window_seconds,
+        ),
+    )
+
+
+c = Columns(CanaryRow)
+
 VIEW: View[CanaryRow] = View(
     kind="canaries",
     singular="canary",
@@ -110,37 +243,39 @@ VIEW: View[CanaryRow] = View(
         c.text("kind", "KIND", "VirtualService, HTTPRoute, GRPCRoute, TCPRoute or TLSRoute.", "kind", wide=True,
                priority=7),
         c.text("cluster", "CLUSTER", "The cluster whose callers obey it.", "cluster", priority=0, max_width=32),
-        c.text("protocol", "PROTO", "http, grpc, tcp or tls.", "protocol", wide=True, priority=7),
-        Column(name="set", title="SET %", help="The weights, as shares.", value=set_text,
-               cell=_set_cell, priority=0, min_width=14, max_width=48),
-        Column(name="actual", title="ACTUAL %", help="What the callers were seen to send, in the same order.",
-               value=lambda r: tuple(d.observed_share for d in r.destinations), cell=_actual_cell, priority=1,
-               min_width=11, max_width=32),
-        Column(name="honesty", title="HONEST", help="Whether the mesh sends what the weights say.",
-               value=lambda r: r.honesty.verdict.value, cell=lambda r: honesty_cell(r.honesty),
-               order=lambda r: HONESTY_ORDER[r.honesty.verdict], priority=2, min_width=8, max_width=17),
-        Column(name="verdict", title="VERDICT", help="Whether the canary is worse than its baseline.",
-               value=lambda r: r.verdict.verdict.value, cell=lambda r: verdict_cell(r.verdict),
-               order=lambda r: VERDICT_ORDER[r.verdict.verdict], priority=0, min_width=8, max_width=17),
+        c.text("protocol", "PROTO", "http, grpc, tcp or tls.", "protocol", label="protocol", wide=True, priority=7),
+        c.custom(name="set", title="SET %", help_="The weights, as shares.", value=set_text,
+                 cell=_set_cell, priority=0, min_width=14, max_width=48),
+        c.custom(name="actual", title="ACTUAL %", help_="What the callers were seen to send, in the same order.",
+                 value=lambda r: tuple(d.observed_share for d in r.destinations), cell=_actual_cell, priority=1,
+                 min_width=11, max_width=32),
+        c.custom(name="honesty", title="SPLIT", help_="Whether the observed split matches the weights: as set, or off.",
+                 value=lambda r: (r.honesty.verdict.value, SPLIT_WORDS[r.honesty.verdict]),
+                 cell=lambda r: split_cell(r.honesty), order=lambda r: SPLIT_ORDER[r.honesty.verdict],
+                 aliases=("split",), priority=2, min_width=8, max_width=20),
+        c.custom(name="verdict", title="VERDICT", help_="Whether the canary is worse than its baseline.",
+                 value=lambda r: r.verdict.verdict.value, cell=lambda r: verdict_cell(r.verdict),
+                 order=lambda r: VERDICT_ORDER[r.verdict.verdict], priority=0, min_width=8, max_width=17),
         c.count("requestsToGo", "TO GO", "About how many requests until a verdict.",
                 lambda r: r.verdict.requests_to_go, wide=True, priority=6),
         c.rate("requests", "REQUESTS", "Requests since the weights last changed, at most an hour's.",
                lambda r: r.honesty.requests, unit="", aliases=("reqs",), wide=True, priority=5),
-        Column(name="pods", title="PODS", help="Ready pods behind all destinations in this cluster.",
-               value=lambda r: _pods(r).ready, cell=lambda r: ready_cell(_pods(r)), align=Align.RIGHT,
-               numeric=True, priority=4),
+        c.custom(name="pods", title="PODS", help_="Ready pods behind all destinations in this cluster.",
+                 value=lambda r: _pods(r).ready, cell=lambda r: ready_cell(_pods(r)), align=Align.RIGHT,
+                 numeric=True, priority=4),
         c.text("owner", "OWNER", "The controller that owns the weights, if any.", "owner.controller", priority=4,
                max_width=16),
         c.text("changedBy", "CHANGED BY", "Who changed the object last.",
                lambda r: r.last_change.who if r.last_change else None, wide=True, priority=6, max_width=28),
-        Column(name="findings", title="FINDINGS", help="What is wrong: codes of docs/findings.md.",
-               value=lambda r: tuple(f.code for f in r.findings), cell=_findings_cell,
-               aliases=("finding", "code"), priority=2, max_width=40),
+        c.custom(name="findings", title="FINDINGS", help_="What is wrong: codes of docs/findings.md.",
+                 value=lambda r: tuple(f.code for f in r.findings), cell=_findings_cell,
+                 aliases=("finding", "code"), priority=2, max_width=40),
         c.words("destination", "DESTINATION", "Names of destinations.", lambda r: tuple(d.name for d in r.destinations),
                 hidden=True),
-        c.words("host", "HOST", "The host it answers for.", "host", hidden=True),
+        c.text("host", "HOST", "The host it answers for.", "host", hidden=True),
     ),
     build=build,
+    detail=detail,
     path=lambda r: (r.cluster, r.namespace, f"{r.name}#{r.route}"),
     key=lambda r: r.id,
     places=lambda r: (Place(cluster=r.cluster, namespace=r.namespace),),

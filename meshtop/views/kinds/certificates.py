@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
 
-from meshtop.analysis.security.expiry import ERROR_DAYS, WARNING_DAYS, CertificateKind, Expiry
-from meshtop.views.frame import columns as c
-from meshtop.views.frame.columns import NOTHING
+from meshtop.analysis.security.expiry import ERROR_DAYS, WARNING_DAYS, CertificateKind, Expiry, expiry_findings
+from meshtop.views.frame.columns import NOTHING, Columns, text_cell
+from meshtop.views.frame.detail import related
 from meshtop.views.frame.document import rfc3339
+from meshtop.views.frame.facts import Detail, Section, fact
+from meshtop.views.frame.findings import finding_facts
 from meshtop.views.frame.numbers import age
-from meshtop.views.frame.table import Align, Cell, Column, Tone
+from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.trust import SHORT
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import expiries_of, moment_of
 from meshtop.views.picture.query import Place
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
 
 DAY = 86_400.0
 
@@ -78,6 +76,53 @@ def _days_cell(item: CertificateItem) -> Cell:
     return Cell(sign + ("" if item.exact else "≥ ") + age(item.days_left * DAY), tone)
 
 
+def detail(picture: Picture, item: CertificateItem, key: str) -> Detail:
+    """Everything about one certificate."""
+    findings = [found.finding for found in expiry_findings([_expiry(picture, item)], moment_of(picture))]
+    also = [
+        other
+        for other in VIEW.all_items(picture)
+        if item.fingerprint is not None and other.fingerprint == item.fingerprint and other.cluster != item.cluster
+    ]
+    left = age(item.days_left * DAY) if item.days_left > 0 else f"none: it ran out {age(-item.days_left * DAY)} ago"
+    left += "" if item.exact else ", or up to a day more: only whole days are told"
+    return Detail(
+        kind="certificates",
+        key=key,
+        title=item.subject,
+        health=None,
+        sections=(
+            Section(
+                "About",
+                (
+                    *VIEW.facts(item, "cluster", "kind", "subject", "issuer", "notAfter"),
+                    fact("left", left, days_tone(item)),
+                    *VIEW.facts(item, "fingerprint"),
+                    fact("also in", tuple(other.cluster for other in also)),
+                ),
+            ),
+            *(Section(finding.code, finding_facts(finding)) for finding in findings),
+        ),
+        related=(
+            related(
+                picture,
+                "trust",
+                "Trust of its cluster",
+                lambda t: item.cluster in (t.left, t.right),
+                "There is no other cluster.",
+            ),
+        ),
+        charts=(),
+    )
+
+
+def _expiry(picture: Picture, item: CertificateItem) -> Expiry:
+    items = VIEW.all_items(picture)
+    return next(e for e, i in zip(expiries_of(picture), items, strict=True) if i is item)
+
+
+c = Columns(CertificateItem)
+
 VIEW: View[CertificateItem] = View(
     kind="certificates",
     singular="certificate",
@@ -88,18 +133,20 @@ VIEW: View[CertificateItem] = View(
         c.text("cluster", "CLUSTER", "The cluster.", "cluster", priority=0, max_width=32),
         c.text("kind", "KIND", "root, controlplane, workload or gateway.", "kind", priority=0, max_width=14),
         c.text("subject", "SUBJECT", "Whose it is.", "subject", aliases=("name",), priority=1, max_width=48),
-        Column(name="daysLeft", title="LEFT", help="How long it is still good, in days where compared.",
-               value=lambda i: i.days_left, cell=_days_cell, align=Align.RIGHT, numeric=True, unit="d",
-               order=lambda i: i.days_left, aliases=("left", "days"), priority=0, min_width=5),
+        c.custom(name="daysLeft", title="LEFT", help_="How long it is still good, in days where compared.",
+                 value=lambda i: i.days_left, cell=_days_cell, align=Align.RIGHT, numeric=True, unit="d",
+                 order=lambda i: i.days_left, aliases=("left", "days"), priority=0, min_width=5),
         c.text("notAfter", "NOT AFTER", "When it runs out.", "not_after", priority=2, max_width=20),
-        Column(name="severity", title="SEVERITY", help="error, warning or none: how soon it must be renewed.",
-               value=lambda i: _SEVERITIES[days_tone(i)], cell=lambda i: Cell(_SEVERITIES[days_tone(i)]),
-               order=lambda i: list(_SEVERITIES).index(days_tone(i)), hidden=True),
+        c.custom(name="severity", title="SEVERITY", help_="error, warning or none: how soon it must be renewed.",
+                 value=lambda i: _SEVERITIES[days_tone(i)], cell=lambda i: Cell(_SEVERITIES[days_tone(i)]),
+                 order=lambda i: list(_SEVERITIES).index(days_tone(i)), hidden=True),
         c.text("issuer", "ISSUER", "Who signed it.", "issuer", wide=True, priority=5, max_width=48),
-        Column(name="fingerprint", title="SHA-256", help="Its fingerprint.", value=lambda i: i.fingerprint,
-               cell=lambda i: Cell(i.fingerprint[:SHORT]) if i.fingerprint else NOTHING, priority=4, max_width=14),
+        c.custom(name="fingerprint", title="SHA-256", help_="Its fingerprint.", value=lambda i: i.fingerprint,
+                 cell=lambda i: Cell(i.fingerprint[:SHORT]) if i.fingerprint else NOTHING,
+                 full=lambda i: text_cell(i.fingerprint), label="SHA-256", priority=4, max_width=14),
     ),
     build=build,
+    detail=detail,
     path=lambda i: (i.cluster, i.kind.value, i.fingerprint[:SHORT] if i.fingerprint else i.subject),
     places=lambda i: (Place(cluster=i.cluster),),
     default_sort="severity,daysLeft,cluster",

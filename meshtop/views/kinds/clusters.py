@@ -1,22 +1,31 @@
-"""The kind `clusters`: one row for each cluster, what it is and how it does."""
+"""The kind `clusters`: one row for each cluster, what it is, how it does, how well it is read and at what cost."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 from msgspec import Struct
 
-from meshtop.model.kube import Inventory
-from meshtop.model.mesh import Ready
+from meshtop.model.kube import Inventory, Node
+from meshtop.model.mesh import MeshFacts, Ready, VirtualMachine, Workload
 from meshtop.model.snapshot import ClusterSnapshot
-from meshtop.model.state import Health, HealthStatus, State
+from meshtop.model.state import Cost, Health, HealthStatus, SourceStatus, State
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
-from meshtop.views.frame import columns as c
-from meshtop.views.frame.columns import NOTHING
+from meshtop.sources.prometheus.promql import Matcher
+from meshtop.views.frame.charts import request_charts
+from meshtop.views.frame.columns import NOTHING, STATE_SIGNS, STATE_TONES, Columns, ready_cell
+from meshtop.views.frame.detail import related
+from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
+from meshtop.views.frame.numbers import age, latency, quantity
 from meshtop.views.frame.sparkline import scale_of, sparkline
-from meshtop.views.frame.table import Align, Cell, Column, Tone
+from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import roles_in_federations
-from meshtop.views.picture.picture import Picture, together
+from meshtop.views.picture.picture import Picture, group_health
 from meshtop.views.picture.query import Place
+
+Count = TypeVar("Count")
 
 TREND_WIDTH = 8
 
@@ -91,49 +100,58 @@ def build(picture: Picture) -> list[ClusterItem]:
 
 def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
     name, inventory = cluster.name, cluster.inventory
-    facts = picture.facts.get(name)
+    facts = picture.facts.get(name) or MeshFacts()
     received = picture.cluster_figures(name).received
-    workloads = picture.workloads_in(name)
-    pods_known = inventory is not None and can_tell(inventory, "Pod")
-    machines = picture.machines_in(name)
+    workloads, machines = picture.workloads_in(name), picture.machines_in(name)
     return ClusterItem(
         name=name,
         context=cluster.context,
         server=cluster.server,
         state=cluster_state(cluster),
         kubernetes_version=inventory.version if inventory else None,
-        istio_versions=facts.istio_versions if facts else (),
-        revisions=tuple(plane.revision for plane in facts.control_planes) if facts else (),
-        cluster_id=facts.cluster_id if facts else None,
-        mesh_id=facts.mesh_id if facts else None,
-        network=facts.network if facts else None,
-        trust_domain=facts.trust_domain if facts else None,
-        root_namespace=facts.root_namespace if facts else None,
-        auto_mtls=facts.auto_mtls if facts else None,
-        nodes=Ready(ready=sum(n.ready for n in inventory.nodes), total=len(inventory.nodes))
-        if inventory and can_tell(inventory, "Node")
-        else None,
-        namespaces=len(inventory.namespaces) if inventory and can_tell(inventory, "Namespace") else None,
-        services=len(inventory.services) if inventory and can_tell(inventory, "Service") else None,
-        workloads=len(workloads) if pods_known else None,
-        pods=Ready(ready=sum(w.pods.ready for w in workloads), total=sum(w.pods.total for w in workloads))
-        if pods_known
-        else None,
-        virtual_machines=Healthy(
-            healthy=sum(m.healthy is True for m in machines),
-            total=len(machines),
-            unknown=sum(m.healthy is None for m in machines),
-        )
-        if inventory and can_tell(inventory, "WorkloadEntry")
-        else None,
+        istio_versions=facts.istio_versions,
+        revisions=tuple(plane.revision for plane in facts.control_planes),
+        cluster_id=facts.cluster_id,
+        mesh_id=facts.mesh_id,
+        network=facts.network,
+        trust_domain=facts.trust_domain,
+        root_namespace=facts.root_namespace if name in picture.facts else None,
+        auto_mtls=facts.auto_mtls,
+        nodes=_where_read(inventory, "Node", lambda read: _ready_nodes(read.nodes)),
+        namespaces=_where_read(inventory, "Namespace", lambda read: len(read.namespaces)),
+        services=_where_read(inventory, "Service", lambda read: len(read.services)),
+        workloads=_where_read(inventory, "Pod", lambda _: len(workloads)),
+        pods=_where_read(inventory, "Pod", lambda _: _ready_pods(workloads)),
+        virtual_machines=_where_read(inventory, "WorkloadEntry", lambda _: _healthy(machines)),
         traffic=received.traffic(),
         mtls_ratio=received.mtls_ratio,
-        root_certificates=facts.roots if facts else (),
-        region=facts.region if facts else None,
-        roles=(*(facts.roles if facts else ()), *roles_in_federations(picture, cluster.name)),
+        root_certificates=facts.roots,
+        region=facts.region,
+        roles=(*facts.roles, *roles_in_federations(picture, name)),
         health=_health(picture, cluster),
         read_only=cluster.read_only,
         requests_trend=cluster.history.requests.values if cluster.history is not None else (),
+    )
+
+
+def _where_read(inventory: Inventory | None, kind: str, count: Callable[[Inventory], Count]) -> Count | None:
+    """What is counted of a kind; None where the kind was not read."""
+    return count(inventory) if inventory is not None and can_tell(inventory, kind) else None
+
+
+def _ready_nodes(nodes: Sequence[Node]) -> Ready:
+    return Ready(ready=sum(node.ready for node in nodes), total=len(nodes))
+
+
+def _ready_pods(workloads: Sequence[Workload]) -> Ready:
+    return Ready(ready=sum(w.pods.ready for w in workloads), total=sum(w.pods.total for w in workloads))
+
+
+def _healthy(machines: Sequence[VirtualMachine]) -> Healthy:
+    return Healthy(
+        healthy=sum(m.healthy is True for m in machines),
+        total=len(machines),
+        unknown=sum(m.healthy is None for m in machines),
     )
 
 
@@ -142,7 +160,7 @@ def _health(picture: Picture, cluster: ClusterSnapshot) -> Health:
     if cluster.inventory is None:
         return Health(HealthStatus.UNKNOWN, (cluster.kubernetes.error or "nothing has been read yet",))
     verdicts = [(w, picture.workload_health(w)) for w in picture.workloads_in(cluster.name)]
-    overall = together([verdict for _, verdict in verdicts])
+    overall = group_health([verdict for _, verdict in verdicts])
     if overall.status not in (HealthStatus.FAILING, HealthStatus.DEGRADED):
         return overall
     bad = [f"{w.namespace}/{w.name}" for w, verdict in verdicts if verdict.status is overall.status]
@@ -154,7 +172,7 @@ def _machines_cell(item: ClusterItem) -> Cell:
     found = item.virtual_machines
     if found is None:
         return NOTHING
-    cell = c.ready_cell(Ready(ready=found.healthy, total=found.total))
+    cell = ready_cell(Ready(ready=found.healthy, total=found.total))
     broken = found.total - found.healthy - found.unknown
     return Cell(cell.text, Tone.UNKNOWN) if found.unknown and not broken else cell
 
@@ -165,6 +183,86 @@ def _trend_cell(item: ClusterItem) -> Cell:
     low, high = scale_of(values)
     return Cell(sparkline(values, TREND_WIDTH, low=low, high=high), Tone.DIM)
 
+
+def detail(picture: Picture, item: ClusterItem, key: str) -> Detail:
+    """Everything about one cluster."""
+    snapshot = picture.snapshot.cluster(item.name)
+    assert snapshot is not None, "an item stands for a cluster of its snapshot"
+    facts = picture.facts.get(item.name)
+    reporter = (Matcher("reporter", "=~", "source|waypoint"),)
+    return Detail(
+        kind="clusters",
+        key=key,
+        title=item.name,
+        health=item.health,
+        sections=(
+            Section("About", _identity(item, snapshot)),
+            Section("Mesh", _mesh(item, facts)),
+            Section("Sources", _reading(snapshot, picture.snapshot.at)),
+        ),
+        related=(
+            related(
+                picture,
+                "namespaces",
+                "Namespaces",
+                lambda i: i.cluster == item.name,
+                "No namespace of this cluster is known.",
+            ),
+        ),
+        charts=request_charts(item.name, reporter, window_seconds=picture.snapshot.window_seconds),
+    )
+
+
+def _identity(item: ClusterItem, snapshot: ClusterSnapshot) -> tuple[Fact, ...]:
+    return (
+        *verdict(item.health),
+        *VIEW.facts(item, "server", "context", "kubernetesVersion", "nodes", "pods", "region"),
+        fact("access", "read-only" if snapshot.read_only else "read, and what its roles allow"),
+    )
+
+
+def _mesh(item: ClusterItem, facts: MeshFacts | None) -> tuple[Fact, ...]:
+    control_planes = facts.control_planes if facts else ()
+    planes = [f"{p.revision} {p.version or ''} ({p.pods.ready}/{p.pods.total})" for p in control_planes]
+    auto = {True: "on", False: "off", None: None}[item.auto_mtls]
+    return (
+        *VIEW.facts(item, "meshId", "clusterId", "network", "trustDomain", "rootNamespace"),
+        fact("auto mTLS", auto),
+        fact("control planes", planes),
+        fact("roots", tuple(r[:12] for r in item.root_certificates)),
+        *VIEW.facts(item, "roles", "mtlsRatio"),
+    )
+
+
+def _reading(snapshot: ClusterSnapshot, now: float) -> tuple[Fact, ...]:
+    facts = [
+        *_source("Kubernetes", snapshot.kubernetes, snapshot.kubernetes_cost, now),
+        *_source("Prometheus", snapshot.prometheus, snapshot.prometheus_cost, now),
+    ]
+    if snapshot.inventory is not None:
+        silent = [k for k in snapshot.inventory.kinds if k.state not in ("fresh", "missing")]
+        facts.extend(fact(k.kind, f"{k.state}: {k.error}" if k.error else k.state, Tone.DEGRADED) for k in silent)
+    return tuple(facts)
+
+
+def _source(name: str, status: SourceStatus, cost: Cost, now: float) -> list[Fact]:
+    seconds = status.age_seconds(now)
+    ago = "" if seconds is None else f", {age(seconds)} ago"
+    facts = [Fact(name, Cell(f"{STATE_SIGNS[status.state]}{status.state}{ago}", STATE_TONES[status.state]))]
+    if status.error:
+        facts.append(fact("", status.error, STATE_TONES[status.state]))
+    if status.remedy:
+        facts.append(fact("", status.remedy, Tone.ACCENT))
+    if status.endpoint:
+        facts.append(fact("", status.endpoint, Tone.DIM))
+    facts.extend(fact("", note, Tone.DIM) for note in status.notes)
+    if cost.requests:
+        spent = f"{cost.requests} requests, {quantity(float(cost.bytes))}B, {latency(cost.seconds * 1000)}"
+        facts.append(fact("", spent, Tone.DIM))
+    return facts
+
+
+c = Columns(ClusterItem)
 
 VIEW: View[ClusterItem] = View(
     kind="clusters",
@@ -178,7 +276,7 @@ VIEW: View[ClusterItem] = View(
         c.state(),
         c.health(aliases=("status",)),
         c.text("kubernetesVersion", "K8S", "Version of the API server.", "kubernetes_version",
-               aliases=("k8s", "version"), priority=3, max_width=14),
+               aliases=("k8s", "version"), label="Kubernetes", priority=3, max_width=14),
         c.words("istioVersions", "ISTIO", "Versions of the control planes.", "istio_versions",
                 aliases=("istio",), priority=3, max_width=16),
         c.words("revisions", "REVISION", "Control-plane revisions.", "revisions",
@@ -187,16 +285,16 @@ VIEW: View[ClusterItem] = View(
         c.text("network", "NETWORK", "The network its pods are in.", "network", priority=5, max_width=20),
         c.ready("nodes", "NODES", "Ready nodes of all nodes.", "nodes", priority=3, min_width=5),
         c.ready("pods", "PODS", "Ready pods of all pods of workloads.", "pods", priority=2, min_width=5),
-        Column(name="requestsTrend", title="LAST 30m", help="Requests per second over the last half hour (console).",
-               value=lambda i: i.requests_trend or None, cell=_trend_cell, priority=3, min_width=TREND_WIDTH),
+        c.custom(name="requestsTrend", title="LAST 30m", help_="Requests per second over the last half hour (console).",
+                 value=lambda i: i.requests_trend or None, cell=_trend_cell, priority=3, min_width=TREND_WIDTH),
         *c.golden(),
         c.mtls(priority=2, min_width=6),
         c.count("namespaces", "NS", "Namespaces.", "namespaces", aliases=("ns",), wide=True, priority=6),
         c.count("services", "SVC", "Services.", "services", aliases=("svc",), wide=True, priority=6),
         c.count("workloads", "WORKLOADS", "Workloads.", "workloads", aliases=("wl",), wide=True, priority=6),
-        Column(name="virtualMachines", title="VMS", help="Healthy virtual machines of all (WorkloadEntries).",
-               value=lambda i: None if i.virtual_machines is None else i.virtual_machines.total,
-               cell=_machines_cell, align=Align.RIGHT, numeric=True, aliases=("vms",), priority=4, min_width=3),
+        c.custom(name="virtualMachines", title="VMS", help_="Healthy virtual machines of all (WorkloadEntries).",
+                 value=lambda i: None if i.virtual_machines is None else i.virtual_machines.total,
+                 cell=_machines_cell, align=Align.RIGHT, numeric=True, aliases=("vms",), priority=4, min_width=3),
         c.text("clusterId", "CLUSTER ID", "What telemetry calls it (istiod's CLUSTER_ID).", "cluster_id",
                wide=True, priority=7),
         c.text("trustDomain", "TRUST DOMAIN", "The trust domain of its identities.", "trust_domain",
@@ -206,11 +304,13 @@ VIEW: View[ClusterItem] = View(
         c.text("context", "CONTEXT", "The kubeconfig context that leads there.", "context", wide=True, priority=8),
         c.text("server", "SERVER", "The API server's address.", "server", wide=True, priority=9, max_width=60),
         c.flag("autoMtls", "AUTO MTLS", "Whether clients use mutual TLS by themselves.", "auto_mtls", hidden=True),
-        c.text("rootNamespace", "ROOT NS", "The mesh's root namespace.", "root_namespace", hidden=True),
+        c.text("rootNamespace", "ROOT NS", "The mesh's root namespace.", "root_namespace", label="root namespace",
+               hidden=True),
         c.words("rootCertificates", "ROOTS", "SHA-256 of each root certificate.", "root_certificates", hidden=True),
         c.flag("readOnly", "READ-ONLY", "Whether meshtop may write to it.", "read_only", hidden=True),
     ),
     build=build,
+    detail=detail,
     path=lambda i: (i.name,),
     places=lambda i: (Place(cluster=i.name),),
     default_sort="state,health,name",

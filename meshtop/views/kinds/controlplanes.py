@@ -1,21 +1,23 @@
-"""The kind `controlplanes`: revisions of istiod, what they serve, and how well."""
+"""The kind `controlplanes`: revisions of istiod, what they serve, how fast and how well."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
 
-from meshtop.analysis.fleet.planes import Plane, Remote
+from meshtop.analysis.fleet.planes import ControlPlaneRevision, RemoteCluster
+from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.model.mesh import Ready
 from meshtop.model.state import Finding, Health
-from meshtop.views.frame import columns as c
+from meshtop.sources.prometheus.promql import selector
+from meshtop.views.frame.charts import Chart, ChartLine
+from meshtop.views.frame.columns import Columns
+from meshtop.views.frame.detail import related
+from meshtop.views.frame.facts import Detail, Section, fact, verdict
+from meshtop.views.frame.findings import findings_section
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import planes_of
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
 
 
 class Convergence(Struct, frozen=True):
@@ -40,7 +42,7 @@ class ControlPlaneItem(Struct, frozen=True, rename="camel", kw_only=True):
     rejects: float | None
     push_errors: float | None
     conflicts: int | None
-    remote_clusters: tuple[Remote, ...]
+    remote_clusters: tuple[RemoteCluster, ...]
     health: Health
     role: str = "primary"
     served_by: tuple[str, ...] = ()
@@ -55,7 +57,7 @@ def build(picture: Picture) -> list[ControlPlaneItem]:
     return [_item(plane) for plane in planes_of(picture)]
 
 
-def _item(plane: Plane) -> ControlPlaneItem:
+def _item(plane: ControlPlaneRevision) -> ControlPlaneItem:
     figures = plane.figures
     return ControlPlaneItem(
         cluster=plane.cluster,
@@ -79,10 +81,78 @@ def _item(plane: Plane) -> ControlPlaneItem:
     )
 
 
-def remote_text(remote: Remote) -> str:
+def remote_text(remote: RemoteCluster) -> str:
     """A remote cluster and its status: `west synced`."""
     return f"{remote.cluster} {remote.status or '?'}"
 
+
+def detail(picture: Picture, item: ControlPlaneItem, key: str) -> Detail:
+    """Everything about one revision of a cluster's control plane."""
+    return Detail(
+        kind="controlplanes",
+        key=key,
+        title=f"{item.revision or 'remote'} in {item.cluster}",
+        health=item.health,
+        sections=(
+            Section("Health", verdict(item.health)),
+            Section(
+                "About",
+                (
+                    *VIEW.facts(item, "cluster", "role", "servedBy", "version", "tags"),
+                    fact("pods", f"{item.pods.ready} of {item.pods.total} ready" if item.pods.total else None),
+                ),
+            ),
+            Section(
+                "Proxies",
+                (
+                    *VIEW.facts(item, "proxies", "proxiesShare", "proxiesStale"),
+                    *(fact(f"connected, {version}", count) for version, count in sorted(item.connected.items())),
+                    *(fact(f"remote {r.cluster}", r.status) for r in item.remote_clusters),
+                ),
+            ),
+            Section(
+                "All control planes of the cluster",
+                VIEW.facts(item, "p50", "p99", "rejects", "pushErrors", "conflicts"),
+            ),
+            findings_section(item.findings),
+        ),
+        related=(
+            related(
+                picture,
+                "workloads",
+                "Workloads with another version",
+                lambda w: (
+                    w.cluster == item.cluster
+                    and w.revision == item.revision
+                    and bool(w.proxy_version and item.version)
+                    and w.proxy_version != item.version
+                ),
+                "Every proxy has the version of its control plane.",
+            ),
+        ),
+        charts=_charts(item, picture.snapshot.window_seconds),
+    )
+
+
+def _charts(item: ControlPlaneItem, window_seconds: float) -> tuple[Chart, ...]:
+    window = duration_text(window_seconds)
+    buckets = f"sum by (le) (rate({selector('pilot_proxy_convergence_time_bucket', ())}[{window}]))"
+    rejects = f"sum(rate({selector('pilot_total_xds_rejects', ())}[{window}]))"
+    return (
+        Chart(
+            "Convergence",
+            "ms",
+            item.cluster,
+            tuple(
+                ChartLine(name, "ms", f"1000 * histogram_quantile({q}, {buckets})")
+                for name, q in (("p50", 0.5), ("p99", 0.99))
+            ),
+        ),
+        Chart("Rejects", "/s", item.cluster, (ChartLine("rejects", "/s", rejects),)),
+    )
+
+
+c = Columns(ControlPlaneItem)
 
 VIEW: View[ControlPlaneItem] = View(
     kind="controlplanes",
@@ -100,24 +170,28 @@ VIEW: View[ControlPlaneItem] = View(
         c.words("tags", "TAGS", "Revision tags that mean it.", "tags", aliases=("tag",), priority=3),
         c.count("proxies", "PROXIES", "Pods of this cluster whose proxy it serves.", "proxies", priority=2),
         c.ratio("proxiesShare", "SHARE %", "Part of the cluster's proxies: how far an upgrade has come.",
-                "proxies_share", aliases=("share",), priority=3),
+                "proxies_share", aliases=("share",), label="share", priority=3),
         c.count("proxiesStale", "STALE", "Its proxies that have another version.", "proxies_stale",
-                aliases=("stale",), priority=3),
+                aliases=("stale",), label="of another version", priority=3),
         c.latency("p50", "PUSH P50 ms", "Half of all changes reach their proxies faster.",
-                  lambda i: i.convergence_ms.p50, wide=True, priority=5),
+                  lambda i: i.convergence_ms.p50, label="convergence p50", wide=True, priority=5),
         c.latency("p99", "PUSH P99 ms", "99 % of all changes reach their proxies faster.",
-                  lambda i: i.convergence_ms.p99, aliases=("convergence",), priority=2),
-        c.rate("rejects", "REJECTS/S", "Configurations that proxies reject, per second.", "rejects", priority=4),
-        c.rate("pushErrors", "PUSH ERR/S", "Pushes that fail, per second.", "push_errors", priority=5),
+                  lambda i: i.convergence_ms.p99, label="convergence p99", aliases=("convergence",), priority=2),
+        c.rate("rejects", "REJECTS/S", "Configurations that proxies reject, per second.", "rejects",
+               label="rejects", priority=4),
+        c.rate("pushErrors", "PUSH ERR/S", "Pushes that fail, per second.", "push_errors",
+               label="push errors", priority=5),
         c.count("conflicts", "CONFLICTS", "Conflicts that istiod knows.", "conflicts", priority=5),
-        c.words("remoteClusters", "REMOTES", "Remote clusters and their sync status.",
+        c.words("remoteClusters", "REMOTES", "RemoteCluster clusters and their sync status.",
                 lambda i: tuple(map(remote_text, i.remote_clusters)), aliases=("remotes",), priority=4, max_width=60),
         c.words("servedBy", "SERVED BY", "The clusters whose control plane serves it.", "served_by", wide=True,
                 priority=6),
-        c.words("finding", "FINDINGS", "What stands out.", lambda i: tuple(f.code for f in i.findings), wide=True,
+        c.words("finding", "FINDINGS", "What is wrong, by code (docs/findings.md).",
+                lambda i: tuple(f.code for f in i.findings), wide=True,
                 priority=7, max_width=60),
     ),
     build=build,
+    detail=detail,
     path=lambda i: (i.cluster, i.revision or "remote"),
     places=lambda i: (Place(cluster=i.cluster),),
     default_sort="health,cluster,revision",

@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
 
-from meshtop.analysis.fleet.discovery import HostRow, Reach
+from meshtop.analysis.fleet.discovery import HostReachability, HostRow
 from meshtop.model.state import Finding
-from meshtop.views.frame import columns as c
-from meshtop.views.frame.table import Cell, Column, Tone
+from meshtop.views.frame.columns import Columns, list_cell
+from meshtop.views.frame.detail import related
+from meshtop.views.frame.facts import Detail, Section, fact
+from meshtop.views.frame.findings import findings_section
+from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import discovery_of
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
-
 SIGNS = {
-    Reach.LOCAL: "●",
-    Reach.REMOTE: "→",
-    Reach.EXTERNAL: "↗",
-    Reach.NO_ENDPOINTS: "○",
-    Reach.UNREACHABLE: "✗",
-    Reach.UNRESOLVED: "·",
-    Reach.UNKNOWN: "?",
+    HostReachability.LOCAL: "●",
+    HostReachability.REMOTE: "→",
+    HostReachability.EXTERNAL: "↗",
+    HostReachability.NO_ENDPOINTS: "○",
+    HostReachability.UNREACHABLE: "✗",
+    HostReachability.UNRESOLVED: "·",
+    HostReachability.UNKNOWN: "?",
 }
 TONES = {
-    Reach.LOCAL: Tone.PLAIN,
-    Reach.REMOTE: Tone.PLAIN,
-    Reach.EXTERNAL: Tone.PLAIN,
-    Reach.NO_ENDPOINTS: Tone.DEGRADED,
-    Reach.UNREACHABLE: Tone.FAILING,
-    Reach.UNRESOLVED: Tone.DIM,
-    Reach.UNKNOWN: Tone.UNKNOWN,
+    HostReachability.LOCAL: Tone.PLAIN,
+    HostReachability.REMOTE: Tone.PLAIN,
+    HostReachability.EXTERNAL: Tone.PLAIN,
+    HostReachability.NO_ENDPOINTS: Tone.DEGRADED,
+    HostReachability.UNREACHABLE: Tone.FAILING,
+    HostReachability.UNRESOLVED: Tone.DIM,
+    HostReachability.UNKNOWN: Tone.UNKNOWN,
 }
 _ORDER = (
-    Reach.UNREACHABLE, Reach.NO_ENDPOINTS, Reach.UNKNOWN, Reach.REMOTE, Reach.LOCAL, Reach.EXTERNAL, Reach.UNRESOLVED,
-)  # fmt: skip
+    HostReachability.UNREACHABLE,
+    HostReachability.NO_ENDPOINTS,
+    HostReachability.UNKNOWN,
+    HostReachability.REMOTE,
+    HostReachability.LOCAL,
+    HostReachability.EXTERNAL,
+    HostReachability.UNRESOLVED,
+)
 
 
 class DiscoveryItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -46,7 +51,7 @@ class DiscoveryItem(Struct, frozen=True, rename="camel", kw_only=True):
     """
 
     host: str
-    clusters: dict[str, Reach]
+    clusters: dict[str, HostReachability]
     dns_name: str
     exported: bool
     imported: bool
@@ -85,7 +90,7 @@ def _item(picture: Picture, row: HostRow) -> DiscoveryItem:
     )
 
 
-def _worst(item: DiscoveryItem) -> Reach:
+def _worst(item: DiscoveryItem) -> HostReachability:
     return min(item.clusters.values(), key=_ORDER.index)
 
 
@@ -95,8 +100,45 @@ def _marks(item: DiscoveryItem) -> Cell:
 
 
 def _finding_cell(item: DiscoveryItem) -> Cell:
-    return c.list_cell((f.code.removeprefix("DISCOVERY-").lower() for f in item.findings), Tone.DEGRADED)
+    return list_cell((f.code.removeprefix("DISCOVERY-").lower() for f in item.findings), Tone.DEGRADED)
 
+
+def detail(picture: Picture, item: DiscoveryItem, key: str) -> Detail:
+    """Everything about one host."""
+    between = [x for x in discovery_of(picture).links if x.source in item.clusters and x.target in item.clusters]
+    said = {True: Cell("reaches it"), False: Cell("✗ does not reach it", Tone.FAILING), None: Cell("? unknown")}
+    paths = [fact(f"{link.source} → {link.target}", said[link.up]) for link in between]
+    return Detail(
+        kind="discovery",
+        key=key,
+        title=item.host,
+        health=None,
+        sections=(
+            Section(
+                "By cluster",
+                tuple(fact(name, Cell(f"{SIGNS[mark]} {mark}", TONES[mark])) for name, mark in item.clusters.items()),
+            ),
+            Section(
+                "About",
+                VIEW.facts(item, "mesh", "dnsName", "exported", "imported", "clusterLocal", "legacyNames"),
+            ),
+            Section("Links between clusters", tuple(paths)),
+            findings_section((*item.findings, *(found for link in between for found in link.findings))),
+        ),
+        related=(
+            related(
+                picture,
+                "services",
+                "Services",
+                lambda s: s.cluster in item.clusters and item.host in s.hosts,
+                "No Service of that host is known.",
+            ),
+        ),
+        charts=(),
+    )
+
+
+c = Columns(DiscoveryItem)
 
 VIEW: View[DiscoveryItem] = View(
     kind="discovery",
@@ -106,29 +148,30 @@ VIEW: View[DiscoveryItem] = View(
     item=DiscoveryItem,
     columns=(
         c.text("host", "HOST", "The host that callers ask for.", "host", priority=0, min_width=16, max_width=64),
-        Column(name="clusters", title="CLUSTERS",
-               help="● endpoints there, → reaches them elsewhere, ↗ external, ○ none anywhere, ✗ cannot reach them, "
-               "· does not resolve, ? unknown.",
-               value=lambda i: tuple(f"{name}:{mark}" for name, mark in i.clusters.items()), cell=_marks,
-               order=lambda i: _ORDER.index(_worst(i)), priority=0, min_width=12, max_width=80,
-               aliases=("cluster", "mark")),
+        c.custom(name="clusters", title="CLUSTERS",
+                 help_="● endpoints there, → reaches them elsewhere, ↗ external, ○ none anywhere, ✗ cannot reach them, "
+                 "· does not resolve, ? unknown.",
+                 value=lambda i: tuple(f"{name}:{mark}" for name, mark in i.clusters.items()), cell=_marks,
+                 order=lambda i: _ORDER.index(_worst(i)), priority=0, min_width=12, max_width=80,
+                 aliases=("cluster", "mark")),
         c.words("exported", "EXPORTED BY", "Clusters that export it (ServiceExport).", "exported_by", priority=3),
         c.words("imported", "IMPORTED BY", "Clusters that import it (ServiceImport).", "imported_by", priority=3),
-        Column(name="finding", title="FINDINGS", help="What is wrong with it (docs/findings.md).",
-               value=lambda i: tuple(f.code for f in i.findings), cell=_finding_cell, aliases=("findings",), priority=2,
-               max_width=60),
+        c.custom(name="finding", title="FINDINGS", help_="What is wrong with it (docs/findings.md).",
+                 value=lambda i: tuple(f.code for f in i.findings), cell=_finding_cell, aliases=("findings",),
+                 priority=2, max_width=60),
         c.text("mesh", "MESH", "The mesh.", "mesh", priority=5),
         c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), wide=True, priority=5),
-        c.text("dnsName", "DNS NAME", "The name that reaches all clusters' endpoints.", "dns_name", wide=True,
-               priority=6, max_width=64),
+        c.text("dnsName", "DNS NAME", "The name that reaches all clusters' endpoints.", "dns_name", label="DNS name",
+               wide=True,               priority=6, max_width=64),
         c.words("reachableFrom", "REACHABLE FROM", "Clusters that resolve and reach it.", "reachable_from", wide=True,
                 priority=6),
         c.flag("clusterLocal", "CLUSTER LOCAL", "Whether the mesh keeps it within each cluster.", "cluster_local",
-               wide=True, priority=6),
+               label="cluster-local",                wide=True, priority=6),
         c.words("legacyNames", "LEGACY NAMES", "Names of KubeFed's DNS.", "legacy_names", wide=True, priority=7),
         c.words("tenant", "TENANT", "The namespace's tenants.", "tenants", hidden=True),
     ),
     build=build,
+    detail=detail,
     path=lambda i: (i.mesh, i.host),
     places=lambda i: tuple(Place(cluster=name, namespace=i.namespace, tenants=i.tenants) for name in i.clusters),
     default_sort="clusters,host",

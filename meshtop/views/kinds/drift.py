@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
 
-from meshtop.analysis.fleet.drift.compare import Drift, Mark
-from meshtop.analysis.fleet.drift.diff import unified
-from meshtop.views.frame import columns as c
-from meshtop.views.frame.table import Cell, Column, Tone
+from meshtop.analysis.fleet.drift.compare import Drift, DriftStatus
+from meshtop.model.text import clean
+from meshtop.model.yaml_text import diff_yaml
+from meshtop.views.frame.columns import Columns
+from meshtop.views.frame.facts import Detail, Section, fact
+from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import drift_of, stands_in
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
-
-SIGNS = {Mark.SAME: "=", Mark.DIFFERS: "≠", Mark.MISSING: "✗", Mark.EXTRA: "+", Mark.ABSENT: "·", Mark.UNKNOWN: "?"}
-TONES = {
-    Mark.SAME: Tone.PLAIN,
-    Mark.DIFFERS: Tone.DEGRADED,
-    Mark.MISSING: Tone.FAILING,
-    Mark.EXTRA: Tone.DEGRADED,
-    Mark.ABSENT: Tone.DIM,
-    Mark.UNKNOWN: Tone.UNKNOWN,
+SIGNS = {
+    DriftStatus.SAME: "=",
+    DriftStatus.DIFFERS: "≠",
+    DriftStatus.MISSING: "✗",
+    DriftStatus.EXTRA: "+",
+    DriftStatus.ABSENT: "·",
+    DriftStatus.UNKNOWN: "?",
 }
-_ORDER = (Mark.MISSING, Mark.DIFFERS, Mark.EXTRA, Mark.UNKNOWN, Mark.SAME, Mark.ABSENT)
+TONES = {
+    DriftStatus.SAME: Tone.PLAIN,
+    DriftStatus.DIFFERS: Tone.DEGRADED,
+    DriftStatus.MISSING: Tone.FAILING,
+    DriftStatus.EXTRA: Tone.DEGRADED,
+    DriftStatus.ABSENT: Tone.DIM,
+    DriftStatus.UNKNOWN: Tone.UNKNOWN,
+}
+TONES = {
+    DriftStatus.SAME: Tone.PLAIN,
+    DriftStatus.DIFFERS: Tone.DEGRADED,
+    DriftStatus.MISSING: Tone.FAILING,
+    DriftStatus.EXTRA: Tone.DEGRADED,
+    DriftStatus.ABSENT: Tone.DIM,
+    DriftStatus.UNKNOWN: Tone.UNKNOWN,
+}
+_ORDER = (
+    DriftStatus.MISSING,
+    DriftStatus.DIFFERS,
+    DriftStatus.EXTRA,
+    DriftStatus.UNKNOWN,
+    DriftStatus.SAME,
+    DriftStatus.ABSENT,
+)
 
 
 class DriftItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -38,7 +58,7 @@ class DriftItem(Struct, frozen=True, rename="camel", kw_only=True):
     kind: str
     namespace: str
     name: str
-    clusters: dict[str, Mark]
+    clusters: dict[str, DriftStatus]
     differs: tuple[str, ...]
     reason: str
     reference: str = ""
@@ -52,7 +72,7 @@ def build(picture: Picture) -> list[DriftItem]:
 
 
 def _item(picture: Picture, found: Drift) -> DriftItem:
-    other = next((name for name, mark in found.clusters.items() if mark is Mark.DIFFERS), "")
+    other = next((name for name, mark in found.clusters.items() if mark is DriftStatus.DIFFERS), "")
     tenants = [t for name in found.clusters for t in picture.tenants(name, found.namespace or found.name)]
     return DriftItem(
         kind=found.kind,
@@ -69,13 +89,53 @@ def _item(picture: Picture, found: Drift) -> DriftItem:
 
 def diff_of(found: Drift, left: str, right: str) -> tuple[str, ...]:
     """What stands in one cluster against what stands in another, as a unified diff of YAML."""
-    return unified(found.forms.get(left), found.forms.get(right), left_name=left, right_name=right)
+    return diff_yaml(found.meanings.get(left), found.meanings.get(right), left, right, allow_unicode=True, width=1000)
 
 
 def _marks(item: DriftItem) -> Cell:
     worst = min(item.clusters.values(), key=_ORDER.index)
     return Cell(" ".join(f"{SIGNS[mark]}{name}" for name, mark in item.clusters.items()), TONES[worst])
 
+
+MOST_LINES = 200
+_LINES = {"+": Tone.GOOD, "-": Tone.FAILING, "@": Tone.DIM}
+
+
+def detail(picture: Picture, item: DriftItem, key: str) -> Detail:
+    """Everything about one object, with a diff for each cluster that differs."""
+    found = next(
+        d for d in drift_of(picture) if (d.kind, d.namespace, d.name) == (item.kind, item.namespace, item.name)
+    )
+    diffs = [
+        Section(
+            f"{item.reference} → {name}",
+            tuple(
+                fact("", Cell(clean(line), _LINES.get(line[:1], Tone.PLAIN)))
+                for line in diff_of(found, item.reference, name)[:MOST_LINES]
+            ),
+        )
+        for name, mark in item.clusters.items()
+        if mark is DriftStatus.DIFFERS
+    ]
+    return Detail(
+        kind="drift",
+        key=key,
+        title=f"{item.kind} {item.namespace}/{item.name}" if item.namespace else f"{item.kind} {item.name}",
+        health=None,
+        sections=(
+            Section("Drift", (fact("", item.reason), *(fact("differs in", path) for path in item.differs))),
+            Section(
+                "By cluster",
+                tuple(fact(name, Cell(f"{SIGNS[mark]} {mark}", TONES[mark])) for name, mark in item.clusters.items()),
+            ),
+            *diffs,
+        ),
+        related=(),
+        charts=(),
+    )
+
+
+c = Columns(DriftItem)
 
 VIEW: View[DriftItem] = View(
     kind="drift",
@@ -88,11 +148,11 @@ VIEW: View[DriftItem] = View(
                max_width=34),
         c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), priority=1),
         c.text("name", "NAME", "The object.", "name", priority=0, min_width=6, max_width=48),
-        Column(name="clusters", title="CLUSTERS",
-               help="= the same, ≠ differs, ✗ missing, + should not be there, · need not be there, ? unknown.",
-               value=lambda i: tuple(f"{name}:{mark}" for name, mark in i.clusters.items()), cell=_marks,
-               order=lambda i: min(_ORDER.index(mark) for mark in i.clusters.values()), priority=1, min_width=12,
-               max_width=80, aliases=("cluster", "mark")),
+        c.custom(name="clusters", title="CLUSTERS",
+                 help_="= the same, ≠ differs, ✗ missing, + should not be there, · need not be there, ? unknown.",
+                 value=lambda i: tuple(f"{name}:{mark}" for name, mark in i.clusters.items()), cell=_marks,
+                 order=lambda i: min(_ORDER.index(mark) for mark in i.clusters.values()), priority=1, min_width=12,
+                 max_width=80, aliases=("cluster", "mark")),
         c.words("differs", "DIFFERS IN", "The fields whose meaning differs.", "differs", priority=3, max_width=60),
         c.text("reason", "WHY", "Why it is listed, in a sentence.", "reason", priority=2, max_width=120),
         c.text("reference", "AGAINST", "The cluster that the others are compared with.", "reference", wide=True,
@@ -100,6 +160,7 @@ VIEW: View[DriftItem] = View(
         c.words("tenant", "TENANT", "The namespace's tenants.", "tenants", hidden=True),
     ),
     build=build,
+    detail=detail,
     path=lambda i: (i.kind, i.namespace, i.name),
     places=lambda i: tuple(Place(cluster=name, namespace=stands_in(i.kind, i.namespace, i.name),
                                  tenants=i.tenants) for name in i.clusters),

@@ -1,25 +1,41 @@
-"""The kind `edges`: who calls whom, counted once, across clusters."""
+"""The kind `edges`: who calls whom, counted once, across clusters; codes and flags in words, both reporters, hops."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from msgspec import Struct
 
+from meshtop.analysis.traffic.flags import code_meaning, flag_meaning
+from meshtop.analysis.traffic.health import code_status
+from meshtop.model.constants import CONTRADICTED_FROM, MUTUAL_TLS_FROM
 from meshtop.model.state import Health
-from meshtop.model.traffic import NO_TRAFFIC, Edge, Peer, PeerKind, Target, Traffic
-from meshtop.views.frame import columns as c
-from meshtop.views.frame.columns import text_cell
-from meshtop.views.frame.table import Cell, Column, Tone
+from meshtop.model.thresholds import Thresholds
+from meshtop.model.traffic import NO_TRAFFIC, Edge, Peer, Target, Traffic
+from meshtop.views.frame.charts import SOURCE_SIDE, Chart, bytes_chart, equals, request_charts, to_services
+from meshtop.views.frame.columns import HEALTH_TONES, Columns, text_cell
+from meshtop.views.frame.detail import BY_NAME, related_at
+from meshtop.views.frame.ends import (
+    call_path,
+    call_title,
+    either_end,
+    either_end_columns,
+    end_columns,
+    end_text,
+    places_of_call,
+    workloads_of_call,
+)
+from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
+from meshtop.views.frame.numbers import percent, quantity
+from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.view import View
-from meshtop.views.picture.query import Place
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.picture import Picture
 
 OK_CODES = ("2", "3")
-MTLS_FROM = 0.995
-"""From this share on an edge is all mutual TLS: what reads as 100 %."""
+
+
+CallId = tuple[Peer, Target, str]
+"""Both ends and the protocol."""
 
 
 class EdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -65,53 +81,19 @@ def _item(picture: Picture, edge: Edge) -> EdgeItem:
     )
 
 
-def end_name(end: Peer | Target) -> str:
-    """What one end is called: its workload, else the service or app, else its kind."""
-    if end.workload:
-        return end.workload
-    service = end.service if isinstance(end, Target) else ""
-    return service or end.app or end.kind.value
-
-
-def end_text(end: Peer | Target) -> str:
-    """`NAMESPACE/NAME`, or the name alone for what has no namespace."""
-    name = end_name(end)
-    return f"{end.namespace}/{name}" if end.namespace else name
-
-
-def _end_cell(end: Peer | Target) -> Cell:
-    return text_cell(end_text(end), Tone.UNKNOWN if end.kind is PeerKind.UNKNOWN else Tone.PLAIN)
-
-
-def _ends(name: str) -> c.Get:
-    """The values of both ends, for filters that mean either."""
-    return lambda i: tuple(dict.fromkeys(v for v in (getattr(i.source, name), getattr(i.destination, name)) if v))
-
-
-def _path(item: EdgeItem) -> tuple[str, ...]:
-    """Both ends and the protocol: `east`, `shop`, `web->east:shop:reviews-v2:reviews.shop:http`."""
-    source, destination = item.source, item.destination
-    right = ":".join(
-        (destination.cluster, destination.namespace, end_name(destination), destination.service, item.protocol)
-    )
-    return (source.cluster, source.namespace, f"{end_name(source)}->{right}")
-
-
-def _places(item: EdgeItem) -> tuple[Place, ...]:
-    return tuple(
-        Place(cluster=end.cluster, namespace=end.namespace, tenants=tenants)
-        for end, tenants in ((item.source, item.source_tenants), (item.destination, item.destination_tenants))
-    )
+def identity(call: Edge | EdgeItem) -> CallId:
+    """What tells a call apart from all others, for an edge and for its row."""
+    return (call.source, call.destination, call.protocol)
 
 
 def _marks(item: EdgeItem) -> tuple[str, ...]:
     """What an edge is in a word, so that `!mtls` finds what is not wholly mutual TLS, and `plaintext` what is not."""
     ratio = item.mtls_ratio
     said = (
-        ("mtls", ratio is not None and ratio >= MTLS_FROM),
-        ("plaintext", ratio is not None and ratio < MTLS_FROM),
+        ("mtls", ratio is not None and ratio >= MUTUAL_TLS_FROM),
+        ("plaintext", ratio is not None and ratio < MUTUAL_TLS_FROM),
         ("crosscluster", item.cross_cluster),
-        ("contradicted", item.disagreement is not None and item.disagreement >= 0.05),
+        ("contradicted", item.disagreement is not None and item.disagreement >= CONTRADICTED_FROM),
     )
     return tuple(word for word, holds in said if holds)
 
@@ -130,8 +112,101 @@ def _flags_cell(item: EdgeItem) -> Cell:
 
 
 def _disagreement_tone(share: float) -> Tone:
-    return Tone.DEGRADED if share >= 0.05 else Tone.DIM
+    return Tone.DEGRADED if share >= CONTRADICTED_FROM else Tone.DIM
 
+
+def detail(picture: Picture, item: EdgeItem, key: str) -> Detail:
+    """Everything about one edge."""
+    ends = workloads_of_call(item)
+    return Detail(
+        kind="edges",
+        key=key,
+        title=call_title(item),
+        health=item.health,
+        sections=(
+            Section("Health", verdict(item.health)),
+            Section("Ends", (*_end("from", item.source), *_end("to", item.destination), *_way(item))),
+            Section("Answers", answers(item.protocol, item.codes, item.flags, picture.thresholds)),
+            Section("Reporters", _reporters(picture, item)),
+        ),
+        related=(
+            related_at(
+                picture,
+                "workloads",
+                "Endpoints",
+                ends,
+                BY_NAME,
+                "Neither end is a workload that is known.",
+            ),
+        ),
+        charts=_charts(picture, item),
+    )
+
+
+def _end(label: str, end: Peer | Target) -> tuple[Fact, ...]:
+    where = f" in {end.cluster}" if end.cluster else ""
+    version = f", version {end.version}" if end.version else ""
+    return (fact(label, f"{end.kind} {end_text(end)}{version}{where}"),)
+
+
+def _way(item: EdgeItem) -> tuple[Fact, ...]:
+    return (
+        *VIEW.facts(item, "service", "protocol"),
+        fact("hops", item.hops or "none"),
+        *VIEW.facts(item, "mtlsRatio"),
+    )
+
+
+def answers(
+    protocol: str, codes: Mapping[str, float], flags: Mapping[str, float], thresholds: Thresholds
+) -> tuple[Fact, ...]:
+    """Codes and flags (rates per second) with their meaning in words, the most frequent first.
+
+    A code has the colour of the verdict that the thresholds of health give its share.
+    """
+    total = sum(codes.values())
+    facts = []
+    for code, rate in sorted(codes.items(), key=lambda c: -c[1]):
+        share = rate / total if total else 0.0
+        tone = HEALTH_TONES[code_status(protocol, code, share, thresholds)]
+        facts.append(fact(f"{percent(share)} %", f"{code_meaning(protocol, code)}, {quantity(rate)}/s", tone))
+    for flag, rate in sorted(flags.items(), key=lambda f: -f[1]):
+        if flag not in ("", "-"):
+            facts.append(fact(flag, f"{flag_meaning(flag)}, {quantity(rate)}/s", Tone.DEGRADED))
+    return tuple(facts) or (fact("", "no requests in this window", Tone.DIM),)
+
+
+def _reporters(picture: Picture, item: EdgeItem) -> tuple[Fact, ...]:
+    """What each side counted; TCP sides count connections."""
+    edge = next((edge for edge in picture.edges if identity(edge) == identity(item)), None)
+    unit = "connections/s" if item.protocol == "tcp" else "/s"
+    facts = [fact(name, f"{quantity(rate)} {unit}") for name, rate in sorted(edge.reports.items())] if edge else []
+    if item.disagreement is not None:
+        tone = Tone.DEGRADED if item.disagreement >= CONTRADICTED_FROM else Tone.PLAIN
+        facts.append(fact("disagreement", f"{percent(item.disagreement)} %", tone))
+    elif len(facts) == 1:
+        facts.append(fact("", "only one side reports it, so nothing can be held against it", Tone.DIM))
+    return tuple(facts)
+
+
+def _charts(picture: Picture, item: EdgeItem) -> tuple[Chart, ...]:
+    cluster = item.source.cluster or item.destination.cluster
+    labels = {
+        "source_workload": item.source.workload,
+        "source_workload_namespace": item.source.namespace,
+        "destination_workload": item.destination.workload,
+        "destination_workload_namespace": item.destination.namespace,
+    }
+    asked = [item.destination.service] if item.destination.service and not item.destination.workload else []
+    matchers = (SOURCE_SIDE, *equals(labels), *to_services(asked))
+    window = picture.snapshot.window_seconds
+    if item.protocol == "tcp":
+        return (bytes_chart(cluster, matchers, window_seconds=window),)
+    return request_charts(cluster, matchers, window_seconds=window)
+
+
+c = Columns(EdgeItem)
+_EITHER_END = either_end_columns()
 
 VIEW: View[EdgeItem] = View(
     kind="edges",
@@ -140,25 +215,19 @@ VIEW: View[EdgeItem] = View(
     title="Edges",
     item=EdgeItem,
     columns=(
-        c.text("sourceCluster", "CLUSTER", "The caller's cluster.", "source.cluster", priority=1, max_width=24),
-        Column(name="source", title="FROM", help="Who calls.", value=lambda i: end_text(i.source),
-               cell=lambda i: _end_cell(i.source), aliases=("from",), priority=0, min_width=8, max_width=48),
-        c.text("destinationCluster", "TO CLUSTER", "The cluster that answers.", "destination.cluster",
-               priority=4, max_width=24),
-        Column(name="destination", title="TO", help="Who is called.", value=lambda i: end_text(i.destination),
-               cell=lambda i: _end_cell(i.destination), aliases=("to",), priority=0, min_width=8, max_width=48),
+        *end_columns(),
         c.text("service", "SERVICE", "The service that was asked for.", "destination.service",
                aliases=("host", "svc"), wide=True, priority=7, max_width=60),
-        c.text("protocol", "PROTO", "http, grpc or tcp.", "protocol", priority=2, min_width=4),
+        c.text("protocol", "PROTO", "http, grpc or tcp.", "protocol", label="protocol", priority=2, min_width=4),
         c.health(),
-        *c.golden(),
+        *c.golden(protocol=lambda item: item.protocol),
         c.mtls(priority=2),
-        Column(name="codes", title="CODES", help="Codes other than success, most frequent first.",
-               value=lambda i: tuple(code for code, rate in i.codes.items() if rate > 0), cell=_codes_cell,
-               aliases=("code",), priority=5, max_width=16),
-        Column(name="flags", title="FLAGS", help="Envoy's response flags, most frequent first.",
-               value=lambda i: tuple(flag for flag, rate in i.flags.items() if rate > 0 and flag not in ("", "-")),
-               cell=_flags_cell, aliases=("flag",), priority=5, max_width=16),
+        c.custom(name="codes", title="CODES", help_="Codes other than success, most frequent first.",
+                 value=lambda i: tuple(code for code, rate in i.codes.items() if rate > 0), cell=_codes_cell,
+                 aliases=("code",), priority=5, max_width=16),
+        c.custom(name="flags", title="FLAGS", help_="Envoy's response flags, most frequent first.",
+                 value=lambda i: tuple(flag for flag, rate in i.flags.items() if rate > 0 and flag not in ("", "-")),
+                 cell=_flags_cell, aliases=("flag",), priority=5, max_width=16),
         c.words("reporters", "REPORTERS", "Whose reports there are.", "reporters",
                 aliases=("reporter",), wide=True, priority=7),
         c.ratio("disagreement", "DIFF %", "How far the two ends' reports are apart.", "disagreement",
@@ -169,22 +238,20 @@ VIEW: View[EdgeItem] = View(
                 wide=True, priority=7, max_width=48),
         c.words("is", "IS", "mtls, plaintext, crosscluster or contradicted, for filters such as !mtls.", _marks,
                 hidden=True),
-        c.words("cluster", "CLUSTER", "Either end's cluster.", _ends("cluster"), hidden=True),
-        c.words("namespace", "NAMESPACE", "Either end's namespace.", _ends("namespace"), aliases=("ns",), hidden=True),
-        c.words("workload", "WORKLOAD", "Either end's workload.", _ends("workload"), aliases=("wl",), hidden=True),
-        c.words("app", "APP", "Either end's app.", _ends("app"), hidden=True),
-        c.words("version", "VERSION", "Either end's version.", _ends("version"), hidden=True),
-        c.words("kind", "KIND", "Either end's kind.", _ends("kind"), hidden=True),
-        c.words("tenant", "TENANT", "Either end's tenant.",
-                lambda i: tuple(dict.fromkeys(i.source_tenants + i.destination_tenants)), hidden=True),
+        *_EITHER_END[:-1],
+        c.words("app", "APP", "Either end's app.", either_end(lambda e: e.app), hidden=True),
+        c.words("version", "VERSION", "Either end's version.", either_end(lambda e: e.version), hidden=True),
+        c.words("kind", "KIND", "Either end's kind.", either_end(lambda e: e.kind), hidden=True),
+        *_EITHER_END[-1:],
         *(c.text(f"{side}{part.capitalize()}", f"{title} {part.upper()}", f"The {part} of the {said}.",
                  f"{side}.{part}", hidden=True)
           for side, title, said in (("source", "FROM", "caller"), ("destination", "TO", "called end"))
           for part in ("namespace", "workload", "app", "version", "kind")),
     ),
     build=build,
-    path=_path,
-    places=_places,
+    detail=detail,
+    path=lambda i: call_path(i, i.protocol),
+    places=places_of_call,
     default_sort="health,requestsPerSecond,source,destination",
     empty="No traffic was seen in this scope and window.",
     related=("workloads", "services"),

@@ -1,23 +1,22 @@
-"""Findings as a kind of their own: for the security overview and for whatever leads to one."""
+"""The kind `findings`: what is wrong with mutual TLS, trust, certificates and the fleet, what it means, and the fix."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from meshtop.analysis.security.mtls.located import Located
-from meshtop.model.state import Severity
-from meshtop.views.frame import columns as c
-from meshtop.views.frame.table import Cell, Column
+from meshtop.analysis.security.findings import LocatedFinding
+from meshtop.model.state import Finding, Health, HealthStatus, Severity
+from meshtop.views.frame.columns import Columns, signed
+from meshtop.views.frame.detail import related
+from meshtop.views.frame.facts import Detail, Section, fact
+from meshtop.views.frame.findings import SEVERITY_ORDER, SEVERITY_SIGNS, SEVERITY_TONES, finding_facts
+from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.view import View
-from meshtop.views.kinds.mtls import SEVERITY_ORDER, SEVERITY_SIGNS, SEVERITY_TONES
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import findings_of
 from meshtop.views.picture.query import Place
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
 
 
 class FindingItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -48,7 +47,7 @@ def build(picture: Picture) -> list[FindingItem]:
     return [_item(picture, located) for located in findings_of(picture)]
 
 
-def _item(picture: Picture, located: Located) -> FindingItem:
+def _item(picture: Picture, located: LocatedFinding) -> FindingItem:
     kind, key = opens(located)
     return FindingItem(
         code=located.finding.code,
@@ -66,7 +65,7 @@ def _item(picture: Picture, located: Located) -> FindingItem:
     )
 
 
-def opens(located: Located) -> tuple[str, str]:
+def opens(located: LocatedFinding) -> tuple[str, str]:
     """The kind and key of what a finding is about."""
     if located.finding.code.startswith("TRUST-"):
         return "trust", ""
@@ -83,8 +82,45 @@ def opens(located: Located) -> tuple[str, str]:
 
 
 def _severity_cell(item: FindingItem) -> Cell:
-    return c.signed(SEVERITY_SIGNS[item.severity], item.severity.value, SEVERITY_TONES[item.severity])
+    return signed(SEVERITY_SIGNS[item.severity], item.severity.value, SEVERITY_TONES[item.severity])
 
+
+_HEALTH = {Severity.ERROR: HealthStatus.FAILING, Severity.WARNING: HealthStatus.DEGRADED}
+
+
+def detail(picture: Picture, item: FindingItem, key: str) -> Detail:
+    """Everything about one finding."""
+    place = "/".join(filter(None, (item.cluster, item.namespace, item.workload)))
+    return Detail(
+        kind="findings",
+        key=key,
+        title=item.code,
+        health=Health(_HEALTH.get(item.severity, HealthStatus.UNKNOWN), (item.message,)),
+        sections=(
+            Section(
+                "What is wrong",
+                (
+                    *finding_facts(Finding(code=item.code, severity=item.severity, message=item.message, fix=item.fix)),
+                    fact("where", place or "between clusters"),
+                    fact("callers", item.callers),
+                    fact("read more", f"docs/findings.md, {item.code}", Tone.DIM),
+                ),
+            ),
+        ),
+        related=(
+            related(
+                picture,
+                "mtls",
+                "Workloads",
+                lambda m: (m.cluster, m.namespace, m.workload) == (item.cluster, item.namespace, item.workload),
+                "It is about more than one workload.",
+            ),
+        ),
+        charts=(),
+    )
+
+
+c = Columns(FindingItem)
 
 VIEW: View[FindingItem] = View(
     kind="findings",
@@ -93,8 +129,9 @@ VIEW: View[FindingItem] = View(
     title="Findings",
     item=FindingItem,
     columns=(
-        Column(name="severity", title="SEVERITY", help="error, warning or info.", value=lambda i: i.severity.value,
-               cell=_severity_cell, order=lambda i: SEVERITY_ORDER[i.severity], priority=0, min_width=9, max_width=10),
+        c.custom(name="severity", title="SEVERITY", help_="error, warning or info.", value=lambda i: i.severity.value,
+                 cell=_severity_cell, order=lambda i: SEVERITY_ORDER[i.severity], priority=0, min_width=9,
+                 max_width=10),
         c.text("message", "WHAT", "What is wrong, in a sentence.", "message", priority=0, min_width=90, max_width=160),
         c.rate("requestsPerSecond", "REQ/S", "Requests per second that it touches.", "requests_per_second",
                aliases=("rps",), priority=3),
@@ -107,6 +144,7 @@ VIEW: View[FindingItem] = View(
         c.words("tenant", "TENANT", "The namespace's tenant.", "tenants", hidden=True),
     ),
     build=build,
+    detail=detail,
     path=lambda i: (i.cluster, i.namespace, i.workload, i.code),
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),) if i.cluster
     else (Place(),),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
 
-from meshtop.analysis.fleet.locality import Crossing, Located, Stand
-from meshtop.views.frame import columns as c
+from meshtop.analysis.fleet.locality import ClusterFlow, HostLocality, LocalityEndpoints
+from meshtop.views.frame.columns import Columns
+from meshtop.views.frame.detail import related
+from meshtop.views.frame.facts import Detail, Section, fact
+from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import localities_of
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
 
 
 class LocalityItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -22,8 +21,8 @@ class LocalityItem(Struct, frozen=True, rename="camel", kw_only=True):
     host: str
     namespace: str
     mesh: str
-    endpoints: tuple[Stand, ...]
-    flows: tuple[Crossing, ...]
+    endpoints: tuple[LocalityEndpoints, ...]
+    flows: tuple[ClusterFlow, ...]
     requests_per_second: float | None
     bytes_per_second: float | None
     cross_cluster_ratio: float | None
@@ -36,7 +35,7 @@ def build(picture: Picture) -> list[LocalityItem]:
     return [_item(picture, found) for found in localities_of(picture)]
 
 
-def _item(picture: Picture, found: Located) -> LocalityItem:
+def _item(picture: Picture, found: HostLocality) -> LocalityItem:
     requests = [f.requests_per_second for f in found.flows if f.requests_per_second is not None]
     sizes = [f.bytes_per_second for f in found.flows if f.bytes_per_second is not None]
     return LocalityItem(
@@ -66,6 +65,55 @@ def _clusters(item: LocalityItem) -> tuple[str, ...]:
     return tuple(f"{name} {count}" for name, count in counts.items())
 
 
+def detail(picture: Picture, item: LocalityItem, key: str) -> Detail:
+    """Everything about where one host stands."""
+    flows = [
+        fact(
+            f"{flow.source} → {flow.target}",
+            " ".join(
+                f"{quantity(value)}{unit}"
+                for value, unit in ((flow.requests_per_second, "/s"), (flow.bytes_per_second, " B/s"))
+                if value is not None
+            ),
+        )
+        for flow in item.flows
+    ]
+    return Detail(
+        kind="localities",
+        key=key,
+        title=item.host,
+        health=None,
+        sections=(
+            Section(
+                "Ready endpoints",
+                tuple(
+                    fact(" ".join(part for part in (s.cluster, s.region, s.zone) if part), s.endpoints)
+                    for s in item.endpoints
+                ),
+            ),
+            Section(
+                "Traffic",
+                (
+                    *VIEW.facts(item, "crossClusterRatio", "crossRegionRatio"),
+                    *flows,
+                ),
+            ),
+        ),
+        related=(
+            related(
+                picture,
+                "services",
+                "Services",
+                lambda s: item.host in s.hosts and s.cluster in {e.cluster for e in item.endpoints},
+                "No Service of that host is known.",
+            ),
+        ),
+        charts=(),
+    )
+
+
+c = Columns(LocalityItem)
+
 VIEW: View[LocalityItem] = View(
     kind="localities",
     singular="locality",
@@ -82,9 +130,9 @@ VIEW: View[LocalityItem] = View(
         c.rate("bytesPerSecond", "B/S", "TCP bytes per second, both ways.", "bytes_per_second", unit="B/s", wide=True,
                priority=5),
         c.ratio("crossClusterRatio", "CROSS CLUSTER %", "Part of the traffic that goes to another cluster.",
-                "cross_cluster_ratio", aliases=("crossCluster",), priority=1),
+                "cross_cluster_ratio", aliases=("crossCluster",), label="crosses clusters", priority=1),
         c.ratio("crossRegionRatio", "CROSS REGION %", "Part of the traffic that goes to another region.",
-                "cross_region_ratio", aliases=("crossRegion",), priority=2),
+                "cross_region_ratio", aliases=("crossRegion",), label="crosses regions", priority=2),
         c.words("region", "REGIONS", "Regions that have an endpoint.",
                 lambda i: tuple(dict.fromkeys(s.region for s in i.endpoints if s.region)), wide=True, priority=5),
         c.text("mesh", "MESH", "The mesh.", "mesh", priority=5),
@@ -92,6 +140,7 @@ VIEW: View[LocalityItem] = View(
         c.words("tenant", "TENANT", "The namespace's tenants.", "tenants", hidden=True),
     ),
     build=build,
+    detail=detail,
     path=lambda i: (i.mesh, i.host),
     places=lambda i: tuple(Place(cluster=s.cluster, namespace=i.namespace, tenants=i.tenants) for s in i.endpoints),
     default_sort="crossClusterRatio,requestsPerSecond,host",

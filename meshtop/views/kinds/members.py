@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
 
-from meshtop.analysis.fleet.members import Member
-from meshtop.analysis.fleet.registries.shape import Condition
+from meshtop.analysis.fleet.members import RegisteredMember
+from meshtop.analysis.inventory.untyped import StatusCondition
 from meshtop.model.state import Finding, Health, State
-from meshtop.views.frame import columns as c
-from meshtop.views.frame.table import Cell, Column, Tone
+from meshtop.views.frame.columns import (
+    HEALTH_ORDER,
+    STATE_ORDER,
+    STATE_SIGNS,
+    STATE_TONES,
+    Columns,
+    health_cell,
+    state_cell,
+)
+from meshtop.views.frame.detail import related
+from meshtop.views.frame.facts import Detail, Section, fact, verdict
+from meshtop.views.frame.findings import findings_section
+from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import members_of
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
 
 
 class MemberItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -31,7 +38,7 @@ class MemberItem(Struct, frozen=True, rename="camel", kw_only=True):
     name: str
     server: str
     state: State
-    conditions: tuple[Condition, ...]
+    conditions: tuple[StatusCondition, ...]
     region: str | None
     zones: tuple[str, ...]
     adopted: bool
@@ -46,7 +53,7 @@ def build(picture: Picture) -> list[MemberItem]:
     return [_item(member) for member in members_of(picture)]
 
 
-def _item(member: Member) -> MemberItem:
+def _item(member: RegisteredMember) -> MemberItem:
     entry = member.entry
     return MemberItem(
         registry=entry.registry,
@@ -69,8 +76,48 @@ def _seen(item: MemberItem) -> Cell:
     """How it is seen from here; that no context leads to it is not a failure of the member."""
     if item.cluster is None:
         return Cell("no context", Tone.DIM)
-    return c.state_cell(item.state)
+    return state_cell(item.state)
 
+
+def detail(picture: Picture, item: MemberItem, key: str) -> Detail:
+    """Everything about one member."""
+    entry = next(m.entry for m in members_of(picture) if (m.entry.registry, m.entry.host, m.entry.name)
+                 == (item.registry, item.host, item.name))  # fmt: skip
+    conditions = [
+        fact(c.type, " ".join(part for part in (c.status, c.reason, c.message) if part)) for c in item.conditions
+    ]
+    return Detail(
+        kind="members",
+        key=key,
+        title=item.name,
+        health=item.says,
+        sections=(
+            Section(
+                "In its registry",
+                (
+                    *verdict(item.says),
+                    *VIEW.facts(item, "registry", "host", "server", "region", "zones"),
+                    fact("keeps a credential", "yes" if entry.keeps_credentials else "no"),
+                    *conditions,
+                ),
+            ),
+            Section(
+                "Seen from here",
+                (
+                    *VIEW.facts(item, "cluster"),
+                    fact("state", Cell(STATE_SIGNS[item.state] + item.state, STATE_TONES[item.state])),
+                    *VIEW.facts(item, "via"),
+                    fact("adopted", "yes, with the registry's credentials" if item.adopted else "no"),
+                ),
+            ),
+            findings_section(item.findings),
+        ),
+        related=(related(picture, "clusters", "Cluster", lambda i: i.name == item.cluster, "No context leads to it."),),
+        charts=(),
+    )
+
+
+c = Columns(MemberItem)
 
 VIEW: View[MemberItem] = View(
     kind="members",
@@ -84,13 +131,13 @@ VIEW: View[MemberItem] = View(
         c.text("host", "HOST", "The cluster that holds the registry.", "host", priority=2, max_width=32),
         c.text("name", "MEMBER", "The member's name in the registry.", "name", aliases=("member",), priority=0,
                max_width=40),
-        Column(name="says", title="REGISTRY SAYS", help="The registry's own verdict.",
-               value=lambda i: i.says.status.value, cell=lambda i: c.health_cell(i.says),
-               order=lambda i: c.HEALTH_ORDER[i.says.status], aliases=("health",), priority=0, min_width=10,
-               max_width=13),
-        Column(name="state", title="SEEN FROM HERE", help="How the cluster that is read for it answers.",
-               value=lambda i: i.state.value, cell=_seen, order=lambda i: c.STATE_ORDER[i.state], priority=0,
-               min_width=10, max_width=14),
+        c.custom(name="says", title="REGISTRY SAYS", help_="The registry's own verdict.",
+                 value=lambda i: i.says.status.value, cell=lambda i: health_cell(i.says),
+                 order=lambda i: HEALTH_ORDER[i.says.status], aliases=("health",), priority=0, min_width=10,
+                 max_width=13),
+        c.custom(name="state", title="SEEN FROM HERE", help_="How the cluster that is read for it answers.",
+                 value=lambda i: i.state.value, cell=_seen, order=lambda i: STATE_ORDER[i.state], priority=0,
+                 min_width=10, max_width=14),
         c.text("cluster", "CLUSTER", "The cluster that is read for it.", "cluster", priority=3, max_width=32),
         c.text("via", "VIA", "The cluster whose API server forwards to it.", "via", priority=4, max_width=32),
         c.text("region", "REGION", "The region.", "region", priority=5),
@@ -103,6 +150,7 @@ VIEW: View[MemberItem] = View(
                 wide=True, priority=7, max_width=60),
     ),
     build=build,
+    detail=detail,
     path=lambda i: (i.registry or "none", i.host, i.name),
     places=lambda i: tuple(Place(cluster=name) for name in (i.cluster, i.host) if name),
     default_sort="says,state,registry,name",

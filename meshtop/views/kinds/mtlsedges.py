@@ -1,34 +1,41 @@
-"""The kind `mtls --edges`: for every call what client and server declare, and what follows from both."""
+"""The kind `mtls --edges`: for every call what client and server declare, what follows from both, and the fix."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
 
-from meshtop.analysis.security.mtls.mesh import Verdict
-from meshtop.analysis.security.mtls.outcome import Outcome
+from meshtop.analysis.security.mtls.conflicts import fix_of
+from meshtop.analysis.security.mtls.mesh import TlsVerdict
+from meshtop.analysis.security.mtls.outcome import TlsOutcome
 from meshtop.analysis.security.mtls.server import Mode
+from meshtop.model.state import Finding, Severity
 from meshtop.model.traffic import Edge, Peer, Target
-from meshtop.views.frame import columns as c
-from meshtop.views.frame.columns import text_cell
-from meshtop.views.frame.table import Cell, Column, Tone
+from meshtop.views.frame.columns import Columns, signed
+from meshtop.views.frame.detail import related
+from meshtop.views.frame.ends import (
+    call_path,
+    call_title,
+    either_end_columns,
+    end_columns,
+    places_of_call,
+    workloads_of_call,
+)
+from meshtop.views.frame.facts import Detail, Section, fact
+from meshtop.views.frame.findings import finding_facts
+from meshtop.views.frame.numbers import percent, quantity
+from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.view import View
-from meshtop.views.kinds.edges import end_name, end_text
-from meshtop.views.picture.posture import posture_of
-from meshtop.views.picture.query import Place
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.posture import mesh_of, posture_of
 
 OUTCOME_TONES = {
-    Outcome.MTLS: Tone.PLAIN,
-    Outcome.PLAINTEXT: Tone.DEGRADED,
-    Outcome.BROKEN: Tone.FAILING,
-    Outcome.UNKNOWN: Tone.UNKNOWN,
+    TlsOutcome.MTLS: Tone.PLAIN,
+    TlsOutcome.PLAINTEXT: Tone.DEGRADED,
+    TlsOutcome.BROKEN: Tone.FAILING,
+    TlsOutcome.UNKNOWN: Tone.UNKNOWN,
 }
-OUTCOME_SIGNS = {Outcome.MTLS: "", Outcome.PLAINTEXT: "▲ ", Outcome.BROKEN: "✗ ", Outcome.UNKNOWN: "? "}
-OUTCOME_ORDER = {Outcome.BROKEN: 0, Outcome.PLAINTEXT: 1, Outcome.UNKNOWN: 2, Outcome.MTLS: 3}
+OUTCOME_SIGNS = {TlsOutcome.MTLS: "", TlsOutcome.PLAINTEXT: "▲ ", TlsOutcome.BROKEN: "✗ ", TlsOutcome.UNKNOWN: "? "}
+OUTCOME_ORDER = {TlsOutcome.BROKEN: 0, TlsOutcome.PLAINTEXT: 1, TlsOutcome.UNKNOWN: 2, TlsOutcome.MTLS: 3}
 
 
 class MtlsEdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -42,7 +49,7 @@ class MtlsEdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
     port: int | None
     server_mode: str | None
     client_mode: str | None
-    outcome: Outcome
+    outcome: TlsOutcome
     why: str
     code: str | None = None
     protocol: str = ""
@@ -59,7 +66,7 @@ def build(picture: Picture) -> list[MtlsEdgeItem]:
     return [_item(picture, edge, v) for edge, verdicts in posture_of(picture).edges for v in verdicts]
 
 
-def _item(picture: Picture, edge: Edge, verdict: Verdict) -> MtlsEdgeItem:
+def _item(picture: Picture, edge: Edge, verdict: TlsVerdict) -> MtlsEdgeItem:
     policy = verdict.policy
     return MtlsEdgeItem(
         source=edge.source,
@@ -80,29 +87,65 @@ def _item(picture: Picture, edge: Edge, verdict: Verdict) -> MtlsEdgeItem:
     )
 
 
-def _path(item: MtlsEdgeItem) -> tuple[str, ...]:
-    source, destination = item.source, item.destination
-    right = ":".join(
-        (destination.cluster, destination.namespace, end_name(destination), destination.service, item.protocol)
-    )
-    return (source.cluster, source.namespace, f"{end_name(source)}->{right}:{item.port or 'any'}")
-
-
-def _places(item: MtlsEdgeItem) -> tuple[Place, ...]:
-    return tuple(
-        Place(cluster=end.cluster, namespace=end.namespace, tenants=tenants)
-        for end, tenants in ((item.source, item.source_tenants), (item.destination, item.destination_tenants))
-    )
-
-
-def outcome_cell(outcome: Outcome) -> Cell:
+def outcome_cell(outcome: TlsOutcome) -> Cell:
     """An outcome with its sign."""
-    return c.signed(OUTCOME_SIGNS[outcome], outcome.value, OUTCOME_TONES[outcome])
+    return signed(OUTCOME_SIGNS[outcome], outcome.value, OUTCOME_TONES[outcome])
 
 
-def _ends(name: str) -> c.Get:
-    return lambda i: tuple(dict.fromkeys(v for v in (getattr(i.source, name), getattr(i.destination, name)) if v))
+def detail(picture: Picture, item: MtlsEdgeItem, key: str) -> Detail:
+    """Everything about one call's mutual TLS."""
+    ends = workloads_of_call(item)
+    seen = "not seen by a reporter that knows" if item.mtls_ratio is None else f"{percent(item.mtls_ratio)} % mTLS"
+    rate = "" if item.requests_per_second is None else f", {quantity(item.requests_per_second)} requests/s"
+    sections = [
+        Section(
+            "Outcome",
+            (
+                fact("outcome", Cell(OUTCOME_SIGNS[item.outcome] + item.outcome.value, OUTCOME_TONES[item.outcome])),
+                *VIEW.facts(item, "why"),
+                fact("seen", seen + rate, Tone.PLAIN if item.mtls_ratio in (None, 1.0) else Tone.DEGRADED),
+            ),
+        ),
+        Section(
+            "Declared",
+            (
+                *VIEW.facts(item, "port"),
+                fact("client", f"{item.client_mode or 'unknown'}, by {item.client_policy or 'no rule'}"),
+                fact("server", f"{item.server_mode or 'unknown'}, by {item.server_policy or 'nothing that is known'}"),
+            ),
+        ),
+    ]
+    if item.code is not None:
+        fix = _fix(picture, item)
+        finding = Finding(code=item.code, severity=Severity.ERROR, message=item.why, fix=fix)
+        sections.append(Section(item.code, finding_facts(finding)))
+    return Detail(
+        kind="mtlsedges",
+        key=key,
+        title=call_title(item),
+        health=None,
+        sections=tuple(sections),
+        related=(
+            related(
+                picture,
+                "mtls",
+                "Endpoints",
+                lambda m: (m.cluster, m.namespace, m.workload) in ends,
+                "Neither end is a workload that is known.",
+            ),
+        ),
+        charts=(),
+    )
 
+
+def _fix(picture: Picture, item: MtlsEdgeItem) -> str | None:
+    items = VIEW.all_items(picture)
+    verdicts = [verdict for _, found in posture_of(picture).edges for verdict in found]
+    chosen = next((v for i, v in zip(items, verdicts, strict=True) if i is item), None)
+    return fix_of(mesh_of(picture), chosen) if chosen is not None else None
+
+
+c = Columns(MtlsEdgeItem)
 
 VIEW: View[MtlsEdgeItem] = View(
     kind="mtlsedges",
@@ -111,21 +154,14 @@ VIEW: View[MtlsEdgeItem] = View(
     title="Mutual TLS of calls",
     item=MtlsEdgeItem,
     columns=(
-        c.text("sourceCluster", "CLUSTER", "The caller's cluster.", "source.cluster", priority=1, max_width=24),
-        Column(name="source", title="FROM", help="Who calls.", value=lambda i: end_text(i.source),
-               cell=lambda i: text_cell(end_text(i.source)), priority=0, min_width=8, max_width=48),
-        c.text("destinationCluster", "TO CLUSTER", "The cluster that answers.", "destination.cluster", priority=3,
-               max_width=24),
-        Column(name="destination", title="TO", help="Who is called.", value=lambda i: end_text(i.destination),
-               cell=lambda i: text_cell(end_text(i.destination)), aliases=("to",), priority=0, min_width=8,
-               max_width=48),
+        *end_columns(destination=3),
         c.count("port", "PORT", "The Service's port; a dash where all are alike.", "port", priority=2),
         c.text("protocol", "PROTO", "http, grpc or tcp.", "protocol", priority=4),
         c.text("clientMode", "CLIENT", "What the caller sends: AUTO is auto mTLS.", "client_mode", priority=2),
         c.text("serverMode", "SERVER", "What the server accepts.", "server_mode", priority=2),
-        Column(name="outcome", title="OUTCOME", help="What follows: mtls, plaintext, broken or unknown.",
-               value=lambda i: i.outcome.value, cell=lambda i: outcome_cell(i.outcome),
-               order=lambda i: OUTCOME_ORDER[i.outcome], priority=0, min_width=9, max_width=12),
+        c.custom(name="outcome", title="OUTCOME", help_="What follows: mtls, plaintext, broken or unknown.",
+                 value=lambda i: i.outcome.value, cell=lambda i: outcome_cell(i.outcome),
+                 order=lambda i: OUTCOME_ORDER[i.outcome], priority=0, min_width=9, max_width=12),
         c.mtls(priority=1),
         c.rate("requestsPerSecond", "REQ/S", "Requests per second.", "requests_per_second", aliases=("rps",),
                priority=2),
@@ -133,16 +169,13 @@ VIEW: View[MtlsEdgeItem] = View(
         c.text("why", "WHY", "Why, in a sentence.", "why", priority=5, max_width=100, wide=True),
         c.text("clientPolicy", "CLIENT BY", "The object that decides for the caller.", "client_policy", hidden=True),
         c.text("serverPolicy", "SERVER BY", "The object that decides for the server.", "server_policy", hidden=True),
-        c.words("cluster", "CLUSTER", "Either end's cluster.", _ends("cluster"), hidden=True),
-        c.words("namespace", "NAMESPACE", "Either end's namespace.", _ends("namespace"), aliases=("ns",), hidden=True),
-        c.words("workload", "WORKLOAD", "Either end's workload.", _ends("workload"), aliases=("wl",), hidden=True),
+        *either_end_columns(),
         c.text("service", "SERVICE", "The service that was asked for.", "destination.service", hidden=True),
-        c.words("tenant", "TENANT", "Either end's tenant.",
-                lambda i: tuple(dict.fromkeys(i.source_tenants + i.destination_tenants)), hidden=True),
     ),
     build=build,
-    path=_path,
-    places=_places,
+    detail=detail,
+    path=lambda i: call_path(i, i.protocol, str(i.port or "any")),
+    places=places_of_call,
     default_sort="outcome,requestsPerSecond,source,destination",
     empty="No traffic was seen in this scope and window.",
     related=("mtls", "edges"),

@@ -1,24 +1,22 @@
-"""Mutual TLS from namespace to namespace: the share that was seen, and the worst that follows from what is declared."""
+"""The kind `mtlsmatrix`: mutual TLS from namespace to namespace, the share seen and the worst that is declared."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
 
-from meshtop.analysis.security.mtls.outcome import Outcome
-from meshtop.analysis.security.mtls.seen import plaintext
+from meshtop.analysis.security.mtls.observed import plaintext
+from meshtop.analysis.security.mtls.outcome import TlsOutcome
 from meshtop.analysis.traffic.figures import add_all
 from meshtop.model.traffic import Edge, Peer, Target
-from meshtop.views.frame import columns as c
-from meshtop.views.frame.table import Cell, Column, Tone
+from meshtop.views.frame.columns import Columns, mtls_cell
+from meshtop.views.frame.detail import related
+from meshtop.views.frame.facts import Detail, Section, fact
+from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.mtlsedges import OUTCOME_ORDER, outcome_cell
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import posture_of
 from meshtop.views.picture.query import Place
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
 
 NamespaceId = tuple[str, str]
 ELSEWHERE = "(unknown)"
@@ -32,7 +30,7 @@ class MtlsPair(Struct, frozen=True, rename="camel", kw_only=True):
     source_namespace: str
     destination_cluster: str
     destination_namespace: str
-    outcome: Outcome
+    outcome: TlsOutcome
     mtls_ratio: float | None
     requests_per_second: float | None
     plaintext_per_second: float | None
@@ -43,7 +41,7 @@ class MtlsPair(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[MtlsPair]:
     """A row for each pair of namespaces between which there is traffic."""
-    pairs: dict[tuple[NamespaceId, NamespaceId], list[tuple[Edge, Outcome]]] = {}
+    pairs: dict[tuple[NamespaceId, NamespaceId], list[tuple[Edge, TlsOutcome]]] = {}
     for edge, verdicts in posture_of(picture).edges:
         worst = min((v.outcome for v in verdicts), key=OUTCOME_ORDER.__getitem__)
         pairs.setdefault((_place(edge.source), _place(edge.destination)), []).append((edge, worst))
@@ -54,7 +52,7 @@ def _place(end: Peer | Target) -> NamespaceId:
     return (end.cluster, end.namespace or ELSEWHERE)
 
 
-def _pair(picture: Picture, left: NamespaceId, right: NamespaceId, found: list[tuple[Edge, Outcome]]) -> MtlsPair:
+def _pair(picture: Picture, left: NamespaceId, right: NamespaceId, found: list[tuple[Edge, TlsOutcome]]) -> MtlsPair:
     sums = add_all([edge.sums for edge, _ in found])
     return MtlsPair(
         source_cluster=left[0],
@@ -73,16 +71,53 @@ def _pair(picture: Picture, left: NamespaceId, right: NamespaceId, found: list[t
 
 def pair_cell(pair: MtlsPair) -> Cell:
     """A cell of the matrix: what was seen with its mark; what is broken says so whatever was seen."""
-    if pair.outcome is Outcome.BROKEN:
-        return outcome_cell(Outcome.BROKEN)
+    if pair.outcome is TlsOutcome.BROKEN:
+        return outcome_cell(TlsOutcome.BROKEN)
     if pair.mtls_ratio is None:
-        return outcome_cell(pair.outcome) if pair.outcome is not Outcome.MTLS else Cell("mtls", Tone.DIM)
-    return c.mtls_cell(pair.mtls_ratio)
+        return outcome_cell(pair.outcome) if pair.outcome is not TlsOutcome.MTLS else Cell("mtls", Tone.DIM)
+    return mtls_cell(pair.mtls_ratio)
 
 
 def _name(cluster: str, namespace: str) -> str:
     return f"{cluster}/{namespace}" if cluster else namespace
 
+
+def detail(picture: Picture, item: MtlsPair, key: str) -> Detail:
+    """Everything about one pair of namespaces."""
+    left = (item.source_cluster, item.source_namespace)
+    right = (item.destination_cluster, item.destination_namespace)
+    return Detail(
+        kind="mtlsmatrix",
+        key=key,
+        title=f"{'/'.join(filter(None, left))} → {'/'.join(filter(None, right))}",
+        health=None,
+        sections=(
+            Section(
+                "Mutual TLS",
+                (
+                    fact("seen", pair_cell(item)),
+                    fact("worst outcome", item.outcome),
+                    *VIEW.facts(item, "requestsPerSecond", "plaintextPerSecond"),
+                ),
+            ),
+        ),
+        related=(
+            related(
+                picture,
+                "mtlsedges",
+                "Calls",
+                lambda e: (
+                    (e.source.cluster, e.source.namespace or ELSEWHERE) == left
+                    and (e.destination.cluster, e.destination.namespace or ELSEWHERE) == right
+                ),
+                "There are no calls.",
+            ),
+        ),
+        charts=(),
+    )
+
+
+c = Columns(MtlsPair)
 
 VIEW: View[MtlsPair] = View(
     kind="mtlsmatrix",
@@ -95,14 +130,14 @@ VIEW: View[MtlsPair] = View(
                aliases=("source",), priority=0, max_width=48),
         c.text("to", "TO", "The called namespace.", lambda i: _name(i.destination_cluster, i.destination_namespace),
                aliases=("destination",), priority=0, max_width=48),
-        Column(name="outcome", title="OUTCOME", help="The worst that follows from what is declared.",
-               value=lambda i: i.outcome.value, cell=lambda i: outcome_cell(i.outcome),
-               order=lambda i: OUTCOME_ORDER[i.outcome], priority=0, min_width=9),
+        c.custom(name="outcome", title="OUTCOME", help_="The worst that follows from what is declared.",
+                 value=lambda i: i.outcome.value, cell=lambda i: outcome_cell(i.outcome),
+                 order=lambda i: OUTCOME_ORDER[i.outcome], priority=0, min_width=9),
         c.mtls(priority=0),
         c.rate("requestsPerSecond", "REQ/S", "Requests per second.", "requests_per_second", aliases=("rps",),
-               priority=1),
+               label="requests",               priority=1),
         c.rate("plaintextPerSecond", "PLAIN/S", "Requests per second in plaintext.", "plaintext_per_second",
-               aliases=("plaintext",), priority=1),
+               aliases=("plaintext",), label="in plaintext", priority=1),
         c.count("edges", "EDGES", "Calls that it sums up.", "edges", priority=2),
         c.words("cluster", "CLUSTER", "Either cluster.", lambda i: (i.source_cluster, i.destination_cluster),
                 hidden=True),
@@ -110,6 +145,7 @@ VIEW: View[MtlsPair] = View(
                 aliases=("ns",), hidden=True),
     ),
     build=build,
+    detail=detail,
     path=lambda i: (i.source_cluster, i.source_namespace, f"->{i.destination_cluster}:{i.destination_namespace}"),
     places=lambda i: (
         Place(cluster=i.source_cluster, namespace=i.source_namespace, tenants=i.source_tenants),

@@ -1,19 +1,23 @@
-"""The kind `namespaces`: how each takes part in the mesh, whose it is, and its traffic."""
+"""The kind `namespaces`: how each takes part in the mesh, whose it is, its workloads, services and traffic."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
-from meshtop.analysis.tenancy.marks import workspace_of
+from meshtop.analysis.tenancy.ownership import workspace_of
 from meshtop.model.kube import Namespace
 from meshtop.model.mesh import Proxy, Workload
 from meshtop.model.state import Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
-from meshtop.views.frame import columns as c
+from meshtop.sources.prometheus.promql import Matcher
+from meshtop.views.frame.charts import DESTINATION_SIDE, request_charts
+from meshtop.views.frame.columns import Columns
+from meshtop.views.frame.detail import BY_NAMESPACE, related_at
+from meshtop.views.frame.facts import Detail, Section, fact, verdict
+from meshtop.views.frame.owners import tenant_column, tenant_text
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.clusters import pods_known
-from meshtop.views.kinds.tenants import tenant_column, tenant_text
-from meshtop.views.picture.picture import Picture, together
+from meshtop.views.picture.picture import Picture, group_health
 from meshtop.views.picture.query import Place
 
 
@@ -94,9 +98,53 @@ def _item(picture: Picture, cluster: str, namespace: Namespace, services: int) -
         traffic=received.traffic(),
         mtls_ratio=received.mtls_ratio,
         tenants=tenants,
-        health=together([picture.workload_health(w) for w in workloads]),
+        health=group_health([picture.workload_health(w) for w in workloads]),
     )
 
+
+def detail(picture: Picture, item: NamespaceItem, key: str) -> Detail:
+    """Everything about one namespace of one cluster."""
+    into = (DESTINATION_SIDE, Matcher("destination_workload_namespace", "=", item.name))
+    groups = [f"{kind}/{name}" for kind, name in picture.owner(item.cluster, item.name).groups]
+    return Detail(
+        kind="namespaces",
+        key=key,
+        title=item.name,
+        health=item.health,
+        sections=(
+            Section("Health", verdict(item.health)),
+            Section(
+                "About",
+                (
+                    *VIEW.facts(item, "cluster", "mode", "injection", "revision", "tenant", "workspace"),
+                    *((fact("groups", groups),) if groups else ()),
+                    *VIEW.facts(item, "mtlsRatio"),
+                ),
+            ),
+        ),
+        related=(
+            related_at(
+                picture,
+                "workloads",
+                "Workloads",
+                ((item.cluster, item.name),),
+                BY_NAMESPACE,
+                "Nothing runs in it.",
+            ),
+            related_at(
+                picture,
+                "services",
+                "Services",
+                ((item.cluster, item.name),),
+                BY_NAMESPACE,
+                "It has no services.",
+            ),
+        ),
+        charts=request_charts(item.cluster, into, window_seconds=picture.snapshot.window_seconds),
+    )
+
+
+c = Columns(NamespaceItem)
 
 VIEW: View[NamespaceItem] = View(
     kind="namespaces",
@@ -122,6 +170,7 @@ VIEW: View[NamespaceItem] = View(
         c.mtls(priority=2),
     ),
     build=build,
+    detail=detail,
     path=lambda i: (i.cluster, i.name),
     places=lambda i: (Place(cluster=i.cluster, namespace=i.name, tenants=i.tenants),),
     default_sort="health,requestsPerSecond,name",

@@ -1,23 +1,27 @@
-"""The kind `services`: Kubernetes Services and ServiceEntries, where they run, and what is asked of them."""
+"""The kind `services`: Kubernetes Services and ServiceEntries, where they run, their callers and workloads."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
 
-from meshtop.analysis.traffic.health import workload_health, worst
+from meshtop.analysis.graph.service_graph import worst
+from meshtop.analysis.traffic.health import workload_health
+from meshtop.model.constants import SERVICE_DOMAIN
 from meshtop.model.kube import ConfigObject, Service, ServicePort
 from meshtop.model.mesh import VirtualMachine, Workload
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
-from meshtop.views.frame import columns as c
+from meshtop.sources.prometheus.promql import one_of
+from meshtop.views.frame.charts import SOURCE_SIDE, request_charts
+from meshtop.views.frame.columns import Columns
+from meshtop.views.frame.detail import Index, related_at
+from meshtop.views.frame.facts import Detail, Section, fact, verdict
+from meshtop.views.frame.owners import tenant_column, tenant_text
 from meshtop.views.frame.view import View
-from meshtop.views.kinds.tenants import tenant_column, tenant_text
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
 
 EXPORT_SUFFIX = "svc.clusterset.local"
 
@@ -58,7 +62,7 @@ def build(picture: Picture) -> list[ServiceItem]:
 
 def host_of(namespace: str, name: str) -> str:
     """A Service's name in the cluster's DNS, which is also what Istio's telemetry calls it."""
-    return f"{name}.{namespace}.svc.cluster.local"
+    return f"{name}.{namespace}.{SERVICE_DOMAIN}"
 
 
 def _service(picture: Picture, cluster: str, service: Service, exported: bool) -> ServiceItem:
@@ -102,7 +106,7 @@ def _item(
     ports: tuple[ServicePort, ...],
 ) -> ServiceItem:
     selecting = hosts if kind == "ServiceEntry" else (name,)
-    behind = picture.behind(cluster, namespace, selecting)
+    backends = picture.backends(cluster, namespace, selecting)
     sums = picture.service_sums(cluster, hosts)
     tenants = picture.tenants(cluster, namespace)
     return ServiceItem(
@@ -112,11 +116,11 @@ def _item(
         hosts=hosts,
         ports=ports,
         tenant=tenant_text(tenants),
-        workloads=tuple(sorted({backend.name for backend in behind})),
+        workloads=tuple(sorted({backend.name for backend in backends})),
         clusters=picture.clusters_of_service(cluster, namespace, selecting),
         traffic=sums.traffic(),
         mtls_ratio=sums.mtls_ratio,
-        health=_health(picture, cluster, hosts, behind),
+        health=_health(picture, cluster, hosts, backends),
         kind=kind,
         tenants=tenants,
     )
@@ -141,6 +145,64 @@ def _port_text(port: ServicePort) -> str:
     protocol = "" if port.protocol == "TCP" else f"/{port.protocol}"
     return f"{port.port}{protocol}"
 
+
+BY_SERVICE = Index("by service", lambda w: ((w.cluster, w.namespace, service) for service in w.services))
+BY_HOST = Index("by host", lambda e: (e.destination.service.lower(),))
+
+
+def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
+    """Everything about one service of one cluster."""
+    hosts = {host.lower() for host in item.hosts}
+    return Detail(
+        kind="services",
+        key=key,
+        title=f"{item.namespace}/{item.name}",
+        health=item.health,
+        sections=(
+            Section("Health", verdict(item.health)),
+            Section(
+                "About",
+                (
+                    *VIEW.facts(item, "cluster", "kind", "hosts"),
+                    fact("ports", tuple(map(port_text, item.ports))),
+                    *VIEW.facts(item, "clusters", "tenant", "mtlsRatio"),
+                ),
+            ),
+        ),
+        related=(
+            related_at(
+                picture,
+                "workloads",
+                "Workloads",
+                ((cluster, item.namespace, item.name) for cluster in (item.cluster, *item.clusters)),
+                BY_SERVICE,
+                "No workloads: no pod matches its selector.",
+            ),
+            related_at(
+                picture,
+                "edges",
+                "Callers",
+                hosts,
+                BY_HOST,
+                "No calls to it in this window.",
+                lambda e: item.cluster in (e.destination.cluster, e.source.cluster),
+            ),
+        ),
+        charts=request_charts(
+            item.cluster,
+            (SOURCE_SIDE, one_of("destination_service", item.hosts)),
+            window_seconds=picture.snapshot.window_seconds,
+        ),
+    )
+
+
+def port_text(port: ServicePort) -> str:
+    """A port as people write it: `http 80→8080`."""
+    name = port.name or port.app_protocol or port.protocol.lower()
+    return f"{name} {port.port}" + (f"→{port.target}" if port.target not in (None, port.port) else "")
+
+
+c = Columns(ServiceItem)
 
 VIEW: View[ServiceItem] = View(
     kind="services",
@@ -168,6 +230,7 @@ VIEW: View[ServiceItem] = View(
         c.text("kind", "KIND", "Service or ServiceEntry.", "kind", wide=True, priority=7),
     ),
     build=build,
+    detail=detail,
     path=lambda i: (i.cluster, i.namespace, i.name),
     key=lambda i: f"{i.cluster}/{i.namespace}/{i.name}"
     if i.kind == "Service"

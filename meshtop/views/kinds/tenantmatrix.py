@@ -1,26 +1,34 @@
-"""Traffic from tenant to tenant: as pairs for scripts, as a heat map for people."""
+"""The kind `tenantmatrix`: traffic from tenant to tenant, as pairs for scripts, as a heat map for people."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import sqrt
-from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field, structs
 
-from meshtop.analysis.tenancy.traffic import Within, by_pair
+from meshtop.analysis.tenancy.ownership import tenant_order
+from meshtop.analysis.tenancy.traffic import Within
 from meshtop.model.state import Finding
-from meshtop.model.traffic import NO_TRAFFIC, Traffic
-from meshtop.views.frame import columns as c
+from meshtop.model.text import clean
+from meshtop.model.traffic import NO_TRAFFIC, Peer, Target, Traffic
+from meshtop.views.frame.columns import GOLDEN_FACTS, NOTHING, Columns
+from meshtop.views.frame.detail import related
+from meshtop.views.frame.facts import Detail, Section
+from meshtop.views.frame.findings import (
+    SEVERITY_SIGNS,
+    SEVERITY_TONES,
+    findings_column,
+    findings_section,
+    worst_of,
+)
 from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
-from meshtop.views.frame.text import clean
 from meshtop.views.frame.view import View
-from meshtop.views.kinds.tenants import LAST, SEVERITY_ORDER, SEVERITY_SIGNS, SEVERITY_TONES, located_findings, scope_of
+from meshtop.views.kinds.levels import of_tenant
+from meshtop.views.kinds.tenants import scope_of, units_of
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -47,59 +55,20 @@ def scoped(picture: Picture, query: Query) -> list[TenantPair] | None:
     if within is None and level is None:
         return None
     touching = None if level is None else lambda cluster, namespace: (cluster, namespace) in level
-    tenant = query.tenant if level is None else None
-    pairs = _pairs(picture, within, touching)
-    return [p for p in pairs if tenant is None or any(tenant in side.split("|") for side in (p.from_, p.to))]
+    return [pair for pair in _pairs(picture, within, touching) if of_tenant(query, pair.from_, pair.to)]
 
 
 def _pairs(picture: Picture, within: Within | None, touching: Within | None) -> list[TenantPair]:
-    wrong: dict[tuple[str, str], list[Finding]] = {}
-    for located in located_findings(picture, within):
-        if located.pair is not None:
-            wrong.setdefault(located.pair, []).append(located.finding)
     return [
         TenantPair(
-            from_=pair[0],
-            to=pair[1],
-            traffic=sums.traffic(),
-            mtls_ratio=sums.mtls_ratio,
-            findings=tuple(wrong.get(pair, ())),
+            from_=pair.source,
+            to=pair.target,
+            traffic=pair.sums.traffic(),
+            mtls_ratio=pair.sums.mtls_ratio,
+            findings=pair.findings,
         )
-        for pair, sums in sorted(by_pair(picture.between_namespaces, picture.owners, within, touching).items())
+        for pair in units_of(picture, within).tenant_pairs(touching)
     ]
-
-
-def _findings_cell(item: TenantPair) -> Cell:
-    if not item.findings:
-        return c.NOTHING
-    worst = min(item.findings, key=lambda f: SEVERITY_ORDER[f.severity])
-    return Cell(SEVERITY_SIGNS[worst.severity] + worst.code, SEVERITY_TONES[worst.severity])
-
-
-VIEW: View[TenantPair] = View(
-    kind="tenantmatrix",
-    singular="tenantpair",
-    list_kind="TenantPairList",
-    title="Tenant to tenant",
-    item=TenantPair,
-    columns=(
-        c.text("from", "FROM", "The tenant that asks.", "from_", priority=0, min_width=8),
-        c.text("to", "TO", "The tenant that is asked.", "to", priority=0, min_width=8),
-        *c.golden(),
-        c.mtls(priority=2),
-        Column(name="findings", title="FINDINGS", help="What the settings forbid in it.",
-               value=lambda i: tuple(f.code for f in i.findings), cell=_findings_cell, aliases=("finding", "code"),
-               priority=2, min_width=10, max_width=30),
-    ),
-    build=build,
-    path=lambda i: (i.from_, i.to),
-    places=lambda i: tuple(Place(tenants=tuple(side.split("|"))) for side in (i.from_, i.to)),
-    default_sort="requestsPerSecond,from,to",
-    empty="There is no traffic in this scope.",
-    related=("tenants", "edges"),
-    scoped=scoped,
-    namespaced=True,
-)  # fmt: skip
 
 
 class MatrixRow(Struct, frozen=True):
@@ -114,7 +83,7 @@ class MatrixRow(Struct, frozen=True):
         return _total(pair.traffic.requests_per_second for pair in self.cells.values())
 
 
-def _total(rates: Any) -> float | None:
+def _total(rates: Iterable[float | None]) -> float | None:
     known = [rate for rate in rates if rate is not None]
     return sum(known) if known else None
 
@@ -124,20 +93,21 @@ def matrix_table(pairs: Sequence[TenantPair], known: Sequence[str] = ()) -> Tabl
 
     `known` are tenants to show even where nothing comes from or goes to them. The last column adds a row up.
     """
-    names = sorted({*known, *(p.from_ for p in pairs), *(p.to for p in pairs)}, key=lambda n: (LAST.get(n, 0), n))
+    names = sorted({*known, *(p.from_ for p in pairs), *(p.to for p in pairs)}, key=tenant_order)
     cells: dict[str, dict[str, TenantPair]] = {name: {} for name in names}
     for pair in pairs:
         cells[pair.from_][pair.to] = pair
     most = max((pair.traffic.requests_per_second or 0.0 for pair in pairs), default=0.0)
+    row = Columns(MatrixRow)
     columns = [
-        c.text("from", "FROM \\ TO", "The tenant that asks.", "tenant", priority=0, min_width=9, max_width=24),
+        row.text("from", "FROM \\ TO", "The tenant that asks.", "tenant", priority=0, min_width=9, max_width=24),
         *(_column(name, most) for name in names),
-        c.rate("total", "TOTAL", "Requests per second that the row asks of all.", "total", priority=1, min_width=6),
+        row.rate("total", "TOTAL", "Requests per second that the row asks of all.", "total", priority=1, min_width=6),
     ]
     return Table(columns, [MatrixRow(name, cells[name]) for name in names], lambda row: row.tenant)
 
 
-def _column(to: str, most: float) -> Column:
+def _column(to: str, most: float) -> Column[MatrixRow]:
     def value(row: MatrixRow) -> float | None:
         pair = row.cells.get(to)
         return None if pair is None else pair.traffic.requests_per_second
@@ -163,12 +133,67 @@ def heat_cell(pair: TenantPair | None, most: float) -> Cell:
     that asks a tenth.
     """
     if pair is None:
-        return c.NOTHING
+        return NOTHING
     rate = pair.traffic.requests_per_second
-    worst = min(pair.findings, key=lambda f: SEVERITY_ORDER[f.severity], default=None)
+    worst = worst_of(pair.findings)
     sign = SEVERITY_SIGNS[worst.severity] if worst is not None else ""
     tone = SEVERITY_TONES[worst.severity] if worst is not None else Tone.PLAIN
     if rate is None:
         return Cell(f"{sign}tcp", tone if worst is not None else Tone.DIM)
     bar = f" {_BARS[min(len(_BARS) - 1, int(sqrt(rate / most) * len(_BARS)))]}" if rate and most else ""
     return Cell(f"{sign}{quantity(rate)}{bar}", tone)
+
+
+def detail(picture: Picture, item: TenantPair, key: str) -> Detail:
+    """Everything about the traffic from one tenant to another."""
+
+    def tenant(end: Peer | Target) -> str:
+        return picture.owner(end.cluster, end.namespace).tenant
+
+    return Detail(
+        kind="tenantmatrix",
+        key=key,
+        title=f"{item.from_} → {item.to}",
+        health=None,
+        sections=(
+            *((findings_section(item.findings),) if item.findings else ()),
+            Section("Traffic", VIEW.facts(item, *GOLDEN_FACTS, thresholds=picture.thresholds)),
+        ),
+        related=(
+            related(
+                picture,
+                "edges",
+                "Calls",
+                lambda e: tenant(e.source) == item.from_ and tenant(e.destination) == item.to,
+                "There are no calls.",
+            ),
+        ),
+        charts=(),
+    )
+
+
+c = Columns(TenantPair)
+
+VIEW: View[TenantPair] = View(
+    kind="tenantmatrix",
+    singular="tenantpair",
+    list_kind="TenantPairList",
+    title="Tenant to tenant",
+    item=TenantPair,
+    columns=(
+        c.text("from", "FROM", "The tenant that asks.", "from_", priority=0, min_width=8),
+        c.text("to", "TO", "The tenant that is asked.", "to", priority=0, min_width=8),
+        *c.golden(),
+        c.mtls(priority=2),
+        findings_column("What the settings forbid in it."),
+    ),
+    build=build,
+    detail=detail,
+    path=lambda i: (i.from_, i.to),
+    places=lambda i: tuple(Place(tenants=tuple(side.split("|"))) for side in (i.from_, i.to)),
+    default_sort="requestsPerSecond,from,to",
+    empty="There is no traffic in this scope.",
+    related=("tenants", "edges"),
+    scoped=scoped,
+    namespaced=True,
+)  # fmt: skip

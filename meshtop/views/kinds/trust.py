@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
 
 from meshtop.analysis.security.trust import Trusted
-from meshtop.views.frame import columns as c
-from meshtop.views.frame.table import Cell, Column, Tone
+from meshtop.model.mesh import MeshFacts
+from meshtop.views.frame.columns import Columns
+from meshtop.views.frame.detail import related
+from meshtop.views.frame.facts import Detail, Fact, Section, fact
+from meshtop.views.frame.findings import finding_facts
+from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.view import View
-from meshtop.views.picture.posture import pairs_of
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.posture import findings_of, pairs_of
 from meshtop.views.picture.query import Place
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
 
 SHORT = 12
 """Characters of a fingerprint that tell it apart on a screen."""
@@ -73,6 +73,56 @@ def short(fingerprints: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f[:SHORT] for f in fingerprints)
 
 
+def detail(picture: Picture, item: TrustItem, key: str) -> Detail:
+    """Everything about one pair of clusters."""
+    pair = {item.left, item.right}
+    findings = [
+        located.finding
+        for located in findings_of(picture)
+        if located.finding.code.startswith("TRUST-") and any(name in located.finding.message for name in pair)
+    ]
+    return Detail(
+        kind="trust",
+        key=key,
+        title=f"{item.left} and {item.right}",
+        health=None,
+        sections=(
+            Section(
+                "Trust",
+                (
+                    *VIEW.facts(item, "trusted", "why"),
+                    *(fact("shared root", root) for root in item.shared),
+                    *(fact(f"only {item.left}", root) for root in item.only_left),
+                    *(fact(f"only {item.right}", root) for root in item.only_right),
+                ),
+            ),
+            *(Section(name, _facts(picture.facts.get(name))) for name in (item.left, item.right)),
+            *(Section(finding.code, finding_facts(finding)) for finding in findings),
+        ),
+        related=(
+            related(
+                picture, "certificates", "Certificates", lambda c: c.cluster in pair, "No certificate of them is known."
+            ),
+        ),
+        charts=(),
+    )
+
+
+def _facts(facts: MeshFacts | None) -> tuple[Fact, ...]:
+    if facts is None:
+        return (fact("", "nothing is known of it: its inventory was not read"),)
+    return (
+        fact("mesh", facts.mesh_id),
+        fact("cluster id", facts.cluster_id),
+        fact("network", facts.network),
+        fact("trust domain", facts.trust_domain),
+        fact("aliases", facts.trust_domain_aliases),
+        fact("roots", f"{len(facts.roots)}" if facts.roots else None),
+    )
+
+
+c = Columns(TrustItem)
+
 VIEW: View[TrustItem] = View(
     kind="trust",
     singular="trust",
@@ -82,9 +132,9 @@ VIEW: View[TrustItem] = View(
     columns=(
         c.text("left", "CLUSTER", "One cluster.", "left", priority=0, max_width=32),
         c.text("right", "AND", "The other.", "right", priority=0, max_width=32),
-        Column(name="trusted", title="TRUSTED", help="Whether a workload here and one there can speak mutual TLS.",
-               value=lambda i: i.trusted.value, cell=trust_cell, order=lambda i: _ORDER[trust_tone(i)], priority=0,
-               min_width=7, max_width=10),
+        c.custom(name="trusted", title="TRUSTED", help_="Whether a workload here and one there can speak mutual TLS.",
+                 value=lambda i: i.trusted.value, cell=trust_cell, order=lambda i: _ORDER[trust_tone(i)], priority=0,
+                 min_width=7, max_width=10),
         c.text("why", "WHY", "Why, in a sentence.", "why", priority=2, max_width=90),
         c.words("shared", "SHARED ROOTS", "Roots that both trust (SHA-256).", lambda i: short(i.shared), wide=True,
                 priority=4),
@@ -99,10 +149,11 @@ VIEW: View[TrustItem] = View(
                 hidden=True),
     ),
     build=build,
+    detail=detail,
     path=lambda i: (i.left, i.right),
     places=lambda i: (Place(cluster=i.left), Place(cluster=i.right)),
     default_sort="trusted,left,right",
-    empty="There is only one cluster, and nobody to trust.",
+    empty="There is only one cluster, so there are no pairs.",
     related=("clusters", "certificates"),
     namespaced=False,
 )  # fmt: skip

@@ -1,9 +1,8 @@
-"""The kind `virtualmachines`: workloads outside Kubernetes (WorkloadEntries)."""
+"""The kind `virtualmachines`: workloads outside Kubernetes (WorkloadEntries), as their peers and probes report them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -11,13 +10,15 @@ from meshtop.analysis.fleet.machines import last_seen, machine_findings
 from meshtop.model.mesh import VirtualMachine
 from meshtop.model.state import Finding, Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
-from meshtop.views.frame import columns as c
+from meshtop.views.frame.charts import SOURCE_SIDE, equals, request_charts
+from meshtop.views.frame.columns import Columns
+from meshtop.views.frame.detail import related_items
+from meshtop.views.frame.facts import Detail, Section, fact, verdict
+from meshtop.views.frame.owners import tenant_column, tenant_text
 from meshtop.views.frame.view import View
-from meshtop.views.kinds.tenants import tenant_column, tenant_text
+from meshtop.views.kinds.workloads import edges_of
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
 
 
 class VirtualMachineItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -83,6 +84,44 @@ def _when(item: VirtualMachineItem) -> str | None:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def detail(picture: Picture, item: VirtualMachineItem, key: str) -> Detail:
+    """Everything about one virtual machine; no pod exists and nobody scrapes it, so its peers speak for it."""
+    machine = next(
+        m for m in picture.machines if (m.cluster, m.namespace, m.name) == (item.cluster, item.namespace, item.name)
+    )
+    where = picture.machine_id(machine)
+    into, out = edges_of(picture, where)
+    labels = {"destination_workload": where[2], "destination_workload_namespace": where[1]}
+    return Detail(
+        kind="virtualmachines",
+        key=key,
+        title=f"{item.namespace}/{item.name}",
+        health=item.health,
+        sections=(
+            Section("Health", verdict(item.health)),
+            Section(
+                "About",
+                (
+                    *VIEW.facts(
+                        item, "cluster", "workloadGroup", "address", "network", "locality", "services", "tenant"
+                    ),
+                    fact("connected", item.connected_at and item.connected_at.strftime("%Y-%m-%d %H:%M UTC")),
+                    fact("disconnected", item.disconnected_at and item.disconnected_at.strftime("%Y-%m-%d %H:%M UTC")),
+                ),
+            ),
+        ),
+        related=(
+            related_items(picture, "edges", "Callers", into, "No calls to it in this window."),
+            related_items(picture, "edges", "Calls", out, "No calls from it in this window."),
+        ),
+        charts=request_charts(
+            item.cluster, (SOURCE_SIDE, *equals(labels)), window_seconds=picture.snapshot.window_seconds
+        ),
+    )
+
+
+c = Columns(VirtualMachineItem)
+
 VIEW: View[VirtualMachineItem] = View(
     kind="virtualmachines",
     singular="virtualmachine",
@@ -104,7 +143,8 @@ VIEW: View[VirtualMachineItem] = View(
         c.text("lastSeen", "LAST SEEN", "When its proxy was connected last, in UTC.",
                lambda i: i.last_seen and i.last_seen.strftime("%Y-%m-%dT%H:%M:%SZ"), wide=True, priority=5,
                max_width=20),
-        c.words("finding", "FINDINGS", "What stands out.", lambda i: tuple(f.code for f in i.findings), wide=True,
+        c.words("finding", "FINDINGS", "What is wrong, by code (docs/findings.md).",
+                lambda i: tuple(f.code for f in i.findings), wide=True,
                 priority=7),
         c.words("services", "SERVICES", "Services that it answers for.", "services",
                 aliases=("service", "svc"), priority=4),
@@ -113,6 +153,7 @@ VIEW: View[VirtualMachineItem] = View(
         *c.golden("outbound", prefix="outbound", heading="OUT ", wide=True),
     ),
     build=build,
+    detail=detail,
     path=lambda i: (i.cluster, i.namespace, i.name),
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),
     default_sort="health,requestsPerSecond,namespace,name",

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec import Struct
 
 from meshtop.model.mesh import Proxy, Ready, Workload
 from meshtop.model.state import Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
-from meshtop.views.frame import columns as c
+from meshtop.views.frame.charts import DESTINATION_SIDE, SOURCE_SIDE, equals, request_charts
+from meshtop.views.frame.columns import Columns
+from meshtop.views.frame.detail import related_items
+from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
+from meshtop.views.frame.owners import tenant_column, tenant_text
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.clusters import pods_known
-from meshtop.views.kinds.tenants import tenant_column, tenant_text
+from meshtop.views.kinds.edges import VIEW as EDGES
+from meshtop.views.kinds.edges import EdgeItem
+from meshtop.views.picture.picture import Picture, WorkloadId
 from meshtop.views.picture.query import Place
-
-if TYPE_CHECKING:
-    from meshtop.views.picture.picture import Picture
 
 
 class WorkloadItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -72,6 +73,54 @@ def _item(picture: Picture, workload: Workload) -> WorkloadItem:
     )
 
 
+def edges_of(picture: Picture, where: WorkloadId) -> tuple[list[EdgeItem], list[EdgeItem]]:
+    """The edges into and out of a workload, as the edges' view has them."""
+    items = EDGES.all_items(picture)
+    into = [i for i in items if (i.destination.cluster, i.destination.namespace, i.destination.workload) == where]
+    out = [i for i in items if (i.source.cluster, i.source.namespace, i.source.workload) == where]
+    return into, out
+
+
+def detail(picture: Picture, item: WorkloadItem, key: str) -> Detail:
+    """Everything about one workload."""
+    where = (item.cluster, item.namespace, item.name)
+    workload = picture.workload(*where)
+    into, out = edges_of(picture, where)
+    labels = {"destination_workload": item.name, "destination_workload_namespace": item.namespace}
+    callers = {"source_workload": item.name, "source_workload_namespace": item.namespace}
+    called = (DESTINATION_SIDE, *equals(labels)) if into or not out else (SOURCE_SIDE, *equals(callers))
+    return Detail(
+        kind="workloads",
+        key=key,
+        title=f"{item.namespace}/{item.name}",
+        health=item.health,
+        sections=(
+            Section("Health", verdict(item.health)),
+            Section("About", tuple(_facts(item, workload))),
+        ),
+        related=(
+            related_items(picture, "edges", "Callers", into, "No calls to it in this window."),
+            related_items(picture, "edges", "Calls", out, "No calls from it in this window."),
+        ),
+        charts=request_charts(item.cluster, called, window_seconds=picture.snapshot.window_seconds),
+    )
+
+
+def _facts(item: WorkloadItem, workload: Workload | None) -> list[Fact]:
+    proxy = None if item.proxy is None else f"{item.proxy} {item.proxy_version or ''}".strip()
+    facts = [
+        *VIEW.facts(item, "cluster", "kind", "app", "version", "tenant", "pods"),
+        fact("proxy", proxy),
+        *VIEW.facts(item, "revision", "services", "mtlsRatio"),
+    ]
+    if workload is not None:
+        facts.append(fact("service account", workload.service_account))
+        facts.append(fact("images", workload.images))
+    return facts
+
+
+c = Columns(WorkloadItem)
+
 VIEW: View[WorkloadItem] = View(
     kind="workloads",
     singular="workload",
@@ -101,6 +150,7 @@ VIEW: View[WorkloadItem] = View(
         c.words("services", "SERVICES", "Services that select it.", "services", aliases=("service",), hidden=True),
     ),
     build=build,
+    detail=detail,
     path=lambda i: (i.cluster, i.namespace, i.name),
     key=lambda i: f"{i.cluster}/{i.namespace}/{i.name}/{i.kind}",
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),

@@ -9,33 +9,44 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from meshtop.analysis.canary.board import Board
-from meshtop.analysis.canary.judgements import Judgements
-from meshtop.analysis.canary.judging import Judging
+from meshtop.analysis.canary.judging import Judgements, Judging
 from meshtop.analysis.canary.survey import BoardCluster, Survey
 from meshtop.analysis.identity.mesh import mesh_facts
-from meshtop.analysis.inventory.workloads import virtual_machines, workloads
+from meshtop.analysis.inventory.virtual_machines import virtual_machines
+from meshtop.analysis.inventory.workloads import workloads
 from meshtop.analysis.tenancy.access.rights import Access
-from meshtop.analysis.tenancy.apdex import TARGET_MS
-from meshtop.analysis.tenancy.ownership import Owner, Owners, owners_of
-from meshtop.analysis.tenancy.traffic import Pairs, between
+from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners, owners_of
+from meshtop.analysis.tenancy.traffic import TARGET_MS, Pairs, between
 from meshtop.analysis.traffic.edges import edges
 from meshtop.analysis.traffic.figures import Figures, add_all, by_cluster, by_namespace, by_workload
-from meshtop.analysis.traffic.health import DEFAULT, Thresholds, edge_health, workload_health, worst
-from meshtop.analysis.traffic.inputs import cluster_traffic
+from meshtop.analysis.traffic.health import edge_health, workload_health, worst
+from meshtop.analysis.traffic.inputs import ClusterTraffic, cluster_traffic
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Health, HealthStatus, State
-from meshtop.model.traffic import Edge, Sums
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
+from meshtop.model.traffic import Edge, Peer, Sums, Target
 from meshtop.settings.tenancy import Tenancy
-from meshtop.views.picture.memory import Memory
+from meshtop.views.picture.memory import Key, Memory
 from meshtop.views.picture.query import Query
 
-Key = TypeVar("Key")
+Group = TypeVar("Group")
 Value = TypeVar("Value")
 
 WorkloadId = tuple[str, str, str]
 """Cluster, namespace, name."""
+
+_FACTS: Key[MeshFacts] = Key("mesh facts")
+_WORKLOADS: Key[tuple[Workload, ...]] = Key("workloads")
+_MACHINES: Key[tuple[VirtualMachine, ...]] = Key("virtual machines")
+_EDGES: Key[tuple[Edge, ...]] = Key("edges")
+_JUDGEMENTS: Key[Judgements] = Key("canary judgements")
+_BY_CLUSTER: Key[dict[str, Figures]] = Key("figures by cluster")
+_BY_NAMESPACE: Key[dict[tuple[str, str], Figures]] = Key("figures by namespace")
+_BY_WORKLOAD: Key[dict[WorkloadId, Figures]] = Key("figures by workload")
+_OWNERS: Key[Owners] = Key("owners")
+_BETWEEN_NAMESPACES: Key[Pairs] = Key("traffic between namespaces")
 
 
 class Picture:
@@ -50,7 +61,7 @@ class Picture:
         self,
         snapshot: Snapshot,
         *,
-        thresholds: Thresholds = DEFAULT,
+        thresholds: Thresholds = DEFAULT_THRESHOLDS,
         tenancy: Tenancy | None = None,
         tenant_label: str | None = None,
         apdex_ms: float = TARGET_MS,
@@ -66,16 +77,17 @@ class Picture:
         self._tenant_label = tenant_label
         self._judging = judging or Judging()
         self.memory = memory or Memory()
-        self._made: dict[str, Any] = {}
+        self._made: dict[Key[Any], Any] = {}
         self._workload_health: dict[WorkloadId, Health] = {}
 
-    def once(self, name: str, make: Callable[[], Any]) -> Any:
-        """What `make` gives, made at the first call for `name` and kept."""
-        if name not in self._made:
-            self._made[name] = make()
-        return self._made[name]
+    def cached(self, key: Key[Value], make: Callable[[], Value]) -> Value:
+        """What `make` gives, made at the first call for `key` and kept as long as this Picture."""
+        if key not in self._made:
+            self._made[key] = make()
+        answer: Value = self._made[key]
+        return answer
 
-    def unless_changed(self, name: str, make: Callable[[], Value], *, also: Hashable = ()) -> Value:
+    def unless_changed(self, key: Key[Value], make: Callable[[], Value], *, also: Hashable = ()) -> Value:
         """What `make` gives of the inventories alone; kept while neither these nor the clusters nor `also` changed.
 
         An inventory stays one object until something in the cluster changes, so a refresh of telemetry costs no new
@@ -84,7 +96,7 @@ class Picture:
         clusters = self.snapshot.clusters
         inventories = tuple(cluster.inventory for cluster in clusters)
         named = tuple((c.name, c.context, c.server) for c in clusters)
-        return self.memory.same(name, inventories, make, also=(named, also))
+        return self.memory.get_or_make(key, inventories, make, also=(named, also))
 
     @cached_property
     def facts(self) -> dict[str, MeshFacts]:
@@ -92,7 +104,7 @@ class Picture:
         return {c.name: self._facts_of(c.name, c.inventory) for c in self.snapshot.clusters if c.inventory is not None}
 
     def _facts_of(self, cluster: str, inventory: Inventory) -> MeshFacts:
-        return self.memory.same(f"facts of {cluster}", (inventory,), lambda: mesh_facts(inventory))
+        return self.memory.get_or_make(_FACTS.at(cluster), (inventory,), lambda: mesh_facts(inventory))
 
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
@@ -100,7 +112,9 @@ class Picture:
         return tuple(w for c in self.snapshot.clusters if c.inventory for w in self._workloads_of(c.name, c.inventory))
 
     def _workloads_of(self, cluster: str, inventory: Inventory) -> Sequence[Workload]:
-        return self.memory.same(f"workloads of {cluster}", (inventory,), lambda: tuple(workloads(inventory, cluster)))
+        return self.memory.get_or_make(
+            _WORKLOADS.at(cluster), (inventory,), lambda: tuple(workloads(inventory, cluster))
+        )
 
     @cached_property
     def machines(self) -> tuple[VirtualMachine, ...]:
@@ -108,19 +122,20 @@ class Picture:
         return tuple(m for c in self.snapshot.clusters if c.inventory for m in self._machines_of(c.name, c.inventory))
 
     def _machines_of(self, cluster: str, inventory: Inventory) -> Sequence[VirtualMachine]:
-        name = f"machines of {cluster}"
-        return self.memory.same(name, (inventory,), lambda: tuple(virtual_machines(inventory, cluster)))
+        return self.memory.get_or_make(
+            _MACHINES.at(cluster), (inventory,), lambda: tuple(virtual_machines(inventory, cluster))
+        )
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
         """Who calls whom, over all clusters."""
-        made_from = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.telemetry))
-        return self.memory.same("edges", made_from, self._count_edges)
+        inputs = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.telemetry))
+        return self.memory.get_or_make(_EDGES, inputs, self._count_edges)
 
     def _count_edges(self) -> tuple[Edge, ...]:
         return edges([self._traffic(cluster) for cluster in self.snapshot.clusters])
 
-    def _traffic(self, cluster: ClusterSnapshot) -> Any:
+    def _traffic(self, cluster: ClusterSnapshot) -> ClusterTraffic:
         return cluster_traffic(
             cluster.name,
             telemetry=cluster.telemetry,
@@ -133,8 +148,8 @@ class Picture:
     @cached_property
     def canaries(self) -> Board:
         """The weighted routes of all clusters, judged."""
-        made_from = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.canaries))
-        judgements = self.memory.same("canaries", made_from, self._judgements)
+        inputs = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.canaries))
+        judgements = self.memory.get_or_make(_JUDGEMENTS, inputs, self._judgements)
         return Board(judgements, now=self.snapshot.at if self.snapshot.moment is None else self.snapshot.moment)
 
     def _judgements(self) -> Judgements:
@@ -201,15 +216,15 @@ class Picture:
 
     @cached_property
     def _by_cluster(self) -> dict[str, Figures]:
-        return self.memory.same("by cluster", (self.edges,), lambda: by_cluster(self.edges))
+        return self.memory.get_or_make(_BY_CLUSTER, (self.edges,), lambda: by_cluster(self.edges))
 
     @cached_property
     def _by_namespace(self) -> dict[tuple[str, str], Figures]:
-        return self.memory.same("by namespace", (self.edges,), lambda: by_namespace(self.edges))
+        return self.memory.get_or_make(_BY_NAMESPACE, (self.edges,), lambda: by_namespace(self.edges))
 
     @cached_property
     def _by_workload(self) -> dict[WorkloadId, Figures]:
-        return self.memory.same("by workload", (self.edges,), lambda: by_workload(self.edges))
+        return self.memory.get_or_make(_BY_WORKLOAD, (self.edges,), lambda: by_workload(self.edges))
 
     def edges_to(self, where: WorkloadId) -> list[Edge]:
         """The edges that end at a workload."""
@@ -243,12 +258,12 @@ class Picture:
         """What is asked of a service in a cluster."""
         return add_all([edge.sums for edge in self.edges_to_service(cluster, hosts)])
 
-    def behind(self, cluster: str, namespace: str, names: Iterable[str]) -> tuple[Workload | VirtualMachine, ...]:
+    def backends(self, cluster: str, namespace: str, names: Iterable[str]) -> tuple[Workload | VirtualMachine, ...]:
         """The workloads and virtual machines that a Service (by its name) or ServiceEntry (by its hosts) selects."""
-        return tuple(backend for name in names for backend in self._behind.get((cluster, namespace, name), ()))
+        return tuple(backend for name in names for backend in self._backends.get((cluster, namespace, name), ()))
 
     @cached_property
-    def _behind(self) -> dict[WorkloadId, list[Workload | VirtualMachine]]:
+    def _backends(self) -> dict[WorkloadId, list[Workload | VirtualMachine]]:
         backends: tuple[Workload | VirtualMachine, ...] = (*self.workloads, *self.machines)
         return _grouped(
             ((backend.cluster, backend.namespace, service), backend)
@@ -259,15 +274,15 @@ class Picture:
     def clusters_of_service(self, cluster: str, namespace: str, names: Iterable[str]) -> tuple[str, ...]:
         """The clusters of the same mesh in which a service of that name has something behind it."""
         there = {other for name in names for other in self._clusters_with.get((namespace, name), ())}
-        return tuple(name for name in self._mates.get(cluster, (cluster,)) if name in there)
+        return tuple(name for name in self._mesh_peers.get(cluster, (cluster,)) if name in there)
 
     @cached_property
     def _clusters_with(self) -> dict[tuple[str, str], list[str]]:
         """The clusters in which something stands behind a service of that namespace and name."""
-        return _grouped(((namespace, name), cluster) for cluster, namespace, name in self._behind)
+        return _grouped(((namespace, name), cluster) for cluster, namespace, name in self._backends)
 
     @cached_property
-    def _mates(self) -> dict[str, tuple[str, ...]]:
+    def _mesh_peers(self) -> dict[str, tuple[str, ...]]:
         """Each cluster's mesh: its clusters in order, itself among them."""
         meshes = _grouped((self._mesh(c.name), c.name) for c in self.snapshot.clusters)
         return {c.name: tuple(meshes[self._mesh(c.name)]) for c in self.snapshot.clusters}
@@ -282,7 +297,7 @@ class Picture:
         """The tenants of a namespace: tenancy.yaml's, else those that its marks name."""
         return self.owners.of(cluster, namespace).tenants
 
-    def owner(self, cluster: str, namespace: str) -> Owner:
+    def owner(self, cluster: str, namespace: str) -> NamespaceOwner:
         """Who owns a namespace."""
         return self.owners.of(cluster, namespace)
 
@@ -290,13 +305,15 @@ class Picture:
     def owners(self) -> Owners:
         """The owner of every namespace of every cluster."""
         known = [(c.name, c.inventory and c.inventory.namespaces) for c in self.snapshot.clusters]
-        made_from = tuple(part for cluster in known for part in cluster)
-        return self.memory.same("owners", made_from, lambda: owners_of(self.snapshot, self.tenancy, self._tenant_label))
+        inputs = tuple(part for cluster in known for part in cluster)
+        return self.memory.get_or_make(
+            _OWNERS, inputs, lambda: owners_of(self.snapshot, self.tenancy, self._tenant_label)
+        )
 
     @cached_property
     def between_namespaces(self) -> Pairs:
         """Traffic from namespace to namespace, of which the traffic of tenants is added up."""
-        return self.memory.same("between namespaces", (self.edges,), lambda: between(self.edges))
+        return self.memory.get_or_make(_BETWEEN_NAMESPACES, (self.edges,), lambda: between(self.edges))
 
     def resolved(self, query: Query) -> Query:
         """The query with its tenant, workspace (`T/W`) or group (`T/W/G`) put into words that every place knows."""
@@ -342,19 +359,19 @@ class Picture:
         )
 
 
-def together(verdicts: Sequence[Health]) -> Health:
+def group_health(verdicts: Sequence[Health]) -> Health:
     """The health of a group: its worst member; idle only where all of them are, and where there are none."""
     if not verdicts:
         return Health(HealthStatus.IDLE, ("there are no workloads",))
     return worst([verdict for verdict in verdicts if verdict.status is not HealthStatus.IDLE] or verdicts)
 
 
-def _workload_id(end: Any) -> WorkloadId:
+def _workload_id(end: Peer | Target) -> WorkloadId:
     return (end.cluster, end.namespace, end.workload)
 
 
-def _grouped(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
-    groups: dict[Key, list[Value]] = {}
+def _grouped(pairs: Iterable[tuple[Group, Value]]) -> dict[Group, list[Value]]:
+    groups: dict[Group, list[Value]] = {}
     for key, value in pairs:
         groups.setdefault(key, []).append(value)
     return groups

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from meshtop.analysis.security.expiry import Expiry, expiries, expiry_findings
+from meshtop.analysis.security.findings import LocatedFinding, worst_first
 from meshtop.analysis.security.mtls.config import MeshMember
-from meshtop.analysis.security.mtls.located import Located, worst_first
 from meshtop.analysis.security.mtls.mesh import MeshTls
-from meshtop.analysis.security.mtls.posture import Moment, Posture, posture
-from meshtop.analysis.security.mtls.seen import last_day
+from meshtop.analysis.security.mtls.observed import last_day
+from meshtop.analysis.security.mtls.posture import Posture, TrafficWindow, posture
 from meshtop.analysis.security.mtls.whatif import WhatIf, what_if_strict
 from meshtop.analysis.security.trust import ClusterTrust, TrustPair, trust_findings, trust_pairs
-from meshtop.model.kube import Inventory
 from meshtop.model.state import Finding
 from meshtop.views.picture.fleet import fleet_findings
+from meshtop.views.picture.memory import Key
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 
-def members_of(picture: Picture) -> tuple[MeshMember, ...]:
+_MEMBERS: Key[tuple[MeshMember, ...]] = Key("mesh members")
+_PAIRS: Key[tuple[TrustPair, ...]] = Key("trust pairs")
+_MESH: Key[MeshTls] = Key("declared mutual TLS")
+_POSTURE: Key[Posture] = Key("posture")
+_EXPIRIES: Key[tuple[Expiry, ...]] = Key("expiries")
+_FINDINGS: Key[tuple[LocatedFinding, ...]] = Key("findings about security and fleet")
+_FINDINGS_BY_WORKLOAD: Key[dict[tuple[str, str, str], list[Finding]]] = Key("findings by workload")
+
+
+def mesh_members(picture: Picture) -> tuple[MeshMember, ...]:
     """Every cluster as far as mutual TLS depends on it."""
-    made: tuple[MeshMember, ...] = picture.once(
-        "posture.members",
+    return picture.cached(
+        _MEMBERS,
         lambda: tuple(
             MeshMember(
                 name=cluster.name,
@@ -35,13 +44,11 @@ def members_of(picture: Picture) -> tuple[MeshMember, ...]:
             for cluster in picture.snapshot.clusters
         ),
     )
-    return made
 
 
 def pairs_of(picture: Picture) -> tuple[TrustPair, ...]:
     """Every pair of clusters and whether they trust each other."""
-    made: tuple[TrustPair, ...] = picture.once("posture.pairs", lambda: trust_pairs(_trusts(picture)))
-    return made
+    return picture.cached(_PAIRS, lambda: trust_pairs(_trusts(picture)))
 
 
 def _trusts(picture: Picture) -> list[ClusterTrust]:
@@ -50,38 +57,12 @@ def _trusts(picture: Picture) -> list[ClusterTrust]:
 
 def mesh_of(picture: Picture) -> MeshTls:
     """All clusters' declared mutual TLS."""
-    made: MeshTls = picture.once("posture.mesh", lambda: _mesh(picture))
-    return made
-
-
-class _Kept(NamedTuple):
-    """The last binding, and the inventories that it was made from."""
-
-    names: tuple[str, ...]
-    inventories: tuple[Inventory | None, ...]
-    mesh: MeshTls
-
-
-_kept: list[_Kept] = []
-"""At most one: what is declared follows from the inventories alone, and those seldom change between two refreshes."""
-
-
-def _mesh(picture: Picture) -> MeshTls:
-    clusters = picture.snapshot.clusters
-    names, inventories = tuple(c.name for c in clusters), tuple(c.inventory for c in clusters)
-    for kept in tuple(_kept):
-        same = all(a is b for a, b in zip(kept.inventories, inventories, strict=False))
-        if kept.names == names and same:
-            return kept.mesh
-    mesh = MeshTls(members_of(picture), pairs_of(picture))
-    _kept[:] = [_Kept(names, inventories, mesh)]
-    return mesh
+    return picture.unless_changed(_MESH, lambda: MeshTls(mesh_members(picture), pairs_of(picture)))
 
 
 def posture_of(picture: Picture) -> Posture:
     """Every workload and edge judged; worked out once for each Picture."""
-    made: Posture = picture.once("posture", lambda: _posture(picture))
-    return made
+    return picture.cached(_POSTURE, lambda: _posture(picture))
 
 
 def moment_of(picture: Picture) -> float:
@@ -106,15 +87,14 @@ def _posture(picture: Picture) -> Posture:
     return posture(
         mesh_of(picture),
         picture.edges,
-        moment=Moment(moment_of(picture), picture.snapshot.window_seconds),
+        window=TrafficWindow(moment_of(picture), picture.snapshot.window_seconds),
         day=last_day(days, cluster_of),
     )
 
 
 def expiries_of(picture: Picture) -> tuple[Expiry, ...]:
     """Every certificate that is known, what runs out first first."""
-    made: tuple[Expiry, ...] = picture.once("posture.expiries", lambda: _expiries(picture))
-    return made
+    return picture.cached(_EXPIRIES, lambda: _expiries(picture))
 
 
 def _expiries(picture: Picture) -> tuple[Expiry, ...]:
@@ -122,22 +102,20 @@ def _expiries(picture: Picture) -> tuple[Expiry, ...]:
     return tuple(sorted(found, key=lambda e: (e.not_after, e.cluster, e.kind, e.subject)))
 
 
-def findings_of(picture: Picture) -> tuple[Located, ...]:
+def findings_of(picture: Picture) -> tuple[LocatedFinding, ...]:
     """All findings about mutual TLS, trust and certificates, the worst first."""
-    made: tuple[Located, ...] = picture.once("posture.findings", lambda: _findings(picture))
-    return made
+    return picture.cached(_FINDINGS, lambda: _findings(picture))
 
 
-def _findings(picture: Picture) -> tuple[Located, ...]:
-    trust = [Located(finding=f) for f in trust_findings(_trusts(picture))]
+def _findings(picture: Picture) -> tuple[LocatedFinding, ...]:
+    trust = [LocatedFinding(finding=f) for f in trust_findings(_trusts(picture))]
     certificates = expiry_findings(expiries_of(picture), moment_of(picture))
     return worst_first([*posture_of(picture).findings, *trust, *certificates, *fleet_findings(picture)])
 
 
 def findings_at(picture: Picture, where: tuple[str, str, str]) -> tuple[Finding, ...]:
     """The findings of one workload: its own, and the faults that it runs into as a caller."""
-    index: dict[tuple[str, str, str], list[Finding]] = picture.once("posture.index", lambda: _index(picture))
-    return tuple(index.get(where, ()))
+    return tuple(picture.cached(_FINDINGS_BY_WORKLOAD, lambda: _index(picture)).get(where, ()))
 
 
 def _index(picture: Picture) -> dict[tuple[str, str, str], list[Finding]]:
@@ -151,5 +129,5 @@ def _index(picture: Picture) -> dict[tuple[str, str, str], list[Finding]]:
 
 def what_if(picture: Picture, scope: str) -> WhatIf:
     """What STRICT for a namespace, or for the whole mesh (`mesh`), would do. Nothing is written."""
-    standings = tuple(posture_of(picture).standings.values())
-    return what_if_strict(members_of(picture), pairs_of(picture), picture.edges, standings, scope)
+    workloads = tuple(posture_of(picture).workloads.values())
+    return what_if_strict(mesh_members(picture), pairs_of(picture), picture.edges, workloads, scope)

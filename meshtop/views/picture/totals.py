@@ -6,18 +6,20 @@ from meshtop.analysis.traffic.figures import add_all
 from meshtop.model.state import State
 from meshtop.model.telemetry import History
 from meshtop.model.traffic import Edge, Peer, Sums, Target
+from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
+
+_SUMS: Key[Sums] = Key("sums of a scope")
 
 
 def sums_in(picture: Picture, query: Query) -> Sums:
     """What is answered in the scope, and what is asked from it of places outside of every cluster; each edge once."""
     query = picture.resolved(query)
-    made: Sums = picture.once(
-        f"sums:{query.clusters}:{query.namespaces}:{query.tenant}",
+    return picture.cached(
+        _SUMS.at(query.clusters, query.namespaces, query.tenant),
         lambda: add_all([edge.sums for edge in picture.edges if _in(picture, query, edge)]),
     )
-    return made
 
 
 def _in(picture: Picture, query: Query, edge: Edge) -> bool:

@@ -1,4 +1,4 @@
-"""What needs a person first: the worst on top, each a sentence and the place to go."""
+"""What needs attention now: the worst on top, each a sentence and the place to go."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from meshtop.analysis.traffic.health import workload_health
 from meshtop.model.mesh import Workload
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import HealthStatus, Severity, SourceStatus, State
+from meshtop.model.text import clean
 from meshtop.views.frame.numbers import age
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
-from meshtop.views.frame.text import clean
 from meshtop.views.kinds.findings import FindingItem
 from meshtop.views.picture.fleet import drift_lately, stands_in
+from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
 
@@ -24,7 +25,7 @@ _ORDER = (Tone.FAILING, Tone.DEGRADED, Tone.UNKNOWN, Tone.DIM)
 
 
 class Attention(Struct, frozen=True, kw_only=True):
-    """One thing that needs somebody: how bad, the sentence, and the kind and key that `enter` opens."""
+    """One thing that needs attention: how bad, the sentence, and the kind and key that `enter` opens."""
 
     tone: Tone
     message: str
@@ -40,11 +41,13 @@ class Attention(Struct, frozen=True, kw_only=True):
         return SIGNS[self.tone]
 
 
+_ATTENTION: Key[tuple[Attention, ...]] = Key("attention")
+
+
 def attention(picture: Picture, query: Query = EVERYTHING) -> tuple[Attention, ...]:
-    """Everything in the scope that needs somebody, the worst first; an empty answer means nothing does."""
+    """Everything in the scope that needs attention, the worst first; an empty answer means nothing does."""
     query = _scope(query)
-    found: tuple[Attention, ...] = picture.once(f"attention {query!r}", lambda: _attention(picture, query))
-    return found
+    return picture.cached(_ATTENTION.at(query), lambda: _attention(picture, query))
 
 
 def _attention(picture: Picture, query: Query) -> tuple[Attention, ...]:

@@ -16,11 +16,11 @@ from meshtop.analysis.graph.build import GraphOptions, build_graph, ends_of, mak
 from meshtop.analysis.graph.geometry import LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.select import focus, paths_between, restrict
-from meshtop.analysis.graph.service_graph import Level, Node, NodeKind, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphNode, Level, NodeKind, ServiceGraph
 from meshtop.model.traffic import Edge
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import view
-from meshtop.views.kinds.edges import VIEW, EdgeItem
+from meshtop.views.kinds.edges import VIEW, CallId, EdgeItem, identity
 from meshtop.views.picture.query import Query, name_matches
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
         tenants=tenants(picture),
         idle=sight.idle,
         only_unhealthy=sight.unhealthy,
-        keep=None if kept is None else lambda edge: id(edge) in kept,
+        keep=None if kept is None else lambda edge: identity(edge) in kept,
     )
     graph = _without(build_graph(picture.edges, picture.edge_health, options), sight.hidden)
     if sight.path is not None:
@@ -93,13 +93,11 @@ def service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
     return graph
 
 
-def _kept(picture: Picture, query: Query) -> set[int] | None:
-    """The identities of the edges that the query asks for; None where it asks for all."""
+def _kept(picture: Picture, query: Query) -> set[CallId] | None:
+    """The edges that the query asks for; None where it asks for all."""
     if not (query.clusters or query.namespaces or query.tenant or query.filter):
         return None
-    chosen = {id(item) for item in VIEW.items(picture, query)}
-    pairs = zip(picture.edges, VIEW.all_items(picture), strict=True)
-    return {id(edge) for edge, item in pairs if id(item) in chosen}
+    return {identity(item) for item in VIEW.items(picture, query)}
 
 
 def _without(graph: ServiceGraph, hidden: frozenset[str]) -> ServiceGraph:
@@ -119,7 +117,7 @@ def _upward(group: str | None, parents: dict[str, str | None]) -> Iterable[str]:
         group = parents.get(group)
 
 
-def groups_around(graph: ServiceGraph, node: Node) -> tuple[str, ...]:
+def groups_around(graph: ServiceGraph, node: GraphNode) -> tuple[str, ...]:
     """The frames around a node, from the inside out."""
     return tuple(_upward(node.group, {g.id: g.parent for g in graph.groups}))
 
@@ -137,7 +135,7 @@ def readable_level(picture: Picture, query: Query, sight: Sight, *, width: int, 
     Raises FilterError.
     """
     kept = _kept(picture, query)
-    edges = [edge for edge in picture.edges if kept is None or id(edge) in kept]
+    edges = [edge for edge in picture.edges if kept is None or identity(edge) in kept]
     most = MOST_READABLE if height is None else min(MOST_READABLE, width * height // _CELLS_PER_NODE)
     for level in reversed(sight.levels[:-1]):
         options = GraphOptions(level=level, grouping=sight.grouping, tenants=tenants(picture))
@@ -165,11 +163,11 @@ def members(
     return [
         (edge, item)
         for edge, item, (a, b) in found
-        if source in (None, a) and target in (None, b) and (kept is None or id(edge) in kept)
+        if source in (None, a) and target in (None, b) and (kept is None or identity(edge) in kept)
     ]
 
 
-def resolve(graph: ServiceGraph, text: str) -> Node:
+def resolve(graph: ServiceGraph, text: str) -> GraphNode:
     """The node that is meant: by id, by name, or by the end of its place (`shop/reviews`).
 
     Raises FilterError with what it could be.
@@ -193,7 +191,7 @@ def _listed(names: Iterable[str], most: int = 12) -> str:
     return f"{shown} and {len(unique) - most} more" if len(unique) > most else shown or "none"
 
 
-def path_of(node: Node) -> tuple[str, ...]:
+def path_of(node: GraphNode) -> tuple[str, ...]:
     """A node's place and name from the outside in."""
     return tuple(node.id.split("/")[1:])
 
@@ -226,7 +224,7 @@ def place_of_row(kind: str, item: Any, picture: Picture) -> tuple[Level, str] | 
         machine = next((m for m in picture.machines if (m.cluster, m.namespace, m.name) == where), None)
         return Level.WORKLOADS, make_id(NodeKind.WORKLOAD, *(picture.machine_id(machine) if machine else where))
     if kind == "edges":
-        at = next((n for n, other in enumerate(VIEW.all_items(picture)) if other is item), None)
+        at = next((n for n, edge in enumerate(picture.edges) if identity(edge) == identity(item)), None)
         if at is None:
             return None
         options = GraphOptions(level=Level.SERVICES, tenants=tenants(picture))
@@ -234,7 +232,7 @@ def place_of_row(kind: str, item: Any, picture: Picture) -> tuple[Level, str] | 
     return None
 
 
-def row_of_node(picture: Picture, node: Node) -> tuple[str, str] | None:
+def row_of_node(picture: Picture, node: GraphNode) -> tuple[str, str] | None:
     """The kind and key of the row that a node stands for, to open it; None where there is no such row."""
     parts = path_of(node)
     step = node.id.split("/", 1)[0]
@@ -250,6 +248,6 @@ def row_of_node(picture: Picture, node: Node) -> tuple[str, str] | None:
     return None if item is None else (kind, of_kind.key(item))
 
 
-def is_group(node: Node) -> bool:
+def is_group(node: GraphNode) -> bool:
     """Whether a node stands for a cluster, tenant or namespace."""
     return node.kind in _GROUP_KINDS

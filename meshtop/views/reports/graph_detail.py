@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from meshtop.analysis.graph.service_graph import GraphEdge, Node, NodeKind, ServiceGraph
-from meshtop.analysis.visibility.shaping import Shaper, Subject, shapers
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind, ServiceGraph
+from meshtop.analysis.visibility.shaping import ApplicableConfig, ConfigTarget, applicable_config
+from meshtop.model.constants import CONTRADICTED_FROM, ISTIO_NAMESPACE, SERVICE_DOMAIN
+from meshtop.model.text import clean
 from meshtop.model.traffic import Edge, Peer, Sums, Target, total
 from meshtop.sources.prometheus.promql import Matcher, one_of
 from meshtop.views.frame.charts import (
@@ -19,15 +21,13 @@ from meshtop.views.frame.charts import (
     to_services,
 )
 from meshtop.views.frame.columns import error_tone, mtls_tone
-from meshtop.views.frame.detail import Detail, Fact, Section, fact, verdict
+from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.numbers import latency, percent, quantity
 from meshtop.views.frame.table import Cell, Tone
-from meshtop.views.frame.text import clean
-from meshtop.views.kinds.details.edges import answers
-from meshtop.views.kinds.edges import EdgeItem
+from meshtop.views.kinds.edges import EdgeItem, answers
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import Sight, members
-from meshtop.views.reports.graph_words import DISAGREE, edge_name
+from meshtop.views.reports.graph_words import edge_name, protocol_of
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
@@ -48,10 +48,10 @@ def edge_panel(picture: Picture, query: Query, sight: Sight, graph: ServiceGraph
         title=edge_name(graph, edge),
         health=edge.health,
         sections=(
-            Section("How it does", (*verdict(edge.health), *_golden(edge.sums))),
-            Section("Answers", _answers(found)),
+            Section("Health", (*verdict(edge.health), *_golden(picture, edge.sums, protocol_of(edge)))),
+            Section("Answers", _answers(picture, found)),
             Section("Reporters", _reporters(found, edge.disagreement)),
-            Section("Versions", _versions(found)),
+            Section("Versions", _versions(picture, found)),
             Section("Path", _path(found, edge)),
             Section("Tenants", _tenants(found)),
             Section("Shaped by", _shaped(picture, (e.destination for e, _ in found))),
@@ -61,7 +61,7 @@ def edge_panel(picture: Picture, query: Query, sight: Sight, graph: ServiceGraph
     )
 
 
-def node_panel(picture: Picture, query: Query, sight: Sight, node: Node) -> Detail:
+def node_panel(picture: Picture, query: Query, sight: Sight, node: GraphNode) -> Detail:
     """Everything about one node of the graph; its own calls where nobody asks it."""
     into = members(picture, query, sight, target=node.id)
     out = members(picture, query, sight, source=node.id)
@@ -73,14 +73,14 @@ def node_panel(picture: Picture, query: Query, sight: Sight, node: Node) -> Deta
         title=clean(node.label),
         health=node.health,
         sections=(
-            Section("How it does", health),
-            Section("What it is", _facts(node, ends)),
-            Section("What it is asked", _golden(node.inbound) if into else ()),
-            Section("Within", _golden(node.internal) if node.internal.requests is not None else ()),
-            Section("What it asks", _golden(node.outbound) if out else ()),
-            Section("Answers", _answers(into) if into else ()),
+            Section("Health", health),
+            Section("About", _facts(node, ends)),
+            Section("Inbound", _golden(picture, node.inbound) if into else ()),
+            Section("Internal", _golden(picture, node.internal) if node.internal.requests is not None else ()),
+            Section("Outbound", _golden(picture, node.outbound) if out else ()),
+            Section("Answers", _answers(picture, into) if into else ()),
             Section("Reporters", _reporters(into, None) if into else ()),
-            Section("Versions", _versions(into)),
+            Section("Versions", _versions(picture, into)),
             Section("Shaped by", _shaped(picture, ends) if node.kind not in _GROUPS else ()),
         ),
         related=(),
@@ -91,14 +91,19 @@ def node_panel(picture: Picture, query: Query, sight: Sight, node: Node) -> Deta
 _GROUPS = (NodeKind.CLUSTER, NodeKind.TENANT, NodeKind.NAMESPACE)
 
 
-def _golden(sums: Sums) -> tuple[Fact, ...]:
+def _golden(picture: Picture, sums: Sums, protocol: str = "") -> tuple[Fact, ...]:
     """The golden signals; what does not exist for a protocol is left out."""
     t = sums.traffic()
     facts = []
     if t.requests_per_second is not None:
         ratio = t.error_ratio
         facts.append(fact("requests", f"{quantity(t.requests_per_second)}/s"))
-        facts.append(fact("errors", None if ratio is None else Cell(f"{percent(ratio)} %", error_tone(ratio))))
+        facts.append(
+            fact(
+                "errors",
+                None if ratio is None else Cell(f"{percent(ratio)} %", error_tone(ratio, picture.thresholds, protocol)),
+            )
+        )
         said = ((name, getattr(t.latency_ms, name)) for name in ("p50", "p95", "p99"))
         times = ", ".join(f"{name} {latency(value)}" for name, value in said if value is not None)
         facts.append(fact("latency", times or None))
@@ -115,7 +120,7 @@ def _golden(sums: Sums) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _answers(found: Members) -> tuple[Fact, ...]:
+def _answers(picture: Picture, found: Members) -> tuple[Fact, ...]:
     """Codes and flags of each protocol with their meaning in words."""
     by_protocol: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
     for edge, _ in found:
@@ -127,7 +132,7 @@ def _answers(found: Members) -> tuple[Fact, ...]:
         one
         for protocol, (codes, flags) in sorted(by_protocol.items())
         if codes or flags
-        for one in answers(protocol, codes, flags)
+        for one in answers(protocol, codes, flags, picture.thresholds)
     )
 
 
@@ -140,12 +145,12 @@ def _reporters(found: Members, disagreement: float | None) -> tuple[Fact, ...]:
             counted[reporter, unit] = counted.get((reporter, unit), 0.0) + rate
     facts = [fact(reporter, f"{quantity(rate)}{unit}") for (reporter, unit), rate in sorted(counted.items())]
     if disagreement is not None:
-        tone = Tone.DEGRADED if disagreement >= DISAGREE else Tone.PLAIN
+        tone = Tone.DEGRADED if disagreement >= CONTRADICTED_FROM else Tone.PLAIN
         facts.append(fact("disagreement", Cell(f"{percent(disagreement)} %", tone)))
     return tuple(facts)
 
 
-def _versions(found: Members) -> tuple[Fact, ...]:
+def _versions(picture: Picture, found: Members) -> tuple[Fact, ...]:
     """How what is asked is split over the versions that answer; nothing where there is one."""
     parts: dict[str, list[Sums]] = {}
     for edge, _ in found:
@@ -156,14 +161,14 @@ def _versions(found: Members) -> tuple[Fact, ...]:
     whole = sum(s.requests or 0.0 for s in sums.values())
     if len(sums) < 2 or not whole or len(sums) > _MOST_LISTED:
         return ()
-    return tuple(_version(name, s, whole) for name, s in sorted(sums.items()))
+    return tuple(_version(picture, name, s, whole) for name, s in sorted(sums.items()))
 
 
-def _version(name: str, sums: Sums, whole: float) -> Fact:
+def _version(picture: Picture, name: str, sums: Sums, whole: float) -> Fact:
     t = sums.traffic()
     p99 = "" if t.latency_ms.p99 is None else f", p99 {latency(t.latency_ms.p99)}"
     text = f"{percent((sums.requests or 0.0) / whole)} %, {percent(t.error_ratio)} % errors{p99}"
-    return fact(clean(name), Cell(text, error_tone(t.error_ratio or 0.0)))
+    return fact(clean(name), Cell(text, error_tone(t.error_ratio or 0.0, picture.thresholds)))
 
 
 def _path(found: Members, edge: GraphEdge) -> tuple[Fact, ...]:
@@ -183,7 +188,7 @@ def _tenants(found: Members) -> tuple[Fact, ...]:
     return tuple(fact(label, _some(names)) for label, names in named) if any(names for _, names in named) else ()
 
 
-def _facts(node: Node, ends: Sequence[Peer | Target]) -> tuple[Fact, ...]:
+def _facts(node: GraphNode, ends: Sequence[Peer | Target]) -> tuple[Fact, ...]:
     facts = [fact("kind", node.kind.value)]
     for label, value in (("cluster", node.cluster), ("namespace", node.namespace), ("tenant", node.tenant)):
         if value and value != node.label:
@@ -201,15 +206,15 @@ def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]
         if end.cluster and end.namespace:
             subjects.setdefault((end.cluster, end.namespace), []).append(end)
     inventories = {c.name: c.inventory for c in picture.snapshot.clusters if c.inventory is not None}
-    rows: list[tuple[str, Shaper]] = []
+    rows: list[tuple[str, ApplicableConfig]] = []
     for (cluster, namespace), those in sorted(subjects.items()):
         inventory = inventories.get(cluster)
         if inventory is None:
             continue
         facts = picture.facts.get(cluster)
-        root = facts.root_namespace if facts is not None else "istio-system"
+        root = facts.root_namespace if facts is not None else ISTIO_NAMESPACE
         for subject in _subjects(picture, cluster, namespace, those):
-            rows += [(cluster, one) for one in shapers(inventory, subject, root_namespace=root)]
+            rows += [(cluster, one) for one in applicable_config(inventory, subject, root_namespace=root)]
     unique = list(dict.fromkeys(rows))
     several = len({cluster for cluster, _ in unique}) > 1
     shown = [
@@ -221,7 +226,7 @@ def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]
     return tuple(shown) or (fact("", "nothing but the mesh's defaults", Tone.DIM),)
 
 
-def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Peer | Target]) -> Iterable[Subject]:
+def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Peer | Target]) -> Iterable[ConfigTarget]:
     """One subject for each service asked for; the workloads behind give the labels."""
     names = {end.workload for end in ends}
     labels: list[Mapping[str, str]] = [
@@ -230,10 +235,10 @@ def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Pee
     own = {s for w in picture.workloads_in(cluster, namespace) if w.name in names for s in w.services}
     asked = {e.service.lower() for e in ends if isinstance(e, Target) and e.service}
     services = sorted({host.split(".")[0] for host in asked if host.split(".")[1:2] == [namespace]} | own)
-    hosts = asked | {f"{name}.{namespace}.svc.cluster.local" for name in services}
+    hosts = asked | {f"{name}.{namespace}.{SERVICE_DOMAIN}" for name in services}
     for name in services or [""]:
         mine = tuple(sorted(h for h in hosts if not name or h.split(".")[0] == name))
-        yield Subject(namespace=namespace, service=name, hosts=mine, workloads=tuple(labels))
+        yield ConfigTarget(namespace=namespace, service=name, hosts=mine, workloads=tuple(labels))
 
 
 def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...]:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshtop.analysis.graph.service_graph import GraphEdge, Node, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.traffic.flags import GRPC_STATUS, is_error
+from meshtop.model.constants import CONTRADICTED_FROM
 from meshtop.model.state import Health, HealthStatus
+from meshtop.model.text import clean
+from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import Sums
 from meshtop.views.frame.columns import HEALTH_SIGNS, HEALTH_TONES, error_tone, mtls_tone
 from meshtop.views.frame.numbers import latency, percent, quantity
 from meshtop.views.frame.table import Cell, Tone
-from meshtop.views.frame.text import clean
-
-DISAGREE = 0.05
-"""From so large a difference on, both ends' reports contradict each other."""
 
 
-def node_name(node: Node | None, beside: Node | None = None) -> str:
+def node_name(node: GraphNode | None, beside: GraphNode | None = None) -> str:
     """A node's name, with its namespace and cluster where they differ from those of `beside`."""
     if node is None:
         return "?"
@@ -35,6 +34,12 @@ def edge_name(graph: ServiceGraph, edge: GraphEdge) -> str:
     return f"{node_name(source, target)} → {node_name(target, source)}"
 
 
+def protocol_of(edge: GraphEdge) -> str:
+    """The protocol of an edge that has one only; "" for a mixture."""
+    names = {name for name, _ in edge.protocols}
+    return names.pop() if len(names) == 1 else ""
+
+
 def bad_codes(edge: GraphEdge, most: int = 2) -> str:
     """The codes and flags that are errors, the most frequent first: `503 UC`."""
     protocol = "grpc" if any(name == "grpc" for name, _ in edge.protocols) else "http"
@@ -47,15 +52,15 @@ def _code(protocol: str, code: str) -> str:
     return GRPC_STATUS.get(code, clean(code)) if protocol == "grpc" else clean(code)
 
 
-def edge_line(graph: ServiceGraph, edge: GraphEdge) -> list[Cell]:
+def edge_line(graph: ServiceGraph, edge: GraphEdge, thresholds: Thresholds) -> list[Cell]:
     """An edge in one line, its most telling parts first."""
     cells = [Cell(edge_name(graph, edge), Tone.STRONG)]
     cells += _sign(edge.health)
     protocols = "+".join(clean(name).upper() for name, _ in edge.protocols)
-    cells += _traffic(edge.sums, protocols, bad_codes(edge))
+    cells += _traffic(edge.sums, protocols, bad_codes(edge), thresholds, protocol_of(edge))
     cells += _mtls(edge.sums)
     if edge.disagreement is not None and edge.disagreement >= 0.005:
-        tone = Tone.DEGRADED if edge.disagreement >= DISAGREE else Tone.DIM
+        tone = Tone.DEGRADED if edge.disagreement >= CONTRADICTED_FROM else Tone.DIM
         cells.append(Cell(f"src≠dst {percent(edge.disagreement)} %", tone))
     if edge.cross_cluster:
         cells.append(Cell("across clusters", Tone.DIM))
@@ -66,7 +71,7 @@ def edge_line(graph: ServiceGraph, edge: GraphEdge) -> list[Cell]:
     return cells + _reasons(edge.health)
 
 
-def node_line(node: Node) -> list[Cell]:
+def node_line(node: GraphNode, thresholds: Thresholds) -> list[Cell]:
     """A node in one line: what it is asked; a caller's own calls where nobody asks it."""
     asked = _has_traffic(node.inbound)
     cells = [Cell(clean(node.label), Tone.STRONG)]
@@ -76,9 +81,9 @@ def node_line(node: Node) -> list[Cell]:
     if node.health is not None:
         cells += _sign(node.health)
     if asked:
-        cells += [*_traffic(node.inbound, "in", ""), *_mtls(node.inbound)]
+        cells += [*_traffic(node.inbound, "in", "", thresholds), *_mtls(node.inbound)]
     if _has_traffic(node.outbound):
-        cells += _traffic(node.outbound, "out", "")[: 2 if asked else None]
+        cells += _traffic(node.outbound, "out", "", thresholds)[: 2 if asked else None]
     if _has_traffic(node.internal):
         cells.append(Cell(f"within {_rate(node.internal)}", Tone.DIM))
     return cells + (_reasons(node.health) if node.health is not None else [])
@@ -108,11 +113,11 @@ def _rate(sums: Sums) -> str:
     return f"{quantity(sums.connections)} connections/s"
 
 
-def _traffic(sums: Sums, what: str, codes: str) -> list[Cell]:
+def _traffic(sums: Sums, what: str, codes: str, thresholds: Thresholds, protocol: str = "") -> list[Cell]:
     cells = [Cell(f"{what} {_rate(sums)}".strip())]
     traffic = sums.traffic()
     if traffic.error_ratio:
-        tone = error_tone(traffic.error_ratio)
+        tone = error_tone(traffic.error_ratio, thresholds, protocol)
         cells.append(Cell(" ".join(filter(None, (f"{percent(traffic.error_ratio)} %", codes or "errors"))), tone))
     p99 = traffic.latency_ms.p99
     if p99 is not None:

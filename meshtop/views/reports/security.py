@@ -6,11 +6,11 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from msgspec import Struct, structs
 
-from meshtop.analysis.security.mtls.seen import plaintext
+from meshtop.analysis.security.mtls.observed import plaintext
 from meshtop.analysis.traffic.figures import add_all
 from meshtop.model.state import Severity
 from meshtop.model.traffic import Edge, Sums
-from meshtop.views.frame import columns as c
+from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Cell, Table, Tone
 from meshtop.views.kinds.certificates import CertificateItem
@@ -50,6 +50,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     """Clusters whose last day was not measured, so that nothing can be called ready for STRICT there."""
 
 
+c = Columns(Share)
 SHARE_COLUMNS = (
     c.text("name", "NAME", "The cluster, namespace or tenant.", "name", priority=0, max_width=40),
     c.mtls(priority=0),

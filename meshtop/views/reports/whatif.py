@@ -1,4 +1,4 @@
-"""What STRICT would do, as people and scripts read it: the calls that would break, and what nobody knows."""
+"""What STRICT would do, as people and scripts read it: the calls that would break, and what is unknown."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.security.mtls.seen import PlaintextSource
-from meshtop.analysis.security.mtls.whatif import MESH, Consequence, Effect, Unmeasured, WhatIf
+from meshtop.analysis.security.mtls.observed import PlaintextSource
+from meshtop.analysis.security.mtls.whatif import MESH, Consequence, Effect, UnmeasuredWorkload, WhatIf
 from meshtop.model.traffic import Peer, Target, Traffic
-from meshtop.views.frame import columns as c
-from meshtop.views.frame.columns import text_cell
+from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
+from meshtop.views.frame.ends import end_columns, end_text
+from meshtop.views.frame.owners import tenant_text
 from meshtop.views.frame.table import Cell, Column, Table, Tone
-from meshtop.views.kinds.edges import end_text
-from meshtop.views.kinds.tenants import tenant_text
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of, what_if
 
@@ -56,12 +55,12 @@ class Earlier(Struct, frozen=True, rename="camel"):
 
 
 class StrictAnswer(Struct, frozen=True, rename="camel", kw_only=True):
-    """The answer to `whatif strict`: calls, the worst first, and the workloads of which nobody can tell."""
+    """The answer to `whatif strict`: calls, the worst first, and the workloads of which nothing can be told."""
 
     scope: str
     summary: Summary
     items: tuple[Affected, ...]
-    unmeasured: tuple[Unmeasured, ...]
+    unmeasured: tuple[UnmeasuredWorkload, ...]
     earlier: tuple[Earlier, ...]
 
 
@@ -70,7 +69,7 @@ class WhatIfDocument(Document, frozen=True, rename="camel", kw_only=True):
 
     question: str
     summary: Summary
-    unmeasured: tuple[Unmeasured, ...]
+    unmeasured: tuple[UnmeasuredWorkload, ...]
     earlier: tuple[Earlier, ...]
 
 
@@ -146,13 +145,11 @@ def sentences(answer: StrictAnswer) -> tuple[str, ...]:
         f"STRICT {where} ({s.workloads} workloads): {s.breaks} of {s.breaks + s.unknown + s.fine} calls would break."
     ]
     if s.unknown:
-        lines.append(
-            f"Of {s.unknown} calls nobody knows: no reporter that can tell mutual TLS from plaintext saw them."
-        )
+        lines.append(f"{s.unknown} calls are unknown: no reporter that can tell mutual TLS from plaintext saw them.")
     if s.unmeasured:
         names = ", ".join(f"{u.cluster}/{u.namespace}/{u.workload}" for u in answer.unmeasured[:5])
         more = f" and {s.unmeasured - 5} more" if s.unmeasured > 5 else ""
-        lines.append(f"Nobody can say who calls {s.unmeasured} workloads: {names}{more}.")
+        lines.append(f"The callers of {s.unmeasured} workloads are unknown: {names}{more}.")
     for earlier in answer.earlier[:5]:
         lines.append(
             f"Within the last day {earlier.source.title} sent plaintext to {earlier.destination}, though not in this"
@@ -168,16 +165,14 @@ def _effect_cell(item: Affected) -> Cell:
     return Cell(_SIGNS[item.effect] + item.effect.value, _TONES[item.effect])
 
 
-COLUMNS = (
-    Column(name="effect", title="EFFECT", help="breaks, unknown or fine.", value=lambda i: i.effect.value,
-           cell=_effect_cell, priority=0, min_width=9),
-    c.text("sourceCluster", "CLUSTER", "The caller's cluster.", "source.cluster", priority=3),
-    Column(name="source", title="FROM", help="Who calls.", value=lambda i: end_text(i.source),
-           cell=lambda i: text_cell(end_text(i.source)), priority=0, min_width=8, max_width=48),
+c = Columns(Affected)
+_ENDS = end_columns(source=3, destination=3)
+COLUMNS: tuple[Column[Affected], ...] = (
+    c.custom(name="effect", title="EFFECT", help_="breaks, unknown or fine.", value=lambda i: i.effect.value,
+             cell=_effect_cell, priority=0, min_width=9),
+    *_ENDS[:2],
     c.text("sourceTenant", "TENANT", "The caller's tenant.", "source_tenant", priority=4, max_width=20),
-    c.text("destinationCluster", "TO CLUSTER", "The cluster that answers.", "destination.cluster", priority=3),
-    Column(name="destination", title="TO", help="Who is called.", value=lambda i: end_text(i.destination),
-           cell=lambda i: text_cell(end_text(i.destination)), priority=0, min_width=8, max_width=48),
+    *_ENDS[2:],
     c.rate("requestsPerSecond", "REQ/S", "Requests per second.", "traffic.requests_per_second", priority=1),
     c.mtls(priority=2),
     c.text("why", "WHY", "Why, in a sentence.", "why", priority=2, max_width=100),

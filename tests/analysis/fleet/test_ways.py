@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from meshtop.settings.schema import ClusterSettings
-from meshtop.sources.auth.kubeconfig import KubeconfigError, find_clusters, handed_over, reread
+from meshtop.sources.auth.kubeconfig import KubeconfigError, find_clusters, ref_from_registry, reread
 from meshtop.sources.kubernetes.kinds import CONFIG, REGISTRIES, codec
 
 KUBECONFIG = """
@@ -49,7 +49,7 @@ def test_context_and_via_exclude_each_other() -> None:
 
 
 def test_a_handed_over_kubeconfig_is_used_for_what_stands_in_it() -> None:
-    ref = handed_over("m", KUBECONFIG)
+    ref = ref_from_registry("m", KUBECONFIG)
     assert (ref.name, ref.server) == ("m", "https://hub.example:6443")
 
 
@@ -69,7 +69,7 @@ def test_a_handed_over_kubeconfig_is_used_for_what_stands_in_it() -> None:
 )
 def test_a_handed_over_kubeconfig_gets_nothing_of_this_machine(old: str, new: str, word: str) -> None:
     with pytest.raises(KubeconfigError, match=word):
-        handed_over("m", KUBECONFIG.replace(old, new))
+        ref_from_registry("m", KUBECONFIG.replace(old, new))
 
 
 def test_kubesphere_credentials_are_never_decoded() -> None:

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from meshtop.analysis.graph.build import GraphOptions, build_graph, make_id
+from meshtop.analysis.graph.build import GraphOptions, build_graph, edge_key, make_id
+from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.service_graph import Level, NodeKind, ServiceGraph, worst
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target
@@ -85,9 +86,79 @@ def test_tenants_frame_their_namespaces_in_all_clusters() -> None:
     g = graph(TWO_CLUSTERS, options)
     assert names(g) == ["tenant/bank", "tenant/store"]
     finer = graph(TWO_CLUSTERS, replace(options, level=Level.SERVICES))
-    cart = finer.node("service/web/cart")
+    cart = finer.node("service/store/web/cart")
     assert cart is not None
     assert (cart.tenant, cart.cluster, cart.members) == ("store", "", 2)
+
+
+@pytest.mark.parametrize(
+    ("tenants", "expected"),
+    [
+        ({}, {"service/web/cart": "namespace/web", "service/web/front": "namespace/web"}),
+        (
+            {("east", "web"): "red", ("west", "web"): "blue"},
+            {
+                "service/blue/web/cart": "namespace/blue/web",
+                "service/blue/web/front": "namespace/blue/web",
+                "service/red/web/cart": "namespace/red/web",
+                "service/red/web/front": "namespace/red/web",
+            },
+        ),
+        (
+            {("east", "web"): "red", ("west", "web"): "red"},
+            {"service/red/web/cart": "namespace/red/web", "service/red/web/front": "namespace/red/web"},
+        ),
+        (
+            {("west", "web"): "blue"},
+            {
+                "service/blue/web/cart": "namespace/blue/web",
+                "service/blue/web/front": "namespace/blue/web",
+                "service/web/cart": "namespace/web",
+                "service/web/front": "namespace/web",
+            },
+        ),
+    ],
+)
+def test_a_namespace_of_two_tenants_is_two_groups(
+    tenants: dict[tuple[str, str], str], expected: dict[str, str]
+) -> None:
+    """Namespaces of one name in two clusters: where the tenant frames them, each stands in its own."""
+    edges = [call("east/web/front", "east/web/cart"), call("west/web/front", "west/web/cart")]
+    options = GraphOptions(grouping=(NodeKind.TENANT, NodeKind.NAMESPACE), tenants=tenants)
+    found = graph(edges, options)
+    assert {node.id: node.group for node in found.nodes} == expected
+    assert set(layout(found).frames) >= set(expected.values())
+
+
+GROUPINGS = st.lists(st.sampled_from((NodeKind.CLUSTER, NodeKind.TENANT, NodeKind.NAMESPACE)), unique=True)
+
+
+@given(meshes(), GROUPINGS, st.sampled_from(list(Level)))
+@settings(max_examples=60, deadline=None)
+def test_every_group_holds_a_node(edges: list[Edge], grouping: list[NodeKind], level: Level) -> None:
+    tenants = {("c0", "ns0"): "red", ("c1", "ns0"): "blue", ("c1", "ns1"): "red"}
+    found = graph(edges, GraphOptions(level=level, grouping=tuple(grouping), tenants=tenants))
+    parents = {group.id: group.parent for group in found.groups}
+    held: set[str | None] = {None}
+    for node in found.nodes:
+        at = node.group
+        while at not in held:
+            held.add(at)
+            at = parents[at] if at is not None else None
+    assert held - {None} == set(parents)
+    layout(found)
+
+
+def test_edges_are_told_apart_by_their_key() -> None:
+    one = call("east/web/front", "east/web/cart", 5)
+    assert edge_key(one) == edge_key(call("east/web/front", "east/web/cart", 7))
+    others = [
+        call("west/web/front", "east/web/cart"),
+        call("east/web/front", "east/web/cart@v2"),
+        replace(one, protocol="tcp"),
+        replace(one, destination=replace(one.destination, service="other")),
+    ]
+    assert len({edge_key(edge) for edge in [one, *others]}) == 5
 
 
 def test_idle_edges_and_healthy_edges_can_be_hidden() -> None:

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from wcwidth import wcswidth
 
 from meshtop.analysis.graph.build import GraphOptions
-from meshtop.analysis.graph.canvas import ASCII, UNICODE, Canvas, Run, Signs, Tone
-from meshtop.analysis.graph.draw import Highlight, Hit, Picture
+from meshtop.analysis.graph.canvas import ASCII, UNICODE, Canvas, Ink, InkRun, Signs
+from meshtop.analysis.graph.draw import GraphDrawing, Highlight, Hit
 from meshtop.analysis.graph.geometry import LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.service_graph import GraphEdge, Level
-from meshtop.analysis.graph.wording import cells, clean, edge_labels, percent, rate, shorten
+from meshtop.analysis.graph.wording import edge_labels, percent, rate
 from meshtop.model.state import Health, HealthStatus
+from meshtop.model.text import cell_width
 from meshtop.model.traffic import Edge, Sums
 from tests.analysis.graph.samples import ALL, SHOP, call, graph, meshes
 
@@ -35,22 +36,22 @@ CASES: dict[str, tuple[list[Edge], GraphOptions, LayoutOptions, Signs]] = {
 }
 
 
-def text(rows: list[list[Run]]) -> str:
+def text(rows: list[list[InkRun]]) -> str:
     return "".join("".join(run.text for run in row).rstrip() + "\n" for row in rows)
 
 
 def picture(
     edges: list[Edge], signs: Signs = UNICODE, width: int | None = 80, highlight: Highlight | None = None
-) -> Picture:
+) -> GraphDrawing:
     g = graph(edges)
-    return Picture(g, layout(g, LayoutOptions(width=width)), signs, highlight)
+    return GraphDrawing(g, layout(g, LayoutOptions(width=width)), signs, highlight)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_drawings_are_as_they_were_approved(name: str) -> None:
     edges, options, how, signs = CASES[name]
     g = graph(edges, options)
-    drawn = text(Picture(g, layout(g, how), signs).paint())
+    drawn = text(GraphDrawing(g, layout(g, how), signs).paint())
     assert drawn == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
 
 
@@ -83,35 +84,35 @@ def test_hostile_names_keep_the_grid_and_ascii_stays_ascii(names: list[tuple[str
         p = picture(edges, signs)
         for row in p.paint():
             line = "".join(r.text for r in row)
-            assert sum(cells(c) for c in line) == p.width
+            assert cell_width(line) == p.width
             assert "\x1b" not in line
             assert signs is UNICODE or line.isascii()
 
 
 def test_wide_signs_that_an_edge_cuts_are_left_out() -> None:
     canvas = Canvas(1, 0, 4, 1, UNICODE)
-    canvas.write(0, 0, "漢a漢字", Tone.PLAIN)
+    canvas.write(0, 0, "漢a漢字", Ink.PLAIN)
     (row,) = canvas.lines()
     assert "".join(r.text for r in row) == " a漢"
 
 
-def test_runs_are_as_long_as_their_tone() -> None:
+def test_runs_are_as_long_as_their_ink() -> None:
     canvas = Canvas(0, 0, 5, 1, UNICODE)
-    canvas.write(1, 0, "ab", Tone.FAILING)
-    assert canvas.lines() == [[Run(" ", Tone.PLAIN), Run("ab", Tone.FAILING), Run("  ", Tone.PLAIN)]]
+    canvas.write(1, 0, "ab", Ink.FAILING)
+    assert canvas.lines() == [[InkRun(" ", Ink.PLAIN), InkRun("ab", Ink.FAILING), InkRun("  ", Ink.PLAIN)]]
 
 
 def test_a_choice_lights_its_edges_and_dims_the_rest() -> None:
     p = picture(SHOP, highlight=Highlight(node="service/us-east/shop/catalog"))
-    tone = {
-        name: next(run.tone for row in p.paint() for run in row if name in run.text)
+    ink = {
+        name: next(run.ink for row in p.paint() for run in row if name in run.text)
         for name in ("catalog", "storefront", "gateway", "ratings")
     }
-    assert tone == {
-        "catalog": Tone.ACCENT,
-        "storefront": Tone.STRONG,
-        "gateway": Tone.DIM,
-        "ratings": Tone.FAILING,
+    assert ink == {
+        "catalog": Ink.ACCENT,
+        "storefront": Ink.STRONG,
+        "gateway": Ink.DIM,
+        "ratings": Ink.FAILING,
     }
     assert "┏" in text(p.paint())
 
@@ -173,8 +174,3 @@ def test_labels_shorten_to_what_matters_most() -> None:
     ]
     calm = GraphEdge(source="a", target="b", sums=Sums(sent=1_000.0), health=Health(HealthStatus.HEALTHY))
     assert edge_labels(calm, UNICODE.health, "L", "U") == ["1kB/s"]
-
-
-@given(st.text(max_size=20), st.integers(0, 12))
-def test_shortened_text_fits(name: str, width: int) -> None:
-    assert cells(shorten(clean(name), width)) <= width

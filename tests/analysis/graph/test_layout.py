@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from meshtop.analysis.graph.draw import Picture
+from meshtop.analysis.graph.draw import GraphDrawing
 from meshtop.analysis.graph.geometry import Box, Layout, LayoutOptions, Route
 from meshtop.analysis.graph.layout import layout, layout_steps, run
 from meshtop.analysis.graph.service_graph import ServiceGraph
-from meshtop.analysis.graph.wording import cells
+from meshtop.model.text import cell_width
 from meshtop.model.traffic import Edge
 from tests.analysis.graph.samples import ALL, STAR, TWO_CLUSTERS, call, graph, meshes
 
@@ -87,7 +87,7 @@ def check_lines(drawn: Layout) -> None:
 
 
 def check_labels(g: ServiceGraph, drawn: Layout) -> None:
-    picture = Picture(g, drawn)
+    picture = GraphDrawing(g, drawn)
     taken: dict[tuple[int, int], str] = {}
     for name, frame in drawn.frames.items():
         for x in range(frame.x, frame.right + 1):
@@ -96,7 +96,7 @@ def check_labels(g: ServiceGraph, drawn: Layout) -> None:
             taken[frame.x, y] = taken[frame.right, y] = name
     for y in range(drawn.height):
         for label in picture.labels(y):
-            mine = {(label.x + i, y) for i in range(cells(label.text))}
+            mine = {(label.x + i, y) for i in range(cell_width(label.text))}
             assert not any(box.holds(*cell) for box in drawn.boxes.values() for cell in mine)
             assert mine <= cells_of(drawn.routes[label.edge])
             for other, route in drawn.routes.items():
@@ -237,7 +237,7 @@ def test_steps_are_many_and_can_be_left() -> None:
 def test_an_empty_graph_has_an_empty_layout() -> None:
     drawn = layout(graph([]))
     assert (drawn.width, drawn.height, drawn.boxes) == (0, 0, {})
-    assert Picture(graph([]), drawn).paint() == []
+    assert GraphDrawing(graph([]), drawn).paint() == []
 
 
 def test_callers_stand_left_of_callees() -> None:

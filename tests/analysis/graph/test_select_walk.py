@@ -4,7 +4,7 @@ from hypothesis import given, settings
 
 from meshtop.analysis.graph.build import GraphOptions
 from meshtop.analysis.graph.layout import layout
-from meshtop.analysis.graph.select import find, focus, paths_between, worst_edges
+from meshtop.analysis.graph.select import focus, paths_between, worst_edges
 from meshtop.analysis.graph.walk import Direction, neighbor
 from meshtop.model.traffic import Edge
 from tests.analysis.graph.samples import BOOKINFO, SHOP, call, graph, meshes
@@ -48,13 +48,6 @@ def test_the_worst_edge_comes_first() -> None:
     assert first.target.endswith("ratings")
     assert first.health.status == "failing"
     assert second.health.status != "failing"
-
-
-def test_finding_by_name() -> None:
-    g = graph(SHOP)
-    assert [n.label for n in find(g, "RAT")] == ["ratings"]
-    assert [n.label for n in find(g, "eu-west")] == ["inventory"]
-    assert [n.label for n in find(g, "r")][:2] == ["ratings", "reviews"]
 
 
 def test_keys_follow_edges() -> None:

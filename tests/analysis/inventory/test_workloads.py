@@ -3,11 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from meshtop.analysis.inventory.istio_labels import canonical_name, canonical_version, image_version
-from meshtop.analysis.inventory.service_selectors import SelectorIndex
 from meshtop.analysis.inventory.workloads import workloads
 from meshtop.model.kube import Container, Controller, Inventory, Meta, Namespace, Owner, Pod, Service
 from meshtop.model.mesh import Proxy, Ready, Workload
@@ -70,37 +66,6 @@ def test_the_workload_of_a_pod(
 ) -> None:
     found = only(pod("p-1", owner, labels=labels), controllers=known)
     assert (found.kind, found.name, found.namespace, found.cluster) == (kind, name, NS, "east")
-
-
-@pytest.mark.parametrize(
-    ("labels", "app", "version"),
-    [
-        ({}, "w", ""),
-        ({"app": "a", "version": "v1"}, "a", "v1"),
-        ({"app": "a", "app.kubernetes.io/name": "k", "version": "1", "app.kubernetes.io/version": "2"}, "k", "2"),
-        ({"service.istio.io/canonical-name": "c", "app": "a"}, "c", ""),
-        ({"service.istio.io/canonical-revision": "r", "version": "v"}, "w", "r"),
-        ({"service.istio.io/canonical-revision": "latest", "version": "v"}, "w", ""),
-        ({"version": "latest"}, "w", ""),
-    ],
-)
-def test_canonical_names(labels: dict[str, str], app: str, version: str) -> None:
-    assert (canonical_name(labels, "w"), canonical_version(labels)) == (app, version)
-
-
-@pytest.mark.parametrize(
-    ("image", "version"),
-    [
-        ("proxyv2:1.30.1", "1.30.1"),
-        ("docker.io/istio/proxyv2:1.30.1-distroless", "1.30.1"),
-        ("reg:5000/istio/proxyv2:1.30.1-debug@sha256:00", "1.30.1"),
-        ("reg:5000/istio/proxyv2", None),
-        ("proxyv2@sha256:00", None),
-        ("", None),
-    ],
-)
-def test_versions_of_images(image: str, version: str | None) -> None:
-    assert image_version(image) == version
 
 
 ZTUNNEL = Controller(
@@ -265,19 +230,6 @@ def test_services_that_select_a_workload() -> None:
         ),
     )
     assert found.services == ("front", "web")
-
-
-pairs = st.dictionaries(st.sampled_from("abc"), st.sampled_from("xyz"), max_size=3)
-
-
-@given(st.lists(st.tuples(st.sampled_from("mn"), pairs), max_size=8), pairs)
-@settings(max_examples=80, deadline=None)
-def test_the_index_finds_what_comparing_everything_finds(
-    selectors: list[tuple[str, dict[str, str]]], labels: dict[str, str]
-) -> None:
-    named = [(namespace, str(number), selector) for number, (namespace, selector) in enumerate(selectors)]
-    expected = sorted(n for ns, n, s in named if ns == "m" and s and s.items() <= labels.items())
-    assert list(SelectorIndex(named).selecting("m", labels)) == expected
 
 
 def test_the_order_of_pods_does_not_matter() -> None:

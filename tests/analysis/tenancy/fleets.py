@@ -50,6 +50,18 @@ bindings:
   - {role: writer, subjects: ["team:payers"], on: workspace/payments/cards}
   - {role: admin, subjects: ["user:root"], on: organization}
 """
+GROUPED = """\
+organization: acme
+tenants:
+  - name: storefront
+    workspaces:
+      - name: web
+        namespaces: ["*/shop", "*/tools"]
+        groups: {traffic: [{name: front, namespaces: ["*/shop"]}]}
+  - name: payments
+    workspaces: [{name: cards, namespaces: ["*/pay"]}]
+"""
+"""A tenancy in which a workspace has two namespaces of each cluster, and a group one of them."""
 
 
 def tenancy(text: str = TENANCY) -> Tenancy:
@@ -73,7 +85,6 @@ def call(source: str, destination: str, rate: float, *, mtls: bool = True, code:
             reporter="destination",
             source_cluster=cluster, source_workload_namespace=namespace, source_workload=workload,
             source_app=workload, source_canonical_service=workload, source_version="v1",
-            source_principal=f"spiffe://example.org/ns/{namespace}/sa/{workload}",
             destination_cluster=to_cluster, destination_workload_namespace=to_namespace,
             destination_workload=to_workload, destination_app=to_workload,
             destination_canonical_service=to_workload, destination_version="v1",

@@ -400,3 +400,8 @@ def _check(edge: Edge) -> None:
     assert (edge.sums.secured or 0) <= (edge.sums.judged or 0)
     assert edge.disagreement is None or 0 <= edge.disagreement <= 1
     assert requests <= sum(edge.reports.values()) * (1 + 1e-9)
+
+
+def test_series_of_a_reporter_that_istio_does_not_know_are_not_counted() -> None:
+    edge = only(cluster("east", told(5, "destination"), told(90, "probe"), told(70, "probe", target="pay")))
+    assert (edge.destination.workload, edge.sums.requests, edge.reports) == ("cart", 5, {"destination": 5})

@@ -13,7 +13,6 @@ from meshtop.analysis.traffic.figures import (
     add_all,
     by_cluster,
     by_namespace,
-    by_service,
     by_workload,
     figures,
     matrix,
@@ -56,7 +55,6 @@ def test_groups_add_up_to_the_mesh(edges: list[Edge]) -> None:
         for sums in ([p.inbound for p in parts], [p.outbound for p in parts]):
             both = add_all([*sums, *(part.internal for part in parts)])
             assert both == whole
-    assert add_all(list(by_service(edges).values())) == whole
     pairs = matrix(edges, lambda end: end.cluster, lambda end: end.cluster)
     assert add_all(list(pairs.values())) == whole
 

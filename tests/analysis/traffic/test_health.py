@@ -5,20 +5,18 @@ from __future__ import annotations
 import pytest
 
 from meshtop.analysis.traffic.health import (
-    DEFAULT,
-    KIALI,
-    CodeRule,
-    Thresholds,
-    annotated,
     edge_health,
     workload_health,
     worst,
 )
 from meshtop.model.state import Health, HealthStatus, State
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.model.traffic import Edge, Peer, Sums, Target
 from meshtop.settings.schema import HealthSettings
 
 HEALTHY, DEGRADED, FAILING = HealthStatus.HEALTHY, HealthStatus.DEGRADED, HealthStatus.FAILING
+KIALI = Thresholds(http5xx_degraded=0.0, grpc_degraded=0.0, no_response_degraded=0.0)
+"""Kiali's own bounds (reference/anchors.md)."""
 IDLE, UNKNOWN = HealthStatus.IDLE, HealthStatus.UNKNOWN
 
 
@@ -92,45 +90,9 @@ def test_doubtful_data_is_never_healthy(state: State) -> None:
 
 
 def test_the_settings_are_the_thresholds() -> None:
-    assert Thresholds(**HealthSettings().model_dump()) == DEFAULT
+    assert Thresholds(**HealthSettings().model_dump()) == DEFAULT_THRESHOLDS
     lenient = Thresholds(**HealthSettings(http5xxDegraded=0.05).model_dump())
     assert edge_health(edge(c200=99, c503=1), lenient).status is HEALTHY
-
-
-def test_annotations_change_thresholds() -> None:
-    own, problems = annotated(KIALI, {"meshtop.io/health-http5xx": "5%, 0.5", "unrelated": "x"})
-    assert (own.http5xx_degraded, own.http5xx_failing, problems) == (0.05, 0.5, ())
-    assert edge_health(edge(c200=99, c503=1), own).status is HEALTHY
-    assert edge_health(edge(c200=70, c503=30), own).status is DEGRADED
-
-
-def test_kialis_own_annotation_is_understood() -> None:
-    own, problems = annotated(KIALI, {"health.kiali.io/rate": "404,50,90,http,inbound;5XX,20,40,.*,.*"})
-    assert problems == ()
-    assert own.rules[0] == CodeRule(codes="404", degraded=0.5, failing=0.9, protocol="http", direction="inbound")
-    assert edge_health(edge(c200=60, c404=40), own).status is HEALTHY
-    assert edge_health(edge(c200=75, c503=25), own).status is DEGRADED
-    assert edge_health(edge(c200=50, c503=50), own).status is FAILING
-    assert workload_health(Health(HEALTHY), [], [edge(c200=60, c404=40)], own).status is FAILING
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("meshtop.io/health-http5xx", "high"),
-        ("meshtop.io/health-http5xx", "1,2,3"),
-        ("meshtop.io/health-http5xx", "5%,150%"),
-        ("meshtop.io/health-http6xx", "1%,2%"),
-        ("health.kiali.io/rate", "404,50"),
-        ("health.kiali.io/rate", "(,50,90,http,inbound"),
-        ("health.kiali.io/rate", "404,many,90,http,inbound"),
-    ],
-)
-def test_an_annotation_that_cannot_be_read_is_said_and_changes_nothing(key: str, value: str) -> None:
-    own, problems = annotated(KIALI, {key: value})
-    assert own == KIALI
-    assert len(problems) == 1
-    assert key in problems[0]
 
 
 def test_a_workload_is_as_healthy_as_its_worst_side() -> None:

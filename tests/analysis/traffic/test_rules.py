@@ -11,10 +11,13 @@ import yaml
 
 from meshtop.analysis.traffic.metrics import TRAFFIC, duration_text
 from meshtop.analysis.traffic.rules import prometheus_rule, recording_rules
+from tests.patience import PATIENCE_SECONDS
 
 
 def promtool(*arguments: str) -> str:
-    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        ["promtool", *arguments], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.patience import PATIENCE_SECONDS
+
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -24,7 +26,6 @@ FLAGS = (
     "--remote-debugging-port=0",
     "--window-size=1200,800",
 )
-PATIENCE_SECONDS = 60.0
 
 
 class Page:

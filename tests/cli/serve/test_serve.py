@@ -17,7 +17,8 @@ from meshtop.cli.options import Common
 from meshtop.cli.serve import console_command
 from meshtop.cli.web import COOKIE, Guarded
 from tests.cli.serve.chromium import Page, browser
-from tests.console.widgets.emulator import Terminal
+from tests.console.terminal.emulator import Terminal
+from tests.patience import PATIENCE_SECONDS
 
 DEAD = """\
 apiVersion: v1
@@ -100,12 +101,12 @@ async def served(folder: Path, *options: str) -> AsyncIterator[tuple[str, str]]:
     assert process.stdout is not None
     assert process.stderr is not None
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             told = (await process.stderr.readline()).decode()
             address = (await process.stdout.readline()).decode().strip()
         yield address, told
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             assert await process.wait() == 0
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -155,7 +156,7 @@ window.WebSocket = class extends Plain {
 
 async def _screen(page: Page, wanted: str) -> list[str]:
     """Wait until a word stands on the screen; the screen's lines."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             terminal = Terminal(200, 60)
             terminal.feed(await page.evaluate("window.heard.join('')"))

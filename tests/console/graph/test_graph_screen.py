@@ -12,8 +12,8 @@ from meshtop.console.screens.graph_edges import GraphEdgesScreen
 from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets import graph_view
-from meshtop.console.widgets.cells_line import CellsLine
-from meshtop.console.widgets.graph_cursor import Cursor
+from meshtop.console.widgets.graph_cursor import GraphCursor
+from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.top_bar import TopBar
 from meshtop.model.snapshot import Snapshot
@@ -58,7 +58,7 @@ async def test_a_small_screen_begins_coarser_and_keeps_what_was_chosen() -> None
         assert shown(view) == ["east/shop"]
         await press(pilot, "greater_than_sign")
         assert len(shown(view)) == 41
-        session_of(screen_of(pilot).console_app).publish(worlds.world(worlds.cluster("east", many), sequence=2))
+        session_of(screen_of(pilot).host).publish(worlds.world(worlds.cluster("east", many), sequence=2))
         await drawn(pilot)
         assert len(shown(view)) == 41
 
@@ -69,7 +69,7 @@ async def test_walking_along_edges_and_among_siblings() -> None:
         await press(pilot, "left")
         assert view.cursor.node == WEB
         await press(pilot, "right")
-        assert view.cursor == Cursor(REVIEWS)
+        assert view.cursor == GraphCursor(REVIEWS)
         await press(pilot, "j")
         assert view.cursor.node == WEST_REVIEWS
         await press(pilot, "h")
@@ -89,9 +89,9 @@ async def test_tab_goes_through_the_edges_of_a_node() -> None:
         assert view.cursor.edge == f"{WEB} {WEST_REVIEWS}"
         assert "across clusters" in line(pilot)
         await press(pilot, "tab")
-        assert view.cursor == Cursor(WEB)
+        assert view.cursor == GraphCursor(WEB)
         await press(pilot, "shift+tab", "right")
-        assert view.cursor == Cursor(WEST_REVIEWS)
+        assert view.cursor == GraphCursor(WEST_REVIEWS)
 
 
 async def test_levels_in_and_out_and_back() -> None:
@@ -119,12 +119,13 @@ async def test_a_refresh_moves_no_box_and_keeps_the_cursor() -> None:
     async with stage(two()).run_test(size=SIZE) as pilot:
         view = await open_graph(pilot)
         await press(pilot, "left")
-        before, places = view.cursor, view.layout_shown
+        assert view.scene is not None
+        before, places = view.cursor, view.scene.layout
         busier = worlds.east()
-        session_of(screen_of(pilot).console_app).publish(worlds.world(busier, worlds.west(), sequence=2))
-        await until(pilot, lambda: screen_of(pilot).console_app.picture is not None and not view.working)
+        session_of(screen_of(pilot).host).publish(worlds.world(busier, worlds.west(), sequence=2))
+        await until(pilot, lambda: screen_of(pilot).host.picture is not None and not view.working)
         await drawn(pilot)
-        assert view.layout_shown is places
+        assert view.scene.layout is places
         assert view.cursor == before
 
 
@@ -132,7 +133,7 @@ async def test_what_is_gone_lets_the_cursor_go_on() -> None:
     async with stage(two()).run_test(size=SIZE) as pilot:
         view = await open_graph(pilot)
         await press(pilot, "end")
-        session_of(screen_of(pilot).console_app).publish(worlds.world(worlds.east(), sequence=2))
+        session_of(screen_of(pilot).host).publish(worlds.world(worlds.east(), sequence=2))
         await until(pilot, lambda: view.graph is not None and not any("west/shop/web" in n for n in shown(view)))
         assert view.cursor.node in {node.id for node in view.graph.nodes} if view.graph else False
 
@@ -170,7 +171,7 @@ async def test_a_path_from_here_to_there() -> None:
         assert "web to reviews" in top(pilot)
         await press(pilot, "escape", "end", "p", "home", "p")
         assert shown(view) == []
-        assert "No way leads there" in "\n".join(rows(view))
+        assert "No path leads there" in "\n".join(rows(view))
         await press(pilot, "escape")
         assert len(shown(view)) == 4
 
@@ -190,7 +191,7 @@ async def test_the_filter_is_that_of_the_tables_and_travels() -> None:
         await pilot.press("slash", *"errorRatio:>1%", "enter")
         await until(pilot, lambda: len(shown(view)) == 2)
         await drawn(pilot)
-        app = screen_of(pilot).console_app
+        app = screen_of(pilot).host
         assert app.scope.query.filter == "errorRatio:>1%"
         await press(pilot, "escape")
         assert app.scope.query.filter == ""
@@ -258,18 +259,18 @@ async def test_the_scope_travels() -> None:
         view = await open_graph(pilot)
         assert shown(view) == ["east/shop/web", "west/shop/reviews", "west/shop/web"]
         await press(pilot, "home", "X")
-        assert screen_of(pilot).console_app.scope.query.clusters == ("east",)
-        assert screen_of(pilot).console_app.scope.query.namespaces == ("shop",)
+        assert screen_of(pilot).host.scope.query.clusters == ("east",)
+        assert screen_of(pilot).host.scope.query.namespaces == ("shop",)
 
 
 async def test_playing_steps_once_for_each_moment_and_ends_at_the_present() -> None:
     async with stage(two()).run_test(size=SIZE) as pilot:
         await open_graph(pilot)
-        session = session_of(screen_of(pilot).console_app)
+        session = session_of(screen_of(pilot).host)
         await press(pilot, "t")
         asked = [told for what, told in session.asked if what == "change"]
         assert asked == [(None, pytest.approx(worlds.AT + 2 - 30 * 60), False)]
-        assert screen_of(pilot).playing
+        assert "playing" in screen_of(pilot).crumbs()
         past = Snapshot(
             sequence=2,
             at=worlds.AT,
@@ -284,10 +285,10 @@ async def test_playing_steps_once_for_each_moment_and_ends_at_the_present() -> N
         assert "at 2026-08-01 13:50:00 UTC" in top(pilot)
         assert "playing" in top(pilot)
         await press(pilot, "t")
-        assert not screen_of(pilot).playing
+        assert "playing" not in screen_of(pilot).crumbs()
         await press(pilot, "t")
         session.publish(worlds.world(worlds.east(), worlds.west(), sequence=3))
-        await until(pilot, lambda: not screen_of(pilot).playing)
+        await until(pilot, lambda: "playing" not in screen_of(pilot).crumbs())
 
 
 async def test_the_panel_opens_where_there_is_room() -> None:

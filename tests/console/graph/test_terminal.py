@@ -16,10 +16,12 @@ from pathlib import Path
 import pyte
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
+
 pytestmark = pytest.mark.terminal
 
 ROOT = Path(__file__).resolve().parents[3]
-LIMIT_SECONDS = 60.0
+LIMIT_SECONDS = PATIENCE_SECONDS
 PROGRAM = """
 import sys
 from tests import worlds

@@ -12,15 +12,15 @@ from textual.pilot import Pilot
 
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
-from meshtop.console.text import cell_width
 from meshtop.console.themes import theme_names
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.commands import Command
-from meshtop.console.widgets.help_screen import Help, HelpScreen, keys_of
+from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
+from meshtop.console.widgets.lines import TextLine
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.prompts import CommandBar, FilterLine
-from meshtop.console.widgets.table_frame import Line
-from meshtop.console.widgets.top_bar import TopBar, TopBarModel, View
+from meshtop.console.widgets.top_bar import PlaceTab, TopBar, TopBarState
+from meshtop.model.text import cell_width
 from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 
 
@@ -49,7 +49,7 @@ def _number(value: float | None, digits: int = 0) -> Cell:
     return Cell("–", Tone.DIM) if value is None else Cell(f"{value:.{digits}f}")
 
 
-COLUMNS: tuple[Column, ...] = (
+COLUMNS: tuple[Column[Workload], ...] = (
     Column(
         name="name", title="WORKLOAD", help="The workload's name.", value=lambda w: w.name,
         cell=lambda w: Cell(w.name, Tone.STRONG), priority=0, min_width=10,
@@ -124,7 +124,7 @@ async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
     raise AssertionError("waited in vain")
 
 
-def written(line: Line) -> str:
+def written(line: TextLine) -> str:
     """A line as one text, its runs where they stand."""
     text = ""
     for run in line.runs:
@@ -170,8 +170,8 @@ COMMANDS = (
     Command("theme", "Switch the theme.", values=theme_names),
     Command("quit", "Leave.", aliases=("q",)),
 )
-TOP = TopBarModel(
-    views=tuple(View(str(n), name) for n, name in enumerate(("Fleet", "Namespaces", "Services", "Workloads"), 1)),
+TOP = TopBarState(
+    views=tuple(PlaceTab(str(n), name) for n, name in enumerate(("Fleet", "Namespaces", "Services", "Workloads"), 1)),
     current="Workloads",
     crumbs=("shop",),
     scope=("all clusters", "all tenants", "last 5m", "status:failing"),
@@ -210,8 +210,8 @@ class FrameApp(TableApp):
 
     def action_help(self) -> None:
         columns = tuple((column.title, column.help) for column in COLUMNS if not column.hidden)
-        keys = keys_of(self.screen)
-        help_ = Help("Workloads", "What runs, and how it does.", keys.own, columns, keys.moving, keys.everywhere)
+        keys = key_groups(self.screen)
+        help_ = HelpText("Workloads", "What runs, and how it does.", keys.own, columns, keys.moving, keys.everywhere)
         self.push_screen(HelpScreen(help_))
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:

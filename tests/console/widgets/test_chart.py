@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from textual.app import ComposeResult
 
 from meshtop.console.terminal.shell import Shell, stylesheets
-from meshtop.console.text import cell_width, to_ascii
-from meshtop.console.widgets.chart import Chart
-from meshtop.console.widgets.plot import ChartModel, Series, axis_top, chart_lines, short_number
-from meshtop.console.widgets.table_frame import Line
+from meshtop.console.widgets.chart import ChartModel, ChartSeries, ChartView, axis_top, chart_lines, short_number
+from meshtop.console.widgets.lines import TextLine
+from meshtop.model.text import cell_width, to_ascii
 from meshtop.views.frame.sparkline import bar, resample, scale_of, sparkline
 from tests.console.widgets.sample import written
 
@@ -28,7 +27,7 @@ WANTED = [
 VALUES = st.lists(st.none() | st.floats(allow_nan=True, allow_infinity=True, width=32), max_size=40)
 
 
-def drawn(line: Line, width: int) -> str:
+def drawn(line: TextLine, width: int) -> str:
     text = written(line)
     assert cell_width(text) <= width
     return text.rstrip()
@@ -103,13 +102,13 @@ def test_labels_have_three_digits(value: float, text: str) -> None:
 
 def test_a_line_rises_breaks_and_is_labelled() -> None:
     values = (0.0, 2.0, 4.0, None, None, None, 8.0, 10.0)
-    model = ChartModel("Requests", "/s", (Series("in", values),), start="-30 min")
+    model = ChartModel("Requests", "/s", (ChartSeries("in", values),), start="-30 min")
     assert [drawn(line, 24) for line in chart_lines(model, 24, 8)] == WANTED
 
 
 def test_no_data_is_a_sentence() -> None:
     lines = [
-        drawn(line, 40) for line in chart_lines(ChartModel("Latency", "ms", (Series("p99", (None, None)),)), 40, 8)
+        drawn(line, 40) for line in chart_lines(ChartModel("Latency", "ms", (ChartSeries("p99", (None, None)),)), 40, 8)
     ]
     assert any("no data in this window" in line for line in lines)
     assert "p99 –" in lines[0]
@@ -119,7 +118,11 @@ def test_no_data_is_a_sentence() -> None:
 @given(st.lists(VALUES, max_size=3), st.integers(1, 60), st.integers(1, 14), st.booleans())
 def test_any_values_fit_any_size(series: list[list[float | None]], width: int, height: int, zero: bool) -> None:
     model = ChartModel(
-        "Requests", "/s", tuple(Series(f"s{n}", tuple(v)) for n, v in enumerate(series)), start="-30 min", zero=zero
+        "Requests",
+        "/s",
+        tuple(ChartSeries(f"s{n}", tuple(v)) for n, v in enumerate(series)),
+        start="-30 min",
+        zero=zero,
     )
     lines = chart_lines(model, width, height)
     assert len(lines) == height
@@ -130,14 +133,14 @@ class ChartApp(Shell):
     CSS_PATH = stylesheets("app", "widgets")
 
     def compose(self) -> ComposeResult:
-        yield Chart(id="chart")
+        yield ChartView(id="chart")
 
 
 async def test_the_widget_draws_again_only_what_changed() -> None:
     app = ChartApp()
     async with app.run_test(size=(60, 15)) as pilot:
-        chart = app.query_one(Chart)
-        model = ChartModel("Requests", "/s", (Series("in", (1.0, 2.0, 3.0)),))
+        chart = app.query_one(ChartView)
+        model = ChartModel("Requests", "/s", (ChartSeries("in", (1.0, 2.0, 3.0)),))
         chart.show(model)
         await pilot.pause()
         assert chart.render_line(0).text.startswith("Requests /s")
@@ -145,14 +148,14 @@ async def test_the_widget_draws_again_only_what_changed() -> None:
         chart._exchange_repaint_regions()
         chart.show(model)
         assert not chart._exchange_repaint_regions()
-        chart.show(ChartModel("Requests", "/s", (Series("in", (1.0, 2.0, 4.0)),)))
+        chart.show(ChartModel("Requests", "/s", (ChartSeries("in", (1.0, 2.0, 4.0)),)))
         assert chart._exchange_repaint_regions()
         app.theme = "meshtop-light"
         await pilot.resize_terminal(10, 3)
 
 
 def test_milliseconds_are_written_out_on_the_axis_and_the_cluster_follows_the_title() -> None:
-    model = ChartModel("Latency", "ms", (Series("p99", (1160.0, 2400.0)),), where="east")
+    model = ChartModel("Latency", "ms", (ChartSeries("p99", (1160.0, 2400.0)),), where="east")
     drawn = [written(line) for line in chart_lines(model, 60, 8)]
     assert drawn[0].startswith("Latency ms · east")
     assert "p99 2400" in drawn[0]

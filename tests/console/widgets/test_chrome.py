@@ -4,17 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.console.text import cell_width
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.commands import Command, History, complete, parse_command
-from meshtop.console.widgets.help_screen import Help, HelpScreen, help_lines
-from meshtop.console.widgets.key_hints import Hint, hint_line
-from meshtop.console.widgets.line_view import LineView
-from meshtop.console.widgets.line_widget import LineWidget
-from meshtop.console.widgets.notes import Note, note_lines
+from meshtop.console.widgets.commands import Command, InputHistory, complete, parse_command
+from meshtop.console.widgets.help_screen import HelpScreen, HelpText, help_lines
+from meshtop.console.widgets.key_hints import KeyHint, hint_line
+from meshtop.console.widgets.line_widget import LineView, LineWidget
+from meshtop.console.widgets.notes import Note, is_too_small, note_lines
 from meshtop.console.widgets.prompts import CommandBar, FilterLine
-from meshtop.console.widgets.too_small import is_too_small
-from meshtop.console.widgets.top_bar import TopBar, TopBarModel, View, top_lines
+from meshtop.console.widgets.top_bar import PlaceTab, TopBar, TopBarState, top_lines
+from meshtop.model.text import cell_width
 from tests.console.widgets.sample import COMMANDS, TOP, FrameApp, until, workloads, written
 
 
@@ -43,17 +41,17 @@ TEXT = st.text(max_size=12)
 
 @given(TEXT, TEXT, st.lists(TEXT, max_size=4), st.integers(40, 120))
 def test_any_scope_fits(crumb: str, state: str, scope: list[str], width: int) -> None:
-    model = TopBarModel((View("1", "Fleet"),), "Fleet", (crumb,), tuple(scope), state, read_only=True)
+    model = TopBarState((PlaceTab("1", "Fleet"),), "Fleet", (crumb,), tuple(scope), state, read_only=True)
     lines, _ = top_lines(model, width)
     assert all(cell_width(written(line)) <= width for line in lines)
 
 
 HINTS = [
-    Hint("enter", "open"),
-    Hint("s", "sort"),
-    Hint("w", "shift", "read-only"),
-    Hint("?", "help"),
-    Hint("q", "quit"),
+    KeyHint("enter", "open"),
+    KeyHint("s", "sort"),
+    KeyHint("w", "shift", "read-only"),
+    KeyHint("?", "help"),
+    KeyHint("q", "quit"),
 ]
 
 
@@ -110,7 +108,7 @@ def test_completion(text: str, wanted: str | None) -> None:
 
 
 def test_history_goes_back_and_returns_to_what_was_typed() -> None:
-    history = History()
+    history = InputHistory()
     for line in ("one", "two", "two"):
         history.add(line)
     assert [history.back("x"), history.back("two"), history.back("one")] == ["two", "one", "one"]
@@ -126,7 +124,7 @@ def test_notes_fit_any_size(title: str, why: str, width: int, height: int) -> No
 
 @given(st.text(max_size=30), st.text(max_size=120), st.integers(20, 100))
 def test_help_fits_any_width(term: str, meaning: str, width: int) -> None:
-    lines = help_lines(Help(term, meaning, ((term, meaning),), (("P99 ms", meaning),)), width)
+    lines = help_lines(HelpText(term, meaning, ((term, meaning),), (("P99 ms", meaning),)), width)
     assert all(cell_width(written(line)) <= width for line in lines)
 
 

@@ -8,9 +8,10 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from meshtop.console.terminal.look import Look
+from meshtop.console.widgets.lines import LineStyles
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.views.frame.table import Cell, Column, Table, Tone
+from meshtop.views.frame.table import AnyColumn, Cell, Table, Tone
 from tests.console.widgets.sample import COLUMNS, TableApp, Workload, table_of, until, workloads
 
 
@@ -216,8 +217,10 @@ async def test_space_marks_rows_by_key() -> None:
         assert app.posted[-1] == ("marks", wanted)
         app.table.show(table_of(rows[::-1]))
         assert text(app.table, 12).startswith("• storefront")
-        app.table.clear_marks()
-        assert app.table.marks == frozenset()
+        for key in wanted:
+            app.table.go_to(key)
+            await pilot.press("space")
+        assert app.table.marks == frozenset(), "a mark is taken away as it is made"
 
 
 async def test_waiting_and_empty_explain_themselves() -> None:
@@ -270,7 +273,7 @@ async def test_a_terminal_of_no_size_and_other_columns_do_no_harm() -> None:
         app.table.show(few)
         await pilot.pause()
         assert "NAMESPACE" not in text(app.table, 0)
-        none: tuple[Column, ...] = ()
+        none: tuple[AnyColumn, ...] = ()
         app.table.show(Table(none, workloads(5), lambda w: w.name))
         await pilot.pause()
 
@@ -302,5 +305,5 @@ async def test_a_theme_switch_draws_other_colours_and_no_colour_reverses_the_cur
 async def test_tones_reach_the_screen() -> None:
     app = TableApp(rows=workloads(5))
     async with app.run_test(size=(80, 24)):
-        colours = {app.table._styles_of_lines.style("plain", tone).color for tone in Tone}
+        colours = {LineStyles(app.table).style("plain", tone).color for tone in Tone}
         assert len(colours) >= 6

@@ -10,10 +10,9 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from meshtop.console.terminal.look import Look
-from meshtop.console.widgets.chart import Chart
+from meshtop.console.widgets.chart import ChartModel, ChartSeries, ChartView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.console.widgets.plot import ChartModel, Series
 from tests.console.widgets.sample import FrameApp, TableApp, table_of, workloads
 from tests.console.widgets.test_chart import ChartApp
 
@@ -93,10 +92,12 @@ def test_too_small(snap_compare: Compare) -> None:
 def test_a_chart(snap_compare: Compare, look: str) -> None:
     requests = tuple(None if 40 < i < 50 else 400 + 200 * math.sin(i / 6) for i in range(120))
     errors = tuple(30 + 20 * math.sin(i / 3) for i in range(120))
-    model = ChartModel("Requests", "/s", (Series("requests", requests), Series("errors", errors)), start="-30 min")
+    model = ChartModel(
+        "Requests", "/s", (ChartSeries("requests", requests), ChartSeries("errors", errors)), start="-30 min"
+    )
 
     async def before(pilot: Pilot[int]) -> None:
-        pilot.app.query_one(Chart).show(model)
+        pilot.app.query_one(ChartView).show(model)
         await pilot.pause()
 
     app: App[int] = ChartApp(LOOKS[look])

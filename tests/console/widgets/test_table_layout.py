@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshtop.console.widgets.table_layout import GUTTER, MIN_GAP, Layout, Widths, floor_width, lay_out
-from meshtop.views.frame.table import Align, Cell, Column
+from meshtop.console.widgets.table_layout import GUTTER, MIN_GAP, ColumnLayout, ColumnWidths, floor_width, lay_out
+from meshtop.views.frame.table import Align, AnyColumn, Cell, Column
 
 COLUMN = st.builds(
     lambda n, title, priority, least, right: Column(
@@ -16,9 +16,9 @@ COLUMN = st.builds(
 TABLE = st.lists(st.tuples(COLUMN, st.integers(0, 60)), min_size=1, max_size=10)
 
 
-def widths_of(table: list[tuple[Column, int]]) -> tuple[list[Column], list[int]]:
+def widths_of(table: list[tuple[AnyColumn, int]]) -> tuple[list[AnyColumn], list[int]]:
     columns = [column for column, _ in table]
-    steady = Widths()
+    steady = ColumnWidths()
     steady.learn(columns, [widest for _, widest in table], refreshed=True)
     return columns, steady.wanted
 
@@ -26,7 +26,7 @@ def widths_of(table: list[tuple[Column, int]]) -> tuple[list[Column], list[int]]
 @settings(max_examples=200)
 @given(TABLE, st.integers(1, 160), st.integers(0, 6))
 def test_places_never_overlap_never_overflow_and_count_what_is_hidden(
-    table: list[tuple[Column, int]], width: int, skip: int
+    table: list[tuple[AnyColumn, int]], width: int, skip: int
 ) -> None:
     columns, wanted = widths_of(table)
     layout = lay_out(columns, wanted, width, skip=min(skip, max(0, len(columns) - 2)))
@@ -41,7 +41,7 @@ def test_places_never_overlap_never_overflow_and_count_what_is_hidden(
 
 @settings(max_examples=200)
 @given(TABLE, st.integers(20, 160))
-def test_a_column_leaves_only_after_all_that_matter_less(table: list[tuple[Column, int]], width: int) -> None:
+def test_a_column_leaves_only_after_all_that_matter_less(table: list[tuple[AnyColumn, int]], width: int) -> None:
     columns, wanted = widths_of(table)
     shown = {place.column for place in lay_out(columns, wanted, width).places}
     gone = [columns[index].priority for index in range(len(columns)) if index not in shown]
@@ -52,28 +52,28 @@ def test_a_column_leaves_only_after_all_that_matter_less(table: list[tuple[Colum
 
 @settings(max_examples=100)
 @given(TABLE, st.integers(10, 160))
-def test_the_same_widths_keep_the_layout(table: list[tuple[Column, int]], width: int) -> None:
+def test_the_same_widths_keep_the_layout(table: list[tuple[AnyColumn, int]], width: int) -> None:
     columns, wanted = widths_of(table)
     first = lay_out(columns, wanted, width)
     assert lay_out(columns, wanted, width, previous=first) == first
 
 
 @given(TABLE)
-def test_a_width_stays_between_floor_and_most(table: list[tuple[Column, int]]) -> None:
+def test_a_width_stays_between_floor_and_most(table: list[tuple[AnyColumn, int]]) -> None:
     columns, wanted = widths_of(table)
     for column, width in zip(columns, wanted, strict=True):
         assert floor_width(column) <= width <= max(floor_width(column), column.max_width)
 
 
 def test_no_columns_is_a_layout_too() -> None:
-    assert lay_out([], [], 80) == Layout()
+    assert lay_out([], [], 80) == ColumnLayout()
 
 
-def words(name: str, priority: int, most: int = 48) -> Column:
+def words(name: str, priority: int, most: int = 48) -> AnyColumn:
     return Column(name=name, title=name, help="", value=str, cell=lambda _: Cell(""), priority=priority, max_width=most)
 
 
-def number(name: str, priority: int) -> Column:
+def number(name: str, priority: int) -> AnyColumn:
     return Column(
         name=name, title=name, help="", value=str, cell=lambda _: Cell(""), priority=priority, align=Align.RIGHT,
         numeric=True, min_width=6,

@@ -20,6 +20,7 @@ from meshtop.demo.kube.app import STORE, kube_app
 from meshtop.demo.kube.resource import Json
 from meshtop.demo.kube.store import KubeStore
 from tests.demo.kube.running import Running, running
+from tests.patience import PATIENCE_SECONDS
 
 NOW = 1_790_000_000.0
 
@@ -82,7 +83,7 @@ class Kubectl:
             input=stdin,
             text=True,
             capture_output=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
 
@@ -120,7 +121,7 @@ def kubeconfig(server: Running, path: Path, user: str) -> None:
     path.write_text(json.dumps(config))
 
 
-def wait_until(condition: Any, seconds: float = 30.0) -> None:
+def wait_until(condition: Any, seconds: float = PATIENCE_SECONDS) -> None:
     """Return when `condition()` is true; fail after `seconds`."""
     limit = time.monotonic() + seconds
     while not condition():

@@ -13,6 +13,7 @@ from typing import TypeVar
 from aiohttp import web
 
 from meshtop.demo.kube.tls import server_tls
+from tests.patience import PATIENCE_SECONDS
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ class Running:
                 future.set_exception(error)
 
         self.loop.call_soon_threadsafe(run)
-        return future.result(timeout=30)
+        return future.result(timeout=PATIENCE_SECONDS)
 
 
 @contextmanager
@@ -64,9 +65,9 @@ def running(make: Callable[[], web.Application], *, tls: bool = False) -> Iterat
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    served = started.result(timeout=30)
+    served = started.result(timeout=PATIENCE_SECONDS)
     try:
         yield served
     finally:
         served.loop.call_soon_threadsafe(stop.set)
-        thread.join(timeout=30)
+        thread.join(timeout=PATIENCE_SECONDS)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.demo.kube.conftest import Kubectl, wait_until
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.kubectl
 
@@ -167,7 +168,7 @@ def test_watch_prints_changes(kubectl: Kubectl) -> None:
         assert process.stdout.readline().split() == ["watched", "7"]
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def test_roles(kubectl: Kubectl) -> None:

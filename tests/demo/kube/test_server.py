@@ -17,6 +17,7 @@ from meshtop.demo.kube.resource import Json
 from meshtop.demo.kube.status import ApiError
 from tests.demo.kube.conftest import make_app, make_store, wait_until
 from tests.demo.kube.running import Running, running
+from tests.patience import PATIENCE_SECONDS
 
 ADMIN = {"Authorization": "Bearer demo-admin"}
 VIEWER = {"Authorization": "Bearer demo-viewer"}
@@ -32,7 +33,7 @@ class Cluster:
         self.server = server
         self.store = app[STORE]
         self.watches = app[WATCHES]
-        self.http = httpx.Client(base_url=server.url, headers=ADMIN, timeout=30, trust_env=False)
+        self.http = httpx.Client(base_url=server.url, headers=ADMIN, timeout=PATIENCE_SECONDS, trust_env=False)
 
     def ask(self, method: str, path: str, code: int = 200, **arguments: Any) -> Any:
         response = self.http.request(method, path, **arguments)
@@ -178,7 +179,7 @@ def test_a_live_watch_and_a_client_that_leaves(cluster: Cluster) -> None:
     thread.start()
     wait_until(lambda: len(watches) == 1)
     cluster.put(configmap("live"))
-    thread.join(timeout=30)
+    thread.join(timeout=PATIENCE_SECONDS)
     assert got[0]["object"]["metadata"]["name"] == "live"
     cluster.http.close()
     wait_until(lambda: len(watches) == 0)

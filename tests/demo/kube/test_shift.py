@@ -10,6 +10,7 @@ import pytest
 from meshtop.demo.kube.resource import Json, Resource
 from tests.demo.kube.conftest import make_app, make_store
 from tests.demo.kube.running import running
+from tests.patience import PATIENCE_SECONDS
 
 ROUTE = "/apis/networking.istio.io/v1/namespaces/default/virtualservices/reviews"
 
@@ -32,7 +33,7 @@ def client() -> Iterator[httpx.Client]:
     headers = {"Authorization": "Bearer demo-admin"}
     with (
         running(lambda: make_app(store)) as server,
-        httpx.Client(base_url=server.url, headers=headers, trust_env=False, timeout=30) as client,
+        httpx.Client(base_url=server.url, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS) as client,
     ):
         yield client
 

@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 import yaml
 
-LIMIT = 30
+from tests.patience import PATIENCE_SECONDS
+
+LIMIT = PATIENCE_SECONDS
 
 
 @contextmanager

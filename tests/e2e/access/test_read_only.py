@@ -13,14 +13,14 @@ import pytest
 import requests
 from aiohttp import web
 
-from meshtop.actions.fleet import Member, open_fleet
+from meshtop.actions.fleet import FleetCluster, open_fleet
 from meshtop.analysis.canary.judging import Judging
 from meshtop.observatory.build import open_observatory
 from meshtop.observatory.observatory import Observatory
 from meshtop.settings.schema import Settings
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.http.gate import ReadOnlyError
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import Engine
 from meshtop.views.picture.picture import Picture
@@ -119,7 +119,7 @@ def settings(url: str) -> Settings:
     )
 
 
-async def writers(observatory: Observatory) -> list[Member]:
+async def writers(observatory: Observatory) -> list[FleetCluster]:
     """What actions would write with."""
     snapshot = await observatory.once()
     survey = Picture(snapshot).canaries.survey

@@ -17,8 +17,9 @@ from meshtop.settings.schema import Settings
 from meshtop.views.frame.registry import view
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
+from tests.patience import PATIENCE_SECONDS
 
-LIMIT_SECONDS = 120
+LIMIT_SECONDS = PATIENCE_SECONDS
 
 
 @contextmanager

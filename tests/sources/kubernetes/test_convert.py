@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from meshtop.model import kube
-from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, REMOTE_SECRETS, Kind, codec
+from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, REMOTE_SECRETS, ApiKind, codec
 
 
-def kind_named(name: str, group: str | None = None) -> Kind:
+def kind_named(name: str, group: str | None = None) -> ApiKind:
     return next(k for k in (*BUILTIN, *CONFIG) if k.name == name and group in (None, k.group))
 
 

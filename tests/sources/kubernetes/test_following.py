@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
 from meshtop.sources.kubernetes.extras import METADATA_ONLY
-from tests.sources.kubernetes.api import (
+from tests.sources.api import (
     ISTIO,
     NAMESPACES,
     PODS,
@@ -26,7 +24,7 @@ from tests.sources.kubernetes.api import (
     refusal,
     served,
 )
-from tests.sources.kubernetes.conftest import QUICK, following, kind, names, ref_to, until, write_kubeconfig
+from tests.sources.conftest import QUICK, following, kind, names, ref_to, until, write_kubeconfig
 
 
 async def test_a_slow_kind_holds_up_no_other(api: Api, tmp_path: Path) -> None:
@@ -202,16 +200,6 @@ async def test_a_login_that_expires_is_tried_again_until_it_is_renewed(api: Api,
         await until(lambda: source.status.state is State.FRESH)
         await until(lambda: api.watches.get(PODS))
     await connection.close()
-
-
-def test_the_limit_of_open_files_is_raised_as_far_as_allowed() -> None:
-    code = (
-        "import resource as r; from meshtop.sources.kubernetes.sockets import allow_many;"
-        "hard = r.getrlimit(r.RLIMIT_NOFILE)[1]; hard = 4096 if hard < 0 else min(hard, 4096);"
-        "r.setrlimit(r.RLIMIT_NOFILE, (256, hard)); allow_many(); print(r.getrlimit(r.RLIMIT_NOFILE)[0] == hard)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "True"
 
 
 async def test_secrets_are_asked_for_as_metadata_only(api: Api, source: KubernetesSource) -> None:

@@ -15,7 +15,7 @@ from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
 from tests.demo.kube.running import running
-from tests.sources.kubernetes.conftest import QUICK, following, names, ref_to, until, write_kubeconfig
+from tests.sources.conftest import QUICK, following, names, ref_to, until, write_kubeconfig
 
 
 def pod(name: str) -> dict[str, Any]:

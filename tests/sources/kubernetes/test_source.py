@@ -11,8 +11,8 @@ from aiohttp import web
 from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
-from tests.sources.kubernetes.api import PODS, SECRETS, SERVICES, VIRTUAL_SERVICES, Api, object_named, refusal, served
-from tests.sources.kubernetes.conftest import QUICK, kind, names, ref_to, write_kubeconfig
+from tests.sources.api import PODS, SECRETS, SERVICES, VIRTUAL_SERVICES, Api, object_named, refusal, served
+from tests.sources.conftest import QUICK, kind, names, ref_to, write_kubeconfig
 
 
 async def test_one_pass_reads_every_kind(api: Api, source: KubernetesSource) -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from meshtop.model.kube import KindStatus
 from meshtop.model.state import State
-from meshtop.sources.http.problem import SourceProblem
-from meshtop.sources.kubernetes.status import judge
+from meshtop.sources.kubernetes.status import source_status
+from meshtop.sources.problem import SourceProblem
 
 LOST = SourceProblem(State.UNREACHABLE, "east cannot be reached.", "Check the VPN.")
 LOGIN = SourceProblem(State.DENIED, "east does not accept the login.", "aws sso login", code=401)
@@ -51,7 +51,7 @@ def test_the_state_of_a_cluster(
     error: str | None,
     remedy: str | None,
 ) -> None:
-    status = judge(
+    status = source_status(
         now=100.0,
         answered_at=answered_at,
         problem=problem,
@@ -65,7 +65,7 @@ def test_the_state_of_a_cluster(
 
 
 def test_what_is_missing_is_a_note() -> None:
-    status = judge(
+    status = source_status(
         now=1.0,
         answered_at=1.0,
         problem=None,
@@ -79,7 +79,7 @@ def test_what_is_missing_is_a_note() -> None:
 
 def test_who_may_read_nothing_is_not_told_a_page_of_kinds() -> None:
     kinds = [KindStatus(kind=f"Kind{n}", group="g", state="denied") for n in range(30)]
-    status = judge(
+    status = source_status(
         now=1.0, answered_at=None, problem=None, kinds=kinds, resources={}, refresh_seconds=5.0, endpoint="e"
     )
     assert (status.remedy or "").endswith("Kind7, 22 more (README: the ClusterRole for reading).")

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshtop.model.kube import Meta, Pod
-from meshtop.sources.http.problem import SourceProblem
 from meshtop.sources.kubernetes.kinds import BUILTIN, codec
-from meshtop.sources.kubernetes.watches import Lines, decode
+from meshtop.sources.kubernetes.watches import LineSplitter, decode
+from meshtop.sources.problem import SourceProblem
 
 PODS = codec(next(kind for kind in BUILTIN if kind.name == "Pod"), "v1")
 
@@ -21,7 +21,7 @@ PODS = codec(next(kind for kind in BUILTIN if kind.name == "Pod"), "v1")
 def test_lines_do_not_depend_on_where_chunks_end(wanted: list[bytes], data: st.DataObject) -> None:
     stream = b"".join(line + b"\n" for line in wanted)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
-    lines = Lines()
+    lines = LineSplitter()
     found: list[bytes] = []
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         found += lines.feed(stream[start:end])

@@ -15,6 +15,7 @@ from meshtop.model.state import State
 from meshtop.model.telemetry import Telemetry
 from meshtop.settings.schema import HttpEndpoint
 from meshtop.sources.prometheus.direct import DirectWire
+from meshtop.sources.prometheus.series import SeriesReader
 from meshtop.sources.prometheus.source import PrometheusSource
 
 Decide = Callable[[str], Any]
@@ -80,7 +81,7 @@ def state_of(source: PrometheusSource) -> State:
     return source.status.state
 
 
-def telemetry_of(source: PrometheusSource) -> Telemetry:
+def telemetry_of(source: SeriesReader) -> Telemetry:
     """The telemetry at this moment."""
     assert source.telemetry is not None
     return source.telemetry

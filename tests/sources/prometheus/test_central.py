@@ -12,7 +12,9 @@ from meshtop.analysis.traffic.metrics import CONTROL, TRAFFIC
 from meshtop.model.state import State
 from meshtop.settings.schema import TelemetrySettings
 from meshtop.sources.prometheus.central import CentralTelemetry
-from tests.sources.prometheus.fake import NOW, FakePrometheus, refusal, series, vector
+from meshtop.sources.prometheus.direct import DirectWire
+from meshtop.sources.prometheus.plaintext import EVERY_SECONDS
+from tests.sources.prometheus.fake import NOW, FakePrometheus, refusal, series, telemetry_of, vector
 
 
 def central_on(server: HTTPServer, **more: Any) -> CentralTelemetry:
@@ -103,6 +105,48 @@ async def test_history_is_asked_for_the_cluster_alone(httpserver: HTTPServer) ->
     assert all('site="west"' in query for query in fake.queries)
     assert central.cluster("west").history is not None
     await central.close()
+
+
+async def test_a_day_of_plaintext_goes_with_moments_near_it_and_with_no_others(httpserver: HTTPServer) -> None:
+    fake = FakePrometheus(httpserver, decide)
+    central = central_on(httpserver, cluster_label="site")
+    west = central.cluster("west")
+    await west.refresh((), window_seconds=300)
+    await west.refresh_plaintext()
+    assert any('site="west"' in query and "increase(" in query for query in fake.queries)
+    for moment, near in ((NOW, True), (NOW - 2 * EVERY_SECONDS, True), (NOW - 2 * EVERY_SECONDS - 1, False)):
+        await west.refresh((), window_seconds=300, at=moment)
+        assert west.telemetry is not None
+        assert west.telemetry.at == moment
+        assert (west.telemetry.plaintext_day is not None) is near
+    await central.close()
+
+
+async def test_a_day_that_cannot_be_read_is_unknown_and_not_the_one_before(httpserver: HTTPServer) -> None:
+    fake = FakePrometheus(httpserver, decide)
+    central = central_on(httpserver, cluster_label="site")
+    west = central.cluster("west")
+    await west.refresh((), window_seconds=300)
+    await west.refresh_plaintext()
+    assert telemetry_of(west).plaintext_day is not None
+    fake.decide = lambda query: refusal("too many samples") if "increase(" in query else decide(query)
+    await west.refresh_plaintext(at=NOW - 86400)
+    assert telemetry_of(west).plaintext_day is None
+    await central.close()
+
+
+async def test_the_engines_connection_is_closed_with_the_last_part(httpserver: HTTPServer) -> None:
+    FakePrometheus(httpserver, decide)
+    central = central_on(httpserver, cluster_label="site")
+    east, west = central.cluster("east"), central.cluster("west")
+    await east.close()
+    await west.refresh((), window_seconds=300)
+    assert west.status.state is State.FRESH
+    opened = central.engine.wire
+    assert isinstance(opened, DirectWire)
+    open_before = opened.is_open
+    await west.close()
+    assert (open_before, opened.is_open) == (True, False)
 
 
 def test_an_impossible_cluster_label_is_refused() -> None:

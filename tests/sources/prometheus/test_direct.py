@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from werkzeug import Request, Response
 
 from meshtop.model.state import State
 from meshtop.settings.schema import BasicAuth, HttpEndpoint
-from meshtop.sources.http.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.direct import DirectWire
 
 
@@ -38,7 +39,12 @@ async def test_a_token_file_is_read_for_each_request(httpserver: HTTPServer, tmp
     token.write_text("two")
     await direct.request("GET", "/api")
     assert [request.headers["Authorization"] for request in seen] == ["Bearer one", "Bearer two"]
-    assert direct.requests_session().headers["Authorization"] == "Bearer two"
+    session = direct.requests_session()
+    for written in ("three", "four"):
+        token.write_text(written)
+        await asyncio.to_thread(session.get, f"{direct.server}/api", timeout=10)
+    assert [request.headers["Authorization"] for request in seen[2:]] == ["Bearer three", "Bearer four"]
+    session.close()
     await direct.close()
 
 

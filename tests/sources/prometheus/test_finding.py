@@ -47,8 +47,8 @@ from tests.sources.prometheus.fake import PROMETHEUS, Asked, FakePrometheus, ref
 )
 def test_known_installations_are_recognised(found: Service, path: str) -> None:
     (candidate,) = candidates([found])
-    assert candidate.place.path == f"/api/v1/namespaces/{path}"
-    assert candidate.place.proxied
+    assert candidate.address.path == f"/api/v1/namespaces/{path}"
+    assert candidate.address.proxied
 
 
 @pytest.mark.parametrize(

@@ -15,36 +15,36 @@ WEST = msgspec.Raw(b'{"reporter":"destination","source_workload":"w\\u0065b"}')
 
 def test_a_set_is_decoded_once() -> None:
     sets = LabelSets()
-    first = sets.of(EAST)
+    first = sets.decode(EAST)
     assert first == Labels(reporter="source", source_workload="web", le="+Inf")
-    assert sets.of(msgspec.Raw(bytes(EAST))) is first
-    sets.turn()
-    assert sets.of(EAST) is first, "it stays from one refresh to the next"
+    assert sets.decode(msgspec.Raw(bytes(EAST))) is first
+    sets.begin_refresh()
+    assert sets.decode(EAST) is first, "it stays from one refresh to the next"
 
 
 def test_equal_values_of_different_sets_are_one_string() -> None:
     sets = LabelSets()
-    assert sets.of(EAST).source_workload is sets.of(WEST).source_workload
+    assert sets.decode(EAST).source_workload is sets.decode(WEST).source_workload
 
 
 def test_a_set_that_two_turns_did_not_see_is_forgotten() -> None:
     sets = LabelSets()
-    sets.of(EAST)
-    sets.of(WEST)
-    sets.turn()
-    sets.of(EAST)
+    sets.decode(EAST)
+    sets.decode(WEST)
+    sets.begin_refresh()
+    sets.decode(EAST)
     assert len(sets) == 2
-    sets.turn()
-    sets.of(EAST)
+    sets.begin_refresh()
+    sets.decode(EAST)
     assert len(sets) == 1
 
 
 def test_turns_without_an_answer_forget_nothing() -> None:
     sets = LabelSets()
-    first = sets.of(EAST)
+    first = sets.decode(EAST)
     for _ in range(3):
-        sets.turn()
-    assert sets.of(EAST) is first
+        sets.begin_refresh()
+    assert sets.decode(EAST) is first
 
 
 @pytest.mark.parametrize("metric", ["[]", '"web"', '{"reporter":1}', "null"])

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from meshtop.analysis.traffic.metrics import CONTROL, TRAFFIC
 from meshtop.sources.prometheus.promql import (
     Matcher,
-    chart_queries,
     history_queries,
     one_of,
     quote,
@@ -95,8 +94,7 @@ def test_every_query_is_promql(recorded: tuple[str, ...]) -> None:
     matchers = {"cluster": 'ea"st'}
     queries = refresh_queries(300, matchers, narrow=narrow, extra_by=("cluster",), recorded=recorded)
     assert list(queries) == [*(metric.field for metric in TRAFFIC), *(group.query for group in CONTROL)]
-    charts = [query for _, query in chart_queries(60, matchers, {"destination_workload": "a"}).values()]
-    for text in (*queries.values(), *history_queries(60, matchers).values(), recorded_query(matchers), *charts):
+    for text in (*queries.values(), *history_queries(60, matchers).values(), recorded_query(matchers)):
         promql_parser.parse(text)
         assert r'cluster="ea\"st"' in text
 

@@ -13,8 +13,9 @@ from meshtop.analysis.traffic.metrics import TRAFFIC
 from meshtop.model.state import State
 from meshtop.settings.schema import BasicAuth, PrometheusSettings
 from meshtop.sources.prometheus.answers import QueryFailed
-from meshtop.sources.prometheus.engine import LONGEST_GET, Engine, Place
-from meshtop.sources.prometheus.source import CONTROL_EVERY_SECONDS, PrometheusSource, identity_of
+from meshtop.sources.prometheus.engine import LONGEST_GET, Engine, EngineAddress
+from meshtop.sources.prometheus.series import series_identity
+from meshtop.sources.prometheus.source import CONTROL_EVERY_SECONDS, PrometheusSource
 from tests.sources.prometheus.fake import (
     NOW,
     PROMETHEUS,
@@ -57,7 +58,7 @@ async def test_the_service_proxy_is_asked_by_get(httpserver: HTTPServer) -> None
 @pytest.mark.parametrize("read_only", [False, True])
 async def test_a_long_query_goes_by_post_where_that_is_allowed(httpserver: HTTPServer, read_only: bool) -> None:
     fake = FakePrometheus(httpserver, lambda query: GOOD)
-    engine = Engine(fake.wire(), Place("/proxy", proxied=True), timeout=5, read_only=read_only)
+    engine = Engine(fake.wire(), EngineAddress("/proxy", proxied=True), timeout=5, read_only=read_only)
     long = "x" * (LONGEST_GET + 1)
     if read_only:
         with pytest.raises(QueryFailed, match="too long") as failed:
@@ -72,7 +73,7 @@ async def test_a_long_query_goes_by_post_where_that_is_allowed(httpserver: HTTPS
 async def test_uri_too_long_falls_back_to_post(httpserver: HTTPServer) -> None:
     fake = FakePrometheus(httpserver, lambda query: GOOD)
     fake.answer = lambda asked: Response("", 414) if asked.method == "GET" else GOOD
-    engine = Engine(fake.wire(), Place("/proxy", proxied=True), timeout=5, read_only=False)
+    engine = Engine(fake.wire(), EngineAddress("/proxy", proxied=True), timeout=5, read_only=False)
     await engine.query("up")
     assert [method for method, _, _ in fake.asked] == ["GET", "POST"]
 
@@ -239,10 +240,10 @@ async def test_history_has_gaps_where_nothing_is_known_and_zero_errors_where_req
 
 
 def test_identity_tells_tenants_and_matchers_apart_without_secrets() -> None:
-    one = identity_of("http://a", {"X-Scope-OrgID": "a", "Authorization": "Bearer x"}, {"cluster": "east"})
-    assert one == identity_of("http://a", {"x-scope-orgid": "a", "Authorization": "Bearer y"}, {"cluster": "east"})
-    assert one != identity_of("http://a", {"X-Scope-OrgID": "b"}, {"cluster": "east"})
-    assert one != identity_of("http://a", {"X-Scope-OrgID": "a"}, {"cluster": "west"})
+    one = series_identity("http://a", {"X-Scope-OrgID": "a", "Authorization": "Bearer x"}, {"cluster": "east"})
+    assert one == series_identity("http://a", {"x-scope-orgid": "a", "Authorization": "Bearer y"}, {"cluster": "east"})
+    assert one != series_identity("http://a", {"X-Scope-OrgID": "b"}, {"cluster": "east"})
+    assert one != series_identity("http://a", {"X-Scope-OrgID": "a"}, {"cluster": "west"})
     assert "Bearer" not in one
 
 

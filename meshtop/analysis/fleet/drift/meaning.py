@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from meshtop.analysis.fleet.drift.trees import Tree, as_set, duration, proportions
-from meshtop.analysis.fleet.registries.shape import items, mapping, text
+from meshtop.analysis.inventory.untyped import items, mapping, text
+from meshtop.model.constants import SERVICE_DOMAIN
 from meshtop.model.kube import ConfigObject, Controller, Meta, Namespace, Service
 
-DOMAIN = "svc.cluster.local"
 _DURATIONS = frozenset(
     {
         "timeout", "perTryTimeout", "interval", "baseEjectionTime", "connectTimeout", "idleTimeout", "fixedDelay",
@@ -157,7 +157,9 @@ def _plain(value: Tree, sets: frozenset[str], name: str = "") -> Tree:
 
 def _full_host(host: Tree, namespace: str) -> Tree:
     """A short name is one of its own namespace; a name with dots, a wildcard and an address stay (istio: hosts)."""
-    return f"{host}.{namespace}.{DOMAIN}" if isinstance(host, str) and host and not {".", "*"} & {*host} else host
+    return (
+        f"{host}.{namespace}.{SERVICE_DOMAIN}" if isinstance(host, str) and host and not {".", "*"} & {*host} else host
+    )
 
 
 def _exported(spec: dict[str, Tree], namespace: str) -> list[Tree]:

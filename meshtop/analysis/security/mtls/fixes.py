@@ -8,11 +8,11 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-import yaml
 
 from meshtop.analysis.security.mtls.client import TlsMode
 from meshtop.analysis.security.mtls.server import Mode
 from meshtop.model.kube import ConfigObject
+from meshtop.model.yaml_text import dump_yaml
 
 Tree = dict[str, Any]
 
@@ -26,8 +26,7 @@ def as_yaml(api: str, kind: str, namespace: str, name: str, spec: Tree) -> str:
 @lru_cache(maxsize=4096)
 def _text(document: bytes) -> str:
     """Writing YAML takes a millisecond, and the same fixes are proposed at every refresh."""
-    text: str = yaml.dump(msgspec.msgpack.decode(document), sort_keys=False, default_flow_style=False, width=100)
-    return text
+    return dump_yaml(msgspec.msgpack.decode(document), width=100)
 
 
 def with_client_tls(rule: ConfigObject, *, port: int | None, subset: str | None, mode: TlsMode | None) -> str:
@@ -105,8 +104,7 @@ def injected(namespace: str) -> str:
         "kind": "Namespace",
         "metadata": {"name": namespace, "labels": {"istio-injection": "enabled"}},
     }
-    text: str = yaml.dump(document, sort_keys=False)
-    return text
+    return dump_yaml(document)
 
 
 def _again(obj: ConfigObject, spec: Tree) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from meshtop.analysis.visibility.hosts import host_matches
+from meshtop.model.constants import SERVICE_DOMAIN
 from meshtop.model.kube import ConfigObject, EndpointSlice, Service, ServicePort
 
 _KUBERNETES = re.compile(r"([^.:]+)\.([^.:]+)(?:\.svc(?:\.[^:]*)?)?(?::\d+)?")
@@ -101,7 +102,7 @@ def _service(service: Service, resolved: Mapping[str, int]) -> Host:
         Port(port.port, _target(port, resolved), _protocol(port)) for port in service.ports if port.protocol != "UDP"
     )
     return Host(
-        name=f"{name}.{namespace}.svc.cluster.local",
+        name=f"{name}.{namespace}.{SERVICE_DOMAIN}",
         namespace=namespace,
         service=name,
         ports=ports,

@@ -19,6 +19,7 @@ from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.analysis.tenancy.access.rights import Access
 from meshtop.analysis.tenancy.ownership import HIDDEN
 from meshtop.model.canary import RouteCounts
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Inventory, KindStatus
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import Labels, Sample
@@ -80,7 +81,7 @@ class _Ends:
 
     def shared(self, cluster: str, namespace: str) -> bool:
         """Whether everybody lives by what is in the namespace."""
-        return namespace in ("", self._roots.get(cluster, "istio-system"))
+        return namespace in ("", self._roots.get(cluster, ISTIO_NAMESPACE))
 
     def readable(self, here: str, cluster_id: str, namespace: str) -> bool:
         """Whether every cluster that the id may mean lets the namespace be read."""
@@ -104,7 +105,7 @@ def _ends(snapshot: Snapshot, access: Access, keep: Keep) -> _Ends:
 def _mesh(cluster: ClusterSnapshot, keep: Keep) -> tuple[str, str, str]:
     inventory = cluster.inventory
     if inventory is None:
-        return (cluster.name, cluster.name, "istio-system")
+        return (cluster.name, cluster.name, ISTIO_NAMESPACE)
     facts = keep.same(f"whole facts of {cluster.name}", (inventory,), lambda: mesh_facts(inventory))
     return (cluster.name, facts.cluster_id or cluster.name, facts.root_namespace)
 

@@ -1,0 +1,62 @@
+"""What somebody who watches a running shift may ask of it: pause, resume, skip, hold, abort."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from enum import StrEnum
+
+
+class ShiftRequest(StrEnum):
+    """What somebody asked a running shift to do."""
+
+    SKIP = "skip"
+    ABORT = "abort"
+    HOLD = "hold"
+
+
+class Controls:
+    """The controls of one running shift. They belong to its event loop: call them there only."""
+
+    def __init__(self) -> None:
+        self.paused = False
+        self._request: ShiftRequest | None = None
+        self._changed = asyncio.Event()
+
+    def pause(self) -> None:
+        """Stay at this step, with the guard watching, until `resume`."""
+        self.paused = True
+        self._changed.set()
+
+    def resume(self) -> None:
+        """End a pause."""
+        self.paused = False
+        self._changed.set()
+
+    def skip(self) -> None:
+        """Go to the next step at once."""
+        self._ask(ShiftRequest.SKIP)
+
+    def hold(self) -> None:
+        """End with the weights as they are; the commands `resume` or `rollback` finish the shift."""
+        self._ask(ShiftRequest.HOLD)
+
+    def abort(self) -> None:
+        """Take everything back, and end."""
+        self._ask(ShiftRequest.ABORT)
+
+    def _ask(self, request: ShiftRequest) -> None:
+        self._request = request
+        self.paused = False
+        self._changed.set()
+
+    def take_request(self) -> ShiftRequest | None:
+        """The request that waits, if any; it is handed out once."""
+        request, self._request = self._request, None
+        return request
+
+    async def wait(self, seconds: float) -> None:
+        """Wait so long, or until somebody asks for something."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), timeout=max(0.0, seconds))
+        self._changed.clear()

@@ -1,0 +1,94 @@
+"""The way back of a shift: each cluster to the exact weights from before, where nobody else has changed them since."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from meshtop.actions.errors import ActionError, ErrorKind
+from meshtop.actions.events import EventKind
+from meshtop.actions.fleet import Fleet, read_only_reason
+from meshtop.actions.journal.journal import ActionState, EntryKind, Journal
+from meshtop.actions.shift.apply import Sleep, changed, record_resolved, set_weights, text_of
+from meshtop.actions.shift.record import KnownWeights
+from meshtop.actions.shift.targets import ShiftTarget, weights_of
+
+
+class RestoreResult(Struct, frozen=True):
+    """What became of one cluster; `error` is None when it has its old weights again."""
+
+    target: ShiftTarget
+    message: str
+    error: ActionError | None = None
+
+    @property
+    def kind(self) -> EventKind:
+        """How it is told."""
+        return EventKind.RESTORED if self.error is None else EventKind.NOT_RESTORED
+
+    @property
+    def weights(self) -> dict[str, int | None] | None:
+        """The weights that stand there now; None where they are somebody else's or not known."""
+        return self.target.named(self.target.before) if self.error is None else None
+
+
+def state_after(worst: ActionError | None) -> ActionState:
+    """Where an action stands after an attempt to take it back, by the worst that happened.
+
+    A cluster that gave no answer can be taken back later, so that the attempt is not over; what somebody else changed
+    stays theirs, and the attempt is.
+    """
+    if worst is None:
+        return ActionState.ROLLED_BACK
+    return ActionState.TAKING_BACK if worst.kind is ErrorKind.UNREACHABLE else ActionState.FAILED
+
+
+async def restore(
+    action: str,
+    targets: Sequence[ShiftTarget],
+    known: Mapping[str, KnownWeights],
+    fleet: Fleet,
+    journal: Journal,
+    *,
+    sleep: Sleep = asyncio.sleep,
+) -> AsyncIterator[RestoreResult]:
+    """Restore the targets one after another, the last one changed first; one that fails does not stop the others.
+
+    `known` are the weights of each cluster by the journal. What was never changed is passed over.
+    """
+    for target in reversed(targets):
+        untouched = KnownWeights(target.before)
+        found = known.get(target.cluster, untouched)
+        if found == untouched:
+            continue
+        try:
+            await _restore(action, target, found, fleet, journal, sleep)
+        except ActionError as error:
+            title = target.where.title
+            journal.write(action, EntryKind.NOTE, cluster=target.cluster, object_=title, note="left", why=error.message)
+            yield RestoreResult(target, error.message, error)
+        else:
+            yield RestoreResult(target, f"{target.cluster} has its old weights {text_of(target.before)} again.")
+
+
+async def _restore(
+    action: str, target: ShiftTarget, known: KnownWeights, fleet: Fleet, journal: Journal, sleep: Sleep
+) -> None:
+    member = fleet.members.get(target.cluster)
+    if member is None:
+        message = f"{target.cluster} is not among the clusters here."
+        raise ActionError(ErrorKind.UNREACHABLE, message, cluster=target.cluster)
+    if member.read_only:
+        raise ActionError(ErrorKind.REFUSED, read_only_reason(target.cluster), cluster=target.cluster)
+    route = await member.api.read(target.where)
+    weights = weights_of(route)
+    if not target.same_route(route) or weights not in (*known.may_be, target.before):
+        raise changed(target, route, known.may_be[0])
+    if known.doubtful is not None:
+        # The cluster answers what a crash or a lost answer left open; only then may anything else be sent.
+        took_effect = not (weights == known.confirmed != known.doubtful)
+        record_resolved(journal, action, target, weights, took_effect=took_effect)
+    if weights != target.before:
+        await set_weights(member.api, journal, action, target, target.before, expected=weights, sleep=sleep)

@@ -1,0 +1,53 @@
+"""The keys that write: whether they may be pressed here, by read-only, by the access policy and by Kubernetes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from textual.message_pump import MessagePump
+
+    from meshtop.actions.journal.journal import Action
+    from meshtop.analysis.tenancy.access.permissions import PlannedWrite, WritePermission
+    from meshtop.console.desk.rights import Rights
+    from meshtop.views.picture.picture import Picture
+
+
+def writes_of(action: Action) -> tuple[PlannedWrite, ...]:
+    """What going on with a shift, or taking it back, writes; of other actions nothing is known beforehand."""
+    from meshtop.actions.errors import ActionError
+    from meshtop.actions.shift.record import shift_record
+    from meshtop.analysis.tenancy.access.permissions import PlannedWrite
+    from meshtop.analysis.tenancy.access.rbac import ResourceAttributes
+
+    try:
+        targets = shift_record(action).targets
+    except ActionError:
+        return ()
+    return tuple(
+        PlannedWrite(
+            t.cluster, t.where.namespace, ResourceAttributes("patch", t.where.group, t.where.plural, t.where.name)
+        )
+        for t in targets
+    )
+
+
+def levers_for(
+    picture: Picture | None, rights: Rights, writes: Sequence[PlannedWrite], target: MessagePump
+) -> tuple[WritePermission, ...]:
+    """What is known of each write; what is not is asked for, and `RightsArrived` comes to `target` with it."""
+    from meshtop.views.reports.rights import levers_of
+
+    if picture is None:
+        return ()
+    rights.want(picture.snapshot, (write.place for write in writes), target)
+    return levers_of(picture, writes, rights.of)
+
+
+def why_not_again(picture: Picture | None, rights: Rights, action: Action, target: MessagePump) -> str | None:
+    """Why a shift of the journal cannot be gone on with or taken back: it needs every cluster that took part."""
+
+    from meshtop.analysis.tenancy.access.permissions import denial_reason
+
+    return denial_reason(levers_for(picture, rights, writes_of(action), target), needs_all=True)

@@ -1,0 +1,225 @@
+"""The shift dialog's fields without the dialog: what each may say, what it begins with, and the plan that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
+
+from meshtop.analysis.canary.routes import WeightedRoute
+from meshtop.analysis.canary.weights import WHOLE, apportion, new_weights, parse_targets
+from meshtop.model.constants import DEFAULT_STEP_SECONDS
+from meshtop.model.errors import MeshtopError
+from meshtop.settings.durations import format_duration
+
+if TYPE_CHECKING:
+    from meshtop.actions.shift.plan import ShiftPlan
+    from meshtop.analysis.canary.board import CanaryRow
+    from meshtop.views.picture.picture import Picture
+
+Made = TypeVar("Made")
+WATCH, LEAVE = "watch each step", "write and leave"
+TAKE_BACK, HOLD = "take all back", "hold the others"
+GUARDS = ("errors, latency", "errors", "latency", "none")
+
+
+class FormField(Struct, frozen=True):
+    """A field of the form: its name, what may be said in it, and its choices where it has some."""
+
+    name: str
+    help: str
+    choices: tuple[str, ...] = ()
+
+
+FIELDS = (
+    FormField("weights", "Whole percents, such as v3=20 or v2=10,v3=5; who is not named shares the rest as now."),
+    FormField("steps", "Percents such as 5,25,50,100, each watched; they replace the weight above. Empty: at once."),
+    FormField("every", "How long each step is watched: 30s, 2m, 1h."),
+    FormField("guard", "What takes everything back when the canary is worse in it. ← → choose.", GUARDS),
+    FormField("on loss", "When a cluster is lost, or changed by somebody else. ← → choose.", (TAKE_BACK, HOLD)),
+    FormField(
+        "then", "Watch until the split follows and the guard is content, or only write. ← → choose.", (WATCH, LEAVE)
+    ),
+    FormField("clusters", "Only these, with commas. Empty: every cluster of the mesh whose callers obey the route."),
+    FormField("waves", "Clusters that go one after another: us-east; eu-west,ap-south. Empty: all together."),
+    FormField("override", "Only where a controller owns the weights; say so in words: flagger owns it."),
+    FormField("reason", "Why; it is kept in the journal."),
+)
+NAMES = tuple(field.name for field in FIELDS)
+
+
+class FieldProblem(MeshtopError):
+    """What is wrong with one field, and how to write it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class ShiftSubject(Struct, frozen=True):
+    """What the dialog is about: a route as ROUTE names it, in each cluster whose callers obey it.
+
+    `routes` are those of one mesh, that of the row it was opened on; `others` are clusters that have such a route too
+    and are of another mesh, or not known to be of the same.
+    """
+
+    route: str
+    namespace: str
+    routes: tuple[WeightedRoute, ...]
+    others: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The clusters' names."""
+        return tuple(route.cluster for route in self.routes)
+
+
+def subject_of(row: CanaryRow, picture: Picture) -> ShiftSubject | None:
+    """The route of a row as the latest picture has it; None when it is gone."""
+    survey = picture.canaries.survey
+    alike = [s for s in survey.surveyed if s.route.label == row.label and survey.clusters[s.route.cluster].obeys_itself]
+    own = next((s for s in survey.surveyed if s.route.label == row.label and s.route.cluster == row.cluster), None)
+    if own is None or not alike:
+        return None
+    mine = [s for s in alike if s.route.cluster == row.cluster or (s.mesh is not None and s.mesh == own.mesh)]
+    owners = dict.fromkeys(s.owner.controller for s in mine if s.owner.controller != "none")
+    return ShiftSubject(
+        route=row.label,
+        namespace=row.namespace,
+        routes=tuple(s.route for s in mine),
+        others=tuple(s.route.cluster for s in alike if s not in mine),
+        owners=tuple(owners),
+    )
+
+
+def first_values(subject: ShiftSubject, cluster: str) -> dict[str, str]:
+    """What the form begins with: the weights as they stand in a cluster, and what the command takes by default."""
+    route = next((r for r in subject.routes if r.cluster == cluster), subject.routes[0])
+    shares = [d.share for d in route.destinations]
+    percents = apportion(WHOLE, shares) if any(shares) else [0] * len(shares)
+    baseline = shares.index(max(shares))
+    weights = ",".join(
+        f"{d.name}={percent}"
+        for number, (d, percent) in enumerate(zip(route.destinations, percents, strict=True))
+        if number != baseline
+    )
+    values = dict.fromkeys(NAMES, "") | {
+        "weights": weights,
+        "every": format_duration(DEFAULT_STEP_SECONDS),
+        "guard": GUARDS[0],
+    }
+    return values | {"on loss": TAKE_BACK, "then": WATCH, "clusters": limit_of(subject)}
+
+
+def limit_of(subject: ShiftSubject) -> str:
+    """What the clusters' field begins with: where other clusters have such a route too, those that are meant."""
+    return ",".join(subject.clusters) if subject.others else ""
+
+
+def plan_of(values: Mapping[str, str], subject: ShiftSubject) -> tuple[ShiftPlan, tuple[str, ...]]:
+    """The plan, and the clusters it is limited to (none: not limited). Raises FieldProblem."""
+    from meshtop.actions.shift.plan import OnLoss, ShiftPlan, parse_guard
+    from meshtop.settings.durations import parse_duration
+
+    clusters = clusters_of(values["clusters"], subject)
+    steps = steps_of(values["weights"], values["steps"])
+    for route in subject.routes:
+        if not clusters or route.cluster in clusters:
+            for step in steps:
+                _fits(route, step)
+    every = _checked("every", lambda: parse_duration(values["every"]))
+    if every <= 0:
+        raise FieldProblem("every", "a duration must be longer than nothing")
+    wait = values["then"] != LEAVE
+    if not wait and len(steps) > 1:
+        raise FieldProblem("then", "steps need somebody to watch them; leave steps empty, or watch each step")
+    plan = ShiftPlan(
+        route=subject.route,
+        steps=steps,
+        waves=_waves(values["waves"], clusters or subject.clusters),
+        every_seconds=every,
+        guard=parse_guard(values["guard"]),
+        on_loss=OnLoss.HOLD if values["on loss"] == HOLD else OnLoss.TAKE_BACK,
+        override=values["override"].strip(),
+        reason=values["reason"].strip(),
+        wait=wait,
+    )
+    return plan, clusters
+
+
+def steps_of(weights: str, steps: str) -> tuple[dict[str, int], ...]:
+    """The steps of the two fields. With steps the weights name one destination. Raises FieldProblem."""
+    from meshtop.actions.shift.plan import parse_steps
+
+    weights, steps = weights.strip().rstrip("="), steps.strip()
+    if not weights:
+        raise FieldProblem("weights", "name a destination and its weight, such as v3=20")
+    if not steps:
+        return (_checked("weights", lambda: parse_targets(weights)),)
+    name = weights.partition("=")[0] if weights.count("=") == 1 else weights
+    if "," in weights:
+        raise FieldProblem("weights", "steps move one destination; name only that one here, such as v3")
+    return _checked("steps", lambda: parse_steps(name, steps))
+
+
+def clusters_of(text: str, subject: ShiftSubject) -> tuple[str, ...]:
+    """The clusters that the field names. Raises FieldProblem."""
+    named = _names(text)
+    for name in named:
+        _known("clusters", name, subject.clusters)
+    return named
+
+
+def effect(values: Mapping[str, str], subject: ShiftSubject) -> str:
+    """What would become of the weights: `us-east, eu-west: v2 80 → 70 · v3 20 → 30`. Raises FieldProblem."""
+    clusters = clusters_of(values["clusters"], subject)
+    steps = steps_of(values["weights"], values["steps"])
+    alike: dict[str, list[str]] = {}
+    for route in subject.routes:
+        if clusters and route.cluster not in clusters:
+            continue
+        ways = [[str(weight)] for weight in _percents(route)]
+        for step in steps:
+            for way, weight in zip(ways, _fits(route, step), strict=True):
+                way.append(str(weight))
+        said = " · ".join(f"{d.name} {' → '.join(way)}" for d, way in zip(route.destinations, ways, strict=True))
+        alike.setdefault(said, []).append(route.cluster)
+    return "; ".join(f"{', '.join(names)}: {said}" for said, names in alike.items())
+
+
+def _percents(route: WeightedRoute) -> Sequence[int]:
+    shares = [d.share for d in route.destinations]
+    return apportion(WHOLE, shares) if any(shares) else [0] * len(shares)
+
+
+def _fits(route: WeightedRoute, step: Mapping[str, int]) -> tuple[int, ...]:
+    return _checked("weights", lambda: new_weights(route, step))
+
+
+def _waves(text: str, clusters: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    waves = tuple(wave for part in text.split(";") if (wave := _names(part)))
+    seen: set[str] = set()
+    for name in (name for wave in waves for name in wave):
+        _known("waves", name, clusters)
+        if name in seen:
+            raise FieldProblem("waves", f"{name} stands there twice; each cluster belongs to one wave")
+        seen.add(name)
+    return waves
+
+
+def _known(field: str, name: str, clusters: Sequence[str]) -> None:
+    if name not in clusters:
+        raise FieldProblem(field, f"the route is not in {name}; it is in {', '.join(clusters)}")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _checked(field: str, make: Callable[[], Made]) -> Made:
+    try:
+        return make()
+    except ValueError as error:
+        raise FieldProblem(field, str(error)) from error

@@ -1,0 +1,142 @@
+"""What Kubernetes lets the user do, asked when a screen first needs it and kept for some minutes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from meshtop.log import log_failure
+from meshtop.model.state import State
+
+if TYPE_CHECKING:
+    from meshtop.analysis.tenancy.access.rbac import SubjectRules
+    from meshtop.console.session import ConsoleSession
+    from meshtop.model.snapshot import Snapshot
+    from meshtop.observatory.observatory import Observatory
+
+_log = logging.getLogger(__name__)
+
+KEPT_SECONDS = 300.0
+"""Rights change seldom; whoever has just been given one reads everything again."""
+_ANSWERING = (State.FRESH, State.PARTIAL)
+
+ClusterNamespace = tuple[str, str]
+
+
+class RightsArrived(Message):
+    """A cluster has told what the user may do."""
+
+
+class _Known(Struct, frozen=True):
+    """An answer, when it was asked for (in seconds of the clock), and after how many times of forgetting.
+
+    `failed_in` is the number of the snapshot in which a cluster gave no answer; `rules` are then the ones from before.
+    """
+
+    rules: SubjectRules | None
+    asked_at: float
+    round: int
+    failed_in: int | None = None
+
+
+class Rights:
+    """The rules of namespaces, by SelfSubjectRulesReview on the observatory's own loop; no call here ever waits.
+
+    A cluster that does not answer the observatory is not asked. An answer that is older than `KEPT_SECONDS`, or than
+    `forget`, is asked for again and holds until the next one is there. A question that failed is asked again with the
+    next snapshot. Answers come on the observatory's thread and are handed over under a lock.
+    """
+
+    def __init__(self, session: ConsoleSession, clock: Callable[[], float] = time.monotonic) -> None:
+        self._session = session
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[ClusterNamespace, _Known] = {}
+        self._waiting: dict[str, list[MessagePump]] = {}
+        """The clusters that have been asked, and who is told when they answer."""
+        self._round = 0
+
+    def of(self, cluster: str, namespace: str) -> SubjectRules | None:
+        """What the user may do there; None where nothing is known."""
+        with self._lock:
+            known = self._known.get((cluster, namespace))
+        return None if known is None else known.rules
+
+    def forget(self) -> None:
+        """Ask again at the next occasion."""
+        self._round += 1
+
+    def want(self, snapshot: Snapshot, places: Iterable[ClusterNamespace], target: MessagePump) -> None:
+        """Ask for what is not known of these places; `RightsArrived` comes to `target` for each cluster that tells."""
+        answering = {cluster.name for cluster in snapshot.clusters if cluster.kubernetes.state in _ANSWERING}
+        wanted: dict[str, list[str]] = {}
+        with self._lock:
+            for cluster, namespace in dict.fromkeys(places):
+                if cluster in answering and not self._holds((cluster, namespace), snapshot.sequence):
+                    wanted.setdefault(cluster, []).append(namespace)
+            for cluster in [name for name in wanted if name in self._waiting]:
+                self._waiting[cluster].append(target)
+                del wanted[cluster]
+        for cluster, namespaces in wanted.items():
+            self._ask(cluster, namespaces, snapshot.sequence, target)
+
+    def _holds(self, place: ClusterNamespace, sequence: int) -> bool:
+        known = self._known.get(place)
+        if known is None or known.round != self._round:
+            return False
+        if known.failed_in is not None:
+            return known.failed_in == sequence
+        return self._clock() - known.asked_at < KEPT_SECONDS
+
+    def _ask(self, cluster: str, namespaces: list[str], sequence: int, target: MessagePump) -> None:
+        asked_at, asked_round = self._clock(), self._round
+
+        async def ask(observatory: Observatory) -> dict[str, SubjectRules]:
+            from meshtop.sources.kubernetes import KubernetesSource
+
+            feed = observatory.feed(cluster)
+            source = None if feed is None else feed.kubernetes
+            return await source.rules(namespaces) if isinstance(source, KubernetesSource) else {}
+
+        future = self._session.ask(ask)
+        if future is None:
+            return
+        with self._lock:
+            self._waiting[cluster] = [target]
+
+        def came(answered: Future[dict[str, SubjectRules]]) -> None:
+            # On the observatory's thread: a plain hand-over, and messages, which are safe from any thread.
+            found = _rules_in(answered, cluster)
+            with self._lock:
+                for namespace in namespaces:
+                    before = self._known.get((cluster, namespace))
+                    rules = found.get(namespace)
+                    self._known[cluster, namespace] = (
+                        _Known(rules, asked_at, asked_round)
+                        if rules is not None
+                        else _Known(before.rules if before is not None else None, asked_at, asked_round, sequence)
+                    )
+                waiting = self._waiting.pop(cluster, [])
+            for one in waiting:
+                one.post_message(RightsArrived())
+
+        future.add_done_callback(came)
+
+
+def _rules_in(answered: Future[dict[str, SubjectRules]], cluster: str) -> dict[str, SubjectRules]:
+    """The rules that a cluster answered with; none where it failed, which is logged."""
+    if answered.cancelled():
+        return {}
+    error = answered.exception()
+    if error is not None:
+        log_failure(_log, f"{cluster} did not say what the user may do", error)
+        return {}
+    return answered.result()

@@ -1,0 +1,143 @@
+"""All that meshtop knows of Textual's private parts, under public names; no other file of the console names one.
+
+The hook is `App._display`: there an update is still strips of (text, style), so nothing has to be parsed back
+from escapes, and one place sees every frame of every screen. Only `LayoutUpdate` (a whole screen) and
+`ChopsUpdate` (spans) are understood; anything else goes through untouched and makes the diff forget.
+
+Textual is pinned to `TEXTUAL_VERSION`, in whose source these parts were read; the tests fail for another version, and
+where a part that is named here is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+from rich.color import ColorSystem
+from rich.console import Console, RenderableType
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.app import App
+from textual.driver import Driver
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.strip import Strip
+
+from meshtop.console.terminal.cell_diff import CellDiff
+from meshtop.console.terminal.cells import segments_to_cells
+
+TEXTUAL_VERSION = "8.2.8"
+APP_PARTS = ("_display", "_filters", "_batch_count", "_running", "_closed", "_driver", "_previous_cursor_position")
+"""The private parts of an app that are used here."""
+DRIVER_PARTS = ("_app", "_loop")
+"""The private parts of a driver that are used here."""
+ComposedUpdate = LayoutUpdate | ChopsUpdate
+
+
+class HookedApp(App[int]):
+    """An app that may send something else than the updates that Textual composes."""
+
+    def __init__(self) -> None:
+        self.displaying = False
+        """Whether what is written to the driver just now is a composed update."""
+        super().__init__()
+
+    def reduce_update(self, renderable: RenderableType) -> RenderableType | None:
+        """What is sent in place of an update that Textual is about to write; None where nothing has to be."""
+        return renderable
+
+    def replace_colour_filters(self, filters: Sequence[LineFilter]) -> None:
+        """Put these filters in the place of those by which Textual takes colour away."""
+        kept = [one for one in self._filters if type(one).__name__ not in {"NoColor", "Monochrome"}]
+        self._filters = [*kept, *filters]
+
+    @property
+    def cursor_has_moved(self) -> bool:
+        """Whether the terminal's cursor stands elsewhere than after the last update."""
+        return self.screen.outer_size.clamp_offset(self.cursor_position) != self._previous_cursor_position
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        if renderable is not None and self._is_written():
+            renderable = self.reduce_update(renderable)
+        self.displaying = True
+        try:
+            super()._display(screen, renderable)
+        finally:
+            self.displaying = False
+
+    def _is_written(self) -> bool:
+        """Whether Textual would write an update now: what it drops must not count as shown."""
+        driver = self._driver
+        return (
+            not self._batch_count
+            and self._running
+            and not self._closed
+            and driver is not None
+            and not (driver.is_headless or driver.is_inline or driver.is_web)
+        )
+
+
+def app_of(driver: Driver) -> App[Any]:
+    """The app that a driver works for."""
+    return driver._app
+
+
+def loop_of(driver: Driver) -> asyncio.AbstractEventLoop:
+    """The event loop that a driver's app runs on."""
+    return driver._loop
+
+
+class _BytesUpdate(CompositorUpdate):
+    """An update whose bytes are known already."""
+
+    def __init__(self, data: str) -> None:
+        self.data = data
+
+    def render_segments(self, console: Console) -> str:
+        """The bytes."""
+        return self.data
+
+
+def as_update(data: str) -> RenderableType:
+    """Bytes as an update that Textual writes as they are."""
+    return cast("RenderableType", _BytesUpdate(data))
+
+
+def placed_strips(update: ComposedUpdate) -> Iterator[tuple[int, int, Strip]]:
+    """Each strip of an update with its line and column, cropped as Textual crops it."""
+    if isinstance(update, LayoutUpdate):
+        for y, strips in enumerate(update.strips, update.region.y):
+            x = update.region.x
+            for strip in strips:
+                yield y, x, strip
+                x += strip.cell_length
+        return
+    for y, left, right in update.spans:
+        for end, (x, maybe) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
+            if maybe is None or x > right or end <= left:
+                continue
+            whole = left <= x < right and end <= right
+            yield y, x, maybe if whole else maybe.crop(0, min(end, right) - x)
+
+
+def _size_of(update: ComposedUpdate) -> tuple[int, int]:
+    if isinstance(update, LayoutUpdate):
+        return update.region.right, update.region.bottom
+    return max((ends[-1] for ends in update.chop_ends if ends), default=0), len(update.chops)
+
+
+def missing_bytes(update: RenderableType, diff: CellDiff, console: Console) -> str:
+    """The bytes of a composed update that the terminal lacks; empty where it shows everything already.
+
+    Raises ValueError where the update is of another kind, or a strip carries control characters: then it must go out
+    whole, and the diff knows nothing any more.
+    """
+    if not isinstance(update, ComposedUpdate):
+        raise ValueError("this is no composed update")
+    system = ColorSystem(console._color_system or ColorSystem.TRUECOLOR)
+    if diff.size != (size := _size_of(update)):
+        diff.resize(*size)
+    painted = [(y, x, segments_to_cells(strip, system)) for y, x, strip in placed_strips(update)]
+    for y, x, (cells, plain) in painted:
+        diff.paint(y, x, cells, plain=plain)
+    return diff.take()

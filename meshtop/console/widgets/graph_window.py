@@ -1,0 +1,173 @@
+"""A graph ready to be painted, and the window on it: where the window stands, and its rows as lines of a widget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from textual.geometry import Size
+
+from meshtop.analysis.graph.canvas import InkRun, Signs
+from meshtop.analysis.graph.draw import GraphDrawing, Highlight, Hit
+from meshtop.analysis.graph.geometry import Box, Layout, Point
+from meshtop.analysis.graph.service_graph import GraphEdge, ServiceGraph
+from meshtop.console.widgets.graph_cursor import GraphCursor
+from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.model.text import cell_width, clean, fit
+from meshtop.views.frame.table import Tone
+
+_MARGIN = 2
+
+
+class GraphScene(Struct, frozen=True):
+    """A graph with its layout, ready to be painted for a cursor."""
+
+    graph: ServiceGraph
+    layout: Layout
+    picture: GraphDrawing
+    cursor: GraphCursor
+
+    @property
+    def edge(self) -> GraphEdge | None:
+        """The edge that the cursor is on; None where it is on a node."""
+        if self.cursor.edge is None:
+            return None
+        return next((edge for edge in self.graph.edges if edge.id == self.cursor.edge), None)
+
+
+def make_scene(graph: ServiceGraph, layout: Layout, cursor: GraphCursor, signs: Signs) -> GraphScene:
+    """Prepare a laid out graph for painting, with the cursor's node or edge highlighted."""
+    chosen = Highlight(edge=cursor.edge) if cursor.edge is not None else Highlight(node=cursor.node)
+    return GraphScene(graph, layout, GraphDrawing(graph, layout, signs, chosen), cursor)
+
+
+class GraphWindow:
+    """The part of a scene that is on screen; it moves as little as it takes."""
+
+    def __init__(self) -> None:
+        self.origin = Point(0, 0)
+        """The cell of the drawing in the window's upper left corner."""
+
+    def settle(self, old: GraphScene | None, new: GraphScene, size: Size) -> None:
+        """Keep the cursor's box at its place on screen; where there was none, bring it into sight."""
+        if old is None:
+            self.origin = Point(0, 0)
+        elif old.cursor.node == new.cursor.node:
+            before, after = (scene.layout.boxes.get(scene.cursor.node or "") for scene in (old, new))
+            if before is not None and after is not None:
+                self.origin = Point(self.origin.x + after.x - before.x, self.origin.y + after.y - before.y)
+                self._clamp(new, size)
+                if old.layout is new.layout:
+                    return
+        self.reveal(new, size)
+
+    def reveal(self, scene: GraphScene, size: Size) -> None:
+        """Pan as little as it takes to have the cursor's box, or its edge's label, in sight."""
+        box = _cursor_box(scene, size)
+        if box is not None:
+            self.origin = Point(
+                shifted(self.origin.x, box.x - _MARGIN, box.right + _MARGIN, size.width),
+                shifted(self.origin.y, box.y - 1, box.bottom + 1, size.height),
+            )
+        self._clamp(scene, size)
+
+    def pan(self, x: int, y: int, scene: GraphScene | None, size: Size) -> None:
+        """Move by some cells, as far as the drawing goes."""
+        self.origin = Point(self.origin.x + x, self.origin.y + y)
+        if scene is not None:
+            self._clamp(scene, size)
+
+    def _clamp(self, scene: GraphScene, size: Size) -> None:
+        """A drawing smaller than the window stands in its middle; a larger one never leaves it."""
+        self.origin = Point(
+            within(self.origin.x, scene.layout.width, size.width),
+            within(self.origin.y, scene.layout.height, size.height),
+        )
+
+    def hit(self, scene: GraphScene, x: int, y: int) -> Hit | None:
+        """What is drawn at a cell of the window."""
+        return scene.picture.hit(self.origin.x + x, self.origin.y + y)
+
+    def lines(self, scene: GraphScene, width: int, height: int, *, busy: bool) -> list[TextLine]:
+        """The rows in sight, with signs in the corner where the drawing goes on."""
+        lines = [row_line(row) for row in scene.picture.paint(self.origin.x, self.origin.y, width, height)]
+        corner = self._corner(scene.layout, width, height, busy=busy)
+        if corner and lines:
+            lines[0] = overlaid(lines[0], corner, width)
+        return lines
+
+    def _corner(self, layout: Layout, width: int, height: int, *, busy: bool) -> str:
+        x, y = self.origin
+        more = (("◂", x > 0), ("▸", x + width < layout.width), ("▴", y > 0), ("▾", y + height < layout.height))
+        signs = "".join(sign for sign, there in more if there)
+        text = " ".join(filter(None, ("laying out …" if busy else "", f"more {signs}" if signs else "")))
+        return f" {text} " if text else ""
+
+
+def _cursor_box(scene: GraphScene, size: Size) -> Box | None:
+    """What is to be in sight: an edge with both of its ends where they fit, else its label."""
+    cursor, layout = scene.cursor, scene.layout
+    route, edge = layout.routes.get(cursor.edge or ""), scene.edge
+    if route is None or edge is None:
+        return layout.boxes.get(cursor.node or "")
+    source, target = layout.boxes[edge.source], layout.boxes[edge.target]
+    label = target
+    if route.slot is not None:
+        first, last, y = route.slot
+        label = Box(first, y, last - first + 1, 1)
+    for parts in ((source, label, target), (label, target), (source, label)):
+        box = around(parts)
+        if box.width + 2 * _MARGIN <= size.width and box.height + 2 <= size.height:
+            return box
+    return label
+
+
+def around(boxes: Sequence[Box]) -> Box:
+    """The smallest box that holds them all."""
+    x, y = min(b.x for b in boxes), min(b.y for b in boxes)
+    return Box(x, y, max(b.right for b in boxes) - x + 1, max(b.bottom for b in boxes) - y + 1)
+
+
+def within(origin: int, length: int, room: int) -> int:
+    """The origin at which a drawing smaller than the window stands in its middle, and a larger one fills it."""
+    if length <= room:
+        return -((room - length) // 2)
+    return min(max(origin, -1), length - room + 1)
+
+
+def shifted(origin: int, low: int, high: int, room: int) -> int:
+    """The origin nearest to this one from which `low`…`high` is in sight (its beginning, where it is too long)."""
+    if high - low + 1 > room or low < origin:
+        return low
+    return max(origin, high - room + 1)
+
+
+def row_line(row: Sequence[InkRun]) -> TextLine:
+    """A painted row; what a terminal might measure otherwise is replaced cell by cell."""
+    runs = []
+    x = 0
+    for text, ink in row:
+        width = cell_width(text)
+        shown = text if text.isprintable() and clean(text) == text else fit(text, width)
+        if shown.strip() or not shown.isascii():
+            runs.append(TextRun(x, shown, Tone(ink.value)))
+        x += width
+    return TextLine("plain", tuple(runs))
+
+
+def overlaid(line: TextLine, text: str, width: int) -> TextLine:
+    """The line with a text over its right end."""
+    start = max(0, width - cell_width(text))
+    runs = []
+    for run in line.runs:
+        if run.x + cell_width(run.text) <= start:
+            runs.append(run)
+        elif run.x < start:
+            runs.append(
+                TextRun(
+                    run.x,
+                    fit(run.text, start - run.x) if not run.text.isascii() else run.text[: start - run.x],
+                    run.tone,
+                )
+            )
+    return TextLine(line.ground, (*runs, TextRun(start, text, Tone.DIM)))

@@ -1,0 +1,168 @@
+"""The log: a rotating file that only its user can read, in which no secret is written.
+
+Every room logs by Python's own `logging`; whatever swallows a defect writes its traceback there. This is where a front
+door says into which file. Nothing of it reaches stderr.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import platform
+import re
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from io import TextIOWrapper
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from meshtop import __version__
+from meshtop.model.errors import MeshtopError
+from meshtop.model.text import clean
+
+HIDDEN = "(hidden)"
+MAX_BYTES = 1_000_000
+KEPT_FILES = 3
+"""Full files that are kept beside the one that is written: FILE.1 (the newest) to FILE.3."""
+_LIBRARIES = ("httpx", "httpcore", "urllib3", "kubernetes", "asyncio", "aiohttp", "requests_oauthlib", "markdown_it")
+"""At DEBUG they log what they send and get, bodies and all; at INFO httpx logs each of a thousand requests a minute."""
+
+_SECRET_NAME = (
+    r"[\w.-]*(?:secret|token|passw(?:or)?d|passphrase|credential|signature|api[_-]?key|access[_-]?key|private[_-]?key"
+    r"|key[_-]?data|session[_-]?id)(?:[\w.-]*(?<!file)(?<!path))"
+)
+_QUOTED = r"(?:b?\"(?:\\.|[^\"\\])*\"|b?'(?:\\.|[^'\\])*')"
+_VALUE = rf"(?:{_QUOTED}|(?!\(hidden)[^\s\"',;&)\]}}]+)"
+_RULES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"), HIDDEN),
+    # Without quotes it is the rest of the line: schemes differ in how many words follow them, and cookies have many.
+    (
+        re.compile(rf"(?i)\b((?:(?:proxy-)?authorization|(?:set-)?cookie)[\"']?\s*[=:,]\s*)(?:{_QUOTED}|[^\n]+)"),
+        rf"\1{HIDDEN}",
+    ),
+    (re.compile(r"(?i)\b(bearer|negotiate)(\s+)(?!tokens?\b|auth)[^\s\"',;)\]}]+"), rf"\1\2{HIDDEN}"),
+    (re.compile(r"(?i)\b(basic)(\s+)(?!auth)(?=\S*[\dA-Z+/=])[A-Za-z\d+/_=-]{4,}"), rf"\1\2{HIDDEN}"),
+    # What follows a user's colon and is no port is a password, whatever stands in it, up to the last @.
+    (re.compile(r"(://)[^\s/:@\"'<>]*:(?!\d+(?:[/?#\s\"'<>]|$))[^\s\"'<>]*@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(://)[^\s/?#\"'<>]*@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(?<![\w/.:@)-])[\w.%+-]+:[^\s/:@\"'<>()]+@(?=[\w.-]+)"), f"{HIDDEN}@"),
+    (re.compile(rf"(?i)(--?{_SECRET_NAME})(\s+|[\"'],\s*)(?!-){_VALUE}"), rf"\1\2{HIDDEN}"),
+    (re.compile(rf"(?i)(?<![\w-])((?:--?)?{_SECRET_NAME}[\"']?\s*[=:]\s*){_VALUE}"), rf"\1{HIDDEN}"),
+    (re.compile(rf"(?i)([\"']{_SECRET_NAME}[\"'],\s*){_QUOTED}"), rf"\1{HIDDEN}"),
+    (re.compile(r"\beyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?"), HIDDEN),
+)
+"""What stands before a secret, and the secret; in this order."""
+
+
+def redact(text: str) -> str:
+    """The text without secrets: tokens, Authorization headers, logins in URLs, `--oidc-client-secret=…`, private keys.
+
+    It goes by what stands before a value, and rather hides a word too many than a secret too few.
+    """
+    for pattern, instead in _RULES:
+        text = pattern.sub(instead, text)
+    return text
+
+
+class _Formatter(logging.Formatter):
+    """One record as lines: its moment in UTC, level, logger and thread; no secret, and nothing a terminal obeys."""
+
+    converter = staticmethod(time.gmtime)
+
+    def __init__(self) -> None:
+        super().__init__(
+            "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s [%(threadName)s] %(message)s", "%Y-%m-%dT%H:%M:%S"
+        )
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's lines, and those of its traceback."""
+        lines = redact(super().format(record)).splitlines()
+        # A traceback's lines begin with spaces, and those of a message that goes on must not pass for records.
+        return "\n    ".join(clean(line) for line in lines)
+
+
+class _LogFile(RotatingFileHandler):
+    """A file that its user alone can read; several programs may write it, and none of them may fail because of it."""
+
+    def _open(self) -> TextIOWrapper:
+        number = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with contextlib.suppress(OSError):  # somebody else's file, or a device
+            os.fchmod(number, 0o600)
+        return open(number, "a", encoding="utf-8", errors="backslashreplace")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record to the file of that name, whoever has moved the one before."""
+        try:
+            if (stream := self.stream) is not None and self._moved(stream):
+                self.stream = None
+                stream.close()
+                self.stream = self._open()
+        except OSError:
+            return
+        super().emit(record)
+
+    def _moved(self, stream: TextIOWrapper) -> bool:
+        try:
+            here, there = os.fstat(stream.fileno()), os.stat(self.baseFilename)
+        except FileNotFoundError:
+            return True
+        return (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """A log that cannot be written is left out; Python would write a traceback to stderr."""
+
+
+_log = logging.getLogger(__name__)
+_running: logging.Handler | None = None
+
+
+def start_log(path: Path, *, requests: bool = False) -> None:
+    """Write the log of this process to a file from now on, in place of one that was named before.
+
+    `requests` takes in each request that is sent (httpx). Raises OSError where the file cannot be written.
+    """
+    global _running
+    handler = _LogFile(path, maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8")
+    handler.setFormatter(_Formatter())
+    stop_log()
+    _running = handler
+    logging.root.addHandler(handler)
+    logging.root.setLevel(logging.INFO)
+    for name in _LIBRARIES:
+        logging.getLogger(name).setLevel(logging.INFO if requests and name == "httpx" else logging.WARNING)
+    logging.captureWarnings(True)
+    _log.info("meshtop %s, Python %s: %s", __version__, platform.python_version(), shlex.join(sys.argv))
+
+
+def stop_log() -> None:
+    """Close the log; nothing where none was started."""
+    global _running
+    if _running is not None:
+        logging.root.removeHandler(_running)
+        _running.close()
+        _running = None
+        logging.root.setLevel(logging.WARNING)
+        for name in _LIBRARIES:
+            logging.getLogger(name).setLevel(logging.NOTSET)
+        logging.captureWarnings(False)
+
+
+def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None:
+    """Log an error that goes no further: a defect with its traceback, what the user is told in a sentence as one."""
+    if isinstance(error, MeshtopError):
+        logger.warning("%s: %s", what, error)
+    else:
+        logger.error("%s", what, exc_info=error)
+
+
+@contextlib.contextmanager
+def defects_logged(logger: logging.Logger, what: str) -> Iterator[None]:
+    """Log whatever is raised inside, with its traceback, and let it pass: for work whose errors nobody would see."""
+    try:
+        yield
+    except Exception:
+        logger.exception("%s failed", what)
+        raise

@@ -1,0 +1,109 @@
+"""What is set for the whole process, each for its reason; nothing else in the house changes what all of it shares.
+
+The front doors (`__main__`, the command line, the console) call these; the lowest floor, so that every room may.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import sys
+import threading
+from collections.abc import Iterator
+
+COLLECTOR_THRESHOLDS = (50_000, 20, 100)
+"""A refresh makes a hundred thousand objects and hardly a cycle: looking for cycles so rarely saves a fifth of it."""
+SWITCH_SECONDS = 0.001
+"""After so long a thread that works out a picture lets the one that answers keys go on; Python's own 5 ms, several
+times for each key, would be felt."""
+ENOUGH_OPEN_FILES = 16_384
+"""Two hundred clusters with forty watches each, and room to spare."""
+_MANY_OBJECTS = 20_000
+"""Fewer new containers than this are left to the collector; freezing also keeps what garbage there is."""
+
+_lock = threading.Lock()
+_depth = 0
+_was_enabled = False
+
+
+def prepare() -> None:
+    """What every run begins with, before anything large is imported or made."""
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
+    leave_out_httpx_command_line()
+
+
+def leave_out_httpx_command_line() -> None:
+    """Keep httpx from taking its own command line along where it can be imported, and with it rich.
+
+    That is a tenth of what printing a list takes. Without it httpx does what it does where `httpx[cli]` is not
+    installed. Nothing happens where httpx is imported already.
+    """
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+
+
+def answer_keys_first() -> None:
+    """Let threads take turns so often that keys do not wait for what is worked out meanwhile."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+
+
+def keep_log_off_stderr() -> None:
+    """Let logged errors stay out of stderr, where Python writes them as long as nobody listens."""
+    import logging  # here, because the first line on screen does not wait for it
+
+    if logging.lastResort is not None:
+        logging.root.removeHandler(logging.lastResort)
+    if not any(isinstance(handler, logging.NullHandler) for handler in logging.root.handlers):
+        logging.root.addHandler(logging.NullHandler())
+
+
+def keep_libraries_quiet() -> None:
+    """Let nothing but sentences reach stderr: libraries log and warn there, with tracebacks, when nobody listens."""
+    import warnings
+
+    keep_log_off_stderr()
+    warnings.simplefilter("ignore")
+
+
+def let_libraries_speak() -> None:
+    """Write logged warnings and errors, with tracebacks, to stderr: for whoever asks for them (-vv, MESHTOP_DEBUG)."""
+    import logging
+
+    if logging.lastResort is not None and logging.lastResort not in logging.root.handlers:
+        logging.root.addHandler(logging.lastResort)
+
+
+def raise_open_file_limit() -> None:
+    """Raise this process's own limit of open files as far as is allowed and useful; silent where that cannot be."""
+    try:
+        import resource
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = ENOUGH_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, ENOUGH_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """Pause garbage collection for the whole process while thousands of objects are made: none of them is garbage.
+
+    Several may pause at once; the last one ends it. What was made meanwhile, where it is much, is moved out of the
+    collector's sight (`gc.freeze`): it is freed by its reference counts, and later collections need not walk it.
+    """
+    global _depth, _was_enabled
+    with _lock:
+        if _depth == 0:
+            _was_enabled = gc.isenabled()
+            gc.disable()
+        _depth += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _depth -= 1
+            if _depth == 0 and _was_enabled:
+                if gc.get_count()[0] > _MANY_OBJECTS:
+                    gc.freeze()
+                gc.enable()

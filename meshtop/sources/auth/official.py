@@ -1,0 +1,94 @@
+"""The one place that knows the private parts of the official `kubernetes` package.
+
+Its `KubeConfigLoader` understands every way to log in that kubeconfigs know (tokens, passwords, OpenID Connect,
+plugins), but runs plugins on the user's terminal and writes certificates into files that stay. Both are left out here.
+A test names every part that is used and the versions it was read in (tests/sources/auth/test_official.py).
+
+Everything here imports slowly (a quarter of a second) and may block.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from msgspec import Struct
+
+VERSIONS = (37,)
+"""Major versions of `kubernetes` whose private parts were read."""
+
+RunPlugin = Callable[[list[str], Mapping[str, str]], Mapping[str, str]]
+"""Runs a credential plugin (arguments, environment) and returns the texts in the `status` of its ExecCredential."""
+
+
+class UserLogin(Struct, frozen=True, kw_only=True):
+    """What a kubeconfig's user is sent as: the Authorization header, and when it expires in Unix seconds."""
+
+    authorization: str | None = None
+    expires_at: float | None = None
+
+
+class ServiceAccount(Struct, frozen=True, kw_only=True):
+    """What Kubernetes gives a pod: the API server's URL, the Authorization header, a file with its authority."""
+
+    server: str
+    authorization: str
+    ca_file: str
+
+
+def config_exception() -> type[Exception]:
+    """The error that the package raises for a kubeconfig or a service account that it cannot use."""
+    error: type[Exception] = importlib.import_module("kubernetes.config").ConfigException
+    return error
+
+
+def user_login(
+    document: Mapping[str, Any],
+    context: str | None,
+    *,
+    paths: Sequence[str],
+    run_plugin: RunPlugin | None,
+    google_token_expired: Callable[[], Any],
+) -> UserLogin:
+    """The login of a context. What the package raises goes through, and so does what the two functions raise.
+
+    `paths` are the kubeconfig's files where a renewed OpenID Connect token is to be written back, as kubectl does: the
+    provider may accept a refresh token only once.
+    """
+    official = importlib.import_module("kubernetes.config.kube_config")
+
+    class Loader(official.KubeConfigLoader):  # type: ignore[misc, name-defined]
+        def _load_from_exec_plugin(self) -> bool | None:
+            if run_plugin is None:
+                return None
+            provider = official.ExecProvider(self._user["exec"], None, self._cluster)
+            status = run_plugin([str(argument) for argument in provider.args], provider.env)
+            if status.get("token"):
+                self.token = f"Bearer {status['token']}"
+            if status.get("expirationTimestamp"):
+                self.expiry = official.parse_rfc3339(status["expirationTimestamp"])
+            return True
+
+    options = {"active_context": context, "get_google_credentials": google_token_expired, "config_base_path": None}
+    if paths:
+        merger = official.KubeConfigMerger(os.pathsep.join(paths))
+        loader = Loader(config_dict=merger.config, config_persister=merger.save_changes, **options)
+    else:
+        loader = Loader(config_dict=official.ConfigNode("kubeconfig", document), **options)
+    loader._load_authentication()
+    expiry = getattr(loader, "expiry", None)
+    return UserLogin(
+        authorization=getattr(loader, "token", None),
+        expires_at=expiry.timestamp() if expiry is not None else None,
+    )
+
+
+def service_account() -> ServiceAccount:
+    """The service account of the pod that this runs in. Raises the package's ConfigException where there is none."""
+    # A plain object, not the package's Configuration: that one would copy what somebody set as the default.
+    found = SimpleNamespace(api_key={})
+    importlib.import_module("kubernetes.config").load_incluster_config(client_configuration=found)
+    return ServiceAccount(server=found.host, authorization=found.api_key["BearerToken"], ca_file=found.ssl_ca_cert)

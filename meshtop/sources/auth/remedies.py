@@ -1,0 +1,103 @@
+"""What to do about a login that is not accepted: the command that renews it, told from what the kubeconfig says."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from meshtop.sources.auth.kubeconfig import ClusterRef
+
+_BY_COMMAND = {
+    "gke-gcloud-auth-plugin": "gcloud auth login",
+    "gcloud": "gcloud auth login",
+    "doctl": "doctl auth init",
+    "oci": "oci session authenticate",
+    "linode-cli": "linode-cli configure",
+}
+
+
+def login_remedy(ref: ClusterRef) -> str:
+    """How to log in again to a cluster: its plugin's or vendor's command, else which entry to renew."""
+    plugin, provider = ref.user_entry.get("exec"), ref.user_entry.get("auth-provider")
+    if isinstance(plugin, Mapping):
+        return plugin_remedy(plugin)
+    if isinstance(provider, Mapping):
+        return provider_remedy(provider)
+    if ref.in_cluster:
+        return "Give the pod a service account that may read the cluster."
+    where = ", ".join(ref.paths) or "the kubeconfig"
+    return f"Renew the login of user {ref.user} in {where} (kubectl --context {ref.context} get namespaces tries it)."
+
+
+def renewal_command(plugin: Mapping[str, Any]) -> str:
+    """The command to run for a new login: the vendor's where it is known, else the plugin's own command line.
+
+    `plugin` is the `exec` mapping of a kubeconfig's user.
+    """
+    command = str(plugin.get("command") or "")
+    name = PurePath(command).name.removesuffix(".exe")
+    arguments = [str(argument) for argument in plugin.get("args") or ()]
+    if name in _BY_COMMAND:
+        return _BY_COMMAND[name]
+    if name in ("aws", "aws-iam-authenticator", "aws-vault"):
+        profile = _value(arguments, "--profile") or _environment(plugin, "AWS_PROFILE")
+        return f"aws sso login --profile {shlex.quote(profile)}" if profile else "aws sso login"
+    if name == "az":
+        return "az login"
+    if name == "kubelogin" and (_value(arguments, "--login", "-l") or _environment(plugin, "AAD_LOGIN_METHOD")):
+        return _azure(plugin, arguments)
+    if name == "tsh":
+        return _teleport(arguments)
+    return shlex.join([command, *arguments])
+
+
+def plugin_remedy(plugin: Mapping[str, Any]) -> str:
+    """How to log in again where a credential plugin logs in: the command that renews what it gives."""
+    return f"Log in again: {renewal_command(plugin)}"
+
+
+def provider_remedy(provider: Mapping[str, Any]) -> str:
+    """How to log in again for a user with the old `auth-provider` section of kubeconfigs."""
+    settings = provider.get("config")
+    issuer = settings.get("idp-issuer-url") if isinstance(settings, Mapping) else None
+    if provider.get("name") == "gcp":
+        plugin = "which writes the plugin gke-gcloud-auth-plugin"
+        return f"Log in again: gcloud container clusters get-credentials CLUSTER, {plugin}"
+    where = f" of {issuer}" if issuer else ""
+    return f"Log in again at the identity provider{where} and put the new id-token and refresh-token in the kubeconfig"
+
+
+def _azure(plugin: Mapping[str, Any], arguments: Sequence[str]) -> str:
+    method = _value(arguments, "--login", "-l") or _environment(plugin, "AAD_LOGIN_METHOD")
+    if method == "azurecli":
+        return "az login"
+    if method == "azd":
+        return "azd auth login"
+    return shlex.join([str(plugin.get("command")), *arguments])
+
+
+def _teleport(arguments: Sequence[str]) -> str:
+    proxy = _value(arguments, "--proxy")
+    cluster = _value(arguments, "--kube-cluster")
+    command = ["tsh", *([f"--proxy={proxy}"] if proxy else []), "kube", "login", *([cluster] if cluster else [])]
+    return shlex.join(command)
+
+
+def _value(arguments: Sequence[str], *flags: str) -> str | None:
+    """The value of a flag, written `--flag value` or `--flag=value`."""
+    for position, argument in enumerate(arguments):
+        for flag in flags:
+            if argument == flag and position + 1 < len(arguments):
+                return arguments[position + 1]
+            if argument.startswith(flag + "="):
+                return argument[len(flag) + 1 :]
+    return None
+
+
+def _environment(plugin: Mapping[str, Any], name: str) -> str | None:
+    for entry in plugin.get("env") or ():
+        if isinstance(entry, Mapping) and entry.get("name") == name:
+            return str(entry.get("value"))
+    return None

@@ -1,0 +1,152 @@
+"""Why a request to an API server got no good answer, in words: what the system, TLS or the server says."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import time
+from datetime import UTC, datetime
+
+import httpx
+import msgspec
+
+from meshtop.model.state import State
+from meshtop.sources.auth.credentials import Credentials
+from meshtop.sources.auth.kubeconfig import ClusterRef
+from meshtop.sources.auth.remedies import login_remedy
+from meshtop.sources.problem import SourceProblem, causes, root_cause
+
+_ELSEWHERE = "its server URL in the kubeconfig leads to something else, or a login stands in front of it"
+
+_REFUSED_CERTIFICATES = {
+    "EXPIRED": "it has expired",
+    "REVOKED": "it was revoked",
+    "UNKNOWN_CA": "its authority is not known there",
+    "BAD_CERTIFICATE": "it is not valid there",
+    "CERTIFICATE_UNKNOWN": "it is not valid there",
+    "UNSUPPORTED_CERTIFICATE": "it is of a kind that is not taken there",
+    "CERTIFICATE_REQUIRED": "none was shown",
+}
+"""What a server's TLS alert means for the client certificate, by a part of OpenSSL's name for it."""
+
+
+def connection_problem(
+    error: Exception, ref: ClusterRef, credentials: Credentials | None, limits: httpx.Timeout
+) -> SourceProblem:
+    """An error of httpx as a problem: unreachable, or denied where the server's TLS rejected the client certificate.
+
+    `limits` are the connection's own; a request's own limits are read from the error.
+    """
+    where = f"{ref.name} ({ref.server})"
+    context = f"--context {ref.context} " if ref.context else ""
+    probe = f"Try kubectl {context}get --raw /readyz."
+    if isinstance(error, httpx.ConnectTimeout):
+        message = f"{where} does not answer: no connection within {limits.connect:g} s."
+    elif isinstance(error, httpx.PoolTimeout):
+        message = f"{where} is too slow: every connection to it is waiting."
+    elif isinstance(error, httpx.TimeoutException):
+        patience = error.request.extensions.get("timeout", {}).get("read") or limits.read
+        message = f"{where} does not answer: nothing came within {patience:g} s."
+    elif problem := _tls_problem(error, ref, credentials, where):
+        return problem
+    elif isinstance(error, httpx.ConnectError | httpx.ProxyError):
+        message = f"{where} cannot be reached: {root_cause(error)}."
+        probe = f"Check the network or VPN, then kubectl {context}get --raw /readyz."
+    elif isinstance(error, httpx.RemoteProtocolError | httpx.ReadError) and credentials and expiry_note(credentials):
+        # With TLS 1.3 a server rejects a certificate after the handshake, and the event loop drops the alert.
+        return certificate_rejected(ref, expiry_note(credentials))
+    elif isinstance(error, httpx.DecodingError):
+        message = f"{where} sent an answer that cannot be decompressed."
+    else:
+        message = f"{where} broke the connection: {root_cause(error)}."
+    return SourceProblem(State.UNREACHABLE, message, probe)
+
+
+def expiry_note(credentials: Credentials, now: float | None = None) -> str:
+    """An addition to a refusal, such as `: its certificate ran out on 2026-08-01`; empty where it did not."""
+    if not credentials.certificate:
+        return ""
+    from cryptography import x509
+
+    try:
+        end = x509.load_pem_x509_certificate(credentials.certificate.encode()).not_valid_after_utc
+    except ValueError:
+        return ""
+    moment = datetime.fromtimestamp(time.time() if now is None else now, UTC)
+    return f": its certificate ran out on {end:%Y-%m-%d}" if end < moment else ""
+
+
+def _tls_problem(
+    error: Exception, ref: ClusterRef, credentials: Credentials | None, where: str
+) -> SourceProblem | None:
+    for cause in causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return SourceProblem(
+                State.UNREACHABLE,
+                f"The certificate of {where} is not trusted: {cause.verify_message}.",
+                "Correct certificate-authority-data or tls-server-name of this cluster in the kubeconfig.",
+            )
+        if not isinstance(cause, ssl.SSLError):
+            continue
+        name = cause.reason or str(cause)
+        if "WRONG_VERSION_NUMBER" in name:
+            return SourceProblem(
+                State.UNREACHABLE,
+                f"{where} does not speak TLS.",
+                "Correct the server URL of this cluster in the kubeconfig: its port, or http:// for https://.",
+            )
+        why = next((words for part, words in _REFUSED_CERTIFICATES.items() if part in name and "ALERT" in name), None)
+        if why is not None:
+            return certificate_rejected(ref, (credentials and expiry_note(credentials)) or f": {why}")
+    return None
+
+
+def certificate_rejected(ref: ClusterRef, why: str) -> SourceProblem:
+    """Denied: the server does not accept the client certificate; `why` begins with a colon, or is empty."""
+    who = f"user {ref.user}" if ref.user else "the kubeconfig"
+    message = f"{ref.name} does not accept the client certificate of {who}{why}."
+    return SourceProblem(State.DENIED, message, login_remedy(ref), code=401)
+
+
+class _ErrorStatus(msgspec.Struct):
+    message: str = ""
+    reason: str = ""
+
+
+def response_problem(response: httpx.Response, *, cluster: str, what: str, verb: str = "list") -> SourceProblem:
+    """An answer that is an error, as a problem: denied for a forbidden request (403), stale for everything else.
+
+    `what` is the resource as RBAC writes it ("pods", "virtualservices.networking.istio.io").
+    """
+    code = response.status_code
+    if code == 403:
+        return SourceProblem(
+            State.DENIED,
+            f"{cluster} does not let you {verb} {what}.",
+            f"Ask for the right to {verb} {what} (and to watch them).",
+            code=code,
+        )
+    if response.is_redirect or is_web_page(response):
+        where = "sends requests on to another place" if response.is_redirect else "answers with a web page"
+        return SourceProblem(
+            State.STALE,
+            f"{cluster} {where} when asked to {verb} {what}: {_ELSEWHERE}.",
+            code=code,
+        )
+    said = ""
+    with contextlib.suppress(msgspec.MsgspecError, httpx.StreamError):
+        said = " ".join(msgspec.json.decode(response.content, type=_ErrorStatus).message.split())[:300].rstrip(".")
+    message = f"{cluster} answered {code} when asked to {verb} {what}" + (f": {said}." if said else ".")
+    return SourceProblem(State.STALE, message, code=code, retry_after=_retry_after(response))
+
+
+def is_web_page(response: httpx.Response) -> bool:
+    """Whether a login page or another site answered in an API server's place."""
+    return response.headers.get("Content-Type", "").startswith("text/html") or response.content[:1] == b"<"
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    try:
+        return max(0.0, float(response.headers["Retry-After"]))
+    except (KeyError, ValueError):
+        return None

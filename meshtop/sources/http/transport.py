@@ -1,0 +1,146 @@
+"""What a request to a cluster goes through: TLS, proxies, pools of connections; and what is asked of a connection."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from meshtop.model.state import State
+from meshtop.sources.auth.credentials import Credentials
+from meshtop.sources.problem import SourceProblem
+
+WATCH = "meshtop_watch"
+"""A request's extension: it is a stream that stays open."""
+_REQUESTS = httpx.Limits(max_connections=24, max_keepalive_connections=24, keepalive_expiry=60.0)
+_WATCHES = httpx.Limits(max_connections=96, max_keepalive_connections=0)
+
+Params = Mapping[str, str | int]
+
+
+class Wire(Protocol):
+    """What readers and writers ask of a connection, to an API server or to a Prometheus by its own URL."""
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        timeout: float | None = None,
+    ) -> httpx.Response:
+        """Send one request and return the answer, whatever its status; raises SourceProblem when none came."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+class ConnectionPools(httpx.AsyncBaseTransport):
+    """The connections to one cluster: a pool for requests, which are reused, and one for watches, which are held.
+
+    httpcore holds all open connections, not only the idle ones, against the number of idle ones to keep: beside forty
+    watches every request would close its connection and the next one would shake hands anew.
+    """
+
+    def __init__(self, make: Callable[[httpx.Limits], httpx.AsyncBaseTransport]) -> None:
+        self._requests = make(_REQUESTS)
+        self._watches = make(_WATCHES)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request through the pool that it belongs to."""
+        pool = self._watches if request.extensions.get(WATCH) else self._requests
+        return await pool.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._requests.aclose()
+        await self._watches.aclose()
+
+
+def cluster_transport(credentials: Credentials, cluster: str) -> ConnectionPools:
+    """The pools of a cluster, through its proxy where it has one. Raises SourceProblem for what cannot be used."""
+    secure = credentials.server.startswith("https")
+    context = tls_context(credentials, cluster) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    proxy = credentials.proxy or _proxy_of_environment(credentials.server)
+
+    def pool(limits: httpx.Limits) -> httpx.AsyncBaseTransport:
+        try:
+            return httpx.AsyncHTTPTransport(verify=context, http2=False, limits=limits, proxy=proxy)
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            raise _proxy_problem(proxy, cluster) from error
+
+    return ConnectionPools(pool)
+
+
+def tls_context(credentials: Credentials, cluster: str) -> ssl.SSLContext:
+    """An SSL context that trusts the cluster's own authority. Raises SourceProblem for unusable certificates."""
+    try:
+        context = ssl.create_default_context(cadata=credentials.ca) if credentials.ca else ssl.create_default_context()
+    except (ssl.SSLError, ValueError):
+        raise SourceProblem(
+            State.UNREACHABLE,
+            f"The certificate authority of {cluster} in the kubeconfig is not a valid PEM certificate.",
+            "Correct certificate-authority-data (or certificate-authority) of this cluster in the kubeconfig.",
+        ) from None
+    # Many clusters' authorities lack extensions that newer Pythons insist on.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not credentials.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if credentials.certificate:
+        _show_certificate(context, credentials.certificate, credentials.key or "", cluster)
+    return context
+
+
+def _show_certificate(context: ssl.SSLContext, certificate: str, key: str, cluster: str) -> None:
+    """Let a context show a client certificate. Python loads one from files only, so they exist for that moment."""
+    try:
+        with TemporaryDirectory(prefix="meshtop-") as folder:
+            files = Path(folder, "certificate.pem"), Path(folder, "key.pem")
+            for file, text in zip(files, (certificate, key), strict=True):
+                file.touch(mode=0o600)
+                file.write_text(text, encoding="utf-8")
+            context.load_cert_chain(*files, password="")
+    except (ssl.SSLError, OSError, ValueError) as error:
+        mismatch = isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH"
+        why = "do not belong together" if mismatch else "must be a PEM certificate and an unencrypted key"
+        raise SourceProblem(
+            State.DENIED,
+            f"The client certificate and key for {cluster} in the kubeconfig {why}.",
+            "Renew client-certificate and client-key (or their -data) of its user in the kubeconfig.",
+            code=401,
+        ) from None
+
+
+def _proxy_problem(proxy: str | None, cluster: str) -> SourceProblem:
+    """The proxy cannot be used; its address is not shown, as it may hold a password."""
+    scheme = (proxy or "").partition("://")[0]
+    if scheme.startswith("socks"):
+        return SourceProblem(
+            State.UNREACHABLE,
+            f"{cluster} is reached by a SOCKS proxy, which needs one more package.",
+            "pip install socksio",
+        )
+    return SourceProblem(
+        State.UNREACHABLE,
+        f"The proxy of {cluster} is not a valid URL.",
+        "Correct proxy-url in the kubeconfig, or HTTPS_PROXY.",
+    )
+
+
+def _proxy_of_environment(server: str) -> str | None:
+    """HTTPS_PROXY and NO_PROXY, as kubectl heeds them."""
+    parts = urlsplit(server)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or parts.hostname in ("localhost", "127.0.0.1", "::1") or proxy_bypass(parts.hostname or ""):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"

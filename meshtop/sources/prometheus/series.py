@@ -1,0 +1,131 @@
+"""One cluster's series in one engine: what is asked of them besides the queries of a refresh."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import structs
+
+from meshtop.model.state import State
+from meshtop.model.telemetry import History, Line, PlaintextDay, Sample, Telemetry
+from meshtop.sources.prometheus.answers import QueryFailed, decode_samples
+from meshtop.sources.prometheus.charts import ChartReader, LineQuery
+from meshtop.sources.prometheus.engine import SECRET_HEADERS, Engine
+from meshtop.sources.prometheus.history import read_history
+from meshtop.sources.prometheus.plaintext import EVERY_SECONDS as PLAINTEXT_EVERY_SECONDS
+from meshtop.sources.prometheus.plaintext import read_plaintext_day
+
+_LONGEST_HISTORY_WINDOW_SECONDS = 300.0
+"""A sparkline's rates are taken over no longer window than this: a longer one would flatten what it is to show."""
+
+
+class SeriesReader:
+    """Reads the series of one cluster, alone in its own engine or picked out of a central one by `matchers`.
+
+    `matchers` (label to value) are what every selector about this cluster must hold, `headers` what the settings send
+    along (a tenant's name). `engine` is None until one was found. `clock` gives Unix seconds. Nothing that refreshes
+    raises for the cluster's sake: the last answer stays.
+    """
+
+    def __init__(
+        self,
+        cluster: str,
+        *,
+        engine: Engine | None,
+        matchers: Mapping[str, str],
+        headers: Mapping[str, str],
+        clock: Callable[[], float],
+    ) -> None:
+        self.cluster = cluster
+        self.matchers = matchers
+        self.telemetry: Telemetry | None = None
+        self.history: History | None = None
+        self._headers = headers
+        self._clock = clock
+        self._engine = engine
+        self._charts: ChartReader | None = None
+        self._plaintext: PlaintextDay | None = None
+        self._plaintext_asked: float | None = None
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine that is asked, None before one was found."""
+        return self._engine
+
+    @property
+    def identity(self) -> str:
+        """Tells one set of series from another; empty before an engine was found."""
+        return "" if self._engine is None else series_identity(self._engine.url, self._headers, self.matchers)
+
+    async def refresh_history(self, *, at: float | None = None, span_seconds: float = 1800.0, points: int = 60) -> None:
+        """Ask for the golden signals of a span that ends at `at`; keeps the last ones on failure."""
+        if self._engine is None:
+            return
+        longest = _LONGEST_HISTORY_WINDOW_SECONDS
+        history = await read_history(
+            self._engine,
+            matchers=self.matchers,
+            window_seconds=min(self.telemetry.window_seconds if self.telemetry else longest, longest),
+            end=self._moment(at),
+            span_seconds=span_seconds,
+            points=points,
+        )
+        self.history = history or self.history
+
+    async def refresh_plaintext(self, *, at: float | None = None) -> None:
+        """Ask who sent plaintext in the day that ends at `at`, unless that was asked less than ten minutes ago."""
+        if self._engine is None or self.telemetry is None:
+            return
+        end = self._moment(at)
+        if self._plaintext_asked is None or abs(end - self._plaintext_asked) >= PLAINTEXT_EVERY_SECONDS:
+            self._plaintext_asked = end
+            self._plaintext = await read_plaintext_day(self._engine, matchers=self.matchers, at=end)
+        self.telemetry = structs.replace(self.telemetry, plaintext_day=self._plaintext_day(at))
+
+    async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
+        """The samples of one instant query, whose selectors must hold `matchers`. Raises SourceProblem."""
+        return tuple((await decode_samples(await self._found().query(expression, at=at))).items)
+
+    async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
+        """Series over time for charts, whose selectors must hold `matchers`. Raises SourceProblem."""
+        if self._charts is None:
+            self._charts = ChartReader(self._found())
+        return await self._charts.lines(queries, start=start, end=end, step=step)
+
+    async def close(self) -> None:
+        """Close what charts are asked through; the engine's connection belongs to whoever made it."""
+        self._close_charts()
+
+    def _use(self, engine: Engine | None) -> None:
+        """Ask another engine from now on, or none."""
+        self._close_charts()
+        self._engine = engine
+
+    def _close_charts(self) -> None:
+        if self._charts is not None:
+            self._charts.close()
+            self._charts = None
+
+    def _found(self) -> Engine:
+        if self._engine is None:
+            raise QueryFailed(
+                State.NONE, f"No Prometheus of {self.cluster} is known yet.", "Wait for the first refresh."
+            )
+        return self._engine
+
+    def _moment(self, at: float | None) -> float:
+        return self._clock() if at is None else at
+
+    def _plaintext_day(self, at: float | None) -> PlaintextDay | None:
+        """The plaintext that was read, where its day is not further from the moment than two readings."""
+        day = self._plaintext
+        return day if day is not None and abs(self._moment(at) - day.at) <= 2 * PLAINTEXT_EVERY_SECONDS else None
+
+
+def series_identity(url: str, headers: Mapping[str, str], matchers: Mapping[str, str]) -> str:
+    """An engine's address with what selects among its series; tenant headers by a digest, credentials not at all."""
+    tenant = sorted((k.lower(), v) for k, v in headers.items() if k.lower() not in SECRET_HEADERS)
+    digest = hashlib.sha256(repr(tenant).encode()).hexdigest()[:12] if tenant else ""
+    chosen = ",".join(f"{label}={value}" for label, value in sorted(matchers.items()))
+    return f"{url}{'#' + digest if digest else ''}{'{' + chosen + '}' if chosen else ''}"

@@ -1,1 +1,0 @@
-"""What is shown of one thing of each kind when it is opened."""

@@ -1,0 +1,325 @@
+"""What tenants, workspaces, groups and organizations have in common: columns of figures, and what opening one shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from meshtop.analysis.tenancy.ownership import NamespaceOwner
+from meshtop.analysis.tenancy.traffic import LevelTraffic, Talker, apdex, of_level
+from meshtop.analysis.tenancy.units import UnitFigures
+from meshtop.model.state import Finding, Health, HealthStatus
+from meshtop.model.traffic import Sums, Traffic
+from meshtop.sources.prometheus.promql import one_of
+from meshtop.views.frame.charts import DESTINATION_SIDE, Chart, charts_by_cluster
+from meshtop.views.frame.columns import NOTHING, Columns, error_tone, mtls_tone
+from meshtop.views.frame.detail import related
+from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
+from meshtop.views.frame.findings import findings_column, findings_section
+from meshtop.views.frame.numbers import milliseconds, percent, quantity
+from meshtop.views.frame.table import Align, Cell, Column, Tone
+from meshtop.views.picture.picture import Picture, group_health
+from meshtop.views.picture.query import Query
+
+TALKERS = 8
+"""As many of those who call a level, or are called by it, are listed."""
+
+
+class Level(Protocol):
+    """A tenant, or any level of one: some namespaces and what is said of them together."""
+
+    @property
+    def organization(self) -> str | None:
+        """The organization of the tenancy file."""
+
+    @property
+    def tenant(self) -> str | None:
+        """The tenant; several joined by `|` where marks disagree."""
+
+    @property
+    def workspace(self) -> str | None:
+        """The workspace; None for what is in none."""
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces, as `CLUSTER/NAMESPACE`."""
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """By what it was found."""
+
+    @property
+    def inbound(self) -> Traffic:
+        """What comes from outside of it."""
+
+    @property
+    def outbound(self) -> Traffic:
+        """What goes to outside of it."""
+
+    @property
+    def internal(self) -> Traffic:
+        """What stays within it."""
+
+    @property
+    def cross_tenant(self) -> Traffic:
+        """What comes from and goes to other tenants."""
+
+    @property
+    def mtls_ratio(self) -> float | None:
+        """The share of what it answers that was seen as mutual TLS."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with it."""
+
+    @property
+    def received(self) -> Traffic:
+        """All that it answers."""
+
+    @property
+    def apdex(self) -> float | None:
+        """The Apdex score of all requests that it answers."""
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The clusters that its namespaces are in."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Its groups, as `KIND/NAME`."""
+
+    @property
+    def health(self) -> Health:
+        """The health of its workloads together."""
+
+
+def of_tenant(query: Query, *tenants: str | None) -> bool:
+    """Whether what belongs to these tenants is asked for; a level of one is a choice of namespaces, not of rows."""
+    if query.tenant is None or query.within is not None:
+        return True
+    return any(tenant is not None and query.tenant in tenant.split("|") for tenant in tenants)
+
+
+def figures_of(picture: Picture, figures: UnitFigures) -> dict[str, Any]:
+    """What an item says of a unit's namespaces and their traffic, at whatever level it is."""
+    sides, received = figures.traffic.figures, figures.traffic.figures.received
+    workloads = [workload for place in figures.namespaces for workload in picture.workloads_in(*place)]
+    return {
+        "namespaces": tuple("/".join(place) for place in figures.namespaces),
+        "marks": figures.marks,
+        "inbound": sides.inbound.traffic(),
+        "outbound": sides.outbound.traffic(),
+        "internal": sides.internal.traffic(),
+        "cross_tenant": figures.traffic.crossing.traffic(),
+        "mtls_ratio": received.mtls_ratio,
+        "findings": figures.findings,
+        "received": received.traffic(),
+        "apdex": apdex(received.buckets, picture.apdex_ms),
+        "clusters": figures.clusters,
+        "groups": figures.groups,
+        "health": _together(picture, workloads, asked=received != Sums()),
+    }
+
+
+def _together(picture: Picture, workloads: list[Any], *, asked: bool) -> Health:
+    if asked and not workloads:
+        return Health(HealthStatus.UNKNOWN, ("what answers here is not known",))
+    return group_health([picture.workload_health(workload) for workload in workloads])
+
+
+def _apdex_tone(value: float) -> Tone:
+    """The Apdex Alliance's words: below 0.7 is poor, below 0.85 fair."""
+    if value < 0.7:
+        return Tone.FAILING
+    return Tone.DEGRADED if value < 0.85 else Tone.PLAIN
+
+
+def _apdex_cell(item: Level) -> Cell:
+    return NOTHING if item.apdex is None else Cell(f"{item.apdex:.2f}", _apdex_tone(item.apdex))
+
+
+c = Columns(Level)  # type: ignore[type-abstract]
+FIGURES: tuple[Column[Level], ...] = (
+    c.health(),
+    c.text("organization", "ORGANIZATION", "The organization.", "organization", wide=True, priority=7),
+    c.count("count", "NS", "Namespaces, over all clusters.", lambda i: len(i.namespaces), priority=3),
+    c.words("namespaces", "NAMESPACES", "The namespaces, as cluster/namespace.", "namespaces", wide=True,
+            aliases=("namespace", "ns"), priority=8, max_width=48),
+    c.words("clusters", "CLUSTERS", "The clusters that its namespaces are in.", "clusters", wide=True,
+            aliases=("cluster",), priority=6),
+    c.words("marks", "FOUND BY", "By what it was found: `tenancy` is the tenancy file.", "marks", wide=True,
+            priority=8),
+    c.words("groups", "GROUPS", "Traffic, security and gateway groups.", "groups", wide=True, priority=8),
+    *c.golden("received"),
+    c.custom(name="apdex", title="APDEX", help_="Share of users who are satisfied, those who tolerate counting half.",
+             value=lambda i: i.apdex, cell=_apdex_cell, numeric=True, align=Align.RIGHT, priority=3),
+    c.rate("inbound", "IN/S", "Requests per second from outside of the row.",
+           lambda i: i.inbound.requests_per_second, priority=4),
+    c.rate("outbound", "OUT/S", "Requests per second to outside of the row.",
+           lambda i: i.outbound.requests_per_second, priority=4),
+    c.rate("internal", "WITHIN/S", "Requests per second within the row.",
+           lambda i: i.internal.requests_per_second, priority=5),
+    c.rate("crossTenant", "CROSS/S", "Requests per second from and to other tenants.",
+           lambda i: i.cross_tenant.requests_per_second, aliases=("crossing",), priority=3),
+    c.mtls(priority=2),
+    findings_column(),
+)  # fmt: skip
+"""What is said of some namespaces together, at whatever level."""
+
+
+def level_detail(
+    picture: Picture,
+    kind: str,
+    item: Level,
+    key: str,
+    *,
+    title: str,
+    belongs: Callable[[NamespaceOwner], bool],
+    group: str | None = None,
+) -> Detail:
+    """Everything about one level; `belongs` says whose namespaces are in it, whatever the scope is."""
+    traffic = of_level(picture.edges, picture.owners, belongs)
+    owned = frozenset("/".join(place) for place, owner in picture.owners.all_known().items() if belongs(owner))
+    return Detail(
+        kind=kind,
+        key=key,
+        title=title,
+        health=item.health,
+        sections=(
+            Section("Health", verdict(item.health)),
+            *((findings_section(item.findings),) if item.findings else ()),
+            Section("About", _facts(picture, item, group)),
+            Section("Traffic", _directions(picture, traffic)),
+            Section("Inbound by cluster", _clusters(picture, traffic)),
+            Section("Top talkers", _talkers(picture, traffic)),
+            *_bindings(picture, item, group),
+        ),
+        related=(
+            related(
+                picture,
+                "namespaces",
+                "Namespaces",
+                lambda n: f"{n.cluster}/{n.name}" in owned,
+                "It has no namespaces.",
+            ),
+            related(
+                picture,
+                "services",
+                "Services",
+                lambda s: f"{s.cluster}/{s.namespace}" in owned,
+                "It has no services.",
+            ),
+        ),
+        charts=_charts(picture, sorted(owned)),
+    )
+
+
+def _facts(picture: Picture, item: Level, group: str | None) -> tuple[Fact, ...]:
+    modes = {_modes(picture, name) for name in item.namespaces}
+    facts = [
+        fact("organization", item.organization),
+        fact("tenant", item.tenant),
+        fact("workspace", item.workspace),
+        *((fact("group", group),) if group else ()),
+        fact("found by", item.marks),
+        fact("clusters", item.clusters),
+        fact("namespaces", item.namespaces),
+        fact("groups", item.groups),
+    ]
+    for label, index in (("traffic mode", 0), ("authorization", 1)):
+        said = sorted({mode[index] for mode in modes if mode[index]})
+        facts.append(fact(label, ", ".join(said) or None))
+    facts.append(fact("mTLS seen", None if item.mtls_ratio is None else f"{percent(item.mtls_ratio)} %"))
+    return tuple(facts)
+
+
+def _modes(picture: Picture, name: str) -> tuple[str, str]:
+    cluster, _, namespace = name.rpartition("/")
+    owner = picture.owner(cluster, namespace)
+    return (owner.traffic_mode or "", owner.authorization_mode or "")
+
+
+def _directions(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
+    figures = level.traffic.figures
+    sides = (
+        ("in", figures.inbound),
+        ("out", figures.outbound),
+        ("within", figures.internal),
+        ("other tenants", level.traffic.crossing),
+    )
+    facts = [_signals(picture, label, sums) for label, sums in sides]
+    score = apdex(figures.received.buckets, picture.apdex_ms)
+    said = None if score is None else f"{score:.2f} (satisfied within {milliseconds(picture.apdex_ms)} ms)"
+    return (*facts, fact("apdex", said))
+
+
+def _signals(picture: Picture, label: str, sums: Sums) -> Fact:
+    traffic = sums.traffic()
+    if traffic.requests_per_second is None:
+        if traffic.connections_per_second is None and traffic.bytes_per_second.sent is None:
+            return fact(label, None)
+        return fact(label, f"TCP {quantity(traffic.connections_per_second)} connections/s")
+    ratio = sums.mtls_ratio
+    words = f"{quantity(traffic.requests_per_second)}/s"
+    if traffic.error_ratio is not None:
+        words += f"  {percent(traffic.error_ratio)} % errors"
+    words += f"  p50 {milliseconds(traffic.latency_ms.p50)}  p99 {milliseconds(traffic.latency_ms.p99)} ms"
+    words += "" if ratio is None else f"  mTLS {percent(ratio)} %"
+    bad = error_tone(traffic.error_ratio or 0.0, picture.thresholds)
+    return fact(label, words, bad if bad is not Tone.PLAIN or ratio is None else mtls_tone(ratio))
+
+
+def _clusters(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
+    facts = tuple(_signals(picture, cluster or "no cluster", sums) for cluster, sums in level.clusters.items())
+    return facts or (fact("", "nothing was asked of it in this window", Tone.DIM),)
+
+
+def _talkers(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
+    facts = [_talker(picture, talker) for talker in level.talkers[:TALKERS]]
+    more = len(level.talkers) - len(facts)
+    if more > 0:
+        facts.append(fact("", f"and {more} more", Tone.DIM))
+    return tuple(facts) or (fact("", "none from outside", Tone.DIM),)
+
+
+def _talker(picture: Picture, talker: Talker) -> Fact:
+    where = "/".join(part for part in (talker.namespace, talker.workload or "unknown") if part)
+    place = f" in {talker.cluster}" if talker.cluster else ""
+    line = _signals(picture, "from" if talker.inbound else "to", talker.sums)
+    return fact(line.label, f"{talker.tenant} {where}{place}  {line.cell.text}", line.cell.tone)
+
+
+def _bindings(picture: Picture, item: Level, group: str | None) -> tuple[Section, ...]:
+    """Roles on the level itself, on what it is part of, and on parts of it."""
+    if picture.tenancy is None:
+        return ()
+    path = [part for part in (item.tenant, item.workspace, group) if part]
+    facts = tuple(
+        fact(binding.role, f"{', '.join(binding.subjects)} on {binding.on}")
+        for binding in picture.tenancy.file.bindings
+        if (on := _path_of(binding.on)) == path[: len(on)] or (path == on[: len(path)] and _may_name(picture, on))
+    )
+    return (Section("Roles", facts),) if facts else ()
+
+
+def _may_name(picture: Picture, on: list[str]) -> bool:
+    """Whether a part of a level may be named: not where the access policy keeps it from the user."""
+    return picture.access is None or (len(on) > 1 and picture.access.may_read_workspace(on[0], on[1]))
+
+
+def _path_of(on: str) -> list[str]:
+    """What a binding is on as tenant, workspace, group; nothing for the organization."""
+    level, _, path = on.partition("/")
+    return [] if level == "organization" else path.split("/")
+
+
+def _charts(picture: Picture, namespaces: Sequence[str]) -> tuple[Chart, ...]:
+    """What is answered in each cluster, over time; quantiles are each cluster's own, for they cannot be added."""
+    names: dict[str, list[str]] = {}
+    for place in namespaces:
+        cluster, _, namespace = place.rpartition("/")
+        names.setdefault(cluster, []).append(namespace)
+    into = {
+        cluster: (DESTINATION_SIDE, one_of("destination_workload_namespace", some)) for cluster, some in names.items()
+    }
+    return charts_by_cluster(into, window_seconds=picture.snapshot.window_seconds)

@@ -1,0 +1,117 @@
+"""What makes Pictures of Snapshots: the settings' thresholds, tenancy and access policy, read once for a whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct, field
+
+from meshtop.analysis.canary.judging import Judging
+from meshtop.analysis.tenancy.access.hiding import visible
+from meshtop.analysis.tenancy.access.rights import Access, AccessRules, access_of
+from meshtop.analysis.tenancy.ownership import owners_of
+from meshtop.analysis.tenancy.traffic import TARGET_MS
+from meshtop.model.snapshot import Snapshot
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
+from meshtop.settings.access import read_access
+from meshtop.settings.tenancy import Tenancy, read_tenancy
+from meshtop.views.picture.memory import Key, Memory
+from meshtop.views.picture.picture import Picture
+
+if TYPE_CHECKING:
+    from meshtop.settings.schema import Settings
+
+
+Part = TypeVar("Part")
+
+_ACCESS: Key[Access] = Key("access")
+_VISIBLE: Key[Any] = Key("visible parts")
+
+
+class _Keep(Struct, frozen=True):
+    """The memory as hiding uses it, which names its parts itself."""
+
+    memory: Memory
+
+    def same(self, name: str, made_from: tuple[object, ...], make: Callable[[], Part]) -> Part:
+        """What `make` gives, or what it gave last of the same objects."""
+        key: Key[Part] = _VISIBLE.at(name)
+        return self.memory.get_or_make(key, made_from, make)
+
+
+class PictureFactory(Struct, frozen=True, kw_only=True):
+    """Makes Pictures of Snapshots; `rules` are there when a policy is in force: a file, or roles in tenancy.yaml."""
+
+    thresholds: Thresholds = DEFAULT_THRESHOLDS
+    tenancy: Tenancy | None = None
+    tenant_label: str | None = None
+    apdex_ms: float = TARGET_MS
+    rules: AccessRules | None = None
+    judging: Judging | None = None
+    memory: Memory = field(default_factory=Memory)
+
+    def access(self, snapshot: Snapshot) -> Access | None:
+        """What the user may do on a snapshot's clusters (as it was read, nothing left out); None without a policy."""
+        rules = self.rules
+        if rules is None:
+            return None
+
+        def decide() -> Access:
+            return access_of(snapshot, rules, owners_of(snapshot, self.tenancy, self.tenant_label))
+
+        return self.memory.get_or_make(_ACCESS, tuple(_asked_of(snapshot)), decide)
+
+    def visible(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot without what the user may not read."""
+        access = self.access(snapshot)
+        return snapshot if access is None else visible(snapshot, access, _Keep(self.memory))
+
+    def picture(self, snapshot: Snapshot) -> Picture:
+        """The picture of what the user may see of a snapshot. Raises ConfigError for a policy that makes no sense."""
+        access = self.access(snapshot)
+        return Picture(
+            self.visible(snapshot),
+            thresholds=self.thresholds,
+            tenancy=self.tenancy,
+            tenant_label=self.tenant_label,
+            apdex_ms=self.apdex_ms,
+            access=access,
+            judging=self.judging,
+            memory=self.memory,
+        )
+
+
+def _asked_of(snapshot: Snapshot) -> Iterator[object]:
+    """What decisions about access follow from: the clusters, their namespaces, and who they say the user is."""
+    for cluster in snapshot.clusters:
+        inventory = cluster.inventory
+        yield from (cluster.name, inventory and inventory.namespaces, inventory and inventory.identity)
+
+
+def picture_factory(settings: Settings) -> PictureFactory:
+    """The factory of these settings; reads the tenancy and policy files. Raises ConfigError."""
+    tenancy = read_tenancy(settings.tenancy)
+    policy = read_access(settings.access.policy)
+    rules = None
+    if policy is not None or (tenancy is not None and tenancy.file.bindings):
+        rules = AccessRules(policy, tenancy, settings.access.user)
+    return PictureFactory(
+        thresholds=Thresholds(**settings.health.model_dump()),
+        tenancy=tenancy,
+        tenant_label=settings.tenant_label,
+        apdex_ms=settings.apdex_ms,
+        rules=rules,
+        judging=judging(settings),
+    )
+
+
+def judging(settings: Settings) -> Judging:
+    """How canaries are judged: the settings' section `canary` as the analysis takes it."""
+    guard = settings.canary.guard
+    return Judging(
+        alpha=guard.alpha,
+        minimum_requests=settings.canary.minimum_requests,
+        latency_ms=guard.latency_ms,
+        errors=guard.errors,
+    )

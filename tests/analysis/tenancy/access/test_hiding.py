@@ -1,0 +1,192 @@
+"""What the access policy keeps from a user is in no kind, no figure and no text."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from meshtop.analysis.tenancy.access.hiding import visible
+from meshtop.analysis.tenancy.access.rights import AccessRules
+from meshtop.analysis.traffic.figures import total
+from meshtop.cli.printers import render, to_csv, to_json
+from meshtop.cli.text_table import Style
+from meshtop.model.snapshot import Snapshot
+from meshtop.settings.document import parse_document
+from meshtop.views.frame.detail import detail
+from meshtop.views.frame.document import document
+from meshtop.views.frame.registry import KINDS, view
+from meshtop.views.picture.factory import PictureFactory
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Query
+from meshtop.views.picture.totals import histories_in, sums_in
+from meshtop.views.reports.attention import attention
+from tests import worlds
+from tests.analysis.tenancy.fleets import TENANCY, call, cluster, fleet, tenancy
+
+EVERYTHING = Query()
+SECRETS = ("payments", "pay-app", "tools-app", "mixed")
+
+
+def pictures(user: str = "maria") -> PictureFactory:
+    declared = tenancy()
+    return PictureFactory(tenancy=declared, rules=AccessRules(None, declared, user))
+
+
+@pytest.fixture(scope="module")
+def picture() -> Picture:
+    return pictures().picture(fleet())
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+def test_no_kind_shows_what_is_hidden(picture: Picture, kind: str) -> None:
+    found = view(kind)
+    items = found.items(picture, EVERYTHING)
+    texts = [to_json(document(found, picture.snapshot, items)), to_csv(found.item, items)]
+    texts += [render(output, found, picture, items, Style()) for output in ("table", "wide", "name")]
+    for item in items:
+        opened = detail(picture, found.kind, found.key(item))
+        assert opened is not None
+        texts.append(repr([section.facts for section in opened.sections]))
+        assert found.kind != "clusters" or not opened.charts
+    for text in texts:
+        for secret in SECRETS:
+            assert secret not in text, (kind, secret)
+    assert msgspec.json.decode(texts[0])["hidden"].startswith("The access policy leaves out what maria may not read")
+
+
+def test_everything_has_the_secrets_where_nothing_is_hidden() -> None:
+    everything = PictureFactory(tenancy=tenancy()).picture(fleet())
+    items = view("tenants").items(everything, EVERYTHING)
+    told = to_json(document(view("tenants"), everything.snapshot, items))
+    assert "payments" in told
+    assert "hidden" not in msgspec.json.decode(told)
+    assert pictures("root").picture(fleet()).snapshot.hidden is None
+
+
+def test_figures_and_totals_leave_it_out(picture: Picture) -> None:
+    """Of 111.5 requests a second, maria sees those from and to storefront: 10 + 50 + 5."""
+    assert sums_in(Picture(fleet()), EVERYTHING).requests == pytest.approx(111.5)
+    assert sums_in(picture, EVERYTHING).requests == pytest.approx(65.0)
+    assert total(picture.edges).requests == pytest.approx(65.0)
+    items = view("tenants").items(picture, Query(sort="tenant"))
+    assert [item.tenant for item in items] == ["storefront", "(hidden)", "(none)"]
+    by_name = {item.tenant: item for item in items}
+    store = by_name["storefront"]
+    assert store.internal.requests_per_second == pytest.approx(50.0)
+    assert store.inbound.requests_per_second == pytest.approx(5.0)
+    assert store.inbound.error_ratio == pytest.approx(1.0)
+    assert store.outbound.requests_per_second == pytest.approx(10.0)
+    assert by_name["(hidden)"].namespaces == ()
+    assert histories_in(picture, EVERYTHING) == []
+    east = view("clusters").items(picture, Query(names=("east",)))[0]
+    assert east.traffic.requests_per_second == pytest.approx(65.0)
+
+
+def test_ends_without_a_name_stay_apart() -> None:
+    """Two hidden callers of one workload are two edges, and the sum is theirs."""
+    samples = [
+        call("east/pay/pay-app", "east/shop/shop-app", 3.0),
+        call("east/tools/tools-app", "east/shop/shop-app", 4.0),
+    ]
+    picture = pictures().picture(worlds.world(cluster("east", samples)))
+    assert len(picture.edges) == 2
+    assert total(picture.edges).requests == pytest.approx(7.0)
+    assert {edge.source.namespace for edge in picture.edges} == {"(hidden)"}
+
+
+def test_nothing_is_left_to_hide_the_second_time() -> None:
+    snapshot = fleet()
+    access = pictures().access(snapshot)
+    assert access is not None
+    once = visible(snapshot, access)
+    again = pictures().visible(once)
+    assert again.hidden == once.hidden
+    for left, right in zip(once.clusters, again.clusters, strict=True):
+        assert left.inventory == right.inventory
+        assert left.telemetry == right.telemetry
+
+
+def test_attention_names_nothing_hidden(picture: Picture) -> None:
+    assert not [one.message for one in attention(picture) if any(secret in one.message for secret in SECRETS)]
+
+
+def test_the_meshes_own_settings_stay() -> None:
+    seen = pictures().picture(fleet())
+    assert seen.facts["east"].trust_domain == "example.org"
+    names = {n.meta.name for c in seen.snapshot.clusters if c.inventory for n in c.inventory.namespaces}
+    assert names == {"shop", "istio-system"}
+
+
+@pytest.mark.parametrize(
+    ("user", "tenants"),
+    [
+        ("maria", {"storefront"}),
+        ("root", {"storefront", "payments", "payments|storefront", "(none)"}),
+        ("nobody", set()),
+    ],
+)
+def test_what_each_user_sees(user: str, tenants: set[str]) -> None:
+    items = view("tenants").items(pictures(user).picture(fleet()), EVERYTHING)
+    named = {item.tenant for item in items if item.namespaces and item.namespaces != _ROOTS}
+    assert named == tenants
+
+
+_ROOTS = ("east/istio-system", "west/istio-system")
+
+
+def test_the_user_is_who_kubernetes_says_cluster_by_cluster() -> None:
+    declared = tenancy()
+    rules = AccessRules(None, declared)
+    east = cluster("east", [], user="maria")
+    west = cluster("west", [], user="someone", groups=("payers",))
+    dumb = cluster("dumb", [])
+    snapshot = worlds.world(east, west, dumb)
+    access = PictureFactory(tenancy=declared, rules=rules).access(snapshot)
+    assert access is not None
+    assert access.users == ("maria", "someone")
+    assert access.may_read("east", "shop")
+    assert not access.may_read("west", "shop")
+    assert access.may("shift", "west", "pay").allowed
+    assert not access.may("propagate", "west", "pay").allowed
+    assert not access.may("shift", "east", "pay").allowed
+    refused = access.may("read", "dumb", "shop")
+    assert "dumb does not say who you are" in refused.why
+    told = PictureFactory(tenancy=declared, rules=rules).picture(snapshot).snapshot.hidden
+    assert told is not None
+    assert "dumb" in told
+
+
+def test_a_policy_of_ones_own_classes_is_asked_too() -> None:
+    """A cluster that the policy puts under a class of its own needs a grant there as well."""
+    from pathlib import Path
+
+    from meshtop.settings.access import AccessFile, AccessPolicy
+
+    text = """\
+policyClasses: [places]
+objectAttributes: {"cluster:west": [places]}
+userAttributes: {staff: [places]}
+users: {maria: [staff]}
+"""
+    file = AccessFile.model_validate(parse_document(text, Path("access.yaml")).data)
+    declared = tenancy()
+    rules = AccessRules(AccessPolicy(file, lambda path: "access.yaml"), declared, "maria")
+    access = PictureFactory(tenancy=declared, rules=rules).access(fleet())
+    assert access is not None
+    assert access.may_read("east", "shop")
+    refused = access.may("read", "west", "shop")
+    assert not refused.allowed
+    assert "places" in refused.why
+
+
+def _hidden(snapshot: Snapshot, user: str) -> bool:
+    return pictures(user).visible(snapshot).hidden is not None
+
+
+def test_hiding_everything_leaves_clusters_and_no_traffic() -> None:
+    picture = pictures("nobody").picture(fleet())
+    assert not picture.edges
+    assert [c.name for c in view("clusters").items(picture, EVERYTHING)] == ["east", "west"]
+    assert sums_in(picture, EVERYTHING).requests is None
+    assert _hidden(fleet(), "nobody")
+    assert "payments" in TENANCY

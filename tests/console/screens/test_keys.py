@@ -1,0 +1,235 @@
+"""Keys mean the same on every screen, the hints tell the truth, and esc always leads back."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshtop.console.screens.detail import DetailScreen
+from meshtop.console.screens.fleet import FleetScreen
+from meshtop.console.screens.graph import GraphScreen
+from meshtop.console.screens.matrix import MatrixScreen
+from meshtop.console.screens.table import TableScreen
+from meshtop.console.screens.text import TextScreen
+from meshtop.console.widgets.bottom_bar import BottomBar
+from meshtop.console.widgets.help_screen import HelpScreen
+from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.live_table import LiveTable
+from meshtop.console.widgets.prompts import CommandBar
+from meshtop.console.widgets.top_bar import TopBar
+from tests.console.screens.test_screens import go, keys_shown, press, settled, text_of
+from tests.console.stage import StillApp, busy_world, session_of, stage
+
+NARROW, WIDE = (80, 24), (200, 60)
+
+
+@pytest.fixture
+def app() -> StillApp:
+    return stage(busy_world())
+
+
+def hints(app: StillApp) -> str:
+    return app.screen.query_one(BottomBar).hints.render_line(0).text.strip()
+
+
+async def test_the_hints_name_what_matters_first_and_how_to_leave(app: StillApp) -> None:
+    async with app.run_test(size=NARROW) as pilot:
+        await settled(pilot)
+        assert hints(app).startswith("enter open · n now · w worst · g graph")
+        assert hints(app).endswith("? help · q quit")
+        await go(pilot, "workloads")
+        await press(pilot, "x")
+        assert hints(app).endswith("? help · esc widen · q quit")
+        await press(pilot, "enter")
+        assert "g graph" in hints(app)
+        assert hints(app).endswith("? help · esc back")
+
+
+async def test_g_opens_the_graph_around_what_is_opened(app: StillApp) -> None:
+    async with app.run_test(size=NARROW) as pilot:
+        await go(pilot, "services")
+        await press(pilot, "enter", "g")
+        assert isinstance(app.screen, GraphScreen)
+        await press(pilot, "escape")
+        assert isinstance(app.screen, DetailScreen)
+
+
+async def test_g_and_x_mean_the_row_of_a_relation_where_the_cursor_is_in_it(app: StillApp) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await go(pilot, "services")
+        await press(pilot, "enter")
+        related = app.screen.query_one("#related", LiveTable)
+        assert related.has_focus, "where there is room for all, the keyboard is where something can be chosen"
+        key = related.cursor_key
+        assert key is not None
+        await press(pilot, "x")
+        assert app.scope.query.clusters == (key.split("/")[0],)
+
+
+async def test_keys_mean_what_needs_somebody_where_the_cursor_is_in_it(app: StillApp) -> None:
+    async with app.run_test(size=NARROW) as pilot:
+        await settled(pilot)
+        assert isinstance(app.screen, FleetScreen)
+        needs = app.screen.query_one("#needs", LiveTable)
+        await press(pilot, "n", "down")
+        assert needs.has_focus
+        key = needs.cursor_key
+        assert key is not None
+        kind, _, place = key.partition(":")
+        assert app.screen.chosen == (kind, place)
+        await press(pilot, "x")
+        assert app.scope.query.clusters
+
+
+async def test_only_the_table_with_the_keyboard_has_the_cursor_sign(app: StillApp) -> None:
+    async with app.run_test(size=NARROW) as pilot:
+        await settled(pilot)
+        assert "▸" not in text_of(app.screen.query_one("#needs"))
+        assert "▸" in text_of(app.screen.query_one("#rows"))
+        await press(pilot, "n")
+        assert "▸" in text_of(app.screen.query_one("#needs"))
+        assert "▸" not in text_of(app.screen.query_one("#rows"))
+
+
+async def test_what_has_no_order_to_change_takes_no_sort_and_a_relation_is_sorted(app: StillApp) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await settled(pilot)
+        needs = app.screen.query_one("#needs", LiveTable)
+        await press(pilot, "n", "s")
+        assert not needs.picking
+        needs.sort_by(0)
+        await go(pilot, "services")
+        await press(pilot, "enter")
+        related = app.screen.query_one("#related", LiveTable)
+        before = keys_shown(app, "#related")
+        assert len(before) > 1
+        related.post_message(LiveTable.SortChanged(related, "name", True))
+        await settled(pilot)
+        assert related.sorting == ("name", True)
+        related.post_message(LiveTable.SortChanged(related, "name", False))
+        await settled(pilot)
+        assert sorted(keys_shown(app, "#related")) == sorted(before)
+        assert related.sorting == ("name", False)
+
+
+async def test_a_matrix_that_does_not_fit_is_a_list_and_takes_no_sort_itself(
+    app: StillApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meshtop.console.screens.matrix.least_width", lambda columns: 120)
+    async with app.run_test(size=NARROW) as pilot:
+        await go(pilot, "mtlsmatrix")
+        screen = app.screen
+        assert isinstance(screen, MatrixScreen)
+
+        def drawn() -> tuple[bool, bool]:
+            return screen.as_matrix, screen.rows.sortable
+
+        assert drawn() == (False, True)
+        await press(pilot, "m")
+        assert drawn() == (True, False)
+        screen.rows.sort_by(1)
+        await press(pilot, "m")
+        assert drawn() == (False, True)
+        await pilot.resize_terminal(400, 24)
+        await settled(pilot)
+        assert drawn() == (False, True), "what was asked for by key stays"
+
+
+async def test_without_a_wish_the_matrix_is_drawn_where_all_of_it_fits(app: StillApp) -> None:
+    async with app.run_test(size=(300, 24)) as pilot:
+        await go(pilot, "mtlsmatrix")
+        assert isinstance(app.screen, MatrixScreen)
+        assert app.screen.as_matrix
+        await press(pilot, "enter")
+        assert app.screen.as_matrix is False, "a row of a matrix is many pairs: they are listed"
+
+
+async def test_x_on_what_stands_in_several_places_says_so(app: StillApp) -> None:
+    async with app.run_test(size=NARROW) as pilot:
+        await go(pilot, "discovery")
+        assert isinstance(app.screen, TableScreen)
+        table = app.screen.rows
+        assert app.picture is not None
+        both = next(i for i in app.screen.of_kind.all_items(app.picture) if len(i.clusters) > 1)
+        assert table.go_to(app.screen.of_kind.key(both))
+        await press(pilot, "x")
+        assert app.scope.query.clusters == ()
+        assert app.scope.query.namespaces == (both.namespace,)
+
+
+async def test_a_filter_that_leaves_nothing_is_named_and_esc_takes_it_away(app: StillApp) -> None:
+    async with app.run_test(size=NARROW) as pilot:
+        await go(pilot, "services")
+        await press(pilot, "slash", *"zzz", "enter")
+        assert "Nothing matches /zzz" in text_of(app.screen.query_one(LiveTable))
+        await press(pilot, "escape")
+        assert keys_shown(app)
+
+
+async def test_the_command_bar_says_what_a_command_does(app: StillApp) -> None:
+    async with app.run_test(size=NARROW) as pilot:
+        await settled(pilot)
+        await press(pilot, "colon", *"wind")
+        bar = app.screen.query_one(CommandBar)
+        assert "rates over this long" in str(bar.query_one(".message").render())
+
+
+async def test_help_has_this_screens_keys_before_all_others_and_every_command(app: StillApp) -> None:
+    async with app.run_test(size=(100, 200)) as pilot:
+        await go(pilot, "workloads")
+        await press(pilot, "question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        shown = text_of(app.screen.query_one(LineView))
+        parts = ["HERE", "COLUMNS", "SIGNS", "GETTING ABOUT", "EVERYWHERE", "COMMANDS"]
+        assert [shown.index(part) for part in parts] == sorted(shown.index(part) for part in parts)
+        assert shown.index("worst") < shown.index("next row")
+        assert ":window" in shown
+
+
+async def test_every_place_stays_in_sight_where_something_long_is_opened(app: StillApp) -> None:
+    async with app.run_test(size=NARROW) as pilot:
+        await go(pilot, "edges")
+        await press(pilot, "enter")
+        top = app.screen.query_one(TopBar).render_line(0).text
+        assert all(f" {key}" in top for key in "123456")
+        assert "▸" in top
+
+
+async def test_figures_without_a_cluster_that_is_lost_say_so(app: StillApp) -> None:
+    async with app.run_test(size=(120, 30)) as pilot:
+        await settled(pilot)
+        assert "? without north" in app.screen.query_one("Headline").render_line(0).text
+        await press(pilot, "colon", *"cluster east", "enter")
+        assert "without" not in app.screen.query_one("Headline").render_line(0).text
+
+
+async def test_a_chart_tells_waiting_from_no_answer(app: StillApp) -> None:
+    session = session_of(app)
+    asked = []
+    session.lines = lambda chart, *, start, end, step, done: asked.append(done)  # type: ignore[method-assign]
+    async with app.run_test(size=WIDE) as pilot:
+        await go(pilot, "services")
+        await press(pilot, "enter")
+
+        def drawn() -> str:
+            chart = app.screen.query_one("#chart-0")
+            return "\n".join(chart.render_line(y).text for y in range(chart.size.height))
+
+        assert "asking Prometheus" in drawn()
+        asked[0](())
+        for _ in range(100):
+            await pilot.pause(0.01)
+            if "no answer" in drawn():
+                break
+        assert "Prometheus gave no answer" in drawn()
+
+
+async def test_y_shows_every_marked_row(app: StillApp) -> None:
+    async with app.run_test(size=(100, 400)) as pilot:
+        await go(pilot, "workloads")
+        keys = keys_shown(app)
+        await press(pilot, "space", "space", "y")
+        assert isinstance(app.screen, TextScreen)
+        shown = text_of(app.screen.query_one(LineView))
+        assert "2 workloads" in shown
+        assert all(f'"name": "{key.split("/")[2]}"' in shown for key in keys[:2])
+        assert '"cluster": "west"' not in shown, "the third row is not marked"

@@ -1,0 +1,164 @@
+"""The real thing: a console in a pseudo-terminal, its bytes, its signals and what it leaves behind."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.patience import PATIENCE_SECONDS
+
+pytestmark = pytest.mark.terminal
+
+ROOT = Path(__file__).resolve().parents[3]
+LIMIT_SECONDS = PATIENCE_SECONDS
+PROGRAM = """
+import os, sys
+from meshtop.console.terminal.look import decide_look
+from tests.console.widgets.sample import FrameApp, workloads
+app = FrameApp(decide_look(os.environ, color=sys.argv[1]), workloads(), cell_diff=sys.argv[2] == "diff")
+app.run()
+sys.exit(app.return_code)
+"""
+
+
+class Running:
+    """The program, what it has written so far, and a way to wait for more."""
+
+    def __init__(self, color: str = "auto", diff: str = "diff", **environ: str) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.before = termios.tcgetattr(slave)
+        clean = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "TMUX"}}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, color, diff],
+            cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            env={**clean, "TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": str(ROOT), **environ},
+        )  # fmt: skip
+        self.slave = slave
+        self.written = ""
+
+    def wait_for(self, what: Callable[[str], bool], since: int = 0) -> str:
+        """What was written after `since`, once that is as wanted."""
+        end = time.monotonic() + LIMIT_SECONDS
+        while not what(self.written[since:]):
+            assert time.monotonic() < end, f"waited in vain; got {self.written[since:][-400:]!r}"
+            if select.select([self.master], [], [], 0.1)[0]:
+                self.written += os.read(self.master, 65536).decode(errors="replace")
+        return self.written[since:]
+
+    def press(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
+    def end(self) -> int:
+        """The exit code, once it has ended and everything was read."""
+        code = self.process.wait(LIMIT_SECONDS)
+        while select.select([self.master], [], [], 0)[0]:
+            self.written += os.read(self.master, 65536).decode(errors="replace")
+        return code
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for descriptor in (self.master, self.slave):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+@contextlib.contextmanager
+def running(color: str = "auto", diff: str = "diff", **environ: str) -> Iterator[Running]:
+    program = Running(color, diff, **environ)
+    try:
+        program.wait_for(lambda text: "quit" in text)
+        yield program
+    finally:
+        program.close()
+
+
+def assert_tidy(program: Running) -> None:
+    """The alternate screen, the mouse, the cursor and the line settings are as they were."""
+    for on, off in (("[?1049h", "[?1049l"), ("[?1003h", "[?1003l"), ("[?25l", "[?25h"), ("[?2004h", "[?2004l")):
+        assert program.written.rindex(off) > program.written.rindex(on), off
+    assert termios.tcgetattr(program.slave)[:4] == program.before[:4]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_a_signal_leaves_the_terminal_tidy(number: signal.Signals, code: int) -> None:
+    with running() as program:
+        program.process.send_signal(number)
+        assert program.end() == code
+        assert_tidy(program)
+        assert "Traceback" not in program.written
+
+
+@pytest.mark.parametrize(("key", "code"), [("q", 0), ("\x03", 130)])
+def test_quitting_leaves_the_terminal_tidy(key: str, code: int) -> None:
+    with running() as program:
+        program.press(key)
+        assert program.end() == code
+        assert_tidy(program)
+
+
+def test_a_window_that_is_closed_ends_the_program() -> None:
+    with running() as program:
+        os.close(program.slave)
+        os.close(program.master)
+        program.process.send_signal(signal.SIGHUP)
+        assert program.process.wait(LIMIT_SECONDS) != 0
+
+
+@pytest.mark.parametrize("diff", ["diff", "whole"])
+def test_suspended_and_resumed_it_draws_everything_again(diff: str) -> None:
+    with running(diff=diff) as program:
+        program.press("\x1a")
+        program.wait_for(lambda text: "[?1049l" in text)
+        mark = len(program.written)
+        assert termios.tcgetattr(program.slave)[:4] == program.before[:4]
+        os.waitid(os.P_PID, program.process.pid, os.WSTOPPED | os.WNOWAIT)
+        program.process.send_signal(signal.SIGCONT)
+        again = program.wait_for(lambda text: "storefront" in text and "quit" in text, mark)
+        assert "[?1049h" in again
+        program.press("q")
+        assert program.end() == 0
+
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*?\b(?:3[0-7]|4[0-7]|9[0-7]|10[0-7]|[34]8;[25];[0-9;]+)[0-9;]*m")
+
+
+@pytest.mark.parametrize(
+    ("color", "environ", "coloured"),
+    [("auto", {"NO_COLOR": "1"}, False), ("never", {}, False), ("always", {"NO_COLOR": "1"}, True), ("auto", {}, True)],
+)
+@pytest.mark.parametrize("diff", ["diff", "whole"])
+def test_no_colour_is_no_colour_at_all(color: str, environ: dict[str, str], coloured: bool, diff: str) -> None:
+    with running(color, diff, **environ) as program:
+        program.press("q")
+        program.end()
+        assert bool(COLOUR.search(program.written)) is coloured
+
+
+def test_a_key_sends_a_fraction_of_what_textual_sends() -> None:
+    sizes = {}
+    for diff in ("diff", "whole"):
+        with running(diff=diff) as program:
+            mark = len(program.written)
+            program.press("jjj")
+            program.wait_for(lambda text: "▸" in text or "catalog" in text, mark)
+            program.press("q")
+            program.end()
+            sizes[diff] = len(program.written)
+    assert sizes["diff"] < sizes["whole"] / 2
