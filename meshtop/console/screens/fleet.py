@@ -1,4 +1,4 @@
-"""The fleet: all golden signals on top, what needs somebody first, and a row for each cluster."""
+"""The fleet: all golden signals on top, what needs attention first, and a row for each cluster."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from meshtop.views.reports.attention import Attention
 
 MOST_SHOWN = 6
-"""Rows of what needs somebody before it scrolls, on a screen of 24 lines."""
+"""Rows of what needs attention before it scrolls, on a screen of 24 lines."""
 
 TALL = 34
 """From so many lines on, the course of each cluster's golden signals is drawn below the table."""
@@ -43,8 +43,8 @@ def _table(needs: dict[str, Attention]) -> Table[str]:
     """A row for each; rows are keys, since what a message measures changes while the thing stays the same."""
     column: Column[str] = Column(
         name="message",
-        title=f"NEEDS YOU {len(needs)}",
-        help="What needs somebody, the worst first; enter opens it.",
+        title=f"NOW {len(needs)}",
+        help="What needs attention, the worst first; enter opens it.",
         value=lambda key: needs[key].message,
         cell=lambda key: _cell(needs[key]),
         priority=0,
@@ -55,7 +55,7 @@ def _table(needs: dict[str, Attention]) -> Table[str]:
 
 
 def _by_key(found: Iterable[Attention]) -> dict[str, Attention]:
-    """What needs somebody by what it is about, in order; a thing may be named for several reasons."""
+    """What needs attention by what it is about, in order; a thing may be named for several reasons."""
     needs: dict[str, Attention] = {}
     reasons: Counter[str] = Counter()
     for one in found:
@@ -73,7 +73,7 @@ class Headline(LineWidget):
         super().__init__()
         self.picture: Picture | None = None
 
-    def work_out(self, width: int, height: int) -> list[TextLine]:
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
         """The line."""
         if self.picture is None:
             return []
@@ -95,7 +95,7 @@ class FleetScreen(TableScreen):
 
     AUTO_FOCUS = "#rows"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "needs", "needs you", id="fleet.needs"),
+        Binding("n", "needs", "now", id="fleet.needs"),
     ]
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class FleetScreen(TableScreen):
         self._needs: dict[str, Attention] = {}
 
     def body(self) -> ComposeResult:
-        """Headline, what needs somebody, clusters."""
+        """Headline, what needs attention, clusters."""
         with Vertical(classes="fleet"):
             yield Headline()
             yield LiveTable(id="needs", sortable=False)
@@ -118,7 +118,7 @@ class FleetScreen(TableScreen):
                 yield LineView(classes="side")
 
     def action_needs(self) -> None:
-        """Go between what needs somebody and the clusters."""
+        """Go between what needs attention and the clusters."""
         needs = self.query_one("#needs", LiveTable)
         (self.rows if needs.has_focus or not needs.display else needs).focus()
 
@@ -126,13 +126,13 @@ class FleetScreen(TableScreen):
     def about(self) -> str:
         """What it is for."""
         return (
-            "Every cluster, what needs somebody, and all traffic in one line. n goes to what needs you and back, "
-            "w opens the worst of it."
+            "All traffic in one line, what needs attention, and every cluster. n goes between the two tables, "
+            "w opens the worst of what needs attention."
         )
 
     @property
     def chosen(self) -> tuple[str, str] | None:
-        """What the cursor is on: what needs somebody, or a cluster."""
+        """What the cursor is on: a row of what needs attention, or a cluster."""
         if not self.query_one("#needs", LiveTable).has_focus:
             return super().chosen
         one = self._needs.get(self.query_one("#needs", LiveTable).cursor_key or "")
@@ -161,13 +161,13 @@ class FleetScreen(TableScreen):
 
     def _waiting(self) -> list[Attention]:
         """What was interrupted or is held in the middle, above all else: half of it may be written."""
-        from meshtop.settings.checked import sentence
+        from meshtop.console.desk.journaling import attention_text
         from meshtop.views.reports.attention import Attention
 
         app = self.host
         return [
-            Attention(tone=Tone.DEGRADED, message=sentence(told, app.now()), kind=JOURNAL, key=told.action.id)
-            for told in app.journal.unfinished
+            Attention(tone=Tone.DEGRADED, message=attention_text(row, app.now()), kind=JOURNAL, key=row.action.id)
+            for row in app.journal.unfinished
         ]
 
     def _show_trends(self, picture: Picture) -> None:
@@ -199,9 +199,9 @@ class FleetScreen(TableScreen):
             self.host.open_detail(chosen.kind, chosen.key)
 
     def action_worst(self) -> None:
-        """Open the worst thing that needs somebody."""
+        """Open the worst of what needs attention."""
         worst = next(iter(self._needs.values()), None)
         if worst is not None:
             self.host.open_detail(worst.kind, worst.key)
         else:
-            self.say("Nothing needs you.", Tone.GOOD)
+            self.say("Nothing needs attention.", Tone.GOOD)

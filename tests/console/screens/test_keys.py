@@ -34,7 +34,7 @@ def hints(app: StillApp) -> str:
 async def test_the_hints_name_what_matters_first_and_how_to_leave(app: StillApp) -> None:
     async with app.run_test(size=NARROW) as pilot:
         await settled(pilot)
-        assert hints(app).startswith("enter open · n needs you · w worst · g graph")
+        assert hints(app).startswith("enter open · n now · w worst · g graph")
         assert hints(app).endswith("? help · q quit")
         await go(pilot, "workloads")
         await press(pilot, "x")
@@ -149,8 +149,8 @@ async def test_x_on_what_stands_in_several_places_says_so(app: StillApp) -> None
         assert isinstance(app.screen, TableScreen)
         table = app.screen.rows
         assert app.picture is not None
-        both = next(i for i in app.screen.of_kind.all_items(app.picture) if len(i.clusters) > 1)
-        assert table.go_to(app.screen.of_kind.key(both))
+        both = next(i for i in app.screen.kind_view.all_items(app.picture) if len(i.clusters) > 1)
+        assert table.go_to(app.screen.kind_view.key(both))
         await press(pilot, "x")
         assert app.scope.query.clusters == ()
         assert app.scope.query.namespaces == (both.namespace,)
