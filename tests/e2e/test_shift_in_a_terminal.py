@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_log import terminal
+from tests.e2e.test_console_in_a_terminal import Terminal, terminal
 from tests.e2e.moved import MovedClock
 from tests.e2e.serving import LIMIT, environment, until
 
