@@ -46,7 +46,9 @@ def endpoint(url: str) -> str:
 
 def kube_system(inventory: Inventory | None) -> str | None:
     """The UID of kube-system, by which projects tell clusters apart; None when it is not known."""
-    for namespace in inventory.namespaces if inventory is not None else ():
+    if inventory is None or inventory.uid:
+        return inventory.uid if inventory is not None else None
+    for namespace in inventory.namespaces:
         if namespace.meta.name == "kube-system":
             return namespace.meta.uid or None
     return None

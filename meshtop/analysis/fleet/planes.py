@@ -13,7 +13,6 @@ from math import inf, isinf
 from msgspec import Struct
 
 from meshtop.analysis.fleet.links import Site
-from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.mesh import ControlPlane, Proxy, Ready, Workload
 from meshtop.model.state import Finding, Health, HealthStatus, Severity
 from meshtop.model.telemetry import Telemetry
@@ -332,7 +331,7 @@ def _findings(cluster: str, plane: ControlPlane, proxies: Sequence[Workload]) ->
 
     if plane.pods.total and not plane.pods.ready:
         yield say("CONTROLPLANE-DOWN", Severity.ERROR, f"{who} has no ready pod: proxies keep their old configuration.",
-                  f"kubectl -n {ISTIO_NAMESPACE} describe pods -l app=istiod")  # fmt: skip
+                  f"kubectl -n {plane.namespace} describe pods -l app=istiod")  # fmt: skip
     skewed = [w for w in proxies if _skewed(w.proxy_version, plane.version)]
     if skewed:
         told = sorted({str(w.proxy_version) for w in skewed})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind, ServiceGraph
 from meshtop.analysis.visibility.shaping import ApplicableConfig, ConfigTarget, applicable_config
-from meshtop.model.constants import CONTRADICTED_FROM, ISTIO_NAMESPACE, SERVICE_DOMAIN
+from meshtop.model.constants import CONTRADICTED_FROM, SERVICE_DOMAIN
 from meshtop.model.text import clean
 from meshtop.model.traffic import Edge, Peer, Sums, Target, total
 from meshtop.sources.prometheus.promql import Matcher, one_of
@@ -212,7 +212,7 @@ def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]
         if inventory is None:
             continue
         facts = picture.facts.get(cluster)
-        root = facts.root_namespace if facts is not None else ISTIO_NAMESPACE
+        root = (facts.root_namespace if facts is not None else None) or ""
         for subject in _subjects(picture, cluster, namespace, those):
             rows += [(cluster, one) for one in applicable_config(inventory, subject, root_namespace=root)]
     unique = list(dict.fromkeys(rows))

@@ -41,19 +41,31 @@ def unreadable(cluster: str, inventory: Inventory | None, *kinds: str) -> str | 
     return None
 
 
+def _rootless(cluster: str, policies: Sequence[ConfigObject]) -> str | None:
+    """Why policies cannot be told apart where the root namespace is not known; None where it makes no difference.
+
+    A policy without a selector is one namespace's or the whole mesh's, as it stands in the root namespace or not.
+    """
+    if all(match_labels(policy.spec) for policy in policies):
+        return None
+    return f"The root namespace of {cluster} is not known: its control plane's mesh config was not read."
+
+
 class IstioConfig:
     """One config cluster's PeerAuthentications and DestinationRules; answers are kept, since many ask the same."""
 
     def __init__(self, member: MeshMember) -> None:
         self.cluster = member.name
         facts = member.facts or MeshFacts()
-        self.root_namespace = facts.root_namespace
+        self.root_namespace = facts.root_namespace or ""
         self.auto_mtls = facts.auto_mtls
         config = member.inventory.config if member.inventory is not None else {}
         self.no_policies = unreadable(member.name, member.inventory, "PeerAuthentication")
         self.no_rules = unreadable(member.name, member.inventory, "DestinationRule")
         self.no_routes = unreadable(member.name, member.inventory, "VirtualService")
         self.policies: tuple[ConfigObject, ...] = config.get("PeerAuthentication", ())
+        if self.no_policies is None and facts.root_namespace is None:
+            self.no_policies = _rootless(member.name, self.policies)
         self.rules: tuple[ConfigObject, ...] = config.get("DestinationRule", ())
         self.entries: tuple[ConfigObject, ...] = config.get("ServiceEntry", ())
         self.by_title = {title(obj): obj for obj in (*self.policies, *self.rules)}
