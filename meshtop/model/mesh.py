@@ -42,7 +42,8 @@ class MeshFacts(Struct, frozen=True, kw_only=True):
     `cluster_id` is what telemetry's `*_cluster` labels carry (istiod's CLUSTER_ID; default "Kubernetes").
     `mesh_id` is what somebody wrote; where nobody did, Istio takes the trust domain. `cluster_domain` is the DNS domain
     of the cluster's Services. `served_by` are the ids of the clusters whose control planes may serve this one.
-    `group` is the mesh that the evidence of all clusters tells (`analysis.identity.meshes`), None where nobody asked.
+    `group` is the mesh that the evidence of all clusters tells (`analysis.identity.meshes`), None where nobody asked;
+    `perhaps` names the clusters outside of it that may be of it all the same.
     `roots` are the SHA-256 fingerprints (lower-case hex) of the certificates in istio-ca-root-cert.
     `roles`: primary, remote, external (control plane elsewhere), host (a registry's host cluster), member.
     """
@@ -63,6 +64,7 @@ class MeshFacts(Struct, frozen=True, kw_only=True):
     served_by: tuple[str, ...] = ()
     ambient: bool = False
     group: str | None = None
+    perhaps: tuple[str, ...] = ()
 
     @property
     def mesh(self) -> str | None:

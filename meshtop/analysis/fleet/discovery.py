@@ -67,7 +67,7 @@ def discovery(sites: Sequence[Site], machines: Mapping[tuple[str, str, str], int
     between = links(sites)
     meshes: dict[str, list[Site]] = {}
     for site in sites:
-        meshes.setdefault(site.facts.mesh_id or f"cluster {site.name}", []).append(site)
+        meshes.setdefault(site.facts.mesh or f"cluster {site.name}", []).append(site)
     rows = [row for mesh, members in sorted(meshes.items()) for row in _mesh(mesh, members, between, machines)]
     return Discovery(hosts=tuple(rows), links=tuple(between[pair] for pair in sorted(between)))
 

@@ -309,7 +309,7 @@ def _mesh_skew(site: Site, sites: Sequence[Site]) -> Iterable[Finding]:
     mine = _newest_minor(site)
     for other in sites:
         theirs = _newest_minor(other)
-        one_mesh = site.facts.mesh_id is not None and site.facts.mesh_id == other.facts.mesh_id
+        one_mesh = site.facts.mesh is not None and site.facts.mesh == other.facts.mesh
         if one_mesh and mine is not None and theirs is not None and theirs - mine > 1:
             yield Finding(
                 code="CONTROLPLANE-MESH-SKEW",

@@ -106,7 +106,7 @@ def homes(found: Iterable[Controller], namespaces: Iterable[Namespace], webhooks
 
 
 def settings_of(istiod: Controller) -> tuple[tuple[str, str], tuple[str, str], tuple[str, str] | None]:
-    """The ConfigMaps (namespace, name) of an istiod: mesh config, values, and the shared mesh config where it has one."""
+    """The ConfigMaps (namespace, name) of an istiod: mesh config, values, and the shared mesh config, if any."""
     namespace, revision = istiod.meta.namespace, revision_of(istiod)
     suffix = "" if revision == DEFAULT_REVISION else f"-{revision}"
     shared = istiod.environment.get("SHARED_MESH_CONFIG")

@@ -168,8 +168,8 @@ def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[st
         for other in members
         if other.facts is not None
         and "primary" in other.facts.roles
-        and facts.mesh_id is not None
-        and other.facts.mesh_id == facts.mesh_id
+        and facts.mesh is not None
+        and other.facts.mesh == facts.mesh
     ]
     knowing = [
         other

@@ -78,11 +78,11 @@ class MeshTls:
 
     def _mesh_of(self, member: MeshMember) -> tuple[str, ...]:
         """The clusters whose endpoints a cluster's istiod knows: those of its mesh, itself first."""
-        mesh = member.facts.mesh_id if member.facts is not None else None
+        mesh = member.facts.mesh if member.facts is not None else None
         others = [
             m.name
             for m in self.members.values()
-            if mesh is not None and m.name != member.name and m.facts is not None and m.facts.mesh_id == mesh
+            if mesh is not None and m.name != member.name and m.facts is not None and m.facts.mesh == mesh
         ]
         return (member.name, *others)
 
