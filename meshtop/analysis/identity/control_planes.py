@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from meshtop.analysis.inventory.labels import image_version, is_istiod
+from meshtop.analysis.inventory.revisions import DEFAULT_REVISION, revision_of_tag
 from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Controller, Meta, Namespace, Pod
 from meshtop.model.mesh import ControlPlane, Ready
 
-DEFAULT_REVISION = "default"
 CONTROLLED_BY = "topology.istio.io/controlPlaneClusters"
 ROOT_CERTIFICATE = "istio-ca-root-cert"
 
@@ -73,11 +73,10 @@ def revision_of(istiod: Controller) -> str:
 
 
 def tags_of(webhooks: Iterable[Meta]) -> dict[str, set[str]]:
-    """The tags of each revision; a tag is a MutatingWebhookConfiguration with the label `istio.io/tag`."""
+    """The tags of each revision."""
     tags: dict[str, set[str]] = {}
-    for webhook in webhooks:
-        if webhook.labels.get(_TAG):
-            tags.setdefault(webhook.labels.get(_REVISION, DEFAULT_REVISION), set()).add(webhook.labels[_TAG])
+    for tag, revision in revision_of_tag(webhooks).items():
+        tags.setdefault(revision, set()).add(tag)
     return tags
 
 
