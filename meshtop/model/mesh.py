@@ -72,9 +72,14 @@ class MeshFacts(Struct, frozen=True, kw_only=True):
         return self.group or self.mesh_id
 
     @property
+    def domain(self) -> str:
+        """The DNS domain of the cluster; Kubernetes' default where nothing says another one."""
+        return self.cluster_domain or CLUSTER_DOMAIN
+
+    @property
     def service_domain(self) -> str:
         """What follows `NAME.NAMESPACE.` in the full host of a Service of this cluster."""
-        return f"svc.{self.cluster_domain or CLUSTER_DOMAIN}"
+        return f"svc.{self.domain}"
 
 
 class Workload(Struct, frozen=True, kw_only=True):

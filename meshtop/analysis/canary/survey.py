@@ -133,9 +133,9 @@ class Survey:
         machines = [m for c in near for m in c.machines]
         objects = {(o.kind, *o.meta.key): o for kind in config for o in config[kind]}
         found = []
-        for route in weighted_routes(cluster.name, config):
+        for route in weighted_routes(cluster.name, config, cluster.facts.domain):
             obj = objects[route.kind, route.namespace, route.name]
-            binding = binding_of(route, config)
+            binding = binding_of(route, config, cluster.facts.domain)
             found.append(
                 SurveyedRoute(
                     route=route,

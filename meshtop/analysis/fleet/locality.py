@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from meshtop.analysis.fleet.links import Site
-from meshtop.model.constants import ISTIO_NAMESPACE, SERVICE_DOMAIN
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.mesh import VirtualMachine
 from meshtop.model.traffic import Edge
 
@@ -89,9 +89,10 @@ def locate(
 ) -> tuple[HostLocality, ...]:
     """Every host of every mesh that has endpoints or traffic, by mesh and host."""
     regions = {site.name: site.facts.region for site in sites}
+    domains = {site.name: site.facts.service_domain for site in sites}
     meshes = {site.name: site.facts.mesh or f"cluster {site.name}" for site in sites}
     found: dict[_HostKey, list[_Endpoint]] = {}
-    for endpoint in (*_endpoints(sites), *_machine_endpoints(machines, regions)):
+    for endpoint in (*_endpoints(sites), *_machine_endpoints(machines, regions, domains)):
         found.setdefault((meshes[endpoint.cluster], endpoint.host), []).append(endpoint)
     flows = _flows(edges, meshes)
     return tuple(_located(mesh, host, found[mesh, host], flows.get((mesh, host), {}), regions)
@@ -123,7 +124,7 @@ def _endpoints(sites: Iterable[Site]) -> Iterable[_Endpoint]:
                     continue
                 node = nodes.get(endpoint.node or "")
                 yield _Endpoint(
-                    host=f"{piece.service}.{piece.meta.namespace}.{SERVICE_DOMAIN}",
+                    host=f"{piece.service}.{piece.meta.namespace}.{site.facts.service_domain}",
                     namespace=piece.meta.namespace,
                     cluster=site.name,
                     region=(node.region if node is not None else None) or site.facts.region,
@@ -132,7 +133,9 @@ def _endpoints(sites: Iterable[Site]) -> Iterable[_Endpoint]:
                 )
 
 
-def _machine_endpoints(machines: Iterable[VirtualMachine], regions: Mapping[str, str | None]) -> Iterable[_Endpoint]:
+def _machine_endpoints(
+    machines: Iterable[VirtualMachine], regions: Mapping[str, str | None], domains: Mapping[str, str]
+) -> Iterable[_Endpoint]:
     """Virtual machines that are not unhealthy, one endpoint for each Service they stand behind."""
     for machine in machines:
         if machine.healthy is False or machine.cluster not in regions:
@@ -140,7 +143,7 @@ def _machine_endpoints(machines: Iterable[VirtualMachine], regions: Mapping[str,
         region, _, zone = (machine.locality or "").partition("/")
         for service in machine.services:
             yield _Endpoint(
-                host=service if "." in service else f"{service}.{machine.namespace}.{SERVICE_DOMAIN}",
+                host=service if "." in service else f"{service}.{machine.namespace}.{domains[machine.cluster]}",
                 namespace=machine.namespace,
                 cluster=machine.cluster,
                 region=region or regions[machine.cluster],

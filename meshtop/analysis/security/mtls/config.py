@@ -15,6 +15,7 @@ from meshtop.analysis.security.mtls.client import AppliedRule, destination_rule
 from meshtop.analysis.security.mtls.server import ServerPolicy, compose
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.analysis.visibility.selection import match_labels, selects, title
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
 
@@ -59,6 +60,7 @@ class IstioConfig:
         facts = member.facts or MeshFacts()
         self.root_namespace = facts.root_namespace or ""
         self.auto_mtls = facts.auto_mtls
+        self.domain = facts.domain
         config = member.inventory.config if member.inventory is not None else {}
         self.no_policies = unreadable(member.name, member.inventory, "PeerAuthentication")
         self.no_rules = unreadable(member.name, member.inventory, "DestinationRule")
@@ -78,12 +80,12 @@ class IstioConfig:
         self._wild: dict[str, list[ConfigObject]] = {}
         self._choosy = {r.meta.namespace for r in self.rules if match_labels(r.spec, "workloadSelector")}
         for rule in self.rules:
-            host = full_host(str(rule.spec.get("host", "")), rule.meta.namespace)
+            host = full_host(str(rule.spec.get("host", "")), rule.meta.namespace, self.domain)
             (self._wild if host.startswith("*") else self._exact).setdefault(host, []).append(rule)
         self._servers: dict[tuple[str, LabelKey], ServerPolicy] = {}
         self._candidates: dict[str, list[ConfigObject]] = {}
         self._applied: dict[tuple[str, str, str, LabelKey], AppliedRule | None] = {}
-        self.subsets = routed_subsets(config.get("VirtualService", ()))
+        self.subsets = routed_subsets(config.get("VirtualService", ()), self.domain)
 
     def server(self, namespace: str, labels: Mapping[str, str]) -> ServerPolicy:
         """What a workload with these labels accepts."""
@@ -118,6 +120,7 @@ class IstioConfig:
                 client_labels=client_labels,
                 service_namespace=service_namespace,
                 root_namespace=self.root_namespace,
+                domain=self.domain,
             )
         return self._applied[key]
 
@@ -136,7 +139,7 @@ def _by_namespace(objects: Sequence[ConfigObject]) -> dict[str, list[ConfigObjec
     return places
 
 
-def routed_subsets(services: Sequence[ConfigObject]) -> dict[str, frozenset[str]]:
+def routed_subsets(services: Sequence[ConfigObject], domain: str = CLUSTER_DOMAIN) -> dict[str, frozenset[str]]:
     """For each host, the subsets that VirtualServices send traffic to; "" where a route names no subset."""
     found: dict[str, set[str]] = {}
     for service in services:
@@ -145,7 +148,7 @@ def routed_subsets(services: Sequence[ConfigObject]) -> dict[str, frozenset[str]
                 for route in maps(rule.get("route")):
                     target = route.get("destination")
                     if isinstance(target, Mapping):
-                        host = full_host(str(target.get("host", "")), service.meta.namespace)
+                        host = full_host(str(target.get("host", "")), service.meta.namespace, domain)
                         found.setdefault(host, set()).add(str(target.get("subset") or ""))
     return {host: frozenset(subsets) for host, subsets in found.items()}
 

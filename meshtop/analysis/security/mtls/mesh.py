@@ -19,7 +19,7 @@ from meshtop.analysis.security.mtls.parties import Parties, Party
 from meshtop.analysis.security.mtls.server import Mode, ServerPolicy, service_mode
 from meshtop.analysis.security.trust import Trusted, TrustPair
 from meshtop.analysis.visibility.selection import selects
-from meshtop.model.mesh import Proxy
+from meshtop.model.mesh import MeshFacts, Proxy
 from meshtop.model.traffic import Edge, Peer, PeerKind, Target
 
 NO_TRUST = "MTLS-NO-TRUST"
@@ -74,7 +74,8 @@ class MeshTls:
         entries = home.entries if isinstance(home, IstioConfig) else ()
         if inventory is None:
             return Hosts((), (), entries)
-        return Hosts(inventory.services, inventory.endpoint_slices, entries)
+        domain = (member.facts or MeshFacts()).domain
+        return Hosts(inventory.services, inventory.endpoint_slices, entries, domain)
 
     def _mesh_of(self, member: MeshMember) -> tuple[str, ...]:
         """The clusters whose endpoints a cluster's istiod knows: those of its mesh, itself first."""
