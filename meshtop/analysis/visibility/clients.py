@@ -139,6 +139,15 @@ class Visibility:
             return True
         return self.sidecars.imports(client.namespace, client.labels or {}, home, (host,))
 
+    def share_clients(self, one: ConfigObject, other: ConfigObject, namespaces: Iterable[str]) -> bool:
+        """Whether the sidecars of some namespace see both of two VirtualServices."""
+        if not self.exports.of(one).overlaps(self.exports.of(other)):
+            return False
+        if not self.sidecars:
+            return True
+        clients = [Client(namespace=name, labels={}) for name in namespaces]
+        return any(self.sees_route(one, client) and self.sees_route(other, client) for client in clients)
+
 
 def winners(services: Sequence[ConfigObject], exports: ExportDefaults, namespace: str) -> tuple[ConfigObject, ...]:
     """VirtualServices in the order in which a sidecar of a namespace takes them; for one host only the first counts.

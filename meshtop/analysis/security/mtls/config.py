@@ -145,6 +145,11 @@ class IstioConfig:
             service_namespace=service_namespace,
         )
 
+    def named_clients(self, host: str) -> tuple[str, ...]:
+        """The namespaces to which rules for a host are exported by name, sorted."""
+        seen = (self.exports.of(rule) for rule in self._rules_for(host))
+        return tuple(sorted({namespace for one in seen for namespace in one.namespaces}))
+
     def passed_through(self, host: str, namespace: str, service: str, client: Client) -> str | None:
         """Why a client's sidecar does not know a host, and passes its calls through as they are; None where it does.
 
