@@ -283,6 +283,8 @@ def _stuck(known: RouteFacts) -> list[Finding]:
 
 def _mixed(known: RouteFacts) -> list[Finding]:
     """Why the split is not judged: another rule mixes in, or something else keeps it from being told."""
+    if known.broken:
+        return []
     if known.untold is not None and (not known.binding.mixed or known.untold != MIXED_RULES):
         return [
             _finding(
