@@ -153,7 +153,7 @@ def test_of_ambient_callers_the_waypoint_decides() -> None:
 def test_two_routes_are_one_too_many_only_for_clients_that_see_both(
     one: list[str] | None, two: list[str] | None, both: bool
 ) -> None:
-    more = [{"exportTo": names} if names else {} for names in (one, two)]
+    more: list[dict[str, Any]] = [{"exportTo": names} if names else {} for names in (one, two)]
     left = weighted(**more[0])
     right = obj("VirtualService", {"hosts": [worlds.REVIEWS_HOST], "http": [{"route": route(("v1", 1), ("v2", 1))}],
                                    **more[1]}, name="again")  # fmt: skip
@@ -408,7 +408,7 @@ def test_a_host_without_its_domain_is_no_service() -> None:
     }
     found = of_gateway(obj("VirtualService", spec, managers=RECENT), counted=())
     assert codes(found) == ["NO-SERVICE"]
-    assert "reviews-v1.shop.svc.cluster.local" in found.findings[0].fix
+    assert found.findings[0].fix == "Write reviews-v1.shop.svc.cluster.local: Istio completes only names without a dot."
 
 
 # Pods, one by one

@@ -104,7 +104,7 @@ def test_a_sidecar_limits_what_its_clients_see(hosts: list[str], sees: bool) -> 
 
 
 def test_the_most_specific_sidecar_counts() -> None:
-    labels = {"workloadSelector": {"labels": {"app": "web"}}}
+    labels: dict[str, Any] = {"workloadSelector": {"labels": {"app": "web"}}}
     found = Sidecars(
         [
             sidecar("~/*", namespace="istio-system"),

@@ -380,8 +380,10 @@ def test_what_a_sidecar_does_not_import_is_passed_through(objects: list[ConfigOb
     ],
 )
 def test_the_meshs_default_for_exports_counts(settings: str, export_to: list[str] | None, mode: str) -> None:
-    rule = dr("shop", "api", "api", **tls("DISABLE"), **({"exportTo": export_to} if export_to else {}))
+    more: dict[str, Any] = {"exportTo": export_to} if export_to else {}
+    rule = dr("shop", "api", "api", **tls("DISABLE"), **more)
     east = member(workloads=(WEB, API), services=(service("api"),), config=(rule,))
+    assert east.inventory is not None
     inventory = structs.replace(east.inventory, config_maps={"istio": {"mesh": settings}})
     (found,) = MeshTls([structs.replace(east, inventory=inventory)]).edge(edge(WEB, API))
     assert found.client_mode == mode
