@@ -91,7 +91,7 @@ class MeshtopApp(Shell):
         self.set_interval(TICK_SECONDS, self._tick)
 
     def on_key(self, event: events.Key) -> None:
-        """Keys that were typed ahead of a prompt went to what had the keyboard before; they belong into the prompt.
+        """Keys typed before a prompt had the keyboard belong to the prompt.
 
         A line to type in takes what it is given, so a printable key that comes up to here was meant for another.
         """
@@ -105,20 +105,20 @@ class MeshtopApp(Shell):
     def _tick(self) -> None:
         """Ages grow by themselves; another process may write to the journal, or end in the middle of an action."""
         if self.picture is not None:
-            self.journal.look()
+            self.journal.check()
         if isinstance(self.screen, MeshScreen):
             self.screen.update_chrome()
 
     def on_journal_read(self, message: JournalRead) -> None:
-        """Say on every screen what waits for somebody."""
+        """Show on every screen which actions are unfinished."""
         clusters = self.picture.snapshot.clusters if self.picture is not None else ()
-        changed = self.journal.arrived(message, [cluster.name for cluster in clusters])
+        changed = self.journal.take(message, [cluster.name for cluster in clusters])
         # An answer that comes while everything is closed finds no screen.
         if changed and self.screen_stack and isinstance(self.screen, MeshScreen):
             self.screen.update()
 
     def action_journal(self) -> None:
-        """What was written from here, by whom and why, and what waits for somebody."""
+        """Open the journal of what was written from here."""
         self.open_journal()
 
     def open_journal(self) -> None:
@@ -176,14 +176,14 @@ class MeshtopApp(Shell):
             self.push_screen(place_screen(kind))
 
     def _refuses_to_leave(self) -> bool:
-        """Whether something runs on screen that must not be left by accident; it is said."""
+        """Whether something runs on screen that must not be left by accident; the bottom line says what."""
         busy = self.screen.busy if isinstance(self.screen, MeshScreen) else None
         if busy is not None:
             self._say(busy, Tone.DEGRADED)
         return busy is not None
 
     def action_interrupt(self) -> None:
-        """End as ctrl-c ends a command; what runs is asked about once, and then goes on as the journal says."""
+        """End as ctrl-c ends a command; while an action runs, only at the second time."""
         if not self._asked and self._refuses_to_leave():
             self._asked = True
             return
@@ -202,10 +202,10 @@ class MeshtopApp(Shell):
         if last is None:
             self._say("Nothing was shifted from here yet.", Tone.PLAIN)
         else:
-            self.push_screen(load_screen(ACTION)(last, "take_back"))
+            self.push_screen(load_screen(ACTION)(last, "roll_back"))
 
     def _open_action(self, identity: str) -> None:
-        """Open an action of the journal that waits for somebody."""
+        """Open an unfinished action of the journal."""
         found = next((one for one in self.journal.unfinished if one.action.id == identity), None)
         if found is not None:
             self.push_screen(load_screen(ACTION)(found))
@@ -262,7 +262,7 @@ class MeshtopApp(Shell):
             self._say(str(error), Tone.FAILING)
 
     def explain_access(self, question: str) -> None:
-        """Why the access policy gives a right, or does not, and what Kubernetes says."""
+        """Open the access explainer on a right and an object."""
         asked = load_screen(ACCESS_QUESTION)(question)
         self.push_screen(load_screen(EXPLAIN)(asked, self.picture))
 

@@ -23,8 +23,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("fleet", "the fleet overview", ("home",)),
     Command("graph", "the service graph", ("map",)),
     *(Command(kind.name, kind.summary, (kind.singular, *kind.aliases)) for kind in KINDS),
-    Command("journal", "what was written from here, and what waits for somebody"),
-    Command("tenant", "only this tenant; `all` for everybody"),
+    Command("journal", "what was written from here, and what is unfinished"),
+    Command("tenant", "only this tenant; `all` for every tenant"),
     Command("filter", "filter rows: column:value !column:value errorRatio:>0.01"),
     Command("window", "rates over this long: 1m, 5m, 1h"),
     Command("at", "another moment: -10m, 14:05, 2026-08-01T14:05:00Z"),
@@ -38,7 +38,7 @@ COMMANDS: tuple[Command, ...] = (
 
 
 def run_command(host: ConsoleHost, name: str, argument: str) -> None:
-    """Do what a command says. Raises MeshtopError or ValueError with a sentence about its argument."""
+    """Do what a command is for. Raises MeshtopError or ValueError with a sentence about its argument."""
     run = _RUN.get(name)
     if run is not None:
         run(host, argument)

@@ -27,7 +27,7 @@ MATRICES = ("tenantmatrix", "mtlsmatrix", "trust")
 class ConsolePlace(Struct, frozen=True):
     """A place: its number key and name, and its kinds, the first of which it opens with."""
 
-    view: PlaceTab
+    tab: PlaceTab
     kinds: tuple[str, ...]
 
 
@@ -48,8 +48,8 @@ PAGE_NAMES = {
     TENANT_TREE: "Tree",
     "tenantmatrix": "Matrix",
 }
-"""Short names of pages where the place says the rest."""
-TABS = tuple(place.view for place in PLACES)
+"""Short names of pages, where the place's name makes the rest clear."""
+TABS = tuple(place.tab for place in PLACES)
 """What the top bar names."""
 
 
@@ -79,7 +79,7 @@ def name_of(kind: str) -> str:
     from meshtop.views.frame.registry import view
 
     place = place_of(kind)
-    return place.view.name if place is not None else view(kind).title
+    return place.tab.name if place is not None else view(kind).title
 
 
 def tabs_with(name: str) -> tuple[PlaceTab, ...]:
@@ -89,7 +89,7 @@ def tabs_with(name: str) -> tuple[PlaceTab, ...]:
 
 def kind_of(key: str) -> str | None:
     """The kind that a number key opens."""
-    return next((place.kinds[0] for place in PLACES if place.view.key == key), None)
+    return next((place.kinds[0] for place in PLACES if place.tab.key == key), None)
 
 
 class ScreenEntry(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What travels from screen to screen: the scope, the filter, the window and the moment, and how they are said."""
+"""What travels from screen to screen: scope, filter, window and moment, and how the top bar shows them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Scope(Struct, frozen=True, kw_only=True):
         return structs.replace(self.query, sort=dict(self.sorts).get(kind, ""))
 
     def sorted_by(self, kind: str, sort: str) -> Scope:
-        """The same scope with another order for a kind."""
+        """Rows of a kind in another order."""
         return structs.replace(self, sorts=(*((k, s) for k, s in self.sorts if k != kind), (kind, sort)))
 
     def filtered(self, text: str) -> Scope:
-        """The same scope with another filter."""
+        """Only what passes a filter; an empty one passes everything."""
         return structs.replace(self, query=structs.replace(self.query, filter=text))
 
     def narrowed(self, *, cluster: str | None = None, namespace: str | None = None, tenant: str | None = None) -> Scope:
-        """The same scope with what is given put in place of what was."""
+        """Only a cluster, namespace or tenant; an empty name takes that limit away, None leaves it as it is."""
         query = self.query
         if cluster is not None:
             query = structs.replace(query, clusters=(cluster,) if cluster else ())
@@ -44,7 +44,7 @@ class Scope(Struct, frozen=True, kw_only=True):
         return structs.replace(self, query=query)
 
     def narrowed_to(self, places: Sequence[Place]) -> Scope | None:
-        """The same scope on what all of some places share: their cluster and namespace, else their tenant.
+        """The scope on what all of some places share: their cluster and namespace, else their tenant.
 
         None where they share nothing.
         """
@@ -66,7 +66,7 @@ class Scope(Struct, frozen=True, kw_only=True):
         return None
 
     def words(self, *, window_seconds: float) -> tuple[str, ...]:
-        """The scope as the top bar says it."""
+        """The parts of the scope as the top bar shows them; `window_seconds` is how long rates are averaged over."""
         query = self.query
         clusters = " ".join(query.clusters) if query.clusters else "all clusters"
         parts = [clusters]

@@ -53,7 +53,7 @@ Answer = TypeVar("Answer")
 class PictureRequest(Struct, frozen=True, kw_only=True):
     """What the screen in front will draw of the next picture.
 
-    Frozen, because it is made on the console's thread and read on the one that publishes; `work_out` does there what
+    Frozen, because it is made on the console's thread and read on the one that publishes; `prepare` does there what
     keys would otherwise wait for.
     """
 
@@ -68,7 +68,7 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
     attention: Query | None = None
     """The scope for which what needs attention is listed."""
 
-    def work_out(self, picture: Picture) -> None:
+    def prepare(self, picture: Picture) -> None:
         """Make and keep in the picture all that is asked for; a filter that a kind does not know is left out."""
         from meshtop.views.frame.detail import detail
         from meshtop.views.frame.registry import view
@@ -170,7 +170,7 @@ class ConsoleSession:
         except CancelledError:
             return
         picture = pictures.picture(snapshot)
-        self.request.work_out(picture)
+        self.request.prepare(picture)
         self._target.post_message(PictureArrived(picture))
 
     def _failed(self, error: BaseException) -> None:

@@ -54,7 +54,7 @@ def not_read(why: WhyUnknown) -> Evidence:
 
 
 class Unknown(Struct, frozen=True, rename="camel"):
-    """What an answer could not take into account: `what` in a few words (a kind, a file, the traffic), where, and why."""
+    """What an answer could not take into account: `what` in a few words (a kind, a file, traffic), where, and why."""
 
     what: str
     cluster: str

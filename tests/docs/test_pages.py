@@ -66,7 +66,7 @@ def test_every_setting_has_its_line() -> None:
 def test_every_scenario_and_place_has_its_line() -> None:
     assert not [name for name in SCENARIOS if f"| `{name}`" not in page("docs/demo.md")]
     for place in PLACES:
-        assert f"| `{place.view.key}` | {place.view.name} |" in page("docs/console.md")
+        assert f"| `{place.tab.key}` | {place.tab.name} |" in page("docs/console.md")
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

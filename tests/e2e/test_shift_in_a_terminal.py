@@ -150,7 +150,7 @@ def test_a_shift_by_the_dialog_arrives_and_is_taken_back_from_the_journal(calm: 
         console.press("J")
         console.wait_for(lambda text: re.search(r"▸.* done .*shop/reviews", text) is not None, "the journal")
         console.press("R")
-        console.wait_for(lambda text: "Enter takes it back" in text, "the question")
+        console.wait_for(lambda text: "Enter rolls it back" in text, "the question")
         assert calm.weights["us-east"] == [70, 30], "nothing is written before it is answered"
         console.press("\r")
         console.wait_for(lambda text: "Everything is as before." in text, "the weights from before")

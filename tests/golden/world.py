@@ -46,6 +46,11 @@ class Names:
         text = re.sub(r"127\.0\.0\.1:(\d{5})\b", self._port, text)
         # The working folder is a new one each time; its name is always of the same length.
         text = text.replace(str(self.folder), "WORK")
+        # What a reading of a Kubernetes cluster cost depends on how far its requests had come when it was written down.
+        text = re.sub(r"\b[\d.]+[kMG]?B in \d+ requests", "BYTES in N requests", text)
+        text = re.sub(
+            r'("?cost"?:(?: \{)?\s+"?seconds"?: [\d.]+,?\s+"?bytes"?: )\d+(,?\s+"?requests"?: )\d+', r"\1BYTES\2N", text
+        )
         # Python 3.12 began to sum floats more exactly, and sines differ from one C library to another: the last digits
         # of what is computed from them are of the machine. What compares two commits on one machine keeps them.
         if self.portable:

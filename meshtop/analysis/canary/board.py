@@ -114,6 +114,7 @@ class Board:
             owner=surveyed.owner,
             controller=controller_status(route, surveyed.obj, self.survey.clusters[route.cluster].inventory.config),
             change=change,
+            split=judged.split,
             honesty=judged.honesty,
             verdict=judged.verdict,
             now=self.now,

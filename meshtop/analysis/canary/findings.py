@@ -13,19 +13,28 @@ from meshtop.analysis.canary.governing import MIXED_RULES
 from meshtop.analysis.canary.judging import CanaryVerdict
 from meshtop.analysis.canary.owners import MESHTOP, NOBODY, LastChange, RouteControllerStatus, RouteOwner, is_gitops
 from meshtop.analysis.canary.routes import HOST, VIRTUAL_SERVICE, RouteDestination, WeightedRoute
-from meshtop.analysis.canary.verdict import WORTH_SEEING_AT_LEAST, Comparison, Honesty, HonestyVerdict
+from meshtop.analysis.canary.verdict import (
+    WORTH_SEEING_AT_LEAST,
+    Comparison,
+    ComparisonVerdict,
+    Honesty,
+    HonestyVerdict,
+)
 from meshtop.analysis.visibility.clients import MESH
 from meshtop.model.constants import SERVICE_DOMAIN
 from meshtop.model.kube import ConfigObject, Manager
 from meshtop.model.state import Finding, Severity
 
 STUCK_SECONDS = 24 * 3600.0
-"""A split that nobody has touched for a day is no longer being judged by anybody."""
+"""A split unchanged for a day: nobody is watching it any more."""
 FIGHT_SECONDS = 3600.0
 
 
 class RouteFacts(Struct, frozen=True, kw_only=True):
-    """All that is known of one route when it is examined; times are Unix seconds."""
+    """All that is known of one route when it is judged.
+
+    `split` are the requests of each destination, in the route's order; times are Unix seconds.
+    """
 
     route: WeightedRoute
     binding: RouteBinding
@@ -33,6 +42,7 @@ class RouteFacts(Struct, frozen=True, kw_only=True):
     owner: RouteOwner
     controller: RouteControllerStatus | None
     change: LastChange | None
+    split: tuple[float, ...]
     honesty: HonestyVerdict
     verdict: CanaryVerdict
     now: float
@@ -41,7 +51,7 @@ class RouteFacts(Struct, frozen=True, kw_only=True):
 
 
 def findings(known: RouteFacts) -> list[Finding]:
-    """What one route by itself shows, in the order of weight."""
+    """What is wrong with one route by itself, what weighs most first."""
     if known.binding.refused is not None:
         return [_not_in_force(known.route, known.binding.refused), *_weights(known.route), *_fight(known)]
     unresolved = {one.destination.name for one in known.broken if one.destination is not None}
@@ -61,7 +71,7 @@ def _not_in_force(route: WeightedRoute, refused: str) -> Finding:
     return _finding(
         "NOT-IN-FORCE",
         Severity.WARNING,
-        f"{route.label} is not in force: {refused}.",
+        f"{route.label}: not in force; {refused}.",
         "Name a parent, section and port that are there and let this route in, or take the route away.",
     )
 
@@ -70,13 +80,13 @@ def _unresolved(route: WeightedRoute, broken: Sequence[BrokenBackend]) -> list[F
     found = []
     for one in broken:
         named = one.destination
-        share = f"{named.share * 100:g} %" if named is not None else "A share"
+        share = f"{named.share * 100:g} %" if named is not None else "a share"
         where = f" to {named.namespace}/{named.host.split('.')[0] or named.name}" if named is not None else ""
         found.append(
             _finding(
                 "UNRESOLVED",
                 Severity.ERROR,
-                f"{share} of {route.label}{where} is answered 500: its backend is not resolved ({one.why}).",
+                f"{route.label}: {share}{where} is answered 500, as the backend is not resolved ({one.why}).",
                 "Create the backend, or a ReferenceGrant in its namespace that lets this route name it.",
             )
         )
@@ -95,13 +105,13 @@ def _weights(route: WeightedRoute) -> list[Finding]:
             _finding(
                 "ZERO-SUM",
                 Severity.ERROR,
-                f"{route.label} has no weight above 0: its requests are answered 500 or not at all.",
+                f"{route.label}: no weight is above 0, so requests get 500 or no answer.",
                 "Give at least one destination a weight.",
             )
         )
     if any(weight < 0 for weight in written):
         found.append(
-            _finding("NEGATIVE", Severity.ERROR, f"{route.label} has a negative weight.", "Weights begin at 0.")
+            _finding("NEGATIVE", Severity.ERROR, f"{route.label} has a negative weight.", "Set it to 0 or more.")
         )
     for destination in route.destinations:
         if not destination.host:
@@ -109,7 +119,7 @@ def _weights(route: WeightedRoute) -> list[Finding]:
                 _finding(
                     "EMPTY-HOST",
                     Severity.ERROR,
-                    f"A destination of {route.label} names no host; what is sent there is lost.",
+                    f"{route.label}: a destination has no host, so what is sent there is lost.",
                     "Set destination.host.",
                 )
             )
@@ -126,8 +136,8 @@ def _behind(route: WeightedRoute, backend: Backend) -> list[Finding]:
             _finding(
                 "NO-SUBSET",
                 Severity.ERROR,
-                f"{share} of {route.label} goes to subset {destination.subset}, which no DestinationRule for "
-                f"{destination.host} defines: answered 503 NC.",
+                f"{route.label}: {share} goes to subset {destination.subset}, which no DestinationRule for "
+                f"{destination.host} defines (503 NC).",
                 "Define the subset, or take its weight away.",
             )
         ]
@@ -136,7 +146,7 @@ def _behind(route: WeightedRoute, backend: Backend) -> list[Finding]:
             _finding(
                 "NO-SERVICE",
                 Severity.ERROR,
-                f"{share} of {route.label} goes to {destination.host}, which is no Service of this cluster.",
+                f"{route.label}: {share} goes to {destination.host}, which is not a Service of this cluster.",
                 _existing(destination),
             )
         ]
@@ -145,7 +155,7 @@ def _behind(route: WeightedRoute, backend: Backend) -> list[Finding]:
             _finding(
                 "NO-PODS",
                 Severity.ERROR,
-                f"{share} of {route.label} goes to {destination.name}, which has no ready pod: answered 503 UH.",
+                f"{route.label}: {share} goes to {destination.name}, which has no ready pod (503 UH).",
                 f"Set its weight to 0 until its pods are ready ({backend.pods.total} wanted).",
             )
         ]
@@ -168,22 +178,27 @@ def _judged(known: RouteFacts) -> list[Finding]:
             _finding(
                 "NOT-HONOURED",
                 Severity.ERROR,
-                f"The mesh does not send what {route.label} says (E {known.honesty.e_value:.3g}, "
-                f"{known.honesty.requests or 0:.0f} requests).",
-                "Look for another VirtualService on the host, a proxy that lags, or callers without a proxy.",
+                f"{route.label}: split is {_parts(known.split)}, set {_parts(route.shares)} "
+                f"({known.honesty.requests or 0:.0f} requests).",
+                "Look for another VirtualService on the host, a proxy that lags behind, or callers without a proxy.",
             )
         )
     if verdict.verdict is Comparison.WORSE:
-        worse = [n for n, one in (("errors", verdict.errors), ("latency", verdict.latency)) if _is_worse(one)]
         found.append(
             _finding(
                 "WORSE",
                 Severity.ERROR if _matters(verdict) else Severity.WARNING,
-                f"{verdict.canary} is worse than {verdict.baseline} in {' and '.join(worse)}: {_figures(verdict)}.",
-                f"Take it back: meshtop shift {route.label} --to {verdict.canary}=0",
+                f"{route.label}: {verdict.canary} is worse than {verdict.baseline}: {_figures(verdict)}.",
+                f"Roll it back: meshtop shift {route.label} --to {verdict.canary}=0",
             )
         )
     return found
+
+
+def _parts(shares: Sequence[float]) -> str:
+    """Shares in percent, such as 80/20."""
+    total = sum(shares)
+    return "/".join(f"{share / total * 100:.3g}" if total else "0" for share in shares)
 
 
 def _is_worse(one: object) -> bool:
@@ -191,7 +206,7 @@ def _is_worse(one: object) -> bool:
 
 
 def _matters(verdict: CanaryVerdict) -> bool:
-    """Much traffic shows differences that are real and yet too small to wake anybody."""
+    """Whether the difference is large enough to act on: with much traffic, even a trifle becomes certain."""
     found = (verdict.errors, verdict.latency)
     return any(one is not None and _is_worse(one) and (one.difference or 0.0) >= WORTH_SEEING_AT_LEAST for one in found)
 
@@ -199,10 +214,18 @@ def _matters(verdict: CanaryVerdict) -> bool:
 def _figures(verdict: CanaryVerdict) -> str:
     parts = []
     if verdict.errors is not None and _is_worse(verdict.errors) and verdict.errors.difference is not None:
-        parts.append(f"{verdict.errors.difference * 100:+.2g} points of errors")
+        parts.append(f"{_points(verdict.errors)} of errors")
     if verdict.latency is not None and _is_worse(verdict.latency) and verdict.latency.difference is not None:
-        parts.append(f"{verdict.latency.difference * 100:+.2g} points slower than {verdict.bound_ms:g} ms")
+        parts.append(f"{_points(verdict.latency)} slower than {verdict.bound_ms:g} ms")
     return ", ".join(parts)
+
+
+def _points(one: ComparisonVerdict) -> str:
+    """A difference of shares in percentage points, with its interval where that is known."""
+    text = f"{(one.difference or 0.0) * 100:+.2g} points"
+    if one.interval is None:
+        return text
+    return f"{text} ({one.interval.low * 100:.2g} to {one.interval.high * 100:.2g})"
 
 
 def _controller(known: RouteFacts) -> list[Finding]:
@@ -216,7 +239,7 @@ def _controller(known: RouteFacts) -> list[Finding]:
             _finding(
                 "ABORTED",
                 Severity.WARNING,
-                f"{view.kind} {view.name} has given up ({view.phase or 'aborted'}), but {canary} still gets "
+                f"{view.kind} {view.name} has aborted ({view.phase or 'no phase'}), but {canary} still gets "
                 f"{share * 100:g} %.",
                 f"Set {canary} to 0, or restart the {view.kind}.",
             )
@@ -229,9 +252,9 @@ def _controller(known: RouteFacts) -> list[Finding]:
             _finding(
                 "STATUS-APART",
                 Severity.WARNING,
-                f"{view.kind} {view.name} says that the canary has {view.weight} %, but the route says "
-                f"{' and '.join(map(str, shares))}.",
-                f"See why {view.kind} {view.name} does not write its weight (its events say).",
+                f"{view.kind} {view.name} reports {view.weight} % for the canary, but the route is set to "
+                f"{'/'.join(map(str, shares))}.",
+                f"See the events of {view.kind} {view.name}: it has not written its weight.",
             )
         ]
     return []
@@ -258,8 +281,8 @@ def _fight(known: RouteFacts) -> list[Finding]:
         _finding(
             "FIGHT",
             Severity.WARNING,
-            f"{after.manager} wrote {known.route.label} {after.time - before.time:.0f} s after {before.manager}: "
-            "it takes changes back.",
+            f"{known.route.label}: {after.manager} overwrote the change by {before.manager} after "
+            f"{after.time - before.time:.0f} s.",
             "Change the weights where that controller reads them, or pause it.",
         )
     ]
@@ -274,9 +297,8 @@ def _stuck(known: RouteFacts) -> list[Finding]:
         _finding(
             "STUCK",
             Severity.INFO,
-            f"{known.route.label} has stood at {' / '.join(f'{d.share * 100:g}' for d in known.route.destinations)} "
-            f"for {days:.0f} days.",
-            "Finish it, or take it back; a split that is meant to stay needs nothing.",
+            f"{known.route.label} has been at {_parts(known.route.shares)} for {days:.0f} days.",
+            "Finish the shift or roll it back; ignore this if the split is meant to stay.",
         )
     ]
 
@@ -290,8 +312,8 @@ def _mixed(known: RouteFacts) -> list[Finding]:
             _finding(
                 "NOT-JUDGED",
                 Severity.INFO,
-                f"Whether the mesh sends what {known.route.label} says cannot be told: {known.untold}.",
-                "Nothing to do; its honesty is not judged.",
+                f"{known.route.label}: its split is not judged; {known.untold}.",
+                "Nothing to do.",
             )
         ]
     if not known.binding.mixed or known.honesty.verdict in (Honesty.HONOURED, Honesty.NOT_HONOURED):
@@ -300,8 +322,8 @@ def _mixed(known: RouteFacts) -> list[Finding]:
         _finding(
             "MIXED",
             Severity.INFO,
-            f"Another rule of {known.route.label} sends to the same host, so telemetry cannot tell this rule's split.",
-            "Nothing to do; honesty is not judged here.",
+            f"{known.route.label}: another of its rules sends to the same host, so telemetry cannot tell the split.",
+            "Nothing to do; the split is not judged here.",
         )
     ]
 
@@ -336,8 +358,8 @@ def duplicate(route: WeightedRoute, other: str) -> Finding:
     return _finding(
         "TWO-ROUTES",
         Severity.ERROR,
-        f"{route.label} and {other} route the same host; sidecars follow only the older one.",
-        "Put both into one VirtualService, or use a delegate.",
+        f"{route.label} and {other} route the same host; sidecars obey only the older one.",
+        "Merge them into one VirtualService, or make one a delegate of the other.",
     )
 
 
@@ -350,6 +372,6 @@ def differing(route: WeightedRoute, others: Sequence[WeightedRoute]) -> Finding 
     return _finding(
         "CLUSTERS-DIFFER",
         Severity.WARNING,
-        f"{route.label} splits otherwise in {', '.join(unlike)} than in {route.cluster}.",
-        "Finish the shift in every cluster, or take it back: meshtop rollback.",
+        f"{route.label} is split differently in {', '.join(unlike)} than in {route.cluster}.",
+        "Finish the shift in every cluster, or roll it back: meshtop rollback.",
     )

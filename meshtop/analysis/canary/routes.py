@@ -70,6 +70,11 @@ class WeightedRoute(Struct, frozen=True, kw_only=True):
         """What identifies it across refreshes."""
         return f"{self.cluster}/{self.label}"
 
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The share of each destination, 0 to 1, as its weight says."""
+        return tuple(d.share for d in self.destinations)
+
     def destination(self, name: str) -> RouteDestination | None:
         """The destination of that name."""
         return next((d for d in self.destinations if d.name == name), None)

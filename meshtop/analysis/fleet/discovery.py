@@ -149,9 +149,9 @@ def _service_row(
             Finding(
                 code="DISCOVERY-NO-OUTLIER-DETECTION",
                 severity=Severity.WARNING,
-                message=f"{failover[host]} wants failover by locality for {host} without outlier detection: "
-                "it never happens.",
-                fix="Add trafficPolicy.outlierDetection to the same rule.",
+                message=f"{host}: {failover[host]} sets locality failover without outlier detection, so it never "
+                "fails over.",
+                fix="Add trafficPolicy.outlierDetection to that rule.",
             )
         )
     return HostRow(
@@ -240,8 +240,8 @@ def _export_findings(
             code="DISCOVERY-EXPORT-NOT-IMPORTED",
             severity=Severity.WARNING,
             message=f"{host} is exported by {', '.join(exported)} and imported nowhere else.",
-            fix="See whether the controller for multi-cluster services runs in the other clusters, and whether the "
-            f"namespace {place[0]} is there.",
+            fix="Check that the controller for multi-cluster services runs in the other clusters, and that the "
+            f"namespace {place[0]} exists there.",
         )
     for cluster in exported:
         for condition in conditions(local[cluster].exports[place].status):

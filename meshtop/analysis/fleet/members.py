@@ -133,13 +133,14 @@ def _member(entry: RegistryEntry, cluster: str | None, by_name: Mapping[str, Clu
     says = _verdict(entry)
     found: list[Finding] = []
     who = f"{entry.name} ({entry.registry} on {entry.host})"
+    calls = f"{entry.name}: {entry.registry} on {entry.host} calls it"
     if host.kubernetes.state in _LOST and cluster != entry.host:
         found.append(
             Finding(
                 code="MEMBER-HOST-GONE",
                 severity=Severity.WARNING,
-                message=f"The host of {who} is {host.kubernetes.state}: what its registry says is old.",
-                fix=host.kubernetes.remedy or f"Look after {entry.host}; the member itself is read on its own.",
+                message=f"{who}: its host is {host.kubernetes.state}, so what the registry says is out of date.",
+                fix=host.kubernetes.remedy or f"Restore access to {entry.host}; the member itself is read directly.",
             )
         )
     if says.status is HealthStatus.FAILING:
@@ -147,8 +148,8 @@ def _member(entry: RegistryEntry, cluster: str | None, by_name: Mapping[str, Clu
             Finding(
                 code="MEMBER-NOT-READY",
                 severity=Severity.ERROR,
-                message=f"{who}: its registry says not ready: {'; '.join(says.reasons)}.",
-                fix=f"Look at its conditions and at its agent: meshtop get members {entry.name} -o yaml.",
+                message=f"{calls} NotReady: {'; '.join(says.reasons)}.",
+                fix=f"Check its conditions and its agent: meshtop get members {entry.name} -o yaml.",
             )
         )
     elif says.status is HealthStatus.DEGRADED:
@@ -156,7 +157,7 @@ def _member(entry: RegistryEntry, cluster: str | None, by_name: Mapping[str, Clu
             Finding(
                 code="MEMBER-CONDITION",
                 severity=Severity.WARNING,
-                message=f"The registry warns of {who}: {'; '.join(says.reasons)}.",
+                message=f"{who}: its registry warns: {'; '.join(says.reasons)}.",
                 fix=None,
             )
         )
@@ -165,7 +166,7 @@ def _member(entry: RegistryEntry, cluster: str | None, by_name: Mapping[str, Clu
             Finding(
                 code="MEMBER-UNREACHED",
                 severity=Severity.INFO if entry.registry == ISTIO else Severity.WARNING,
-                message=f"No context of the kubeconfig leads to {who}.",
+                message=f"{who}: no context of the kubeconfig leads to it.",
                 fix="Add a context for it, name it in the settings' clusters with via, or adopt it with "
                 "discovery.adoptCredentials: true.",
             )
@@ -175,7 +176,7 @@ def _member(entry: RegistryEntry, cluster: str | None, by_name: Mapping[str, Clu
             Finding(
                 code="MEMBER-DISAGREEMENT",
                 severity=Severity.WARNING,
-                message=f"{who}: its registry says ready, but from here it is {state}.",
+                message=f"{calls} Ready, yet from here it is {state}.",
                 fix=reached.kubernetes.remedy,
             )
         )
@@ -184,8 +185,8 @@ def _member(entry: RegistryEntry, cluster: str | None, by_name: Mapping[str, Clu
             Finding(
                 code="MEMBER-DISAGREEMENT",
                 severity=Severity.WARNING,
-                message=f"{who}: its registry says not ready, but from here it answers.",
-                fix="The way from the host to the member, or the host's credential for it, is what fails.",
+                message=f"{calls} NotReady, yet it answers.",
+                fix="Check the host's way to the member, and the host's credential for it.",
             )
         )
     return RegisteredMember(
@@ -226,8 +227,8 @@ def _stranger(cluster: ClusterSnapshot) -> RegisteredMember:
             Finding(
                 code="MEMBER-UNREGISTERED",
                 severity=Severity.INFO,
-                message=f"No registry knows {cluster.name}.",
-                fix="Join it, where it should get what the others get.",
+                message=f"{cluster.name} is in no registry.",
+                fix="Join it to a registry if it should get what the other clusters get.",
             ),
         ),
         via=cluster.via,

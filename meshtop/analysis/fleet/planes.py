@@ -225,7 +225,7 @@ def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> C
                 code="CONTROLPLANE-ELSEWHERE-UNKNOWN",
                 severity=Severity.INFO,
                 message=f"{site.name} is served by a control plane that is in none of these clusters.",
-                fix="Add a context for the cluster that serves it, to see whether it is well.",
+                fix="Add a context for the cluster that serves it, to see its health.",
             ),
         )
     )
@@ -282,25 +282,25 @@ def _cluster_findings(cluster: str, found: IstiodMetrics) -> Iterable[Finding]:
     if found.p99_ms is not None and found.p99_ms > SLOW_MS:
         yield warn(
             "CONTROLPLANE-SLOW",
-            f"{who} needs {found.p99_ms / 1000:.1f} s (p99) until a proxy has its configuration.",
-            "Give istiod more CPU, or make proxies need less with Sidecar objects.",
+            f"{who} takes {found.p99_ms / 1000:.1f} s (p99) to configure a proxy.",
+            "Give istiod more CPU, or narrow what proxies need with Sidecar objects.",
         )
     if found.rejects:
         yield warn(
             "CONTROLPLANE-REJECTS",
             f"{who}: proxies reject {found.rejects:.2g} configurations per second.",
-            "istioctl proxy-status names the proxies; what they refuse is in istiod's log.",
+            "istioctl proxy-status names the proxies; istiod's log says what they reject.",
         )
     if found.push_errors:
         yield warn(
             "CONTROLPLANE-PUSH-ERRORS",
-            f"{who}: {found.push_errors:.2g} pushes per second fail or run out of time.",
-            "See istiod's log, and whether proxies are too slow to read.",
+            f"{who}: {found.push_errors:.2g} pushes per second fail or time out.",
+            "Check istiod's log, and whether proxies are too slow to read.",
         )
     if found.conflicts:
         yield warn(
             "CONTROLPLANE-CONFLICTS",
-            f"{who} knows {found.conflicts} conflicts (listeners of one port, hosts or subsets named twice).",
+            f"{who} reports {found.conflicts} conflicts (listeners on one port, hosts or subsets defined twice).",
             "istioctl analyze -A names them.",
         )
 
@@ -315,7 +315,7 @@ def _mesh_skew(site: Site, sites: Sequence[Site]) -> Iterable[Finding]:
             yield Finding(
                 code="CONTROLPLANE-MESH-SKEW",
                 severity=Severity.WARNING,
-                message=f"The control planes of {site.name} and {other.name} are more than one minor apart.",
+                message=f"{site.name} and {other.name}: their control planes are more than one minor version apart.",
                 fix=f"Upgrade {site.name}.",
             )
 
@@ -337,14 +337,14 @@ def _findings(cluster: str, plane: ControlPlane, proxies: Sequence[Workload]) ->
     if skewed:
         told = sorted({str(w.proxy_version) for w in skewed})
         yield say("CONTROLPLANE-SKEW", Severity.WARNING,
-                  f"{who} is {plane.version} and serves proxies of {', '.join(told)}: more than one minor apart.",
-                  "Restart these workloads, so that they get a proxy of this version.")  # fmt: skip
+                  f"{who} is {plane.version}, more than one minor version apart from its proxies ({', '.join(told)}).",
+                  "Restart these workloads to give them a proxy of this version.")  # fmt: skip
     else:
         stale = sum(w.pods.total for w in proxies if _behind(w.proxy_version, plane.version))
         if stale:
             yield say("CONTROLPLANE-STALE-PROXIES", Severity.INFO,
                       f"{who} is {plane.version}, and {stale} of its proxies have another version.",
-                      "They get it when they are restarted.")  # fmt: skip
+                      "Restart their workloads when convenient.")  # fmt: skip
 
 
 def _skewed(proxy: str | None, control: str | None) -> bool:
@@ -358,15 +358,14 @@ def _upgrade(site: Site, plane: ControlPlane, share: float | None, newest: str) 
         yield Finding(
             code="CONTROLPLANE-UPGRADE",
             severity=Severity.INFO,
-            message=f"{site.name} moves to revision {newest} ({plane.version}): "
-            f"{share:.0%} of its proxies have come over.",
+            message=f"{site.name} moves to revision {newest} ({plane.version}): {share:.0%} of its proxies have moved.",
             fix="Label the remaining namespaces with the new revision or tag, and restart their workloads.",
         )
     if plane.revision != newest and share == 0:
         yield Finding(
             code="CONTROLPLANE-UNUSED",
             severity=Severity.INFO,
-            message=f"No proxy of {site.name} uses revision {plane.revision} ({plane.version}) any longer.",
+            message=f"{site.name}: no proxy uses revision {plane.revision} ({plane.version}) any more.",
             fix=f"istioctl uninstall --revision {plane.revision}",
         )
 
@@ -380,7 +379,7 @@ def _unknown_revisions(site: Site, tags: Mapping[str, str]) -> Iterable[Finding]
             yield Finding(
                 code="CONTROLPLANE-NO-SUCH-REVISION",
                 severity=Severity.ERROR,
-                message=f"Namespace {namespace.meta.name} of {site.name} asks for revision {wanted}, which is not "
-                "there: its new pods get no proxy.",
+                message=f"Namespace {namespace.meta.name} of {site.name} asks for revision {wanted}, which does not "
+                "exist: its new pods get no proxy.",
                 fix=f"Use one of {', '.join(sorted(known))}.",
             )

@@ -1,4 +1,4 @@
-"""What is wrong with the tenants: crossings that the settings forbid, marks that disagree, selectors of nothing."""
+"""What is wrong with the tenants: traffic that the settings forbid, marks that disagree, selectors without a match."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _located(
             code=code,
             severity=Severity.WARNING,
             message=f"{source} → {who}: {_rate(rates)}, although only its own {own} may call it (from {from_}).",
-            fix=f"Deny it with an AuthorizationPolicy, or set authorizationMode of {who} to what is meant.",
+            fix=f"Deny it with an AuthorizationPolicy, or correct authorizationMode of {who}.",
         )
     return TenantFinding(unit, finding, (source, unit[0]))
 
@@ -167,16 +167,16 @@ def disagreements(owners: Owners, within: Within | None = None) -> list[TenantFi
             finding = Finding(
                 code=CONFLICT,
                 severity=Severity.WARNING,
-                message=f"{namespace} in {cluster} has marks that disagree: {said}.",
-                fix="Correct the marks, or say in tenancy.yaml whose it is.",
+                message=f"{namespace} in {cluster}: its marks disagree: {said}.",
+                fix="Correct the marks, or assign the namespace in tenancy.yaml.",
             )
             found.append(TenantFinding(owner.unit, finding, place=(cluster, namespace)))
         elif owner.declared and any(tenant not in owner.tenants for tenant in named):
             finding = Finding(
                 code=DIFFER,
                 severity=Severity.INFO,
-                message=f"{namespace} in {cluster} is {owner.tenant}'s by the tenancy file, and {said}.",
-                fix="The tenancy file holds; correct the marks or the file.",
+                message=f"{namespace} in {cluster} is {owner.tenant}'s by the tenancy file, but {said}.",
+                fix="The tenancy file decides; correct the marks or the file.",
             )
             found.append(TenantFinding(owner.unit, finding, place=(cluster, namespace)))
     return found
@@ -185,7 +185,7 @@ def disagreements(owners: Owners, within: Within | None = None) -> list[TenantFi
 def unmatched(
     tenancy: Tenancy, clusters: Collection[str], read: Collection[str], owners: Owners
 ) -> list[TenantFinding]:
-    """Selectors of clusters that there are not, or of namespaces that there are not.
+    """Selectors that name an unknown cluster or match no namespace.
 
     `clusters` are the names of all clusters; `read` those whose namespaces are known. A selector of a cluster that
     was not read is not judged.
@@ -197,18 +197,16 @@ def unmatched(
         unit = (tenant.name, workspace.name)
         if cluster != "*" and cluster not in clusters:
             message = (
-                f"{tenancy.where(path)}: {selector} names a cluster that is none of {', '.join(sorted(clusters))}."
+                f"{tenancy.where(path)}: {selector} names a cluster that is not one of {', '.join(sorted(clusters))}."
             )
             found.append(_of_file(unit, NO_CLUSTER, message))
         elif (cluster in read or (cluster == "*" and set(clusters) == set(read))) and not any(
             selects(selector, *place) for place in owners.known
         ):
-            found.append(
-                _of_file(unit, NOTHING, f"{tenancy.where(path)}: {selector} selects no namespace that is there.")
-            )
+            found.append(_of_file(unit, NOTHING, f"{tenancy.where(path)}: {selector} selects no existing namespace."))
     return found
 
 
 def _of_file(unit: tuple[str, str], code: str, message: str) -> TenantFinding:
-    fix = "Correct the selector, or take it out."
+    fix = "Correct the selector, or remove it."
     return TenantFinding(unit, Finding(code=code, severity=Severity.WARNING, message=message, fix=fix))

@@ -1,4 +1,4 @@
-"""The journal as the console shows it: read on a worker thread, and what in it waits for somebody, in words."""
+"""The journal as the console shows it: read on a worker thread, and which of its actions are unfinished."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Stamp = tuple[tuple[int, int], ...]
 
 
 class JournalRow(Struct, frozen=True):
-    """An action with what the journal says of it by now."""
+    """An action with its course and each cluster's state by now; `process` is the one that runs it."""
 
     action: Action
     course: Course
@@ -43,7 +43,7 @@ class JournalRow(Struct, frozen=True):
 
 
 class JournalRead(Message):
-    """What was read; the latest is the only one worth showing. `opened` are all actions that have not ended."""
+    """The journal was read: the latest actions, and as `opened` all that have not ended."""
 
     def __init__(self, actions: tuple[JournalRow, ...], opened: tuple[JournalRow, ...], problem: str = "") -> None:
         super().__init__()
@@ -68,8 +68,8 @@ def read_journal(limit: int = 0) -> JournalRead:
     except JournalError as error:
         return JournalRead((), (), str(error))
     try:
-        actions = tuple(_told(action, path) for action in journal.actions(limit=limit)) if limit else ()
-        return JournalRead(actions, tuple(_told(action, path) for action in journal.open_actions()))
+        actions = tuple(_row_of(action, path) for action in journal.actions(limit=limit)) if limit else ()
+        return JournalRead(actions, tuple(_row_of(action, path) for action in journal.open_actions()))
     except JournalError as error:
         return JournalRead((), (), str(error))
     finally:
@@ -86,12 +86,12 @@ def last_shift() -> JournalRow | None:
     try:
         with contextlib.closing(Journal(path)) as journal:
             action = journal.last(kind="shift")
-            return None if action is None else _told(action, path)
+            return None if action is None else _row_of(action, path)
     except JournalError:
         return None
 
 
-def _told(action: Action, journal: Path) -> JournalRow:
+def _row_of(action: Action, journal: Path) -> JournalRow:
     from meshtop.actions.journal.lock import lock_holder
     from meshtop.actions.story import cluster_states, clusters_of, course_of, stopped_at
 
@@ -106,8 +106,8 @@ def _told(action: Action, journal: Path) -> JournalRow:
     )
 
 
-def stamp() -> Stamp:
-    """Changes whenever the journal was written to."""
+def journal_stamp() -> Stamp:
+    """Sizes and times of the journal's files: another value whenever it was written to."""
     from meshtop.actions.journal.journal import journal_path
 
     path = journal_path()
@@ -122,7 +122,7 @@ def stamp() -> Stamp:
 
 
 class JournalWatch:
-    """Knows what waits for somebody, of the clusters that are shown: the journal may hold actions on others too."""
+    """Watches for unfinished actions on the clusters that are shown; the journal may hold actions on others too."""
 
     def __init__(self, app: App[Any]) -> None:
         self._target = app
@@ -130,9 +130,9 @@ class JournalWatch:
         self._alive = False
         self.unfinished: tuple[JournalRow, ...] = ()
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Read it on a worker thread, if it has changed; what runs in a process may end without a word."""
-        found = stamp()
+        found = journal_stamp()
         if found != self._stamp or self._alive:
             self._stamp = found
             self._target.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
@@ -141,23 +141,23 @@ class JournalWatch:
         with defects_logged(_log, "reading the journal"):
             self._target.post_message(read_journal())
 
-    def arrived(self, message: JournalRead, clusters: Collection[str]) -> bool:
-        """Keep what was read; whether other things wait for somebody than before."""
-        self._alive = any(told.course.alive for told in message.opened)
-        waiting = (told for told in message.opened if told.course.unfinished)
+    def take(self, message: JournalRead, clusters: Collection[str]) -> bool:
+        """Keep what was read; whether other actions are unfinished than before."""
+        self._alive = any(row.course.alive for row in message.opened)
+        waiting = (row for row in message.opened if row.course.unfinished)
         before, self.unfinished = self.unfinished, tuple(t for t in waiting if set(t.clusters) & set(clusters))
         return self.unfinished != before
 
     @property
     def notice(self) -> str:
-        """What the top bar says while something waits; empty while nothing does."""
+        """The top bar's notice of unfinished actions; empty while there are none."""
         if len(self.unfinished) > 1:
             return f"▲ {len(self.unfinished)} actions unfinished: J"
-        return "".join(f"▲ {told.action.subject} {told.course.value}: J" for told in self.unfinished)
+        return "".join(f"▲ {row.action.subject} {row.course.value}: J" for row in self.unfinished)
 
 
-def sentence(one: JournalRow, now: float) -> str:
-    """What waits, since when, and what to do, for the list of what needs somebody."""
+def attention_text(one: JournalRow, now: float) -> str:
+    """An unfinished action as a line of what needs attention: what, how it stands, since when, by whom."""
     at = f" at {one.stopped_at}" if one.stopped_at else ""
     since = age(now - one.action.created)
     return f"{one.action.subject}: {one.action.kind} {one.course.value}{at} (J); begun {since} ago by {one.action.who}."

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def writes_of(action: Action) -> tuple[PlannedWrite, ...]:
-    """What going on with a shift, or taking it back, writes; of other actions nothing is known beforehand."""
+    """What resuming a shift, or rolling it back, writes; of other actions nothing is known beforehand."""
     from meshtop.actions.errors import ActionError
     from meshtop.actions.shift.record import shift_record
     from meshtop.analysis.tenancy.access.permissions import PlannedWrite
@@ -46,7 +46,7 @@ def levers_for(
 
 
 def why_not_again(picture: Picture | None, rights: Rights, action: Action, target: MessagePump) -> str | None:
-    """Why a shift of the journal cannot be gone on with or taken back: it needs every cluster that took part."""
+    """Why a shift of the journal cannot be resumed or rolled back: it needs every cluster that took part."""
 
     from meshtop.analysis.tenancy.access.permissions import denial_reason
 

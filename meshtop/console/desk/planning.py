@@ -1,4 +1,4 @@
-"""The shift dialog's fields without the dialog: what each may say, what it begins with, and the plan that they make."""
+"""The shift dialog's fields without the dialog: what each may hold, its initial value, and the plan that they make."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 Made = TypeVar("Made")
-WATCH, LEAVE = "watch each step", "write and leave"
-TAKE_BACK, HOLD = "take all back", "hold the others"
+WATCH, LEAVE = "watch", "write and leave"
+ROLL_BACK, HOLD = "roll back all", "hold the others"
 GUARDS = ("errors, latency", "errors", "latency", "none")
 
 
 class FormField(Struct, frozen=True):
-    """A field of the form: its name, what may be said in it, and its choices where it has some."""
+    """A field of the form: its name, a help text on what to write, and its choices where it has some."""
 
     name: str
     help: str
@@ -36,14 +36,14 @@ FIELDS = (
     FormField("weights", "Whole percents, such as v3=20 or v2=10,v3=5; who is not named shares the rest as now."),
     FormField("steps", "Percents such as 5,25,50,100, each watched; they replace the weight above. Empty: at once."),
     FormField("every", "How long each step is watched: 30s, 2m, 1h."),
-    FormField("guard", "What takes everything back when the canary is worse in it. ← → choose.", GUARDS),
-    FormField("on loss", "When a cluster is lost, or changed by somebody else. ← → choose.", (TAKE_BACK, HOLD)),
+    FormField("guard", "What rolls everything back when the canary is worse in it. ← → choose.", GUARDS),
+    FormField("on failure", "When a cluster is lost, or changed by another. ← → choose.", (ROLL_BACK, HOLD)),
     FormField(
         "then", "Watch until the split follows and the guard is content, or only write. ← → choose.", (WATCH, LEAVE)
     ),
     FormField("clusters", "Only these, with commas. Empty: every cluster of the mesh whose callers obey the route."),
     FormField("waves", "Clusters that go one after another: us-east; eu-west,ap-south. Empty: all together."),
-    FormField("override", "Only where a controller owns the weights; say so in words: flagger owns it."),
+    FormField("owner", "Only where a controller owns the weights; say so to override: flagger owns it."),
     FormField("reason", "Why; it is kept in the journal."),
 )
 NAMES = tuple(field.name for field in FIELDS)
@@ -94,8 +94,8 @@ def subject_of(row: CanaryRow, picture: Picture) -> ShiftSubject | None:
     )
 
 
-def first_values(subject: ShiftSubject, cluster: str) -> dict[str, str]:
-    """What the form begins with: the weights as they stand in a cluster, and what the command takes by default."""
+def initial_values(subject: ShiftSubject, cluster: str) -> dict[str, str]:
+    """The form's initial values: the weights as they stand in a cluster, and the command's defaults."""
     route = next((r for r in subject.routes if r.cluster == cluster), subject.routes[0])
     shares = [d.share for d in route.destinations]
     percents = apportion(WHOLE, shares) if any(shares) else [0] * len(shares)
@@ -110,7 +110,7 @@ def first_values(subject: ShiftSubject, cluster: str) -> dict[str, str]:
         "every": format_duration(DEFAULT_STEP_SECONDS),
         "guard": GUARDS[0],
     }
-    return values | {"on loss": TAKE_BACK, "then": WATCH, "clusters": limit_of(subject)}
+    return values | {"on failure": ROLL_BACK, "after each step": WATCH, "clusters": limit_of(subject)}
 
 
 def limit_of(subject: ShiftSubject) -> str:
@@ -132,17 +132,17 @@ def plan_of(values: Mapping[str, str], subject: ShiftSubject) -> tuple[ShiftPlan
     every = _checked("every", lambda: parse_duration(values["every"]))
     if every <= 0:
         raise FieldProblem("every", "a duration must be longer than nothing")
-    wait = values["then"] != LEAVE
+    wait = values["after each step"] != LEAVE
     if not wait and len(steps) > 1:
-        raise FieldProblem("then", "steps need somebody to watch them; leave steps empty, or watch each step")
+        raise FieldProblem("after each step", "steps need to be watched; leave steps empty, or choose watch")
     plan = ShiftPlan(
         route=subject.route,
         steps=steps,
         waves=_waves(values["waves"], clusters or subject.clusters),
         every_seconds=every,
         guard=parse_guard(values["guard"]),
-        on_loss=OnLoss.HOLD if values["on loss"] == HOLD else OnLoss.TAKE_BACK,
-        override=values["override"].strip(),
+        on_loss=OnLoss.HOLD if values["on failure"] == HOLD else OnLoss.TAKE_BACK,
+        override=values["owner"].strip(),
         reason=values["reason"].strip(),
         wait=wait,
     )
@@ -184,9 +184,9 @@ def effect(values: Mapping[str, str], subject: ShiftSubject) -> str:
         for step in steps:
             for way, weight in zip(ways, _fits(route, step), strict=True):
                 way.append(str(weight))
-        said = " · ".join(f"{d.name} {' → '.join(way)}" for d, way in zip(route.destinations, ways, strict=True))
-        alike.setdefault(said, []).append(route.cluster)
-    return "; ".join(f"{', '.join(names)}: {said}" for said, names in alike.items())
+        text = " · ".join(f"{d.name} {' → '.join(way)}" for d, way in zip(route.destinations, ways, strict=True))
+        alike.setdefault(text, []).append(route.cluster)
+    return "; ".join(f"{', '.join(names)}: {text}" for text, names in alike.items())
 
 
 def _percents(route: WeightedRoute) -> Sequence[int]:

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 300.0
-"""Rights change seldom; whoever has just been given one reads everything again."""
+"""Rights change seldom; who has just been granted one presses `r`, which asks again."""
 _ANSWERING = (State.FRESH, State.PARTIAL)
 
 ClusterNamespace = tuple[str, str]
 
 
 class RightsArrived(Message):
-    """A cluster has told what the user may do."""
+    """A cluster's answer to what the user may do is there, or its question has failed."""
 
 
 class _Known(Struct, frozen=True):
@@ -61,7 +61,7 @@ class Rights:
         self._lock = threading.Lock()
         self._known: dict[ClusterNamespace, _Known] = {}
         self._waiting: dict[str, list[MessagePump]] = {}
-        """The clusters that have been asked, and who is told when they answer."""
+        """The clusters that have been asked, and the screens that are notified when they answer."""
         self._round = 0
 
     def of(self, cluster: str, namespace: str) -> SubjectRules | None:
@@ -75,7 +75,7 @@ class Rights:
         self._round += 1
 
     def want(self, snapshot: Snapshot, places: Iterable[ClusterNamespace], target: MessagePump) -> None:
-        """Ask for what is not known of these places; `RightsArrived` comes to `target` for each cluster that tells."""
+        """Ask for what is not known of these places; `target` gets `RightsArrived` from each cluster that answers."""
         answering = {cluster.name for cluster in snapshot.clusters if cluster.kubernetes.state in _ANSWERING}
         wanted: dict[str, list[str]] = {}
         with self._lock:

@@ -1,4 +1,4 @@
-"""Shifts from the console: checked, previewed and run on the observatory's loop, told to the screen by messages."""
+"""Shifts from the console: checked, previewed and run on the observatory's loop, reported to the screen by messages."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class PlanChecked(Message):
 
 
 class ShiftEventArrived(Message):
-    """Something happened in a running shift; the last one has an outcome."""
+    """An event of a running shift; the last one has an outcome."""
 
     def __init__(self, event: ActionEvent) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class ShiftEventArrived(Message):
 
 
 class ShiftFailed(Message):
-    """A shift ended without telling how; the journal says what was under way."""
+    """A shift ended without an outcome; the journal holds what was under way."""
 
     def __init__(self, problem: str) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class ShiftDesk:
                     found = await preflight(plan, fleet, clusters=clusters)
                     diffs = () if found.refusal is not None else tuple(await preview(found, fleet))
             except ActionError as error:
-                self._target.post_message(PlanChecked(found, (), words_of(error)))
+                self._target.post_message(PlanChecked(found, (), error.sentences))
                 return
             self._found = found
             self._target.post_message(PlanChecked(found, diffs))
@@ -109,7 +109,7 @@ class ShiftDesk:
         self._act(act)
 
     def resume(self, identity: str) -> None:
-        """Go on with a shift at the step where it stopped."""
+        """Resume a shift at the step where it stopped."""
 
         async def act(fleet: Fleet, journal: Journal) -> None:
             from meshtop.actions.shift.recover import find_action, resume
@@ -119,8 +119,8 @@ class ShiftDesk:
 
         self._act(act)
 
-    def take_back(self, identity: str) -> None:
-        """Take an action back, a shift or copies."""
+    def roll_back(self, identity: str) -> None:
+        """Roll an action back, a shift or a propagation."""
 
         async def act(fleet: Fleet, journal: Journal) -> None:
             from meshtop.actions.journal.journal import PROPAGATE
@@ -128,8 +128,8 @@ class ShiftDesk:
             from meshtop.actions.shift.recover import find_action, rollback
 
             action = find_action(journal, identity)
-            take_back = undo if action.kind == PROPAGATE else rollback
-            async for event in take_back(action, fleet, journal):
+            roll_back = undo if action.kind == PROPAGATE else rollback
+            async for event in roll_back(action, fleet, journal):
                 self._target.post_message(ShiftEventArrived(event))
 
         self._act(act)
@@ -146,7 +146,7 @@ class ShiftDesk:
                 self._target.post_message(ShiftEventArrived(event))
 
     def _act(self, act: Callable[[Fleet, Journal], Coroutine[Any, Any, None]]) -> None:
-        """Do something that writes, with the journal open; what it raises is said."""
+        """Do something that writes, with the journal open; what it raises comes as `ShiftFailed`."""
 
         async def do(observatory: Observatory) -> None:
             from meshtop.actions.errors import ActionError
@@ -157,21 +157,21 @@ class ShiftDesk:
                     with contextlib.closing(Journal(journal_path(), clock=self._clock)) as journal:
                         await act(fleet, journal)
             except ActionError as error:
-                self._target.post_message(ShiftFailed(words_of(error)))
+                self._target.post_message(ShiftFailed(error.sentences))
             except JournalError as error:
                 self._target.post_message(ShiftFailed(str(error)))
 
         self._ask(do, ShiftFailed)
 
     def steer(self, wish: Callable[[Controls], None]) -> None:
-        """Pause, go on, skip, hold or abort what runs."""
+        """Pause, resume, skip, hold or abort what runs."""
         controls = self._controls
         if controls is not None:
             self._session.tell(lambda _: wish(controls))
 
     @property
     def paused(self) -> bool:
-        """Whether what runs has been told to stay where it is."""
+        """Whether what runs is paused."""
         return self._controls is not None and self._controls.paused
 
     @contextlib.asynccontextmanager

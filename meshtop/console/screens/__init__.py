@@ -1,1 +1,1 @@
-"""The console's screens: each a face of a view, with the same chrome around it."""
+"""The console's screens: each draws a view, with bars above and below that all screens share."""

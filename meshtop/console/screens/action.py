@@ -1,4 +1,4 @@
-"""One action of the journal: how each cluster stands, what happened when, and its end by resuming or taking back."""
+"""One action of the journal: how each cluster stands, what happened when, and its end by resuming or rolling back."""
 
 from __future__ import annotations
 
@@ -38,84 +38,83 @@ _DOUBTS = {
 }
 
 
-def act_levers() -> tuple[str, ...]:
-    """What can be done to an action."""
-    return ("resume", "take_back")
+ENDINGS = ("resume", "roll_back")
+"""The actions by which an unfinished action of the journal is brought to an end."""
 
 
-def reasons(told: JournalRow | None, *, read_only: bool) -> dict[str, str]:
-    """Why a lever is off, for those that are."""
+def disabled_reasons(row: JournalRow | None, *, read_only: bool) -> dict[str, str]:
+    """Why an action cannot be resumed or rolled back: a reason for each that cannot."""
     from meshtop.actions.story import may_resume, may_take_back
 
-    if told is None:
-        return dict.fromkeys(act_levers(), "no action is selected")
+    if row is None:
+        return dict.fromkeys(ENDINGS, "no action is selected")
     if read_only:
-        return dict.fromkeys(act_levers(), "read-only")
-    if told.course.alive:
-        return dict.fromkeys(act_levers(), f"process {told.process} runs it" if told.process else "it is running")
+        return dict.fromkeys(ENDINGS, "read-only")
+    if row.course.alive:
+        return dict.fromkeys(ENDINGS, f"process {row.process} runs it" if row.process else "it is running")
     found = {}
-    if not may_resume(told.action, told.course):
-        found["resume"] = "copies are only taken back" if told.action.kind != "shift" else f"it is {told.course.value}"
-    if not may_take_back(told.action, told.course):
-        found["take_back"] = f"it is {told.course.value}"
+    if not may_resume(row.action, row.course):
+        found["resume"] = (
+            "a propagation is only rolled back" if row.action.kind != "shift" else f"it is {row.course.value}"
+        )
+    if not may_take_back(row.action, row.course):
+        found["roll_back"] = f"it is {row.course.value}"
     return found
 
 
-def state_said(told: JournalRow) -> list[LogLine]:
+def state_entries(row: JournalRow) -> list[LogLine]:
     """Where it stands, and each cluster."""
-    sign, tone = SIGNS_OF_COURSE[told.course.value]
-    at = f" at {told.stopped_at}" if told.stopped_at and (told.course.unfinished or told.course.alive) else ""
+    sign, tone = SIGNS_OF_COURSE[row.course.value]
+    at = f" at {row.stopped_at}" if row.stopped_at and (row.course.unfinished or row.course.alive) else ""
     meaning = {
         "interrupted": "; its process ended in the middle",
-        "half-back": "; taking it back did not come to its end",
-        "running": f"; process {told.process} runs it" if told.process else "",
-    }.get(told.course.value, "")
-    said = [
-        LogLine(
-            f"{sign}{told.action.kind} of {told.action.subject}: {told.course.value}{at}{meaning}.", tone, len(sign)
-        )
+        "half-back": "; its rollback did not finish",
+        "running": f"; process {row.process} runs it" if row.process else "",
+    }.get(row.course.value, "")
+    entries = [
+        LogLine(f"{sign}{row.action.kind} of {row.action.subject}: {row.course.value}{at}{meaning}.", tone, len(sign))
     ]
-    for state in told.states:
+    for state in row.states:
         mark, tone = _DOUBTS[state.state.value]
-        said.append(LogLine(f"  {mark} {state.cluster}: {state.message}", tone, 4))
-    return said
+        entries.append(LogLine(f"  {mark} {state.cluster}: {state.message}", tone, 4))
+    return entries
 
 
-def state_lines(told: JournalRow, width: int) -> list[TextLine]:
-    """The same as lines."""
-    return log_lines(state_said(told), width)
+def state_lines(row: JournalRow, width: int) -> list[TextLine]:
+    """Where an action and each of its clusters stand, as lines of a width."""
+    return log_lines(state_entries(row), width)
 
 
-def history_said(told: JournalRow) -> list[LogLine]:
+def history_entries(row: JournalRow) -> list[LogLine]:
     """Who, why, and each entry with its time."""
     from meshtop.actions.story import entry_text
 
-    action = told.action
+    action = row.action
     begun = datetime.fromtimestamp(action.created, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    said = [LogLine(f"{action.id}, begun {begun} by {action.who} on {action.origin}", Tone.DIM)]
+    entries = [LogLine(f"{action.id}, begun {begun} by {action.who} on {action.origin}", Tone.DIM)]
     if action.reason:
-        said.append(LogLine(f"because: {action.reason}"))
-    said.append(LogLine(""))
+        entries.append(LogLine(f"because: {action.reason}"))
+    entries.append(LogLine(""))
     width = max((len(entry.cluster) for entry in action.entries), default=0)
     for entry in action.entries:
         time = datetime.fromtimestamp(entry.time, UTC).strftime("%H:%M:%S")
         tone = {"refused": Tone.FAILING, "unknown": Tone.UNKNOWN, "note": Tone.DIM}.get(entry.event.value, Tone.PLAIN)
         begins = f"{time}  {entry.cluster:<{width}}  "
-        said.append(LogLine(begins + entry_text(entry), tone, len(begins)))
-    return said
+        entries.append(LogLine(begins + entry_text(entry), tone, len(begins)))
+    return entries
 
 
 class ActionScreen(RunScreen):
-    """One action; `U` goes on with it, `R` takes it back. With `ask` one of the two is asked about at once."""
+    """One action; `U` resumes it, `R` rolls it back. With `ask` one of the two is asked about at once."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("U", "resume", "resume", id="journal.resume"),
-        Binding("R", "take_back", "roll back", id="journal.rollback"),
+        Binding("R", "roll_back", "roll back", id="journal.rollback"),
     ]
 
-    def __init__(self, told: JournalRow, ask: str = "") -> None:
+    def __init__(self, row: JournalRow, ask: str = "") -> None:
         super().__init__()
-        self._told = told
+        self._row = row
         self._ask_for = ask
         self._lever = ""
 
@@ -129,7 +128,7 @@ class ActionScreen(RunScreen):
 
     def crumbs(self) -> tuple[str, ...]:
         """The journal and the action."""
-        return ("journal", self._told.action.id)
+        return ("journal", self._row.action.id)
 
     def body(self) -> ComposeResult:
         """What runs, and the log, which begins with the history."""
@@ -137,37 +136,37 @@ class ActionScreen(RunScreen):
             yield from self.running_body()
 
     def on_mount(self) -> None:
-        """Tell what happened so far."""
-        self.tell([*state_said(self._told), LogLine(""), *history_said(self._told)])
+        """Show what happened so far."""
+        self.show_log([*state_entries(self._row), LogLine(""), *history_entries(self._row)])
         self.log_view.focus()
         if self._ask_for:
             self.call_after_refresh(self._ask_at_once)
 
     def _ask_at_once(self) -> None:
-        why = self.why_off(self._ask_for)
+        why = self.why_disabled(self._ask_for)
         if why is not None:
             self.say(f"It cannot be done: {why.rstrip('.')}.", Tone.DEGRADED)
         else:
-            (self.action_resume if self._ask_for == "resume" else self.action_take_back)()
+            (self.action_resume if self._ask_for == "resume" else self.action_roll_back)()
 
     def action_resume(self) -> None:
         """Ask for the namespace, as the shift did when it began."""
         self._lever = "resume"
-        at = f" at {self._told.stopped_at}" if self._told.stopped_at else ""
-        where = ", ".join(self._told.clusters)
+        at = f" at {self._row.stopped_at}" if self._row.stopped_at else ""
+        where = ", ".join(self._row.clusters)
         about = f"Goes on{at} in {where}, watched as before. esc leaves it as it is."
         self.ask(about, f"Type {self._namespace()} to resume:")
 
-    def action_take_back(self) -> None:
+    def action_roll_back(self) -> None:
         """Ask once; the way back needs no typing."""
-        self._lever = "take_back"
-        about = f"Everything as it was before in {', '.join(self._told.clusters)}. esc leaves it as it is."
-        self.ask(about, "Enter takes it back:")
+        self._lever = "roll_back"
+        about = f"Everything as it was before in {', '.join(self._row.clusters)}. esc leaves it as it is."
+        self.ask(about, "Enter rolls it back:")
 
     def _namespace(self) -> str:
         from meshtop.actions.shift.record import shift_record
 
-        return shift_record(self._told.action).targets[0].where.namespace
+        return shift_record(self._row.action).targets[0].where.namespace
 
     def answered(self, text: str) -> None:
         """Do it."""
@@ -176,40 +175,40 @@ class ActionScreen(RunScreen):
             self.phase = Phase.IDLE
             self.refresh_bindings()
             return
-        self.said.clear()
+        self.log_entries.clear()
         self.begin(self._progress())
         if self.desk is not None:
-            identity = self._told.action.id
-            (self.desk.resume if self._lever == "resume" else self.desk.take_back)(identity)
+            identity = self._row.action.id
+            (self.desk.resume if self._lever == "resume" else self.desk.roll_back)(identity)
 
     def _progress(self) -> Progress | None:
-        """Where a shift stands that is taken up; copies, and what is taken back, are told by their log."""
+        """Where a resumed shift stands; a propagation and a rollback have only their log."""
         from meshtop.actions.shift.progress import progress_of
         from meshtop.actions.shift.record import known_weights, shift_record
 
         if self._lever != "resume":
             return None
-        shift = shift_record(self._told.action)
-        return progress_of(shift, self._told.action.id, known_weights(self._told.action, shift.targets))
+        shift = shift_record(self._row.action)
+        return progress_of(shift, self._row.action.id, known_weights(self._row.action, shift.targets))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What cannot be done is off, and says why."""
-        if action in act_levers():
+        """What cannot be done is disabled, with its reason."""
+        if action in ENDINGS:
             if self.phase in (Phase.RUNNING, Phase.ENDED):
                 return False
-            return None if self.why_off(action) is not None else True
+            return None if self.why_disabled(action) is not None else True
         return super().check_action(action, parameters)
 
-    def why_off(self, action: str) -> str | None:
-        """Why it is off."""
+    def why_disabled(self, action: str) -> str | None:
+        """Why it is disabled."""
         host = self.host
-        why = reasons(self._told, read_only=host.read_only).get(action)
-        if why is None and action in act_levers():
-            return why_not_again(host.picture, host.rights, self._told.action, self)
+        why = disabled_reasons(self._row, read_only=host.read_only).get(action)
+        if why is None and action in ENDINGS:
+            return why_not_again(host.picture, host.rights, self._row.action, self)
         return why
 
     def on_rights_arrived(self, message: RightsArrived) -> None:
-        """A cluster has told what the user may do."""
+        """A cluster has row what the user may do."""
         self.refresh_bindings()
 
     def action_back(self) -> None:

@@ -35,7 +35,7 @@ class MeshScreen(Screen[object]):
         Binding("slash", "filter", "filter", id="scope.filter"),
         Binding("x", "narrow", "only this", id="scope.narrow", show=False),
         Binding("colon", "command", "command", id="console.command"),
-        Binding("r", "app.refresh_now", "read again", id="console.refresh", show=False),
+        Binding("r", "app.refresh_now", "refresh", id="console.refresh", show=False),
         Binding("left_square_bracket", "app.travel(-1)", "earlier", id="time.earlier", show=False),
         Binding("right_square_bracket", "app.travel(1)", "later", id="time.later", show=False),
         Binding("left_curly_bracket", "app.travel(-15)", "15 minutes earlier", id="time.earlier15", show=False),
@@ -112,7 +112,7 @@ class MeshScreen(Screen[object]):
         return self._top_bar is not None and self._top_bar.is_attached
 
     def on_screen_resume(self) -> None:
-        """Whoever comes to the front shows what is known by now."""
+        """Show what has changed while another screen was in front."""
         self.update()
 
     def update(self) -> None:
@@ -140,7 +140,7 @@ class MeshScreen(Screen[object]):
         window = snapshot.window_seconds if snapshot is not None else app.window_seconds
         self._top_bar.show(
             TopBarState(
-                views=tabs_with(self.place),
+                tabs=tabs_with(self.place),
                 current=self.place,
                 crumbs=self.crumbs(),
                 scope=(*app.scope.words(window_seconds=window), *(("some is hidden",) if hidden else ())),
@@ -152,7 +152,7 @@ class MeshScreen(Screen[object]):
         )
 
     def say(self, sentence: str, tone: Tone = Tone.PLAIN) -> None:
-        """A sentence in place of the key hints, until the next key."""
+        """Show a sentence in place of the key hints, until the next key."""
         self.query_one(BottomBar).say(sentence, tone)
 
     def narrow_to(self, kind: str, key: str) -> None:
@@ -160,18 +160,18 @@ class MeshScreen(Screen[object]):
         from meshtop.views.frame.detail import find_item
         from meshtop.views.frame.registry import view
 
-        picture, of_kind = self.host.picture, view(kind)
+        picture, kind_view = self.host.picture, view(kind)
         item = find_item(picture, kind, key) if picture is not None else None
         if item is None:
             return
-        scope = self.host.scope.narrowed_to(of_kind.places(item))
+        scope = self.host.scope.narrowed_to(kind_view.places(item))
         if scope is None:
-            self.say(f"This {of_kind.singular} is not of one cluster, namespace or tenant.")
+            self.say(f"This {kind_view.singular} is not of one cluster, namespace or tenant.")
         else:
             self.host.set_scope(scope)
 
     def on_key(self, event: events.Key) -> None:
-        """A notice has been read when the next key comes; a key that is off says why."""
+        """The next key takes a notice away; a disabled key shows why it is."""
         if self.query(BottomBar):
             self.query_one(BottomBar).say(self._why_key_is_off(event.key) or "", Tone.DEGRADED)
 
@@ -179,10 +179,10 @@ class MeshScreen(Screen[object]):
         active = self.active_bindings.get(key)
         if active is None or active.enabled:
             return None
-        why = getattr(active.node, "why_off", None)
+        why = getattr(active.node, "why_disabled", None)
         return why(active.binding.action.partition("(")[0]) if callable(why) else None
 
-    def on_top_bar_view_chosen(self, event: TopBar.ViewChosen) -> None:
+    def on_top_bar_place_chosen(self, event: TopBar.PlaceChosen) -> None:
         """A view in the top bar was clicked."""
         kind = kind_of(event.key)
         if kind is not None:
@@ -199,7 +199,7 @@ class MeshScreen(Screen[object]):
     def action_help(self) -> None:
         """This screen's keys, and what its columns mean."""
         keys = key_groups(self)
-        told = HelpText(
+        text = HelpText(
             " ▸ ".join((self.place, *self.crumbs())),
             about=self.about,
             keys=keys.own,
@@ -208,7 +208,7 @@ class MeshScreen(Screen[object]):
             everywhere=keys.everywhere,
             commands=tuple((f":{command.name}", command.help) for command in COMMANDS),
         )
-        self.app.push_screen(HelpScreen(told))
+        self.app.push_screen(HelpScreen(text))
 
     def action_back(self) -> None:
         """One step back, always."""
@@ -221,7 +221,7 @@ class MeshScreen(Screen[object]):
         else:
             self.app.pop_screen()
 
-    def words_for(self, action: str, description: str) -> str | None:
+    def hint_text(self, action: str, description: str) -> str | None:
         """What the hints say of a key: esc leads back from what was opened, and widens what was narrowed; q quits."""
         if action == "back":
             if not self.is_place:
@@ -237,6 +237,6 @@ class MeshScreen(Screen[object]):
             return hasattr(self, f"action_{action}")
         return super().check_action(action, parameters)
 
-    def why_off(self, action: str) -> str | None:
-        """Why an action is off."""
+    def why_disabled(self, action: str) -> str | None:
+        """Why an action is disabled; None where it is not."""
         return None

@@ -1,4 +1,4 @@
-"""The board of weighted routes, from which weights are shifted and taken back."""
+"""The board of weighted routes, from which weights are shifted and rolled back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from meshtop.views.frame.facts import Detail
     from meshtop.views.picture.picture import Picture
 
-LEVERS = ("shift", "take_back")
+LEVERS = ("shift", "roll_back")
 """The actions that write."""
 
 
@@ -47,11 +47,11 @@ def with_rights(found: Detail | None, levers: tuple[WritePermission, ...]) -> De
 
 
 class CanaryScreen(TableScreen):
-    """Every weighted route; `S` shifts the one under the cursor, `R` takes the last shift back, `J` is the journal."""
+    """Every weighted route; `S` shifts the one under the cursor, `R` rolls the last shift back, `J` is the journal."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("S", "shift", "shift", id="canary.shift"),
-        Binding("R", "take_back", "roll back", id="canary.rollback"),
+        Binding("R", "roll_back", "roll back", id="canary.rollback"),
         Binding("J", "app.journal", "journal", id="canary.journal"),
     ]
 
@@ -63,7 +63,7 @@ class CanaryScreen(TableScreen):
         self._off: dict[str, str] = {}
 
     def on_screen_resume(self) -> None:
-        """Taking back is about the last shift, which another screen may have made."""
+        """A rollback is of the last shift, which another screen may have made."""
         last = last_shift()
         self._taken_back = () if last is None else writes_of(last.action)
 
@@ -77,7 +77,7 @@ class CanaryScreen(TableScreen):
         self._judge()
 
     def on_rights_arrived(self, message: RightsArrived) -> None:
-        """A cluster has told what the user may do."""
+        """What is disabled may have changed, and so have the facts beside the table."""
         self._judge()
         picture = self.host.picture
         if picture is not None:
@@ -91,7 +91,7 @@ class CanaryScreen(TableScreen):
             return
         self.levers = shift_levers(self, picture, self.rows.cursor_key)
         back = levers_for(picture, self.host.rights, self._taken_back, self)
-        off = {"shift": denial_reason(self.levers), "take_back": denial_reason(back, needs_all=True)}
+        off = {"shift": denial_reason(self.levers), "roll_back": denial_reason(back, needs_all=True)}
         if self.host.read_only:
             off = dict.fromkeys(LEVERS, "read-only")
         known = {action: why for action, why in off.items() if why is not None}
@@ -100,12 +100,12 @@ class CanaryScreen(TableScreen):
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whoever may not write finds the levers off."""
+        """What the user may not do is disabled."""
         if action in LEVERS and (self.host.read_only or action in self._off):
             return None
         return super().check_action(action, parameters)
 
-    def denial_reason(self, action: str) -> str | None:
+    def why_disabled(self, action: str) -> str | None:
         """Why a lever is off."""
         return "read-only" if action in LEVERS and self.host.read_only else self._off.get(action)
 
@@ -128,18 +128,18 @@ class CanaryScreen(TableScreen):
             note = f"{note} Name the others as waves: {others}"
         self.app.push_screen(ShiftScreen(row, picture, note or ""))
 
-    def action_take_back(self) -> None:
-        """Take the last shift back, after asking."""
+    def action_roll_back(self) -> None:
+        """Roll the last shift back, after asking."""
         self.host.roll_back_last()
 
 
 class CanaryDetailScreen(DetailScreen):
     """A route opened, with who lets the user shift it."""
 
-    def made_detail(self, picture: Picture) -> Detail | None:
+    def make_detail(self, picture: Picture) -> Detail | None:
         """The route with its rights."""
-        return with_rights(super().made_detail(picture), shift_levers(self, picture, self.key))
+        return with_rights(super().make_detail(picture), shift_levers(self, picture, self.key))
 
     def on_rights_arrived(self, message: RightsArrived) -> None:
-        """A cluster has told what the user may do."""
+        """Show the permissions anew."""
         self.update()

@@ -77,7 +77,7 @@ class DetailScreen(MeshScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "graph", "graph", id="detail.graph"),
         Binding("tab", "page(1)", "next page", id="detail.next"),
-        Binding("shift+tab", "page(-1)", "page before", id="detail.previous", show=False),
+        Binding("shift+tab", "page(-1)", "previous page", id="detail.previous", show=False),
         Binding("y", "as_text", "as text", id="detail.text"),
     ]
 
@@ -149,7 +149,7 @@ class DetailScreen(MeshScreen):
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show the thing as it is, or that it is gone."""
-        found = self._detail = self.made_detail(picture)
+        found = self._detail = self.make_detail(picture)
         self.query_one("#facts", LineView).show(lambda width: detail_lines(found, width))
         self._arrange()
         snapshot = picture.snapshot
@@ -158,7 +158,7 @@ class DetailScreen(MeshScreen):
             self._asked_for = asked_for
             self._ask_charts()
 
-    def made_detail(self, picture: Picture) -> Detail | None:
+    def make_detail(self, picture: Picture) -> Detail | None:
         """What is known of it; None when it is not there (any more)."""
         return detail(picture, self.kind, self.key)
 

@@ -1,4 +1,4 @@
-"""The access explainer: what the policy says of a right and why, and what Kubernetes says beside it."""
+"""The access explainer: the policy's answer for a right with its reasons, and Kubernetes' answer beside it."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def parse_question(text: str) -> AccessQuestion:
 
 
 class ExplainScreen(TextScreen):
-    """Both answers; what Kubernetes has not told yet is filled in when it comes. Raises ValueError.
+    """Both answers; that of Kubernetes is filled in when it comes. Raises ValueError.
 
-    The policy's answer is asked at once, so that a name that it does not know is said where it was typed.
+    The policy's answer is asked at once, so that a name it does not know is named in the command bar.
     """
 
     def __init__(self, asked: AccessQuestion, picture: Picture | None) -> None:

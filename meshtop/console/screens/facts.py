@@ -63,7 +63,7 @@ def section_lines(sections: Sequence[Section], width: int) -> list[TextLine]:
 def detail_lines(detail: Detail | None, width: int) -> list[TextLine]:
     """A detail's facts, or that the thing is gone."""
     if detail is None:
-        return [BLANK, TextLine("plain", (TextRun(MARGIN, cut("It is not there any more.", width), Tone.DIM),))]
+        return [BLANK, TextLine("plain", (TextRun(MARGIN, cut("It is gone.", width), Tone.DIM),))]
     return section_lines(detail.sections, width)
 
 
@@ -100,7 +100,7 @@ def course(chart: Chart, lines: Sequence[TimeLine] | None) -> ChartModel:
 
 
 def _added(lines: Sequence[Sequence[float | None]]) -> list[float | None]:
-    """Point by point sums of series that may be added; a point that nobody knows is a gap."""
+    """Point by point sums of series that may be added; a point where no series has a value is a gap."""
     length = max((len(line) for line in lines), default=0)
     columns = [[line[i - length] for line in lines if len(line) >= length - i] for i in range(length)]
     return [sum(known) if (known := [v for v in column if v is not None]) else None for column in columns]
@@ -112,7 +112,7 @@ def headline(
     """The golden signals of everything in scope in one line, with sparklines of the last half hour where there is room.
 
     Requests and errors are added across clusters; the p99 is that of the added buckets. `missing` are clusters of the
-    scope whose traffic nobody knows: figures without them say so.
+    scope whose traffic is not known: figures without them are marked so.
     """
     traffic = sums.traffic()
     bad = error_tone(traffic.error_ratio or 0.0, thresholds)

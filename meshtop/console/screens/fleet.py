@@ -1,4 +1,4 @@
-"""The fleet: all golden signals on top, what needs somebody first, and a row for each cluster."""
+"""The fleet: all golden signals on top, what needs attention first, and a row for each cluster."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from meshtop.views.reports.attention import Attention
 
 MOST_SHOWN = 6
-"""Rows of what needs somebody before it scrolls, on a screen of 24 lines."""
+"""Rows of what needs attention before it scrolls, on a screen of 24 lines."""
 
 TALL = 34
 """From so many lines on, the course of each cluster's golden signals is drawn below the table."""
@@ -73,7 +73,7 @@ class Headline(LineWidget):
         super().__init__()
         self.picture: Picture | None = None
 
-    def work_out(self, width: int, height: int) -> list[TextLine]:
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
         """The line."""
         if self.picture is None:
             return []
@@ -103,7 +103,7 @@ class FleetScreen(TableScreen):
         self._needs: dict[str, Attention] = {}
 
     def body(self) -> ComposeResult:
-        """Headline, what needs somebody, clusters."""
+        """Headline, what needs attention, clusters."""
         with Vertical(classes="fleet"):
             yield Headline()
             yield LiveTable(id="needs", sortable=False)
@@ -118,7 +118,7 @@ class FleetScreen(TableScreen):
                 yield LineView(classes="side")
 
     def action_needs(self) -> None:
-        """Go between what needs somebody and the clusters."""
+        """Go between what needs attention and the clusters."""
         needs = self.query_one("#needs", LiveTable)
         (self.rows if needs.has_focus or not needs.display else needs).focus()
 
@@ -126,13 +126,13 @@ class FleetScreen(TableScreen):
     def about(self) -> str:
         """What it is for."""
         return (
-            "Every cluster, what needs attention, and all traffic in one line. n goes to NOW and back, "
+            "All traffic in one line, what needs attention, and every cluster. n goes to NOW and back, "
             "w opens the worst of it."
         )
 
     @property
     def chosen(self) -> tuple[str, str] | None:
-        """What the cursor is on: what needs somebody, or a cluster."""
+        """What the cursor is on: a row of what needs attention, or a cluster."""
         if not self.query_one("#needs", LiveTable).has_focus:
             return super().chosen
         one = self._needs.get(self.query_one("#needs", LiveTable).cursor_key or "")
@@ -161,13 +161,13 @@ class FleetScreen(TableScreen):
 
     def _waiting(self) -> list[Attention]:
         """What was interrupted or is held in the middle, above all else: half of it may be written."""
-        from meshtop.console.desk.journaling import sentence
+        from meshtop.console.desk.journaling import attention_text
         from meshtop.views.reports.attention import Attention
 
         app = self.host
         return [
-            Attention(tone=Tone.DEGRADED, message=sentence(told, app.now()), kind=JOURNAL, key=told.action.id)
-            for told in app.journal.unfinished
+            Attention(tone=Tone.DEGRADED, message=attention_text(row, app.now()), kind=JOURNAL, key=row.action.id)
+            for row in app.journal.unfinished
         ]
 
     def _show_trends(self, picture: Picture) -> None:
@@ -199,7 +199,7 @@ class FleetScreen(TableScreen):
             self.host.open_detail(chosen.kind, chosen.key)
 
     def action_worst(self) -> None:
-        """Open the worst thing that needs somebody."""
+        """Open the worst of what needs attention."""
         worst = next(iter(self._needs.values()), None)
         if worst is not None:
             self.host.open_detail(worst.kind, worst.key)

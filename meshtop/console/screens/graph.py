@@ -158,7 +158,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self._play_on(picture)
 
     def scope_query(self) -> Query:
-        """The scope; a filter for columns that edges do not have is said and not used."""
+        """The scope; a filter for columns that edges do not have is named and not used."""
         query = self.host.scope.for_kind("edges")
         try:
             VIEW.check(query)
@@ -168,7 +168,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         return query
 
     def _maker(self, picture: Picture, query: Query) -> Callable[[], ServiceGraph]:
-        """What the worker thread makes the graph with; it finds a readable level where nobody chose one."""
+        """What the worker thread makes the graph with; it finds a readable level where none was chosen."""
         sight, size = self.sight, self.size
         if not self._auto:
             return lambda: service_graph(picture, query, sight)
@@ -329,14 +329,14 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         await self.query_one(BottomBar).open_filter("")
 
     def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
-        """Filter or find while one types; what cannot be understood yet is said, and the last filter stays."""
+        """Filter or find while one types; until the text is a filter, the bottom line says why not."""
         scope, picture = self.host.scope, self.host.picture
         query = scope.filtered(event.text).for_kind("edges")
         try:
             VIEW.check(query)
         except FilterError as error:
             if not event.final:
-                event.prompt.tell(str(error), wrong=True)
+                event.prompt.show_message(str(error), wrong=True)
             return
         if self._searching:
             self._find(event.text, event.prompt if not event.final else None)
@@ -344,7 +344,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self.host.set_scope(scope.filtered(event.text))
         if picture is not None and not event.final:
             shown, total = len(VIEW.items(picture, query)), len(VIEW.all_items(picture))
-            event.prompt.tell(f"{shown} of {total} edges")
+            event.prompt.show_message(f"{shown} of {total} edges")
 
     def _find(self, text: str, prompt: FilterLine | None) -> None:
         """Find the shown edges that pass a filter; the cursor goes to the first."""
@@ -353,7 +353,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
             return
         self._search.find(picture, replace(self.scope_query(), filter=text), self.sight, graph)
         if prompt is not None:
-            prompt.tell(f"{len(self._search.found)} of {len(graph.edges)} edges")
+            prompt.show_message(f"{len(self._search.found)} of {len(graph.edges)} edges")
         if self._search.found and self.view.cursor.edge not in self._search.found:
             self.action_find_next()
 
@@ -432,8 +432,8 @@ def _only_opened(before: tuple[Sight, Query], after: tuple[Sight, Query]) -> boo
 
 def graph_around(picture: Picture | None, kind: str, key: str) -> GraphScreen | None:
     """The graph around a row of a kind; None where the row is gone, or the graph does not show its kind."""
-    of_kind = view(kind)
-    items = of_kind.all_items(picture) if picture is not None else []
-    item = next((item for item in items if of_kind.key(item) == key), None)
+    kind_view = view(kind)
+    items = kind_view.all_items(picture) if picture is not None else []
+    item = next((item for item in items if kind_view.key(item) == key), None)
     place = place_of_row(kind, item, picture) if item is not None and picture is not None else None
     return None if place is None else GraphScreen(Sight(level=place[0], focus=place[1]), GraphCursor(place[1]))

@@ -54,4 +54,4 @@ class GraphEdgesScreen(TableScreen):
         table = super().table(picture, query)
         scope = self.host.scope.filtered("").query
         part = {id(i) for _, i in members(picture, scope, self._sight, source=self._source, target=self._target)}
-        return Table(table.columns, [item for item in table.items if id(item) in part], self.of_kind.key)
+        return Table(table.columns, [item for item in table.items if id(item) in part], self.kind_view.key)

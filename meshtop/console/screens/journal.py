@@ -1,4 +1,4 @@
-"""The journal: what was written from this machine, what is under way, and what waits for somebody."""
+"""The journal: what was written from this machine, what is under way, and what is unfinished."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meshtop.console.desk.journaling import MOST, JournalRead, JournalRow, read_
 from meshtop.console.desk.levers import why_not_again
 from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.places import CANARIES, name_of
-from meshtop.console.screens.action import SIGNS_OF_COURSE, ActionScreen, act_levers, reasons, state_lines
+from meshtop.console.screens.action import ENDINGS, SIGNS_OF_COURSE, ActionScreen, disabled_reasons, state_lines
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.line_widget import LineView
@@ -38,9 +38,9 @@ def _when(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%m-%d %H:%M:%S")
 
 
-def _course_cell(told: JournalRow) -> Any:
-    sign, tone = SIGNS_OF_COURSE[told.course.value]
-    return text_cell(f"{sign}{told.course.value}", tone)
+def _course_cell(row: JournalRow) -> Any:
+    sign, tone = SIGNS_OF_COURSE[row.course.value]
+    return text_cell(f"{sign}{row.course.value}", tone)
 
 
 c = Columns(JournalRow)
@@ -58,7 +58,7 @@ COLUMNS: tuple[Column[JournalRow], ...] = (
     Column(
         name="state",
         title="STATE",
-        help="interrupted: its process is gone; held: somebody said so; running: a living meshtop runs it.",
+        help="interrupted: its process is gone; held: stopped on purpose; running: a living meshtop runs it.",
         value=lambda t: t.course.value,
         cell=_course_cell,
         priority=0,
@@ -76,12 +76,12 @@ COLUMNS: tuple[Column[JournalRow], ...] = (
 
 
 class JournalScreen(MeshScreen):
-    """The latest actions; what is under the cursor is told below, and may be resumed or taken back."""
+    """The latest actions; what is under the cursor is shown below, and may be resumed or rolled back."""
 
     AUTO_FOCUS = "LiveTable"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("U", "resume", "resume", id="journal.resume"),
-        Binding("R", "take_back", "roll back", id="journal.rollback"),
+        Binding("R", "roll_back", "roll back", id="journal.rollback"),
     ]
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class JournalScreen(MeshScreen):
         """What is shown."""
         return (
             "What meshtop wrote from this machine: each intention before its request, each outcome after it. "
-            "What was interrupted or held is resumed at its step, or taken back to the exact weights from before."
+            "What was interrupted or held is resumed at its step, or rolled back to the exact weights from before."
         )
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
@@ -121,7 +121,7 @@ class JournalScreen(MeshScreen):
         """The actions, and the one under the cursor."""
         with Vertical(classes="journal"):
             yield LiveTable(id="actions", waiting=Note("Reading the journal …"))
-            yield LineView(id="told")
+            yield LineView(id="summary")
 
     def on_mount(self) -> None:
         """Read it, again and again."""
@@ -160,30 +160,30 @@ class JournalScreen(MeshScreen):
         else:
             self.rows.explain_empty(Note("Nothing was written from here yet", "", "6, then S shifts a route"))
         keys = parse_sort(self._sort, COLUMNS)
-        rows = sort_items([told for told in self._actions if passes(told)], keys)
-        self.rows.show(Table(COLUMNS, rows, lambda told: told.action.id), (keys[0].column.name, keys[0].descending))
-        self._tell()
+        rows = sort_items([row for row in self._actions if passes(row)], keys)
+        self.rows.show(Table(COLUMNS, rows, lambda row: row.action.id), (keys[0].column.name, keys[0].descending))
+        self._show_selected()
 
     @property
     def selected(self) -> JournalRow | None:
         """The action under the cursor."""
         key = self.rows.cursor_key
-        return next((told for told in self._actions if told.action.id == key), None)
+        return next((row for row in self._actions if row.action.id == key), None)
 
-    def _tell(self) -> None:
-        told = self.selected
-        view = self.query_one("#told", LineView)
-        view.display = told is not None
-        if told is not None:
-            view.show(lambda width: state_lines(told, width))
+    def _show_selected(self) -> None:
+        row = self.selected
+        view = self.query_one("#summary", LineView)
+        view.display = row is not None
+        if row is not None:
+            view.show(lambda width: state_lines(row, width))
         self.refresh_bindings()
 
     def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
-        """Tell about another one."""
-        self._tell()
+        """Show another one below."""
+        self._show_selected()
 
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
-        """Tell everything."""
+        """Open the action."""
         self._open("")
 
     def on_live_table_sort_changed(self, event: LiveTable.SortChanged) -> None:
@@ -193,35 +193,35 @@ class JournalScreen(MeshScreen):
         self._show()
 
     def _open(self, ask: str) -> None:
-        told = self.selected
-        if told is not None:
-            self.app.push_screen(ActionScreen(told, ask))
+        row = self.selected
+        if row is not None:
+            self.app.push_screen(ActionScreen(row, ask))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What cannot be done to the selected action is off, and says why."""
-        if action in act_levers():
-            return None if self.why_off(action) is not None else True
+        """What cannot be done to the selected action is disabled, with its reason."""
+        if action in ENDINGS:
+            return None if self.why_disabled(action) is not None else True
         return super().check_action(action, parameters)
 
-    def why_off(self, action: str) -> str | None:
-        """Why it is off."""
-        told = self.selected
-        why = reasons(told, read_only=self.host.read_only).get(action)
-        if why is None and told is not None and action in act_levers():
-            return why_not_again(self.host.picture, self.host.rights, told.action, self)
+    def why_disabled(self, action: str) -> str | None:
+        """Why it is disabled."""
+        row = self.selected
+        why = disabled_reasons(row, read_only=self.host.read_only).get(action)
+        if why is None and row is not None and action in ENDINGS:
+            return why_not_again(self.host.picture, self.host.rights, row.action, self)
         return why
 
     def on_rights_arrived(self, message: RightsArrived) -> None:
-        """A cluster has told what the user may do."""
+        """What is disabled may have changed."""
         self.refresh_bindings()
 
     def action_resume(self) -> None:
-        """Go on with it."""
+        """Resume it."""
         self._open("resume")
 
-    def action_take_back(self) -> None:
-        """Take it back."""
-        self._open("take_back")
+    def action_roll_back(self) -> None:
+        """Roll it back."""
+        self._open("roll_back")
 
     async def action_filter(self) -> None:
         """Type a filter."""
@@ -233,7 +233,7 @@ class JournalScreen(MeshScreen):
             parse_filter(event.text, COLUMNS)
         except FilterError as error:
             if not event.final:
-                event.prompt.tell(str(error), wrong=True)
+                event.prompt.show_message(str(error), wrong=True)
             return
         self._filter = event.text
         self._show()
@@ -249,9 +249,9 @@ class JournalScreen(MeshScreen):
         super().action_back()
 
     def action_worst(self) -> None:
-        """To what waits for somebody."""
-        waiting = next((told for told in self._actions if told.course.unfinished), None)
+        """Go to the first unfinished action."""
+        waiting = next((row for row in self._actions if row.course.unfinished), None)
         if waiting is None:
-            self.say("Nothing waits for anybody.", Tone.GOOD)
+            self.say("Nothing is unfinished.", Tone.GOOD)
         else:
             self.rows.go_to(waiting.action.id)

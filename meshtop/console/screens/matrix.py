@@ -84,7 +84,7 @@ class MatrixScreen(TableScreen):
         if self.kind == "tenantmatrix":
             from meshtop.views.kinds.tenantmatrix import matrix_table
 
-            return matrix_table(self.of_kind.items(picture, query))
+            return matrix_table(self.kind_view.items(picture, query))
         return table_of(trust_matrix(picture, query) if self.kind == "trust" else namespace_matrix(picture, query))
 
     def action_matrix(self) -> None:

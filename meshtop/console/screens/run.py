@@ -1,4 +1,4 @@
-"""What the screens share on which an action runs: its status in place, what happens as a log, the keys that steer."""
+"""What the screens on which an action runs share: its status in place, a log of what happens, keys that control it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STEERING = ("pause", "skip", "hold", "abort")
 
 
 class LogLine(NamedTuple):
-    """One thing said; where it is wrapped, what goes on stands `hang` cells further in than its beginning."""
+    """An entry of the log; where it is wrapped, its further lines are indented by `hang` cells."""
 
     text: str
     tone: Tone = Tone.PLAIN
@@ -45,10 +45,10 @@ class Phase(StrEnum):
     ENDED = "ended"
 
 
-def log_lines(said: Sequence[LogLine], width: int) -> list[TextLine]:
-    """What was said, wrapped to the width."""
+def log_lines(entries: Sequence[LogLine], width: int) -> list[TextLine]:
+    """Log entries as lines, wrapped to the width."""
     lines = []
-    for text, tone, hang in said:
+    for text, tone, hang in entries:
         shown = clean(text)
         indent = " " * (hang or len(shown) - len(shown.lstrip()))
         room = max(len(indent) + 20, width - 4)
@@ -61,21 +61,21 @@ class RunScreen(MeshScreen):
     """While something runs the screen stays, and ctrl-c asks once before it ends the console."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pause", "pause or go on", id="shift.pause"),
+        Binding("p", "pause", "pause/resume", id="shift.pause"),
         Binding("S", "skip", "skip", id="shift.skip"),
         Binding("H", "hold", "hold", id="shift.hold"),
-        Binding("A", "abort", "abort, take back", id="shift.abort"),
-        Binding("up", "scroll_said(-1)", "line up", id="said.up", show=False),
-        Binding("down", "scroll_said(1)", "line down", id="said.down", show=False),
-        Binding("pageup", "scroll_said(-10)", "page up", id="said.page_up", show=False),
-        Binding("pagedown", "scroll_said(10)", "page down", id="said.page_down", show=False),
+        Binding("A", "abort", "abort, roll back", id="shift.abort"),
+        Binding("up", "scroll_log(-1)", "line up", id="log.up", show=False),
+        Binding("down", "scroll_log(1)", "line down", id="log.down", show=False),
+        Binding("pageup", "scroll_log(-10)", "page up", id="log.page_up", show=False),
+        Binding("pagedown", "scroll_log(10)", "page down", id="log.page_down", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self.phase = Phase.IDLE
-        self.said: list[LogLine] = []
-        """What was said so far."""
+        self.log_entries: list[LogLine] = []
+        """The log so far."""
         self.desk: ShiftDesk | None = None
 
     @property
@@ -91,7 +91,7 @@ class RunScreen(MeshScreen):
     def running_body(self) -> ComposeResult:
         """Status, log and question, in this order."""
         yield ShiftStatus(id="status")
-        yield LineView(id="said")
+        yield LineView(id="log")
         with Vertical(id="question"):
             yield Label("", id="about-question", markup=False)
             with Horizontal():
@@ -118,26 +118,26 @@ class RunScreen(MeshScreen):
 
     @property
     def log_view(self) -> LineView:
-        """What was said."""
-        return self.query_one("#said", LineView)
+        """The log's view."""
+        return self.query_one("#log", LineView)
 
     def _show(self, progress: Progress) -> None:
         self.status.show(progress, self.host.now(), max(5, self.size.height // 2))
 
-    def note(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+    def append_log(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """Add to the log, and scroll to it."""
-        self.said.append(LogLine(text, tone))
-        self.log_view.show(lambda width: log_lines(self.said, width))
+        self.log_entries.append(LogLine(text, tone))
+        self.log_view.show(lambda width: log_lines(self.log_entries, width))
         self.log_view.scroll_end(animate=False)
 
-    def tell(self, said: Iterable[LogLine]) -> None:
+    def show_log(self, entries: Iterable[LogLine]) -> None:
         """Put something else into the log, to be read from its beginning."""
-        self.said = list(said)
-        self.log_view.show(lambda width: log_lines(self.said, width))
+        self.log_entries = list(entries)
+        self.log_view.show(lambda width: log_lines(self.log_entries, width))
         self.log_view.scroll_home(animate=False)
 
     def ask(self, about: str, question: str) -> None:
-        """Ask for something to be typed; the answer comes to `answered`. `about` says what it is about, above it."""
+        """Ask for something to be typed; the answer comes to `answered`. `about` is shown above the question."""
         self.phase = Phase.ASKING
         self.query_one("#question").display = True
         self.query_one("#about-question", Label).update(clean(about))
@@ -185,30 +185,30 @@ class RunScreen(MeshScreen):
             tone = Tone.PLAIN if good else Tone.FAILING
             if event.kind in (EventKind.TAKING_BACK, EventKind.NOT_RESTORED, EventKind.PAUSED):
                 tone = Tone.DEGRADED
-            self.note(line_of(event), Tone.GOOD if event.outcome is not None and good else tone)
+            self.append_log(line_of(event), Tone.GOOD if event.outcome is not None and good else tone)
         if event.outcome is not None:
             self.ended()
 
     def on_shift_failed(self, message: ShiftFailed) -> None:
-        """Show why it ended without telling how."""
-        self.note(f"✗ {message.problem}", Tone.FAILING)
+        """Show why it ended without an outcome."""
+        self.append_log(f"✗ {message.problem}", Tone.FAILING)
         self.ended()
 
     def ended(self) -> None:
         """Nothing runs any more."""
         self.phase = Phase.ENDED
         self.host.session.refresh()
-        self.host.journal.look()
+        self.host.journal.check()
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What runs can be steered."""
+        """Only what runs can be controlled."""
         if action in STEERING:
             return self.phase is Phase.RUNNING and self.status.progress is not None
         return super().check_action(action, parameters)
 
     def action_pause(self) -> None:
-        """Stay at this step, or go on."""
+        """Stay at this step, or resume."""
         if self.desk is not None:
             paused = self.desk.paused
             self.desk.steer(lambda controls: controls.resume() if paused else controls.pause())
@@ -224,7 +224,7 @@ class RunScreen(MeshScreen):
             self.desk.steer(lambda controls: controls.hold())
 
     def action_abort(self) -> None:
-        """Take everything back."""
+        """Roll everything back."""
         if self.desk is not None:
             self.desk.steer(lambda controls: controls.abort())
 
@@ -240,7 +240,7 @@ class RunScreen(MeshScreen):
         steerable = self.query("#status") and self.status.progress is not None
         if not steerable:
             return "It is under way; wait for its end."
-        return "A shift is running: H holds it, A takes all back; ctrl-c again leaves it held."
+        return "A shift is running: H holds it, A rolls all back; ctrl-c again leaves it held."
 
     def action_back(self) -> None:
         """Leave, unless something runs."""
@@ -250,5 +250,5 @@ class RunScreen(MeshScreen):
         self.app.pop_screen()
 
     def action_quit_or_back(self) -> None:
-        """The same for q."""
+        """Leave by q as by esc."""
         self.action_back()

@@ -37,7 +37,7 @@ class SecurityLine(LineWidget):
 
     found: Overview | None = None
 
-    def work_out(self, width: int, height: int) -> list[TextLine]:
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
         """The line."""
         if self.found is None:
             return []

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _TONES = {"ok": Tone.GOOD, "warning": Tone.DEGRADED, "refused": Tone.FAILING}
 _BADNESS = tuple(_TONES)
 _DIFF = {"+": Tone.GOOD, "-": Tone.FAILING, "@": Tone.DIM}
-_NOTHING = "Nothing was written. Correct it, or look again: enter."
-_FIELD_OF_CHECK = {"owner": "override", "weights": "weights"}
+_NOTHING = "Nothing was written. Correct it, or press enter to check again."
+_FIELD_OF_CHECK = {"owner": "owner", "weights": "weights"}
 """Where what a check refuses can be mended."""
 
 
@@ -32,7 +32,7 @@ class ShiftScreen(RunScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "check", "check everything", id="shift.go"),
-        Binding("enter", "again", "look again", id="shift.again"),
+        Binding("enter", "again", "refresh", id="shift.again"),
     ]
 
     def __init__(self, row: CanaryRow, picture: Picture, note: str = "") -> None:
@@ -48,7 +48,7 @@ class ShiftScreen(RunScreen):
         """What is shifted."""
         return (
             f"Shift {self.row.label}: fill in; enter checks everything and shows each cluster's diff; "
-            "typing the namespace writes. While it runs the guard watches, and takes everything back when it fails."
+            "typing the namespace writes. While it runs the guard watches, and rolls everything back when it fails."
         )
 
     def crumbs(self) -> tuple[str, ...]:
@@ -63,27 +63,27 @@ class ShiftScreen(RunScreen):
             yield from self.running_body()
 
     def on_mount(self) -> None:
-        """Say how it stands."""
+        """Introduce the route, or why it cannot be shifted."""
         if self._subject is None:
-            self.note(f"No cluster's callers obey {self.row.label} in {self.row.cluster}.", Tone.DEGRADED)
+            self.append_log(f"No cluster's callers obey {self.row.label} in {self.row.cluster}.", Tone.DEGRADED)
             self.phase = Phase.ENDED
             return
         self._introduce(self._subject)
 
     def _introduce(self, subject: ShiftSubject) -> None:
         """What one should know before one fills in; it stands until something is checked."""
-        said = [LogLine(f"▲ {self._note}", Tone.DEGRADED, 2)] if self._note else []
+        entries = [LogLine(f"▲ {self._note}", Tone.DEGRADED, 2)] if self._note else []
         if self.row.cluster not in subject.clusters:
             where = ", ".join(subject.clusters)
-            said.append(
-                LogLine(f"▲ Nobody obeys the route in {self.row.cluster}; it is written in {where}.", Tone.DEGRADED)
+            entries.append(
+                LogLine(f"▲ No caller in {self.row.cluster} obeys the route; it is written in {where}.", Tone.DEGRADED)
             )
         if subject.others:
             others = ", ".join(subject.others)
             about = f"▲ {others} has such a route too, and is not known to be of this mesh: it is left alone."
-            said.append(LogLine(about, Tone.DEGRADED, 2))
-        said.append(LogLine("Tab goes on; enter checks everything in every cluster and shows each diff.", Tone.DIM))
-        self.tell(said)
+            entries.append(LogLine(about, Tone.DEGRADED, 2))
+        entries.append(LogLine("Tab goes on; enter checks everything in every cluster and shows each diff.", Tone.DIM))
+        self.show_log(entries)
 
     @property
     def form(self) -> ShiftForm:
@@ -112,8 +112,8 @@ class ShiftScreen(RunScreen):
             return
         plan, clusters = found
         self.phase, self._checked = Phase.CHECKING, True
-        self.said.clear()
-        self.note("Checking …", Tone.DIM)
+        self.log_entries.clear()
+        self.append_log("Checking …", Tone.DIM)
         self.desk.check(plan, clusters)
 
     def on_plan_checked(self, message: PlanChecked) -> None:
@@ -121,33 +121,33 @@ class ShiftScreen(RunScreen):
         from meshtop.actions.shift.narration import check_lines, diff_lines
 
         found = self._found = message.found
-        said: list[LogLine] = []
+        entries: list[LogLine] = []
         if found is not None:
             lines = sorted(check_lines(found.checks), key=lambda pair: _BADNESS.index(pair[0].value))
-            said = [LogLine(line, _TONES[mark.value], 2) for mark, line in lines]
+            entries = [LogLine(line, _TONES[mark.value], 2) for mark, line in lines]
         refused = next((check for check in found.checks if check.status.value == "refused"), None) if found else None
         if refused is not None:
-            self._mend(refused, said)
+            self._mend(refused, entries)
         elif found is None or message.problem:
-            self._refused(message.problem, said)
+            self._refused(message.problem, entries)
         else:
-            said.append(LogLine(""))
-            said += [LogLine(line, _DIFF.get(line[:1], Tone.PLAIN)) for line in diff_lines(message.diffs)]
+            entries.append(LogLine(""))
+            entries += [LogLine(line, _DIFF.get(line[:1], Tone.PLAIN)) for line in diff_lines(message.diffs)]
             self.form.display = False
-            self.tell(said)
+            self.show_log(entries)
             clusters = found.plan.clusters
             where = " and ".join(clusters) if len(clusters) < 3 else f"{len(clusters)} clusters"
             about = "Nothing is written yet. ↑ ↓ scroll, esc goes back to the form."
             self.ask(about, f"Type {self.row.namespace} to shift {where}:")
 
-    def _refused(self, problem: str, said: list[LogLine]) -> None:
-        self.tell([*said, LogLine(f"✗ {problem}", Tone.FAILING, 2), LogLine(_NOTHING, Tone.DEGRADED)])
+    def _refused(self, problem: str, entries: list[LogLine]) -> None:
+        self.show_log([*entries, LogLine(f"✗ {problem}", Tone.FAILING, 2), LogLine(_NOTHING, Tone.DEGRADED)])
         self._to_form()
         self.host.session.refresh()
 
-    def _mend(self, refused: Check, said: list[LogLine]) -> None:
+    def _mend(self, refused: Check, entries: list[LogLine]) -> None:
         """Back to the form, to the field where it can be mended if there is one."""
-        self.tell([*reversed(said), LogLine(_NOTHING, Tone.DEGRADED)])
+        self.show_log([*reversed(entries), LogLine(_NOTHING, Tone.DEGRADED)])
         self._to_form()
         field = _FIELD_OF_CHECK.get(refused.name)
         if field is not None:
@@ -169,10 +169,12 @@ class ShiftScreen(RunScreen):
 
         found = self._found
         if text != self.row.namespace or found is None:
-            self.tell([LogLine(f"Not shifted: {text!r} is another name." if text else "Not shifted.", Tone.DEGRADED)])
+            self.show_log(
+                [LogLine(f"Not shifted: {text!r} is another name." if text else "Not shifted.", Tone.DEGRADED)]
+            )
             self._to_form()
             return
-        self.tell([LogLine(self._summary(), Tone.DIM)])
+        self.show_log([LogLine(self._summary(), Tone.DIM)])
         self.begin(progress_of(ShiftRecord(plan=found.plan, targets=found.targets)))
         if self.desk is not None:
             self.desk.run()
@@ -180,10 +182,10 @@ class ShiftScreen(RunScreen):
     def _summary(self) -> str:
         values, subject = self.form.values, self._subject
         assert subject is not None, "there is a form"
-        return f"{effect(values, subject)}; guard {values['guard']}; on loss {values['on loss']}."
+        return f"{effect(values, subject)}; guard {values['guard']}; on failure {values['on failure']}."
 
     def action_again(self) -> None:
-        """After the end, or somebody else's change: the form, and how the weights are by now."""
+        """After the end, or another's change: the form again, with the weights as they are by now."""
         if self.phase is Phase.ENDED and self.query(ShiftForm):
             self._to_form()
             self.action_check()

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Input, Label
 from textual.widgets.input import Selection
 
-from meshtop.console.desk.planning import FIELDS, FieldProblem, ShiftSubject, effect, first_values, limit_of, plan_of
+from meshtop.console.desk.planning import FIELDS, FieldProblem, ShiftSubject, effect, initial_values, limit_of, plan_of
 from meshtop.console.widgets.choice import Choice
 from meshtop.model.text import clean
 
@@ -33,7 +33,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
     def __init__(self, subject: ShiftSubject, cluster: str) -> None:
         super().__init__(id="form")
         self.subject = subject
-        self._first = first_values(subject, cluster)
+        self._first = initial_values(subject, cluster)
 
     def compose(self) -> ComposeResult:
         """A line for each field, a line beneath it for what is wrong, and at the end what the field in hand means."""
@@ -62,9 +62,9 @@ class ShiftForm(VerticalScroll, can_focus=False):
             return f"all: {', '.join(clusters)}"
         if name == "waves":
             return "all together" + (f"; one after another: {'; '.join(clusters[:2])}" if len(clusters) > 1 else "")
-        if name == "override":
+        if name == "owner":
             owners = self.subject.owners
-            return f"{owners[0]} owns it: say so to override" if owners else "no controller owns it"
+            return f"{owners[0]} owns it: say so to override" if owners else "none"
         return {"steps": "none: at once", "reason": "kept in the journal"}.get(name, "")
 
     def on_mount(self) -> None:
@@ -78,7 +78,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
 
     @property
     def values(self) -> dict[str, str]:
-        """What each field says."""
+        """Each field's value by its name."""
         found = {}
         for field in FIELDS:
             widget = self.query_one(f"#field-{_slug(field.name)}")
@@ -87,7 +87,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
         return found
 
     def plan(self) -> tuple[ShiftPlan, tuple[str, ...]] | None:
-        """The plan and the clusters that it is limited to; None when a field is wrong, which is said beneath it."""
+        """The plan and the clusters that it is limited to; None when a field is wrong, which is shown beneath it."""
         try:
             found = plan_of(self.values, self.subject)
         except FieldProblem as problem:
@@ -98,14 +98,14 @@ class ShiftForm(VerticalScroll, can_focus=False):
         return found
 
     def complain(self, field: str, message: str) -> None:
-        """Say beneath a field what is wrong with it."""
+        """Show beneath a field what is wrong with it."""
         self._clear_complaints()
         label = self.query_one(f"#wrong-{_slug(field)}", Label)
         label.update(f"✗ {clean(message)}")
         label.display = True
 
     def update_subject(self, subject: ShiftSubject) -> None:
-        """The route was read again; what was filled in stays, what was not follows."""
+        """Take the route as it is by now; what was filled in stays."""
         field = self.query_one("#field-clusters", Input)
         if field.value == limit_of(self.subject):
             field.value = limit_of(subject)
@@ -121,22 +121,22 @@ class ShiftForm(VerticalScroll, can_focus=False):
         """What would become of the weights, or what is wrong with a field while one types."""
         values: Mapping[str, str] = self.values
         try:
-            said = effect(values, self.subject)
+            text = effect(values, self.subject)
             plan_of(values, self.subject)
         except FieldProblem as problem:
             self.complain(problem.field, problem.message)
             self.query_one("#effect", Label).update("")
             return
         self._clear_complaints()
-        self.query_one("#effect", Label).update(clean(said))
+        self.query_one("#effect", Label).update(clean(text))
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Say at once what it means."""
+        """Show at once what it would do."""
         event.stop()
         self._show_effect()
 
     def on_choice_changed(self, event: Choice.Changed) -> None:
-        """The same."""
+        """Show at once what another choice would do."""
         event.stop()
         self._show_effect()
 
@@ -146,7 +146,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
         self.post_message(self.Entered())
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Say what may be said in the field that has the keyboard."""
+        """Show the help of the field that has the keyboard."""
         name = (event.widget.id or "").removeprefix("field-")
         field = next((one for one in FIELDS if _slug(one.name) == name), None)
         if field is not None:

@@ -45,7 +45,7 @@ class TableScreen(MeshScreen):
         Binding("w", "worst", "worst", id="table.worst"),
         Binding("g", "graph", "graph", id="table.graph"),
         Binding("tab", "page(1)", "next page", id="place.next"),
-        Binding("shift+tab", "page(-1)", "page before", id="place.previous", show=False),
+        Binding("shift+tab", "page(-1)", "previous page", id="place.previous", show=False),
         Binding("y", "as_text", "as text", id="table.text", show=False),
     ]
 
@@ -55,7 +55,7 @@ class TableScreen(MeshScreen):
         self._beside: str | None = None
 
     @cached_property
-    def of_kind(self) -> AnyView:
+    def kind_view(self) -> AnyView:
         """The kind's view; it brings the analysis with it, which the first frame does not need."""
         return view(self.kind)
 
@@ -72,7 +72,7 @@ class TableScreen(MeshScreen):
 
     def body(self) -> ComposeResult:
         """The table, and a panel that opens by itself on a wide screen."""
-        title = self.of_kind.title.lower()
+        title = self.kind_view.title.lower()
         if len(self.pages) > 1:
             yield Pages(id="places")
         with Horizontal(classes="body"):
@@ -137,7 +137,7 @@ class TableScreen(MeshScreen):
         query = self.usable_query()
         table = self.table(picture, query)
         live = self.rows
-        keys = self.of_kind.order(query)
+        keys = self.kind_view.order(query)
         if not len(table):
             live.explain_empty(self.why_empty(picture))
         live.show(table, (keys[0].column.name, keys[0].descending) if keys else None)
@@ -145,14 +145,14 @@ class TableScreen(MeshScreen):
 
     def table(self, picture: Picture, query: Query) -> Table[Any]:
         """The rows to show."""
-        return self.of_kind.table(picture, query, wide=self.size.width >= WIDE)
+        return self.kind_view.table(picture, query, wide=self.size.width >= WIDE)
 
     def usable_query(self) -> Query:
-        """The scope as this kind understands it: a filter for columns that it does not have is said and not used."""
+        """The scope as this kind understands it: a filter for columns that it does not have is named and not used."""
         scope = self.host.scope
         query = scope.for_kind(self.kind)
         try:
-            self.of_kind.check(query)
+            self.kind_view.check(query)
         except FilterError as error:
             self.say(f"The filter is not used here: {error}", Tone.DEGRADED)
             return scope.filtered("").for_kind(self.kind)
@@ -160,15 +160,15 @@ class TableScreen(MeshScreen):
 
     def why_empty(self, picture: Picture) -> Note:
         """Whether nothing is there, nothing passes the filter, or nothing was read."""
-        if self.of_kind.all_items(picture):
+        if self.kind_view.all_items(picture):
             return self._why_none_left()
         if not picture.snapshot.settled:
-            return Note(f"Reading {self.of_kind.title.lower()} …", "No cluster has answered yet.")
+            return Note(f"Reading {self.kind_view.title.lower()} …", "No cluster has answered yet.")
         lost = [c for c in picture.snapshot.clusters if c.kubernetes.error and c.inventory is None]
         if lost and len(lost) == len(picture.snapshot.clusters):
             return Note("Nothing was read", clean(lost[0].kubernetes.error), "1 shows every cluster and what to do")
         without = f" Not known of {', '.join(c.name for c in lost)}, which gave no answer." if lost else ""
-        return Note(f"No {self.of_kind.title.lower()}", self.of_kind.empty + without)
+        return Note(f"No {self.kind_view.title.lower()}", self.kind_view.empty + without)
 
     def _why_none_left(self) -> Note:
         """What hides everything, and what esc takes away first."""
@@ -221,7 +221,7 @@ class TableScreen(MeshScreen):
 
     def on_live_table_sort_changed(self, event: LiveTable.SortChanged) -> None:
         """Put the rows in another order."""
-        sort = sort_text(event.column, self.of_kind.columns, descending=event.descending)
+        sort = sort_text(event.column, self.kind_view.columns, descending=event.descending)
         self.host.set_scope(self.host.scope.sorted_by(self.kind, sort))
 
     async def action_filter(self) -> None:
@@ -229,19 +229,19 @@ class TableScreen(MeshScreen):
         await self.query_one(BottomBar).open_filter(self.host.scope.query.filter)
 
     def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
-        """Filter while one types; what is not a filter yet is said in a sentence, and the last one stays."""
+        """Filter while one types; until the text is a filter, the bottom line says why not."""
         query = self.host.scope.filtered(event.text).for_kind(self.kind)
         try:
-            self.of_kind.check(query)
+            self.kind_view.check(query)
         except FilterError as error:
             if not event.final:
-                event.prompt.tell(str(error), wrong=True)
+                event.prompt.show_message(str(error), wrong=True)
             return
         self.host.set_scope(self.host.scope.filtered(event.text))
         picture = self.host.picture
         if picture is not None and not event.final:
-            shown, total = len(self.of_kind.items(picture, query)), len(self.of_kind.all_items(picture))
-            event.prompt.tell(f"{shown} of {total}")
+            shown, total = len(self.kind_view.items(picture, query)), len(self.kind_view.all_items(picture))
+            event.prompt.show_message(f"{shown} of {total}")
 
     def action_narrow(self) -> None:
         """Look at this row's cluster and namespace only."""
@@ -253,11 +253,11 @@ class TableScreen(MeshScreen):
         picture = self.host.picture
         if picture is None:
             return
-        names = [column.name for column in self.of_kind.columns]
+        names = [column.name for column in self.kind_view.columns]
         sort = "health" if "health" in names else ""
-        items = self.of_kind.items(picture, structs.replace(self.usable_query(), sort=sort))
+        items = self.kind_view.items(picture, structs.replace(self.usable_query(), sort=sort))
         if items:
-            self.rows.go_to(self.of_kind.key(items[0]))
+            self.rows.go_to(self.kind_view.key(items[0]))
 
     def action_graph(self) -> None:
         """The graph around this row."""
@@ -273,8 +273,8 @@ class TableScreen(MeshScreen):
             return
         marks = self.rows.marks if self.rows.has_focus else frozenset()
         if marks:
-            items = [item for item in self.of_kind.all_items(picture) if self.of_kind.key(item) in marks]
-            self.app.push_screen(TextScreen(f"{len(items)} {self.of_kind.title.lower()}", as_json(items)))
+            items = [item for item in self.kind_view.all_items(picture) if self.kind_view.key(item) in marks]
+            self.app.push_screen(TextScreen(f"{len(items)} {self.kind_view.title.lower()}", as_json(items)))
             return
         item = find_item(picture, *chosen)
         if item is not None:
@@ -282,10 +282,10 @@ class TableScreen(MeshScreen):
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
         """The columns, with the names by which they are filtered."""
-        return tuple((c.title, _meaning(c)) for c in self.of_kind.columns if not c.hidden)
+        return tuple((c.title, _meaning(c)) for c in self.kind_view.columns if not c.hidden)
 
 
 def _meaning(column: AnyColumn) -> str:
     """What a column means, and the name by which it is filtered where its title does not tell it."""
-    told = column.title.lower() in (column.name.lower(), *column.aliases)
-    return column.help if told else f"{column.help} Filter: {column.name}"
+    named = column.title.lower() in (column.name.lower(), *column.aliases)
+    return column.help if named else f"{column.help} Filter: {column.name}"

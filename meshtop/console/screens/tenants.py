@@ -49,7 +49,7 @@ class TenantScreen(TableScreen):
     def _narrow_to(self, key: str | None) -> bool:
         level = None if key is None else self.level(key)
         if level is None:
-            self.say("That is no tenant to look at by itself.", Tone.PLAIN)
+            self.say("This row is not a tenant.", Tone.PLAIN)
             return False
         self.host.set_scope(self.host.scope.narrowed(tenant=level))
         return True
@@ -88,7 +88,7 @@ class TenantTreeScreen(TenantScreen):
         from meshtop.views.frame.tree import TreeTable as TreeModel
         from meshtop.views.kinds.tenanttree import at_first, tree_of
 
-        nodes = self.of_kind.in_scope(picture, picture.resolved(query))
+        nodes = self.kind_view.in_scope(picture, picture.resolved(query))
         self._tree = tree_of(nodes)
         folding = self._folding = at_first(nodes, self._folding or Folding())
         passes = None
@@ -97,14 +97,14 @@ class TenantTreeScreen(TenantScreen):
             if self._filtered is None or self._filtered[0] != query.filter:
                 self._filtered = (query.filter, ALL_OPEN)
             folding = self._filtered[1]
-            passes = self.of_kind.filter(query).matches
+            passes = self.kind_view.filter(query).matches
         else:
             self._filtered = None
-        twigs = self._tree.rows(folding, self.of_kind.order(query), passes)
-        return TreeModel(self.of_kind.shown(picture.thresholds, wide=self.size.width >= WIDE), twigs)
+        twigs = self._tree.rows(folding, self.kind_view.order(query), passes)
+        return TreeModel(self.kind_view.shown(picture.thresholds, wide=self.size.width >= WIDE), twigs)
 
     def request(self) -> PictureRequest:
-        """The rows of the scope, and what stands beside them; which of them are folded away is soon said."""
+        """The rows of the scope, and what stands beside them; folding them away takes little time."""
         return PictureRequest(tree=(self.kind, self.host.scope.query), details=super().request().details)
 
     @property
@@ -208,7 +208,7 @@ class TenantTreeScreen(TenantScreen):
         picture, folding, tree = self.host.picture, self.folding, self._tree
         if picture is None or folding is None or tree is None:
             return
-        items = self.of_kind.items(picture, structs.replace(self.usable_query(), sort="health"))
+        items = self.kind_view.items(picture, structs.replace(self.usable_query(), sort="health"))
         worst = next((item.key for item in items if item.level == "namespace"), None)
         if worst is not None:
             self._fold(folding.opening(*tree.ancestors(worst)))

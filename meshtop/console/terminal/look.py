@@ -51,5 +51,5 @@ class AsciiFilter(LineFilter):
     """Turns every drawn sign into ASCII, one cell for one cell: widgets need not know of `--ascii`."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The same segments in ASCII."""
+        """Drawn segments in ASCII, cell for cell."""
         return [Segment(to_ascii(text), style, control) for text, style, control in segments]

@@ -1,4 +1,4 @@
-"""Signals that end the console: the terminal is given back first, and the exit code says which it was.
+"""Signals that end the console: the terminal is restored first, and the exit code names the signal.
 
 Textual 8.2.8 leaves the alternate screen and the mouse modes behind on SIGTERM, since Python's default action
 ends the process at once.
@@ -34,7 +34,7 @@ _ENDINGS = {
 def end_on_signals(loop: asyncio.AbstractEventLoop, end: Callable[[Ending], None]) -> None:
     """Call `end` on SIGTERM, SIGHUP or SIGINT, and leave for good where the orderly way takes too long.
 
-    After a hang-up nobody reads what the console writes, so that its writer may block for ever.
+    After a hang-up the terminal is not read any more, so that the console's writer may block for ever.
     """
 
     def on_signal(ending: Ending) -> None:

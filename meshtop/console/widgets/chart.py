@@ -192,14 +192,14 @@ def _heading(model: ChartModel, tones: Sequence[Tone], width: int, height: int) 
     head = (TextRun(0, title, Tone.STRONG), *([TextRun(x, where, Tone.DIM)] if where else ()))
     x += cell_width(where) + 3
     names = [series.name for series in model.series]
-    told = [f"{name} {_latest(series, model.unit)}" for name, series in zip(names, model.series, strict=True)]
-    for entries in (told, names) if height < LEGEND_APART else (told,):
+    labels = [f"{name} {_latest(series, model.unit)}" for name, series in zip(names, model.series, strict=True)]
+    for entries in (labels, names) if height < LEGEND_APART else (labels,):
         legend = _legend(entries, tones, x, width)
         if len(legend) == 2 * len(entries):
             return [TextLine("plain", (*head, *legend))]
     if height < LEGEND_APART:
-        return [TextLine("plain", (*head, *_legend(told, tones, x, width)))]
-    below = max((_legend(entries, tones, 0, width) for entries in (told, names)), key=len)
+        return [TextLine("plain", (*head, *_legend(labels, tones, x, width)))]
+    below = max((_legend(entries, tones, 0, width) for entries in (labels, names)), key=len)
     return [TextLine("plain", head), TextLine("plain", tuple(below))]
 
 
@@ -242,6 +242,6 @@ class ChartView(LineWidget):
         self._chart = model
         self.draw()
 
-    def work_out(self, width: int, height: int) -> list[TextLine]:
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
         """The chart's lines."""
         return [] if self._chart is None else chart_lines(self._chart, width, height)

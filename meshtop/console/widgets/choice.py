@@ -1,4 +1,4 @@
-"""One of several words: the pages of a place in a line, and a field of a form in which nothing wrong can be said."""
+"""One of several words: the pages of a place in a line, and a field of a form that takes only these."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Pages(LineWidget):
             x += cell_width(name) + GAP
         return places
 
-    def work_out(self, width: int, height: int) -> list[TextLine]:
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
         """One line; pages that have no room are left out from the end, but never the current one."""
         places = self._places()
         current_end = places[self._current][0] + cell_width(places[self._current][1]) if places else 0
@@ -99,7 +99,7 @@ class Choice(LineWidget, can_focus=True):
         self.value = self.words[(self.words.index(self._value) + step) % len(self.words)]
         self.post_message(self.Changed(self))
 
-    def work_out(self, width: int, height: int) -> list[TextLine]:
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
         """The line."""
         tone = Tone.ACCENT if self.has_focus else Tone.DIM
         shown = cut(self._value, max(0, width - 4))
@@ -107,11 +107,11 @@ class Choice(LineWidget, can_focus=True):
         return [TextLine("cursor" if self.has_focus else "plain", runs)]
 
     def on_focus(self) -> None:
-        """The signs say who has the keyboard."""
+        """The signs show who has the keyboard."""
         self.draw()
 
     def on_blur(self) -> None:
-        """The same."""
+        """Another widget has the keyboard."""
         self.draw()
 
     def on_click(self, event: events.Click) -> None:

@@ -56,7 +56,7 @@ GRAPH_BINDINGS: list[BindingType] = [
     _key("up,k", "walk('up')", "up", "up"),
     _key("down,j", "walk('down')", "down", "down"),
     _key("tab", "edge(1)", "edges of this node", "next_edge"),
-    _key("shift+tab", "edge(-1)", "edge before", "previous_edge"),
+    _key("shift+tab", "edge(-1)", "previous edge", "previous_edge"),
     _key("enter", "choose", "open", "open", show=True),
     _key("shift+left,H", "pan(-1, 0)", "pan left", "pan_left"),
     _key("shift+right,L", "pan(1, 0)", "pan right", "pan_right"),
@@ -354,7 +354,7 @@ class GraphView(LineWidget, can_focus=True):
         self._start_waiting()
         super().on_resize()
 
-    def work_out(self, width: int, height: int) -> list[TextLine]:
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
         """The visible rows, with signs where the scene goes on."""
         scene = self.scene
         if scene is None or not scene.graph.nodes:

@@ -1,7 +1,7 @@
 """The line at the bottom: the keys that do something here, and why one that is off is off.
 
 The hints come from the screen's active bindings (`show=True`). A node may say why an action is off, in its
-method `why_off(action) -> str | None`; it is asked where `check_action` returned None.
+method `why_disabled(action) -> str | None`; it is asked where `check_action` returned None.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def hints_of(screen: Screen[object]) -> list[KeyHint]:
             continue
         off = None
         if not active.enabled:
-            why = getattr(active.node, "why_off", None)
+            why = getattr(active.node, "why_disabled", None)
             off = (why(binding.action.split("(")[0]) if callable(why) else None) or ""
         words = description_of(screen, binding)
         if words is None:
@@ -83,8 +83,8 @@ def rank_of(binding: Binding) -> int:
 
 
 def description_of(screen: Screen[object], binding: Binding) -> str | None:
-    """What a key is said to do: a screen may put it in other words (`words_for`), or say nothing of it (None)."""
-    say = getattr(screen, "words_for", None)
+    """The text of a key's hint: its binding's description, unless the screen has another; None hides it."""
+    say = getattr(screen, "hint_text", None)
     return say(binding.action, binding.description) if callable(say) else binding.description
 
 
@@ -151,7 +151,7 @@ class KeyHints(LineWidget):
         self._timer = self.set_timer(NOTICE_SECONDS, lambda: self.say("")) if text else None
         self.draw()
 
-    def work_out(self, width: int, height: int) -> list[TextLine]:
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
         """The line."""
         if self._notice is not None:
             self._spots = []

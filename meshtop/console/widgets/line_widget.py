@@ -18,7 +18,7 @@ _BLANK = TextLine("plain", ())
 
 
 class LineWidget(Widget):
-    """Subclasses give their lines in `work_out`, and call `draw` when these may have changed."""
+    """Subclasses give their lines in `make_lines`, and call `draw` when these may have changed."""
 
     COMPONENT_CLASSES = TONE_CLASSES
 
@@ -27,7 +27,7 @@ class LineWidget(Widget):
         self._drawn: list[TextLine] = []
         self._tone_styles = LineStyles(self)
 
-    def work_out(self, width: int, height: int) -> list[TextLine]:
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
         """The lines for this size."""
         raise NotImplementedError
 
@@ -36,7 +36,7 @@ class LineWidget(Widget):
         size = self.size
         if not self.is_mounted or not size.width or not size.height:
             return
-        old, new = self._drawn, self.work_out(size.width, size.height)
+        old, new = self._drawn, self.make_lines(size.width, size.height)
         self._drawn = new
         regions = changed_regions(old, new, size.width)
         if regions is None:
@@ -131,7 +131,7 @@ class CellsLine(LineWidget):
         self._cells = tuple(cells)
         self.draw()
 
-    def work_out(self, width: int, height: int) -> list[TextLine]:
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
         """The line."""
         runs: list[TextRun] = []
         x = _START

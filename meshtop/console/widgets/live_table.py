@@ -74,7 +74,7 @@ class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
         """A row was opened, by enter or by a double click."""
 
     class SortChanged(Message):
-        """Somebody asked for another order; the next model should have it."""
+        """Another order was asked for; the next model should have it."""
 
         def __init__(self, table: LiveTable, column: str, descending: bool) -> None:
             super().__init__()

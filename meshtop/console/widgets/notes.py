@@ -46,7 +46,7 @@ def is_too_small(width: int, height: int) -> bool:
 
 
 class _Sizes(LineWidget):
-    def work_out(self, width: int, height: int) -> list[TextLine]:
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
         have, need = f"{width}×{height}", f"{MINIMUM[0]}×{MINIMUM[1]}"
         return note_lines(Note("Too small", f"have {have}, need {need}", "q quits"), width, height)
 

@@ -57,7 +57,7 @@ class Prompt(Horizontal):
     def open(self, text: str = "") -> None:
         """Show the prompt with a text, and type in it."""
         self.display = True
-        self.tell("")
+        self.show_message("")
         self.input.value = text
         self.input.cursor_position = len(text)
         # At once: keys that were typed ahead must not go to what had the keyboard before.
@@ -68,7 +68,7 @@ class Prompt(Horizontal):
         self.display = False
         self.post_message(self.Left(self))
 
-    def tell(self, sentence: str, *, wrong: bool = False) -> None:
+    def show_message(self, sentence: str, *, wrong: bool = False) -> None:
         """Say something at the right of the line."""
         label = self.query_one(".message", Label)
         label.set_class(wrong, "wrong")
@@ -94,7 +94,7 @@ class Prompt(Horizontal):
 class FilterLine(Prompt):
     """`/`: filters while one types; enter keeps the filter, escape goes back to the one before.
 
-    Answer `Changed` with `tell("12 of 310")`, or with `tell(sentence, wrong=True)` for a FilterError.
+    Answer `Changed` with `show_message("12 of 310")`, or with `show_message(sentence, wrong=True)` for a FilterError.
     """
 
     SIGN = "/"
@@ -111,18 +111,18 @@ class FilterLine(Prompt):
     def __init__(self, *, history: Sequence[str] = (), id: str | None = None) -> None:  # noqa: A002
         super().__init__(history=history, id=id)
         self._before = ""
-        self._told = ""
+        self._posted = ""
 
     def open(self, text: str = "") -> None:
         """Edit the active filter."""
-        self._before = self._told = text
+        self._before = self._posted = text
         super().open(text)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        if self.display and event.value != self._told:
-            self._told = event.value
+        if self.display and event.value != self._posted:
+            self._posted = event.value
             self.post_message(self.Changed(self, event.value, False))
 
     @on(Input.Submitted)
@@ -178,7 +178,7 @@ class CommandBar(Prompt):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.tell(explain(event.value, self._commands) if event.value.strip() else "tab completes")
+        self.show_message(explain(event.value, self._commands) if event.value.strip() else "tab completes")
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -189,7 +189,7 @@ class CommandBar(Prompt):
         try:
             command, argument = parse_command(event.value, self._commands)
         except ValueError as error:
-            self.tell(str(error), wrong=True)
+            self.show_message(str(error), wrong=True)
             return
         self.history.add(event.value.strip())
         self.post_message(self.Given(self, command, argument))

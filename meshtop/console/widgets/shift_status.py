@@ -34,12 +34,12 @@ _VERDICTS = {
 }
 _ENDS = {
     "done": ("✓ Done", Tone.GOOD),
-    "rolled-back": ("✓ Taken back", Tone.GOOD),
+    "rolled-back": ("✓ Rolled back", Tone.GOOD),
     "guard-failed": ("✗ The guard failed", Tone.FAILING),
     "not-followed": ("✗ The split did not follow", Tone.FAILING),
     "aborted": ("▲ Aborted", Tone.DEGRADED),
     "held": ("▲ Held", Tone.DEGRADED),
-    "conflict": ("✗ Somebody else changed it", Tone.FAILING),
+    "conflict": ("✗ Changed by another", Tone.FAILING),
     "lost": ("✗ A cluster was lost", Tone.FAILING),
     "refused": ("✗ Refused", Tone.FAILING),
 }
@@ -72,7 +72,7 @@ def _where(progress: Progress) -> Words:
         restored: Words = [("· everything is as before", Tone.PLAIN)] if progress.restored else []
         return [_ENDS[progress.outcome.value], *restored]
     if progress.taking_back:
-        return [("Taking everything back", Tone.DEGRADED)]
+        return [("Rolling everything back", Tone.DEGRADED)]
     if not progress.step:
         return [("Beginning", Tone.STRONG)]
     words: Words = [(f"Step {progress.step}/{progress.steps}", Tone.STRONG)]
@@ -109,14 +109,14 @@ def _guard(progress: Progress, width: int) -> Iterable[tuple[str, Tone]]:
         return
     sign, tone = _VERDICTS[verdict.verdict.value]
     canary, baseline = clean(verdict.canary or "the canary"), clean(verdict.baseline or "its baseline")
-    said = {
+    text = {
         "worse": f"{canary} is worse than {baseline}",
         "not-worse": f"{canary} is not worse than {baseline}",
         "not-enough-data": "not enough data"
         + (f", about {quantity(verdict.requests_to_go)} requests to go" if verdict.requests_to_go else ""),
     }[verdict.verdict.value]
-    yield f"{sign} {said}", tone
-    room = width - 2 * _MARGIN - len("Guard ") - cell_width(said) - 3
+    yield f"{sign} {text}", tone
+    room = width - 2 * _MARGIN - len("Guard ") - cell_width(text) - 3
     for name, one in _questions(verdict):
         text = _difference(name, one)
         room -= cell_width(text) + 3
@@ -231,6 +231,6 @@ class ShiftStatus(LineWidget):
             self.styles.height = height
         self.draw()
 
-    def work_out(self, width: int, height: int) -> list[TextLine]:
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
         """The lines."""
         return [] if self.progress is None else status_lines(self.progress, self._now, width, height)

@@ -3,7 +3,7 @@
 Usage::
 
     bar = TopBar()
-    bar.show(TopBarModel(views=(View("1", "Fleet"), View("2", "Services")), current="Fleet", crumbs=("us-east",),
+    bar.show(TopBarModel(tabs=(View("1", "Fleet"), View("2", "Services")), current="Fleet", crumbs=("us-east",),
                          scope=("all clusters", "last 5m"), state="live · 2 s ago", read_only=True))
 """
 
@@ -23,19 +23,19 @@ PRODUCT = "meshtop"
 
 
 class PlaceTab(Struct, frozen=True):
-    """A view that a number key opens."""
+    """A place's name and the number key that opens it."""
 
     key: str
     name: str
 
 
 class TopBarState(Struct, frozen=True):
-    """What the top says: `state` is how the data is (`live · 2 s ago`), `crumbs` lead from the view to the place.
+    """What the top bar shows: `state` is how fresh the data is (`live · 2 s ago`), `crumbs` lead on from the place.
 
-    `notice` is what waits for somebody wherever one looks, with the key that leads there.
+    `notice` names unfinished actions on every screen, with the key that leads to them.
     """
 
-    views: tuple[PlaceTab, ...] = ()
+    tabs: tuple[PlaceTab, ...] = ()
     current: str = ""
     crumbs: tuple[str, ...] = ()
     scope: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ def _views_line(
     runs = [TextRun(1, PRODUCT, Tone.STRONG)] if product else []
     spots: list[_Spot] = []
     x = 1 + len(PRODUCT) + 2 if product else 1
-    for view in model.views:
+    for view in model.tabs:
         current = view.name == model.current
         text = view.key if short and not current else f"{view.key} {view.name}"
         tone = Tone.ACCENT if current else Tone.DIM
@@ -109,11 +109,11 @@ def _scope_line(model: TopBarState, width: int) -> TextLine:
 
 
 class TopBar(LineWidget):
-    """Both lines as a widget; a click on a view posts `ViewChosen`."""
+    """Both lines as a widget; a click on a view posts `PlaceChosen`."""
 
     COMPONENT_CLASSES = TONE_CLASSES
 
-    class ViewChosen(Message):
+    class PlaceChosen(Message):
         """A view was clicked."""
 
         def __init__(self, bar: Widget, key: str) -> None:
@@ -131,7 +131,7 @@ class TopBar(LineWidget):
         self._bar_model = model
         self.draw()
 
-    def work_out(self, width: int, height: int) -> list[TextLine]:
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
         """The two lines."""
         lines, self._spots = top_lines(self._bar_model, width)
         return lines[:height]
@@ -140,4 +140,4 @@ class TopBar(LineWidget):
         """Open the view under the mouse."""
         for spot in self._spots:
             if event.y == 0 and spot.x <= event.x < spot.end:
-                self.post_message(self.ViewChosen(self, spot.key))
+                self.post_message(self.PlaceChosen(self, spot.key))

@@ -1,4 +1,4 @@
-"""The live table with rows that fold: the same drawing, and keys that ask for another folding.
+"""The live table with rows that fold: drawn like any other, with keys that ask for another folding.
 
 It posts `FoldAsked(key, wish)`; whoever makes the model folds and shows the next one.
 """
@@ -15,7 +15,7 @@ from meshtop.console.widgets.live_table import LiveTable
 
 
 class FoldRequest(StrEnum):
-    """What is asked of a row, or of all of them."""
+    """How a row, or all of them, are to be folded."""
 
     OPEN = "open"
     FOLD = "fold"

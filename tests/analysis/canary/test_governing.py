@@ -350,7 +350,7 @@ def test_a_share_whose_backend_is_not_resolved_is_answered_500(
     assert ("UNRESOLVED" in codes(found)) == broken
     if broken:
         assert found.findings[0].message.startswith(
-            "10 % of httproute/shop/reviews#0 to other/reviews-v2 is answered 500"
+            "httproute/shop/reviews#0: 10 % to other/reviews-v2 is answered 500"
         )
         assert found.honesty.verdict is Honesty.NOT_ENOUGH_DATA
 

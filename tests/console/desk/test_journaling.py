@@ -9,7 +9,14 @@ import pytest
 from meshtop.actions.journal.journal import Action, ActionState, Journal, journal_path
 from meshtop.actions.journal.lock import lock_action
 from meshtop.actions.shift.record import encode_record
-from meshtop.console.desk.journaling import JournalRead, JournalWatch, last_shift, read_journal, sentence, stamp
+from meshtop.console.desk.journaling import (
+    JournalRead,
+    JournalWatch,
+    attention_text,
+    journal_stamp,
+    last_shift,
+    read_journal,
+)
 from tests.actions.mesh import plan
 from tests.console.stage import stage
 
@@ -32,13 +39,13 @@ def begin(journal: Journal, *clusters: str, state: ActionState = ActionState.RUN
 def seen(clusters: tuple[str, ...] = ("east", "west")) -> JournalWatch:
     """What a console that shows these clusters knows after a look."""
     watch = JournalWatch(stage(None))
-    watch.arrived(read_journal(), clusters)
+    watch.take(read_journal(), clusters)
     return watch
 
 
 def test_without_a_journal_nothing_is_said_and_none_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert (seen().notice, read_journal(10).actions, last_shift(), stamp()) == ("", (), None, ())
+    assert (seen().notice, read_journal(10).actions, last_shift(), journal_stamp()) == ("", (), None, ())
     assert not journal_path().exists()
 
 
@@ -50,7 +57,9 @@ def test_what_is_interrupted_or_held_is_said_until_it_has_ended(journal: Journal
     journal.set_state(interrupted.id, ActionState.ROLLED_BACK)
     watch = seen()
     assert watch.notice == "▲ shop/reviews#main held: J"
-    assert sentence(watch.unfinished[0], 1000.0 + 720) == ("shop/reviews#main: shift held (J); begun 12m ago by maria.")
+    assert attention_text(watch.unfinished[0], 1000.0 + 720) == (
+        "shop/reviews#main: shift held (J); begun 12m ago by maria."
+    )
 
 
 def test_what_a_living_process_runs_waits_for_nobody(journal: Journal) -> None:
@@ -72,12 +81,12 @@ def test_actions_on_clusters_that_are_not_shown_are_listed_and_not_announced(jou
 def test_reading_leaves_no_trace_and_writing_does(journal: Journal) -> None:
     begin(journal, "east")
     journal.close()
-    before = stamp()
+    before = journal_stamp()
     read_journal(10)
-    assert stamp() == before, "a look at the journal must not cause the next one"
+    assert journal_stamp() == before, "a look at the journal must not cause the next one"
     again = Journal(journal_path())
     begin(again, "east")
-    assert stamp() != before
+    assert journal_stamp() != before
     again.close()
 
 

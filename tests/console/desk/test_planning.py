@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from meshtop.actions.shift.plan import Guard, OnLoss
 from meshtop.analysis.canary.routes import RouteDestination, WeightedRoute
-from meshtop.console.desk.planning import FIELDS, HOLD, LEAVE, FieldProblem, ShiftSubject, effect, first_values, plan_of
+from meshtop.console.desk.planning import (
+    FIELDS,
+    HOLD,
+    LEAVE,
+    FieldProblem,
+    ShiftSubject,
+    effect,
+    initial_values,
+    plan_of,
+)
 
 
 def route(cluster: str, *weights: int) -> WeightedRoute:
@@ -42,7 +51,7 @@ TWO = subject(route("east", 80, 20), route("west", 80, 20))
 
 
 def filled(of: ShiftSubject = TWO, **more: str) -> dict[str, str]:
-    return first_values(of, "east") | {name.replace("_", " "): value for name, value in more.items()}
+    return initial_values(of, "east") | {name.replace("_", " "): value for name, value in more.items()}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +59,7 @@ def filled(of: ShiftSubject = TWO, **more: str) -> dict[str, str]:
     [((80, 20), "v2=20"), ((20, 80), "v1=20"), ((70, 20, 10), "v2=20,v3=10"), ((1, 1), "v2=50"), ((0, 0), "v2=0")],
 )
 def test_it_begins_with_what_stands(weights: tuple[int, ...], expected: str) -> None:
-    assert first_values(subject(route("east", *weights)), "east")["weights"] == expected
+    assert initial_values(subject(route("east", *weights)), "east")["weights"] == expected
 
 
 def test_what_it_begins_with_changes_nothing() -> None:
@@ -63,7 +72,7 @@ def test_what_it_begins_with_changes_nothing() -> None:
 def test_every_field_reaches_the_plan() -> None:
     values = filled(
         weights="v2=20", steps="25,50", every="30s", guard="none", on_loss=HOLD, clusters="west",
-        waves="west", override="flagger owns it", reason="release 41",
+        waves="west", owner="flagger owns it", reason="release 41",
     )  # fmt: skip
     assert set(values) == {field.name for field in FIELDS}
     plan, clusters = plan_of(values, TWO)
@@ -112,7 +121,7 @@ def test_clusters_that_differ_are_told_apart() -> None:
         ({"steps": "5,x"}, "steps", "is no step"),
         ({"every": "soon"}, "every", "is not a duration"),
         ({"every": "0s"}, "every", "longer than nothing"),
-        ({"then": LEAVE, "steps": "5,10"}, "then", "need somebody to watch"),
+        ({"after each step": LEAVE, "steps": "5,10"}, "after each step", "need to be watched"),
         ({"clusters": "south"}, "clusters", "is in east, west"),
         ({"waves": "east; south"}, "waves", "not in south"),
         ({"clusters": "east", "waves": "west"}, "waves", "is in east"),

@@ -109,12 +109,12 @@ async def test_a_shift_that_one_cluster_refuses_is_on_and_names_the_cluster(worl
         board = await told(pilot, app)
         assert board.check_action("shift", ()) is True
         refused = "eu-west does not let you patch virtualservices in shop."
-        assert board.check_action("take_back", ()) is None, "taking back needs every cluster that took part"
-        assert board.why_off("take_back") == refused
+        assert board.check_action("roll_back", ()) is None, "taking back needs every cluster that took part"
+        assert board.why_disabled("roll_back") == refused
         await pilot.press("S")
-        await until(pilot, lambda: isinstance(app.screen, ShiftScreen) and bool(app.screen.said), "the dialog")
+        await until(pilot, lambda: isinstance(app.screen, ShiftScreen) and bool(app.screen.log_entries), "the dialog")
         assert isinstance(app.screen, ShiftScreen)
-        assert f"▲ {refused} Name the others as waves: us-east" in [line[0] for line in app.screen.said]
+        assert f"▲ {refused} Name the others as waves: us-east" in [line[0] for line in app.screen.log_entries]
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is board, "the board")
 
@@ -139,7 +139,7 @@ async def test_the_journal_takes_back_only_what_every_cluster_allows(world: Serv
         assert isinstance(journal, JournalScreen)
         await until(pilot, lambda: journal.selected is not None, "the shift")
         refused = "eu-west does not let you patch virtualservices in shop."
-        await until(pilot, lambda: journal.why_off("take_back") == refused, "the refusal")
+        await until(pilot, lambda: journal.why_disabled("roll_back") == refused, "the refusal")
         await pilot.press("R")
         await until(pilot, lambda: refused in bottom(app), "the reason")
         assert app.screen is journal
@@ -153,7 +153,7 @@ async def test_whoever_may_shift_finds_every_lever_on(world: Served) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         board = await told(pilot, app)
         assert board.check_action("shift", ()) is True
-        assert board.check_action("take_back", ()) is True
+        assert board.check_action("roll_back", ()) is True
 
 
 async def test_the_policy_takes_a_lever_away_where_kubernetes_would_not(world: Served) -> None:
@@ -165,7 +165,7 @@ async def test_the_policy_takes_a_lever_away_where_kubernetes_would_not(world: S
     async with app.run_test(size=(120, 40)) as pilot:
         board = await told(pilot, app)
         why = "The access policy does not let admin shift in shop of us-east and eu-west."
-        assert board.why_off("shift") == why
+        assert board.why_disabled("shift") == why
         await pilot.press("S")
         await until(pilot, lambda: bottom(app).strip() == why, "the reason")
         await pilot.press("enter")

@@ -110,7 +110,7 @@ def front(app: MeshtopApp) -> object:
 
 
 def said(screen: RunScreen) -> str:
-    return "\n".join(one.text for one in screen.said)
+    return "\n".join(one.text for one in screen.log_entries)
 
 
 async def open_dialog(pilot: Pilot[int], app: MeshtopApp) -> ShiftScreen:
@@ -173,7 +173,7 @@ async def test_a_shift_is_checked_confirmed_held_and_taken_back(world: Served) -
         journal = front(app)
         assert isinstance(journal, JournalScreen)
         await until(pilot, lambda: journal.selected is not None, "the held shift")
-        assert journal.why_off("resume") is None
+        assert journal.why_disabled("resume") is None
         await pilot.press("R")
         await until(pilot, lambda: isinstance(front(app), ActionScreen), "the action")
         action: object = front(app)
@@ -184,7 +184,7 @@ async def test_a_shift_is_checked_confirmed_held_and_taken_back(world: Served) -
         assert {cluster: weights(world, cluster) for cluster in before} == before, said(action)
         await pilot.press("escape")
         assert front(app) is journal
-        await until(pilot, lambda: journal.why_off("take_back") == "it is rolled-back", "the journal read again")
+        await until(pilot, lambda: journal.why_disabled("roll_back") == "it is rolled-back", "the journal read again")
         await until(pilot, lambda: not app.journal.notice, "nothing that waits")
 
 
@@ -238,9 +238,9 @@ async def test_an_owner_is_named_beneath_the_field_that_overrides_it(world: Serv
     async with app.run_test(size=(120, 40)) as pilot:
         dialog = await open_dialog(pilot, app)
         await pilot.press("3", "0", "enter")
-        override = dialog.form.query_one("#field-override")
+        override = dialog.form.query_one("#field-owner")
         await until(pilot, lambda: app.focused is override, "the field to mend it in")
-        assert "argo-rollouts" in str(dialog.form.query_one("#wrong-override", Label).content)
+        assert "argo-rollouts" in str(dialog.form.query_one("#wrong-owner", Label).content)
         assert "Nothing was written" in said(dialog)
         await pilot.press(*"argo rollouts owns it", "enter")
         await until(pilot, lambda: dialog.phase is Phase.ASKING, f"the checks: {said(dialog)}")
@@ -251,7 +251,7 @@ async def test_read_only_takes_the_levers_away(world: Served) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         board = await open_board(pilot, app)
         assert board.check_action("shift", ()) is None
-        assert board.why_off("shift") == "read-only"
+        assert board.why_disabled("shift") == "read-only"
         await pilot.press("S")
         await pilot.pause()
         assert front(app) is board

@@ -149,8 +149,8 @@ async def test_x_on_what_stands_in_several_places_says_so(app: StillApp) -> None
         assert isinstance(app.screen, TableScreen)
         table = app.screen.rows
         assert app.picture is not None
-        both = next(i for i in app.screen.of_kind.all_items(app.picture) if len(i.clusters) > 1)
-        assert table.go_to(app.screen.of_kind.key(both))
+        both = next(i for i in app.screen.kind_view.all_items(app.picture) if len(i.clusters) > 1)
+        assert table.go_to(app.screen.kind_view.key(both))
         await press(pilot, "x")
         assert app.scope.query.clusters == ()
         assert app.scope.query.namespaces == (both.namespace,)

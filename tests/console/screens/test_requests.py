@@ -21,13 +21,13 @@ def test_a_request_works_out_what_a_screen_then_finds(monkeypatch: pytest.Monkey
     request = PictureRequest(
         kinds=frozenset({"services"}), table=("workloads", query), details=(("workloads", key),), attention=Query()
     )
-    request.work_out(picture)
+    request.prepare(picture)
     assert view("workloads").items(picture, query) is view("workloads").items(picture, query)
 
 
 def test_a_filter_that_the_kind_does_not_know_spoils_nothing() -> None:
     picture = Picture(busy_world())
-    PictureRequest(kinds=frozenset({"services"}), table=("services", Query(filter="nocolumn:x"))).work_out(picture)
+    PictureRequest(kinds=frozenset({"services"}), table=("services", Query(filter="nocolumn:x"))).prepare(picture)
 
 
 async def test_the_screen_in_front_says_what_it_will_draw_next() -> None:

@@ -304,7 +304,7 @@ async def test_what_is_gone_says_so(app: StillApp) -> None:
         await press(pilot, "enter")
         session_of(app).publish(world(north(), sequence=5))
         await settled(pilot)
-        assert "It is not there any more." in text_of(app.screen.query_one("#facts"))
+        assert "It is gone." in text_of(app.screen.query_one("#facts"))
 
 
 @pytest.mark.parametrize("state", [State.UNREACHABLE, State.DENIED])

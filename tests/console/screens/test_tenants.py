@@ -207,11 +207,14 @@ async def _unfolded(pilot: Pilot[int]) -> None:
 
 
 @pytest.mark.usefixtures("_truecolor")
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize(
-    "look",
-    [Look("meshtop-dark"), Look("meshtop-light"), Look("meshtop-ansi", colour=False)],
-    ids=["dark", "light", "plain"],
+    ("look", "size"),
+    [
+        pytest.param(Look("meshtop-dark"), (80, 24), id="dark-80x24"),
+        pytest.param(Look("meshtop-dark"), (120, 40), id="dark-120x40"),
+        pytest.param(Look("meshtop-dark"), (200, 60), id="dark-200x60"),
+        pytest.param(Look("meshtop-ansi", colour=False), (80, 24), id="plain-80x24"),
+    ],
 )
 def test_the_tree(snap_compare: Callable[..., bool], look: Look, size: tuple[int, int]) -> None:
     assert snap_compare(console(look), terminal_size=size, run_before=_unfolded)

@@ -171,7 +171,7 @@ COMMANDS = (
     Command("quit", "Leave.", aliases=("q",)),
 )
 TOP = TopBarState(
-    views=tuple(PlaceTab(str(n), name) for n, name in enumerate(("Fleet", "Namespaces", "Services", "Workloads"), 1)),
+    tabs=tuple(PlaceTab(str(n), name) for n, name in enumerate(("Fleet", "Namespaces", "Services", "Workloads"), 1)),
     current="Workloads",
     crumbs=("shop",),
     scope=("all clusters", "all tenants", "last 5m", "status:failing"),
@@ -199,7 +199,7 @@ class FrameApp(TableApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return None if action == "write" else True
 
-    def why_off(self, action: str) -> str | None:
+    def why_disabled(self, action: str) -> str | None:
         return "read-only" if action == "write" else None
 
     async def action_filter(self) -> None:
@@ -217,12 +217,12 @@ class FrameApp(TableApp):
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
         self.posted.append(("filter", message.text, message.final))
         if message.text.startswith("!"):
-            message.prompt.tell("after ! comes a term, such as !status:healthy", wrong=True)
+            message.prompt.show_message("after ! comes a term, such as !status:healthy", wrong=True)
         elif not message.final:
-            message.prompt.tell("12 of 310")
+            message.prompt.show_message("12 of 310")
 
     def on_command_bar_given(self, message: CommandBar.Given) -> None:
         self.posted.append(("command", message.command.name, message.argument))
 
-    def on_top_bar_view_chosen(self, message: TopBar.ViewChosen) -> None:
+    def on_top_bar_place_chosen(self, message: TopBar.PlaceChosen) -> None:
         self.posted.append(("view", message.key))

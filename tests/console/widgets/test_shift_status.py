@@ -112,7 +112,7 @@ def test_time_that_is_over_a_pause_and_the_next_step() -> None:
 
 def test_everything_taken_back() -> None:
     progress = after(running(), event(EventKind.TAKING_BACK), NOW)
-    assert "Taking everything back" in text(progress)
+    assert "Rolling everything back" in text(progress)
     progress = after(progress, event(EventKind.RESTORED, cluster="east", weights={"v1": 80, "v2": 20}), NOW)
     progress = after(progress, event(EventKind.ENDED, outcome=ActionOutcome.GUARD_FAILED, restored=True), NOW)
     shown = text(progress)

@@ -212,7 +212,7 @@ def test_a_workloads_detail_has_the_chain_of_decisions_and_who_is_authorized(pic
     west = detail(picture, "mtls", "west/shop/reviews-v1")
     assert west is not None
     said = [f.cell.text for s in west.sections for f in s.facts if f.label == "plaintext from"]
-    assert said == ["a caller that is not known: 10 requests/s, 10 within a day; since when was not measured"]
+    assert said == ["an unknown caller: 10 requests/s, 10 within a day; since when was not measured"]
 
 
 def test_what_strict_would_break_is_told_in_words_and_as_a_document(picture: Picture) -> None:
@@ -245,8 +245,8 @@ def test_a_finding_stays_the_same_while_what_it_measures_changes(picture: Pictur
     def key(message: str) -> str:
         return of_kind.key(structs.replace(some, message=message))
 
-    plaintext = "shop/web takes plaintext from an unknown caller (3.96 requests/s, for 10 min): x is PERMISSIVE."
-    assert key(plaintext) == key(plaintext.replace("3.96", "12k").replace("10 min", "a day or longer"))
-    assert key("east: it runs out in 6 days: CN=a.") == key("east: it runs out in 5 days: CN=a.")
+    plaintext = "shop/web in east: plaintext from an unknown caller (3.96/s, 10 min); x is PERMISSIVE."
+    assert key(plaintext) == key(plaintext.replace("3.96", "12k").replace("10 min", "≥ 1 day"))
+    assert key("east: it expires in 6 days: CN=a.") == key("east: it expires in 5 days: CN=a.")
     assert key("no Service leads to port 8081, which it sets.") != key("no Service leads to port 8082, which it sets.")
     assert len({of_kind.key(item) for item in items}) == len(items)

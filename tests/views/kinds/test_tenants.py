@@ -31,7 +31,7 @@ def test_a_workspace_opened(picture: Picture) -> None:
     assert facts["Traffic"]["apdex"].text == "1.00 (satisfied within 500 ms)"
     assert set(facts["Inbound by cluster"]) == {"east", "west"}
     assert facts["Top talkers"]["from"].text.startswith("(none) tools/tools-app in east")
-    assert facts["Who may"]["writer"].text == "team:payers on workspace/payments/cards"
+    assert facts["Roles"]["writer"].text == "team:payers on workspace/payments/cards"
     assert [len(related.table) for related in opened.related] == [2, 2]
     for chart in opened.charts:
         assert [line.cluster for line in chart.lines] == ["east", "west"]

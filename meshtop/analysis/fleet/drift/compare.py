@@ -198,21 +198,21 @@ def _reason(statuses: Mapping[str, DriftStatus], reference: str, declaration: Pl
         return ", ".join(cluster for cluster, found in statuses.items() if found is status)
 
     parts = []
-    by = f" ({declaration.by} puts it there)" if declaration is not None else ""
+    by = f" (placed there by {declaration.by})" if declaration is not None else ""
     if missing := of(DriftStatus.MISSING):
-        parts.append(f"{missing} should have it and does not{by}")
+        parts.append(f"missing in {missing}{by}")
     if differs := of(DriftStatus.DIFFERS):
         parts.append(f"{differs} differs from {reference}")
     if extra := of(DriftStatus.EXTRA):
-        parts.append(f"{extra} has it although {declaration.by if declaration else 'nothing'} does not put it there")
+        parts.append(f"extra in {extra}, where {declaration.by if declaration else 'nothing'} does not place it")
     if unknown := of(DriftStatus.UNKNOWN):
-        parts.append(f"{unknown} is not known")
+        parts.append(f"not known in {unknown}")
     if declaration is not None:
         complaints = "; ".join(why for _, why in declaration.complaints)
         if complaints:
-            parts.append(f"{declaration.by} says: {complaints}")
+            parts.append(f"{declaration.by} reports: {complaints}")
         elif missing or differs or extra:
-            parts.append(f"{declaration.by} says that all is well")
+            parts.append(f"{declaration.by} reports no problem")
     return "; ".join(parts) + "."
 
 

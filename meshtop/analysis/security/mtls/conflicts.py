@@ -74,7 +74,7 @@ def _broken(mesh: MeshTls, fault: Fault, cases: Sequence[tuple[Edge, TlsVerdict]
 
 def _caller(edge: Edge) -> str:
     source = edge.source
-    return f"{source.namespace}/{source.workload}" if source.workload else "a caller that is not known"
+    return f"{source.namespace}/{source.workload}" if source.workload else "an unknown caller"
 
 
 def unused_conflicts(mesh: MeshTls, known: Iterable[LocatedFinding]) -> list[LocatedFinding]:
@@ -124,7 +124,7 @@ def _unused(
             key[0],
             Severity.WARNING,
             f"Sidecars of {client.namespace} cannot reach {server.namespace}/{server.name} in {server.cluster}"
-            f"{f' on port {verdict.port}' if verdict.port else ''}: {verdict.why} Nobody tried in this window.",
+            f"{f' on port {verdict.port}' if verdict.port else ''}: {verdict.why} No call tried it in this window.",
             fix_of(mesh, verdict),
             cluster=server.cluster,
             namespace=server.namespace,

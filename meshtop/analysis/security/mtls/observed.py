@@ -21,7 +21,7 @@ EPSILON = 1e-9
 
 
 class PlaintextSource(Struct, frozen=True, rename="camel", kw_only=True):
-    """Somebody who sends plaintext: requests and TCP bytes per second now, requests or connections of the last day.
+    """A sender of plaintext: requests and TCP bytes per second now, requests or connections of the last day.
 
     `last_day` and `since` (the first time that its series was there) are None when not measured.
     An unknown caller is one outside of the mesh, or one whose proxy said nothing of itself.
@@ -39,7 +39,7 @@ class PlaintextSource(Struct, frozen=True, rename="camel", kw_only=True):
     def title(self) -> str:
         """How it is named to people."""
         if not self.workload:
-            return "a caller that is not known"
+            return "an unknown caller"
         return f"{self.namespace}/{self.workload}" + (f" in {self.cluster}" if self.cluster else "")
 
 

@@ -113,7 +113,7 @@ def _who(workload: WorkloadPosture, window: TrafficWindow | None = None) -> str:
     told = []
     for source in workload.seen.sources:
         if source.requests_per_second:
-            amount = f"{source.requests_per_second:.3g} requests/s"
+            amount = f"{source.requests_per_second:.3g}/s"
         elif source.bytes_per_second:
             amount = f"{source.bytes_per_second:.3g} B/s of TCP"
         else:
@@ -121,7 +121,7 @@ def _who(workload: WorkloadPosture, window: TrafficWindow | None = None) -> str:
         since = ""
         if window is not None and source.since is not None:
             minutes = max(0.0, window.at - source.since.timestamp()) / 60
-            since = f", for {minutes:.0f} min" if minutes < 23 * 60 else ", for a day or longer"
+            since = f", {minutes:.0f} min" if minutes < 23 * 60 else ", ≥ 1 day"
         told.append(f"{source.title} ({amount}{since})")
     return several(told)
 
@@ -134,7 +134,7 @@ def _strict_plaintext(workload: WorkloadPosture, policy: ServerPolicy) -> Locate
         Severity.ERROR,
         f"{party.namespace}/{party.name} in {party.cluster} is STRICT by {policy.decided_by()}, but plaintext arrives"
         f" from {_who(workload)}.",
-        "See whether its proxy follows this control plane (istioctl proxy-status), whether the port is excluded from"
+        "Check whether its proxy follows this control plane (istioctl proxy-status), whether the port is excluded from"
         " the proxy (traffic.sidecar.istio.io/excludeInboundPorts), and whether another cluster's policy counts.",
     )
 
@@ -145,9 +145,9 @@ def _plaintext(workload: WorkloadPosture, policy: ServerPolicy, window: TrafficW
         workload,
         "MTLS-PLAINTEXT-SEEN",
         Severity.WARNING,
-        f"{party.namespace}/{party.name} in {party.cluster} takes plaintext from {_who(workload, window)}:"
+        f"{party.namespace}/{party.name} in {party.cluster}: plaintext from {_who(workload, window)};"
         f" {policy.decided_by()} is {policy.mode}.",
-        "Give the callers a sidecar, then demand mutual TLS:\n"
+        "Give the callers a sidecar, then require mutual TLS:\n"
         + fixes.peer_authentication(party.namespace, _name(party), Mode.STRICT, _selector(party)),
     )
 

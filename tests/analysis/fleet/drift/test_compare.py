@@ -313,7 +313,7 @@ def test_declared_overrides_may_differ() -> None:
 def test_a_federation_that_complains_is_listed_although_all_looks_well() -> None:
     clusters = [cluster("a", policy("STRICT")), cluster("b", policy("STRICT"))]
     says = Placement(by="it", clusters=frozenset({"a", "b"}), complaints=(("b", "b is TimedOut"),))
-    assert "it says: b is TimedOut" in only(drift(clusters, {THING: says})).reason
+    assert "it reports: b is TimedOut" in only(drift(clusters, {THING: says})).reason
 
 
 NAMES = {"kubefed": ["a", "b"]}

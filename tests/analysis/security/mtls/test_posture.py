@@ -78,7 +78,7 @@ def test_a_fault_is_told_once_with_all_callers_and_the_objects_own_yaml() -> Non
 def test_a_conflict_that_nobody_ran_into_is_a_warning_and_not_told_twice() -> None:
     located = only(assess(STRICT, OFF), "MTLS-STRICT-CLIENT-DISABLE")
     assert located.finding.severity is Severity.WARNING
-    assert "Nobody tried" in located.finding.message
+    assert "No call tried" in located.finding.message
     assert codes(assess(STRICT, OFF, edges=[edge(WEB, API)])).count("MTLS-STRICT-CLIENT-DISABLE") == 1
     foreign = dr("front", "mine", "api.shop.svc.cluster.local", trafficPolicy={"tls": {"mode": "DISABLE"}})
     assert "Sidecars of front" in only(assess(STRICT, foreign), "MTLS-STRICT-CLIENT-DISABLE").finding.message
@@ -114,7 +114,7 @@ def test_strict_with_plaintext_seen_is_an_error_unless_the_policy_is_younger_tha
     plain = [edge(None, API, judged=4.0, secured=0.0, requests=4.0), edge(WEB, API, judged=6.0, secured=6.0)]
     located = only(assess(STRICT, edges=plain), "MTLS-STRICT-PLAINTEXT-SEEN")
     assert located.finding.severity is Severity.ERROR
-    assert "a caller that is not known (4 requests/s)" in located.finding.message
+    assert "an unknown caller (4/s)" in located.finding.message
     assert located.weight == pytest.approx(4.0)
     assert "MTLS-STRICT-OUTSIDE-CLIENT" not in codes(assess(STRICT, edges=plain)), "what arrives is not broken"
     from msgspec import structs
@@ -132,7 +132,7 @@ def test_strict_with_plaintext_seen_is_an_error_unless_the_policy_is_younger_tha
 def test_who_sends_plaintext_to_whom_how_much_and_since_when() -> None:
     day = WorkloadDay(True, {("", "", ""): 900.0}, {("", "", ""): NOW - 600})
     located = only(assess(edges=[edge(None, API, judged=4.0, secured=1.0)], day=day), "MTLS-PLAINTEXT-SEEN")
-    assert "from a caller that is not known (3 requests/s, for 10 min):" in located.finding.message
+    assert "plaintext from an unknown caller (3/s, 10 min);" in located.finding.message
     standing = assess(edges=[edge(None, API, judged=4.0, secured=1.0)]).workloads["east", "shop", "api-v1"]
     (source,) = standing.seen.sources
     assert (source.since, source.last_day) == (None, None), "what was not measured is not known"
