@@ -72,24 +72,23 @@ class Measures:
         observed, tallies = [], {}
         judging = self._fleet.judging
         for target in targets:
-            surveyed = self._surveyed[target.cluster]
-            callers, failed = await self._callers(target, since=since, at=now)
+            callers, failed, untold = await self._callers(target, since=since, at=now)
             tallies[target.cluster] = added(callers, len(target.names))
             one = observe(target, callers, target.steps[step], before[target.cluster], judging, late=late)
-            if target.cluster in failed or (surveyed.binding.mixed and one.status is SplitStatus.DOES_NOT_FOLLOW):
+            if target.cluster in failed or (untold and one.status is SplitStatus.DOES_NOT_FOLLOW):
                 one = structs.replace(one, follows=SplitStatus.UNKNOWN if late else SplitStatus.WAITING)
             observed.append(one)
         return tuple(observed), watch(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)
 
     async def _tallies(self, target: ShiftTarget, *, since: float, at: float) -> tuple[Tally, ...]:
-        callers, _ = await self._callers(target, since=since, at=at)
+        callers, _, _ = await self._callers(target, since=since, at=at)
         return added(callers, len(target.names))
 
     async def _callers(
         self, target: ShiftTarget, *, since: float, at: float
-    ) -> tuple[tuple[Caller, ...], Mapping[str, str]]:
-        """Who was seen to call, and which clusters' Prometheus did not say."""
+    ) -> tuple[tuple[Caller, ...], Mapping[str, str], str | None]:
+        """Who was seen to call, which clusters' Prometheus did not say, and why the split cannot be told."""
         surveyed = self._surveyed[target.cluster]
         counts, failed = await count_all(surveyed, self._fleet, since=since, at=at)
-        callers, _ = self._fleet.survey.callers(surveyed, counts)
-        return callers, failed
+        seen = self._fleet.survey.seen(surveyed, counts)
+        return seen.callers, failed, seen.untold

@@ -15,9 +15,9 @@ from meshtop.actions.lease import GROUP as LEASE_GROUP
 from meshtop.actions.lease import ShiftLease
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.targets import ShiftTarget, chosen_routes, place_of, target_of, waves_of
-from meshtop.analysis.canary.binding import MESH
 from meshtop.analysis.canary.owners import ARGO_ROLLOUTS, FLAGGER, GITOPS, NOBODY, RouteOwner
 from meshtop.analysis.canary.survey import SurveyedRoute
+from meshtop.analysis.visibility.clients import MESH
 
 _WORDS = {FLAGGER: ("flagger",), ARGO_ROLLOUTS: ("argo", "rollout"), GITOPS: ("gitops", "argocd", "argo cd", "flux")}
 
@@ -168,7 +168,7 @@ def _backed(surveyed: SurveyedRoute, target: ShiftTarget) -> list[Check]:
             why = f"no DestinationRule defines subset {name} for {backend.destination.host}: it would answer 503 NC"
         elif not backend.service_exists:
             why = f"{backend.destination.host} is no Service of {target.cluster}"
-        elif backend.pods_in_mesh.ready == 0:
+        elif backend.is_empty:
             why = f"{name} has no ready pod: it would answer 503 UH"
         if why is None:
             continue

@@ -4,56 +4,105 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 from msgspec import Struct
 
-from meshtop.analysis.canary.routes import RouteDestination, WeightedRoute
-from meshtop.analysis.inventory.untyped import mapping
+from meshtop.analysis.canary.backing import Backing, EndpointId, MemberBacking
+from meshtop.analysis.canary.routes import CLUSTER_SET_DOMAIN, SERVICE_IMPORT, RouteDestination, WeightedRoute
+from meshtop.analysis.inventory.untyped import mapping, texts
 from meshtop.analysis.security.mtls.config import IstioConfig
-from meshtop.model.mesh import Ready, VirtualMachine, Workload
+from meshtop.analysis.visibility.hosts import host_matches
+from meshtop.model.kube import ConfigObject, Inventory
+from meshtop.model.mesh import Ready
 
-_SERVICE = re.compile(r"([^.]+)\.([^.]+)(?:\.svc(?:\..+)?)?")
+_SERVICE = re.compile(r"([^.]+)\.([^.]+)\.svc\..+")
 
 
 class Backend(Struct, frozen=True, kw_only=True):
     """One destination and what answers for it.
 
     `pods` are those of the route's own cluster (healthy virtual machines count as ready pods), `pods_in_mesh` those of
-    every cluster that its callers can reach. `workloads` are (namespace, name) in any of them. `subset_exists` is None
-    when DestinationRules cannot be read, or where no subset is named. `service_exists` is False for a host that no
-    Service and no ServiceEntry has.
+    every cluster that its callers can reach; `pods_known` is False where what is behind it cannot be seen from here (an
+    import, an external host, endpoints written by hand, pods that were not read). `workloads` are (namespace, name) in
+    any of them, `endpoints` its single pods and machines. `subset_exists` is None when DestinationRules cannot be read,
+    or where no subset is named. `service_exists` is False for a host that nothing in the cluster defines.
     """
 
     destination: RouteDestination
     version: str = ""
     workloads: frozenset[tuple[str, str]] = frozenset()
+    endpoints: frozenset[EndpointId] = frozenset()
     pods: Ready = Ready()
     pods_in_mesh: Ready = Ready()
+    pods_known: bool = True
     subset_exists: bool | None = None
     service_exists: bool = True
     labels: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is known that nothing ready is behind it."""
+        return self.subset_exists is False or (self.pods_known and self.pods_in_mesh.ready == 0)
+
 
 def service_of(host: str) -> tuple[str, str] | None:
-    """Namespace and name of the Kubernetes Service that a full host names; None for any other host."""
+    """Namespace and name of the Kubernetes Service that a full host names; None for any other host.
+
+    istiod completes names without a dot only: `reviews.shop` and `reviews.shop.svc` name no Service.
+    """
     match = _SERVICE.fullmatch(host)
     return (match[2], match[1]) if match else None
 
 
-def backends(
-    route: WeightedRoute,
-    rules: IstioConfig,
-    known: Sequence[tuple[str, str]],
-    hosts: Sequence[str],
-    workloads: Sequence[Workload],
-    machines: Sequence[VirtualMachine] = (),
-) -> tuple[Backend, ...]:
-    """What stands behind each destination, in their order.
+class KnownHosts:
+    """The hosts that one cluster's istiod knows, and whether their endpoints can be seen."""
 
-    `known` are the Services (namespace, name) and `hosts` the ServiceEntry hosts of the route's mesh; `workloads`
-    and `machines` those of all its clusters.
-    """
-    return tuple(_backend(route, d, rules, known, hosts, workloads, machines) for d in route.destinations)
+    def __init__(self, inventory: Inventory) -> None:
+        config = inventory.config
+        self.services = {service.meta.key: service for service in inventory.services}
+        self._imports = {one.meta.key for one in config.get(SERVICE_IMPORT, ())}
+        self._entries: dict[str, ConfigObject] = {}
+        for entry in config.get("ServiceEntry", ()):
+            for host in texts(entry.spec.get("hosts")):
+                self._entries.setdefault(host.lower(), entry)
+        self._wild = [host for host in self._entries if host.startswith("*")]
+        self._unread = [k for k in ("Service", "ServiceEntry", SERVICE_IMPORT) if not inventory.evidence(k).known]
+
+    def entry(self, host: str) -> ConfigObject | None:
+        """The ServiceEntry that defines a host, exactly or by a wildcard."""
+        found = self._entries.get(host.lower())
+        if found is None:
+            wild = next((w for w in self._wild if host_matches(w, host.lower())), None)
+            found = self._entries[wild] if wild is not None else None
+        return found
+
+    def has(self, destination: RouteDestination) -> bool:
+        """Whether a destination's host is there, or may be, since what would define it was not read."""
+        service = service_of(destination.host)
+        if destination.kind == SERVICE_IMPORT or destination.host.endswith(f".{CLUSTER_SET_DOMAIN}"):
+            return service in self._imports or SERVICE_IMPORT in self._unread
+        if service in self.services or self.entry(destination.host) is not None:
+            return True
+        wanted = "Service" if destination.kind == "Service" else ""
+        return bool(wanted in self._unread if wanted else {"Service", "ServiceEntry"} & set(self._unread))
+
+    def shows_endpoints(self, destination: RouteDestination) -> bool:
+        """Whether what is behind a host can be told: pods by a selector, and not a name or addresses elsewhere."""
+        if destination.kind == SERVICE_IMPORT or destination.host.endswith(f".{CLUSTER_SET_DOMAIN}"):
+            return False
+        entry = self.entry(destination.host)
+        if entry is not None:
+            return bool(mapping(mapping(entry.spec.get("workloadSelector")).get("labels")))
+        service = self.services.get(service_of(destination.host) or ("", ""))
+        return service is None or bool(service.selector and not service.external_name)
+
+
+def backends(
+    route: WeightedRoute, rules: IstioConfig, known: KnownHosts, members: Mapping[str, MemberBacking]
+) -> tuple[Backend, ...]:
+    """What stands behind each destination, in their order; `members` are all clusters of the route's mesh by name."""
+    return tuple(_backend(route, d, rules, known, members) for d in route.destinations)
 
 
 class DestinationSubset(Struct, frozen=True):
@@ -66,17 +115,19 @@ class DestinationSubset(Struct, frozen=True):
 def subset_of(rules: IstioConfig, destination: RouteDestination, route_namespace: str) -> DestinationSubset:
     """The subset that a destination names, as the DestinationRules of the route's cluster define it.
 
-    The rule is the one that a client in the service's namespace uses, else the one of a client in the route's: the
-    split is judged for all callers together, and rules for single callers' workloads do not count.
+    The rule is the one that a client in the service's namespace uses, else the one of a client in the route's, else
+    that of clients to whom rules for the host are exported by name; the first that defines the subset counts. Rules
+    for single callers' workloads do not.
     """
     if not destination.subset:
         return DestinationSubset()
     service = service_of(destination.host)
     home = service[0] if service else route_namespace
-    for client_namespace in (home, route_namespace):
-        rule = rules.rule(destination.host, client_namespace=client_namespace, client_labels={}, service_namespace=home)
-        if rule is not None:
-            break
+    rule = None
+    for client_namespace in dict.fromkeys((home, route_namespace, *rules.named_clients(destination.host))):
+        seen = rules.rule(destination.host, client_namespace=client_namespace, client_labels={}, service_namespace=home)
+        if rule is None or (seen is not None and rule.subset(destination.subset) is None):
+            rule = seen or rule
     subset = rule.subset(destination.subset) if rule is not None else None
     labels = mapping(subset.get("labels")) if subset is not None else {}
     return DestinationSubset(
@@ -84,59 +135,55 @@ def subset_of(rules: IstioConfig, destination: RouteDestination, route_namespace
     )
 
 
+def untold_split(found: Sequence[Backend]) -> str | None:
+    """Why telemetry cannot tell two destinations of one host apart, as a sentence; None where it can.
+
+    It names the workload that answered and its version. Two subsets with pods in common, or of one workload whose pods
+    carry no version (Argo Rollouts' subsets by template hash), look alike.
+    """
+    for one, other in combinations(found, 2):
+        names = f"{one.destination.name} and {other.destination.name}"
+        if one.destination.host != other.destination.host:
+            continue
+        if one.endpoints & other.endpoints:
+            return f"{names} have pods in common"
+        shared = one.workloads & other.workloads
+        if shared and (not one.version or not other.version or one.version == other.version):
+            return f"{names} are the same workload, and no version tells their pods apart"
+    return None
+
+
 def _backend(
     route: WeightedRoute,
     destination: RouteDestination,
     rules: IstioConfig,
-    known: Sequence[tuple[str, str]],
-    hosts: Sequence[str],
-    workloads: Sequence[Workload],
-    machines: Sequence[VirtualMachine],
+    known: KnownHosts,
+    members: Mapping[str, MemberBacking],
 ) -> Backend:
     service = service_of(destination.host)
     subset = subset_of(rules, destination, route.namespace)
-    candidates: list[Workload | VirtualMachine] = [*workloads, *machines]
-    behind: list[Workload | VirtualMachine] = []
-    if not destination.subset or subset.exists:
-        behind = [b for b in candidates if _selected(b, destination.host, service, subset.labels)]
+    behind: list[Backing] = []
+    if destination.host and (not destination.subset or subset.exists):
+        behind = [b for member in members.values() for b in member.behind(service, destination.host, subset.labels)]
+    shown = known.shows_endpoints(destination) or bool(behind)
     return Backend(
         destination=destination,
         version=subset.labels.get("version") or _only_version(behind),
-        workloads=frozenset((b.namespace, name) for b in behind for name in _names(b)),
+        workloads=frozenset((b.namespace, name) for b in behind for name in b.names),
+        endpoints=frozenset(endpoint for b in behind for endpoint in b.endpoints),
         pods=_ready([b for b in behind if b.cluster == route.cluster]),
         pods_in_mesh=_ready(behind),
+        pods_known=shown and all(member.pods_known for member in members.values()),
         subset_exists=subset.exists,
-        service_exists=service in known or destination.host in hosts,
+        service_exists=known.has(destination),
         labels=tuple(sorted(subset.labels.items())),
     )
 
 
-def _only_version(behind: Sequence[Workload | VirtualMachine]) -> str:
-    versions = {b.version for b in behind if b.version}
+def _only_version(behind: Sequence[Backing]) -> str:
+    versions = {version for b in behind for version in b.versions if version}
     return next(iter(versions)) if len(versions) == 1 else ""
 
 
-def _names(backend: Workload | VirtualMachine) -> list[str]:
-    """The workload names that telemetry may give it."""
-    named: tuple[str | None, ...] = (backend.name,)
-    if isinstance(backend, VirtualMachine):
-        named = (backend.workload, backend.workload_group, backend.name)
-    return [name for name in named if name]
-
-
-def _selected(
-    backend: Workload | VirtualMachine, host: str, service: tuple[str, str] | None, labels: Mapping[str, str]
-) -> bool:
-    in_service = service is not None and backend.namespace == service[0] and service[1] in backend.services
-    if not in_service and host not in backend.services:
-        return False
-    has = dict(backend.labels) if isinstance(backend, Workload) else backend.meta.labels
-    if isinstance(backend, VirtualMachine) and labels and not has:
-        has = {"version": backend.version}
-    return all(has.get(key) == value for key, value in labels.items())
-
-
-def _ready(behind: Sequence[Workload | VirtualMachine]) -> Ready:
-    ready = sum(b.pods.ready if isinstance(b, Workload) else int(b.healthy is not False) for b in behind)
-    total = sum(b.pods.total if isinstance(b, Workload) else 1 for b in behind)
-    return Ready(ready, total)
+def _ready(behind: Sequence[Backing]) -> Ready:
+    return Ready(sum(b.pods.ready for b in behind), sum(b.pods.total for b in behind))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from meshtop.analysis.canary.binding import (
-    RouteBinding,
-    binding_of,
-)
+from meshtop.analysis.canary.binding import RouteBinding, bound_names, hosts_of
 from meshtop.analysis.canary.findings import RouteFacts, differing, duplicate, duplicates, findings
 from meshtop.analysis.canary.judging import CanaryVerdict, Judgements
 from meshtop.analysis.canary.owners import (
@@ -23,7 +20,6 @@ from meshtop.analysis.canary.routes import VIRTUAL_SERVICE, WeightedRoute
 from meshtop.analysis.canary.survey import BoardCluster, SurveyedRoute
 from meshtop.analysis.canary.tally import Caller
 from meshtop.analysis.canary.verdict import HonestyVerdict
-from meshtop.model.kube import ConfigObject
 from meshtop.model.mesh import Ready
 from meshtop.model.state import Finding
 from meshtop.model.traffic import Traffic
@@ -104,8 +100,8 @@ class Board:
 
     def _duplicates(self, cluster: BoardCluster) -> dict[tuple[str, str], str]:
         services = cluster.inventory.config.get(VIRTUAL_SERVICE, ())
-        hosts = {s.meta.key: _plain_reach(s, cluster.inventory.config) for s in services if s.spec.get("hosts")}
-        return duplicates(services, hosts)
+        bindings = {s.meta.key: RouteBinding(hosts_of(s, cluster.facts.domain), bound_names(s)) for s in services}
+        return duplicates(services, bindings, self.survey.shares_clients(cluster.name))
 
     def _row(self, surveyed: SurveyedRoute, doubles: Mapping[tuple[str, str], str]) -> CanaryRow:
         route = surveyed.route
@@ -122,6 +118,8 @@ class Board:
             honesty=judged.honesty,
             verdict=judged.verdict,
             now=self.now,
+            broken=surveyed.broken,
+            untold=judged.untold,
         )
         found = findings(known)
         other = doubles.get((route.namespace, route.name)) if route.kind == VIRTUAL_SERVICE else None
@@ -176,21 +174,3 @@ def _caller_split(route: WeightedRoute, caller: Caller) -> CallerSplit:
     total = sum(caller.split)
     shares = {d.name: count / total for d, count in zip(route.destinations, caller.split, strict=True) if total > 0}
     return CallerSplit(caller.cluster, total, shares)
-
-
-def _plain_reach(service: ConfigObject, config: Mapping[str, Sequence[ConfigObject]]) -> RouteBinding:
-    route = WeightedRoute(
-        cluster="",
-        group=service.group,
-        version=service.version,
-        kind=service.kind,
-        namespace=service.meta.namespace,
-        name=service.meta.name,
-        index=0,
-        route_name=None,
-        protocol="",
-        hosts=tuple(str(host) for host in service.spec.get("hosts") or ()),
-        destinations=(),
-        resource_version="",
-    )
-    return binding_of(route, {service.kind: (service,)})

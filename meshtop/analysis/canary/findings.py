@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from meshtop.analysis.canary.attachment import BrokenBackend
 from meshtop.analysis.canary.backends import Backend
-from meshtop.analysis.canary.binding import MESH, RouteBinding
+from meshtop.analysis.canary.binding import RouteBinding
+from meshtop.analysis.canary.governing import MIXED_RULES
 from meshtop.analysis.canary.judging import CanaryVerdict
 from meshtop.analysis.canary.owners import MESHTOP, NOBODY, LastChange, RouteControllerStatus, RouteOwner, is_gitops
-from meshtop.analysis.canary.routes import VIRTUAL_SERVICE, WeightedRoute
+from meshtop.analysis.canary.routes import HOST, VIRTUAL_SERVICE, RouteDestination, WeightedRoute
 from meshtop.analysis.canary.verdict import (
     WORTH_SEEING_AT_LEAST,
     Comparison,
@@ -18,6 +20,8 @@ from meshtop.analysis.canary.verdict import (
     Honesty,
     HonestyVerdict,
 )
+from meshtop.analysis.visibility.clients import MESH
+from meshtop.model.constants import SERVICE_DOMAIN
 from meshtop.model.kube import ConfigObject, Manager
 from meshtop.model.state import Finding, Severity
 
@@ -42,19 +46,51 @@ class RouteFacts(Struct, frozen=True, kw_only=True):
     honesty: HonestyVerdict
     verdict: CanaryVerdict
     now: float
+    broken: tuple[BrokenBackend, ...] = ()
+    untold: str | None = None
 
 
 def findings(known: RouteFacts) -> list[Finding]:
     """What is wrong with one route by itself, what weighs most first."""
+    if known.binding.refused is not None:
+        return [_not_in_force(known.route, known.binding.refused), *_weights(known.route), *_fight(known)]
+    unresolved = {one.destination.name for one in known.broken if one.destination is not None}
     return [
         *_weights(known.route),
-        *(one for backend in known.backends for one in _behind(known.route, backend)),
+        *_unresolved(known.route, known.broken),
+        *(one for b in known.backends if b.destination.name not in unresolved for one in _behind(known.route, b)),
         *_judged(known),
         *_controller(known),
         *_fight(known),
         *_stuck(known),
         *_mixed(known),
     ]
+
+
+def _not_in_force(route: WeightedRoute, refused: str) -> Finding:
+    return _finding(
+        "NOT-IN-FORCE",
+        Severity.WARNING,
+        f"{route.label}: not in force; {refused}.",
+        "Name a parent, section and port that are there and let this route in, or take the route away.",
+    )
+
+
+def _unresolved(route: WeightedRoute, broken: Sequence[BrokenBackend]) -> list[Finding]:
+    found = []
+    for one in broken:
+        named = one.destination
+        share = f"{named.share * 100:g} %" if named is not None else "a share"
+        where = f" to {named.namespace}/{named.host.split('.')[0] or named.name}" if named is not None else ""
+        found.append(
+            _finding(
+                "UNRESOLVED",
+                Severity.ERROR,
+                f"{route.label}: {share}{where} is answered 500, as the backend is not resolved ({one.why}).",
+                "Create the backend, or a ReferenceGrant in its namespace that lets this route name it.",
+            )
+        )
+    return found
 
 
 def _finding(code: str, severity: Severity, message: str, fix: str) -> Finding:
@@ -111,10 +147,10 @@ def _behind(route: WeightedRoute, backend: Backend) -> list[Finding]:
                 "NO-SERVICE",
                 Severity.ERROR,
                 f"{route.label}: {share} goes to {destination.host}, which is not a Service of this cluster.",
-                "Create the Service, or take its weight away.",
+                _existing(destination),
             )
         ]
-    if backend.pods_in_mesh.ready == 0 and (backend.subset_exists or not destination.subset):
+    if backend.is_empty and (backend.subset_exists or not destination.subset):
         return [
             _finding(
                 "NO-PODS",
@@ -124,6 +160,14 @@ def _behind(route: WeightedRoute, backend: Backend) -> list[Finding]:
             )
         ]
     return []
+
+
+def _existing(destination: RouteDestination) -> str:
+    """What to do about a host that is not there; Istio completes names without a dot only."""
+    name, *rest = destination.host.split(".")
+    if destination.kind == HOST and rest and (len(rest) == 1 or rest[1:] == ["svc"]):
+        return f"Write {name}.{rest[0]}.{SERVICE_DOMAIN}: Istio completes only names without a dot."
+    return "Create the Service, or take its weight away."
 
 
 def _judged(known: RouteFacts) -> list[Finding]:
@@ -201,6 +245,8 @@ def _controller(known: RouteFacts) -> list[Finding]:
             )
         ]
     shares = [round(d.share * 100) for d in route.destinations]
+    if view.by_request:
+        return []
     if view.weight is not None and view.weight not in shares:
         return [
             _finding(
@@ -258,7 +304,19 @@ def _stuck(known: RouteFacts) -> list[Finding]:
 
 
 def _mixed(known: RouteFacts) -> list[Finding]:
-    if not known.binding.mixed:
+    """Why the split is not judged: another rule mixes in, or something else keeps it from being told."""
+    if known.broken:
+        return []
+    if known.untold is not None and (not known.binding.mixed or known.untold != MIXED_RULES):
+        return [
+            _finding(
+                "NOT-JUDGED",
+                Severity.INFO,
+                f"{known.route.label}: its split is not judged; {known.untold}.",
+                "Nothing to do.",
+            )
+        ]
+    if not known.binding.mixed or known.honesty.verdict in (Honesty.HONOURED, Honesty.NOT_HONOURED):
         return []
     return [
         _finding(
@@ -271,22 +329,27 @@ def _mixed(known: RouteFacts) -> list[Finding]:
 
 
 def duplicates(
-    services: Sequence[ConfigObject], hosts_of: dict[tuple[str, str], RouteBinding]
+    services: Sequence[ConfigObject],
+    bindings: Mapping[tuple[str, str], RouteBinding],
+    shares: Callable[[ConfigObject, ConfigObject], bool],
 ) -> dict[tuple[str, str], str]:
     """VirtualServices of one cluster that share a host for sidecars: each one's key with the other's name.
 
-    On sidecars two VirtualServices for one host do not merge; the oldest wins.
+    On sidecars two VirtualServices for one host do not merge; the oldest wins. `shares` says whether some client sees
+    both of two.
     """
     owners: dict[str, list[ConfigObject]] = {}
     for service in services:
-        binding = hosts_of.get(service.meta.key)
+        binding = bindings.get(service.meta.key)
         if service.kind == VIRTUAL_SERVICE and binding is not None and MESH in binding.gateways:
-            for host in binding.hosts:
+            for host in dict.fromkeys(binding.hosts):
                 owners.setdefault(host, []).append(service)
     found: dict[tuple[str, str], str] = {}
     for several in owners.values():
-        for one in several if len(several) > 1 else ():
-            found[one.meta.key] = next("/".join(o.meta.key) for o in several if o is not one)
+        for one in several:
+            other = next((o for o in several if o is not one and shares(one, o)), None)
+            if other is not None:
+                found.setdefault(one.meta.key, "/".join(other.meta.key))
     return found
 
 

@@ -132,7 +132,8 @@ def worst_verdict(verdicts: Sequence[CanaryVerdict]) -> CanaryVerdict:
 class Judgement(Struct, frozen=True, kw_only=True):
     """One route's counts and what they mean; `split` and `tallies` in the order of its destinations.
 
-    `split` are whole requests over all callers, `seconds` how long was counted (0: nothing was).
+    `split` are whole requests over all callers, `seconds` how long was counted (0: nothing was). `untold` says, as half
+    a sentence, why the split is not judged.
     """
 
     callers: tuple[Caller, ...]
@@ -141,6 +142,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
     tallies: tuple[Tally, ...]
     honesty: HonestyVerdict
     verdict: CanaryVerdict
+    untold: str | None = None
 
 
 class Judgements:
@@ -160,27 +162,29 @@ class Judgements:
 
     def _judge(self, surveyed: SurveyedRoute) -> Judgement:
         route = surveyed.route
-        callers, seconds = self.survey.callers(surveyed)
+        seen = self.survey.seen(surveyed)
+        callers = seen.callers if surveyed.untold is None else ()
         counted = sums_of([caller.split for caller in callers], len(route.destinations))
         split = tuple(float(round(count)) for count in counted)
         tallies = added(callers, len(route.destinations))
         unknown = HonestyVerdict(Honesty.NOT_ENOUGH_DATA)
         return Judgement(
             callers=callers,
-            seconds=seconds,
+            seconds=seen.seconds,
             split=split,
             tallies=tallies,
-            honesty=split_honesty(surveyed, split, self.judging) if seconds else unknown,
+            honesty=split_honesty(route, split, self.judging, untold=seen.untold) if seen.seconds else unknown,
             verdict=_verdict(route, tallies, self.judging),
+            untold=seen.untold if seen.seconds else None,
         )
 
 
-def split_honesty(surveyed: SurveyedRoute, split: Sequence[float], judging: Judging) -> HonestyVerdict:
-    """Whether requests go where the weights say; not judged where another rule mixes in."""
-    shares = [d.share for d in surveyed.route.destinations]
-    if sum(shares) <= 0:
-        return HonestyVerdict(Honesty.NOT_ENOUGH_DATA, None, sum(split), None)
-    if surveyed.binding.mixed and sum(split) > 0:
+def split_honesty(
+    route: WeightedRoute, split: Sequence[float], judging: Judging, *, untold: str | None = None
+) -> HonestyVerdict:
+    """Whether requests go where the weights say; not judged where it cannot be told (`untold`)."""
+    shares = [d.share for d in route.destinations]
+    if sum(shares) <= 0 or untold is not None:
         return HonestyVerdict(Honesty.NOT_ENOUGH_DATA, None, sum(split), None)
     return honesty(split, shares, alpha=judging.alpha, minimum_requests=judging.minimum_requests)
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from meshtop.analysis.canary.routes import WeightedRoute
-from meshtop.analysis.inventory.untyped import integer, items, mapping
+from meshtop.analysis.canary.binding import rule_place
+from meshtop.analysis.canary.routes import WeightedRoute, numbered
+from meshtop.analysis.inventory.untyped import integer, items, mapping, maps, text
 from meshtop.model.kube import ConfigObject, Manager
 
 MESHTOP = "meshtop"
@@ -46,13 +47,18 @@ class LastChange(Struct, frozen=True, rename="camel"):
 
 
 class RouteControllerStatus(Struct, frozen=True, kw_only=True):
-    """What Flagger's or Argo Rollouts' own object says: the canary's weight in percent, and whether it gave up."""
+    """What Flagger's or Argo Rollouts' own object says: the canary's weight in percent, and whether it gave up.
+
+    `by_request` is True of a rule that goes by what a request carries (Flagger's A/B tests and sticky sessions), to
+    which the weight does not apply.
+    """
 
     kind: str
     name: str
     phase: str = ""
     weight: int | None = None
     aborted: bool = False
+    by_request: bool = False
 
 
 def is_gitops(manager: str) -> bool:
@@ -95,13 +101,14 @@ def controller_status(
         owns = owner is not None and owner.kind == "Canary" and owner.name == canary.meta.name
         if canary.meta.namespace == route.namespace and (owns or _targets_service_of(canary, obj)):
             status = canary.status
-            phase = str(status.get("phase", ""))
+            phase = text(status.get("phase")) or ""
             return RouteControllerStatus(
                 kind="Canary",
                 name=canary.meta.name,
                 phase=phase,
                 weight=integer(status.get("canaryWeight")),
                 aborted=phase in ("Failed", "Terminated"),
+                by_request=_by_request(route, obj, canary),
             )
     for rollout in objects.get("Rollout", ()):
         if _rollout_names(rollout, obj):
@@ -109,16 +116,26 @@ def controller_status(
             return RouteControllerStatus(
                 kind="Rollout",
                 name=rollout.meta.name,
-                phase=str(status.get("phase", "")),
+                phase=text(status.get("phase")) or "",
                 weight=integer(_at(status, "canary", "weights", "canary", "weight")),
                 aborted=bool(status.get("abort")),
             )
     return None
 
 
+def _by_request(route: WeightedRoute, obj: ConfigObject, canary: ConfigObject) -> bool:
+    """Whether Flagger made this rule for requests with a header or cookie, beside the one with the weights."""
+    if maps(_at(canary.spec, "analysis", "match")):
+        return True
+    part, position = rule_place(route)
+    rule = dict(numbered(obj.spec.get(part))).get(position, {})
+    asked = [*maps(rule.get("match")), *maps(rule.get("matches"))]
+    return any(one.get("headers") for one in asked)
+
+
 def _targets_service_of(canary: ConfigObject, obj: ConfigObject) -> bool:
     """Flagger names the route after the service: `spec.service.name`, else the target's name."""
-    name = _at(canary.spec, "service", "name") or _at(canary.spec, "targetRef", "name")
+    name = text(_at(canary.spec, "service", "name")) or _at(canary.spec, "targetRef", "name")
     return canary.meta.namespace == obj.meta.namespace and name == obj.meta.name
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from meshtop.analysis.inventory.untyped import integer, items, mapping
+from meshtop.analysis.inventory.untyped import integer, items, mapping, text, texts
 from meshtop.analysis.visibility.hosts import full_host
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Manager
@@ -15,6 +15,10 @@ from meshtop.model.kube import ConfigObject, Manager
 VIRTUAL_SERVICE = "VirtualService"
 _GATEWAY_ROUTES = {"HTTPRoute": "http", "GRPCRoute": "grpc", "TCPRoute": "tcp", "TLSRoute": "tls"}
 ROUTE_KINDS = (VIRTUAL_SERVICE, *_GATEWAY_ROUTES)
+HOST, SERVICE, SERVICE_IMPORT, HOSTNAME = "Host", "Service", "ServiceImport", "Hostname"
+"""What a destination may be: a host of a VirtualService, or the kinds that a Gateway API backend may name."""
+CLUSTER_SET_DOMAIN = "svc.clusterset.local"
+"""What follows `NAME.NAMESPACE.` in the host of a service that several clusters import (KEP-1645)."""
 _PREFIXES = {f"{kind.lower()}/": kind for kind in ROUTE_KINDS}
 
 
@@ -22,7 +26,8 @@ class RouteDestination(Struct, frozen=True, kw_only=True):
     """One destination of a route. `weight` is as written (None: absent), `share` normalised to 0…1.
 
     `pointer` is the JSON pointer of its element in the object; `written` that part of the element which tells
-    what it routes to, for the test before a patch.
+    what it routes to, for the test before a patch. `kind` and `namespace` are those of what a Gateway API reference
+    names; all that a VirtualService names are hosts (`Host`).
     """
 
     name: str
@@ -33,6 +38,8 @@ class RouteDestination(Struct, frozen=True, kw_only=True):
     share: float = 0.0
     pointer: str = ""
     written: tuple[tuple[str, Any], ...] = ()
+    kind: str = HOST
+    namespace: str = ""
 
 
 class WeightedRoute(Struct, frozen=True, kw_only=True):
@@ -137,7 +144,7 @@ def weighted_routes(
 _Rule = tuple[str, str | None, tuple[str, ...], tuple[RouteDestination, ...]]
 
 
-def _elements(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
+def numbered(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
     """The mappings of a list with their positions, which JSON pointers are made of."""
     return [(i, e) for i, e in enumerate(items(value)) if isinstance(e, Mapping)]
 
@@ -146,68 +153,85 @@ def _weight(element: Mapping[str, Any]) -> int | None:
     return integer(element.get("weight"))
 
 
+def shares_of(weights: Sequence[int]) -> list[float]:
+    """Weights over their sum, each 0…1; a negative weight gets nothing, and without any above 0 nobody does."""
+    positive = [max(0, weight) for weight in weights]
+    total = sum(positive)
+    return [weight / total if total else 0.0 for weight in positive]
+
+
+def destination_host(target: Mapping[str, Any], namespace: str, domain: str) -> str:
+    """The full host of a VirtualService's destination; "" where it names none."""
+    return full_host(text(target.get("host")) or "", namespace, domain)
+
+
+def backend_host(reference: Mapping[str, Any], namespace: str, domain: str) -> str:
+    """The host that a Gateway API reference leads to, by which telemetry names it; "" where it names none."""
+    name, kind = text(reference.get("name")) or "", text(reference.get("kind")) or SERVICE
+    home = text(reference.get("namespace")) or namespace
+    if kind == HOSTNAME:
+        return name
+    if kind == SERVICE_IMPORT:
+        return f"{name}.{home}.{CLUSTER_SET_DOMAIN}" if name else ""
+    return full_host(name, home, domain)
+
+
 def _virtual_service(obj: ConfigObject, domain: str) -> Iterator[_Rule]:
     """Routes of a VirtualService: an absent weight is 0, and shares are weight / sum."""
-    hosts = tuple(str(h) for h in obj.spec.get("hosts") or ())
+    hosts = texts(obj.spec.get("hosts"))
     for protocol in ("http", "tls", "tcp"):
-        for number, rule in _elements(obj.spec.get(protocol)):
-            elements = _elements(rule.get("route"))
+        for number, rule in numbered(obj.spec.get(protocol)):
+            elements = numbered(rule.get("route"))
             if len(elements) < 2:
                 continue
-            total = sum(_weight(e) or 0 for _, e in elements)
+            shares = shares_of([_weight(e) or 0 for _, e in elements])
             destinations = []
-            for position, element in elements:
+            for (position, element), share in zip(elements, shares, strict=True):
                 target = mapping(element.get("destination"))
-                host = full_host(str(target.get("host", "")), obj.meta.namespace, domain)
-                subset = target.get("subset")
-                weight = _weight(element)
+                host = destination_host(target, obj.meta.namespace, domain)
+                subset = text(target.get("subset"))
                 destinations.append(
                     RouteDestination(
-                        name=str(subset or host.split(".")[0] or "?"),
+                        name=subset or host.split(".")[0] or "?",
                         host=host,
-                        subset=str(subset) if subset else None,
-                        port=mapping(target.get("port")).get("number"),
-                        weight=weight,
-                        share=(weight or 0) / total if total > 0 else 0.0,
+                        subset=subset,
+                        port=integer(mapping(target.get("port")).get("number")),
+                        weight=_weight(element),
+                        share=share,
                         pointer=f"/spec/{protocol}/{number}/route/{position}",
                         written=(("destination", target),),
                     )
                 )
-            name = rule.get("name")
-            yield protocol, str(name) if name else None, hosts, _named_apart(destinations)
+            yield protocol, text(rule.get("name")), hosts, _named_apart(destinations)
 
 
 def _gateway_route(obj: ConfigObject, domain: str) -> Iterator[_Rule]:
     """Rules of a Gateway API route: an absent weight is 1; hosts are its parent Services', else its hostnames."""
-    protocol = _GATEWAY_ROUTES[obj.kind]
+    protocol, home = _GATEWAY_ROUTES[obj.kind], obj.meta.namespace
     parents = [
-        full_host(str(p.get("name", "")), str(p.get("namespace") or obj.meta.namespace), domain)
-        for _, p in _elements(obj.spec.get("parentRefs"))
-        if p.get("kind") == "Service"
+        backend_host(p, home, domain) for _, p in numbered(obj.spec.get("parentRefs")) if p.get("kind") == SERVICE
     ]
-    hosts = tuple(parents) or tuple(str(h) for h in obj.spec.get("hostnames") or ())
-    for number, rule in _elements(obj.spec.get("rules")):
-        elements = _elements(rule.get("backendRefs"))
+    hosts = tuple(host for host in dict.fromkeys(parents) if host) or texts(obj.spec.get("hostnames"))
+    for number, rule in numbered(obj.spec.get("rules")):
+        elements = numbered(rule.get("backendRefs"))
         if len(elements) < 2:
             continue
-        weights = [1 if _weight(e) is None else _weight(e) or 0 for _, e in elements]
-        total = sum(weights)
+        shares = shares_of([1 if _weight(e) is None else _weight(e) or 0 for _, e in elements])
         destinations = [
             RouteDestination(
-                name=str(element.get("name", "?")),
-                host=full_host(
-                    str(element.get("name", "")), str(element.get("namespace") or obj.meta.namespace), domain
-                ),
-                port=element.get("port"),
+                name=text(element.get("name")) or "?",
+                host=backend_host(element, home, domain),
+                port=integer(element.get("port")),
                 weight=_weight(element),
-                share=weight / total if total > 0 else 0.0,
+                share=share,
                 pointer=f"/spec/rules/{number}/backendRefs/{position}",
                 written=tuple((k, element[k]) for k in ("group", "kind", "name", "namespace", "port") if k in element),
+                kind=text(element.get("kind")) or SERVICE,
+                namespace=text(element.get("namespace")) or home,
             )
-            for (position, element), weight in zip(elements, weights, strict=True)
+            for (position, element), share in zip(elements, shares, strict=True)
         ]
-        name = rule.get("name")
-        yield protocol, str(name) if name else None, hosts, _named_apart(destinations)
+        yield protocol, text(rule.get("name")), hosts, _named_apart(destinations)
 
 
 def _named_apart(destinations: Sequence[RouteDestination]) -> tuple[RouteDestination, ...]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.canary.backends import Backend, backends
-from meshtop.analysis.canary.binding import MESH, RouteBinding, binding_of, bound_gateways, common_host, telemetry_hosts
+from meshtop.analysis.canary.attachment import BrokenBackend, broken_backends
+from meshtop.analysis.canary.backends import Backend, KnownHosts, backends, untold_split
+from meshtop.analysis.canary.backing import MemberBacking
+from meshtop.analysis.canary.binding import RouteBinding, binding_of, common_host, telemetry_hosts
+from meshtop.analysis.canary.callers import Callers
+from meshtop.analysis.canary.governing import Follows, Governing
 from meshtop.analysis.canary.owners import RouteOwner, last_change, route_owner
-from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
+from meshtop.analysis.canary.routes import VIRTUAL_SERVICE, WeightedRoute, weighted_routes
 from meshtop.analysis.canary.tally import SAME_MOMENT_SECONDS, Caller, tally
 from meshtop.analysis.security.mtls.config import IstioConfig, MeshMember
 from meshtop.analysis.traffic.inputs import cluster_traffic
@@ -50,6 +54,16 @@ class SurveyedRoute(Struct, frozen=True, kw_only=True):
     owner: RouteOwner
     service: str
     mesh: str | None
+    broken: tuple[BrokenBackend, ...] = ()
+    untold: str | None = None
+
+
+class SeenCallers(Struct, frozen=True):
+    """Who was seen to call through a route, over how many seconds; `untold` says why its split cannot be judged."""
+
+    callers: tuple[Caller, ...]
+    seconds: float
+    untold: str | None = None
 
 
 class Survey:
@@ -69,6 +83,10 @@ class Survey:
             for c in clusters
         ]
         self.names = ClusterNames(traffic)
+        self._backing = {c.name: MemberBacking(c.inventory, c.workloads, c.machines) for c in clusters}
+        self._clients = {c.name: Callers(c.workloads, c.machines, c.inventory) for c in clusters}
+        self._rules = {c.name: _rules_of(c) for c in clusters}
+        self._governing = {c.name: Governing(c.inventory.config, self._rules[c.name].visibility) for c in clusters}
         self.surveyed = tuple(one for cluster in clusters for one in self._survey(cluster))
 
     def routes_like(self, surveyed: SurveyedRoute) -> list[WeightedRoute]:
@@ -81,38 +99,71 @@ class Survey:
             and o.mesh == surveyed.mesh
         ]
 
+    def seen(self, surveyed: SurveyedRoute, counts: Sequence[tuple[str, RouteCounts]] | None = None) -> SeenCallers:
+        """Who was seen to call through the route; `counts` where the asker has its own.
+
+        Whoever follows the route counts. Only where nobody was seen of whom that can be said, those count whose calls
+        other rules take part in, or of whom it cannot be told; then the split is shown and not judged.
+        """
+        own = self.counts_of(surveyed) if counts is None else list(counts)
+        seconds = max((one.seconds for _, one in own), default=0.0)
+        if surveyed.binding.refused is not None:
+            return SeenCallers((), seconds, f"it is not in force: {surveyed.binding.refused}")
+        hosts = telemetry_hosts(surveyed.route, surveyed.binding)
+        follows = self._follows(surveyed)
+        sure = tally(surveyed.backends, hosts, own, self.names, lambda *who: follows(*who)[0] is Follows.YES)
+        untold = surveyed.untold
+        if untold is None and surveyed.broken:
+            untold = "a share of it is answered 500 before it reaches anybody"
+        if any(sum(caller.split) > 0 for caller in sure):
+            return SeenCallers(sure, seconds, untold)
+        doubts: set[str] = set()
+
+        def perhaps(cluster: str, workload: tuple[str, str]) -> bool:
+            what, why = follows(cluster, workload)
+            if what in (Follows.MIXED, Follows.UNKNOWN):
+                doubts.add(why)
+            return what is not Follows.NO
+
+        unsure = tally(surveyed.backends, hosts, own, self.names, perhaps)
+        return SeenCallers(unsure, seconds, untold or min(doubts, default=None))
+
     def callers(
         self, surveyed: SurveyedRoute, counts: Sequence[tuple[str, RouteCounts]] | None = None
     ) -> tuple[tuple[Caller, ...], float]:
         """Who was seen to call through the route, and over how many seconds; `counts` where the caller has its own."""
-        own = self.counts_of(surveyed) if counts is None else list(counts)
-        hosts = telemetry_hosts(surveyed.route, surveyed.binding)
-        found = tally(surveyed.backends, hosts, own, self.names, self.obeys(surveyed))
-        return found, max((one.seconds for _, one in own), default=0.0)
+        found = self.seen(surveyed, counts)
+        return found.callers, found.seconds
 
-    def obeys(self, surveyed: SurveyedRoute) -> Callable[[str, tuple[str, str]], bool]:
-        """Whether a caller (cluster, (namespace, workload)) follows this route's weights."""
-        home = self.clusters[surveyed.route.cluster]
-        gateways = {
-            c.name: bound_gateways(surveyed.binding, c.workloads, home.inventory.config.get("Gateway", ()))
-            if c.name == home.name
-            else frozenset()
-            for c in self.clusters.values()
-        }
-        all_gateways = {
-            (c.name, (w.namespace, w.name)) for c in self.clusters.values() for w in c.workloads if w.is_gateway
-        }
-        governed = {home.name, *self.remotes_of(home.name)}
-        in_mesh = MESH in surveyed.binding.gateways
+    def _follows(self, surveyed: SurveyedRoute) -> Callable[[str, tuple[str, str]], tuple[Follows, str]]:
+        """What a caller (cluster, (namespace, workload)) makes of a route, each asked once."""
+        home = surveyed.route.cluster
+        governing, gateways = self._governing[home], self.clusters[home].inventory.config
+        governed = {home, *self.remotes_of(home)}
+        known: dict[tuple[str, tuple[str, str]], tuple[Follows, str]] = {}
 
-        def follows(cluster: str, workload: tuple[str, str]) -> bool:
+        def follows(cluster: str, workload: tuple[str, str]) -> tuple[Follows, str]:
             if cluster not in governed or not workload[1]:
-                return False
-            if workload in gateways.get(cluster, frozenset()):
-                return True
-            return in_mesh and (cluster, workload) not in all_gateways
+                return Follows.NO, ""
+            key = (cluster, workload)
+            if key not in known:
+                client = self._clients[cluster].client(workload, gateways)
+                found = governing.of(surveyed.route, surveyed.binding, surveyed.obj, client)
+                known[key] = (found.follows, found.why)
+            return known[key]
 
         return follows
+
+    def shares_clients(self, cluster: str) -> Callable[[ConfigObject, ConfigObject], bool]:
+        """Whether the sidecars of some namespace of a cluster see both of two VirtualServices."""
+        home = self.clusters[cluster]
+        visibility = self._rules[cluster].visibility
+        names = {n.meta.name for n in home.inventory.namespaces} | {w.namespace for w in home.workloads}
+
+        def shares(one: ConfigObject, other: ConfigObject) -> bool:
+            return visibility.share_clients(one, other, sorted(names))
+
+        return shares
 
     def remotes_of(self, primary: str) -> tuple[str, ...]:
         """The clusters without a control plane of their own that may obey this one."""
@@ -126,25 +177,27 @@ class Survey:
     def _survey(self, cluster: BoardCluster) -> list[SurveyedRoute]:
         config = cluster.inventory.config
         near = [c for c in self.clusters.values() if c.name == cluster.name or _same_mesh(c, cluster)]
-        rules = IstioConfig(MeshMember(name=cluster.name, inventory=cluster.inventory, facts=cluster.facts))
-        services = {s.meta.key for s in cluster.inventory.services}
-        entries = {str(h) for e in config.get("ServiceEntry", ()) for h in e.spec.get("hosts") or ()}
-        workloads = [w for c in near for w in c.workloads]
-        machines = [m for c in near for m in c.machines]
+        rules, known = self._rules[cluster.name], KnownHosts(cluster.inventory)
+        members = {c.name: self._backing[c.name] for c in near}
+        grants = config.get("ReferenceGrant", ()) if cluster.inventory.evidence("ReferenceGrant").known else None
         objects = {(o.kind, *o.meta.key): o for kind in config for o in config[kind]}
         found = []
         for route in weighted_routes(cluster.name, config, cluster.facts.domain):
             obj = objects[route.kind, route.namespace, route.name]
             binding = binding_of(route, config, cluster.facts.domain)
+            behind = backends(route, rules, known, members)
+            there = {b.destination.name: b.service_exists for b in behind}
             found.append(
                 SurveyedRoute(
                     route=route,
                     obj=obj,
                     binding=binding,
-                    backends=backends(route, rules, tuple(services), tuple(entries), workloads, machines),
+                    backends=behind,
                     owner=route_owner(obj, config),
                     service=common_host(route, binding),
                     mesh=cluster.facts.mesh,
+                    broken=() if route.kind == VIRTUAL_SERVICE else _broken(route, binding, grants, there),
+                    untold=untold_split(behind),
                 )
             )
         return found
@@ -162,6 +215,17 @@ class Survey:
                 if theirs is not None:
                     found.append((cluster.name, theirs))
         return found
+
+
+def _rules_of(cluster: BoardCluster) -> IstioConfig:
+    return IstioConfig(MeshMember(name=cluster.name, inventory=cluster.inventory, facts=cluster.facts))
+
+
+def _broken(
+    route: WeightedRoute, binding: RouteBinding, grants: Sequence[ConfigObject] | None, there: Mapping[str, bool]
+) -> tuple[BrokenBackend, ...]:
+    """The backends of a Gateway API route that are answered 500; none of a route that is not in force."""
+    return () if binding.refused is not None else broken_backends(route, binding.attached, grants, there)
 
 
 def _nearest(counts: Sequence[RouteCounts], label: str, since: Callable[[RouteCounts], float]) -> RouteCounts | None:

@@ -158,25 +158,27 @@ class _Place:
             if backend.version:
                 self._by_version.setdefault(backend.version, index)
             self._by_host.setdefault(backend.destination.host.lower(), []).append(index)
-        self._empty = [
-            i
-            for i, b in enumerate(backends)
-            if b.destination.share > 0 and (b.pods_in_mesh.ready == 0 or b.subset_exists is False)
-        ]
+        self._empty = [i for i, b in enumerate(backends) if b.destination.share > 0 and b.is_empty]
+        self._told_by_host = len(self._by_host) > 1
 
     def asks(self, labels: Labels) -> bool:
         """Whether the request was for one of the route's hosts."""
         return labels.destination_service.lower().partition(":")[0] in self._hosts
 
     def of(self, labels: Labels) -> int | None:
-        """The index of the destination; None when it cannot be told."""
+        """The index of the destination; None when it cannot be told.
+
+        Whoever sends names the host that was chosen; who answers names one of those that select it.
+        """
+        by_host = self._by_host.get(labels.destination_service.lower().partition(":")[0], [])
+        if self._told_by_host and len(by_host) == 1 and labels.reporter != "destination":
+            return by_host[0]
         workload = (known(labels.destination_workload_namespace), known(labels.destination_workload))
         if workload in self._by_workload and workload not in self._shared:
             return self._by_workload[workload]
         version = version_of(labels.destination_version, labels.destination_canonical_revision)
         if version in self._by_version:
             return self._by_version[version]
-        by_host = self._by_host.get(labels.destination_service.lower().partition(":")[0], [])
         if len(by_host) == 1:
             return by_host[0]
         # What found nobody behind it can only have been sent to the destination that has nobody.

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from meshtop.analysis.inventory.untyped import mapping, maps, texts
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.mesh import MeshFacts, Proxy, VirtualMachine, Workload
 from meshtop.model.telemetry import Telemetry
@@ -67,7 +68,9 @@ def cluster_traffic(
         peers=known_peers(workloads, machines),
         external_hosts=declared_hosts(config.get("ServiceEntry", ()), external=True),
         internal_hosts=declared_hosts(config.get("ServiceEntry", ()), external=False),
-        east_west=east_west_gateways(config.get("Gateway", ()), workloads),
+        east_west=east_west_gateways(
+            (*config.get("Gateway", ()), *config.get("Gateway.gateway.networking.k8s.io", ())), workloads
+        ),
     )
 
 
@@ -93,10 +96,10 @@ def known_peers(workloads: Iterable[Workload], machines: Iterable[VirtualMachine
 def declared_hosts(entries: Iterable[ConfigObject], *, external: bool) -> frozenset[str]:
     """Hosts of ServiceEntries outside or inside the mesh; MESH_EXTERNAL is also what an absent location means."""
     return frozenset(
-        str(host).lower()
+        host.lower()
         for entry in entries
         if (entry.spec.get("location", "MESH_EXTERNAL") != "MESH_INTERNAL") is external
-        for host in entry.spec.get("hosts") or ()
+        for host in texts(entry.spec.get("hosts"))
     )
 
 
@@ -108,19 +111,19 @@ def east_west_gateways(gateways: Iterable[ConfigObject], workloads: Sequence[Wor
             if gateway.spec.get("gatewayClassName") == EAST_WEST_CLASS:
                 wanted: Mapping[str, Any] = {GATEWAY_NAME_LABEL: gateway.meta.name}
                 found.update(_matching(wanted, workloads, gateway.meta.namespace))
-        elif any(_passes_through(server) for server in gateway.spec.get("servers") or ()):
-            found.update(_matching(gateway.spec.get("selector") or {}, workloads, None))
+        elif any(_passes_through(server) for server in maps(gateway.spec.get("servers"))):
+            found.update(_matching(mapping(gateway.spec.get("selector")), workloads, None))
     return frozenset(found)
 
 
-def _passes_through(server: Any) -> bool:
-    return isinstance(server, dict) and (server.get("tls") or {}).get("mode") == "AUTO_PASSTHROUGH"
+def _passes_through(server: Mapping[str, Any]) -> bool:
+    return mapping(server.get("tls")).get("mode") == "AUTO_PASSTHROUGH"
 
 
 def _matching(selector: Mapping[str, Any], workloads: Sequence[Workload], namespace: str | None) -> set[WorkloadKey]:
     if not selector:
         return set()
-    wanted = set(selector.items())
+    wanted = {(str(key), str(value)) for key, value in selector.items()}
     return {
         (workload.namespace, workload.name)
         for workload in workloads

@@ -1,11 +1,8 @@
-"""Hosts as Istio's objects write them: their full names, what a wildcard covers, and to whom a rule is exported."""
+"""Hosts as Istio's objects write them: their full names, and what a wildcard covers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from meshtop.model.constants import CLUSTER_DOMAIN
-from meshtop.model.kube import ConfigObject
 
 
 def full_host(host: str, namespace: str, domain: str = CLUSTER_DOMAIN) -> str:
@@ -21,12 +18,3 @@ def host_matches(pattern: str, host: str) -> bool:
         suffix = pattern[1:]
         return host.endswith(suffix) and (len(host) > len(suffix) or not suffix)
     return pattern == host
-
-
-def is_exported_to(rule: ConfigObject, client_namespace: str) -> bool:
-    """Whether a rule is exported to a namespace; no `exportTo` is everywhere."""
-    export_to = rule.spec.get("exportTo")
-    if not isinstance(export_to, Sequence) or not export_to:
-        return True
-    own = rule.meta.namespace == client_namespace
-    return "*" in export_to or client_namespace in export_to or ("." in export_to and own)

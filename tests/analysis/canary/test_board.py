@@ -76,7 +76,7 @@ def cluster(
     config: dict[str, tuple[ConfigObject, ...]] = {}
     for one in objects:
         config[one.kind] = (*config.get(one.kind, ()), one)
-    inventory = structs.replace(worlds.inventory(cluster_id=name, sick=sick), config=config)
+    inventory = structs.replace(worlds.inventory(cluster_id=name, sick=sick), config=config, kinds=())
     return BoardCluster(
         name=name,
         inventory=inventory,

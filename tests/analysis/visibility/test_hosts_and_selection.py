@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from meshtop.analysis.visibility.hosts import full_host, host_matches, is_exported_to
+from meshtop.analysis.visibility.exports import ExportDefaults
+from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.analysis.visibility.selection import match_labels, oldest_first, selects, title
 from meshtop.model.kube import ConfigObject, Meta
 
@@ -64,7 +65,8 @@ def test_wildcards(pattern: str, host: str, covered: bool) -> None:
 )
 def test_to_whom_a_rule_is_exported(export_to: list[str] | None, own: bool, other: bool) -> None:
     exported = rule({} if export_to is None else {"exportTo": export_to})
-    assert (is_exported_to(exported, "shop"), is_exported_to(exported, "pay")) == (own, other)
+    seen = ExportDefaults().of(exported)
+    assert (seen.includes("shop"), seen.includes("pay")) == (own, other)
 
 
 @pytest.mark.parametrize(

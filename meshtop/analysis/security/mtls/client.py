@@ -12,9 +12,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from meshtop.analysis.inventory.untyped import mapping, maps
+from meshtop.analysis.inventory.untyped import mapping, maps, text, texts
 from meshtop.analysis.security.mtls.server import Mode
-from meshtop.analysis.visibility.hosts import full_host, host_matches, is_exported_to
+from meshtop.analysis.visibility.exports import ExportDefaults, audience
+from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.analysis.visibility.selection import match_labels, oldest_first, selects, title
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject
@@ -67,7 +68,7 @@ def _merged(rules: Sequence[ConfigObject]) -> list[AppliedRule]:
         subsets = tuple(maps(rule.spec.get("subsets")))
         before = found.get(tuple(sorted(labels.items())))
         if before is None:
-            merged = AppliedRule((title(rule),), str(rule.spec.get("host", "")), policy, subsets, labels)
+            merged = AppliedRule((title(rule),), text(rule.spec.get("host")) or "", policy, subsets, labels)
         else:
             known = {s.get("name") for s in before.subsets}
             merged = AppliedRule(
@@ -87,7 +88,7 @@ def _in_namespace(
     """The rule of one namespace for a host: an exact host beats a wildcard, the longest wildcard first."""
     hosts: dict[str, list[ConfigObject]] = {}
     for rule in oldest_first(r for r in rules if r.meta.namespace == namespace):
-        pattern = full_host(str(rule.spec.get("host", "")), namespace, domain)
+        pattern = full_host(text(rule.spec.get("host")) or "", namespace, domain)
         if host_matches(pattern, host):
             hosts.setdefault(pattern, []).append(rule)
     for pattern in sorted(hosts, key=lambda p: (p.startswith("*"), -len(p))):
@@ -110,18 +111,20 @@ def destination_rule(
     service_namespace: str,
     root_namespace: str,
     domain: str = CLUSTER_DOMAIN,
+    exports: ExportDefaults = ExportDefaults(),  # noqa: B008 - frozen
 ) -> AppliedRule | None:
     """The DestinationRule that a client uses for a host (a full name), None when there is none.
 
     Looked for in the client's namespace, then the service's, then the root namespace; the first namespace with
     a match wins outright, even when its rule says nothing of TLS. Rules of other namespaces count only if
-    exported to the client's, and `workloadSelector` only in the client's own.
+    exported to the client's (`exports` says to whom a rule without `exportTo` is), and `workloadSelector` only in the
+    client's own. A rule that is exported to other namespaces alone does not count in its own.
     """
-    own = _in_namespace(rules, client_namespace, host, client_labels, domain)
+    own = _in_namespace([r for r in rules if _counts_at_home(r)], client_namespace, host, client_labels, domain)
     if own is not None:
         return own
     exported = [
-        r for r in rules if is_exported_to(r, client_namespace) and not match_labels(r.spec, "workloadSelector")
+        r for r in rules if exports.of(r).includes(client_namespace) and not match_labels(r.spec, "workloadSelector")
     ]
     for namespace in dict.fromkeys((service_namespace, root_namespace)):
         if namespace and namespace != client_namespace:
@@ -129,6 +132,12 @@ def destination_rule(
             if found is not None:
                 return found
     return None
+
+
+def _counts_at_home(rule: ConfigObject) -> bool:
+    """Whether a rule counts for clients of its own namespace: whatever the mesh's default is, it includes them."""
+    written = texts(rule.spec.get("exportTo"))
+    return not written or audience(written, rule.meta.namespace).includes(rule.meta.namespace)
 
 
 def _policy(holder: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -10,12 +10,15 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.inventory.untyped import maps
+from meshtop.analysis.identity.mesh import mesh_config
+from meshtop.analysis.inventory.untyped import maps, text
 from meshtop.analysis.security.mtls.client import AppliedRule, destination_rule
 from meshtop.analysis.security.mtls.server import ServerPolicy, compose
+from meshtop.analysis.visibility.clients import Client, Visibility
+from meshtop.analysis.visibility.exports import ExportDefaults, export_defaults
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.analysis.visibility.selection import match_labels, selects, title
-from meshtop.model.constants import CLUSTER_DOMAIN
+from meshtop.analysis.visibility.sidecars import Sidecars
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
 
@@ -70,6 +73,16 @@ class IstioConfig:
             self.no_policies = _rootless(member.name, self.policies)
         self.rules: tuple[ConfigObject, ...] = config.get("DestinationRule", ())
         self.entries: tuple[ConfigObject, ...] = config.get("ServiceEntry", ())
+        self.exports = exports_of(member)
+        self._sidecars = Sidecars(config.get("Sidecar", ()), facts.root_namespace or "")
+        self.visibility = Visibility(
+            exports=self.exports,
+            sidecars=self._sidecars,
+            services=member.inventory.services if member.inventory is not None else (),
+            entries=self.entries,
+            domain=self.domain,
+        )
+        self._routing = _routing(config.get("VirtualService", ()), self.domain)
         self.by_title = {title(obj): obj for obj in (*self.policies, *self.rules)}
         self._policies = _by_namespace(self.policies)
         self._selected_by = {
@@ -80,7 +93,7 @@ class IstioConfig:
         self._wild: dict[str, list[ConfigObject]] = {}
         self._choosy = {r.meta.namespace for r in self.rules if match_labels(r.spec, "workloadSelector")}
         for rule in self.rules:
-            host = full_host(str(rule.spec.get("host", "")), rule.meta.namespace, self.domain)
+            host = full_host(text(rule.spec.get("host")) or "", rule.meta.namespace, self.domain)
             (self._wild if host.startswith("*") else self._exact).setdefault(host, []).append(rule)
         self._servers: dict[tuple[str, LabelKey], ServerPolicy] = {}
         self._candidates: dict[str, list[ConfigObject]] = {}
@@ -121,8 +134,51 @@ class IstioConfig:
                 service_namespace=service_namespace,
                 root_namespace=self.root_namespace,
                 domain=self.domain,
+                exports=self.exports,
             )
         return self._applied[key]
+
+    def is_assumed(
+        self, host: str, *, client_namespace: str, client_labels: Mapping[str, str], service_namespace: str
+    ) -> bool:
+        """Whether the rule for a host hangs on the mesh's default for `exportTo`, which was not read."""
+        if self.exports.known:
+            return False
+        hidden = destination_rule(
+            self._rules_for(host),
+            host=host,
+            client_namespace=client_namespace,
+            client_labels=client_labels,
+            service_namespace=service_namespace,
+            root_namespace=self.root_namespace,
+            exports=ExportDefaults(destination_rules=(".",)),
+        )
+        return hidden != self.rule(
+            host,
+            client_namespace=client_namespace,
+            client_labels=client_labels,
+            service_namespace=service_namespace,
+        )
+
+    def named_clients(self, host: str) -> tuple[str, ...]:
+        """The namespaces to which rules for a host are exported by name, sorted."""
+        seen = (self.exports.of(rule) for rule in self._rules_for(host))
+        return tuple(sorted({namespace for one in seen for namespace in one.namespaces}))
+
+    def passed_through(self, host: str, namespace: str, service: str, client: Client) -> str | None:
+        """Why a client's sidecar does not know a host, and passes its calls through as they are; None where it does.
+
+        Hosts that a route leads to are known with the route.
+        """
+        if self.visibility.sees_host(host, namespace, service, client):
+            return None
+        if any(self.visibility.sees_route(route, client) for route in self._routing.get(host, ())):
+            return None
+        sidecar = self._sidecars.of(client.namespace, client.labels or {})
+        hidden = self.visibility.is_hidden(namespace, service, client)
+        if hidden or sidecar is None:
+            return f"{host} is not exported to {client.namespace}: calls to it pass through in plaintext"
+        return f"{title(sidecar)} does not import {host}: calls to it pass through in plaintext"
 
     def _rules_for(self, host: str) -> list[ConfigObject]:
         found = self._candidates.get(host)
@@ -139,7 +195,22 @@ def _by_namespace(objects: Sequence[ConfigObject]) -> dict[str, list[ConfigObjec
     return places
 
 
-def routed_subsets(services: Sequence[ConfigObject], domain: str = CLUSTER_DOMAIN) -> dict[str, frozenset[str]]:
+def exports_of(member: MeshMember) -> ExportDefaults:
+    """To whom objects without `exportTo` are exported, by the MeshConfig of a cluster."""
+    read = member.facts is not None and member.facts.auto_mtls is not None
+    return export_defaults(mesh_config(member.inventory) if member.inventory is not None else {}, known=read)
+
+
+def _routing(services: Sequence[ConfigObject], domain: str) -> dict[str, list[ConfigObject]]:
+    """For each host the VirtualServices that send traffic to it."""
+    found: dict[str, list[ConfigObject]] = {}
+    for service in services:
+        for host in routed_subsets((service,), domain):
+            found.setdefault(host, []).append(service)
+    return found
+
+
+def routed_subsets(services: Sequence[ConfigObject], domain: str) -> dict[str, frozenset[str]]:
     """For each host, the subsets that VirtualServices send traffic to; "" where a route names no subset."""
     found: dict[str, set[str]] = {}
     for service in services:
@@ -148,7 +219,7 @@ def routed_subsets(services: Sequence[ConfigObject], domain: str = CLUSTER_DOMAI
                 for route in maps(rule.get("route")):
                     target = route.get("destination")
                     if isinstance(target, Mapping):
-                        host = full_host(str(target.get("host", "")), service.meta.namespace, domain)
+                        host = full_host(text(target.get("host")) or "", service.meta.namespace, domain)
                         found.setdefault(host, set()).add(str(target.get("subset") or ""))
     return {host: frozenset(subsets) for host, subsets in found.items()}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from meshtop.analysis.inventory.untyped import integer, maps, text, texts
 from meshtop.analysis.visibility.hosts import host_matches
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, EndpointSlice, Service, ServicePort
@@ -81,8 +82,8 @@ class Hosts:
         }
         self._entries: dict[str, Host] = {}
         for entry in sorted(entries, key=lambda e: (e.meta.created, e.meta.name, e.meta.namespace)):
-            for name in entry.spec.get("hosts") or ():
-                self._entries.setdefault(str(name).lower(), _entry(str(name).lower(), entry))
+            for name in texts(entry.spec.get("hosts")):
+                self._entries.setdefault(name.lower(), _entry(name.lower(), entry))
         self._wild = [name for name in self._entries if name.startswith("*")]
 
     def find(self, host: str, namespace: str = "") -> Host | None:
@@ -125,12 +126,12 @@ def _target(port: ServicePort, resolved: Mapping[str, int]) -> int | None:
 
 def _entry(host: str, entry: ConfigObject) -> Host:
     ports = []
-    for port in entry.spec.get("ports") or ():
-        number = port.get("number") if isinstance(port, Mapping) else None
-        if isinstance(number, int):
-            target = port.get("targetPort")
-            protocol = str(port.get("protocol", "")).lower()
-            ports.append(Port(number, target if isinstance(target, int) else number, protocol))
+    for port in maps(entry.spec.get("ports")):
+        number = integer(port.get("number"))
+        if number is not None:
+            target = integer(port.get("targetPort"))
+            protocol = (text(port.get("protocol")) or "").lower()
+            ports.append(Port(number, number if target is None else target, protocol))
     return Host(
         name=host,
         namespace=entry.meta.namespace,

@@ -18,6 +18,7 @@ from meshtop.analysis.security.mtls.outcome import EdgeTls, TlsOutcome, edge_out
 from meshtop.analysis.security.mtls.parties import Parties, Party
 from meshtop.analysis.security.mtls.server import Mode, ServerPolicy, service_mode
 from meshtop.analysis.security.trust import Trusted, TrustPair
+from meshtop.analysis.visibility.clients import Client
 from meshtop.analysis.visibility.selection import selects
 from meshtop.model.mesh import MeshFacts, Proxy
 from meshtop.model.traffic import Edge, Peer, PeerKind, Target
@@ -50,6 +51,15 @@ class TlsVerdict(Struct, frozen=True, kw_only=True):
 
 def _unknown(why: str) -> TlsVerdict:
     return TlsVerdict(outcome=TlsOutcome.UNKNOWN, why=why)
+
+
+def _as_client(party: Party) -> Client:
+    return Client(
+        namespace=party.namespace,
+        labels=party.labels,
+        is_gateway=party.gateway,
+        has_sidecar=party.proxy is Proxy.SIDECAR,
+    )
 
 
 _STRANGER = Party(cluster="", namespace="", name="", labels={}, proxy=Proxy.NONE, tls=False)
@@ -251,6 +261,20 @@ class MeshTls:
             client_labels=client.labels,
             service_namespace=host.namespace,
         )
+        hidden = home.passed_through(host.name, host.namespace, host.service, _as_client(client))
+        if hidden is not None:
+            return ClientTls(TlsMode.DISABLE, hidden), None
+        if home.is_assumed(
+            host.name,
+            client_namespace=client.namespace,
+            client_labels=client.labels,
+            service_namespace=host.namespace,
+        ):
+            return (
+                f"Which DestinationRule applies is not known: defaultDestinationRuleExportTo of {home.cluster} "
+                "was not read.",
+                rule,
+            )
         if home.auto_mtls is None:
             given = client_tls(
                 rule,

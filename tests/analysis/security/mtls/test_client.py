@@ -58,15 +58,24 @@ def test_an_exact_host_beats_a_wildcard_and_the_longest_wildcard_comes_first() -
 
 
 @pytest.mark.parametrize(
-    ("export_to", "seen"), [(None, True), (["*"], True), (["."], False), (["web"], True), (["cart"], False)]
+    ("export_to", "seen", "at_home"),
+    [
+        (None, True, True),
+        (["*"], True, True),
+        (["."], False, True),
+        (["web"], True, False),
+        (["cart"], False, False),
+        (["web", "."], True, True),
+        (["~"], False, False),
+    ],
 )
-def test_export_to_decides_for_other_namespaces(export_to: list[str] | None, seen: bool) -> None:
+def test_export_to_decides_who_sees_a_rule(export_to: list[str] | None, seen: bool, at_home: bool) -> None:
     spec: dict[str, Any] = {"trafficPolicy": tls("DISABLE")}
     if export_to is not None:
         spec["exportTo"] = export_to
     theirs = dr("shop", "theirs", "reviews", **spec)
     assert (applied([theirs]) is not None) == seen
-    assert applied([theirs], client="shop") is not None, "its own namespace always sees it"
+    assert (applied([theirs], client="shop") is not None) == at_home
 
 
 def test_rules_of_one_host_merge_and_the_first_policy_stays() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from meshtop.analysis.security.mtls.mesh import MeshTls, TlsVerdict
 from meshtop.analysis.security.mtls.outcome import TlsOutcome
@@ -339,3 +340,58 @@ def test_objects_for_others_change_nothing(policies: list[ConfigObject], rules: 
         config("VirtualService", "shop", "zz", {"hosts": ["nobody"], "http": [{"route": []}]}),
     )
     assert judge(*objects, *unrelated) == judge(*objects)
+
+
+def importing(*hosts: str, namespace: str = "front", **more: Any) -> ConfigObject:
+    return config("Sidecar", namespace, "default", {"egress": [{"hosts": list(hosts)}], **more})
+
+
+OPEN_ROUTE = config(
+    "VirtualService", "shop", "api", {"hosts": ["www"], "http": [{"route": [{"destination": {"host": "api"}}]}]}
+)
+
+
+@pytest.mark.parametrize(
+    ("objects", "mode", "outcome"),
+    [
+        ([importing("./*", "istio-system/*")], "DISABLE", "broken"),
+        ([importing("shop/*")], "AUTO", "mtls"),
+        ([importing("*/*", namespace="istio-system")], "AUTO", "mtls"),
+        ([importing("./*", namespace="istio-system")], "DISABLE", "broken"),
+        ([importing("./*", workloadSelector={"labels": {"app": "other"}})], "AUTO", "mtls"),
+        ([importing("./*", "shop/www.shop.svc.cluster.local"), OPEN_ROUTE], "AUTO", "mtls"),
+    ],
+)
+def test_what_a_sidecar_does_not_import_is_passed_through(objects: list[ConfigObject], mode: str, outcome: str) -> None:
+    found = one(STRICT, *objects)
+    assert (found.client_mode, found.outcome) == (mode, outcome)
+
+
+@pytest.mark.parametrize(
+    ("settings", "export_to", "mode"),
+    [
+        ("{}", None, "DISABLE"),
+        ("defaultDestinationRuleExportTo: ['.']", None, "AUTO"),
+        ("defaultDestinationRuleExportTo: ['~']", None, "AUTO"),
+        ("defaultDestinationRuleExportTo: ['front']", None, "DISABLE"),
+        ("defaultDestinationRuleExportTo: ['.']", ["*"], "DISABLE"),
+        ("defaultDestinationRuleExportTo: 7", None, "DISABLE"),
+        ("defaultServiceExportTo: ['.']", ["~"], "DISABLE"),
+    ],
+)
+def test_the_meshs_default_for_exports_counts(settings: str, export_to: list[str] | None, mode: str) -> None:
+    more: dict[str, Any] = {"exportTo": export_to} if export_to else {}
+    rule = dr("shop", "api", "api", **tls("DISABLE"), **more)
+    east = member(workloads=(WEB, API), services=(service("api"),), config=(rule,))
+    assert east.inventory is not None
+    inventory = structs.replace(east.inventory, config_maps={"istio": {"mesh": settings}})
+    (found,) = MeshTls([structs.replace(east, inventory=inventory)]).edge(edge(WEB, API))
+    assert found.client_mode == mode
+
+
+def test_a_default_that_was_not_read_decides_nothing() -> None:
+    rule = dr("shop", "api", "api", **tls("DISABLE"))
+    found = one(rule, auto_mtls=None)
+    assert found.outcome is TlsOutcome.UNKNOWN
+    assert "defaultDestinationRuleExportTo" in found.why
+    assert one(dr("front", "api", HOST, **tls("DISABLE")), auto_mtls=None).client_mode == "DISABLE"

@@ -1,0 +1,117 @@
+"""The pods and machines that stand behind a Service's subset, pod by pod: pods of one workload may differ in labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from meshtop.analysis.inventory.labels import canonical_version
+from meshtop.analysis.inventory.pod_owners import PodOwners
+from meshtop.analysis.inventory.untyped import mapping
+from meshtop.analysis.visibility.selection import selects
+from meshtop.model.kube import Inventory, Pod
+from meshtop.model.mesh import Ready, VirtualMachine, Workload
+
+EndpointId = tuple[str, str, str]
+"""Cluster, namespace and name of a pod or machine; of a workload without pods its own name, with `/` before it."""
+
+
+class Backing(Struct, frozen=True, kw_only=True):
+    """What one workload or machine contributes to a subset."""
+
+    cluster: str
+    namespace: str
+    names: tuple[str, ...]
+    pods: Ready
+    endpoints: frozenset[EndpointId]
+    versions: frozenset[str]
+
+
+class MemberBacking:
+    """The workloads and machines of one cluster, by namespace, with their pods."""
+
+    def __init__(self, inventory: Inventory, workloads: Iterable[Workload], machines: Iterable[VirtualMachine]) -> None:
+        self.pods_known = inventory.evidence("Pod").known
+        self._selectors = {service.meta.key: service.selector for service in inventory.services}
+        owners = PodOwners(inventory.controllers)
+        self._pods: dict[tuple[str, str], list[Pod]] = {}
+        for pod in inventory.pods:
+            if pod.phase not in ("Succeeded", "Failed"):
+                owner = owners.of_pod(pod)
+                self._pods.setdefault((owner.namespace, owner.name), []).append(pod)
+        self._workloads: dict[str, list[Workload]] = {}
+        for workload in workloads:
+            self._workloads.setdefault(workload.namespace, []).append(workload)
+        entries = {entry.meta.key: entry for entry in inventory.config.get("WorkloadEntry", ())}
+        self._machines: dict[str, list[tuple[VirtualMachine, dict[str, str]]]] = {}
+        for machine in machines:
+            entry = entries.get((machine.namespace, machine.name))
+            written = mapping(entry.spec.get("labels")) if entry is not None else {}
+            # istiod: labels of the spec, overlaid by those of the metadata.
+            labels = {**{str(k): str(v) for k, v in written.items()}, **machine.meta.labels}
+            self._machines.setdefault(machine.namespace, []).append((machine, labels))
+
+    def selects_pods(self, service: tuple[str, str]) -> bool | None:
+        """Whether a Service finds its endpoints by labels; None where the cluster has no such Service."""
+        selector = self._selectors.get(service)
+        return None if selector is None else bool(selector)
+
+    def behind(self, service: tuple[str, str] | None, host: str, labels: Mapping[str, str]) -> list[Backing]:
+        """Everything of this cluster that a Service (or a ServiceEntry's host) selects and that has these labels."""
+        namespaces = [service[0]] if service is not None else list(dict.fromkeys((*self._workloads, *self._machines)))
+        name = service[1] if service is not None else host
+        found = []
+        for namespace in namespaces:
+            for workload in self._workloads.get(namespace, ()):
+                one = self._of_workload(workload, service, name, labels)
+                if one is not None:
+                    found.append(one)
+            for machine, marks in self._machines.get(namespace, ()):
+                if (name in machine.services or host in machine.services) and _has(marks, machine, labels):
+                    found.append(_of_machine(machine))
+        return found
+
+    def _of_workload(
+        self, workload: Workload, service: tuple[str, str] | None, name: str, labels: Mapping[str, str]
+    ) -> Backing | None:
+        pods = self._pods.get((workload.namespace, workload.name), [])
+        selector = self._selectors.get(service) if service is not None else None
+        if selector and pods:
+            chosen = [p for p in pods if selects(selector, p.meta.labels) and selects(labels, p.meta.labels)]
+        elif name in workload.services:
+            chosen = [p for p in pods if selects(labels, p.meta.labels)]
+            if not pods and not selects(labels, dict(workload.labels)):
+                return None
+        else:
+            return None
+        if pods and not chosen:
+            return None
+        own = (workload.cluster, workload.namespace, workload.name)
+        whole = len(chosen) == len(pods)
+        return Backing(
+            cluster=workload.cluster,
+            namespace=workload.namespace,
+            names=(workload.name,),
+            pods=workload.pods if whole else Ready(sum(pod.ready for pod in chosen), len(chosen)),
+            endpoints=frozenset((own[0], own[1], pod.meta.name) for pod in chosen)
+            or frozenset({(own[0], own[1], f"/{own[2]}")}),
+            versions=frozenset(canonical_version(pod.meta.labels) for pod in chosen) or frozenset({workload.version}),
+        )
+
+
+def _has(marks: Mapping[str, str], machine: VirtualMachine, labels: Mapping[str, str]) -> bool:
+    return selects(labels, marks if marks else {"version": machine.version})
+
+
+def _of_machine(machine: VirtualMachine) -> Backing:
+    """A healthy machine counts as a ready pod; telemetry may name it by its workload, its group or itself."""
+    named: Sequence[str | None] = (machine.workload, machine.workload_group, machine.name)
+    return Backing(
+        cluster=machine.cluster,
+        namespace=machine.namespace,
+        names=tuple(dict.fromkeys(name for name in named if name)),
+        pods=Ready(int(machine.healthy is not False), 1),
+        endpoints=frozenset({(machine.cluster, machine.namespace, machine.name)}),
+        versions=frozenset({machine.version}),
+    )

@@ -1,0 +1,238 @@
+"""Whose requests a weighted route splits: what one istiod's objects make of each client that calls.
+
+A client follows a rule when it sees the object (exports, Sidecar, gateways), when the object is the one that counts for
+the host, and when no earlier rule takes its requests. Where other rules send some of the same client's requests to the
+same hosts, telemetry cannot tell them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from meshtop.analysis.canary.attachment import GATEWAY, RouteParent, parents_of
+from meshtop.analysis.canary.binding import RouteBinding, hosts_of, roots_of, rule_hosts, rule_place
+from meshtop.analysis.canary.routes import ROUTE_KINDS, SERVICE, VIRTUAL_SERVICE, WeightedRoute, numbered
+from meshtop.analysis.visibility.clients import (
+    Applies,
+    Client,
+    Visibility,
+    by_source_labels,
+    rule_applies,
+    winners,
+)
+from meshtop.analysis.visibility.selection import title
+from meshtop.model.kube import ConfigObject
+
+MIXED_RULES = "another rule of it sends to the same hosts"
+"""Why a split cannot be told where other rules of the same object take part."""
+_LISTS = ("http", "tls", "tcp")
+
+
+class Follows(StrEnum):
+    """Whether a client follows a route: no, yes, with other rules beside it, or it cannot be told."""
+
+    NO = "no"
+    YES = "yes"
+    MIXED = "mixed"
+    UNKNOWN = "unknown"
+
+
+class Following(Struct, frozen=True):
+    """Whether a client follows a route, and in half a sentence why that is not simply yes or no."""
+
+    follows: Follows
+    why: str = ""
+
+
+_NO, _YES = Following(Follows.NO), Following(Follows.YES)
+
+
+class _Sender(Struct, frozen=True):
+    """A rule that sends to a host: the number `position` of the list `part` of an object."""
+
+    obj: ConfigObject
+    part: str
+    position: int
+
+
+class Governing:
+    """The routes that one istiod reads, and what each client makes of them."""
+
+    def __init__(self, config: Mapping[str, Sequence[ConfigObject]], visibility: Visibility) -> None:
+        self._domain = visibility.domain
+        self._visibility = visibility
+        self._services = tuple(config.get(VIRTUAL_SERVICE, ()))
+        self._roots: dict[tuple[str, str], list[tuple[ConfigObject, int]]] = {}
+        for service in self._services:
+            if not hosts_of(service, self._domain):
+                self._roots[service.meta.key] = roots_of(service, self._services)
+        self._gateway_routes = {
+            (obj.kind, *obj.meta.key): (obj, [p for p in parents_of(obj) if p.accepted is not False])
+            for kind in ROUTE_KINDS
+            if kind != VIRTUAL_SERVICE
+            for obj in config.get(kind, ())
+        }
+        self._consumers: dict[tuple[str, str], set[str]] = {}
+        for obj, parents in self._gateway_routes.values():
+            for parent in parents:
+                if parent.kind == SERVICE and parent.namespace != obj.meta.namespace:
+                    self._consumers.setdefault((parent.namespace, parent.name), set()).add(obj.meta.namespace)
+        self._senders: dict[str, list[_Sender]] = {}
+        for sender in self._all_senders():
+            rule = dict(numbered(sender.obj.spec.get(sender.part)))[sender.position]
+            for host in rule_hosts(rule, sender.obj.meta.namespace, self._domain):
+                self._senders.setdefault(host, []).append(sender)
+        self._ordered: dict[str, tuple[ConfigObject, ...]] = {}
+
+    def of(self, route: WeightedRoute, binding: RouteBinding, obj: ConfigObject, client: Client) -> Following:
+        """What a client makes of a route."""
+        if binding.refused is not None or not route.destinations:
+            return _NO
+        part, position = rule_place(route)
+        own = self._applies(obj, part, position, client)
+        if own is Applies.NEVER:
+            return _NO
+        if own is Applies.UNKNOWN:
+            return Following(Follows.UNKNOWN, self._why_unknown(obj, client))
+        other = self._beside(route, obj, client, own)
+        if other is not None:
+            return Following(Follows.MIXED, other)
+        return _YES
+
+    def _all_senders(self) -> Iterator[_Sender]:
+        for service in self._services:
+            for part in _LISTS:
+                for position, _ in numbered(service.spec.get(part)):
+                    yield _Sender(service, part, position)
+        for obj, _ in self._gateway_routes.values():
+            for position, _ in numbered(obj.spec.get("rules")):
+                yield _Sender(obj, "rules", position)
+
+    def _why_unknown(self, obj: ConfigObject, client: Client) -> str:
+        if not self._visibility.exports.settles(obj, client.namespace):
+            return f"MeshConfig was not read, so that it is not known whether {client.namespace} sees {title(obj)}"
+        return f"it is not known whether the callers in {client.namespace} follow {title(obj)}"
+
+    def _beside(self, route: WeightedRoute, obj: ConfigObject, client: Client, own: Applies) -> str | None:
+        """Another rule that may send the same client's requests to the same hosts, in words; None without one."""
+        part, position = rule_place(route)
+        here = dict(numbered(obj.spec.get(part))).get(position, {})
+        partly = own is Applies.SOMETIMES or by_source_labels(here)
+        hosts = {d.host for d in route.destinations}
+        for host in sorted(hosts):
+            for sender in self._senders.get(host, ()):
+                same = sender.obj is obj
+                if same and sender.part == part and sender.position == position:
+                    continue
+                if _speaks_http(sender) != (route.protocol in ("http", "grpc")):
+                    continue
+                if same and part != "rules" and sender.part == part and sender.position > position and not partly:
+                    continue
+                if self._may_apply(sender, client, same_object=same):
+                    return MIXED_RULES if same else f"{title(sender.obj)} sends to the same hosts for the same callers"
+        return None
+
+    def _may_apply(self, sender: _Sender, client: Client, *, same_object: bool) -> bool:
+        """Whether a rule may take a client's requests. Of one object, pods of a workload may differ in their labels."""
+        asked = client
+        if same_object:
+            asked = Client(
+                namespace=client.namespace,
+                labels=None,
+                gateways=client.gateways,
+                is_gateway=client.is_gateway,
+                has_sidecar=client.has_sidecar,
+            )
+            rule = dict(numbered(sender.obj.spec.get(sender.part)))[sender.position]
+            return rule_applies(rule, asked, sender.obj.meta.namespace) is not Applies.NEVER
+        return self._applies(sender.obj, sender.part, sender.position, asked) is not Applies.NEVER
+
+    def _applies(self, obj: ConfigObject, part: str, position: int, client: Client) -> Applies:
+        """Whether a rule takes a client's requests, by who sees the object and what stands before the rule."""
+        if obj.kind != VIRTUAL_SERVICE:
+            parents = self._gateway_routes.get((obj.kind, *obj.meta.key), (obj, []))[1]
+            found = {self._attached(obj, parent, client) for parent in parents}
+            return next((a for a in (Applies.ALWAYS, Applies.UNKNOWN) if a in found), Applies.NEVER)
+        if obj.meta.key not in self._roots:
+            seen = self._seen(obj, client)
+            return seen if seen is Applies.NEVER else _both(seen, _reached(obj, part, position, client))
+        found = set()
+        for root, number in self._roots[obj.meta.key]:
+            seen = self._seen(root, client)
+            if seen is Applies.NEVER or not self._visibility.exports.of(obj).includes(root.meta.namespace):
+                continue
+            above = _reached(root, "http", number, client)
+            found.add(_both(seen, _both(above, _reached(obj, part, position, client))))
+        order = (Applies.ALWAYS, Applies.UNKNOWN, Applies.SOMETIMES)
+        return next((a for a in order if a in found), Applies.NEVER)
+
+    def _seen(self, service: ConfigObject, client: Client) -> Applies:
+        """Whether a VirtualService counts for a client at all: seen, and the first for one of its hosts."""
+        if not self._visibility.sees_route(service, client):
+            return Applies.NEVER
+        if not client.is_gateway and not any(
+            self._first(host, client) is service for host in hosts_of(service, self._domain)
+        ):
+            return Applies.NEVER
+        exports = self._visibility.exports
+        # Of ambient clients a waypoint follows the route, and what is exported to it decides.
+        waypoint = not client.has_sidecar and not client.is_gateway and not exports.of(service).everyone
+        return Applies.ALWAYS if exports.settles(service, client.namespace) and not waypoint else Applies.UNKNOWN
+
+    def _first(self, host: str, client: Client) -> ConfigObject | None:
+        """The VirtualService that counts for a host: of those that a client sees for exactly this host the first."""
+        ordered = self._ordered.get(client.namespace)
+        if ordered is None:
+            ordered = winners(self._services, self._visibility.exports, client.namespace)
+            self._ordered[client.namespace] = ordered
+        return next(
+            (s for s in ordered if host in hosts_of(s, self._domain) and self._visibility.sees_route(s, client)), None
+        )
+
+    def _attached(self, obj: ConfigObject, parent: RouteParent, client: Client) -> Applies:
+        """Whether a Gateway API route counts for a client by one of its parents.
+
+        A route in another namespace than its Service is a consumer's: for callers of its own namespace only, and there
+        instead of the producer's. Waypoints follow no consumer's route.
+        """
+        if parent.kind == GATEWAY:
+            bound = f"{parent.namespace}/{parent.name}" in client.gateways
+            return Applies.ALWAYS if client.is_gateway and bound else Applies.NEVER
+        if client.is_gateway:
+            return Applies.NEVER
+        consumers = self._consumers.get((parent.namespace, parent.name), set())
+        if parent.namespace != obj.meta.namespace:
+            if client.namespace != obj.meta.namespace:
+                return Applies.NEVER
+            return Applies.ALWAYS if client.has_sidecar else Applies.UNKNOWN
+        if client.namespace in consumers:
+            return Applies.NEVER if client.has_sidecar else Applies.UNKNOWN
+        return Applies.ALWAYS
+
+
+def _speaks_http(sender: _Sender) -> bool:
+    return sender.part == "http" or sender.obj.kind in ("HTTPRoute", "GRPCRoute")
+
+
+def _reached(obj: ConfigObject, part: str, position: int, client: Client) -> Applies:
+    """Whether a client's requests come as far as a rule of a VirtualService, and are taken there."""
+    doubt = False
+    for number, rule in numbered(obj.spec.get(part)):
+        applies = rule_applies(rule, client, obj.meta.namespace)
+        if number == position:
+            return Applies.UNKNOWN if doubt and applies is not Applies.NEVER else applies
+        if applies is Applies.ALWAYS:
+            return Applies.NEVER
+        doubt = doubt or applies is Applies.UNKNOWN
+    return Applies.NEVER
+
+
+def _both(one: Applies, other: Applies) -> Applies:
+    """What two conditions amount to together."""
+    for worst in (Applies.NEVER, Applies.UNKNOWN, Applies.SOMETIMES):
+        if worst in (one, other):
+            return worst
+    return Applies.ALWAYS
