@@ -46,6 +46,8 @@ def site(
 ) -> Site:
     """A cluster with one Service and what decides who reaches it."""
     config: dict[str, tuple[ConfigObject, ...]] = {}
+    door = Meta(name="ew", namespace="istio-system", labels={"topology.istio.io/network": network or ""})
+    doors = (Service(meta=door, type="LoadBalancer", external_ips=("192.0.2.1",)),) if gateway else ()
     for one in (*objects, *((EAST_WEST,) if gateway else ())):
         config[one.kind] = (*config.get(one.kind, ()), one)
     meta = Meta(name="reviews", namespace="shop")
@@ -57,7 +59,7 @@ def site(
     return Site(
         name=name,
         inventory=Inventory(
-            services=(Service(meta=meta, ports=tuple(ServicePort(p) for p in ports)),) if service else (),
+            services=(*((Service(meta=meta, ports=tuple(ServicePort(p) for p in ports)),) if service else ()), *doors),
             endpoint_slices=(found,) if endpoints else (),
             remote_secrets=remote,
             config=config,
