@@ -131,3 +131,11 @@ def test_no_traffic_is_lost_by_evacuating(rates: list[float]) -> None:
     assert found.moved[0] == pytest.approx(rates[0] + rates[2])
     if found.factor is not None:
         assert found.factor * staying == pytest.approx(sum(rates), rel=1e-6, abs=1e-6)
+
+
+def test_a_host_is_not_gone_where_a_cluster_that_may_be_of_the_mesh_has_endpoints() -> None:
+    hosts = locate([site("a", "z")], [], [edge("a", "a", 1.0)])
+    assert [e.fate for e in evacuate("a", hosts)] == [EvacuationEffect.GONE]
+    assert [e.fate for e in evacuate("a", hosts, perhaps=["b"])] == [EvacuationEffect.GONE], "b has none"
+    assert [e.fate for e in evacuate("a", hosts, perhaps=["b"], unread=["b"])] == [EvacuationEffect.UNKNOWN]
+    assert [e.fate for e in evacuate("a", hosts, unread=["b"])] == [EvacuationEffect.GONE], "b is of another mesh"

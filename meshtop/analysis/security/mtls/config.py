@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from meshtop.analysis.identity.mesh import mesh_config
 from meshtop.analysis.inventory.untyped import maps, text
+from meshtop.analysis.identity.remotes import remote_ids
 from meshtop.analysis.security.mtls.client import AppliedRule, destination_rule
 from meshtop.analysis.security.mtls.server import ServerPolicy, compose
 from meshtop.analysis.visibility.clients import Client, Visibility
@@ -230,6 +231,10 @@ def config_homes(members: Sequence[MeshMember]) -> dict[str, IstioConfig | str]:
     return {member.name: _home(member, members, configs) for member in members}
 
 
+def _serves(primary: MeshFacts | None, facts: MeshFacts) -> bool:
+    return primary is not None and primary.cluster_id in facts.served_by
+
+
 def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[str, IstioConfig]) -> IstioConfig | str:
     facts = member.facts
     if facts is None or "remote" not in facts.roles:
@@ -249,7 +254,7 @@ def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[st
         other
         for other in primaries
         if other.inventory is not None
-        and any(s.cluster_id and s.cluster_id == facts.cluster_id for s in other.inventory.remote_secrets)
+        and ((facts.cluster_id or member.name) in remote_ids(other.inventory) or _serves(other.facts, facts))
     ]
     chosen = knowing or primaries
     if len(chosen) == 1:
