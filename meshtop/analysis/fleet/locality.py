@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from meshtop.analysis.fleet.links import Site
+from meshtop.analysis.inventory.endpoints import ready_endpoints
 from meshtop.model.constants import ISTIO_NAMESPACE, SERVICE_DOMAIN
 from meshtop.model.mesh import VirtualMachine
 from meshtop.model.traffic import Edge
@@ -99,14 +100,13 @@ def locate(
 
 
 class _Endpoint(Struct, frozen=True, kw_only=True):
-    """Ready endpoints of a host at one place, as one slice or machine names them."""
+    """A ready endpoint of a host, a pod or a machine, and where it stands."""
 
     host: str
     namespace: str
     cluster: str
     region: str | None
     zone: str | None
-    count: int
 
 
 _HostKey = tuple[str, str]
@@ -114,22 +114,18 @@ _HostKey = tuple[str, str]
 
 
 def _endpoints(sites: Iterable[Site]) -> Iterable[_Endpoint]:
-    """The ready endpoints of every slice that belongs to a Service."""
+    """The ready endpoints of every Service."""
     for site in sites:
         nodes = {node.meta.name: node for node in site.inventory.nodes}
-        for piece in site.inventory.endpoint_slices:
-            for endpoint in piece.endpoints if piece.service else ():
-                if endpoint.ready is False or not endpoint.addresses:
-                    continue
-                node = nodes.get(endpoint.node or "")
-                yield _Endpoint(
-                    host=f"{piece.service}.{piece.meta.namespace}.{SERVICE_DOMAIN}",
-                    namespace=piece.meta.namespace,
-                    cluster=site.name,
-                    region=(node.region if node is not None else None) or site.facts.region,
-                    zone=endpoint.zone or (node.zone if node is not None else None),
-                    count=len(endpoint.addresses),
-                )
+        for endpoint in ready_endpoints(site.inventory.endpoint_slices):
+            node = nodes.get(endpoint.node or "")
+            yield _Endpoint(
+                host=f"{endpoint.service}.{endpoint.namespace}.{SERVICE_DOMAIN}",
+                namespace=endpoint.namespace,
+                cluster=site.name,
+                region=(node.region if node is not None else None) or site.facts.region,
+                zone=endpoint.zone or (node.zone if node is not None else None),
+            )
 
 
 def _machine_endpoints(machines: Iterable[VirtualMachine], regions: Mapping[str, str | None]) -> Iterable[_Endpoint]:
@@ -145,7 +141,6 @@ def _machine_endpoints(machines: Iterable[VirtualMachine], regions: Mapping[str,
                 cluster=machine.cluster,
                 region=region or regions[machine.cluster],
                 zone=zone or None,
-                count=1,
             )
 
 
@@ -159,7 +154,7 @@ def _located(
     counts: dict[tuple[str, str | None, str | None], int] = {}
     for endpoint in endpoints:
         place = (endpoint.cluster, endpoint.region, endpoint.zone)
-        counts[place] = counts.get(place, 0) + endpoint.count
+        counts[place] = counts.get(place, 0) + 1
 
     def crosses_region(source: str, target: str) -> bool | None:
         known = regions.get(source) is not None and regions.get(target) is not None

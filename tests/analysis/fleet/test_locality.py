@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from meshtop.analysis.fleet.links import Site
 from meshtop.analysis.fleet.locality import EvacuationEffect, HostLocality, evacuate, locate
@@ -72,6 +73,24 @@ def test_without_traffic_or_regions_nothing_is_said() -> None:
 def test_bytes_count_where_there_are_no_requests() -> None:
     found = only(locate([site("a", "z"), site("b", "z")], [], [edge("a", "b", size=30.0), edge("a", "a", size=10.0)]))
     assert found.cross_cluster == pytest.approx(0.75)
+
+
+def test_a_dual_stack_pod_is_one_endpoint_and_one_that_ends_is_none() -> None:
+    slices = tuple(
+        EndpointSlice(
+            meta=Meta(name=f"web-{family}", namespace="shop"),
+            service="web",
+            endpoints=(
+                *(Endpoint(addresses=(f"{family}{i}",), target_kind="Pod", target_name=f"p-{i}") for i in (1, 2)),
+                Endpoint(addresses=(f"{family}9",), target_name="old", ready=None, terminating=True),
+            ),
+        )
+        for family in ("10.0.0.", "fd::")
+    )
+    here = structs.replace(site("a"), inventory=Inventory(endpoint_slices=slices))
+    found = locate([here], [], [])
+    assert [stand.endpoints for stand in only(found).stands] == [2]
+    assert evacuate("a", found)[0].leaving == 2
 
 
 def test_endpoints_that_are_not_ready_are_none() -> None:
