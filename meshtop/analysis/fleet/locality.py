@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from meshtop.analysis.fleet.links import Site
 from meshtop.analysis.inventory.endpoints import ready_endpoints
+from meshtop.analysis.inventory.virtual_machines import split_locality
 from meshtop.model.constants import ISTIO_NAMESPACE, SERVICE_DOMAIN
 from meshtop.model.mesh import VirtualMachine
 from meshtop.model.traffic import Edge
@@ -129,18 +130,21 @@ def _endpoints(sites: Iterable[Site]) -> Iterable[_Endpoint]:
 
 
 def _machine_endpoints(machines: Iterable[VirtualMachine], regions: Mapping[str, str | None]) -> Iterable[_Endpoint]:
-    """Virtual machines that are not unhealthy, one endpoint for each Service they stand behind."""
+    """Virtual machines that are not unhealthy, one endpoint for each Service they stand behind.
+
+    Where a machine stands only its locality says; the cluster that knows it may be far away.
+    """
     for machine in machines:
         if machine.healthy is False or machine.cluster not in regions:
             continue
-        region, _, zone = (machine.locality or "").partition("/")
+        region, zone, _ = split_locality(machine.locality)
         for service in machine.services:
             yield _Endpoint(
                 host=service if "." in service else f"{service}.{machine.namespace}.{SERVICE_DOMAIN}",
                 namespace=machine.namespace,
                 cluster=machine.cluster,
-                region=region or regions[machine.cluster],
-                zone=zone or None,
+                region=region,
+                zone=zone,
             )
 
 

@@ -146,8 +146,11 @@ def sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
             "DNS or a load balancer must lead them elsewhere first."
         )
     if s.virtual_machines:
-        count = "1 virtual machine is" if s.virtual_machines == 1 else f"{s.virtual_machines} virtual machines are"
-        lines.append(f"{count} registered in {answer.cluster} and would lose its control plane.")
+        one = s.virtual_machines == 1
+        count = "1 virtual machine is" if one else f"{s.virtual_machines} virtual machines are"
+        lines.append(
+            f"{count} registered in {answer.cluster} and would lose {'its' if one else 'their'} control plane."
+        )
     return tuple(lines)
 
 
