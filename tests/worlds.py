@@ -91,7 +91,7 @@ def inventory(*, cluster_id: str, machines: Sequence[ConfigObject] = (), sick: b
         pods=tuple(pods),
         controllers=tuple(controllers),
         config={"WorkloadEntry": tuple(machines)} if machines else {},
-        config_maps={"istio": {"mesh": mesh}, "values": {"values": values}},
+        config_maps={"istio-system/istio": {"mesh": mesh}, "istio-system/values": {"values": values}},
         kinds=(KindStatus(kind="Pod", count=len(pods)), KindStatus(kind="Gateway", state="missing")),
     )  # fmt: skip
 

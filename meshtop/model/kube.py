@@ -129,7 +129,8 @@ class Controller(Struct, frozen=True, kw_only=True):
     """A Deployment, StatefulSet, DaemonSet or ReplicaSet.
 
     `environment` holds, of istiod's Deployments only, the variables that say what the control plane serves
-    (CLUSTER_ID, REVISION, EXTERNAL_ISTIOD); no other variable of any container is kept.
+    (CLUSTER_ID, REVISION, EXTERNAL_ISTIOD, SHARED_MESH_CONFIG); no other variable of any container is kept. `domain` is
+    the cluster's DNS domain as istiod's argument `--domain` names it.
     """
 
     kind: str
@@ -139,6 +140,7 @@ class Controller(Struct, frozen=True, kw_only=True):
     template_labels: dict[str, str] = field(default_factory=dict)
     containers: tuple[Container, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    domain: str | None = None
 
 
 class Manager(Struct, frozen=True):
@@ -207,10 +209,12 @@ class Inventory(Struct, frozen=True, kw_only=True):
     `config` maps a kind ("VirtualService", "PeerAuthentication", "HTTPRoute", "ServiceExport", ...) to its
     objects. Two kinds share the name Gateway: "Gateway" is Istio's, "Gateway.gateway.networking.k8s.io" is
     Gateway API's. A kind that is not installed or not permitted is absent there and said in `kinds`.
-    `config_maps` holds the data of istio-system's `istio[-rev]`, `values[-rev]` and `istio-ca-root-cert`.
+    `config_maps` holds, by NAMESPACE/NAME, the data of the `istio[-rev]`, `values[-rev]` and `istio-ca-root-cert` of
+    every control plane. `uid` is that of the namespace kube-system, by which a cluster is known for certain.
     """
 
     version: str | None = None
+    uid: str | None = None
     nodes: tuple[Node, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
     services: tuple[Service, ...] = ()

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from meshtop.model.constants import ISTIO_NAMESPACE
+from meshtop.model.constants import CLUSTER_DOMAIN, ISTIO_NAMESPACE
 from meshtop.model.kube import Meta
 from meshtop.model.state import Health
 
@@ -36,9 +36,10 @@ def sum_ready(parts: Iterable[Ready]) -> Ready:
 
 
 class ControlPlane(Struct, frozen=True, kw_only=True):
-    """One istiod revision in a cluster."""
+    """One istiod revision in a cluster, and the namespace in which it runs."""
 
     revision: str
+    namespace: str = ISTIO_NAMESPACE
     version: str | None = None
     pods: Ready = Ready()
     tags: tuple[str, ...] = ()
@@ -48,6 +49,10 @@ class MeshFacts(Struct, frozen=True, kw_only=True):
     """What one cluster's inventory says of its mesh; None where it does not say.
 
     `cluster_id` is what telemetry's `*_cluster` labels carry (istiod's CLUSTER_ID; default "Kubernetes").
+    `mesh_id` is what somebody wrote; where nobody did, Istio takes the trust domain. `cluster_domain` is the DNS domain
+    of the cluster's Services. `served_by` are the ids of the clusters whose control planes may serve this one.
+    `group` is the mesh that the evidence of all clusters tells (`analysis.identity.meshes`), None where nobody asked;
+    `perhaps` names the clusters outside of it that may be of it all the same.
     `roots` are the SHA-256 fingerprints (lower-case hex) of the certificates in istio-ca-root-cert.
     `roles`: primary, remote, external (control plane elsewhere), host (a registry's host cluster), member.
     """
@@ -57,14 +62,33 @@ class MeshFacts(Struct, frozen=True, kw_only=True):
     network: str | None = None
     trust_domain: str | None = None
     trust_domain_aliases: tuple[str, ...] = ()
-    root_namespace: str = ISTIO_NAMESPACE
+    root_namespace: str | None = None
     auto_mtls: bool | None = None
+    cluster_domain: str | None = None
     region: str | None = None
     control_planes: tuple[ControlPlane, ...] = ()
     istio_versions: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
+    served_by: tuple[str, ...] = ()
     ambient: bool = False
+    group: str | None = None
+    perhaps: tuple[str, ...] = ()
+
+    @property
+    def mesh(self) -> str | None:
+        """What one mesh's clusters have in common and no other's: its group, else (where nobody asked) its mesh ID."""
+        return self.group or self.mesh_id
+
+    @property
+    def domain(self) -> str:
+        """The DNS domain of the cluster; Kubernetes' default where nothing says another one."""
+        return self.cluster_domain or CLUSTER_DOMAIN
+
+    @property
+    def service_domain(self) -> str:
+        """What follows `NAME.NAMESPACE.` in the full host of a Service of this cluster."""
+        return f"svc.{self.domain}"
 
 
 class PodSet(Struct, frozen=True, kw_only=True):

@@ -35,6 +35,11 @@ class ClusterSnapshot(Struct, frozen=True, kw_only=True):
     canaries: tuple[RouteCounts, ...] = ()
     """Counts behind weighted routes since their weights last changed; empty where nobody asked."""
 
+    @property
+    def uid(self) -> str | None:
+        """The UID of its namespace kube-system, by which it is known for certain; None where that is not known."""
+        return self.inventory.uid if self.inventory is not None else None
+
 
 class Snapshot(Struct, frozen=True, kw_only=True):
     """A frozen picture of every cluster. The next refresh makes a new one; nobody edits this one.

@@ -10,6 +10,7 @@ from msgspec import Struct
 from meshtop.analysis.canary.binding import binding_of, telemetry_hosts
 from meshtop.analysis.canary.routes import weighted_routes
 from meshtop.analysis.canary.survey import since_of
+from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory
 from meshtop.sources.problem import SourceProblem
@@ -35,8 +36,9 @@ def routes_to_count(inventories: Iterable[Inventory], at: float) -> frozenset[Ro
     """
     found = set()
     for inventory in inventories:
-        for route in weighted_routes("", inventory.config):
-            hosts = telemetry_hosts(route, binding_of(route, inventory.config))
+        domain = mesh_facts(inventory).domain
+        for route in weighted_routes("", inventory.config, domain):
+            hosts = telemetry_hosts(route, binding_of(route, inventory.config, domain))
             since = since_of(route, at)
             if hosts and at - since >= SHORTEST_SECONDS:
                 found.add(RouteToCount(route.label, float(round(since)), hosts, counts_connections(route.protocol)))

@@ -7,7 +7,9 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 
-from meshtop.model.snapshot import Snapshot
+from msgspec import structs
+
+from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.canaries import EVERY_SECONDS, routes_to_count
 from meshtop.observatory.feed import ClusterFeed, Schedule
@@ -49,10 +51,31 @@ class Observatory:
         self._timeout_seconds = timeout_seconds
         self._clock = clock
         self._sequence = 0
+        self._aliases: dict[str, str] = {}
+        self._left_out: tuple[ClusterFeed, ...] = ()
 
     def feed(self, cluster: str) -> ClusterFeed | None:
         """The feed of a cluster, None when it is not followed."""
         return next((feed for feed in self.feeds if feed.name == cluster), None)
+
+    def _leave_out_aliases(self) -> list[ClusterFeed]:
+        """Leave out the feeds that turn out to read a cluster which another feed reads, and give those.
+
+        A cluster is known by the UID of its kube-system. The current context stands for it, else the first.
+        """
+        first: dict[str, ClusterFeed] = {}
+        found = []
+        for feed in sorted(self.feeds, key=lambda feed: not (feed.ref is not None and feed.ref.current)):
+            inventory = feed.kubernetes.inventory()
+            if inventory is None or not inventory.uid:
+                continue
+            other = first.setdefault(inventory.uid, feed)
+            if other is not feed:
+                self._aliases[feed.name] = other.name
+                found.append(feed)
+        self.feeds = tuple(feed for feed in self.feeds if feed not in found)
+        self._left_out += tuple(found)
+        return found
 
     async def once(self, *, plaintext: bool = False) -> Snapshot:
         """One settled Snapshot: every source has answered, failed, or run out of time.
@@ -67,6 +90,7 @@ class Observatory:
             async with asyncio.TaskGroup() as group:
                 for feed in adopted:
                     group.create_task(feed.once(self.schedule, timeout_seconds=self._timeout_seconds))
+        self._leave_out_aliases()
         if self.schedule.canaries:
             await self._count_canaries()
         return self._snapshot()
@@ -103,7 +127,8 @@ class Observatory:
     async def follow(self) -> AsyncGenerator[Snapshot, None]:
         """Snapshots until the iterator is closed, the first at once (nothing known yet)."""
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
-        tasks = [asyncio.create_task(feed.follow(self.schedule, changed.set)) for feed in self.feeds]
+        following = {f.name: asyncio.create_task(f.follow(self.schedule, changed.set)) for f in self.feeds}
+        tasks = [*following.values()]
         tasks.append(asyncio.create_task(self._follow_canaries(changed)))
         if self._adopter is not None:
             tasks.append(asyncio.create_task(self._follow_adoptions(self._adopter, changed, tasks)))
@@ -114,6 +139,9 @@ class Observatory:
                 if all(feed.settled for feed in self.feeds):
                     await self._gather()
                 changed.clear()
+                for alias in self._leave_out_aliases():
+                    if alias.name in following:
+                        following[alias.name].cancel()
                 snapshot = self._snapshot()
                 began = loop.time()
                 yield snapshot
@@ -147,10 +175,21 @@ class Observatory:
             at=self._clock(),
             window_seconds=self.schedule.window_seconds,
             moment=self.schedule.moment,
-            clusters=tuple(feed.snapshot() for feed in self.feeds),
+            clusters=tuple(self._told(feed.snapshot()) for feed in self.feeds),
             settled=all(feed.settled for feed in self.feeds),
         )
 
+    def _told(self, cluster: ClusterSnapshot) -> ClusterSnapshot:
+        """The cluster, with a note of the contexts that lead to it too."""
+        aliases = [alias for alias, name in self._aliases.items() if name == cluster.name]
+        if not aliases:
+            return cluster
+        leads, are = ("lead", "are") if len(aliases) > 1 else ("leads", "is")
+        note = f"{', '.join(aliases)} {leads} to this cluster too (one UID of kube-system) and {are} left out."
+        status = structs.replace(cluster.kubernetes, notes=(*cluster.kubernetes.notes, note))
+        return structs.replace(cluster, kubernetes=status)
+
     async def close(self) -> None:
         """Close every connection."""
-        await asyncio.gather(*(feed.close() for feed in self.feeds), return_exceptions=True)
+        feeds = (*self.feeds, *self._left_out)
+        await asyncio.gather(*(feed.close() for feed in feeds), return_exceptions=True)

@@ -16,7 +16,8 @@ from meshtop.sources.prometheus.charts import LineQuery
 class FakeKubernetes:
     """An API server that answers, hangs, or breaks."""
 
-    def __init__(self, *, hang: bool = False, broken: Exception | None = None) -> None:
+    def __init__(self, *, hang: bool = False, broken: Exception | None = None, uid: str | None = None) -> None:
+        self._uid = uid
         self.services_known = asyncio.Event()
         self.status = SourceStatus()
         self.cost = Cost()
@@ -36,7 +37,9 @@ class FakeKubernetes:
             await asyncio.Event().wait()
         if self._broken:
             raise self._broken
-        self._inventory = Inventory(services=(Service(meta=Meta(name="prometheus", namespace="istio-system")),))
+        self._inventory = Inventory(
+            uid=self._uid, services=(Service(meta=Meta(name="prometheus", namespace="istio-system")),)
+        )
         self.status = SourceStatus(state=State.FRESH, answered_at=1.0)
         self.services_known.set()
 

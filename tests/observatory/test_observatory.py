@@ -16,6 +16,7 @@ from meshtop.observatory import feed as feed_module
 from meshtop.observatory.feed import ClusterFeed, Schedule
 from meshtop.observatory.observatory import Observatory
 from meshtop.observatory.thread import ObservatoryThread
+from meshtop.sources.auth.kubeconfig import ClusterRef
 from tests.observatory.fakes import FakeKubernetes, FakePrometheus
 from tests.patience import PATIENCE_SECONDS
 
@@ -259,3 +260,37 @@ async def test_a_reading_that_is_interrupted_leaves_nothing_running() -> None:
     with pytest.raises(asyncio.CancelledError):
         await reading
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_two_contexts_of_one_cluster_are_one_and_it_is_said() -> None:
+    feeds = [feed_of(name, FakeKubernetes(uid=uid), FakePrometheus()) for name, uid in
+             (("admin", "u-1"), ("other", "u-2"), ("viewer", "u-1"), ("unknown", None), ("nobody", None))]  # fmt: skip
+    observatory = observatory_of(*feeds)
+    snapshot = await observatory.once()
+    assert [c.name for c in snapshot.clusters] == ["admin", "other", "unknown", "nobody"]
+    assert snapshot.clusters[0].kubernetes.notes == (
+        "viewer leads to this cluster too (one UID of kube-system) and is left out.",
+    )
+    assert observatory.feed("viewer") is None
+    await observatory.close()
+
+
+async def test_the_current_context_stands_for_a_cluster() -> None:
+    feeds = [feed_of(name, FakeKubernetes(uid="u"), FakePrometheus()) for name in ("one", "two", "three")]
+    feeds[1].ref = ClusterRef(name="two", current=True)
+    snapshot = await observatory_of(*feeds).once()
+    assert [c.name for c in snapshot.clusters] == ["two"]
+    assert snapshot.clusters[0].kubernetes.notes == (
+        "one, three lead to this cluster too (one UID of kube-system) and are left out.",
+    )
+
+
+async def test_following_leaves_a_second_context_out_once_the_cluster_is_known() -> None:
+    kubernetes = FakeKubernetes(uid="u")
+    observatory = observatory_of(
+        feed_of("one", FakeKubernetes(uid="u"), FakePrometheus()), feed_of("two", kubernetes, FakePrometheus())
+    )
+    snapshot = await until(observatory, lambda s: s.settled and len(s.clusters) == 1)
+    assert snapshot.clusters[0].name == "one"
+    await observatory.close()
+    assert kubernetes.closed

@@ -30,6 +30,7 @@ BUILTIN_PATHS = {
     "/apis/discovery.k8s.io/v1/endpointslices": "EndpointSliceList",
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations": "MutatingWebhookConfigurationList",
     "/api/v1/namespaces/istio-system/secrets": "SecretList",
+    "/api/v1/namespaces/mesh-home/secrets": "SecretList",
 }
 PODS = "/api/v1/pods"
 SERVICES = "/api/v1/services"

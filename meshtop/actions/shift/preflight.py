@@ -190,9 +190,9 @@ def _left_out(chosen: Sequence[SurveyedRoute], fleet: Fleet) -> list[Check]:
     for cluster in survey.clusters.values():
         if cluster.name in taken:
             continue
-        mesh = cluster.facts.mesh_id
+        mesh = cluster.facts.mesh
         has = any(s.route.cluster == cluster.name and s.route.label == first.route.label for s in survey.surveyed)
-        known = mesh is not None and first.mesh is not None
+        known = mesh is not None and first.mesh is not None and not taken & {*cluster.facts.perhaps}
         if not cluster.obeys_itself:
             if known and mesh == first.mesh:
                 found.append(_obeys(cluster.name, [s.route.cluster for s in chosen], has=has))

@@ -76,7 +76,10 @@ def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> lis
     meshes = {s.mesh or s.route.cluster for s in ruling}
     if len(meshes) > 1 and not clusters:
         where = ", ".join(s.route.cluster for s in ruling)
-        raise ActionError(ErrorKind.USAGE, f"{plan.route} is in {len(meshes)} meshes ({where}); choose with --cluster.")
+        raise ActionError(
+            ErrorKind.USAGE,
+            f"{plan.route} is in clusters that are not known to be one mesh ({where}); choose with --cluster.",
+        )
     return ruling
 
 

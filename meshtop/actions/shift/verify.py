@@ -29,7 +29,7 @@ async def count_all(
         for m in fleet.members.values()
         if m.metrics is not None
         and m.name in fleet.survey.clusters
-        and (m.name == surveyed.route.cluster or fleet.survey.clusters[m.name].facts.mesh_id == surveyed.mesh)
+        and (m.name == surveyed.route.cluster or fleet.survey.clusters[m.name].facts.mesh == surveyed.mesh)
     ]
     tcp = counts_connections(surveyed.route.protocol)
     hosts = telemetry_hosts(surveyed.route, surveyed.binding)

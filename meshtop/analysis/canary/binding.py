@@ -14,6 +14,7 @@ from msgspec import Struct
 from meshtop.analysis.canary.routes import VIRTUAL_SERVICE, WeightedRoute
 from meshtop.analysis.inventory.untyped import items, mapping, maps
 from meshtop.analysis.visibility.hosts import full_host
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject
 from meshtop.model.mesh import Workload
 
@@ -34,10 +35,12 @@ class RouteBinding(Struct, frozen=True):
     mixed: bool = False
 
 
-def binding_of(route: WeightedRoute, objects: Mapping[str, Sequence[ConfigObject]]) -> RouteBinding:
-    """Whom the route serves, from all objects of its cluster."""
+def binding_of(
+    route: WeightedRoute, objects: Mapping[str, Sequence[ConfigObject]], domain: str = CLUSTER_DOMAIN
+) -> RouteBinding:
+    """Whom the route serves, from all objects of its cluster, whose DNS domain is `domain`."""
     own = next((o for o in objects.get(route.kind, ()) if o.meta.key == (route.namespace, route.name)), None)
-    mixed = own is not None and _is_mixed(route, own)
+    mixed = own is not None and _is_mixed(route, own, domain)
     if route.kind != VIRTUAL_SERVICE:
         in_mesh = own is not None and any(p.get("kind") == "Service" for p in maps(own.spec.get("parentRefs")))
         parents = tuple(
@@ -47,11 +50,13 @@ def binding_of(route: WeightedRoute, objects: Mapping[str, Sequence[ConfigObject
         )
         return RouteBinding(route.hosts, (MESH,) if in_mesh or not parents else parents, None, mixed)
     if route.hosts or own is None:
-        hosts = tuple(full_host(host, route.namespace) for host in route.hosts)
+        hosts = tuple(full_host(host, route.namespace, domain) for host in route.hosts)
         return RouteBinding(hosts, _gateways(own), None, mixed)
     for parent in objects.get(VIRTUAL_SERVICE, ()):
         if any(_delegates_to(rule, parent, route) for rule in maps(parent.spec.get("http"))):
-            hosts = tuple(full_host(str(host), parent.meta.namespace) for host in parent.spec.get("hosts") or ())
+            hosts = tuple(
+                full_host(str(host), parent.meta.namespace, domain) for host in parent.spec.get("hosts") or ()
+            )
             return RouteBinding(hosts, _gateways(parent), "/".join(parent.meta.key), mixed)
     return RouteBinding((), (MESH,), None, mixed)
 
@@ -103,7 +108,7 @@ def _delegates_to(rule: Mapping[str, Any], parent: ConfigObject, route: Weighted
     )
 
 
-def _is_mixed(route: WeightedRoute, own: ConfigObject) -> bool:
+def _is_mixed(route: WeightedRoute, own: ConfigObject, domain: str) -> bool:
     if not route.destinations:
         return False
     hosts = {d.host for d in route.destinations}
@@ -116,6 +121,6 @@ def _is_mixed(route: WeightedRoute, own: ConfigObject) -> bool:
             for one in (*maps(rule.get("route")), *maps(rule.get("backendRefs"))):
                 target = mapping(one.get("destination", one))
                 name = target.get("host") or target.get("name")
-                if name and full_host(str(name), own.meta.namespace) in hosts:
+                if name and full_host(str(name), own.meta.namespace, domain) in hosts:
                     return True
     return False

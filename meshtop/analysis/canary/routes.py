@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 
 from meshtop.analysis.inventory.untyped import integer, items, mapping
 from meshtop.analysis.visibility.hosts import full_host
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Manager
 
 VIRTUAL_SERVICE = "VirtualService"
@@ -100,12 +101,17 @@ def parse_route(text: str) -> RouteReference:
     return RouteReference(kind, namespace, name, route or None)
 
 
-def weighted_routes(cluster: str, config: Mapping[str, Iterable[ConfigObject]]) -> list[WeightedRoute]:
-    """Every weighted route of a cluster's objects, in the order of kinds, namespaces and names."""
+def weighted_routes(
+    cluster: str, config: Mapping[str, Iterable[ConfigObject]], domain: str = CLUSTER_DOMAIN
+) -> list[WeightedRoute]:
+    """Every weighted route of a cluster's objects, in the order of kinds, namespaces and names.
+
+    `domain` is the DNS domain of the cluster, in which short hosts are completed.
+    """
     found: list[WeightedRoute] = []
     for kind in ROUTE_KINDS:
         for obj in sorted(config.get(kind, ()), key=lambda o: o.meta.key):
-            rules = _virtual_service(obj) if kind == VIRTUAL_SERVICE else _gateway_route(obj)
+            rules = _virtual_service(obj, domain) if kind == VIRTUAL_SERVICE else _gateway_route(obj, domain)
             for index, (protocol, route_name, hosts, destinations) in enumerate(rules):
                 found.append(
                     WeightedRoute(
@@ -140,7 +146,7 @@ def _weight(element: Mapping[str, Any]) -> int | None:
     return integer(element.get("weight"))
 
 
-def _virtual_service(obj: ConfigObject) -> Iterator[_Rule]:
+def _virtual_service(obj: ConfigObject, domain: str) -> Iterator[_Rule]:
     """Routes of a VirtualService: an absent weight is 0, and shares are weight / sum."""
     hosts = tuple(str(h) for h in obj.spec.get("hosts") or ())
     for protocol in ("http", "tls", "tcp"):
@@ -152,7 +158,7 @@ def _virtual_service(obj: ConfigObject) -> Iterator[_Rule]:
             destinations = []
             for position, element in elements:
                 target = mapping(element.get("destination"))
-                host = full_host(str(target.get("host", "")), obj.meta.namespace)
+                host = full_host(str(target.get("host", "")), obj.meta.namespace, domain)
                 subset = target.get("subset")
                 weight = _weight(element)
                 destinations.append(
@@ -171,11 +177,11 @@ def _virtual_service(obj: ConfigObject) -> Iterator[_Rule]:
             yield protocol, str(name) if name else None, hosts, _named_apart(destinations)
 
 
-def _gateway_route(obj: ConfigObject) -> Iterator[_Rule]:
+def _gateway_route(obj: ConfigObject, domain: str) -> Iterator[_Rule]:
     """Rules of a Gateway API route: an absent weight is 1; hosts are its parent Services', else its hostnames."""
     protocol = _GATEWAY_ROUTES[obj.kind]
     parents = [
-        full_host(str(p.get("name", "")), str(p.get("namespace") or obj.meta.namespace))
+        full_host(str(p.get("name", "")), str(p.get("namespace") or obj.meta.namespace), domain)
         for _, p in _elements(obj.spec.get("parentRefs"))
         if p.get("kind") == "Service"
     ]
@@ -189,7 +195,9 @@ def _gateway_route(obj: ConfigObject) -> Iterator[_Rule]:
         destinations = [
             RouteDestination(
                 name=str(element.get("name", "?")),
-                host=full_host(str(element.get("name", "")), str(element.get("namespace") or obj.meta.namespace)),
+                host=full_host(
+                    str(element.get("name", "")), str(element.get("namespace") or obj.meta.namespace), domain
+                ),
                 port=element.get("port"),
                 weight=_weight(element),
                 share=weight / total if total > 0 else 0.0,

@@ -116,11 +116,11 @@ class Survey:
 
     def remotes_of(self, primary: str) -> tuple[str, ...]:
         """The clusters without a control plane of their own that may obey this one."""
-        mesh = self.clusters[primary].facts.mesh_id
+        mesh = self.clusters[primary].facts.mesh
         return tuple(
             c.name
             for c in self.clusters.values()
-            if not c.obeys_itself and c.name != primary and mesh is not None and c.facts.mesh_id == mesh
+            if not c.obeys_itself and c.name != primary and mesh is not None and c.facts.mesh == mesh
         )
 
     def _survey(self, cluster: BoardCluster) -> list[SurveyedRoute]:
@@ -133,9 +133,9 @@ class Survey:
         machines = [m for c in near for m in c.machines]
         objects = {(o.kind, *o.meta.key): o for kind in config for o in config[kind]}
         found = []
-        for route in weighted_routes(cluster.name, config):
+        for route in weighted_routes(cluster.name, config, cluster.facts.domain):
             obj = objects[route.kind, route.namespace, route.name]
-            binding = binding_of(route, config)
+            binding = binding_of(route, config, cluster.facts.domain)
             found.append(
                 SurveyedRoute(
                     route=route,
@@ -144,7 +144,7 @@ class Survey:
                     backends=backends(route, rules, tuple(services), tuple(entries), workloads, machines),
                     owner=route_owner(obj, config),
                     service=common_host(route, binding),
-                    mesh=cluster.facts.mesh_id,
+                    mesh=cluster.facts.mesh,
                 )
             )
         return found
@@ -178,4 +178,4 @@ def since_of(route: WeightedRoute, at: float) -> float:
 
 
 def _same_mesh(left: BoardCluster, right: BoardCluster) -> bool:
-    return left.facts.mesh_id is not None and left.facts.mesh_id == right.facts.mesh_id
+    return left.facts.mesh is not None and left.facts.mesh == right.facts.mesh

@@ -13,14 +13,13 @@ from meshtop.analysis.identity.mesh import mesh_config
 from meshtop.analysis.inventory.endpoints import ready_endpoints
 from meshtop.analysis.inventory.untyped import conditions, items, mapping, text, texts
 from meshtop.analysis.visibility.hosts import full_host, host_matches
-from meshtop.model.constants import SERVICE_DOMAIN
 from meshtop.model.kube import ConfigObject, Service
 from meshtop.model.state import Finding, Severity
 
 CLUSTER_SET = "svc.clusterset.local"
 _SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
-_ALWAYS_LOCAL = (f"*.kube-system.{SERVICE_DOMAIN}", f"kubernetes.default.{SERVICE_DOMAIN}")
-"""What istiod takes for cluster-local by itself (istio: defaultClusterLocalNamespaces, -Services)."""
+_ALWAYS_LOCAL = ("*.kube-system.", "kubernetes.default.")
+"""What istiod takes for cluster-local by itself, less the domain (istio: defaultClusterLocalNamespaces, -Services)."""
 
 Place = tuple[str, str]
 """Namespace and name of a Service."""
@@ -69,7 +68,7 @@ def discovery(sites: Sequence[Site], machines: Mapping[tuple[str, str, str], int
     between = links(sites)
     meshes: dict[str, list[Site]] = {}
     for site in sites:
-        meshes.setdefault(site.facts.mesh_id or f"cluster {site.name}", []).append(site)
+        meshes.setdefault(site.facts.mesh or f"cluster {site.name}", []).append(site)
     rows = [row for mesh, members in sorted(meshes.items()) for row in _mesh(mesh, members, between, machines)]
     return Discovery(hosts=tuple(rows), links=tuple(between[pair] for pair in sorted(between)))
 
@@ -87,7 +86,8 @@ class _Local:
         self.entries = {
             host: entry for entry in inventory.config.get("ServiceEntry", ()) for host in texts(entry.spec.get("hosts"))
         }
-        self.local = (*_ALWAYS_LOCAL, *_cluster_local(site))
+        self.domain = site.facts.service_domain
+        self.local = (*(f"{host}{self.domain}" for host in _ALWAYS_LOCAL), *_cluster_local(site))
         self.endpoints_known = inventory.evidence("EndpointSlice").known
         self.services_known = inventory.evidence("Service").known
         self.ready: Counter[Place] = Counter(
@@ -118,7 +118,7 @@ def _mesh(
     legacy = _legacy_names(sites)
     for place in places:
         yield _service_row(mesh, place, local, between, failover, legacy)
-    known = {f"{name}.{namespace}.{SERVICE_DOMAIN}" for namespace, name in places}
+    known = {f"{name}.{namespace}.{here.domain}" for namespace, name in places for here in local.values()}
     for host in sorted({host for here in local.values() for host in here.entries} - known):
         yield _entry_row(mesh, host, local)
 
@@ -132,7 +132,8 @@ def _service_row(
     legacy: Mapping[Place, tuple[str, ...]],
 ) -> HostRow:
     namespace, name = place
-    host = f"{name}.{namespace}.{SERVICE_DOMAIN}"
+    having = [here for here in local.values() if place in here.services] or [*local.values()]
+    host = f"{name}.{namespace}.{having[0].domain}"
     behind = [cluster for cluster, here in local.items() if here.ready.get(place)]
     only_local = any(any(host_matches(pattern, host) for pattern in here.local) for here in local.values())
     marks = {cluster: _reach(cluster, place, local, behind, between, only_local) for cluster in local}
@@ -293,7 +294,7 @@ def _failover_hosts(sites: Sequence[Site]) -> dict[str, str]:
                 items(locality.get("failover")) or items(locality.get("failoverPriority"))
             )
             if wants and "outlierDetection" not in policy:
-                host = full_host(text(rule.spec.get("host")) or "", rule.meta.namespace)
+                host = full_host(text(rule.spec.get("host")) or "", rule.meta.namespace, site.facts.domain)
                 found[host] = f"DestinationRule {rule.meta.namespace}/{rule.meta.name} in {site.name}"
     return found
 

@@ -81,7 +81,7 @@ def links(sites: Sequence[Site]) -> dict[tuple[str, str], ClusterLink]:
 
 
 def _one_mesh(left: Site, right: Site) -> bool:
-    return left.facts.mesh_id is not None and left.facts.mesh_id == right.facts.mesh_id
+    return left.facts.mesh is not None and left.facts.mesh == right.facts.mesh
 
 
 def _link(source: Site, target: Site, sites: Sequence[Site]) -> ClusterLink:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from meshtop.analysis.fleet.links import Site
 from meshtop.analysis.inventory.endpoints import ready_endpoints
 from meshtop.analysis.inventory.virtual_machines import split_locality
-from meshtop.model.constants import ISTIO_NAMESPACE, SERVICE_DOMAIN
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.mesh import VirtualMachine
 from meshtop.model.traffic import Edge
 
@@ -91,9 +91,10 @@ def locate(
 ) -> tuple[HostLocality, ...]:
     """Every host of every mesh that has endpoints or traffic, by mesh and host."""
     regions = {site.name: site.facts.region for site in sites}
-    meshes = {site.name: site.facts.mesh_id or f"cluster {site.name}" for site in sites}
+    domains = {site.name: site.facts.service_domain for site in sites}
+    meshes = {site.name: site.facts.mesh or f"cluster {site.name}" for site in sites}
     found: dict[_HostKey, list[_Endpoint]] = {}
-    for endpoint in (*_endpoints(sites), *_machine_endpoints(machines, regions)):
+    for endpoint in (*_endpoints(sites), *_machine_endpoints(machines, regions, domains)):
         found.setdefault((meshes[endpoint.cluster], endpoint.host), []).append(endpoint)
     flows = _flows(edges, meshes)
     return tuple(_located(mesh, host, found[mesh, host], flows.get((mesh, host), {}), regions)
@@ -121,7 +122,7 @@ def _endpoints(sites: Iterable[Site]) -> Iterable[_Endpoint]:
         for endpoint in ready_endpoints(site.inventory.endpoint_slices):
             node = nodes.get(endpoint.node or "")
             yield _Endpoint(
-                host=f"{endpoint.service}.{endpoint.namespace}.{SERVICE_DOMAIN}",
+                host=f"{endpoint.service}.{endpoint.namespace}.{site.facts.service_domain}",
                 namespace=endpoint.namespace,
                 cluster=site.name,
                 region=(node.region if node is not None else None) or site.facts.region,
@@ -129,7 +130,9 @@ def _endpoints(sites: Iterable[Site]) -> Iterable[_Endpoint]:
             )
 
 
-def _machine_endpoints(machines: Iterable[VirtualMachine], regions: Mapping[str, str | None]) -> Iterable[_Endpoint]:
+def _machine_endpoints(
+    machines: Iterable[VirtualMachine], regions: Mapping[str, str | None], domains: Mapping[str, str]
+) -> Iterable[_Endpoint]:
     """Virtual machines that are not unhealthy, one endpoint for each Service they stand behind.
 
     Where a machine stands only its locality says; the cluster that knows it may be far away.
@@ -140,7 +143,7 @@ def _machine_endpoints(machines: Iterable[VirtualMachine], regions: Mapping[str,
         region, zone, _ = split_locality(machine.locality)
         for service in machine.services:
             yield _Endpoint(
-                host=service if "." in service else f"{service}.{machine.namespace}.{SERVICE_DOMAIN}",
+                host=service if "." in service else f"{service}.{machine.namespace}.{domains[machine.cluster]}",
                 namespace=machine.namespace,
                 cluster=machine.cluster,
                 region=region,
@@ -181,14 +184,30 @@ def _located(
     )
 
 
-def evacuate(cluster: str, hosts: Sequence[HostLocality], unmeasured: Iterable[str] = ()) -> tuple[EvacuatedHost, ...]:
+def evacuate(
+    cluster: str,
+    hosts: Sequence[HostLocality],
+    unmeasured: Iterable[str] = (),
+    *,
+    perhaps: Iterable[str] = (),
+    unread: Iterable[str] = (),
+) -> tuple[EvacuatedHost, ...]:
     """What becomes of every host that has endpoints in a cluster, if that cluster takes nothing any more.
 
     Traffic that the cluster answers goes to the endpoints that stay, as observed, in whatever way they share it.
-    `unmeasured` names clusters whose telemetry is not known: of hosts there nobody can tell the load.
+    `unmeasured` names clusters whose telemetry is not known: of hosts there nobody can tell the load. `perhaps` names
+    clusters that may be of its mesh, and `unread` those of them whose endpoints are not known: a host without endpoints
+    of its own mesh is gone only where none of those may have some.
     """
-    silent = frozenset(unmeasured)
-    found = [_evacuated(cluster, host, silent) for host in hosts if cluster in host.clusters]
+    silent, unread = frozenset(unmeasured), frozenset(unread)
+    elsewhere: dict[str, set[str]] = {}
+    for host in hosts:
+        elsewhere.setdefault(host.host, set()).update(host.clusters)
+    found = [
+        _evacuated(cluster, host, silent, frozenset(perhaps) & (elsewhere[host.host] | unread))
+        for host in hosts
+        if cluster in host.clusters
+    ]
     order = tuple(EvacuationEffect)
     wanted = [one for one in found if one.namespace not in _SYSTEM]
     return tuple(
@@ -196,7 +215,8 @@ def evacuate(cluster: str, hosts: Sequence[HostLocality], unmeasured: Iterable[s
     )
 
 
-def _evacuated(cluster: str, host: HostLocality, silent: frozenset[str]) -> EvacuatedHost:
+def _evacuated(cluster: str, host: HostLocality, silent: frozenset[str], perhaps: frozenset[str]) -> EvacuatedHost:
+    """What becomes of one host; `perhaps` are clusters that may be of its mesh and may have endpoints of it."""
     leaving = sum(stand.endpoints for stand in host.stands if stand.cluster == cluster)
     staying = sum(stand.endpoints for stand in host.stands if stand.cluster != cluster)
     stays_in = tuple(name for name in host.clusters if name != cluster)
@@ -205,7 +225,10 @@ def _evacuated(cluster: str, host: HostLocality, silent: frozenset[str]) -> Evac
     unit = 0 if (moved[0] or kept[0]) else 1
     amount, base = moved[unit] or 0.0, kept[unit] or 0.0
     factor = (amount + base) / base if base else None
-    if not staying:
+    if not staying and perhaps:
+        fate = EvacuationEffect.UNKNOWN
+        why = f"no endpoint is left, unless {' or '.join(sorted(perhaps))} of the same mesh has some: that is not known"
+    elif not staying:
         fate, why = EvacuationEffect.GONE, "no endpoint is left"
     elif silent & {cluster, *stays_in}:
         fate, why = (

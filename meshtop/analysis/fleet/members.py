@@ -46,7 +46,9 @@ def endpoint(url: str) -> str:
 
 def kube_system(inventory: Inventory | None) -> str | None:
     """The UID of kube-system, by which projects tell clusters apart; None when it is not known."""
-    for namespace in inventory.namespaces if inventory is not None else ():
+    if inventory is None or inventory.uid:
+        return inventory.uid if inventory is not None else None
+    for namespace in inventory.namespaces:
         if namespace.meta.name == "kube-system":
             return namespace.meta.uid or None
     return None
@@ -64,7 +66,7 @@ def match(entry: RegistryEntry, clusters: Sequence[ClusterSnapshot], facts: Mapp
     known = [_identity(cluster, facts.get(cluster.name)) for cluster in clusters]
     certain = next((c.name for c in known if c.uid in entry.ids), None)
     rest = [c for c in known if not entry.ids or c.uid is None]
-    home = facts[entry.host].mesh_id if entry.host in facts else None
+    home = facts[entry.host].mesh if entry.host in facts else None
     return (
         certain
         or _by_server(endpoint(entry.server), rest)
@@ -91,7 +93,7 @@ def _identity(cluster: ClusterSnapshot, facts: MeshFacts | None) -> _ClusterIden
         uid=kube_system(cluster.inventory),
         server=endpoint(cluster.server),
         cluster_id=facts.cluster_id if facts is not None else None,
-        mesh_id=facts.mesh_id if facts is not None else None,
+        mesh_id=facts.mesh if facts is not None else None,
     )
 
 

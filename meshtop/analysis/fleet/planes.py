@@ -13,7 +13,6 @@ from math import inf, isinf
 from msgspec import Struct
 
 from meshtop.analysis.fleet.links import Site
-from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.mesh import ControlPlane, Proxy, Ready, Workload
 from meshtop.model.state import Finding, Health, HealthStatus, Severity
 from meshtop.model.telemetry import Telemetry
@@ -310,7 +309,7 @@ def _mesh_skew(site: Site, sites: Sequence[Site]) -> Iterable[Finding]:
     mine = _newest_minor(site)
     for other in sites:
         theirs = _newest_minor(other)
-        one_mesh = site.facts.mesh_id is not None and site.facts.mesh_id == other.facts.mesh_id
+        one_mesh = site.facts.mesh is not None and site.facts.mesh == other.facts.mesh
         if one_mesh and mine is not None and theirs is not None and theirs - mine > 1:
             yield Finding(
                 code="CONTROLPLANE-MESH-SKEW",
@@ -332,7 +331,7 @@ def _findings(cluster: str, plane: ControlPlane, proxies: Sequence[Workload]) ->
 
     if plane.pods.total and not plane.pods.ready:
         yield say("CONTROLPLANE-DOWN", Severity.ERROR, f"{who} has no ready pod: proxies keep their old configuration.",
-                  f"kubectl -n {ISTIO_NAMESPACE} describe pods -l app=istiod")  # fmt: skip
+                  f"kubectl -n {plane.namespace} describe pods -l app=istiod")  # fmt: skip
     skewed = [w for w in proxies if _skewed(w.proxy_version, plane.version)]
     if skewed:
         told = sorted({str(w.proxy_version) for w in skewed})

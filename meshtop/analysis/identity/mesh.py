@@ -1,73 +1,77 @@
 """What one cluster's inventory says of its mesh (reference: Istio, "What to read in a cluster").
 
-What people put into ConfigMaps may be anything: what cannot be understood is unknown, never an error.
+What people put into ConfigMaps may be anything: what cannot be understood is unknown, never an error, and what was not
+read is unknown, never a default.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import ssl
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
-import yaml
+from meshtop.analysis.identity.control_planes import (
+    CONTROLLED_BY,
+    ROOT_CERTIFICATE,
+    control_planes,
+    homes,
+    istiods,
+    labels_of,
+)
+from meshtop.analysis.identity.networks import network_of
+from meshtop.analysis.identity.settings import PlaneSettings, plane_settings, settings_among
+from meshtop.analysis.identity.trees import Tree, at, text_at, texts_at
+from meshtop.analysis.inventory.labels import image_version, proxy_container
+from meshtop.model.constants import CLUSTER_DOMAIN
+from meshtop.model.kube import Controller, Inventory
+from meshtop.model.mesh import ControlPlane, MeshFacts
 
-from meshtop.analysis.inventory.labels import image_version, is_istiod, proxy_container
-from meshtop.model.constants import CLUSTER_DOMAIN, ISTIO_NAMESPACE
-from meshtop.model.kube import Controller, Inventory, Meta
-from meshtop.model.mesh import ControlPlane, MeshFacts, Ready
-
-DEFAULT_REVISION = "default"
 DEFAULT_CLUSTER_ID = "Kubernetes"
 
-_NETWORK = "topology.istio.io/network"
-_CONTROLLED_BY = "topology.istio.io/controlPlaneClusters"
-_REVISION = "istio.io/rev"
-_TAG = "istio.io/tag"
-_VERSION_LABELS = ("operator.istio.io/version", "app.kubernetes.io/version")
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
-
-Tree = Mapping[str, Any]
 
 
 def mesh_facts(inventory: Inventory) -> MeshFacts:
     """The mesh that a cluster belongs to, its control planes and its trust; None where nothing says it.
 
-    Several revisions may have settings of their own: those of the default revision count, else the first.
+    Several revisions may have settings of their own: those of the control plane that counts count (`istiods`).
     """
-    istiods = [c for c in inventory.controllers if c.kind == "Deployment" and is_istiod(_labels(c))]
-    planes = _control_planes(istiods, inventory.webhooks)
-    config = _mesh_config(inventory.config_maps)
-    values = _values(inventory.config_maps)
+    found = istiods(inventory.controllers, inventory.pods, inventory.webhooks)
+    planes = control_planes(found, inventory.webhooks)
+    settings = settings_among(inventory, found)
+    config, values = settings.mesh, settings.values
+    here = homes(found, inventory.namespaces, inventory.webhooks)
+    cluster_id = _cluster_id(found, values)
     return MeshFacts(
-        cluster_id=_cluster_id(istiods, values),
-        mesh_id=_text(config, "defaultConfig", "meshId") or _text(values, "global", "meshID"),
-        network=_network(inventory) or _text(values, "global", "network"),
-        trust_domain=_text(config, "trustDomain") or (CLUSTER_DOMAIN if config is not None else None),
-        trust_domain_aliases=_texts(config, "trustDomainAliases"),
-        root_namespace=_text(config, "rootNamespace") or ISTIO_NAMESPACE,
-        auto_mtls=_auto_mtls(config),
+        cluster_id=cluster_id,
+        mesh_id=text_at(config, "defaultConfig", "meshId") or text_at(values, "global", "meshID"),
+        network=network_of(inventory, here, settings, cluster_id),
+        trust_domain=text_at(config, "trustDomain") or (CLUSTER_DOMAIN if settings.complete else None),
+        trust_domain_aliases=texts_at(config, "trustDomainAliases"),
+        root_namespace=text_at(config, "rootNamespace") or (here[0] if settings.complete else None),
+        auto_mtls=_auto_mtls(settings),
+        cluster_domain=_cluster_domain(found, settings),
         region=_region(inventory),
         control_planes=planes,
         istio_versions=_versions(planes, inventory),
-        roots=fingerprints(inventory.config_maps.get("istio-ca-root-cert", {}).get("root-cert.pem", "")),
-        roles=_roles(inventory, istiods, values),
+        roots=_roots(inventory, here),
+        roles=_roles(inventory, found, values),
+        served_by=_served_by(inventory),
         ambient=_ambient(inventory),
     )
 
 
 def mesh_config(inventory: Inventory) -> Tree:
     """The MeshConfig that counts in a cluster; empty where it is not known."""
-    return _mesh_config(inventory.config_maps) or {}
+    return plane_settings(inventory).mesh or {}
 
 
 def mesh_networks(inventory: Inventory) -> Tree:
     """The MeshNetworks of a cluster: which gateways lead into which network; empty where it is not known."""
-    return _first(inventory.config_maps, "istio", "meshNetworks") or {}
+    return plane_settings(inventory).networks or {}
 
 
 @lru_cache(maxsize=256)
@@ -82,40 +86,13 @@ def fingerprints(pem: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _control_planes(istiods: Iterable[Controller], webhooks: Iterable[Meta]) -> tuple[ControlPlane, ...]:
-    tags: dict[str, set[str]] = {}
-    for webhook in webhooks:
-        if webhook.labels.get(_TAG):
-            tags.setdefault(webhook.labels.get(_REVISION, DEFAULT_REVISION), set()).add(webhook.labels[_TAG])
-    planes: dict[str, ControlPlane] = {}
-    for istiod in sorted(istiods, key=lambda c: (c.meta.namespace != ISTIO_NAMESPACE, c.meta.key)):
-        revision = _revision(istiod)
-        before = planes.get(revision)
-        pods = before.pods if before is not None else Ready()
-        planes[revision] = ControlPlane(
-            revision=revision,
-            version=before.version if before is not None and before.version else _version(istiod),
-            pods=Ready(ready=pods.ready + istiod.ready, total=pods.total + istiod.desired),
-            tags=tuple(sorted(tags.get(revision, ()))),
-        )
-    return tuple(planes[revision] for revision in sorted(planes))
-
-
-def _labels(controller: Controller) -> dict[str, str]:
-    return {**controller.template_labels, **controller.meta.labels}
-
-
-def _revision(istiod: Controller) -> str:
-    return _labels(istiod).get(_REVISION) or istiod.environment.get("REVISION") or DEFAULT_REVISION
-
-
-def _version(istiod: Controller) -> str | None:
-    containers = sorted(istiod.containers, key=lambda container: container.name != "discovery")
-    tag = image_version(containers[0].image) if containers else None
-    if tag and tag[:1].isdigit():
-        return tag
-    labels = _labels(istiod)
-    return next((labels[label] for label in _VERSION_LABELS if labels.get(label)), tag)
+def _roots(inventory: Inventory, here: Sequence[str]) -> tuple[str, ...]:
+    """The roots that the control plane gives out; the first of its namespaces that has some tells them."""
+    for home in here:
+        found = fingerprints(inventory.config_maps.get(f"{home}/{ROOT_CERTIFICATE}", {}).get("root-cert.pem", ""))
+        if found:
+            return found
+    return ()
 
 
 def _versions(planes: Sequence[ControlPlane], inventory: Inventory) -> tuple[str, ...]:
@@ -134,19 +111,26 @@ def _natural(version: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"[.\-+]", version)]
 
 
-def _cluster_id(istiods: Sequence[Controller], values: Tree | None) -> str | None:
-    for istiod in istiods:
+def _cluster_id(found: Sequence[Controller], values: Tree | None) -> str | None:
+    for istiod in found:
         if istiod.environment.get("CLUSTER_ID"):
             return istiod.environment["CLUSTER_ID"]
-    named = _text(values, "global", "multiCluster", "clusterName")
-    return named or (DEFAULT_CLUSTER_ID if istiods else None)
+    named = text_at(values, "global", "multiCluster", "clusterName")
+    # Of istiod's pods alone the environment is not known.
+    known = any(istiod.kind == "Deployment" for istiod in found)
+    return named or (DEFAULT_CLUSTER_ID if known else None)
 
 
-def _network(inventory: Inventory) -> str | None:
-    for namespace in inventory.namespaces:
-        if namespace.meta.name == ISTIO_NAMESPACE:
-            return namespace.meta.labels.get(_NETWORK) or None
-    return None
+def _cluster_domain(found: Sequence[Controller], settings: PlaneSettings) -> str | None:
+    """The DNS domain of the cluster: istiod's `--domain`, else its chart's values, else Kubernetes' default.
+
+    The default is known only where what would say otherwise was read.
+    """
+    told = next((istiod.domain for istiod in found if istiod.domain), None)
+    written = told or text_at(settings.values, "global", "proxy", "clusterDomain")
+    if written:
+        return written.strip(".") or None
+    return CLUSTER_DOMAIN if settings.values_known else None
 
 
 def _region(inventory: Inventory) -> str | None:
@@ -155,81 +139,32 @@ def _region(inventory: Inventory) -> str | None:
     return min(regions, key=lambda region: (-regions[region], region)) if regions else None
 
 
-def _auto_mtls(config: Tree | None) -> bool | None:
-    if config is None:
-        return None
-    value = config.get("enableAutoMtls")
-    return value if isinstance(value, bool) else True
+def _auto_mtls(settings: PlaneSettings) -> bool | None:
+    value = at(settings.mesh, "enableAutoMtls")
+    if isinstance(value, bool):
+        return value
+    return True if settings.complete else None
 
 
-def _roles(inventory: Inventory, istiods: Sequence[Controller], values: Tree | None) -> tuple[str, ...]:
+def _served_by(inventory: Inventory) -> tuple[str, ...]:
+    """The ids of the clusters whose control planes may serve this one, as its own annotation names them."""
+    told = [n.meta.annotations.get(CONTROLLED_BY, "") for n in inventory.namespaces]
+    return tuple(dict.fromkeys(part.strip() for text in told for part in text.split(",") if part.strip()))
+
+
+def _roles(inventory: Inventory, found: Sequence[Controller], values: Tree | None) -> tuple[str, ...]:
     """`primary` has a control plane; `remote` is served by another cluster's; `external` by one outside the mesh."""
-    if istiods:
+    if found:
         return ("primary",)
-    system = next((n.meta for n in inventory.namespaces if n.meta.name == ISTIO_NAMESPACE), None)
-    annotated = system is not None and _CONTROLLED_BY in system.annotations
+    annotated = any(CONTROLLED_BY in n.meta.annotations for n in inventory.namespaces)
     if not annotated and not inventory.config_maps:
         return ()
-    if _text(values, "istiodRemote", "injectionURL") or _at(values, "global", "externalIstiod") is True:
+    if text_at(values, "istiodRemote", "injectionURL") or at(values, "global", "externalIstiod") is True:
         return ("external",)
     return ("remote",)
 
 
 def _ambient(inventory: Inventory) -> bool:
-    if any(c.kind == "DaemonSet" and _labels(c).get("app") == "ztunnel" for c in inventory.controllers):
+    if any(c.kind == "DaemonSet" and labels_of(c).get("app") == "ztunnel" for c in inventory.controllers):
         return True
     return any(n.meta.labels.get("istio.io/dataplane-mode") == "ambient" for n in inventory.namespaces)
-
-
-def _mesh_config(config_maps: Mapping[str, Mapping[str, str]]) -> Tree | None:
-    return _first(config_maps, "istio", "mesh")
-
-
-def _values(config_maps: Mapping[str, Mapping[str, str]]) -> Tree | None:
-    return _first(config_maps, "values", "merged-values") or _first(config_maps, "values", "values")
-
-
-def _first(config_maps: Mapping[str, Mapping[str, str]], name: str, key: str) -> Tree | None:
-    """The default revision's settings, else those of the first revision that has some that can be understood."""
-    names = [known for known in sorted(config_maps) if known == name or known.startswith(f"{name}-")]
-    for known in names:
-        if known == "istio-ca-root-cert":
-            continue
-        tree = _tree(config_maps[known].get(key, ""))
-        if tree is not None:
-            return tree
-    return None
-
-
-@lru_cache(maxsize=256)
-def _tree(text: str) -> Tree | None:
-    """A mapping written as YAML or JSON; None for anything else."""
-    if not text.strip():
-        return None
-    try:
-        if text.lstrip().startswith("{"):
-            tree = json.loads(text)
-        else:
-            tree = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError, AttributeError):
-        return None
-    return tree if isinstance(tree, dict) else None
-
-
-def _at(tree: Tree | None, *path: str) -> Any:
-    value: Any = tree
-    for step in path:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(step)
-    return value
-
-
-def _text(tree: Tree | None, *path: str) -> str | None:
-    value = _at(tree, *path)
-    return value if isinstance(value, str) and value else None
-
-
-def _texts(tree: Tree | None, *path: str) -> tuple[str, ...]:
-    value = _at(tree, *path)
-    return tuple(entry for entry in value if isinstance(entry, str)) if isinstance(value, list) else ()

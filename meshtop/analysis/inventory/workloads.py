@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 
 from meshtop.analysis.inventory.labels import (
     SelectorIndex,
@@ -16,6 +14,7 @@ from meshtop.analysis.inventory.labels import (
 )
 from meshtop.analysis.inventory.pod_counts import counted, has_ended, pod_sets
 from meshtop.analysis.inventory.pod_owners import PodOwners, WorkloadId
+from meshtop.analysis.inventory.revisions import Revisions
 from meshtop.model.kube import Container, Controller, Inventory, Pod
 from meshtop.model.mesh import PodSet, Proxy, Ready, Workload
 from meshtop.model.state import Health, HealthStatus
@@ -28,8 +27,6 @@ _WAYPOINT_CLASSES = frozenset({"istio-waypoint"})
 _GATEWAY_ROLES = frozenset({"ingressgateway", "egressgateway", "eastwestgateway"})
 _MODE = "istio.io/dataplane-mode"
 _REDIRECTION = "ambient.istio.io/redirection"
-_SIDECAR_STATUS = "sidecar.istio.io/status"
-_REVISION = "istio.io/rev"
 _PROXY_CONTAINER = "istio-proxy"
 _OF_ONE_POD = frozenset(
     {
@@ -60,7 +57,7 @@ def workloads(inventory: Inventory, cluster: str) -> tuple[Workload, ...]:
         if identity is not None:
             controllers.setdefault(identity, []).append(controller)
     services = SelectorIndex((s.meta.namespace, s.meta.name, s.selector) for s in inventory.services)
-    ambient = _Ambient(inventory)
+    ambient, revisions = _Ambient(inventory), Revisions(inventory)
     pods_known = inventory.evidence("Pod").known
     found = [
         _workload(
@@ -70,6 +67,7 @@ def workloads(inventory: Inventory, cluster: str) -> tuple[Workload, ...]:
             controllers.get(identity, ()),
             services,
             ambient,
+            revisions,
             pods_known=pods_known,
         )
         for identity in {**controllers, **pods}
@@ -109,6 +107,7 @@ def _workload(
     controllers: Sequence[Controller],
     services: SelectorIndex,
     ambient: _Ambient,
+    revisions: Revisions,
     *,
     pods_known: bool,
 ) -> Workload:
@@ -138,7 +137,7 @@ def _workload(
         pods=there,
         proxy=Proxy.AMBIENT if waypoint else proxy,
         proxy_version=version,
-        revision=_revision(labels, shown),
+        revision=revisions.of(namespace, labels, shown),
         service_account=shown.service_account if shown is not None else "",
         services=_selecting(sets) if sets else services.selecting(namespace, labels),
         is_gateway=not waypoint and _is_gateway(labels, containers),
@@ -218,25 +217,6 @@ def _proxy(
     if declared and not (pod is not None and pod.host_network):
         return Proxy.AMBIENT, ambient.version
     return Proxy.NONE, None
-
-
-def _revision(labels: Mapping[str, str], pod: Pod | None) -> str | None:
-    if labels.get(_REVISION):
-        return labels[_REVISION]
-    if pod is None:
-        return None
-    annotations = pod.meta.annotations
-    return annotations.get(_REVISION) or _injected_revision(annotations.get(_SIDECAR_STATUS, ""))
-
-
-@lru_cache(maxsize=1024)
-def _injected_revision(status: str) -> str | None:
-    """The revision that injection wrote into its annotation; it is the same for thousands of pods."""
-    try:
-        revision = json.loads(status)["revision"] if status else None
-    except (ValueError, KeyError, TypeError):
-        return None
-    return revision if isinstance(revision, str) and revision else None
 
 
 def _is_gateway(labels: Mapping[str, str], containers: Sequence[Container]) -> bool:

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from meshtop.analysis.identity.control_planes import ROOT_CERTIFICATE
 from meshtop.analysis.security.certificates import read_certificates
 from meshtop.analysis.security.findings import LocatedFinding, finding, worst_first
 from meshtop.model.constants import ISTIO_NAMESPACE
@@ -67,7 +68,8 @@ def expiries(cluster: str, inventory: Inventory | None, telemetry: Telemetry | N
 
 def _roots(cluster: str, inventory: Inventory | None) -> Iterable[Expiry]:
     maps: Mapping[str, Mapping[str, str]] = inventory.config_maps if inventory is not None else {}
-    for certificate in read_certificates(maps.get("istio-ca-root-cert", {}).get("root-cert.pem", "")):
+    roots = [data.get("root-cert.pem", "") for key, data in maps.items() if key.endswith(f"/{ROOT_CERTIFICATE}")]
+    for certificate in dict.fromkeys(c for pem in roots for c in read_certificates(pem)):
         yield Expiry(
             cluster=cluster,
             kind=CertificateKind.ROOT,

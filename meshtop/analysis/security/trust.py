@@ -53,6 +53,13 @@ def _domains_meet(left: MeshFacts, right: MeshFacts) -> bool | None:
     return left.trust_domain in right.trust_domain_aliases and right.trust_domain in left.trust_domain_aliases
 
 
+def _same_mesh(left: MeshFacts, right: MeshFacts) -> bool | None:
+    """Whether two clusters are one mesh; two are different where somebody gave them different IDs, else None."""
+    if left.mesh is not None and left.mesh == right.mesh:
+        return True
+    return False if left.mesh_id and right.mesh_id and left.mesh_id != right.mesh_id else None
+
+
 def judge_pair(left: ClusterTrust, right: ClusterTrust) -> TrustPair:
     """Judge two clusters. Symmetric: the answer does not depend on which one is left."""
     a, b = left.facts, right.facts
@@ -62,7 +69,7 @@ def judge_pair(left: ClusterTrust, right: ClusterTrust) -> TrustPair:
         return TrustPair(left=left.name, right=right.name, trusted=Trusted.UNKNOWN, why=why)
     ours, theirs = set(a.roots), set(b.roots)
     shared = ours & theirs
-    same_mesh = None if a.mesh_id is None or b.mesh_id is None else a.mesh_id == b.mesh_id
+    same_mesh = _same_mesh(a, b)
     meet = _domains_meet(a, b)
     if not shared:
         trusted = Trusted.NO

@@ -62,7 +62,7 @@ def cluster_traffic(
         name=name,
         telemetry=telemetry,
         cluster_id=facts.cluster_id if facts else None,
-        mesh_id=facts.mesh_id if facts else None,
+        mesh_id=facts.mesh if facts else None,
         network=facts.network if facts else None,
         peers=known_peers(workloads, machines),
         external_hosts=declared_hosts(config.get("ServiceEntry", ()), external=True),

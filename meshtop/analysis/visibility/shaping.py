@@ -15,7 +15,7 @@ from msgspec import Struct
 from meshtop.analysis.inventory.untyped import maps, texts
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.analysis.visibility.selection import match_labels, selects
-from meshtop.model.constants import ISTIO_NAMESPACE
+from meshtop.model.constants import CLUSTER_DOMAIN, ISTIO_NAMESPACE
 from meshtop.model.kube import ConfigObject, Inventory
 
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute")
@@ -23,9 +23,13 @@ _SELECTING = ("PeerAuthentication", "RequestAuthentication", "AuthorizationPolic
 
 
 class ConfigTarget(Struct, frozen=True, kw_only=True):
-    """What config applies to: a service by its full hosts (lower case) and its name, its workloads by their labels."""
+    """What config applies to: a service by its full hosts (lower case) and its name, its workloads by their labels.
+
+    `domain` is the DNS domain of the cluster, in which short hosts of rules are completed.
+    """
 
     namespace: str
+    domain: str = CLUSTER_DOMAIN
     service: str = ""
     hosts: tuple[str, ...] = ()
     workloads: tuple[Mapping[str, str], ...] = ()
@@ -72,7 +76,7 @@ def _why(kind: str, obj: ConfigObject, target: ConfigTarget, root: str) -> str:
 
 def _by_host(patterns: Iterable[str], obj: ConfigObject, target: ConfigTarget, verb: str) -> str:
     for pattern in patterns:
-        full = full_host(pattern.lower(), obj.meta.namespace)
+        full = full_host(pattern.lower(), obj.meta.namespace, target.domain)
         if full and any(host_matches(full, host) for host in target.hosts):
             return f"{verb} {pattern}"
     return ""
@@ -85,7 +89,7 @@ def _by_destination(spec: Mapping[str, Any], obj: ConfigObject, target: ConfigTa
             for destination in maps(rule.get("route")):
                 to = destination.get("destination")
                 host = str(to.get("host", "")) if isinstance(to, Mapping) else ""
-                if host and full_host(host.lower(), obj.meta.namespace) in target.hosts:
+                if host and full_host(host.lower(), obj.meta.namespace, target.domain) in target.hosts:
                     return f"sends {', '.join(texts(spec.get('hosts'))) or 'traffic'} here"
     return ""
 

@@ -5,10 +5,12 @@ Only names, servers and file paths are understood here; `meshtop.sources.auth.cr
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from msgspec import Struct, field, structs
 
@@ -38,7 +40,7 @@ class ClusterRef(Struct, frozen=True, kw_only=True):
 
     `document` is a kubeconfig of this one context with absolute paths; it may hold credentials, so it is
     never printed. `fault` is one sentence when the context cannot lead anywhere (it names a cluster that
-    is not in the file); the other clusters do not suffer from it.
+    is not in the file); the other clusters do not suffer from it. `current` marks the kubeconfig's current context.
     """
 
     name: str
@@ -50,6 +52,7 @@ class ClusterRef(Struct, frozen=True, kw_only=True):
     namespace: str | None = None
     document: Document = field(default_factory=dict)
     fault: str | None = None
+    current: bool = False
     prefix: str = ""
     """The path below another cluster's API server that forwards to this cluster; `server` ends with it."""
 
@@ -91,8 +94,9 @@ def find_clusters(
     """The clusters to read, in the order of the file (or of the settings, or of `contexts`, where given).
 
     `kubeconfig` is an explicit file; None means $KUBECONFIG (several files, merged), else ~/.kube/config, else
-    the service account of the pod that this runs in. Contexts on one server are one cluster: the current
-    context stands for it, else the first. Settings' `clusters`, when given, are these and no others, under
+    the service account of the pod that this runs in. Contexts with one server and one user are one cluster: the
+    current context stands for it, else the first. Whether different users lead to one cluster is known only when it has
+    answered (`observatory`). Settings' `clusters`, when given, are these and no others, under
     their own names; `contexts` then picks among them. Raises KubeconfigError.
     """
     if clusters:
@@ -105,7 +109,7 @@ def find_clusters(
         raise KubeconfigError(_nothing_there(kubeconfig, merged, environ))
     names = _chosen(contexts, merged)
     refs = [_ref(merged, name) for name in names]
-    return tuple(_one_per_server(refs, merged.current))
+    return tuple(_one_per_login(refs, merged.current))
 
 
 def reread(ref: ClusterRef) -> ClusterRef:
@@ -127,6 +131,7 @@ def reread(ref: ClusterRef) -> ClusterRef:
         namespace=found.namespace,
         document=found.document,
         fault=found.fault,
+        current=found.current,
     )
 
 
@@ -343,6 +348,7 @@ def _ref(merged: _Merged, context: str, *, name: str | None = None) -> ClusterRe
         namespace=namespace if isinstance(namespace, str) else None,
         document=document,
         fault=fault,
+        current=context == merged.current,
     )
 
 
@@ -355,17 +361,36 @@ def _chosen(contexts: Sequence[str], merged: _Merged) -> list[str]:
     return list(dict.fromkeys(contexts)) or list(merged.contexts)
 
 
-def _one_per_server(refs: Iterable[ClusterRef], current: str | None) -> list[ClusterRef]:
-    """One context for each server. A server behind another proxy or TLS name is another one (tunnels, bastions)."""
+def _one_per_login(refs: Iterable[ClusterRef], current: str | None) -> list[ClusterRef]:
+    """One context for each server and user, the current one before the first.
+
+    Behind one address there may be several clusters, told apart by who asks (an access proxy), so another user may lead
+    to another cluster. A server behind another proxy or TLS name is another one (tunnels, bastions).
+    """
     chosen: dict[tuple[str, ...], ClusterRef] = {}
     for ref in refs:
         cluster = ref.cluster_entry
-        key: tuple[str, ...] = (ref.server.lower(), str(cluster.get("tls-server-name")), str(cluster.get("proxy-url")))
+        key: tuple[str, ...] = (
+            _endpoint(ref.server),
+            str(cluster.get("tls-server-name")),
+            str(cluster.get("proxy-url")),
+            json.dumps(ref.user_entry, sort_keys=True, default=str),
+        )
         if ref.fault is not None:
             key = ("fault", ref.name)
         if key not in chosen or ref.context == current:
             chosen[key] = ref
     return list(chosen.values())
+
+
+def _endpoint(server: str) -> str:
+    """A server's URL written in one way: scheme and host in lower case, the port always, no slash at the end."""
+    try:
+        parts = urlsplit(server.strip())
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return server
+    return f"{parts.scheme}://{parts.hostname or ''}:{port}{parts.path.rstrip('/')}" if parts.netloc else server
 
 
 def _in_cluster(environ: Mapping[str, str]) -> bool:

@@ -12,7 +12,7 @@ from meshtop.model import kube
 from meshtop.sources.kubernetes import wire
 
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_ISTIOD_VARIABLES = frozenset({"CLUSTER_ID", "REVISION", "EXTERNAL_ISTIOD"})
+_ISTIOD_VARIABLES = frozenset({"CLUSTER_ID", "REVISION", "EXTERNAL_ISTIOD", "SHARED_MESH_CONFIG"})
 _SERVICE_NAME = "kubernetes.io/service-name"
 _ENDED_WELL = frozenset({"Completed", None})
 
@@ -197,6 +197,7 @@ def controller_of(kind: str) -> Callable[[wire.ControllerObject], kube.Controlle
             template_labels=template.metadata.labels or {},
             containers=_containers(template.spec.containers, template.spec.init_containers),
             environment=_environment(item) if kind == "Deployment" else {},
+            domain=_domain(item) if kind == "Deployment" else None,
         )
 
     return convert
@@ -207,8 +208,26 @@ def is_istiod(labels: dict[str, str]) -> bool:
     return labels.get("app") == "istiod" or labels.get("istio") == "pilot"
 
 
+def _runs_istiod(item: wire.ControllerObject) -> bool:
+    return is_istiod(item.metadata.labels or {}) or is_istiod(item.spec.template.metadata.labels or {})
+
+
+def _domain(item: wire.ControllerObject) -> str | None:
+    """What istiod's `--domain` says, as one argument or two."""
+    if not _runs_istiod(item):
+        return None
+    for container in item.spec.template.spec.containers or ():
+        args = container.args or []
+        for argument, after in zip(args, [*args[1:], ""], strict=False):
+            if argument == "--domain" and after and not after.startswith("$("):
+                return after
+            if argument.startswith("--domain="):
+                return argument.removeprefix("--domain=") or None
+    return None
+
+
 def _environment(item: wire.ControllerObject) -> dict[str, str]:
-    if not is_istiod(item.metadata.labels or {}) and not is_istiod(item.spec.template.metadata.labels or {}):
+    if not _runs_istiod(item):
         return {}
     return {
         variable.name: variable.value

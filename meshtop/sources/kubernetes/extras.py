@@ -1,18 +1,17 @@
-"""What is read without a watch: three ConfigMaps of istio-system, remote secrets and webhooks (metadata only)."""
+"""What is read without a watch: the control planes' ConfigMaps, remote secrets and webhooks (metadata only)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
-from meshtop.model.constants import ISTIO_NAMESPACE
-from meshtop.model.kube import Controller, Identity, KindStatus, Meta, RemoteSecret
+from meshtop.analysis.identity.control_planes import config_maps_to_read, homes, is_injector, istiods
+from meshtop.model.kube import Controller, Identity, KindStatus, Meta, Namespace, Pod, RemoteSecret
 from meshtop.model.state import State
 from meshtop.sources.kubernetes import wire
-from meshtop.sources.kubernetes.convert import is_istiod
 from meshtop.sources.kubernetes.kinds import REMOTE_SECRETS, WEBHOOKS, Codec
 from meshtop.sources.kubernetes.link import ServerLink
 from meshtop.sources.kubernetes.lists import fetch, list_all
@@ -21,18 +20,14 @@ from meshtop.sources.problem import SourceProblem
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _METADATA_LIST = "PartialObjectMetadataList"
-_BASE_NAMES = ("istio", "values", "istio-ca-root-cert")
 
 
-def config_map_names(controllers: Iterable[Controller]) -> tuple[str, ...]:
-    """The names to read: the three of every control plane, and `istio-REV` and `values-REV` of each revision."""
-    revisions = set()
-    for controller in controllers:
-        labels = {**controller.template_labels, **controller.meta.labels}
-        if controller.kind == "Deployment" and is_istiod(labels):
-            revisions.add(labels.get("istio.io/rev") or controller.environment.get("REVISION") or "default")
-    named = [f"{base}-{revision}" for revision in sorted(revisions - {"default"}) for base in ("istio", "values")]
-    return (*_BASE_NAMES, *named)
+class ControlPlanes(Struct, frozen=True):
+    """Where control planes may be, as far as it is known: what the namespaces to read are told from."""
+
+    controllers: tuple[Controller, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    namespaces: tuple[Namespace, ...] = ()
 
 
 class Extras:
@@ -49,35 +44,68 @@ class Extras:
         self.remote_secrets: tuple[RemoteSecret, ...] = ()
         self.webhooks: tuple[Meta, ...] = ()
         self.revision = 0
+        self.homes: tuple[str, ...] = ()
+        self._injectors: tuple[Meta, ...] = ()
+        self._secrets: dict[str, tuple[RemoteSecret, ...]] = {}
         self._statuses: dict[str, KindStatus] = {}
-        self._asked: set[str] = set()
 
     @property
     def statuses(self) -> tuple[KindStatus, ...]:
         """How each reading went."""
         return tuple(self._statuses[kind] for kind in sorted(self._statuses))
 
-    async def read(self, controllers: Iterable[Controller]) -> None:
-        """Read all three once; never raises for the cluster's sake."""
-        await asyncio.gather(
-            self._read_config_maps(config_map_names(controllers)),
-            self._read_metadata(
-                "Secret",
-                f"/api/v1/namespaces/{ISTIO_NAMESPACE}/secrets",
-                f"secrets in {ISTIO_NAMESPACE}",
-                REMOTE_SECRETS,
-                "istio/multiCluster=true",
-                "remote_secrets",
-            ),
-            self._read_metadata(
-                "MutatingWebhookConfiguration",
-                "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
-                "mutatingwebhookconfigurations.admissionregistration.k8s.io",
-                WEBHOOKS,
-                "istio.io/tag",
-                "webhooks",
-            ),
-            self._read_identity(),
+    async def read_webhooks(self) -> None:
+        """Read what stands nowhere in particular: webhooks, and who the user is."""
+        await asyncio.gather(self._read_webhooks(), self._read_identity())
+
+    async def read_control_planes(self, seen: ControlPlanes) -> None:
+        """Read the ConfigMaps and remote secrets of the control planes that are there.
+
+        Call it after `read_webhooks`. Like that it never raises for the cluster's sake.
+        """
+        found = istiods(seen.controllers, seen.pods, self.webhooks)
+        self.homes = homes(found, seen.namespaces, self._injectors)
+        places = config_maps_to_read(found, seen.namespaces, self._injectors)
+        await asyncio.gather(self._read_config_maps(places), self._read_secrets(self.homes))
+
+    async def _read_webhooks(self) -> None:
+        found = await self._metadata(
+            "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+            "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+            WEBHOOKS,
+            {},
+        )
+        if isinstance(found, SourceProblem):
+            if found.code == 403:
+                self._injectors = ()
+                self._put("webhooks", ())
+            self._note("MutatingWebhookConfiguration", found, len(self.webhooks))
+            return
+        self._injectors = tuple(webhook for webhook in found if is_injector(webhook))
+        self._put("webhooks", self._injectors)
+        self._note("MutatingWebhookConfiguration", None, len(self._injectors))
+
+    async def _read_secrets(self, namespaces: tuple[str, ...]) -> None:
+        results = await asyncio.gather(*(self._secrets_in(namespace) for namespace in namespaces))
+        kept: dict[str, tuple[RemoteSecret, ...]] = {}
+        worst: SourceProblem | None = None
+        for namespace, result in zip(namespaces, results, strict=True):
+            if isinstance(result, SourceProblem):
+                worst = result
+                if result.code != 403:
+                    kept[namespace] = self._secrets.get(namespace, ())
+            else:
+                kept[namespace] = result
+        self._secrets = kept
+        self._put("remote_secrets", tuple(secret for namespace in sorted(kept) for secret in kept[namespace]))
+        self._note("Secret", worst, len(self.remote_secrets))
+
+    async def _secrets_in(self, namespace: str) -> tuple[RemoteSecret, ...] | SourceProblem:
+        return await self._metadata(
+            f"/api/v1/namespaces/{namespace}/secrets",
+            f"secrets in {namespace}",
+            REMOTE_SECRETS,
+            {"labelSelector": "istio/multiCluster=true"},
         )
 
     async def _read_identity(self) -> None:
@@ -93,35 +121,28 @@ class Extras:
             return
         self._note("SelfSubjectReview", None, 1)
 
-    async def read_revisions(self, controllers: Iterable[Controller]) -> None:
-        """Read the ConfigMaps again when control planes have become known whose ConfigMaps were not asked for."""
-        names = config_map_names(controllers)
-        if not set(names) <= self._asked:
-            await self._read_config_maps(names)
-
-    async def _read_config_maps(self, names: tuple[str, ...]) -> None:
-        self._asked = set(names)
-        results = await asyncio.gather(*(self._config_map(name) for name in names))
+    async def _read_config_maps(self, places: tuple[tuple[str, str], ...]) -> None:
+        results = await asyncio.gather(*(self._config_map(namespace, name) for namespace, name in places))
         kept: dict[str, dict[str, str]] = {}
         worst: SourceProblem | None = None
-        for name, result in zip(names, results, strict=True):
+        for place, result in zip(map("/".join, places), results, strict=True):
             if not isinstance(result, SourceProblem):
                 if result is not None:
-                    kept[name] = result
+                    kept[place] = result
                 continue
             worst = result
-            if result.code != 403 and name in self.config_maps:
-                kept[name] = self.config_maps[name]
+            if result.code != 403 and place in self.config_maps:
+                kept[place] = self.config_maps[place]
         self._put("config_maps", kept)
         self._note("ConfigMap", worst, len(kept))
 
-    async def _config_map(self, name: str) -> dict[str, str] | SourceProblem | None:
+    async def _config_map(self, namespace: str, name: str) -> dict[str, str] | SourceProblem | None:
         """The data of one ConfigMap, None where there is none, or why it cannot be read."""
         link = self._link
-        path = f"/api/v1/namespaces/{ISTIO_NAMESPACE}/configmaps/{name}"
+        path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
         try:
             async with link.listing:
-                response = await fetch(link.connection, path, what=f"configmaps in {ISTIO_NAMESPACE}", verb="get")
+                response = await fetch(link.connection, path, what=f"configmaps in {namespace}", verb="get")
             return msgspec.json.decode(response.content, type=wire.ConfigMapObject).data or {}
         except SourceProblem as problem:
             return None if problem.code == 404 else problem
@@ -130,9 +151,10 @@ class Extras:
                 State.STALE, f"{link.connection.name} sent a ConfigMap {name} that cannot be understood: {error}."
             )
 
-    async def _read_metadata(
-        self, kind: str, path: str, what: str, codec: Codec, selector: str, attribute: str
-    ) -> None:
+    async def _metadata(
+        self, path: str, what: str, codec: Codec, params: dict[str, str]
+    ) -> tuple[Any, ...] | SourceProblem:
+        """The metadata of the objects of a list, by namespace and name, or why they cannot be read."""
         try:
             async with self._link.listing:
                 listing = await list_all(
@@ -140,17 +162,13 @@ class Extras:
                     path,
                     codec,
                     what=what,
-                    params={"labelSelector": selector},
+                    params=params,
                     headers={"Accept": METADATA_ONLY},
                     only=_METADATA_LIST,
                 )
         except SourceProblem as problem:
-            if problem.code == 403:
-                self._put(attribute, ())
-            self._note(kind, problem, len(getattr(self, attribute)))
-            return
-        self._put(attribute, tuple(sorted(listing.objects, key=_key)))
-        self._note(kind, None, len(listing.objects))
+            return problem
+        return tuple(sorted(listing.objects, key=_key))
 
     def _put(self, attribute: str, value: Any) -> None:
         if getattr(self, attribute) != value:

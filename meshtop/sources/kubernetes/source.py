@@ -8,14 +8,14 @@ import time
 from collections.abc import AsyncIterator, Callable
 from itertools import chain
 
+from meshtop.analysis.identity.control_planes import istiods
 from meshtop.analysis.tenancy.access.rbac import SubjectRules
-from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Controller, Identity, Inventory, KindStatus
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.process import raise_open_file_limit
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.discovery import Served, discover, version_for
-from meshtop.sources.kubernetes.extras import Extras
+from meshtop.sources.kubernetes.extras import ControlPlanes, Extras
 from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES, ApiKind
 from meshtop.sources.kubernetes.link import ServerLink
 from meshtop.sources.kubernetes.pacing import ListingQueue, Pace
@@ -27,8 +27,6 @@ from meshtop.sources.problem import SourceProblem
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 _RESOURCES = {
     **{(kind.group, kind.key): kind.resource for kind in (*BUILTIN, *CONFIG, *IDENTITY, *REGISTRIES)},
-    ("", "ConfigMap"): f"configmaps (in {ISTIO_NAMESPACE})",
-    ("", "Secret"): f"secrets (in {ISTIO_NAMESPACE})",
 }
 
 
@@ -80,7 +78,7 @@ class KubernetesSource:
             answered_at=self._link.answered_at,
             problem=self._link.problem,
             kinds=self._kinds(),
-            resources=_RESOURCES,
+            resources=self._resources(),
             refresh_seconds=self._pace.refresh,
             endpoint=self._connection.server,
         )
@@ -268,12 +266,16 @@ class KubernetesSource:
                 self._config[kind] = KindReader(self._link, kind, version)
 
     async def _read_extras(self) -> None:
-        """Read what is not watched; the names of revisions are known once Deployments are."""
-        await self._extras.read(self._controllers("Deployment"))
-        deployments = self._builtin["Deployment"]
-        if not deployments.settled.is_set():
-            await deployments.settled.wait()
-        await self._extras.read_revisions(self._controllers("Deployment"))
+        """Read what is not watched; where control planes are is known once Deployments and Namespaces are."""
+        builtin = self._builtin
+        await self._extras.read_webhooks()
+        await builtin["Deployment"].settled.wait()
+        await builtin["Namespace"].settled.wait()
+        if not istiods(builtin["Deployment"].objects, (), ()):
+            await builtin["Pod"].settled.wait()
+        await self._extras.read_control_planes(
+            ControlPlanes(builtin["Deployment"].objects, builtin["Pod"].objects, builtin["Namespace"].objects)
+        )
 
     async def _follow_extras(self) -> None:
         while True:
@@ -299,6 +301,11 @@ class KubernetesSource:
                 statuses.append(status)
         return (*statuses, *self._extras.statuses)
 
+    def _resources(self) -> dict[tuple[str, str], str]:
+        """What RBAC calls each kind, with the namespaces where only some of it is read."""
+        where = ", ".join(self._extras.homes) or "the control plane's namespace"
+        return {**_RESOURCES, ("", "ConfigMap"): f"configmaps (in {where})", ("", "Secret"): f"secrets (in {where})"}
+
     def _not_installed(self, kind: ApiKind) -> KindStatus | None:
         if self._discovered:
             return KindStatus(kind=kind.key, group=kind.group, state="missing")
@@ -311,6 +318,7 @@ class KubernetesSource:
         builtin = self._builtin
         return Inventory(
             version=self._link.version,
+            uid=next((n.meta.uid for n in builtin["Namespace"].objects if n.meta.name == "kube-system"), "") or None,
             nodes=builtin["Node"].objects,
             namespaces=builtin["Namespace"].objects,
             services=builtin["Service"].objects,

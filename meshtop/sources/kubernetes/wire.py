@@ -191,9 +191,10 @@ class ContainerSpec(Struct, rename="camel"):
 
 
 class EnvContainer(ContainerSpec, rename="camel"):
-    """A container whose environment is looked at."""
+    """A container whose environment and arguments are looked at."""
 
     env: list[EnvVar] | None = None
+    args: list[str] | None = None
 
 
 class PodSpec(Struct, rename="camel"):

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from meshtop.analysis.graph.service_graph import worst
 from meshtop.analysis.traffic.health import workload_health
-from meshtop.model.constants import SERVICE_DOMAIN
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Service, ServicePort
 from meshtop.model.mesh import VirtualMachine, Workload, sum_ready
 from meshtop.model.state import Health, HealthStatus
@@ -60,14 +60,15 @@ def build(picture: Picture) -> list[ServiceItem]:
     return items
 
 
-def host_of(namespace: str, name: str) -> str:
+def host_of(namespace: str, name: str, domain: str) -> str:
     """A Service's name in the cluster's DNS, which is also what Istio's telemetry calls it."""
-    return f"{name}.{namespace}.{SERVICE_DOMAIN}"
+    return f"{name}.{namespace}.svc.{domain}"
 
 
 def _service(picture: Picture, cluster: str, service: Service, exported: bool) -> ServiceItem:
     namespace, name = service.meta.key
-    hosts = [host_of(namespace, name)]
+    facts = picture.facts.get(cluster)
+    hosts = [host_of(namespace, name, facts.domain if facts is not None else CLUSTER_DOMAIN)]
     if exported:
         hosts.append(f"{name}.{namespace}.{EXPORT_SUFFIX}")
     if service.external_name:

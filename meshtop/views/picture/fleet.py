@@ -88,8 +88,8 @@ def _compared(picture: Picture) -> list[DriftCluster]:
 def _group(picture: Picture, cluster: str) -> str:
     """Clusters of one mesh are compared; those of no mesh with the other members of their registry."""
     facts = picture.facts.get(cluster)
-    if facts is not None and facts.mesh_id:
-        return f"mesh {facts.mesh_id}"
+    if facts is not None and (facts.mesh_id or len(picture.meshes.peers(cluster)) > 1):
+        return f"mesh {facts.mesh}"
     if facts is not None and facts.control_planes:
         return ""
     registries = [m for m in members_of(picture) if m.cluster == cluster and m.entry.registry not in ("", ISTIO)]

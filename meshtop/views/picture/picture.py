@@ -11,7 +11,9 @@ from msgspec import structs
 from meshtop.analysis.canary.board import Board
 from meshtop.analysis.canary.judging import Judgements, Judging
 from meshtop.analysis.canary.survey import BoardCluster, Survey
+from meshtop.analysis.fleet.registries import sync_states
 from meshtop.analysis.identity.mesh import mesh_facts
+from meshtop.analysis.identity.meshes import Meshes, MeshEvidence, mesh_evidence, meshes, with_meshes
 from meshtop.analysis.inventory.virtual_machines import virtual_machines
 from meshtop.analysis.inventory.workloads import workloads
 from meshtop.analysis.tenancy.access.rights import Access
@@ -38,6 +40,7 @@ WorkloadId = tuple[str, str, str]
 """Cluster, namespace, name."""
 
 _FACTS: Key[MeshFacts] = Key("mesh facts")
+_MESH_OF_FACTS: Key[dict[str, MeshFacts]] = Key("facts of the meshes")
 _WORKLOADS: Key[tuple[Workload, ...]] = Key("workloads")
 _MACHINES: Key[tuple[VirtualMachine, ...]] = Key("virtual machines")
 _EDGES: Key[tuple[Edge, ...]] = Key("edges")
@@ -96,11 +99,40 @@ class Picture:
         clusters = self.snapshot.clusters
         inventories = tuple(cluster.inventory for cluster in clusters)
         named = tuple((c.name, c.context, c.server) for c in clusters)
-        return self.memory.get_or_make(key, inventories, make, also=(named, also))
+        return self.memory.get_or_make(key, inventories, make, also=(named, self.meshes, also))
 
     @cached_property
     def facts(self) -> dict[str, MeshFacts]:
-        """Each cluster's mesh facts; a cluster without an inventory is left out."""
+        """Each cluster's mesh facts, its mesh among them; a cluster without an inventory is left out."""
+        inputs = tuple(part for name, facts in self._own_facts.items() for part in (name, facts))
+        return self.memory.get_or_make(
+            _MESH_OF_FACTS,
+            inputs,
+            lambda: with_meshes(self._own_facts, self.meshes, self._mesh_evidence),
+            also=self.meshes,
+        )
+
+    @cached_property
+    def meshes(self) -> Meshes:
+        """Which clusters are one mesh, which are not, and of which nothing tells."""
+        return meshes(self._mesh_evidence)
+
+    @cached_property
+    def _mesh_evidence(self) -> tuple[MeshEvidence, ...]:
+        return tuple(
+            mesh_evidence(
+                c.name,
+                c.inventory,
+                self._own_facts.get(c.name),
+                synced=sync_states(c.telemetry),
+                telemetry=c.telemetry,
+            )
+            for c in self.snapshot.clusters
+        )
+
+    @cached_property
+    def _own_facts(self) -> dict[str, MeshFacts]:
+        """What each cluster's own inventory says."""
         return {c.name: self._facts_of(c.name, c.inventory) for c in self.snapshot.clusters if c.inventory is not None}
 
     def _facts_of(self, cluster: str, inventory: Inventory) -> MeshFacts:
@@ -149,7 +181,7 @@ class Picture:
     def canaries(self) -> Board:
         """The weighted routes of all clusters, judged."""
         inputs = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.canaries))
-        judgements = self.memory.get_or_make(_JUDGEMENTS, inputs, self._judgements)
+        judgements = self.memory.get_or_make(_JUDGEMENTS, inputs, self._judgements, also=self.meshes)
         return Board(judgements, now=self.snapshot.at if self.snapshot.moment is None else self.snapshot.moment)
 
     def _judgements(self) -> Judgements:
@@ -286,24 +318,12 @@ class Picture:
     def clusters_of_service(self, cluster: str, namespace: str, names: Iterable[str]) -> tuple[str, ...]:
         """The clusters of the same mesh in which a service of that name has something behind it."""
         there = {other for name in names for other in self._clusters_with.get((namespace, name), ())}
-        return tuple(name for name in self._mesh_peers.get(cluster, (cluster,)) if name in there)
+        return tuple(name for name in self.meshes.peers(cluster) if name in there)
 
     @cached_property
     def _clusters_with(self) -> dict[tuple[str, str], list[str]]:
         """The clusters in which something stands behind a service of that namespace and name."""
         return _grouped(((namespace, name), cluster) for cluster, namespace, name in self._backends)
-
-    @cached_property
-    def _mesh_peers(self) -> dict[str, tuple[str, ...]]:
-        """Each cluster's mesh: its clusters in order, itself among them."""
-        meshes = _grouped((self._mesh(c.name), c.name) for c in self.snapshot.clusters)
-        return {c.name: tuple(meshes[self._mesh(c.name)]) for c in self.snapshot.clusters}
-
-    def _mesh(self, cluster: str) -> tuple[str, str]:
-        """What tells meshes apart: the mesh id; a cluster whose mesh is not known is one of its own."""
-        facts = self.facts.get(cluster)
-        known = facts is not None and facts.mesh_id is not None
-        return ("mesh", str(facts.mesh_id)) if facts is not None and known else ("cluster", cluster)
 
     def tenants(self, cluster: str, namespace: str) -> tuple[str, ...]:
         """The tenants of a namespace: tenancy.yaml's, else those that its marks name."""

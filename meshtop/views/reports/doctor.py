@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Inventory, KindStatus
 from meshtop.model.mesh import ControlPlane, MeshFacts
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
@@ -218,7 +217,7 @@ def _mesh_findings(cluster: ClusterSnapshot, planes: Sequence[ControlPlane]) -> 
             "control-plane-not-ready",
             Severity.ERROR,
             f"istiod revision {plane.revision} of {cluster.name} has no ready pod of {plane.pods.total}.",
-            f"See its pods: kubectl -n {ISTIO_NAMESPACE} get pods -l app=istiod",
+            f"See its pods: kubectl -n {plane.namespace} get pods -l app=istiod",
         )
         for plane in planes
         if plane.pods.total and not plane.pods.ready

@@ -79,7 +79,13 @@ class EvacuateAnswer(Struct, frozen=True, kw_only=True):
 def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
     """What would become of every host that has endpoints in a cluster."""
     silent = [name for name, state in picture.telemetry_states.items() if state not in (State.FRESH, State.PARTIAL)]
-    found = evacuate(cluster, localities_of(picture), silent)
+    found = evacuate(
+        cluster,
+        localities_of(picture),
+        silent,
+        perhaps=picture.meshes.perhaps(cluster),
+        unread=[c.name for c in picture.snapshot.clusters if c.inventory is None],
+    )
     counts = {fate: sum(one.fate is fate for one in found) for fate in EvacuationEffect}
     entries = [
         edge.sums.requests

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind, ServiceGraph
 from meshtop.analysis.visibility.shaping import ApplicableConfig, ConfigTarget, applicable_config
-from meshtop.model.constants import CONTRADICTED_FROM, ISTIO_NAMESPACE, SERVICE_DOMAIN
+from meshtop.model.constants import CLUSTER_DOMAIN, CONTRADICTED_FROM
 from meshtop.model.text import clean
 from meshtop.model.traffic import Edge, Peer, Sums, Target, total
 from meshtop.sources.prometheus.promql import Matcher, one_of
@@ -212,7 +212,7 @@ def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]
         if inventory is None:
             continue
         facts = picture.facts.get(cluster)
-        root = facts.root_namespace if facts is not None else ISTIO_NAMESPACE
+        root = (facts.root_namespace if facts is not None else None) or ""
         for subject in _subjects(picture, cluster, namespace, those):
             rows += [(cluster, one) for one in applicable_config(inventory, subject, root_namespace=root)]
     unique = list(dict.fromkeys(rows))
@@ -235,10 +235,12 @@ def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Pee
     own = {s for w in picture.workloads_in(cluster, namespace) if w.name in names for s in w.services}
     asked = {e.service.lower() for e in ends if isinstance(e, Target) and e.service}
     services = sorted({host.split(".")[0] for host in asked if host.split(".")[1:2] == [namespace]} | own)
-    hosts = asked | {f"{name}.{namespace}.{SERVICE_DOMAIN}" for name in services}
+    facts = picture.facts.get(cluster)
+    domain = facts.domain if facts is not None else CLUSTER_DOMAIN
+    hosts = asked | {f"{name}.{namespace}.svc.{domain}" for name in services}
     for name in services or [""]:
         mine = tuple(sorted(h for h in hosts if not name or h.split(".")[0] == name))
-        yield ConfigTarget(namespace=namespace, service=name, hosts=mine, workloads=tuple(labels))
+        yield ConfigTarget(namespace=namespace, domain=domain, service=name, hosts=mine, workloads=tuple(labels))
 
 
 def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...]:

@@ -150,7 +150,7 @@ def test_why_a_cluster_cannot_reach_another_is_said_once_for_the_pair() -> None:
 
 def test_cluster_local_hosts_stay_in_their_cluster() -> None:
     mesh = "serviceSettings:\n- settings: {clusterLocal: true}\n  hosts: ['*.shop.svc.cluster.local']\n"
-    here = site("a", secrets=("b",), config_maps={"istio": {"mesh": mesh}})
+    here = site("a", secrets=("b",), config_maps={"istio-system/istio": {"mesh": mesh}})
     found = row(here, site("b", endpoints=1))
     assert (found.cluster_local, found.clusters["a"]) == (True, HostReachability.NO_ENDPOINTS)
 

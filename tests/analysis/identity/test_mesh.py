@@ -49,7 +49,7 @@ def test_a_primary() -> None:
         Inventory(
             controllers=(istiod(),),
             namespaces=(system(labels={"topology.istio.io/network": "n2"}),),
-            config_maps={"istio": {"mesh": MESH}, "values": {"values": VALUES}},
+            config_maps={"istio-system/istio": {"mesh": MESH}, "istio-system/values": {"values": VALUES}},
         )
     )
     assert facts == MeshFacts(
@@ -60,6 +60,7 @@ def test_a_primary() -> None:
         trust_domain_aliases=("old.example",),
         root_namespace="istio-config",
         auto_mtls=False,
+        cluster_domain="cluster.local",
         control_planes=(ControlPlane(revision="default", version="1.30.1", pods=Ready(1, 2)),),
         istio_versions=("1.30.1",),
         roles=("primary",),
@@ -67,14 +68,15 @@ def test_a_primary() -> None:
 
 
 def test_what_istio_takes_when_nothing_is_said() -> None:
-    facts = mesh_facts(Inventory(controllers=(istiod(),), config_maps={"istio": {"mesh": "{}"}}))
+    facts = mesh_facts(Inventory(controllers=(istiod(),), config_maps={"istio-system/istio": {"mesh": "{}"}}))
     assert (facts.cluster_id, facts.trust_domain, facts.auto_mtls) == ("Kubernetes", "cluster.local", True)
     assert (facts.mesh_id, facts.network, facts.root_namespace) == (None, None, "istio-system")
 
 
 def test_the_environment_of_istiod_decides_the_cluster_id() -> None:
     inventory = Inventory(
-        controllers=(istiod(environment={"CLUSTER_ID": "env"}),), config_maps={"values": {"values": VALUES}}
+        controllers=(istiod(environment={"CLUSTER_ID": "env"}),),
+        config_maps={"istio-system/values": {"values": VALUES}},
     )
     assert mesh_facts(inventory).cluster_id == "env"
     assert mesh_facts(inventory).network == "n1"
@@ -94,7 +96,10 @@ def test_revisions_and_tags() -> None:
             ),
         ),
         webhooks=(tag("stable", "1-30"), tag("default", "1-30"), tag("old", "1-9"), Meta(name="other")),
-        config_maps={"istio-1-9": {"mesh": "trustDomain: nine"}, "istio-1-30": {"mesh": "trustDomain: thirty"}},
+        config_maps={
+            "istio-system/istio-1-9": {"mesh": "trustDomain: nine"},
+            "istio-system/istio-1-30": {"mesh": "trustDomain: thirty"},
+        },
     )
     facts = mesh_facts(inventory)
     assert [(p.revision, p.version, p.tags) for p in facts.control_planes] == [
@@ -111,9 +116,9 @@ def test_revisions_and_tags() -> None:
     [
         ({}, {}, ()),
         ({"annotations": {"topology.istio.io/controlPlaneClusters": "east"}}, {}, ("remote",)),
-        ({}, {"istio-ca-root-cert": {}}, ("remote",)),
-        ({}, {"values": {"values": '{"istiodRemote": {"injectionURL": "https://x"}}'}}, ("external",)),
-        ({}, {"values": {"values": '{"global": {"externalIstiod": true}}'}}, ("external",)),
+        ({}, {"istio-system/istio-ca-root-cert": {}}, ("remote",)),
+        ({}, {"istio-system/values": {"values": '{"istiodRemote": {"injectionURL": "https://x"}}'}}, ("external",)),
+        ({}, {"istio-system/values": {"values": '{"global": {"externalIstiod": true}}'}}, ("external",)),
     ],
 )
 def test_roles_without_a_control_plane(
@@ -150,7 +155,7 @@ GARBAGE = [
 @pytest.mark.parametrize("text", GARBAGE)
 @pytest.mark.parametrize("key", [("istio", "mesh"), ("values", "values"), ("istio-ca-root-cert", "root-cert.pem")])
 def test_garbage_is_unknown(text: str, key: tuple[str, str]) -> None:
-    facts = mesh_facts(Inventory(config_maps={key[0]: {key[1]: text}}))
+    facts = mesh_facts(Inventory(config_maps={f"istio-system/{key[0]}": {key[1]: text}}))
     assert (facts.mesh_id, facts.network, facts.roots, facts.trust_domain_aliases) == (None, None, (), ())
     assert facts.trust_domain in (None, "cluster.local")
 

@@ -112,7 +112,7 @@ def test_ztunnel_itself_is_no_sidecar() -> None:
 @pytest.mark.parametrize(
     ("labels", "annotations", "revision"),
     [
-        ({"istio.io/rev": "canary"}, {"istio.io/rev": "x"}, "canary"),
+        ({"istio.io/rev": "canary"}, {"istio.io/rev": "injected"}, "injected"),
         ({}, {"istio.io/rev": "from-annotation"}, "from-annotation"),
         ({}, {"sidecar.istio.io/status": '{"revision": "default"}'}, "default"),
         ({}, {"sidecar.istio.io/status": "{"}, None),

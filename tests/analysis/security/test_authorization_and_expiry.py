@@ -183,7 +183,7 @@ def test_an_istiod_that_signs_with_the_root_is_told_once() -> None:
 @pytest.mark.conformance
 def test_the_root_of_the_config_map_counts_before_the_metric(shared_data: Path) -> None:
     pem = next(iter(sorted((shared_data / "certs").rglob("root-cert*.pem"))))
-    inventory = Inventory(config_maps={"istio-ca-root-cert": {"root-cert.pem": pem.read_text()}})
+    inventory = Inventory(config_maps={"istio-system/istio-ca-root-cert": {"root-cert.pem": pem.read_text()}})
     found = expiries("east", inventory, told(scalar("citadel_server_root_cert_expiry_timestamp", NOW + DAY)))
     assert [e.kind for e in found] == [CertificateKind.ROOT]
     assert found[0].fingerprint is not None

@@ -20,7 +20,7 @@ def config(*entries: tuple[str, str], current: str | None = None, **cluster: str
     return {
         **({"current-context": current} if current else {}),
         "clusters": [{"name": f"c-{name}", "cluster": {"server": server, **cluster}} for name, server in entries],
-        "users": [{"name": f"u-{name}", "user": {"token": name}} for name, _ in entries],
+        "users": [{"name": f"u-{name}", "user": {"token": "one"}} for name, _ in entries],
         "contexts": [{"name": n, "context": {"cluster": f"c-{n}", "user": f"u-{n}"}} for n, _ in entries],
     }
 
@@ -57,9 +57,59 @@ def test_every_context_is_a_cluster_in_the_order_of_the_file(tmp_path: Path) -> 
         ("gone", ["one", "other"]),
     ],
 )
-def test_contexts_on_one_server_are_one_cluster(tmp_path: Path, current: str | None, expected: list[str]) -> None:
+def test_contexts_with_one_server_and_user_are_one_cluster(
+    tmp_path: Path, current: str | None, expected: list[str]
+) -> None:
     path = write(tmp_path / "config", config(("one", A), ("two", A + "/"), ("other", B), current=current))
     assert [ref.name for ref in find(path)] == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("https://kube.example", "https://kube.example:443/", True),
+        ("https://Kube.Example:443", "https://kube.example", True),
+        ("http://kube.example:80", "http://kube.example/", True),
+        ("https://[FD00::1]:443", "https://[fd00::1]", True),
+        ("https://kube.example", "https://kube.example:6443", False),
+        ("https://kube.example", "http://kube.example", False),
+        ("https://kube.example/k8s/a", "https://kube.example/k8s/b", False),
+        ("https://kube.example/k8s/a", "https://kube.example/k8s/A", False),
+        ("https://kube.example/k8s/a", "https://kube.example:443/k8s/a/", True),
+    ],
+)
+def test_servers_written_in_other_ways_are_one(tmp_path: Path, one: str, other: str, same: bool) -> None:
+    path = write(tmp_path / "config", config(("one", one), ("other", other)))
+    assert len(find(path)) == (1 if same else 2)
+
+
+def plugin(*arguments: str) -> dict[str, Any]:
+    return {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "tsh", "args": [*arguments]}}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "clusters"),
+    [
+        (plugin("--kube-cluster=one"), plugin("--kube-cluster=two"), 2),
+        (plugin("--kube-cluster=one"), plugin("--kube-cluster=one"), 1),
+        ({"client-certificate": "one.pem"}, {"client-certificate": "two.pem"}, 2),
+        ({"token": "one"}, {"token": "two"}, 2),
+        ({"token": "one"}, {"token": "one", "as": "admin"}, 2),
+        ({}, {}, 1),
+    ],
+)
+def test_users_that_differ_may_lead_to_different_clusters_behind_one_address(
+    tmp_path: Path, one: dict[str, Any], other: dict[str, Any], clusters: int
+) -> None:
+    document = config(("one", A), ("other", A))
+    document["users"] = [{"name": "u-one", "user": one}, {"name": "u-other", "user": other}]
+    refs = find(write(tmp_path / "config", document))
+    assert [ref.name for ref in refs] == ["one", "other"][:clusters]
+
+
+def test_the_current_context_is_marked(tmp_path: Path) -> None:
+    refs = find(write(tmp_path / "config", config(("one", A), ("two", B), current="two")))
+    assert [ref.current for ref in refs] == [False, True]
 
 
 @pytest.mark.parametrize("difference", [{"proxy-url": "http://bastion:3128"}, {"tls-server-name": "inner"}])
@@ -77,7 +127,7 @@ def test_files_of_the_environment_are_merged_first_wins(tmp_path: Path) -> None:
     refs = find(KUBECONFIG=os.pathsep.join(["", missing, first, second, first]))
     assert pairs(refs) == [("a", A), ("b", B)]
     assert refs[0].paths == (first, second)
-    assert refs[0].document["users"] == [{"name": "u-a", "user": {"token": "a"}}]
+    assert refs[0].document["users"] == [{"name": "u-a", "user": {"token": "one"}}]
 
 
 def test_the_home_file_is_the_default(tmp_path: Path) -> None:
@@ -217,7 +267,7 @@ contexts = st.lists(st.tuples(names, st.sampled_from([A, B, C])), max_size=5, un
 
 @given(st.lists(contexts, min_size=1, max_size=3), st.data())
 @settings(max_examples=40, deadline=None)
-def test_merging_keeps_the_first_and_one_context_per_server(
+def test_merging_keeps_the_first_and_one_context_per_server_and_user(
     tmp_path_factory: pytest.TempPathFactory, files: list[list[tuple[str, str]]], data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("merge")

@@ -28,7 +28,7 @@ async def test_one_pass_reads_every_kind(api: Api, source: KubernetesSource) -> 
     assert [s.meta.name for s in inventory.services] == ["reviews"]
     assert inventory.config["VirtualService"][0].spec == {"hosts": ["reviews"]}
     assert inventory.config["VirtualService"][0].version == "v1"
-    assert inventory.config_maps == {"istio": {"mesh": "trustDomain: td"}}
+    assert inventory.config_maps == {"istio-system/istio": {"mesh": "trustDomain: td"}}
     assert source.status.state is State.FRESH
     assert source.services_known.is_set()
     assert source.cost.requests == len(api.asked)
@@ -181,15 +181,35 @@ async def test_config_maps_of_revisions(api: Api, source: KubernetesSource) -> N
     istiod = object_named("istiod-canary", "istio-system")
     istiod["metadata"]["labels"] = {"app": "istiod", "istio.io/rev": "canary"}
     secret = {"name": "PASSWORD", "value": "hidden"}
-    container = {"name": "discovery", "env": [{"name": "CLUSTER_ID", "value": "east"}, secret]}
+    arguments = ["discovery", "--domain", "corp.local", "--log_as_json"]
+    container = {"name": "discovery", "env": [{"name": "CLUSTER_ID", "value": "east"}, secret], "args": arguments}
     istiod["spec"] = {"template": {"spec": {"containers": [container]}}}
     api.objects["/apis/apps/v1/deployments"] = [istiod]
     api.config_maps = {"istio-canary": {"mesh": "{}"}, "values-canary": {"values": "{}"}}
     await source.list_all()
     inventory = source.inventory()
     assert inventory is not None
-    assert sorted(inventory.config_maps) == ["istio-canary", "values-canary"]
+    assert sorted(inventory.config_maps) == ["istio-system/istio-canary", "istio-system/values-canary"]
     assert inventory.controllers[0].environment == {"CLUSTER_ID": "east"}
+    assert inventory.controllers[0].domain == "corp.local"
+
+
+async def test_settings_and_secrets_are_read_where_istiod_runs(api: Api, source: KubernetesSource) -> None:
+    istiod = object_named("istiod", "mesh-home")
+    istiod["metadata"]["labels"] = {"app": "istiod"}
+    api.objects["/apis/apps/v1/deployments"] = [istiod]
+    api.objects["/api/v1/namespaces"] = [{"metadata": {"name": "kube-system", "uid": "u-1"}}]
+    secrets = "/api/v1/namespaces/mesh-home/secrets"
+    api.objects[secrets] = [object_named("west", "mesh-home")]
+    await source.list_all()
+    inventory = source.inventory()
+    assert inventory is not None
+    assert inventory.uid == "u-1"
+    assert [s.meta.key for s in inventory.remote_secrets] == [("mesh-home", "west")]
+    asked = [path for _, path, _, _ in api.asked if "/configmaps/" in path]
+    assert asked
+    assert all(path.startswith("/api/v1/namespaces/mesh-home/") for path in asked)
+    assert not api.asked_for(SECRETS)
 
 
 async def test_a_dead_server_is_unreachable_and_said(tmp_path: Path) -> None:

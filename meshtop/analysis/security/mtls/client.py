@@ -16,6 +16,7 @@ from meshtop.analysis.inventory.untyped import mapping, maps
 from meshtop.analysis.security.mtls.server import Mode
 from meshtop.analysis.visibility.hosts import full_host, host_matches, is_exported_to
 from meshtop.analysis.visibility.selection import match_labels, oldest_first, selects, title
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject
 
 
@@ -81,12 +82,12 @@ def _merged(rules: Sequence[ConfigObject]) -> list[AppliedRule]:
 
 
 def _in_namespace(
-    rules: Sequence[ConfigObject], namespace: str, host: str, client_labels: Mapping[str, str]
+    rules: Sequence[ConfigObject], namespace: str, host: str, client_labels: Mapping[str, str], domain: str
 ) -> AppliedRule | None:
     """The rule of one namespace for a host: an exact host beats a wildcard, the longest wildcard first."""
     hosts: dict[str, list[ConfigObject]] = {}
     for rule in oldest_first(r for r in rules if r.meta.namespace == namespace):
-        pattern = full_host(str(rule.spec.get("host", "")), namespace)
+        pattern = full_host(str(rule.spec.get("host", "")), namespace, domain)
         if host_matches(pattern, host):
             hosts.setdefault(pattern, []).append(rule)
     for pattern in sorted(hosts, key=lambda p: (p.startswith("*"), -len(p))):
@@ -108,6 +109,7 @@ def destination_rule(
     client_labels: Mapping[str, str],
     service_namespace: str,
     root_namespace: str,
+    domain: str = CLUSTER_DOMAIN,
 ) -> AppliedRule | None:
     """The DestinationRule that a client uses for a host (a full name), None when there is none.
 
@@ -115,7 +117,7 @@ def destination_rule(
     a match wins outright, even when its rule says nothing of TLS. Rules of other namespaces count only if
     exported to the client's, and `workloadSelector` only in the client's own.
     """
-    own = _in_namespace(rules, client_namespace, host, client_labels)
+    own = _in_namespace(rules, client_namespace, host, client_labels, domain)
     if own is not None:
         return own
     exported = [
@@ -123,7 +125,7 @@ def destination_rule(
     ]
     for namespace in dict.fromkeys((service_namespace, root_namespace)):
         if namespace and namespace != client_namespace:
-            found = _in_namespace(exported, namespace, host, {})
+            found = _in_namespace(exported, namespace, host, {}, domain)
             if found is not None:
                 return found
     return None

@@ -15,6 +15,7 @@ from meshtop.analysis.security.mtls.client import AppliedRule, destination_rule
 from meshtop.analysis.security.mtls.server import ServerPolicy, compose
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.analysis.visibility.selection import match_labels, selects, title
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
 
@@ -41,19 +42,32 @@ def unreadable(cluster: str, inventory: Inventory | None, *kinds: str) -> str | 
     return None
 
 
+def _rootless(cluster: str, policies: Sequence[ConfigObject]) -> str | None:
+    """Why policies cannot be told apart where the root namespace is not known; None where it makes no difference.
+
+    A policy without a selector is one namespace's or the whole mesh's, as it stands in the root namespace or not.
+    """
+    if all(match_labels(policy.spec) for policy in policies):
+        return None
+    return f"The root namespace of {cluster} is not known: its control plane's mesh config was not read."
+
+
 class IstioConfig:
     """One config cluster's PeerAuthentications and DestinationRules; answers are kept, since many ask the same."""
 
     def __init__(self, member: MeshMember) -> None:
         self.cluster = member.name
         facts = member.facts or MeshFacts()
-        self.root_namespace = facts.root_namespace
+        self.root_namespace = facts.root_namespace or ""
         self.auto_mtls = facts.auto_mtls
+        self.domain = facts.domain
         config = member.inventory.config if member.inventory is not None else {}
         self.no_policies = unreadable(member.name, member.inventory, "PeerAuthentication")
         self.no_rules = unreadable(member.name, member.inventory, "DestinationRule")
         self.no_routes = unreadable(member.name, member.inventory, "VirtualService")
         self.policies: tuple[ConfigObject, ...] = config.get("PeerAuthentication", ())
+        if self.no_policies is None and facts.root_namespace is None:
+            self.no_policies = _rootless(member.name, self.policies)
         self.rules: tuple[ConfigObject, ...] = config.get("DestinationRule", ())
         self.entries: tuple[ConfigObject, ...] = config.get("ServiceEntry", ())
         self.by_title = {title(obj): obj for obj in (*self.policies, *self.rules)}
@@ -66,12 +80,12 @@ class IstioConfig:
         self._wild: dict[str, list[ConfigObject]] = {}
         self._choosy = {r.meta.namespace for r in self.rules if match_labels(r.spec, "workloadSelector")}
         for rule in self.rules:
-            host = full_host(str(rule.spec.get("host", "")), rule.meta.namespace)
+            host = full_host(str(rule.spec.get("host", "")), rule.meta.namespace, self.domain)
             (self._wild if host.startswith("*") else self._exact).setdefault(host, []).append(rule)
         self._servers: dict[tuple[str, LabelKey], ServerPolicy] = {}
         self._candidates: dict[str, list[ConfigObject]] = {}
         self._applied: dict[tuple[str, str, str, LabelKey], AppliedRule | None] = {}
-        self.subsets = routed_subsets(config.get("VirtualService", ()))
+        self.subsets = routed_subsets(config.get("VirtualService", ()), self.domain)
 
     def server(self, namespace: str, labels: Mapping[str, str]) -> ServerPolicy:
         """What a workload with these labels accepts."""
@@ -106,6 +120,7 @@ class IstioConfig:
                 client_labels=client_labels,
                 service_namespace=service_namespace,
                 root_namespace=self.root_namespace,
+                domain=self.domain,
             )
         return self._applied[key]
 
@@ -124,7 +139,7 @@ def _by_namespace(objects: Sequence[ConfigObject]) -> dict[str, list[ConfigObjec
     return places
 
 
-def routed_subsets(services: Sequence[ConfigObject]) -> dict[str, frozenset[str]]:
+def routed_subsets(services: Sequence[ConfigObject], domain: str = CLUSTER_DOMAIN) -> dict[str, frozenset[str]]:
     """For each host, the subsets that VirtualServices send traffic to; "" where a route names no subset."""
     found: dict[str, set[str]] = {}
     for service in services:
@@ -133,7 +148,7 @@ def routed_subsets(services: Sequence[ConfigObject]) -> dict[str, frozenset[str]
                 for route in maps(rule.get("route")):
                     target = route.get("destination")
                     if isinstance(target, Mapping):
-                        host = full_host(str(target.get("host", "")), service.meta.namespace)
+                        host = full_host(str(target.get("host", "")), service.meta.namespace, domain)
                         found.setdefault(host, set()).add(str(target.get("subset") or ""))
     return {host: frozenset(subsets) for host, subsets in found.items()}
 
@@ -156,8 +171,8 @@ def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[st
         for other in members
         if other.facts is not None
         and "primary" in other.facts.roles
-        and facts.mesh_id is not None
-        and other.facts.mesh_id == facts.mesh_id
+        and facts.mesh is not None
+        and other.facts.mesh == facts.mesh
     ]
     knowing = [
         other

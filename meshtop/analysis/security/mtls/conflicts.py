@@ -89,7 +89,7 @@ def unused_conflicts(mesh: MeshTls, known: Iterable[LocatedFinding]) -> list[Loc
         speaking = [rule for rule in home.rules if _sets_tls(rule)]
         for host in hosts.services.values():
             servers = mesh.parties.behind((cluster,), host.namespace, host.service)
-            for namespace in _namespaces(host, speaking) if servers else ():
+            for namespace in _namespaces(host, speaking, home.domain) if servers else ():
                 client = Party(cluster=cluster, namespace=namespace, name="", labels={}, proxy=Proxy.SIDECAR, tls=True)
                 for server in servers:
                     if server.unknown is None and not server.gateway:
@@ -97,13 +97,13 @@ def unused_conflicts(mesh: MeshTls, known: Iterable[LocatedFinding]) -> list[Loc
     return list(found.values())
 
 
-def _namespaces(host: Host, speaking: Sequence[ConfigObject]) -> list[str]:
+def _namespaces(host: Host, speaking: Sequence[ConfigObject], domain: str) -> list[str]:
     """Whose sidecars are asked: the service's namespace, and those that have a rule of their own for it."""
     foreign = (
         rule.meta.namespace
         for rule in speaking
         if rule.meta.namespace != host.namespace
-        and host_matches(full_host(str(rule.spec.get("host", "")), rule.meta.namespace), host.name)
+        and host_matches(full_host(str(rule.spec.get("host", "")), rule.meta.namespace, domain), host.name)
     )
     return list(dict.fromkeys((host.namespace, *foreign)))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from meshtop.analysis.visibility.hosts import host_matches
-from meshtop.model.constants import SERVICE_DOMAIN
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, EndpointSlice, Service, ServicePort
 
 _KUBERNETES = re.compile(r"([^.:]+)\.([^.:]+)(?:\.svc(?:\.[^:]*)?)?(?::\d+)?")
@@ -65,7 +65,11 @@ class Hosts:
     """The hosts of one cluster: its Services, and the ServiceEntries that its istiod reads."""
 
     def __init__(
-        self, services: Sequence[Service], slices: Iterable[EndpointSlice], entries: Sequence[ConfigObject]
+        self,
+        services: Sequence[Service],
+        slices: Iterable[EndpointSlice],
+        entries: Sequence[ConfigObject],
+        domain: str = CLUSTER_DOMAIN,
     ) -> None:
         resolved: dict[tuple[str, str], dict[str, int]] = {}
         for one in slices:
@@ -73,7 +77,7 @@ class Hosts:
             for port in one.ports:
                 ports.setdefault(port.name, port.port)
         self.services: dict[tuple[str, str], Host] = {
-            service.meta.key: _service(service, resolved.get(service.meta.key, {})) for service in services
+            service.meta.key: _service(service, resolved.get(service.meta.key, {}), domain) for service in services
         }
         self._entries: dict[str, Host] = {}
         for entry in sorted(entries, key=lambda e: (e.meta.created, e.meta.name, e.meta.namespace)):
@@ -96,13 +100,13 @@ class Hosts:
         return self._entries[wild] if wild is not None else None
 
 
-def _service(service: Service, resolved: Mapping[str, int]) -> Host:
+def _service(service: Service, resolved: Mapping[str, int], domain: str) -> Host:
     namespace, name = service.meta.key
     ports = tuple(
         Port(port.port, _target(port, resolved), _protocol(port)) for port in service.ports if port.protocol != "UDP"
     )
     return Host(
-        name=f"{name}.{namespace}.{SERVICE_DOMAIN}",
+        name=f"{name}.{namespace}.svc.{domain}",
         namespace=namespace,
         service=name,
         ports=ports,

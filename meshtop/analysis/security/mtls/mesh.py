@@ -19,7 +19,7 @@ from meshtop.analysis.security.mtls.parties import Parties, Party
 from meshtop.analysis.security.mtls.server import Mode, ServerPolicy, service_mode
 from meshtop.analysis.security.trust import Trusted, TrustPair
 from meshtop.analysis.visibility.selection import selects
-from meshtop.model.mesh import Proxy
+from meshtop.model.mesh import MeshFacts, Proxy
 from meshtop.model.traffic import Edge, Peer, PeerKind, Target
 
 NO_TRUST = "MTLS-NO-TRUST"
@@ -74,15 +74,16 @@ class MeshTls:
         entries = home.entries if isinstance(home, IstioConfig) else ()
         if inventory is None:
             return Hosts((), (), entries)
-        return Hosts(inventory.services, inventory.endpoint_slices, entries)
+        domain = (member.facts or MeshFacts()).domain
+        return Hosts(inventory.services, inventory.endpoint_slices, entries, domain)
 
     def _mesh_of(self, member: MeshMember) -> tuple[str, ...]:
         """The clusters whose endpoints a cluster's istiod knows: those of its mesh, itself first."""
-        mesh = member.facts.mesh_id if member.facts is not None else None
+        mesh = member.facts.mesh if member.facts is not None else None
         others = [
             m.name
             for m in self.members.values()
-            if mesh is not None and m.name != member.name and m.facts is not None and m.facts.mesh_id == mesh
+            if mesh is not None and m.name != member.name and m.facts is not None and m.facts.mesh == mesh
         ]
         return (member.name, *others)
 

@@ -20,7 +20,7 @@ from meshtop.analysis.security.trust import TrustPair
 from meshtop.analysis.visibility.selection import match_labels
 from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import ConfigObject, Meta
-from meshtop.model.mesh import Proxy
+from meshtop.model.mesh import MeshFacts, Proxy
 from meshtop.model.traffic import Edge
 
 MESH = "mesh"
@@ -79,7 +79,8 @@ def _strict(member: MeshMember, scope: str) -> MeshMember:
     inventory = member.inventory
     if inventory is None:
         return member
-    root = member.facts.root_namespace if member.facts is not None else ISTIO_NAMESPACE
+    facts = member.facts or MeshFacts()
+    root = facts.root_namespace or ISTIO_NAMESPACE
     home = root if scope == MESH else scope
     kept = [_obeying(p, root, scope) for p in inventory.config.get("PeerAuthentication", ())]
     new = ConfigObject(
@@ -91,7 +92,8 @@ def _strict(member: MeshMember, scope: str) -> MeshMember:
         spec={"mtls": {"mode": Mode.STRICT.value}},
     )
     config = {**inventory.config, "PeerAuthentication": (*(p for p in kept if p is not None), new)}
-    return structs.replace(member, inventory=structs.replace(inventory, config=config))
+    facts = structs.replace(facts, root_namespace=root)
+    return structs.replace(member, facts=facts, inventory=structs.replace(inventory, config=config))
 
 
 def _obeying(policy: ConfigObject, root: str, scope: str) -> ConfigObject | None:

@@ -107,7 +107,7 @@ def _mesh(cluster: ClusterSnapshot, keep: Keep) -> tuple[str, str, str]:
     if inventory is None:
         return (cluster.name, cluster.name, ISTIO_NAMESPACE)
     facts = keep.same(f"whole facts of {cluster.name}", (inventory,), lambda: mesh_facts(inventory))
-    return (cluster.name, facts.cluster_id or cluster.name, facts.root_namespace)
+    return (cluster.name, facts.cluster_id or cluster.name, facts.root_namespace or ISTIO_NAMESPACE)
 
 
 def _cluster(cluster: ClusterSnapshot, access: Access, ends: _Ends, keep: Keep) -> tuple[ClusterSnapshot, bool]:

@@ -63,7 +63,14 @@ def member(
     kinds: dict[str, tuple[ConfigObject, ...]] = {}
     for obj in config:
         kinds[obj.kind] = (*kinds.get(obj.kind, ()), obj)
-    given = {"auto_mtls": True, "mesh_id": "mesh1", "cluster_id": name, "roles": ("primary",), **facts}
+    given = {
+        "root_namespace": "istio-system",
+        "auto_mtls": True,
+        "mesh_id": "mesh1",
+        "cluster_id": name,
+        "roles": ("primary",),
+        **facts,
+    }
     return MeshMember(
         name=name,
         inventory=Inventory(

@@ -1,0 +1,256 @@
+"""Which clusters are one mesh, told from evidence; where the evidence does not do, that is unknown and never "another".
+
+A mesh ID says what somebody meant (where it is left out, Istio takes the trust domain); two installations of the
+default share one, so that an equal ID counts only together with a link between the clusters: a remote secret, istiod's
+sync status, `topology.istio.io/controlPlaneClusters`, calls that were seen, or a shared root. Where one ID is not known
+(a remote cluster has no mesh config, an account may not read it) a link that istiod needs or traffic took says enough.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import combinations
+
+from msgspec import Struct, structs
+
+from meshtop.model.evidence import Unknown, WhyUnknown
+from meshtop.model.kube import Inventory
+from meshtop.model.mesh import MeshFacts
+from meshtop.model.telemetry import Telemetry
+
+_INHERITED = ("mesh_id", "trust_domain", "root_namespace", "auto_mtls", "cluster_domain")
+
+Calls = frozenset[tuple[str, str]]
+"""Pairs of cluster ids: whose proxies called whose."""
+
+
+class MeshEvidence(Struct, frozen=True, kw_only=True):
+    """What one cluster contributes: its facts, the remote clusters that its istiod has, and who called whom.
+
+    `facts` is None where nothing of the cluster was read. `remotes` are cluster ids. `calls` is asked only where
+    nothing else tells. `unread` says why something that could tell was not read; None where all was.
+    """
+
+    name: str
+    facts: MeshFacts | None = None
+    remotes: frozenset[str] = frozenset()
+    calls: Callable[[], Calls] = frozenset
+    unread: WhyUnknown | None = None
+
+
+class Meshes(Struct, frozen=True):
+    """The clusters as meshes: each with the name of its mesh, and the pairs that are known to be two or may be one.
+
+    `names` gives every cluster's mesh; clusters of one name are one mesh. Of two that are not, `apart` holds the pairs
+    that are known to be different meshes; all others may be one.
+    """
+
+    names: tuple[tuple[str, str], ...] = ()
+    apart: frozenset[frozenset[str]] = frozenset()
+    unread: tuple[tuple[str, WhyUnknown], ...] = ()
+
+    def mesh_of(self, cluster: str) -> str:
+        """The name of a cluster's mesh; a cluster that is alone in one without an ID is named itself."""
+        return dict(self.names).get(cluster, f"cluster {cluster}")
+
+    def peers(self, cluster: str) -> tuple[str, ...]:
+        """The clusters of a cluster's mesh, itself among them, in order."""
+        mesh = self.mesh_of(cluster)
+        return tuple(name for name, other in self.names if other == mesh) or (cluster,)
+
+    def same(self, left: str, right: str) -> bool | None:
+        """Whether two clusters are one mesh; None where the evidence does not tell."""
+        if left == right or self.mesh_of(left) == self.mesh_of(right):
+            return True
+        return False if frozenset((left, right)) in self.apart else None
+
+    def perhaps(self, cluster: str) -> tuple[str, ...]:
+        """The other clusters that may be of a cluster's mesh: nothing tells."""
+        return tuple(name for name, _ in self.names if self.same(cluster, name) is None)
+
+    def unknowns(self, *clusters: str) -> tuple[Unknown, ...]:
+        """What is not known of the meshes of these clusters (of all where none is named)."""
+        why = dict(self.unread)
+        wanted = clusters or tuple(name for name, _ in self.names)
+        pairs = dict.fromkeys(frozenset((name, other)) for name in wanted for other in self.perhaps(name))
+        found = []
+        for left, right in sorted(tuple(sorted(pair)) for pair in pairs):
+            reason = why.get(left) or why.get(right) or WhyUnknown.UNSUPPORTED
+            found.append(Unknown(what=f"whether it is one mesh with {right}", cluster=left, why=reason))
+        return tuple(found)
+
+
+def mesh_evidence(
+    name: str,
+    inventory: Inventory | None,
+    facts: MeshFacts | None,
+    *,
+    synced: Iterable[str] = (),
+    telemetry: Telemetry | None = None,
+) -> MeshEvidence:
+    """What one cluster contributes; `synced` are the cluster ids that its istiod's metrics name."""
+    if inventory is None:
+        return MeshEvidence(name=name, unread=WhyUnknown.UNREACHABLE)
+    unread = inventory.unread("Deployment", "ConfigMap", "Secret")
+    return MeshEvidence(
+        name=name,
+        facts=facts,
+        remotes=remote_ids(inventory) | frozenset(synced),
+        calls=lambda: calls_between(telemetry),
+        unread=unread[0][1] if unread else None if telemetry is not None else WhyUnknown.NOT_READ,
+    )
+
+
+def remote_ids(inventory: Inventory) -> frozenset[str]:
+    """The ids that the metadata of remote secrets hint at; the ids themselves are keys inside, which nobody reads."""
+    return frozenset(s.cluster_id or s.meta.name.removeprefix("istio-remote-secret-") for s in inventory.remote_secrets)
+
+
+def calls_between(telemetry: Telemetry | None) -> Calls:
+    """The pairs of different cluster ids between which telemetry shows calls."""
+    if telemetry is None:
+        return frozenset()
+    samples = (*telemetry.requests, *telemetry.tcp_opened)
+    pairs = {(s.labels.source_cluster, s.labels.destination_cluster) for s in samples if s.value > 0}
+    return frozenset(p for p in pairs if p[0] != p[1] and not {"", "unknown"} & {*p})
+
+
+def meshes(clusters: Sequence[MeshEvidence]) -> Meshes:
+    """Tell the meshes; the same whatever the order of the clusters."""
+    return _Telling(clusters).told()
+
+
+def with_meshes(found: Mapping[str, MeshFacts], told: Meshes, clusters: Sequence[MeshEvidence]) -> dict[str, MeshFacts]:
+    """The facts with each cluster's mesh, and with what a cluster without a control plane has from those that serve it.
+
+    Where several may serve it, only what they agree on.
+    """
+    remotes = {cluster.name: cluster.remotes for cluster in clusters}
+    resolved = {}
+    for name, facts in found.items():
+        changes: dict[str, object] = {"group": told.mesh_of(name), "perhaps": told.perhaps(name)}
+        if not facts.control_planes and facts.roles:
+            primaries = [found[p] for p in told.peers(name) if p != name and p in found and found[p].control_planes]
+            ids = {facts.cluster_id or name}
+            serving = [
+                found[p]
+                for p in told.peers(name)
+                if p in found
+                and found[p].control_planes
+                and (ids & remotes.get(p, frozenset()) or found[p].cluster_id in facts.served_by)
+            ]
+            for field in _INHERITED:
+                values = {getattr(primary, field) for primary in serving or primaries}
+                if getattr(facts, field) is None and len(values) == 1:
+                    changes[field] = values.pop()
+        resolved[name] = structs.replace(facts, **changes)
+    return resolved
+
+
+class _Telling:
+    """One telling: what links clusters, what keeps them apart, and the groups that follow."""
+
+    def __init__(self, clusters: Sequence[MeshEvidence]) -> None:
+        self.order = [cluster.name for cluster in clusters]
+        self.clusters = {cluster.name: cluster for cluster in sorted(clusters, key=lambda c: c.name)}
+        # One id for two clusters (the default is one for all) names neither.
+        counted = Counter(_id(c) for c in self.clusters.values())
+        self.by_id = {_id(c): c.name for c in self.clusters.values() if counted[_id(c)] == 1}
+        self._calls: Calls | None = None
+
+    def told(self) -> Meshes:
+        """The meshes."""
+        names = list(self.clusters)
+        parent = {name: name for name in names}
+
+        def root(name: str) -> str:
+            while parent[name] != name:
+                name = parent[name]
+            return name
+
+        known = {n for n in names if _mesh_id(self.clusters[n]) is not None}
+        links = [pair for pair in combinations(names, 2) if self._one(*pair)]
+        for left, right in links:
+            if (left in known) == (right in known):
+                parent[root(right)] = root(left)
+        # A group whose ID is not known goes to those that it is linked with, if these agree what they are.
+        wanted: dict[str, set[str]] = {}
+        for left, right in links:
+            if (left in known) != (right in known):
+                nameless, named = (right, left) if left in known else (left, right)
+                wanted.setdefault(root(nameless), set()).add(root(named))
+        for nameless, groups in sorted(wanted.items()):
+            ids = {_mesh_id(self.clusters[group]) for group in groups}
+            if len(ids) == 1:
+                for group in sorted(groups):
+                    parent[root(group)] = root(nameless)
+        members: dict[str, list[str]] = {}
+        for name in names:
+            members.setdefault(root(name), []).append(name)
+        labels = self._labels(list(members.values()))
+        apart = {frozenset(pair) for pair in combinations(names, 2) if self._two(*pair)}
+        why = tuple((n, c.unread) for n, c in self.clusters.items() if c.unread is not None)
+        return Meshes(tuple((n, labels[n]) for n in self.order), frozenset(apart), why)
+
+    def _one(self, left: str, right: str) -> bool:
+        """Whether the two alone tell that they are one mesh."""
+        a, b = self.clusters[left], self.clusters[right]
+        if a.facts is None or b.facts is None:
+            return False
+        ids = (_mesh_id(a), _mesh_id(b))
+        if None not in ids:
+            return ids[0] == ids[1] and (_share_root(a.facts, b.facts) or self._linked(left, right))
+        return self._linked(left, right)
+
+    def _two(self, left: str, right: str) -> bool:
+        """Whether the two alone tell that they are different meshes."""
+        a, b = self.clusters[left], self.clusters[right]
+        if a.facts is None or b.facts is None or None in (_mesh_id(a), _mesh_id(b)) or _mesh_id(a) == _mesh_id(b):
+            return False
+        if a.facts.mesh_id and b.facts.mesh_id:
+            return True
+        # An ID that was left out may have been forgotten: then a link, or one that was not read, leaves it open.
+        if a.unread is not None or b.unread is not None or _share_root(a.facts, b.facts):
+            return False
+        return not self._linked(left, right)
+
+    def _linked(self, left: str, right: str) -> bool:
+        """Whether istiod of one has the other as a remote cluster, serves it, or calls between them were seen."""
+        for one, other in ((left, right), (right, left)):
+            a, b = self.clusters[one], self.clusters[other]
+            told = a.remotes | frozenset(a.facts.served_by if a.facts is not None else ())
+            if any(self.by_id.get(name) == b.name for name in told):
+                return True
+        if self._calls is None:
+            self._calls = frozenset(pair for cluster in self.clusters.values() for pair in cluster.calls())
+        ids = {name: cluster_id for cluster_id, name in self.by_id.items()}
+        return any((ids.get(a, ""), ids.get(b, "")) in self._calls for a, b in ((left, right), (right, left)))
+
+    def _labels(self, groups: list[list[str]]) -> dict[str, str]:
+        told: list[tuple[list[str], str]] = []
+        for group in groups:
+            facts = [f for name in group if (f := self.clusters[name].facts) is not None]
+            written = sorted({f.mesh_id for f in facts if f.mesh_id})
+            domains = sorted({f.trust_domain for f in facts if f.trust_domain})
+            alone = f"cluster {group[0]}"
+            told.append((group, written[0] if written else domains[0] if domains and len(group) > 1 else alone))
+        several = Counter(label for _, label in told)
+        return {
+            name: label if several[label] == 1 else f"{label} ({group[0]})" for group, label in told for name in group
+        }
+
+
+def _id(cluster: MeshEvidence) -> str:
+    """What remote secrets and metrics call a cluster; its own name, as istioctl has it, where it does not say."""
+    return (cluster.facts.cluster_id if cluster.facts is not None else None) or cluster.name
+
+
+def _mesh_id(cluster: MeshEvidence) -> str | None:
+    """The ID of a cluster's mesh as Istio takes it; None where it is not known."""
+    facts = cluster.facts
+    return (facts.mesh_id or facts.trust_domain) if facts is not None else None
+
+
+def _share_root(left: MeshFacts, right: MeshFacts) -> bool:
+    return not set(left.roots).isdisjoint(right.roots)

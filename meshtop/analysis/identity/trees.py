@@ -1,0 +1,49 @@
+"""Reading what people write into ConfigMaps: a tree of YAML or JSON, in which anything may stand anywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import yaml
+
+Tree = Mapping[str, Any]
+
+
+@lru_cache(maxsize=256)
+def tree(text: str) -> Tree | None:
+    """A mapping written as YAML or JSON; None for anything else."""
+    if not text.strip():
+        return None
+    try:
+        if text.lstrip().startswith("{"):
+            found = json.loads(text)
+        else:
+            found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError, AttributeError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def at(found: Tree | None, *path: str) -> Any:
+    """What stands at a path; None where the path leads nowhere."""
+    value: Any = found
+    for step in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(step)
+    return value
+
+
+def text_at(found: Tree | None, *path: str) -> str | None:
+    """The text at a path; None where there is none, or something that is no text."""
+    value = at(found, *path)
+    return value if isinstance(value, str) and value else None
+
+
+def texts_at(found: Tree | None, *path: str) -> tuple[str, ...]:
+    """The texts of the list at a path; anything else in it is skipped."""
+    value = at(found, *path)
+    return tuple(entry for entry in value if isinstance(entry, str)) if isinstance(value, list) else ()

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+
+from meshtop.analysis.security.mtls.config import IstioConfig, MeshMember
+from meshtop.analysis.security.mtls.hosts import Hosts
+from meshtop.model.kube import ConfigObject, Inventory, Meta, Service
+from meshtop.model.mesh import MeshFacts
+
+
+@pytest.mark.parametrize("host", ["reviews", "reviews.shop.svc.corp.local", "*.corp.local"])
+def test_rules_are_completed_in_the_domain_of_the_cluster(host: str) -> None:
+    rule = ConfigObject(
+        group="networking.istio.io",
+        version="v1",
+        kind="DestinationRule",
+        meta=Meta(name="r", namespace="shop"),
+        spec={"host": host},
+    )
+    config = {"DestinationRule": (rule,)}
+    member = MeshMember(name="c", inventory=Inventory(config=config), facts=MeshFacts(cluster_domain="corp.local"))
+    service = Service(meta=Meta(name="reviews", namespace="shop"))
+    (named,) = Hosts((service,), (), (), "corp.local").services.values()
+    assert named.name == "reviews.shop.svc.corp.local"
+    found = IstioConfig(member).rule(named.name, client_namespace="shop", client_labels={}, service_namespace="shop")
+    assert found is not None
