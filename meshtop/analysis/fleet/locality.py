@@ -11,12 +11,16 @@ from meshtop.analysis.fleet.links import Site
 from meshtop.analysis.inventory.endpoints import ready_endpoints
 from meshtop.analysis.inventory.virtual_machines import split_locality
 from meshtop.model.constants import ISTIO_NAMESPACE
+from meshtop.model.evidence import Unknown, WhyUnknown
+from meshtop.model.kube import Inventory
 from meshtop.model.mesh import VirtualMachine
 from meshtop.model.traffic import Edge
 
 Load = tuple[float | None, float | None]
 """Requests and TCP bytes per second; None where there are none."""
 DOUBLE = 2.0
+_ENDPOINT_KINDS = ("EndpointSlice", "WorkloadEntry")
+"""What says where endpoints are: of pods, and of virtual machines."""
 _SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", ISTIO_NAMESPACE})
 
 
@@ -184,6 +188,13 @@ def _located(
     )
 
 
+def endpoints_unread(cluster: str, inventory: Inventory | None) -> tuple[Unknown, ...]:
+    """What is not known of the endpoints in a cluster; None stands for a cluster of which nothing was read."""
+    if inventory is None:
+        return (Unknown("every endpoint", cluster, WhyUnknown.UNREACHABLE),)
+    return tuple(Unknown(kind, cluster, why) for kind, why in inventory.unread(*_ENDPOINT_KINDS))
+
+
 def evacuate(
     cluster: str,
     hosts: Sequence[HostLocality],
@@ -196,15 +207,15 @@ def evacuate(
 
     Traffic that the cluster answers goes to the endpoints that stay, as observed, in whatever way they share it.
     `unmeasured` names clusters whose telemetry is not known: of hosts there nobody can tell the load. `perhaps` names
-    clusters that may be of its mesh, and `unread` those of them whose endpoints are not known: a host without endpoints
-    of its own mesh is gone only where none of those may have some.
+    clusters that may be of its mesh, and `unread` those, of its mesh or perhaps of it, whose endpoints are not known: a
+    host without endpoints of its own mesh is gone only where none of those may have some.
     """
-    silent, unread = frozenset(unmeasured), frozenset(unread)
+    silent, unread = frozenset(unmeasured), frozenset(unread) - {cluster}
     elsewhere: dict[str, set[str]] = {}
     for host in hosts:
         elsewhere.setdefault(host.host, set()).update(host.clusters)
     found = [
-        _evacuated(cluster, host, silent, frozenset(perhaps) & (elsewhere[host.host] | unread))
+        _evacuated(cluster, host, silent, (frozenset(perhaps) & elsewhere[host.host]) | unread)
         for host in hosts
         if cluster in host.clusters
     ]
@@ -227,7 +238,7 @@ def _evacuated(cluster: str, host: HostLocality, silent: frozenset[str], perhaps
     factor = (amount + base) / base if base else None
     if not staying and perhaps:
         fate = EvacuationEffect.UNKNOWN
-        why = f"no endpoint is left, unless {' or '.join(sorted(perhaps))} of the same mesh has some: that is not known"
+        why = f"no endpoint is left, unless {' or '.join(sorted(perhaps))} has some: that is not known"
     elif not staying:
         fate, why = EvacuationEffect.GONE, "no endpoint is left"
     elif silent & {cluster, *stays_in}:

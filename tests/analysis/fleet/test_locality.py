@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from meshtop.analysis.fleet.links import Site
-from meshtop.analysis.fleet.locality import EvacuationEffect, HostLocality, evacuate, locate
-from meshtop.model.kube import Endpoint, EndpointSlice, Inventory, Meta, Node
+from meshtop.analysis.fleet.locality import EvacuationEffect, HostLocality, endpoints_unread, evacuate, locate
+from meshtop.model.evidence import Unknown, WhyUnknown
+from meshtop.model.kube import Endpoint, EndpointSlice, Inventory, KindStatus, Meta, Node
 from meshtop.model.mesh import MeshFacts, VirtualMachine
 from meshtop.model.traffic import Edge, Peer, Sums, Target
 
@@ -150,3 +151,40 @@ def test_no_traffic_is_lost_by_evacuating(rates: list[float]) -> None:
     assert found.moved[0] == pytest.approx(rates[0] + rates[2])
     if found.factor is not None:
         assert found.factor * staying == pytest.approx(sum(rates), rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("perhaps", "unread", "fate"),
+    [
+        ((), (), EvacuationEffect.GONE),
+        ((), ("b",), EvacuationEffect.UNKNOWN),
+        (("b",), (), EvacuationEffect.GONE),
+        (("c",), (), EvacuationEffect.UNKNOWN),
+        ((), ("a",), EvacuationEffect.GONE),
+    ],
+)
+def test_a_host_is_gone_only_where_all_that_may_have_it_are_known(
+    perhaps: tuple[str, ...], unread: tuple[str, ...], fate: EvacuationEffect
+) -> None:
+    other = structs.replace(site("c", "z"), facts=MeshFacts(cluster_id="c", mesh_id="other"))
+    hosts = locate([site("a", "z"), site("b"), other], [], [])
+    assert [one.fate for one in evacuate("a", hosts, perhaps=perhaps, unread=unread)] == [fate]
+
+
+def test_what_is_not_known_of_endpoints() -> None:
+    kinds = (KindStatus(kind="EndpointSlice", state="denied"), KindStatus(kind="WorkloadEntry", state="missing"))
+    assert endpoints_unread("a", Inventory(kinds=kinds)) == (Unknown("EndpointSlice", "a", WhyUnknown.DENIED),)
+    assert endpoints_unread("a", Inventory()) == ()
+    assert endpoints_unread("a", None) == (Unknown("every endpoint", "a", WhyUnknown.UNREACHABLE),)
+
+
+def test_a_machine_stands_where_its_locality_says() -> None:
+    def standing(locality: str | None) -> list[tuple[str | None, str | None]]:
+        vm = VirtualMachine(
+            cluster="a", namespace="shop", name="vm", meta=Meta(name="vm"), services=("web",), locality=locality
+        )
+        return [(s.region, s.zone) for s in only(locate([site("a", region="eu")], [vm], [])).stands]
+
+    assert standing("us/us-1/rack-7") == [("us", "us-1")]
+    assert standing("us") == [("us", None)]
+    assert standing(None) == [(None, None)]

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from meshtop.model.kube import ConfigObject, Inventory, Meta, Service
+from meshtop.model.kube import ConfigObject, Inventory, KindStatus, Meta, Service
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import HealthStatus
 from meshtop.model.telemetry import Sample
 from meshtop.views.frame.registry import view
 from meshtop.views.picture.picture import Picture
-from meshtop.views.reports.evacuate import evacuate_answer
+from meshtop.views.reports.evacuate import evacuate_answer, sentences
 from tests import worlds
 
 LEDGER = "ledger.shop.svc.cluster.local"
@@ -84,3 +84,19 @@ def test_a_cluster_is_left_by_its_healthy_machines() -> None:
     answer = evacuate_answer(Picture(worlds.world(east(*machines))), "east")
     (found,) = [item for item in answer.items if item.host == LEDGER]
     assert (found.endpoints_leaving, found.endpoints_staying) == (2, 0)
+
+
+@pytest.mark.parametrize("lost", ["unreachable", "denied"])
+def test_with_another_cluster_unread_nothing_is_gone(lost: str) -> None:
+    if lost == "unreachable":
+        other = structs.replace(worlds.west(), inventory=None)
+    else:
+        whole = worlds.west()
+        assert whole.inventory is not None
+        kinds = (KindStatus(kind="EndpointSlice", state="denied"), KindStatus(kind="WorkloadEntry"))
+        other = structs.replace(whole, inventory=structs.replace(whole.inventory, kinds=kinds))
+    answer = evacuate_answer(Picture(worlds.world(east(worlds.machine()), other)), "east")
+    assert answer.summary.gone == 0
+    assert answer.summary.unknown == len(answer.items) == 1
+    assert "west" in {unknown.cluster for unknown in answer.unknowns}
+    assert any("not known whether an endpoint is left" in sentence for sentence in sentences(answer))
