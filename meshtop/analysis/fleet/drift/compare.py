@@ -149,7 +149,6 @@ class _Group:
             c.name: {n.meta.name for n in c.inventory.namespaces} if c.inventory is not None else set()
             for c in clusters
         }
-        self.inventories = {c.name: c.inventory for c in clusters}
         self._meanings: dict[ObjectKey, dict[str, Callable[[], Tree]]] = {}
         self._unread = {c.name: _unread(c.inventory) for c in clusters}
         for cluster in clusters:
@@ -172,8 +171,9 @@ class _Group:
         return found
 
     def unreadable(self, object_key: ObjectKey, cluster: str) -> bool:
-        """Whether nobody knows if the cluster has it."""
-        return self.inventories[cluster] is None or object_key[0] in self._unread[cluster]
+        """Whether nobody knows if the cluster has it; an object that is at hand was read, whoever asked for it."""
+        why = self._unread[cluster].get(object_key[0])
+        return why is not None and (why is not WhyUnknown.NOT_READ or cluster not in self._meanings.get(object_key, {}))
 
 
 def _judge(object_key: ObjectKey, group: _Group, declaration: Placement | None) -> Iterator[Drift]:
