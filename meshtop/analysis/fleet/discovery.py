@@ -69,14 +69,22 @@ def discovery(sites: Sequence[Site], machines: Mapping[tuple[str, str, str], int
     meshes: dict[str, list[Site]] = {}
     for site in sites:
         meshes.setdefault(site.facts.mesh or f"cluster {site.name}", []).append(site)
-    rows = [row for mesh, members in sorted(meshes.items()) for row in _mesh(mesh, members, between, machines)]
+    ready = {site.name: _Local(site, machines).ready for site in sites}
+    perhaps = {
+        site.name: frozenset(place for other in site.facts.perhaps for place, n in ready.get(other, {}).items() if n)
+        for site in sites
+    }
+    rows = [row for mesh, members in sorted(meshes.items()) for row in _mesh(mesh, members, between, machines, perhaps)]
     return Discovery(hosts=tuple(rows), links=tuple(between[pair] for pair in sorted(between)))
 
 
 class _Local:
-    """What one cluster has, by Service."""
+    """What one cluster has, by Service; `perhaps` are Services with endpoints where it may be one mesh or not."""
 
-    def __init__(self, site: Site, machines: Mapping[tuple[str, str, str], int]) -> None:
+    def __init__(
+        self, site: Site, machines: Mapping[tuple[str, str, str], int], perhaps: frozenset[Place] = frozenset()
+    ) -> None:
+        self.perhaps = perhaps
         inventory = site.inventory
         self.services: dict[Place, Service] = {
             s.meta.key: s for s in inventory.services if s.meta.namespace not in _SYSTEM
@@ -111,8 +119,9 @@ def _mesh(
     sites: Sequence[Site],
     between: Mapping[tuple[str, str], ClusterLink],
     machines: Mapping[tuple[str, str, str], int],
+    perhaps: Mapping[str, frozenset[Place]],
 ) -> Iterable[HostRow]:
-    local = {site.name: _Local(site, machines) for site in sites}
+    local = {site.name: _Local(site, machines, perhaps[site.name]) for site in sites}
     places = sorted({place for here in local.values() for place in (*here.services, *here.exports, *here.imports)})
     failover = _failover_hosts(sites)
     legacy = _legacy_names(sites)
@@ -202,6 +211,8 @@ def _reach(
         return HostReachability.UNKNOWN
     if others:
         return HostReachability.UNREACHABLE
+    if place in here.perhaps:
+        return HostReachability.UNKNOWN
     return HostReachability.NO_ENDPOINTS
 
 

@@ -12,9 +12,9 @@ from functools import cached_property
 from msgspec import Struct
 
 from meshtop.analysis.fleet.registries import sync_states
+from meshtop.analysis.identity.gateways import gateway_into
 from meshtop.analysis.identity.mesh import mesh_networks
-from meshtop.analysis.inventory.untyped import items, mapping
-from meshtop.analysis.traffic.inputs import EAST_WEST_CLASS
+from meshtop.analysis.identity.remotes import remote_ids, remotes_complete
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
 from meshtop.model.state import Finding, Severity
@@ -33,32 +33,13 @@ class Site(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def remotes(self) -> frozenset[str]:
-        """The cluster ids that its istiod has remote secrets for."""
-        return frozenset(
-            s.cluster_id or s.meta.name.removeprefix("istio-remote-secret-") for s in self.inventory.remote_secrets
-        )
+        """The ids of the remote clusters that its istiod has, as far as they are known."""
+        return remote_ids(self.inventory, self.synced)
 
     @cached_property
     def synced(self) -> Mapping[str, str]:
         """What its istiod says of each remote cluster."""
         return sync_states(self.telemetry)
-
-    @cached_property
-    def has_east_west(self) -> bool:
-        """Whether a gateway lets other networks' traffic in: AUTO_PASSTHROUGH, or HBONE in ambient."""
-        for gateway in self.inventory.config.get("Gateway", ()):
-            for server in map(mapping, items(gateway.spec.get("servers"))):
-                if mapping(server.get("tls")).get("mode") == "AUTO_PASSTHROUGH":
-                    return True
-        for gateway in self.inventory.config.get("Gateway.gateway.networking.k8s.io", ()):
-            if gateway.spec.get("gatewayClassName") == EAST_WEST_CLASS:
-                return True
-        return False
-
-    def knows_gateway_of(self, network: str) -> bool:
-        """Whether its MeshNetworks name a gateway of a network."""
-        networks = mapping(mesh_networks(self.inventory).get("networks"))
-        return bool(items(mapping(networks.get(network)).get("gateways")))
 
 
 class ClusterLink(Struct, frozen=True, kw_only=True):
@@ -93,7 +74,8 @@ def _link(source: Site, target: Site, sites: Sequence[Site]) -> ClusterLink:
     unknown = target.facts.cluster_id is None
     knowing = [t for t in teachers if t.name == target.name or their_id in t.remotes]
     if not knowing:
-        if unknown or not _secrets_known(teachers):
+        ids = [s.facts.cluster_id or s.name for s in sites]
+        if unknown or not all(remotes_complete(t.inventory, t.synced, ids) for t in teachers):
             return ClusterLink(source=source.name, target=target.name, up=None)
         found.append(
             Finding(
@@ -118,7 +100,8 @@ def _link(source: Site, target: Site, sites: Sequence[Site]) -> ClusterLink:
         )
     networks = (source.facts.network, target.facts.network)
     apart = None not in networks and networks[0] != networks[1]
-    if apart and not target.has_east_west and not any(t.knows_gateway_of(str(networks[1])) for t in teachers):
+    leads = gateway_into(target.inventory, str(networks[1]), [mesh_networks(t.inventory) for t in teachers])
+    if apart and leads is False:
         found.append(
             Finding(
                 code="DISCOVERY-NO-EAST-WEST",
@@ -126,10 +109,12 @@ def _link(source: Site, target: Site, sites: Sequence[Site]) -> ClusterLink:
                 message=f"{source.name} and {target.name} are different networks ({networks[0]}, {networks[1]}), and "
                 f"no east-west gateway leads into {target.name}.",
                 fix=f"Install an east-west gateway in {target.name} that listens with AUTO_PASSTHROUGH on "
-                f"{PASSTHROUGH_PORT}.",
+                f"{PASSTHROUGH_PORT}; its Service needs the label topology.istio.io/network={networks[1]} and an "
+                "external address.",
             )
         )
-    return ClusterLink(source=source.name, target=target.name, up=not found, findings=tuple(found))
+    up = None if apart and leads is None and not found else not found
+    return ClusterLink(source=source.name, target=target.name, up=up, findings=tuple(found))
 
 
 def _teachers(site: Site, sites: Sequence[Site]) -> list[Site]:
@@ -138,9 +123,3 @@ def _teachers(site: Site, sites: Sequence[Site]) -> list[Site]:
         return [site]
     mine = site.facts.cluster_id or site.name
     return [s for s in sites if s.facts.control_planes and _one_mesh(s, site) and mine in s.remotes]
-
-
-def _secrets_known(sites: Sequence[Site]) -> bool:
-    """Whether the metadata of remote secrets may be read at all: a forbidden list says nothing."""
-    states = [k.state for s in sites for k in s.inventory.kinds if k.kind == "Secret"]
-    return all(state in ("fresh", "stale") for state in states)

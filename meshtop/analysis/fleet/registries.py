@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from meshtop.analysis.identity.remotes import hinted_id, remote_ids
 from meshtop.analysis.inventory.untyped import StatusCondition, condition_holds, conditions, items, mapping, text, texts
-from meshtop.model.kube import ConfigObject, Inventory, RemoteSecret
+from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.telemetry import Telemetry
 
 KUBEFED, KARMADA, OCM, KUBESPHERE, PROFILES, ISTIO = (
@@ -53,8 +54,7 @@ def registered(host: str, inventory: Inventory, telemetry: Telemetry | None = No
         for obj in sorted(inventory.config.get(kind, ()), key=lambda o: o.meta.key)
     ]
     synced = sync_states(telemetry)
-    secrets = sorted(inventory.remote_secrets, key=lambda s: (s.cluster_id or "", s.meta.name))
-    return (*found, *_remotes(host, secrets, synced))
+    return (*found, *_remotes(host, inventory, synced))
 
 
 def sync_states(telemetry: Telemetry | None) -> dict[str, str]:
@@ -173,11 +173,16 @@ _READERS: Mapping[str, Callable[[str, ConfigObject], RegistryEntry]] = {
 }
 
 
-def _remotes(host: str, secrets: Iterable[RemoteSecret], synced: Mapping[str, str]) -> list[RegistryEntry]:
-    """Istio's remote secrets: only their metadata is known, and what istiod's metrics say of the connection."""
+def _remotes(host: str, inventory: Inventory, synced: Mapping[str, str]) -> list[RegistryEntry]:
+    """The remote clusters of istiod, by id: those that its metrics name, and those that remote secrets hint at.
+
+    A secret whose metadata hints at none is listed by its own name, unless the metrics name more than the hints do.
+    """
+    names = remote_ids(inventory, synced)
+    hints = {hinted_id(secret) for secret in inventory.remote_secrets}
+    silent = [secret.meta.name for secret in inventory.remote_secrets if hinted_id(secret) is None]
     found = []
-    for secret in secrets:
-        name = secret.cluster_id or secret.meta.name.removeprefix("istio-remote-secret-")
+    for name in sorted(names | frozenset(silent if len(names - hints) < len(silent) else ())):
         state = synced.get(name)
         told = StatusCondition(type="Synced", status=str(state == "synced"), reason=state) if state else None
         found.append(

@@ -14,6 +14,7 @@ from itertools import combinations
 
 from msgspec import Struct, structs
 
+from meshtop.analysis.identity.remotes import remote_ids
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
@@ -96,15 +97,10 @@ def mesh_evidence(
     return MeshEvidence(
         name=name,
         facts=facts,
-        remotes=remote_ids(inventory) | frozenset(synced),
+        remotes=remote_ids(inventory, synced),
         calls=lambda: calls_between(telemetry),
         unread=unread[0][1] if unread else None if telemetry is not None else WhyUnknown.NOT_READ,
     )
-
-
-def remote_ids(inventory: Inventory) -> frozenset[str]:
-    """The ids that the metadata of remote secrets hint at; the ids themselves are keys inside, which nobody reads."""
-    return frozenset(s.cluster_id or s.meta.name.removeprefix("istio-remote-secret-") for s in inventory.remote_secrets)
 
 
 def calls_between(telemetry: Telemetry | None) -> Calls:

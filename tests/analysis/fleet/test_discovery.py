@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from meshtop.analysis.fleet.discovery import HostReachability, HostRow, discovery
 from meshtop.analysis.fleet.links import Site, links
@@ -46,6 +47,8 @@ def site(
 ) -> Site:
     """A cluster with one Service and what decides who reaches it."""
     config: dict[str, tuple[ConfigObject, ...]] = {}
+    door = Meta(name="ew", namespace="istio-system", labels={"topology.istio.io/network": network or ""})
+    doors = (Service(meta=door, type="LoadBalancer", external_ips=("192.0.2.1",)),) if gateway else ()
     for one in (*objects, *((EAST_WEST,) if gateway else ())):
         config[one.kind] = (*config.get(one.kind, ()), one)
     meta = Meta(name="reviews", namespace="shop")
@@ -57,7 +60,7 @@ def site(
     return Site(
         name=name,
         inventory=Inventory(
-            services=(Service(meta=meta, ports=tuple(ServicePort(p) for p in ports)),) if service else (),
+            services=(*((Service(meta=meta, ports=tuple(ServicePort(p) for p in ports)),) if service else ()), *doors),
             endpoint_slices=(found,) if endpoints else (),
             remote_secrets=remote,
             config=config,
@@ -228,3 +231,13 @@ def test_the_order_of_clusters_does_not_matter(parts: list[dict[str, Any]], orde
     one = {r.host: r.clusters for r in discovery(sites, {}).hosts}
     two = {r.host: r.clusters for r in discovery([sites[i] for i in order], {}).hosts}
     assert one == two
+
+
+def test_a_host_is_not_said_to_have_no_endpoints_where_another_cluster_may_be_of_the_mesh() -> None:
+    alone, other = site("a", mesh="one"), site("b", mesh="two", endpoints=1)
+    doubtful = structs.replace(alone, facts=structs.replace(alone.facts, perhaps=("b",)))
+    marks = {row.mesh: row.clusters for row in discovery([doubtful, other], {}).hosts}
+    assert marks["one"] == {"a": HostReachability.UNKNOWN}
+    assert {row.mesh: row.clusters for row in discovery([alone, other], {}).hosts}["one"] == {
+        "a": HostReachability.NO_ENDPOINTS
+    }

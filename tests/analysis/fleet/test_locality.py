@@ -188,3 +188,10 @@ def test_a_machine_stands_where_its_locality_says() -> None:
     assert standing("us/us-1/rack-7") == [("us", "us-1")]
     assert standing("us") == [("us", None)]
     assert standing(None) == [(None, None)]
+
+
+def test_a_host_is_not_gone_where_a_cluster_that_may_be_of_the_mesh_has_endpoints() -> None:
+    hosts = locate([site("a", "z")], [], [edge("a", "a", 1.0)])
+    assert [e.fate for e in evacuate("a", hosts)] == [EvacuationEffect.GONE]
+    assert [e.fate for e in evacuate("a", hosts, perhaps=["b"])] == [EvacuationEffect.GONE], "b has none"
+    assert [e.fate for e in evacuate("a", hosts, perhaps=["b"], unread=["b"])] == [EvacuationEffect.UNKNOWN]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from meshtop.analysis.identity.remotes import remote_ids
 from meshtop.analysis.inventory.untyped import maps
 from meshtop.analysis.security.mtls.client import AppliedRule, destination_rule
 from meshtop.analysis.security.mtls.server import ServerPolicy, compose
@@ -159,6 +160,10 @@ def config_homes(members: Sequence[MeshMember]) -> dict[str, IstioConfig | str]:
     return {member.name: _home(member, members, configs) for member in members}
 
 
+def _serves(primary: MeshFacts | None, facts: MeshFacts) -> bool:
+    return primary is not None and primary.cluster_id in facts.served_by
+
+
 def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[str, IstioConfig]) -> IstioConfig | str:
     facts = member.facts
     if facts is None or "remote" not in facts.roles:
@@ -178,7 +183,7 @@ def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[st
         other
         for other in primaries
         if other.inventory is not None
-        and any(s.cluster_id and s.cluster_id == facts.cluster_id for s in other.inventory.remote_secrets)
+        and ((facts.cluster_id or member.name) in remote_ids(other.inventory) or _serves(other.facts, facts))
     ]
     chosen = knowing or primaries
     if len(chosen) == 1:

@@ -17,7 +17,7 @@ def test_rules_are_completed_in_the_domain_of_the_cluster(host: str) -> None:
         meta=Meta(name="r", namespace="shop"),
         spec={"host": host},
     )
-    config = {"DestinationRule": (rule,)}
+    config: dict[str, tuple[ConfigObject, ...]] = {"DestinationRule": (rule,)}
     member = MeshMember(name="c", inventory=Inventory(config=config), facts=MeshFacts(cluster_domain="corp.local"))
     service = Service(meta=Meta(name="reviews", namespace="shop"))
     (named,) = Hosts((service,), (), (), "corp.local").services.values()
