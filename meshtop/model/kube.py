@@ -74,14 +74,20 @@ class Service(Struct, frozen=True, kw_only=True):
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """One endpoint of an EndpointSlice; `ready` is None when the slice does not say (which means ready)."""
+    """One endpoint of an EndpointSlice; `ready` is None when the slice does not say (which means ready).
+
+    `addresses` all lead to it. Over two address families it stands in two slices, which name one target.
+    """
 
     addresses: tuple[str, ...] = ()
     ready: bool | None = None
+    terminating: bool = False
+    hostname: str | None = None
     node: str | None = None
     zone: str | None = None
     target_kind: str | None = None
     target_name: str | None = None
+    target_uid: str | None = None
 
 
 class EndpointSlice(Struct, frozen=True, kw_only=True):

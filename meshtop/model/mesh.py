@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from msgspec import Struct
@@ -24,6 +25,14 @@ class Ready(Struct, frozen=True, rename="camel"):
 
     ready: int = 0
     total: int = 0
+
+
+def sum_ready(parts: Iterable[Ready]) -> Ready:
+    """Ready and wanted of several together."""
+    ready = total = 0
+    for part in parts:
+        ready, total = ready + part.ready, total + part.total
+    return Ready(ready, total)
 
 
 class ControlPlane(Struct, frozen=True, kw_only=True):
@@ -82,8 +91,25 @@ class MeshFacts(Struct, frozen=True, kw_only=True):
         return f"svc.{self.domain}"
 
 
+class PodSet(Struct, frozen=True, kw_only=True):
+    """Pods of a workload that have the same labels, those of their template among them, and the Services they are in.
+
+    A workload has several while it is rolled out (each template's pods have a hash of their own), under Argo Rollouts,
+    and in a StatefulSet, whose pods each have a name label. `labels` are sorted by key.
+    """
+
+    labels: tuple[tuple[str, str], ...]
+    pods: Ready
+    services: tuple[str, ...] = ()
+
+
 class Workload(Struct, frozen=True, kw_only=True):
-    """A workload as Istio's telemetry names it: the topmost controller of a set of pods (or a bare pod)."""
+    """A workload as Istio's telemetry names it: the topmost controller of a set of pods (or a bare pod).
+
+    `pods` counts the pods that exist, ended ones left out; where pods may not be read, it is what the controllers
+    report. `services` are those that select any of its pods. `pod_sets` is empty where no pod is known. `labels` are
+    the newest pod's, without those that tell one pod from another.
+    """
 
     cluster: str
     namespace: str
@@ -103,10 +129,25 @@ class Workload(Struct, frozen=True, kw_only=True):
     readiness: Health = Health()
     images: tuple[str, ...] = ()
     created: float = 0.0
+    pod_sets: tuple[PodSet, ...] = ()
+
+    def pods_behind(self, service: str) -> Ready:
+        """Its pods that a Service selects; all of them where single pods are not known."""
+        if not self.pod_sets:
+            return self.pods if service in self.services else Ready()
+        return sum_ready(one.pods for one in self.pod_sets if service in one.services)
+
+    def pods_with(self, labels: Mapping[str, str]) -> Ready:
+        """Its pods that have all of these labels, as a subset selects them."""
+        wanted = set(labels.items())
+        return sum_ready(one.pods for one in self.pod_sets if wanted.issubset(one.labels))
 
 
 class VirtualMachine(Struct, frozen=True, kw_only=True):
-    """A WorkloadEntry: a workload outside Kubernetes. `healthy` is None when no probe reports."""
+    """A WorkloadEntry: a workload outside Kubernetes. `healthy` is None when no probe reports.
+
+    `labels` are those that selectors see: the spec's, overlaid by the metadata's. `locality` is region/zone/subzone.
+    """
 
     cluster: str
     namespace: str
@@ -124,3 +165,4 @@ class VirtualMachine(Struct, frozen=True, kw_only=True):
     connected_at: float | None = None
     disconnected_at: float | None = None
     services: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
@@ -9,6 +10,7 @@ from msgspec import Struct
 
 from meshtop.analysis.fleet.links import ClusterLink, Site, links
 from meshtop.analysis.identity.mesh import mesh_config
+from meshtop.analysis.inventory.endpoints import ready_endpoints
 from meshtop.analysis.inventory.untyped import conditions, items, mapping, text, texts
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.model.kube import ConfigObject, Service
@@ -94,17 +96,14 @@ class _Local:
         }
         self.domain = site.facts.service_domain
         self.local = (*(f"{host}{self.domain}" for host in _ALWAYS_LOCAL), *_cluster_local(site))
-        self.endpoints_known = not any(
-            k.kind == "EndpointSlice" and k.state in ("denied", "failed") for k in inventory.kinds
+        self.endpoints_known = inventory.evidence("EndpointSlice").known
+        self.services_known = inventory.evidence("Service").known
+        self.ready: Counter[Place] = Counter(
+            (endpoint.namespace, endpoint.service) for endpoint in ready_endpoints(inventory.endpoint_slices)
         )
-        self.ready: dict[Place, int] = {}
-        for piece in inventory.endpoint_slices:
-            count = sum(len(e.addresses) for e in piece.endpoints if e.ready is not False)
-            place = (piece.meta.namespace, piece.service)
-            self.ready[place] = self.ready.get(place, 0) + count
         for (cluster, namespace, name), count in machines.items():
             if cluster == site.name:
-                self.ready[namespace, name] = self.ready.get((namespace, name), 0) + count
+                self.ready[namespace, name] += count
 
 
 def _cluster_local(site: Site) -> list[str]:
@@ -192,14 +191,23 @@ def _reach(
     if service is not None and service.external_name:
         return HostReachability.EXTERNAL
     if service is None and place not in here.imports:
-        return HostReachability.UNRESOLVED
+        return HostReachability.UNRESOLVED if here.services_known else HostReachability.UNKNOWN
     if cluster in behind:
         return HostReachability.LOCAL
     others = [] if only_local else [other for other in behind if other != cluster]
     ups = [between[cluster, other].up for other in others if (cluster, other) in between]
     if True in ups:
         return HostReachability.REMOTE
-    if None in ups or not here.endpoints_known:
+    # What a cluster that it is linked with has behind the host may not be known either.
+    unseen = [
+        other
+        for other, there in local.items()
+        if not there.endpoints_known
+        and not only_local
+        and (cluster, other) in between
+        and between[cluster, other].up is not False
+    ]
+    if None in ups or unseen or not here.endpoints_known:
         return HostReachability.UNKNOWN
     if others:
         return HostReachability.UNREACHABLE

@@ -8,13 +8,19 @@ from enum import StrEnum
 from msgspec import Struct
 
 from meshtop.analysis.fleet.links import Site
+from meshtop.analysis.inventory.endpoints import ready_endpoints
+from meshtop.analysis.inventory.virtual_machines import split_locality
 from meshtop.model.constants import ISTIO_NAMESPACE
+from meshtop.model.evidence import Unknown, WhyUnknown
+from meshtop.model.kube import Inventory
 from meshtop.model.mesh import VirtualMachine
 from meshtop.model.traffic import Edge
 
 Load = tuple[float | None, float | None]
 """Requests and TCP bytes per second; None where there are none."""
 DOUBLE = 2.0
+_ENDPOINT_KINDS = ("EndpointSlice", "WorkloadEntry")
+"""What says where endpoints are: of pods, and of virtual machines."""
 _SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", ISTIO_NAMESPACE})
 
 
@@ -100,14 +106,13 @@ def locate(
 
 
 class _Endpoint(Struct, frozen=True, kw_only=True):
-    """Ready endpoints of a host at one place, as one slice or machine names them."""
+    """A ready endpoint of a host, a pod or a machine, and where it stands."""
 
     host: str
     namespace: str
     cluster: str
     region: str | None
     zone: str | None
-    count: int
 
 
 _HostKey = tuple[str, str]
@@ -115,40 +120,38 @@ _HostKey = tuple[str, str]
 
 
 def _endpoints(sites: Iterable[Site]) -> Iterable[_Endpoint]:
-    """The ready endpoints of every slice that belongs to a Service."""
+    """The ready endpoints of every Service."""
     for site in sites:
         nodes = {node.meta.name: node for node in site.inventory.nodes}
-        for piece in site.inventory.endpoint_slices:
-            for endpoint in piece.endpoints if piece.service else ():
-                if endpoint.ready is False or not endpoint.addresses:
-                    continue
-                node = nodes.get(endpoint.node or "")
-                yield _Endpoint(
-                    host=f"{piece.service}.{piece.meta.namespace}.{site.facts.service_domain}",
-                    namespace=piece.meta.namespace,
-                    cluster=site.name,
-                    region=(node.region if node is not None else None) or site.facts.region,
-                    zone=endpoint.zone or (node.zone if node is not None else None),
-                    count=len(endpoint.addresses),
-                )
+        for endpoint in ready_endpoints(site.inventory.endpoint_slices):
+            node = nodes.get(endpoint.node or "")
+            yield _Endpoint(
+                host=f"{endpoint.service}.{endpoint.namespace}.{site.facts.service_domain}",
+                namespace=endpoint.namespace,
+                cluster=site.name,
+                region=(node.region if node is not None else None) or site.facts.region,
+                zone=endpoint.zone or (node.zone if node is not None else None),
+            )
 
 
 def _machine_endpoints(
     machines: Iterable[VirtualMachine], regions: Mapping[str, str | None], domains: Mapping[str, str]
 ) -> Iterable[_Endpoint]:
-    """Virtual machines that are not unhealthy, one endpoint for each Service they stand behind."""
+    """Virtual machines that are not unhealthy, one endpoint for each Service they stand behind.
+
+    Where a machine stands only its locality says; the cluster that knows it may be far away.
+    """
     for machine in machines:
         if machine.healthy is False or machine.cluster not in regions:
             continue
-        region, _, zone = (machine.locality or "").partition("/")
+        region, zone, _ = split_locality(machine.locality)
         for service in machine.services:
             yield _Endpoint(
                 host=service if "." in service else f"{service}.{machine.namespace}.{domains[machine.cluster]}",
                 namespace=machine.namespace,
                 cluster=machine.cluster,
-                region=region or regions[machine.cluster],
-                zone=zone or None,
-                count=1,
+                region=region,
+                zone=zone,
             )
 
 
@@ -162,7 +165,7 @@ def _located(
     counts: dict[tuple[str, str | None, str | None], int] = {}
     for endpoint in endpoints:
         place = (endpoint.cluster, endpoint.region, endpoint.zone)
-        counts[place] = counts.get(place, 0) + endpoint.count
+        counts[place] = counts.get(place, 0) + 1
 
     def crosses_region(source: str, target: str) -> bool | None:
         known = regions.get(source) is not None and regions.get(target) is not None
@@ -185,6 +188,13 @@ def _located(
     )
 
 
+def endpoints_unread(cluster: str, inventory: Inventory | None) -> tuple[Unknown, ...]:
+    """What is not known of the endpoints in a cluster; None stands for a cluster of which nothing was read."""
+    if inventory is None:
+        return (Unknown("every endpoint", cluster, WhyUnknown.UNREACHABLE),)
+    return tuple(Unknown(kind, cluster, why) for kind, why in inventory.unread(*_ENDPOINT_KINDS))
+
+
 def evacuate(
     cluster: str,
     hosts: Sequence[HostLocality],
@@ -197,15 +207,15 @@ def evacuate(
 
     Traffic that the cluster answers goes to the endpoints that stay, as observed, in whatever way they share it.
     `unmeasured` names clusters whose telemetry is not known: of hosts there nobody can tell the load. `perhaps` names
-    clusters that may be of its mesh, and `unread` those of them whose endpoints are not known: a host without endpoints
-    of its own mesh is gone only where none of those may have some.
+    clusters that may be of its mesh, and `unread` those, of its mesh or perhaps of it, whose endpoints are not known: a
+    host without endpoints of its own mesh is gone only where none of those may have some.
     """
-    silent, unread = frozenset(unmeasured), frozenset(unread)
+    silent, unread = frozenset(unmeasured), frozenset(unread) - {cluster}
     elsewhere: dict[str, set[str]] = {}
     for host in hosts:
         elsewhere.setdefault(host.host, set()).update(host.clusters)
     found = [
-        _evacuated(cluster, host, silent, frozenset(perhaps) & (elsewhere[host.host] | unread))
+        _evacuated(cluster, host, silent, (frozenset(perhaps) & elsewhere[host.host]) | unread)
         for host in hosts
         if cluster in host.clusters
     ]
@@ -228,7 +238,7 @@ def _evacuated(cluster: str, host: HostLocality, silent: frozenset[str], perhaps
     factor = (amount + base) / base if base else None
     if not staying and perhaps:
         fate = EvacuationEffect.UNKNOWN
-        why = f"no endpoint is left, unless {' or '.join(sorted(perhaps))} of the same mesh has some: that is not known"
+        why = f"no endpoint is left, unless {' or '.join(sorted(perhaps))} has some: that is not known"
     elif not staying:
         fate, why = EvacuationEffect.GONE, "no endpoint is left"
     elif silent & {cluster, *stays_in}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from meshtop.analysis.inventory.virtual_machines import NOT_REPORTED
 from meshtop.model.kube import ConfigObject
 from meshtop.model.mesh import VirtualMachine
 from meshtop.model.state import Finding, Severity
@@ -27,11 +28,12 @@ def machine_findings(machine: VirtualMachine) -> tuple[Finding, ...]:
     who = f"VM {machine.namespace}/{machine.name} in {machine.cluster}"
     found = []
     if machine.healthy is False:
+        says = "has not passed" if machine.health_message == NOT_REPORTED else "fails"
         found.append(
             Finding(
                 code="VM-UNHEALTHY",
                 severity=Severity.ERROR,
-                message=f"{who} fails its readiness probe: {machine.health_message or 'no reason given'}.",
+                message=f"{who} {says} its readiness probe: {machine.health_message or 'no reason given'}.",
                 fix="Check the application on the machine; it gets no traffic while its probe fails.",
             )
         )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from meshtop.analysis.inventory.labels import SelectorIndex, canonical_name, canonical_version
 from meshtop.analysis.inventory.untyped import condition_holds, conditions, mapping, text, texts
@@ -15,6 +13,27 @@ _GROUP = "istio.io/autoRegistrationGroup"
 _CONNECTED = "istio.io/connectedAt"
 _DISCONNECTED = "istio.io/disconnectedAt"
 _NAME = "service.istio.io/workload-name"
+_CHECKED = "proxy.istio.io/health-checks-enabled"
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+"""What istiod reads as true in an annotation."""
+_LOCALITY = "istio-locality"
+NOT_REPORTED = "its health check has not reported yet"
+"""Why a machine is not healthy that nobody has probed."""
+
+
+def entry_labels(entry: ConfigObject) -> dict[str, str]:
+    """The labels of a WorkloadEntry that selectors and subsets see: the spec's, overlaid by the metadata's.
+
+    Istiod puts them together so (ConvertWorkloadEntry); a label that a deployment tool left in the metadata hides none.
+    """
+    return {**_labels(entry.spec.get("labels")), **entry.meta.labels}
+
+
+def split_locality(locality: str | None) -> tuple[str | None, str | None, str | None]:
+    """Region, zone and subzone of a locality as Istio writes it (`region/zone/subzone`); None for what is not said."""
+    parts = [part.strip() or None for part in (locality or "").split("/")]
+    region, zone, subzone = (*parts, None, None)[:3]
+    return region, zone, subzone
 
 
 def virtual_machines(inventory: Inventory, cluster: str) -> tuple[VirtualMachine, ...]:
@@ -31,12 +50,12 @@ def virtual_machines(inventory: Inventory, cluster: str) -> tuple[VirtualMachine
 
 def _machine(entry: ConfigObject, cluster: str, services: SelectorIndex, entries: SelectorIndex) -> VirtualMachine:
     meta, spec = entry.meta, entry.spec
-    labels = {**meta.labels, **_labels(spec.get("labels"))}
+    labels = entry_labels(entry)
     group = meta.annotations.get(_GROUP) or (
         meta.owner.name if meta.owner is not None and meta.owner.kind == "WorkloadGroup" else None
     )
     workload = labels.get(_NAME) or group or meta.name
-    healthy, message = _health(entry.status)
+    healthy, message = _health(entry)
     selecting = (*services.selecting(meta.namespace, labels), *entries.selecting(meta.namespace, labels))
     return VirtualMachine(
         cluster=cluster,
@@ -49,21 +68,34 @@ def _machine(entry: ConfigObject, cluster: str, services: SelectorIndex, entries
         version=canonical_version(labels),
         address=text(spec.get("address")),
         network=text(spec.get("network")) or labels.get("topology.istio.io/network"),
-        locality=text(spec.get("locality")),
+        locality=text(spec.get("locality")) or _locality(labels.get(_LOCALITY)),
         healthy=healthy,
         health_message=message,
         connected_at=_moment(meta.annotations.get(_CONNECTED)),
         disconnected_at=_moment(meta.annotations.get(_DISCONNECTED)),
         services=tuple(dict.fromkeys(selecting)),
+        labels=tuple(sorted(labels.items())),
     )
 
 
-def _health(status: Mapping[str, Any]) -> tuple[bool | None, str | None]:
-    """The Healthy condition; it is there only where a probe reports, so its absence says nothing."""
-    found = [condition for condition in conditions(status) if condition.type == "Healthy"]
-    if not found:
-        return None, None
-    return condition_holds(found, "Healthy"), found[0].message or found[0].reason or None
+def _health(entry: ConfigObject) -> tuple[bool | None, str | None]:
+    """The Healthy condition, by istiod's rule (IsWorkloadEntryHealthy).
+
+    Where health checks are on, only True is healthy: an entry that has not been probed yet gets no traffic. Where they
+    are not, a missing condition says nothing, and the entry gets traffic.
+    """
+    found = next((condition for condition in conditions(entry.status) if condition.type == "Healthy"), None)
+    checked = entry.meta.annotations.get(_CHECKED) in _TRUE
+    said = None if found is None else (found.message or found.reason or None)
+    holds = condition_holds((found,), "Healthy") if found is not None else None
+    if holds is None and checked:
+        return False, said or NOT_REPORTED
+    return holds, said
+
+
+def _locality(label: str | None) -> str | None:
+    """The locality that a label names; labels hold no slash, so Istio takes dots for them."""
+    return (label if "/" in label else label.replace(".", "/")) if label else None
 
 
 def _moment(written: str | None) -> float | None:
@@ -78,4 +110,4 @@ def _moment(written: str | None) -> float | None:
 
 
 def _labels(value: object) -> dict[str, str]:
-    return {key: label for key, label in mapping(value).items() if isinstance(label, str)}
+    return {key: label for key, label in mapping(value).items() if isinstance(key, str) and isinstance(label, str)}

@@ -12,10 +12,11 @@ from meshtop.analysis.inventory.labels import (
     image_version,
     proxy_container,
 )
+from meshtop.analysis.inventory.pod_counts import counted, has_ended, pod_sets
 from meshtop.analysis.inventory.pod_owners import PodOwners, WorkloadId
 from meshtop.analysis.inventory.revisions import Revisions
 from meshtop.model.kube import Container, Controller, Inventory, Pod
-from meshtop.model.mesh import Proxy, Ready, Workload
+from meshtop.model.mesh import PodSet, Proxy, Ready, Workload
 from meshtop.model.state import Health, HealthStatus
 
 _GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
@@ -57,9 +58,17 @@ def workloads(inventory: Inventory, cluster: str) -> tuple[Workload, ...]:
             controllers.setdefault(identity, []).append(controller)
     services = SelectorIndex((s.meta.namespace, s.meta.name, s.selector) for s in inventory.services)
     ambient, revisions = _Ambient(inventory), Revisions(inventory)
+    pods_known = inventory.evidence("Pod").known
     found = [
         _workload(
-            cluster, identity, pods.get(identity, ()), controllers.get(identity, ()), services, ambient, revisions
+            cluster,
+            identity,
+            pods.get(identity, ()),
+            controllers.get(identity, ()),
+            services,
+            ambient,
+            revisions,
+            pods_known=pods_known,
         )
         for identity in {**controllers, **pods}
     ]
@@ -99,10 +108,12 @@ def _workload(
     services: SelectorIndex,
     ambient: _Ambient,
     revisions: Revisions,
+    *,
+    pods_known: bool,
 ) -> Workload:
     namespace, kind, name = identity
-    active = [pod for pod in pods if pod.phase not in ("Succeeded", "Failed")]
-    failed = [pod for pod in pods if pod.phase == "Failed"] if not controllers and not active else []
+    active = [pod for pod in pods if not has_ended(pod)]
+    failed = [pod for pod in pods if _has_failed(pod)] if not controllers and not active else []
     shown = _newest(active) or _newest(pods)
     labels: Mapping[str, str] = {}
     containers: tuple[Container, ...] = ()
@@ -110,7 +121,8 @@ def _workload(
         labels, containers = shown.meta.labels, shown.containers
     elif controllers:
         labels, containers = controllers[0].template_labels, controllers[0].containers
-    wanted = _wanted(active, failed, controllers)
+    sets = pod_sets(active, lambda labels: services.selecting(namespace, labels))
+    there = counted((*active, *failed)) if pods_known or active else _reported(controllers)
     proxy, version = _proxy(namespace, labels, containers, shown, ambient)
     waypoint = labels.get(_GATEWAY_CLASS) in _WAYPOINT_CLASSES or labels.get(_MANAGED) == _MESH_CONTROLLER
     troubled = [pod for pod in active if not pod.ready] + failed
@@ -122,28 +134,34 @@ def _workload(
         app=canonical_name(labels, name),
         version=canonical_version(labels),
         labels=tuple(sorted(item for item in labels.items() if item[0] not in _OF_ONE_POD)),
-        pods=wanted,
+        pods=there,
         proxy=Proxy.AMBIENT if waypoint else proxy,
         proxy_version=version,
         revision=revisions.of(namespace, labels, shown),
         service_account=shown.service_account if shown is not None else "",
-        services=services.selecting(namespace, labels),
+        services=_selecting(sets) if sets else services.selecting(namespace, labels),
         is_gateway=not waypoint and _is_gateway(labels, containers),
         is_waypoint=waypoint,
-        readiness=readiness(wanted, troubled, completed=sum(pod.phase == "Succeeded" for pod in pods)),
+        readiness=readiness(
+            _wanted(there, controllers),
+            troubled,
+            completed=sum(pod.phase == "Succeeded" for pod in pods),
+            evicted=0 if controllers else sum(pod.problem == "Evicted" for pod in pods),
+        ),
         images=tuple(sorted({c.image for c in containers if c.image})),
         created=_created(pods, controllers),
+        pod_sets=sets,
     )
 
 
-def readiness(pods: Ready, troubled: Iterable[Pod], *, completed: int = 0) -> Health:
+def readiness(pods: Ready, troubled: Iterable[Pod], *, completed: int = 0, evicted: int = 0) -> Health:
     """Nothing wanted is idle, some missing degraded, none available failing (reference: anchors, workload health).
 
     `troubled` are the pods that are not ready; their problems, in Kubernetes' words, are the reasons. `completed`
-    counts pods that ended well and are not wanted any more.
+    counts pods that ended well and are not wanted any more, `evicted` those that were sent away.
     """
     if pods.total == 0:
-        ended = f"{completed} completed" if completed else "scaled to 0"
+        ended = f"{completed} completed" if completed else f"{evicted} evicted" if evicted else "scaled to 0"
         return Health(HealthStatus.IDLE, (ended,))
     if pods.ready >= pods.total:
         return Health(HealthStatus.HEALTHY)
@@ -161,11 +179,28 @@ def _newest(pods: Sequence[Pod]) -> Pod | None:
     return max(pods, key=lambda pod: (pod.meta.created, pod.meta.name)) if pods else None
 
 
-def _wanted(active: Sequence[Pod], failed: Sequence[Pod], controllers: Sequence[Controller]) -> Ready:
-    """What the controller wants; without one, the pods that have not ended. Surplus pods of a rollout do not count."""
-    total = sum(controller.desired for controller in controllers) if controllers else len(active) + len(failed)
-    ready = sum(pod.ready for pod in active) if active else sum(controller.ready for controller in controllers)
-    return Ready(ready=min(ready, total), total=total)
+def _has_failed(pod: Pod) -> bool:
+    """Whether a pod ended badly by itself; an evicted one was sent away, and says nothing of its workload."""
+    return pod.phase == "Failed" and pod.problem != "Evicted"
+
+
+def _selecting(sets: Sequence[PodSet]) -> tuple[str, ...]:
+    return tuple(sorted({service for one in sets for service in one.services}))
+
+
+def _reported(controllers: Sequence[Controller]) -> Ready:
+    """What the controllers say of their pods, where nobody may see these."""
+    total = sum(controller.desired for controller in controllers)
+    return Ready(min(sum(controller.ready for controller in controllers), total), total)
+
+
+def _wanted(there: Ready, controllers: Sequence[Controller]) -> Ready:
+    """How many are ready of those that the controllers want: surplus pods of a rollout, or of a scaling down, are none.
+
+    Without a controller, all that are there are wanted; so are ready ones that no controller wants any more.
+    """
+    total = sum(controller.desired for controller in controllers) if controllers else there.total
+    return Ready(min(there.ready, total), total) if total else Ready(there.ready, there.ready)
 
 
 def _proxy(

@@ -100,10 +100,13 @@ def endpoint_slice(item: wire.EndpointSliceObject) -> kube.EndpointSlice:
             kube.Endpoint(
                 addresses=tuple(entry.addresses or ()),
                 ready=entry.conditions.ready if entry.conditions is not None else None,
+                terminating=entry.conditions is not None and entry.conditions.terminating is True,
+                hostname=entry.hostname,
                 node=entry.node_name,
                 zone=entry.zone,
                 target_kind=entry.target_ref.kind if entry.target_ref is not None else None,
                 target_name=entry.target_ref.name if entry.target_ref is not None else None,
+                target_uid=entry.target_ref.uid if entry.target_ref is not None else None,
             )
             for entry in item.endpoints or ()
         ),

@@ -138,6 +138,7 @@ class EndpointConditions(Struct, gc=False):
     """Whether an endpoint takes traffic."""
 
     ready: bool | None = None
+    terminating: bool | None = None
 
 
 class TargetRef(Struct, gc=False):
@@ -145,6 +146,7 @@ class TargetRef(Struct, gc=False):
 
     kind: str | None = None
     name: str | None = None
+    uid: str | None = None
 
 
 class SliceEndpoint(Struct, rename="camel"):
@@ -152,6 +154,7 @@ class SliceEndpoint(Struct, rename="camel"):
 
     addresses: list[str] | None = None
     conditions: EndpointConditions | None = None
+    hostname: str | None = None
     node_name: str | None = None
     zone: str | None = None
     target_ref: TargetRef | None = None

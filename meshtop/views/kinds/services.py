@@ -10,7 +10,7 @@ from meshtop.analysis.graph.service_graph import worst
 from meshtop.analysis.traffic.health import workload_health
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Service, ServicePort
-from meshtop.model.mesh import VirtualMachine, Workload
+from meshtop.model.mesh import VirtualMachine, Workload, sum_ready
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.sources.prometheus.promql import one_of
@@ -130,8 +130,14 @@ def _item(
 def _health(
     picture: Picture, cluster: str, hosts: tuple[str, ...], behind: tuple[Workload | VirtualMachine, ...]
 ) -> Health:
-    """The worst of what it is asked and, where it selects workloads, of their readiness."""
+    """The worst of what it is asked and, where it selects workloads or machines, of their readiness."""
     ready = [w.readiness for w in behind if isinstance(w, Workload)]
+    machines = [m for m in behind if isinstance(m, VirtualMachine)]
+    unhealthy = sum(m.healthy is False for m in machines)
+    if unhealthy:
+        alone = unhealthy == len(behind)
+        why = f"{unhealthy} of {len(machines)} virtual machines unhealthy"
+        ready.append(Health(HealthStatus.FAILING if alone else HealthStatus.DEGRADED, (why,)))
     readiness = worst(ready) if ready else Health(HealthStatus.UNKNOWN, ())
     return workload_health(
         readiness,
@@ -154,6 +160,12 @@ BY_HOST = Index("by host", lambda e: (e.destination.service.lower(),))
 def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
     """Everything about one service of one cluster."""
     hosts = {host.lower() for host in item.hosts}
+    selecting = item.hosts if item.kind == "ServiceEntry" else (item.name,)
+    places = [(cluster, item.namespace, name) for cluster in (item.cluster, *item.clusters) for name in selecting]
+    machines = related_at(
+        picture, "virtualmachines", "Virtual machines", dict.fromkeys(places), BY_SERVICE, "No virtual machine."
+    )
+    has_machines = bool(machines.table.items)
     return Detail(
         kind="services",
         key=key,
@@ -166,6 +178,7 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
                 (
                     *VIEW.facts(item, "cluster", "kind", "hosts"),
                     fact("ports", tuple(map(port_text, item.ports))),
+                    fact("answered by", _answered_by(picture, item, selecting)),
                     *VIEW.facts(item, "clusters", "tenant", "mtlsRatio"),
                 ),
             ),
@@ -175,10 +188,13 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
                 picture,
                 "workloads",
                 "Workloads",
-                ((cluster, item.namespace, item.name) for cluster in (item.cluster, *item.clusters)),
+                dict.fromkeys(places),
                 BY_SERVICE,
-                "No workloads: no pod matches its selector.",
+                "No pods: virtual machines answer for it."
+                if has_machines
+                else "No workloads: no pod matches its selector.",
             ),
+            *((machines,) if has_machines else ()),
             related_at(
                 picture,
                 "edges",
@@ -195,6 +211,19 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
             window_seconds=picture.snapshot.window_seconds,
         ),
     )
+
+
+def _answered_by(picture: Picture, item: ServiceItem, selecting: tuple[str, ...]) -> tuple[str, ...]:
+    """What answers for it in its cluster, with how many pods: a Service may select some of a workload's only."""
+    found = []
+    for backend in picture.backends(item.cluster, item.namespace, selecting):
+        if isinstance(backend, VirtualMachine):
+            found.append(f"{backend.name} (virtual machine)")
+            continue
+        behind = sum_ready(backend.pods_behind(name) for name in selecting)
+        of = f" of {backend.pods.total}" if behind.total < backend.pods.total else ""
+        found.append(f"{backend.name} ({behind.total}{of} pods, {behind.ready} ready)")
+    return tuple(dict.fromkeys(found))
 
 
 def port_text(port: ServicePort) -> str:

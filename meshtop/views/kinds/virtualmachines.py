@@ -21,8 +21,21 @@ from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
 
+class GroupTraffic(Struct, frozen=True, rename="camel", kw_only=True):
+    """What telemetry knows of several machines together, under the one name that it has for them."""
+
+    workload: str
+    machines: int
+    inbound: Traffic
+    outbound: Traffic
+
+
 class VirtualMachineItem(Struct, frozen=True, rename="camel", kw_only=True):
-    """A virtual machine (INTERFACE.md, kind virtualmachines)."""
+    """A virtual machine (INTERFACE.md, kind virtualmachines).
+
+    `inbound` and `outbound` are its own. Where telemetry names only the group of several machines, they are not known,
+    and `group_traffic` has what the group does.
+    """
 
     cluster: str
     namespace: str
@@ -41,6 +54,7 @@ class VirtualMachineItem(Struct, frozen=True, rename="camel", kw_only=True):
     tenants: tuple[str, ...] = ()
     last_seen: datetime | None = None
     findings: tuple[Finding, ...] = ()
+    group_traffic: GroupTraffic | None = None
 
 
 def build(picture: Picture) -> list[VirtualMachineItem]:
@@ -69,6 +83,18 @@ def _item(picture: Picture, machine: VirtualMachine) -> VirtualMachineItem:
         tenants=tenants,
         last_seen=_time(last_seen(machine, picture.snapshot.moment or picture.snapshot.at)),
         findings=machine_findings(machine),
+        group_traffic=_group_traffic(picture, machine) if picture.shares_traffic(machine) else None,
+    )
+
+
+def _group_traffic(picture: Picture, machine: VirtualMachine) -> GroupTraffic:
+    where = picture.machine_id(machine)
+    figures = picture.workload_figures(*where)
+    return GroupTraffic(
+        workload=where[2],
+        machines=len(picture.machines_of(where)),
+        inbound=figures.received.traffic(),
+        outbound=(figures.outbound + figures.internal).traffic(),
     )
 
 
@@ -91,6 +117,8 @@ def detail(picture: Picture, item: VirtualMachineItem, key: str) -> Detail:
     )
     where = picture.machine_id(machine)
     into, out = edges_of(picture, where)
+    group = item.group_traffic
+    of = f" of all {group.machines} machines of {group.workload}" if group is not None else ""
     labels = {"destination_workload": where[2], "destination_workload_namespace": where[1]}
     return Detail(
         kind="virtualmachines",
@@ -105,14 +133,15 @@ def detail(picture: Picture, item: VirtualMachineItem, key: str) -> Detail:
                     *VIEW.facts(
                         item, "cluster", "workloadGroup", "address", "network", "locality", "services", "tenant"
                     ),
+                    fact("its traffic", "known only" + of if of else None),
                     fact("connected", item.connected_at and item.connected_at.strftime("%Y-%m-%d %H:%M UTC")),
                     fact("disconnected", item.disconnected_at and item.disconnected_at.strftime("%Y-%m-%d %H:%M UTC")),
                 ),
             ),
         ),
         related=(
-            related_items(picture, "edges", "Callers", into, "No calls to it in this window."),
-            related_items(picture, "edges", "Calls", out, "No calls from it in this window."),
+            related_items(picture, "edges", f"Callers{of}", into, "No calls to it in this window."),
+            related_items(picture, "edges", f"Calls{of}", out, "No calls from it in this window."),
         ),
         charts=request_charts(
             item.cluster, (SOURCE_SIDE, *equals(labels)), window_seconds=picture.snapshot.window_seconds
@@ -151,6 +180,9 @@ VIEW: View[VirtualMachineItem] = View(
         tenant_column(wide=True, priority=6),
         *c.golden("inbound"),
         *c.golden("outbound", prefix="outbound", heading="OUT ", wide=True),
+        c.rate("groupRequestsPerSecond", "GROUP REQ/S",
+               "Requests per second that its whole group answers, where telemetry does not tell its machines apart.",
+               lambda i: i.group_traffic and i.group_traffic.inbound.requests_per_second, wide=True, priority=6),
     ),
     build=build,
     detail=detail,

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from meshtop.analysis.fleet.discovery import Discovery, discovery
-from meshtop.analysis.fleet.drift.compare import Drift, DriftCluster, drift
+from meshtop.analysis.fleet.drift.compare import Drift, DriftCluster, drift, not_compared
 from meshtop.analysis.fleet.drift.placement import ObjectKey, Placement, add, declared
 from meshtop.analysis.fleet.links import Site
 from meshtop.analysis.fleet.locality import HostLocality, locate
@@ -15,6 +15,7 @@ from meshtop.analysis.fleet.members import RegisteredMember, members
 from meshtop.analysis.fleet.planes import ControlPlaneRevision, planes
 from meshtop.analysis.fleet.registries import ISTIO
 from meshtop.analysis.security.findings import LocatedFinding
+from meshtop.model.evidence import Unknown
 from meshtop.views.picture.memory import Key
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _LOCALITIES: Key[tuple[HostLocality, ...]] = Key("localities")
 _PLANES: Key[tuple[ControlPlaneRevision, ...]] = Key("control planes")
 _DISCOVERY_OF_INVENTORIES: Key[Discovery] = Key("discovery of inventories")
 _DRIFT: Key[tuple[Drift, ...]] = Key("drift")
+_DRIFT_UNKNOWNS: Key[tuple[Unknown, ...]] = Key("what drift did not compare")
 _DRIFT_LATELY: Key[tuple[Drift, ...]] = Key("drift lately")
 
 
@@ -68,11 +70,19 @@ def drift_lately(picture: Picture) -> tuple[Drift, ...]:
 
 
 def _drift(picture: Picture) -> tuple[Drift, ...]:
-    compared = [
+    return drift(_compared(picture), _declarations(picture))
+
+
+def drift_unknowns(picture: Picture) -> tuple[Unknown, ...]:
+    """What the comparison of clusters could not take into account; while it is not empty, nothing says "no drift"."""
+    return picture.unless_changed(_DRIFT_UNKNOWNS, lambda: not_compared(_compared(picture)))
+
+
+def _compared(picture: Picture) -> list[DriftCluster]:
+    return [
         DriftCluster(name=c.name, group=_group(picture, c.name), inventory=c.inventory)
         for c in picture.snapshot.clusters
     ]
-    return drift(compared, _declarations(picture))
 
 
 def _group(picture: Picture, cluster: str) -> str:

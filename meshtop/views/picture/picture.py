@@ -237,8 +237,20 @@ class Picture:
         return self._by_workload.get((cluster, namespace, name), Figures())
 
     def machine_figures(self, machine: VirtualMachine) -> Figures:
-        """A virtual machine's traffic."""
-        return self.workload_figures(*self.machine_id(machine))
+        """A virtual machine's own traffic; none where telemetry has only its group's."""
+        return Figures() if self.shares_traffic(machine) else self.workload_figures(*self.machine_id(machine))
+
+    def shares_traffic(self, machine: VirtualMachine) -> bool:
+        """Whether telemetry has one name for several machines: then their traffic is of the group, and no machine's."""
+        return len(self.machines_of(self.machine_id(machine))) > 1
+
+    def machines_of(self, where: WorkloadId) -> list[VirtualMachine]:
+        """The machines that telemetry has this name for."""
+        return self._machines_by_id.get(where, [])
+
+    @cached_property
+    def _machines_by_id(self) -> dict[WorkloadId, list[VirtualMachine]]:
+        return _grouped((self.machine_id(machine), machine) for machine in self.machines)
 
     def machine_id(self, machine: VirtualMachine) -> WorkloadId:
         """What telemetry calls a machine: the first of its names that telemetry knows."""
@@ -355,18 +367,26 @@ class Picture:
         return self._workload_health[where]
 
     def machine_health(self, machine: VirtualMachine) -> Health:
-        """A virtual machine's health: its probe, and its traffic; without either, unknown."""
-        if machine.healthy is None:
-            readiness = Health(HealthStatus.UNKNOWN, ("no probe reports on it",))
-        elif machine.healthy:
-            readiness = Health(HealthStatus.HEALTHY)
-        else:
-            readiness = Health(HealthStatus.FAILING, (machine.health_message or "its probe fails",))
+        """A virtual machine's health: its probe, and its own traffic; without either, unknown.
+
+        A machine whose group's traffic is all that is known is judged by its probe alone.
+        """
+        readiness = self.machine_readiness(machine)
+        if self.shares_traffic(machine):
+            return readiness
         where = self.machine_id(machine)
         verdict = self._judged(where, readiness)
         if machine.healthy is None and verdict.status is HealthStatus.IDLE:
             return readiness
         return verdict
+
+    def machine_readiness(self, machine: VirtualMachine) -> Health:
+        """What a virtual machine's probe says; unknown where none reports."""
+        if machine.healthy is None:
+            return Health(HealthStatus.UNKNOWN, ("no probe reports on it",))
+        if machine.healthy:
+            return Health(HealthStatus.HEALTHY)
+        return Health(HealthStatus.FAILING, (machine.health_message or "its probe fails",))
 
     def _judged(self, where: WorkloadId, readiness: Health) -> Health:
         return workload_health(

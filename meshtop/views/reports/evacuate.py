@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.locality import EvacuatedHost, EvacuationEffect, evacuate
+from meshtop.analysis.fleet.locality import EvacuatedHost, EvacuationEffect, endpoints_unread, evacuate
+from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.state import State
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
@@ -16,6 +17,11 @@ from meshtop.views.picture.fleet import localities_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of
 
+_WHY = {
+    State.UNREACHABLE: WhyUnknown.UNREACHABLE,
+    State.DENIED: WhyUnknown.DENIED,
+    State.STALE: WhyUnknown.STALE,
+}
 _TONES = {
     EvacuationEffect.GONE: Tone.FAILING,
     EvacuationEffect.DOUBLES: Tone.DEGRADED,
@@ -69,22 +75,26 @@ class EvacuateDocument(Document, frozen=True, rename="camel", kw_only=True):
 
 
 class EvacuateAnswer(Struct, frozen=True, kw_only=True):
-    """The answer: hosts, the worst first."""
+    """The answer: hosts, the worst first, and what it could not take into account."""
 
     cluster: str
     items: tuple[EvacuatedItem, ...]
     summary: EvacuateSummary
+    unknowns: tuple[Unknown, ...] = ()
 
 
 def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
     """What would become of every host that has endpoints in a cluster."""
     silent = [name for name, state in picture.telemetry_states.items() if state not in (State.FRESH, State.PARTIAL)]
+    perhaps = picture.meshes.perhaps(cluster)
+    concerned = [c for c in picture.snapshot.clusters if c.name in (cluster, *picture.meshes.peers(cluster), *perhaps)]
+    unread = [unknown for c in concerned for unknown in endpoints_unread(c.name, c.inventory)]
     found = evacuate(
         cluster,
         localities_of(picture),
         silent,
-        perhaps=picture.meshes.perhaps(cluster),
-        unread=[c.name for c in picture.snapshot.clusters if c.inventory is None],
+        perhaps=perhaps,
+        unread=[unknown.cluster for unknown in unread],
     )
     counts = {fate: sum(one.fate is fate for one in found) for fate in EvacuationEffect}
     entries = [
@@ -105,6 +115,15 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
             idle=counts[EvacuationEffect.IDLE],
             enters_requests_per_second=sum(entries) if entries else None,
             virtual_machines=len(picture.machines_in(cluster)),
+        ),
+        unknowns=(
+            *unread,
+            *picture.meshes.unknowns(cluster),
+            *(
+                Unknown("traffic", c.name, _WHY.get(picture.telemetry_states[c.name], WhyUnknown.NOT_READ))
+                for c in concerned
+                if c.name in silent
+            ),
         ),
     )
 
@@ -144,16 +163,22 @@ def sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
         f"Without {answer.cluster}: {s.gone} of {len(answer.items)} hosts would have no endpoint left, "
         f"{s.doubles} would at least double their load elsewhere."
     ]
-    if s.unknown:
-        lines.append(f"Of {s.unknown} hosts the load is not known: some cluster's telemetry is missing.")
+    lost = sum(item.fate is EvacuationEffect.UNKNOWN and not item.endpoints_staying for item in answer.items)
+    if lost:
+        lines.append(f"Of {lost} hosts it is not known whether an endpoint is left: some endpoints could not be read.")
+    if s.unknown > lost:
+        lines.append(f"Of {s.unknown - lost} hosts the load is not known: some cluster's telemetry is missing.")
     if s.enters_requests_per_second:
         lines.append(
             f"{quantity(s.enters_requests_per_second)} requests/s enter through gateways of {answer.cluster}: "
             "DNS or a load balancer must lead them elsewhere first."
         )
     if s.virtual_machines:
-        count = "1 virtual machine is" if s.virtual_machines == 1 else f"{s.virtual_machines} virtual machines are"
-        lines.append(f"{count} registered in {answer.cluster} and would lose its control plane.")
+        one = s.virtual_machines == 1
+        count = "1 virtual machine is" if one else f"{s.virtual_machines} virtual machines are"
+        lines.append(
+            f"{count} registered in {answer.cluster} and would lose {'its' if one else 'their'} control plane."
+        )
     return tuple(lines)
 
 

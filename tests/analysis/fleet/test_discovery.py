@@ -106,10 +106,30 @@ def codes(found: HostRow) -> list[str]:
     ],
 )
 def test_how_a_host_is_there(a: dict[str, Any], b: dict[str, Any], mark: HostReachability) -> None:
-    known = (KindStatus(kind="Secret"),)
+    known = tuple(KindStatus(kind=kind) for kind in ("Secret", "Service", "EndpointSlice"))
     found = row(site("a", kinds=known, **a), site("b", **b))
     assert found.clusters["a"] is mark
     assert ("a" in found.reachable_from) is (mark in (HostReachability.LOCAL, HostReachability.REMOTE))
+
+
+@pytest.mark.parametrize(
+    ("lost", "there", "mark"),
+    [
+        ("Service", "a", HostReachability.UNKNOWN),
+        ("EndpointSlice", "a", HostReachability.UNKNOWN),
+        ("EndpointSlice", "b", HostReachability.UNKNOWN),
+        ("VirtualService", "b", HostReachability.NO_ENDPOINTS),
+    ],
+)
+@pytest.mark.parametrize("state", ["denied", "failed"])
+def test_what_could_not_be_read_is_not_missing(lost: str, there: str, mark: HostReachability, state: str) -> None:
+    kinds = tuple(
+        KindStatus(kind=kind, state=state if kind == lost else "fresh")
+        for kind in ("Secret", "Service", "EndpointSlice", "VirtualService")
+    )
+    of = {name: kinds if name == there else () for name in ("a", "b")}
+    a = site("a", secrets=("b",), service=(lost, there) != ("Service", "a"), kinds=of["a"])
+    assert row(a, site("b", kinds=of["b"])).clusters["a"] is mark
 
 
 def test_clusters_of_another_mesh_have_rows_of_their_own() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from meshtop.analysis.fleet.links import Site
-from meshtop.analysis.fleet.locality import EvacuationEffect, HostLocality, evacuate, locate
-from meshtop.model.kube import Endpoint, EndpointSlice, Inventory, Meta, Node
+from meshtop.analysis.fleet.locality import EvacuationEffect, HostLocality, endpoints_unread, evacuate, locate
+from meshtop.model.evidence import Unknown, WhyUnknown
+from meshtop.model.kube import Endpoint, EndpointSlice, Inventory, KindStatus, Meta, Node
 from meshtop.model.mesh import MeshFacts, VirtualMachine
 from meshtop.model.traffic import Edge, Peer, Sums, Target
 
@@ -74,6 +76,24 @@ def test_bytes_count_where_there_are_no_requests() -> None:
     assert found.cross_cluster == pytest.approx(0.75)
 
 
+def test_a_dual_stack_pod_is_one_endpoint_and_one_that_ends_is_none() -> None:
+    slices = tuple(
+        EndpointSlice(
+            meta=Meta(name=f"web-{family}", namespace="shop"),
+            service="web",
+            endpoints=(
+                *(Endpoint(addresses=(f"{family}{i}",), target_kind="Pod", target_name=f"p-{i}") for i in (1, 2)),
+                Endpoint(addresses=(f"{family}9",), target_name="old", ready=None, terminating=True),
+            ),
+        )
+        for family in ("10.0.0.", "fd::")
+    )
+    here = structs.replace(site("a"), inventory=Inventory(endpoint_slices=slices))
+    found = locate([here], [], [])
+    assert [stand.endpoints for stand in only(found).stands] == [2]
+    assert evacuate("a", found)[0].leaving == 2
+
+
 def test_endpoints_that_are_not_ready_are_none() -> None:
     assert locate([site("a", "z1", ready=False)], [], []) == ()
 
@@ -133,9 +153,45 @@ def test_no_traffic_is_lost_by_evacuating(rates: list[float]) -> None:
         assert found.factor * staying == pytest.approx(sum(rates), rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("perhaps", "unread", "fate"),
+    [
+        ((), (), EvacuationEffect.GONE),
+        ((), ("b",), EvacuationEffect.UNKNOWN),
+        (("b",), (), EvacuationEffect.GONE),
+        (("c",), (), EvacuationEffect.UNKNOWN),
+        ((), ("a",), EvacuationEffect.GONE),
+    ],
+)
+def test_a_host_is_gone_only_where_all_that_may_have_it_are_known(
+    perhaps: tuple[str, ...], unread: tuple[str, ...], fate: EvacuationEffect
+) -> None:
+    other = structs.replace(site("c", "z"), facts=MeshFacts(cluster_id="c", mesh_id="other"))
+    hosts = locate([site("a", "z"), site("b"), other], [], [])
+    assert [one.fate for one in evacuate("a", hosts, perhaps=perhaps, unread=unread)] == [fate]
+
+
+def test_what_is_not_known_of_endpoints() -> None:
+    kinds = (KindStatus(kind="EndpointSlice", state="denied"), KindStatus(kind="WorkloadEntry", state="missing"))
+    assert endpoints_unread("a", Inventory(kinds=kinds)) == (Unknown("EndpointSlice", "a", WhyUnknown.DENIED),)
+    assert endpoints_unread("a", Inventory()) == ()
+    assert endpoints_unread("a", None) == (Unknown("every endpoint", "a", WhyUnknown.UNREACHABLE),)
+
+
+def test_a_machine_stands_where_its_locality_says() -> None:
+    def standing(locality: str | None) -> list[tuple[str | None, str | None]]:
+        vm = VirtualMachine(
+            cluster="a", namespace="shop", name="vm", meta=Meta(name="vm"), services=("web",), locality=locality
+        )
+        return [(s.region, s.zone) for s in only(locate([site("a", region="eu")], [vm], [])).stands]
+
+    assert standing("us/us-1/rack-7") == [("us", "us-1")]
+    assert standing("us") == [("us", None)]
+    assert standing(None) == [(None, None)]
+
+
 def test_a_host_is_not_gone_where_a_cluster_that_may_be_of_the_mesh_has_endpoints() -> None:
     hosts = locate([site("a", "z")], [], [edge("a", "a", 1.0)])
     assert [e.fate for e in evacuate("a", hosts)] == [EvacuationEffect.GONE]
     assert [e.fate for e in evacuate("a", hosts, perhaps=["b"])] == [EvacuationEffect.GONE], "b has none"
     assert [e.fate for e in evacuate("a", hosts, perhaps=["b"], unread=["b"])] == [EvacuationEffect.UNKNOWN]
-    assert [e.fate for e in evacuate("a", hosts, unread=["b"])] == [EvacuationEffect.GONE], "b is of another mesh"

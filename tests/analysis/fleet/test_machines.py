@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from meshtop.analysis.fleet.machines import group_findings, is_disconnected, last_seen, machine_findings
+from meshtop.analysis.inventory.virtual_machines import NOT_REPORTED
 from meshtop.model.kube import Meta
 from meshtop.model.mesh import VirtualMachine
 from tests.analysis.fleet.objects import obj
@@ -56,3 +58,9 @@ def test_groups_without_machines() -> None:
     ((namespace, found),) = group_findings("a", groups, [machine()])
     assert (namespace, found.code) == ("shop", "VM-GROUP-EMPTY")
     assert "shop/others" in found.message
+
+
+def test_a_machine_that_nobody_has_probed_has_not_failed_its_probe() -> None:
+    waiting = structs.replace(machine(healthy=False), health_message=NOT_REPORTED)
+    assert "has not passed its readiness probe" in machine_findings(waiting)[0].message
+    assert "fails its readiness probe: no reason given" in machine_findings(machine(healthy=False))[0].message

@@ -3,8 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
 
-from meshtop.analysis.inventory.virtual_machines import virtual_machines
+from meshtop.analysis.inventory.virtual_machines import NOT_REPORTED, split_locality, virtual_machines
 from meshtop.model.kube import ConfigObject, Inventory, Meta, Owner, Service
 from meshtop.model.mesh import VirtualMachine
 
@@ -82,6 +85,92 @@ def test_the_group_may_be_the_owner() -> None:
 )
 def test_health_is_unknown_until_a_probe_says(status: dict[str, Any], healthy: bool | None) -> None:
     assert machine(entry({}, status)).healthy is healthy
+
+
+CHECKED = "proxy.istio.io/health-checks-enabled"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "condition", "healthy", "message"),
+    [
+        ("true", None, False, NOT_REPORTED),
+        ("true", "Unknown", False, NOT_REPORTED),
+        ("true", "False", False, None),
+        ("true", "True", True, None),
+        ("1", None, False, NOT_REPORTED),
+        ("false", None, None, None),
+        ("", None, None, None),
+        ("yes", None, None, None),
+        (None, "False", False, None),
+        (None, "Unknown", None, None),
+    ],
+)
+def test_with_health_checks_on_only_true_is_healthy(
+    annotation: str | None, condition: str | None, healthy: bool | None, message: str | None
+) -> None:
+    annotations = {} if annotation is None else {CHECKED: annotation}
+    status = {"conditions": [{"type": "Healthy", "status": condition}]} if condition else {}
+    found = machine(entry({}, status, annotations=annotations))
+    assert (found.healthy, found.health_message) == (healthy, message)
+
+
+@pytest.mark.parametrize(
+    ("spec", "metadata", "labels", "services"),
+    [
+        ({"app": "a"}, {}, {"app": "a"}, ("web",)),
+        ({"app": "a"}, {"tool.example/instance": "x"}, {"app": "a", "tool.example/instance": "x"}, ("web",)),
+        ({}, {"app": "a"}, {"app": "a"}, ("web",)),
+        ({"app": "b"}, {"app": "a"}, {"app": "a"}, ("web",)),
+        ({"app": "a"}, {"app": "b"}, {"app": "b"}, ()),
+    ],
+)
+def test_labels_of_the_metadata_overlay_those_of_the_spec(
+    spec: dict[str, str], metadata: dict[str, str], labels: dict[str, str], services: tuple[str, ...]
+) -> None:
+    found = machine(
+        entry({"labels": spec}, labels=metadata),
+        services=(Service(meta=Meta(name="web", namespace="shop"), selector={"app": "a"}),),
+    )
+    assert (dict(found.labels), found.services) == (labels, services)
+
+
+@pytest.mark.parametrize(
+    ("locality", "parts"),
+    [
+        ("eu/eu-1/rack-7", ("eu", "eu-1", "rack-7")),
+        ("eu/eu-1", ("eu", "eu-1", None)),
+        ("eu", ("eu", None, None)),
+        ("eu//rack-7", ("eu", None, "rack-7")),
+        ("a/b/c/d", ("a", "b", "c")),
+        ("", (None, None, None)),
+        (None, (None, None, None)),
+    ],
+)
+def test_a_locality_has_three_parts(locality: str | None, parts: tuple[str | None, ...]) -> None:
+    assert split_locality(locality) == parts
+
+
+def test_a_label_may_name_the_locality() -> None:
+    assert machine(entry({}, labels={"istio-locality": "eu.eu-1.rack-7"})).locality == "eu/eu-1/rack-7"
+    assert machine(entry({"locality": "us"}, labels={"istio-locality": "eu"})).locality == "us"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = st.sampled_from(["labels", "locality", "address", "network", "conditions", "hosts", "workloadSelector"])
+
+
+@given(st.dictionaries(FIELDS, JSON, max_size=5), st.dictionaries(FIELDS, JSON, max_size=3))
+def test_an_entry_of_any_shape_is_a_machine(spec: dict[str, Any], status: dict[str, Any]) -> None:
+    other = structs.replace(entry({}), meta=Meta(name="fine", namespace="shop"))
+    strange = structs.replace(entry(spec), kind="ServiceEntry", meta=Meta(name="se", namespace="shop"))
+    config = {"WorkloadEntry": (entry(spec, status), other), "ServiceEntry": (strange,)}
+    found = virtual_machines(Inventory(config=config), "east")
+    assert [one.name for one in found] == ["fine", "vm-1"]
+    assert found[0] == virtual_machines(Inventory(config={**config, "WorkloadEntry": (other,)}), "east")[0]
 
 
 @pytest.mark.parametrize(

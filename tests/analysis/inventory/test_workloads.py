@@ -3,11 +3,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from meshtop.analysis.inventory.pod_counts import ready_pods
 from meshtop.analysis.inventory.workloads import workloads
-from meshtop.model.kube import Container, Controller, Inventory, Meta, Namespace, Owner, Pod, Service
+from meshtop.model.kube import Container, Controller, Inventory, KindStatus, Meta, Namespace, Owner, Pod, Service
 from meshtop.model.mesh import Proxy, Ready, Workload
-from meshtop.model.state import HealthStatus
+from meshtop.model.state import Health, HealthStatus
 
 NS = "shop"
 APP = (Container("app", "app:1"),)
@@ -158,12 +161,15 @@ def web(ready: bool = True, **more: Any) -> Pod:
     [
         (0, (), (0, 0), HealthStatus.IDLE, ("scaled to 0",)),
         (2, (web(number=1), web(number=2)), (2, 2), HealthStatus.HEALTHY, ()),
-        (1, (web(number=1), web(number=2)), (1, 1), HealthStatus.HEALTHY, ()),
+        (1, (web(number=1), web(number=2)), (2, 2), HealthStatus.HEALTHY, ()),
+        (0, (web(number=1), web(number=2)), (2, 2), HealthStatus.HEALTHY, ()),
+        (0, (web(False, problem="Terminating"),), (0, 1), HealthStatus.IDLE, ("scaled to 0",)),
+        (2, (web(number=1),), (1, 1), HealthStatus.DEGRADED, ("1 of 2 ready",)),
         (2, (web(), web(False, number=1, problem="CrashLoopBackOff")), (1, 2), HealthStatus.DEGRADED,
          ("1 of 2 ready", "CrashLoopBackOff")),
         (3, (web(False, problem="X"), web(False, number=1, problem="X"), web(False, number=2)), (0, 3),
          HealthStatus.FAILING, ("none of 3 ready", "X (2 pods)", "not ready")),
-        (2, (), (0, 2), HealthStatus.FAILING, ("none of 2 ready",)),
+        (2, (), (0, 0), HealthStatus.FAILING, ("none of 2 ready",)),
         (1, (web(), web(False, number=1, phase="Failed", problem="Evicted")), (1, 1), HealthStatus.HEALTHY, ()),
     ],
 )  # fmt: skip
@@ -192,7 +198,8 @@ def test_a_jobs_end(phase: str, status: HealthStatus, reason: str | None) -> Non
 def test_without_pods_the_controller_is_believed() -> None:
     """Where pods may not be read, a Deployment still says how many of its own are ready."""
     found = only(
-        controllers=(controller("Deployment", "web", 3, ready=3, template_labels={"app": "shop", "version": "2"}),)
+        controllers=(controller("Deployment", "web", 3, ready=3, template_labels={"app": "shop", "version": "2"}),),
+        kinds=(KindStatus(kind="Pod", state="denied"),),
     )
     assert (found.pods, found.app, found.version) == (Ready(3, 3), "shop", "2")
     assert found.readiness.status is HealthStatus.HEALTHY
@@ -201,7 +208,7 @@ def test_without_pods_the_controller_is_believed() -> None:
 
 def test_a_rollout_is_the_sum_of_its_replica_sets() -> None:
     sets = tuple(controller("ReplicaSet", f"r-{i}", 2, ("Rollout", "r"), ready=i) for i in (1, 2))
-    found = only(controllers=sets)
+    found = only(controllers=sets, kinds=(KindStatus(kind="Deployment"),))
     assert (found.kind, found.pods) == ("Rollout", Ready(3, 4))
 
 
@@ -230,6 +237,78 @@ def test_services_that_select_a_workload() -> None:
         ),
     )
     assert found.services == ("front", "web")
+
+
+def test_a_workload_is_behind_a_service_with_those_of_its_pods_that_it_selects() -> None:
+    """A rolled out Deployment has pods of two templates, and Services may select the ones, the others, or both."""
+    old = [pod(f"a-{i}", ("ReplicaSet", "web-abc"), labels={**HASHED, "app": "web", "tier": "old"}) for i in range(2)]
+    new = pod("b-0", ("ReplicaSet", "web-abc"), labels={"app": "web"}, created=9.0, ready=False)
+    found = only(
+        *old,
+        new,
+        controllers=(controller("ReplicaSet", "web-abc", 3, ("Deployment", "web")),),
+        services=(
+            service("web", {"app": "web"}),
+            service("old", {"tier": "old"}),
+            service("exact", HASHED),
+            service("none", {"app": "web", "tier": "new"}),
+        ),
+    )
+    assert found.services == ("exact", "old", "web")
+    counts = {name: found.pods_behind(name) for name in (*found.services, "none")}
+    assert counts == {"exact": Ready(2, 2), "old": Ready(2, 2), "web": Ready(2, 3), "none": Ready(0, 0)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels"),
+    [
+        ("StatefulSet", [{"statefulset.kubernetes.io/pod-name": f"db-{i}", "app": "db"} for i in range(3)]),
+        ("Rollout", [{"rollouts-pod-template-hash": h, "app": "db"} for h in ("x", "x", "y")]),
+        ("Deployment", [{"pod-template-hash": h} for h in ("x", "y", "z")]),
+    ],
+)
+def test_subsets_by_labels_of_single_pods(kind: str, labels: list[dict[str, str]]) -> None:
+    pods = [pod(f"p-{i}", (kind, "db"), labels=one, ready=i > 0) for i, one in enumerate(labels)]
+    found = only(*pods)
+    for one in labels:
+        mine = [p for p in pods if p.meta.labels == one]
+        assert found.pods_with(one) == Ready(sum(p.ready for p in mine), len(mine))
+        assert ready_pods(Inventory(pods=tuple(pods)), NS, one) == found.pods_with(one)
+    assert found.pods_with({}) == found.pods == Ready(2, 3)
+    assert ready_pods(Inventory(pods=tuple(pods)), "elsewhere", {}) == Ready(0, 0)
+
+
+@pytest.mark.parametrize("ended", ["Succeeded", "Failed"])
+def test_a_pod_that_ended_is_behind_nothing(ended: str) -> None:
+    pods = (pod("a", ("CloneSet", "c"), labels={"app": "c"}), pod("b", ("CloneSet", "c"), phase=ended, ready=False))
+    evicted = pod("e", ("CloneSet", "c"), phase="Failed", ready=False, problem="Evicted", labels={"app": "c"})
+    found = only(*pods, evicted, services=(service("c", {"app": "c"}),))
+    assert (found.pods, found.pods_behind("c")) == (Ready(1, 1), Ready(1, 1))
+    assert only(evicted).pods == Ready(0, 0)
+    assert only(evicted).readiness == Health(HealthStatus.IDLE, ("1 evicted",))
+
+
+_LABELS = st.dictionaries(st.sampled_from(["app", "hash", "tier"]), st.sampled_from("xy"), max_size=3)
+
+
+@given(st.lists(st.tuples(_LABELS, st.booleans(), st.sampled_from(["Running", "Failed", "Pending"])), min_size=1),
+       _LABELS)  # fmt: skip
+def test_every_pod_is_counted_by_its_own_labels(
+    drawn: list[tuple[dict[str, str], bool, str]], selector: dict[str, str]
+) -> None:
+    pods = [
+        pod(f"p-{i}", ("StatefulSet", "s"), labels=labels, ready=ready and phase == "Running", phase=phase)
+        for i, (labels, ready, phase) in enumerate(drawn)
+    ]
+    inventory = Inventory(pods=tuple(pods), services=(service("s", selector),))
+    (found,) = workloads(inventory, "east")
+    alive = [p for p in pods if p.phase != "Failed"]
+    chosen = [p for p in alive if selector.items() <= p.meta.labels.items()] if selector else []
+    if alive:
+        assert found.pods_behind("s") == Ready(sum(p.ready for p in chosen), len(chosen))
+        assert (found.services == ("s",)) is bool(chosen)
+        assert found.pods == Ready(sum(p.ready for p in alive), len(alive))
+    assert ready_pods(inventory, NS, selector).total == len(chosen if selector else alive)
 
 
 def test_the_order_of_pods_does_not_matter() -> None:

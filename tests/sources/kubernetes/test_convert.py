@@ -90,10 +90,11 @@ def test_a_service_with_a_load_balancer() -> None:
 def test_an_endpoint() -> None:
     endpoint = {
         "addresses": ["10.1.1.1"],
-        "conditions": {"ready": False},
+        "conditions": {"ready": False, "terminating": True},
+        "hostname": "h",
         "nodeName": "n",
         "zone": "z",
-        "targetRef": {"kind": "Pod", "name": "p"},
+        "targetRef": {"kind": "Pod", "name": "p", "uid": "u"},
     }
     slice_ = converted(
         "EndpointSlice",
@@ -101,7 +102,17 @@ def test_an_endpoint() -> None:
     )
     assert slice_.service == "s"
     assert slice_.endpoints == (
-        kube.Endpoint(addresses=("10.1.1.1",), ready=False, node="n", zone="z", target_kind="Pod", target_name="p"),
+        kube.Endpoint(
+            addresses=("10.1.1.1",),
+            ready=False,
+            terminating=True,
+            hostname="h",
+            node="n",
+            zone="z",
+            target_kind="Pod",
+            target_name="p",
+            target_uid="u",
+        ),
         kube.Endpoint(),
     )
 

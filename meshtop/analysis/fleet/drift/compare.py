@@ -12,22 +12,31 @@ from msgspec import Struct
 from meshtop.analysis.fleet.drift.meaning import of_config, of_images, of_namespace, of_rbac, of_service
 from meshtop.analysis.fleet.drift.placement import ObjectKey, Placement
 from meshtop.analysis.fleet.drift.trees import Tree, differences, key, without
+from meshtop.analysis.inventory.labels import is_istiod
+from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory, Meta
 
 CONFIG = (
     "VirtualService",
     "DestinationRule",
+    "Gateway",
+    "ServiceEntry",
+    "Sidecar",
     "PeerAuthentication",
     "AuthorizationPolicy",
-    "Gateway",
+    "RequestAuthentication",
+    "Telemetry",
     "Gateway.gateway.networking.k8s.io",
     "HTTPRoute",
-    "Telemetry",
+    "GRPCRoute",
+    "TCPRoute",
+    "TLSRoute",
 )
-"""Kinds of Istio and Gateway API that are compared."""
+"""Kinds of Istio and Gateway API that are compared: all that can be copied from one cluster to another."""
+_MACHINES = "WorkloadEntry"
 RBAC = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 """Kinds of RBAC that are compared."""
-KINDS = ("Namespace", "Service", *CONFIG, *RBAC, "Workload")
+KINDS = ("Namespace", "Service", *CONFIG, _MACHINES, *RBAC, "Workload")
 _SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 _VENDORS = ("system:", "eks:", "gce:", "azure:", "aks-", "kubeadm:", "cluster-admin")
 _BOOTSTRAPPING = "kubernetes.io/bootstrapping"
@@ -36,6 +45,11 @@ _EVERYWHERE = frozenset({*CONFIG, *RBAC})
 
 Where Services and workloads run is a choice; a host that cannot be resolved is a matter of discovery.
 """
+_OF_THE_CLUSTER = (("default", "kubernetes"),)
+"""Services that every API server makes for itself."""
+_REGISTERED = ("istio.io/autoRegistrationGroup", "istio.io/workloadController")
+"""Annotations of entries that istiod wrote for a machine that registered with it; they come and go."""
+_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 _MOST_PATHS = 12
 
 
@@ -107,6 +121,25 @@ def drift(
     return tuple(sorted(found, key=lambda d: (order.get(d.kind, len(order)), d.namespace, d.name)))
 
 
+def not_compared(clusters: Sequence[DriftCluster]) -> tuple[Unknown, ...]:
+    """What a comparison of these clusters could not take into account, by cluster; empty where all was compared.
+
+    A cluster that stands in no group is compared with none, so that nothing is known of its drift; neither is where a
+    group has only one cluster. A single cluster has nothing to differ from. Kinds that were not read are named one by
+    one, unless nothing of the cluster was read.
+    """
+    size = Counter(cluster.group for cluster in clusters if cluster.group)
+    found = []
+    for cluster in clusters:
+        if cluster.inventory is None:
+            found.append(Unknown("every object", cluster.name, WhyUnknown.UNREACHABLE))
+        elif size[cluster.group] > 1:
+            found += [Unknown(kind, cluster.name, why) for kind, why in _unread(cluster.inventory).items()]
+        elif len(clusters) > 1:
+            found.append(Unknown("which clusters it should be like", cluster.name, WhyUnknown.UNSUPPORTED))
+    return tuple(found)
+
+
 class _Group:
     """The clusters that are compared with one another, and the meaning of every object in each of them."""
 
@@ -116,7 +149,6 @@ class _Group:
             c.name: {n.meta.name for n in c.inventory.namespaces} if c.inventory is not None else set()
             for c in clusters
         }
-        self.inventories = {c.name: c.inventory for c in clusters}
         self._meanings: dict[ObjectKey, dict[str, Callable[[], Tree]]] = {}
         self._unread = {c.name: _unread(c.inventory) for c in clusters}
         for cluster in clusters:
@@ -139,8 +171,9 @@ class _Group:
         return found
 
     def unreadable(self, object_key: ObjectKey, cluster: str) -> bool:
-        """Whether nobody knows if the cluster has it."""
-        return self.inventories[cluster] is None or object_key[0] in self._unread[cluster]
+        """Whether nobody knows if the cluster has it; an object that is at hand was read, whoever asked for it."""
+        why = self._unread[cluster].get(object_key[0])
+        return why is not None and (why is not WhyUnknown.NOT_READ or cluster not in self._meanings.get(object_key, {}))
 
 
 def _judge(object_key: ObjectKey, group: _Group, declaration: Placement | None) -> Iterator[Drift]:
@@ -216,14 +249,13 @@ def _reason(statuses: Mapping[str, DriftStatus], reference: str, declaration: Pl
     return "; ".join(parts) + "."
 
 
-def _unread(inventory: Inventory | None) -> frozenset[str]:
-    """Kinds of which a cluster says nothing: forbidden, or failed."""
+def _unread(inventory: Inventory | None) -> dict[str, WhyUnknown]:
+    """The kinds of which a cluster says nothing, each with why."""
     if inventory is None:
-        return frozenset(KINDS)
-    lost = {status.kind for status in inventory.kinds if status.state in ("denied", "failed")}
-    if lost & {"Deployment", "StatefulSet", "DaemonSet"}:
-        lost.add("Workload")
-    return frozenset(lost)
+        return dict.fromkeys(KINDS, WhyUnknown.UNREACHABLE)
+    parts = {kind: _WORKLOADS if kind == "Workload" else (kind,) for kind in KINDS}
+    lost = {kind: inventory.unread(*of) for kind, of in parts.items()}
+    return {kind: unread[0][1] for kind, unread in lost.items() if unread}
 
 
 def _objects(inventory: Inventory, root_namespace: str) -> Iterator[tuple[ObjectKey, Callable[[], Tree]]]:
@@ -232,22 +264,28 @@ def _objects(inventory: Inventory, root_namespace: str) -> Iterator[tuple[Object
         if namespace.meta.name not in _SYSTEM:
             yield ("Namespace", "", namespace.meta.name), partial(of_namespace, namespace)
     for service in inventory.services:
-        if _compared(service.meta):
+        if _compared(service.meta) and service.meta.key not in _OF_THE_CLUSTER:
             yield ("Service", *service.meta.key), partial(of_service, service)
     for kind in CONFIG:
         for obj in inventory.config.get(kind, ()):
             if _compared(obj.meta):
                 yield (kind, *obj.meta.key), partial(of_config, obj)
+    for obj in inventory.config.get(_MACHINES, ()):
+        if _compared(obj.meta) and not any(mark in obj.meta.annotations for mark in _REGISTERED):
+            yield (_MACHINES, *obj.meta.key), partial(of_config, obj)
     for kind in RBAC:
         for obj in inventory.config.get(kind, ()):
             if _compared(obj.meta) and _BOOTSTRAPPING not in obj.meta.labels and not obj.meta.name.startswith(_VENDORS):
                 yield (kind, *obj.meta.key), partial(of_rbac, obj)
+    # Control planes and gateways follow their revision, which is a matter of its own.
+    installed = {root_namespace} | {
+        controller.meta.namespace for controller in inventory.controllers if is_istiod(controller.template_labels)
+    }
     for controller in inventory.controllers:
-        # Control planes and gateways follow their revision, which is a matter of its own.
         if (
             _compared(controller.meta)
             and controller.kind != "ReplicaSet"
-            and controller.meta.namespace != root_namespace
+            and controller.meta.namespace not in installed
         ):
             yield ("Workload", *controller.meta.key), partial(of_images, controller)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from meshtop.analysis.fleet.drift.trees import Tree, as_set, duration, proportions
+from meshtop.analysis.fleet.drift.trees import Tree, as_set, duration, key, proportions
 from meshtop.analysis.inventory.untyped import items, mapping, text
 from meshtop.model.constants import SERVICE_DOMAIN
 from meshtop.model.kube import ConfigObject, Controller, Meta, Namespace, Service
@@ -35,6 +35,13 @@ _SETS: Mapping[str, frozenset[str]] = {
     "PeerAuthentication": frozenset(),
     "Telemetry": frozenset({"targetRefs"}),
     "HTTPRoute": frozenset({"parentRefs", "hostnames", "matches", "headers", "queryParams", "backendRefs"}),
+    "GRPCRoute": frozenset({"parentRefs", "hostnames", "matches", "headers", "backendRefs"}),
+    "TCPRoute": frozenset({"parentRefs", "backendRefs"}),
+    "TLSRoute": frozenset({"parentRefs", "hostnames", "backendRefs"}),
+    "ServiceEntry": frozenset({"hosts", "addresses", "ports", "endpoints", "exportTo", "subjectAltNames"}),
+    "Sidecar": frozenset({"hosts"}),
+    "RequestAuthentication": frozenset({"jwtRules", "audiences", "fromParams", "targetRefs"}),
+    "WorkloadEntry": frozenset(),
 }  # fmt: skip
 """Lists whose order means nothing: alternatives, or things that belong together. Rules of routes are ordered."""
 _EMPTY_IS_ABSENT = frozenset({"selector", "rules", "from", "to", "when", "exportTo", "gateways", "match", "mtls"})
@@ -43,6 +50,8 @@ _TELLING = ("istio.io/", "pod-security.kubernetes.io/", "rbac.authorization.k8s.
 _OF_ONE_CLUSTER = ("topology.istio.io/", "istio.io/rev", "istio.io/config", "gateway.istio.io/", "operator.istio.io/")
 """Labels that decide something, and among them those that each cluster has of its own."""
 _PROXY = "istio-proxy"
+_DEEPEST = 60
+"""Levels of nesting that are looked into; objects of Istio and Gateway API have about fifteen."""
 
 
 def of_config(obj: ConfigObject) -> Tree:
@@ -75,8 +84,9 @@ def of_service(service: Service) -> Tree:
         for port in service.ports
     ]
     spec: dict[str, Tree] = {"type": service.type, "ports": as_set(ports)}
-    if service.selector:
-        spec["selector"] = dict(service.selector)
+    # A gateway between networks selects pods by the network's name, which is each cluster's own.
+    if selector := {key: value for key, value in service.selector.items() if not key.startswith(_OF_ONE_CLUSTER)}:
+        spec["selector"] = selector
     if service.cluster_ip == "None":
         spec["headless"] = True
     if service.external_name:
@@ -142,17 +152,29 @@ def _with_labels(tree: dict[str, Tree], meta: Meta) -> Tree:
     return {**tree, "labels": labels} if labels else tree
 
 
-def _plain(value: Tree, sets: frozenset[str], name: str = "") -> Tree:
-    """The value with sets in order, durations written in one way, and what is the same as absent left out."""
+def _plain(value: Tree, sets: frozenset[str], name: str = "", depth: int = 0) -> Tree:
+    """The value with sets in order, durations written in one way, and what is the same as absent left out.
+
+    What is nested deeper than any real object is compared as it was written.
+    """
+    if depth > _DEEPEST and isinstance(value, Mapping | list | tuple):
+        return _written(value)
     if isinstance(value, Mapping):
-        inner = {str(key): _plain(part, sets, str(key)) for key, part in value.items() if part is not None}
+        inner = {str(key): _plain(part, sets, str(key), depth + 1) for key, part in value.items() if part is not None}
         return {key: part for key, part in inner.items() if part not in ({}, []) or key not in _EMPTY_IS_ABSENT}
     if isinstance(value, list | tuple):
-        parts = [_plain(part, sets, name) for part in value]
+        parts = [_plain(part, sets, name, depth + 1) for part in value]
         return as_set(parts) if name in sets else parts
     if name in _DURATIONS:
         return duration(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _written(value: Tree) -> str:
+    try:
+        return key(value).decode()
+    except RecursionError:
+        return "nested too deep to be compared"
 
 
 def _full_host(host: Tree, namespace: str) -> Tree:
@@ -216,23 +238,45 @@ def _peer_authentication(spec: dict[str, Tree], namespace: str) -> Tree:
     return rest if mode in (None, "UNSET") else {**rest, "mtls": {"mode": mode}}
 
 
-def _http_route(spec: dict[str, Tree], namespace: str) -> Tree:
+def _gateway_route(spec: dict[str, Tree], namespace: str) -> Tree:
+    """HTTPRoute, GRPCRoute, TCPRoute or TLSRoute: where it hangs, and where it leads."""
     found = dict(spec)
     parents = ({"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": namespace, **mapping(p)}
                for p in items(spec.get("parentRefs")))  # fmt: skip
     found["parentRefs"] = as_set(list(parents))
-    found["rules"] = [_http_rule(mapping(rule), namespace) for rule in items(spec.get("rules")) or ({},)]
+    found["rules"] = [_backends(mapping(rule), namespace) for rule in items(spec.get("rules")) or ({},)]
     return found
 
 
-def _http_rule(rule: Mapping[str, Tree], namespace: str) -> Tree:
-    matches = [dict(mapping(match)) for match in items(rule.get("matches")) or ({},)]
-    for match in matches:
-        path = mapping(match.get("path"))
-        match["path"] = {"type": text(path.get("type")) or "PathPrefix", "value": text(path.get("value")) or "/"}
+def _backends(rule: Mapping[str, Tree], namespace: str) -> dict[str, Tree]:
     backends = [{"group": "", "kind": "Service", "namespace": namespace, "weight": 1, **mapping(b)}
                 for b in items(rule.get("backendRefs"))]  # fmt: skip
-    return {**rule, "matches": as_set(matches), "backendRefs": _weighted(backends, default=1)}
+    return {**rule, "backendRefs": _weighted(backends, default=1)}
+
+
+def _http_route(spec: dict[str, Tree], namespace: str) -> Tree:
+    return _with_matches(_gateway_route(spec, namespace), "path", {"type": "PathPrefix", "value": "/"})
+
+
+def _grpc_route(spec: dict[str, Tree], namespace: str) -> Tree:
+    return _with_matches(_gateway_route(spec, namespace), "method", {"type": "Exact"})
+
+
+def _with_matches(route: dict[str, Tree], name: str, default: Mapping[str, str]) -> Tree:
+    """The route with what each of its rules matches, also where that is left to the default."""
+    rules = []
+    for rule in route["rules"]:
+        matches = [dict(mapping(match)) for match in items(rule.get("matches")) or ({},)]
+        for match in matches:
+            said = mapping(match.get(name))
+            match[name] = {**said, **{key: text(said.get(key)) or value for key, value in default.items()}}
+        rules.append({**rule, "matches": as_set(matches)})
+    return {**route, "rules": rules}
+
+
+def _service_entry(spec: dict[str, Tree], namespace: str) -> Tree:
+    location, resolution = spec.get("location") or "MESH_EXTERNAL", spec.get("resolution") or "NONE"
+    return {**spec, "location": location, "resolution": resolution, "exportTo": _exported(spec, namespace)}
 
 
 _FINISH: Mapping[str, Callable[[dict[str, Tree], str], Tree]] = {
@@ -241,4 +285,8 @@ _FINISH: Mapping[str, Callable[[dict[str, Tree], str], Tree]] = {
     "AuthorizationPolicy": _authorization_policy,
     "PeerAuthentication": _peer_authentication,
     "HTTPRoute": _http_route,
+    "GRPCRoute": _grpc_route,
+    "TCPRoute": _gateway_route,
+    "TLSRoute": _gateway_route,
+    "ServiceEntry": _service_entry,
 }

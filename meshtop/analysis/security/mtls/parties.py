@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from meshtop.analysis.inventory.virtual_machines import entry_labels
 from meshtop.analysis.security.mtls.config import MeshMember, unreadable
 from meshtop.model.kube import ConfigObject
 from meshtop.model.mesh import Proxy, VirtualMachine, Workload
@@ -96,8 +97,7 @@ def party_of(workload: Workload, silent: str | None = None) -> Party:
 def _machine(machine: VirtualMachine, entry: ConfigObject | None) -> Party:
     """A machine: its label decides, and without one its service account does (istiod's rule for WorkloadEntries)."""
     spec: Mapping[str, object] = entry.spec if entry is not None else {}
-    extra = spec.get("labels")
-    labels = {**machine.meta.labels, **(extra if isinstance(extra, dict) else {})}
+    labels = entry_labels(entry) if entry is not None else dict(machine.labels)
     tls = labels[TLS_MODE] == "istio" if TLS_MODE in labels else bool(spec.get("serviceAccount"))
     meshed = tls or machine.workload_group is not None
     return Party(

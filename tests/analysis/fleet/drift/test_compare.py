@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from meshtop.analysis.fleet.drift.compare import Drift, DriftCluster, DriftStatus, drift
+from meshtop.actions.propagate.objects import MESH_CONFIG
+from meshtop.analysis.fleet.drift.compare import CONFIG, KINDS, Drift, DriftCluster, DriftStatus, drift, not_compared
 from meshtop.analysis.fleet.drift.meaning import of_config, of_images, of_namespace, of_rbac, of_service
 from meshtop.analysis.fleet.drift.placement import Placement, declared
 from meshtop.analysis.fleet.drift.trees import differences, unified, without
+from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import (
     ConfigObject,
     Container,
@@ -58,6 +60,17 @@ def route(*destinations: dict[str, Any], **more: Any) -> dict[str, Any]:
         ("VirtualService", {**route(), "exportTo": ["."]}, {**route(), "exportTo": ["shop"]}),
         ("VirtualService", {**route(), "gateways": ["g", "mesh"]}, {**route(), "gateways": ["mesh", "shop/g"]}),
         ("DestinationRule", {"host": "reviews"}, {"host": HOST, "exportTo": ["*"]}),
+        ("ServiceEntry", {"hosts": ["a.example", "b.example"]},
+         {"hosts": ["b.example", "a.example"], "exportTo": ["*"], "resolution": "NONE", "location": "MESH_EXTERNAL"}),
+        ("Sidecar", {"egress": [{"hosts": ["./*", "istio-system/*"]}]},
+         {"egress": [{"hosts": ["istio-system/*", "./*"]}], "workloadSelector": None}),
+        ("RequestAuthentication", {"jwtRules": [{"issuer": "a"}, {"issuer": "b"}]},
+         {"jwtRules": [{"issuer": "b"}, {"issuer": "a"}]}),
+        ("GRPCRoute", {"rules": [{"matches": [{"method": {"service": "s"}}]}]},
+         {"rules": [{"matches": [{"method": {"service": "s", "type": "Exact"}}], "backendRefs": []}]}),
+        ("TCPRoute", {"rules": [{"backendRefs": [{"name": "a"}, {"name": "b"}]}]},
+         {"rules": [{"backendRefs": [{"name": "b", "weight": 1}, {"name": "a", "weight": 1, "namespace": "shop"}]}]}),
+        ("TLSRoute", {"parentRefs": [{"name": "g"}]}, {"parentRefs": [{"name": "g", "namespace": "shop"}]}),
         ("PeerAuthentication", {}, {"mtls": {"mode": "UNSET"}}),
         ("PeerAuthentication", {"mtls": {"mode": "STRICT"}}, {"mtls": {"mode": "STRICT"}, "selector": {}}),
         ("AuthorizationPolicy", {}, {"action": "ALLOW", "rules": []}),
@@ -80,7 +93,7 @@ def route(*destinations: dict[str, Any], **more: Any) -> dict[str, Any]:
             },
         ),
     ],
-)
+)  # fmt: skip
 def test_written_differently_and_meaning_the_same(kind: str, left: dict[str, Any], right: dict[str, Any]) -> None:
     assert meaning(kind, left) == meaning(kind, right)
 
@@ -95,6 +108,10 @@ def test_written_differently_and_meaning_the_same(kind: str, left: dict[str, Any
         ("AuthorizationPolicy", {"rules": [{}]}, {"rules": []}),
         ("AuthorizationPolicy", {"action": "DENY"}, {"action": "ALLOW"}),
         ("PeerAuthentication", {"mtls": {"mode": "STRICT"}}, {"mtls": {"mode": "PERMISSIVE"}}),
+        ("ServiceEntry", {"resolution": "DNS"}, {}),
+        ("Sidecar", {"egress": [{"hosts": ["./*"]}]}, {"egress": [{"hosts": ["*/*"]}]}),
+        ("TCPRoute", {"rules": [{"backendRefs": [{"name": "a"}, {"name": "b", "weight": 3}]}]},
+         {"rules": [{"backendRefs": [{"name": "a"}, {"name": "b"}]}]}),
         ("HTTPRoute", {"rules": [{"backendRefs": [{"name": "a", "weight": 0}]}]},
          {"rules": [{"backendRefs": [{"name": "a"}]}]}),
     ],
@@ -251,6 +268,99 @@ def test_the_odd_one_out_differs_from_the_majority() -> None:
     )
     assert one.differs == ("spec.mtls.mode",)
     assert "-    mode: STRICT" in unified(one.meanings["b"], one.meanings["a"], left_name="b", right_name="a")
+
+
+def test_every_kind_that_can_be_copied_is_compared() -> None:
+    assert set(CONFIG) == set(MESH_CONFIG)
+    for kind in (*MESH_CONFIG, "WorkloadEntry"):
+        plain = kind.partition(".")[0]
+        left, right = (structs.replace(obj(plain, "x", "shop", spec={"note": n}), kind=plain) for n in (1, 2))
+        clusters = [
+            DriftCluster(name=name, group="m", inventory=Inventory(config={kind: (one,)}))
+            for name, one in (("a", left), ("b", right))
+        ]
+        assert [(found.kind, found.name) for found in drift(clusters, {})] == [(kind, "x")]
+
+
+def test_what_differs_by_nature_is_not_compared() -> None:
+    def served(port: int, network: str) -> Inventory:
+        registered = structs.replace(
+            obj("WorkloadEntry", "vms-10.0.0.1", "shop", spec={"address": f"10.0.0.{port}"}),
+            meta=Meta(name="vms-10.0.0.1", namespace="shop", annotations={"istio.io/autoRegistrationGroup": "vms"}),
+        )
+        planes = (
+            Controller(
+                kind="Deployment",
+                meta=Meta(name="istiod", namespace="mesh"),
+                template_labels={"app": "istiod"},
+                containers=(Container("discovery", f"pilot:{port}"),),
+            ),
+        )
+        return Inventory(
+            services=(
+                Service(meta=Meta(name="kubernetes", namespace="default"), ports=(ServicePort(443, target=port),)),
+                Service(
+                    meta=Meta(name="eastwest", namespace="mesh"),
+                    selector={"istio": "eastwestgateway", "topology.istio.io/network": network},
+                ),
+            ),
+            controllers=planes,
+            config={"WorkloadEntry": (registered,)},
+        )
+
+    clusters = [
+        DriftCluster(name=name, group="m", inventory=served(port, name)) for name, port in (("a", 443), ("b", 6443))
+    ]
+    assert drift(clusters, {}) == ()
+
+
+def test_what_was_not_compared_is_said() -> None:
+    whole = tuple(KindStatus(kind=kind) for kind in (*KINDS, "Deployment", "StatefulSet", "DaemonSet"))
+    read = cluster("a", policy("STRICT"), kinds=whole)
+    assert not_compared([read, structs.replace(read, name="b")]) == ()
+    assert not_compared([read]) == ()
+    lost = DriftCluster(name="b", group="mesh", inventory=None)
+    assert not_compared([read, lost]) == (Unknown("every object", "b", WhyUnknown.UNREACHABLE),)
+    refused = tuple(
+        structs.replace(one, state="denied") if one.kind in ("GRPCRoute", "StatefulSet") else one for one in whole
+    )
+    assert not_compared([read, cluster("b", kinds=refused)]) == (
+        Unknown("GRPCRoute", "b", WhyUnknown.DENIED),
+        Unknown("Workload", "b", WhyUnknown.DENIED),
+    )
+    assert not_compared([read, cluster("b", kinds=whole[1:])]) == (Unknown("Namespace", "b", WhyUnknown.NOT_READ),)
+    alone = [structs.replace(one, group="") for one in (read, structs.replace(read, name="b"))]
+    assert [(one.cluster, one.why) for one in not_compared(alone)] == [
+        ("a", WhyUnknown.UNSUPPORTED),
+        ("b", WhyUnknown.UNSUPPORTED),
+    ]
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+_SPEC = st.dictionaries(
+    st.sampled_from(["hosts", "http", "rules", "parentRefs", "exportTo", "mtls", "location", "selector", "egress"]),
+    _JSON | st.lists(st.dictionaries(st.sampled_from(["matches", "backendRefs", "route", "weight"]), _JSON)),
+)
+
+
+@given(st.sampled_from([*MESH_CONFIG, "WorkloadEntry"]), _SPEC)
+def test_an_object_of_any_shape_is_compared_with_itself(kind: str, spec: dict[str, Any]) -> None:
+    one = obj(kind.partition(".")[0], "x", "shop", spec=spec)
+    assert drift([cluster("a", one), cluster("b", one)], {}) == ()
+    assert drift([cluster("a", one), cluster("b", policy("STRICT"))], {})
+
+
+@pytest.mark.parametrize("kind", ["VirtualService", "HTTPRoute", "Sidecar"])
+def test_an_object_that_is_nested_without_end_costs_nothing_else(kind: str) -> None:
+    deep: Any = "end"
+    for _ in range(5000):
+        deep = [deep] if _ % 2 else {"hosts": deep}
+    one = obj(kind, "x", "shop", spec={"rules": deep, "http": deep, "hosts": deep})
+    assert len(drift([cluster("a", one), cluster("b", policy("STRICT"))], {})) == 2
 
 
 def test_missing_counts_where_the_namespace_is() -> None:

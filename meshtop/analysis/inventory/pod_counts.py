@@ -1,0 +1,47 @@
+"""Counting pods: those that exist, those that have certain labels, and sets of pods that look alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from meshtop.model.kube import Inventory, Pod
+from meshtop.model.mesh import PodSet, Ready
+
+_Labels = tuple[tuple[str, str], ...]
+
+
+def has_ended(pod: Pod) -> bool:
+    """Whether a pod has run to its end, well or badly, or was evicted: it is kept only to be looked at."""
+    return pod.phase in ("Succeeded", "Failed")
+
+
+def counted(pods: Iterable[Pod]) -> Ready:
+    """How many pods there are, and how many of them are ready."""
+    ready = total = 0
+    for pod in pods:
+        ready, total = ready + pod.ready, total + 1
+    return Ready(ready, total)
+
+
+def ready_pods(inventory: Inventory, namespace: str, labels: Mapping[str, str]) -> Ready:
+    """The pods of a namespace that have all of these labels and have not ended, each by its own labels.
+
+    A Service's selector, or one together with a subset's labels, are such labels; empty ones mean every pod.
+    """
+    wanted = labels.items()
+    return counted(
+        pod
+        for pod in inventory.pods
+        if pod.meta.namespace == namespace and not has_ended(pod) and wanted <= pod.meta.labels.items()
+    )
+
+
+def pod_sets(pods: Iterable[Pod], selecting: Callable[[Mapping[str, str]], tuple[str, ...]]) -> tuple[PodSet, ...]:
+    """Pods by their labels, in the order of the labels; `selecting` names the Services that select such labels."""
+    alike: dict[_Labels, list[Pod]] = {}
+    for pod in pods:
+        alike.setdefault(tuple(sorted(pod.meta.labels.items())), []).append(pod)
+    return tuple(
+        PodSet(labels=labels, pods=counted(found), services=selecting(dict(labels)))
+        for labels, found in sorted(alike.items())
+    )
