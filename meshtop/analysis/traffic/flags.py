@@ -90,6 +90,14 @@ def never_arrived(flags: str) -> bool:
     return any(flag in NEVER_ARRIVED for flag in flags.split(","))
 
 
+_NO_CONNECTION = NEVER_ARRIVED | {"URX", "DENY", "CERT_REVOKED", "UPE"}
+
+
+def connection_failed(flags: str) -> bool:
+    """Whether a connection's `response_flags` say that it carried nothing to a server, whichever side says so."""
+    return any(flag in _NO_CONNECTION for flag in flags.split(","))
+
+
 def outcome(protocol: str, response_code: str, grpc_status: str) -> str:
     """The one code that tells how a request ended: gRPC by its status, unless HTTP says 4xx or 5xx; `-` for none."""
     if response_code == "0":
