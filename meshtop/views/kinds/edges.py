@@ -12,7 +12,16 @@ from meshtop.model.constants import CONTRADICTED_FROM, MUTUAL_TLS_FROM
 from meshtop.model.state import Health
 from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import NO_TRAFFIC, Edge, Peer, Target, Traffic
-from meshtop.views.frame.charts import SOURCE_SIDE, Chart, bytes_chart, equals, request_charts, to_services
+from meshtop.views.frame.charts import (
+    ARRIVED,
+    DESTINATION_SIDE,
+    SOURCE_SIDE,
+    Chart,
+    bytes_chart,
+    equals,
+    request_charts,
+    to_services,
+)
 from meshtop.views.frame.columns import HEALTH_TONES, Columns, text_cell
 from meshtop.views.frame.detail import BY_NAME, related_at
 from meshtop.views.frame.ends import (
@@ -190,7 +199,9 @@ def _reporters(picture: Picture, item: EdgeItem) -> tuple[Fact, ...]:
 
 
 def _charts(picture: Picture, item: EdgeItem) -> tuple[Chart, ...]:
-    cluster = item.source.cluster or item.destination.cluster
+    by_caller = not item.reporters or any(reporter not in ARRIVED for reporter in item.reporters)
+    first, second = (item.source, item.destination) if by_caller else (item.destination, item.source)
+    cluster = first.cluster or second.cluster
     labels = {
         "source_workload": item.source.workload,
         "source_workload_namespace": item.source.namespace,
@@ -198,7 +209,7 @@ def _charts(picture: Picture, item: EdgeItem) -> tuple[Chart, ...]:
         "destination_workload_namespace": item.destination.namespace,
     }
     asked = [item.destination.service] if item.destination.service and not item.destination.workload else []
-    matchers = (SOURCE_SIDE, *equals(labels), *to_services(asked))
+    matchers = (SOURCE_SIDE if by_caller else DESTINATION_SIDE, *equals(labels), *to_services(asked))
     window = picture.snapshot.window_seconds
     if item.protocol == "tcp":
         return (bytes_chart(cluster, matchers, window_seconds=window),)

@@ -12,12 +12,14 @@ from meshtop.model.text import clean
 from meshtop.model.traffic import Edge, Peer, Sums, Target, total
 from meshtop.sources.prometheus.promql import Matcher, one_of
 from meshtop.views.frame.charts import (
+    ARRIVED,
     DESTINATION_SIDE,
+    MOST_LINES,
     SOURCE_SIDE,
     Chart,
     bytes_chart,
+    charts_by_cluster,
     equals,
-    request_charts,
     to_services,
 )
 from meshtop.views.frame.columns import error_tone, mtls_tone
@@ -57,7 +59,7 @@ def edge_panel(picture: Picture, query: Query, sight: Sight, graph: ServiceGraph
             Section("Shaped by", _shaped(picture, (e.destination for e, _ in found))),
         ),
         related=(),
-        charts=_charts(picture, found, SOURCE_SIDE),
+        charts=_charts(picture, found, _calling_side(found)),
     )
 
 
@@ -242,7 +244,7 @@ def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Pee
 
 
 def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...]:
-    """Requests and latency of what the members are, from the cluster that reports them; bytes where all is TCP."""
+    """Requests and latency of what the members are, from each cluster that reports them; bytes where all is TCP."""
     if not found:
         return ()
     sources: list[Peer | Target] = [e.source for e, _ in found]
@@ -257,14 +259,20 @@ def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...
         matchers += to_services(_unique(asked)) if all(asked) else ()
     window = picture.snapshot.window_seconds
     if all(edge.protocol == "tcp" for edge, _ in found):
-        return (bytes_chart(clusters[0], matchers, window_seconds=window),)
-    return request_charts(clusters[0], matchers, window_seconds=window)
+        return tuple(bytes_chart(cluster, matchers, window_seconds=window) for cluster in clusters[:MOST_LINES])
+    return charts_by_cluster(dict.fromkeys(clusters, matchers), window_seconds=window)
 
 
 def _reporting_side(into: Members) -> Matcher:
     """Who speaks for what something is asked: itself, or its callers where it has no proxy to report anything."""
     itself = any(reporter != "source" for edge, _ in into for reporter in edge.reports)
     return DESTINATION_SIDE if itself else SOURCE_SIDE
+
+
+def _calling_side(found: Members) -> Matcher:
+    """Who speaks for calls on their way: the callers, or what they call where no caller has a proxy that reports."""
+    callers = not found or any(reporter not in ARRIVED for edge, _ in found for reporter in edge.reports)
+    return SOURCE_SIDE if callers else DESTINATION_SIDE
 
 
 def _end_matchers(side: str, ends: Sequence[Peer | Target]) -> list[Matcher]:
