@@ -18,7 +18,7 @@ from meshtop.analysis.graph.geometry import LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.select import focus, paths_between, restrict
 from meshtop.analysis.graph.service_graph import GraphNode, Level, NodeKind, ServiceGraph
-from meshtop.model.state import Health
+from meshtop.model.state import Health, HealthStatus
 from meshtop.model.traffic import Edge
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import view
@@ -99,9 +99,16 @@ def service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
 
 
 def _judged_as_listed(picture: Picture, graph: ServiceGraph) -> ServiceGraph:
-    """Give each node the health that the list of its kind says; what no list holds keeps the health of its calls."""
-    nodes = tuple(replace(node, health=_listed_health(picture, node) or node.health) for node in graph.nodes)
-    return replace(graph, nodes=nodes)
+    """Give each node the health that the list of its kind says; what no list holds keeps the health of its calls.
+
+    Of a node that is not asked anything but calls, a list's "idle" would say too much.
+    """
+    nodes = []
+    for node in graph.nodes:
+        listed = _listed_health(picture, node)
+        idle = listed is not None and listed.status is HealthStatus.IDLE
+        nodes.append(node if listed is None or (idle and node.health is None) else replace(node, health=listed))
+    return replace(graph, nodes=tuple(nodes))
 
 
 def _listed_health(picture: Picture, node: GraphNode) -> Health | None:
