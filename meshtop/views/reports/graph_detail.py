@@ -26,7 +26,7 @@ from meshtop.views.frame.columns import error_tone, mtls_tone
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.numbers import latency, percent, quantity
 from meshtop.views.frame.table import Cell, Tone
-from meshtop.views.kinds.edges import EdgeItem, answers
+from meshtop.views.kinds.edges import EdgeItem, answers, volume
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import Sight, members
 from meshtop.views.reports.graph_words import edge_name, protocol_of
@@ -109,10 +109,7 @@ def _golden(picture: Picture, sums: Sums, protocol: str = "") -> tuple[Fact, ...
         said = ((name, getattr(t.latency_ms, name)) for name in ("p50", "p95", "p99"))
         times = ", ".join(f"{name} {latency(value)}" for name, value in said if value is not None)
         facts.append(fact("latency", times or None))
-    if sums.messages_sent is not None or sums.messages_received is not None:
-        facts.append(
-            fact("messages", f"{quantity(sums.messages_sent)}/s sent, {quantity(sums.messages_received)}/s received")
-        )
+    facts += volume(sums)
     if sums.sent is not None or sums.received is not None:
         facts.append(fact("bytes", f"{quantity(sums.sent)}B/s sent, {quantity(sums.received)}B/s received"))
     if sums.connections is not None:

@@ -207,13 +207,7 @@ def test_a_server_that_knows_the_app_but_not_the_workload_of_its_caller_tells_of
 @pytest.mark.parametrize("freshest", ["east", "west"])
 def test_of_clusters_that_share_a_prometheus_the_labels_say_which_one_reports(freshest: str) -> None:
     """The callers nobody knows are those of the reporting cluster, whichever copy of the series is the freshest."""
-    samples = (told(3, "destination", source_cluster="unknown", source_workload="unknown", **WEST),)
-    samples = tuple(
-        Sample(
-            structs.replace(s.labels, source_workload_namespace="unknown", source_canonical_service="unknown"), s.value
-        )
-        for s in samples
-    )
+    samples = (told(3, "destination", **UNKNOWN_SOURCE | WEST),)
     shared = [_shared(cluster(name, *samples), 2000.0 if name == freshest else 1000.0) for name in ("east", "west")]
     for order in permutations(shared):
         (edge,) = edges(order)
