@@ -9,6 +9,9 @@ from operator import add
 
 from msgspec import Struct, field
 
+UNKNOWN_THAT_MATTERS = 0.01
+"""From which share of requests with an unknown end on errors are not known: as much as degrades a workload."""
+
 
 class Latency(Struct, frozen=True, rename="camel"):
     """Request durations in milliseconds, estimated from histogram buckets; None when nothing was timed."""
@@ -92,10 +95,13 @@ class Sums(Struct, frozen=True, kw_only=True):
     None means that no series exists, which is not the same as 0.
     `secured` and `judged` are per second: what was seen as mutual TLS, and what was seen at all by reporters
     that know; requests for HTTP, bytes for TCP, never mixed: `secured_bytes`, `judged_bytes`.
+    `unknown` counts the requests of which nobody says how they ended (the code was taken out of the metrics);
+    `errors` counts those among the others.
     """
 
     requests: float | None = None
     errors: float | None = None
+    unknown: float | None = None
     buckets: Buckets = field(default_factory=Buckets)
     duration_sum_ms: float | None = None
     sent: float | None = None
@@ -114,6 +120,7 @@ class Sums(Struct, frozen=True, kw_only=True):
         return Sums(
             requests=_plus(self.requests, other.requests),
             errors=_plus(self.errors, other.errors),
+            unknown=_plus(self.unknown, other.unknown),
             buckets=self.buckets + other.buckets,
             duration_sum_ms=_plus(self.duration_sum_ms, other.duration_sum_ms),
             sent=_plus(self.sent, other.sent),
@@ -133,13 +140,11 @@ class Sums(Struct, frozen=True, kw_only=True):
         """The figures that people read."""
         buckets = self.buckets
         timed = buckets.rates[-1] if buckets.rates else 0.0
-        ratio = None
-        if self.requests:
-            ratio = (self.errors or 0.0) / self.requests
+        ratio = (self.errors or 0.0) / self.requests if self.requests and self.errors_known else None
         mean = self.duration_sum_ms / timed if self.duration_sum_ms is not None and timed > 0 else None
         return Traffic(
             requests_per_second=self.requests,
-            errors_per_second=None if self.requests is None else self.errors or 0.0,
+            errors_per_second=None if self.requests is None or not self.errors_known else self.errors or 0.0,
             error_ratio=ratio,
             latency_ms=Latency(
                 p50=buckets.quantile(0.50),
@@ -151,6 +156,11 @@ class Sums(Struct, frozen=True, kw_only=True):
             bytes_per_second=ByteRates(sent=self.sent, received=self.received),
             connections_per_second=self.connections,
         )
+
+    @property
+    def errors_known(self) -> bool:
+        """Whether the requests of which nobody says how they ended are too few to matter to a ratio of errors."""
+        return not self.unknown or self.unknown <= UNKNOWN_THAT_MATTERS * (self.requests or 0.0)
 
     @property
     def mtls_ratio(self) -> float | None:

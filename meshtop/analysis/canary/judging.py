@@ -80,8 +80,8 @@ def judge(
     errors = latency = None
     if judging.errors:
         errors = compare(
-            Counts(canary.requests, canary.bad),
-            Counts(baseline.requests, baseline.bad),
+            Counts(canary.told, canary.bad),
+            Counts(baseline.told, baseline.bad),
             alpha=alpha,
             minimum_requests=judging.minimum_requests,
         )

@@ -25,14 +25,28 @@ _SIDES = ("waypoint", "source", "destination")
 
 
 class Tally(Struct, frozen=True):
-    """What one destination answered: requests, those that failed, and the histogram of their durations (counts)."""
+    """What one destination answered: requests, those that failed, and the histogram of their durations (counts).
+
+    `untold` counts the requests of which nobody says how they ended, because the metrics hold no code.
+    """
 
     requests: float = 0.0
     bad: float = 0.0
     durations: Buckets = Buckets()
+    untold: float = 0.0
+
+    @property
+    def told(self) -> float:
+        """The requests of which somebody says how they ended."""
+        return max(0.0, self.requests - self.untold)
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(self.requests + other.requests, self.bad + other.bad, self.durations + other.durations)
+        return Tally(
+            self.requests + other.requests,
+            self.bad + other.bad,
+            self.durations + other.durations,
+            self.untold + other.untold,
+        )
 
     def slower(self, bound_ms: float) -> tuple[float, float] | None:
         """How many took longer than a bucket's bound, of how many that were timed; None when that is not known."""
@@ -47,7 +61,12 @@ class Tally(Struct, frozen=True):
         if seconds <= 0:
             return Traffic()
         rates = Buckets(self.durations.bounds, tuple(count / seconds for count in self.durations.rates))
-        return Sums(requests=self.requests / seconds, errors=self.bad / seconds, buckets=rates).traffic()
+        return Sums(
+            requests=self.requests / seconds,
+            errors=self.bad / seconds,
+            unknown=self.untold / seconds or None,
+            buckets=rates,
+        ).traffic()
 
 
 class Caller(Struct, frozen=True):
@@ -67,6 +86,7 @@ class _Side:
     def __init__(self, count: int) -> None:
         self.requests = [0.0] * count
         self.bad = [0.0] * count
+        self.untold = [0.0] * count
         self.durations: list[dict[float, float]] = [{} for _ in range(count)]
         self.lost = 0.0
 
@@ -90,7 +110,8 @@ def tally(
         if one.identity and one.identity in seen:
             continue
         seen.add(one.identity)
-        series = [("count", s.labels, s.value) for s in (*one.requests, *one.connections)]
+        series = [("request", s.labels, s.value) for s in one.requests]
+        series += [("connection", s.labels, s.value) for s in one.connections]
         series += [("duration", s.labels, s.value) for s in one.buckets]
         for sort, labels, value in series:
             if labels.reporter not in _SIDES or not place.asks(labels):
@@ -102,8 +123,10 @@ def tally(
                 continue
             side = sides.setdefault(caller, {}).setdefault(labels.reporter, _Side(len(backends)))
             index = place.of(labels)
-            if sort == "count":
+            if sort != "duration":
                 _book(side, index, labels, value)
+                if sort == "request" and index is not None and not _tells_its_end(labels):
+                    side.untold[index] += value
             elif index is not None:
                 le = inf if labels.le == "+Inf" else float(labels.le or "nan")
                 held = side.durations[index]
@@ -117,6 +140,11 @@ def added(callers: Sequence[Caller], count: int) -> tuple[Tally, ...]:
     for caller in callers:
         result = [one + two for one, two in zip(result, caller.tallies, strict=True)]
     return tuple(result)
+
+
+def _tells_its_end(labels: Labels) -> bool:
+    """Whether a series of requests says how they ended, by its code or by a flag."""
+    return bool(labels.response_code) or labels.response_flags not in ("-", "")
 
 
 def _book(side: _Side, index: int | None, labels: Labels, value: float) -> None:
@@ -137,7 +165,9 @@ def _caller(name: str, sides: Mapping[str, _Side], count: int) -> Caller:
         bad = max(side.bad[i] for side in sides.values())
         timed = next((sides[s].durations[i] for s in ("source", *_SIDES) if s in sides and sides[s].durations[i]), {})
         bounds = tuple(sorted(timed))
-        tallies.append(Tally(requests, min(bad, requests), Buckets(bounds, tuple(timed[b] for b in bounds))))
+        untold = requests - max(side.requests[i] - side.untold[i] for side in sides.values())
+        durations = Buckets(bounds, tuple(timed[b] for b in bounds))
+        tallies.append(Tally(requests, min(bad, requests), durations, max(0.0, untold)))
     return Caller(name, tuple(deciding.requests), tuple(tallies), max(side.lost for side in sides.values()))
 
 

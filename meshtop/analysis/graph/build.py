@@ -16,8 +16,8 @@ from meshtop.analysis.graph.service_graph import (
     Level,
     NodeKind,
     ServiceGraph,
-    worst,
 )
+from meshtop.analysis.traffic.health import worst
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target, total
 
@@ -221,14 +221,28 @@ class _NodeTraffic:
         self.inbound: list[Sums] = []
         self.outbound: list[Sums] = []
         self.internal: list[Sums] = []
-        self.verdicts: list[Health] = []
+        self.received: list[tuple[Edge, Health]] = []
 
 
 def _only(names: set[str]) -> str:
     return next(iter(names)) if len(names) == 1 else ""
 
 
-def _fold(source: str, target: str, members: list[tuple[Edge, Health]]) -> GraphEdge:
+class _Judge:
+    """Judges several observed edges as one."""
+
+    def __init__(self, together: Callable[[Sequence[Edge]], Health] | None) -> None:
+        self._together = together
+
+    def of(self, members: Sequence[tuple[Edge, Health]]) -> Health:
+        if len(members) == 1:
+            return members[0][1]
+        if self._together is None:
+            return worst([health for _, health in members])
+        return self._together([edge for edge, _ in members])
+
+
+def _fold(source: str, target: str, members: list[tuple[Edge, Health]], judge: _Judge) -> GraphEdge:
     protocols: dict[str, list[Sums]] = {}
     codes: dict[str, float] = {}
     flags: dict[str, float] = {}
@@ -244,7 +258,7 @@ def _fold(source: str, target: str, members: list[tuple[Edge, Health]]) -> Graph
         target=target,
         sums=split[0][1] if len(split) == 1 else total([s for _, s in split]),
         protocols=split,
-        health=worst([h for _, h in members]),
+        health=judge.of(members),
         codes=tuple(sorted(codes.items())),
         flags=tuple(sorted(flags.items())),
         cross_cluster=any(e.cross_cluster for e, _ in members),
@@ -255,9 +269,15 @@ def _fold(source: str, target: str, members: list[tuple[Edge, Health]]) -> Graph
 
 
 def build_graph(
-    edges: Sequence[Edge], health_of: Callable[[Edge], Health], options: GraphOptions | None = None
+    edges: Sequence[Edge],
+    health_of: Callable[[Edge], Health],
+    options: GraphOptions | None = None,
+    health_of_all: Callable[[Sequence[Edge]], Health] | None = None,
 ) -> ServiceGraph:
     """Fold `edges` into the graph that `options` ask for; the order of `edges` does not matter.
+
+    `health_of_all` judges several observed edges together, as one drawn edge or as what one node receives; without
+    it the worst of them counts.
 
     Sums are added, never ratios or quantiles. Traffic between members of one collapsed group becomes the node's
     `internal`; a service or workload that calls itself keeps a loop.
@@ -286,7 +306,7 @@ def build_graph(
         if (options.keep is not None and not options.keep(edge)) or (not options.idle and _idle(edge, health)):
             continue
         source, target = collect(edge.source), collect(edge.destination)
-        target.verdicts.append(health)
+        target.received.append((edge, health))
         # Within a folded group traffic is its own affair; a service that calls itself is shown doing so.
         grouped = source.place.step.kind in _GROUPINGS
         if source is target and grouped:
@@ -296,10 +316,11 @@ def build_graph(
         target.inbound.append(edge.sums)
         folded.setdefault((source.place.step.id, target.place.step.id), []).append((edge, health))
 
-    drawn = [_fold(s, t, members) for (s, t), members in sorted(folded.items())]
+    judge = _Judge(health_of_all)
+    drawn = [_fold(s, t, members, judge) for (s, t), members in sorted(folded.items())]
     frames = {step.id: (step, parent) for g in collected.values() for step, parent in _parents(g.place.frames)}
     graph = ServiceGraph(
-        nodes=tuple(_node(collected[key]) for key in sorted(collected)),
+        nodes=tuple(_node(collected[key], judge) for key in sorted(collected)),
         edges=tuple(drawn),
         groups=tuple(GraphGroup(id=s.id, label=s.label, kind=s.kind, parent=p) for _, (s, p) in sorted(frames.items())),
     )
@@ -327,7 +348,7 @@ def _parents(frames: tuple[_Step, ...]) -> Iterable[tuple[_Step, str | None]]:
     return zip(frames, (None, *(f.id for f in frames)), strict=False)
 
 
-def _node(found: _NodeTraffic) -> GraphNode:
+def _node(found: _NodeTraffic, judge: _Judge) -> GraphNode:
     step, frames = found.place.step, found.place.frames
     return GraphNode(
         id=step.id,
@@ -342,7 +363,7 @@ def _node(found: _NodeTraffic) -> GraphNode:
         inbound=total(found.inbound),
         outbound=total(found.outbound),
         internal=total(found.internal),
-        health=worst(found.verdicts) if found.verdicts else None,
+        health=judge.of(found.received) if found.received else None,
     )
 
 

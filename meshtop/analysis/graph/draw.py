@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from meshtop.analysis.graph.canvas import EAST, INK_OF, NORTH, SOUTH, UNICODE, WEST, Canvas, Ink, InkRun, Signs
 from meshtop.analysis.graph.geometry import Box, Layout, Route
-from meshtop.analysis.graph.service_graph import SEVERITY, GraphEdge, GraphNode, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.graph.wording import caption, edge_labels, tag, title_of
+from meshtop.analysis.traffic.health import SEVERITY
 from meshtop.model.state import HealthStatus
 from meshtop.model.text import cell_width, cut
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from meshtop.analysis.graph.service_graph import SEVERITY, GraphEdge, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphEdge, ServiceGraph
+from meshtop.analysis.traffic.health import SEVERITY
 
 
 def neighbours(edges: Iterable[GraphEdge], forward: bool) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from meshtop.model.state import Health, HealthStatus
+from meshtop.model.state import Health
 from meshtop.model.traffic import Sums
 
 
@@ -35,24 +35,12 @@ class NodeKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-WORST_FIRST = (
-    HealthStatus.FAILING,
-    HealthStatus.DEGRADED,
-    HealthStatus.UNKNOWN,
-    HealthStatus.HEALTHY,
-    HealthStatus.IDLE,
-)
-"""How verdicts are ranked where several become one: idle gives way to whatever has traffic."""
-
-SEVERITY = {status: len(WORST_FIRST) - place for place, status in enumerate(WORST_FIRST)}
-
-
 class GraphNode(Struct, frozen=True, kw_only=True):
     """One box. `id` is stable from refresh to refresh; `group` is the innermost frame around it, None outside all.
 
     `members` counts the workloads it stands for. `inbound`, `outbound` and `internal` are sums of its edges
-    (internal: between members of one collapsed node). `health` is the worst of what it receives and of what
-    happens inside it; None where nothing was judged, as with a node that only calls.
+    (internal: between members of one collapsed node). `health` judges all that it receives and that happens inside it
+    together; None where nothing was judged, as with a node that only calls.
     `expandable` says that a finer level exists.
     """
 
@@ -123,12 +111,3 @@ class ServiceGraph(Struct, frozen=True, kw_only=True):
     def edge(self, source: str, target: str) -> GraphEdge | None:
         """The edge between two nodes, None when there is none."""
         return next((e for e in self.edges if e.source == source and e.target == target), None)
-
-
-def worst(verdicts: list[Health]) -> Health:
-    """The worst verdict, with the reasons of all that are as bad, each once, in the order met."""
-    if not verdicts:
-        return Health()
-    status = max((v.status for v in verdicts), key=SEVERITY.__getitem__)
-    reasons = dict.fromkeys(r for v in verdicts if v.status == status for r in v.reasons)
-    return Health(status, tuple(reasons))

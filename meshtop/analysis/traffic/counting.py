@@ -10,10 +10,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 from operator import attrgetter
 
-from meshtop.analysis.traffic.flags import is_error, never_arrived, outcome
+from msgspec import structs
+
+from meshtop.analysis.traffic.flags import is_error, is_unknown, never_arrived, outcome
 from meshtop.analysis.traffic.inputs import ClusterTraffic, KnownPeer
 from meshtop.analysis.traffic.metrics import ENDS, VERSIONS
-from meshtop.analysis.traffic.naming import CATCH_ALLS, ClusterNames, is_address, known, service_key, version_of
+from meshtop.analysis.traffic.naming import (
+    CATCH_ALLS,
+    DEFAULT_DOMAIN,
+    ClusterNames,
+    domain_of,
+    is_address,
+    known,
+    rank_of,
+    service_key,
+    version_of,
+)
 from meshtop.analysis.traffic.reports import EdgeKey, EdgeReport, SourceKey, TargetKey, WorkloadPlace
 from meshtop.model.telemetry import Labels, Sample, Telemetry
 from meshtop.model.traffic import PeerKind
@@ -22,6 +34,8 @@ ARRIVING = ("destination", "waypoint")
 """Reporters at the called end."""
 DEPARTING = ("source", "gateway")
 """Reporters at the calling end; a gateway is one whose own requests begin at a gateway."""
+UNSAID = "?"
+"""Stands for the cluster of an end that its reporter did not know, until both reports are held together."""
 
 _REPORTERS = frozenset((*ARRIVING, *DEPARTING))
 _NOBODY = KnownPeer(PeerKind.WORKLOAD)
@@ -39,24 +53,68 @@ class Ledger:
         self.clusters = {cluster.name: cluster for cluster in clusters}
         self.reports: dict[EdgeKey, dict[str, EdgeReport]] = {}
         self.hosts: dict[str, str] = {}
+        """The full host of each service, by its key, once all samples are booked."""
         self.versions: dict[WorkloadPlace, tuple[str, str]] = {}
         """App and version of a workload, as its own telemetry says."""
+        self._kubernetes: set[str] = set()
+        self._domains: dict[str, int] = {}
+        self._own: dict[EdgeKey, str] = {}
         self._names = ClusterNames(clusters)
         self._telemetry_ids = {c.name: _telemetry_id(c) for c in clusters if c.telemetry and _has_traffic(c.telemetry)}
         self._waypoints = {
             c.name for c in clusters if not c.peers or any(p.kind is PeerKind.WAYPOINT for p in c.peers.values())
         }
-        for cluster in _one_for_each_prometheus(clusters):
-            if cluster.telemetry is not None:
-                _Booking(self, cluster, cluster.telemetry).book()
+        for homes, told in _one_for_each_prometheus(clusters):
+            _Booking(self, homes, told).book()
+        self._name_hosts()
+
+    def rank(self, service: str) -> int:
+        """How well a service's key says what was asked for; more is better."""
+        return rank_of(service, service in self._kubernetes)
+
+    def likely_home(self, key: EdgeKey, end: str) -> str:
+        """The cluster of an end that no reporter tells: the only one that has the workload, else the reporter's own."""
+        place = key.source.place if end == "source" else key.target.place
+        own = self._own[key]
+        return self._names.having((place.namespace, place.workload), own)
+
+    def app_of(self, place: WorkloadPlace) -> str:
+        """A workload's app, as telemetry or the inventory names it."""
+        return self.told_of(place)[0] or self.peer(place).app
+
+    def told_of(self, place: WorkloadPlace) -> tuple[str, str]:
+        """App and version of a workload, as its own telemetry says, or one that did not know the cluster."""
+        nowhere = ("", "")
+        return self.versions.get(place) or self.versions.get(structs.replace(place, cluster=UNSAID), nowhere)
+
+    def _name_hosts(self) -> None:
+        """Give each Kubernetes service its full host, where samples named it in short or by a pod of it."""
+        domain = min(self._domains, key=lambda name: (-self._domains[name], name), default=DEFAULT_DOMAIN)
+        for service in self._kubernetes:
+            host = self.hosts.get(service, "")
+            self.hosts[service] = host or f"{service}.svc.{domain}"
 
     def peer(self, place: WorkloadPlace) -> KnownPeer:
         """What the inventory knows of a workload; an ordinary workload where it knows nothing."""
         home = self.clusters.get(place.cluster)
         return home.peers.get((place.namespace, place.workload), _NOBODY) if home else _NOBODY
 
-    def open(self, home: ClusterTraffic, labels: Labels, protocol: str) -> EdgeReport | None:
-        """The report that a series with these labels is booked in; None when it must not be counted."""
+    def home_of(self, homes: Sequence[ClusterTraffic], labels: Labels) -> ClusterTraffic:
+        """The cluster whose proxy reported a series: of clusters that share a Prometheus, the one its labels name."""
+        if len(homes) == 1:
+            return homes[0]
+        label = labels.destination_cluster if labels.reporter in ARRIVING else labels.source_cluster
+        if not known(label):
+            return homes[0]
+        name = self._names.resolve(label, ("", ""), homes[0].name)
+        return next((home for home in homes if home.name == name), homes[0])
+
+    def open(self, homes: Sequence[ClusterTraffic], labels: Labels, protocol: str) -> EdgeReport | None:
+        """The report that a series with these labels is booked in; None when it must not be counted.
+
+        `homes` are the clusters that share the Prometheus which holds the series, sorted by name.
+        """
+        home = self.home_of(homes, labels)
         source = self._source(home, labels)
         target = None if source is None else self._target(home, labels, source)
         if source is None or target is None or self._reported_by_other_prometheus(home, labels, source, target):
@@ -68,7 +126,10 @@ class Ledger:
         if role == "source" and sender.kind is PeerKind.GATEWAY:
             role = "gateway"
         judge = self.peer(target.place) if role in ARRIVING else sender
-        roles = self.reports.setdefault(EdgeKey(source, target, protocol), {})
+        key = EdgeKey(source, target, protocol)
+        if UNSAID in (source.place.cluster, target.place.cluster):
+            self._own.setdefault(key, home.name)
+        roles = self.reports.setdefault(key, {})
         report = roles.get(role)
         if report is None:
             report = roles[role] = EdgeReport(plain_if_unknown=judge.ambient)
@@ -80,7 +141,10 @@ class Ledger:
         cluster = known(labels.source_cluster)
         if not workload and not app and namespace:
             return None
-        where = self._names.resolve(cluster, (namespace, workload), home.name) if cluster else home.name
+        if cluster:
+            where = self._names.resolve(cluster, (namespace, workload), home.name)
+        else:
+            where = UNSAID if workload and labels.reporter in ARRIVING else home.name
         place = WorkloadPlace(where, namespace, workload)
         if not workload:
             return SourceKey(place, app)
@@ -89,28 +153,43 @@ class Ledger:
 
     def _target(self, home: ClusterTraffic, labels: Labels, source: SourceKey) -> TargetKey | None:
         name, host = known(labels.destination_service_name), known(labels.destination_service)
-        if name in CATCH_ALLS:
-            return TargetKey(WorkloadPlace(source.place.cluster, "", ""), service=name)
         namespace, workload = known(labels.destination_workload_namespace), known(labels.destination_workload)
         app = known(labels.destination_canonical_service) or known(labels.destination_app)
+        if not workload and not app and name in CATCH_ALLS:
+            return TargetKey(WorkloadPlace(source.place.cluster, "", ""), service=name)
         if not workload and not app and is_address(name or host):
             return None
-        service, service_namespace = service_key(host, name, known(labels.destination_service_namespace))
-        if service:
-            self.hosts[service] = max(self.hosts.get(service, ""), host or name)
+        service, service_namespace = self._service(name, host, known(labels.destination_service_namespace))
         namespace = namespace or service_namespace
         label = known(labels.destination_cluster)
         if label:
             where = self._names.resolve(label, (namespace, workload), home.name)
+        elif labels.reporter in ARRIVING:
+            where = home.name  # The destination's own report comes from its own cluster.
         else:
-            # The destination's own report comes from its own cluster; a source that does not know the cluster of a
-            # known service means its own (istio#29373).
-            where = home.name if labels.reporter in ARRIVING else source.place.cluster
+            # A source that does not know the cluster of a known service means its own (istio#29373), unless the
+            # destination's report says better.
+            where = UNSAID if workload else source.place.cluster
         place = WorkloadPlace(where, namespace, workload)
         if not workload:
             return TargetKey(place, app, service)
         self._remember(place, app, labels.destination_version, labels.destination_canonical_revision)
         return TargetKey(place, service=service)
+
+    def _service(self, name: str, host: str, namespace: str) -> tuple[str, str]:
+        """The key of the service that was asked for, and its namespace."""
+        if name in CATCH_ALLS:
+            return name, ""
+        service, namespace = service_key(host, name, namespace)
+        if namespace and service == f"{service.split('.', 1)[0]}.{namespace}":
+            self._kubernetes.add(service)
+            domain = domain_of(host)
+            if domain:
+                self._domains[domain] = self._domains.get(domain, 0) + 1
+                self.hosts[service] = max(self.hosts.get(service, ""), f"{service}.svc.{domain}")
+        elif service:
+            self.hosts[service] = max(self.hosts.get(service, ""), host or name)
+        return service, namespace
 
     def _reported_by_other_prometheus(
         self, home: ClusterTraffic, labels: Labels, source: SourceKey, target: TargetKey
@@ -137,16 +216,20 @@ def _telemetry_id(cluster: ClusterTraffic) -> str:
     return identity or f"the Prometheus of {cluster.name}"
 
 
-def _one_for_each_prometheus(clusters: Sequence[ClusterTraffic]) -> list[ClusterTraffic]:
-    """Clusters that share one Prometheus hold the same samples: only the freshest copy is booked."""
-    chosen: dict[str, ClusterTraffic] = {}
+def _one_for_each_prometheus(
+    clusters: Sequence[ClusterTraffic],
+) -> list[tuple[tuple[ClusterTraffic, ...], Telemetry]]:
+    """Clusters that share one Prometheus hold the same samples: all of them, with the freshest copy."""
+    sharing: dict[str, list[ClusterTraffic]] = {}
+    freshest: dict[str, Telemetry] = {}
     for cluster in clusters:
         if cluster.telemetry is None:
             continue
-        before = chosen.get(_telemetry_id(cluster))
-        if before is None or before.telemetry is None or before.telemetry.at < cluster.telemetry.at:
-            chosen[_telemetry_id(cluster)] = cluster
-    return list(chosen.values())
+        engine = _telemetry_id(cluster)
+        sharing.setdefault(engine, []).append(cluster)
+        if engine not in freshest or freshest[engine].at < cluster.telemetry.at:
+            freshest[engine] = cluster.telemetry
+    return [(tuple(homes), freshest[engine]) for engine, homes in sharing.items()]
 
 
 def _has_traffic(telemetry: Telemetry) -> bool:
@@ -154,11 +237,11 @@ def _has_traffic(telemetry: Telemetry) -> bool:
 
 
 class _Booking:
-    """Books one cluster's telemetry."""
+    """Books what one Prometheus said, of all clusters that it serves."""
 
-    def __init__(self, ledger: Ledger, home: ClusterTraffic, telemetry: Telemetry) -> None:
+    def __init__(self, ledger: Ledger, homes: Sequence[ClusterTraffic], telemetry: Telemetry) -> None:
         self._ledger = ledger
-        self._home = home
+        self._homes = homes
         self._telemetry = telemetry
 
     def book(self) -> None:
@@ -195,7 +278,7 @@ class _Booking:
             key = _what_decides(labels)
             report = memo.get(key)
             if report is None:
-                opened = self._ledger.open(self._home, labels, _protocol(labels))
+                opened = self._ledger.open(self._homes, labels, _protocol(labels))
                 if opened is not None:
                     opened.has_requests = True
                 report = memo[key] = opened or _NOT_COUNTED
@@ -207,6 +290,7 @@ class _Booking:
             if judged is None:
                 kind = _protocol(labels)
                 code = outcome(kind, labels.response_code, labels.grpc_response_status)
+                code = "" if is_unknown(kind, code) else code
                 judged = outcomes[coded] = (code, is_error(kind, code))
             code, error = judged
             report.requests += value
@@ -214,7 +298,7 @@ class _Booking:
             if error:
                 report.errors += value
             flags = labels.response_flags
-            if flags not in ("-", ""):
+            if flags != "-":
                 report.flags[flags] = report.flags.get(flags, 0.0) + value
                 if labels.reporter == "source" and never_arrived(flags):
                     report.lost_requests += value
@@ -243,7 +327,7 @@ class _Booking:
             value, flags = sample.value, sample.labels.response_flags
             report.has_connections = True
             report.connections += value
-            if flags not in ("-", ""):
+            if flags != "-":
                 report.flags[flags] = report.flags.get(flags, 0.0) + value
                 if sample.labels.reporter == "source" and never_arrived(flags):
                     report.lost_connections += value
@@ -257,7 +341,7 @@ class _Booking:
             key = _what_decides(labels)
             report = memo.get(key)
             if report is None:
-                opened = self._ledger.open(self._home, labels, protocol or _protocol(labels))
+                opened = self._ledger.open(self._homes, labels, protocol or _protocol(labels))
                 report = memo[key] = opened or _NOT_COUNTED
             if report is not _NOT_COUNTED:
                 yield report, sample

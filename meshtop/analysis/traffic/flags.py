@@ -32,6 +32,7 @@ GRPC_STATUS: dict[str, str] = {
 }
 
 FLAGS: dict[str, str] = {
+    "": "not known: the flags are not in the metrics",
     "-": "nothing unusual",
     "DC": "the client went away before the answer",
     "DF": "the name could not be resolved",
@@ -89,6 +90,14 @@ def never_arrived(flags: str) -> bool:
     return any(flag in NEVER_ARRIVED for flag in flags.split(","))
 
 
+_NO_CONNECTION = NEVER_ARRIVED | {"URX", "DENY", "CERT_REVOKED", "UPE"}
+
+
+def connection_failed(flags: str) -> bool:
+    """Whether a connection's `response_flags` say that it carried nothing to a server, whichever side says so."""
+    return any(flag in _NO_CONNECTION for flag in flags.split(","))
+
+
 def outcome(protocol: str, response_code: str, grpc_status: str) -> str:
     """The one code that tells how a request ended: gRPC by its status, unless HTTP says 4xx or 5xx; `-` for none."""
     if response_code == "0":
@@ -108,6 +117,19 @@ def is_error(protocol: str, code: str) -> bool:
     if len(code) == 3:
         return code[0] == "5" or (protocol == "grpc" and code[0] == "4")
     return protocol == "grpc" and code not in ("", "0")
+
+
+def is_unknown(protocol: str, code: str) -> bool:
+    """Whether nothing says how a request ended, because the Telemetry API took the label away.
+
+    For gRPC that is also HTTP's own 200, which comes with every status: without the status it says nothing.
+    """
+    return not code or (protocol == "grpc" and len(code) == 3 and code[0] == "2")
+
+
+def is_success(protocol: str, code: str) -> bool:
+    """Whether a code says that a request ended well: gRPC's OK, HTTP below 400."""
+    return code == "0" if protocol == "grpc" else code[:1] in ("1", "2", "3")
 
 
 def code_meaning(protocol: str, code: str) -> str:

@@ -7,20 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from meshtop.analysis.traffic.flags import GRPC_STATUS, NO_RESPONSE, code_meaning
+from meshtop.analysis.traffic.flags import (
+    GRPC_STATUS,
+    NO_RESPONSE,
+    code_meaning,
+    connection_failed,
+    flag_meaning,
+)
+from meshtop.analysis.traffic.naming import BLACK_HOLE
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds, status_of
-from meshtop.model.traffic import Edge
+from meshtop.model.traffic import UNKNOWN_THAT_MATTERS, Edge
 
 _KINDS = {"http5xx": "5xx", "http4xx": "4xx", "grpc": "gRPC errors", "no_response": "without an answer"}
-_RANK = {
-    HealthStatus.FAILING: 4,
-    HealthStatus.DEGRADED: 3,
-    HealthStatus.UNKNOWN: 2,
-    HealthStatus.HEALTHY: 1,
-    HealthStatus.IDLE: 0,
+SEVERITY = {
+    HealthStatus.FAILING: 5,
+    HealthStatus.DEGRADED: 4,
+    HealthStatus.UNKNOWN: 3,
+    HealthStatus.HEALTHY: 2,
+    HealthStatus.IDLE: 1,
 }
+"""How verdicts are ranked where several become one, the worst highest: idle gives way to whatever has traffic."""
 _FLOWING = Health(HealthStatus.HEALTHY, ("TCP flows; it carries no codes to judge by",))
+_NOWHERE = Health(HealthStatus.FAILING, ("TCP ends in the black hole: no host is known for it",))
+_UNTOLD = Health(HealthStatus.UNKNOWN, ("connections are opened, but nothing tells whether they reach a server",))
 _DOUBT = {
     State.STALE: "what {cluster} said is stale",
     State.PARTIAL: "what {cluster} said is partial",
@@ -34,8 +44,23 @@ def edge_health(
     edge: Edge, thresholds: Thresholds = DEFAULT_THRESHOLDS, states: Mapping[str, State] | None = None
 ) -> Health:
     """The health of one edge. `states` gives the state of each cluster's telemetry; one left out is taken as fresh."""
-    clusters = {edge.source.cluster, edge.destination.cluster} - {""}
-    verdict = _judge(edge.codes, edge, thresholds)
+    return calls_health((edge,), thresholds, states)
+
+
+def calls_health(
+    edges: Sequence[Edge], thresholds: Thresholds = DEFAULT_THRESHOLDS, states: Mapping[str, State] | None = None
+) -> Health:
+    """The health of some edges taken together, protocol by protocol: many calls to one service are one service's."""
+    clusters = {end.cluster for edge in edges for end in (edge.source, edge.destination)} - {""}
+    verdicts = _of_calls(edges, thresholds)
+    if verdicts:
+        verdict = worst(verdicts)
+    elif edges and all(edge.protocol != "tcp" and edge.sums.requests is None for edge in edges):
+        verdict = Health(HealthStatus.UNKNOWN, ("no requests are reported for this edge",))
+    elif edges and all(edge.protocol == "tcp" for edge in edges):
+        verdict = Health(HealthStatus.IDLE, ("no bytes and no connections in this window",))
+    else:
+        verdict = Health(HealthStatus.IDLE, ("no requests in this window",))
     return _with_doubt(verdict, clusters, states or {})
 
 
@@ -55,17 +80,7 @@ def workload_health(
     if readiness.status not in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN):
         verdicts.append(readiness)
     for edges in (inbound, outbound):
-        codes: dict[str, dict[str, float]] = {}
-        for edge in edges:
-            into = codes.setdefault(edge.protocol, {})
-            for code, rate in edge.codes.items():
-                into[code] = into.get(code, 0.0) + rate
-        for protocol in sorted(codes):
-            rate = sum(codes[protocol].values())
-            if rate > 0:
-                verdicts.append(_of_codes(protocol, codes[protocol], rate, thresholds))
-        if any(e.protocol == "tcp" and _moves(e) for e in edges):
-            verdicts.append(_FLOWING)
+        verdicts += _of_calls(edges, thresholds)
     if not verdicts:
         verdicts = [Health(HealthStatus.IDLE, ("no traffic in this window",))]
     clusters = {cluster} if cluster else {e.destination.cluster for e in inbound}
@@ -77,27 +92,60 @@ def worst(verdicts: Iterable[Health]) -> Health:
 
     A part that idles says nothing of the whole: only where every part idles is the whole idle.
     """
-    ordered = sorted(verdicts, key=lambda verdict: -_RANK[verdict.status])
+    ordered = sorted(verdicts, key=lambda verdict: -SEVERITY[verdict.status])
     if len(ordered) == 1:
         return ordered[0]
     if not ordered:
         return Health(HealthStatus.UNKNOWN, ("nothing is known",))
     status = ordered[0].status
-    telling = [v for v in ordered if v.status is status or _RANK[v.status] > _RANK[HealthStatus.HEALTHY]]
+    telling = [v for v in ordered if v.status is status or SEVERITY[v.status] > SEVERITY[HealthStatus.HEALTHY]]
     return Health(status, tuple(dict.fromkeys(reason for verdict in telling for reason in verdict.reasons)))
 
 
-def _judge(codes: Mapping[str, float], edge: Edge, thresholds: Thresholds) -> Health:
-    if edge.protocol == "tcp":
-        if _moves(edge):
-            return _FLOWING
-        return Health(HealthStatus.IDLE, ("no bytes and no connections in this window",))
-    rate = edge.sums.requests
-    if rate is None:
-        return Health(HealthStatus.UNKNOWN, ("no requests are reported for this edge",))
-    if rate <= 0:
-        return Health(HealthStatus.IDLE, ("no requests in this window",))
-    return _of_codes(edge.protocol, codes, rate, thresholds)
+def _of_calls(edges: Sequence[Edge], thresholds: Thresholds) -> list[Health]:
+    """A verdict on each protocol that carries something, of all these edges together; none where nothing flows."""
+    codes: dict[str, dict[str, float]] = {}
+    for edge in edges:
+        if edge.protocol != "tcp":
+            into = codes.setdefault(edge.protocol, {})
+            for code, rate in edge.codes.items():
+                into[code] = into.get(code, 0.0) + rate
+    verdicts = []
+    for protocol in sorted(codes):
+        rate = sum(codes[protocol].values())
+        if rate > 0:
+            verdicts.append(_of_codes(protocol, codes[protocol], rate, thresholds))
+    flows = [edge for edge in edges if edge.protocol == "tcp" and _moves(edge)]
+    return [*verdicts, _of_flows(flows, thresholds)] if flows else verdicts
+
+
+def _of_flows(edges: Sequence[Edge], thresholds: Thresholds) -> Health:
+    """Judge TCP by its connections: those that the flags say failed, and those that ended in the black hole."""
+    if all(edge.destination.service == BLACK_HOLE and not edge.destination.workload for edge in edges):
+        return _NOWHERE
+    opened = failed = 0.0
+    told: dict[str, float] = {}
+    for edge in edges:
+        connections = edge.sums.connections or 0.0
+        opened += connections
+        if edge.destination.service == BLACK_HOLE and not edge.destination.workload:
+            failed += connections
+            continue
+        flags = {flag: rate for flag, rate in edge.flags.items() if connection_failed(flag)}
+        failed += min(connections, sum(flags.values()))
+        for flag, rate in flags.items():
+            told[flag] = told.get(flag, 0.0) + rate
+    if opened > 0:
+        share = failed / opened
+        status = status_of(share, thresholds.no_response_degraded, thresholds.no_response_failing)
+        if status is not HealthStatus.HEALTHY:
+            mostly = max(told, key=lambda flag: (told[flag], flag), default="")
+            why = f" (mostly: {flag_meaning(mostly)})" if mostly else ""
+            return Health(status, (f"{_percent(share)} of {_rate(opened)} connections/s fail{why}",))
+    silent = [edge for edge in edges if not edge.sums.sent and not edge.sums.received]
+    if len(silent) == len(edges) and any(edge.flags.get("") for edge in edges):
+        return _UNTOLD
+    return _FLOWING
 
 
 def _moves(edge: Edge) -> bool:
@@ -117,6 +165,10 @@ def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, thresholds
         examples[judged] = max(examples.get(judged, (0.0, "")), (part, code))
     judgements = (_verdict(judged, share, rate, protocol, examples[judged][1]) for judged, share in shares.items())
     verdicts = [verdict for verdict in judgements if verdict is not None]
+    untold = codes.get("", 0.0) / rate
+    if untold > UNKNOWN_THAT_MATTERS:
+        doubt = f"how {_percent(untold)} of {_rate(rate)} req/s end is not known: the metrics hold no code"
+        verdicts.append(Health(HealthStatus.UNKNOWN, (doubt,)))
     if verdicts:
         return worst(verdicts)
     return Health(HealthStatus.HEALTHY, (f"{_rate(rate)} {protocol} req/s within the thresholds",))

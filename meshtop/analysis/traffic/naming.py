@@ -10,8 +10,15 @@ from meshtop.analysis.traffic.inputs import ClusterTraffic
 UNKNOWN = "unknown"
 _KUBERNETES_HOST = re.compile(r"([^.:]+)\.([^.:]+)\.svc(?:\.|:|$)")
 _ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[?[0-9a-fA-F]*:[0-9a-fA-F:.]*\]?)(?::\d+)?")
-CATCH_ALLS = frozenset({"PassthroughCluster", "BlackHoleCluster"})
+_POD_HOST = re.compile(r"[^.:]+\.([^.:]+)\.([^.:]+)\.svc(?:\.|:|$)")
+"""A pod of a headless service: `web-0.web.shop.svc.cluster.local`."""
+_DOMAIN = re.compile(r"[^.:]+\.[^.:]+\.svc\.([^:]+)")
+DEFAULT_DOMAIN = "cluster.local"
+BLACK_HOLE = "BlackHoleCluster"
+PASSTHROUGH = "PassthroughCluster"
+CATCH_ALLS = frozenset({PASSTHROUGH, BLACK_HOLE})
 """Names of Envoy clusters for what no service claims, outbound."""
+_INBOUND_PASSTHROUGH = "InboundPassthroughCluster"
 
 
 def known(value: str) -> str:
@@ -37,7 +44,7 @@ def service_key(host: str, name: str, namespace: str) -> tuple[str, str]:
 
     `reviews.shop.svc.cluster.local`, `reviews.shop.svc.cluster.local:9080` and the pair (`reviews`, `shop`) are one.
     """
-    match = _KUBERNETES_HOST.match(host)
+    match = _KUBERNETES_HOST.match(host) or _POD_HOST.match(host)
     if match:
         return f"{match[1]}.{match[2]}", match[2]
     if name and namespace and "." not in name:
@@ -45,6 +52,30 @@ def service_key(host: str, name: str, namespace: str) -> tuple[str, str]:
     if host and not is_address(host):
         host = host.rsplit(":", 1)[0] if host.rsplit(":", 1)[-1].isdigit() else host
     return host or name, namespace
+
+
+def domain_of(host: str) -> str:
+    """The Kubernetes domain that a service's full host ends with; "" where it says none."""
+    match = _DOMAIN.match(host)
+    return match[1] if match else ""
+
+
+def rank_of(service: str, is_kubernetes: bool) -> int:
+    """How well a service's key says what was asked for; more is better.
+
+    A Service of the mesh, another host (of a ServiceEntry), a bare name, a catch-all, nothing, an address.
+    """
+    if is_kubernetes:
+        return 6
+    if not service:
+        return 1
+    if is_address(service):
+        return 0
+    if service in (_INBOUND_PASSTHROUGH, BLACK_HOLE):
+        return 2
+    if service == PASSTHROUGH:
+        return 3
+    return 5 if "." in service else 4
 
 
 class ClusterNames:
@@ -74,6 +105,14 @@ class ClusterNames:
         if not workload[1] or workload in self._clusters[home].peers or not self._clusters[home].peers:
             return home
         elsewhere = self._having(workload, owners, home)
+        return elsewhere[0] if len(elsewhere) == 1 else home
+
+    def having(self, workload: tuple[str, str], home: str) -> str:
+        """The cluster that has a workload of which no label says the cluster: `home`, unless only one other has it."""
+        peers = self._clusters[home].peers
+        if not peers or workload in peers:
+            return home
+        elsewhere = self._having(workload, sorted(self._clusters), home)
         return elsewhere[0] if len(elsewhere) == 1 else home
 
     def _having(self, workload: tuple[str, str], owners: Sequence[str], home: str) -> list[str]:

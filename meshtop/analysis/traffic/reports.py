@@ -113,6 +113,10 @@ class EdgeReport(Struct, kw_only=True):
             sums[name] = added
         return EdgeReport(**sums)
 
+    def times(self, share: float) -> EdgeReport:
+        """A share of this report, as a report of its own."""
+        return EdgeReport(plain_if_unknown=self.plain_if_unknown).plus(self, share)
+
     def only_lost(self) -> EdgeReport:
         """The part that never arrived anywhere, as a report of its own."""
         return EdgeReport(

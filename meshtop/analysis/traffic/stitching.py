@@ -13,12 +13,20 @@ from msgspec import Struct, field
 
 from meshtop.analysis.traffic.counting import ARRIVING, DEPARTING, Ledger
 from meshtop.analysis.traffic.inputs import ClusterTraffic
-from meshtop.analysis.traffic.reports import EdgeKey, EdgeReport, SourceKey, TargetKey, WorkloadPlace
+from meshtop.analysis.traffic.matching import (
+    Reports,
+    Roles,
+    has_any,
+    join_half_known_sources,
+    join_passed_through,
+    match_names,
+    merged,
+    place_guessed_ends,
+    shares_of,
+)
+from meshtop.analysis.traffic.reports import EdgeKey, SourceKey, TargetKey, WorkloadPlace
 from meshtop.model.traffic import PeerKind
 
-Roles = Mapping[str, EdgeReport]
-"""The reports of one edge by who made them: "source", "gateway", "destination", "waypoint"."""
-Reports = Mapping[EdgeKey, Roles]
 Hops = Mapping[EdgeKey, Collection[str]]
 """The hops that an edge passes through, as `cluster/namespace/workload`."""
 
@@ -54,8 +62,11 @@ class Stitched(NamedTuple):
 
 def stitch(ledger: Ledger) -> Stitched:
     """The logical edges of a ledger, and the hops that each one passes through."""
-    reports, hops = join_hops(ledger.reports, _hop_kinds(ledger))
-    reports = merge_service_only_edges(reports)
+    kind_of = _hop_kinds(ledger)
+    reports = join_half_known_sources(place_guessed_ends(ledger), ledger.app_of)
+    reports = match_names(reports, ledger.rank, lambda place: kind_of(place) is not HopKind.NONE)
+    reports, hops = join_hops(reports, kind_of)
+    reports = join_passed_through(merge_service_only_edges(reports, ledger.app_of))
     return Stitched(reports, _union(hops, gateways_between_networks(reports, ledger.clusters)))
 
 
@@ -87,11 +98,13 @@ def join_hops(reports: Reports, kind_of: Callable[[WorkloadPlace], HopKind]) -> 
     if not ways:
         return Stitched(reports, {})
     into = {key for segments in ways.values() for key in segments.into}
+    last = _last_segments_of_unknown_service(ways)
     whole = end_to_end(reports, into.union(*(segments.onward for segments in ways.values())))
     joined = {key: roles for key, roles in reports.items() if key not in into}
     hops: dict[EdgeKey, set[str]] = {}
     for way in sorted(ways):
         segments = ways[way]
+        onward_keys = segments.onward or last.get(way.hop, [])
         seen = [key for key in whole.get(way.service, ()) if _reported_by_hop(key, joined[key], way.hop)]
         for segment in segments.into:
             ends = [
@@ -105,16 +118,46 @@ def join_hops(reports: Reports, kind_of: Callable[[WorkloadPlace], HopKind]) -> 
                 seen += ends
             elif not seen or kind_of(segment.source.place) is HopKind.NONE:
                 # Where the hop reports from end to end, a segment between two hops is counted there already.
-                onward = {key: joined[key] for key in segments.onward if key in joined}
+                onward = {key: reports[key] for key in onward_keys}
                 for end, share in onward_shares(segment, onward):
-                    joined[end] = _merged(joined.get(end, {}), reports[segment], share)
+                    joined[end] = merged(joined.get(end, {}), reports[segment], share)
                     hops.setdefault(end, set()).add(way.hop.path)
         for key in seen:
             hops.setdefault(key, set()).add(way.hop.path)
         if segments.into or seen:
             for key in segments.onward:
                 joined.pop(key, None)
+    _drop_last_segments(joined, hops, last)
     return Stitched(joined, hops)
+
+
+def _last_segments_of_unknown_service(ways: Mapping[Way, Segments]) -> dict[WorkloadPlace, list[EdgeKey]]:
+    """Segments from a hop to a server under a name that nobody asked this hop for.
+
+    The ztunnel of a server does not know which service a waypoint was asked for, and guesses one or none.
+    """
+    entered = {way.hop for way, segments in ways.items() if segments.into}
+    last: dict[WorkloadPlace, list[EdgeKey]] = {}
+    for way, segments in ways.items():
+        if not segments.into and way.hop in entered:
+            last.setdefault(way.hop, []).extend(segments.onward)
+    return last
+
+
+def _drop_last_segments(
+    joined: dict[EdgeKey, Roles],
+    hops: Mapping[EdgeKey, Collection[str]],
+    last: Mapping[WorkloadPlace, Sequence[EdgeKey]],
+) -> None:
+    """Take away the last segments whose servers are ends of logical edges through that hop: these tell of them."""
+    reached: dict[str, set[WorkloadPlace]] = {}
+    for key, passed in hops.items():
+        for hop in passed:
+            reached.setdefault(hop, set()).add(key.target.place)
+    for place, keys in last.items():
+        for key in keys:
+            if key.target.place in reached.get(place.path, ()):
+                joined.pop(key, None)
 
 
 def find_segments(keys: Iterable[EdgeKey], kind_of: Callable[[WorkloadPlace], HopKind]) -> dict[Way, Segments]:
@@ -141,7 +184,7 @@ def end_to_end(reports: Reports, segments: Collection[EdgeKey]) -> dict[str, lis
     """Edges from client to server that somebody at the far end reported, by service."""
     whole: dict[str, list[EdgeKey]] = {}
     for key, roles in reports.items():
-        if key not in segments and key.target.place.workload and _has_any(roles, ARRIVING):
+        if key not in segments and key.target.place.workload and has_any(roles, ARRIVING):
             whole.setdefault(key.target.service, []).append(key)
     return whole
 
@@ -156,10 +199,10 @@ def _reported_by_hop(key: EdgeKey, roles: Roles, hop: WorkloadPlace) -> bool:
 def credit_client(ends: Reports, segment: Roles) -> dict[EdgeKey, Roles]:
     """Edges that lack a client's report, with their share of the one of the segment, so that both can be compared."""
     told = {role: report for role, report in segment.items() if role in DEPARTING}
-    lacking = {key: roles for key, roles in ends.items() if not _has_any(roles, DEPARTING)}
+    lacking = {key: roles for key, roles in ends.items() if not has_any(roles, DEPARTING)}
     if not told:
         return {}
-    return {key: _merged(lacking[key], told, share) for key, share in _arrival_shares(lacking)}
+    return {key: merged(lacking[key], told, share) for key, share in shares_of(lacking, ARRIVING)}
 
 
 def onward_shares(segment: EdgeKey, onward: Reports) -> list[tuple[EdgeKey, float]]:
@@ -181,38 +224,54 @@ def onward_shares(segment: EdgeKey, onward: Reports) -> list[tuple[EdgeKey, floa
     return [(EdgeKey(segment.source, target, segment.protocol), 1.0)]
 
 
-def merge_service_only_edges(reports: Reports) -> dict[EdgeKey, Roles]:
-    """A source that knows only the service, and destinations that nobody's source has claimed, tell of one request.
+def merge_service_only_edges(
+    reports: Reports, app_of: Callable[[WorkloadPlace], str] = lambda place: ""
+) -> dict[EdgeKey, Roles]:
+    """A source that knows only the service or the app, and destinations that no source claimed, tell of one request.
 
     What the source's own proxy ended (no healthy host, no route) stays on the edge to the service: it reached nobody.
     """
-    unclaimed: dict[tuple[SourceKey, str, str], list[EdgeKey]] = {}
-    service_only: list[EdgeKey] = []
+    unclaimed: dict[tuple[SourceKey, str], list[EdgeKey]] = {}
+    half_known: list[EdgeKey] = []
     for key, roles in reports.items():
-        departs, arrives = _has_any(roles, DEPARTING), _has_any(roles, ARRIVING)
+        departs, arrives = has_any(roles, DEPARTING), has_any(roles, ARRIVING)
         if key.target.place.workload:
             if arrives and not departs:
-                unclaimed.setdefault((key.source, key.target.service, key.protocol), []).append(key)
-        elif departs and not arrives and key.target.service and not key.target.app:
-            service_only.append(key)
-    merged = dict(reports)
-    for key in service_only:
-        ends = unclaimed.get((key.source, key.target.service, key.protocol))
+                unclaimed.setdefault((key.source, key.protocol), []).append(key)
+        elif departs and not arrives and (key.target.service or key.target.app):
+            half_known.append(key)
+    joined = dict(reports)
+    for key in half_known:
+        ends = _ends_of(key.target, unclaimed.get((key.source, key.protocol), ()), app_of)
         if not ends:
             continue
         delivered = {role: report.without_lost() for role, report in reports[key].items()}
-        for end, share in _arrival_shares({end: merged[end] for end in ends}):
-            merged[end] = _merged(merged[end], delivered, share)
+        for end, share in shares_of({end: joined[end] for end in ends}, ARRIVING):
+            joined[end] = merged(joined[end], delivered, share)
         lost = {
             role: report.only_lost()
             for role, report in reports[key].items()
             if report.lost_requests or report.lost_connections
         }
         if lost:
-            merged[key] = lost
+            joined[key] = lost
         else:
-            del merged[key]
-    return merged
+            del joined[key]
+    return joined
+
+
+def _ends_of(target: TargetKey, unclaimed: Sequence[EdgeKey], app_of: Callable[[WorkloadPlace], str]) -> list[EdgeKey]:
+    """The edges that a half-known called end can mean: of its service, of its app, or of a service nobody named."""
+    if target.app:
+        return [
+            key
+            for key in unclaimed
+            if key.target.place.namespace == target.place.namespace and app_of(key.target.place) == target.app
+        ]
+    named = [key for key in unclaimed if key.target.service == target.service]
+    return named or [
+        key for key in unclaimed if not key.target.service and key.target.place.namespace == target.place.namespace
+    ]
 
 
 def gateways_between_networks(
@@ -227,28 +286,6 @@ def gateways_between_networks(
         if here and there and there.east_west and here.network and there.network and here.network != there.network:
             found[key] = [f"{there.name}/{'/'.join(gateway)}" for gateway in there.east_west]
     return found
-
-
-def _has_any(roles: Roles, names: Sequence[str]) -> bool:
-    return any(role in roles for role in names)
-
-
-def _arrival_shares(ends: Reports) -> list[tuple[EdgeKey, float]]:
-    """How traffic divides among edges, by what arrived at each; evenly where nothing arrived."""
-    arrived = {
-        key: max((roles[role].volume for role in ARRIVING if role in roles), default=0.0) for key, roles in ends.items()
-    }
-    total = sum(arrived.values())
-    return [(key, volume / total if total else 1.0 / len(arrived)) for key, volume in arrived.items()]
-
-
-def _merged(roles: Roles, more: Roles, share: float) -> Roles:
-    """Reports with a share of other ones added, role by role."""
-    added = {
-        role: roles.get(role, EdgeReport(plain_if_unknown=report.plain_if_unknown)).plus(report, share)
-        for role, report in more.items()
-    }
-    return {**roles, **added}
 
 
 def _union(hops: Hops, more: Hops) -> Hops:

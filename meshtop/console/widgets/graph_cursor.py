@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from meshtop.analysis.graph.geometry import Layout
 from meshtop.analysis.graph.select import worst_edges
-from meshtop.analysis.graph.service_graph import SEVERITY, GraphEdge, GraphNode, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.graph.walk import reading_order
+from meshtop.analysis.traffic.health import SEVERITY
 from meshtop.model.state import HealthStatus
 
 _BAD = (HealthStatus.FAILING, HealthStatus.DEGRADED)

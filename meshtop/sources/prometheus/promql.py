@@ -137,7 +137,7 @@ def history_queries(window_seconds: float, matchers: Mapping[str, str]) -> Mappi
     reports = (one_of("reporter", ("source", "waypoint")), *equal(matchers))
     return {
         "requests": _requests(window, reports),
-        "errors": _errors(window, reports),
+        "errors": errors_rate(window, reports),
         "p99_ms": _quantile(0.99, window, reports),
     }
 
@@ -146,8 +146,10 @@ def _requests(window: str, reports: Sequence[Matcher]) -> str:
     return f"sum(rate({selector('istio_requests_total', reports)}[{window}]))"
 
 
-def _errors(window: str, reports: Sequence[Matcher]) -> str:
-    """No response, 5xx, and for gRPC 4xx and every status but OK: what the counting of edges takes for an error."""
+def errors_rate(window: str, reports: Sequence[Matcher]) -> str:
+    """Errors per second of what the matchers select, for figures over time and for charts.
+
+    No response, 5xx, and for gRPC 4xx and every status but OK: what the counting of edges takes for an error."""
     grpc = Matcher("request_protocol", "=", "grpc")
     failed = (
         (Matcher("response_code", "=~", "0|5.."), *reports),

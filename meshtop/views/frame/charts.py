@@ -8,11 +8,10 @@ from msgspec import Struct
 
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.analysis.traffic.naming import CATCH_ALLS
-from meshtop.sources.prometheus.promql import Matcher, one_of, selector
+from meshtop.sources.prometheus.promql import Matcher, errors_rate, one_of, selector
 
 MOST_LINES = 6
 """More lines than this cannot be told apart."""
-_FAILED = Matcher("response_code", "=~", "0|5..")
 
 
 class ChartLine(Struct, frozen=True):
@@ -49,7 +48,7 @@ def request_charts(cluster: str, matchers: Sequence[Matcher], *, window_seconds:
             cluster,
             (
                 ChartLine("requests", "/s", f"sum({_rate(requests, matchers, window)})"),
-                ChartLine("errors", "/s", f"sum({_rate(requests, (*matchers, _FAILED), window)})"),
+                ChartLine("errors", "/s", errors_rate(window, matchers)),
             ),
         ),
         Chart(
@@ -111,6 +110,10 @@ def to_services(services: Sequence[str]) -> tuple[Matcher, ...]:
     by_name = any(service in CATCH_ALLS for service in services)
     label = "destination_service_name" if by_name else "destination_service"
     return equals({label: services[0]}) if len(services) == 1 else (one_of(label, services),)
+
+
+ARRIVED = frozenset({"destination", "waypoint"})
+"""Reporters at the called end; a waypoint speaks for both ends."""
 
 
 SOURCE_SIDE = Matcher("reporter", "=~", "source|waypoint")

@@ -11,8 +11,17 @@ from meshtop.analysis.traffic.health import code_status
 from meshtop.model.constants import CONTRADICTED_FROM, MUTUAL_TLS_FROM
 from meshtop.model.state import Health
 from meshtop.model.thresholds import Thresholds
-from meshtop.model.traffic import NO_TRAFFIC, Edge, Peer, Target, Traffic
-from meshtop.views.frame.charts import SOURCE_SIDE, Chart, bytes_chart, equals, request_charts, to_services
+from meshtop.model.traffic import NO_TRAFFIC, Edge, Peer, Sums, Target, Traffic
+from meshtop.views.frame.charts import (
+    ARRIVED,
+    DESTINATION_SIDE,
+    SOURCE_SIDE,
+    Chart,
+    bytes_chart,
+    equals,
+    request_charts,
+    to_services,
+)
 from meshtop.views.frame.columns import HEALTH_TONES, Columns, text_cell
 from meshtop.views.frame.detail import BY_NAME, related_at
 from meshtop.views.frame.ends import (
@@ -128,6 +137,7 @@ def detail(picture: Picture, item: EdgeItem, key: str) -> Detail:
             Section("Ends", (*_end("from", item.source), *_end("to", item.destination), *_way(item))),
             Section("Answers", answers(item.protocol, item.codes, item.flags, picture.thresholds)),
             Section("Reporters", _reporters(picture, item)),
+            Section("Volume", _volume(picture, item)),
         ),
         related=(
             related_at(
@@ -155,6 +165,24 @@ def _way(item: EdgeItem) -> tuple[Fact, ...]:
         fact("hops", item.hops or "none"),
         *VIEW.facts(item, "mtlsRatio"),
     )
+
+
+def _volume(picture: Picture, item: EdgeItem) -> tuple[Fact, ...]:
+    """Bytes of requests and responses, and gRPC's messages, where proxies report them."""
+    edge = next((edge for edge in picture.edges if identity(edge) == identity(item)), None)
+    return () if edge is None else volume(edge.sums)
+
+
+def volume(sums: Sums) -> tuple[Fact, ...]:
+    """Bytes per second of requests and responses, and gRPC messages per second, as far as they are known."""
+    facts = []
+    if sums.request_bytes is not None or sums.response_bytes is not None:
+        sent, received = quantity(sums.request_bytes), quantity(sums.response_bytes)
+        facts.append(fact("throughput", f"{sent}B/s of requests, {received}B/s of responses"))
+    if sums.messages_sent is not None or sums.messages_received is not None:
+        sent, received = quantity(sums.messages_sent), quantity(sums.messages_received)
+        facts.append(fact("messages", f"{sent}/s sent, {received}/s received"))
+    return tuple(facts)
 
 
 def answers(
@@ -190,7 +218,9 @@ def _reporters(picture: Picture, item: EdgeItem) -> tuple[Fact, ...]:
 
 
 def _charts(picture: Picture, item: EdgeItem) -> tuple[Chart, ...]:
-    cluster = item.source.cluster or item.destination.cluster
+    by_caller = not item.reporters or any(reporter not in ARRIVED for reporter in item.reporters)
+    first, second = (item.source, item.destination) if by_caller else (item.destination, item.source)
+    cluster = first.cluster or second.cluster
     labels = {
         "source_workload": item.source.workload,
         "source_workload_namespace": item.source.namespace,
@@ -198,7 +228,7 @@ def _charts(picture: Picture, item: EdgeItem) -> tuple[Chart, ...]:
         "destination_workload_namespace": item.destination.namespace,
     }
     asked = [item.destination.service] if item.destination.service and not item.destination.workload else []
-    matchers = (SOURCE_SIDE, *equals(labels), *to_services(asked))
+    matchers = (SOURCE_SIDE if by_caller else DESTINATION_SIDE, *equals(labels), *to_services(asked))
     window = picture.snapshot.window_seconds
     if item.protocol == "tcp":
         return (bytes_chart(cluster, matchers, window_seconds=window),)

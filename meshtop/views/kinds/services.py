@@ -7,14 +7,21 @@ from typing import Any
 from msgspec import Struct
 
 from meshtop.analysis.graph.service_graph import worst
-from meshtop.analysis.traffic.health import workload_health
-from meshtop.model.constants import CLUSTER_DOMAIN
+from meshtop.analysis.traffic.health import workload_health, worst
+from meshtop.model.constants import CLUSTER_DOMAIN, SERVICE_DOMAIN
 from meshtop.model.kube import ConfigObject, Service, ServicePort
 from meshtop.model.mesh import VirtualMachine, Workload, sum_ready
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.sources.prometheus.promql import one_of
-from meshtop.views.frame.charts import SOURCE_SIDE, request_charts
+from meshtop.views.frame.charts import (
+    ARRIVED,
+    DESTINATION_SIDE,
+    SOURCE_SIDE,
+    Chart,
+    charts_by_cluster,
+    request_charts,
+)
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import Index, related_at
 from meshtop.views.frame.facts import Detail, Section, fact, verdict
@@ -24,6 +31,9 @@ from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
 EXPORT_SUFFIX = "svc.clusterset.local"
+
+_MOST = 0.9
+"""From which share of what its callers told on a service's own side knows as much as they do."""
 
 
 class ServiceItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -148,6 +158,44 @@ def _health(
     )
 
 
+def health_of_service(picture: Picture, cluster: str, namespace: str, name: str) -> Health | None:
+    """The health of a Service as the list of services says it; None where nothing is known of one of that name."""
+    hosts = (host_of(namespace, name), f"{name}.{namespace}.{EXPORT_SUFFIX}")
+    behind = picture.backends(cluster, namespace, (name,))
+    if not behind and not picture.edges_to_service(cluster, hosts):
+        return None
+    return _health(picture, cluster, hosts, behind)
+
+
+def _charts(picture: Picture, item: ServiceItem) -> tuple[Chart, ...]:
+    """What its figures count, over time: asked where the fuller reports are, in every cluster that holds some.
+
+    Callers in other clusters report to their own Prometheus, so there the service's own side tells all of it.
+    """
+    calls = picture.edges_to_service(item.cluster, item.hosts)
+    window = picture.snapshot.window_seconds
+    asked = one_of("destination_service", item.hosts)
+    arrived = sum(rate for e in calls for reporter, rate in e.reports.items() if reporter in ARRIVED)
+    left = sum(rate for e in calls for reporter, rate in e.reports.items() if reporter not in ARRIVED)
+    callers = sorted({e.source.cluster for e in calls} - {""})
+    alone = callers in ([], [item.cluster])
+    if arrived and (arrived > left if alone else arrived >= _MOST * left):
+        return request_charts(item.cluster, (DESTINATION_SIDE, asked), window_seconds=window)
+    facts = picture.facts.get(item.cluster)
+    elsewhere = any(
+        e.destination.service.lower() in item.hosts and e.destination.cluster not in ("", item.cluster)
+        for cluster in callers or [item.cluster]
+        for e in picture.edges_leaving(cluster)
+    )
+    answered = (
+        (one_of("destination_cluster", (facts.cluster_id, "unknown", "")),)
+        if elsewhere and facts is not None and facts.cluster_id
+        else ()
+    )
+    matchers = (SOURCE_SIDE, asked, *answered)
+    return charts_by_cluster(dict.fromkeys(callers or [item.cluster], matchers), window_seconds=window)
+
+
 def _port_text(port: ServicePort) -> str:
     protocol = "" if port.protocol == "TCP" else f"/{port.protocol}"
     return f"{port.port}{protocol}"
@@ -205,11 +253,7 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
                 lambda e: item.cluster in (e.destination.cluster, e.source.cluster),
             ),
         ),
-        charts=request_charts(
-            item.cluster,
-            (SOURCE_SIDE, one_of("destination_service", item.hosts)),
-            window_seconds=picture.snapshot.window_seconds,
-        ),
+        charts=_charts(picture, item),
     )
 
 

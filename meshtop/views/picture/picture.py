@@ -21,7 +21,7 @@ from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners, owners_of
 from meshtop.analysis.tenancy.traffic import TARGET_MS, Pairs, between
 from meshtop.analysis.traffic.edges import edges
 from meshtop.analysis.traffic.figures import Figures, add_all, by_cluster, by_namespace, by_workload
-from meshtop.analysis.traffic.health import edge_health, workload_health, worst
+from meshtop.analysis.traffic.health import calls_health, edge_health, workload_health, worst
 from meshtop.analysis.traffic.inputs import ClusterTraffic, cluster_traffic
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
@@ -298,6 +298,14 @@ class Picture:
         """The edges that a cluster answers for a service, by any of its hosts."""
         return [edge for host in hosts for edge in self._edges_to_host.get((cluster, host.lower()), ())]
 
+    def edges_leaving(self, cluster: str) -> list[Edge]:
+        """The edges that begin in a cluster and are answered by another."""
+        return self._edges_leaving.get(cluster, [])
+
+    @cached_property
+    def _edges_leaving(self) -> dict[str, list[Edge]]:
+        return _grouped((edge.source.cluster, edge) for edge in self.edges if edge.cross_cluster)
+
     def service_sums(self, cluster: str, hosts: Iterable[str]) -> Sums:
         """What is asked of a service in a cluster."""
         return add_all([edge.sums for edge in self.edges_to_service(cluster, hosts)])
@@ -358,6 +366,10 @@ class Picture:
     def edge_health(self, edge: Edge) -> Health:
         """An edge's health, with the confidence of both ends' telemetry."""
         return edge_health(edge, self.thresholds, self.telemetry_states)
+
+    def calls_health(self, edges: Sequence[Edge]) -> Health:
+        """The health of several edges taken together, with the confidence of their ends' telemetry."""
+        return calls_health(edges, self.thresholds, self.telemetry_states)
 
     def workload_health(self, workload: Workload) -> Health:
         """A workload's health: its pods and what it is asked and asks."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,10 +18,13 @@ from meshtop.analysis.graph.geometry import LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.select import focus, paths_between, restrict
 from meshtop.analysis.graph.service_graph import GraphNode, Level, NodeKind, ServiceGraph
+from meshtop.model.state import Health, HealthStatus
 from meshtop.model.traffic import Edge
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import view
 from meshtop.views.kinds.edges import VIEW, CallId, EdgeItem, identity
+from meshtop.views.kinds.services import health_of_service
+from meshtop.views.picture.picture import group_health
 from meshtop.views.picture.query import Query, name_matches
 
 if TYPE_CHECKING:
@@ -85,12 +89,45 @@ def service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
         only_unhealthy=sight.unhealthy,
         keep=None if kept is None else lambda edge: identity(edge) in kept,
     )
-    graph = _without(build_graph(picture.edges, picture.edge_health, options), sight.hidden)
+    graph = build_graph(picture.edges, picture.edge_health, options, picture.calls_health)
+    graph = _without(_judged_as_listed(picture, graph), sight.hidden)
     if sight.path is not None:
         graph = paths_between(graph, *sight.path)
     if sight.focus is not None:
         graph = focus(graph, sight.focus, sight.hops, sight.hops)
     return graph
+
+
+def _judged_as_listed(picture: Picture, graph: ServiceGraph) -> ServiceGraph:
+    """Give each node the health that the list of its kind says; what no list holds keeps the health of its calls.
+
+    Of a node that is not asked anything but calls, a list's "idle" would say too much.
+    """
+    nodes = []
+    for node in graph.nodes:
+        listed = _listed_health(picture, node)
+        idle = listed is not None and listed.status is HealthStatus.IDLE
+        nodes.append(node if listed is None or (idle and node.health is None) else replace(node, health=listed))
+    return replace(graph, nodes=tuple(nodes))
+
+
+def _listed_health(picture: Picture, node: GraphNode) -> Health | None:
+    kind, _, _ = node.id.partition("/")
+    if not node.cluster or node.kind in (NodeKind.EXTERNAL, NodeKind.UNKNOWN, NodeKind.TENANT):
+        return None
+    if kind == NodeKind.CLUSTER:
+        workloads = picture.workloads_in(node.cluster)
+        return group_health([picture.workload_health(w) for w in workloads]) if workloads else None
+    if not node.namespace:
+        return None
+    if kind == NodeKind.NAMESPACE:
+        workloads = picture.workloads_in(node.cluster, node.namespace)
+        return group_health([picture.workload_health(w) for w in workloads]) if workloads else None
+    name = unquote(node.id.rsplit("/", 1)[1])
+    if kind == NodeKind.SERVICE:
+        return health_of_service(picture, node.cluster, node.namespace, name)
+    workload = picture.workload(node.cluster, node.namespace, name)
+    return picture.workload_health(workload) if workload is not None else None
 
 
 def _kept(picture: Picture, query: Query) -> set[CallId] | None:

@@ -12,19 +12,21 @@ from meshtop.model.text import clean
 from meshtop.model.traffic import Edge, Peer, Sums, Target, total
 from meshtop.sources.prometheus.promql import Matcher, one_of
 from meshtop.views.frame.charts import (
+    ARRIVED,
     DESTINATION_SIDE,
+    MOST_LINES,
     SOURCE_SIDE,
     Chart,
     bytes_chart,
+    charts_by_cluster,
     equals,
-    request_charts,
     to_services,
 )
 from meshtop.views.frame.columns import error_tone, mtls_tone
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.numbers import latency, percent, quantity
 from meshtop.views.frame.table import Cell, Tone
-from meshtop.views.kinds.edges import EdgeItem, answers
+from meshtop.views.kinds.edges import EdgeItem, answers, volume
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import Sight, members
 from meshtop.views.reports.graph_words import edge_name, protocol_of
@@ -57,7 +59,7 @@ def edge_panel(picture: Picture, query: Query, sight: Sight, graph: ServiceGraph
             Section("Shaped by", _shaped(picture, (e.destination for e, _ in found))),
         ),
         related=(),
-        charts=_charts(picture, found, SOURCE_SIDE),
+        charts=_charts(picture, found, _calling_side(found)),
     )
 
 
@@ -107,10 +109,7 @@ def _golden(picture: Picture, sums: Sums, protocol: str = "") -> tuple[Fact, ...
         said = ((name, getattr(t.latency_ms, name)) for name in ("p50", "p95", "p99"))
         times = ", ".join(f"{name} {latency(value)}" for name, value in said if value is not None)
         facts.append(fact("latency", times or None))
-    if sums.messages_sent is not None or sums.messages_received is not None:
-        facts.append(
-            fact("messages", f"{quantity(sums.messages_sent)}/s sent, {quantity(sums.messages_received)}/s received")
-        )
+    facts += volume(sums)
     if sums.sent is not None or sums.received is not None:
         facts.append(fact("bytes", f"{quantity(sums.sent)}B/s sent, {quantity(sums.received)}B/s received"))
     if sums.connections is not None:
@@ -244,7 +243,7 @@ def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Pee
 
 
 def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...]:
-    """Requests and latency of what the members are, from the cluster that reports them; bytes where all is TCP."""
+    """Requests and latency of what the members are, from each cluster that reports them; bytes where all is TCP."""
     if not found:
         return ()
     sources: list[Peer | Target] = [e.source for e, _ in found]
@@ -259,14 +258,20 @@ def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...
         matchers += to_services(_unique(asked)) if all(asked) else ()
     window = picture.snapshot.window_seconds
     if all(edge.protocol == "tcp" for edge, _ in found):
-        return (bytes_chart(clusters[0], matchers, window_seconds=window),)
-    return request_charts(clusters[0], matchers, window_seconds=window)
+        return tuple(bytes_chart(cluster, matchers, window_seconds=window) for cluster in clusters[:MOST_LINES])
+    return charts_by_cluster(dict.fromkeys(clusters, matchers), window_seconds=window)
 
 
 def _reporting_side(into: Members) -> Matcher:
     """Who speaks for what something is asked: itself, or its callers where it has no proxy to report anything."""
     itself = any(reporter != "source" for edge, _ in into for reporter in edge.reports)
     return DESTINATION_SIDE if itself else SOURCE_SIDE
+
+
+def _calling_side(found: Members) -> Matcher:
+    """Who speaks for calls on their way: the callers, or what they call where no caller has a proxy that reports."""
+    callers = not found or any(reporter not in ARRIVED for edge, _ in found for reporter in edge.reports)
+    return SOURCE_SIDE if callers else DESTINATION_SIDE
 
 
 def _end_matchers(side: str, ends: Sequence[Peer | Target]) -> list[Matcher]:

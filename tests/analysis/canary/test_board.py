@@ -158,6 +158,15 @@ def test_errors_are_counted_from_both_ends_and_for_grpc() -> None:
     assert row.destinations[1].traffic.error_ratio == pytest.approx(60 / 2000)
 
 
+def test_codes_that_were_taken_out_of_the_metrics_are_no_proof_of_good_answers() -> None:
+    bare = {"response_code": "", "response_flags": ""}
+    counted = counts(sample("v1", 8000.0, **bare), sample("v2", 2000.0, **bare))
+    (row,) = board(cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counted]))
+    assert [d.traffic.error_ratio for d in row.destinations] == [None, None]
+    assert row.verdict.errors is not None
+    assert row.verdict.errors.verdict is Comparison.NOT_ENOUGH_DATA
+
+
 def test_what_found_nobody_is_laid_at_the_door_of_the_version_without_pods() -> None:
     missing = sample("", 500.0, response_code="503", response_flags="NC")
     counted = counts(sample("v1", 500.0), missing)

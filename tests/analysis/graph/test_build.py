@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from meshtop.analysis.graph.build import GraphOptions, build_graph, edge_key, make_id
 from meshtop.analysis.graph.layout import layout
-from meshtop.analysis.graph.service_graph import Level, NodeKind, ServiceGraph, worst
+from meshtop.analysis.graph.service_graph import Level, NodeKind, ServiceGraph
+from meshtop.analysis.traffic.health import worst
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target
 from tests.analysis.graph.samples import BOOKINFO, SHOP, TWO_CLUSTERS, call, graph, judge, meshes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshtop.analysis.traffic.health import (
+    calls_health,
     edge_health,
     workload_health,
     worst,
@@ -121,3 +122,55 @@ def test_a_workload_on_stale_data_is_unknown() -> None:
 
 def test_worst_of_nothing_is_unknown() -> None:
     assert worst([]).status is UNKNOWN
+
+
+def connections(opened: float, sent: float = 0.0, service: str = "", **flags: float) -> Edge:
+    """A TCP edge that opens so many connections, of which so many have these flags; `none` is a missing label."""
+    told = {("" if flag == "none" else flag): rate for flag, rate in flags.items()}
+    return Edge(
+        source=Peer(cluster="east"),
+        destination=Target(cluster="west", service=service),
+        protocol="tcp",
+        sums=Sums(connections=opened, sent=sent),
+        flags=told,
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (connections(10, sent=5), HEALTHY),
+        (connections(10, UF=10), FAILING),
+        (connections(10, sent=50, URX=10), FAILING),
+        (connections(10, UAEX=10), FAILING),
+        (connections(100, sent=5, UF=2), DEGRADED),
+        (connections(10, sent=5, DC=10), HEALTHY),
+        (connections(10, service="BlackHoleCluster"), FAILING),
+        (connections(10, none=10), UNKNOWN),
+        (connections(10, sent=5, none=10), HEALTHY),
+    ],
+)
+def test_tcp_is_as_well_as_its_connections(given: Edge, expected: HealthStatus) -> None:
+    assert edge_health(given).status is expected
+    assert workload_health(Health(HEALTHY), [given]).status is expected
+
+
+def test_requests_of_which_nobody_says_how_they_ended_are_unknown_and_known_failures_still_fail() -> None:
+    def of(codes: dict[str, float]) -> HealthStatus:
+        sums = Sums(requests=sum(codes.values()))
+        given = Edge(source=Peer(), destination=Target(workload="cart"), protocol="http", sums=sums, codes=codes)
+        return edge_health(given).status
+
+    assert of({"": 8}) is UNKNOWN
+    assert of({"": 8, "503": 8}) is FAILING
+    assert of({"200": 999, "": 1}) is HEALTHY
+
+
+def test_many_calls_of_one_service_are_judged_together() -> None:
+    """One caller's few errors among many calls are not the service's."""
+    few = edge(c200=9, c503=1)
+    assert edge_health(few).status is FAILING
+    assert calls_health([few, edge(c200=9990)]).status is HEALTHY
+    assert (
+        calls_health([few, edge(c200=9990)]).status is workload_health(Health(HEALTHY), [few, edge(c200=9990)]).status
+    )

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtop.analysis.traffic.inputs import ClusterTraffic
+from meshtop.analysis.traffic.matching import Reports
 from meshtop.analysis.traffic.reports import EdgeKey, EdgeReport, SourceKey, TargetKey, WorkloadPlace
 from meshtop.analysis.traffic.stitching import (
     HopKind,
-    Reports,
     Way,
     credit_client,
     end_to_end,

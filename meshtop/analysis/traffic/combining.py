@@ -1,0 +1,133 @@
+"""One count out of two: what the caller's side and the called side say of the same calls.
+
+Of each code and flag the larger count of both sides holds: an error that only the client's proxy saw (a connection
+that broke under it) is real, and so is what a server that not every pod reports for did not count. One call may end
+with another code on each side (the client gave up, the server's answer came too late): then the client's holds, and
+it is counted once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import fsum
+
+from msgspec import Struct
+
+from meshtop.analysis.traffic.flags import NO_RESPONSE, is_error, is_success
+from meshtop.analysis.traffic.reports import EdgeReport, histogram
+from meshtop.model.traffic import Sums
+
+_MISSED = 0.5
+"""A server's side that counted less than this share does not see all pods; then the client's timing is the fuller."""
+_ROUNDING = 1e-9
+
+Counts = dict[str, float]
+
+
+class Counted(Struct, frozen=True):
+    """The sums of an edge and its rates by code and by flag; the code "" is what nobody knows the end of."""
+
+    sums: Sums
+    codes: Counts
+    flags: Counts
+
+
+def combine(protocol: str, departure: EdgeReport | None, arrival: EdgeReport | None) -> Counted:
+    """The counts of an edge that the caller's side, the called side or both reported."""
+    sides = [report for report in (arrival, departure) if report is not None]
+    codes = combined_codes(protocol, departure, arrival)
+    requests = fsum(codes.values()) if any(report.has_requests for report in sides) else None
+    lost = departure.lost_connections if departure else 0.0
+    connections = [
+        report.connections + (lost if report is arrival else 0.0) for report in sides if report.has_connections
+    ]
+    fullest = max(sides, key=lambda report: report.sent + report.received)
+    timed = _timed(departure, arrival)
+    sure = next((report for report in sides if report.judged), None)
+    sure_bytes = next((report for report in sides if report.judged_bytes), None)
+    return Counted(
+        sums=Sums(
+            requests=requests,
+            errors=None if requests is None else fsum(rate for code, rate in codes.items() if is_error(protocol, code)),
+            unknown=codes.get("") or None,
+            buckets=histogram(timed.buckets) if timed else Sums().buckets,
+            duration_sum_ms=timed.duration_sum if timed else None,
+            sent=fullest.sent if fullest.has_bytes else None,
+            received=fullest.received if fullest.has_bytes else None,
+            connections=max(connections, default=None),
+            messages_sent=_largest(sides, "messages_sent"),
+            messages_received=_largest(sides, "messages_received"),
+            request_bytes=_largest(sides, "request_bytes"),
+            response_bytes=_largest(sides, "response_bytes"),
+            secured=sure.secured if sure else None,
+            judged=sure.judged if sure else None,
+            secured_bytes=sure_bytes.secured_bytes if sure_bytes else None,
+            judged_bytes=sure_bytes.judged_bytes if sure_bytes else None,
+        ),
+        codes=codes,
+        flags=_combined_flags(departure, arrival),
+    )
+
+
+def combined_codes(protocol: str, departure: EdgeReport | None, arrival: EdgeReport | None) -> Counts:
+    """Requests per second by how they ended; what is left over of a side that does not know is under "".
+
+    What the client's own proxy ended comes on top of what arrived: no server can have counted it.
+    """
+    if departure is None or arrival is None:
+        only = departure or arrival
+        return dict(only.codes) if only else {}
+    theirs = dict(arrival.codes)
+    for code, rate in departure.lost_codes.items():
+        theirs[code] = theirs.get(code, 0.0) + rate
+    mine = departure.codes
+    once = max(departure.requests, arrival.requests + departure.lost_requests)
+    unknown = bool(mine.get("") or theirs.get(""))
+    codes = {code: max(mine.get(code, 0.0), theirs.get(code, 0.0)) for code in sorted({*mine, *theirs} - {""})}
+    twice = fsum(codes.values()) - once
+    if twice > 0 and not mine.get(""):
+        _count_once(protocol, codes, mine, twice)
+    if unknown:
+        left = once - fsum(codes.values())
+        if left > _ROUNDING * once:
+            codes[""] = left
+    return codes
+
+
+def _count_once(protocol: str, codes: Counts, mine: Mapping[str, float], twice: float) -> None:
+    """Take away what the server answered but the client saw end otherwise: successes and answers that never came."""
+    beyond = {
+        code: rate - mine.get(code, 0.0)
+        for code, rate in codes.items()
+        if (code == NO_RESPONSE or is_success(protocol, code)) and rate > mine.get(code, 0.0)
+    }
+    total = sum(beyond.values())
+    for code, rate in beyond.items():
+        codes[code] -= min(1.0, twice / total) * rate
+        if codes[code] <= _ROUNDING * rate:
+            del codes[code]
+
+
+def _combined_flags(departure: EdgeReport | None, arrival: EdgeReport | None) -> Counts:
+    mine = departure.flags if departure else {}
+    theirs = dict(arrival.flags) if arrival else {}
+    if arrival is not None and departure is not None:
+        for flag, rate in departure.lost_flags.items():
+            theirs[flag] = theirs.get(flag, 0.0) + rate
+    flags = {flag: max(mine.get(flag, 0.0), theirs.get(flag, 0.0)) for flag in sorted({*mine, *theirs})}
+    if departure is not None and arrival is not None and ("" not in mine or "" not in theirs):
+        flags.pop("", None)  # One side knows the flags.
+    return flags
+
+
+def _timed(departure: EdgeReport | None, arrival: EdgeReport | None) -> EdgeReport | None:
+    """The side whose durations count: the server's, unless it has none or does not see most of the calls."""
+    if arrival is None or not arrival.buckets:
+        return departure if departure is not None and departure.buckets else arrival or departure
+    if departure is not None and departure.buckets and arrival.volume < _MISSED * departure.volume:
+        return departure
+    return arrival
+
+
+def _largest(sides: Sequence[EdgeReport], name: str) -> float | None:
+    return max((value for report in sides if (value := getattr(report, name)) is not None), default=None)

@@ -1,0 +1,251 @@
+"""Finding the two reports of one call: by its ends and protocol, whatever host name, cluster or app a side wrote.
+
+A client's proxy names the host that was asked for; a server's proxy names the first service of its port, ztunnel one
+that it guesses, and both may know none (istio#46961). So names only say which of a workload's services was meant; they
+never make two calls of one. Every step takes reports by edge and gives new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import structs
+
+from meshtop.analysis.traffic.counting import ARRIVING, DEPARTING, UNSAID, Ledger
+from meshtop.analysis.traffic.naming import BLACK_HOLE, CATCH_ALLS
+from meshtop.analysis.traffic.reports import EdgeKey, EdgeReport, SourceKey, WorkloadPlace
+
+Roles = Mapping[str, EdgeReport]
+"""The reports of one edge by who made them: "source", "gateway", "destination", "waypoint"."""
+Reports = Mapping[EdgeKey, Roles]
+_Ends = tuple[SourceKey, WorkloadPlace, str]
+
+_NOISE = 0.1
+"""What arrived beyond what its callers told: up to this share, the two sides merely counted at different moments."""
+
+
+def place_guessed_ends(ledger: Ledger) -> Reports:
+    """Give ends whose cluster their reporter did not know the cluster that the other reporter tells.
+
+    Where nobody tells it, the only cluster of the inventory that has the workload, else the reporter's own.
+    """
+    reports: dict[EdgeKey, Roles] = {}
+    open_ends: list[EdgeKey] = []
+    for key, roles in ledger.reports.items():
+        if UNSAID in (key.source.place.cluster, key.target.place.cluster):
+            open_ends.append(key)
+        else:
+            reports[key] = roles
+    if not open_ends:
+        return reports
+    told: dict[tuple[object, ...], list[EdgeKey]] = {}
+    for key in reports:
+        for end in ("source", "target"):
+            told.setdefault(_without_cluster(key, end), []).append(key)
+    for key in sorted(open_ends):
+        end, others = ("source", DEPARTING) if key.source.place.cluster == UNSAID else ("target", ARRIVING)
+        candidates = [
+            there for there in told.get(_without_cluster(key, end), ()) if has_any(ledger.reports[there], others)
+        ]
+        candidates = [there for there in candidates if there.target.service == key.target.service] or candidates
+        if candidates:
+            shares = shares_of({there: ledger.reports[there] for there in candidates}, others)
+        else:
+            shares = [(_placed(key, end, ledger.likely_home(key, end)), 1.0)]
+        for there, share in shares:
+            reports[there] = merged(reports.get(there, {}), ledger.reports[key], share)
+    return reports
+
+
+def _without_cluster(key: EdgeKey, end: str) -> tuple[object, ...]:
+    source, target = key.source.place, key.target.place
+    if end == "source":
+        return (end, source.namespace, source.workload, key.source.app, target, key.target.app, key.protocol)
+    return (end, key.source, target.namespace, target.workload, key.target.app, key.protocol)
+
+
+def _placed(key: EdgeKey, end: str, cluster: str) -> EdgeKey:
+    side = getattr(key, end)
+    return structs.replace(key, **{end: structs.replace(side, place=structs.replace(side.place, cluster=cluster))})
+
+
+def join_half_known_sources(reports: Reports, app_of: Callable[[WorkloadPlace], str]) -> Reports:
+    """Give what arrived from an app whose workload the server's proxy did not know to the workloads that told of it."""
+    half = [key for key in reports if key.source.app and not has_any(reports[key], DEPARTING)]
+    if not half:
+        return reports
+    joined = dict(reports)
+    for key in sorted(half):
+        callers = {
+            other: reports[other]
+            for other in reports
+            if other.target.place == key.target.place
+            and other.protocol == key.protocol
+            and other.source.place.workload
+            and other.source.place.namespace == key.source.place.namespace
+            and other.source.place.cluster == key.source.place.cluster
+            and has_any(reports[other], DEPARTING)
+            and not has_any(reports[other], ARRIVING)
+            and app_of(other.source.place) == key.source.app
+        }
+        for there, share in shares_of(callers, DEPARTING):
+            joined[there] = merged(joined[there], reports[key], share)
+        if callers:
+            del joined[key]
+    return joined
+
+
+def match_names(
+    reports: Reports, rank: Callable[[str], int], is_hop: Callable[[WorkloadPlace], bool]
+) -> dict[EdgeKey, Roles]:
+    """Bring the reports of one pair of ends together under the names of the side that knows its services best.
+
+    Where both sides know as much, the client's: it is the client that asks for a service. What the other side says
+    under a name goes to that name as far as the naming side counted there, the rest to where its count lacks. A hop
+    passes many services on, so that their names tell its calls apart.
+    """
+    ends: dict[_Ends, list[EdgeKey]] = {}
+    for key in reports:
+        if key.target.place.workload and not is_hop(key.target.place):
+            ends.setdefault((key.source, key.target.place, key.protocol), []).append(key)
+    matched = dict(reports)
+    for keys in ends.values():
+        if len(keys) > 1:
+            told = {key: matched.pop(key) for key in sorted(keys)}
+            matched.update(_named(told, rank))
+    return matched
+
+
+def _named(told: Reports, rank: Callable[[str], int]) -> dict[EdgeKey, Roles]:
+    best = max(rank(key.target.service) for key in told)
+    known = [key for key in told if rank(key.target.service) == best]
+    departing = [key for key in known if has_any(told[key], DEPARTING)]
+    naming, others = (departing, ARRIVING) if departing else (known, DEPARTING)
+    side = DEPARTING if departing else ARRIVING
+    named: dict[EdgeKey, Roles] = {key: _only(told[key], side) for key in naming}
+    size = {key: _size(named[key], side) for key in naming}
+    total = sum(size.values())
+    even = {key: size[key] / total if total else 1.0 / len(naming) for key in naming}
+    for key in told:  # What the naming side itself says under a worse name.
+        if key not in size and (more := _only(told[key], side)):
+            for name, share in even.items():
+                named[name] = merged(named[name], more, share)
+    _give_across(told, others, named, side, even)
+    return named
+
+
+def _give_across(
+    told: Reports,
+    others: Sequence[str],
+    named: dict[EdgeKey, Roles],
+    side: Sequence[str],
+    even: Mapping[EdgeKey, float],
+) -> None:
+    """Give the other side's reports to the names: what both sides name alike first, the rest where it lacks."""
+    wanted = {key: _size(roles, side) for key, roles in named.items()}
+    lacking = dict(wanted)
+    rest: list[tuple[EdgeKey, Roles, float, float]] = []
+    for key in told:
+        more = _only(told[key], others)
+        if not more:
+            continue
+        size = _size(more, others)
+        kept = min(size, wanted.get(key, 0.0)) / size if size else float(key in wanted)
+        if kept:
+            named[key] = merged(named[key], more, kept)
+            lacking[key] -= kept * size
+        if kept < 1.0:
+            rest.append((key, more, 1.0 - kept, size))
+    spare, short = sum(left * size for _, _, left, size in rest), sum(lacking.values())
+    fill = min(1.0, short / spare) if spare > 0 else 0.0
+    for key, more, left, _ in rest:
+        for name, lack in lacking.items():
+            if fill and lack > 0:
+                named[name] = merged(named[name], more, left * fill * lack / short)
+        surplus = left * (1.0 - fill)
+        if surplus > 0:
+            for name, share in ({key: 1.0} if key in wanted else even).items():
+                if share > 0:
+                    named[name] = merged(named[name], more, surplus * share)
+
+
+def join_passed_through(reports: Reports) -> Reports:
+    """Take calls by a pod's address out of what a client saw leave by PassthroughCluster.
+
+    The client's proxy says only that the request left; the server's proxy says who it was. So much of it as arrived
+    at workloads from this client, and that no report of the client accounts for, is theirs; the rest left the mesh.
+    """
+    left = [
+        key
+        for key, roles in reports.items()
+        if not key.target.place.workload
+        and key.target.service in CATCH_ALLS
+        and key.target.service != BLACK_HOLE
+        and has_any(roles, DEPARTING)
+    ]
+    if not left:
+        return reports
+    callers = {(key.source, key.protocol) for key in left}
+    arrived: dict[tuple[SourceKey, str], dict[EdgeKey, float]] = {}
+    for key, roles in reports.items():
+        caller = (key.source, key.protocol)
+        if caller in callers and key.target.place.workload and has_any(roles, ARRIVING):
+            beyond = _size(roles, ARRIVING) - _size(roles, DEPARTING)
+            if beyond > _NOISE * _size(roles, ARRIVING):
+                arrived.setdefault(caller, {})[key] = beyond
+    joined = dict(reports)
+    for key in sorted(left):
+        there = arrived.get((key.source, key.protocol))
+        size = _size(reports[key], DEPARTING)
+        if not there or not size:
+            continue
+        delivered = {role: report.without_lost() for role, report in reports[key].items()}
+        passed = _size(delivered, DEPARTING)
+        total = sum(there.values())
+        taken = min(passed, total)
+        if taken <= 0:
+            continue
+        for end, beyond in there.items():
+            joined[end] = merged(joined[end], delivered, taken / passed * beyond / total)
+        rest = {role: report.without_lost().times(1.0 - taken / passed) for role, report in reports[key].items()}
+        lost = {
+            role: report.only_lost()
+            for role, report in reports[key].items()
+            if report.lost_requests or report.lost_connections
+        }
+        outside = merged(rest, lost) if passed - taken > _NOISE * taken else lost
+        if outside:
+            joined[key] = outside
+        else:
+            del joined[key]
+    return joined
+
+
+def has_any(roles: Roles, names: Sequence[str]) -> bool:
+    """Whether one of these reporters told of the edge."""
+    return any(role in roles for role in names)
+
+
+def shares_of(ends: Reports, names: Sequence[str]) -> list[tuple[EdgeKey, float]]:
+    """How calls divide among edges, by what these reporters told of each; evenly where they counted nothing."""
+    sizes = {key: _size(roles, names) for key, roles in ends.items()}
+    total = sum(sizes.values())
+    return [(key, size / total if total else 1.0 / len(sizes)) for key, size in sizes.items()]
+
+
+def merged(roles: Roles, more: Roles, share: float = 1.0) -> Roles:
+    """Reports with a share of other ones added, role by role."""
+    added = {
+        role: roles.get(role, EdgeReport(plain_if_unknown=report.plain_if_unknown)).plus(report, share)
+        for role, report in more.items()
+    }
+    return {**roles, **added}
+
+
+def _only(roles: Roles, names: Sequence[str]) -> Roles:
+    return {role: report for role, report in roles.items() if role in names}
+
+
+def _size(roles: Roles, names: Sequence[str]) -> float:
+    """What one side counted: its fullest report, because each reporter of a side tells of all calls."""
+    return max((roles[role].volume for role in names if role in roles), default=0.0)
