@@ -6,9 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from meshtop.analysis.graph.service_graph import worst
 from meshtop.analysis.traffic.health import workload_health, worst
-from meshtop.model.constants import CLUSTER_DOMAIN, SERVICE_DOMAIN
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Service, ServicePort
 from meshtop.model.mesh import VirtualMachine, Workload, sum_ready
 from meshtop.model.state import Health, HealthStatus
@@ -160,7 +159,9 @@ def _health(
 
 def health_of_service(picture: Picture, cluster: str, namespace: str, name: str) -> Health | None:
     """The health of a Service as the list of services says it; None where nothing is known of one of that name."""
-    hosts = (host_of(namespace, name), f"{name}.{namespace}.{EXPORT_SUFFIX}")
+    facts = picture.facts.get(cluster)
+    domain = facts.domain if facts is not None else CLUSTER_DOMAIN
+    hosts = (host_of(namespace, name, domain), f"{name}.{namespace}.{EXPORT_SUFFIX}")
     behind = picture.backends(cluster, namespace, (name,))
     if not behind and not picture.edges_to_service(cluster, hosts):
         return None

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from meshtop.analysis.identity.mesh import mesh_config
-from meshtop.analysis.inventory.untyped import maps, text
 from meshtop.analysis.identity.remotes import remote_ids
+from meshtop.analysis.inventory.untyped import maps, text
 from meshtop.analysis.security.mtls.client import AppliedRule, destination_rule
 from meshtop.analysis.security.mtls.server import ServerPolicy, compose
 from meshtop.analysis.visibility.clients import Client, Visibility
