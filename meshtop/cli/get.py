@@ -113,7 +113,6 @@ def command(
         raise click.UsageError("--matrix belongs to tenants: meshtop get tenants --matrix.", ctx)
     kind = "mtlsedges" if edges else "tenantmatrix" if matrix else kind
     if names or filter_ or sort:
-        names = tuple(_own_name(find_view(kind), name) for name in names)
         find_view(kind).check(session.query(names=names, filter_=filter_, sort=sort))
     query = session.query(names=names, filter_=filter_, sort=sort)
     if watch:
@@ -129,11 +128,6 @@ def command(
         meanwhile=lambda: find_view(kind),
     )
     return _print(session, find_view(kind), query, output, snapshot, headers=not no_headers)
-
-
-def _own_name(view: AnyView, name: str) -> str:
-    """A name as `-o name` prints it, without its kind."""
-    return name.removeprefix(f"{view.singular}/")
 
 
 def _print(
@@ -159,9 +153,7 @@ def _print(
 
 
 def _absent(view: AnyView, items: list[Any], query: Query) -> list[str]:
-    from meshtop.views.picture.query import name_matches
-
-    return [name for name in query.names if not any(name_matches(name, view.path(item)) for item in items)]
+    return [name for name in query.names if not any(view.is_named(name, item) for item in items)]
 
 
 def _why_empty(view: AnyView, items: list[Any], query: Query) -> str:

@@ -13,7 +13,7 @@ from meshtop.views.frame.filter import Filter, parse_filter
 from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
 from meshtop.views.frame.table import AnyColumn, Column, Table
 from meshtop.views.picture.memory import Key
-from meshtop.views.picture.query import Place, Query
+from meshtop.views.picture.query import Place, Query, name_matches
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
@@ -106,6 +106,12 @@ class View(Generic[Item]):
         """The parts of the key, cluster first."""
         return self._path(item)
 
+    def is_named(self, name: str, item: Item) -> bool:
+        """Whether a name means this item: the end of its path, with or without its kind as `-o name` prints it."""
+        path = self._path(item)
+        bare = name.removeprefix(f"{self.singular}/")
+        return name_matches(name, path) or (bare != name and name_matches(bare, path))
+
     def places(self, item: Item) -> tuple[Place, ...]:
         """Where an item stands; a pair or a host stands in several places."""
         return self._places(item)
@@ -144,7 +150,9 @@ class View(Generic[Item]):
         keys = self.order(query)
         query = picture.resolved(query)
         found = [
-            item for item in self.in_scope(picture, query) if query.names_it(self._path(item)) and passes.matches(item)
+            item
+            for item in self.in_scope(picture, query)
+            if (not query.names or any(self.is_named(name, item) for name in query.names)) and passes.matches(item)
         ]
         return sort_items(sorted(found, key=self._path), keys)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -193,7 +194,7 @@ def _listed(names: Iterable[str], most: int = 12) -> str:
 
 def path_of(node: GraphNode) -> tuple[str, ...]:
     """A node's place and name from the outside in."""
-    return tuple(node.id.split("/")[1:])
+    return tuple(unquote(part) for part in node.id.split("/")[1:])
 
 
 def place_of_row(kind: str, item: Any, picture: Picture) -> tuple[Level, str] | None:
