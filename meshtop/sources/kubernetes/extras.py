@@ -20,6 +20,7 @@ from meshtop.sources.kubernetes.rights import who_am_i
 from meshtop.sources.problem import SourceProblem
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_MOST_DOUBLINGS = 6
 _METADATA_LIST = "PartialObjectMetadataList"
 _BASE_NAMES = ("istio", "values", "istio-ca-root-cert")
 
@@ -51,14 +52,18 @@ class Extras:
         self.revision = 0
         self._statuses: dict[str, KindStatus] = {}
         self._asked: set[str] = set()
+        self._refused: dict[str, tuple[int, float]] = {}
 
     @property
     def statuses(self) -> tuple[KindStatus, ...]:
         """How each reading went."""
         return tuple(self._statuses[kind] for kind in sorted(self._statuses))
 
-    async def read(self, controllers: Iterable[Controller]) -> None:
-        """Read all three once; never raises for the cluster's sake."""
+    async def read(self, controllers: Iterable[Controller], *, sparing: bool = False) -> None:
+        """Read all three once; never raises for the cluster's sake.
+
+        With `sparing`, what was forbidden is asked for again after pauses that grow from minutes to an hour.
+        """
         await asyncio.gather(
             self._read_config_maps(config_map_names(controllers)),
             self._read_metadata(
@@ -68,6 +73,7 @@ class Extras:
                 REMOTE_SECRETS,
                 "istio/multiCluster=true",
                 "remote_secrets",
+                sparing=sparing,
             ),
             self._read_metadata(
                 "MutatingWebhookConfiguration",
@@ -76,6 +82,7 @@ class Extras:
                 WEBHOOKS,
                 "istio.io/tag",
                 "webhooks",
+                sparing=sparing,
             ),
             self._read_identity(),
         )
@@ -131,8 +138,11 @@ class Extras:
             )
 
     async def _read_metadata(
-        self, kind: str, path: str, what: str, codec: Codec, selector: str, attribute: str
+        self, kind: str, path: str, what: str, codec: Codec, selector: str, attribute: str, *, sparing: bool
     ) -> None:
+        refusals, until = self._refused.get(kind, (0, 0.0))
+        if sparing and self._link.clock() < until:
+            return
         try:
             async with self._link.listing:
                 listing = await list_all(
@@ -147,8 +157,11 @@ class Extras:
         except SourceProblem as problem:
             if problem.code == 403:
                 self._put(attribute, ())
+                pause = self._link.pace.denied * 2.0 ** min(refusals, _MOST_DOUBLINGS)
+                self._refused[kind] = (refusals + 1, self._link.clock() + pause)
             self._note(kind, problem, len(getattr(self, attribute)))
             return
+        self._refused.pop(kind, None)
         self._put(attribute, tuple(sorted(listing.objects, key=_key)))
         self._note(kind, None, len(listing.objects))
 

@@ -287,9 +287,9 @@ class KubernetesSource:
         await namespaces.settled.wait()
         return [namespace.meta.name for namespace in namespaces.objects]
 
-    async def _read_extras(self) -> None:
+    async def _read_extras(self, *, sparing: bool = False) -> None:
         """Read what is not watched; the names of revisions are known once Deployments are."""
-        await self._extras.read(self._controllers("Deployment"))
+        await self._extras.read(self._controllers("Deployment"), sparing=sparing)
         deployments = self._builtin["Deployment"]
         if not deployments.settled.is_set():
             await deployments.settled.wait()
@@ -298,7 +298,7 @@ class KubernetesSource:
     async def _follow_extras(self) -> None:
         while True:
             await self._link.up.wait()
-            await self._read_extras()
+            await self._read_extras(sparing=True)
             self._link.changed()
             await asyncio.sleep(self._pace.jitter(self._pace.slow))
 

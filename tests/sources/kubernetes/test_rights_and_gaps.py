@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from meshtop.model.evidence import READ, Reading, WhyUnknown
 from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
-from tests.sources.api import NAMESPACES, PODS, VIRTUAL_SERVICES, Api, object_named, refusal, served
+from meshtop.sources.kubernetes.extras import Extras
+from meshtop.sources.kubernetes.link import ServerLink
+from meshtop.sources.kubernetes.pacing import Pace
+from tests.sources.api import NAMESPACES, PODS, SECRETS, VIRTUAL_SERVICES, Api, object_named, refusal, served
 from tests.sources.conftest import QUICK, following, kind, names, ref_to, until, write_kubeconfig
 
 POLICIES = "/apis/security.istio.io/v1/peerauthentications"
@@ -191,3 +195,24 @@ async def test_a_watch_that_ends_with_an_error_lists_again(
             api.drop(PODS)
         await until(lambda: names(source, "pods") == ["after"])
     assert "status.replicas" not in str(api.asked)
+
+
+async def test_forbidden_secrets_are_asked_for_ever_more_seldom(api: Api, connection: Connection) -> None:
+    """A day of following asks some thirty times, not three thousand: the clock here goes as fast as it is looked at."""
+    now = [0.0]
+    asked: list[float] = []
+
+    def refuse(request: web.Request) -> web.StreamResponse | None:
+        if request.path != SECRETS:
+            return None
+        asked.append(now[0])
+        return refusal(403)
+
+    api.faults.append(refuse)
+    extras = Extras(ServerLink(connection, Pace(), lambda: now[0]))
+    while now[0] < 86_400:
+        await extras.read((), sparing=True)
+        now[0] += 600
+    pauses = [after - before for before, after in pairwise(asked)]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] >= 3_600
