@@ -26,6 +26,7 @@ from meshtop.model.kube import (
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Labels, Sample, Telemetry
+from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG
 
 AT = 1_785_592_800.0
 """2026-08-01T14:00:00Z, the moment of every snapshot made here."""
@@ -92,8 +93,16 @@ def inventory(*, cluster_id: str, machines: Sequence[ConfigObject] = (), sick: b
         controllers=tuple(controllers),
         config={"WorkloadEntry": tuple(machines)} if machines else {},
         config_maps={"istio-system/istio": {"mesh": mesh}, "istio-system/values": {"values": values}},
-        kinds=(KindStatus(kind="Pod", count=len(pods)), KindStatus(kind="Gateway", state="missing")),
+        kinds=all_read(Pod=len(pods)),
     )  # fmt: skip
+
+
+def all_read(**counts: int) -> tuple[KindStatus, ...]:
+    """The status of every kind of an ordinary cluster: all were read; it has no Gateways of Istio."""
+    return tuple(
+        KindStatus(kind=kind, count=counts.get(kind, 0), state="missing" if kind == "Gateway" else "fresh")
+        for kind in (*(kind.key for kind in (*BUILTIN, *CONFIG)), "ConfigMap", "MutatingWebhookConfiguration", "Secret")
+    )
 
 
 def machine(name: str = "ledger-1") -> ConfigObject:

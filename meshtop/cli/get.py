@@ -16,6 +16,7 @@ from meshtop.model.errors import Exit
 if TYPE_CHECKING:
     from meshtop.model.snapshot import Snapshot
     from meshtop.views.frame.view import AnyView
+    from meshtop.views.picture.picture import Picture
     from meshtop.views.picture.query import Query
 
 PLAINTEXT_KINDS = ("mtls", "findings")
@@ -113,7 +114,6 @@ def command(
         raise click.UsageError("--matrix belongs to tenants: meshtop get tenants --matrix.", ctx)
     kind = "mtlsedges" if edges else "tenantmatrix" if matrix else kind
     if names or filter_ or sort:
-        names = tuple(_own_name(find_view(kind), name) for name in names)
         find_view(kind).check(session.query(names=names, filter_=filter_, sort=sort))
     query = session.query(names=names, filter_=filter_, sort=sort)
     if watch:
@@ -131,44 +131,45 @@ def command(
     return _print(session, find_view(kind), query, output, snapshot, headers=not no_headers)
 
 
-def _own_name(view: AnyView, name: str) -> str:
-    """A name as `-o name` prints it, without its kind."""
-    return name.removeprefix(f"{view.singular}/")
-
-
 def _print(
     session: Session, view: AnyView, query: Query, output: str, snapshot: Snapshot, *, headers: bool = True
 ) -> int:
     from meshtop.cli.printers import render
+    from meshtop.views.frame.unknowns import told
 
     picture = session.picture(snapshot)
     items = view.items(picture, query)
-    text = render(output, view, picture, items, session.style(sys.stdout))
+    text = render(output, view, picture, items, session.style(sys.stdout), query)
     if not headers and output in TITLED:
         text = text.partition("\n")[2]
     write(text)
     say_missing(session, snapshot)
     code = exit_code(snapshot)
     if not items and output != "json" and code is Exit.FINE and not query.names:
-        say(f"meshtop: {_why_empty(view, view.all_items(picture), query)}")
+        say(f"meshtop: {_why_empty(view, picture, query)}")
     absent = _absent(view, view.all_items(picture), query)
+    unknown = view.unknowns(picture, query) if absent else ()
     for name in absent:
-        say(f"meshtop: There is no {view.singular} {name}.")
+        say(f"meshtop: {told(f'There is no {view.singular} {name}.', unknown)}")
+    if view.all_is_well and not items and code is Exit.FINE and view.unknowns(picture, query):
+        code = Exit.UNREACHABLE
     bad = absent or (view.bad_when_found and items)
     return Exit.BAD if bad and code is Exit.FINE else code
 
 
 def _absent(view: AnyView, items: list[Any], query: Query) -> list[str]:
-    from meshtop.views.picture.query import name_matches
-
-    return [name for name in query.names if not any(name_matches(name, view.path(item)) for item in items)]
+    return [name for name in query.names if not any(view.is_named(name, item) for item in items)]
 
 
-def _why_empty(view: AnyView, items: list[Any], query: Query) -> str:
+def _why_empty(view: AnyView, picture: Picture, query: Query) -> str:
+    from meshtop.views.frame.unknowns import told
+
+    items = view.all_items(picture)
     if not items:
-        return view.empty
+        return view.nothing(picture, query)
     narrowed = [f"--filter {query.filter!r}" if query.filter else "", *(f"-n {n}" for n in query.namespaces)]
     narrowed.append(f"--tenant {query.tenant}" if query.tenant else "")
     by = " ".join(filter(None, narrowed))
     matching = f"match {by}" if by else "are in this scope"
-    return f"No {view.kind} {matching} ({len(items)} {'was' if len(items) == 1 else 'were'} left out)."
+    left_out = f"({len(items)} {'was' if len(items) == 1 else 'were'} left out)"
+    return told(f"No {view.kind} {matching} {left_out}.", view.unknowns(picture, query))

@@ -71,7 +71,7 @@ def command(
     say_missing(session, snapshot)
     code = exit_code(snapshot)
     if not graph.nodes and code is Exit.FINE:
-        say(f"meshtop: {_why_empty(picture, path)}")
+        say(f"meshtop: {_why_empty(picture, query, path)}")
         return Exit.BAD if path else code
     return code
 
@@ -110,15 +110,18 @@ def _graph(
     return graph
 
 
-def _why_empty(picture: Picture, path: tuple[str, str] | None) -> str:
+def _why_empty(picture: Picture, query: Query, path: tuple[str, str] | None) -> str:
+    from meshtop.views.frame.unknowns import told
     from meshtop.views.kinds.edges import VIEW
 
+    unknowns = VIEW.unknowns(picture, query)
     if path:
-        return f"No call path leads from {path[0]} to {path[1]}."
+        return told(f"No call path leads from {path[0]} to {path[1]}.", unknowns)
     if not picture.edges:
-        return VIEW.empty
+        return told(VIEW.empty, unknowns)
     count = len(picture.edges)
-    return f"No edges match ({count} {'was' if count == 1 else 'were'} left out; --idle adds those without traffic)."
+    left_out = f"({count} {'was' if count == 1 else 'were'} left out; --idle adds those without traffic)"
+    return told(f"No edges match {left_out}.", unknowns)
 
 
 def _rendered(output: str, session: Session, picture: Picture, query: Query, sight: Sight, graph: ServiceGraph) -> str:

@@ -19,16 +19,19 @@ from meshtop.views.frame.document import document
 from meshtop.views.frame.table import Table
 from meshtop.views.frame.view import AnyView
 from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Query
 
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 
 
-def render(output: str, view: AnyView, picture: Picture, items: Sequence[Any], style: Style) -> str:
+def render(
+    output: str, view: AnyView, picture: Picture, items: Sequence[Any], style: Style, query: Query | None = None
+) -> str:
     """The whole output, without the last line's end; "" when there is nothing to print."""
     if output == "json":
-        return to_json(document(view, picture.snapshot, items))
+        return to_json(document(view, picture, items, query or Query()))
     if output == "yaml":
-        return to_yaml(document(view, picture.snapshot, items)).rstrip("\n")
+        return to_yaml(document(view, picture, items, query or Query())).rstrip("\n")
     if output == "csv":
         return to_csv(view.item, items).rstrip("\n")
     if output == "name":

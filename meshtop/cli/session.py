@@ -73,6 +73,7 @@ class Session:
             moment=self.common.at,
             timeout_seconds=self.settings.timeout,
             canaries=canaries,
+            namespaces=self.common.namespace,
         )
 
     @cached_property

@@ -127,10 +127,10 @@ class Stream(_Face):
         picture = self._session.picture(snapshot)
         if self._output == "json":
             items = self._view.items(picture, self._query)
-            write(to_json(document(self._view, picture.snapshot, items), indent=0), self._out)
+            write(to_json(document(self._view, picture, items, self._query), indent=0), self._out)
         elif self._output == "yaml":
             items = self._view.items(picture, self._query)
-            write("---\n" + render("yaml", self._view, picture, items, self._style), self._out)
+            write("---\n" + render("yaml", self._view, picture, items, self._style, self._query), self._out)
         elif self._output in ("csv", "name"):
             self._lines(self._view.items(picture, self._query))
         else:

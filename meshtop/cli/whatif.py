@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,10 @@ from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options, complete_names
 from meshtop.cli.session import exit_code, once, open_session, say_missing, write
 from meshtop.model.errors import Exit
+
+if TYPE_CHECKING:
+    from meshtop.model.snapshot import Snapshot
+    from meshtop.views.frame.unknowns import Needs
 
 
 @click.group("whatif", short_help="What a change would do, before it is made: strict, evacuate.")
@@ -30,7 +35,7 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
     A call breaks that is seen in plaintext, or declared so. What was not measured is called unknown.
     """
     from meshtop.settings.durations import format_duration
-    from meshtop.views.reports.whatif import document_of, knows_scope, sentences, strict_answer
+    from meshtop.views.reports.whatif import STRICT_NEEDS, document_of, knows_scope, sentences, strict_answer
 
     session = open_session(ctx)
     snapshot = once(session, plaintext=True)
@@ -57,7 +62,7 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
         for sentence in sentences(answer):
             say(sentence)
     say_missing(session, snapshot)
-    return code
+    return _sure(snapshot, STRICT_NEEDS, code)
 
 
 @command.command("evacuate", short_help="Which hosts would be gone, or overloaded, without a cluster.")
@@ -72,7 +77,7 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
     Computed from the endpoints that are ready and the traffic that is seen in this window.
     """
     from meshtop.settings.durations import format_duration
-    from meshtop.views.reports.evacuate import document_of, evacuate_answer, sentences, table_of
+    from meshtop.views.reports.evacuate import EVACUATION_NEEDS, document_of, evacuate_answer, sentences, table_of
 
     session = open_session(ctx)
     snapshot = once(session)
@@ -102,4 +107,15 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
         for sentence in sentences(answer):
             say(sentence)
     say_missing(session, snapshot)
-    return code
+    return _sure(snapshot, EVACUATION_NEEDS, code)
+
+
+def _sure(snapshot: Snapshot, needs: Needs, code: Exit) -> Exit:
+    """Say what the answer could not take into account; the exit code is then not that of a good answer."""
+    from meshtop.views.frame.unknowns import doubt, unknowns_of
+
+    unknowns = unknowns_of(snapshot, needs)
+    if not unknowns:
+        return code
+    say(f"meshtop: This answer is not certain: {doubt(unknowns)}")
+    return Exit.UNREACHABLE if code is Exit.FINE else code

@@ -168,13 +168,17 @@ class ConfigObject(Struct, frozen=True, kw_only=True):
 
 
 class KindStatus(Struct, frozen=True, kw_only=True):
-    """How the reading of one kind went: `state` is fresh, stale, missing (not installed), denied or failed."""
+    """How the reading of one kind went: `state` is fresh, stale, missing (not installed), denied or failed.
+
+    `namespaces` are those in which a kind was read that may not be read in the whole cluster (`state` is denied).
+    """
 
     kind: str
     group: str = ""
     state: str = "fresh"
     count: int = 0
     error: str | None = None
+    namespaces: tuple[str, ...] = ()
 
     @property
     def evidence(self) -> Evidence:
@@ -229,8 +233,8 @@ class Inventory(Struct, frozen=True, kw_only=True):
     identity: Identity | None = None
     """None when nobody asked, or the cluster did not say."""
 
-    def evidence(self, kind: str) -> Evidence:
-        """How well a kind is known, by the name that `kinds` and `config` have for it.
+    def evidence(self, kind: str, namespace: str | None = None) -> Evidence:
+        """How well a kind is known, by the name that `kinds` and `config` have for it; `namespace` asks for one alone.
 
         An Inventory without `kinds` holds all that there is (it was not read from a server). A kind that nobody asked
         for, or that has not been answered yet, was not read.
@@ -238,6 +242,8 @@ class Inventory(Struct, frozen=True, kw_only=True):
         if not self.kinds:
             return READ
         found = next((status for status in self.kinds if status.kind == kind), None)
+        if found is not None and namespace is not None and namespace in found.namespaces:
+            return READ
         return found.evidence if found is not None else not_read(WhyUnknown.NOT_READ)
 
     def unread(self, *kinds: str) -> tuple[tuple[str, WhyUnknown], ...]:

@@ -34,11 +34,13 @@ def open_observatory(
     moment: float | None = None,
     timeout_seconds: float | None = None,
     canaries: bool = False,
+    namespaces: Sequence[str] = (),
     clock: Callable[[], float] = time.time,
 ) -> Observatory:
     """The observatory on every cluster that is asked for; nothing is sent before it is used.
 
-    `only` are cluster names to keep. What is None is taken from the settings. Raises KubeconfigError, or
+    `only` are cluster names to keep; `namespaces` those to read one by one where not all of them may be read. What is
+    None is taken from the settings. Raises KubeconfigError, or
     ConfigError for a cluster that does not exist.
     """
     timeout = settings.timeout if timeout_seconds is None else timeout_seconds
@@ -72,6 +74,8 @@ def open_observatory(
                 # A registry's credential does not say who sits at this terminal.
                 identify=asks_who and not adopted,
                 queue=queue,
+                namespaces=namespaces,
+                own_namespace=ref.namespace,
             ),
             prometheus=_metrics(ref, own, connection, central, timeout=timeout, clock=clock, read_only=restricted),
             clock=clock,

@@ -11,6 +11,7 @@ from meshtop.analysis.graph.select import worst_edges
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.notes import Note
+from meshtop.views.frame.unknowns import told, unknowns_of
 from meshtop.views.kinds.edges import VIEW
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
@@ -147,16 +148,28 @@ def crumbs_of(sight: Sight, graph: ServiceGraph | None) -> tuple[str, ...]:
 
 
 def why_empty(picture: Picture, sight: Sight) -> Note:
-    """What to say where the graph has no nodes."""
+    """What to say where the graph has no nodes: that there is no traffic, as far as that is known."""
+    if not picture.edges and not picture.snapshot.settled:
+        return Note("Reading the mesh …", "No cluster has answered yet.")
     if not picture.edges:
-        if not picture.snapshot.settled:
-            return Note("Reading the mesh …", "No cluster has answered yet.")
         errors = [c.prometheus.error for c in picture.snapshot.clusters if c.prometheus.error]
-        return Note("No traffic was seen", errors[0] if errors else VIEW.empty, "1 shows every cluster")
-    if sight.path is not None:
-        return Note("No path leads there", "No call path between these nodes at this level.", "esc goes back")
-    if sight.focus is not None:
-        return Note("No traffic around it", "No calls from it or to it in this window.", "esc goes back")
-    if sight.unhealthy:
-        return Note("Nothing is unhealthy", "Every edge in this scope is healthy or idle.", "u shows all of them")
-    return Note("Nothing in this scope", "The filter or the scope leaves no edge over.", "esc widens it by a step")
+        title, claim, way = "No traffic was seen", VIEW.empty, "1 shows every cluster"
+        if errors:
+            return Note(title, errors[0], way)
+    elif sight.path is not None:
+        title, claim, way = "No path leads there", "No call path between these nodes at this level.", "esc goes back"
+    elif sight.focus is not None:
+        title, claim, way = "No traffic around it", "No calls from it or to it in this window.", "esc goes back"
+    elif sight.unhealthy:
+        title, claim, way = (
+            "Nothing is unhealthy",
+            "Every edge in this scope is healthy or idle.",
+            "u shows all of them",
+        )
+    else:
+        title, claim, way = (
+            "Nothing in this scope",
+            "The filter or the scope leaves no edge over.",
+            "esc widens it by a step",
+        )
+    return Note(title, told(claim, unknowns_of(picture.snapshot, VIEW.needs)), way)

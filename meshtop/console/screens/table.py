@@ -167,8 +167,7 @@ class TableScreen(MeshScreen):
         lost = [c for c in picture.snapshot.clusters if c.kubernetes.error and c.inventory is None]
         if lost and len(lost) == len(picture.snapshot.clusters):
             return Note("Nothing was read", clean(lost[0].kubernetes.error), "1 shows every cluster and what to do")
-        without = f" Not known of {', '.join(c.name for c in lost)}, which gave no answer." if lost else ""
-        return Note(f"No {self.kind_view.title.lower()}", self.kind_view.empty + without)
+        return Note(f"No {self.kind_view.title.lower()}", self.kind_view.nothing(picture, self.usable_query()))
 
     def _why_none_left(self) -> Note:
         """What hides everything, and what esc takes away first."""

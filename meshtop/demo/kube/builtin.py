@@ -87,7 +87,6 @@ BUILTIN: tuple[Resource, ...] = (
         "rs",
         status=True,
         generation=True,
-        fields=("status.replicas",),
         categories=_ALL,
     ),
     _kind("discovery.k8s.io", "EndpointSlice", "endpointslices", generation=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from meshtop.sources.auth.kubeconfig import ClusterRef
@@ -18,6 +18,16 @@ _BY_COMMAND = {
 }
 
 
+def kubectl(ref: ClusterRef) -> str:
+    """How to call kubectl for a cluster: with its context, and with its file unless kubectl looks there anyway."""
+    words = ["kubectl"]
+    if len(ref.paths) == 1 and ref.paths[0] != str(Path.home() / ".kube" / "config"):
+        words += ["--kubeconfig", ref.paths[0]]
+    if ref.context:
+        words += ["--context", ref.context]
+    return shlex.join(words)
+
+
 def login_remedy(ref: ClusterRef) -> str:
     """How to log in again to a cluster: its plugin's or vendor's command, else which entry to renew."""
     plugin, provider = ref.user_entry.get("exec"), ref.user_entry.get("auth-provider")
@@ -28,7 +38,7 @@ def login_remedy(ref: ClusterRef) -> str:
     if ref.in_cluster:
         return "Give the pod a service account that may read the cluster."
     where = ", ".join(ref.paths) or "the kubeconfig"
-    return f"Renew the login of user {ref.user} in {where} (kubectl --context {ref.context} get namespaces tries it)."
+    return f"Renew the login of user {ref.user} in {where} ({kubectl(ref)} get namespaces tries it)."
 
 
 def renewal_command(plugin: Mapping[str, Any]) -> str:

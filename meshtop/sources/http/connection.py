@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from meshtop import __version__
 from meshtop.model.state import State
 from meshtop.sources.auth.credentials import Credentials
 from meshtop.sources.auth.kubeconfig import ClusterRef
@@ -243,7 +244,9 @@ class Connection:
         if not self.writes:
             base = urlsplit(credentials.server).path
             transport = ReadOnlyTransport(transport, cluster=self.name, base=base)
-        return httpx.AsyncClient(transport=transport, headers={"User-Agent": "meshtop", "Accept-Encoding": "gzip"})
+        return httpx.AsyncClient(
+            transport=transport, headers={"User-Agent": f"meshtop/{__version__}", "Accept-Encoding": "gzip"}
+        )
 
     def _count(self, size: int) -> None:
         self.requests += 1

@@ -13,7 +13,7 @@ import msgspec
 from meshtop.model.state import State
 from meshtop.sources.auth.credentials import Credentials
 from meshtop.sources.auth.kubeconfig import ClusterRef
-from meshtop.sources.auth.remedies import login_remedy
+from meshtop.sources.auth.remedies import kubectl, login_remedy
 from meshtop.sources.problem import SourceProblem, causes, root_cause
 
 _ELSEWHERE = "its server URL in the kubeconfig leads to something else, or a login stands in front of it"
@@ -38,8 +38,8 @@ def connection_problem(
     `limits` are the connection's own; a request's own limits are read from the error.
     """
     where = f"{ref.name} ({ref.server})"
-    context = f"--context {ref.context} " if ref.context else ""
-    probe = f"Try kubectl {context}get --raw /readyz."
+    check = f"{kubectl(ref)} get --raw /readyz"
+    probe = f"Try {check}."
     if isinstance(error, httpx.ConnectTimeout):
         message = f"{where} does not answer: no connection within {limits.connect:g} s."
     elif isinstance(error, httpx.PoolTimeout):
@@ -51,7 +51,7 @@ def connection_problem(
         return problem
     elif isinstance(error, httpx.ConnectError | httpx.ProxyError):
         message = f"{where} cannot be reached: {root_cause(error)}."
-        probe = f"Check the network or VPN, then kubectl {context}get --raw /readyz."
+        probe = f"Check the network or VPN, then {check}."
     elif isinstance(error, httpx.RemoteProtocolError | httpx.ReadError) and credentials and expiry_note(credentials):
         # With TLS 1.3 a server rejects a certificate after the handshake, and the event loop drops the alert.
         return certificate_rejected(ref, expiry_note(credentials))

@@ -21,8 +21,24 @@ _AGGREGATED = ",".join(
     )
 )
 
+_STALE = "Stale"
+
 Served = dict[tuple[str, str], frozenset[str]]
 """(group, plural) → the versions that are served."""
+
+
+class Discovery(Struct, frozen=True):
+    """What a server serves; `unsure` says of a (group, version) why its kinds could not be told.
+
+    A kind that is not among the `served` of a group without an unsure version is not installed.
+    """
+
+    served: Served
+    unsure: dict[tuple[str, str], SourceProblem] = msgspec.field(default_factory=dict)
+
+    def doubt(self, group: str) -> SourceProblem | None:
+        """Why some kinds of a group could not be told; None where all were."""
+        return next((problem for (name, _), problem in self.unsure.items() if name == group), None)
 
 
 class _Name(Struct):
@@ -36,6 +52,7 @@ class _Resource(Struct):
 class _Version(Struct):
     version: str = ""
     resources: list[_Resource] | None = None
+    freshness: str = ""
 
 
 class _Group(Struct):
@@ -56,45 +73,53 @@ class _Resources(Struct):
     resources: list[_Name] | None = None
 
 
-async def discover(connection: Connection, groups: Iterable[str] = GROUPS) -> Served:
+async def discover(connection: Connection, groups: Iterable[str] = GROUPS) -> Discovery:
     """What of `groups` the server serves: one request where it aggregates, else one more for each group version.
 
+    A group version whose server is down (503), or whose entry is marked stale, is unsure: its kinds are not absent.
     Raises SourceProblem.
     """
     response = await fetch(connection, "/apis", what="API groups", headers={"Accept": _AGGREGATED}, verb="discover")
     found = _decode(connection, response.content)
     wanted = frozenset(groups)
     served: dict[tuple[str, str], set[str]] = {}
+    unsure: dict[tuple[str, str], SourceProblem] = {}
     for group in found.items or ():
-        if group.metadata.name in wanted:
-            for version in group.versions or ():
-                for resource in version.resources or ():
-                    served.setdefault((group.metadata.name, resource.resource), set()).add(version.version)
+        name = group.metadata.name
+        for version in (group.versions or ()) if name in wanted else ():
+            for resource in version.resources or ():
+                served.setdefault((name, resource.resource), set()).add(version.version)
+            if version.freshness == _STALE:
+                message = f"{connection.name} cannot say at present what {name}/{version.version} serves."
+                unsure[name, version.version] = SourceProblem(State.STALE, message)
     for group in found.groups or ():
-        if group.name in wanted:
-            for version in group.versions or ():
+        for version in (group.versions or ()) if group.name in wanted else ():
+            try:
                 for plural in await _resources(connection, group.name, version.version):
                     served.setdefault((group.name, plural), set()).add(version.version)
-    return {key: frozenset(versions) for key, versions in served.items()}
+            except SourceProblem as problem:
+                if problem.state is State.UNREACHABLE or problem.code == 401:
+                    raise
+                if problem.code != 404:
+                    unsure[group.name, version.version] = problem
+    return Discovery({key: frozenset(versions) for key, versions in served.items()}, unsure)
 
 
 def version_for(kind: ApiKind, served: Served) -> str | None:
-    """The most preferred version of a kind that is served; None when the kind is not installed."""
+    """The most preferred version of a kind that is served; None when none is."""
     versions = served.get((kind.group, kind.plural), frozenset())
     return next((version for version in kind.versions if version in versions), None)
 
 
 async def _resources(connection: Connection, group: str, version: str) -> list[str]:
-    """A group version that cannot be read (its aggregated server is down) is as if it were not there."""
+    """The kinds of one group version. Raises SourceProblem."""
+    what = f"{group}/{version}"
+    response = await fetch(connection, f"/apis/{what}", what=what, verb="discover")
     try:
-        response = await fetch(connection, f"/apis/{group}/{version}", what=f"{group}/{version}", verb="discover")
         resources = msgspec.json.decode(response.content, type=_Resources).resources
-    except SourceProblem as problem:
-        if problem.state is State.UNREACHABLE or problem.code == 401:
-            raise
-        return []
-    except msgspec.MsgspecError:
-        return []
+    except msgspec.MsgspecError as error:
+        message = f"{connection.name} sent an API discovery of {what} that cannot be understood: {error}."
+        raise SourceProblem(State.STALE, message) from None
     return [resource.name for resource in resources or () if "/" not in resource.name]
 
 

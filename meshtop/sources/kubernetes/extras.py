@@ -19,6 +19,7 @@ from meshtop.sources.kubernetes.rights import who_am_i
 from meshtop.sources.problem import SourceProblem
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_MOST_DOUBLINGS = 6
 _METADATA_LIST = "PartialObjectMetadataList"
 
 
@@ -48,14 +49,21 @@ class Extras:
         self._injectors: tuple[Meta, ...] = ()
         self._secrets: dict[str, tuple[RemoteSecret, ...]] = {}
         self._statuses: dict[str, KindStatus] = {}
+        self._sparing = False
+        self._refused: dict[str, tuple[int, float, SourceProblem]] = {}
 
     @property
     def statuses(self) -> tuple[KindStatus, ...]:
         """How each reading went."""
         return tuple(self._statuses[kind] for kind in sorted(self._statuses))
 
-    async def read_webhooks(self) -> None:
-        """Read what stands nowhere in particular: webhooks, and who the user is."""
+    async def read_webhooks(self, *, sparing: bool = False) -> None:
+        """Read what stands nowhere in particular: webhooks, and who the user is.
+
+        With `sparing`, what was forbidden, here and in `read_control_planes`, is asked for again after pauses that grow
+        from minutes to an hour.
+        """
+        self._sparing = sparing
         await asyncio.gather(self._read_webhooks(), self._read_identity())
 
     async def read_control_planes(self, seen: ControlPlanes) -> None:
@@ -155,6 +163,9 @@ class Extras:
         self, path: str, what: str, codec: Codec, params: dict[str, str]
     ) -> tuple[Any, ...] | SourceProblem:
         """The metadata of the objects of a list, by namespace and name, or why they cannot be read."""
+        refusals, until, refused = self._refused.get(path, (0, 0.0, None))
+        if refused is not None and self._sparing and self._link.clock() < until:
+            return refused
         try:
             async with self._link.listing:
                 listing = await list_all(
@@ -167,7 +178,11 @@ class Extras:
                     only=_METADATA_LIST,
                 )
         except SourceProblem as problem:
+            if problem.code == 403:
+                pause = self._link.pace.denied * 2.0 ** min(refusals, _MOST_DOUBLINGS)
+                self._refused[path] = (refusals + 1, self._link.clock() + pause, problem)
             return problem
+        self._refused.pop(path, None)
         return tuple(sorted(listing.objects, key=_key))
 
     def _put(self, attribute: str, value: Any) -> None:

@@ -23,17 +23,33 @@ KARMADA = "cluster.karmada.io"
 KUBESPHERE = "cluster.kubesphere.io"
 OCM = "cluster.open-cluster-management.io"
 _SHARED_NAMES = frozenset({("Gateway", GATEWAY_API), ("Cluster", KARMADA), ("Cluster", KUBESPHERE)})
+_SHARED_CLUSTERS = frozenset({("Cluster", KARMADA), ("Cluster", KUBESPHERE)})
+_OF_THE_CLUSTER = frozenset(
+    {
+        "Namespace",
+        "Node",
+        "GatewayClass",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ManagedCluster",
+        "FederatedClusterRole",
+        "FederatedClusterRoleBinding",
+        "ClusterOverridePolicy",
+        "ClusterResourceBinding",
+    }
+)
+"""Kinds whose objects stand in no namespace."""
 
 
 class ApiKind(Struct, frozen=True, kw_only=True):
-    """One kind: `versions` in order of preference; `field_selector` narrows the list where the server knows it."""
+    """One kind: `versions` in order of preference; `namespaced` unless its objects belong to the whole cluster."""
 
     name: str
     plural: str
     group: str = ""
     versions: tuple[str, ...] = ("v1",)
     builtin: bool = False
-    field_selector: str = ""
+    namespaced: bool = True
 
     @property
     def key(self) -> str:
@@ -45,17 +61,27 @@ class ApiKind(Struct, frozen=True, kw_only=True):
         """The name that RBAC knows."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
-    def path(self, version: str) -> str:
-        """The path of the list over all namespaces."""
-        return f"/apis/{self.group}/{version}/{self.plural}" if self.group else f"/api/{version}/{self.plural}"
+    def path(self, version: str, namespace: str = "") -> str:
+        """The path of the list over all namespaces, or of one."""
+        api = f"/apis/{self.group}/{version}" if self.group else f"/api/{version}"
+        return f"{api}/namespaces/{namespace}/{self.plural}" if namespace else f"{api}/{self.plural}"
 
 
-def _builtin(name: str, plural: str, group: str = "", field_selector: str = "") -> ApiKind:
-    return ApiKind(name=name, plural=plural, group=group, builtin=True, field_selector=field_selector)
+def _builtin(name: str, plural: str, group: str = "") -> ApiKind:
+    return ApiKind(name=name, plural=plural, group=group, builtin=True, namespaced=name not in _OF_THE_CLUSTER)
 
 
 def _config(group: str, versions: tuple[str, ...], **plurals: str) -> tuple[ApiKind, ...]:
-    return tuple(ApiKind(name=name, plural=plural, group=group, versions=versions) for name, plural in plurals.items())
+    return tuple(
+        ApiKind(
+            name=name,
+            plural=plural,
+            group=group,
+            versions=versions,
+            namespaced=name not in _OF_THE_CLUSTER and (name, group) not in _SHARED_CLUSTERS,
+        )
+        for name, plural in plurals.items()
+    )
 
 
 BUILTIN: tuple[ApiKind, ...] = (
@@ -66,8 +92,8 @@ BUILTIN: tuple[ApiKind, ...] = (
     _builtin("Pod", "pods"),
     _builtin("StatefulSet", "statefulsets", "apps"),
     _builtin("DaemonSet", "daemonsets", "apps"),
-    # A Deployment keeps ten old ReplicaSets by default: those without pods would be most of all bytes.
-    _builtin("ReplicaSet", "replicasets", "apps", field_selector="status.replicas!=0"),
+    # No API server takes a field selector for ReplicaSets without pods: `status.replicas` is not a selectable field.
+    _builtin("ReplicaSet", "replicasets", "apps"),
     _builtin("EndpointSlice", "endpointslices", "discovery.k8s.io"),
 )
 """Kinds that every cluster has, what the screen shows first first."""

@@ -1,4 +1,4 @@
-"""One kind of one cluster: listed, then watched."""
+"""One kind of one cluster, or of one of its namespaces: listed, then watched."""
 
 from __future__ import annotations
 
@@ -22,20 +22,25 @@ _STALE_REFRESHES = 3
 class KindReader:
     """Reads one kind in one version; whatever goes wrong stays here and costs no other kind anything.
 
-    `revision` grows with every change of `objects`. `settled` is set when the first listing came or failed.
+    `revision` grows with every change of `objects`. `settled` is set when the first listing came or failed, `refused`
+    while the server forbids the list, `granted` once it gave one and as long as it does. Without a `namespace` the
+    whole cluster is read.
     """
 
-    def __init__(self, link: ServerLink, kind: ApiKind, version: str) -> None:
+    def __init__(self, link: ServerLink, kind: ApiKind, version: str, *, namespace: str = "") -> None:
         self.kind = kind
         self.version = version
+        self.namespace = namespace
         self.revision = 0
         self.settled = asyncio.Event()
+        self.refused = asyncio.Event()
+        self.granted = asyncio.Event()
         self.problem: SourceProblem | None = None
         self.listed = False
         self._link = link
+        self._what = f"{kind.resource} in {namespace}" if namespace else kind.resource
         self._codec: Codec = codec(kind, version)
-        self._path = kind.path(version)
-        self._selector = kind.field_selector
+        self._path = kind.path(version, namespace)
         self._objects: dict[Key, Any] = {}
         self._sorted: tuple[Any, ...] = ()
         self._sorted_revision = 0
@@ -91,6 +96,7 @@ class KindReader:
         failures = 0
         while True:
             await self._link.up.wait()
+            began = self._link.clock()
             try:
                 if not self._resume:
                     await self._list()
@@ -100,6 +106,8 @@ class KindReader:
                     continue
                 pause = self._link.pace.pause(failures)
             except SourceProblem as problem:
+                if self._link.clock() - began > self._link.pace.backoff_most:
+                    failures = 0
                 pause = self._after(problem, failures)
             failures += 1
             self.settled.set()
@@ -118,7 +126,12 @@ class KindReader:
             self.revision += 1
 
     def _after(self, problem: SourceProblem, failures: int) -> float:
-        """What a failure means and how long to wait: expired → list again; forbidden → much later; lost → ask first."""
+        """What a failure means and how long to wait: forbidden → much later; lost connection → ask whether it is there.
+
+        A watch that the server answers with an error begins anew with a list, as client-go's reflector does: what it
+        resumes from may have expired, or belong to a store that was restored since. Only a login that ran out (401) and
+        a server that is too busy (429) say nothing of the version.
+        """
         if problem.code == 410:
             self._resume = ""
             return 0.0 if failures == 0 else self._link.pace.pause(failures)
@@ -132,8 +145,8 @@ class KindReader:
             return self._link.pace.jitter(self._link.pace.denied)
         if problem.state is State.UNREACHABLE or problem.code == 401:
             self._link.suspect_connection()
-        elif problem.code is None:
-            # What could not be understood in a watch may have been missed: list again.
+        elif problem.code != 429:
+            # What could not be understood in a watch may have been missed too.
             self._resume = ""
         return max(self._link.pace.pause(failures), problem.retry_after or 0.0)
 
@@ -141,32 +154,24 @@ class KindReader:
         self.problem = problem
         if problem.code in (403, 404):
             self.clear()
+        if problem.code == 403:
+            self.granted.clear()
+            self.refused.set()
 
     async def _list(self) -> None:
         async with self._link.listing:
             if not self._link.up.is_set() and self._link.problem is not None:
                 raise self._link.problem
-            listing = await self._pages()
+            listing = await lists.list_all(self._link.connection, self._path, self._codec, what=self._what)
         self._replace(listing.objects)
         self._resume = listing.resource_version
         self.listed = True
         self.problem = None
+        self.refused.clear()
+        self.granted.set()
         self._current_at = self._link.clock()
         self._link.answered()
         self.settled.set()
-
-    async def _pages(self) -> lists.Listing:
-        connection, what = self._link.connection, self.kind.resource
-        try:
-            return await lists.list_all(connection, self._path, self._codec, what=what, params=self._params())
-        except SourceProblem as problem:
-            if problem.code != 400 or not self._selector:
-                raise
-        self._selector = ""
-        return await lists.list_all(connection, self._path, self._codec, what=what)
-
-    def _params(self) -> dict[str, str | int]:
-        return {"fieldSelector": self._selector} if self._selector else {}
 
     def _replace(self, objects: Iterable[Any]) -> None:
         """Take a new list, keeping the objects that did not change, and with them what was derived from them."""
@@ -195,10 +200,10 @@ class KindReader:
             link.connection,
             self._path,
             self._codec,
-            what=self.kind.resource,
+            what=self._what,
             resource_version=self._resume,
             seconds=link.pace.jitter(link.pace.watch),
-            params=self._params(),
+            params={},
         )
         try:
             async with link.lease(), contextlib.aclosing(batches):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import chain
 
 from meshtop.analysis.identity.control_planes import istiods
@@ -14,13 +14,14 @@ from meshtop.model.kube import Controller, Identity, Inventory, KindStatus
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.process import raise_open_file_limit
 from meshtop.sources.http.connection import Connection
-from meshtop.sources.kubernetes.discovery import Served, discover, version_for
+from meshtop.sources.kubernetes.discovery import Discovery, discover, version_for
 from meshtop.sources.kubernetes.extras import ControlPlanes, Extras
 from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES, ApiKind
 from meshtop.sources.kubernetes.link import ServerLink
 from meshtop.sources.kubernetes.pacing import ListingQueue, Pace
-from meshtop.sources.kubernetes.reader import KindReader
 from meshtop.sources.kubernetes.rights import rules_of, who_am_i
+from meshtop.sources.kubernetes.scope import NamespaceScope
+from meshtop.sources.kubernetes.scoped import ScopedReader
 from meshtop.sources.kubernetes.status import source_status
 from meshtop.sources.problem import SourceProblem
 
@@ -36,7 +37,8 @@ class KubernetesSource:
     `list_all` reads everything once; `follow` lists, watches, and calls back after each change until it is
     cancelled. Neither raises for the cluster's sake: `status` says how it went, each kind for itself in
     `Inventory.kinds`. `services_known` is set once Services and Namespaces are listed, or cannot be. `queue` says when
-    the first reading may begin, where many clusters are read.
+    the first reading may begin, where many clusters are read. Kinds whose list over all namespaces is forbidden are
+    read in the `namespaces` that the user named, else in those where it is allowed; `own_namespace` is the context's.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class KubernetesSource:
         registries: bool = True,
         identify: bool = False,
         queue: ListingQueue | None = None,
+        namespaces: Sequence[str] = (),
+        own_namespace: str | None = None,
     ) -> None:
         self._queue = queue
         self._waited = 0.0
@@ -59,12 +63,13 @@ class KubernetesSource:
         self._pace = pace or Pace(refresh=refresh_seconds)
         self._clock = clock
         self._link = ServerLink(connection, self._pace, clock)
-        self._builtin = {kind.name: KindReader(self._link, kind, kind.versions[0]) for kind in BUILTIN}
-        self._config: dict[ApiKind, KindReader] = {}
-        self._tasks: dict[ApiKind, tuple[KindReader, asyncio.Task[None]]] = {}
+        self._scope = NamespaceScope(connection, wanted=namespaces, own=own_namespace)
+        self._builtin = {kind.name: self._reader(kind, kind.versions[0]) for kind in BUILTIN}
+        self._config: dict[ApiKind, ScopedReader] = {}
+        self._tasks: dict[ApiKind, tuple[ScopedReader, asyncio.Task[None]]] = {}
         self._extras = Extras(self._link, identify=identify)
         self._discovery_problem: SourceProblem | None = None
-        self._discovered = False
+        self._discovery: Discovery | None = None
         self._inventory: Inventory | None = None
         self._built_from: tuple[object, ...] = ()
         self._cost = Cost()
@@ -223,11 +228,12 @@ class KubernetesSource:
         failures = 0
         while True:
             await self._link.up.wait()
-            if await self._discover():
-                failures = 0
+            found = await self._discover()
+            if found:
+                self._scope.forget()
                 self._follow_installed(group)
-            else:
-                failures += 1
+            # What the server could not say at present is asked again soon.
+            failures = 0 if found and not (self._discovery and self._discovery.unsure) else failures + 1
             self._link.changed()
             pace = self._pace
             await asyncio.sleep(pace.pause(failures) if failures else pace.jitter(pace.discovery))
@@ -245,30 +251,44 @@ class KubernetesSource:
     async def _discover(self) -> bool:
         """Find out which kinds are installed; False when the server does not say."""
         try:
-            served = await discover(self._connection)
+            found = await discover(self._connection)
         except SourceProblem as problem:
             self._discovery_problem = problem
             if problem.state is State.UNREACHABLE or problem.code == 401:
                 self._link.suspect_connection()
             return False
         self._discovery_problem = None
-        self._discovered = True
-        self._install(served)
+        self._discovery = found
+        self._install(found)
         return True
 
-    def _install(self, served: Served) -> None:
+    def _install(self, found: Discovery) -> None:
+        """Read what is served; what was read before goes on where the server does not know at present."""
         for kind in self._installable:
-            version = version_for(kind, served)
+            version = version_for(kind, found.served)
             reader = self._config.get(kind)
+            if reader is not None and (kind.group, reader.version) in found.unsure:
+                continue
             if version is None:
                 self._config.pop(kind, None)
             elif reader is None or reader.version != version:
-                self._config[kind] = KindReader(self._link, kind, version)
+                self._config[kind] = self._reader(kind, version)
 
-    async def _read_extras(self) -> None:
+    def _reader(self, kind: ApiKind, version: str) -> ScopedReader:
+        # Few users may read who may do what, and registries stand in hosts: neither is worth a question per namespace.
+        by_namespace = kind.namespaced and (kind in BUILTIN or kind in CONFIG)
+        return ScopedReader(self._link, kind, version, self._scope if by_namespace else None, self._namespace_names)
+
+    async def _namespace_names(self) -> list[str]:
+        """The namespaces that the cluster lists; none where it does not say."""
+        namespaces = self._builtin["Namespace"]
+        await namespaces.settled.wait()
+        return [namespace.meta.name for namespace in namespaces.objects]
+
+    async def _read_extras(self, *, sparing: bool = False) -> None:
         """Read what is not watched; where control planes are is known once Deployments and Namespaces are."""
         builtin = self._builtin
-        await self._extras.read_webhooks()
+        await self._extras.read_webhooks(sparing=sparing)
         await builtin["Deployment"].settled.wait()
         await builtin["Namespace"].settled.wait()
         if not istiods(builtin["Deployment"].objects, (), ()):
@@ -280,7 +300,7 @@ class KubernetesSource:
     async def _follow_extras(self) -> None:
         while True:
             await self._link.up.wait()
-            await self._read_extras()
+            await self._read_extras(sparing=True)
             self._link.changed()
             await asyncio.sleep(self._pace.jitter(self._pace.slow))
 
@@ -307,12 +327,12 @@ class KubernetesSource:
         return {**_RESOURCES, ("", "ConfigMap"): f"configmaps (in {where})", ("", "Secret"): f"secrets (in {where})"}
 
     def _not_installed(self, kind: ApiKind) -> KindStatus | None:
-        if self._discovered:
-            return KindStatus(kind=kind.key, group=kind.group, state="missing")
-        if self._discovery_problem is None:
-            return None
-        state = "denied" if self._discovery_problem.code == 403 else "failed"
-        return KindStatus(kind=kind.key, group=kind.group, state=state, error=self._discovery_problem.message)
+        problem = self._discovery_problem if self._discovery is None else self._discovery.doubt(kind.group)
+        if problem is None:
+            missing = KindStatus(kind=kind.key, group=kind.group, state="missing")
+            return missing if self._discovery is not None else None
+        state = "denied" if problem.code == 403 else "failed"
+        return KindStatus(kind=kind.key, group=kind.group, state=state, error=problem.message)
 
     def _build(self, kinds: tuple[KindStatus, ...]) -> Inventory:
         builtin = self._builtin

@@ -10,7 +10,7 @@ from meshtop.sources.kubernetes.kinds import IDENTITY, REGISTRIES
 from meshtop.sources.problem import SourceProblem
 
 STALE_REFRESHES = 3
-_OPTIONAL = frozenset(
+OPTIONAL = frozenset(
     {
         "Secret",
         "MutatingWebhookConfiguration",
@@ -42,7 +42,7 @@ def source_status(
     the picture.
     """
     notes = _notes(kinds)
-    bad = [kind for kind in kinds if kind.state in _CRITICAL and kind.kind not in _OPTIONAL]
+    bad = [kind for kind in kinds if kind.state in _CRITICAL and kind.kind not in OPTIONAL]
 
     def status(state: State, error: str | None = None, remedy: str | None = None) -> SourceStatus:
         return SourceStatus(
@@ -88,7 +88,7 @@ def _error_and_remedy(bad: Sequence[KindStatus], resources: dict[tuple[str, str]
 
 
 def _notes(kinds: Sequence[KindStatus]) -> tuple[str, ...]:
-    notes = [kind.error for kind in kinds if kind.kind in _OPTIONAL and kind.error and kind.state != "missing"]
+    notes = [kind.error for kind in kinds if kind.kind in OPTIONAL and kind.error and kind.state != "missing"]
     missing = sorted(kind.kind for kind in kinds if kind.state == "missing")
     if missing:
         notes.append(f"Not installed: {', '.join(missing)}.")

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
 
+from meshtop import __version__
 from meshtop.model.state import State
 from meshtop.settings.schema import HttpEndpoint
 from meshtop.sources.http.gate import require_query
@@ -106,7 +107,7 @@ class DirectWire:
         if self.server.startswith("https"):
             verify = self._context()
         limits = httpx.Limits(max_connections=16, max_keepalive_connections=8, keepalive_expiry=60.0)
-        kinds = {"User-Agent": "meshtop", "Accept-Encoding": "gzip"}
+        kinds = {"User-Agent": f"meshtop/{__version__}", "Accept-Encoding": "gzip"}
         return httpx.AsyncClient(
             verify=verify,
             http2=False,

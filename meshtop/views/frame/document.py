@@ -9,11 +9,14 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from meshtop.model.evidence import Unknown
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import SourceStatus, State
 from meshtop.model.text import clean
 from meshtop.settings.durations import format_duration
 from meshtop.views.frame.view import AnyView
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Query
 
 API_VERSION = "meshtop/v1"
 _NOT_THERE = frozenset({State.UNREACHABLE, State.DENIED})
@@ -38,7 +41,8 @@ class ClusterSources(Struct, frozen=True, rename="camel"):
 class Document(Struct, frozen=True, rename="camel", kw_only=True):
     """What scripts read (INTERFACE.md, "JSON"); `generatedAt` is the moment that was asked for, when one was.
 
-    `hidden` is there only where the access policy leaves something out, and says so.
+    `unknowns` is what the items could not take into account. `hidden` is there only where the access policy leaves
+    something out, and says so.
     """
 
     api_version: str = API_VERSION
@@ -46,17 +50,20 @@ class Document(Struct, frozen=True, rename="camel", kw_only=True):
     generated_at: str
     window: str
     sources: tuple[ClusterSources, ...]
+    unknowns: tuple[Unknown, ...]
     items: Sequence[Any]
     hidden: str | UnsetType = UNSET
 
 
-def document(view: AnyView, snapshot: Snapshot, items: Sequence[Any]) -> Document:
-    """The document of these items of a snapshot."""
+def document(view: AnyView, picture: Picture, items: Sequence[Any], query: Query) -> Document:
+    """The document of these items of a Picture, which a query asked for."""
+    snapshot = picture.snapshot
     return Document(
         kind=view.list_kind,
         generated_at=rfc3339(snapshot.moment if snapshot.moment is not None else snapshot.at),
         window=format_duration(snapshot.window_seconds),
         sources=sources(snapshot),
+        unknowns=view.unknowns(picture, query),
         items=items,
         hidden=UNSET if snapshot.hidden is None else snapshot.hidden,
     )

@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from meshtop.model.evidence import Unknown
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.views.frame.facts import Detail, Fact, column_facts
 from meshtop.views.frame.fields import field_columns
 from meshtop.views.frame.filter import Filter, parse_filter
 from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
 from meshtop.views.frame.table import AnyColumn, Column, Table
+from meshtop.views.frame.unknowns import Needs, told, unknowns_of
 from meshtop.views.picture.memory import Key
-from meshtop.views.picture.query import Place, Query
+from meshtop.views.picture.query import Place, Query, name_matches
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
@@ -27,9 +29,10 @@ class View(Generic[Item]):
     `item` is the frozen struct whose JSON is the promise of INTERFACE.md. `build` makes all items of a Picture,
     `detail` what is shown of one that is opened, with its key. `path` is an item's place and name from the outside in,
     and its identity unless `key` says more; `places` says where it stands for the scope. `empty` is what to say when
-    there are none. `related` names the kinds that a detail of this one leads to. `bad_when_found` is set where any item
-    is a bad answer (exit code 1). `scoped` makes the items of a kind whose figures depend on the scope: those in it, or
-    None where the scope leaves all figures as they are.
+    there are none, `needs` what that stands on. `related` names the kinds that a detail of this one leads to.
+    `bad_when_found` is set where any item is a bad answer (exit code 1), `all_is_well` where none is a good one, which
+    takes that all was read. `scoped` makes the items of a kind whose figures depend on the scope: those in it, or None
+    where the scope leaves all figures as they are.
     """
 
     def __init__(
@@ -47,10 +50,12 @@ class View(Generic[Item]):
         places: Callable[[Item], tuple[Place, ...]],
         default_sort: str,
         empty: str,
+        needs: Needs,
         key: Callable[[Item], str] | None = None,
         related: tuple[str, ...] = (),
         namespaced: bool = True,
         bad_when_found: bool = False,
+        all_is_well: bool = False,
         scoped: Callable[[Picture, Query], list[Item] | None] | None = None,
     ) -> None:
         self.kind = kind
@@ -61,6 +66,8 @@ class View(Generic[Item]):
         self.columns = tuple(columns)
         self.default_sort = default_sort
         self.empty = empty
+        self.needs = needs
+        self.all_is_well = all_is_well
         self.related = related
         self.namespaced = namespaced
         self.bad_when_found = bad_when_found
@@ -106,6 +113,20 @@ class View(Generic[Item]):
         """The parts of the key, cluster first."""
         return self._path(item)
 
+    def is_named(self, name: str, item: Item) -> bool:
+        """Whether a name means this item: the end of its path, with or without its kind as `-o name` prints it."""
+        path = self._path(item)
+        bare = name.removeprefix(f"{self.singular}/")
+        return name_matches(name, path) or (bare != name and name_matches(bare, path))
+
+    def unknowns(self, picture: Picture, query: Query) -> tuple[Unknown, ...]:
+        """What these items could not take into account, in the query's clusters and namespaces."""
+        return unknowns_of(picture.snapshot, self.needs, query)
+
+    def nothing(self, picture: Picture, query: Query) -> str:
+        """What to say when there are no items: that there are none, as far as that is known."""
+        return told(self.empty, self.unknowns(picture, query))
+
     def places(self, item: Item) -> tuple[Place, ...]:
         """Where an item stands; a pair or a host stands in several places."""
         return self._places(item)
@@ -144,7 +165,9 @@ class View(Generic[Item]):
         keys = self.order(query)
         query = picture.resolved(query)
         found = [
-            item for item in self.in_scope(picture, query) if query.names_it(self._path(item)) and passes.matches(item)
+            item
+            for item in self.in_scope(picture, query)
+            if (not query.names or any(self.is_named(name, item) for name in query.names)) and passes.matches(item)
         ]
         return sort_items(sorted(found, key=self._path), keys)
 

@@ -16,6 +16,7 @@ from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.numbers import integer, latency, percent, quantity, weight
 from meshtop.views.frame.table import Align, Cell, Tone
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
@@ -281,5 +282,7 @@ VIEW: View[CanaryRow] = View(
     places=lambda r: (Place(cluster=r.cluster, namespace=r.namespace),),
     default_sort="verdict,honesty,service,name,route,cluster",
     empty="No route with weights is in these clusters.",
+    needs=Needs(("VirtualService", "HTTPRoute", "GRPCRoute", "TCPRoute",
+                 "TLSRoute", "DestinationRule", "Service", "Pod"), traffic=True),
     related=("edges", "workloads"),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.findings import finding_facts
 from meshtop.views.frame.numbers import age
 from meshtop.views.frame.table import Align, Cell, Tone
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.trust import SHORT
 from meshtop.views.picture.picture import Picture
@@ -151,6 +152,7 @@ VIEW: View[CertificateItem] = View(
     places=lambda i: (Place(cluster=i.cluster),),
     default_sort="severity,daysLeft,cluster",
     empty="No certificate is known: neither istio-ca-root-cert nor the metrics of istiod and its agents were read.",
+    needs=Needs(("ConfigMap",), traffic=True),
     related=("clusters", "trust"),
     namespaced=False,
 )  # fmt: skip

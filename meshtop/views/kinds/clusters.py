@@ -20,6 +20,7 @@ from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.numbers import age, latency, quantity
 from meshtop.views.frame.sparkline import scale_of, sparkline
 from meshtop.views.frame.table import Align, Cell, Tone
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import roles_in_federations
 from meshtop.views.picture.picture import Picture, group_health
@@ -315,6 +316,7 @@ VIEW: View[ClusterItem] = View(
     places=lambda i: (Place(cluster=i.name),),
     default_sort="state,health,name",
     empty="No cluster is in the kubeconfig's scope.",
+    needs=Needs(("Node", "Namespace", "Service", "Pod"), traffic=True),
     related=("namespaces", "workloads", "edges"),
     namespaced=False,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Section, fact, verdict
 from meshtop.views.frame.findings import findings_section
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import planes_of
 from meshtop.views.picture.picture import Picture
@@ -196,6 +197,7 @@ VIEW: View[ControlPlaneItem] = View(
     places=lambda i: (Place(cluster=i.cluster),),
     default_sort="health,cluster,revision",
     empty="No control plane is known in this scope.",
+    needs=Needs(("Deployment", "Pod", "MutatingWebhookConfiguration")),
     related=("clusters", "certificates"),
     namespaced=False,
 )  # fmt: skip

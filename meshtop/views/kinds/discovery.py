@@ -11,6 +11,7 @@ from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.findings import findings_section
 from meshtop.views.frame.table import Cell, Tone
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import discovery_of
 from meshtop.views.picture.picture import Picture
@@ -176,5 +177,6 @@ VIEW: View[DiscoveryItem] = View(
     places=lambda i: tuple(Place(cluster=name, namespace=i.namespace, tenants=i.tenants) for name in i.clusters),
     default_sort="clusters,host",
     empty="No host is known in this scope.",
+    needs=Needs(("Service", "EndpointSlice", "ServiceEntry", "ConfigMap", "Secret")),
     related=("services", "members"),
 )  # fmt: skip

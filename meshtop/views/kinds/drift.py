@@ -10,6 +10,7 @@ from meshtop.model.yaml_text import diff_yaml
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.table import Cell, Tone
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import drift_of, stands_in
 from meshtop.views.picture.picture import Picture
@@ -166,6 +167,10 @@ VIEW: View[DriftItem] = View(
                                  tenants=i.tenants) for name in i.clusters),
     default_sort="clusters,kind,namespace,name",
     empty="No object differs between clusters that should be alike.",
+    needs=Needs(("Namespace", "Service", "Deployment", "PeerAuthentication", "DestinationRule", "VirtualService",
+                 "HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "Gateway", "AuthorizationPolicy", "Telemetry",
+                 "ConfigMap")),
+    all_is_well=True,
     related=("clusters", "namespaces"),
     bad_when_found=True,
 )  # fmt: skip

@@ -37,6 +37,7 @@ from meshtop.views.frame.ends import (
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.numbers import percent, quantity
 from meshtop.views.frame.table import Cell, Tone
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.picture import Picture
 
@@ -284,5 +285,6 @@ VIEW: View[EdgeItem] = View(
     places=places_of_call,
     default_sort="health,requestsPerSecond,source,destination",
     empty="No traffic was seen in this scope and window.",
+    needs=Needs((), traffic=True),
     related=("workloads", "services"),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.findings import SEVERITY_ORDER, SEVERITY_SIGNS, SEVERITY_TONES, finding_facts
 from meshtop.views.frame.table import Cell, Tone
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import findings_of
@@ -151,5 +152,8 @@ VIEW: View[FindingItem] = View(
     key=lambda i: "/".join((i.cluster, i.namespace, i.workload, i.code, _MEASURED.sub("", i.message))),
     default_sort="severity,requestsPerSecond,code",
     empty="Nothing is wrong in this scope, as far as it is known.",
+    needs=Needs(("Service", "EndpointSlice", "Pod", "Deployment",
+                 "PeerAuthentication", "DestinationRule", "VirtualService", "ConfigMap"), traffic=True),
+    all_is_well=True,
     related=("mtls", "trust", "certificates"),
 )  # fmt: skip

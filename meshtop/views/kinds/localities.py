@@ -9,6 +9,7 @@ from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.numbers import quantity
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import localities_of
 from meshtop.views.picture.picture import Picture
@@ -145,5 +146,6 @@ VIEW: View[LocalityItem] = View(
     places=lambda i: tuple(Place(cluster=s.cluster, namespace=i.namespace, tenants=i.tenants) for s in i.endpoints),
     default_sort="crossClusterRatio,requestsPerSecond,host",
     empty="No host in this scope has endpoints.",
+    needs=Needs(("Service", "EndpointSlice", "Node", "WorkloadEntry", "ServiceEntry"), traffic=True),
     related=("services", "discovery"),
 )  # fmt: skip

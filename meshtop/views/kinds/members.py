@@ -20,6 +20,7 @@ from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Section, fact, verdict
 from meshtop.views.frame.findings import findings_section
 from meshtop.views.frame.table import Cell, Tone
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import members_of
 from meshtop.views.picture.picture import Picture
@@ -155,6 +156,7 @@ VIEW: View[MemberItem] = View(
     places=lambda i: tuple(Place(cluster=name) for name in (i.cluster, i.host) if name),
     default_sort="says,state,registry,name",
     empty="No cluster holds a registry of members.",
+    needs=Needs(("Secret",)),
     related=("clusters",),
     namespaced=False,
 )  # fmt: skip

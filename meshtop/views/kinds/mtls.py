@@ -21,6 +21,7 @@ from meshtop.views.frame.findings import finding_facts, findings_column
 from meshtop.views.frame.numbers import age, percent, quantity
 from meshtop.views.frame.owners import tenant_column, tenant_text
 from meshtop.views.frame.table import Cell, Tone
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.mtlsedges import VIEW as MTLS_EDGES
 from meshtop.views.picture.picture import Picture, WorkloadId
@@ -307,5 +308,7 @@ VIEW: View[MtlsItem] = View(
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),
     default_sort="findings,plaintextPerSecond,namespace,workload",
     empty="No workload is in this scope.",
+    needs=Needs(("Pod", "Deployment", "StatefulSet",
+                 "DaemonSet", "ReplicaSet", "PeerAuthentication", "ConfigMap"), traffic=True),
     related=("mtlsedges", "workloads"),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from meshtop.views.frame.columns import Columns, mtls_cell
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.table import Cell, Tone
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.mtlsedges import OUTCOME_ORDER, outcome_cell
 from meshtop.views.picture.picture import Picture
@@ -153,5 +154,6 @@ VIEW: View[MtlsPair] = View(
     ),
     default_sort="outcome,plaintextPerSecond,requestsPerSecond,from,to",
     empty="No traffic was seen in this scope and window.",
+    needs=Needs(("PeerAuthentication", "DestinationRule", "Service", "Pod", "ConfigMap"), traffic=True),
     related=("mtlsedges",),
 )  # fmt: skip

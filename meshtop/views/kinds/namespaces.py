@@ -15,6 +15,7 @@ from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import BY_NAMESPACE, related_at
 from meshtop.views.frame.facts import Detail, Section, fact, verdict
 from meshtop.views.frame.owners import tenant_column, tenant_text
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.clusters import pods_known
 from meshtop.views.picture.picture import Picture, group_health
@@ -175,5 +176,6 @@ VIEW: View[NamespaceItem] = View(
     places=lambda i: (Place(cluster=i.cluster, namespace=i.name, tenants=i.tenants),),
     default_sort="health,requestsPerSecond,name",
     empty="No namespace is in this scope.",
+    needs=Needs(("Namespace", "Service", "Pod"), traffic=True),
     related=("workloads", "services", "edges"),
 )  # fmt: skip

@@ -25,6 +25,7 @@ from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import Index, related_at
 from meshtop.views.frame.facts import Detail, Section, fact, verdict
 from meshtop.views.frame.owners import tenant_column, tenant_text
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
@@ -313,5 +314,6 @@ VIEW: View[ServiceItem] = View(
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),
     default_sort="health,requestsPerSecond,namespace,name",
     empty="No service is in this scope.",
+    needs=Needs(("Service", "EndpointSlice", "Pod"), traffic=True),
     related=("workloads", "edges"),
 )  # fmt: skip

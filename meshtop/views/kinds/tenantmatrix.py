@@ -24,6 +24,7 @@ from meshtop.views.frame.findings import (
 )
 from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.levels import of_tenant
 from meshtop.views.kinds.tenants import scope_of, units_of
@@ -193,6 +194,7 @@ VIEW: View[TenantPair] = View(
     places=lambda i: tuple(Place(tenants=tuple(side.split("|"))) for side in (i.from_, i.to)),
     default_sort="requestsPerSecond,from,to",
     empty="There is no traffic in this scope.",
+    needs=Needs(("Namespace",), traffic=True),
     related=("tenants", "edges"),
     scoped=scoped,
     namespaced=True,

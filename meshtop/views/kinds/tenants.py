@@ -15,6 +15,7 @@ from meshtop.model.state import Finding, Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.facts import Detail
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.levels import FIGURES, figures_of, level_detail, of_tenant
 from meshtop.views.picture.memory import Key
@@ -149,6 +150,7 @@ VIEW: View[TenantItem] = View(
     places=_places,
     default_sort="findings,health,requestsPerSecond,tenant,workspace",
     empty="No namespace is in this scope, and nothing is known of tenants.",
+    needs=Needs(("Namespace",), traffic=True),
     related=("tenantmatrix", "namespaces", "edges"),
     scoped=scoped,
 )  # fmt: skip

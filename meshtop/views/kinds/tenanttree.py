@@ -21,6 +21,7 @@ from meshtop.views.frame.detail import find_item
 from meshtop.views.frame.facts import Detail, Section, column_facts
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.tree import Folding, Tree
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.levels import FIGURES, figures_of, level_detail, of_tenant
 from meshtop.views.kinds.namespaces import VIEW as NAMESPACES
@@ -169,6 +170,7 @@ VIEW: View[TenantNode] = View(
     places=lambda n: (Place(tenants=(n.tenant,) if n.tenant else ()),),
     default_sort="findings,health,requestsPerSecond,name",
     empty="No namespace is in this scope, and nothing is known of tenants.",
+    needs=Needs(("Namespace",), traffic=True),
     related=("tenants", "namespaces"),
     scoped=scoped,
 )  # fmt: skip

@@ -11,6 +11,7 @@ from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Fact, Section, fact
 from meshtop.views.frame.findings import finding_facts
 from meshtop.views.frame.table import Cell, Tone
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import findings_of, pairs_of
@@ -154,6 +155,7 @@ VIEW: View[TrustItem] = View(
     places=lambda i: (Place(cluster=i.left), Place(cluster=i.right)),
     default_sort="trusted,left,right",
     empty="There is only one cluster, so there are no pairs.",
+    needs=Needs(("ConfigMap",)),
     related=("clusters", "certificates"),
     namespaced=False,
 )  # fmt: skip

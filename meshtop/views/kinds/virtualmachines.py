@@ -15,6 +15,7 @@ from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import related_items
 from meshtop.views.frame.facts import Detail, Section, fact, verdict
 from meshtop.views.frame.owners import tenant_column, tenant_text
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.workloads import edges_of
 from meshtop.views.picture.picture import Picture
@@ -190,5 +191,6 @@ VIEW: View[VirtualMachineItem] = View(
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),
     default_sort="health,requestsPerSecond,namespace,name",
     empty="No virtual machine (WorkloadEntry) is in this scope.",
+    needs=Needs(("WorkloadEntry", "WorkloadGroup"), traffic=True),
     related=("edges", "services"),
 )  # fmt: skip

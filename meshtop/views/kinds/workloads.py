@@ -12,6 +12,7 @@ from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import related_items
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.owners import tenant_column, tenant_text
+from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.clusters import pods_known
 from meshtop.views.kinds.edges import VIEW as EDGES
@@ -156,5 +157,6 @@ VIEW: View[WorkloadItem] = View(
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),
     default_sort="health,requestsPerSecond,namespace,name",
     empty="No workload is in this scope.",
+    needs=Needs(("Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"), traffic=True),
     related=("edges", "services"),
 )  # fmt: skip

@@ -47,14 +47,24 @@ class Query(Struct, frozen=True, kw_only=True):
             return (place.cluster, place.namespace) in self.within
         return self.tenant is None or self.tenant in place.tenants
 
-    def names_it(self, path: tuple[str, ...]) -> bool:
-        """Whether one of the names means this path."""
-        return not self.names or any(name_matches(name, path) for name in self.names)
-
 
 def name_matches(name: str, path: tuple[str, ...]) -> bool:
-    """Whether `name` is the path's end: `shop/reviews` means (`east`, `shop`, `reviews`)."""
-    parts = name.split("/")
-    if len(parts) > len(path):
-        return False
-    return all(fnmatchcase(part, wanted) for part, wanted in zip(path[-len(parts) :], parts, strict=True))
+    """Whether `name` is the path's end: `shop/reviews` means (`east`, `shop`, `reviews`).
+
+    The parts are known and the name is not taken apart without them, since a part may hold slashes itself: a cluster is
+    often called by its ARN, `arn:aws:eks:eu:1:cluster/prod`.
+    """
+    return any(_is(name, path[first:]) for first in range(len(path)))
+
+
+def _is(name: str, parts: tuple[str, ...]) -> bool:
+    """Whether a name is exactly these parts, taken off from the right; `*` stands for anything within one part."""
+    if len(parts) == 1:
+        return name == parts[0] or (name.count("/") <= parts[0].count("/") and fnmatchcase(parts[0], name))
+    *before, last = parts
+    pieces = name.split("/")
+    for taken in range(1, min(last.count("/") + 2, len(pieces))):
+        piece = "/".join(pieces[-taken:])
+        if (piece == last or fnmatchcase(last, piece)) and _is("/".join(pieces[:-taken]), tuple(before)):
+            return True
+    return False

@@ -12,6 +12,7 @@ from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Cost, Finding, Severity, SourceStatus, State
 from meshtop.model.telemetry import Labels, Telemetry
 from meshtop.settings.durations import format_duration
+from meshtop.sources.kubernetes.status import OPTIONAL
 from meshtop.views.frame.document import API_VERSION, rfc3339
 
 NEEDED_LABELS = (
@@ -190,14 +191,25 @@ def _kubernetes_findings(cluster: ClusterSnapshot) -> list[Finding]:
     return []
 
 
+_BIND = "Bind the read-only ClusterRole of meshtop's README to this user."
+
+
 def _kind_findings(name: str, inventory: Inventory | None) -> list[Finding]:
     kinds = inventory.kinds if inventory else ()
     findings = []
-    denied = [k.kind for k in kinds if k.state == "denied"]
+    denied = [k.kind for k in kinds if k.state == "denied" and k.kind not in OPTIONAL and not k.namespaces]
+    partly = [k for k in kinds if k.state == "denied" and k.kind not in OPTIONAL and k.namespaces]
+    spared = [k.kind for k in kinds if k.state == "denied" and k.kind in OPTIONAL]
     if denied:
         message = f"{name} does not let these kinds be read: {', '.join(denied)}."
-        fix = "Bind the read-only ClusterRole of meshtop's README to this user."
-        findings.append(_finding("kind-denied", Severity.WARNING, message, fix))
+        findings.append(_finding("kind-denied", Severity.WARNING, message, _BIND))
+    if partly:
+        places = ", ".join(dict.fromkeys(place for kind in partly for place in kind.namespaces))
+        message = f"{name} lets these kinds be read in {places} only: {', '.join(kind.kind for kind in partly)}."
+        findings.append(_finding("kind-denied", Severity.WARNING, message, _BIND))
+    if spared:
+        message = f"{name} does not let these kinds be read, which few answers need: {', '.join(spared)}."
+        findings.append(_finding("kind-denied", Severity.INFO, message, None))
     for kind in kinds:
         if kind.state == "failed":
             message = f"{kind.kind} of {name} could not be read: {kind.error or 'no reason was given'}"

@@ -13,6 +13,7 @@ from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
 from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.table import Cell, Table, Tone
+from meshtop.views.frame.unknowns import Needs, unknowns_of
 from meshtop.views.picture.fleet import localities_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of
@@ -36,6 +37,9 @@ _SIGNS = {
     EvacuationEffect.GROWS: "",
     EvacuationEffect.IDLE: "",
 }
+
+EVACUATION_NEEDS = Needs(("Service", "EndpointSlice", "ServiceEntry", "WorkloadEntry"), traffic=True)
+"""What the answer stands on."""
 
 
 class EvacuatedItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -150,6 +154,7 @@ def document_of(picture: Picture, answer: EvacuateAnswer, window: str) -> Evacua
         generated_at=rfc3339(moment_of(picture)),
         window=window,
         sources=sources(picture.snapshot),
+        unknowns=unknowns_of(picture.snapshot, EVACUATION_NEEDS),
         items=answer.items,
         question=f"evacuate {answer.cluster}",
         summary=answer.summary,

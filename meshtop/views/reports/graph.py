@@ -230,7 +230,7 @@ def _listed(names: Iterable[str], most: int = 12) -> str:
 
 def path_of(node: GraphNode) -> tuple[str, ...]:
     """A node's place and name from the outside in."""
-    return tuple(node.id.split("/")[1:])
+    return tuple(unquote(part) for part in node.id.split("/")[1:])
 
 
 def place_of_row(kind: str, item: Any, picture: Picture) -> tuple[Level, str] | None:

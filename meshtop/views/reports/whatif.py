@@ -14,11 +14,17 @@ from meshtop.views.frame.document import Document, rfc3339, sources
 from meshtop.views.frame.ends import end_columns, end_text
 from meshtop.views.frame.owners import tenant_text
 from meshtop.views.frame.table import Cell, Column, Table, Tone
+from meshtop.views.frame.unknowns import Needs, unknowns_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of, what_if
 
 _TONES = {Effect.BREAKS: Tone.FAILING, Effect.UNKNOWN: Tone.UNKNOWN, Effect.FINE: Tone.PLAIN}
 _SIGNS = {Effect.BREAKS: "✗ ", Effect.UNKNOWN: "? ", Effect.FINE: ""}
+
+STRICT_NEEDS = Needs(
+    ("Pod", "Service", "Namespace", "PeerAuthentication", "DestinationRule", "ConfigMap"), traffic=True
+)
+"""What the answer stands on."""
 
 
 class Affected(Struct, frozen=True, rename="camel", kw_only=True):
@@ -129,6 +135,7 @@ def document_of(picture: Picture, answer: StrictAnswer, window: str) -> WhatIfDo
         generated_at=rfc3339(moment_of(picture)),
         window=window,
         sources=sources(picture.snapshot),
+        unknowns=unknowns_of(picture.snapshot, STRICT_NEEDS),
         items=answer.items,
         question=f"strict {answer.scope}",
         summary=answer.summary,

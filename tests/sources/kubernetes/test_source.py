@@ -156,15 +156,6 @@ async def test_too_many_requests_waits_as_told(api: Api, source: KubernetesSourc
     assert source.status.state is State.FRESH
 
 
-async def test_a_selector_the_server_does_not_know_is_left_out(api: Api, source: KubernetesSource) -> None:
-    path = "/apis/apps/v1/replicasets"
-    api.objects[path] = [object_named("web-1")]
-    api.faults.append(lambda r: refusal(400) if r.path == path and "fieldSelector" in r.query else None)
-    await source.list_all()
-    assert names(source, "controllers") == ["web-1"]
-    assert [entry[2].get("fieldSelector") for entry in api.asked_for(path)] == ["status.replicas!=0", None]
-
-
 @pytest.mark.parametrize("answer", [lambda: refusal(406), lambda: web.json_response({"kind": "SecretList"})])
 async def test_secrets_are_left_alone_where_metadata_cannot_be_had(
     api: Api, source: KubernetesSource, answer: Callable[[], web.Response]

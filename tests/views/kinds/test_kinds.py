@@ -237,12 +237,13 @@ def test_unready_pods_degrade_a_workload() -> None:
 
 def test_the_document(picture: Picture) -> None:
     items = view("edges").items(picture, Query())
-    told = msgspec.json.decode(msgspec.json.encode(document(view("edges"), picture.snapshot, items)))
-    assert list(told) == ["apiVersion", "kind", "generatedAt", "window", "sources", "items"]
+    told = msgspec.json.decode(msgspec.json.encode(document(view("edges"), picture, items, Query())))
+    assert list(told) == ["apiVersion", "kind", "generatedAt", "window", "sources", "unknowns", "items"]
     assert (told["apiVersion"], told["kind"], told["window"]) == ("meshtop/v1", "EdgeList", "5m")
     assert told["generatedAt"] == "2026-08-01T14:00:00Z"
     assert told["sources"][0]["kubernetes"] == {"state": "fresh", "ageSeconds": 0.4, "error": None}
     assert told["sources"][2]["kubernetes"]["state"] == "unreachable"
+    assert told["unknowns"] == [{"what": "everything", "cluster": "north", "why": "unreachable"}]
 
 
 def test_missing_sources_are_one_sentence_each() -> None:

@@ -64,6 +64,27 @@ def test_kinds_that_may_not_be_read() -> None:
     assert "Node" in found.clusters[0].findings[0].message
 
 
+@pytest.mark.parametrize("kind", ["Secret", "ClusterRole", "KubeFedCluster"])
+def test_what_the_read_only_role_leaves_out_is_no_fault(kind: str) -> None:
+    east = worlds.east()
+    assert east.inventory is not None
+    kinds = (*east.inventory.kinds, KindStatus(kind=kind, state="denied", error="no"))
+    found = report(replace(east, inventory=replace(east.inventory, kinds=kinds)))
+    assert (codes(found), found.faults) == (["kind-denied"], 0)
+    assert found.clusters[0].findings[0].fix is None
+
+
+def test_kinds_read_in_one_namespace_say_which() -> None:
+    east = worlds.east()
+    assert east.inventory is not None
+    kinds = (KindStatus(kind="Pod", state="denied", namespaces=("shop",)), KindStatus(kind="Node", state="denied"))
+    found = report(replace(east, inventory=replace(east.inventory, kinds=kinds)))
+    assert [f.message for f in found.clusters[0].findings] == [
+        "east does not let these kinds be read: Node.",
+        "east lets these kinds be read in shop only: Pod.",
+    ]
+
+
 def test_missing_labels_are_named() -> None:
     east = worlds.east()
     assert east.telemetry is not None

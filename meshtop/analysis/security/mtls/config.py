@@ -20,6 +20,7 @@ from meshtop.analysis.visibility.exports import ExportDefaults, export_defaults
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.analysis.visibility.selection import match_labels, selects, title
 from meshtop.analysis.visibility.sidecars import Sidecars
+from meshtop.model.evidence import WhyUnknown
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
 
@@ -40,9 +41,12 @@ def unreadable(cluster: str, inventory: Inventory | None, *kinds: str) -> str | 
     """Why objects of these kinds are not known, in a sentence; None when all were read (or are not installed)."""
     if inventory is None:
         return f"The inventory of {cluster} is not known."
-    for status in inventory.kinds:
-        if status.kind in kinds and status.state in ("denied", "failed"):
-            return f"{status.kind} of {cluster} cannot be read ({status.state})."
+    for kind, why in inventory.unread(*kinds):
+        return (
+            f"{kind} of {cluster} was not read."
+            if why is WhyUnknown.NOT_READ
+            else f"{kind} of {cluster} cannot be read ({why})."
+        )
     return None
 
 

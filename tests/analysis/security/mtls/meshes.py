@@ -9,6 +9,10 @@ from meshtop.model.kube import ConfigObject, Inventory, KindStatus, Meta, Servic
 from meshtop.model.mesh import MeshFacts, Proxy, VirtualMachine, Workload
 from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target
 
+KINDS = (
+    "Service", "Namespace", "Pod", "EndpointSlice", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet",
+    "PeerAuthentication", "DestinationRule", "VirtualService", "ServiceEntry", "WorkloadEntry", "ConfigMap", "Secret",
+)  # fmt: skip
 TLS = "security.istio.io/tlsMode"
 
 
@@ -76,7 +80,7 @@ def member(
         inventory=Inventory(
             services=services,
             config={kind: objects for kind, objects in kinds.items() if kind not in denied},
-            kinds=tuple(KindStatus(kind=kind, state="denied") for kind in denied),
+            kinds=tuple(KindStatus(kind=kind, state="denied" if kind in denied else "fresh") for kind in KINDS),
         ),
         facts=MeshFacts(**given),
         workloads=workloads,

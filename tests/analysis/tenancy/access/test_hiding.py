@@ -41,7 +41,7 @@ def picture() -> Picture:
 def test_no_kind_shows_what_is_hidden(picture: Picture, kind: str) -> None:
     found = view(kind)
     items = found.items(picture, EVERYTHING)
-    texts = [to_json(document(found, picture.snapshot, items)), to_csv(found.item, items)]
+    texts = [to_json(document(found, picture, items, EVERYTHING)), to_csv(found.item, items)]
     texts += [render(output, found, picture, items, Style()) for output in ("table", "wide", "name")]
     for item in items:
         opened = detail(picture, found.kind, found.key(item))
@@ -57,7 +57,7 @@ def test_no_kind_shows_what_is_hidden(picture: Picture, kind: str) -> None:
 def test_everything_has_the_secrets_where_nothing_is_hidden() -> None:
     everything = PictureFactory(tenancy=tenancy()).picture(fleet())
     items = view("tenants").items(everything, EVERYTHING)
-    told = to_json(document(view("tenants"), everything.snapshot, items))
+    told = to_json(document(view("tenants"), everything, items, EVERYTHING))
     assert "payments" in told
     assert "hidden" not in msgspec.json.decode(told)
     assert pictures("root").picture(fleet()).snapshot.hidden is None

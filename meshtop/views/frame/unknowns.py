@@ -1,0 +1,102 @@
+"""What an answer could not take into account, and the one way in which an empty or good answer is said.
+
+"There is none" and "all is well" are claims about everything that was asked for. Where a part of it was not read, the
+answer says so, in words, in `unknowns[]` (docs/json.md) and by its exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from meshtop.model.evidence import Unknown, WhyUnknown
+from meshtop.model.kube import Inventory
+from meshtop.model.snapshot import ClusterSnapshot, Snapshot
+from meshtop.model.state import SourceStatus, State
+from meshtop.model.text import clean
+from meshtop.views.picture.query import Query
+
+EVERYTHING = "everything"
+TRAFFIC = "traffic"
+_MOST = 4
+"""The most names that a sentence lists."""
+_WHY = {
+    State.STALE: WhyUnknown.STALE,
+    State.UNREACHABLE: WhyUnknown.UNREACHABLE,
+    State.DENIED: WhyUnknown.DENIED,
+    State.NONE: WhyUnknown.NOT_READ,
+    State.PARTIAL: WhyUnknown.NOT_READ,
+}
+_WORDS = {
+    WhyUnknown.DENIED: "may not be read",
+    WhyUnknown.UNREACHABLE: "cannot be read",
+    WhyUnknown.STALE: "is out of date",
+    WhyUnknown.NOT_READ: "was not read",
+    WhyUnknown.UNSUPPORTED: "cannot be told there",
+}
+
+
+class Needs(Struct, frozen=True):
+    """What an answer stands on: Kubernetes kinds, by their names in an Inventory, and whether traffic counts."""
+
+    kinds: tuple[str, ...] = ()
+    traffic: bool = False
+
+
+def unknowns_of(snapshot: Snapshot, needs: Needs, query: Query | None = None) -> tuple[Unknown, ...]:
+    """What of the needs was not read, in the clusters and namespaces of a query; by cluster, then in their order."""
+    scope = query or Query()
+    asked = [c for c in snapshot.clusters if not scope.clusters or c.name in scope.clusters]
+    return tuple(unknown for cluster in asked for unknown in _of_cluster(cluster, needs, scope.namespaces))
+
+
+def _of_cluster(cluster: ClusterSnapshot, needs: Needs, namespaces: Sequence[str]) -> Iterable[Unknown]:
+    name, inventory = cluster.name, cluster.inventory
+    if inventory is None:
+        yield Unknown(EVERYTHING, name, _why(cluster.kubernetes))
+        return
+    if cluster.kubernetes.state in (State.STALE, State.UNREACHABLE, State.DENIED):
+        yield Unknown(EVERYTHING, name, _why(cluster.kubernetes))
+    for kind in needs.kinds:
+        why = _unread(inventory, kind, namespaces)
+        if why is not None:
+            yield Unknown(kind, name, why)
+    if needs.traffic and cluster.prometheus.state is not State.FRESH:
+        yield Unknown(TRAFFIC, name, _why(cluster.prometheus))
+
+
+def _why(status: SourceStatus) -> WhyUnknown:
+    return _WHY.get(status.state, WhyUnknown.NOT_READ)
+
+
+def _unread(inventory: Inventory, kind: str, namespaces: Sequence[str]) -> WhyUnknown | None:
+    why = inventory.evidence(kind).why
+    named = namespaces and not any(set(name) & set("*?[") for name in namespaces)
+    if why is not None and named and all(inventory.evidence(kind, name).known for name in namespaces):
+        return None
+    return why
+
+
+def told(claim: str, unknowns: Sequence[Unknown]) -> str:
+    """A claim of nothing, or of nothing wrong, as far as it can be made: with what is unknown, if anything is."""
+    if not unknowns:
+        return claim
+    return f"{claim.rstrip('.')} as far as it was read, but {doubt(unknowns)}"
+
+
+def doubt(unknowns: Sequence[Unknown]) -> str:
+    """What is unknown, in one sentence without a capital: `VirtualService of east may not be read.`"""
+    places: dict[tuple[str, WhyUnknown], list[str]] = {}
+    for unknown in unknowns:
+        places.setdefault((unknown.what, unknown.why), []).append(unknown.cluster)
+    alike: dict[tuple[tuple[str, ...], WhyUnknown], list[str]] = {}
+    for (what, why), clusters in places.items():
+        alike.setdefault((tuple(dict.fromkeys(clusters)), why), []).append(what)
+    parts = [f"{_few(whats)} of {_few(clusters)} {_WORDS[why]}" for (clusters, why), whats in alike.items()]
+    return clean("; ".join(parts[:_MOST])) + (f"; and {len(parts) - _MOST} more." if len(parts) > _MOST else ".")
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more
