@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from meshtop.actions.cluster_identity import SYSTEM_NAMESPACE, ClusterIdentity
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
 from meshtop.model.kube import ConfigObject, Manager, Meta
@@ -51,11 +52,47 @@ class RouteObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KubeApi:
-    """Requests to one cluster, with failures as ActionError. Each is sent once, whatever becomes of its answer."""
+    """Requests to one cluster, with failures as ActionError. Each is sent once, whatever becomes of its answer.
 
-    def __init__(self, cluster: str, wire: Wire) -> None:
+    `server` is the API server's URL as the kubeconfig has it. With `expected` nothing is sent before the cluster has
+    said that it is that one.
+    """
+
+    def __init__(self, cluster: str, wire: Wire, *, server: str = "", expected: ClusterIdentity | None = None) -> None:
         self.cluster = cluster
         self.wire = wire
+        self.server = server
+        self._expected = expected
+        self._identity: ClusterIdentity | None = None
+
+    async def identity(self) -> ClusterIdentity:
+        """Which cluster this is, read once. Its UID is empty where the namespace kube-system may not be read.
+
+        Raises AnswerLost when the cluster does not answer.
+        """
+        if self._identity is None:
+            self._identity = ClusterIdentity(await self._system_uid(), self.server)
+        return self._identity
+
+    async def _system_uid(self) -> str:
+        try:
+            response = await self._send("GET", SYSTEM_NAMESPACE, what="get the namespace kube-system")
+        except AnswerLost:
+            raise
+        except ActionError:
+            return ""
+        with contextlib.suppress(msgspec.MsgspecError, AttributeError):
+            if response.status_code < 400:
+                return str((msgspec.json.decode(response.content).get("metadata") or {}).get("uid") or "")
+        return ""
+
+    async def _require_expected(self) -> None:
+        """Raise ActionError (conflict) when this is another cluster than the one that is meant."""
+        if self._expected is None:
+            return
+        if not (await self.identity()).may_be(self._expected):
+            raise not_here(self.cluster, self._expected)
+        self._expected = None
 
     async def send(
         self,
@@ -72,6 +109,19 @@ class KubeApi:
         Raises ActionError: refused for 401 and 403, conflict for 409, 412 and 422, rejected for other 4xx;
         AnswerLost when no answer came, or one of 5xx or 429, after which it is unknown what happened.
         """
+        await self._require_expected()
+        return await self._send(method, path, what=what, body=body, headers=headers, params=params)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str | int] | None = None,
+    ) -> httpx.Response:
         content = None if body is None else msgspec.json.encode(body)
         try:
             response = await self.wire.request(method, path, params=params, headers=headers, content=content)
@@ -152,6 +202,20 @@ class KubeApi:
     async def close(self) -> None:
         """Close the connection."""
         await self.wire.close()
+
+
+def not_here(cluster: str, recorded: ClusterIdentity, *, taken: bool = True) -> ActionError:
+    """The refusal to touch anything for an action whose cluster is not at hand; `taken` says that another has its
+    name.
+    """
+    which = f" ({recorded.server})" if recorded.server else ""
+    other = f": what is called {cluster} here is another cluster" if taken else ""
+    return ActionError(
+        ErrorKind.CONFLICT,
+        f"The cluster {cluster} of this action{which} is not here{other}.",
+        cluster=cluster,
+        remedy="Use the kubeconfig that the action was begun with.",
+    )
 
 
 def config_object(where: RouteObject, data: dict[str, Any]) -> ConfigObject:

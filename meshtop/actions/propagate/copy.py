@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
+from meshtop.actions.at_hand import identities, note_unidentified
 from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
@@ -157,7 +158,9 @@ async def run(
         reason=wanted.reason,
         subject=wanted.subject,
         plan=msgspec.to_builtins(wanted),
+        clusters=await identities(fleet, wanted.targets),
     )
+    note_unidentified(journal, action)
     claim = Claim(action.id, fleet, journal)
     try:
         claim.lock()

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from meshtop.actions.at_hand import fleet_at_hand
 from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, ErrorKind, worst_error
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
@@ -31,12 +32,16 @@ UNDONE = "taken back"
 
 
 class WrittenObject(Struct, frozen=True, kw_only=True):
-    """One object that the action wrote, or may have written: what was there before, and after (None: unknown)."""
+    """One object that the action wrote, or may have written: what was there before, and after (None: unknown).
+
+    `uid` is the object's own; one of that name that was created since is another. Empty where it is not known.
+    """
 
     cluster: str
     ref: ObjectRef
     before: Manifest | None
     after: Manifest | None
+    uid: str = ""
 
 
 def written_objects(action: Action) -> list[WrittenObject]:
@@ -46,11 +51,14 @@ def written_objects(action: Action) -> list[WrittenObject]:
         where = (entry.cluster, entry.object)
         if entry.event is EntryKind.INTENDED and "thing" in entry.detail:
             ref = msgspec.convert(entry.detail["thing"], ObjectRef)
-            found[where] = WrittenObject(cluster=entry.cluster, ref=ref, before=entry.detail.get("before"), after=None)
+            before = entry.detail.get("before")
+            uid = str(((before or {}).get("metadata") or {}).get("uid") or "")
+            found[where] = WrittenObject(cluster=entry.cluster, ref=ref, before=before, after=None, uid=uid)
         elif entry.event is EntryKind.REFUSED or (entry.event is EntryKind.NOTE and entry.detail.get("note") == UNDONE):
             found.pop(where, None)
         elif entry.event is EntryKind.DONE and where in found:
-            found[where] = msgspec.structs.replace(found[where], after=entry.detail.get("after"))
+            uid = str(entry.detail.get("uid") or found[where].uid)
+            found[where] = msgspec.structs.replace(found[where], after=entry.detail.get("after"), uid=uid)
     return list(reversed(found.values()))
 
 
@@ -65,13 +73,24 @@ async def undo(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[
     try:
         claim.lock()
         current = journal.action(action.id) or action
-        waiting = _require_allowed(current, fleet)
+        fleet, waiting = await _own_fleet(current, fleet)
         await claim.take_leases(lease_place(one.cluster, one.ref) for one in waiting if is_leased(one.ref))
         yield ActionEvent(kind=EventKind.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
         async for event in take_back(current, fleet, journal):
             yield event
     finally:
         await claim.release()
+
+
+async def _own_fleet(action: Action, fleet: Fleet) -> tuple[Fleet, list[WrittenObject]]:
+    """The fleet as the action names it, and what is to be taken back there. Raises ActionError."""
+    names = list(dict.fromkeys(change.cluster for change in written_objects(action)))
+    # What refuses without any request is asked first.
+    for cluster in names:
+        if cluster in fleet.members:
+            require_allowed(fleet, cluster, [one.ref for one in written_objects(action) if one.cluster == cluster])
+    found = await fleet_at_hand(action, fleet, names)
+    return found, _require_allowed(action, found)
 
 
 def _require_allowed(action: Action, fleet: Fleet) -> list[WrittenObject]:
@@ -140,6 +159,9 @@ async def _back(change: WrittenObject, api: KubeApi) -> str:
             return "is gone already"
         raise ActionError(ErrorKind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
     now = manifest(ref, live)
+    recreated = bool(change.uid) and (live.get("metadata") or {}).get("uid") not in (None, change.uid)
+    if recreated:
+        raise ActionError(ErrorKind.CONFLICT, "somebody deleted it and created another since.", cluster=api.cluster)
     if change.before is not None and now == manifest(ref, change.before):
         return "is as it was already"
     if change.after is None and not applied_by_meshtop(live):

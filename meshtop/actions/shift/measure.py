@@ -24,11 +24,11 @@ Reference = Mapping[str, Sequence[Tally]]
 
 
 class Measures:
-    """Asks every Prometheus of the mesh about the routes of one shift."""
+    """Asks every Prometheus of the mesh about the routes of one shift, by the cluster's name in the plan."""
 
-    def __init__(self, plan: ShiftPlan, surveyed: Iterable[SurveyedRoute], fleet: Fleet) -> None:
+    def __init__(self, plan: ShiftPlan, surveyed: Mapping[str, SurveyedRoute], fleet: Fleet) -> None:
         self._plan = plan
-        self._surveyed = {one.route.cluster: one for one in surveyed}
+        self._surveyed = surveyed
         self._fleet = fleet
 
     async def latency_bound(self, targets: Iterable[ShiftTarget]) -> float | None:

@@ -19,6 +19,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
+from meshtop.actions.at_hand import identities, note_unidentified
 from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, ErrorKind, worst_error
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
@@ -81,7 +82,8 @@ class ShiftRunner:
         self._resumes = action is not None
         self._attended = attended
         self._sleep = sleep
-        self._measures = Measures(shift.plan, surveyed, fleet)
+        names = [target.cluster for target in shift.targets]
+        self._measures = Measures(shift.plan, dict(zip(names, surveyed, strict=True)), fleet)
         self._claim: Claim | None = None
         self._bound_ms = shift.bound_ms
         # Where the shift stands: each cluster's weights, and the (wave, step) that was begun last.
@@ -137,14 +139,17 @@ class ShiftRunner:
         """Journal, lock, Leases, and what counts as slow. Raises ActionError: conflict for what others hold."""
         plan = self.plan
         if not self._resumes:
-            self.action = self.journal.begin(
+            action = self.journal.begin(
                 kind=SHIFT,
                 who=self.fleet.who,
                 origin=self.fleet.origin,
                 reason=plan.reason,
                 subject=plan.route,
                 plan=encode_record(plan, self.shift.targets, self._bound_ms),
-            ).id
+                clusters=await identities(self.fleet, (target.cluster for target in self.shift.targets)),
+            )
+            self.action = action.id
+            note_unidentified(self.journal, action)
         self._claim = claim = Claim(self.action, self.fleet, self.journal, seconds=plan.pace.lease)
         try:
             claim.lock()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from meshtop.actions.at_hand import identities
 from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind
 from meshtop.actions.journal.journal import Action, ActionState, EntryKind
@@ -266,7 +267,8 @@ async def test_a_cluster_that_is_gone_holds_the_action_until_it_is_back(scene: S
 @pytest.mark.parametrize("took_effect", [True, False])
 async def test_what_a_kill_left_in_doubt_is_read_from_the_cluster(scene: Scene, took_effect: bool) -> None:
     (copy,) = await prepare(wanted(), scene.fleet)
-    action = scene.journal.begin(kind="propagate", who="m", origin="o", reason="", subject="s", plan={})
+    which = await identities(scene.fleet, ["west"])
+    action = scene.journal.begin(kind="propagate", who="m", origin="o", reason="", subject="s", plan={}, clusters=which)
     thing = {name: getattr(ROUTE, name) for name in ObjectRef.__struct_fields__}
     detail = {"thing": thing, "before": copy.before, "wanted": copy.body}
     scene.journal.write(action.id, EntryKind.INTENDED, cluster="west", object_=ROUTE.title, **detail)
@@ -305,3 +307,31 @@ async def test_a_namespace_and_what_is_in_it_go_in_order_and_a_namespace_is_neve
 def test_the_writer_has_a_name_of_its_own() -> None:
     # Weights are patched as `meshtop`; what is applied here must not take them for its own.
     assert MANAGER != "meshtop"
+
+
+async def test_a_copy_is_not_taken_back_in_another_cluster_of_the_name(
+    three: Mapping[str, Cluster], tmp_path: Path
+) -> None:
+    clear(three["west"])
+    first = Scene({name: three[name] for name in ("east", "west")}, tmp_path)
+    _, action = await go(first, wanted())
+    other = Scene({"west": Cluster("west", three["north"].store, three["north"].server)}, tmp_path)
+    with pytest.raises(ActionError, match="is not here") as caught:
+        await back(other, action)
+    assert caught.value.kind is ErrorKind.CONFLICT
+    assert (writes(other, "west"), three["north"].weights) == ([], (50, 50))
+    renamed = Scene({"elsewhere": Cluster("elsewhere", three["west"].store, three["west"].server)}, tmp_path)
+    assert (await back(renamed, action)).restored
+    assert await read(renamed.fleet.members["elsewhere"].api, ROUTE) is None
+    for scene in (first, other, renamed):
+        await scene.close()
+
+
+async def test_what_was_created_again_is_not_deleted(scene: Scene) -> None:
+    clear(scene.clusters["west"])
+    _, action = await go(scene, wanted())
+    clear(scene.clusters["west"])
+    scene.clusters["west"].reset((80, 20))
+    ended = await back(scene, action)
+    assert (ended.outcome, ended.restored) == (ActionOutcome.CONFLICT, False)
+    assert scene.clusters["west"].weights == (80, 20)

@@ -100,7 +100,7 @@ async def test_a_plan_that_cannot_be_judged_is_held_and_can_be_resumed(scene: Sc
     for cluster in scene.clusters.values():
         cluster.metrics.rate = 500.0
     action = find_action(scene.journal, None)
-    runner = resume(action, scene.fleet, scene.journal, controls=Hurried(scene.clock), sleep=scene.clock.sleep)
+    runner = await resume(action, scene.fleet, scene.journal, controls=Hurried(scene.clock), sleep=scene.clock.sleep)
     events = [event async for event in runner.run()]
     assert ended(events).outcome is ActionOutcome.DONE
     assert scene.weights == {"east": (40, 60), "west": (40, 60)}
