@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 @common_options
 @click.pass_context
 def command(ctx: click.Context, identity: str | None, everywhere: bool, output: str) -> int:
-    """List the latest actions in the clusters at hand, or everything about one. `--all -o json` is the audit in full."""
+    """List the latest actions in the clusters at hand, or everything about one.
+
+    `--all -o json` is the audit in full.
+    """
     from meshtop.actions.shift.recover import find_action
     from meshtop.actions.story import course_of
     from meshtop.cli.printers import to_json, to_yaml

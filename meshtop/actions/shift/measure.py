@@ -77,7 +77,7 @@ class Measures:
             tallies[target.cluster] = added(callers, len(target.names))
             one = observe(target, callers, target.steps[step], before[target.cluster], judging, late=late)
             if target.cluster in failed or (surveyed.binding.mixed and one.status is SplitStatus.DOES_NOT_FOLLOW):
-                one = structs.replace(one, follows=SplitStatus.UNKNOWN if late else SplitStatus.WAITING)
+                one = structs.replace(one, status=SplitStatus.UNKNOWN if late else SplitStatus.WAITING)
             observed.append(one)
         return tuple(observed), watch(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)
 

@@ -66,8 +66,10 @@ async def resume(
 async def rollback(
     action: Action, fleet: Fleet, journal: Journal, *, sleep: Sleep = asyncio.sleep
 ) -> AsyncIterator[ActionEvent]:
-    """Every cluster back to its weights from before the action. Raises ActionError before anything is written: conflict when one
-    of its clusters is not here, but another of that name.
+    """Every cluster back to its weights from before the action.
+
+    Raises ActionError before anything is written: conflict when one of its clusters is not here, but another of that
+    name.
     """
     require_not_back(action)
     shift = shift_record(action)

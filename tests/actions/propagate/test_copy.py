@@ -312,8 +312,8 @@ def test_the_writer_has_a_name_of_its_own() -> None:
 async def test_a_copy_is_not_taken_back_in_another_cluster_of_the_name(
     three: Mapping[str, Cluster], tmp_path: Path
 ) -> None:
-    clear(three["west"])
     first = Scene({name: three[name] for name in ("east", "west")}, tmp_path)
+    clear(three["west"])
     _, action = await go(first, wanted())
     other = Scene({"west": Cluster("west", three["north"].store, three["north"].server)}, tmp_path)
     with pytest.raises(ActionError, match="is not here") as caught:
