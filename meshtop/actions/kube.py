@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ import httpx
 import msgspec
 
 from meshtop.actions.cluster_identity import SYSTEM_NAMESPACE, ClusterIdentity
-from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
+from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind, PatchTestFailed
 from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
 from meshtop.model.kube import ConfigObject, Manager, Meta
 from meshtop.model.state import State
@@ -21,7 +22,9 @@ from meshtop.sources.problem import SourceProblem
 FIELD_MANAGER = "meshtop"
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
 JSON = {"Content-Type": "application/json"}
-_CONFLICTS = (409, 412, 422)
+_CONFLICTS = (409, 412)
+_ADMISSION = re.compile(r"admission webhook .* denied|ValidatingAdmissionPolicy|denied (the )?request", re.IGNORECASE)
+"""How the API server words the denial of a webhook or a policy, whose code is the policy's own choice."""
 
 
 class RouteObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,8 +109,8 @@ class KubeApi:
     ) -> httpx.Response:
         """Send one request; an answer whose status is below 400, or 404. `what` says for errors what was asked for.
 
-        Raises ActionError: refused for 401 and 403, conflict for 409, 412 and 422, rejected for other 4xx;
-        AnswerLost when no answer came, or one of 5xx or 429, after which it is unknown what happened.
+        Raises ActionError: refused for 401, 403, what admission denies and an object that is invalid (422); conflict for
+        409 and 412; PatchTestFailed for the 422 of a JSON Patch that does not apply; rejected for other 4xx; AnswerLost when no answer came, or one of 5xx or 429, after which it is unknown what happened.
         """
         await self._require_expected()
         return await self._send(method, path, what=what, body=body, headers=headers, params=params)
@@ -135,6 +138,12 @@ class KubeApi:
         if code < 400 or code == 404:
             return response
         detail = _status_message(response)
+        if code < 500 and _ADMISSION.search(detail):
+            raise self._refused(code, what, detail)
+        if code == 422:
+            if headers == JSON_PATCH and "is invalid" not in detail:
+                raise PatchTestFailed(f"{self.cluster} answered 422 to {what}{detail}", cluster=self.cluster)
+            raise self._refused(code, what, detail)
         if code in (401, 403):
             message = f"{self.cluster} does not let you {what}{detail}"
             raise ActionError(ErrorKind.REFUSED, message, cluster=self.cluster, remedy=f"Ask for the right to {what}.")
@@ -145,6 +154,12 @@ class KubeApi:
         if code >= 500 or code == 429:
             raise AnswerLost(f"{self.cluster} answered {code} to {what}{detail}", cluster=self.cluster)
         raise ActionError(ErrorKind.REJECTED, f"{self.cluster} rejects it: {code}{detail}", cluster=self.cluster)
+
+    def _refused(self, code: int, what: str, detail: str) -> ActionError:
+        """What the cluster's own rules deny, in their words."""
+        return ActionError(
+            ErrorKind.REFUSED, f"{self.cluster} refuses to {what} ({code}){detail}", cluster=self.cluster
+        )
 
     async def read(self, where: RouteObject) -> WeightedRoute:
         """The route as it stands. Raises ActionError, conflict when it is gone."""
@@ -169,21 +184,34 @@ class KubeApi:
     async def patch(
         self, where: RouteObject, patch: Sequence[Mapping[str, Any]], *, dry_run: bool = False
     ) -> tuple[WeightedRoute, dict[str, Any]]:
-        """Send a JSON Patch; the route that came of it, and the whole object. Raises ActionError."""
+        """Send a JSON Patch; the route that came of it, and the whole object.
+
+        Raises ActionError: conflict when the object is not what the patch tests, refused when it is and the server
+        denies it all the same.
+        """
         params: dict[str, str | int] = {"fieldManager": FIELD_MANAGER}
         if dry_run:
             params["dryRun"] = "All"
-        response = await self.send(
-            "PATCH",
-            where.path,
-            what=f"patch {where.plural}.{where.group} in {where.namespace}",
-            body=list(patch),
-            headers=JSON_PATCH,
-            params=params,
-        )
+        what = f"patch {where.plural}.{where.group} in {where.namespace}"
+        try:
+            response = await self.send(
+                "PATCH", where.path, what=what, body=list(patch), headers=JSON_PATCH, params=params
+            )
+        except PatchTestFailed as failed:
+            if await self._stands(where, patch):
+                raise ActionError(ErrorKind.REFUSED, failed.message, cluster=self.cluster) from failed
+            raise
         if response.status_code == 404:
             raise ActionError(ErrorKind.CONFLICT, f"{where.title} is gone from {self.cluster}.", cluster=self.cluster)
         return self.parse(where, response.content), msgspec.json.decode(response.content)
+
+    async def _stands(self, where: RouteObject, patch: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether the object still is the one that a patch tests: nobody wrote, so that the 422 was no failed test."""
+        tested = next((op.get("value") for op in patch if op.get("path") == "/metadata/resourceVersion"), None)
+        try:
+            return (await self.read(where)).resource_version == tested
+        except ActionError:
+            return False
 
     async def may(self, verb: str, group: str, resource: str, namespace: str) -> bool:
         """Whether Kubernetes would let the user do this (SelfSubjectAccessReview). Raises ActionError."""
@@ -256,5 +284,5 @@ def _status_message(response: httpx.Response) -> str:
     with contextlib.suppress(msgspec.MsgspecError, AttributeError):
         message = msgspec.json.decode(response.content).get("message")
         if message:
-            return f": {' '.join(str(message).split())[:300].rstrip('.')}."
+            return f": {' '.join(str(message).split())[:1000].rstrip('.')}."
     return "."

@@ -74,6 +74,7 @@ async def undo(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[
         claim.lock()
         current = journal.action(action.id) or action
         fleet, waiting = await _own_fleet(current, fleet)
+        claim.work_on(fleet)
         await claim.take_leases(lease_place(one.cluster, one.ref) for one in waiting if is_leased(one.ref))
         yield ActionEvent(kind=EventKind.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
         async for event in take_back(current, fleet, journal):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from msgspec import structs
 
@@ -136,7 +137,7 @@ async def test_waves_go_one_after_another(scene: Scene) -> None:
     ("fault", "outcome"),
     [
         (answering(409), ActionOutcome.CONFLICT),
-        (answering(422), ActionOutcome.CONFLICT),
+        (answering(422), ActionOutcome.REFUSED),
         (answering(403), ActionOutcome.REFUSED),
         (answering(500), ActionOutcome.LOST),
         (answering(429), ActionOutcome.LOST),
@@ -151,6 +152,43 @@ async def test_faults_in_the_second_cluster(scene: Scene, fault: Any, outcome: A
     assert scene.weights == (BEFORE if on_loss is OnLoss.TAKE_BACK else {"east": (50, 50), "west": (80, 20)})
     state = find_action(scene.journal, None).state
     assert state is (ActionState.ROLLED_BACK if on_loss is OnLoss.TAKE_BACK else ActionState.HELD)
+
+
+POLICY = "ValidatingAdmissionPolicy 'freeze' with binding 'all' denied request: no weights on a Friday"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (422, f'virtualservices "reviews" is forbidden: {POLICY}'),
+        (403, f'virtualservices "reviews" is forbidden: {POLICY}'),
+        (403, 'admission webhook "freeze.shop" denied the request: no weights on a Friday'),
+        (400, 'admission webhook "freeze.shop" denied the request: no weights on a Friday'),
+        (409, 'admission webhook "freeze.shop" denied the request: no weights on a Friday'),
+        (422, 'VirtualService "reviews" is invalid: spec.http: no weights on a Friday'),
+        (422, "no weights on a Friday"),
+    ],
+)
+async def test_what_admission_denies_is_refused_in_its_own_words(scene: Scene, code: int, message: str) -> None:
+    async def denies(*_: Any) -> httpx.Response:
+        body = {"kind": "Status", "message": message, "code": code}
+        return httpx.Response(code, json=body, request=httpx.Request("PATCH", "http://test"))
+
+    scene.wires["west"].faults.append(("PATCH", denies))
+    last = ended(await scene.shift(plan()))
+    assert last.outcome is ActionOutcome.REFUSED
+    assert "no weights on a Friday" in last.message
+    assert "was changed" not in last.message
+
+
+async def test_a_failed_test_is_somebody_s_change(scene: Scene) -> None:
+    async def overtaken(*_: Any) -> None:
+        scene.clusters["west"].put(virtual_service((60, 40)))
+
+    scene.wires["west"].faults.append(("PATCH", overtaken))
+    last = ended(await scene.shift(plan()))
+    assert last.outcome is ActionOutcome.CONFLICT
+    assert "60/40 where 80/20 was expected" in last.message
 
 
 async def test_an_answer_that_is_lost_is_looked_up(scene: Scene) -> None:
