@@ -109,8 +109,9 @@ class KubeApi:
     ) -> httpx.Response:
         """Send one request; an answer whose status is below 400, or 404. `what` says for errors what was asked for.
 
-        Raises ActionError: refused for 401, 403, what admission denies and an object that is invalid (422); conflict for
-        409 and 412; PatchTestFailed for the 422 of a JSON Patch that does not apply; rejected for other 4xx; AnswerLost when no answer came, or one of 5xx or 429, after which it is unknown what happened.
+        Raises ActionError: refused for 401, 403, what admission denies and an object that is invalid (422); conflict
+        for 409 and 412; PatchTestFailed for the 422 of a JSON Patch that does not apply; rejected for other 4xx;
+        AnswerLost when no answer came, or one of 5xx or 429, after which it is unknown what happened.
         """
         await self._require_expected()
         return await self._send(method, path, what=what, body=body, headers=headers, params=params)

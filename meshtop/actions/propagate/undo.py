@@ -14,7 +14,7 @@ from meshtop.actions.errors import ActionError, ErrorKind, worst_error
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.journal.journal import Action, ActionState, EntryKind, Journal
-from meshtop.actions.kube import JSON, KubeApi
+from meshtop.actions.kube import JSON, JSON_PATCH, KubeApi
 from meshtop.actions.propagate.apply import (
     MANAGER,
     Manifest,
@@ -27,6 +27,8 @@ from meshtop.actions.propagate.apply import (
 )
 from meshtop.actions.propagate.objects import ObjectRef, manifest
 
+_TRIES = 3
+"""How often field ownership is given back to an object that is written to meanwhile."""
 UNDONE = "taken back"
 """The note that an object is as it was before the action."""
 
@@ -164,7 +166,7 @@ async def _back(change: WrittenObject, api: KubeApi) -> str:
     if recreated:
         raise ActionError(ErrorKind.CONFLICT, "somebody deleted it and created another since.", cluster=api.cluster)
     if change.before is not None and now == manifest(ref, change.before):
-        return "is as it was already"
+        return await _give_back(change, live, api) or "is as it was already"
     if change.after is None and not applied_by_meshtop(live):
         return "was never written"
     if change.after is not None and now != change.after:
@@ -172,8 +174,8 @@ async def _back(change: WrittenObject, api: KubeApi) -> str:
     if change.before is None:
         await _delete(ref, live, api)
         return "deleted again"
-    await _restore(change, live, api)
-    return "restored"
+    after = await _restore(change, live, api)
+    return await _give_back(change, after, api) or "restored"
 
 
 async def _delete(ref: ObjectRef, live: Mapping[str, Any], api: KubeApi) -> None:
@@ -189,7 +191,7 @@ async def _delete(ref: ObjectRef, live: Mapping[str, Any], api: KubeApi) -> None
     await api.send("DELETE", ref.path, what=f"delete {ref.resource}", body=body, headers=JSON)
 
 
-async def _restore(change: WrittenObject, live: Mapping[str, Any], api: KubeApi) -> None:
+async def _restore(change: WrittenObject, live: Mapping[str, Any], api: KubeApi) -> Manifest:
     """The object from before in the place of what stands there, at exactly the version that was looked at."""
     assert change.before is not None, "what was created is deleted"
     metadata = {k: v for k, v in change.before.get("metadata", {}).items() if k not in ("managedFields", "generation")}
@@ -205,4 +207,56 @@ async def _restore(change: WrittenObject, live: Mapping[str, Any], api: KubeApi)
     )
     if response.status_code == 404:
         raise ActionError(ErrorKind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
-    decode(api, response.content)
+    return decode(api, response.content)
+
+
+async def _give_back(change: WrittenObject, live: Mapping[str, Any], api: KubeApi) -> str:
+    """Let every field belong again to whom it belonged before: an apply of its owner must not conflict with an action
+    that was taken back. What to say when that cannot be done; empty where there is nothing to say.
+
+    A write of its own, for a server gives whoever changes a value the field; only where no value changes does it take
+    managedFields as they are sent.
+    """
+    before = _entries(change.before or {})
+    for _ in range(_TRIES):
+        metadata = live.get("metadata") or {}
+        wanted = _owners(before, _entries(live))
+        if not before or wanted == _entries(live):
+            return ""
+        patch = [
+            {"op": "test", "path": "/metadata/resourceVersion", "value": metadata.get("resourceVersion")},
+            {"op": "replace", "path": "/metadata/managedFields", "value": wanted},
+        ]
+        try:
+            await api.send(
+                "PATCH",
+                change.ref.path,
+                what=f"patch {change.ref.resource}",
+                body=patch,
+                headers=JSON_PATCH,
+                params={"fieldManager": MANAGER},
+            )
+            return ""
+        except ActionError as error:
+            why = error.message
+            if error.kind is not ErrorKind.CONFLICT:
+                break
+        # Somebody wrote, if only a status: its fields are theirs, and the rest is given back all the same.
+        live = await read(api, change.ref) or {}
+    return f"restored, but fields still belong to {MANAGER}: {why.rstrip('.')}"
+
+
+def _entries(obj: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in (obj.get("metadata") or {}).get("managedFields") or () if isinstance(one, dict)]
+
+
+def _owners(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The managers from before, with those that came since, and what is known by now of subresources."""
+
+    def own(entry: dict[str, Any]) -> tuple[object, ...]:
+        return entry.get("manager"), entry.get("operation"), entry.get("subresource") or ""
+
+    had = {own(entry) for entry in before}
+    came = [one for one in now if own(one) not in had and one.get("manager") != MANAGER]
+    newer = {own(one): one for one in now if one.get("subresource")}
+    return [newer.get(own(one), one) for one in before] + came
