@@ -15,6 +15,9 @@ from meshtop.actions.shift.verify import count_all, observe
 from meshtop.analysis.canary.judging import CanaryVerdict, latency_bound
 from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.canary.tally import Caller, Tally, added
+from meshtop.model.canary import RouteCounts
+from meshtop.model.state import State
+from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS
 
 REFERENCE_SECONDS = 600.0
@@ -73,23 +76,42 @@ class Measures:
         judging = self._fleet.judging
         for target in targets:
             surveyed = self._surveyed[target.cluster]
-            callers, failed = await self._callers(target, since=since, at=now)
+            counts, callers, failed = await self._callers(target, since=since, at=now)
             tallies[target.cluster] = added(callers, len(target.names))
             one = observe(target, callers, target.steps[step], before[target.cluster], judging, late=late)
-            if target.cluster in failed or (surveyed.binding.mixed and one.status is SplitStatus.DOES_NOT_FOLLOW):
+            if (
+                not counts
+                or target.cluster in failed
+                or (surveyed.binding.mixed and one.status is SplitStatus.DOES_NOT_FOLLOW)
+            ):
                 one = structs.replace(one, status=SplitStatus.UNKNOWN if late else SplitStatus.WAITING)
             observed.append(one)
         return tuple(observed), watch(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)
 
+    async def without_telemetry(self, targets: Iterable[ShiftTarget], at: float) -> list[str]:
+        """The clusters, if they are all of them, about whose routes no Prometheus can say anything: none was found.
+
+        One that does not answer at the moment may answer later, and is waited for.
+        """
+        names = []
+        for target in targets:
+            counts, failed = await count_all(
+                self._surveyed[target.cluster], self._fleet, since=at - SHORTEST_SECONDS, at=at
+            )
+            if counts or any(problem.state is not State.NONE for problem in failed.values()):
+                return []
+            names.append(target.cluster)
+        return names
+
     async def _tallies(self, target: ShiftTarget, *, since: float, at: float) -> tuple[Tally, ...]:
-        callers, _ = await self._callers(target, since=since, at=at)
+        _, callers, _ = await self._callers(target, since=since, at=at)
         return added(callers, len(target.names))
 
     async def _callers(
         self, target: ShiftTarget, *, since: float, at: float
-    ) -> tuple[tuple[Caller, ...], Mapping[str, str]]:
-        """Who was seen to call, and which clusters' Prometheus did not say."""
+    ) -> tuple[Sequence[tuple[str, RouteCounts]], tuple[Caller, ...], Mapping[str, SourceProblem]]:
+        """What each Prometheus counted, who was seen to call, and which clusters' Prometheus did not say."""
         surveyed = self._surveyed[target.cluster]
         counts, failed = await count_all(surveyed, self._fleet, since=since, at=at)
         callers, _ = self._fleet.survey.callers(surveyed, counts)
-        return callers, failed
+        return counts, callers, failed

@@ -91,6 +91,7 @@ class ShiftRunner:
         self._known = {target.cluster: KnownWeights(target.before) for target in shift.targets}
         self._stage = (0, 0)
         self._until: float | None = None
+        self._told_blind = False
 
     @classmethod
     def begin(
@@ -185,6 +186,13 @@ class ShiftRunner:
             yield await self._write(target, target.steps[step])
         if not self.plan.wait:
             return
+        blind = await self._measures.without_telemetry(targets, self.fleet.clock())
+        if blind and not self._told_blind:
+            self._told_blind = True
+            guard = " and the guard sees nothing" if self.plan.guard.on else ""
+            yield self._event(
+                EventKind.NOTE, f"No Prometheus for {', '.join(blind)}: no split can be confirmed{guard}."
+            )
         watch = StepWatch(
             self._measures,
             self.plan,
@@ -195,8 +203,9 @@ class ShiftRunner:
             bound_ms=self._bound_ms,
             begun=self.fleet.clock(),
             last=(wave, step) == self.plan.stages()[-1],
+            blind=bool(blind),
         )
-        async for event in self._watch(watch):
+        async for event in self._watch(watch, blind=bool(blind)):
             yield event
 
     async def _write(self, target: ShiftTarget, weights: Weights) -> ActionEvent:
@@ -226,12 +235,13 @@ class ShiftRunner:
         record_resolved(self.journal, self.action, target, weights, took_effect=weights == known.doubtful)
         return weights
 
-    async def _watch(self, watch: StepWatch) -> AsyncIterator[ActionEvent]:
+    async def _watch(self, watch: StepWatch, *, blind: bool) -> AsyncIterator[ActionEvent]:
         """Watch a step until it may end. Raises ShiftEnded when the guard, the split or somebody says so."""
         self._until = watch.until
         told_paused = False
         seconds = watch.first_look_seconds
-        yield self._event(EventKind.NOTE, f"Waiting about {seconds:.0f} s for the push and two scrapes.")
+        if not blind:
+            yield self._event(EventKind.NOTE, f"Waiting about {seconds:.0f} s for the push and two scrapes.")
         while True:
             # Requests go before any look: who aborts must not wait for telemetry that may not answer.
             if self._skips(self.controls.take_request()):
@@ -250,16 +260,18 @@ class ShiftRunner:
                     verdict=watch.verdict,
                 )
                 for event in self._confirm(watch):
-                    yield event
+                    # Without telemetry there is nothing to confirm, which has been said once for all steps.
+                    if not blind:
+                        yield event
                 watch.require_good()
-                # A pause keeps the step, not the guard: the look above may still end the shift.
-                if not self.controls.paused:
-                    if watch.may_end(now):
-                        return
-                    if watch.must_ask(now):
-                        watch.asked(now)
-                        yield self._ask_to_decide(watch)
-                        continue
+            # A pause keeps the step, not the guard: the look above may still end the shift.
+            if watch.observed and not self.controls.paused:
+                if watch.may_end(now):
+                    return
+                if watch.must_ask(now):
+                    watch.asked(now)
+                    yield self._ask_to_decide(watch)
+                    continue
             await self.controls.wait(self.plan.pace.poll)
 
     def _skips(self, request: ShiftRequest | None) -> bool:

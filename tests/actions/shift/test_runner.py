@@ -18,7 +18,9 @@ from meshtop.actions.shift.preflight import preflight
 from meshtop.actions.shift.recover import find_action, resume
 from meshtop.actions.shift.runner import ShiftRunner
 from meshtop.actions.shift.targets import place_of
+from meshtop.model.state import State
 from meshtop.model.telemetry import Sample
+from meshtop.sources.problem import SourceProblem
 from tests.actions.faults import answering, applied_but_silent, silent
 from tests.actions.mesh import QUICK, Cluster, FakeMetrics, Hurried, Scene, plan, virtual_service, window_seconds
 from tests.actions.shift.telling import AFTER, BEFORE, ended
@@ -264,7 +266,9 @@ async def test_requests_from_before_the_weights_had_settled_are_never_counted(sc
     class Noting(FakeMetrics):
         async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
             assert at is not None
-            begins.append(at - window_seconds(expression))
+            # The look before the step asks only whether there is any telemetry.
+            if at > scene.clock.began:
+                begins.append(at - window_seconds(expression))
             return await super().samples(expression, at=at)
 
     for name, cluster in scene.clusters.items():
@@ -286,3 +290,51 @@ async def test_everything_is_taken_back_the_last_one_changed_first(scene: Scene)
     assert (changed, restored) == (["east", "west"], ["west", "east"])
     patches = [(e.cluster, e.detail["to"]) for e in find_action(scene.journal, None).entries if e.event == "intended"]
     assert patches == [("east", [50, 50]), ("west", [50, 50]), ("west", [80, 20]), ("east", [80, 20])]
+
+
+class Nowhere(FakeMetrics):
+    """No Prometheus was found in the cluster."""
+
+    state = State.NONE
+
+    async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
+        raise SourceProblem(self.state, "No Prometheus was found.")
+
+
+@pytest.mark.parametrize("metrics", [None, Nowhere])
+async def test_without_a_prometheus_it_is_said_once_and_the_plan_goes_on(
+    scene: Scene, metrics: type[FakeMetrics] | None
+) -> None:
+    for name, cluster in scene.clusters.items():
+        scene.fleet.members[name].metrics = None if metrics is None else metrics(name, cluster.store)
+    steps = ({"v2": 30}, {"v2": 40}, {"v2": 50})
+    events = await scene.shift(plan(steps=steps, every_seconds=20.0, guard=Guard(errors=False, latency=False)))
+    assert ended(events).outcome is ActionOutcome.DONE
+    assert [e.message for e in events if e.kind is EventKind.NOTE] == [
+        "No Prometheus for east, west: no split can be confirmed."
+    ]
+    assert [e.kind for e in events].count(EventKind.OBSERVED) == len(steps)
+    assert scene.clock.now - scene.clock.began == 60.0, "each step lasts as the plan says"
+    assert scene.weights == AFTER
+
+
+async def test_a_guard_without_a_prometheus_asks_after_the_step(scene: Scene) -> None:
+    for member in scene.fleet.members.values():
+        member.metrics = None
+    events = await scene.shift(plan(steps=({"v2": 30}, {"v2": 50}), every_seconds=20.0))
+    assert ended(events).outcome is ActionOutcome.HELD
+    assert scene.clock.now - scene.clock.began == 20.0
+
+
+async def test_a_prometheus_that_fails_is_waited_for_and_ends_no_shift(scene: Scene) -> None:
+    class Down(Nowhere):
+        state = State.UNREACHABLE
+
+    for name, cluster in scene.clusters.items():
+        scene.fleet.members[name].metrics = Down(name, cluster.store)
+    events = await scene.shift(plan(every_seconds=20.0, guard=Guard(errors=False, latency=False)))
+    assert ended(events).outcome is ActionOutcome.DONE
+    assert scene.clock.now - scene.clock.began >= QUICK.patience
+    assert [e.message for e in events if e.kind is EventKind.CONFIRMED] == [
+        f"{name}: telemetry is incomplete, split not confirmed." for name in ("east", "west")
+    ]
