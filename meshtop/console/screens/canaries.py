@@ -64,7 +64,7 @@ class CanaryScreen(TableScreen):
 
     def on_screen_resume(self) -> None:
         """A rollback is of the last shift, which another screen may have made."""
-        clusters = self.picture.snapshot.clusters if self.picture is not None else ()
+        clusters = self.host.picture.snapshot.clusters if self.host.picture is not None else ()
         last = last_shift(clusters_at_hand(clusters))
         self._taken_back = () if last is None else writes_of(last.action)
 
