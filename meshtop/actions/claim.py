@@ -30,6 +30,10 @@ class Claim:
         self._lock: ActionLock | None = None
         self._leases: list[ShiftLease] = []
 
+    def work_on(self, fleet: Fleet) -> None:
+        """Take the Leases in the clusters of this fleet: those that the action turned out to mean."""
+        self._fleet = fleet
+
     def lock(self) -> None:
         """Lock the action on this machine. Raises ActionError: conflict when a living process runs it."""
         self._lock = lock_action(self._journal.path, self._action)

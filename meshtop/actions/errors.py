@@ -42,6 +42,13 @@ def worst_error(errors: Iterable[ActionError]) -> ActionError | None:
     return next((error for error in found if error.kind is ErrorKind.UNREACHABLE), found[0] if found else None)
 
 
+class PatchTestFailed(ActionError):
+    """A JSON Patch whose `test` did not hold, as the server says it; whatever else it may mean by 422 is not told."""
+
+    def __init__(self, message: str, *, cluster: str) -> None:
+        super().__init__(ErrorKind.CONFLICT, message, cluster=cluster)
+
+
 class AnswerLost(ActionError):
     """A request was sent and no usable answer came: whether it took effect is unknown."""
 

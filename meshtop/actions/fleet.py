@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import getpass
 import os
 import socket
@@ -88,11 +89,19 @@ class Fleet:
         Empty when nothing refuses.
         """
         found = {}
+        # An action may know the cluster by another name than the one it has here, which is what policies name.
+        name = self.members[cluster].name
         if self.members[cluster].read_only:
-            found["read-only"] = read_only_reason(cluster)
-        why = self.policy(right, cluster, namespace) if self.policy is not None else None
+            found["read-only"] = read_only_reason(name)
+        why = self.policy(right, name, namespace) if self.policy is not None else None
         if why is not None:
             found["access policy"] = why
+        return found
+
+    def with_members(self, members: Mapping[str, FleetCluster]) -> Fleet:
+        """This fleet with its clusters under the names that an action knows them by; connections are shared."""
+        found = copy.copy(self)
+        found.members = dict(members)
         return found
 
     async def close(self) -> None:
@@ -122,7 +131,11 @@ def open_fleet(
             continue
         locked = read_only.get(feed.name, True)
         connection = Connection(feed.ref, timeout_seconds=timeout_seconds, writes=not locked)
-        members.append(FleetCluster(feed.name, KubeApi(feed.name, connection), feed.prometheus, read_only=locked))
+        members.append(
+            FleetCluster(
+                feed.name, KubeApi(feed.name, connection, server=feed.ref.server), feed.prometheus, read_only=locked
+            )
+        )
 
     def policy(right: str, cluster: str, namespace: str) -> str | None:
         answer = access.may(right, cluster, namespace) if access is not None else None

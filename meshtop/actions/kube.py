@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import httpx
 import msgspec
 
-from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
+from meshtop.actions.cluster_identity import SYSTEM_NAMESPACE, ClusterIdentity
+from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind, PatchTestFailed
 from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
 from meshtop.model.kube import ConfigObject, Manager, Meta
 from meshtop.model.state import State
@@ -20,7 +22,9 @@ from meshtop.sources.problem import SourceProblem
 FIELD_MANAGER = "meshtop"
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
 JSON = {"Content-Type": "application/json"}
-_CONFLICTS = (409, 412, 422)
+_CONFLICTS = (409, 412)
+_ADMISSION = re.compile(r"admission webhook .* denied|ValidatingAdmissionPolicy|denied (the )?request", re.IGNORECASE)
+"""How the API server words the denial of a webhook or a policy, whose code is the policy's own choice."""
 
 
 class RouteObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,11 +55,47 @@ class RouteObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KubeApi:
-    """Requests to one cluster, with failures as ActionError. Each is sent once, whatever becomes of its answer."""
+    """Requests to one cluster, with failures as ActionError. Each is sent once, whatever becomes of its answer.
 
-    def __init__(self, cluster: str, wire: Wire) -> None:
+    `server` is the API server's URL as the kubeconfig has it. With `expected` nothing is sent before the cluster has
+    said that it is that one.
+    """
+
+    def __init__(self, cluster: str, wire: Wire, *, server: str = "", expected: ClusterIdentity | None = None) -> None:
         self.cluster = cluster
         self.wire = wire
+        self.server = server
+        self._expected = expected
+        self._identity: ClusterIdentity | None = None
+
+    async def identity(self) -> ClusterIdentity:
+        """Which cluster this is, read once. Its UID is empty where the namespace kube-system may not be read.
+
+        Raises AnswerLost when the cluster does not answer.
+        """
+        if self._identity is None:
+            self._identity = ClusterIdentity(await self._system_uid(), self.server)
+        return self._identity
+
+    async def _system_uid(self) -> str:
+        try:
+            response = await self._send("GET", SYSTEM_NAMESPACE, what="get the namespace kube-system")
+        except AnswerLost:
+            raise
+        except ActionError:
+            return ""
+        with contextlib.suppress(msgspec.MsgspecError, AttributeError):
+            if response.status_code < 400:
+                return str((msgspec.json.decode(response.content).get("metadata") or {}).get("uid") or "")
+        return ""
+
+    async def _require_expected(self) -> None:
+        """Raise ActionError (conflict) when this is another cluster than the one that is meant."""
+        if self._expected is None:
+            return
+        if not (await self.identity()).may_be(self._expected):
+            raise not_here(self.cluster, self._expected)
+        self._expected = None
 
     async def send(
         self,
@@ -69,9 +109,23 @@ class KubeApi:
     ) -> httpx.Response:
         """Send one request; an answer whose status is below 400, or 404. `what` says for errors what was asked for.
 
-        Raises ActionError: refused for 401 and 403, conflict for 409, 412 and 422, rejected for other 4xx;
+        Raises ActionError: refused for 401, 403, what admission denies and an object that is invalid (422); conflict
+        for 409 and 412; PatchTestFailed for the 422 of a JSON Patch that does not apply; rejected for other 4xx;
         AnswerLost when no answer came, or one of 5xx or 429, after which it is unknown what happened.
         """
+        await self._require_expected()
+        return await self._send(method, path, what=what, body=body, headers=headers, params=params)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str | int] | None = None,
+    ) -> httpx.Response:
         content = None if body is None else msgspec.json.encode(body)
         try:
             response = await self.wire.request(method, path, params=params, headers=headers, content=content)
@@ -85,6 +139,12 @@ class KubeApi:
         if code < 400 or code == 404:
             return response
         detail = _status_message(response)
+        if code < 500 and _ADMISSION.search(detail):
+            raise self._refused(code, what, detail)
+        if code == 422:
+            if headers == JSON_PATCH and "is invalid" not in detail:
+                raise PatchTestFailed(f"{self.cluster} answered 422 to {what}{detail}", cluster=self.cluster)
+            raise self._refused(code, what, detail)
         if code in (401, 403):
             message = f"{self.cluster} does not let you {what}{detail}"
             raise ActionError(ErrorKind.REFUSED, message, cluster=self.cluster, remedy=f"Ask for the right to {what}.")
@@ -95,6 +155,12 @@ class KubeApi:
         if code >= 500 or code == 429:
             raise AnswerLost(f"{self.cluster} answered {code} to {what}{detail}", cluster=self.cluster)
         raise ActionError(ErrorKind.REJECTED, f"{self.cluster} rejects it: {code}{detail}", cluster=self.cluster)
+
+    def _refused(self, code: int, what: str, detail: str) -> ActionError:
+        """What the cluster's own rules deny, in their words."""
+        return ActionError(
+            ErrorKind.REFUSED, f"{self.cluster} refuses to {what} ({code}){detail}", cluster=self.cluster
+        )
 
     async def read(self, where: RouteObject) -> WeightedRoute:
         """The route as it stands. Raises ActionError, conflict when it is gone."""
@@ -119,21 +185,34 @@ class KubeApi:
     async def patch(
         self, where: RouteObject, patch: Sequence[Mapping[str, Any]], *, dry_run: bool = False
     ) -> tuple[WeightedRoute, dict[str, Any]]:
-        """Send a JSON Patch; the route that came of it, and the whole object. Raises ActionError."""
+        """Send a JSON Patch; the route that came of it, and the whole object.
+
+        Raises ActionError: conflict when the object is not what the patch tests, refused when it is and the server
+        denies it all the same.
+        """
         params: dict[str, str | int] = {"fieldManager": FIELD_MANAGER}
         if dry_run:
             params["dryRun"] = "All"
-        response = await self.send(
-            "PATCH",
-            where.path,
-            what=f"patch {where.plural}.{where.group} in {where.namespace}",
-            body=list(patch),
-            headers=JSON_PATCH,
-            params=params,
-        )
+        what = f"patch {where.plural}.{where.group} in {where.namespace}"
+        try:
+            response = await self.send(
+                "PATCH", where.path, what=what, body=list(patch), headers=JSON_PATCH, params=params
+            )
+        except PatchTestFailed as failed:
+            if await self._stands(where, patch):
+                raise ActionError(ErrorKind.REFUSED, failed.message, cluster=self.cluster) from failed
+            raise
         if response.status_code == 404:
             raise ActionError(ErrorKind.CONFLICT, f"{where.title} is gone from {self.cluster}.", cluster=self.cluster)
         return self.parse(where, response.content), msgspec.json.decode(response.content)
+
+    async def _stands(self, where: RouteObject, patch: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether the object still is the one that a patch tests: nobody wrote, so that the 422 was no failed test."""
+        tested = next((op.get("value") for op in patch if op.get("path") == "/metadata/resourceVersion"), None)
+        try:
+            return (await self.read(where)).resource_version == tested
+        except ActionError:
+            return False
 
     async def may(self, verb: str, group: str, resource: str, namespace: str) -> bool:
         """Whether Kubernetes would let the user do this (SelfSubjectAccessReview). Raises ActionError."""
@@ -152,6 +231,20 @@ class KubeApi:
     async def close(self) -> None:
         """Close the connection."""
         await self.wire.close()
+
+
+def not_here(cluster: str, recorded: ClusterIdentity, *, taken: bool = True) -> ActionError:
+    """The refusal to touch anything for an action whose cluster is not at hand; `taken` says that another has its
+    name.
+    """
+    which = f" ({recorded.server})" if recorded.server else ""
+    other = f": what is called {cluster} here is another cluster" if taken else ""
+    return ActionError(
+        ErrorKind.CONFLICT,
+        f"The cluster {cluster} of this action{which} is not here{other}.",
+        cluster=cluster,
+        remedy="Use the kubeconfig that the action was begun with.",
+    )
 
 
 def config_object(where: RouteObject, data: dict[str, Any]) -> ConfigObject:
@@ -192,5 +285,5 @@ def _status_message(response: httpx.Response) -> str:
     with contextlib.suppress(msgspec.MsgspecError, AttributeError):
         message = msgspec.json.decode(response.content).get("message")
         if message:
-            return f": {' '.join(str(message).split())[:300].rstrip('.')}."
+            return f": {' '.join(str(message).split())[:1000].rstrip('.')}."
     return "."

@@ -6,8 +6,6 @@ It tells other machines, which the lock beside the journal cannot.
 from __future__ import annotations
 
 import hashlib
-import os
-import socket
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,15 +13,18 @@ import msgspec
 
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.kube import JSON, KubeApi, RouteObject, unix
+from meshtop.actions.process_token import has_ended, process_token
 
 GROUP = "coordination.k8s.io"
 _ACTION = "meshtop/action"
 _ROUTE = "meshtop/route"
 _PROCESS = "meshtop/process"
+_TRIES = 3
+"""How often a Lease is renewed that somebody else writes to without taking it."""
 
 
 class LeaseHolder(msgspec.Struct, frozen=True):
-    """What a Lease says: who holds it for which action, until when (Unix seconds), and which process (`host:pid`)."""
+    """What a Lease says: who holds it for which action, until when (Unix seconds), and which process (its token)."""
 
     name: str
     action: str
@@ -32,16 +33,7 @@ class LeaseHolder(msgspec.Struct, frozen=True):
 
     def process_ended(self) -> bool:
         """Whether its holder was a process of this machine that is gone: killed, it could not release the Lease."""
-        host, _, number = self.process.rpartition(":")
-        if host != socket.gethostname() or not number.isdecimal() or int(number) == os.getpid():
-            return False
-        try:
-            os.kill(int(number), 0)
-        except ProcessLookupError:
-            return True
-        except OSError:
-            return False
-        return False
+        return has_ended(self.process)
 
 
 def lease_name(where: RouteObject) -> str:
@@ -81,8 +73,7 @@ class ShiftLease:
             self._held = await self._write("POST", self._folder, lease)
             return
         holder = holder_of(lease)
-        mine = holder.action == self._action and holder.process == this_process()
-        if holder.until > now and not mine and not holder.process_ended():
+        if holder.until > now and not self._is_mine(lease) and not holder.process_ended():
             raise ActionError(
                 ErrorKind.CONFLICT,
                 f"{holder.name} is changing {self._where.title} in {self._where.cluster} (action "
@@ -93,21 +84,44 @@ class ShiftLease:
         self._held = await self._write("PUT", self._path, lease)
 
     async def renew(self, now: float) -> None:
-        """Extend it once a third of its time has gone. Raises ActionError: conflict when somebody else took it over."""
+        """Extend it once a third of its time has gone.
+
+        Raises ActionError: conflict when it is no longer this process's, because somebody took it over or deleted it.
+        What is lost is not taken again: whoever took it over may have written since.
+        """
         if self._held is None:
-            await self.take(now)
-            return
+            raise await self._lost()
         spec = self._held.get("spec", {})
         if unix(spec.get("renewTime")) + self._seconds / 3 > now:
             return
-        self._fill(self._held, now, taken=False)
-        try:
-            self._held = await self._write("PUT", self._path, self._held)
-        except ActionError as error:
-            if error.kind is not ErrorKind.CONFLICT:
-                raise
-            self._held = None
-            await self.take(now)
+        for _ in range(_TRIES):
+            self._fill(self._held, now, taken=False)
+            try:
+                self._held = await self._write("PUT", self._path, self._held)
+                return
+            except ActionError as error:
+                if error.kind is not ErrorKind.CONFLICT:
+                    raise
+            # Only a Lease that still says this process was written to by somebody who did not want it.
+            there = await self._get()
+            if there is None or not self._is_mine(there):
+                break
+            self._held = there
+        self._held = None
+        raise await self._lost()
+
+    async def _lost(self) -> ActionError:
+        lease = await self._get()
+        by = "was deleted" if lease is None else f"was taken over by {holder_of(lease).name}"
+        return ActionError(
+            ErrorKind.CONFLICT,
+            f"The Lease of {self._where.title} in {self._where.cluster} {by}; this action stops.",
+            cluster=self._where.cluster,
+        )
+
+    def _is_mine(self, lease: dict[str, Any]) -> bool:
+        holder = holder_of(lease)
+        return holder.action == self._action and holder.process == process_token()
 
     async def release(self) -> None:
         """Delete the Lease if it is still this action's. Errors do not matter: it expires."""
@@ -129,7 +143,7 @@ class ShiftLease:
         moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         annotations = lease["metadata"].setdefault("annotations", {})
         annotations[_ACTION] = self._action
-        annotations[_PROCESS] = this_process()
+        annotations[_PROCESS] = process_token()
         annotations[_ROUTE] = f"{self._where.kind}/{self._where.namespace}/{self._where.name}"
         spec = lease.setdefault("spec", {})
         spec["holderIdentity"] = self._holder
@@ -151,6 +165,9 @@ class ShiftLease:
             headers=JSON,
             params={"fieldManager": "meshtop"},
         )
+        if response.status_code == 404 and method == "PUT":
+            message = f"The Lease of {self._where.title} in {self._where.cluster} is gone."
+            raise ActionError(ErrorKind.CONFLICT, message, cluster=self._where.cluster)
         if response.status_code == 404:
             raise ActionError(
                 ErrorKind.REJECTED,
@@ -179,8 +196,3 @@ def holder_of(lease: dict[str, Any]) -> LeaseHolder:
         until=until,
         process=str((metadata.get("annotations") or {}).get(_PROCESS, "")),
     )
-
-
-def this_process() -> str:
-    """This process, as a Lease names it."""
-    return f"{socket.gethostname()}:{os.getpid()}"

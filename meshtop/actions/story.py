@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 
 from msgspec import Struct
 
+from meshtop.actions.at_hand import clusters_of
 from meshtop.actions.errors import ActionError
 from meshtop.actions.journal.journal import PROPAGATE, Action, ActionState, Entry, EntryKind, Journal
 from meshtop.actions.journal.lock import lock_holder
@@ -64,16 +64,6 @@ def unfinished(journal: Journal) -> list[tuple[Action, Course]]:
     """Every action that has to be resumed or rolled back, newest first."""
     courses = ((action, course_of(action, journal.path)) for action in journal.open_actions())
     return [(action, course) for action, course in courses if course.unfinished]
-
-
-def clusters_of(action: Action) -> tuple[str, ...]:
-    """The clusters that an action writes to, in its own order."""
-    return tuple(dict.fromkeys(cluster for wave in action.plan.get("waves") or _waves(action) for cluster in wave))
-
-
-def _waves(action: Action) -> Iterable[Iterable[str]]:
-    plan = action.plan.get("plan")
-    return plan.get("waves", ()) if isinstance(plan, dict) else ()
 
 
 def stopped_at(action: Action) -> str:

@@ -9,31 +9,38 @@ import click
 from meshtop.cli.acting import open_journal
 from meshtop.cli.exits import say
 from meshtop.cli.options import common_options
-from meshtop.cli.session import write
+from meshtop.cli.session import open_session, write
 from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
     from meshtop.actions.journal.journal import Action
     from meshtop.actions.story import Course
+    from meshtop.cli.session import Session
 
 
 @click.command("journal", short_help="What was written, by whom, why, and what is under way.")
 @click.argument("identity", metavar="[ID]", required=False)
+@click.option("--all", "everywhere", is_flag=True, help="Also what was written in clusters that are not here.")
 @click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", help="How to print.")
 @common_options
 @click.pass_context
-def command(ctx: click.Context, identity: str | None, output: str) -> int:
-    """List the latest actions, or everything about one. `-o json` is the audit in full."""
+def command(ctx: click.Context, identity: str | None, everywhere: bool, output: str) -> int:
+    """List the latest actions in the clusters at hand, or everything about one.
+
+    `--all -o json` is the audit in full.
+    """
     from meshtop.actions.shift.recover import find_action
     from meshtop.actions.story import course_of
     from meshtop.cli.printers import to_json, to_yaml
 
     journal = open_journal()
     actions = [find_action(journal, identity)] if identity is not None else journal.actions(limit=1000)
+    if identity is None and not everywhere:
+        actions = _at_hand(open_session(ctx), actions)
     actions_with_course = [(action, course_of(action, journal.path)) for action in actions]
     if output == "table":
         lines = _history(*actions_with_course[0]) if identity is not None else _list(actions_with_course)
-        if not lines:
+        if not actions_with_course and not journal.actions(limit=1):
             say("meshtop: The journal is empty: nothing was written from here yet.")
         write("\n".join(lines))
         return Exit.FINE
@@ -44,6 +51,28 @@ def command(ctx: click.Context, identity: str | None, output: str) -> int:
     }
     write(to_json(document) if output == "json" else to_yaml(document).rstrip("\n"))
     return Exit.FINE
+
+
+def _at_hand(session: Session, actions: list[Action]) -> list[Action]:
+    """The actions in clusters of the kubeconfig, which is not asked for more; what is left out is said."""
+    from meshtop.actions.at_hand import actions_at_hand
+    from meshtop.actions.cluster_identity import ClusterIdentity
+    from meshtop.sources.auth.kubeconfig import KubeconfigError, find_clusters
+
+    try:
+        refs = find_clusters(
+            kubeconfig=session.common.kubeconfig,
+            contexts=session.common.context,
+            clusters=session.settings.clusters,
+        )
+    except KubeconfigError:
+        # Without any cluster there is none to keep to.
+        return actions
+    found = actions_at_hand(actions, {ref.name: ClusterIdentity(server=ref.server) for ref in refs})
+    if len(found) < len(actions):
+        left = len(actions) - len(found)
+        say(f"{left} {'action' if left == 1 else 'actions'} in clusters that are not here: meshtop journal --all.")
+    return found
 
 
 def action_json(action: Action, course: Course) -> dict[str, Any]:
@@ -66,6 +95,7 @@ def action_json(action: Action, course: Course) -> dict[str, Any]:
         "clusters": [
             {"cluster": one.cluster, "state": one.state.value, "message": one.message} for one in cluster_states(action)
         ],
+        "identities": {name: {"uid": one.uid, "server": one.server} for name, one in sorted(action.clusters.items())},
         "plan": action.plan,
         "entries": [
             {

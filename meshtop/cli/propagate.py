@@ -31,6 +31,7 @@ TENANT, IDENTITY = "tenant", "identity"
 @click.option("--dry-run", is_flag=True, help="Check, and show what the servers say would change; nothing is written.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--force", is_flag=True, help="Take over fields that another manager owns.")
+@click.option("--override", default="", metavar="WORDS", help='Write although a controller owns it: "flux owns it".')
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the journal.")
 @common_options
 @click.pass_context
@@ -44,6 +45,7 @@ def command(
     dry_run: bool,
     yes: bool,
     force: bool,
+    override: str,
     reason: str,
 ) -> int:
     """Copy one object (meshtop propagate vs shop/reviews --from east --to west), a tenant's mesh configuration
@@ -56,7 +58,18 @@ def command(
     if session.settings.read_only:
         raise CommandError("meshtop is read-only here: drop --read-only or readOnly: true.", Exit.REFUSED)
     return asyncio.run(
-        _propagate(session, kind, name, source, _waves(to, wave), dry_run=dry_run, yes=yes, force=force, reason=reason)
+        _propagate(
+            session,
+            kind,
+            name,
+            source,
+            _waves(to, wave),
+            dry_run=dry_run,
+            yes=yes,
+            force=force,
+            override=override,
+            reason=reason,
+        )
     )
 
 
@@ -82,6 +95,7 @@ async def _propagate(
     dry_run: bool,
     yes: bool,
     force: bool,
+    override: str,
     reason: str,
 ) -> int:
     from meshtop.actions.propagate.copy import Propagation, prepare, run
@@ -90,7 +104,13 @@ async def _propagate(
     async with acting(session) as context:
         refs = chosen(context.picture, kind, name, source)
         wanted = Propagation(
-            subject=f"{kind} {name}".strip(), source=source, waves=waves, refs=refs, force=force, reason=reason
+            subject=f"{kind} {name}".strip(),
+            source=source,
+            waves=waves,
+            refs=refs,
+            force=force,
+            override=override,
+            reason=reason,
         )
         copies = await prepare(wanted, context.fleet)
         _show(copies, to_stdout=dry_run)

@@ -35,7 +35,7 @@ def command(ctx: click.Context, identity: str) -> int:
 
     async def act(fleet: Fleet) -> int:
         controls = Controls()
-        runner = resume(action, fleet, journal, controls=controls, attended=sys.stdin.isatty())
+        runner = await resume(action, fleet, journal, controls=controls, attended=sys.stdin.isatty())
         return await follow(runner.run(), controls)
 
     return with_fleet(session, act)

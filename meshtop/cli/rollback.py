@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from meshtop.cli.acting import open_journal, with_fleet
+from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import open_session
+from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
     from meshtop.actions.fleet import Fleet
+    from meshtop.actions.journal.journal import Action
 
 
 @click.command("rollback", short_help="Take a shift back: the last one, or any ID.")
 @click.argument("identity", metavar="[ID]", required=False)
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @common_options
 @click.pass_context
-def command(ctx: click.Context, identity: str | None) -> int:
-    """Bring every cluster of a shift back to its weights from before; the last shift, or the one with that ID.
+def command(ctx: click.Context, identity: str | None, yes: bool) -> int:
+    """Bring every cluster of a shift back to its weights from before; the last shift of the clusters at hand, or the
+    one with that ID. Says what it will take back, and asks.
 
-    What somebody else changed since is left alone, and said (exit 5).
+    What somebody else changed since is left alone, and said (exit 5); so is an action of another cluster that only has
+    the same name.
     """
-    from meshtop.actions.journal.journal import PROPAGATE
+    from meshtop.actions.at_hand import last_at_hand, require_at_hand
+    from meshtop.actions.journal.journal import PROPAGATE, SHIFT
     from meshtop.actions.shift.controls import Controls
-    from meshtop.actions.shift.recover import find_action, rollback
+    from meshtop.actions.shift.recover import find_action, require_not_back, rollback
     from meshtop.cli.progress import follow, follow_copies
 
     session = open_session(ctx)
     journal = open_journal()
-    action = find_action(journal, identity)
+    # Without any shift, or with an ID that is none, no cluster has to be asked.
+    named = find_action(journal, identity)
 
     async def act(fleet: Fleet) -> int:
+        action = named if identity is not None else await last_at_hand(journal, fleet, SHIFT)
+        if action.kind != PROPAGATE:
+            require_not_back(action)
+        await require_at_hand(action, fleet)
+        if not yes:
+            _confirm(action)
         if action.kind == PROPAGATE:
             from meshtop.actions.propagate.undo import undo
 
@@ -40,3 +55,22 @@ def command(ctx: click.Context, identity: str | None) -> int:
         return await follow(rollback(action, fleet, journal), Controls())
 
     return with_fleet(session, act)
+
+
+def _confirm(action: Action) -> None:
+    """Say what is taken back, and ask. Raises CommandError where nobody can be asked, or the answer is no."""
+    from meshtop.actions.story import cluster_states
+    from meshtop.model.text import clean
+    from meshtop.views.frame.document import rfc3339
+
+    because = f", because: {clean(action.reason)}" if action.reason else ""
+    say(
+        f"This takes back {action.id}: {action.kind} of {clean(action.subject)} by {clean(action.who)}, "
+        f"{rfc3339(action.created)}{because}."
+    )
+    for one in cluster_states(action):
+        say(f"  {clean(one.cluster)}: {clean(one.message)}")
+    if not sys.stdin.isatty():
+        raise CommandError("No terminal to confirm in: add --yes to take it back without being asked.")
+    if not click.confirm("Take it back?", default=False, err=True):
+        raise CommandError("Nothing was taken back.", Exit.INTERRUPTED)

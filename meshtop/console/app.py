@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from meshtop.console.commands import run_command
-from meshtop.console.desk.journaling import JournalRead, JournalWatch, last_shift
+from meshtop.console.desk.journaling import JournalRead, JournalWatch, clusters_at_hand, last_shift
 from meshtop.console.desk.rights import Rights
 from meshtop.console.places import (
     ACCESS_QUESTION,
@@ -112,7 +112,7 @@ class MeshtopApp(Shell):
     def on_journal_read(self, message: JournalRead) -> None:
         """Show on every screen which actions are unfinished."""
         clusters = self.picture.snapshot.clusters if self.picture is not None else ()
-        changed = self.journal.take(message, [cluster.name for cluster in clusters])
+        changed = self.journal.take(message, clusters_at_hand(clusters))
         # An answer that comes while everything is closed finds no screen.
         if changed and self.screen_stack and isinstance(self.screen, MeshScreen):
             self.screen.update()
@@ -198,7 +198,8 @@ class MeshtopApp(Shell):
 
     def roll_back_last(self) -> None:
         """Ask whether to roll the last shift back."""
-        last = last_shift()
+        clusters = self.picture.snapshot.clusters if self.picture is not None else ()
+        last = last_shift(clusters_at_hand(clusters))
         if last is None:
             self._say("Nothing was shifted from here yet.", Tone.PLAIN)
         else:

@@ -272,7 +272,8 @@ def make_store(seed: str) -> KubeStore:
     store = KubeStore(time.time, seed)
     for kind, plural in (("VirtualService", "virtualservices"), ("DestinationRule", "destinationrules")):
         store.install(Resource(NETWORKING, ("v1",), kind, plural, custom=True))
-    store.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
+    for name in ("kube-system", "shop"):
+        store.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     store.put(virtual_service())
     store.put(destination_rule())
     return store
@@ -315,7 +316,9 @@ class Scene:
         read_only = more.pop("read_only", ())
         self.fleet = Fleet(
             [
-                FleetCluster(name, KubeApi(name, self.wires[name]), c.metrics, read_only=name in read_only)
+                FleetCluster(
+                    name, KubeApi(name, self.wires[name], server=c.server.url), c.metrics, read_only=name in read_only
+                )
                 for name, c in clusters.items()
             ],
             Survey([board_cluster(name, c.inventory()) for name, c in clusters.items()]),

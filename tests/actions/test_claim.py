@@ -27,7 +27,7 @@ async def test_whoever_stops_watching_leaves_the_shift_held(scene: Scene) -> Non
     assert unfinished(scene.journal) == [], "what runs needs nobody"
     with pytest.raises(ActionError, match="run by this meshtop"):
         _ = [e async for e in rollback(running, scene.fleet, scene.journal)]
-    other = resume(running, scene.fleet, scene.journal)
+    other = await resume(running, scene.fleet, scene.journal)
     with pytest.raises(ActionError, match="run by this meshtop"):
         await anext(other.run())
     assert find_action(scene.journal, None).state is ActionState.RUNNING, "trying to take it over changes nothing"
@@ -35,7 +35,7 @@ async def test_whoever_stops_watching_leaves_the_shift_held(scene: Scene) -> Non
     held = find_action(scene.journal, None)
     assert (held.state, course_of(held, scene.journal.path)) == (ActionState.HELD, Course.HELD)
     assert scene.weights == {"east": (50, 50), "west": (50, 50)}
-    runner = resume(held, scene.fleet, scene.journal, controls=Hurried(scene.clock), sleep=scene.clock.sleep)
+    runner = await resume(held, scene.fleet, scene.journal, controls=Hurried(scene.clock), sleep=scene.clock.sleep)
     assert [e async for e in runner.run()][-1].outcome is ActionOutcome.DONE
     assert scene.weights == {"east": (40, 60), "west": (40, 60)}
 
@@ -48,7 +48,7 @@ async def test_what_is_taken_back_by_half_goes_nowhere_but_back(scene: Scene) ->
     ((half, course),) = unfinished(scene.journal)
     assert course is Course.HALF_BACK
     with pytest.raises(ActionError, match="rollback finishes that"):
-        resume(half, scene.fleet, scene.journal)
+        await resume(half, scene.fleet, scene.journal)
     _ = [e async for e in rollback(half, scene.fleet, scene.journal, sleep=scene.clock.sleep)]
     assert scene.weights == {"east": (80, 20), "west": (80, 20)}
     assert unfinished(scene.journal) == []

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from meshtop.actions.at_hand import clusters_of
 from meshtop.actions.events import ActionOutcome
 from meshtop.actions.journal.journal import Action, ActionState, Entry, EntryKind
 from meshtop.actions.shift.record import encode_record
@@ -14,7 +15,6 @@ from meshtop.actions.story import (
     Course,
     WriteState,
     cluster_states,
-    clusters_of,
     course_of,
     entry_text,
     may_resume,

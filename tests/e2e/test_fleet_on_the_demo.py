@@ -189,7 +189,7 @@ def test_what_drifted_is_propagated_and_taken_back(sphere: World) -> None:
     assert all(i["clusters"]["eu-west"] == "same" for i in policy)
     (action,) = json.loads(sphere("journal", "-o", "json").out)["items"]
     assert (action["kind"], action["state"], action["reason"]) == ("propagate", "done", "catch up")
-    back = sphere("rollback", action["id"])
+    back = sphere("rollback", action["id"], "--yes")
     assert back.code == 0, back.err
     assert drifted(sphere("get", "drift", "-o", "json")) == EVERYTHING
     identity = sphere(

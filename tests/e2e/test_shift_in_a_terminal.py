@@ -193,7 +193,7 @@ def test_after_kill_9_another_console_goes_on_with_the_plan(calm: Demo, tmp_path
         until(lambda: calm.weights == {"us-east": [70, 30], "eu-west": [70, 30]}, "the first step")
         (running,) = calm.journal(tmp_path)
         assert running["course"] == "running"
-        refused = calm.run(tmp_path, "rollback")
+        refused = calm.run(tmp_path, "rollback", "--yes")
         assert (refused.returncode, f"run by process {console.process.pid}" in refused.stderr) == (5, True)
         console.process.kill()
         console.process.wait(LIMIT)
@@ -219,7 +219,7 @@ def test_after_kill_9_another_console_goes_on_with_the_plan(calm: Demo, tmp_path
         console.press("S")
         console.wait_for(lambda text: "✓ Done" in text, "the end")
         console.wait_for(lambda text: "interrupted: J" not in text, "nothing that waits")
-    assert calm.run(tmp_path, "rollback").returncode == 0
+    assert calm.run(tmp_path, "rollback", "--yes").returncode == 0
     assert calm.weights == {"us-east": [80, 20], "eu-west": [80, 20]}
 
 

@@ -143,7 +143,8 @@ async def test_a_route_in_no_cluster_is_said(tmp_path: Path) -> None:
         (("rollback",), 2, "no shift"),
         (("resume", "nope"), 2, "no single action nope"),
         (("shift", ROUTE, "--to", "v3=10", "--yes", "--no-wait", "--cluster", "us-east"), 0, "Done: us-east 90/10"),
-        (("rollback",), 0, "Everything is as before."),
+        (("rollback",), 2, "add --yes"),
+        (("rollback", "--yes"), 0, "Everything is as before."),
         (("journal",), 0, ""),
     ],
 )

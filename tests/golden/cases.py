@@ -286,7 +286,7 @@ def actions() -> Iterator[Case]:
         "propagate peerauthentication checkout/default --from us-east --to eu-west --yes",
         "shift shop/catalog --to v2=30 --wave eu-west --yes --no-wait",
         "propagate virtualservice shop/reviews --from us-east --to eu-west --yes", "get drift", "journal -o yaml",
-        "rollback", "journal", "rollback", f"rollback {first}", f"journal {first}", "rollback nosuch",
+        "rollback --yes", "journal", "rollback --yes", f"rollback {first} --yes", f"journal {first}", "rollback nosuch",
         "get drift -o json",
         "get canaries", "journal",
     ):  # fmt: skip

@@ -11,7 +11,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -20,12 +20,14 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from meshtop.actions.cluster_identity import ClusterIdentity
 from meshtop.model.errors import MeshtopError
 from meshtop.settings.environment import state_folder
 
 SHIFT, PROPAGATE = "shift", "propagate"
 """The kinds of action, which are also the rights that the access policy is asked for (INTERFACE.md)."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 keeps which clusters an action writes to; actions of version 1 know them by name only."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS actions (
   id TEXT PRIMARY KEY, kind TEXT NOT NULL, created REAL NOT NULL, who TEXT NOT NULL, origin TEXT NOT NULL,
@@ -36,9 +38,14 @@ CREATE TABLE IF NOT EXISTS entries (
   event TEXT NOT NULL, cluster TEXT NOT NULL, object TEXT NOT NULL, detail BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS entries_by_action ON entries(action, number);
+CREATE TABLE IF NOT EXISTS clusters (
+  action TEXT NOT NULL REFERENCES actions(id), name TEXT NOT NULL, uid TEXT NOT NULL, server TEXT NOT NULL,
+  PRIMARY KEY (action, name)
+);
 """
 _ACTION_COLUMNS = "id, kind, created, who, origin, reason, subject, plan, state, ended"
 _ENTRY_COLUMNS = "action, number, time, event, cluster, object, detail"
+_CLUSTER_COLUMNS = "action, name, uid, server"
 _OBJECTS = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -83,7 +90,10 @@ class Entry(Struct, frozen=True, rename="camel"):
 
 
 class Action(Struct, frozen=True, rename="camel", kw_only=True):
-    """An action: who wanted what, why, when, from where, and what came of it."""
+    """An action: who wanted what, why, when, from where, in which clusters, and what came of it.
+
+    `clusters` says by name which ones they are; it is empty for an action of an older journal.
+    """
 
     id: str
     kind: str
@@ -96,6 +106,7 @@ class Action(Struct, frozen=True, rename="camel", kw_only=True):
     state: ActionState
     ended: float | None = None
     entries: tuple[Entry, ...] = ()
+    clusters: dict[str, ClusterIdentity] = {}
 
     @property
     def open(self) -> bool:
@@ -177,8 +188,18 @@ class Journal:
         except sqlite3.Error as error:
             raise JournalError(f"The journal {self.path} cannot be written: {error}; check its folder.") from error
 
-    def begin(self, *, kind: str, who: str, origin: str, reason: str, subject: str, plan: dict[str, Any]) -> Action:
-        """Write down a new action, running from this moment."""
+    def begin(
+        self,
+        *,
+        kind: str,
+        who: str,
+        origin: str,
+        reason: str,
+        subject: str,
+        plan: dict[str, Any],
+        clusters: Mapping[str, ClusterIdentity] | None = None,
+    ) -> Action:
+        """Write down a new action, running from this moment; `clusters` are those it writes to, by name."""
         now = self._clock()
         moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
         action = Action(
@@ -191,11 +212,16 @@ class Journal:
             subject=subject,
             plan=plan,
             state=ActionState.RUNNING,
+            clusters=dict(clusters or {}),
         )
         with self._writing() as database:
             database.execute(
                 "INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
                 (action.id, kind, now, who, origin, reason, subject, msgspec.json.encode(plan), action.state),
+            )
+            database.executemany(
+                "INSERT INTO clusters VALUES (?, ?, ?, ?)",
+                [(action.id, name, one.uid, one.server) for name, one in action.clusters.items()],
             )
         return action
 
@@ -236,6 +262,10 @@ class Journal:
         found = found or self._read("WHERE substr(id, 1, ?) = ?", (len(identity), identity), 2)
         return found[0] if len(found) == 1 else None
 
+    def all_of(self, kind: str) -> list[Action]:
+        """Every action of a kind, newest first, with its entries."""
+        return self._read("WHERE kind = ?", (kind,))
+
     def last(self, *, kind: str | None = None) -> Action | None:
         """The newest action with its entries, of one kind where that is asked."""
         found = self._read("", (), 1) if kind is None else self._read("WHERE kind = ?", (kind,), 1)
@@ -255,9 +285,14 @@ class Journal:
                     " ON entries.action = chosen.id ORDER BY entries.action, number",
                     arguments,
                 ).fetchall()
+                clusters = self._database.execute(
+                    f"SELECT {_CLUSTER_COLUMNS} FROM clusters JOIN (SELECT id {where}) AS chosen"
+                    " ON clusters.action = chosen.id ORDER BY clusters.rowid",
+                    arguments,
+                ).fetchall()
             finally:
                 self._database.execute("COMMIT")
-            return _decoded(rows, entries)
+            return _decoded(rows, entries, clusters)
         except (sqlite3.Error, msgspec.MsgspecError, TypeError, ValueError) as error:
             why = str(error).rstrip(".")
             raise JournalError(
@@ -265,8 +300,16 @@ class Journal:
             ) from error
 
 
-def _decoded(rows: Iterable[Sequence[Any]], entries: Iterable[Sequence[Any]]) -> list[Action]:
-    """Rows of `_ACTION_COLUMNS` with their rows of `_ENTRY_COLUMNS`. Raises ValueError for what is no journal's."""
+def _decoded(
+    rows: Iterable[Sequence[Any]], entries: Iterable[Sequence[Any]], clusters: Iterable[Sequence[Any]]
+) -> list[Action]:
+    """Rows of `_ACTION_COLUMNS` with their rows of `_ENTRY_COLUMNS` and `_CLUSTER_COLUMNS`.
+
+    Raises ValueError for what is no journal's.
+    """
+    identities: dict[str, dict[str, ClusterIdentity]] = {}
+    for action, name, uid, server in clusters:
+        identities.setdefault(action, {})[name] = ClusterIdentity(uid, server)
     of_action: dict[str, list[Entry]] = {}
     for action, number, moment, event, cluster, object_, detail in entries:
         told = _OBJECTS.decode(detail)
@@ -284,6 +327,7 @@ def _decoded(rows: Iterable[Sequence[Any]], entries: Iterable[Sequence[Any]]) ->
             state=ActionState(state),
             ended=ended,
             entries=tuple(of_action.get(identity, ())),
+            clusters=identities.get(identity, {}),
         )
         for identity, kind, created, who, origin, reason, subject, plan, state, ended in rows
     ]

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
+from meshtop.actions.at_hand import identities, note_unidentified
 from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
@@ -30,6 +31,7 @@ from meshtop.actions.propagate.apply import (
     require_allowed,
 )
 from meshtop.actions.propagate.objects import ObjectRef, manifest
+from meshtop.actions.propagate.owners import require_unowned
 from meshtop.actions.propagate.undo import take_back
 from meshtop.model.yaml_text import diff_yaml
 
@@ -46,6 +48,7 @@ class Propagation(Struct, frozen=True, kw_only=True, rename="camel"):
     refs: tuple[ObjectRef, ...] = msgspec.field(name="things")
     force: bool = False
     reason: str = ""
+    override: str = ""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -97,7 +100,7 @@ async def prepare(wanted: Propagation, fleet: Fleet) -> list[ObjectCopy]:
     source = fleet.members[wanted.source].api
     originals = await asyncio.gather(*(_original(source, ref) for ref in wanted.refs))
     bodies = list(zip(wanted.refs, originals, strict=True))
-    found = await asyncio.gather(*(_look(fleet.members[c].api, bodies, force=wanted.force) for c in wanted.targets))
+    found = await asyncio.gather(*(_look(fleet.members[c].api, bodies, wanted) for c in wanted.targets))
     return [copy for copies in found for copy in copies]
 
 
@@ -108,7 +111,7 @@ async def _original(api: KubeApi, ref: ObjectRef) -> Manifest:
     return manifest(ref, live)
 
 
-async def _look(api: KubeApi, bodies: Sequence[tuple[ObjectRef, Manifest]], *, force: bool) -> list[ObjectCopy]:
+async def _look(api: KubeApi, bodies: Sequence[tuple[ObjectRef, Manifest]], wanted: Propagation) -> list[ObjectCopy]:
     created: set[str] = set()
     copies = []
     for ref, body in bodies:
@@ -117,7 +120,9 @@ async def _look(api: KubeApi, bodies: Sequence[tuple[ObjectRef, Manifest]], *, f
             # A dry run creates nothing: the server would refuse what goes into a namespace that is not there yet.
             copies.append(_copy(api.cluster, ref, body, None, body, unchecked=True))
             continue
-        after = await apply(api, ref, body, before, force=force, dry_run=True)
+        if before is not None and manifest(ref, before) != body:
+            require_unowned(api.cluster, ref, before, wanted.override)
+        after = await apply(api, ref, body, before, force=wanted.force, dry_run=True)
         copies.append(_copy(api.cluster, ref, body, before, after))
         if before is None and ref.kind == "Namespace":
             created.add(ref.name)
@@ -157,7 +162,9 @@ async def run(
         reason=wanted.reason,
         subject=wanted.subject,
         plan=msgspec.to_builtins(wanted),
+        clusters=await identities(fleet, wanted.targets),
     )
+    note_unidentified(journal, action)
     claim = Claim(action.id, fleet, journal)
     try:
         claim.lock()

@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from meshtop.actions.at_hand import fleet_at_hand
 from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, ErrorKind, worst_error
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.journal.journal import Action, ActionState, EntryKind, Journal
-from meshtop.actions.kube import JSON, KubeApi
+from meshtop.actions.kube import JSON, JSON_PATCH, KubeApi
 from meshtop.actions.propagate.apply import (
     MANAGER,
     Manifest,
@@ -26,17 +27,23 @@ from meshtop.actions.propagate.apply import (
 )
 from meshtop.actions.propagate.objects import ObjectRef, manifest
 
+_TRIES = 3
+"""How often field ownership is given back to an object that is written to meanwhile."""
 UNDONE = "taken back"
 """The note that an object is as it was before the action."""
 
 
 class WrittenObject(Struct, frozen=True, kw_only=True):
-    """One object that the action wrote, or may have written: what was there before, and after (None: unknown)."""
+    """One object that the action wrote, or may have written: what was there before, and after (None: unknown).
+
+    `uid` is the object's own; one of that name that was created since is another. Empty where it is not known.
+    """
 
     cluster: str
     ref: ObjectRef
     before: Manifest | None
     after: Manifest | None
+    uid: str = ""
 
 
 def written_objects(action: Action) -> list[WrittenObject]:
@@ -46,11 +53,14 @@ def written_objects(action: Action) -> list[WrittenObject]:
         where = (entry.cluster, entry.object)
         if entry.event is EntryKind.INTENDED and "thing" in entry.detail:
             ref = msgspec.convert(entry.detail["thing"], ObjectRef)
-            found[where] = WrittenObject(cluster=entry.cluster, ref=ref, before=entry.detail.get("before"), after=None)
+            before = entry.detail.get("before")
+            uid = str(((before or {}).get("metadata") or {}).get("uid") or "")
+            found[where] = WrittenObject(cluster=entry.cluster, ref=ref, before=before, after=None, uid=uid)
         elif entry.event is EntryKind.REFUSED or (entry.event is EntryKind.NOTE and entry.detail.get("note") == UNDONE):
             found.pop(where, None)
         elif entry.event is EntryKind.DONE and where in found:
-            found[where] = msgspec.structs.replace(found[where], after=entry.detail.get("after"))
+            uid = str(entry.detail.get("uid") or found[where].uid)
+            found[where] = msgspec.structs.replace(found[where], after=entry.detail.get("after"), uid=uid)
     return list(reversed(found.values()))
 
 
@@ -65,13 +75,25 @@ async def undo(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[
     try:
         claim.lock()
         current = journal.action(action.id) or action
-        waiting = _require_allowed(current, fleet)
+        fleet, waiting = await _own_fleet(current, fleet)
+        claim.work_on(fleet)
         await claim.take_leases(lease_place(one.cluster, one.ref) for one in waiting if is_leased(one.ref))
         yield ActionEvent(kind=EventKind.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
         async for event in take_back(current, fleet, journal):
             yield event
     finally:
         await claim.release()
+
+
+async def _own_fleet(action: Action, fleet: Fleet) -> tuple[Fleet, list[WrittenObject]]:
+    """The fleet as the action names it, and what is to be taken back there. Raises ActionError."""
+    names = list(dict.fromkeys(change.cluster for change in written_objects(action)))
+    # What refuses without any request is asked first.
+    for cluster in names:
+        if cluster in fleet.members:
+            require_allowed(fleet, cluster, [one.ref for one in written_objects(action) if one.cluster == cluster])
+    found = await fleet_at_hand(action, fleet, names)
+    return found, _require_allowed(action, found)
 
 
 def _require_allowed(action: Action, fleet: Fleet) -> list[WrittenObject]:
@@ -140,8 +162,11 @@ async def _back(change: WrittenObject, api: KubeApi) -> str:
             return "is gone already"
         raise ActionError(ErrorKind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
     now = manifest(ref, live)
+    recreated = bool(change.uid) and (live.get("metadata") or {}).get("uid") not in (None, change.uid)
+    if recreated:
+        raise ActionError(ErrorKind.CONFLICT, "somebody deleted it and created another since.", cluster=api.cluster)
     if change.before is not None and now == manifest(ref, change.before):
-        return "is as it was already"
+        return await _give_back(change, live, api) or "is as it was already"
     if change.after is None and not applied_by_meshtop(live):
         return "was never written"
     if change.after is not None and now != change.after:
@@ -149,8 +174,8 @@ async def _back(change: WrittenObject, api: KubeApi) -> str:
     if change.before is None:
         await _delete(ref, live, api)
         return "deleted again"
-    await _restore(change, live, api)
-    return "restored"
+    after = await _restore(change, live, api)
+    return await _give_back(change, after, api) or "restored"
 
 
 async def _delete(ref: ObjectRef, live: Mapping[str, Any], api: KubeApi) -> None:
@@ -166,7 +191,7 @@ async def _delete(ref: ObjectRef, live: Mapping[str, Any], api: KubeApi) -> None
     await api.send("DELETE", ref.path, what=f"delete {ref.resource}", body=body, headers=JSON)
 
 
-async def _restore(change: WrittenObject, live: Mapping[str, Any], api: KubeApi) -> None:
+async def _restore(change: WrittenObject, live: Mapping[str, Any], api: KubeApi) -> Manifest:
     """The object from before in the place of what stands there, at exactly the version that was looked at."""
     assert change.before is not None, "what was created is deleted"
     metadata = {k: v for k, v in change.before.get("metadata", {}).items() if k not in ("managedFields", "generation")}
@@ -182,4 +207,56 @@ async def _restore(change: WrittenObject, live: Mapping[str, Any], api: KubeApi)
     )
     if response.status_code == 404:
         raise ActionError(ErrorKind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
-    decode(api, response.content)
+    return decode(api, response.content)
+
+
+async def _give_back(change: WrittenObject, live: Mapping[str, Any], api: KubeApi) -> str:
+    """Let every field belong again to whom it belonged before: an apply of its owner must not conflict with an action
+    that was taken back. What to say when that cannot be done; empty where there is nothing to say.
+
+    A write of its own, for a server gives whoever changes a value the field; only where no value changes does it take
+    managedFields as they are sent.
+    """
+    before = _entries(change.before or {})
+    for _ in range(_TRIES):
+        metadata = live.get("metadata") or {}
+        wanted = _owners(before, _entries(live))
+        if not before or wanted == _entries(live):
+            return ""
+        patch = [
+            {"op": "test", "path": "/metadata/resourceVersion", "value": metadata.get("resourceVersion")},
+            {"op": "replace", "path": "/metadata/managedFields", "value": wanted},
+        ]
+        try:
+            await api.send(
+                "PATCH",
+                change.ref.path,
+                what=f"patch {change.ref.resource}",
+                body=patch,
+                headers=JSON_PATCH,
+                params={"fieldManager": MANAGER},
+            )
+            return ""
+        except ActionError as error:
+            why = error.message
+            if error.kind is not ErrorKind.CONFLICT:
+                break
+        # Somebody wrote, if only a status: its fields are theirs, and the rest is given back all the same.
+        live = await read(api, change.ref) or {}
+    return f"restored, but fields still belong to {MANAGER}: {why.rstrip('.')}"
+
+
+def _entries(obj: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in (obj.get("metadata") or {}).get("managedFields") or () if isinstance(one, dict)]
+
+
+def _owners(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The managers from before, with those that came since, and what is known by now of subresources."""
+
+    def own(entry: dict[str, Any]) -> tuple[object, ...]:
+        return entry.get("manager"), entry.get("operation"), entry.get("subresource") or ""
+
+    had = {own(entry) for entry in before}
+    came = [one for one in now if own(one) not in had and one.get("manager") != MANAGER]
+    newer = {own(one): one for one in now if one.get("subresource")}
+    return [newer.get(own(one), one) for one in before] + came

@@ -123,7 +123,9 @@ def changed(target: ShiftTarget, route: WeightedRoute, expected: Weights) -> Act
     if who is not None:
         by = f" {who.who} wrote it last, at {datetime.fromtimestamp(who.at, UTC):%Y-%m-%dT%H:%M:%SZ}."
     what = f"it says {text_of(weights_of(route))} where {text_of(expected)} was expected"
-    if not target.same_route(route):
+    if target.recreated(route):
+        what = "it was deleted and created again since"
+    elif not target.same_route(route):
         what = f"its destinations are {', '.join(d.name for d in route.destinations)} instead of " + ", ".join(
             target.names
         )

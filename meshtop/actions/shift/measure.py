@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec import structs
 
@@ -15,6 +16,9 @@ from meshtop.actions.shift.verify import count_all, observe
 from meshtop.analysis.canary.judging import CanaryVerdict, latency_bound
 from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.canary.tally import Caller, Tally, added
+from meshtop.model.canary import RouteCounts
+from meshtop.model.state import State
+from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS
 
 REFERENCE_SECONDS = 600.0
@@ -23,12 +27,21 @@ REFERENCE_SECONDS = 600.0
 Reference = Mapping[str, Sequence[Tally]]
 
 
-class Measures:
-    """Asks every Prometheus of the mesh about the routes of one shift."""
+class _Seen(NamedTuple):
+    """What each Prometheus counted, who was seen to call, which clusters did not say, why a split cannot be told."""
 
-    def __init__(self, plan: ShiftPlan, surveyed: Iterable[SurveyedRoute], fleet: Fleet) -> None:
+    counts: Sequence[tuple[str, RouteCounts]]
+    callers: Sequence[Caller]
+    failed: Mapping[str, SourceProblem]
+    untold: str | None
+
+
+class Measures:
+    """Asks every Prometheus of the mesh about the routes of one shift, by the cluster's name in the plan."""
+
+    def __init__(self, plan: ShiftPlan, surveyed: Mapping[str, SurveyedRoute], fleet: Fleet) -> None:
         self._plan = plan
-        self._surveyed = {one.route.cluster: one for one in surveyed}
+        self._surveyed = surveyed
         self._fleet = fleet
 
     async def latency_bound(self, targets: Iterable[ShiftTarget]) -> float | None:
@@ -72,23 +85,39 @@ class Measures:
         observed, tallies = [], {}
         judging = self._fleet.judging
         for target in targets:
-            callers, failed, untold = await self._callers(target, since=since, at=now)
-            tallies[target.cluster] = added(callers, len(target.names))
-            one = observe(target, callers, target.steps[step], before[target.cluster], judging, late=late)
-            if target.cluster in failed or (untold and one.status is SplitStatus.DOES_NOT_FOLLOW):
-                one = structs.replace(one, follows=SplitStatus.UNKNOWN if late else SplitStatus.WAITING)
+            seen = await self._callers(target, since=since, at=now)
+            tallies[target.cluster] = added(seen.callers, len(target.names))
+            one = observe(target, seen.callers, target.steps[step], before[target.cluster], judging, late=late)
+            if (
+                not seen.counts
+                or target.cluster in seen.failed
+                or (seen.untold and one.status is SplitStatus.DOES_NOT_FOLLOW)
+            ):
+                one = structs.replace(one, status=SplitStatus.UNKNOWN if late else SplitStatus.WAITING)
             observed.append(one)
         return tuple(observed), watch(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)
 
+    async def without_telemetry(self, targets: Iterable[ShiftTarget], at: float) -> list[str]:
+        """The clusters, if they are all of them, about whose routes no Prometheus can say anything: none was found.
+
+        One that does not answer at the moment may answer later, and is waited for.
+        """
+        names = []
+        for target in targets:
+            counts, failed = await count_all(
+                self._surveyed[target.cluster], self._fleet, since=at - SHORTEST_SECONDS, at=at
+            )
+            if counts or any(problem.state is not State.NONE for problem in failed.values()):
+                return []
+            names.append(target.cluster)
+        return names
+
     async def _tallies(self, target: ShiftTarget, *, since: float, at: float) -> tuple[Tally, ...]:
-        callers, _, _ = await self._callers(target, since=since, at=at)
+        callers = (await self._callers(target, since=since, at=at)).callers
         return added(callers, len(target.names))
 
-    async def _callers(
-        self, target: ShiftTarget, *, since: float, at: float
-    ) -> tuple[tuple[Caller, ...], Mapping[str, str], str | None]:
-        """Who was seen to call, which clusters' Prometheus did not say, and why the split cannot be told."""
+    async def _callers(self, target: ShiftTarget, *, since: float, at: float) -> _Seen:
         surveyed = self._surveyed[target.cluster]
         counts, failed = await count_all(surveyed, self._fleet, since=since, at=at)
         seen = self._fleet.survey.seen(surveyed, counts)
-        return seen.callers, failed, seen.untold
+        return _Seen(counts, seen.callers, failed, seen.untold)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from msgspec import structs
 
+from meshtop.actions.at_hand import fleet_at_hand
 from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, ErrorKind, worst_error
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
@@ -17,8 +18,14 @@ from meshtop.actions.shift.controls import Controls
 from meshtop.actions.shift.record import ShiftRecord, known_weights, require_resumable, shift_record
 from meshtop.actions.shift.restore import restore, state_after
 from meshtop.actions.shift.runner import ShiftRunner
-from meshtop.actions.shift.targets import place_of
+from meshtop.actions.shift.targets import ShiftTarget, place_of
 from meshtop.analysis.canary.survey import SurveyedRoute
+
+
+def require_not_back(action: Action) -> None:
+    """Raise ActionError (usage) for an action that was rolled back already."""
+    if action.state is ActionState.ROLLED_BACK:
+        raise ActionError(ErrorKind.USAGE, f"Action {action.id} was rolled back already.")
 
 
 def find_action(journal: Journal, identity: str | None) -> Action:
@@ -30,7 +37,7 @@ def find_action(journal: Journal, identity: str | None) -> Action:
     return action
 
 
-def resume(
+async def resume(
     action: Action,
     fleet: Fleet,
     journal: Journal,
@@ -42,7 +49,7 @@ def resume(
     """A runner that goes on where the action stopped. Raises ActionError when it is over, or cannot go on here."""
     require_resumable(action, action.id)
     shift = shift_record(action)
-    _require_allowed(shift, fleet)
+    fleet = await _own_fleet(action, shift, fleet)
     surveyed = [_surveyed(shift, fleet, target.cluster) for target in shift.targets]
     return ShiftRunner(
         shift,
@@ -59,11 +66,14 @@ def resume(
 async def rollback(
     action: Action, fleet: Fleet, journal: Journal, *, sleep: Sleep = asyncio.sleep
 ) -> AsyncIterator[ActionEvent]:
-    """Every cluster back to its weights from before the action. Raises ActionError before anything is sent."""
-    if action.state is ActionState.ROLLED_BACK:
-        raise ActionError(ErrorKind.USAGE, f"Action {action.id} was rolled back already.")
+    """Every cluster back to its weights from before the action.
+
+    Raises ActionError before anything is written: conflict when one of its clusters is not here, but another of that
+    name.
+    """
+    require_not_back(action)
     shift = shift_record(action)
-    _require_allowed(shift, fleet)
+    fleet = await _own_fleet(action, shift, fleet)
     claim = Claim(action.id, fleet, journal, seconds=shift.plan.pace.lease)
     try:
         claim.lock()
@@ -95,8 +105,17 @@ async def rollback(
         await claim.release()
 
 
-def _require_allowed(shift: ShiftRecord, fleet: Fleet) -> None:
-    for target in shift.targets:
+async def _own_fleet(action: Action, shift: ShiftRecord, fleet: Fleet) -> Fleet:
+    """The fleet as the shift names it, all of its clusters at hand and open to writing. Raises ActionError."""
+    # What refuses without any request is asked first.
+    _require_allowed([t for t in shift.targets if t.cluster in fleet.members], fleet)
+    found = await fleet_at_hand(action, fleet, [target.cluster for target in shift.targets])
+    _require_allowed(shift.targets, found)
+    return found
+
+
+def _require_allowed(targets: Iterable[ShiftTarget], fleet: Fleet) -> None:
+    for target in targets:
         if target.cluster not in fleet.members:
             message = f"{target.cluster} took part in it and is not among the clusters here."
             raise ActionError(ErrorKind.UNREACHABLE, message, cluster=target.cluster)
@@ -105,10 +124,12 @@ def _require_allowed(shift: ShiftRecord, fleet: Fleet) -> None:
 
 def _surveyed(shift: ShiftRecord, fleet: Fleet, cluster: str) -> SurveyedRoute:
     target = next(t for t in shift.targets if t.cluster == cluster)
+    name = fleet.members[cluster].name
     for one in fleet.survey.surveyed:
         place = place_of(one.route)
+        # The action may know the cluster by another name than the survey.
         same = (place.cluster, place.kind, place.namespace, place.name, place.index) == (
-            cluster,
+            name,
             target.where.kind,
             target.where.namespace,
             target.where.name,
@@ -116,7 +137,7 @@ def _surveyed(shift: ShiftRecord, fleet: Fleet, cluster: str) -> SurveyedRoute:
         )
         if same and target.same_route(one.route):
             return one
-    why = fleet.unread.get(cluster)
+    why = fleet.unread.get(name)
     if why:
         raise ActionError(ErrorKind.UNREACHABLE, why, cluster=cluster)
     raise ActionError(

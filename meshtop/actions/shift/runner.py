@@ -19,6 +19,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
+from meshtop.actions.at_hand import identities, note_unidentified
 from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, ErrorKind, worst_error
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
@@ -81,7 +82,8 @@ class ShiftRunner:
         self._resumes = action is not None
         self._attended = attended
         self._sleep = sleep
-        self._measures = Measures(shift.plan, surveyed, fleet)
+        names = [target.cluster for target in shift.targets]
+        self._measures = Measures(shift.plan, dict(zip(names, surveyed, strict=True)), fleet)
         self._claim: Claim | None = None
         self._bound_ms = shift.bound_ms
         # Where the shift stands: each cluster's weights, and the (wave, step) that was begun last.
@@ -89,6 +91,7 @@ class ShiftRunner:
         self._known = {target.cluster: KnownWeights(target.before) for target in shift.targets}
         self._stage = (0, 0)
         self._until: float | None = None
+        self._told_blind = False
 
     @classmethod
     def begin(
@@ -137,14 +140,17 @@ class ShiftRunner:
         """Journal, lock, Leases, and what counts as slow. Raises ActionError: conflict for what others hold."""
         plan = self.plan
         if not self._resumes:
-            self.action = self.journal.begin(
+            action = self.journal.begin(
                 kind=SHIFT,
                 who=self.fleet.who,
                 origin=self.fleet.origin,
                 reason=plan.reason,
                 subject=plan.route,
                 plan=encode_record(plan, self.shift.targets, self._bound_ms),
-            ).id
+                clusters=await identities(self.fleet, (target.cluster for target in self.shift.targets)),
+            )
+            self.action = action.id
+            note_unidentified(self.journal, action)
         self._claim = claim = Claim(self.action, self.fleet, self.journal, seconds=plan.pace.lease)
         try:
             claim.lock()
@@ -180,6 +186,13 @@ class ShiftRunner:
             yield await self._write(target, target.steps[step])
         if not self.plan.wait:
             return
+        blind = await self._measures.without_telemetry(targets, self.fleet.clock())
+        if blind and not self._told_blind:
+            self._told_blind = True
+            guard = " and the guard sees nothing" if self.plan.guard.on else ""
+            yield self._event(
+                EventKind.NOTE, f"No Prometheus for {', '.join(blind)}: no split can be confirmed{guard}."
+            )
         watch = StepWatch(
             self._measures,
             self.plan,
@@ -190,8 +203,9 @@ class ShiftRunner:
             bound_ms=self._bound_ms,
             begun=self.fleet.clock(),
             last=(wave, step) == self.plan.stages()[-1],
+            blind=bool(blind),
         )
-        async for event in self._watch(watch):
+        async for event in self._watch(watch, blind=bool(blind)):
             yield event
 
     async def _write(self, target: ShiftTarget, weights: Weights) -> ActionEvent:
@@ -221,12 +235,13 @@ class ShiftRunner:
         record_resolved(self.journal, self.action, target, weights, took_effect=weights == known.doubtful)
         return weights
 
-    async def _watch(self, watch: StepWatch) -> AsyncIterator[ActionEvent]:
+    async def _watch(self, watch: StepWatch, *, blind: bool) -> AsyncIterator[ActionEvent]:
         """Watch a step until it may end. Raises ShiftEnded when the guard, the split or somebody says so."""
         self._until = watch.until
         told_paused = False
         seconds = watch.first_look_seconds
-        yield self._event(EventKind.NOTE, f"Waiting about {seconds:.0f} s for the push and two scrapes.")
+        if not blind:
+            yield self._event(EventKind.NOTE, f"Waiting about {seconds:.0f} s for the push and two scrapes.")
         while True:
             # Requests go before any look: who aborts must not wait for telemetry that may not answer.
             if self._skips(self.controls.take_request()):
@@ -245,16 +260,18 @@ class ShiftRunner:
                     verdict=watch.verdict,
                 )
                 for event in self._confirm(watch):
-                    yield event
+                    # Without telemetry there is nothing to confirm, which has been said once for all steps.
+                    if not blind:
+                        yield event
                 watch.require_good()
-                # A pause keeps the step, not the guard: the look above may still end the shift.
-                if not self.controls.paused:
-                    if watch.may_end(now):
-                        return
-                    if watch.must_ask(now):
-                        watch.asked(now)
-                        yield self._ask_to_decide(watch)
-                        continue
+            # A pause keeps the step, not the guard: the look above may still end the shift.
+            if watch.observed and not self.controls.paused:
+                if watch.may_end(now):
+                    return
+                if watch.must_ask(now):
+                    watch.asked(now)
+                    yield self._ask_to_decide(watch)
+                    continue
             await self.controls.wait(self.plan.pace.poll)
 
     def _skips(self, request: ShiftRequest | None) -> bool:

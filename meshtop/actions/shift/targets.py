@@ -18,7 +18,10 @@ Weights = tuple[int | None, ...]
 
 
 class ShiftTarget(Struct, frozen=True, rename="camel", kw_only=True):
-    """One object and its weights: `before` the shift (None: not written), and at each step, in the order of `names`."""
+    """One object and its weights: `before` the shift (None: not written), and at each step, in the order of `names`.
+
+    `uid` is the object's own: one of that name that was created since is another (empty: an older journal's).
+    """
 
     where: RouteObject
     label: str
@@ -26,6 +29,7 @@ class ShiftTarget(Struct, frozen=True, rename="camel", kw_only=True):
     hosts: tuple[str, ...]
     before: Weights
     steps: tuple[tuple[int, ...], ...]
+    uid: str = ""
 
     @property
     def cluster(self) -> str:
@@ -37,11 +41,16 @@ class ShiftTarget(Struct, frozen=True, rename="camel", kw_only=True):
         return dict(zip(self.names, weights, strict=True))
 
     def same_route(self, route: WeightedRoute) -> bool:
-        """Whether a route that was read again still has these destinations, in this order."""
+        """Whether a route that was read again is of the same object, and has these destinations, in this order."""
         return (
-            tuple(d.name for d in route.destinations) == self.names
+            not self.recreated(route)
+            and tuple(d.name for d in route.destinations) == self.names
             and tuple(d.host for d in route.destinations) == self.hosts
         )
+
+    def recreated(self, route: WeightedRoute) -> bool:
+        """Whether the object was deleted, and another of that name created since."""
+        return bool(self.uid) and bool(route.uid) and route.uid != self.uid
 
 
 def weights_of(route: WeightedRoute) -> Weights:
@@ -140,6 +149,7 @@ def target_of(surveyed: SurveyedRoute, route: WeightedRoute, plan: ShiftPlan) ->
         hosts=tuple(d.host for d in route.destinations),
         before=weights_of(route),
         steps=steps,
+        uid=route.uid,
     )
 
 

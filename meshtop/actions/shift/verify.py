@@ -17,12 +17,12 @@ from meshtop.analysis.canary.tally import Caller
 from meshtop.analysis.canary.verdict import Honesty, honesty
 from meshtop.model.canary import RouteCounts
 from meshtop.sources.problem import SourceProblem
-from meshtop.sources.prometheus.counts import counts_connections, route_counts
+from meshtop.sources.prometheus.counts import Counting, counts_connections, route_counts
 
 
 async def count_all(
     surveyed: SurveyedRoute, fleet: Fleet, *, since: float, at: float
-) -> tuple[list[tuple[str, RouteCounts]], dict[str, str]]:
+) -> tuple[list[tuple[str, RouteCounts]], dict[str, SourceProblem]]:
     """Counts for a route from every Prometheus of its mesh, and why some gave none."""
     members = [
         m
@@ -35,22 +35,20 @@ async def count_all(
     hosts = telemetry_hosts(surveyed.route, surveyed.binding)
     label = surveyed.route.label
 
-    async def ask(name: str) -> tuple[str, RouteCounts | None, str]:
-        metrics = fleet.members[name].metrics
-        assert metrics is not None
+    async def ask(name: str, metrics: Counting) -> tuple[str, RouteCounts | None, SourceProblem | None]:
         try:
             counted = await route_counts(
                 metrics, labels=[label], hosts=hosts, since=since, at=at, tcp=tcp, http=not tcp
             )
         except SourceProblem as problem:
-            return name, None, problem.message
-        return name, counted, ""
+            return name, None, problem
+        return name, counted, None
 
-    answers = await asyncio.gather(*(ask(m.name) for m in members))
+    answers = await asyncio.gather(*(ask(m.name, m.metrics) for m in members if m.metrics is not None))
     counts = [(name, one) for name, one, _ in answers if one is not None]
     # The cluster's own Prometheus speaks first, so that one that is shared is read as its own.
     counts.sort(key=lambda pair: pair[0] != surveyed.route.cluster)
-    return counts, {name: why for name, one, why in answers if one is None}
+    return counts, {name: why for name, _, why in answers if why is not None}
 
 
 def observe(

@@ -35,6 +35,7 @@ class StepWatch:
 
     `before` are the weights from before the step, `reference` what the baseline did then, `bound_ms` what counts as
     slow. After the `last` stage nothing gets more weight, so it may end without a verdict.
+    A `blind` step has no telemetry to wait for: one look says so, and it lasts as long as the plan says.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class StepWatch:
         bound_ms: float | None,
         begun: float,
         last: bool,
+        blind: bool = False,
     ) -> None:
         self._measures = measures
         self._pace = plan.pace
@@ -60,9 +62,10 @@ class StepWatch:
         self._bound_ms = bound_ms
         self._begun = begun
         self._last = last
+        self._blind = blind
         # Until the push has reached every proxy, requests still go by the old weights: they are not counted.
         self._since = begun + plan.pace.settle
-        self._ask_at = begun + EXTENSIONS * plan.every_seconds
+        self._ask_at = begun + (1.0 if blind else EXTENSIONS) * plan.every_seconds
         self._confirmed: set[str] = set()
         self.observed: tuple[ObservedSplit, ...] = ()
         self.verdict: CanaryVerdict | None = None
@@ -79,10 +82,12 @@ class StepWatch:
 
     def due(self, now: float) -> bool:
         """Whether a look can say anything: two scrapes lie behind, or patience is over and it has to be said."""
+        if self._blind:
+            return not self.observed
         return now - self._since >= SHORTEST_SECONDS or self._late(now)
 
     def _late(self, now: float) -> bool:
-        return now - self._begun >= self._pace.patience
+        return self._blind or now - self._begun >= self._pace.patience
 
     async def look(self, now: float) -> None:
         """Ask telemetry; afterwards `observed` and `verdict` say what was seen since the weights had settled."""

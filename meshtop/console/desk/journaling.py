@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Collection
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,12 @@ from meshtop.views.frame.numbers import age
 if TYPE_CHECKING:
     from textual.app import App
 
+    from meshtop.actions.cluster_identity import ClusterIdentity
     from meshtop.actions.journal.journal import Action
     from meshtop.actions.story import ClusterState, Course
+    from meshtop.model.snapshot import ClusterSnapshot
+
+    Known = dict[str, ClusterIdentity]
 
 _log = logging.getLogger(__name__)
 MOST = 200
@@ -56,6 +60,23 @@ class JournalRead(Message):
         return isinstance(message, JournalRead)
 
 
+def clusters_at_hand(clusters: Iterable[ClusterSnapshot]) -> Known:
+    """The clusters that are shown, by name: what the journal's actions are held against."""
+    from meshtop.actions.cluster_identity import ClusterIdentity
+    from meshtop.analysis.fleet.members import kube_system
+
+    return {one.name: ClusterIdentity(kube_system(one.inventory) or "", one.server) for one in clusters}
+
+
+def rows_at_hand(rows: Iterable[JournalRow], known: Known) -> tuple[JournalRow, ...]:
+    """The rows of actions that wrote to a cluster that is shown; the journal may hold actions of others too."""
+    from meshtop.actions.at_hand import actions_at_hand
+
+    found = tuple(rows)
+    kept = {action.id for action in actions_at_hand([row.action for row in found], known)}
+    return tuple(row for row in found if row.action.id in kept)
+
+
 def read_journal(limit: int = 0) -> JournalRead:
     """The latest actions, at most `limit`, and all that have not ended. Runs on a worker thread."""
     from meshtop.actions.journal.journal import Journal, JournalError, journal_path
@@ -76,8 +97,9 @@ def read_journal(limit: int = 0) -> JournalRead:
         journal.close()
 
 
-def last_shift() -> JournalRow | None:
-    """The latest shift of the journal."""
+def last_shift(known: Known) -> JournalRow | None:
+    """The latest shift of the journal in the clusters that are shown."""
+    from meshtop.actions.at_hand import actions_at_hand
     from meshtop.actions.journal.journal import Journal, JournalError, journal_path
 
     path = journal_path()
@@ -85,15 +107,16 @@ def last_shift() -> JournalRow | None:
         return None
     try:
         with contextlib.closing(Journal(path)) as journal:
-            action = journal.last(kind="shift")
-            return None if action is None else _row_of(action, path)
+            found = actions_at_hand(journal.all_of("shift"), known)
+            return _row_of(found[0], path) if found else None
     except JournalError:
         return None
 
 
 def _row_of(action: Action, journal: Path) -> JournalRow:
+    from meshtop.actions.at_hand import clusters_of
     from meshtop.actions.journal.lock import lock_holder
-    from meshtop.actions.story import cluster_states, clusters_of, course_of, stopped_at
+    from meshtop.actions.story import cluster_states, course_of, stopped_at
 
     course = course_of(action, journal)
     return JournalRow(
@@ -141,11 +164,11 @@ class JournalWatch:
         with defects_logged(_log, "reading the journal"):
             self._target.post_message(read_journal())
 
-    def take(self, message: JournalRead, clusters: Collection[str]) -> bool:
+    def take(self, message: JournalRead, known: Known) -> bool:
         """Keep what was read; whether other actions are unfinished than before."""
         self._alive = any(row.course.alive for row in message.opened)
         waiting = (row for row in message.opened if row.course.unfinished)
-        before, self.unfinished = self.unfinished, tuple(t for t in waiting if set(t.clusters) & set(clusters))
+        before, self.unfinished = self.unfinished, rows_at_hand(waiting, known)
         return self.unfinished != before
 
     @property

@@ -115,7 +115,8 @@ class ShiftDesk:
             from meshtop.actions.shift.recover import find_action, resume
 
             action = find_action(journal, identity)
-            await self._run(resume(action, fleet, journal, controls=self._steered(), attended=True))
+            runner = await resume(action, fleet, journal, controls=self._steered(), attended=True)
+            await self._run(runner)
 
         self._act(act)
 

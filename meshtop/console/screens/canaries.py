@@ -8,7 +8,7 @@ from msgspec import structs
 from textual.binding import Binding, BindingType
 
 from meshtop.analysis.tenancy.access.permissions import denial_reason
-from meshtop.console.desk.journaling import last_shift
+from meshtop.console.desk.journaling import clusters_at_hand, last_shift
 from meshtop.console.desk.levers import levers_for, writes_of
 from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.places import CANARIES
@@ -64,7 +64,8 @@ class CanaryScreen(TableScreen):
 
     def on_screen_resume(self) -> None:
         """A rollback is of the last shift, which another screen may have made."""
-        last = last_shift()
+        clusters = self.host.picture.snapshot.clusters if self.host.picture is not None else ()
+        last = last_shift(clusters_at_hand(clusters))
         self._taken_back = () if last is None else writes_of(last.action)
 
     def refresh_picture(self, picture: Picture) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from msgspec import structs
 
+from meshtop.actions.at_hand import identities
 from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind
 from meshtop.actions.journal.journal import Action, ActionState, EntryKind
@@ -20,7 +23,7 @@ from meshtop.actions.propagate.undo import undo
 from meshtop.demo.kube.resource import Json
 from meshtop.model.state import State
 from meshtop.sources.problem import SourceProblem
-from tests.actions.mesh import NETWORKING, Cluster, FaultyWire, Scene, mesh
+from tests.actions.mesh import NETWORKING, Cluster, FaultyWire, Scene, mesh, virtual_service
 
 ROUTE = ObjectRef(
     kind="VirtualService", group=NETWORKING, version="v1", plural="virtualservices", namespace="shop", name="reviews"
@@ -266,7 +269,8 @@ async def test_a_cluster_that_is_gone_holds_the_action_until_it_is_back(scene: S
 @pytest.mark.parametrize("took_effect", [True, False])
 async def test_what_a_kill_left_in_doubt_is_read_from_the_cluster(scene: Scene, took_effect: bool) -> None:
     (copy,) = await prepare(wanted(), scene.fleet)
-    action = scene.journal.begin(kind="propagate", who="m", origin="o", reason="", subject="s", plan={})
+    which = await identities(scene.fleet, ["west"])
+    action = scene.journal.begin(kind="propagate", who="m", origin="o", reason="", subject="s", plan={}, clusters=which)
     thing = {name: getattr(ROUTE, name) for name in ObjectRef.__struct_fields__}
     detail = {"thing": thing, "before": copy.before, "wanted": copy.body}
     scene.journal.write(action.id, EntryKind.INTENDED, cluster="west", object_=ROUTE.title, **detail)
@@ -305,3 +309,105 @@ async def test_a_namespace_and_what_is_in_it_go_in_order_and_a_namespace_is_neve
 def test_the_writer_has_a_name_of_its_own() -> None:
     # Weights are patched as `meshtop`; what is applied here must not take them for its own.
     assert MANAGER != "meshtop"
+
+
+async def test_a_copy_is_not_taken_back_in_another_cluster_of_the_name(
+    three: Mapping[str, Cluster], tmp_path: Path
+) -> None:
+    first = Scene({name: three[name] for name in ("east", "west")}, tmp_path)
+    clear(three["west"])
+    _, action = await go(first, wanted())
+    other = Scene({"west": Cluster("west", three["north"].store, three["north"].server)}, tmp_path)
+    with pytest.raises(ActionError, match="is not here") as caught:
+        await back(other, action)
+    assert caught.value.kind is ErrorKind.CONFLICT
+    assert (writes(other, "west"), three["north"].weights) == ([], (50, 50))
+    renamed = Scene({"elsewhere": Cluster("elsewhere", three["west"].store, three["west"].server)}, tmp_path)
+    assert (await back(renamed, action)).restored
+    assert await read(renamed.fleet.members["elsewhere"].api, ROUTE) is None
+    for scene in (first, other, renamed):
+        await scene.close()
+
+
+async def test_what_was_created_again_is_not_deleted(scene: Scene) -> None:
+    clear(scene.clusters["west"])
+    _, action = await go(scene, wanted())
+    clear(scene.clusters["west"])
+    scene.clusters["west"].reset((80, 20))
+    ended = await back(scene, action)
+    assert (ended.outcome, ended.restored) == (ActionOutcome.CONFLICT, False)
+    assert scene.clusters["west"].weights == (80, 20)
+
+
+async def apply_as(scene: Scene, manager: str, first: int, *, force: bool = False) -> None:
+    """A server-side apply of the route's weights by somebody."""
+    obj = virtual_service((first, 100 - first))
+    await scene.fleet.members["west"].api.send(
+        "PATCH",
+        ROUTE.path,
+        what="apply",
+        body=obj,
+        headers={"Content-Type": "application/apply-patch+yaml"},
+        params={"fieldManager": manager, "force": "true" if force else "false"},
+    )
+
+
+def managers(scene: Scene) -> list[Json]:
+    found = scene.clusters["west"].object["metadata"]["managedFields"]
+    return [{key: value for key, value in one.items() if key != "time"} for one in found]
+
+
+async def test_fields_that_were_taken_over_belong_to_their_owner_again(scene: Scene) -> None:
+    await apply_as(scene, "team", 30, force=True)
+    before = managers(scene)
+    _, action = await go(scene, wanted())
+    assert any(one["manager"] == MANAGER for one in managers(scene))
+    assert (await back(scene, action)).outcome is ActionOutcome.ROLLED_BACK
+    assert scene.clusters["west"].weights == (30, 70)
+    assert managers(scene) == before
+    await apply_as(scene, "team", 35)
+    assert scene.clusters["west"].weights == (35, 65)
+
+
+async def test_ownership_is_given_back_over_a_write_in_between(scene: Scene) -> None:
+    await apply_as(scene, "team", 30, force=True)
+    _, action = await go(scene, wanted())
+
+    async def overtaken(*_: object) -> None:
+        obj = copy.deepcopy(scene.clusters["west"].object)
+        del obj["metadata"]["managedFields"]
+        obj["metadata"].setdefault("annotations", {})["meta.helm.sh/x"] = "y"
+        scene.clusters["west"].put(obj, manager="tool")
+
+    scene.wires["west"].faults.append(("PATCH", overtaken))
+    assert (await back(scene, action)).outcome is ActionOutcome.ROLLED_BACK
+    names = [one["manager"] for one in managers(scene)]
+    assert ("tool" in names, "team" in names, MANAGER in names) == (True, True, False)
+    await apply_as(scene, "team", 35)
+
+
+@pytest.mark.parametrize(
+    ("marks", "owner"),
+    [
+        ({"labels": {"argocd.argoproj.io/instance": "shop"}}, "Argo CD shop"),
+        ({"annotations": {"argocd.argoproj.io/tracking-id": "shop:x"}}, "Argo CD shop"),
+        ({"labels": {"kustomize.toolkit.fluxcd.io/name": "shop"}}, "Flux shop"),
+        ({"labels": {"helm.toolkit.fluxcd.io/namespace": "shop"}}, "Flux"),
+        ({"labels": {"kubefed.io/managed": "true"}}, "KubeFed"),
+        ({"annotations": {"work.karmada.io/name": "reviews"}}, "Karmada"),
+        ({"ownerReferences": [{"kind": "AppliedManifestWork", "name": "w", "uid": "1", "apiVersion": "x/v1"}]},
+         "Open Cluster Management"),
+    ],
+)  # fmt: skip
+async def test_what_a_controller_owns_is_refused_unless_it_is_named(
+    scene: Scene, marks: dict[str, Any], owner: str
+) -> None:
+    clear(scene.clusters["west"])
+    scene.clusters["west"].put(virtual_service((50, 50), **marks), manager="kubectl-create")
+    with pytest.raises(ActionError, match=f"{owner} owns VirtualService shop/reviews in west") as caught:
+        await prepare(wanted(), scene.fleet)
+    assert caught.value.kind is ErrorKind.CONFLICT
+    with pytest.raises(ActionError, match="owns"):
+        await prepare(structs.replace(wanted(), override="somebody owns it"), scene.fleet)
+    (copy,) = await prepare(structs.replace(wanted(), override=f"{owner} owns it"), scene.fleet)
+    assert copy.change is ObjectChange.UPDATE

@@ -89,7 +89,7 @@ async def finish(scene: Scene, way: str) -> None:
         expected, state = (80, 20), ActionState.ROLLED_BACK
     else:
         controls = Hurried(scene.clock)
-        runner = resume(action, scene.fleet, scene.journal, controls=controls, sleep=scene.clock.sleep)
+        runner = await resume(action, scene.fleet, scene.journal, controls=controls, sleep=scene.clock.sleep)
         _ = [e async for e in runner.run()]
         expected, state = (50, 50), ActionState.DONE
     assert scene.weights == {"east": expected, "west": expected}

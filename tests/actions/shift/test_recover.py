@@ -40,7 +40,7 @@ async def test_a_cluster_that_stays_away_is_written_down_and_taken_back_later(sc
     assert action.state is ActionState.TAKING_BACK
     assert [e.cluster for e in action.entries if e.event is EntryKind.UNKNOWN] == ["west"]
     with pytest.raises(ActionError, match="rollback finishes that"):
-        resume(action, scene.fleet, scene.journal)
+        await resume(action, scene.fleet, scene.journal)
     wire.dead = False
     events = [e async for e in rollback(action, scene.fleet, scene.journal, sleep=scene.clock.sleep)]
     assert ended(events).outcome is ActionOutcome.ROLLED_BACK
@@ -63,7 +63,7 @@ async def test_rollback_twice_and_unknown_ids(scene: Scene) -> None:
     with pytest.raises(ActionError, match="rolled back already"):
         _ = [e async for e in rollback(find_action(scene.journal, action.id), scene.fleet, scene.journal)]
     with pytest.raises(ActionError, match="nothing to resume"):
-        resume(find_action(scene.journal, action.id), scene.fleet, scene.journal)
+        await resume(find_action(scene.journal, action.id), scene.fleet, scene.journal)
     with pytest.raises(ActionError, match="no single action"):
         find_action(scene.journal, "nope")
 

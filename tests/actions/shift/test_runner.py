@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from msgspec import structs
 
@@ -17,7 +18,9 @@ from meshtop.actions.shift.preflight import preflight
 from meshtop.actions.shift.recover import find_action, resume
 from meshtop.actions.shift.runner import ShiftRunner
 from meshtop.actions.shift.targets import place_of
+from meshtop.model.state import State
 from meshtop.model.telemetry import Sample
+from meshtop.sources.problem import SourceProblem
 from tests.actions.faults import answering, applied_but_silent, silent
 from tests.actions.mesh import QUICK, Cluster, FakeMetrics, Hurried, Scene, plan, virtual_service, window_seconds
 from tests.actions.shift.telling import AFTER, BEFORE, ended
@@ -100,7 +103,7 @@ async def test_a_plan_that_cannot_be_judged_is_held_and_can_be_resumed(scene: Sc
     for cluster in scene.clusters.values():
         cluster.metrics.rate = 500.0
     action = find_action(scene.journal, None)
-    runner = resume(action, scene.fleet, scene.journal, controls=Hurried(scene.clock), sleep=scene.clock.sleep)
+    runner = await resume(action, scene.fleet, scene.journal, controls=Hurried(scene.clock), sleep=scene.clock.sleep)
     events = [event async for event in runner.run()]
     assert ended(events).outcome is ActionOutcome.DONE
     assert scene.weights == {"east": (40, 60), "west": (40, 60)}
@@ -136,7 +139,7 @@ async def test_waves_go_one_after_another(scene: Scene) -> None:
     ("fault", "outcome"),
     [
         (answering(409), ActionOutcome.CONFLICT),
-        (answering(422), ActionOutcome.CONFLICT),
+        (answering(422), ActionOutcome.REFUSED),
         (answering(403), ActionOutcome.REFUSED),
         (answering(500), ActionOutcome.LOST),
         (answering(429), ActionOutcome.LOST),
@@ -151,6 +154,43 @@ async def test_faults_in_the_second_cluster(scene: Scene, fault: Any, outcome: A
     assert scene.weights == (BEFORE if on_loss is OnLoss.TAKE_BACK else {"east": (50, 50), "west": (80, 20)})
     state = find_action(scene.journal, None).state
     assert state is (ActionState.ROLLED_BACK if on_loss is OnLoss.TAKE_BACK else ActionState.HELD)
+
+
+POLICY = "ValidatingAdmissionPolicy 'freeze' with binding 'all' denied request: no weights on a Friday"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (422, f'virtualservices "reviews" is forbidden: {POLICY}'),
+        (403, f'virtualservices "reviews" is forbidden: {POLICY}'),
+        (403, 'admission webhook "freeze.shop" denied the request: no weights on a Friday'),
+        (400, 'admission webhook "freeze.shop" denied the request: no weights on a Friday'),
+        (409, 'admission webhook "freeze.shop" denied the request: no weights on a Friday'),
+        (422, 'VirtualService "reviews" is invalid: spec.http: no weights on a Friday'),
+        (422, "no weights on a Friday"),
+    ],
+)
+async def test_what_admission_denies_is_refused_in_its_own_words(scene: Scene, code: int, message: str) -> None:
+    async def denies(*_: Any) -> httpx.Response:
+        body = {"kind": "Status", "message": message, "code": code}
+        return httpx.Response(code, json=body, request=httpx.Request("PATCH", "http://test"))
+
+    scene.wires["west"].faults.append(("PATCH", denies))
+    last = ended(await scene.shift(plan()))
+    assert last.outcome is ActionOutcome.REFUSED
+    assert "no weights on a Friday" in last.message
+    assert "was changed" not in last.message
+
+
+async def test_a_failed_test_is_somebody_s_change(scene: Scene) -> None:
+    async def overtaken(*_: Any) -> None:
+        scene.clusters["west"].put(virtual_service((60, 40)))
+
+    scene.wires["west"].faults.append(("PATCH", overtaken))
+    last = ended(await scene.shift(plan()))
+    assert last.outcome is ActionOutcome.CONFLICT
+    assert "60/40 where 80/20 was expected" in last.message
 
 
 async def test_an_answer_that_is_lost_is_looked_up(scene: Scene) -> None:
@@ -226,7 +266,9 @@ async def test_requests_from_before_the_weights_had_settled_are_never_counted(sc
     class Noting(FakeMetrics):
         async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
             assert at is not None
-            begins.append(at - window_seconds(expression))
+            # The look before the step asks only whether there is any telemetry.
+            if at > scene.clock.began:
+                begins.append(at - window_seconds(expression))
             return await super().samples(expression, at=at)
 
     for name, cluster in scene.clusters.items():
@@ -248,3 +290,51 @@ async def test_everything_is_taken_back_the_last_one_changed_first(scene: Scene)
     assert (changed, restored) == (["east", "west"], ["west", "east"])
     patches = [(e.cluster, e.detail["to"]) for e in find_action(scene.journal, None).entries if e.event == "intended"]
     assert patches == [("east", [50, 50]), ("west", [50, 50]), ("west", [80, 20]), ("east", [80, 20])]
+
+
+class Nowhere(FakeMetrics):
+    """No Prometheus was found in the cluster."""
+
+    state = State.NONE
+
+    async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
+        raise SourceProblem(self.state, "No Prometheus was found.")
+
+
+@pytest.mark.parametrize("metrics", [None, Nowhere])
+async def test_without_a_prometheus_it_is_said_once_and_the_plan_goes_on(
+    scene: Scene, metrics: type[FakeMetrics] | None
+) -> None:
+    for name, cluster in scene.clusters.items():
+        scene.fleet.members[name].metrics = None if metrics is None else metrics(name, cluster.store)
+    steps = ({"v2": 30}, {"v2": 40}, {"v2": 50})
+    events = await scene.shift(plan(steps=steps, every_seconds=20.0, guard=Guard(errors=False, latency=False)))
+    assert ended(events).outcome is ActionOutcome.DONE
+    assert [e.message for e in events if e.kind is EventKind.NOTE] == [
+        "No Prometheus for east, west: no split can be confirmed."
+    ]
+    assert [e.kind for e in events].count(EventKind.OBSERVED) == len(steps)
+    assert scene.clock.now - scene.clock.began == 60.0, "each step lasts as the plan says"
+    assert scene.weights == AFTER
+
+
+async def test_a_guard_without_a_prometheus_asks_after_the_step(scene: Scene) -> None:
+    for member in scene.fleet.members.values():
+        member.metrics = None
+    events = await scene.shift(plan(steps=({"v2": 30}, {"v2": 50}), every_seconds=20.0))
+    assert ended(events).outcome is ActionOutcome.HELD
+    assert scene.clock.now - scene.clock.began == 20.0
+
+
+async def test_a_prometheus_that_fails_is_waited_for_and_ends_no_shift(scene: Scene) -> None:
+    class Down(Nowhere):
+        state = State.UNREACHABLE
+
+    for name, cluster in scene.clusters.items():
+        scene.fleet.members[name].metrics = Down(name, cluster.store)
+    events = await scene.shift(plan(every_seconds=20.0, guard=Guard(errors=False, latency=False)))
+    assert ended(events).outcome is ActionOutcome.DONE
+    assert scene.clock.now - scene.clock.began >= QUICK.patience
+    assert [e.message for e in events if e.kind is EventKind.CONFIRMED] == [
+        f"{name}: telemetry is incomplete, split not confirmed." for name in ("east", "west")
+    ]

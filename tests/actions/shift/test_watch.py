@@ -26,7 +26,7 @@ UNDECIDED = CanaryVerdict(verdict=Comparison.NOT_ENOUGH_DATA)
 
 
 def step(*statuses: SplitStatus, verdict: CanaryVerdict | None = GOOD, last: bool = False) -> StepWatch:
-    measures = Measures(PLAN, (), Fleet((), Survey(())))
+    measures = Measures(PLAN, {}, Fleet((), Survey(())))
     watch = StepWatch(measures, PLAN, (), 0, before={}, reference={}, bound_ms=None, begun=BEGUN, last=last)
     watch.observed = tuple(
         ObservedSplit(cluster=f"c{number}", status=status, set={}) for number, status in enumerate(statuses)
@@ -51,7 +51,7 @@ def test_a_look_waits_for_the_push_and_two_scrapes(after: float, due: bool) -> N
 
 def test_when_patience_is_over_it_is_looked_at_whatever_was_counted() -> None:
     slow = ShiftPlan(route="n/r", steps=({"v2": 50},), pace=ShiftPace(settle=80.0, patience=PATIENCE))
-    measures = Measures(slow, (), Fleet((), Survey(())))
+    measures = Measures(slow, {}, Fleet((), Survey(())))
     watch = StepWatch(measures, slow, (), 0, before={}, reference={}, bound_ms=None, begun=BEGUN, last=False)
     assert not watch.due(BEGUN + PATIENCE - 1)
     assert watch.due(BEGUN + PATIENCE)

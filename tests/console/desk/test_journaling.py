@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from meshtop.actions.cluster_identity import ClusterIdentity
 from meshtop.actions.journal.journal import Action, ActionState, Journal, journal_path
 from meshtop.actions.journal.lock import lock_action
 from meshtop.actions.shift.record import encode_record
@@ -39,13 +40,13 @@ def begin(journal: Journal, *clusters: str, state: ActionState = ActionState.RUN
 def seen(clusters: tuple[str, ...] = ("east", "west")) -> JournalWatch:
     """What a console that shows these clusters knows after a look."""
     watch = JournalWatch(stage(None))
-    watch.take(read_journal(), clusters)
+    watch.take(read_journal(), dict.fromkeys(clusters, ClusterIdentity()))
     return watch
 
 
 def test_without_a_journal_nothing_is_said_and_none_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert (seen().notice, read_journal(10).actions, last_shift(), journal_stamp()) == ("", (), None, ())
+    assert (seen().notice, read_journal(10).actions, last_shift({}), journal_stamp()) == ("", (), None, ())
     assert not journal_path().exists()
 
 
@@ -78,6 +79,29 @@ def test_actions_on_clusters_that_are_not_shown_are_listed_and_not_announced(jou
     assert seen(("elsewhere",)).notice
 
 
+def test_another_cluster_of_the_name_is_not_announced_and_the_same_one_of_another_name_is(journal: Journal) -> None:
+    staging = ClusterIdentity("uid-1", "https://staging:6443")
+    wanted = plan(route="shop/reviews#main", waves=(("east",),))
+    journal.begin(
+        kind="shift",
+        who="maria",
+        origin="desk",
+        reason="",
+        subject=wanted.route,
+        plan=encode_record(wanted, (), None),
+        clusters={"east": staging},
+    )
+    for known, announced in (
+        ({"east": ClusterIdentity("uid-2", "https://prod:6443")}, False),
+        ({"east": ClusterIdentity("", "https://prod:6443")}, False),
+        ({"west": ClusterIdentity("uid-1", "https://other-way:6443")}, True),
+        ({"west": ClusterIdentity("", "https://staging:6443")}, True),
+    ):
+        watch = JournalWatch(stage(None))
+        watch.take(read_journal(), known)
+        assert (bool(watch.notice), last_shift(known) is not None) == (announced, announced), known
+
+
 def test_reading_leaves_no_trace_and_writing_does(journal: Journal) -> None:
     begin(journal, "east")
     journal.close()
@@ -97,4 +121,4 @@ def test_a_journal_that_cannot_be_read_says_why(tmp_path: Path, monkeypatch: pyt
     found = read_journal(10)
     assert isinstance(found, JournalRead)
     assert "cannot be opened" in found.problem
-    assert last_shift() is None
+    assert last_shift({}) is None

@@ -1,0 +1,152 @@
+"""Which of the clusters at hand are those that an action wrote to: told by their identity, not by their names.
+
+Two kubeconfigs may call two clusters by one name, and one cluster by two. What the journal says of one cluster must
+never be done to another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+from meshtop.actions.cluster_identity import ClusterIdentity
+from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
+from meshtop.actions.fleet import Fleet, FleetCluster
+from meshtop.actions.journal.journal import Action, EntryKind, Journal
+from meshtop.actions.kube import KubeApi, not_here
+
+_NOBODY = ClusterIdentity()
+
+
+def clusters_of(action: Action) -> tuple[str, ...]:
+    """The clusters that an action writes to, by the names it knows, in its own order."""
+    return tuple(dict.fromkeys(cluster for wave in action.plan.get("waves") or _waves(action) for cluster in wave))
+
+
+def _waves(action: Action) -> Iterable[Iterable[str]]:
+    plan = action.plan.get("plan")
+    return plan.get("waves", ()) if isinstance(plan, dict) else ()
+
+
+async def identities(fleet: Fleet, names: Iterable[str]) -> dict[str, ClusterIdentity]:
+    """Which clusters these members are. Raises ActionError when one of them does not answer."""
+    asked = list(dict.fromkeys(names))
+    found = await asyncio.gather(*(fleet.members[name].api.identity() for name in asked))
+    return dict(zip(asked, found, strict=True))
+
+
+def note_unidentified(journal: Journal, action: Action) -> None:
+    """Write down which clusters of an action the journal can tell by their server's URL only."""
+    for name, one in action.clusters.items():
+        if not one.uid:
+            why = f"the namespace kube-system may not be read; it is known by its server {one.server}"
+            journal.write(action.id, EntryKind.NOTE, cluster=name, note="no UID of the cluster", why=why)
+
+
+async def fleet_at_hand(action: Action, fleet: Fleet, names: Sequence[str]) -> Fleet:
+    """The fleet with the clusters `names` of an action under the names that the action knows them by.
+
+    A cluster that has another name here is found by its UID. One that does not answer stays in the fleet, but nothing
+    is sent to it before it has said which one it is. A name that nothing here has is left out.
+
+    Raises ActionError (conflict) for a name that another cluster has here, or of which the journal does not say which
+    cluster it was.
+    """
+    found: dict[str, FleetCluster] = {}
+    for name in names:
+        member = await _member(action, fleet, name)
+        if member is not None:
+            found[name] = member
+    taken = {member.name for member in found.values()}
+    rest = {name: one for name, one in fleet.members.items() if name not in taken and name not in names}
+    return fleet.with_members({**found, **rest})
+
+
+async def _member(action: Action, fleet: Fleet, name: str) -> FleetCluster | None:
+    recorded, member = action.clusters.get(name, _NOBODY), fleet.members.get(name)
+    if not recorded.known:
+        if member is None:
+            return None
+        raise ActionError(
+            ErrorKind.CONFLICT,
+            f"The journal does not say which cluster {name} of action {action.id} was: an older meshtop wrote it.",
+            cluster=name,
+            remedy=f"meshtop journal {action.id} tells what was written; put it back by hand.",
+        )
+    silent = False
+    if member is not None:
+        try:
+            if (await member.api.identity()).may_be(recorded):
+                return member
+        except AnswerLost:
+            silent = True
+    elsewhere = await _by_uid(recorded, [one for one in fleet.members.values() if one is not member])
+    if elsewhere is not None or member is None:
+        return elsewhere
+    if not silent:
+        raise not_here(name, recorded)
+    api = KubeApi(member.name, member.api.wire, server=member.api.server, expected=recorded)
+    return FleetCluster(member.name, api, member.metrics, read_only=member.read_only)
+
+
+async def _by_uid(recorded: ClusterIdentity, members: Sequence[FleetCluster]) -> FleetCluster | None:
+    """The member with that UID, whatever its name; a URL alone is not enough under another name."""
+    if not recorded.uid:
+        return None
+    answers = await asyncio.gather(*(one.api.identity() for one in members), return_exceptions=True)
+    return next(
+        (
+            member
+            for member, one in zip(members, answers, strict=True)
+            if isinstance(one, ClusterIdentity) and one.uid == recorded.uid
+        ),
+        None,
+    )
+
+
+async def require_at_hand(action: Action, fleet: Fleet) -> None:
+    """Raise ActionError (conflict) when one of an action's clusters is not here, but another of that name."""
+    await fleet_at_hand(action, fleet, clusters_of(action))
+
+
+async def last_at_hand(journal: Journal, fleet: Fleet, kind: str) -> Action:
+    """The newest action of a kind whose clusters are all at hand. Raises ActionError: usage when there is none at
+    all, conflict when all of them were in other clusters.
+    """
+    elsewhere: ActionError | None = None
+    for action in journal.all_of(kind):
+        names = clusters_of(action)
+        if not any(action.clusters.get(name, _NOBODY).known for name in names):
+            # It may be the one that is meant: whoever takes it back is told why that cannot be.
+            return action
+        try:
+            here = await fleet_at_hand(action, fleet, names)
+        except ActionError as error:
+            elsewhere = elsewhere or error
+            continue
+        missing = [name for name in names if name not in here.members]
+        if not missing:
+            return action
+        elsewhere = elsewhere or not_here(missing[0], action.clusters.get(missing[0], _NOBODY), taken=False)
+    if elsewhere is None:
+        raise ActionError(ErrorKind.USAGE, f"The journal has no {kind}; meshtop journal lists them.")
+    raise elsewhere
+
+
+def actions_at_hand(actions: Iterable[Action], known: Mapping[str, ClusterIdentity]) -> list[Action]:
+    """Of these actions those that wrote to one of the clusters at hand, told without asking any.
+
+    `known` are the clusters at hand by name. A UID that the journal has seen behind the same server counts as at hand.
+    An older journal's action is matched by name: it is shown, never undone.
+    """
+    found = list(actions)
+    here = list(known.values())
+    uids = {one.uid for action in found for one in action.clusters.values() if any(k.may_be(one) for k in here)} - {""}
+
+    def at_hand(action: Action, name: str) -> bool:
+        recorded = action.clusters.get(name, _NOBODY)
+        if not recorded.known:
+            return name in known
+        return recorded.uid in uids or any(one.may_be(recorded) for one in here)
+
+    return [action for action in found if any(at_hand(action, name) for name in clusters_of(action))]
