@@ -11,7 +11,7 @@ from typing import Any
 
 from meshtop.analysis.security.mtls.config import MeshMember
 from meshtop.analysis.security.mtls.mesh import MeshTls
-from meshtop.analysis.security.mtls.posture import Moment, posture
+from meshtop.analysis.security.mtls.posture import TrafficWindow, posture
 from meshtop.model.kube import ConfigObject, Inventory, Meta, Service, ServicePort
 from meshtop.model.mesh import MeshFacts, Proxy, Workload
 from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target
@@ -78,7 +78,7 @@ def main() -> None:
             mesh.edge(edge)
         bound.append(time.perf_counter() - began)
         began = time.perf_counter()
-        posture(MeshTls([member]), edges, moment=Moment(0.0, 300.0))
+        posture(MeshTls([member]), edges, window=TrafficWindow(0.0, 300.0))
         whole.append(time.perf_counter() - began)
     print(
         f"{WORKLOADS} workloads, {EDGES} edges: bound in {min(bound):.3f} s, judged with findings in {min(whole):.3f} s"

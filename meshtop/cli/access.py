@@ -13,8 +13,8 @@ from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, once, open_session, say_missing, write
 
 if TYPE_CHECKING:
-    from meshtop.analysis.tenancy.access.kubernetes import Rules
     from meshtop.analysis.tenancy.access.policy import Policy
+    from meshtop.analysis.tenancy.access.rbac import SubjectRules
     from meshtop.settings.access import AccessPolicy
 
 FORMATS = ("table", "json", "yaml")
@@ -148,14 +148,14 @@ def explain(ctx: click.Context, user: str, right: str, object_: str, file: str |
     return 0
 
 
-def _rules(session: Session, user: str, cluster: str, namespace: str) -> Rules | None:
+def _rules(session: Session, user: str, cluster: str, namespace: str) -> SubjectRules | None:
     """What a cluster lets the user do in a namespace; None where it does not tell, or speaks of somebody else."""
     import asyncio
 
     from meshtop.sources.kubernetes import KubernetesSource
     from meshtop.sources.problem import SourceProblem
 
-    found: list[Rules] = []
+    found: list[SubjectRules] = []
 
     async def ask() -> None:
         observatory = session.observatory()
@@ -215,9 +215,9 @@ def _with_clusters(session: Session, policy: AccessPolicy | None) -> Policy:
 
 def _user(policy: Policy, name: str) -> str:
     """The user's name in the policy; `user:maria` is maria. Raises CommandError."""
-    from meshtop.analysis.tenancy.access.policy import NodeKind
+    from meshtop.analysis.tenancy.access.policy import PolicyNodeKind
 
-    users = sorted(known for known, kind in policy.kinds.items() if kind is NodeKind.USER)
+    users = sorted(known for known, kind in policy.kinds.items() if kind is PolicyNodeKind.USER)
     plain = name if name in users else name.removeprefix("user:")
     if plain not in users:
         raise CommandError(f"{name} is no user of the policy; there are {_some(users)}.")
@@ -225,9 +225,13 @@ def _user(policy: Policy, name: str) -> str:
 
 
 def _known(policy: Policy, name: str) -> str:
-    from meshtop.analysis.tenancy.access.policy import NodeKind
+    from meshtop.analysis.tenancy.access.policy import PolicyNodeKind
 
-    objects = [known for known, kind in policy.kinds.items() if kind in (NodeKind.OBJECT, NodeKind.OBJECT_ATTRIBUTE)]
+    objects = [
+        known
+        for known, kind in policy.kinds.items()
+        if kind in (PolicyNodeKind.OBJECT, PolicyNodeKind.OBJECT_ATTRIBUTE)
+    ]
     if name not in objects:
         raise CommandError(f"{name} is no object of the policy; there are {_some(sorted(objects))}.")
     return name

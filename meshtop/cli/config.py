@@ -94,7 +94,7 @@ def init(ctx: click.Context, tenancy: bool) -> None:
         write_first_file(path)
         write(str(path))
         return
-    from meshtop.analysis.tenancy.first import first_tenancy
+    from meshtop.analysis.tenancy.starter import first_tenancy
     from meshtop.cli.session import once, say_missing
 
     if asked and not path.exists():

@@ -170,4 +170,5 @@ def _why_empty(view: AnyView, items: list[Any], query: Query) -> str:
     narrowed = [f"--filter {query.filter!r}" if query.filter else "", *(f"-n {n}" for n in query.namespaces)]
     narrowed.append(f"--tenant {query.tenant}" if query.tenant else "")
     by = " ".join(filter(None, narrowed))
-    return f"None of {len(items)} {view.kind} is left by {by or 'this scope'}."
+    matching = f"match {by}" if by else "are in this scope"
+    return f"No {view.kind} {matching} ({len(items)} {'was' if len(items) == 1 else 'were'} left out)."

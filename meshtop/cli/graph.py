@@ -114,10 +114,11 @@ def _why_empty(picture: Picture, path: tuple[str, str] | None) -> str:
     from meshtop.views.kinds.edges import VIEW
 
     if path:
-        return f"No way leads from {path[0]} to {path[1]}."
+        return f"No call path leads from {path[0]} to {path[1]}."
     if not picture.edges:
         return VIEW.empty
-    return f"None of {len(picture.edges)} edges is left by this scope (--idle adds those without traffic)."
+    count = len(picture.edges)
+    return f"No edges match ({count} {'was' if count == 1 else 'were'} left out; --idle adds those without traffic)."
 
 
 def _rendered(output: str, session: Session, picture: Picture, query: Query, sight: Sight, graph: ServiceGraph) -> str:

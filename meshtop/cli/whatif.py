@@ -12,7 +12,7 @@ from meshtop.cli.session import exit_code, once, open_session, say_missing, writ
 from meshtop.model.errors import Exit
 
 
-@click.group("whatif", short_help="What a change would do, before anybody makes it: strict, evacuate.")
+@click.group("whatif", short_help="What a change would do, before it is made: strict, evacuate.")
 @common_options
 def command() -> None:
     """What a change would do. Nothing is written."""
@@ -27,7 +27,7 @@ def command() -> None:
 def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
     """Which calls would break if a namespace (in every cluster), or the whole mesh, were STRICT.
 
-    A call breaks that is seen in plaintext, or declared so. What nobody measured is said to be unknown.
+    A call breaks that is seen in plaintext, or declared so. What was not measured is called unknown.
     """
     from meshtop.settings.durations import format_duration
     from meshtop.views.reports.whatif import document_of, knows_scope, sentences, strict_answer
@@ -67,9 +67,9 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
 @common_options
 @click.pass_context
 def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
-    """Which hosts would have no endpoint left, and which would double their load, if CLUSTER took nothing any more.
+    """Which hosts would have no endpoint left, and which would double their load, if CLUSTER took no more traffic.
 
-    Reckoned with the endpoints that are ready and the traffic that is seen in this window.
+    Computed from the endpoints that are ready and the traffic that is seen in this window.
     """
     from meshtop.settings.durations import format_duration
     from meshtop.views.reports.evacuate import document_of, evacuate_answer, sentences, table_of
@@ -83,7 +83,7 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
         raise CommandError(f"There is no cluster {leaving}; there are {names}.")
     if leaving not in picture.facts:
         say_missing(session, snapshot)
-        raise CommandError(f"{leaving} could not be read, so nobody can tell what runs there.", Exit.UNREACHABLE)
+        raise CommandError(f"{leaving} could not be read, so what runs there is unknown.", Exit.UNREACHABLE)
     answer = evacuate_answer(picture, leaving)
     if output != "table":
         from meshtop.cli.printers import to_json, to_yaml
@@ -91,10 +91,12 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
         document = document_of(picture, answer, format_duration(snapshot.window_seconds))
         write(to_json(document) if output == "json" else to_yaml(document).rstrip("\n"))
     else:
-        from meshtop.analysis.fleet.locality import Fate
+        from meshtop.analysis.fleet.locality import EvacuationEffect
         from meshtop.cli.text_table import render_table
 
-        shown = [item for item in answer.items if all_ or item.fate not in (Fate.GROWS, Fate.IDLE)]
+        shown = [
+            item for item in answer.items if all_ or item.fate not in (EvacuationEffect.GROWS, EvacuationEffect.IDLE)
+        ]
         if shown:
             write("\n".join(render_table(table_of(shown), session.style(sys.stdout))))
         for sentence in sentences(answer):

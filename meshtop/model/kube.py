@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from meshtop.model.evidence import ABSENT, READ, Evidence, WhyUnknown, not_read
+
 
 class Owner(Struct, frozen=True):
     """The controlling owner of an object (`metadata.ownerReferences` with `controller: true`, else the first)."""
@@ -166,6 +168,18 @@ class KindStatus(Struct, frozen=True, kw_only=True):
     count: int = 0
     error: str | None = None
 
+    @property
+    def evidence(self) -> Evidence:
+        """How well the kind is known. Stale objects were read once, and their source says how old they are."""
+        return _EVIDENCE.get(self.state, READ)
+
+
+_EVIDENCE = {
+    "missing": ABSENT,
+    "denied": not_read(WhyUnknown.DENIED),
+    "failed": not_read(WhyUnknown.UNREACHABLE),
+}
+
 
 class RemoteSecret(Struct, frozen=True, kw_only=True):
     """Metadata of a Secret labelled `istio/multiCluster=true`; its data is never read."""
@@ -204,3 +218,19 @@ class Inventory(Struct, frozen=True, kw_only=True):
     kinds: tuple[KindStatus, ...] = ()
     identity: Identity | None = None
     """None when nobody asked, or the cluster did not say."""
+
+    def evidence(self, kind: str) -> Evidence:
+        """How well a kind is known, by the name that `kinds` and `config` have for it.
+
+        An Inventory without `kinds` holds all that there is (it was not read from a server). A kind that nobody asked
+        for, or that has not been answered yet, was not read.
+        """
+        if not self.kinds:
+            return READ
+        found = next((status for status in self.kinds if status.kind == kind), None)
+        return found.evidence if found is not None else not_read(WhyUnknown.NOT_READ)
+
+    def unread(self, *kinds: str) -> tuple[tuple[str, WhyUnknown], ...]:
+        """Those of the kinds that were not read, each with why."""
+        found = ((kind, self.evidence(kind).why) for kind in kinds)
+        return tuple((kind, why) for kind, why in found if why is not None)

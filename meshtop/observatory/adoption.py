@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from meshtop.analysis.fleet.members import Member, members
-from meshtop.analysis.fleet.registries.read import KARMADA, KUBESPHERE
+from meshtop.analysis.fleet.members import RegisteredMember, members
+from meshtop.analysis.fleet.registries import KARMADA, KUBESPHERE
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.observatory.feed import ClusterFeed
@@ -73,7 +73,7 @@ class Adopter:
             found.append(self._adopt(ref, via))
         return found
 
-    async def _way(self, member: Member, host: ClusterRef, name: str) -> tuple[ClusterRef, str | None]:
+    async def _way(self, member: RegisteredMember, host: ClusterRef, name: str) -> tuple[ClusterRef, str | None]:
         entry = member.entry
         if entry.registry == KUBESPHERE:
             own = await self._inline(host, entry.name, name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from meshtop.analysis.canary.reach import reach_of, telemetry_hosts
+from meshtop.analysis.canary.binding import binding_of, telemetry_hosts
 from meshtop.analysis.canary.routes import weighted_routes
 from meshtop.analysis.canary.survey import since_of
 from meshtop.model.canary import RouteCounts
@@ -36,7 +36,7 @@ def routes_to_count(inventories: Iterable[Inventory], at: float) -> frozenset[Ro
     found = set()
     for inventory in inventories:
         for route in weighted_routes("", inventory.config):
-            hosts = telemetry_hosts(route, reach_of(route, inventory.config))
+            hosts = telemetry_hosts(route, binding_of(route, inventory.config))
             since = since_of(route, at)
             if hosts and at - since >= SHORTEST_SECONDS:
                 found.add(RouteToCount(route.label, float(round(since)), hosts, counts_connections(route.protocol)))

@@ -71,7 +71,7 @@ def test_a_name_that_is_not_there_is_a_bad_answer(meshtop: Program) -> None:
 def test_nothing_left_says_why(meshtop: Program) -> None:
     outcome = meshtop("get", "edges", "-n", "nowhere")
     assert (outcome.code, outcome.out) == (0, "")
-    assert outcome.err == "meshtop: None of 4 edges is left by -n nowhere.\n"
+    assert outcome.err == "meshtop: No edges match -n nowhere (4 were left out).\n"
 
 
 def test_filter_and_sort(meshtop: Program) -> None:

@@ -81,9 +81,13 @@ def test_filter_scope_and_focus(meshtop: Program) -> None:
     [
         (("--focus", "reviews"), 2, "reviews could be east/shop/reviews, west/shop/reviews; say which."),
         (("--focus", "nobody"), 2, "The graph has no node nobody at this level"),
-        (("--path", "east/shop/reviews", "east/shop/web"), 1, "No way leads from east/shop/reviews to east/shop/web."),
+        (
+            ("--path", "east/shop/reviews", "east/shop/web"),
+            1,
+            "No call path leads from east/shop/reviews to east/shop/web.",
+        ),
         (("--filter", "pods:>1"), 2, "There is no column pods"),
-        (("-n", "nowhere"), 0, "None of 4 edges is left by this scope"),
+        (("-n", "nowhere"), 0, "No edges match (4 were left out"),
         (("--level", "pods"), 2, "'pods' is not one of"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What the README tells people to type works on the demo."""
+"""What the README and the tour tell people to type works on the demo."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from tests.e2e.serving import Served, meshtop, served
 
 pytestmark = pytest.mark.xdist_group("e2e-readme")
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^meshtop demo -- (.+)$", README, re.MULTILINE)
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/tour.md")]
+COMMANDS = list(
+    dict.fromkeys(line for page in PAGES for line in re.findall(r"^meshtop demo -- (.+)$", page, re.MULTILINE))
+)
 FOUND_SOMETHING = {"doctor", "whatif"}
 """Commands whose exit code says that something is wrong, as it is in the demo's everyday."""
 

@@ -136,7 +136,7 @@ async def test_a_route_in_no_cluster_is_said(tmp_path: Path) -> None:
     ("arguments", "code", "said"),
     [
         (("shift", ROUTE, "--to", "v3=10", "--dry-run"), 0, "no other shift is running"),
-        (("shift", ROUTE, "--to", "v3=10"), 2, "say --yes"),
+        (("shift", ROUTE, "--to", "v3=10"), 2, "add --yes"),
         (("shift", ROUTE, "--to", "v3"), 2, "write DEST=WEIGHT"),
         (("shift", ROUTE, "--to", "v3", "--plan", "5,25", "--no-wait"), 2, "--no-wait writes one step"),
         (("shift", ROUTE, "--to", "v3=10", "--yes", "--read-only"), 4, "is read-only: drop --read-only"),

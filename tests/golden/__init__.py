@@ -7,8 +7,10 @@
 `--tree PATH` takes the program from another checkout, `--only PATTERN` takes some of the commands
 (`--only 'everyday/get-*'`), `--workers N` says how many run at once (2).
 
-The program is run as users run it, by its commands, in processes of its own; nothing here knows a module of it. So two
-commits can be held against each other however differently they are built: write with one, compare with the other.
+The program is run as users run it, by its commands, in a process of its own for each; nothing here knows a module of
+it. So two commits can be held against each other however differently they are built: write with one, compare with the
+other. A process is a fork of one that has loaded the program before (`nursery.py`); `--plain` starts a fresh
+interpreter for each, which prints the same and takes twice as long.
 
 How a run repeats, byte by byte:
 

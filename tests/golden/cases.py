@@ -169,7 +169,7 @@ def mistakes() -> Iterator[Case]:
         yield Case(("get", "clusters"), kubeconfig)
     for line in ("get clusters", "get clusters -o json", "doctor", "graph", "shift shop/reviews --to v3=20 --dry-run",
                  "propagate virtualservice shop/reviews --from nobody --to nobody --dry-run"):  # fmt: skip
-        yield Case(tuple(line.split()), "unreachable")
+        yield reading(line, kubeconfig="unreachable")
 
 
 def settings() -> Iterator[Case]:
@@ -183,11 +183,11 @@ def settings() -> Iterator[Case]:
     yield Case(("config", "init", "--config", "first.yaml"), files=("first.yaml",))
     for form in ("table", "json", "yaml"):
         yield Case(("access", "check", "u1", "o1", "--policy", "access.yaml", "-o", form))
-        yield Case(("access", "check", "maria", "tenant:storefront", "--config", "tenants.yaml", "-o", form))
+        yield reading(f"access check maria tenant:storefront --config tenants.yaml -o {form}")
         for right in ("read", "execute"):
             yield Case(("access", "explain", "u1", right, "o1", "--policy", "access.yaml", "-o", form))
-        yield Case(("access", "explain", "maria", "shift", "namespace:us-east/shop", "--config", "tenants.yaml",
-                    "-o", form))  # fmt: skip
+        yield reading(f"access explain maria shift namespace:us-east/shop --config tenants.yaml -o {form}")
+    yield Case(("config", "init", "--tenancy", "--config", "asked/first.yaml", *PATIENT), files=("asked/tenancy.yaml",))
 
 
 def refusals() -> Iterator[Case]:

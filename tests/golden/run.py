@@ -54,18 +54,29 @@ def forks(tree: Path, workers: int) -> Iterator[Program]:
         yield run
 
 
-def outputs(plan: Plan = PLAN, *, tree: Path = TREE, workers: int = 2, run: Program = program) -> Iterator[Output]:
-    """Serve each world and run its commands on it; what each put out, world by world, in the plan's order."""
+def outputs(
+    plan: Plan = PLAN, *, tree: Path = TREE, workers: int = 2, run: Program = program, portable: bool = False
+) -> Iterator[Output]:
+    """Serve each world and run its commands on it; what each put out, world by world, in the plan's order.
+
+    `portable` outputs are the same on every Python and machine: numbers have nine digits.
+    """
     with contextlib.ExitStack() as stack:
         # In /tmp, whatever TMPDIR is: the folder's name has the same length everywhere, so tables stay aligned.
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meshtop-golden-", dir="/tmp")))
         # A dying cluster needs its time to die; the others use it.
-        early = {w.name: stack.enter_context(serving(w, root / w.name, tree)) for w, cases in plan if w.dies and cases}
+        early = {
+            w.name: stack.enter_context(serving(w, root / w.name, tree, portable=portable))
+            for w, cases in plan
+            if w.dies and cases
+        }
         for world, cases in plan:
             if not cases:
                 continue
             with contextlib.ExitStack() as one:
-                served = early.get(world.name) or one.enter_context(serving(world, root / world.name, tree))
+                served = early.get(world.name) or one.enter_context(
+                    serving(world, root / world.name, tree, portable=portable)
+                )
                 served.settle()
                 for name, text in SETTINGS.items():
                     (served.folder / name).write_text(text)

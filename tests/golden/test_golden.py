@@ -19,7 +19,7 @@ MOST_BYTES = 400_000
 
 def test_what_is_printed_is_what_was_printed() -> None:
     with forks(TREE, 2) as run:
-        made = outputs(SMALL_PLAN, workers=2, run=run)
+        made = outputs(SMALL_PLAN, workers=2, run=run, portable=True)
         if os.environ.get("GOLDEN") == "write":
             shutil.rmtree(EXPECTED, ignore_errors=True)
             assert write(EXPECTED, made)

@@ -13,7 +13,7 @@ from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.targets import ShiftTarget, Weights
 from meshtop.actions.shift.verify import count_all, observe
 from meshtop.analysis.canary.judging import CanaryVerdict, latency_bound
-from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.canary.tally import Caller, Tally, added
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS
 
@@ -26,7 +26,7 @@ Reference = Mapping[str, Sequence[Tally]]
 class Measures:
     """Asks every Prometheus of the mesh about the routes of one shift."""
 
-    def __init__(self, plan: ShiftPlan, surveyed: Iterable[Surveyed], fleet: Fleet) -> None:
+    def __init__(self, plan: ShiftPlan, surveyed: Iterable[SurveyedRoute], fleet: Fleet) -> None:
         self._plan = plan
         self._surveyed = {one.route.cluster: one for one in surveyed}
         self._fleet = fleet
@@ -76,7 +76,7 @@ class Measures:
             callers, failed = await self._callers(target, since=since, at=now)
             tallies[target.cluster] = added(callers, len(target.names))
             one = observe(target, callers, target.steps[step], before[target.cluster], judging, late=late)
-            if target.cluster in failed or (surveyed.reach.mixed and one.status is SplitStatus.DOES_NOT_FOLLOW):
+            if target.cluster in failed or (surveyed.binding.mixed and one.status is SplitStatus.DOES_NOT_FOLLOW):
                 one = structs.replace(one, follows=SplitStatus.UNKNOWN if late else SplitStatus.WAITING)
             observed.append(one)
         return tuple(observed), watch(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)

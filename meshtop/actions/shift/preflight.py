@@ -15,9 +15,9 @@ from meshtop.actions.lease import GROUP as LEASE_GROUP
 from meshtop.actions.lease import ShiftLease
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.targets import ShiftTarget, chosen_routes, place_of, target_of, waves_of
-from meshtop.analysis.canary.owners import ARGO_ROLLOUTS, FLAGGER, GITOPS, NOBODY, Ownership
-from meshtop.analysis.canary.reach import MESH
-from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.binding import MESH
+from meshtop.analysis.canary.owners import ARGO_ROLLOUTS, FLAGGER, GITOPS, NOBODY, RouteOwner
+from meshtop.analysis.canary.survey import SurveyedRoute
 
 _WORDS = {FLAGGER: ("flagger",), ARGO_ROLLOUTS: ("argo", "rollout"), GITOPS: ("gitops", "argocd", "argo cd", "flux")}
 
@@ -46,7 +46,7 @@ class Preflight(Struct, frozen=True, kw_only=True):
     plan: ShiftPlan
     checks: tuple[Check, ...]
     targets: tuple[ShiftTarget, ...] = ()
-    surveyed: tuple[Surveyed, ...] = ()
+    surveyed: tuple[SurveyedRoute, ...] = ()
 
     @property
     def refusal(self) -> ActionError | None:
@@ -79,7 +79,7 @@ async def preflight(plan: ShiftPlan, fleet: Fleet, *, clusters: Sequence[str] = 
     )
 
 
-def _gates(surveyed: Surveyed, fleet: Fleet) -> list[Check]:
+def _gates(surveyed: SurveyedRoute, fleet: Fleet) -> list[Check]:
     cluster, namespace = surveyed.route.cluster, surveyed.route.namespace
     found = [
         Check(cluster, name, CheckStatus.REFUSED, why, ErrorKind.REFUSED)
@@ -88,7 +88,7 @@ def _gates(surveyed: Surveyed, fleet: Fleet) -> list[Check]:
     return found or [Check(cluster, "policy", CheckStatus.OK, "may be written to")]
 
 
-async def _look(surveyed: Surveyed, plan: ShiftPlan, fleet: Fleet) -> tuple[list[Check], ShiftTarget | None]:
+async def _look(surveyed: SurveyedRoute, plan: ShiftPlan, fleet: Fleet) -> tuple[list[Check], ShiftTarget | None]:
     cluster = surveyed.route.cluster
     api, where = fleet.members[cluster].api, place_of(surveyed.route)
     try:
@@ -127,7 +127,7 @@ def _rights(cluster: str, plural: str, namespace: str, *, may: bool) -> Check:
     return Check(cluster, "rights", CheckStatus.REFUSED, message, ErrorKind.REFUSED)
 
 
-async def _nobody_else(surveyed: Surveyed, fleet: Fleet) -> Check:
+async def _nobody_else(surveyed: SurveyedRoute, fleet: Fleet) -> Check:
     cluster, where = surveyed.route.cluster, place_of(surveyed.route)
     lease = ShiftLease(fleet.members[cluster].api, where, action="", holder="", seconds=1)
     try:
@@ -141,7 +141,7 @@ async def _nobody_else(surveyed: Surveyed, fleet: Fleet) -> Check:
     return Check(cluster, "lease", CheckStatus.REFUSED, message, ErrorKind.CONFLICT)
 
 
-def owner_check(cluster: str, owner: Ownership, override: str) -> Check:
+def owner_check(cluster: str, owner: RouteOwner, override: str) -> Check:
     """Whether somebody else owns the weights, and whether that was overridden in words that name them."""
     if owner.controller == NOBODY:
         return Check(cluster, "owner", CheckStatus.OK, "no controller owns it")
@@ -155,20 +155,20 @@ def owner_check(cluster: str, owner: Ownership, override: str) -> Check:
     return Check(cluster, "owner", CheckStatus.REFUSED, message, ErrorKind.CONFLICT)
 
 
-def _backed(surveyed: Surveyed, target: ShiftTarget) -> list[Check]:
+def _backed(surveyed: SurveyedRoute, target: ShiftTarget) -> list[Check]:
     """Whoever is to get weight has a subset and a ready pod."""
     found = []
     highest = [max(step[i] for step in target.steps) for i in range(len(target.names))]
-    for backing, most, before in zip(surveyed.backings, highest, target.before, strict=True):
-        name = backing.destination.name
+    for backend, most, before in zip(surveyed.backends, highest, target.before, strict=True):
+        name = backend.destination.name
         if most <= 0:
             continue
         why = None
-        if backing.subset_exists is False:
-            why = f"no DestinationRule defines subset {name} for {backing.destination.host}: it would answer 503 NC"
-        elif not backing.service_exists:
-            why = f"{backing.destination.host} is no Service of {target.cluster}"
-        elif backing.pods_in_mesh.ready == 0:
+        if backend.subset_exists is False:
+            why = f"no DestinationRule defines subset {name} for {backend.destination.host}: it would answer 503 NC"
+        elif not backend.service_exists:
+            why = f"{backend.destination.host} is no Service of {target.cluster}"
+        elif backend.pods_in_mesh.ready == 0:
             why = f"{name} has no ready pod: it would answer 503 UH"
         if why is None:
             continue
@@ -180,9 +180,9 @@ def _backed(surveyed: Surveyed, target: ShiftTarget) -> list[Check]:
     return found or [Check(target.cluster, "pods", CheckStatus.OK, "subsets exist and pods are ready")]
 
 
-def _left_out(chosen: Sequence[Surveyed], fleet: Fleet) -> list[Check]:
+def _left_out(chosen: Sequence[SurveyedRoute], fleet: Fleet) -> list[Check]:
     """Clusters of the mesh whose callers this shift does not reach, because their configuration is another."""
-    if not chosen or MESH not in chosen[0].reach.gateways:
+    if not chosen or MESH not in chosen[0].binding.gateways:
         return []
     found = []
     first, survey = chosen[0], fleet.survey

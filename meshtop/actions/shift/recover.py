@@ -18,7 +18,7 @@ from meshtop.actions.shift.record import ShiftRecord, known_weights, require_res
 from meshtop.actions.shift.restore import restore, state_after
 from meshtop.actions.shift.runner import ShiftRunner
 from meshtop.actions.shift.targets import place_of
-from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.survey import SurveyedRoute
 
 
 def find_action(journal: Journal, identity: str | None) -> Action:
@@ -103,7 +103,7 @@ def _require_allowed(shift: ShiftRecord, fleet: Fleet) -> None:
         fleet.require_allowed(SHIFT, target.cluster, target.where.namespace)
 
 
-def _surveyed(shift: ShiftRecord, fleet: Fleet, cluster: str) -> Surveyed:
+def _surveyed(shift: ShiftRecord, fleet: Fleet, cluster: str) -> SurveyedRoute:
     target = next(t for t in shift.targets if t.cluster == cluster)
     for one in fleet.survey.surveyed:
         place = place_of(one.route)

@@ -41,7 +41,7 @@ from meshtop.actions.shift.record import (
 from meshtop.actions.shift.restore import restore, state_after
 from meshtop.actions.shift.targets import ShiftTarget, Weights, weights_of
 from meshtop.actions.shift.watch import ShiftEnded, StepWatch, confirmation
-from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.survey import SurveyedRoute
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class ShiftRunner:
     def __init__(
         self,
         shift: ShiftRecord,
-        surveyed: Sequence[Surveyed],
+        surveyed: Sequence[SurveyedRoute],
         fleet: Fleet,
         journal: Journal,
         *,

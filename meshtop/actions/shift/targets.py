@@ -11,7 +11,7 @@ from meshtop.actions.fleet import Fleet
 from meshtop.actions.kube import RouteObject
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.analysis.canary.routes import WeightedRoute, parse_route
-from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.canary.weights import new_weights
 
 Weights = tuple[int | None, ...]
@@ -49,7 +49,7 @@ def weights_of(route: WeightedRoute) -> Weights:
     return tuple(d.weight for d in route.destinations)
 
 
-def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> list[Surveyed]:
+def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> list[SurveyedRoute]:
     """The surveyed routes that the plan means, one for each cluster whose istiod reads its own configuration.
 
     `clusters` limits them where given. In a mesh with several primaries that is every cluster; a remote cluster obeys
@@ -80,7 +80,7 @@ def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> lis
     return ruling
 
 
-def _ruled_elsewhere(plan: ShiftPlan, named: Sequence[Surveyed], fleet: Fleet) -> ActionError:
+def _ruled_elsewhere(plan: ShiftPlan, named: Sequence[SurveyedRoute], fleet: Fleet) -> ActionError:
     """Every cluster that is meant is a remote one: its callers obey a primary, where the object must be written."""
     survey = fleet.survey
     remotes = ", ".join(s.route.cluster for s in named)
@@ -113,7 +113,7 @@ def _all_known(fleet: Fleet, clusters: Sequence[str]) -> None:
             raise ActionError(ErrorKind.USAGE, f"There is no cluster {name}; there are {', '.join(fleet.members)}.")
 
 
-def waves_of(plan: ShiftPlan, chosen: Sequence[Surveyed]) -> tuple[tuple[str, ...], ...]:
+def waves_of(plan: ShiftPlan, chosen: Sequence[SurveyedRoute]) -> tuple[tuple[str, ...], ...]:
     """The plan's waves, or all clusters at once. Raises ActionError for a cluster without the route."""
     names = [s.route.cluster for s in chosen]
     for cluster in plan.clusters:
@@ -124,7 +124,7 @@ def waves_of(plan: ShiftPlan, chosen: Sequence[Surveyed]) -> tuple[tuple[str, ..
     return plan.waves or (tuple(names),)
 
 
-def target_of(surveyed: Surveyed, route: WeightedRoute, plan: ShiftPlan) -> ShiftTarget:
+def target_of(surveyed: SurveyedRoute, route: WeightedRoute, plan: ShiftPlan) -> ShiftTarget:
     """The target of one cluster, computed from the route as it was just read. Raises ActionError."""
     try:
         steps = tuple(new_weights(route, step) for step in plan.steps)

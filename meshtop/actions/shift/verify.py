@@ -9,10 +9,10 @@ from math import log
 from meshtop.actions.events import ObservedSplit, SplitStatus
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.shift.targets import ShiftTarget, Weights
+from meshtop.analysis.canary.binding import telemetry_hosts
 from meshtop.analysis.canary.evidence import log_evidence, wilson
 from meshtop.analysis.canary.judging import Judging
-from meshtop.analysis.canary.reach import telemetry_hosts
-from meshtop.analysis.canary.survey import Surveyed
+from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.canary.tally import Caller
 from meshtop.analysis.canary.verdict import Honesty, honesty
 from meshtop.model.canary import RouteCounts
@@ -21,7 +21,7 @@ from meshtop.sources.prometheus.counts import counts_connections, route_counts
 
 
 async def count_all(
-    surveyed: Surveyed, fleet: Fleet, *, since: float, at: float
+    surveyed: SurveyedRoute, fleet: Fleet, *, since: float, at: float
 ) -> tuple[list[tuple[str, RouteCounts]], dict[str, str]]:
     """Counts for a route from every Prometheus of its mesh, and why some gave none."""
     members = [
@@ -32,7 +32,7 @@ async def count_all(
         and (m.name == surveyed.route.cluster or fleet.survey.clusters[m.name].facts.mesh_id == surveyed.mesh)
     ]
     tcp = counts_connections(surveyed.route.protocol)
-    hosts = telemetry_hosts(surveyed.route, surveyed.reach)
+    hosts = telemetry_hosts(surveyed.route, surveyed.binding)
     label = surveyed.route.label
 
     async def ask(name: str) -> tuple[str, RouteCounts | None, str]:

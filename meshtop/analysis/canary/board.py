@@ -7,21 +7,20 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from meshtop.analysis.canary.findings import Known, differing, duplicate, duplicates, findings
-from meshtop.analysis.canary.judgements import Judgements
-from meshtop.analysis.canary.judging import CanaryVerdict
+from meshtop.analysis.canary.binding import (
+    RouteBinding,
+    binding_of,
+)
+from meshtop.analysis.canary.findings import RouteFacts, differing, duplicate, duplicates, findings
+from meshtop.analysis.canary.judging import CanaryVerdict, Judgements
 from meshtop.analysis.canary.owners import (
     LastChange,
-    Ownership,
-    controller_view,
+    RouteOwner,
+    controller_status,
     last_change,
 )
-from meshtop.analysis.canary.reach import (
-    Reach,
-    reach_of,
-)
 from meshtop.analysis.canary.routes import VIRTUAL_SERVICE, WeightedRoute
-from meshtop.analysis.canary.survey import BoardCluster, Surveyed
+from meshtop.analysis.canary.survey import BoardCluster, SurveyedRoute
 from meshtop.analysis.canary.tally import Caller
 from meshtop.analysis.canary.verdict import HonestyVerdict
 from meshtop.model.kube import ConfigObject
@@ -44,7 +43,7 @@ class CanaryDestination(Struct, frozen=True, rename="camel", kw_only=True):
     traffic: Traffic
 
 
-class Change(Struct, frozen=True, rename="camel"):
+class ChangeRecord(Struct, frozen=True, rename="camel"):
     """Who changed the object last (the field manager), how, and when."""
 
     who: str
@@ -76,13 +75,13 @@ class CanaryRow(Struct, frozen=True, rename="camel", kw_only=True):
     host: str
     protocol: str
     destinations: tuple[CanaryDestination, ...]
-    owner: Ownership
+    owner: RouteOwner
     honesty: HonestyVerdict
     verdict: CanaryVerdict
     findings: tuple[Finding, ...]
     service: str = ""
     label: str = ""
-    last_change: Change | None = None
+    last_change: ChangeRecord | None = None
     callers: tuple[CallerSplit, ...] = ()
     counted_seconds: float | None = None
     delegate_of: str | None = None
@@ -108,17 +107,18 @@ class Board:
         hosts = {s.meta.key: _plain_reach(s, cluster.inventory.config) for s in services if s.spec.get("hosts")}
         return duplicates(services, hosts)
 
-    def _row(self, surveyed: Surveyed, doubles: Mapping[tuple[str, str], str]) -> CanaryRow:
+    def _row(self, surveyed: SurveyedRoute, doubles: Mapping[tuple[str, str], str]) -> CanaryRow:
         route = surveyed.route
         judged = self.judgements.of(surveyed)
         change = last_change(surveyed.obj.managers)
-        known = Known(
+        known = RouteFacts(
             route=route,
-            reach=surveyed.reach,
-            backings=surveyed.backings,
+            binding=surveyed.binding,
+            backends=surveyed.backends,
             owner=surveyed.owner,
-            controller=controller_view(route, surveyed.obj, self.survey.clusters[route.cluster].inventory.config),
+            controller=controller_status(route, surveyed.obj, self.survey.clusters[route.cluster].inventory.config),
             change=change,
+            split=judged.split,
             honesty=judged.honesty,
             verdict=judged.verdict,
             now=self.now,
@@ -138,21 +138,21 @@ class Board:
             kind=route.kind,
             name=route.name,
             route=route.route_name or str(route.index),
-            host=surveyed.reach.hosts[0] if surveyed.reach.hosts else surveyed.service,
+            host=surveyed.binding.hosts[0] if surveyed.binding.hosts else surveyed.service,
             protocol=route.protocol,
             destinations=tuple(
                 CanaryDestination(
                     name=d.name,
                     host=d.host,
                     subset=d.subset,
-                    version=backing.version or None,
+                    version=backend.version or None,
                     weight=d.weight,
                     share=d.share,
-                    pods=backing.pods,
+                    pods=backend.pods,
                     observed_share=judged.split[i] / total if total > 0 else None,
                     traffic=judged.tallies[i].traffic(judged.seconds) if total > 0 else Traffic(),
                 )
-                for i, (d, backing) in enumerate(zip(route.destinations, surveyed.backings, strict=True))
+                for i, (d, backend) in enumerate(zip(route.destinations, surveyed.backends, strict=True))
             ),
             owner=surveyed.owner,
             honesty=judged.honesty,
@@ -163,13 +163,13 @@ class Board:
             last_change=_shown(change),
             callers=tuple(_caller_split(route, caller) for caller in judged.callers),
             counted_seconds=judged.seconds or None,
-            delegate_of=surveyed.reach.delegate_of,
+            delegate_of=surveyed.binding.delegate_of,
             mesh=surveyed.mesh,
         )
 
 
-def _shown(change: LastChange | None) -> Change | None:
-    return Change(change.who, change.how, datetime.fromtimestamp(change.at, UTC)) if change else None
+def _shown(change: LastChange | None) -> ChangeRecord | None:
+    return ChangeRecord(change.who, change.how, datetime.fromtimestamp(change.at, UTC)) if change else None
 
 
 def _caller_split(route: WeightedRoute, caller: Caller) -> CallerSplit:
@@ -178,7 +178,7 @@ def _caller_split(route: WeightedRoute, caller: Caller) -> CallerSplit:
     return CallerSplit(caller.cluster, total, shares)
 
 
-def _plain_reach(service: ConfigObject, config: Mapping[str, Sequence[ConfigObject]]) -> Reach:
+def _plain_reach(service: ConfigObject, config: Mapping[str, Sequence[ConfigObject]]) -> RouteBinding:
     route = WeightedRoute(
         cluster="",
         group=service.group,
@@ -193,4 +193,4 @@ def _plain_reach(service: ConfigObject, config: Mapping[str, Sequence[ConfigObje
         destinations=(),
         resource_version="",
     )
-    return reach_of(route, {service.kind: (service,)})
+    return binding_of(route, {service.kind: (service,)})

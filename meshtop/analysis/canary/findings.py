@@ -6,39 +6,49 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.canary.backing import Backing
+from meshtop.analysis.canary.backends import Backend
+from meshtop.analysis.canary.binding import MESH, RouteBinding
 from meshtop.analysis.canary.judging import CanaryVerdict
-from meshtop.analysis.canary.owners import MESHTOP, NOBODY, ControllerView, LastChange, Ownership, is_gitops
-from meshtop.analysis.canary.reach import MESH, Reach
+from meshtop.analysis.canary.owners import MESHTOP, NOBODY, LastChange, RouteControllerStatus, RouteOwner, is_gitops
 from meshtop.analysis.canary.routes import VIRTUAL_SERVICE, WeightedRoute
-from meshtop.analysis.canary.verdict import WORTH_SEEING_AT_LEAST, Comparison, Honesty, HonestyVerdict
+from meshtop.analysis.canary.verdict import (
+    WORTH_SEEING_AT_LEAST,
+    Comparison,
+    ComparisonVerdict,
+    Honesty,
+    HonestyVerdict,
+)
 from meshtop.model.kube import ConfigObject, Manager
 from meshtop.model.state import Finding, Severity
 
 STUCK_SECONDS = 24 * 3600.0
-"""A split that nobody has touched for a day is no longer being judged by anybody."""
+"""A split unchanged for a day: nobody is watching it any more."""
 FIGHT_SECONDS = 3600.0
 
 
-class Known(Struct, frozen=True, kw_only=True):
-    """All that is known of one route when it is examined; times are Unix seconds."""
+class RouteFacts(Struct, frozen=True, kw_only=True):
+    """All that is known of one route when it is judged.
+
+    `split` are the requests of each destination, in the route's order; times are Unix seconds.
+    """
 
     route: WeightedRoute
-    reach: Reach
-    backings: tuple[Backing, ...]
-    owner: Ownership
-    controller: ControllerView | None
+    binding: RouteBinding
+    backends: tuple[Backend, ...]
+    owner: RouteOwner
+    controller: RouteControllerStatus | None
     change: LastChange | None
+    split: tuple[float, ...]
     honesty: HonestyVerdict
     verdict: CanaryVerdict
     now: float
 
 
-def findings(known: Known) -> list[Finding]:
-    """What one route by itself shows, in the order of weight."""
+def findings(known: RouteFacts) -> list[Finding]:
+    """What is wrong with one route by itself, what weighs most first."""
     return [
         *_weights(known.route),
-        *(one for backing in known.backings for one in _behind(known.route, backing)),
+        *(one for backend in known.backends for one in _behind(known.route, backend)),
         *_judged(known),
         *_controller(known),
         *_fight(known),
@@ -59,13 +69,13 @@ def _weights(route: WeightedRoute) -> list[Finding]:
             _finding(
                 "ZERO-SUM",
                 Severity.ERROR,
-                f"{route.label} has no weight above 0: its requests are answered 500 or not at all.",
+                f"{route.label}: no weight is above 0, so requests get 500 or no answer.",
                 "Give at least one destination a weight.",
             )
         )
     if any(weight < 0 for weight in written):
         found.append(
-            _finding("NEGATIVE", Severity.ERROR, f"{route.label} has a negative weight.", "Weights begin at 0.")
+            _finding("NEGATIVE", Severity.ERROR, f"{route.label} has a negative weight.", "Set it to 0 or more.")
         )
     for destination in route.destinations:
         if not destination.host:
@@ -73,50 +83,50 @@ def _weights(route: WeightedRoute) -> list[Finding]:
                 _finding(
                     "EMPTY-HOST",
                     Severity.ERROR,
-                    f"A destination of {route.label} names no host; what is sent there is lost.",
+                    f"{route.label}: a destination has no host, so what is sent there is lost.",
                     "Set destination.host.",
                 )
             )
     return found
 
 
-def _behind(route: WeightedRoute, backing: Backing) -> list[Finding]:
-    destination = backing.destination
+def _behind(route: WeightedRoute, backend: Backend) -> list[Finding]:
+    destination = backend.destination
     share = f"{destination.share * 100:g} %"
     if destination.share <= 0 or not destination.host:
         return []
-    if backing.subset_exists is False:
+    if backend.subset_exists is False:
         return [
             _finding(
                 "NO-SUBSET",
                 Severity.ERROR,
-                f"{share} of {route.label} goes to subset {destination.subset}, which no DestinationRule for "
-                f"{destination.host} defines: answered 503 NC.",
+                f"{route.label}: {share} goes to subset {destination.subset}, which no DestinationRule for "
+                f"{destination.host} defines (503 NC).",
                 "Define the subset, or take its weight away.",
             )
         ]
-    if not backing.service_exists:
+    if not backend.service_exists:
         return [
             _finding(
                 "NO-SERVICE",
                 Severity.ERROR,
-                f"{share} of {route.label} goes to {destination.host}, which is no Service of this cluster.",
+                f"{route.label}: {share} goes to {destination.host}, which is not a Service of this cluster.",
                 "Create the Service, or take its weight away.",
             )
         ]
-    if backing.pods_in_mesh.ready == 0 and (backing.subset_exists or not destination.subset):
+    if backend.pods_in_mesh.ready == 0 and (backend.subset_exists or not destination.subset):
         return [
             _finding(
                 "NO-PODS",
                 Severity.ERROR,
-                f"{share} of {route.label} goes to {destination.name}, which has no ready pod: answered 503 UH.",
-                f"Set its weight to 0 until its pods are ready ({backing.pods.total} wanted).",
+                f"{route.label}: {share} goes to {destination.name}, which has no ready pod (503 UH).",
+                f"Set its weight to 0 until its pods are ready ({backend.pods.total} wanted).",
             )
         ]
     return []
 
 
-def _judged(known: Known) -> list[Finding]:
+def _judged(known: RouteFacts) -> list[Finding]:
     found = []
     route, verdict = known.route, known.verdict
     if known.honesty.verdict is Honesty.NOT_HONOURED:
@@ -124,22 +134,27 @@ def _judged(known: Known) -> list[Finding]:
             _finding(
                 "NOT-HONOURED",
                 Severity.ERROR,
-                f"The mesh does not send what {route.label} says (E {known.honesty.e_value:.3g}, "
-                f"{known.honesty.requests or 0:.0f} requests).",
-                "Look for another VirtualService on the host, a proxy that lags, or callers without a proxy.",
+                f"{route.label}: split is {_parts(known.split)}, set {_parts(route.shares)} "
+                f"({known.honesty.requests or 0:.0f} requests).",
+                "Look for another VirtualService on the host, a proxy that lags behind, or callers without a proxy.",
             )
         )
     if verdict.verdict is Comparison.WORSE:
-        worse = [n for n, one in (("errors", verdict.errors), ("latency", verdict.latency)) if _is_worse(one)]
         found.append(
             _finding(
                 "WORSE",
                 Severity.ERROR if _matters(verdict) else Severity.WARNING,
-                f"{verdict.canary} is worse than {verdict.baseline} in {' and '.join(worse)}: {_figures(verdict)}.",
-                f"Take it back: meshtop shift {route.label} --to {verdict.canary}=0",
+                f"{route.label}: {verdict.canary} is worse than {verdict.baseline}: {_figures(verdict)}.",
+                f"Roll it back: meshtop shift {route.label} --to {verdict.canary}=0",
             )
         )
     return found
+
+
+def _parts(shares: Sequence[float]) -> str:
+    """Shares in percent, such as 80/20."""
+    total = sum(shares)
+    return "/".join(f"{share / total * 100:.3g}" if total else "0" for share in shares)
 
 
 def _is_worse(one: object) -> bool:
@@ -147,7 +162,7 @@ def _is_worse(one: object) -> bool:
 
 
 def _matters(verdict: CanaryVerdict) -> bool:
-    """Much traffic shows differences that are real and yet too small to wake anybody."""
+    """Whether the difference is large enough to act on: with much traffic, even a trifle becomes certain."""
     found = (verdict.errors, verdict.latency)
     return any(one is not None and _is_worse(one) and (one.difference or 0.0) >= WORTH_SEEING_AT_LEAST for one in found)
 
@@ -155,13 +170,21 @@ def _matters(verdict: CanaryVerdict) -> bool:
 def _figures(verdict: CanaryVerdict) -> str:
     parts = []
     if verdict.errors is not None and _is_worse(verdict.errors) and verdict.errors.difference is not None:
-        parts.append(f"{verdict.errors.difference * 100:+.2g} points of errors")
+        parts.append(f"{_points(verdict.errors)} of errors")
     if verdict.latency is not None and _is_worse(verdict.latency) and verdict.latency.difference is not None:
-        parts.append(f"{verdict.latency.difference * 100:+.2g} points slower than {verdict.bound_ms:g} ms")
+        parts.append(f"{_points(verdict.latency)} slower than {verdict.bound_ms:g} ms")
     return ", ".join(parts)
 
 
-def _controller(known: Known) -> list[Finding]:
+def _points(one: ComparisonVerdict) -> str:
+    """A difference of shares in percentage points, with its interval where that is known."""
+    text = f"{(one.difference or 0.0) * 100:+.2g} points"
+    if one.interval is None:
+        return text
+    return f"{text} ({one.interval.low * 100:.2g} to {one.interval.high * 100:.2g})"
+
+
+def _controller(known: RouteFacts) -> list[Finding]:
     view, route = known.controller, known.route
     if view is None:
         return []
@@ -172,7 +195,7 @@ def _controller(known: Known) -> list[Finding]:
             _finding(
                 "ABORTED",
                 Severity.WARNING,
-                f"{view.kind} {view.name} has given up ({view.phase or 'aborted'}), but {canary} still gets "
+                f"{view.kind} {view.name} has aborted ({view.phase or 'no phase'}), but {canary} still gets "
                 f"{share * 100:g} %.",
                 f"Set {canary} to 0, or restart the {view.kind}.",
             )
@@ -183,15 +206,15 @@ def _controller(known: Known) -> list[Finding]:
             _finding(
                 "STATUS-APART",
                 Severity.WARNING,
-                f"{view.kind} {view.name} says that the canary has {view.weight} %, but the route says "
-                f"{' and '.join(map(str, shares))}.",
-                f"See why {view.kind} {view.name} does not write its weight (its events say).",
+                f"{view.kind} {view.name} reports {view.weight} % for the canary, but the route is set to "
+                f"{'/'.join(map(str, shares))}.",
+                f"See the events of {view.kind} {view.name}: it has not written its weight.",
             )
         ]
     return []
 
 
-def fought(managers: Iterable[Manager], owner: Ownership) -> tuple[Manager, Manager] | None:
+def fought(managers: Iterable[Manager], owner: RouteOwner) -> tuple[Manager, Manager] | None:
     """The person's (or meshtop's) write and the controller's write that came after it within an hour."""
     known = list(managers)
     controllers = [m for m in known if is_gitops(m.manager) or m.manager in ("flagger", "rollouts-controller")]
@@ -203,7 +226,7 @@ def fought(managers: Iterable[Manager], owner: Ownership) -> tuple[Manager, Mana
     return None
 
 
-def _fight(known: Known) -> list[Finding]:
+def _fight(known: RouteFacts) -> list[Finding]:
     pair = fought(known.route.managers, known.owner)
     if pair is None:
         return []
@@ -212,14 +235,14 @@ def _fight(known: Known) -> list[Finding]:
         _finding(
             "FIGHT",
             Severity.WARNING,
-            f"{after.manager} wrote {known.route.label} {after.time - before.time:.0f} s after {before.manager}: "
-            "it takes changes back.",
+            f"{known.route.label}: {after.manager} overwrote the change by {before.manager} after "
+            f"{after.time - before.time:.0f} s.",
             "Change the weights where that controller reads them, or pause it.",
         )
     ]
 
 
-def _stuck(known: Known) -> list[Finding]:
+def _stuck(known: RouteFacts) -> list[Finding]:
     split = [d for d in known.route.destinations if 0 < d.share < 1]
     if known.change is None or not split or known.now - known.change.at < STUCK_SECONDS:
         return []
@@ -228,36 +251,37 @@ def _stuck(known: Known) -> list[Finding]:
         _finding(
             "STUCK",
             Severity.INFO,
-            f"{known.route.label} has stood at {' / '.join(f'{d.share * 100:g}' for d in known.route.destinations)} "
-            f"for {days:.0f} days.",
-            "Finish it, or take it back; a split that is meant to stay needs nothing.",
+            f"{known.route.label} has been at {_parts(known.route.shares)} for {days:.0f} days.",
+            "Finish the shift or roll it back; ignore this if the split is meant to stay.",
         )
     ]
 
 
-def _mixed(known: Known) -> list[Finding]:
-    if not known.reach.mixed:
+def _mixed(known: RouteFacts) -> list[Finding]:
+    if not known.binding.mixed:
         return []
     return [
         _finding(
             "MIXED",
             Severity.INFO,
-            f"Another rule of {known.route.label} sends to the same host, so telemetry cannot tell this rule's split.",
-            "Nothing to do; honesty is not judged here.",
+            f"{known.route.label}: another of its rules sends to the same host, so telemetry cannot tell the split.",
+            "Nothing to do; the split is not judged here.",
         )
     ]
 
 
-def duplicates(services: Sequence[ConfigObject], hosts_of: dict[tuple[str, str], Reach]) -> dict[tuple[str, str], str]:
+def duplicates(
+    services: Sequence[ConfigObject], hosts_of: dict[tuple[str, str], RouteBinding]
+) -> dict[tuple[str, str], str]:
     """VirtualServices of one cluster that share a host for sidecars: each one's key with the other's name.
 
     On sidecars two VirtualServices for one host do not merge; the oldest wins.
     """
     owners: dict[str, list[ConfigObject]] = {}
     for service in services:
-        reach = hosts_of.get(service.meta.key)
-        if service.kind == VIRTUAL_SERVICE and reach is not None and MESH in reach.gateways:
-            for host in reach.hosts:
+        binding = hosts_of.get(service.meta.key)
+        if service.kind == VIRTUAL_SERVICE and binding is not None and MESH in binding.gateways:
+            for host in binding.hosts:
                 owners.setdefault(host, []).append(service)
     found: dict[tuple[str, str], str] = {}
     for several in owners.values():
@@ -271,8 +295,8 @@ def duplicate(route: WeightedRoute, other: str) -> Finding:
     return _finding(
         "TWO-ROUTES",
         Severity.ERROR,
-        f"{route.label} and {other} route the same host; sidecars follow only the older one.",
-        "Put both into one VirtualService, or use a delegate.",
+        f"{route.label} and {other} route the same host; sidecars obey only the older one.",
+        "Merge them into one VirtualService, or make one a delegate of the other.",
     )
 
 
@@ -285,6 +309,6 @@ def differing(route: WeightedRoute, others: Sequence[WeightedRoute]) -> Finding 
     return _finding(
         "CLUSTERS-DIFFER",
         Severity.WARNING,
-        f"{route.label} splits otherwise in {', '.join(unlike)} than in {route.cluster}.",
-        "Finish the shift in every cluster, or take it back: meshtop rollback.",
+        f"{route.label} is split differently in {', '.join(unlike)} than in {route.cluster}.",
+        "Finish the shift in every cluster, or roll it back: meshtop rollback.",
     )

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from meshtop.analysis.canary.routes import WeightedRoute
+from meshtop.analysis.inventory.untyped import integer, items, mapping
 from meshtop.model.kube import ConfigObject, Manager
 
 MESHTOP = "meshtop"
@@ -29,7 +30,7 @@ _STATUS_WRITERS = ("pilot-discovery", "istiod")
 """Managers that write status only."""
 
 
-class Ownership(Struct, frozen=True, rename="camel"):
+class RouteOwner(Struct, frozen=True, rename="camel"):
     """Which controller owns a route (flagger, argo-rollouts, gitops, none), and the object that says so."""
 
     controller: str = NOBODY
@@ -44,7 +45,7 @@ class LastChange(Struct, frozen=True, rename="camel"):
     at: float
 
 
-class ControllerView(Struct, frozen=True, kw_only=True):
+class RouteControllerStatus(Struct, frozen=True, kw_only=True):
     """What Flagger's or Argo Rollouts' own object says: the canary's weight in percent, and whether it gave up."""
 
     kind: str
@@ -66,28 +67,28 @@ def last_change(managers: Iterable[Manager]) -> LastChange | None:
     return LastChange(latest.manager, latest.operation, latest.time) if latest else None
 
 
-def ownership(obj: ConfigObject, objects: Mapping[str, Sequence[ConfigObject]]) -> Ownership:
+def route_owner(obj: ConfigObject, objects: Mapping[str, Sequence[ConfigObject]]) -> RouteOwner:
     """The controller that will set the weights again, the most specific first."""
     owner, labels, annotations = obj.meta.owner, obj.meta.labels, obj.meta.annotations
     if owner is not None and owner.kind == "Canary":
-        return Ownership(FLAGGER, f"{obj.meta.namespace}/{owner.name}")
+        return RouteOwner(FLAGGER, f"{obj.meta.namespace}/{owner.name}")
     if _FLAGGER_ANNOTATION in annotations:
         found = next((c for c in objects.get("Canary", ()) if _targets_service_of(c, obj)), None)
-        return Ownership(FLAGGER, "/".join(found.meta.key) if found else None)
+        return RouteOwner(FLAGGER, "/".join(found.meta.key) if found else None)
     rollout = next((r for r in objects.get("Rollout", ()) if _rollout_names(r, obj)), None)
     if rollout is not None or _ROLLOUTS_LABEL in labels:
-        return Ownership(ARGO_ROLLOUTS, "/".join(rollout.meta.key) if rollout else labels.get(_ROLLOUTS_LABEL) or None)
+        return RouteOwner(ARGO_ROLLOUTS, "/".join(rollout.meta.key) if rollout else labels.get(_ROLLOUTS_LABEL) or None)
     for mark, system in _TRACKING.items():
         if mark in labels or mark in annotations:
             named = labels.get(mark) or annotations.get(mark, "").partition(":")[0]
-            return Ownership(GITOPS, f"{system} {named}".strip())
+            return RouteOwner(GITOPS, f"{system} {named}".strip())
     manager = next((m.manager for m in obj.managers if is_gitops(m.manager)), None)
-    return Ownership(GITOPS, manager) if manager else Ownership()
+    return RouteOwner(GITOPS, manager) if manager else RouteOwner()
 
 
-def controller_view(
+def controller_status(
     route: WeightedRoute, obj: ConfigObject, objects: Mapping[str, Sequence[ConfigObject]]
-) -> ControllerView | None:
+) -> RouteControllerStatus | None:
     """The status of the Flagger Canary or Rollout that owns the route; None where it cannot be read."""
     for canary in objects.get("Canary", ()):
         owner = obj.meta.owner
@@ -95,24 +96,21 @@ def controller_view(
         if canary.meta.namespace == route.namespace and (owns or _targets_service_of(canary, obj)):
             status = canary.status
             phase = str(status.get("phase", ""))
-            return ControllerView(
+            return RouteControllerStatus(
                 kind="Canary",
                 name=canary.meta.name,
                 phase=phase,
-                weight=_integer(status.get("canaryWeight")),
+                weight=integer(status.get("canaryWeight")),
                 aborted=phase in ("Failed", "Terminated"),
             )
     for rollout in objects.get("Rollout", ()):
         if _rollout_names(rollout, obj):
             status = rollout.status
-            canary_status = status.get("canary")
-            weights = canary_status.get("weights") if isinstance(canary_status, Mapping) else None
-            inner = weights.get("canary") if isinstance(weights, Mapping) else None
-            return ControllerView(
+            return RouteControllerStatus(
                 kind="Rollout",
                 name=rollout.meta.name,
                 phase=str(status.get("phase", "")),
-                weight=_integer(inner.get("weight")) if isinstance(inner, Mapping) else None,
+                weight=integer(_at(status, "canary", "weights", "canary", "weight")),
                 aborted=bool(status.get("abort")),
             )
     return None
@@ -120,9 +118,7 @@ def controller_view(
 
 def _targets_service_of(canary: ConfigObject, obj: ConfigObject) -> bool:
     """Flagger names the route after the service: `spec.service.name`, else the target's name."""
-    service, target = canary.spec.get("service"), canary.spec.get("targetRef")
-    name = service.get("name") if isinstance(service, Mapping) else None
-    name = name or (target.get("name") if isinstance(target, Mapping) else None)
+    name = _at(canary.spec, "service", "name") or _at(canary.spec, "targetRef", "name")
     return canary.meta.namespace == obj.meta.namespace and name == obj.meta.name
 
 
@@ -131,23 +127,16 @@ def _rollout_names(rollout: ConfigObject, obj: ConfigObject) -> bool:
     if rollout.meta.namespace != obj.meta.namespace:
         return False
     routing = _at(rollout.spec, "strategy", "canary", "trafficRouting")
-    named = [_at(routing, "istio", "virtualService"), *_list(_at(routing, "istio", "virtualServices"))]
+    named = [_at(routing, "istio", "virtualService"), *items(_at(routing, "istio", "virtualServices"))]
     if obj.kind != "VirtualService":
         plugin = _at(routing, "plugins", "argoproj-labs/gatewayAPI")
         field = obj.kind.removesuffix("Route").lower() + "Route"
-        named = [{"name": _at(plugin, field)}, *_list(_at(plugin, f"{field}s"))]
-    return any(isinstance(one, Mapping) and one.get("name") == obj.meta.name for one in named)
+        named = [{"name": _at(plugin, field)}, *items(_at(plugin, f"{field}s"))]
+    return any(mapping(one).get("name") == obj.meta.name for one in named)
 
 
 def _at(tree: Any, *path: str) -> Any:
+    """What stands at a path of keys; None where a step is missing or no mapping."""
     for key in path:
-        tree = tree.get(key) if isinstance(tree, Mapping) else None
+        tree = mapping(tree).get(key)
     return tree
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _integer(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from meshtop.analysis.inventory.untyped import integer, items, mapping
 from meshtop.analysis.visibility.hosts import full_host
 from meshtop.model.kube import ConfigObject, Manager
 
@@ -61,6 +62,11 @@ class WeightedRoute(Struct, frozen=True, kw_only=True):
     def identity(self) -> str:
         """What identifies it across refreshes."""
         return f"{self.cluster}/{self.label}"
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The share of each destination, 0 to 1, as its weight says."""
+        return tuple(d.share for d in self.destinations)
 
     def destination(self, name: str) -> RouteDestination | None:
         """The destination of that name."""
@@ -126,12 +132,12 @@ _Rule = tuple[str, str | None, tuple[str, ...], tuple[RouteDestination, ...]]
 
 
 def _elements(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
-    return [(i, e) for i, e in enumerate(value) if isinstance(e, Mapping)] if isinstance(value, list) else []
+    """The mappings of a list with their positions, which JSON pointers are made of."""
+    return [(i, e) for i, e in enumerate(items(value)) if isinstance(e, Mapping)]
 
 
 def _weight(element: Mapping[str, Any]) -> int | None:
-    weight = element.get("weight")
-    return weight if isinstance(weight, int) and not isinstance(weight, bool) else None
+    return integer(element.get("weight"))
 
 
 def _virtual_service(obj: ConfigObject) -> Iterator[_Rule]:
@@ -145,18 +151,16 @@ def _virtual_service(obj: ConfigObject) -> Iterator[_Rule]:
             total = sum(_weight(e) or 0 for _, e in elements)
             destinations = []
             for position, element in elements:
-                target = element.get("destination")
-                target = target if isinstance(target, Mapping) else {}
+                target = mapping(element.get("destination"))
                 host = full_host(str(target.get("host", "")), obj.meta.namespace)
                 subset = target.get("subset")
                 weight = _weight(element)
-                port = target.get("port")
                 destinations.append(
                     RouteDestination(
                         name=str(subset or host.split(".")[0] or "?"),
                         host=host,
                         subset=str(subset) if subset else None,
-                        port=port.get("number") if isinstance(port, Mapping) else None,
+                        port=mapping(target.get("port")).get("number"),
                         weight=weight,
                         share=(weight or 0) / total if total > 0 else 0.0,
                         pointer=f"/spec/{protocol}/{number}/route/{position}",

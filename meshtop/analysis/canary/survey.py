@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.canary.backing import Backing, backings
-from meshtop.analysis.canary.owners import Ownership, last_change, ownership
-from meshtop.analysis.canary.reach import MESH, Reach, common_host, obeying, reach_of, telemetry_hosts
+from meshtop.analysis.canary.backends import Backend, backends
+from meshtop.analysis.canary.binding import MESH, RouteBinding, binding_of, bound_gateways, common_host, telemetry_hosts
+from meshtop.analysis.canary.owners import RouteOwner, last_change, route_owner
 from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
 from meshtop.analysis.canary.tally import SAME_MOMENT_SECONDS, Caller, tally
 from meshtop.analysis.security.mtls.config import IstioConfig, MeshMember
@@ -40,14 +40,14 @@ class BoardCluster(Struct, frozen=True, kw_only=True):
         return "remote" not in self.facts.roles
 
 
-class Surveyed(Struct, frozen=True, kw_only=True):
+class SurveyedRoute(Struct, frozen=True, kw_only=True):
     """A route with everything that shows whom it serves: what the board and a shift both start from."""
 
     route: WeightedRoute
     obj: ConfigObject
-    reach: Reach
-    backings: tuple[Backing, ...]
-    owner: Ownership
+    binding: RouteBinding
+    backends: tuple[Backend, ...]
+    owner: RouteOwner
     service: str
     mesh: str | None
 
@@ -71,7 +71,7 @@ class Survey:
         self.names = ClusterNames(traffic)
         self.surveyed = tuple(one for cluster in clusters for one in self._survey(cluster))
 
-    def routes_like(self, surveyed: Surveyed) -> list[WeightedRoute]:
+    def routes_like(self, surveyed: SurveyedRoute) -> list[WeightedRoute]:
         """The same route in the other clusters of its mesh."""
         return [
             o.route
@@ -82,19 +82,19 @@ class Survey:
         ]
 
     def callers(
-        self, surveyed: Surveyed, counts: Sequence[tuple[str, RouteCounts]] | None = None
+        self, surveyed: SurveyedRoute, counts: Sequence[tuple[str, RouteCounts]] | None = None
     ) -> tuple[tuple[Caller, ...], float]:
         """Who was seen to call through the route, and over how many seconds; `counts` where the caller has its own."""
         own = self.counts_of(surveyed) if counts is None else list(counts)
-        hosts = telemetry_hosts(surveyed.route, surveyed.reach)
-        found = tally(surveyed.backings, hosts, own, self.names, self.obeys(surveyed))
+        hosts = telemetry_hosts(surveyed.route, surveyed.binding)
+        found = tally(surveyed.backends, hosts, own, self.names, self.obeys(surveyed))
         return found, max((one.seconds for _, one in own), default=0.0)
 
-    def obeys(self, surveyed: Surveyed) -> Callable[[str, tuple[str, str]], bool]:
+    def obeys(self, surveyed: SurveyedRoute) -> Callable[[str, tuple[str, str]], bool]:
         """Whether a caller (cluster, (namespace, workload)) follows this route's weights."""
         home = self.clusters[surveyed.route.cluster]
         gateways = {
-            c.name: obeying(surveyed.reach, c.workloads, home.inventory.config.get("Gateway", ()))
+            c.name: bound_gateways(surveyed.binding, c.workloads, home.inventory.config.get("Gateway", ()))
             if c.name == home.name
             else frozenset()
             for c in self.clusters.values()
@@ -103,7 +103,7 @@ class Survey:
             (c.name, (w.namespace, w.name)) for c in self.clusters.values() for w in c.workloads if w.is_gateway
         }
         governed = {home.name, *self.remotes_of(home.name)}
-        in_mesh = MESH in surveyed.reach.gateways
+        in_mesh = MESH in surveyed.binding.gateways
 
         def follows(cluster: str, workload: tuple[str, str]) -> bool:
             if cluster not in governed or not workload[1]:
@@ -123,7 +123,7 @@ class Survey:
             if not c.obeys_itself and c.name != primary and mesh is not None and c.facts.mesh_id == mesh
         )
 
-    def _survey(self, cluster: BoardCluster) -> list[Surveyed]:
+    def _survey(self, cluster: BoardCluster) -> list[SurveyedRoute]:
         config = cluster.inventory.config
         near = [c for c in self.clusters.values() if c.name == cluster.name or _same_mesh(c, cluster)]
         rules = IstioConfig(MeshMember(name=cluster.name, inventory=cluster.inventory, facts=cluster.facts))
@@ -135,21 +135,21 @@ class Survey:
         found = []
         for route in weighted_routes(cluster.name, config):
             obj = objects[route.kind, route.namespace, route.name]
-            reach = reach_of(route, config)
+            binding = binding_of(route, config)
             found.append(
-                Surveyed(
+                SurveyedRoute(
                     route=route,
                     obj=obj,
-                    reach=reach,
-                    backings=backings(route, rules, tuple(services), tuple(entries), workloads, machines),
-                    owner=ownership(obj, config),
-                    service=common_host(route, reach),
+                    binding=binding,
+                    backends=backends(route, rules, tuple(services), tuple(entries), workloads, machines),
+                    owner=route_owner(obj, config),
+                    service=common_host(route, binding),
                     mesh=cluster.facts.mesh_id,
                 )
             )
         return found
 
-    def counts_of(self, surveyed: Surveyed) -> list[tuple[str, RouteCounts]]:
+    def counts_of(self, surveyed: SurveyedRoute) -> list[tuple[str, RouteCounts]]:
         """The counts that all clusters of the mesh have for this route, as far as they begin at one moment."""
         route, home = surveyed.route, self.clusters[surveyed.route.cluster]
         own = _nearest(home.counts, route.label, lambda one: since_of(route, one.at))

@@ -12,7 +12,7 @@ from math import inf
 
 from msgspec import Struct
 
-from meshtop.analysis.canary.backing import Backing
+from meshtop.analysis.canary.backends import Backend
 from meshtop.analysis.traffic.flags import is_error, outcome
 from meshtop.analysis.traffic.naming import ClusterNames, known, version_of
 from meshtop.model.canary import RouteCounts
@@ -72,7 +72,7 @@ class _Side:
 
 
 def tally(
-    backings: Sequence[Backing],
+    backends: Sequence[Backend],
     hosts: Sequence[str],
     counts: Sequence[tuple[str, RouteCounts]],
     names: ClusterNames,
@@ -83,7 +83,7 @@ def tally(
     `counts` are pairs of the cluster whose Prometheus counted, and its counts; two clusters that share one are
     taken once. `obeys` says whether a caller (cluster, (namespace, workload)) follows this route.
     """
-    place = _Place(backings, hosts)
+    place = _Place(backends, hosts)
     sides: dict[str, dict[str, _Side]] = {}
     seen: set[str] = set()
     for home, one in counts:
@@ -100,7 +100,7 @@ def tally(
             caller = names.resolve(where, workload, home) if where else home
             if not obeys(caller, workload):
                 continue
-            side = sides.setdefault(caller, {}).setdefault(labels.reporter, _Side(len(backings)))
+            side = sides.setdefault(caller, {}).setdefault(labels.reporter, _Side(len(backends)))
             index = place.of(labels)
             if sort == "count":
                 _book(side, index, labels, value)
@@ -108,7 +108,7 @@ def tally(
                 le = inf if labels.le == "+Inf" else float(labels.le or "nan")
                 held = side.durations[index]
                 held[le] = held.get(le, 0.0) + value
-    return tuple(_caller(name, found, len(backings)) for name, found in sorted(sides.items()))
+    return tuple(_caller(name, found, len(backends)) for name, found in sorted(sides.items()))
 
 
 def added(callers: Sequence[Caller], count: int) -> tuple[Tally, ...]:
@@ -144,23 +144,23 @@ def _caller(name: str, sides: Mapping[str, _Side], count: int) -> Caller:
 class _Place:
     """Which destination a series belongs to."""
 
-    def __init__(self, backings: Sequence[Backing], hosts: Sequence[str]) -> None:
+    def __init__(self, backends: Sequence[Backend], hosts: Sequence[str]) -> None:
         self._hosts = frozenset(h.lower() for h in hosts)
         self._by_workload: dict[tuple[str, str], int] = {}
         self._by_version: dict[str, int] = {}
         self._shared: set[tuple[str, str]] = set()
         self._by_host: dict[str, list[int]] = {}
-        for index, backing in enumerate(backings):
-            for workload in backing.workloads:
+        for index, backend in enumerate(backends):
+            for workload in backend.workloads:
                 if workload in self._by_workload:
                     self._shared.add(workload)
                 self._by_workload[workload] = index
-            if backing.version:
-                self._by_version.setdefault(backing.version, index)
-            self._by_host.setdefault(backing.destination.host.lower(), []).append(index)
+            if backend.version:
+                self._by_version.setdefault(backend.version, index)
+            self._by_host.setdefault(backend.destination.host.lower(), []).append(index)
         self._empty = [
             i
-            for i, b in enumerate(backings)
+            for i, b in enumerate(backends)
             if b.destination.share > 0 and (b.pods_in_mesh.ready == 0 or b.subset_exists is False)
         ]
 

@@ -7,9 +7,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.links import Link, Site, links
-from meshtop.analysis.fleet.registries.shape import conditions, items, mapping, text, texts
+from meshtop.analysis.fleet.links import ClusterLink, Site, links
 from meshtop.analysis.identity.mesh import mesh_config
+from meshtop.analysis.inventory.untyped import conditions, items, mapping, text, texts
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.model.constants import SERVICE_DOMAIN
 from meshtop.model.kube import ConfigObject, Service
@@ -24,7 +24,7 @@ Place = tuple[str, str]
 """Namespace and name of a Service."""
 
 
-class Reach(StrEnum):
+class HostReachability(StrEnum):
     """How a host is there for one cluster."""
 
     LOCAL = "local"
@@ -36,7 +36,7 @@ class Reach(StrEnum):
     UNKNOWN = "unknown"
 
 
-RESOLVED = (Reach.LOCAL, Reach.REMOTE, Reach.EXTERNAL)
+RESOLVED = (HostReachability.LOCAL, HostReachability.REMOTE, HostReachability.EXTERNAL)
 
 
 class HostRow(Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class HostRow(Struct, frozen=True, kw_only=True):
     host: str
     namespace: str
     mesh: str
-    clusters: dict[str, Reach]
+    clusters: dict[str, HostReachability]
     dns_name: str
     exported_by: tuple[str, ...] = ()
     imported_by: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Discovery(Struct, frozen=True, kw_only=True):
     """Every host of every mesh, and the links between clusters."""
 
     hosts: tuple[HostRow, ...] = ()
-    links: tuple[Link, ...] = ()
+    links: tuple[ClusterLink, ...] = ()
 
 
 def discovery(sites: Sequence[Site], machines: Mapping[tuple[str, str, str], int]) -> Discovery:
@@ -110,7 +110,7 @@ def _cluster_local(site: Site) -> list[str]:
 def _mesh(
     mesh: str,
     sites: Sequence[Site],
-    between: Mapping[tuple[str, str], Link],
+    between: Mapping[tuple[str, str], ClusterLink],
     machines: Mapping[tuple[str, str, str], int],
 ) -> Iterable[HostRow]:
     local = {site.name: _Local(site, machines) for site in sites}
@@ -128,7 +128,7 @@ def _service_row(
     mesh: str,
     place: Place,
     local: Mapping[str, _Local],
-    between: Mapping[tuple[str, str], Link],
+    between: Mapping[tuple[str, str], ClusterLink],
     failover: Mapping[str, str],
     legacy: Mapping[Place, tuple[str, ...]],
 ) -> HostRow:
@@ -149,9 +149,9 @@ def _service_row(
             Finding(
                 code="DISCOVERY-NO-OUTLIER-DETECTION",
                 severity=Severity.WARNING,
-                message=f"{failover[host]} wants failover by locality for {host} without outlier detection: "
-                "it never happens.",
-                fix="Add trafficPolicy.outlierDetection to the same rule.",
+                message=f"{host}: {failover[host]} sets locality failover without outlier detection, so it never "
+                "fails over.",
+                fix="Add trafficPolicy.outlierDetection to that rule.",
             )
         )
     return HostRow(
@@ -174,30 +174,33 @@ def _reach(
     place: Place,
     local: Mapping[str, _Local],
     behind: Sequence[str],
-    between: Mapping[tuple[str, str], Link],
+    between: Mapping[tuple[str, str], ClusterLink],
     only_local: bool,
-) -> Reach:
+) -> HostReachability:
     here = local[cluster]
     service = here.services.get(place)
     if service is not None and service.external_name:
-        return Reach.EXTERNAL
+        return HostReachability.EXTERNAL
     if service is None and place not in here.imports:
-        return Reach.UNRESOLVED
+        return HostReachability.UNRESOLVED
     if cluster in behind:
-        return Reach.LOCAL
+        return HostReachability.LOCAL
     others = [] if only_local else [other for other in behind if other != cluster]
     ups = [between[cluster, other].up for other in others if (cluster, other) in between]
     if True in ups:
-        return Reach.REMOTE
+        return HostReachability.REMOTE
     if None in ups or not here.endpoints_known:
-        return Reach.UNKNOWN
+        return HostReachability.UNKNOWN
     if others:
-        return Reach.UNREACHABLE
-    return Reach.NO_ENDPOINTS
+        return HostReachability.UNREACHABLE
+    return HostReachability.NO_ENDPOINTS
 
 
 def _entry_row(mesh: str, host: str, local: Mapping[str, _Local]) -> HostRow:
-    marks = {cluster: Reach.EXTERNAL if host in here.entries else Reach.UNRESOLVED for cluster, here in local.items()}
+    marks = {
+        cluster: HostReachability.EXTERNAL if host in here.entries else HostReachability.UNRESOLVED
+        for cluster, here in local.items()
+    }
     namespaces = {here.entries[host].meta.namespace for here in local.values() if host in here.entries}
     return HostRow(
         host=host,
@@ -237,8 +240,8 @@ def _export_findings(
             code="DISCOVERY-EXPORT-NOT-IMPORTED",
             severity=Severity.WARNING,
             message=f"{host} is exported by {', '.join(exported)} and imported nowhere else.",
-            fix="See whether the controller for multi-cluster services runs in the other clusters, and whether the "
-            f"namespace {place[0]} is there.",
+            fix="Check that the controller for multi-cluster services runs in the other clusters, and that the "
+            f"namespace {place[0]} exists there.",
         )
     for cluster in exported:
         for condition in conditions(local[cluster].exports[place].status):
@@ -254,10 +257,13 @@ def _export_findings(
 
 
 def _reach_findings(
-    host: str, marks: Mapping[str, Reach], behind: Sequence[str], between: Mapping[tuple[str, str], Link]
+    host: str,
+    marks: Mapping[str, HostReachability],
+    behind: Sequence[str],
+    between: Mapping[tuple[str, str], ClusterLink],
 ) -> Iterable[Finding]:
     for cluster, mark in marks.items():
-        if mark is Reach.UNREACHABLE:
+        if mark is HostReachability.UNREACHABLE:
             why = dict.fromkeys(f.code for other in behind for f in between[cluster, other].findings)
             yield Finding(
                 code="DISCOVERY-UNREACHABLE",

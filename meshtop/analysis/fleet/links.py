@@ -11,9 +11,9 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.registries.read import sync_states
-from meshtop.analysis.fleet.registries.shape import items, mapping
+from meshtop.analysis.fleet.registries import sync_states
 from meshtop.analysis.identity.mesh import mesh_networks
+from meshtop.analysis.inventory.untyped import items, mapping
 from meshtop.analysis.traffic.inputs import EAST_WEST_CLASS
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
@@ -61,7 +61,7 @@ class Site(Struct, frozen=True, kw_only=True, dict=True):
         return bool(items(mapping(networks.get(network)).get("gateways")))
 
 
-class Link(Struct, frozen=True, kw_only=True):
+class ClusterLink(Struct, frozen=True, kw_only=True):
     """From one cluster to another: whether endpoints there can be used, None when it is not known, and why not."""
 
     source: str
@@ -70,7 +70,7 @@ class Link(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
 
 
-def links(sites: Sequence[Site]) -> dict[tuple[str, str], Link]:
+def links(sites: Sequence[Site]) -> dict[tuple[str, str], ClusterLink]:
     """Every ordered pair of clusters of one mesh."""
     return {
         (source.name, target.name): _link(source, target, sites)
@@ -84,17 +84,17 @@ def _one_mesh(left: Site, right: Site) -> bool:
     return left.facts.mesh_id is not None and left.facts.mesh_id == right.facts.mesh_id
 
 
-def _link(source: Site, target: Site, sites: Sequence[Site]) -> Link:
+def _link(source: Site, target: Site, sites: Sequence[Site]) -> ClusterLink:
     teachers = _teachers(source, sites)
     if not teachers:
-        return Link(source=source.name, target=target.name, up=None)
+        return ClusterLink(source=source.name, target=target.name, up=None)
     found = []
     their_id = target.facts.cluster_id or target.name
     unknown = target.facts.cluster_id is None
     knowing = [t for t in teachers if t.name == target.name or their_id in t.remotes]
     if not knowing:
         if unknown or not _secrets_known(teachers):
-            return Link(source=source.name, target=target.name, up=None)
+            return ClusterLink(source=source.name, target=target.name, up=None)
         found.append(
             Finding(
                 code="DISCOVERY-NO-REMOTE-SECRET",
@@ -129,7 +129,7 @@ def _link(source: Site, target: Site, sites: Sequence[Site]) -> Link:
                 f"{PASSTHROUGH_PORT}.",
             )
         )
-    return Link(source=source.name, target=target.name, up=not found, findings=tuple(found))
+    return ClusterLink(source=source.name, target=target.name, up=not found, findings=tuple(found))
 
 
 def _teachers(site: Site, sites: Sequence[Site]) -> list[Site]:

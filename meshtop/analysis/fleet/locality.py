@@ -18,7 +18,7 @@ DOUBLE = 2.0
 _SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", ISTIO_NAMESPACE})
 
 
-class Stand(Struct, frozen=True, rename="camel", kw_only=True):
+class LocalityEndpoints(Struct, frozen=True, rename="camel", kw_only=True):
     """Ready endpoints at one place; None where the place is not known."""
 
     cluster: str
@@ -27,7 +27,7 @@ class Stand(Struct, frozen=True, rename="camel", kw_only=True):
     endpoints: int
 
 
-class Crossing(Struct, frozen=True, rename="camel", kw_only=True):
+class ClusterFlow(Struct, frozen=True, rename="camel", kw_only=True):
     """A host's traffic from one cluster to another, per second."""
 
     source: str
@@ -36,7 +36,7 @@ class Crossing(Struct, frozen=True, rename="camel", kw_only=True):
     bytes_per_second: float | None = None
 
 
-class Located(Struct, frozen=True, kw_only=True):
+class HostLocality(Struct, frozen=True, kw_only=True):
     """A host: where its endpoints stand, its traffic between clusters, and the part of it that crosses.
 
     The ratios are of requests where there are any, else of bytes; None without traffic, and of regions also where a
@@ -46,8 +46,8 @@ class Located(Struct, frozen=True, kw_only=True):
     host: str
     namespace: str
     mesh: str
-    stands: tuple[Stand, ...]
-    flows: tuple[Crossing, ...]
+    stands: tuple[LocalityEndpoints, ...]
+    flows: tuple[ClusterFlow, ...]
     cross_cluster: float | None
     cross_region: float | None
 
@@ -57,7 +57,7 @@ class Located(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(stand.cluster for stand in self.stands))
 
 
-class Fate(StrEnum):
+class EvacuationEffect(StrEnum):
     """What evacuating a cluster does to a host."""
 
     GONE = "gone"
@@ -67,7 +67,7 @@ class Fate(StrEnum):
     IDLE = "idle"
 
 
-class Evacuated(Struct, frozen=True, kw_only=True):
+class EvacuatedHost(Struct, frozen=True, kw_only=True):
     """A host that has endpoints in the cluster: how many stay where, and how its load grows there.
 
     `factor` is the load of those that stay afterwards over before; None where they have none before, or there are none.
@@ -75,7 +75,7 @@ class Evacuated(Struct, frozen=True, kw_only=True):
 
     host: str
     namespace: str
-    fate: Fate
+    fate: EvacuationEffect
     leaving: int
     staying: int
     stays_in: tuple[str, ...]
@@ -84,60 +84,105 @@ class Evacuated(Struct, frozen=True, kw_only=True):
     why: str
 
 
-def locate(sites: Sequence[Site], machines: Iterable[VirtualMachine], edges: Iterable[Edge]) -> tuple[Located, ...]:
+def locate(
+    sites: Sequence[Site], machines: Iterable[VirtualMachine], edges: Iterable[Edge]
+) -> tuple[HostLocality, ...]:
     """Every host of every mesh that has endpoints or traffic, by mesh and host."""
     regions = {site.name: site.facts.region for site in sites}
     meshes = {site.name: site.facts.mesh_id or f"cluster {site.name}" for site in sites}
-    stands: dict[tuple[str, str], dict[tuple[str, str | None, str | None], int]] = {}
-    spaces: dict[str, str] = {}
+    found: dict[_HostKey, list[_Endpoint]] = {}
+    for endpoint in (*_endpoints(sites), *_machine_endpoints(machines, regions)):
+        found.setdefault((meshes[endpoint.cluster], endpoint.host), []).append(endpoint)
+    flows = _flows(edges, meshes)
+    return tuple(_located(mesh, host, found[mesh, host], flows.get((mesh, host), {}), regions)
+                 for mesh, host in sorted(found))  # fmt: skip
+
+
+class _Endpoint(Struct, frozen=True, kw_only=True):
+    """Ready endpoints of a host at one place, as one slice or machine names them."""
+
+    host: str
+    namespace: str
+    cluster: str
+    region: str | None
+    zone: str | None
+    count: int
+
+
+_HostKey = tuple[str, str]
+"""Mesh and host."""
+
+
+def _endpoints(sites: Iterable[Site]) -> Iterable[_Endpoint]:
+    """The ready endpoints of every slice that belongs to a Service."""
     for site in sites:
-        for host, namespace, region, zone, count in _endpoints(site):
-            spaces[host] = namespace
-            places = stands.setdefault((meshes[site.name], host), {})
-            key = (site.name, region or regions[site.name], zone)
-            places[key] = places.get(key, 0) + count
+        nodes = {node.meta.name: node for node in site.inventory.nodes}
+        for piece in site.inventory.endpoint_slices:
+            for endpoint in piece.endpoints if piece.service else ():
+                if endpoint.ready is False or not endpoint.addresses:
+                    continue
+                node = nodes.get(endpoint.node or "")
+                yield _Endpoint(
+                    host=f"{piece.service}.{piece.meta.namespace}.{SERVICE_DOMAIN}",
+                    namespace=piece.meta.namespace,
+                    cluster=site.name,
+                    region=(node.region if node is not None else None) or site.facts.region,
+                    zone=endpoint.zone or (node.zone if node is not None else None),
+                    count=len(endpoint.addresses),
+                )
+
+
+def _machine_endpoints(machines: Iterable[VirtualMachine], regions: Mapping[str, str | None]) -> Iterable[_Endpoint]:
+    """Virtual machines that are not unhealthy, one endpoint for each Service they stand behind."""
     for machine in machines:
-        if machine.healthy is False or machine.cluster not in meshes:
+        if machine.healthy is False or machine.cluster not in regions:
             continue
         region, _, zone = (machine.locality or "").partition("/")
         for service in machine.services:
-            host = service if "." in service else f"{service}.{machine.namespace}.{SERVICE_DOMAIN}"
-            spaces[host] = machine.namespace
-            places = stands.setdefault((meshes[machine.cluster], host), {})
-            key = (machine.cluster, region or regions[machine.cluster], zone or None)
-            places[key] = places.get(key, 0) + 1
-    flows = _flows(edges, meshes)
-    found = []
-    for mesh, host in sorted(stands):
-        known = flows.get((mesh, host), {})
-        found.append(
-            Located(
-                host=host,
-                namespace=spaces[host],
-                mesh=mesh,
-                stands=tuple(
-                    Stand(cluster=cluster, region=region, zone=zone, endpoints=count)
-                    for (cluster, region, zone), count in sorted(stands[mesh, host].items(), key=str)
-                ),
-                flows=tuple(
-                    Crossing(source=source, target=target, requests_per_second=load[0], bytes_per_second=load[1])
-                    for (source, target), load in sorted(known.items())
-                ),
-                cross_cluster=_share(known, lambda source, target: source != target),
-                cross_region=_share(
-                    known,
-                    lambda source, target: (
-                        None
-                        if regions.get(source) is None or regions.get(target) is None
-                        else regions[source] != regions[target]
-                    ),
-                ),
+            yield _Endpoint(
+                host=service if "." in service else f"{service}.{machine.namespace}.{SERVICE_DOMAIN}",
+                namespace=machine.namespace,
+                cluster=machine.cluster,
+                region=region or regions[machine.cluster],
+                zone=zone or None,
+                count=1,
             )
-        )
-    return tuple(found)
 
 
-def evacuate(cluster: str, hosts: Sequence[Located], unmeasured: Iterable[str] = ()) -> tuple[Evacuated, ...]:
+def _located(
+    mesh: str,
+    host: str,
+    endpoints: Sequence[_Endpoint],
+    flows: Mapping[tuple[str, str], Load],
+    regions: Mapping[str, str | None],
+) -> HostLocality:
+    counts: dict[tuple[str, str | None, str | None], int] = {}
+    for endpoint in endpoints:
+        place = (endpoint.cluster, endpoint.region, endpoint.zone)
+        counts[place] = counts.get(place, 0) + endpoint.count
+
+    def crosses_region(source: str, target: str) -> bool | None:
+        known = regions.get(source) is not None and regions.get(target) is not None
+        return regions[source] != regions[target] if known else None
+
+    return HostLocality(
+        host=host,
+        namespace=endpoints[-1].namespace,
+        mesh=mesh,
+        stands=tuple(
+            LocalityEndpoints(cluster=cluster, region=region, zone=zone, endpoints=count)
+            for (cluster, region, zone), count in sorted(counts.items(), key=str)
+        ),
+        flows=tuple(
+            ClusterFlow(source=source, target=target, requests_per_second=load[0], bytes_per_second=load[1])
+            for (source, target), load in sorted(flows.items())
+        ),
+        cross_cluster=_share(flows, lambda source, target: source != target),
+        cross_region=_share(flows, crosses_region),
+    )
+
+
+def evacuate(cluster: str, hosts: Sequence[HostLocality], unmeasured: Iterable[str] = ()) -> tuple[EvacuatedHost, ...]:
     """What becomes of every host that has endpoints in a cluster, if that cluster takes nothing any more.
 
     Traffic that the cluster answers goes to the endpoints that stay, as observed, in whatever way they share it.
@@ -145,14 +190,14 @@ def evacuate(cluster: str, hosts: Sequence[Located], unmeasured: Iterable[str] =
     """
     silent = frozenset(unmeasured)
     found = [_evacuated(cluster, host, silent) for host in hosts if cluster in host.clusters]
-    order = tuple(Fate)
+    order = tuple(EvacuationEffect)
     wanted = [one for one in found if one.namespace not in _SYSTEM]
     return tuple(
         sorted(wanted, key=lambda e: (order.index(e.fate), -(e.moved[0] or 0.0), -(e.moved[1] or 0.0), e.host))
     )
 
 
-def _evacuated(cluster: str, host: Located, silent: frozenset[str]) -> Evacuated:
+def _evacuated(cluster: str, host: HostLocality, silent: frozenset[str]) -> EvacuatedHost:
     leaving = sum(stand.endpoints for stand in host.stands if stand.cluster == cluster)
     staying = sum(stand.endpoints for stand in host.stands if stand.cluster != cluster)
     stays_in = tuple(name for name in host.clusters if name != cluster)
@@ -162,17 +207,20 @@ def _evacuated(cluster: str, host: Located, silent: frozenset[str]) -> Evacuated
     amount, base = moved[unit] or 0.0, kept[unit] or 0.0
     factor = (amount + base) / base if base else None
     if not staying:
-        fate, why = Fate.GONE, "no endpoint is left"
+        fate, why = EvacuationEffect.GONE, "no endpoint is left"
     elif silent & {cluster, *stays_in}:
-        fate, why = Fate.UNKNOWN, f"the traffic of {', '.join(sorted(silent & {cluster, *stays_in}))} is not known"
+        fate, why = (
+            EvacuationEffect.UNKNOWN,
+            f"the traffic of {', '.join(sorted(silent & {cluster, *stays_in}))} is not known",
+        )
     elif not amount:
-        fate, why = Fate.IDLE, f"nothing was asked of it in {cluster}"
+        fate, why = EvacuationEffect.IDLE, f"nothing was asked of it in {cluster}"
     elif factor is None:
-        fate, why = Fate.DOUBLES, f"{', '.join(stays_in)} had nothing to do and gets all of it"
+        fate, why = EvacuationEffect.DOUBLES, f"{', '.join(stays_in)} had nothing to do and gets all of it"
     else:
-        fate = Fate.DOUBLES if factor >= DOUBLE else Fate.GROWS
+        fate = EvacuationEffect.DOUBLES if factor >= DOUBLE else EvacuationEffect.GROWS
         why = f"the load in {', '.join(stays_in)} grows to {factor:.1f} times"
-    return Evacuated(
+    return EvacuatedHost(
         host=host.host,
         namespace=host.namespace,
         fate=fate,
@@ -183,22 +231,6 @@ def _evacuated(cluster: str, host: Located, silent: frozenset[str]) -> Evacuated
         factor=factor if staying else None,
         why=why,
     )
-
-
-def _endpoints(site: Site) -> Iterable[tuple[str, str, str | None, str | None, int]]:
-    """Host, namespace, region, zone and number of ready endpoints, slice by slice."""
-    nodes = {node.meta.name: node for node in site.inventory.nodes}
-    for piece in site.inventory.endpoint_slices:
-        if not piece.service:
-            continue
-        for endpoint in piece.endpoints:
-            if endpoint.ready is False or not endpoint.addresses:
-                continue
-            node = nodes.get(endpoint.node or "")
-            zone = endpoint.zone or (node.zone if node is not None else None)
-            region = node.region if node is not None else None
-            host = f"{piece.service}.{piece.meta.namespace}.{SERVICE_DOMAIN}"
-            yield host, piece.meta.namespace, region, zone, len(endpoint.addresses)
 
 
 def _flows(edges: Iterable[Edge], meshes: Mapping[str, str]) -> dict[tuple[str, str], dict[tuple[str, str], Load]]:
@@ -219,7 +251,7 @@ def _plus(left: float | None, right: float | None) -> float | None:
     return right if left is None else left if right is None else left + right
 
 
-def _total(flows: Iterable[Crossing]) -> Load:
+def _total(flows: Iterable[ClusterFlow]) -> Load:
     requests: float | None = None
     size: float | None = None
     for flow in flows:

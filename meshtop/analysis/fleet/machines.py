@@ -9,7 +9,7 @@ from meshtop.model.mesh import VirtualMachine
 from meshtop.model.state import Finding, Severity
 
 
-def gone(machine: VirtualMachine) -> bool:
+def is_disconnected(machine: VirtualMachine) -> bool:
     """Whether its proxy has disconnected and not come back."""
     left = machine.disconnected_at
     return left is not None and left >= (machine.connected_at or 0.0)
@@ -17,7 +17,7 @@ def gone(machine: VirtualMachine) -> bool:
 
 def last_seen(machine: VirtualMachine, now: float) -> float | None:
     """When its proxy was connected last, in Unix seconds; None for one that was registered by hand."""
-    if gone(machine):
+    if is_disconnected(machine):
         return machine.disconnected_at
     return None if machine.connected_at is None else now
 
@@ -31,17 +31,17 @@ def machine_findings(machine: VirtualMachine) -> tuple[Finding, ...]:
             Finding(
                 code="VM-UNHEALTHY",
                 severity=Severity.ERROR,
-                message=f"{who} fails its probe: {machine.health_message or 'no reason given'}.",
-                fix="Look at the application on the machine; it gets no traffic while its probe fails.",
+                message=f"{who} fails its readiness probe: {machine.health_message or 'no reason given'}.",
+                fix="Check the application on the machine; it gets no traffic while its probe fails.",
             )
         )
-    if gone(machine):
+    if is_disconnected(machine):
         found.append(
             Finding(
                 code="VM-DISCONNECTED",
                 severity=Severity.WARNING,
-                message=f"The proxy of {who[0].lower()}{who[1:]} has disconnected from its control plane.",
-                fix="See whether the machine runs, and whether it reaches istiod (port 15012).",
+                message=f"{who}: its proxy has disconnected from the control plane.",
+                fix="Check that the machine runs and reaches istiod (port 15012).",
             )
         )
     if not machine.services:
@@ -49,8 +49,8 @@ def machine_findings(machine: VirtualMachine) -> tuple[Finding, ...]:
             Finding(
                 code="VM-NO-SERVICE",
                 severity=Severity.INFO,
-                message=f"No Service and no ServiceEntry selects {who[0].lower()}{who[1:]}: nobody finds it by name.",
-                fix="Make a Service whose selector matches the labels of its WorkloadEntry.",
+                message=f"{who} is selected by no Service and no ServiceEntry: no client can find it by name.",
+                fix="Create a Service whose selector matches the labels of its WorkloadEntry.",
             )
         )
     return tuple(found)
@@ -67,7 +67,7 @@ def group_findings(
             Finding(
                 code="VM-GROUP-EMPTY",
                 severity=Severity.INFO,
-                message=f"No machine is registered with WorkloadGroup {'/'.join(group.meta.key)} in {cluster}.",
+                message=f"WorkloadGroup {'/'.join(group.meta.key)} in {cluster} has no machine.",
                 fix=None,
             ),
         )

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.registries.read import ISTIO, registered
-from meshtop.analysis.fleet.registries.shape import Condition, Registered
+from meshtop.analysis.fleet.registries import ISTIO, RegistryEntry, registered
+from meshtop.analysis.inventory.untyped import StatusCondition
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
 from meshtop.model.snapshot import ClusterSnapshot
@@ -19,13 +19,13 @@ _SAYS_ISSUE = ("Offline", "KubeConfigCertExpiresInSevenDays", "Conflict")
 """Conditions whose True is what is wrong."""
 
 
-class Member(Struct, frozen=True, kw_only=True):
+class RegisteredMember(Struct, frozen=True, kw_only=True):
     """A member with its health as the registry says, and the cluster that meshtop reads for it (None: nobody does).
 
     A cluster that no registry knows is a Member without a registry.
     """
 
-    entry: Registered
+    entry: RegistryEntry
     cluster: str | None
     state: State
     says: Health
@@ -52,34 +52,60 @@ def kube_system(inventory: Inventory | None) -> str | None:
     return None
 
 
-def match(entry: Registered, clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]) -> str | None:
+def match(entry: RegistryEntry, clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]) -> str | None:
     """The cluster that a registry's entry means, None when it is none of these.
 
     Certain first: the UID of kube-system, then the API server's URL, then the Istio cluster id (of remote secrets),
     the cluster's name, its context. An entry whose UID belongs to nobody is matched by the rest only with clusters
     whose own UID is not known.
     """
-    uids = {c.name: kube_system(c.inventory) for c in clusters}
     if entry.itself:
         return entry.host
-    for cluster in clusters:
-        if uids[cluster.name] and uids[cluster.name] in entry.ids:
-            return cluster.name
-    rest = [c for c in clusters if not entry.ids or uids[c.name] is None]
-    wanted = endpoint(entry.server)
-    for cluster in rest:
-        if wanted and endpoint(cluster.server) == wanted:
-            return cluster.name
-    if entry.registry == ISTIO:
-        home = facts[entry.host].mesh_id if entry.host in facts else None
-        named = [c.name for c in rest if c.name in facts and facts[c.name].cluster_id == entry.name]
-        same = [name for name in named if facts[name].mesh_id == home]
-        if same or named:
-            return (same or named)[0]
-    return next((c.name for c in rest if entry.name in (c.name, c.context)), None)
+    known = [_identity(cluster, facts.get(cluster.name)) for cluster in clusters]
+    certain = next((c.name for c in known if c.uid in entry.ids), None)
+    rest = [c for c in known if not entry.ids or c.uid is None]
+    home = facts[entry.host].mesh_id if entry.host in facts else None
+    return (
+        certain
+        or _by_server(endpoint(entry.server), rest)
+        or (_by_cluster_id(entry.name, home, rest) if entry.registry == ISTIO else None)
+        or next((c.name for c in rest if entry.name in (c.name, c.context)), None)
+    )
 
 
-def members(clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]) -> tuple[Member, ...]:
+class _ClusterIdentity(Struct, frozen=True, kw_only=True):
+    """By what a registry may mean a cluster; `uid` and the ids are None where they are not known."""
+
+    name: str
+    context: str
+    uid: str | None
+    server: str
+    cluster_id: str | None
+    mesh_id: str | None
+
+
+def _identity(cluster: ClusterSnapshot, facts: MeshFacts | None) -> _ClusterIdentity:
+    return _ClusterIdentity(
+        name=cluster.name,
+        context=cluster.context,
+        uid=kube_system(cluster.inventory),
+        server=endpoint(cluster.server),
+        cluster_id=facts.cluster_id if facts is not None else None,
+        mesh_id=facts.mesh_id if facts is not None else None,
+    )
+
+
+def _by_server(server: str, clusters: Iterable[_ClusterIdentity]) -> str | None:
+    return next((c.name for c in clusters if server and c.server == server), None)
+
+
+def _by_cluster_id(cluster_id: str, mesh_id: str | None, clusters: Iterable[_ClusterIdentity]) -> str | None:
+    """The cluster with an Istio cluster id, before all one of the mesh in whose cluster the remote secret stands."""
+    named = [c for c in clusters if c.cluster_id == cluster_id]
+    return next((c.name for c in (*(c for c in named if c.mesh_id == mesh_id), *named)), None)
+
+
+def members(clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]) -> tuple[RegisteredMember, ...]:
     """Every member of every registry, then the clusters that no registry knows (where there is a registry at all)."""
     entries = [
         entry
@@ -95,25 +121,26 @@ def members(clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts])
     return tuple(found)
 
 
-def hosts(entries: Iterable[Member]) -> frozenset[str]:
+def hosts(entries: Iterable[RegisteredMember]) -> frozenset[str]:
     """The clusters that hold a registry of their own members (Istio's remote secrets do not make a host)."""
     return frozenset(m.entry.host for m in entries if m.entry.registry not in (ISTIO, ""))
 
 
-def _member(entry: Registered, cluster: str | None, by_name: Mapping[str, ClusterSnapshot]) -> Member:
+def _member(entry: RegistryEntry, cluster: str | None, by_name: Mapping[str, ClusterSnapshot]) -> RegisteredMember:
     reached = by_name[cluster] if cluster is not None else None
     host = by_name[entry.host]
     state = reached.kubernetes.state if reached is not None else State.NONE
     says = _verdict(entry)
     found: list[Finding] = []
     who = f"{entry.name} ({entry.registry} on {entry.host})"
+    calls = f"{entry.name}: {entry.registry} on {entry.host} calls it"
     if host.kubernetes.state in _LOST and cluster != entry.host:
         found.append(
             Finding(
                 code="MEMBER-HOST-GONE",
                 severity=Severity.WARNING,
-                message=f"The host of {who} is {host.kubernetes.state}: what its registry says is old.",
-                fix=host.kubernetes.remedy or f"Look after {entry.host}; the member itself is read on its own.",
+                message=f"{who}: its host is {host.kubernetes.state}, so what the registry says is out of date.",
+                fix=host.kubernetes.remedy or f"Restore access to {entry.host}; the member itself is read directly.",
             )
         )
     if says.status is HealthStatus.FAILING:
@@ -121,8 +148,8 @@ def _member(entry: Registered, cluster: str | None, by_name: Mapping[str, Cluste
             Finding(
                 code="MEMBER-NOT-READY",
                 severity=Severity.ERROR,
-                message=f"{who}: its registry says not ready: {'; '.join(says.reasons)}.",
-                fix=f"Look at its conditions and at its agent: meshtop get members {entry.name} -o yaml.",
+                message=f"{calls} NotReady: {'; '.join(says.reasons)}.",
+                fix=f"Check its conditions and its agent: meshtop get members {entry.name} -o yaml.",
             )
         )
     elif says.status is HealthStatus.DEGRADED:
@@ -130,7 +157,7 @@ def _member(entry: Registered, cluster: str | None, by_name: Mapping[str, Cluste
             Finding(
                 code="MEMBER-CONDITION",
                 severity=Severity.WARNING,
-                message=f"The registry warns of {who}: {'; '.join(says.reasons)}.",
+                message=f"{who}: its registry warns: {'; '.join(says.reasons)}.",
                 fix=None,
             )
         )
@@ -139,7 +166,7 @@ def _member(entry: Registered, cluster: str | None, by_name: Mapping[str, Cluste
             Finding(
                 code="MEMBER-UNREACHED",
                 severity=Severity.INFO if entry.registry == ISTIO else Severity.WARNING,
-                message=f"No context of the kubeconfig leads to {who}.",
+                message=f"{who}: no context of the kubeconfig leads to it.",
                 fix="Add a context for it, name it in the settings' clusters with via, or adopt it with "
                 "discovery.adoptCredentials: true.",
             )
@@ -149,7 +176,7 @@ def _member(entry: Registered, cluster: str | None, by_name: Mapping[str, Cluste
             Finding(
                 code="MEMBER-DISAGREEMENT",
                 severity=Severity.WARNING,
-                message=f"{who}: its registry says ready, but from here it is {state}.",
+                message=f"{calls} Ready, yet from here it is {state}.",
                 fix=reached.kubernetes.remedy,
             )
         )
@@ -158,11 +185,11 @@ def _member(entry: Registered, cluster: str | None, by_name: Mapping[str, Cluste
             Finding(
                 code="MEMBER-DISAGREEMENT",
                 severity=Severity.WARNING,
-                message=f"{who}: its registry says not ready, but from here it answers.",
-                fix="The way from the host to the member, or the host's credential for it, is what fails.",
+                message=f"{calls} NotReady, yet it answers.",
+                fix="Check the host's way to the member, and the host's credential for it.",
             )
         )
-    return Member(
+    return RegisteredMember(
         entry=entry,
         cluster=cluster,
         state=state,
@@ -173,7 +200,7 @@ def _member(entry: Registered, cluster: str | None, by_name: Mapping[str, Cluste
     )
 
 
-def _verdict(entry: Registered) -> Health:
+def _verdict(entry: RegistryEntry) -> Health:
     """The registry's own verdict. Unknown is not ready, and not unready either."""
     wrong = tuple(_words(c) for c in entry.conditions if c.status == ("True" if c.type in _SAYS_ISSUE else "False"))
     if entry.ready is None:
@@ -185,14 +212,14 @@ def _verdict(entry: Registered) -> Health:
     return Health(HealthStatus.DEGRADED, warned) if warned else Health(HealthStatus.HEALTHY)
 
 
-def _words(condition: Condition) -> str:
+def _words(condition: StatusCondition) -> str:
     more = ": ".join(part for part in (condition.reason, condition.message) if part)
     return f"{condition.type} is {condition.status}" + (f" ({more})" if more else "")
 
 
-def _stranger(cluster: ClusterSnapshot) -> Member:
-    return Member(
-        entry=Registered(registry="", host="", name=cluster.name, server=cluster.server),
+def _stranger(cluster: ClusterSnapshot) -> RegisteredMember:
+    return RegisteredMember(
+        entry=RegistryEntry(registry="", host="", name=cluster.name, server=cluster.server),
         cluster=cluster.name,
         state=cluster.kubernetes.state,
         says=Health(HealthStatus.UNKNOWN, ("no registry knows it",)),
@@ -200,8 +227,8 @@ def _stranger(cluster: ClusterSnapshot) -> Member:
             Finding(
                 code="MEMBER-UNREGISTERED",
                 severity=Severity.INFO,
-                message=f"No registry knows {cluster.name}.",
-                fix="Join it, where it should get what the others get.",
+                message=f"{cluster.name} is in no registry.",
+                fix="Join it to a registry if it should get what the other clusters get.",
             ),
         ),
         via=cluster.via,

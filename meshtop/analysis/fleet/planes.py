@@ -31,7 +31,7 @@ _MINOR = re.compile(r"(\d+)\.(\d+)")
 _INJECTION, _REVISION = "istio-injection", "istio.io/rev"
 
 
-class Figures(Struct, frozen=True, kw_only=True):
+class IstiodMetrics(Struct, frozen=True, kw_only=True):
     """What istiod's metrics say; None where there is no such series.
 
     `rejects` and `push_errors` are per second, `conflicts` counts those that stand at the moment.
@@ -45,14 +45,14 @@ class Figures(Struct, frozen=True, kw_only=True):
     connected: dict[str, int] = {}
 
 
-class Remote(Struct, frozen=True, rename="camel"):
+class RemoteCluster(Struct, frozen=True, rename="camel"):
     """A remote cluster by its id, and what istiod says of the connection; None where nothing says it."""
 
     cluster: str
     status: str | None = None
 
 
-class Plane(Struct, frozen=True, kw_only=True):
+class ControlPlaneRevision(Struct, frozen=True, kw_only=True):
     """A revision of a cluster's control plane; for a cluster without one, who serves it.
 
     `role`: primary, remote (served by `served_by`), external. `proxies` are the pods with a proxy of this revision,
@@ -69,21 +69,21 @@ class Plane(Struct, frozen=True, kw_only=True):
     proxies: int | None = None
     stale: int | None = None
     share: float | None = None
-    figures: Figures = Figures()
-    remotes: tuple[Remote, ...] = ()
+    figures: IstiodMetrics = IstiodMetrics()
+    remotes: tuple[RemoteCluster, ...] = ()
     health: Health = Health()
     findings: tuple[Finding, ...] = ()
 
 
-def planes(sites: Sequence[Site], workloads: Mapping[str, Sequence[Workload]]) -> tuple[Plane, ...]:
+def planes(sites: Sequence[Site], workloads: Mapping[str, Sequence[Workload]]) -> tuple[ControlPlaneRevision, ...]:
     """Every revision of every cluster; `workloads` by cluster."""
     return tuple(plane for site in sites for plane in _of_site(site, sites, workloads.get(site.name, ())))
 
 
-def figures(telemetry: Telemetry | None) -> Figures:
+def figures(telemetry: Telemetry | None) -> IstiodMetrics:
     """What the metrics of a cluster's istiods say."""
     if telemetry is None:
-        return Figures()
+        return IstiodMetrics()
     total: dict[str, float] = {}
     buckets: dict[float, float] = {}
     connected: dict[str, int] = {}
@@ -107,7 +107,7 @@ def figures(telemetry: Telemetry | None) -> Figures:
             total["conflicts"] = total.get("conflicts", 0.0) + value
     bounds = tuple(sorted(buckets))
     spread = Buckets(bounds, tuple(buckets[bound] for bound in bounds)) if bounds and isinf(bounds[-1]) else Buckets()
-    return Figures(
+    return IstiodMetrics(
         p50_ms=spread.quantile(0.50),
         p99_ms=spread.quantile(0.99),
         rejects=total.get("rejects"),
@@ -130,58 +130,89 @@ def minor(version: str | None) -> int | None:
     return int(found[1]) * 1000 + int(found[2]) if found else None
 
 
-def _of_site(site: Site, sites: Sequence[Site], workloads: Sequence[Workload]) -> Iterable[Plane]:
+def _of_site(site: Site, sites: Sequence[Site], workloads: Sequence[Workload]) -> Iterable[ControlPlaneRevision]:
     proxies = [w for w in workloads if w.proxy is Proxy.SIDECAR or w.is_gateway or w.is_waypoint]
     if not site.facts.control_planes:
-        if site.facts.roles:
-            yield _served(site, sites, proxies)
-        return
-    found = figures(site.telemetry)
-    names = {tag: plane.revision for plane in site.facts.control_planes for tag in plane.tags}
-    default = names.get("default", site.facts.control_planes[0].revision)
-    by_revision: dict[str, list[Workload]] = {plane.revision: [] for plane in site.facts.control_planes}
+        return (_served(site, sites, proxies),) if site.facts.roles else ()
+    installed = _installed(site, proxies)
+    of_cluster = (
+        *_cluster_findings(site.name, installed.figures),
+        *_mesh_skew(site, sites),
+        *_unknown_revisions(site, installed.tags),
+    )
+    return [
+        _revision(site, plane, installed, of_cluster if plane.revision == installed.newest else ())
+        for plane in site.facts.control_planes
+    ]
+
+
+class _Installed(Struct, frozen=True, kw_only=True):
+    """The control plane of one cluster, read: the proxies of each of its revisions, and what its metrics say.
+
+    `tags` maps each tag to its revision. `proxies` holds the workloads of each revision, `pods` how many proxies (pods)
+    there are of all of them.
+    """
+
+    tags: Mapping[str, str]
+    newest: str
+    proxies: Mapping[str, Sequence[Workload]]
+    pods: int
+    figures: IstiodMetrics
+    remotes: tuple[RemoteCluster, ...]
+
+
+def _installed(site: Site, proxies: Sequence[Workload]) -> _Installed:
+    control_planes = site.facts.control_planes
+    tags = {tag: plane.revision for plane in control_planes for tag in plane.tags}
+    default = tags.get("default", control_planes[0].revision)
+    by_revision: dict[str, list[Workload]] = {plane.revision: [] for plane in control_planes}
     for proxy in proxies:
         revision = proxy.revision or default
-        by_revision.setdefault(names.get(revision, revision), []).append(proxy)
-    everyone = sum(w.pods.total for w in proxies)
-    newest = max(site.facts.control_planes, key=lambda p: (minor(p.version) or 0, p.version or "")).revision
-    remotes = tuple(Remote(cluster, site.synced.get(cluster)) for cluster in sorted({*site.remotes, *site.synced}))
-    of_cluster = (
-        *_cluster_findings(site.name, found),
-        *_mesh_skew(site, sites),
-        *_unknown_revisions(site, names),
+        by_revision.setdefault(tags.get(revision, revision), []).append(proxy)
+    return _Installed(
+        tags=tags,
+        newest=max(control_planes, key=lambda p: (minor(p.version) or 0, p.version or "")).revision,
+        proxies=by_revision,
+        pods=sum(w.pods.total for w in proxies),
+        figures=figures(site.telemetry),
+        remotes=tuple(
+            RemoteCluster(cluster, site.synced.get(cluster)) for cluster in sorted({*site.remotes, *site.synced})
+        ),
     )
-    for plane in site.facts.control_planes:
-        mine = by_revision[plane.revision]
-        count = sum(w.pods.total for w in mine)
-        share = count / everyone if everyone else None
-        yield Plane(
-            cluster=site.name,
-            revision=plane.revision,
-            version=plane.version,
-            pods=plane.pods,
-            role="external" if _serves_only_others(site, everyone) else "primary",
-            tags=plane.tags,
-            proxies=count,
-            stale=sum(w.pods.total for w in mine if _behind(w.proxy_version, plane.version)),
-            share=share,
-            figures=found,
-            remotes=remotes,
-            health=_health(plane, found, remotes),
-            findings=(
-                *_findings(site.name, plane, mine),
-                *(_upgrade(site, plane, share, newest) if len(site.facts.control_planes) > 1 else ()),
-                *(of_cluster if plane.revision == newest else ()),
-            ),
-        )
 
 
-def _serves_only_others(site: Site, proxies: int) -> bool:
-    """An istiod that has remote secrets and no proxy of its own cluster is an external control plane."""
-    return proxies == 0 and bool(site.remotes)
+def _revision(
+    site: Site, plane: ControlPlane, installed: _Installed, of_cluster: Iterable[Finding]
+) -> ControlPlaneRevision:
+    """One revision judged; `of_cluster` are findings of the cluster's whole control plane, told with its newest one."""
+    proxies = installed.proxies[plane.revision]
+    count = sum(w.pods.total for w in proxies)
+    share = count / installed.pods if installed.pods else None
+    several = len(site.facts.control_planes) > 1
+    # An istiod that has remote secrets and no proxy of its own cluster is an external control plane.
+    external = installed.pods == 0 and bool(site.remotes)
+    return ControlPlaneRevision(
+        cluster=site.name,
+        revision=plane.revision,
+        version=plane.version,
+        pods=plane.pods,
+        role="external" if external else "primary",
+        tags=plane.tags,
+        proxies=count,
+        stale=sum(w.pods.total for w in proxies if _behind(w.proxy_version, plane.version)),
+        share=share,
+        figures=installed.figures,
+        remotes=installed.remotes,
+        health=_health(plane, installed.figures, installed.remotes),
+        findings=(
+            *_findings(site.name, plane, proxies),
+            *(_upgrade(site, plane, share, installed.newest) if several else ()),
+            *of_cluster,
+        ),
+    )
 
 
-def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> Plane:
+def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> ControlPlaneRevision:
     """A cluster whose proxies another cluster's control plane serves."""
     mine = site.facts.cluster_id or site.name
     by = tuple(s.name for s in sites if s.facts.control_planes and mine in s.remotes)
@@ -194,12 +225,12 @@ def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> P
                 code="CONTROLPLANE-ELSEWHERE-UNKNOWN",
                 severity=Severity.INFO,
                 message=f"{site.name} is served by a control plane that is in none of these clusters.",
-                fix="Add a context for the cluster that serves it, to see whether it is well.",
+                fix="Add a context for the cluster that serves it, to see its health.",
             ),
         )
     )
     reason = f"served by {', '.join(by)}" if by else "its control plane is in none of these clusters"
-    return Plane(
+    return ControlPlaneRevision(
         cluster=site.name,
         revision=",".join(revisions),
         version=None,
@@ -217,7 +248,7 @@ def _behind(proxy: str | None, control: str | None) -> bool:
     return bool(proxy and control and proxy[:1].isdigit() and proxy != control)
 
 
-def _health(plane: ControlPlane, found: Figures, remotes: Sequence[Remote]) -> Health:
+def _health(plane: ControlPlane, found: IstiodMetrics, remotes: Sequence[RemoteCluster]) -> Health:
     if plane.pods.total and not plane.pods.ready:
         return Health(HealthStatus.FAILING, ("no pod of istiod is ready",))
     reasons = []
@@ -236,12 +267,12 @@ def _health(plane: ControlPlane, found: Figures, remotes: Sequence[Remote]) -> H
         return Health(HealthStatus.DEGRADED, tuple(reasons))
     if not plane.pods.total:
         return Health(HealthStatus.IDLE, ("scaled to nothing",))
-    if found == Figures():
+    if found == IstiodMetrics():
         return Health(HealthStatus.UNKNOWN, ("its pods are ready, and no metric of istiod is known",))
     return Health(HealthStatus.HEALTHY)
 
 
-def _cluster_findings(cluster: str, found: Figures) -> Iterable[Finding]:
+def _cluster_findings(cluster: str, found: IstiodMetrics) -> Iterable[Finding]:
     """What istiod's metrics find wrong, once for all revisions of a cluster."""
     who = f"The control plane of {cluster}"
 
@@ -251,25 +282,25 @@ def _cluster_findings(cluster: str, found: Figures) -> Iterable[Finding]:
     if found.p99_ms is not None and found.p99_ms > SLOW_MS:
         yield warn(
             "CONTROLPLANE-SLOW",
-            f"{who} needs {found.p99_ms / 1000:.1f} s (p99) until a proxy has its configuration.",
-            "Give istiod more CPU, or make proxies need less with Sidecar objects.",
+            f"{who} takes {found.p99_ms / 1000:.1f} s (p99) to configure a proxy.",
+            "Give istiod more CPU, or narrow what proxies need with Sidecar objects.",
         )
     if found.rejects:
         yield warn(
             "CONTROLPLANE-REJECTS",
             f"{who}: proxies reject {found.rejects:.2g} configurations per second.",
-            "istioctl proxy-status names the proxies; what they refuse is in istiod's log.",
+            "istioctl proxy-status names the proxies; istiod's log says what they reject.",
         )
     if found.push_errors:
         yield warn(
             "CONTROLPLANE-PUSH-ERRORS",
-            f"{who}: {found.push_errors:.2g} pushes per second fail or run out of time.",
-            "See istiod's log, and whether proxies are too slow to read.",
+            f"{who}: {found.push_errors:.2g} pushes per second fail or time out.",
+            "Check istiod's log, and whether proxies are too slow to read.",
         )
     if found.conflicts:
         yield warn(
             "CONTROLPLANE-CONFLICTS",
-            f"{who} knows {found.conflicts} conflicts (listeners of one port, hosts or subsets named twice).",
+            f"{who} reports {found.conflicts} conflicts (listeners on one port, hosts or subsets defined twice).",
             "istioctl analyze -A names them.",
         )
 
@@ -284,7 +315,7 @@ def _mesh_skew(site: Site, sites: Sequence[Site]) -> Iterable[Finding]:
             yield Finding(
                 code="CONTROLPLANE-MESH-SKEW",
                 severity=Severity.WARNING,
-                message=f"The control planes of {site.name} and {other.name} are more than one minor apart.",
+                message=f"{site.name} and {other.name}: their control planes are more than one minor version apart.",
                 fix=f"Upgrade {site.name}.",
             )
 
@@ -306,14 +337,14 @@ def _findings(cluster: str, plane: ControlPlane, proxies: Sequence[Workload]) ->
     if skewed:
         told = sorted({str(w.proxy_version) for w in skewed})
         yield say("CONTROLPLANE-SKEW", Severity.WARNING,
-                  f"{who} is {plane.version} and serves proxies of {', '.join(told)}: more than one minor apart.",
-                  "Restart these workloads, so that they get a proxy of this version.")  # fmt: skip
+                  f"{who} is {plane.version}, more than one minor version apart from its proxies ({', '.join(told)}).",
+                  "Restart these workloads to give them a proxy of this version.")  # fmt: skip
     else:
         stale = sum(w.pods.total for w in proxies if _behind(w.proxy_version, plane.version))
         if stale:
             yield say("CONTROLPLANE-STALE-PROXIES", Severity.INFO,
                       f"{who} is {plane.version}, and {stale} of its proxies have another version.",
-                      "They get it when they are restarted.")  # fmt: skip
+                      "Restart their workloads when convenient.")  # fmt: skip
 
 
 def _skewed(proxy: str | None, control: str | None) -> bool:
@@ -327,15 +358,14 @@ def _upgrade(site: Site, plane: ControlPlane, share: float | None, newest: str) 
         yield Finding(
             code="CONTROLPLANE-UPGRADE",
             severity=Severity.INFO,
-            message=f"{site.name} moves to revision {newest} ({plane.version}): "
-            f"{share:.0%} of its proxies have come over.",
+            message=f"{site.name} moves to revision {newest} ({plane.version}): {share:.0%} of its proxies have moved.",
             fix="Label the remaining namespaces with the new revision or tag, and restart their workloads.",
         )
     if plane.revision != newest and share == 0:
         yield Finding(
             code="CONTROLPLANE-UNUSED",
             severity=Severity.INFO,
-            message=f"No proxy of {site.name} uses revision {plane.revision} ({plane.version}) any longer.",
+            message=f"{site.name}: no proxy uses revision {plane.revision} ({plane.version}) any more.",
             fix=f"istioctl uninstall --revision {plane.revision}",
         )
 
@@ -349,7 +379,7 @@ def _unknown_revisions(site: Site, tags: Mapping[str, str]) -> Iterable[Finding]
             yield Finding(
                 code="CONTROLPLANE-NO-SUCH-REVISION",
                 severity=Severity.ERROR,
-                message=f"Namespace {namespace.meta.name} of {site.name} asks for revision {wanted}, which is not "
-                "there: its new pods get no proxy.",
+                message=f"Namespace {namespace.meta.name} of {site.name} asks for revision {wanted}, which does not "
+                "exist: its new pods get no proxy.",
                 fix=f"Use one of {', '.join(sorted(known))}.",
             )

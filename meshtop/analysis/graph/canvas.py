@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from meshtop.analysis.security.mtls.marks import LOCKED, LOCKED_ASCII, OPEN, OPEN_ASCII
 from meshtop.model.state import HealthStatus
 from meshtop.model.text import graphemes, to_ascii
 
@@ -67,8 +66,8 @@ UNICODE = Signs(
         HealthStatus.UNKNOWN: "?",
         HealthStatus.IDLE: "~",
     },
-    locked=LOCKED,
-    open=OPEN,
+    locked="🔒",
+    open="🔓",
     ascii=False,
 )
 ASCII = Signs(
@@ -83,8 +82,8 @@ ASCII = Signs(
         HealthStatus.UNKNOWN: "?",
         HealthStatus.IDLE: "~",
     },
-    locked=LOCKED_ASCII,
-    open=OPEN_ASCII,
+    locked="mTLS",
+    open="plain",
     ascii=True,
 )
 

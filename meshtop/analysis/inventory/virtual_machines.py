@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from meshtop.analysis.inventory.labels import SelectorIndex, canonical_name, canonical_version
+from meshtop.analysis.inventory.untyped import condition_holds, conditions, mapping, text, texts
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.mesh import VirtualMachine
 
@@ -20,9 +21,9 @@ def virtual_machines(inventory: Inventory, cluster: str) -> tuple[VirtualMachine
     """Every WorkloadEntry of a cluster, by namespace and name. What its spec does not say properly is None."""
     services = SelectorIndex((s.meta.namespace, s.meta.name, s.selector) for s in inventory.services)
     entries = SelectorIndex(
-        (entry.meta.namespace, host, _texts(_mapping(entry.spec.get("workloadSelector")).get("labels")))
+        (entry.meta.namespace, host, _labels(mapping(entry.spec.get("workloadSelector")).get("labels")))
         for entry in inventory.config.get("ServiceEntry", ())
-        for host in _hosts(entry)
+        for host in texts(entry.spec.get("hosts"))
     )
     found = [_machine(entry, cluster, services, entries) for entry in inventory.config.get("WorkloadEntry", ())]
     return tuple(sorted(found, key=lambda machine: (machine.namespace, machine.name)))
@@ -30,7 +31,7 @@ def virtual_machines(inventory: Inventory, cluster: str) -> tuple[VirtualMachine
 
 def _machine(entry: ConfigObject, cluster: str, services: SelectorIndex, entries: SelectorIndex) -> VirtualMachine:
     meta, spec = entry.meta, entry.spec
-    labels = {**meta.labels, **_texts(spec.get("labels"))}
+    labels = {**meta.labels, **_labels(spec.get("labels"))}
     group = meta.annotations.get(_GROUP) or (
         meta.owner.name if meta.owner is not None and meta.owner.kind == "WorkloadGroup" else None
     )
@@ -46,9 +47,9 @@ def _machine(entry: ConfigObject, cluster: str, services: SelectorIndex, entries
         workload=workload,
         app=canonical_name(labels, workload),
         version=canonical_version(labels),
-        address=_text(spec.get("address")),
-        network=_text(spec.get("network")) or labels.get("topology.istio.io/network"),
-        locality=_text(spec.get("locality")),
+        address=text(spec.get("address")),
+        network=text(spec.get("network")) or labels.get("topology.istio.io/network"),
+        locality=text(spec.get("locality")),
         healthy=healthy,
         health_message=message,
         connected_at=_moment(meta.annotations.get(_CONNECTED)),
@@ -59,38 +60,22 @@ def _machine(entry: ConfigObject, cluster: str, services: SelectorIndex, entries
 
 def _health(status: Mapping[str, Any]) -> tuple[bool | None, str | None]:
     """The Healthy condition; it is there only where a probe reports, so its absence says nothing."""
-    conditions = status.get("conditions")
-    for condition in conditions if isinstance(conditions, list) else ():
-        if isinstance(condition, dict) and condition.get("type") == "Healthy":
-            said = condition.get("status")
-            healthy = {"True": True, "False": False}.get(said) if isinstance(said, str) else None
-            return healthy, _text(condition.get("message")) or _text(condition.get("reason"))
-    return None, None
+    found = [condition for condition in conditions(status) if condition.type == "Healthy"]
+    if not found:
+        return None, None
+    return condition_holds(found, "Healthy"), found[0].message or found[0].reason or None
 
 
-def _moment(text: str | None) -> float | None:
+def _moment(written: str | None) -> float | None:
     """Unix seconds of an RFC 3339 time; None for anything else. A time without a zone is UTC."""
-    if not text:
+    if not written:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(written)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
 
 
-def _hosts(entry: ConfigObject) -> list[str]:
-    hosts = entry.spec.get("hosts")
-    return [host for host in hosts if isinstance(host, str)] if isinstance(hosts, list) else []
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _texts(value: object) -> dict[str, str]:
-    return {k: v for k, v in _mapping(value).items() if isinstance(v, str)}
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _labels(value: object) -> dict[str, str]:
+    return {key: label for key, label in mapping(value).items() if isinstance(label, str)}

@@ -13,13 +13,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from meshtop.analysis.inventory.untyped import items, maps
 from meshtop.analysis.visibility.selection import match_labels, oldest_first, selects, title
 from meshtop.model.kube import ConfigObject
 
 GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 
 
-class Action(StrEnum):
+class PolicyAction(StrEnum):
     """What a policy does with requests that it matches, in the order in which actions are asked."""
 
     CUSTOM = "CUSTOM"
@@ -28,10 +29,10 @@ class Action(StrEnum):
     AUDIT = "AUDIT"
 
 
-_ORDER = tuple(Action)
+_ORDER = tuple(PolicyAction)
 
 
-class Subject(Struct, frozen=True, kw_only=True):
+class PolicyTarget(Struct, frozen=True, kw_only=True):
     """A workload as policies see it; `services` are those it stands behind, which a waypoint guards."""
 
     namespace: str
@@ -41,10 +42,10 @@ class Subject(Struct, frozen=True, kw_only=True):
     waypoint: bool = False
 
 
-class Applied(Struct, frozen=True):
+class AppliedPolicy(Struct, frozen=True):
     """A policy that applies: its action, its name, how many rules it has, and what that means in a sentence."""
 
-    action: Action
+    action: PolicyAction
     policy: str
     rules: int
     meaning: str
@@ -54,7 +55,7 @@ class Applied(Struct, frozen=True):
 class Authorization(Struct, frozen=True):
     """All that decides on requests to a workload, in the order in which it is asked."""
 
-    policies: tuple[Applied, ...]
+    policies: tuple[AppliedPolicy, ...]
     authentications: tuple[str, ...]
     default_deny: bool
 
@@ -67,7 +68,7 @@ class Authorization(Struct, frozen=True):
 def authorization(
     policies: Sequence[ConfigObject],
     authentications: Sequence[ConfigObject],
-    subject: Subject,
+    subject: PolicyTarget,
     root_namespace: str,
 ) -> Authorization:
     """What applies to one workload, out of all AuthorizationPolicies and RequestAuthentications of its config."""
@@ -76,10 +77,10 @@ def authorization(
     ]
     applied.sort(key=lambda one: _ORDER.index(one.action))
     requests = [_authentication(obj) for obj in oldest_first(authentications) if applies(obj, subject, root_namespace)]
-    return Authorization(tuple(applied), tuple(requests), any(one.action is Action.ALLOW for one in applied))
+    return Authorization(tuple(applied), tuple(requests), any(one.action is PolicyAction.ALLOW for one in applied))
 
 
-def applies(obj: ConfigObject, subject: Subject, root_namespace: str) -> str | None:
+def applies(obj: ConfigObject, subject: PolicyTarget, root_namespace: str) -> str | None:
     """By what a policy applies to a workload, in words; None when it does not.
 
     A policy with `targetRefs` counts for what it names and never by a selector; one without does not count for
@@ -100,13 +101,12 @@ def applies(obj: ConfigObject, subject: Subject, root_namespace: str) -> str | N
 
 
 def _targets(spec: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    refs = spec.get("targetRefs")
-    for ref in (*(refs if isinstance(refs, list) else ()), spec.get("targetRef")):
-        if isinstance(ref, Mapping):
-            yield ref
+    yield from maps(spec.get("targetRefs"))
+    if isinstance(spec.get("targetRef"), Mapping):
+        yield spec["targetRef"]
 
 
-def _targeted(target: Mapping[str, Any], obj: ConfigObject, subject: Subject, root_namespace: str) -> str | None:
+def _targeted(target: Mapping[str, Any], obj: ConfigObject, subject: PolicyTarget, root_namespace: str) -> str | None:
     kind, name = str(target.get("kind", "")), str(target.get("name", ""))
     at_home = obj.meta.namespace == subject.namespace
     if kind == "Gateway" and at_home and (subject.gateway or subject.waypoint):
@@ -118,24 +118,23 @@ def _targeted(target: Mapping[str, Any], obj: ConfigObject, subject: Subject, ro
     return None
 
 
-def _applied(policy: ConfigObject, by: str) -> Applied:
-    said = str(policy.spec.get("action") or Action.ALLOW)
-    action = Action(said) if said in Action.__members__ else Action.ALLOW
-    rules = policy.spec.get("rules")
-    count = len(rules) if isinstance(rules, list) else 0
+def _applied(policy: ConfigObject, by: str) -> AppliedPolicy:
+    said = str(policy.spec.get("action") or PolicyAction.ALLOW)
+    action = PolicyAction(said) if said in PolicyAction.__members__ else PolicyAction.ALLOW
+    rules = items(policy.spec.get("rules"))
+    count = len(rules)
     if not count:
-        meaning = "names nothing: all is denied" if action is Action.ALLOW else "names nothing: it never matches"
-    elif any(not rule for rule in rules or ()):
-        meaning = {Action.ALLOW: "allows everything", Action.DENY: "denies everything"}.get(
+        meaning = "names nothing: all is denied" if action is PolicyAction.ALLOW else "names nothing: it never matches"
+    elif any(not rule for rule in rules):
+        meaning = {PolicyAction.ALLOW: "allows everything", PolicyAction.DENY: "denies everything"}.get(
             action, "matches everything"
         )
     else:
         meaning = f"{count} rule{'s' if count > 1 else ''}"
-    return Applied(action, title(policy), count, meaning, by)
+    return AppliedPolicy(action, title(policy), count, meaning, by)
 
 
 def _authentication(obj: ConfigObject) -> str:
-    rules = obj.spec.get("jwtRules")
-    issuers = [str(r.get("issuer", "?")) for r in (rules if isinstance(rules, list) else ()) if isinstance(r, Mapping)]
+    issuers = [str(rule.get("issuer", "?")) for rule in maps(obj.spec.get("jwtRules"))]
     told = f"tokens of {', '.join(issuers)}" if issuers else "no issuer, which accepts no token"
     return f"{title(obj)}: {told}; requests without a token still pass"

@@ -50,12 +50,6 @@ def read_certificates(pem: str) -> tuple[CertificateInfo, ...]:
     return tuple(found.values())
 
 
-def unreadable_blocks(pem: str) -> int:
-    """How many blocks of a PEM bundle cannot be read as certificates."""
-    blocks = _BLOCK.findall(pem)
-    return sum(not read_certificates(block) for block in blocks)
-
-
 def _is_ca(certificate: object) -> bool:
     from cryptography import x509
 

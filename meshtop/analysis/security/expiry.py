@@ -1,4 +1,4 @@
-"""What runs out when: roots, control planes, workloads and gateways, from ConfigMaps and from telemetry.
+"""What expires when: roots, control planes, workloads and gateways, from ConfigMaps and from telemetry.
 
 Secrets are never read: gateways' own certificates are known only through `envoy_server_days_until_first_cert_expiring`.
 """
@@ -11,7 +11,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from meshtop.analysis.security.certificates import read_certificates
-from meshtop.analysis.security.mtls.located import Located, finding, worst_first
+from meshtop.analysis.security.findings import LocatedFinding, finding, worst_first
 from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Inventory
 from meshtop.model.state import Severity
@@ -50,15 +50,15 @@ class Expiry(Struct, frozen=True, kw_only=True):
     fingerprint: str | None = None
     namespace: str = ""
     exact: bool = True
-    """False where only whole days are told."""
+    """False where only whole days are known."""
 
     def days_left(self, now: float) -> float:
-        """Days until it runs out; negative afterwards."""
+        """Days until it expires; negative afterwards."""
         return (self.not_after - now) / DAY
 
 
 def expiries(cluster: str, inventory: Inventory | None, telemetry: Telemetry | None) -> tuple[Expiry, ...]:
-    """Every certificate that is known of a cluster, what runs out first first."""
+    """Every certificate that is known of a cluster, the first to expire first."""
     found = list(_roots(cluster, inventory))
     if telemetry is not None:
         found += _told(cluster, telemetry, knows_roots=bool(found))
@@ -95,7 +95,7 @@ def _told(cluster: str, telemetry: Telemetry, *, knows_roots: bool) -> Iterable[
         yield Expiry(
             cluster=cluster,
             kind=CertificateKind.WORKLOAD,
-            subject=_subject(first, "the workload certificate that runs out first"),
+            subject=_subject(first, "the workload certificate that expires first"),
             not_after=telemetry.at + first.value,
             namespace=first.labels.get("namespace", ""),
         )
@@ -117,10 +117,10 @@ def _subject(scalar: Scalar, otherwise: str) -> str:
     return "/".join(filter(None, parts)) or otherwise
 
 
-def expiry_findings(found: Sequence[Expiry], now: float) -> tuple[Located, ...]:
-    """Certificates that ran out, and those that soon will: under a week an error, under thirty days a warning.
+def expiry_findings(found: Sequence[Expiry], now: float) -> tuple[LocatedFinding, ...]:
+    """Certificates that have expired, and those that soon will: under a week an error, under thirty days a warning.
 
-    Workloads' certificates live for a day and are renewed by themselves: they are told only when renewal fails.
+    Workloads' certificates live for a day and are renewed by themselves: they are reported only when renewal fails.
     """
     ends = {(e.cluster, round(e.not_after)) for e in found if e.kind is CertificateKind.ROOT}
     told = [
@@ -132,18 +132,18 @@ def expiry_findings(found: Sequence[Expiry], now: float) -> tuple[Located, ...]:
     return worst_first([one for expiry in told if (one := _finding(expiry, now)) is not None])
 
 
-def _finding(expiry: Expiry, now: float) -> Located | None:
+def _finding(expiry: Expiry, now: float) -> LocatedFinding | None:
     left = expiry.not_after - now
     what = f"{expiry.cluster}: {_WORDS[expiry.kind]}"
     whose = expiry.subject.rstrip(".")
     if left <= 0:
-        return _located(expiry, "CERT-EXPIRED", Severity.ERROR, f"{what} ran out {_span(-left)} ago: {whose}.")
+        return _located(expiry, "CERT-EXPIRED", Severity.ERROR, f"{what} expired {_span(-left)} ago: {whose}.")
     if expiry.kind is CertificateKind.WORKLOAD:
         if left >= RENEWAL_SECONDS:
             return None
-        message = f"{what} runs out in {_span(left)} and has not been renewed: {whose}."
+        message = f"{what} expires in {_span(left)} and has not been renewed: {whose}."
         return _located(expiry, "CERT-NOT-RENEWED", Severity.WARNING, message)
-    message = f"{what} runs out in {_span(left)}: {whose}."
+    message = f"{what} expires in {_span(left)}: {whose}."
     if left < ERROR_DAYS * DAY:
         return _located(expiry, "CERT-EXPIRES-THIS-WEEK", Severity.ERROR, message)
     if left < WARNING_DAYS * DAY:
@@ -159,21 +159,21 @@ _WORDS = {
 }
 _FIXES = {
     CertificateKind.ROOT: "Plug in a new root: first let every cluster trust both roots, then sign with the new one,"
-    " and only when every workload has a new certificate take the old root away.",
+    " and remove the old root only when every workload has a new certificate.",
     CertificateKind.CONTROL_PLANE: "Put a new intermediate certificate of the same root into the Secret cacerts in"
-    f" {ISTIO_NAMESPACE}; istiod takes it up by itself.",
-    CertificateKind.WORKLOAD: "See why its agent gets no new certificate: istioctl proxy-config secret POD, and the"
+    f" {ISTIO_NAMESPACE}; istiod picks it up by itself.",
+    CertificateKind.WORKLOAD: "Find out why its agent cannot renew it: istioctl proxy-config secret POD, and the"
     " log of istio-proxy.",
     CertificateKind.GATEWAY: "Renew the certificate in the Secret that the Gateway's credentialName names.",
 }
 
 
-def _located(expiry: Expiry, code: str, severity: Severity, message: str) -> Located:
+def _located(expiry: Expiry, code: str, severity: Severity, message: str) -> LocatedFinding:
     return finding(code, severity, message, _FIXES[expiry.kind], cluster=expiry.cluster, namespace=expiry.namespace)
 
 
 def _span(seconds: float) -> str:
-    """So long, in its largest unit."""
+    """A duration in its largest whole unit, such as `3 days`."""
     for length, unit in ((DAY, "day"), (3600.0, "hour"), (60.0, "minute")):
         if seconds >= length:
             count = int(seconds // length)

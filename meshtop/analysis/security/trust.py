@@ -133,7 +133,7 @@ def trust_findings(clusters: Sequence[ClusterTrust]) -> tuple[Finding, ...]:
                     code="TRUST-ROTATION",
                     severity=Severity.INFO,
                     message=f"{cluster.name} trusts {len(cluster.facts.roots)} roots: a rotation is under way.",
-                    fix="Once every workload has a certificate of the new root, take the old one away.",
+                    fix="Once every workload has a certificate of the new root, remove the old one.",
                 )
             )
     return tuple(found)

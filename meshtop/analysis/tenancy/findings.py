@@ -1,4 +1,4 @@
-"""What is wrong with the tenants: crossings that the settings forbid, marks that disagree, selectors of nothing."""
+"""What is wrong with the tenants: traffic that the settings forbid, marks that disagree, selectors without a match."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
-from meshtop.analysis.tenancy.ownership import Owner, Owners
+from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners
 from meshtop.analysis.tenancy.traffic import Within, in_scope, owner_of
 from meshtop.analysis.traffic.figures import namespace_of
 from meshtop.model.state import Finding, Severity
@@ -19,12 +19,13 @@ CONFLICT = "TENANT-MARKS-CONFLICT"
 DIFFER = "TENANT-MARKS-DIFFER"
 NO_CLUSTER = "TENANT-UNKNOWN-CLUSTER"
 NOTHING = "TENANT-NOTHING-SELECTED"
+_SEVERITIES = tuple(Severity)
 _NOISE = 1e-9
 """Shares below this are rounding, not traffic."""
 
 
-class Located(Struct, frozen=True):
-    """A finding and the unit (tenant, workspace) it is about.
+class TenantFinding(Struct, frozen=True):
+    """A finding and the tenant and workspace ("" without one) that it is about.
 
     A crossing also names the tenants at both ends, a disagreement the namespace.
     """
@@ -44,7 +45,26 @@ class _Forbidden(Struct):
     places: dict[str, None] = {}
 
 
-def forbidden_crossings(edges: Iterable[Edge], owners: Owners, within: Within | None = None) -> list[Located]:
+def tenant_findings(
+    edges: Iterable[Edge],
+    owners: Owners,
+    within: Within | None = None,
+    *,
+    clusters: Collection[str] | None = None,
+    read: Collection[str] = (),
+) -> tuple[TenantFinding, ...]:
+    """All that is wrong with the tenants, the worst first; with `within`, of what is asked in a scope only.
+
+    `clusters` are the names of all clusters and `read` those whose namespaces are known, by which the selectors of the
+    tenancy file are judged; None judges no selector.
+    """
+    found = [*forbidden_crossings(edges, owners, within), *disagreements(owners, within)]
+    if owners.tenancy is not None and clusters is not None:
+        found += unmatched(owners.tenancy, clusters, read, owners)
+    return tuple(sorted(found, key=lambda f: (_SEVERITIES.index(f.finding.severity), f.unit, f.finding.message)))
+
+
+def forbidden_crossings(edges: Iterable[Edge], owners: Owners, within: Within | None = None) -> list[TenantFinding]:
     """Plaintext where mutual TLS is required, and requests from outside of a closed group or workspace.
 
     With `within`, of what is asked in a scope only.
@@ -91,7 +111,7 @@ def _bytes(sums: Sums) -> float:
     return (sums.sent or 0.0) + (sums.received or 0.0)
 
 
-def _allowed(source: Owner, target: Owner) -> bool:
+def _allowed(source: NamespaceOwner, target: NamespaceOwner) -> bool:
     """Whether the target's authorization mode lets the source in; a namespace in no group has its workspace as one."""
     if not source.declared or source.unit != target.unit:
         return False
@@ -101,7 +121,7 @@ def _allowed(source: Owner, target: Owner) -> bool:
 
 def _located(
     code: str, unit: tuple[str, str], source: str, rates: _Forbidden, modes: dict[tuple[str, str], str]
-) -> Located:
+) -> TenantFinding:
     who = _name(unit)
     places = list(rates.places)
     from_ = ", ".join(places[:2]) + (f" and {len(places) - 2} more" if len(places) > 2 else "")
@@ -118,9 +138,9 @@ def _located(
             code=code,
             severity=Severity.WARNING,
             message=f"{source} → {who}: {_rate(rates)}, although only its own {own} may call it (from {from_}).",
-            fix=f"Deny it with an AuthorizationPolicy, or set authorizationMode of {who} to what is meant.",
+            fix=f"Deny it with an AuthorizationPolicy, or correct authorizationMode of {who}.",
         )
-    return Located(unit, finding, (source, unit[0]))
+    return TenantFinding(unit, finding, (source, unit[0]))
 
 
 def _rate(rates: _Forbidden) -> str:
@@ -135,7 +155,7 @@ def _name(unit: tuple[str, str]) -> str:
     return "/".join(part for part in unit if part)
 
 
-def disagreements(owners: Owners, within: Within | None = None) -> list[Located]:
+def disagreements(owners: Owners, within: Within | None = None) -> list[TenantFinding]:
     """Namespaces whose marks name several tenants, or another tenant than tenancy.yaml."""
     found = []
     for (cluster, namespace), owner in sorted(owners.all_known().items()):
@@ -147,23 +167,25 @@ def disagreements(owners: Owners, within: Within | None = None) -> list[Located]
             finding = Finding(
                 code=CONFLICT,
                 severity=Severity.WARNING,
-                message=f"{namespace} in {cluster} has marks that disagree: {said}.",
-                fix="Correct the marks, or say in tenancy.yaml whose it is.",
+                message=f"{namespace} in {cluster}: its marks disagree: {said}.",
+                fix="Correct the marks, or assign the namespace in tenancy.yaml.",
             )
-            found.append(Located(owner.unit, finding, place=(cluster, namespace)))
+            found.append(TenantFinding(owner.unit, finding, place=(cluster, namespace)))
         elif owner.declared and any(tenant not in owner.tenants for tenant in named):
             finding = Finding(
                 code=DIFFER,
                 severity=Severity.INFO,
-                message=f"{namespace} in {cluster} is {owner.tenant}'s by the tenancy file, and {said}.",
-                fix="The tenancy file holds; correct the marks or the file.",
+                message=f"{namespace} in {cluster} is {owner.tenant}'s by the tenancy file, but {said}.",
+                fix="The tenancy file decides; correct the marks or the file.",
             )
-            found.append(Located(owner.unit, finding, place=(cluster, namespace)))
+            found.append(TenantFinding(owner.unit, finding, place=(cluster, namespace)))
     return found
 
 
-def unmatched(tenancy: Tenancy, clusters: Collection[str], read: Collection[str], owners: Owners) -> list[Located]:
-    """Selectors of clusters that there are not, or of namespaces that there are not.
+def unmatched(
+    tenancy: Tenancy, clusters: Collection[str], read: Collection[str], owners: Owners
+) -> list[TenantFinding]:
+    """Selectors that name an unknown cluster or match no namespace.
 
     `clusters` are the names of all clusters; `read` those whose namespaces are known. A selector of a cluster that
     was not read is not judged.
@@ -175,18 +197,16 @@ def unmatched(tenancy: Tenancy, clusters: Collection[str], read: Collection[str]
         unit = (tenant.name, workspace.name)
         if cluster != "*" and cluster not in clusters:
             message = (
-                f"{tenancy.where(path)}: {selector} names a cluster that is none of {', '.join(sorted(clusters))}."
+                f"{tenancy.where(path)}: {selector} names a cluster that is not one of {', '.join(sorted(clusters))}."
             )
             found.append(_of_file(unit, NO_CLUSTER, message))
         elif (cluster in read or (cluster == "*" and set(clusters) == set(read))) and not any(
             selects(selector, *place) for place in owners.known
         ):
-            found.append(
-                _of_file(unit, NOTHING, f"{tenancy.where(path)}: {selector} selects no namespace that is there.")
-            )
+            found.append(_of_file(unit, NOTHING, f"{tenancy.where(path)}: {selector} selects no existing namespace."))
     return found
 
 
-def _of_file(unit: tuple[str, str], code: str, message: str) -> Located:
-    fix = "Correct the selector, or take it out."
-    return Located(unit, Finding(code=code, severity=Severity.WARNING, message=message, fix=fix))
+def _of_file(unit: tuple[str, str], code: str, message: str) -> TenantFinding:
+    fix = "Correct the selector, or remove it."
+    return TenantFinding(unit, Finding(code=code, severity=Severity.WARNING, message=message, fix=fix))

@@ -1,24 +1,146 @@
-"""Whose each namespace of each cluster is: by tenancy.yaml where it says, else by the marks on the namespace."""
+"""Whose each namespace is: the tenancy file decides where it speaks, else the marks that other systems set.
+
+Several systems mark namespaces (reference: tenancy marks found on namespaces); where their marks differ, all are kept:
+which one is right is not ours to say.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
-from meshtop.analysis.tenancy.declared import Declarations
-from meshtop.analysis.tenancy.marks import Mark, marks_of
 from meshtop.model.kube import Namespace
 from meshtop.model.snapshot import Snapshot
-from meshtop.settings.tenancy import Tenancy
+from meshtop.settings.tenancy import GROUP_KINDS, LevelSettings, Tenancy, Tenant, Workspace, selects, split_selector
 
 NONE = "(none)"
 """Stands for the tenant of what belongs to nobody; no tenant may be named so, as names of tenants hold no brackets."""
 HIDDEN = "(hidden)"
 """Stands for a namespace that the access policy keeps from the user."""
 
+WORKSPACE_MARK = "kubesphere.io/workspace"
+PROJECT_MARK = "field.cattle.io/projectId"
+TENANT_MARKS = (
+    WORKSPACE_MARK,
+    "capsule.clastix.io/tenant",
+    "projectcapsule.dev/tenant",
+    PROJECT_MARK,
+    "openshift.io/requester",
+)
+HNC_SUFFIX = ".tree.hnc.x-k8s.io/depth"
 
-class Owner(Struct, frozen=True, kw_only=True):
+
+class TenantMark(Struct, frozen=True):
+    """A mark and the tenant it names."""
+
+    name: str
+    tenant: str
+
+
+def marks_of(namespace: Namespace, tenant_label: str | None = None) -> tuple[TenantMark, ...]:
+    """Every mark on a namespace; `tenant_label`, the label of the user's own choice, beats all others."""
+    meta = namespace.meta
+    if tenant_label and (value := meta.labels.get(tenant_label) or meta.annotations.get(tenant_label)):
+        return (TenantMark(tenant_label, value),)
+    return (*_known_marks(meta.labels, meta.annotations), *_hnc_root(meta.labels, meta.name))
+
+
+def workspace_of(namespace: Namespace) -> str | None:
+    """The workspace that KubeSphere put a namespace in."""
+    return namespace.meta.labels.get(WORKSPACE_MARK) or None
+
+
+def _known_marks(*places: Mapping[str, str]) -> Iterator[TenantMark]:
+    for name in TENANT_MARKS:
+        for place in places:
+            if value := place.get(name, ""):
+                # Rancher writes CLUSTER:PROJECT; the project is the tenant.
+                yield TenantMark(name, value.rpartition(":")[2] if name == PROJECT_MARK else value)
+
+
+def _hnc_root(labels: Mapping[str, str], name: str) -> list[TenantMark]:
+    """The topmost ancestor in the Hierarchical Namespace Controller's tree; a namespace alone is no tree."""
+    depths = {
+        label.removesuffix(HNC_SUFFIX): int(depth)
+        for label, depth in labels.items()
+        if label.endswith(HNC_SUFFIX) and depth.isdigit()
+    }
+    if not depths:
+        return []
+    root = max(depths, key=lambda ancestor: (depths[ancestor], ancestor))
+    return [] if root == name and len(depths) == 1 else [TenantMark(f"{root}{HNC_SUFFIX}", root)]
+
+
+class Declaration(Struct, frozen=True):
+    """The tenant and workspace of a namespace, its groups as (kind, name), and the modes in force (None: none set)."""
+
+    tenant: str
+    workspace: str
+    groups: tuple[tuple[str, str], ...]
+    traffic_mode: str | None
+    authorization_mode: str | None
+
+
+class Declarations:
+    """The tenancy file by namespace: exact names and prefixes are looked up, not tried one after another."""
+
+    def __init__(self, tenancy: Tenancy) -> None:
+        self._tenancy = tenancy
+        self._exact: dict[str, list[tuple[str, Tenant, Workspace]]] = {}
+        self._prefixes: dict[str, list[tuple[str, Tenant, Workspace]]] = {}
+        self._made: dict[tuple[str, str, tuple[tuple[str, str], ...]], Declaration] = {}
+        for _, tenant, workspace in tenancy.workspaces():
+            for selector in workspace.namespaces:
+                cluster, namespace = split_selector(selector)
+                index = self._prefixes if namespace.endswith("*") else self._exact
+                index.setdefault(namespace.removesuffix("*"), []).append((cluster, tenant, workspace))
+
+    def of(self, cluster: str, namespace: str) -> Declaration | None:
+        """What the file says; None where no workspace owns the namespace."""
+        found = self._find(cluster, namespace)
+        if found is None:
+            return None
+        tenant, workspace = found
+        groups = tuple(
+            (kind, group.name)
+            for kind in GROUP_KINDS
+            for group in workspace.groups.of_kind(kind)
+            if not group.namespaces or any(selects(s, cluster, namespace) for s in group.namespaces)
+        )
+        key = (tenant.name, workspace.name, groups)
+        if key not in self._made:
+            settings = self._settings(tenant, workspace, groups)
+            self._made[key] = Declaration(*key, settings.traffic_mode, settings.authorization_mode)
+        return self._made[key]
+
+    def _find(self, cluster: str, namespace: str) -> tuple[Tenant, Workspace] | None:
+        candidates = [*self._exact.get(namespace, ())]
+        for length in range(len(namespace) + 1):
+            candidates += self._prefixes.get(namespace[:length], ())
+        return next(((tenant, workspace) for where, tenant, workspace in candidates if where in ("*", cluster)), None)
+
+    def _settings(self, tenant: Tenant, workspace: Workspace, groups: Iterable[tuple[str, str]]) -> LevelSettings:
+        """What the organization, tenant, workspace and groups say, each replacing what stood above it."""
+        named = set(groups)
+        of_groups = [
+            group.settings
+            for kind in GROUP_KINDS
+            for group in workspace.groups.of_kind(kind)
+            if (kind, group.name) in named
+        ]
+        in_force = LevelSettings()
+        for level in (self._tenancy.file.settings, tenant.settings, workspace.settings, *of_groups):
+            in_force = in_force.model_copy(update=level.model_dump(exclude_none=True))
+        return in_force
+
+
+def tenant_order(tenant: str) -> tuple[int, str]:
+    """The order of tenants: by name, and after all of them what is hidden and what belongs to nobody."""
+    return ({HIDDEN: 1, NONE: 2}.get(tenant, 0), tenant)
+
+
+class NamespaceOwner(Struct, frozen=True, kw_only=True):
     """Who owns a namespace. `tenants` holds several where marks conflict; `declared` when tenancy.yaml says so.
 
     `groups` are (kind, name); the modes are those in force, None where no level sets any.
@@ -30,7 +152,7 @@ class Owner(Struct, frozen=True, kw_only=True):
     traffic_mode: str | None = None
     authorization_mode: str | None = None
     declared: bool = False
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[TenantMark, ...] = ()
 
     @property
     def tenant(self) -> str:
@@ -38,8 +160,18 @@ class Owner(Struct, frozen=True, kw_only=True):
         return "|".join(self.tenants) or NONE
 
     @property
+    def is_tenants(self) -> bool:
+        """Whether it belongs to one tenant; what is nobody's, in dispute or hidden stands outside of all tenants."""
+        return len(self.tenants) == 1 and self.tenant != HIDDEN
+
+    @property
+    def found_by(self) -> tuple[str, ...]:
+        """By what its tenant was found: `tenancy` for the tenancy file, else the names of its marks."""
+        return ("tenancy",) if self.declared else tuple(mark.name for mark in self.marks)
+
+    @property
     def unit(self) -> tuple[str, str]:
-        """Tenant and workspace ("" without one): every namespace is in exactly one such unit."""
+        """Tenant and workspace ("" without one): every namespace is in exactly one such pair."""
         return (self.tenant, self.workspace or "")
 
     @property
@@ -57,8 +189,8 @@ class Owner(Struct, frozen=True, kw_only=True):
         return level == workspace or any(level == f"{workspace}/{name}" for _, name in self.groups)
 
 
-NOBODY = Owner()
-_HIDDEN_OWNER = Owner(tenants=(HIDDEN,))
+NOBODY = NamespaceOwner()
+_HIDDEN_OWNER = NamespaceOwner(tenants=(HIDDEN,))
 
 
 class Owners:
@@ -77,20 +209,20 @@ class Owners:
         self.known = {
             (cluster, namespace.meta.name): namespace for cluster, some in namespaces.items() for namespace in some
         }
-        self._found: dict[tuple[str, str], Owner] = {}
+        self._found: dict[tuple[str, str], NamespaceOwner] = {}
 
-    def of(self, cluster: str, namespace: str) -> Owner:
+    def of(self, cluster: str, namespace: str) -> NamespaceOwner:
         """The owner of a namespace; what has no cluster or no namespace is nobody's."""
         place = (cluster, namespace)
         if place not in self._found:
             self._found[place] = self._owner(cluster, namespace)
         return self._found[place]
 
-    def all_known(self) -> dict[tuple[str, str], Owner]:
+    def all_known(self) -> dict[tuple[str, str], NamespaceOwner]:
         """The owner of every namespace that is there."""
         return {place: self.of(*place) for place in self.known}
 
-    def _owner(self, cluster: str, namespace: str) -> Owner:
+    def _owner(self, cluster: str, namespace: str) -> NamespaceOwner:
         if namespace == HIDDEN:
             return _HIDDEN_OWNER
         if not cluster or not namespace:
@@ -99,8 +231,8 @@ class Owners:
         marks = marks_of(known, self.tenant_label) if known is not None else ()
         declared = self._declarations.of(cluster, namespace) if self._declarations is not None else None
         if declared is None:
-            return Owner(tenants=tuple(dict.fromkeys(mark.tenant for mark in marks)), marks=marks)
-        return Owner(
+            return NamespaceOwner(tenants=tuple(dict.fromkeys(mark.tenant for mark in marks)), marks=marks)
+        return NamespaceOwner(
             tenants=(declared.tenant,),
             workspace=declared.workspace,
             groups=declared.groups,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from math import inf
 from typing import TypeVar
 
 from msgspec import Struct
 
-from meshtop.analysis.tenancy.ownership import NONE, Owner, Owners
+from meshtop.analysis.tenancy.ownership import NONE, NamespaceOwner, Owners
 from meshtop.analysis.traffic.figures import Figures, add_all, matrix, namespace_of
-from meshtop.model.traffic import Edge, Peer, Sums, Target
+from meshtop.model.traffic import Buckets, Edge, Peer, Sums, Target
 
-Unit = tuple[str, str]
-"""Tenant and workspace ("" without one)."""
 Namespace = tuple[str, str]
 """Cluster and name; a cluster of "" is outside of all of them."""
 Pairs = Mapping[tuple[Namespace, Namespace], Sums]
@@ -20,6 +19,9 @@ Pairs = Mapping[tuple[Namespace, Namespace], Sums]
 Within = Callable[[str, str], bool]
 """Whether a namespace of a cluster is looked at."""
 Group = TypeVar("Group", bound=Hashable)
+
+TARGET_MS = 500.0
+"""The time within which a user is satisfied, unless the settings say another; four times as long is tolerated."""
 
 
 class UnitTraffic(Struct, frozen=True):
@@ -34,12 +36,12 @@ class UnitTraffic(Struct, frozen=True):
         return self.figures.inbound + self.figures.outbound + self.figures.internal
 
 
-def owner_of(owners: Owners, end: Peer | Target) -> Owner:
+def owner_of(owners: Owners, end: Peer | Target) -> NamespaceOwner:
     """Who owns an end of an edge."""
     return owners.of(end.cluster, end.namespace)
 
 
-def crosses(left: Owner, right: Owner) -> bool:
+def crosses(left: NamespaceOwner, right: NamespaceOwner) -> bool:
     """Whether traffic between the two goes from one tenant to another; what is nobody's is no tenant."""
     return left.tenant != right.tenant and NONE not in (left.tenant, right.tenant)
 
@@ -89,11 +91,6 @@ def rolled_up(
     }
 
 
-def by_unit(pairs: Pairs, owners: Owners, within: Within | None = None) -> dict[Unit, UnitTraffic]:
-    """Traffic of every unit; over all units inbound + internal is what is asked in the scope."""
-    return rolled_up(pairs, lambda place: (owners.of(*place).unit,), owners, within)
-
-
 def by_pair(
     pairs: Pairs, owners: Owners, within: Within | None = None, touching: Within | None = None
 ) -> dict[tuple[str, str], Sums]:
@@ -128,7 +125,7 @@ class LevelTraffic(Struct, frozen=True):
     talkers: tuple[Talker, ...]
 
 
-def of_level(edges: Iterable[Edge], owners: Owners, belongs: Callable[[Owner], bool]) -> LevelTraffic:
+def of_level(edges: Iterable[Edge], owners: Owners, belongs: Callable[[NamespaceOwner], bool]) -> LevelTraffic:
     """The traffic of the namespaces whose owners belong to a level; `clusters` holds what each of them was asked."""
     sides: dict[str, list[Sums]] = {"inbound": [], "outbound": [], "internal": [], "crossing": []}
     clusters: dict[str, list[Sums]] = {}
@@ -156,3 +153,28 @@ def of_level(edges: Iterable[Edge], owners: Owners, belongs: Callable[[Owner], b
         {cluster: add_all(sums) for cluster, sums in sorted(clusters.items())},
         tuple(found),
     )
+
+
+def apdex(buckets: Buckets, target_ms: float = TARGET_MS) -> float | None:
+    """Apdex (Apdex Alliance, Technical Specification 1.1) from histogram buckets.
+
+    It is the share of satisfied requests plus half of the tolerated ones, 0 to 1; None when nothing was timed.
+    Requests are judged by their duration alone: buckets do not tell which of them failed.
+    """
+    if not buckets.bounds or buckets.bounds[-1] != inf or buckets.rates[-1] <= 0:
+        return None
+    satisfied, tolerated = _rate_within(buckets, target_ms), _rate_within(buckets, 4 * target_ms)
+    return (satisfied + max(0.0, tolerated - satisfied) / 2) / buckets.rates[-1]
+
+
+def _rate_within(buckets: Buckets, milliseconds: float) -> float:
+    """The rate of requests no slower than this, by linear interpolation within a bucket; rates never fall."""
+    lower_bound = lower_rate = 0.0
+    for bound, rate in zip(buckets.bounds, buckets.rates, strict=True):
+        upper = max(rate, lower_rate)
+        if bound >= milliseconds:
+            if bound == inf:
+                return lower_rate
+            return lower_rate + (upper - lower_rate) * (milliseconds - lower_bound) / (bound - lower_bound)
+        lower_bound, lower_rate = bound, upper
+    return lower_rate

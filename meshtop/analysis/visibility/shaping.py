@@ -7,11 +7,12 @@ in the root namespace for the mesh (reference: Istio's API, "selector" and "targ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
 
+from meshtop.analysis.inventory.untyped import maps, texts
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.analysis.visibility.selection import match_labels, selects
 from meshtop.model.constants import ISTIO_NAMESPACE
@@ -57,11 +58,11 @@ def applicable_config(
 def _why(kind: str, obj: ConfigObject, target: ConfigTarget, root: str) -> str:
     spec = obj.spec
     if kind == "VirtualService":
-        return _by_host(_texts(spec.get("hosts")), obj, target, "routes") or _by_destination(spec, obj, target)
+        return _by_host(texts(spec.get("hosts")), obj, target, "routes") or _by_destination(spec, obj, target)
     if kind == "DestinationRule":
         return _by_host([str(spec.get("host", ""))], obj, target, "for")
     if kind == "ServiceEntry":
-        return _by_host(_texts(spec.get("hosts")), obj, target, "defines")
+        return _by_host(texts(spec.get("hosts")), obj, target, "defines")
     if kind in _ROUTES:
         return _by_route(spec, obj, target)
     if kind in _SELECTING:
@@ -80,20 +81,20 @@ def _by_host(patterns: Iterable[str], obj: ConfigObject, target: ConfigTarget, v
 def _by_destination(spec: Mapping[str, Any], obj: ConfigObject, target: ConfigTarget) -> str:
     """A route for another host that sends some of its traffic here."""
     for protocol in ("http", "tcp", "tls"):
-        for rule in _maps(spec.get(protocol)):
-            for destination in _maps(rule.get("route")):
+        for rule in maps(spec.get(protocol)):
+            for destination in maps(rule.get("route")):
                 to = destination.get("destination")
                 host = str(to.get("host", "")) if isinstance(to, Mapping) else ""
                 if host and full_host(host.lower(), obj.meta.namespace) in target.hosts:
-                    return f"sends {', '.join(_texts(spec.get('hosts'))) or 'traffic'} here"
+                    return f"sends {', '.join(texts(spec.get('hosts'))) or 'traffic'} here"
     return ""
 
 
 def _by_route(spec: Mapping[str, Any], obj: ConfigObject, target: ConfigTarget) -> str:
-    if target.service and any(_refers(ref, obj, target) for ref in _maps(spec.get("parentRefs"))):
+    if target.service and any(_refers(ref, obj, target) for ref in maps(spec.get("parentRefs"))):
         return "routes what is asked of it"
     if target.service and any(
-        _refers(ref, obj, target) for rule in _maps(spec.get("rules")) for ref in _maps(rule.get("backendRefs"))
+        _refers(ref, obj, target) for rule in maps(spec.get("rules")) for ref in maps(rule.get("backendRefs"))
     ):
         return "sends traffic here"
     return ""
@@ -109,7 +110,7 @@ def _refers(ref: Mapping[str, Any], obj: ConfigObject, target: ConfigTarget) -> 
 
 
 def _by_selector(spec: Mapping[str, Any], obj: ConfigObject, target: ConfigTarget, root: str) -> str:
-    targets = _maps(spec.get("targetRefs")) + _maps([spec.get("targetRef")])
+    targets = maps(spec.get("targetRefs")) + maps([spec.get("targetRef")])
     if targets:
         return "names it" if target.service and any(_refers(ref, obj, target) for ref in targets) else ""
     if obj.meta.namespace not in (target.namespace, root):
@@ -118,12 +119,3 @@ def _by_selector(spec: Mapping[str, Any], obj: ConfigObject, target: ConfigTarge
     if wanted:
         return "selects it" if any(selects(wanted, labels) for labels in target.workloads) else ""
     return "for the whole mesh" if obj.meta.namespace == root else "for the namespace"
-
-
-def _maps(value: Any) -> list[Mapping[str, Any]]:
-    items: Iterator[Any] = iter(value) if isinstance(value, Sequence) and not isinstance(value, str) else iter(())
-    return [item for item in items if isinstance(item, Mapping)]
-
-
-def _texts(value: Any) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, Sequence) and not isinstance(value, str) else []

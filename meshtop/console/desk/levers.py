@@ -9,31 +9,33 @@ if TYPE_CHECKING:
     from textual.message_pump import MessagePump
 
     from meshtop.actions.journal.journal import Action
-    from meshtop.analysis.tenancy.access.levers import Lever, Write
+    from meshtop.analysis.tenancy.access.permissions import PlannedWrite, WritePermission
     from meshtop.console.desk.rights import Rights
     from meshtop.views.picture.picture import Picture
 
 
-def writes_of(action: Action) -> tuple[Write, ...]:
+def writes_of(action: Action) -> tuple[PlannedWrite, ...]:
     """What resuming a shift, or rolling it back, writes; of other actions nothing is known beforehand."""
     from meshtop.actions.errors import ActionError
     from meshtop.actions.shift.record import shift_record
-    from meshtop.analysis.tenancy.access.kubernetes import Wanted
-    from meshtop.analysis.tenancy.access.levers import Write
+    from meshtop.analysis.tenancy.access.permissions import PlannedWrite
+    from meshtop.analysis.tenancy.access.rbac import ResourceAttributes
 
     try:
         targets = shift_record(action).targets
     except ActionError:
         return ()
     return tuple(
-        Write(t.cluster, t.where.namespace, Wanted("patch", t.where.group, t.where.plural, t.where.name))
+        PlannedWrite(
+            t.cluster, t.where.namespace, ResourceAttributes("patch", t.where.group, t.where.plural, t.where.name)
+        )
         for t in targets
     )
 
 
 def levers_for(
-    picture: Picture | None, rights: Rights, writes: Sequence[Write], target: MessagePump
-) -> tuple[Lever, ...]:
+    picture: Picture | None, rights: Rights, writes: Sequence[PlannedWrite], target: MessagePump
+) -> tuple[WritePermission, ...]:
     """What is known of each write; what is not is asked for, and `RightsArrived` comes to `target` with it."""
     from meshtop.views.reports.rights import levers_of
 
@@ -45,6 +47,7 @@ def levers_for(
 
 def why_not_again(picture: Picture | None, rights: Rights, action: Action, target: MessagePump) -> str | None:
     """Why a shift of the journal cannot be resumed or rolled back: it needs every cluster that took part."""
-    from meshtop.analysis.tenancy.access.levers import why_off
 
-    return why_off(levers_for(picture, rights, writes_of(action), target), needs_all=True)
+    from meshtop.analysis.tenancy.access.permissions import denial_reason
+
+    return denial_reason(levers_for(picture, rights, writes_of(action), target), needs_all=True)

@@ -17,7 +17,7 @@ from meshtop.log import log_failure
 from meshtop.model.state import State
 
 if TYPE_CHECKING:
-    from meshtop.analysis.tenancy.access.kubernetes import Rules
+    from meshtop.analysis.tenancy.access.rbac import SubjectRules
     from meshtop.console.session import ConsoleSession
     from meshtop.model.snapshot import Snapshot
     from meshtop.observatory.observatory import Observatory
@@ -41,7 +41,7 @@ class _Known(Struct, frozen=True):
     `failed_in` is the number of the snapshot in which a cluster gave no answer; `rules` are then the ones from before.
     """
 
-    rules: Rules | None
+    rules: SubjectRules | None
     asked_at: float
     round: int
     failed_in: int | None = None
@@ -64,7 +64,7 @@ class Rights:
         """The clusters that have been asked, and the screens that are notified when they answer."""
         self._round = 0
 
-    def of(self, cluster: str, namespace: str) -> Rules | None:
+    def of(self, cluster: str, namespace: str) -> SubjectRules | None:
         """What the user may do there; None where nothing is known."""
         with self._lock:
             known = self._known.get((cluster, namespace))
@@ -99,7 +99,7 @@ class Rights:
     def _ask(self, cluster: str, namespaces: list[str], sequence: int, target: MessagePump) -> None:
         asked_at, asked_round = self._clock(), self._round
 
-        async def ask(observatory: Observatory) -> dict[str, Rules]:
+        async def ask(observatory: Observatory) -> dict[str, SubjectRules]:
             from meshtop.sources.kubernetes import KubernetesSource
 
             feed = observatory.feed(cluster)
@@ -112,7 +112,7 @@ class Rights:
         with self._lock:
             self._waiting[cluster] = [target]
 
-        def came(answered: Future[dict[str, Rules]]) -> None:
+        def came(answered: Future[dict[str, SubjectRules]]) -> None:
             # On the observatory's thread: a plain hand-over, and messages, which are safe from any thread.
             found = _rules_in(answered, cluster)
             with self._lock:
@@ -131,7 +131,7 @@ class Rights:
         future.add_done_callback(came)
 
 
-def _rules_in(answered: Future[dict[str, Rules]], cluster: str) -> dict[str, Rules]:
+def _rules_in(answered: Future[dict[str, SubjectRules]], cluster: str) -> dict[str, SubjectRules]:
     """The rules that a cluster answered with; none where it failed, which is logged."""
     if answered.cancelled():
         return {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec import structs
 from textual.binding import Binding, BindingType
 
+from meshtop.analysis.tenancy.access.permissions import denial_reason
 from meshtop.console.desk.journaling import last_shift
 from meshtop.console.desk.levers import levers_for, writes_of
 from meshtop.console.desk.rights import RightsArrived
@@ -18,7 +19,7 @@ from meshtop.views.frame.detail import find_item
 
 if TYPE_CHECKING:
     from meshtop.analysis.canary.board import CanaryRow
-    from meshtop.analysis.tenancy.access.levers import Lever, Write
+    from meshtop.analysis.tenancy.access.permissions import PlannedWrite, WritePermission
     from meshtop.console.widgets.live_table import LiveTable
     from meshtop.views.frame.facts import Detail
     from meshtop.views.picture.picture import Picture
@@ -27,7 +28,7 @@ LEVERS = ("shift", "roll_back")
 """The actions that write."""
 
 
-def shift_levers(screen: MeshScreen, picture: Picture, key: str | None) -> tuple[Lever, ...]:
+def shift_levers(screen: MeshScreen, picture: Picture, key: str | None) -> tuple[WritePermission, ...]:
     """What is known of the rights that a shift of a route needs; what is not known is asked for."""
     from meshtop.views.reports.rights import shift_writes
 
@@ -35,7 +36,7 @@ def shift_levers(screen: MeshScreen, picture: Picture, key: str | None) -> tuple
     return levers_for(picture, screen.host.rights, () if row is None else shift_writes(picture, row), screen)
 
 
-def with_rights(found: Detail | None, levers: tuple[Lever, ...]) -> Detail | None:
+def with_rights(found: Detail | None, levers: tuple[WritePermission, ...]) -> Detail | None:
     """A route's detail with who lets the user shift it, below how it does."""
     from meshtop.views.reports.rights import rights_section
 
@@ -56,8 +57,8 @@ class CanaryScreen(TableScreen):
 
     def __init__(self) -> None:
         super().__init__(CANARIES)
-        self._taken_back: tuple[Write, ...] = ()
-        self.levers: tuple[Lever, ...] = ()
+        self._taken_back: tuple[PlannedWrite, ...] = ()
+        self.levers: tuple[WritePermission, ...] = ()
         """What is known of the rights that a shift of the route under the cursor needs, cluster by cluster."""
         self._off: dict[str, str] = {}
 
@@ -84,14 +85,13 @@ class CanaryScreen(TableScreen):
 
     def _judge(self) -> None:
         """Find out why the levers are off."""
-        from meshtop.analysis.tenancy.access.levers import why_off
 
         picture = self.host.picture
         if picture is None:
             return
         self.levers = shift_levers(self, picture, self.rows.cursor_key)
         back = levers_for(picture, self.host.rights, self._taken_back, self)
-        off = {"shift": why_off(self.levers), "roll_back": why_off(back, needs_all=True)}
+        off = {"shift": denial_reason(self.levers), "roll_back": denial_reason(back, needs_all=True)}
         if self.host.read_only:
             off = dict.fromkeys(LEVERS, "read-only")
         known = {action: why for action, why in off.items() if why is not None}
@@ -115,16 +115,16 @@ class CanaryScreen(TableScreen):
 
     def action_shift(self) -> None:
         """Open the dialog for the route under the cursor; clusters that would refuse it are named there."""
-        from meshtop.analysis.tenancy.access.levers import refusals
+        from meshtop.analysis.tenancy.access.permissions import denials
         from meshtop.console.screens.shift import ShiftScreen
 
         picture, key = self.host.picture, self.rows.cursor_key
         row: CanaryRow | None = None if picture is None or key is None else find_item(picture, self.kind, key)
         if picture is None or row is None:
             return
-        note = refusals(self.levers)
+        note = denials(self.levers)
         if note is not None:
-            others = ",".join(one.write.cluster for one in self.levers if not one.refused)
+            others = ",".join(one.write.cluster for one in self.levers if not one.denied)
             note = f"{note} Name the others as waves: {others}"
         self.app.push_screen(ShiftScreen(row, picture, note or ""))
 

@@ -126,8 +126,8 @@ class FleetScreen(TableScreen):
     def about(self) -> str:
         """What it is for."""
         return (
-            "All traffic in one line, what needs attention, and every cluster. n goes between the two tables, "
-            "w opens the worst of what needs attention."
+            "All traffic in one line, what needs attention, and every cluster. n goes to NOW and back, "
+            "w opens the worst of it."
         )
 
     @property

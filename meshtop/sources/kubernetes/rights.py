@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from meshtop.analysis.tenancy.access.kubernetes import ResourceRule, Rules
+from meshtop.analysis.tenancy.access.rbac import ResourceRule, SubjectRules
 from meshtop.model.kube import Identity
 from meshtop.model.state import State
 from meshtop.sources.http.failures import response_problem
@@ -64,19 +64,19 @@ async def who_am_i(connection: ClusterWire) -> Identity:
     raise AssertionError("the last version returns or raises")
 
 
-async def rules_in(connection: ClusterWire, namespace: str) -> Rules:
+async def rules_in(connection: ClusterWire, namespace: str) -> SubjectRules:
     """Everything the user may do in a namespace (SelfSubjectRulesReview). Raises SourceProblem."""
     spec = {"namespace": namespace}
     status = await _review(connection, _AUTHORIZATION, "v1", "SelfSubjectRulesReview", spec, _Rules)
-    return Rules(namespace, status.resource_rules, status.incomplete)
+    return SubjectRules(namespace, status.resource_rules, status.incomplete)
 
 
-async def rules_of(connection: ClusterWire, namespaces: list[str]) -> dict[str, Rules]:
+async def rules_of(connection: ClusterWire, namespaces: list[str]) -> dict[str, SubjectRules]:
     """The rules of several namespaces at once; a namespace whose review fails is left out."""
     answers = await asyncio.gather(*(rules_in(connection, name) for name in namespaces), return_exceptions=True)
-    found: dict[str, Rules] = {}
+    found: dict[str, SubjectRules] = {}
     for name, answer in zip(namespaces, answers, strict=True):
-        if isinstance(answer, Rules):
+        if isinstance(answer, SubjectRules):
             found[name] = answer
         elif not isinstance(answer, SourceProblem):
             raise answer

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from itertools import chain
 
-from meshtop.analysis.tenancy.access.kubernetes import Rules
+from meshtop.analysis.tenancy.access.rbac import SubjectRules
 from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Controller, Identity, Inventory, KindStatus
 from meshtop.model.state import Cost, SourceStatus, State
@@ -201,7 +201,7 @@ class KubernetesSource:
         """Who the cluster says the user is. Raises SourceProblem."""
         return await who_am_i(self._connection)
 
-    async def rules(self, namespaces: list[str]) -> dict[str, Rules]:
+    async def rules(self, namespaces: list[str]) -> dict[str, SubjectRules]:
         """What the user may do in these namespaces, as the cluster says; one whose review fails is left out."""
         return await rules_of(self._connection, namespaces)
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from meshtop.model.state import Health
 from meshtop.model.text import clean
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.views.frame.charts import Chart
 from meshtop.views.frame.columns import HEALTH_SIGNS, HEALTH_TONES, NOTHING
 from meshtop.views.frame.table import Cell, Column, Table, Tone
@@ -62,13 +63,16 @@ def fact(label: str, value: object, tone: Tone = Tone.PLAIN) -> Fact:
     return Fact(label, Cell(clean(str(value)), tone))
 
 
-def column_facts(columns: Sequence[Column[Item]], item: Item, *names: str) -> tuple[Fact, ...]:
+def column_facts(
+    columns: Sequence[Column[Item]], item: Item, *names: str, thresholds: Thresholds = DEFAULT_THRESHOLDS
+) -> tuple[Fact, ...]:
     """What the named columns say of an item, in the order of the names, with the unit that a heading has in a table.
 
-    Raises KeyError for a name that no column has.
+    `thresholds` give their colours to columns that depend on them. Raises KeyError for a name that no column has.
     """
     by_name = {column.name: column for column in columns}
-    return tuple(Fact(by_name[name].fact_label, by_name[name].full_cell(item)) for name in names)
+    chosen = [by_name[name].under(thresholds) for name in names]
+    return tuple(Fact(column.fact_label, column.full_cell(item)) for column in chosen)
 
 
 def verdict(health: Health) -> tuple[Fact, ...]:

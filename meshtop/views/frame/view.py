@@ -119,7 +119,7 @@ class View(Generic[Item]):
 
         Raises KeyError for a name that no column has.
         """
-        return column_facts(_under(self.columns, thresholds), item, *names)
+        return column_facts(self.columns, item, *names, thresholds=thresholds)
 
     def all_items(self, picture: Picture) -> list[Item]:
         """Every item, made once for each Picture."""

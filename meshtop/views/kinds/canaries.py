@@ -27,19 +27,25 @@ VERDICT_TONES = {
 }
 VERDICT_SIGNS = {Comparison.WORSE: "▲ ", Comparison.NOT_WORSE: "", Comparison.NOT_ENOUGH_DATA: "? "}
 VERDICT_ORDER = {Comparison.WORSE: 0, Comparison.NOT_ENOUGH_DATA: 1, Comparison.NOT_WORSE: 2}
-HONESTY_TONES = {
+SPLIT_TONES = {
     Honesty.NOT_HONOURED: Tone.FAILING,
     Honesty.HONOURED: Tone.PLAIN,
     Honesty.NOT_ENOUGH_DATA: Tone.UNKNOWN,
     Honesty.NO_TRAFFIC: Tone.DIM,
 }
-HONESTY_SIGNS = {
+SPLIT_SIGNS = {
     Honesty.NOT_HONOURED: "✗ ",
     Honesty.HONOURED: "",
     Honesty.NOT_ENOUGH_DATA: "? ",
     Honesty.NO_TRAFFIC: "",
 }
-HONESTY_ORDER = {Honesty.NOT_HONOURED: 0, Honesty.NOT_ENOUGH_DATA: 1, Honesty.NO_TRAFFIC: 2, Honesty.HONOURED: 3}
+SPLIT_WORDS = {
+    Honesty.NOT_HONOURED: "off",
+    Honesty.HONOURED: "as set",
+    Honesty.NOT_ENOUGH_DATA: "too little traffic",
+    Honesty.NO_TRAFFIC: "no traffic",
+}
+SPLIT_ORDER = {Honesty.NOT_HONOURED: 0, Honesty.NOT_ENOUGH_DATA: 1, Honesty.NO_TRAFFIC: 2, Honesty.HONOURED: 3}
 
 
 def build(picture: Picture) -> list[CanaryRow]:
@@ -52,9 +58,9 @@ def verdict_cell(verdict: CanaryVerdict) -> Cell:
     return signed(VERDICT_SIGNS[verdict.verdict], verdict.verdict.value, VERDICT_TONES[verdict.verdict])
 
 
-def honesty_cell(honesty: HonestyVerdict) -> Cell:
-    """Whether the mesh sends what the weights say, with its sign."""
-    return signed(HONESTY_SIGNS[honesty.verdict], honesty.verdict.value, HONESTY_TONES[honesty.verdict])
+def split_cell(honesty: HonestyVerdict) -> Cell:
+    """Whether the observed split matches the weights, with its sign."""
+    return signed(SPLIT_SIGNS[honesty.verdict], SPLIT_WORDS[honesty.verdict], SPLIT_TONES[honesty.verdict])
 
 
 def set_text(row: CanaryRow) -> str:
@@ -137,29 +143,32 @@ def _version(row: CanaryRow, d: CanaryDestination) -> Section:
 
 
 def comparison_text(one: ComparisonVerdict | None) -> str | None:
-    """`worse by 3.9 points (3.1 to 4.8), E 4.2e+05`, or how many requests are still to go."""
+    """`worse: +3.9 points (3.1 to 4.8), certain`, or how many requests are still to go."""
     if one is None:
         return None
-    difference = ""
-    if one.difference is not None and one.interval is not None:
-        low, high = one.interval.low * 100, one.interval.high * 100
-        difference = f" by {one.difference * 100:+.2f} points ({low:+.2f} to {high:+.2f})"
-    shown = "" if one.e_value is None else f", E {quantity(one.e_value)}"
-    to_go = ""
-    if one.verdict is Comparison.NOT_ENOUGH_DATA and one.requests_to_go:
-        to_go = f", about {integer(one.requests_to_go)} requests to go"
-    return f"{one.verdict.value}{difference}{shown}{to_go}"
+    if one.verdict is Comparison.NOT_ENOUGH_DATA:
+        to_go = f", about {integer(one.requests_to_go)} requests to go" if one.requests_to_go else ""
+        return f"too little traffic yet{_difference(one)}{to_go}"
+    return f"{one.verdict.value}{_difference(one)}, certain"
+
+
+def _difference(one: ComparisonVerdict) -> str:
+    """How many percentage points apart, with the interval."""
+    if one.difference is None or one.interval is None:
+        return ""
+    low, high = one.interval.low * 100, one.interval.high * 100
+    return f": {one.difference * 100:+.1f} points ({low:.1f} to {high:.1f})"
 
 
 def _judgement(row: CanaryRow) -> tuple[Fact, ...]:
     h, v = row.honesty, row.verdict
-    evidence = "" if h.e_value is None else f" (E {quantity(h.e_value)}, {quantity(h.requests or 0.0)} requests)"
+    requests = f" ({quantity(h.requests)} requests)" if h.requests else ""
     slower, bound = comparison_text(v.latency), ""
     if slower is not None and v.bound_ms is not None:
-        bound = f", counted as slow above {v.bound_ms:g} ms"
-    honest, verdict_ = honesty_cell(h), verdict_cell(v)
+        bound = f", slow above {v.bound_ms:g} ms"
+    split, verdict_ = split_cell(h), verdict_cell(v)
     return (
-        Fact("weights", Cell(honest.text.strip() + evidence, honest.tone)),
+        Fact("split", Cell(split.text.strip() + requests, split.tone)),
         Fact("verdict", Cell(verdict_.text.strip(), verdict_.tone)),
         fact("errors", comparison_text(v.errors)),
         fact("latency", None if slower is None else slower + bound),
@@ -182,11 +191,11 @@ def detail(picture: Picture, item: CanaryRow, key: str) -> Detail:
         title=f"{item.kind} {item.namespace}/{item.name}#{item.route}",
         health=health_of(item),
         sections=(
-            Section("How it does", (*verdict(health_of(item)), *_judgement(item))),
+            Section("Health", (*verdict(health_of(item)), *_judgement(item))),
             *(_version(item, d) for d in item.destinations),
             Section("Calling clusters", callers or (fact("seen", None),)),
             Section(
-                "What it is",
+                "About",
                 (
                     *VIEW.facts(item, "cluster", "host", "protocol"),
                     fact("delegate of", item.delegate_of),
@@ -197,7 +206,7 @@ def detail(picture: Picture, item: CanaryRow, key: str) -> Detail:
                     ),
                 ),
             ),
-            Section("What to do", tuple(fact(f.code, f.fix) for f in item.findings) or (fact("nothing", None),)),
+            Section("Fixes", tuple(fact(f.code, f.fix) for f in item.findings) or (fact("nothing", None),)),
         ),
         related=(
             related(
@@ -205,7 +214,7 @@ def detail(picture: Picture, item: CanaryRow, key: str) -> Detail:
                 "edges",
                 "Callers",
                 lambda e: e.destination.service in hosts,
-                "Nobody has called it in this window.",
+                "No calls to it in this window.",
             ),
         ),
         charts=request_charts(
@@ -236,30 +245,31 @@ VIEW: View[CanaryRow] = View(
         c.text("cluster", "CLUSTER", "The cluster whose callers obey it.", "cluster", priority=0, max_width=32),
         c.text("protocol", "PROTO", "http, grpc, tcp or tls.", "protocol", label="protocol", wide=True, priority=7),
         c.custom(name="set", title="SET %", help_="The weights, as shares.", value=set_text,
-               cell=_set_cell, priority=0, min_width=14, max_width=48),
+                 cell=_set_cell, priority=0, min_width=14, max_width=48),
         c.custom(name="actual", title="ACTUAL %", help_="What the callers were seen to send, in the same order.",
-               value=lambda r: tuple(d.observed_share for d in r.destinations), cell=_actual_cell, priority=1,
-               min_width=11, max_width=32),
-        c.custom(name="honesty", title="HONEST", help_="Whether the mesh sends what the weights say.",
-               value=lambda r: r.honesty.verdict.value, cell=lambda r: honesty_cell(r.honesty),
-               order=lambda r: HONESTY_ORDER[r.honesty.verdict], priority=2, min_width=8, max_width=17),
+                 value=lambda r: tuple(d.observed_share for d in r.destinations), cell=_actual_cell, priority=1,
+                 min_width=11, max_width=32),
+        c.custom(name="honesty", title="SPLIT", help_="Whether the observed split matches the weights: as set, or off.",
+                 value=lambda r: (r.honesty.verdict.value, SPLIT_WORDS[r.honesty.verdict]),
+                 cell=lambda r: split_cell(r.honesty), order=lambda r: SPLIT_ORDER[r.honesty.verdict],
+                 aliases=("split",), priority=2, min_width=8, max_width=20),
         c.custom(name="verdict", title="VERDICT", help_="Whether the canary is worse than its baseline.",
-               value=lambda r: r.verdict.verdict.value, cell=lambda r: verdict_cell(r.verdict),
-               order=lambda r: VERDICT_ORDER[r.verdict.verdict], priority=0, min_width=8, max_width=17),
+                 value=lambda r: r.verdict.verdict.value, cell=lambda r: verdict_cell(r.verdict),
+                 order=lambda r: VERDICT_ORDER[r.verdict.verdict], priority=0, min_width=8, max_width=17),
         c.count("requestsToGo", "TO GO", "About how many requests until a verdict.",
                 lambda r: r.verdict.requests_to_go, wide=True, priority=6),
         c.rate("requests", "REQUESTS", "Requests since the weights last changed, at most an hour's.",
                lambda r: r.honesty.requests, unit="", aliases=("reqs",), wide=True, priority=5),
         c.custom(name="pods", title="PODS", help_="Ready pods behind all destinations in this cluster.",
-               value=lambda r: _pods(r).ready, cell=lambda r: ready_cell(_pods(r)), align=Align.RIGHT,
-               numeric=True, priority=4),
+                 value=lambda r: _pods(r).ready, cell=lambda r: ready_cell(_pods(r)), align=Align.RIGHT,
+                 numeric=True, priority=4),
         c.text("owner", "OWNER", "The controller that owns the weights, if any.", "owner.controller", priority=4,
                max_width=16),
         c.text("changedBy", "CHANGED BY", "Who changed the object last.",
                lambda r: r.last_change.who if r.last_change else None, wide=True, priority=6, max_width=28),
         c.custom(name="findings", title="FINDINGS", help_="What is wrong: codes of docs/findings.md.",
-               value=lambda r: tuple(f.code for f in r.findings), cell=_findings_cell,
-               aliases=("finding", "code"), priority=2, max_width=40),
+                 value=lambda r: tuple(f.code for f in r.findings), cell=_findings_cell,
+                 aliases=("finding", "code"), priority=2, max_width=40),
         c.words("destination", "DESTINATION", "Names of destinations.", lambda r: tuple(d.name for d in r.destinations),
                 hidden=True),
         c.text("host", "HOST", "The host it answers for.", "host", hidden=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.planes import Plane, Remote
+from meshtop.analysis.fleet.planes import ControlPlaneRevision, RemoteCluster
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.model.mesh import Ready
 from meshtop.model.state import Finding, Health
@@ -42,7 +42,7 @@ class ControlPlaneItem(Struct, frozen=True, rename="camel", kw_only=True):
     rejects: float | None
     push_errors: float | None
     conflicts: int | None
-    remote_clusters: tuple[Remote, ...]
+    remote_clusters: tuple[RemoteCluster, ...]
     health: Health
     role: str = "primary"
     served_by: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ def build(picture: Picture) -> list[ControlPlaneItem]:
     return [_item(plane) for plane in planes_of(picture)]
 
 
-def _item(plane: Plane) -> ControlPlaneItem:
+def _item(plane: ControlPlaneRevision) -> ControlPlaneItem:
     figures = plane.figures
     return ControlPlaneItem(
         cluster=plane.cluster,
@@ -81,7 +81,7 @@ def _item(plane: Plane) -> ControlPlaneItem:
     )
 
 
-def remote_text(remote: Remote) -> str:
+def remote_text(remote: RemoteCluster) -> str:
     """A remote cluster and its status: `west synced`."""
     return f"{remote.cluster} {remote.status or '?'}"
 
@@ -94,16 +94,16 @@ def detail(picture: Picture, item: ControlPlaneItem, key: str) -> Detail:
         title=f"{item.revision or 'remote'} in {item.cluster}",
         health=item.health,
         sections=(
-            Section("How it does", verdict(item.health)),
+            Section("Health", verdict(item.health)),
             Section(
-                "What it is",
+                "About",
                 (
                     *VIEW.facts(item, "cluster", "role", "servedBy", "version", "tags"),
                     fact("pods", f"{item.pods.ready} of {item.pods.total} ready" if item.pods.total else None),
                 ),
             ),
             Section(
-                "What it serves",
+                "Proxies",
                 (
                     *VIEW.facts(item, "proxies", "proxiesShare", "proxiesStale"),
                     *(fact(f"connected, {version}", count) for version, count in sorted(item.connected.items())),
@@ -111,7 +111,7 @@ def detail(picture: Picture, item: ControlPlaneItem, key: str) -> Detail:
                 ),
             ),
             Section(
-                "The cluster's control plane as a whole",
+                "All control planes of the cluster",
                 VIEW.facts(item, "p50", "p99", "rejects", "pushErrors", "conflicts"),
             ),
             findings_section(item.findings),
@@ -182,11 +182,12 @@ VIEW: View[ControlPlaneItem] = View(
         c.rate("pushErrors", "PUSH ERR/S", "Pushes that fail, per second.", "push_errors",
                label="push errors", priority=5),
         c.count("conflicts", "CONFLICTS", "Conflicts that istiod knows.", "conflicts", priority=5),
-        c.words("remoteClusters", "REMOTES", "Remote clusters and their sync status.",
+        c.words("remoteClusters", "REMOTES", "RemoteCluster clusters and their sync status.",
                 lambda i: tuple(map(remote_text, i.remote_clusters)), aliases=("remotes",), priority=4, max_width=60),
         c.words("servedBy", "SERVED BY", "The clusters whose control plane serves it.", "served_by", wide=True,
                 priority=6),
-        c.words("finding", "FINDINGS", "What stands out.", lambda i: tuple(f.code for f in i.findings), wide=True,
+        c.words("finding", "FINDINGS", "What is wrong, by code (docs/findings.md).",
+                lambda i: tuple(f.code for f in i.findings), wide=True,
                 priority=7, max_width=60),
     ),
     build=build,

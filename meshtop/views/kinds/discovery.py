@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.discovery import HostRow, Reach
+from meshtop.analysis.fleet.discovery import HostReachability, HostRow
 from meshtop.model.state import Finding
 from meshtop.views.frame.columns import Columns, list_cell
 from meshtop.views.frame.detail import related
@@ -17,26 +17,32 @@ from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
 SIGNS = {
-    Reach.LOCAL: "●",
-    Reach.REMOTE: "→",
-    Reach.EXTERNAL: "↗",
-    Reach.NO_ENDPOINTS: "○",
-    Reach.UNREACHABLE: "✗",
-    Reach.UNRESOLVED: "·",
-    Reach.UNKNOWN: "?",
+    HostReachability.LOCAL: "●",
+    HostReachability.REMOTE: "→",
+    HostReachability.EXTERNAL: "↗",
+    HostReachability.NO_ENDPOINTS: "○",
+    HostReachability.UNREACHABLE: "✗",
+    HostReachability.UNRESOLVED: "·",
+    HostReachability.UNKNOWN: "?",
 }
 TONES = {
-    Reach.LOCAL: Tone.PLAIN,
-    Reach.REMOTE: Tone.PLAIN,
-    Reach.EXTERNAL: Tone.PLAIN,
-    Reach.NO_ENDPOINTS: Tone.DEGRADED,
-    Reach.UNREACHABLE: Tone.FAILING,
-    Reach.UNRESOLVED: Tone.DIM,
-    Reach.UNKNOWN: Tone.UNKNOWN,
+    HostReachability.LOCAL: Tone.PLAIN,
+    HostReachability.REMOTE: Tone.PLAIN,
+    HostReachability.EXTERNAL: Tone.PLAIN,
+    HostReachability.NO_ENDPOINTS: Tone.DEGRADED,
+    HostReachability.UNREACHABLE: Tone.FAILING,
+    HostReachability.UNRESOLVED: Tone.DIM,
+    HostReachability.UNKNOWN: Tone.UNKNOWN,
 }
 _ORDER = (
-    Reach.UNREACHABLE, Reach.NO_ENDPOINTS, Reach.UNKNOWN, Reach.REMOTE, Reach.LOCAL, Reach.EXTERNAL, Reach.UNRESOLVED,
-)  # fmt: skip
+    HostReachability.UNREACHABLE,
+    HostReachability.NO_ENDPOINTS,
+    HostReachability.UNKNOWN,
+    HostReachability.REMOTE,
+    HostReachability.LOCAL,
+    HostReachability.EXTERNAL,
+    HostReachability.UNRESOLVED,
+)
 
 
 class DiscoveryItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -45,7 +51,7 @@ class DiscoveryItem(Struct, frozen=True, rename="camel", kw_only=True):
     """
 
     host: str
-    clusters: dict[str, Reach]
+    clusters: dict[str, HostReachability]
     dns_name: str
     exported: bool
     imported: bool
@@ -84,7 +90,7 @@ def _item(picture: Picture, row: HostRow) -> DiscoveryItem:
     )
 
 
-def _worst(item: DiscoveryItem) -> Reach:
+def _worst(item: DiscoveryItem) -> HostReachability:
     return min(item.clusters.values(), key=_ORDER.index)
 
 
@@ -109,14 +115,14 @@ def detail(picture: Picture, item: DiscoveryItem, key: str) -> Detail:
         health=None,
         sections=(
             Section(
-                "In each cluster",
+                "By cluster",
                 tuple(fact(name, Cell(f"{SIGNS[mark]} {mark}", TONES[mark])) for name, mark in item.clusters.items()),
             ),
             Section(
-                "What it is",
+                "About",
                 VIEW.facts(item, "mesh", "dnsName", "exported", "imported", "clusterLocal", "legacyNames"),
             ),
-            Section("Between clusters", tuple(paths)),
+            Section("Links between clusters", tuple(paths)),
             findings_section((*item.findings, *(found for link in between for found in link.findings))),
         ),
         related=(
@@ -143,16 +149,16 @@ VIEW: View[DiscoveryItem] = View(
     columns=(
         c.text("host", "HOST", "The host that callers ask for.", "host", priority=0, min_width=16, max_width=64),
         c.custom(name="clusters", title="CLUSTERS",
-               help_="● endpoints there, → reaches them elsewhere, ↗ external, ○ none anywhere, ✗ cannot reach them, "
-               "· does not resolve, ? unknown.",
-               value=lambda i: tuple(f"{name}:{mark}" for name, mark in i.clusters.items()), cell=_marks,
-               order=lambda i: _ORDER.index(_worst(i)), priority=0, min_width=12, max_width=80,
-               aliases=("cluster", "mark")),
+                 help_="● endpoints there, → reaches them elsewhere, ↗ external, ○ none anywhere, ✗ cannot reach them, "
+                 "· does not resolve, ? unknown.",
+                 value=lambda i: tuple(f"{name}:{mark}" for name, mark in i.clusters.items()), cell=_marks,
+                 order=lambda i: _ORDER.index(_worst(i)), priority=0, min_width=12, max_width=80,
+                 aliases=("cluster", "mark")),
         c.words("exported", "EXPORTED BY", "Clusters that export it (ServiceExport).", "exported_by", priority=3),
         c.words("imported", "IMPORTED BY", "Clusters that import it (ServiceImport).", "imported_by", priority=3),
         c.custom(name="finding", title="FINDINGS", help_="What is wrong with it (docs/findings.md).",
-               value=lambda i: tuple(f.code for f in i.findings), cell=_finding_cell, aliases=("findings",), priority=2,
-               max_width=60),
+                 value=lambda i: tuple(f.code for f in i.findings), cell=_finding_cell, aliases=("findings",),
+                 priority=2, max_width=60),
         c.text("mesh", "MESH", "The mesh.", "mesh", priority=5),
         c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), wide=True, priority=5),
         c.text("dnsName", "DNS NAME", "The name that reaches all clusters' endpoints.", "dns_name", label="DNS name",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.drift.compare import Drift, Mark
+from meshtop.analysis.fleet.drift.compare import Drift, DriftStatus
 from meshtop.model.text import clean
 from meshtop.model.yaml_text import diff_yaml
 from meshtop.views.frame.columns import Columns
@@ -15,16 +15,38 @@ from meshtop.views.picture.fleet import drift_of, stands_in
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
-SIGNS = {Mark.SAME: "=", Mark.DIFFERS: "≠", Mark.MISSING: "✗", Mark.EXTRA: "+", Mark.ABSENT: "·", Mark.UNKNOWN: "?"}
-TONES = {
-    Mark.SAME: Tone.PLAIN,
-    Mark.DIFFERS: Tone.DEGRADED,
-    Mark.MISSING: Tone.FAILING,
-    Mark.EXTRA: Tone.DEGRADED,
-    Mark.ABSENT: Tone.DIM,
-    Mark.UNKNOWN: Tone.UNKNOWN,
+SIGNS = {
+    DriftStatus.SAME: "=",
+    DriftStatus.DIFFERS: "≠",
+    DriftStatus.MISSING: "✗",
+    DriftStatus.EXTRA: "+",
+    DriftStatus.ABSENT: "·",
+    DriftStatus.UNKNOWN: "?",
 }
-_ORDER = (Mark.MISSING, Mark.DIFFERS, Mark.EXTRA, Mark.UNKNOWN, Mark.SAME, Mark.ABSENT)
+TONES = {
+    DriftStatus.SAME: Tone.PLAIN,
+    DriftStatus.DIFFERS: Tone.DEGRADED,
+    DriftStatus.MISSING: Tone.FAILING,
+    DriftStatus.EXTRA: Tone.DEGRADED,
+    DriftStatus.ABSENT: Tone.DIM,
+    DriftStatus.UNKNOWN: Tone.UNKNOWN,
+}
+TONES = {
+    DriftStatus.SAME: Tone.PLAIN,
+    DriftStatus.DIFFERS: Tone.DEGRADED,
+    DriftStatus.MISSING: Tone.FAILING,
+    DriftStatus.EXTRA: Tone.DEGRADED,
+    DriftStatus.ABSENT: Tone.DIM,
+    DriftStatus.UNKNOWN: Tone.UNKNOWN,
+}
+_ORDER = (
+    DriftStatus.MISSING,
+    DriftStatus.DIFFERS,
+    DriftStatus.EXTRA,
+    DriftStatus.UNKNOWN,
+    DriftStatus.SAME,
+    DriftStatus.ABSENT,
+)
 
 
 class DriftItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -36,7 +58,7 @@ class DriftItem(Struct, frozen=True, rename="camel", kw_only=True):
     kind: str
     namespace: str
     name: str
-    clusters: dict[str, Mark]
+    clusters: dict[str, DriftStatus]
     differs: tuple[str, ...]
     reason: str
     reference: str = ""
@@ -50,7 +72,7 @@ def build(picture: Picture) -> list[DriftItem]:
 
 
 def _item(picture: Picture, found: Drift) -> DriftItem:
-    other = next((name for name, mark in found.clusters.items() if mark is Mark.DIFFERS), "")
+    other = next((name for name, mark in found.clusters.items() if mark is DriftStatus.DIFFERS), "")
     tenants = [t for name in found.clusters for t in picture.tenants(name, found.namespace or found.name)]
     return DriftItem(
         kind=found.kind,
@@ -67,7 +89,7 @@ def _item(picture: Picture, found: Drift) -> DriftItem:
 
 def diff_of(found: Drift, left: str, right: str) -> tuple[str, ...]:
     """What stands in one cluster against what stands in another, as a unified diff of YAML."""
-    return diff_yaml(found.forms.get(left), found.forms.get(right), left, right, allow_unicode=True, width=1000)
+    return diff_yaml(found.meanings.get(left), found.meanings.get(right), left, right, allow_unicode=True, width=1000)
 
 
 def _marks(item: DriftItem) -> Cell:
@@ -93,7 +115,7 @@ def detail(picture: Picture, item: DriftItem, key: str) -> Detail:
             ),
         )
         for name, mark in item.clusters.items()
-        if mark is Mark.DIFFERS
+        if mark is DriftStatus.DIFFERS
     ]
     return Detail(
         kind="drift",
@@ -101,9 +123,9 @@ def detail(picture: Picture, item: DriftItem, key: str) -> Detail:
         title=f"{item.kind} {item.namespace}/{item.name}" if item.namespace else f"{item.kind} {item.name}",
         health=None,
         sections=(
-            Section("Why", (fact("", item.reason), *(fact("differs in", path) for path in item.differs))),
+            Section("Drift", (fact("", item.reason), *(fact("differs in", path) for path in item.differs))),
             Section(
-                "In each cluster",
+                "By cluster",
                 tuple(fact(name, Cell(f"{SIGNS[mark]} {mark}", TONES[mark])) for name, mark in item.clusters.items()),
             ),
             *diffs,
@@ -127,10 +149,10 @@ VIEW: View[DriftItem] = View(
         c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), priority=1),
         c.text("name", "NAME", "The object.", "name", priority=0, min_width=6, max_width=48),
         c.custom(name="clusters", title="CLUSTERS",
-               help_="= the same, ≠ differs, ✗ missing, + should not be there, · need not be there, ? unknown.",
-               value=lambda i: tuple(f"{name}:{mark}" for name, mark in i.clusters.items()), cell=_marks,
-               order=lambda i: min(_ORDER.index(mark) for mark in i.clusters.values()), priority=1, min_width=12,
-               max_width=80, aliases=("cluster", "mark")),
+                 help_="= the same, ≠ differs, ✗ missing, + should not be there, · need not be there, ? unknown.",
+                 value=lambda i: tuple(f"{name}:{mark}" for name, mark in i.clusters.items()), cell=_marks,
+                 order=lambda i: min(_ORDER.index(mark) for mark in i.clusters.values()), priority=1, min_width=12,
+                 max_width=80, aliases=("cluster", "mark")),
         c.words("differs", "DIFFERS IN", "The fields whose meaning differs.", "differs", priority=3, max_width=60),
         c.text("reason", "WHY", "Why it is listed, in a sentence.", "reason", priority=2, max_width=120),
         c.text("reference", "AGAINST", "The cluster that the others are compared with.", "reference", wide=True,

@@ -124,7 +124,7 @@ def detail(picture: Picture, item: EdgeItem, key: str) -> Detail:
         title=call_title(item),
         health=item.health,
         sections=(
-            Section("How it does", verdict(item.health)),
+            Section("Health", verdict(item.health)),
             Section("Ends", (*_end("from", item.source), *_end("to", item.destination), *_way(item))),
             Section("Answers", answers(item.protocol, item.codes, item.flags, picture.thresholds)),
             Section("Reporters", _reporters(picture, item)),
@@ -133,7 +133,7 @@ def detail(picture: Picture, item: EdgeItem, key: str) -> Detail:
             related_at(
                 picture,
                 "workloads",
-                "Both ends",
+                "Endpoints",
                 ends,
                 BY_NAME,
                 "Neither end is a workload that is known.",
@@ -206,6 +206,7 @@ def _charts(picture: Picture, item: EdgeItem) -> tuple[Chart, ...]:
 
 
 c = Columns(EdgeItem)
+_EITHER_END = either_end_columns()
 
 VIEW: View[EdgeItem] = View(
     kind="edges",
@@ -222,11 +223,11 @@ VIEW: View[EdgeItem] = View(
         *c.golden(protocol=lambda item: item.protocol),
         c.mtls(priority=2),
         c.custom(name="codes", title="CODES", help_="Codes other than success, most frequent first.",
-               value=lambda i: tuple(code for code, rate in i.codes.items() if rate > 0), cell=_codes_cell,
-               aliases=("code",), priority=5, max_width=16),
+                 value=lambda i: tuple(code for code, rate in i.codes.items() if rate > 0), cell=_codes_cell,
+                 aliases=("code",), priority=5, max_width=16),
         c.custom(name="flags", title="FLAGS", help_="Envoy's response flags, most frequent first.",
-               value=lambda i: tuple(flag for flag, rate in i.flags.items() if rate > 0 and flag not in ("", "-")),
-               cell=_flags_cell, aliases=("flag",), priority=5, max_width=16),
+                 value=lambda i: tuple(flag for flag, rate in i.flags.items() if rate > 0 and flag not in ("", "-")),
+                 cell=_flags_cell, aliases=("flag",), priority=5, max_width=16),
         c.words("reporters", "REPORTERS", "Whose reports there are.", "reporters",
                 aliases=("reporter",), wide=True, priority=7),
         c.ratio("disagreement", "DIFF %", "How far the two ends' reports are apart.", "disagreement",
@@ -237,10 +238,11 @@ VIEW: View[EdgeItem] = View(
                 wide=True, priority=7, max_width=48),
         c.words("is", "IS", "mtls, plaintext, crosscluster or contradicted, for filters such as !mtls.", _marks,
                 hidden=True),
-        *either_end_columns(),
+        *_EITHER_END[:-1],
         c.words("app", "APP", "Either end's app.", either_end(lambda e: e.app), hidden=True),
         c.words("version", "VERSION", "Either end's version.", either_end(lambda e: e.version), hidden=True),
         c.words("kind", "KIND", "Either end's kind.", either_end(lambda e: e.kind), hidden=True),
+        *_EITHER_END[-1:],
         *(c.text(f"{side}{part.capitalize()}", f"{title} {part.upper()}", f"The {part} of the {said}.",
                  f"{side}.{part}", hidden=True)
           for side, title, said in (("source", "FROM", "caller"), ("destination", "TO", "called end"))

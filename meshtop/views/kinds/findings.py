@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct
 
-from meshtop.analysis.security.mtls.located import Located
+from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.model.state import Finding, Health, HealthStatus, Severity
 from meshtop.views.frame.columns import Columns, signed
 from meshtop.views.frame.detail import related
@@ -47,7 +47,7 @@ def build(picture: Picture) -> list[FindingItem]:
     return [_item(picture, located) for located in findings_of(picture)]
 
 
-def _item(picture: Picture, located: Located) -> FindingItem:
+def _item(picture: Picture, located: LocatedFinding) -> FindingItem:
     kind, key = opens(located)
     return FindingItem(
         code=located.finding.code,
@@ -65,7 +65,7 @@ def _item(picture: Picture, located: Located) -> FindingItem:
     )
 
 
-def opens(located: Located) -> tuple[str, str]:
+def opens(located: LocatedFinding) -> tuple[str, str]:
     """The kind and key of what a finding is about."""
     if located.finding.code.startswith("TRUST-"):
         return "trust", ""
@@ -130,7 +130,8 @@ VIEW: View[FindingItem] = View(
     item=FindingItem,
     columns=(
         c.custom(name="severity", title="SEVERITY", help_="error, warning or info.", value=lambda i: i.severity.value,
-               cell=_severity_cell, order=lambda i: SEVERITY_ORDER[i.severity], priority=0, min_width=9, max_width=10),
+                 cell=_severity_cell, order=lambda i: SEVERITY_ORDER[i.severity], priority=0, min_width=9,
+                 max_width=10),
         c.text("message", "WHAT", "What is wrong, in a sentence.", "message", priority=0, min_width=90, max_width=160),
         c.rate("requestsPerSecond", "REQ/S", "Requests per second that it touches.", "requests_per_second",
                aliases=("rps",), priority=3),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from meshtop.analysis.tenancy.apdex import apdex
-from meshtop.analysis.tenancy.ownership import Owner
-from meshtop.analysis.tenancy.traffic import LevelTraffic, Talker, UnitTraffic, of_level
+from meshtop.analysis.tenancy.ownership import NamespaceOwner
+from meshtop.analysis.tenancy.traffic import LevelTraffic, Talker, apdex, of_level
+from meshtop.analysis.tenancy.units import UnitFigures
 from meshtop.model.state import Finding, Health, HealthStatus
 from meshtop.model.traffic import Sums, Traffic
 from meshtop.sources.prometheus.promql import one_of
@@ -100,23 +100,23 @@ def of_tenant(query: Query, *tenants: str | None) -> bool:
     return any(tenant is not None and query.tenant in tenant.split("|") for tenant in tenants)
 
 
-def figures_of(picture: Picture, places: Sequence[tuple[str, str]], traffic: UnitTraffic) -> dict[str, Any]:
-    """What an item says of some namespaces and their traffic, at whatever level they stand together."""
-    owners = [picture.owner(*place) for place in places]
-    figures, received = traffic.figures, traffic.figures.received
-    workloads = [workload for place in places for workload in picture.workloads_in(*place)]
+def figures_of(picture: Picture, figures: UnitFigures) -> dict[str, Any]:
+    """What an item says of a unit's namespaces and their traffic, at whatever level it is."""
+    sides, received = figures.traffic.figures, figures.traffic.figures.received
+    workloads = [workload for place in figures.namespaces for workload in picture.workloads_in(*place)]
     return {
-        "namespaces": tuple("/".join(place) for place in places),
-        "marks": tuple(dict.fromkeys(mark for owner in owners for mark in _marks(owner))),
-        "inbound": figures.inbound.traffic(),
-        "outbound": figures.outbound.traffic(),
-        "internal": figures.internal.traffic(),
-        "cross_tenant": traffic.crossing.traffic(),
+        "namespaces": tuple("/".join(place) for place in figures.namespaces),
+        "marks": figures.marks,
+        "inbound": sides.inbound.traffic(),
+        "outbound": sides.outbound.traffic(),
+        "internal": sides.internal.traffic(),
+        "cross_tenant": figures.traffic.crossing.traffic(),
         "mtls_ratio": received.mtls_ratio,
+        "findings": figures.findings,
         "received": received.traffic(),
         "apdex": apdex(received.buckets, picture.apdex_ms),
-        "clusters": tuple(dict.fromkeys(cluster for cluster, _ in places)),
-        "groups": tuple(dict.fromkeys(f"{kind}/{name}" for owner in owners for kind, name in owner.groups)),
+        "clusters": figures.clusters,
+        "groups": figures.groups,
         "health": _together(picture, workloads, asked=received != Sums()),
     }
 
@@ -125,10 +125,6 @@ def _together(picture: Picture, workloads: list[Any], *, asked: bool) -> Health:
     if asked and not workloads:
         return Health(HealthStatus.UNKNOWN, ("what answers here is not known",))
     return group_health([picture.workload_health(workload) for workload in workloads])
-
-
-def _marks(owner: Owner) -> tuple[str, ...]:
-    return ("tenancy",) if owner.declared else tuple(mark.name for mark in owner.marks)
 
 
 def _apdex_tone(value: float) -> Tone:
@@ -156,7 +152,7 @@ FIGURES: tuple[Column[Level], ...] = (
     c.words("groups", "GROUPS", "Traffic, security and gateway groups.", "groups", wide=True, priority=8),
     *c.golden("received"),
     c.custom(name="apdex", title="APDEX", help_="Share of users who are satisfied, those who tolerate counting half.",
-           value=lambda i: i.apdex, cell=_apdex_cell, numeric=True, align=Align.RIGHT, priority=3),
+             value=lambda i: i.apdex, cell=_apdex_cell, numeric=True, align=Align.RIGHT, priority=3),
     c.rate("inbound", "IN/S", "Requests per second from outside of the row.",
            lambda i: i.inbound.requests_per_second, priority=4),
     c.rate("outbound", "OUT/S", "Requests per second to outside of the row.",
@@ -178,7 +174,7 @@ def level_detail(
     key: str,
     *,
     title: str,
-    belongs: Callable[[Owner], bool],
+    belongs: Callable[[NamespaceOwner], bool],
     group: str | None = None,
 ) -> Detail:
     """Everything about one level; `belongs` says whose namespaces are in it, whatever the scope is."""
@@ -190,11 +186,11 @@ def level_detail(
         title=title,
         health=item.health,
         sections=(
-            Section("How it does", verdict(item.health)),
+            Section("Health", verdict(item.health)),
             *((findings_section(item.findings),) if item.findings else ()),
-            Section("What it is", _facts(picture, item, group)),
+            Section("About", _facts(picture, item, group)),
             Section("Traffic", _directions(picture, traffic)),
-            Section("By cluster, what it answers", _clusters(picture, traffic)),
+            Section("Inbound by cluster", _clusters(picture, traffic)),
             Section("Top talkers", _talkers(picture, traffic)),
             *_bindings(picture, item, group),
         ),
@@ -283,7 +279,7 @@ def _talkers(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
     more = len(level.talkers) - len(facts)
     if more > 0:
         facts.append(fact("", f"and {more} more", Tone.DIM))
-    return tuple(facts) or (fact("", "nobody from outside", Tone.DIM),)
+    return tuple(facts) or (fact("", "none from outside", Tone.DIM),)
 
 
 def _talker(picture: Picture, talker: Talker) -> Fact:
@@ -303,7 +299,7 @@ def _bindings(picture: Picture, item: Level, group: str | None) -> tuple[Section
         for binding in picture.tenancy.file.bindings
         if (on := _path_of(binding.on)) == path[: len(on)] or (path == on[: len(path)] and _may_name(picture, on))
     )
-    return (Section("Who may", facts),) if facts else ()
+    return (Section("Roles", facts),) if facts else ()
 
 
 def _may_name(picture: Picture, on: list[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.locality import Crossing, Located, Stand
+from meshtop.analysis.fleet.locality import ClusterFlow, HostLocality, LocalityEndpoints
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Section, fact
@@ -21,8 +21,8 @@ class LocalityItem(Struct, frozen=True, rename="camel", kw_only=True):
     host: str
     namespace: str
     mesh: str
-    endpoints: tuple[Stand, ...]
-    flows: tuple[Crossing, ...]
+    endpoints: tuple[LocalityEndpoints, ...]
+    flows: tuple[ClusterFlow, ...]
     requests_per_second: float | None
     bytes_per_second: float | None
     cross_cluster_ratio: float | None
@@ -35,7 +35,7 @@ def build(picture: Picture) -> list[LocalityItem]:
     return [_item(picture, found) for found in localities_of(picture)]
 
 
-def _item(picture: Picture, found: Located) -> LocalityItem:
+def _item(picture: Picture, found: HostLocality) -> LocalityItem:
     requests = [f.requests_per_second for f in found.flows if f.requests_per_second is not None]
     sizes = [f.bytes_per_second for f in found.flows if f.bytes_per_second is not None]
     return LocalityItem(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.members import Member
-from meshtop.analysis.fleet.registries.shape import Condition
+from meshtop.analysis.fleet.members import RegisteredMember
+from meshtop.analysis.inventory.untyped import StatusCondition
 from meshtop.model.state import Finding, Health, State
 from meshtop.views.frame.columns import (
     HEALTH_ORDER,
@@ -38,7 +38,7 @@ class MemberItem(Struct, frozen=True, rename="camel", kw_only=True):
     name: str
     server: str
     state: State
-    conditions: tuple[Condition, ...]
+    conditions: tuple[StatusCondition, ...]
     region: str | None
     zones: tuple[str, ...]
     adopted: bool
@@ -53,7 +53,7 @@ def build(picture: Picture) -> list[MemberItem]:
     return [_item(member) for member in members_of(picture)]
 
 
-def _item(member: Member) -> MemberItem:
+def _item(member: RegisteredMember) -> MemberItem:
     entry = member.entry
     return MemberItem(
         registry=entry.registry,
@@ -93,7 +93,7 @@ def detail(picture: Picture, item: MemberItem, key: str) -> Detail:
         health=item.says,
         sections=(
             Section(
-                "As its registry says",
+                "In its registry",
                 (
                     *verdict(item.says),
                     *VIEW.facts(item, "registry", "host", "server", "region", "zones"),
@@ -102,7 +102,7 @@ def detail(picture: Picture, item: MemberItem, key: str) -> Detail:
                 ),
             ),
             Section(
-                "As seen from here",
+                "Seen from here",
                 (
                     *VIEW.facts(item, "cluster"),
                     fact("state", Cell(STATE_SIGNS[item.state] + item.state, STATE_TONES[item.state])),
@@ -132,12 +132,12 @@ VIEW: View[MemberItem] = View(
         c.text("name", "MEMBER", "The member's name in the registry.", "name", aliases=("member",), priority=0,
                max_width=40),
         c.custom(name="says", title="REGISTRY SAYS", help_="The registry's own verdict.",
-               value=lambda i: i.says.status.value, cell=lambda i: health_cell(i.says),
-               order=lambda i: HEALTH_ORDER[i.says.status], aliases=("health",), priority=0, min_width=10,
-               max_width=13),
+                 value=lambda i: i.says.status.value, cell=lambda i: health_cell(i.says),
+                 order=lambda i: HEALTH_ORDER[i.says.status], aliases=("health",), priority=0, min_width=10,
+                 max_width=13),
         c.custom(name="state", title="SEEN FROM HERE", help_="How the cluster that is read for it answers.",
-               value=lambda i: i.state.value, cell=_seen, order=lambda i: STATE_ORDER[i.state], priority=0,
-               min_width=10, max_width=14),
+                 value=lambda i: i.state.value, cell=_seen, order=lambda i: STATE_ORDER[i.state], priority=0,
+                 min_width=10, max_width=14),
         c.text("cluster", "CLUSTER", "The cluster that is read for it.", "cluster", priority=3, max_width=32),
         c.text("via", "VIA", "The cluster whose API server forwards to it.", "via", priority=4, max_width=32),
         c.text("region", "REGION", "The region.", "region", priority=5),

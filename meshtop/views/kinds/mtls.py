@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from meshtop.analysis.security.authorization import Authorization, Subject, authorization
+from meshtop.analysis.security.authorization import Authorization, PolicyTarget, authorization
 from meshtop.analysis.security.mtls.config import IstioConfig, unreadable
-from meshtop.analysis.security.mtls.posture import Standing
-from meshtop.analysis.security.mtls.seen import DayOfWorkload, PlaintextSource
+from meshtop.analysis.security.mtls.observed import PlaintextSource, WorkloadDay
+from meshtop.analysis.security.mtls.posture import WorkloadPosture
 from meshtop.analysis.security.mtls.server import ServerPolicy
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.model.mesh import Proxy
@@ -71,10 +71,10 @@ class MtlsItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[MtlsItem]:
     """A row for each workload and virtual machine of each cluster."""
-    return [_item(picture, standing) for standing in posture_of(picture).standings.values()]
+    return [_item(picture, standing) for standing in posture_of(picture).workloads.values()]
 
 
-def _item(picture: Picture, standing: Standing) -> MtlsItem:
+def _item(picture: Picture, standing: WorkloadPosture) -> MtlsItem:
     party, seen = standing.party, standing.seen
     tenants = picture.tenants(party.cluster, party.namespace)
     day = seen.day
@@ -98,7 +98,7 @@ def _item(picture: Picture, standing: Standing) -> MtlsItem:
     )
 
 
-def _declared(standing: Standing) -> Declared:
+def _declared(standing: WorkloadPosture) -> Declared:
     policy = standing.policy
     if policy is None or standing.party.gateway:
         # A gateway takes what its Gateway object says; PeerAuthentications do not count for it.
@@ -128,7 +128,7 @@ def _sources(item: MtlsItem) -> tuple[str, ...]:
 def detail(picture: Picture, item: MtlsItem, key: str) -> Detail:
     """Everything about one workload's mutual TLS."""
     where = (item.cluster, item.namespace, item.workload)
-    standing = posture_of(picture).standings[where]
+    standing = posture_of(picture).workloads[where]
     edges = MTLS_EDGES.all_items(picture)
     into = [e for e in edges if (e.destination.cluster, e.destination.namespace, e.destination.workload) == where]
     out = [e for e in edges if (e.source.cluster, e.source.namespace, e.source.workload) == where]
@@ -141,17 +141,17 @@ def detail(picture: Picture, item: MtlsItem, key: str) -> Detail:
             Section("Declared", declared_facts(standing)),
             Section("Seen", seen_facts(standing, moment_of(picture))),
             *(Section(f.code, finding_facts(f)) for f in item.findings),
-            Section("Who is authorized", authorization_facts(picture, where)),
+            Section("Authorization", authorization_facts(picture, where)),
         ),
         related=(
-            related_items(picture, "mtlsedges", "Callers", into, "Nobody has called it in this window."),
-            related_items(picture, "mtlsedges", "Calls", out, "It has called nobody in this window."),
+            related_items(picture, "mtlsedges", "Callers", into, "No calls to it in this window."),
+            related_items(picture, "mtlsedges", "Calls", out, "No calls from it in this window."),
         ),
         charts=(_chart(picture, item),),
     )
 
 
-def declared_facts(standing: Standing) -> tuple[Fact, ...]:
+def declared_facts(standing: WorkloadPosture) -> tuple[Fact, ...]:
     """The chain of decisions, mesh first, each with its object; then what was ignored."""
     party, policy = standing.party, standing.policy
     facts = [fact("proxy", str(party.proxy))]
@@ -173,7 +173,7 @@ def _chain(policy: ServerPolicy) -> tuple[Fact, ...]:
     return tuple(steps)
 
 
-def seen_facts(standing: Standing, now: float) -> tuple[Fact, ...]:
+def seen_facts(standing: WorkloadPosture, now: float) -> tuple[Fact, ...]:
     """The share of mutual TLS by protocol, who sends plaintext and since when, and the last day."""
     seen = standing.seen
     sums = seen.sums
@@ -208,7 +208,7 @@ def source_text(source: PlaintextSource, now: float) -> str:
     return f"{source.title}: {', '.join(amounts) or 'nothing in this window'}; {since}"
 
 
-def day_text(day: DayOfWorkload | None) -> str:
+def day_text(day: WorkloadDay | None) -> str:
     """What is known of the last day."""
     if day is None:
         return "plaintext of the last day was not measured"
@@ -240,7 +240,7 @@ def authorization_of(picture: Picture, where: WorkloadId) -> Authorization | str
         return silent or f"The inventory of {home.cluster} is not known."
     workload = next((w for w in picture.workloads_in(where[0], where[1]) if w.name == where[2]), None)
     party = mesh_of(picture).parties.find(where)
-    subject = Subject(
+    subject = PolicyTarget(
         namespace=where[1],
         labels=party.labels if party is not None else {},
         services=party.services if party is not None else (),
@@ -281,8 +281,8 @@ VIEW: View[MtlsItem] = View(
         c.text("workload", "WORKLOAD", "The workload that is called.", "workload", aliases=("wl", "name"),
                priority=0, min_width=8, max_width=48),
         c.custom(name="mode", title="DECLARED", help_="What it accepts: strict, permissive or disable.",
-               value=lambda i: i.declared.mode, cell=_mode_cell, aliases=("declared",), priority=0, min_width=8,
-               max_width=20),
+                 value=lambda i: i.declared.mode, cell=_mode_cell, aliases=("declared",), priority=0, min_width=8,
+                 max_width=20),
         c.text("from", "FROM", "The level that decided: default, mesh, namespace, workload.", "declared.from_",
                priority=4),
         c.text("policy", "POLICY", "The object that decided.", "declared.policy", wide=True, priority=6, max_width=48),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from meshtop.analysis.security.mtls.conflicts import fix_of
-from meshtop.analysis.security.mtls.mesh import Verdict
-from meshtop.analysis.security.mtls.outcome import Outcome
+from meshtop.analysis.security.mtls.mesh import TlsVerdict
+from meshtop.analysis.security.mtls.outcome import TlsOutcome
 from meshtop.analysis.security.mtls.server import Mode
 from meshtop.model.state import Finding, Severity
 from meshtop.model.traffic import Edge, Peer, Target
@@ -29,13 +29,13 @@ from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import mesh_of, posture_of
 
 OUTCOME_TONES = {
-    Outcome.MTLS: Tone.PLAIN,
-    Outcome.PLAINTEXT: Tone.DEGRADED,
-    Outcome.BROKEN: Tone.FAILING,
-    Outcome.UNKNOWN: Tone.UNKNOWN,
+    TlsOutcome.MTLS: Tone.PLAIN,
+    TlsOutcome.PLAINTEXT: Tone.DEGRADED,
+    TlsOutcome.BROKEN: Tone.FAILING,
+    TlsOutcome.UNKNOWN: Tone.UNKNOWN,
 }
-OUTCOME_SIGNS = {Outcome.MTLS: "", Outcome.PLAINTEXT: "▲ ", Outcome.BROKEN: "✗ ", Outcome.UNKNOWN: "? "}
-OUTCOME_ORDER = {Outcome.BROKEN: 0, Outcome.PLAINTEXT: 1, Outcome.UNKNOWN: 2, Outcome.MTLS: 3}
+OUTCOME_SIGNS = {TlsOutcome.MTLS: "", TlsOutcome.PLAINTEXT: "▲ ", TlsOutcome.BROKEN: "✗ ", TlsOutcome.UNKNOWN: "? "}
+OUTCOME_ORDER = {TlsOutcome.BROKEN: 0, TlsOutcome.PLAINTEXT: 1, TlsOutcome.UNKNOWN: 2, TlsOutcome.MTLS: 3}
 
 
 class MtlsEdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -49,7 +49,7 @@ class MtlsEdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
     port: int | None
     server_mode: str | None
     client_mode: str | None
-    outcome: Outcome
+    outcome: TlsOutcome
     why: str
     code: str | None = None
     protocol: str = ""
@@ -66,7 +66,7 @@ def build(picture: Picture) -> list[MtlsEdgeItem]:
     return [_item(picture, edge, v) for edge, verdicts in posture_of(picture).edges for v in verdicts]
 
 
-def _item(picture: Picture, edge: Edge, verdict: Verdict) -> MtlsEdgeItem:
+def _item(picture: Picture, edge: Edge, verdict: TlsVerdict) -> MtlsEdgeItem:
     policy = verdict.policy
     return MtlsEdgeItem(
         source=edge.source,
@@ -87,7 +87,7 @@ def _item(picture: Picture, edge: Edge, verdict: Verdict) -> MtlsEdgeItem:
     )
 
 
-def outcome_cell(outcome: Outcome) -> Cell:
+def outcome_cell(outcome: TlsOutcome) -> Cell:
     """An outcome with its sign."""
     return signed(OUTCOME_SIGNS[outcome], outcome.value, OUTCOME_TONES[outcome])
 
@@ -99,7 +99,7 @@ def detail(picture: Picture, item: MtlsEdgeItem, key: str) -> Detail:
     rate = "" if item.requests_per_second is None else f", {quantity(item.requests_per_second)} requests/s"
     sections = [
         Section(
-            "What follows",
+            "Outcome",
             (
                 fact("outcome", Cell(OUTCOME_SIGNS[item.outcome] + item.outcome.value, OUTCOME_TONES[item.outcome])),
                 *VIEW.facts(item, "why"),
@@ -129,7 +129,7 @@ def detail(picture: Picture, item: MtlsEdgeItem, key: str) -> Detail:
             related(
                 picture,
                 "mtls",
-                "Both ends",
+                "Endpoints",
                 lambda m: (m.cluster, m.namespace, m.workload) in ends,
                 "Neither end is a workload that is known.",
             ),
@@ -160,8 +160,8 @@ VIEW: View[MtlsEdgeItem] = View(
         c.text("clientMode", "CLIENT", "What the caller sends: AUTO is auto mTLS.", "client_mode", priority=2),
         c.text("serverMode", "SERVER", "What the server accepts.", "server_mode", priority=2),
         c.custom(name="outcome", title="OUTCOME", help_="What follows: mtls, plaintext, broken or unknown.",
-               value=lambda i: i.outcome.value, cell=lambda i: outcome_cell(i.outcome),
-               order=lambda i: OUTCOME_ORDER[i.outcome], priority=0, min_width=9, max_width=12),
+                 value=lambda i: i.outcome.value, cell=lambda i: outcome_cell(i.outcome),
+                 order=lambda i: OUTCOME_ORDER[i.outcome], priority=0, min_width=9, max_width=12),
         c.mtls(priority=1),
         c.rate("requestsPerSecond", "REQ/S", "Requests per second.", "requests_per_second", aliases=("rps",),
                priority=2),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from meshtop.analysis.security.mtls.outcome import Outcome
-from meshtop.analysis.security.mtls.seen import plaintext
+from meshtop.analysis.security.mtls.observed import plaintext
+from meshtop.analysis.security.mtls.outcome import TlsOutcome
 from meshtop.analysis.traffic.figures import add_all
 from meshtop.model.traffic import Edge, Peer, Target
 from meshtop.views.frame.columns import Columns, mtls_cell
@@ -30,7 +30,7 @@ class MtlsPair(Struct, frozen=True, rename="camel", kw_only=True):
     source_namespace: str
     destination_cluster: str
     destination_namespace: str
-    outcome: Outcome
+    outcome: TlsOutcome
     mtls_ratio: float | None
     requests_per_second: float | None
     plaintext_per_second: float | None
@@ -41,7 +41,7 @@ class MtlsPair(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[MtlsPair]:
     """A row for each pair of namespaces between which there is traffic."""
-    pairs: dict[tuple[NamespaceId, NamespaceId], list[tuple[Edge, Outcome]]] = {}
+    pairs: dict[tuple[NamespaceId, NamespaceId], list[tuple[Edge, TlsOutcome]]] = {}
     for edge, verdicts in posture_of(picture).edges:
         worst = min((v.outcome for v in verdicts), key=OUTCOME_ORDER.__getitem__)
         pairs.setdefault((_place(edge.source), _place(edge.destination)), []).append((edge, worst))
@@ -52,7 +52,7 @@ def _place(end: Peer | Target) -> NamespaceId:
     return (end.cluster, end.namespace or ELSEWHERE)
 
 
-def _pair(picture: Picture, left: NamespaceId, right: NamespaceId, found: list[tuple[Edge, Outcome]]) -> MtlsPair:
+def _pair(picture: Picture, left: NamespaceId, right: NamespaceId, found: list[tuple[Edge, TlsOutcome]]) -> MtlsPair:
     sums = add_all([edge.sums for edge, _ in found])
     return MtlsPair(
         source_cluster=left[0],
@@ -71,10 +71,10 @@ def _pair(picture: Picture, left: NamespaceId, right: NamespaceId, found: list[t
 
 def pair_cell(pair: MtlsPair) -> Cell:
     """A cell of the matrix: what was seen with its mark; what is broken says so whatever was seen."""
-    if pair.outcome is Outcome.BROKEN:
-        return outcome_cell(Outcome.BROKEN)
+    if pair.outcome is TlsOutcome.BROKEN:
+        return outcome_cell(TlsOutcome.BROKEN)
     if pair.mtls_ratio is None:
-        return outcome_cell(pair.outcome) if pair.outcome is not Outcome.MTLS else Cell("mtls", Tone.DIM)
+        return outcome_cell(pair.outcome) if pair.outcome is not TlsOutcome.MTLS else Cell("mtls", Tone.DIM)
     return mtls_cell(pair.mtls_ratio)
 
 
@@ -131,8 +131,8 @@ VIEW: View[MtlsPair] = View(
         c.text("to", "TO", "The called namespace.", lambda i: _name(i.destination_cluster, i.destination_namespace),
                aliases=("destination",), priority=0, max_width=48),
         c.custom(name="outcome", title="OUTCOME", help_="The worst that follows from what is declared.",
-               value=lambda i: i.outcome.value, cell=lambda i: outcome_cell(i.outcome),
-               order=lambda i: OUTCOME_ORDER[i.outcome], priority=0, min_width=9),
+                 value=lambda i: i.outcome.value, cell=lambda i: outcome_cell(i.outcome),
+                 order=lambda i: OUTCOME_ORDER[i.outcome], priority=0, min_width=9),
         c.mtls(priority=0),
         c.rate("requestsPerSecond", "REQ/S", "Requests per second.", "requests_per_second", aliases=("rps",),
                label="requests",               priority=1),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from meshtop.analysis.tenancy.marks import workspace_of
+from meshtop.analysis.tenancy.ownership import workspace_of
 from meshtop.model.kube import Namespace
 from meshtop.model.mesh import Proxy, Workload
 from meshtop.model.state import Health
@@ -112,9 +112,9 @@ def detail(picture: Picture, item: NamespaceItem, key: str) -> Detail:
         title=item.name,
         health=item.health,
         sections=(
-            Section("How it does", verdict(item.health)),
+            Section("Health", verdict(item.health)),
             Section(
-                "What it is",
+                "About",
                 (
                     *VIEW.facts(item, "cluster", "mode", "injection", "revision", "tenant", "workspace"),
                     *((fact("groups", groups),) if groups else ()),

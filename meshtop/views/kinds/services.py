@@ -159,9 +159,9 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
         title=f"{item.namespace}/{item.name}",
         health=item.health,
         sections=(
-            Section("How it does", verdict(item.health)),
+            Section("Health", verdict(item.health)),
             Section(
-                "What it is",
+                "About",
                 (
                     *VIEW.facts(item, "cluster", "kind", "hosts"),
                     fact("ports", tuple(map(port_text, item.ports))),
@@ -173,10 +173,10 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
             related_at(
                 picture,
                 "workloads",
-                "Behind it, in every cluster",
+                "Workloads",
                 ((cluster, item.namespace, item.name) for cluster in (item.cluster, *item.clusters)),
                 BY_SERVICE,
-                "Nothing is behind it: no pod has its labels.",
+                "No workloads: no pod matches its selector.",
             ),
             related_at(
                 picture,
@@ -184,7 +184,7 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
                 "Callers",
                 hosts,
                 BY_HOST,
-                "Nobody has called it in this window.",
+                "No calls to it in this window.",
                 lambda e: item.cluster in (e.destination.cluster, e.source.cluster),
             ),
         ),

@@ -7,19 +7,26 @@ from math import sqrt
 
 from msgspec import Struct, field, structs
 
-from meshtop.analysis.tenancy.traffic import Within, by_pair
+from meshtop.analysis.tenancy.ownership import tenant_order
+from meshtop.analysis.tenancy.traffic import Within
 from meshtop.model.state import Finding
 from meshtop.model.text import clean
 from meshtop.model.traffic import NO_TRAFFIC, Peer, Target, Traffic
 from meshtop.views.frame.columns import GOLDEN_FACTS, NOTHING, Columns
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Section
-from meshtop.views.frame.findings import SEVERITY_SIGNS, SEVERITY_TONES, findings_column, findings_section, worst_of
+from meshtop.views.frame.findings import (
+    SEVERITY_SIGNS,
+    SEVERITY_TONES,
+    findings_column,
+    findings_section,
+    worst_of,
+)
 from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.levels import of_tenant
-from meshtop.views.kinds.tenants import LAST, located_findings, scope_of
+from meshtop.views.kinds.tenants import scope_of, units_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
 
@@ -52,19 +59,15 @@ def scoped(picture: Picture, query: Query) -> list[TenantPair] | None:
 
 
 def _pairs(picture: Picture, within: Within | None, touching: Within | None) -> list[TenantPair]:
-    wrong: dict[tuple[str, str], list[Finding]] = {}
-    for located in located_findings(picture, within):
-        if located.pair is not None:
-            wrong.setdefault(located.pair, []).append(located.finding)
     return [
         TenantPair(
-            from_=pair[0],
-            to=pair[1],
-            traffic=sums.traffic(),
-            mtls_ratio=sums.mtls_ratio,
-            findings=tuple(wrong.get(pair, ())),
+            from_=pair.source,
+            to=pair.target,
+            traffic=pair.sums.traffic(),
+            mtls_ratio=pair.sums.mtls_ratio,
+            findings=pair.findings,
         )
-        for pair, sums in sorted(by_pair(picture.between_namespaces, picture.owners, within, touching).items())
+        for pair in units_of(picture, within).tenant_pairs(touching)
     ]
 
 
@@ -90,7 +93,7 @@ def matrix_table(pairs: Sequence[TenantPair], known: Sequence[str] = ()) -> Tabl
 
     `known` are tenants to show even where nothing comes from or goes to them. The last column adds a row up.
     """
-    names = sorted({*known, *(p.from_ for p in pairs), *(p.to for p in pairs)}, key=lambda n: (LAST.get(n, 0), n))
+    names = sorted({*known, *(p.from_ for p in pairs), *(p.to for p in pairs)}, key=tenant_order)
     cells: dict[str, dict[str, TenantPair]] = {name: {} for name in names}
     for pair in pairs:
         cells[pair.from_][pair.to] = pair

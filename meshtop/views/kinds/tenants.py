@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from msgspec import Struct, structs
 
-from meshtop.analysis.tenancy.findings import Located, disagreements, forbidden_crossings, unmatched
-from meshtop.analysis.tenancy.ownership import HIDDEN, NONE
-from meshtop.analysis.tenancy.traffic import Unit, UnitTraffic, Within, by_unit
+from meshtop.analysis.tenancy.findings import (
+    TenantFinding,
+    tenant_findings,
+)
+from meshtop.analysis.tenancy.ownership import tenant_order
+from meshtop.analysis.tenancy.traffic import Within
+from meshtop.analysis.tenancy.units import Units
 from meshtop.model.state import Finding, Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.facts import Detail
-from meshtop.views.frame.findings import SEVERITY_ORDER
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.levels import FIGURES, figures_of, level_detail, of_tenant
 from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
 
-LAST = {HIDDEN: 1, NONE: 2}
-"""What is no tenant stands below all tenants."""
-
-_FINDINGS: Key[tuple[Located, ...]] = Key("findings about tenants")
+_FINDINGS: Key[tuple[TenantFinding, ...]] = Key("findings about tenants")
 
 
 class TenantItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -58,36 +58,35 @@ def scope_of(query: Query) -> Within | None:
     return lambda cluster, namespace: bare.holds((Place(cluster=cluster, namespace=namespace),))
 
 
-def located_findings(picture: Picture, within: Within | None = None) -> tuple[Located, ...]:
+def units_of(picture: Picture, within: Within | None) -> Units:
+    """The picture's tenants, workspaces, groups and namespaces with their figures; of a scope where there is one."""
+    access = picture.access
+    return Units(
+        picture.between_namespaces,
+        picture.owners,
+        located_findings(picture, within),
+        within=within,
+        **({} if access is None else {"may_name": access.may_read_workspace}),
+    )
+
+
+def located_findings(picture: Picture, within: Within | None = None) -> tuple[TenantFinding, ...]:
     """What is wrong with the tenants; of everything made once for each Picture, else of a scope."""
 
-    def make() -> tuple[Located, ...]:
-        found = [*forbidden_crossings(picture.edges, picture.owners, within), *disagreements(picture.owners, within)]
-        if picture.tenancy is not None and picture.access is None:
-            clusters = [cluster.name for cluster in picture.snapshot.clusters]
-            read = [c.name for c in picture.snapshot.clusters if c.inventory is not None and c.inventory.namespaces]
-            found += unmatched(picture.tenancy, clusters, read, picture.owners)
-        return tuple(sorted(found, key=lambda f: (SEVERITY_ORDER[f.finding.severity], f.unit, f.finding.message)))
+    def make() -> tuple[TenantFinding, ...]:
+        clusters = picture.snapshot.clusters
+        return tenant_findings(
+            picture.edges,
+            picture.owners,
+            within,
+            # Selectors of namespaces that the user may not see are not judged.
+            clusters=[cluster.name for cluster in clusters] if picture.access is None else None,
+            read=[c.name for c in clusters if c.inventory is not None and c.inventory.namespaces],
+        )
 
     if within is not None:
         return make()
     return picture.cached(_FINDINGS, make)
-
-
-def units(picture: Picture, within: Within | None = None) -> dict[Unit, list[tuple[str, str]]]:
-    """Every unit (tenant, workspace) and its namespaces as (cluster, name), also units without any.
-
-    In a scope, only units that have a namespace there.
-    """
-    found: dict[Unit, list[tuple[str, str]]] = {}
-    if picture.tenancy is not None and within is None:
-        for _, tenant, workspace in picture.tenancy.workspaces():
-            if picture.access is None or picture.access.may_read_workspace(tenant.name, workspace.name):
-                found[tenant.name, workspace.name] = []
-    for place, owner in sorted(picture.owners.all_known().items()):
-        if within is None or within(*place):
-            found.setdefault(owner.unit, []).append(place)
-    return found
 
 
 def build(picture: Picture) -> list[TenantItem]:
@@ -104,27 +103,16 @@ def scoped(picture: Picture, query: Query) -> list[TenantItem] | None:
 
 
 def _rows(picture: Picture, within: Within | None) -> list[TenantItem]:
-    traffic = by_unit(picture.between_namespaces, picture.owners, within)
-    places = units(picture, within)
-    wrong: dict[Unit, list[Finding]] = {}
-    for located in located_findings(picture, within):
-        wrong.setdefault(located.unit, []).append(located.finding)
+    units = units_of(picture, within)
     return [
-        _item(picture, unit, places.get(unit, []), traffic.get(unit, UnitTraffic()), wrong.get(unit, []))
-        for unit in sorted({*places, *traffic}, key=lambda unit: (LAST.get(unit[0], 0), unit))
+        TenantItem(
+            organization=units.organization,
+            tenant=figures.unit.tenant or "",
+            workspace=figures.unit.workspace,
+            **figures_of(picture, figures),
+        )
+        for figures in units.workspaces()
     ]
-
-
-def _item(
-    picture: Picture, unit: Unit, places: list[tuple[str, str]], traffic: UnitTraffic, findings: list[Finding]
-) -> TenantItem:
-    return TenantItem(
-        organization=picture.tenancy.file.organization if picture.tenancy is not None else None,
-        tenant=unit[0],
-        workspace=unit[1] or None,
-        findings=tuple(findings),
-        **figures_of(picture, places, traffic),
-    )
 
 
 def _places(item: TenantItem) -> tuple[Place, ...]:
@@ -150,7 +138,7 @@ VIEW: View[TenantItem] = View(
     item=TenantItem,
     columns=(
         c.text("tenant", "TENANT", "The tenant: by the tenancy file, else by the marks on namespaces.", "tenant",
-               priority=0, min_width=8, max_width=32, order=lambda i: (LAST.get(i.tenant, 0), i.tenant)),
+               priority=0, min_width=8, max_width=32, order=lambda i: tenant_order(i.tenant)),
         c.text("workspace", "WORKSPACE", "The workspace of the tenancy file; a dash for what is in none.", "workspace",
                priority=1, max_width=32),
         *FIGURES,

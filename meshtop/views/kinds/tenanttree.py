@@ -7,30 +7,28 @@ not added. What belongs to no tenant stands at the end, beside the organization.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 
 from msgspec import Struct, structs
 
-from meshtop.analysis.tenancy.ownership import HIDDEN, NONE, Owner
-from meshtop.analysis.tenancy.traffic import Namespace, UnitTraffic, Within, rolled_up
+from meshtop.analysis.tenancy.ownership import HIDDEN, NONE, NamespaceOwner
+from meshtop.analysis.tenancy.traffic import Within
+from meshtop.analysis.tenancy.units import TenancyLevel
 from meshtop.model.state import Finding, Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
-from meshtop.settings.tenancy import GROUP_KINDS
 from meshtop.views.frame.columns import GOLDEN_FACTS, Columns, text_cell
 from meshtop.views.frame.detail import find_item
-from meshtop.views.frame.facts import Detail, Section
-from meshtop.views.frame.findings import SEVERITY_ORDER
+from meshtop.views.frame.facts import Detail, Section, column_facts
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.tree import Folding, Tree
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.levels import FIGURES, figures_of, level_detail, of_tenant
 from meshtop.views.kinds.namespaces import VIEW as NAMESPACES
-from meshtop.views.kinds.tenants import located_findings, scope_of
+from meshtop.views.kinds.tenants import scope_of, units_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
 
-ORGANIZATION, TENANT, WORKSPACE, GROUP, NAMESPACE = "organization", "tenant", "workspace", "group", "namespace"
-_TONES = {ORGANIZATION: Tone.STRONG, GROUP: Tone.DIM}
+_TONES: Mapping[str, Tone] = {TenancyLevel.ORGANIZATION: Tone.STRONG, TenancyLevel.GROUP: Tone.DIM}
 _LAST = {HIDDEN: 2, NONE: 3}
 
 
@@ -63,104 +61,6 @@ class TenantNode(Struct, frozen=True, rename="camel", kw_only=True):
     health: Health = Health()
 
 
-class _Seat(Struct, frozen=True, kw_only=True):
-    """Where a row stands, before anything is counted."""
-
-    key: str
-    parent: str | None = None
-    level: str
-    name: str
-    tenant: str | None = None
-    workspace: str | None = None
-    group: str | None = None
-
-
-def is_tenant(owner: Owner) -> bool:
-    """Whether a namespace belongs to one tenant; what is nobody's, or in dispute, stands outside of all."""
-    return len(owner.tenants) == 1 and owner.tenant != HIDDEN
-
-
-class _Seats:
-    """The rows that there are, and which of them a namespace is in."""
-
-    def __init__(self, picture: Picture, within: Within | None) -> None:
-        self._picture = picture
-        file = picture.tenancy.file if picture.tenancy is not None else None
-        self.organization = file.organization if file is not None else None
-        self.found: dict[str, _Seat] = {}
-        self.places: dict[str, list[Namespace]] = {}
-        self._of: dict[Namespace, tuple[str, ...]] = {}
-        if within is None:
-            self._declared()
-        for place in sorted(picture.owners.all_known()):
-            if within is None or within(*place):
-                for key in self.of(place):
-                    self.places.setdefault(key, []).append(place)
-
-    def _declared(self) -> None:
-        """Levels of the tenancy file that no namespace is in."""
-        picture = self._picture
-        if picture.tenancy is None:
-            return
-        for _, tenant, workspace in picture.tenancy.workspaces():
-            if picture.access is None or picture.access.may_read_workspace(tenant.name, workspace.name):
-                groups = tuple((kind, g.name) for kind in GROUP_KINDS for g in workspace.groups.of_kind(kind))
-                self._chain(tenant.name, workspace.name, groups)
-
-    def of(self, place: Namespace) -> tuple[str, ...]:
-        """The keys of all rows that a namespace is in, from the outside in."""
-        if place not in self._of:
-            self._of[place] = tuple(self._keys(place))
-        return self._of[place]
-
-    def _keys(self, place: Namespace) -> Iterator[str]:
-        owner = self._picture.owner(*place)
-        if is_tenant(owner):
-            chain, holder = self._chain(owner.tenant, owner.workspace, owner.groups)
-            yield from chain
-        else:
-            holder = self._seat(TENANT, owner.tenant, tenant=owner.tenant)
-            yield holder
-        if owner.tenant != HIDDEN:
-            yield self._seat(
-                NAMESPACE, "/".join(place), holder, name=_name(place), tenant=owner.tenant, workspace=owner.workspace
-            )
-
-    def _chain(
-        self, tenant: str, workspace: str | None, groups: Iterable[tuple[str, str]]
-    ) -> tuple[tuple[str, ...], str]:
-        """The rows from the organization down to the groups, and the one that a namespace stands under."""
-        top = None if self.organization is None else self._seat(ORGANIZATION, self.organization)
-        holder = self._seat(TENANT, tenant, top, tenant=tenant)
-        chain = [holder] if top is None else [top, holder]
-        if workspace is not None:
-            holder = self._seat(
-                WORKSPACE, f"{tenant}/{workspace}", holder, name=workspace, tenant=tenant, workspace=workspace
-            )
-            chain.append(holder)
-            for kind, group in groups:
-                path, name = f"{tenant}/{workspace}/{group}", f"{kind} group {group}"
-                chain.append(
-                    self._seat(GROUP, path, holder, name=name, tenant=tenant, workspace=workspace, group=group)
-                )
-        return tuple(chain), holder
-
-    def _seat(self, level: str, path: str, parent: str | None = None, *, name: str = "", **owned: str | None) -> str:
-        key = f"{level}:{path}"
-        if key not in self.found:
-            self.found[key] = _Seat(key=key, parent=parent, level=level, name=name or path, **owned)
-        return key
-
-
-def _name(place: Namespace) -> str:
-    cluster, namespace = place
-    if cluster and namespace:
-        return f"{cluster}/{namespace}"
-    if cluster:
-        return f"no namespace, {cluster}"
-    return f"{namespace}, no known cluster" if namespace else "outside of every cluster"
-
-
 def build(picture: Picture) -> list[TenantNode]:
     """Every row of the tree, each with what is added up under it."""
     return _nodes(picture, None)
@@ -176,54 +76,28 @@ def scoped(picture: Picture, query: Query) -> list[TenantNode] | None:
 
 
 def _nodes(picture: Picture, within: Within | None) -> list[TenantNode]:
-    seats = _Seats(picture, within)
-    traffic = rolled_up(picture.between_namespaces, seats.of, picture.owners, within)
-    wrong = _findings(picture, seats, within)
+    units = units_of(picture, within)
     return [
         TenantNode(
-            key=seat.key,
-            parent=seat.parent,
-            level=seat.level,
-            name=seat.name,
-            organization=seats.organization,
-            tenant=seat.tenant,
-            workspace=seat.workspace,
-            group=seat.group,
-            findings=tuple(wrong.get(seat.key, ())),
-            **figures_of(picture, seats.places.get(seat.key, []), traffic.get(seat.key, UnitTraffic())),
+            key=figures.unit.key,
+            parent=figures.unit.parent,
+            level=figures.unit.level.value,
+            name=figures.unit.name,
+            organization=units.organization,
+            tenant=figures.unit.tenant,
+            workspace=figures.unit.workspace,
+            group=figures.unit.group,
+            **figures_of(picture, figures),
         )
-        for seat in seats.found.values()
-        if within is None or seat.key in seats.places or seat.key in traffic
+        for figures in units.tree()
     ]
-
-
-def _findings(picture: Picture, seats: _Seats, within: Within | None) -> dict[str, list[Finding]]:
-    """What is wrong in each row: with itself, and with what stands under it; the worst first."""
-    found: dict[str, list[Finding]] = {}
-    for located in located_findings(picture, within):
-        tenant, workspace = located.unit
-        if located.place is not None:
-            keys: tuple[str, ...] = tuple(k for k in seats.of(located.place) if seats.found[k].level != GROUP)
-        else:
-            own = f"workspace:{tenant}/{workspace}" if workspace else f"tenant:{tenant}"
-            keys = (own, *_above(seats, own))
-        for key in keys:
-            found.setdefault(key, []).append(located.finding)
-    return {key: sorted(some, key=lambda f: SEVERITY_ORDER[f.severity]) for key, some in found.items()}
-
-
-def _above(seats: _Seats, key: str) -> Iterator[str]:
-    seat = seats.found.get(key)
-    while seat is not None and seat.parent is not None:
-        yield seat.parent
-        seat = seats.found.get(seat.parent)
 
 
 def rank(node: TenantNode) -> int:
     """What stands after its siblings in any order: groups, and at the end whatever belongs to no tenant."""
-    if node.level == GROUP:
+    if node.level == TenancyLevel.GROUP:
         return 1
-    if node.level != TENANT or node.tenant is None:
+    if node.level != TenancyLevel.TENANT or node.tenant is None:
         return 0
     return _LAST.get(node.tenant, 1 if "|" in node.tenant else 0)
 
@@ -235,8 +109,8 @@ def tree_of(nodes: list[TenantNode]) -> Tree[TenantNode]:
 
 def at_first(nodes: list[TenantNode], folding: Folding) -> Folding:
     """The folding with what is open at first: down to the workspaces, and nothing of what belongs to no tenant."""
-    outside = frozenset(node.key for node in nodes if node.level == TENANT and rank(node))
-    rooted = any(node.level == ORGANIZATION for node in nodes)
+    outside = frozenset(node.key for node in nodes if node.level == TenancyLevel.TENANT and rank(node))
+    rooted = any(node.level == TenancyLevel.ORGANIZATION for node in nodes)
     return structs.replace(folding, depth=2 if rooted else 1, shut=outside)
 
 
@@ -248,12 +122,12 @@ def _name_cell(node: TenantNode) -> Cell:
 def detail(picture: Picture, item: TenantNode, key: str) -> Detail:
     """Everything about one row."""
     path = item.key.partition(":")[2]
-    if item.level == NAMESPACE:
+    if item.level == TenancyLevel.NAMESPACE:
         found = find_item(picture, "namespaces", path)
         return _unknown(picture, item, key) if found is None else NAMESPACES.detail(picture, found, path)
 
-    def belongs(owner: Owner) -> bool:
-        return is_tenant(owner) if item.level == ORGANIZATION else owner.within(path)
+    def belongs(owner: NamespaceOwner) -> bool:
+        return owner.is_tenants if item.level == TenancyLevel.ORGANIZATION else owner.within(path)
 
     return level_detail(picture, "tenanttree", item, key, title=item.name, belongs=belongs, group=item.group)
 
@@ -265,7 +139,7 @@ def _unknown(picture: Picture, item: TenantNode, key: str) -> Detail:
         key=key,
         title=item.name,
         health=item.health,
-        sections=(Section("What it answers", VIEW.facts(item, *GOLDEN_FACTS, thresholds=picture.thresholds)),),
+        sections=(Section("Inbound", column_facts(FIGURES, item, *GOLDEN_FACTS, thresholds=picture.thresholds)),),
         related=(),
         charts=(),
     )
@@ -281,7 +155,7 @@ VIEW: View[TenantNode] = View(
     item=TenantNode,
     columns=(
         c.custom(name="name", title="TENANT", help_="Organization, tenants, workspaces and their groups, namespaces.",
-               value=lambda n: n.name, cell=_name_cell, priority=0, min_width=12, max_width=56),
+                 value=lambda n: n.name, cell=_name_cell, priority=0, min_width=12, max_width=56),
         *FIGURES,
         c.text("level", "LEVEL", "Organization, tenant, workspace, group or namespace.", "level", wide=True,
                priority=9),

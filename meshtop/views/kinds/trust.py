@@ -88,7 +88,7 @@ def detail(picture: Picture, item: TrustItem, key: str) -> Detail:
         health=None,
         sections=(
             Section(
-                "Do they trust each other",
+                "Trust",
                 (
                     *VIEW.facts(item, "trusted", "why"),
                     *(fact("shared root", root) for root in item.shared),
@@ -133,8 +133,8 @@ VIEW: View[TrustItem] = View(
         c.text("left", "CLUSTER", "One cluster.", "left", priority=0, max_width=32),
         c.text("right", "AND", "The other.", "right", priority=0, max_width=32),
         c.custom(name="trusted", title="TRUSTED", help_="Whether a workload here and one there can speak mutual TLS.",
-               value=lambda i: i.trusted.value, cell=trust_cell, order=lambda i: _ORDER[trust_tone(i)], priority=0,
-               min_width=7, max_width=10),
+                 value=lambda i: i.trusted.value, cell=trust_cell, order=lambda i: _ORDER[trust_tone(i)], priority=0,
+                 min_width=7, max_width=10),
         c.text("why", "WHY", "Why, in a sentence.", "why", priority=2, max_width=90),
         c.words("shared", "SHARED ROOTS", "Roots that both trust (SHA-256).", lambda i: short(i.shared), wide=True,
                 priority=4),
@@ -153,7 +153,7 @@ VIEW: View[TrustItem] = View(
     path=lambda i: (i.left, i.right),
     places=lambda i: (Place(cluster=i.left), Place(cluster=i.right)),
     default_sort="trusted,left,right",
-    empty="There is only one cluster, and nobody to trust.",
+    empty="There is only one cluster, so there are no pairs.",
     related=("clusters", "certificates"),
     namespaced=False,
 )  # fmt: skip

@@ -98,9 +98,9 @@ def detail(picture: Picture, item: VirtualMachineItem, key: str) -> Detail:
         title=f"{item.namespace}/{item.name}",
         health=item.health,
         sections=(
-            Section("How it does", verdict(item.health)),
+            Section("Health", verdict(item.health)),
             Section(
-                "What it is",
+                "About",
                 (
                     *VIEW.facts(
                         item, "cluster", "workloadGroup", "address", "network", "locality", "services", "tenant"
@@ -111,8 +111,8 @@ def detail(picture: Picture, item: VirtualMachineItem, key: str) -> Detail:
             ),
         ),
         related=(
-            related_items(picture, "edges", "Callers", into, "Nobody has called it in this window."),
-            related_items(picture, "edges", "Calls", out, "It has called nobody in this window."),
+            related_items(picture, "edges", "Callers", into, "No calls to it in this window."),
+            related_items(picture, "edges", "Calls", out, "No calls from it in this window."),
         ),
         charts=request_charts(
             item.cluster, (SOURCE_SIDE, *equals(labels)), window_seconds=picture.snapshot.window_seconds
@@ -143,7 +143,8 @@ VIEW: View[VirtualMachineItem] = View(
         c.text("lastSeen", "LAST SEEN", "When its proxy was connected last, in UTC.",
                lambda i: i.last_seen and i.last_seen.strftime("%Y-%m-%dT%H:%M:%SZ"), wide=True, priority=5,
                max_width=20),
-        c.words("finding", "FINDINGS", "What stands out.", lambda i: tuple(f.code for f in i.findings), wide=True,
+        c.words("finding", "FINDINGS", "What is wrong, by code (docs/findings.md).",
+                lambda i: tuple(f.code for f in i.findings), wide=True,
                 priority=7),
         c.words("services", "SERVICES", "Services that it answers for.", "services",
                 aliases=("service", "svc"), priority=4),

@@ -95,12 +95,12 @@ def detail(picture: Picture, item: WorkloadItem, key: str) -> Detail:
         title=f"{item.namespace}/{item.name}",
         health=item.health,
         sections=(
-            Section("How it does", verdict(item.health)),
-            Section("What it is", tuple(_facts(item, workload))),
+            Section("Health", verdict(item.health)),
+            Section("About", tuple(_facts(item, workload))),
         ),
         related=(
-            related_items(picture, "edges", "Callers", into, "Nobody has called it in this window."),
-            related_items(picture, "edges", "Calls", out, "It has called nobody in this window."),
+            related_items(picture, "edges", "Callers", into, "No calls to it in this window."),
+            related_items(picture, "edges", "Calls", out, "No calls from it in this window."),
         ),
         charts=request_charts(item.cluster, called, window_seconds=picture.snapshot.window_seconds),
     )

@@ -10,8 +10,8 @@ from msgspec import Struct, field
 from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.tenancy.access.hiding import visible
 from meshtop.analysis.tenancy.access.rights import Access, AccessRules, access_of
-from meshtop.analysis.tenancy.apdex import TARGET_MS
 from meshtop.analysis.tenancy.ownership import owners_of
+from meshtop.analysis.tenancy.traffic import TARGET_MS
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.settings.access import read_access

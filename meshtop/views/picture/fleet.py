@@ -6,16 +6,15 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from meshtop.analysis.fleet.discovery import Discovery, discovery
-from meshtop.analysis.fleet.drift.compare import Compared, Drift, drift
-from meshtop.analysis.fleet.drift.placement import Declared, Thing, add, declared
+from meshtop.analysis.fleet.drift.compare import Drift, DriftCluster, drift
+from meshtop.analysis.fleet.drift.placement import ObjectKey, Placement, add, declared
 from meshtop.analysis.fleet.links import Site
-from meshtop.analysis.fleet.locality import Located as Locality
-from meshtop.analysis.fleet.locality import locate
+from meshtop.analysis.fleet.locality import HostLocality, locate
 from meshtop.analysis.fleet.machines import group_findings, machine_findings
-from meshtop.analysis.fleet.members import Member, members
-from meshtop.analysis.fleet.planes import Plane, planes
-from meshtop.analysis.fleet.registries.read import ISTIO
-from meshtop.analysis.security.mtls.located import Located
+from meshtop.analysis.fleet.members import RegisteredMember, members
+from meshtop.analysis.fleet.planes import ControlPlaneRevision, planes
+from meshtop.analysis.fleet.registries import ISTIO
+from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.views.picture.memory import Key
 
 if TYPE_CHECKING:
@@ -24,17 +23,17 @@ if TYPE_CHECKING:
 LATELY_SECONDS = 30.0
 """How old drift may be where it is always on screen."""
 
-_MEMBERS: Key[tuple[Member, ...]] = Key("fleet members")
+_MEMBERS: Key[tuple[RegisteredMember, ...]] = Key("fleet members")
 _SITES: Key[tuple[Site, ...]] = Key("sites")
 _DISCOVERY: Key[Discovery] = Key("discovery")
-_LOCALITIES: Key[tuple[Locality, ...]] = Key("localities")
-_PLANES: Key[tuple[Plane, ...]] = Key("control planes")
+_LOCALITIES: Key[tuple[HostLocality, ...]] = Key("localities")
+_PLANES: Key[tuple[ControlPlaneRevision, ...]] = Key("control planes")
 _DISCOVERY_OF_INVENTORIES: Key[Discovery] = Key("discovery of inventories")
 _DRIFT: Key[tuple[Drift, ...]] = Key("drift")
 _DRIFT_LATELY: Key[tuple[Drift, ...]] = Key("drift lately")
 
 
-def members_of(picture: Picture) -> tuple[Member, ...]:
+def members_of(picture: Picture) -> tuple[RegisteredMember, ...]:
     """Every member of every registry, and the clusters that none knows."""
     return picture.cached(_MEMBERS, lambda: members(picture.snapshot.clusters, picture.facts))
 
@@ -70,7 +69,8 @@ def drift_lately(picture: Picture) -> tuple[Drift, ...]:
 
 def _drift(picture: Picture) -> tuple[Drift, ...]:
     compared = [
-        Compared(name=c.name, group=_group(picture, c.name), inventory=c.inventory) for c in picture.snapshot.clusters
+        DriftCluster(name=c.name, group=_group(picture, c.name), inventory=c.inventory)
+        for c in picture.snapshot.clusters
     ]
     return drift(compared, _declarations(picture))
 
@@ -86,8 +86,8 @@ def _group(picture: Picture, cluster: str) -> str:
     return f"{registries[0].entry.registry} on {registries[0].entry.host}" if registries else ""
 
 
-def _declarations(picture: Picture) -> dict[Thing, Declared]:
-    found: dict[Thing, Declared] = {}
+def _declarations(picture: Picture) -> dict[ObjectKey, Placement]:
+    found: dict[ObjectKey, Placement] = {}
     for host in picture.snapshot.clusters:
         if host.inventory is None:
             continue
@@ -138,51 +138,53 @@ def _machines(picture: Picture) -> Counter[tuple[str, str, str]]:
     )
 
 
-def localities_of(picture: Picture) -> tuple[Locality, ...]:
+def localities_of(picture: Picture) -> tuple[HostLocality, ...]:
     """Where every host's endpoints and traffic are."""
     return picture.cached(_LOCALITIES, lambda: locate(sites_of(picture), picture.machines, picture.edges))
 
 
-def planes_of(picture: Picture) -> tuple[Plane, ...]:
+def planes_of(picture: Picture) -> tuple[ControlPlaneRevision, ...]:
     """Every revision of every control plane."""
     return picture.cached(_PLANES, lambda: _planes(picture))
 
 
-def _planes(picture: Picture) -> tuple[Plane, ...]:
+def _planes(picture: Picture) -> tuple[ControlPlaneRevision, ...]:
     sites = sites_of(picture)
     return planes(sites, {site.name: picture.workloads_in(site.name) for site in sites})
 
 
-def _machine_findings(picture: Picture) -> list[Located]:
+def _machine_findings(picture: Picture) -> list[LocatedFinding]:
     found = [
-        Located(finding=finding, cluster=machine.cluster, namespace=machine.namespace)
+        LocatedFinding(finding=finding, cluster=machine.cluster, namespace=machine.namespace)
         for machine in picture.machines
         for finding in machine_findings(machine)
     ]
     for site in sites_of(picture):
         groups = site.inventory.config.get("WorkloadGroup", ())
         empty = group_findings(site.name, groups, picture.machines_in(site.name))
-        found += [Located(finding=finding, cluster=site.name, namespace=namespace) for namespace, finding in empty]
+        found += [
+            LocatedFinding(finding=finding, cluster=site.name, namespace=namespace) for namespace, finding in empty
+        ]
     return found
 
 
-def fleet_findings(picture: Picture) -> list[Located]:
+def fleet_findings(picture: Picture) -> list[LocatedFinding]:
     """All findings about the fleet, each with its place."""
     found = discovery_of(picture)
     return [
         *(
-            Located(finding=finding, cluster=member.cluster or member.entry.host)
+            LocatedFinding(finding=finding, cluster=member.cluster or member.entry.host)
             for member in members_of(picture)
             for finding in member.findings
         ),
-        *(Located(finding=finding, cluster=link.source) for link in found.links for finding in link.findings),
+        *(LocatedFinding(finding=finding, cluster=link.source) for link in found.links for finding in link.findings),
         *(
-            Located(finding=finding, cluster=next(iter(row.clusters)), namespace=row.namespace)
+            LocatedFinding(finding=finding, cluster=next(iter(row.clusters)), namespace=row.namespace)
             for row in found.hosts
             for finding in row.findings
         ),
         *(
-            Located(finding=finding, cluster=plane.cluster)
+            LocatedFinding(finding=finding, cluster=plane.cluster)
             for plane in planes_of(picture)
             for finding in plane.findings
         ),

@@ -9,16 +9,14 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from meshtop.analysis.canary.board import Board
-from meshtop.analysis.canary.judgements import Judgements
-from meshtop.analysis.canary.judging import Judging
+from meshtop.analysis.canary.judging import Judgements, Judging
 from meshtop.analysis.canary.survey import BoardCluster, Survey
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.analysis.inventory.virtual_machines import virtual_machines
 from meshtop.analysis.inventory.workloads import workloads
 from meshtop.analysis.tenancy.access.rights import Access
-from meshtop.analysis.tenancy.apdex import TARGET_MS
-from meshtop.analysis.tenancy.ownership import Owner, Owners, owners_of
-from meshtop.analysis.tenancy.traffic import Pairs, between
+from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners, owners_of
+from meshtop.analysis.tenancy.traffic import TARGET_MS, Pairs, between
 from meshtop.analysis.traffic.edges import edges
 from meshtop.analysis.traffic.figures import Figures, add_all, by_cluster, by_namespace, by_workload
 from meshtop.analysis.traffic.health import edge_health, workload_health, worst
@@ -299,7 +297,7 @@ class Picture:
         """The tenants of a namespace: tenancy.yaml's, else those that its marks name."""
         return self.owners.of(cluster, namespace).tenants
 
-    def owner(self, cluster: str, namespace: str) -> Owner:
+    def owner(self, cluster: str, namespace: str) -> NamespaceOwner:
         """Who owns a namespace."""
         return self.owners.of(cluster, namespace)
 

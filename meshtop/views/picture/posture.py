@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshtop.analysis.security.expiry import Expiry, expiries, expiry_findings
+from meshtop.analysis.security.findings import LocatedFinding, worst_first
 from meshtop.analysis.security.mtls.config import MeshMember
-from meshtop.analysis.security.mtls.located import Located, worst_first
 from meshtop.analysis.security.mtls.mesh import MeshTls
-from meshtop.analysis.security.mtls.posture import Moment, Posture, posture
-from meshtop.analysis.security.mtls.seen import last_day
+from meshtop.analysis.security.mtls.observed import last_day
+from meshtop.analysis.security.mtls.posture import Posture, TrafficWindow, posture
 from meshtop.analysis.security.mtls.whatif import WhatIf, what_if_strict
 from meshtop.analysis.security.trust import ClusterTrust, TrustPair, trust_findings, trust_pairs
 from meshtop.model.state import Finding
@@ -25,7 +25,7 @@ _PAIRS: Key[tuple[TrustPair, ...]] = Key("trust pairs")
 _MESH: Key[MeshTls] = Key("declared mutual TLS")
 _POSTURE: Key[Posture] = Key("posture")
 _EXPIRIES: Key[tuple[Expiry, ...]] = Key("expiries")
-_FINDINGS: Key[tuple[Located, ...]] = Key("findings about security and fleet")
+_FINDINGS: Key[tuple[LocatedFinding, ...]] = Key("findings about security and fleet")
 _FINDINGS_BY_WORKLOAD: Key[dict[tuple[str, str, str], list[Finding]]] = Key("findings by workload")
 
 
@@ -87,7 +87,7 @@ def _posture(picture: Picture) -> Posture:
     return posture(
         mesh_of(picture),
         picture.edges,
-        moment=Moment(moment_of(picture), picture.snapshot.window_seconds),
+        window=TrafficWindow(moment_of(picture), picture.snapshot.window_seconds),
         day=last_day(days, cluster_of),
     )
 
@@ -102,13 +102,13 @@ def _expiries(picture: Picture) -> tuple[Expiry, ...]:
     return tuple(sorted(found, key=lambda e: (e.not_after, e.cluster, e.kind, e.subject)))
 
 
-def findings_of(picture: Picture) -> tuple[Located, ...]:
+def findings_of(picture: Picture) -> tuple[LocatedFinding, ...]:
     """All findings about mutual TLS, trust and certificates, the worst first."""
     return picture.cached(_FINDINGS, lambda: _findings(picture))
 
 
-def _findings(picture: Picture) -> tuple[Located, ...]:
-    trust = [Located(finding=f) for f in trust_findings(_trusts(picture))]
+def _findings(picture: Picture) -> tuple[LocatedFinding, ...]:
+    trust = [LocatedFinding(finding=f) for f in trust_findings(_trusts(picture))]
     certificates = expiry_findings(expiries_of(picture), moment_of(picture))
     return worst_first([*posture_of(picture).findings, *trust, *certificates, *fleet_findings(picture)])
 
@@ -129,5 +129,5 @@ def _index(picture: Picture) -> dict[tuple[str, str, str], list[Finding]]:
 
 def what_if(picture: Picture, scope: str) -> WhatIf:
     """What STRICT for a namespace, or for the whole mesh (`mesh`), would do. Nothing is written."""
-    standings = tuple(posture_of(picture).standings.values())
-    return what_if_strict(mesh_members(picture), pairs_of(picture), picture.edges, standings, scope)
+    workloads = tuple(posture_of(picture).workloads.values())
+    return what_if_strict(mesh_members(picture), pairs_of(picture), picture.edges, workloads, scope)

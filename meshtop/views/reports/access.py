@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from meshtop.analysis.tenancy.access.build import PROPAGATE, READ, SHIFT
 from meshtop.analysis.tenancy.access.decision import Explanation
-from meshtop.analysis.tenancy.access.kubernetes import Rules, Wanted
 from meshtop.analysis.tenancy.access.policy import Prohibition
+from meshtop.analysis.tenancy.access.rbac import ResourceAttributes, SubjectRules
 from meshtop.model.text import clean
 
 
@@ -33,16 +33,16 @@ def explanation_lines(explanation: Explanation) -> list[str]:
 _ISTIO, _GATEWAY = "networking.istio.io", "gateway.networking.k8s.io"
 NEEDS = {
     READ: (
-        Wanted("list", "", "pods"),
-        Wanted("list", "", "services"),
-        *(Wanted("list", _ISTIO, plural) for plural in ("virtualservices", "destinationrules")),
+        ResourceAttributes("list", "", "pods"),
+        ResourceAttributes("list", "", "services"),
+        *(ResourceAttributes("list", _ISTIO, plural) for plural in ("virtualservices", "destinationrules")),
     ),
     SHIFT: (
-        Wanted("patch", _ISTIO, "virtualservices"),
-        *(Wanted("patch", _GATEWAY, f"{name}routes") for name in ("http", "grpc", "tcp", "tls")),
+        ResourceAttributes("patch", _ISTIO, "virtualservices"),
+        *(ResourceAttributes("patch", _GATEWAY, f"{name}routes") for name in ("http", "grpc", "tcp", "tls")),
     ),
     PROPAGATE: tuple(
-        Wanted(verb, group, plural)
+        ResourceAttributes(verb, group, plural)
         for group, plural in (
             (_ISTIO, "virtualservices"),
             (_ISTIO, "destinationrules"),
@@ -61,7 +61,7 @@ def place_of_object(name: str) -> tuple[str, str] | None:
     return (cluster, namespace) if kind == "namespace" and cluster and namespace else None
 
 
-def kubernetes_lines(right: str, cluster: str, namespace: str, rules: Rules | None) -> list[str]:
+def kubernetes_lines(right: str, cluster: str, namespace: str, rules: SubjectRules | None) -> list[str]:
     """What Kubernetes lets the user do of what a right needs; none for a right that meshtop does not ask for."""
     wanted = NEEDS.get(right, ())
     if not wanted:

@@ -1,4 +1,4 @@
-"""What needs a person first: the worst on top, each a sentence and the place to go."""
+"""What needs attention now: the worst on top, each a sentence and the place to go."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ORDER = (Tone.FAILING, Tone.DEGRADED, Tone.UNKNOWN, Tone.DIM)
 
 
 class Attention(Struct, frozen=True, kw_only=True):
-    """One thing that needs somebody: how bad, the sentence, and the kind and key that `enter` opens."""
+    """One thing that needs attention: how bad, the sentence, and the kind and key that `enter` opens."""
 
     tone: Tone
     message: str
@@ -45,7 +45,7 @@ _ATTENTION: Key[tuple[Attention, ...]] = Key("attention")
 
 
 def attention(picture: Picture, query: Query = EVERYTHING) -> tuple[Attention, ...]:
-    """Everything in the scope that needs somebody, the worst first; an empty answer means nothing does."""
+    """Everything in the scope that needs attention, the worst first; an empty answer means nothing does."""
     query = _scope(query)
     return picture.cached(_ATTENTION.at(query), lambda: _attention(picture, query))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.locality import Evacuated, Fate, evacuate
+from meshtop.analysis.fleet.locality import EvacuatedHost, EvacuationEffect, evacuate
 from meshtop.model.state import State
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
@@ -17,13 +17,19 @@ from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of
 
 _TONES = {
-    Fate.GONE: Tone.FAILING,
-    Fate.DOUBLES: Tone.DEGRADED,
-    Fate.UNKNOWN: Tone.UNKNOWN,
-    Fate.GROWS: Tone.PLAIN,
-    Fate.IDLE: Tone.DIM,
+    EvacuationEffect.GONE: Tone.FAILING,
+    EvacuationEffect.DOUBLES: Tone.DEGRADED,
+    EvacuationEffect.UNKNOWN: Tone.UNKNOWN,
+    EvacuationEffect.GROWS: Tone.PLAIN,
+    EvacuationEffect.IDLE: Tone.DIM,
 }
-_SIGNS = {Fate.GONE: "✗ ", Fate.DOUBLES: "▲ ", Fate.UNKNOWN: "? ", Fate.GROWS: "", Fate.IDLE: ""}
+_SIGNS = {
+    EvacuationEffect.GONE: "✗ ",
+    EvacuationEffect.DOUBLES: "▲ ",
+    EvacuationEffect.UNKNOWN: "? ",
+    EvacuationEffect.GROWS: "",
+    EvacuationEffect.IDLE: "",
+}
 
 
 class EvacuatedItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -33,7 +39,7 @@ class EvacuatedItem(Struct, frozen=True, rename="camel", kw_only=True):
 
     host: str
     namespace: str
-    fate: Fate
+    fate: EvacuationEffect
     endpoints_leaving: int
     endpoints_staying: int
     stays_in: tuple[str, ...]
@@ -74,7 +80,7 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
     """What would become of every host that has endpoints in a cluster."""
     silent = [name for name, state in picture.telemetry_states.items() if state not in (State.FRESH, State.PARTIAL)]
     found = evacuate(cluster, localities_of(picture), silent)
-    counts = {fate: sum(one.fate is fate for one in found) for fate in Fate}
+    counts = {fate: sum(one.fate is fate for one in found) for fate in EvacuationEffect}
     entries = [
         edge.sums.requests
         for w in picture.workloads_in(cluster)
@@ -86,18 +92,18 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
         cluster=cluster,
         items=tuple(map(_item, found)),
         summary=EvacuateSummary(
-            gone=counts[Fate.GONE],
-            doubles=counts[Fate.DOUBLES],
-            unknown=counts[Fate.UNKNOWN],
-            grows=counts[Fate.GROWS],
-            idle=counts[Fate.IDLE],
+            gone=counts[EvacuationEffect.GONE],
+            doubles=counts[EvacuationEffect.DOUBLES],
+            unknown=counts[EvacuationEffect.UNKNOWN],
+            grows=counts[EvacuationEffect.GROWS],
+            idle=counts[EvacuationEffect.IDLE],
             enters_requests_per_second=sum(entries) if entries else None,
             virtual_machines=len(picture.machines_in(cluster)),
         ),
     )
 
 
-def _item(found: Evacuated) -> EvacuatedItem:
+def _item(found: EvacuatedHost) -> EvacuatedItem:
     return EvacuatedItem(
         host=found.host,
         namespace=found.namespace,
@@ -158,7 +164,7 @@ c = Columns(EvacuatedItem)
 _COLUMNS = (
     c.text("host", "HOST", "The host.", "host", priority=0, min_width=16, max_width=64),
     c.custom(name="fate", title="WITHOUT IT", help_="gone, doubles, unknown, grows or idle.",
-           value=lambda i: i.fate.value, cell=_fate, priority=0, min_width=9, max_width=10),
+             value=lambda i: i.fate.value, cell=_fate, priority=0, min_width=9, max_width=10),
     c.count("endpointsLeaving", "LEAVING", "Endpoints there.", "endpoints_leaving", priority=2),
     c.count("endpointsStaying", "STAYING", "Endpoints elsewhere.", "endpoints_staying", priority=1),
     c.words("staysIn", "STAYS IN", "Clusters that have endpoints.", "stays_in", priority=3),

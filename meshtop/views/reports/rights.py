@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 
 from meshtop.analysis.canary.board import CanaryRow
 from meshtop.analysis.tenancy.access.build import SHIFT
-from meshtop.analysis.tenancy.access.kubernetes import Rules, Wanted
-from meshtop.analysis.tenancy.access.levers import Lever, Write, lever
+from meshtop.analysis.tenancy.access.permissions import PlannedWrite, WritePermission, write_permission
+from meshtop.analysis.tenancy.access.rbac import ResourceAttributes, SubjectRules
 from meshtop.views.frame.facts import Fact, Section, fact
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
-KnownRules = Callable[[str, str], Rules | None]
+KnownRules = Callable[[str, str], SubjectRules | None]
 """What Kubernetes lets the user do in a namespace of a cluster; None while it is not known."""
 
 
-def shift_writes(picture: Picture, row: CanaryRow) -> tuple[Write, ...]:
+def shift_writes(picture: Picture, row: CanaryRow) -> tuple[PlannedWrite, ...]:
     """What a shift of a row's route writes: the route in every cluster of its mesh that obeys its own configuration."""
     survey = picture.canaries.survey
     return tuple(
-        Write(
+        PlannedWrite(
             one.route.cluster,
             one.route.namespace,
-            Wanted("patch", one.route.group, f"{one.route.kind.lower()}s", one.route.name),
+            ResourceAttributes("patch", one.route.group, f"{one.route.kind.lower()}s", one.route.name),
         )
         for one in survey.surveyed
         if one.route.label == row.label
@@ -35,11 +35,11 @@ def shift_writes(picture: Picture, row: CanaryRow) -> tuple[Write, ...]:
     )
 
 
-def levers_of(picture: Picture, writes: Iterable[Write], known: KnownRules) -> tuple[Lever, ...]:
+def levers_of(picture: Picture, writes: Iterable[PlannedWrite], known: KnownRules) -> tuple[WritePermission, ...]:
     """What speaks for and against each write."""
     read_only = {cluster.name: cluster.read_only for cluster in picture.snapshot.clusters}
     return tuple(
-        lever(
+        write_permission(
             SHIFT,
             write,
             read_only=read_only.get(write.cluster, False),
@@ -50,12 +50,12 @@ def levers_of(picture: Picture, writes: Iterable[Write], known: KnownRules) -> t
     )
 
 
-def rights_section(levers: Iterable[Lever]) -> Section:
+def rights_section(levers: Iterable[WritePermission]) -> Section:
     """What each of the three says, cluster by cluster."""
-    return Section("Who lets you shift it", tuple(line for one in levers for line in _lines(one)))
+    return Section("Permissions", tuple(line for one in levers for line in _lines(one)))
 
 
-def _lines(one: Lever) -> tuple[Fact, ...]:
+def _lines(one: WritePermission) -> tuple[Fact, ...]:
     if one.read_only:
         return (fact(one.write.cluster, "✗ it is read-only here: nothing is sent", Tone.DEGRADED),)
     if one.policy is None:
@@ -67,8 +67,8 @@ def _lines(one: Lever) -> tuple[Fact, ...]:
     return (policy, _kubernetes(one, ""))
 
 
-def _kubernetes(one: Lever, label: str) -> Fact:
-    wanted = one.write.wanted
+def _kubernetes(one: WritePermission, label: str) -> Fact:
+    wanted = one.write.attributes
     asked = f"{wanted.verb} {wanted.resource} in {one.write.namespace}"
     if one.kubernetes is None:
         return fact(label, f"Kubernetes: ? whether you may {asked}", Tone.UNKNOWN)

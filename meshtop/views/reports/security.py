@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from msgspec import Struct, structs
 
-from meshtop.analysis.security.mtls.seen import plaintext
+from meshtop.analysis.security.mtls.observed import plaintext
 from meshtop.analysis.traffic.figures import add_all
 from meshtop.model.state import Severity
 from meshtop.model.traffic import Edge, Sums

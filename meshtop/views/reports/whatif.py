@@ -1,4 +1,4 @@
-"""What STRICT would do, as people and scripts read it: the calls that would break, and what nobody knows."""
+"""What STRICT would do, as people and scripts read it: the calls that would break, and what is unknown."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.security.mtls.seen import PlaintextSource
-from meshtop.analysis.security.mtls.whatif import MESH, Consequence, Effect, Unmeasured, WhatIf
+from meshtop.analysis.security.mtls.observed import PlaintextSource
+from meshtop.analysis.security.mtls.whatif import MESH, Consequence, Effect, UnmeasuredWorkload, WhatIf
 from meshtop.model.traffic import Peer, Target, Traffic
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
@@ -55,12 +55,12 @@ class Earlier(Struct, frozen=True, rename="camel"):
 
 
 class StrictAnswer(Struct, frozen=True, rename="camel", kw_only=True):
-    """The answer to `whatif strict`: calls, the worst first, and the workloads of which nobody can tell."""
+    """The answer to `whatif strict`: calls, the worst first, and the workloads of which nothing can be told."""
 
     scope: str
     summary: Summary
     items: tuple[Affected, ...]
-    unmeasured: tuple[Unmeasured, ...]
+    unmeasured: tuple[UnmeasuredWorkload, ...]
     earlier: tuple[Earlier, ...]
 
 
@@ -69,7 +69,7 @@ class WhatIfDocument(Document, frozen=True, rename="camel", kw_only=True):
 
     question: str
     summary: Summary
-    unmeasured: tuple[Unmeasured, ...]
+    unmeasured: tuple[UnmeasuredWorkload, ...]
     earlier: tuple[Earlier, ...]
 
 
@@ -145,13 +145,11 @@ def sentences(answer: StrictAnswer) -> tuple[str, ...]:
         f"STRICT {where} ({s.workloads} workloads): {s.breaks} of {s.breaks + s.unknown + s.fine} calls would break."
     ]
     if s.unknown:
-        lines.append(
-            f"Of {s.unknown} calls nobody knows: no reporter that can tell mutual TLS from plaintext saw them."
-        )
+        lines.append(f"{s.unknown} calls are unknown: no reporter that can tell mutual TLS from plaintext saw them.")
     if s.unmeasured:
         names = ", ".join(f"{u.cluster}/{u.namespace}/{u.workload}" for u in answer.unmeasured[:5])
         more = f" and {s.unmeasured - 5} more" if s.unmeasured > 5 else ""
-        lines.append(f"Nobody can say who calls {s.unmeasured} workloads: {names}{more}.")
+        lines.append(f"The callers of {s.unmeasured} workloads are unknown: {names}{more}.")
     for earlier in answer.earlier[:5]:
         lines.append(
             f"Within the last day {earlier.source.title} sent plaintext to {earlier.destination}, though not in this"
@@ -171,7 +169,7 @@ c = Columns(Affected)
 _ENDS = end_columns(source=3, destination=3)
 COLUMNS: tuple[Column[Affected], ...] = (
     c.custom(name="effect", title="EFFECT", help_="breaks, unknown or fine.", value=lambda i: i.effect.value,
-           cell=_effect_cell, priority=0, min_width=9),
+             cell=_effect_cell, priority=0, min_width=9),
     *_ENDS[:2],
     c.text("sourceTenant", "TENANT", "The caller's tenant.", "source_tenant", priority=4, max_width=20),
     *_ENDS[2:],

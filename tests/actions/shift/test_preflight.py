@@ -12,7 +12,7 @@ from meshtop.actions.lease import ShiftLease
 from meshtop.actions.shift.preflight import CheckStatus, owner_check, preflight
 from meshtop.actions.shift.preview import preview
 from meshtop.actions.shift.targets import place_of
-from meshtop.analysis.canary.owners import ownership
+from meshtop.analysis.canary.owners import route_owner
 from meshtop.model.kube import ConfigObject, Manager, Meta, Owner
 from tests.actions.mesh import Cluster, Scene, plan, virtual_service
 from tests.actions.shift.telling import BEFORE
@@ -74,7 +74,7 @@ def test_owners(
         ),
         managers=(Manager(manager, "Update", 1.0),),
     )
-    check = owner_check("east", ownership(obj, {}), override)
+    check = owner_check("east", route_owner(obj, {}), override)
     assert check.kind is kind
     assert (check.status is CheckStatus.REFUSED) is (kind is not None)
 

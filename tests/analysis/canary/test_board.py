@@ -9,8 +9,7 @@ import pytest
 from msgspec import structs
 
 from meshtop.analysis.canary.board import Board, CanaryRow
-from meshtop.analysis.canary.judgements import Judgements
-from meshtop.analysis.canary.judging import Judging
+from meshtop.analysis.canary.judging import Judgements, Judging
 from meshtop.analysis.canary.survey import BoardCluster, Survey
 from meshtop.analysis.canary.verdict import Comparison, Honesty
 from meshtop.analysis.identity.mesh import mesh_facts

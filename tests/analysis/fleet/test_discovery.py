@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.analysis.fleet.discovery import HostRow, Reach, discovery
+from meshtop.analysis.fleet.discovery import HostReachability, HostRow, discovery
 from meshtop.analysis.fleet.links import Site, links
 from meshtop.model.kube import (
     ConfigObject,
@@ -84,36 +84,40 @@ def codes(found: HostRow) -> list[str]:
 @pytest.mark.parametrize(
     ("a", "b", "mark"),
     [
-        ({"endpoints": 1}, {}, Reach.LOCAL),
-        ({"secrets": ("b",)}, {"endpoints": 1}, Reach.REMOTE),
-        ({"service": False, "secrets": ("b",)}, {"endpoints": 1}, Reach.UNRESOLVED),
-        ({"secrets": ()}, {"endpoints": 1}, Reach.UNREACHABLE),
-        ({"secrets": ("b",)}, {}, Reach.NO_ENDPOINTS),
-        ({"secrets": ("b",), "status": "synced"}, {"endpoints": 1}, Reach.REMOTE),
-        ({"secrets": ("b",), "status": "timeout"}, {"endpoints": 1}, Reach.UNREACHABLE),
-        ({"secrets": ("b",), "network": "n1"}, {"endpoints": 1, "network": "n1"}, Reach.REMOTE),
-        ({"secrets": ("b",), "network": "n1"}, {"endpoints": 1, "network": "n2"}, Reach.UNREACHABLE),
-        ({"secrets": ("b",), "network": "n1"}, {"endpoints": 1, "network": "n2", "gateway": True}, Reach.REMOTE),
-        ({"primary": False}, {"endpoints": 1, "secrets": ("a",)}, Reach.REMOTE),
-        ({"primary": False}, {"endpoints": 1}, Reach.UNKNOWN),
+        ({"endpoints": 1}, {}, HostReachability.LOCAL),
+        ({"secrets": ("b",)}, {"endpoints": 1}, HostReachability.REMOTE),
+        ({"service": False, "secrets": ("b",)}, {"endpoints": 1}, HostReachability.UNRESOLVED),
+        ({"secrets": ()}, {"endpoints": 1}, HostReachability.UNREACHABLE),
+        ({"secrets": ("b",)}, {}, HostReachability.NO_ENDPOINTS),
+        ({"secrets": ("b",), "status": "synced"}, {"endpoints": 1}, HostReachability.REMOTE),
+        ({"secrets": ("b",), "status": "timeout"}, {"endpoints": 1}, HostReachability.UNREACHABLE),
+        ({"secrets": ("b",), "network": "n1"}, {"endpoints": 1, "network": "n1"}, HostReachability.REMOTE),
+        ({"secrets": ("b",), "network": "n1"}, {"endpoints": 1, "network": "n2"}, HostReachability.UNREACHABLE),
+        (
+            {"secrets": ("b",), "network": "n1"},
+            {"endpoints": 1, "network": "n2", "gateway": True},
+            HostReachability.REMOTE,
+        ),
+        ({"primary": False}, {"endpoints": 1, "secrets": ("a",)}, HostReachability.REMOTE),
+        ({"primary": False}, {"endpoints": 1}, HostReachability.UNKNOWN),
     ],
 )
-def test_how_a_host_is_there(a: dict[str, Any], b: dict[str, Any], mark: Reach) -> None:
+def test_how_a_host_is_there(a: dict[str, Any], b: dict[str, Any], mark: HostReachability) -> None:
     known = (KindStatus(kind="Secret"),)
     found = row(site("a", kinds=known, **a), site("b", **b))
     assert found.clusters["a"] is mark
-    assert ("a" in found.reachable_from) is (mark in (Reach.LOCAL, Reach.REMOTE))
+    assert ("a" in found.reachable_from) is (mark in (HostReachability.LOCAL, HostReachability.REMOTE))
 
 
 def test_clusters_of_another_mesh_have_rows_of_their_own() -> None:
     found = discovery([site("a", mesh="other", secrets=("b",)), site("b", endpoints=1)], {})
-    assert [r.clusters for r in found.hosts] == [{"b": Reach.LOCAL}, {"a": Reach.NO_ENDPOINTS}]
+    assert [r.clusters for r in found.hosts] == [{"b": HostReachability.LOCAL}, {"a": HostReachability.NO_ENDPOINTS}]
     assert not found.links
 
 
 def test_a_forbidden_list_of_secrets_says_nothing() -> None:
     denied = (KindStatus(kind="Secret", state="denied"),)
-    assert row(site("a", kinds=denied), site("b", endpoints=1)).clusters["a"] is Reach.UNKNOWN
+    assert row(site("a", kinds=denied), site("b", endpoints=1)).clusters["a"] is HostReachability.UNKNOWN
 
 
 def test_why_a_cluster_cannot_reach_another_is_said_once_for_the_pair() -> None:
@@ -128,7 +132,7 @@ def test_cluster_local_hosts_stay_in_their_cluster() -> None:
     mesh = "serviceSettings:\n- settings: {clusterLocal: true}\n  hosts: ['*.shop.svc.cluster.local']\n"
     here = site("a", secrets=("b",), config_maps={"istio": {"mesh": mesh}})
     found = row(here, site("b", endpoints=1))
-    assert (found.cluster_local, found.clusters["a"]) == (True, Reach.NO_ENDPOINTS)
+    assert (found.cluster_local, found.clusters["a"]) == (True, HostReachability.NO_ENDPOINTS)
 
 
 def test_different_ports_of_one_name_are_found() -> None:
@@ -177,14 +181,14 @@ def test_failover_needs_outlier_detection(policy: dict[str, Any], found: bool) -
 def test_service_entries_and_legacy_names() -> None:
     entry = obj("ServiceEntry", "pay", "shop", spec={"hosts": ["pay.example"]})
     found = row(site("a", objects=(entry,)), site("b"), host="pay.example")
-    assert found.clusters == {"a": Reach.EXTERNAL, "b": Reach.UNRESOLVED}
+    assert found.clusters == {"a": HostReachability.EXTERNAL, "b": HostReachability.UNRESOLVED}
     record = obj("ServiceDNSRecord", "reviews", "shop", spec={"domainRef": "fed"}, status={"domain": "example.org"})
     assert row(site("a", objects=(record,))).legacy_names == ("reviews.shop.fed.svc.example.org",)
 
 
 def test_virtual_machines_are_endpoints() -> None:
     (found,) = discovery([site("a")], {("a", "shop", "reviews"): 1}).hosts
-    assert found.clusters == {"a": Reach.LOCAL}
+    assert found.clusters == {"a": HostReachability.LOCAL}
 
 
 _SITES = st.fixed_dictionaries(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtop.analysis.fleet.links import Site
-from meshtop.analysis.fleet.locality import Fate, Located, evacuate, locate
+from meshtop.analysis.fleet.locality import EvacuationEffect, HostLocality, evacuate, locate
 from meshtop.model.kube import Endpoint, EndpointSlice, Inventory, Meta, Node
 from meshtop.model.mesh import MeshFacts, VirtualMachine
 from meshtop.model.traffic import Edge, Peer, Sums, Target
@@ -36,7 +36,7 @@ def edge(source: str, target: str, rate: float | None = None, *, size: float | N
     )
 
 
-def only(found: tuple[Located, ...]) -> Located:
+def only(found: tuple[HostLocality, ...]) -> HostLocality:
     (one,) = found
     return one
 
@@ -93,17 +93,17 @@ def test_virtual_machines_are_endpoints_unless_their_probe_fails() -> None:
 @pytest.mark.parametrize(
     ("zones_a", "zones_b", "edges", "fate", "factor"),
     [
-        (("z",), (), [edge("b", "a", 5.0)], Fate.GONE, None),
-        (("z",), ("z",), [edge("a", "a", 5.0), edge("b", "b", 5.0)], Fate.DOUBLES, 2.0),
-        (("z",), ("z",), [edge("a", "a", 4.9), edge("b", "b", 5.0)], Fate.GROWS, 1.98),
-        (("z",), ("z",), [edge("a", "a", 5.0)], Fate.DOUBLES, None),
-        (("z",), ("z",), [edge("b", "b", 5.0)], Fate.IDLE, 1.0),
-        (("z",), ("z",), [], Fate.IDLE, None),
-        (("z",), ("z",), [edge("a", "a", size=30.0), edge("b", "b", size=10.0)], Fate.DOUBLES, 4.0),
+        (("z",), (), [edge("b", "a", 5.0)], EvacuationEffect.GONE, None),
+        (("z",), ("z",), [edge("a", "a", 5.0), edge("b", "b", 5.0)], EvacuationEffect.DOUBLES, 2.0),
+        (("z",), ("z",), [edge("a", "a", 4.9), edge("b", "b", 5.0)], EvacuationEffect.GROWS, 1.98),
+        (("z",), ("z",), [edge("a", "a", 5.0)], EvacuationEffect.DOUBLES, None),
+        (("z",), ("z",), [edge("b", "b", 5.0)], EvacuationEffect.IDLE, 1.0),
+        (("z",), ("z",), [], EvacuationEffect.IDLE, None),
+        (("z",), ("z",), [edge("a", "a", size=30.0), edge("b", "b", size=10.0)], EvacuationEffect.DOUBLES, 4.0),
     ],
 )
 def test_what_evacuating_does(
-    zones_a: tuple[str, ...], zones_b: tuple[str, ...], edges: list[Edge], fate: Fate, factor: float | None
+    zones_a: tuple[str, ...], zones_b: tuple[str, ...], edges: list[Edge], fate: EvacuationEffect, factor: float | None
 ) -> None:
     (found,) = evacuate("a", locate([site("a", *zones_a), site("b", *zones_b)], [], edges))
     assert found.fate is fate
@@ -112,7 +112,7 @@ def test_what_evacuating_does(
 
 def test_a_host_whose_load_nobody_measured_is_unknown() -> None:
     hosts = locate([site("a", "z"), site("b", "z")], [], [edge("a", "a", 1.0)])
-    assert [e.fate for e in evacuate("a", hosts, ["b"])] == [Fate.UNKNOWN]
+    assert [e.fate for e in evacuate("a", hosts, ["b"])] == [EvacuationEffect.UNKNOWN]
 
 
 def test_hosts_without_endpoints_there_do_not_care() -> None:

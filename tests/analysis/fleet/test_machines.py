@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshtop.analysis.fleet.machines import gone, group_findings, last_seen, machine_findings
+from meshtop.analysis.fleet.machines import group_findings, is_disconnected, last_seen, machine_findings
 from meshtop.model.kube import Meta
 from meshtop.model.mesh import VirtualMachine
 from tests.analysis.fleet.objects import obj
@@ -34,7 +34,7 @@ def machine(
 )
 def test_when_it_was_seen_last(connected: float | None, left: float | None, away: bool, seen: float | None) -> None:
     one = machine(connected=connected, left=left)
-    assert (gone(one), last_seen(one, NOW)) == (away, seen)
+    assert (is_disconnected(one), last_seen(one, NOW)) == (away, seen)
 
 
 @pytest.mark.parametrize(

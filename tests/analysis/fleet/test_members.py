@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.analysis.fleet.members import Member, endpoint, hosts, members
-from meshtop.analysis.fleet.registries.read import registered, sync_states
+from meshtop.analysis.fleet.members import RegisteredMember, endpoint, hosts, members
+from meshtop.analysis.fleet.registries import registered, sync_states
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.model.kube import Inventory
 from meshtop.model.snapshot import ClusterSnapshot
@@ -108,12 +108,12 @@ def test_whatever_people_write_is_never_an_error(kind: str, spec: dict[str, Any]
     assert entry.name == "m" or kind == "ClusterProfile"
 
 
-def judged(*clusters: ClusterSnapshot) -> dict[tuple[str, str], Member]:
+def judged(*clusters: ClusterSnapshot) -> dict[tuple[str, str], RegisteredMember]:
     facts = {c.name: mesh_facts(c.inventory) for c in clusters if c.inventory is not None}
     return {(m.entry.registry, m.entry.name): m for m in members(clusters, facts)}
 
 
-def codes(member: Member) -> set[str]:
+def codes(member: RegisteredMember) -> set[str]:
     return {finding.code for finding in member.findings}
 
 

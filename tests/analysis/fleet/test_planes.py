@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from meshtop.analysis.fleet.links import Site
-from meshtop.analysis.fleet.planes import Plane, figures, minor, planes
+from meshtop.analysis.fleet.planes import ControlPlaneRevision, figures, minor, planes
 from meshtop.model.kube import Inventory, Meta, Namespace
 from meshtop.model.mesh import ControlPlane, MeshFacts, Proxy, Ready, Workload
 from meshtop.model.state import HealthStatus
@@ -56,7 +56,7 @@ def proxies(count: int, revision: str | None, version: str = "1.30.1") -> Worklo
     )  # fmt: skip
 
 
-def codes(found: Plane) -> set[str]:
+def codes(found: ControlPlaneRevision) -> set[str]:
     return {f.code.removeprefix("CONTROLPLANE-") for f in found.findings}
 
 

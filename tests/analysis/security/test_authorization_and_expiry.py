@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from meshtop.analysis.security.authorization import Action, Authorization, Subject, applies, authorization
+from meshtop.analysis.security.authorization import Authorization, PolicyAction, PolicyTarget, applies, authorization
 from meshtop.analysis.security.expiry import DAY, CertificateKind, Expiry, expiries, expiry_findings
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.telemetry import Scalar, Telemetry
 from tests.analysis.security.mtls.objects import config
 
 NOW = 1_700_000_000.0
-API = Subject(namespace="shop", labels={"app": "api"}, services=("api",))
+API = PolicyTarget(namespace="shop", labels={"app": "api"}, services=("api",))
 RULE = [{"to": [{"operation": {"methods": ["GET"]}}]}]
 
 
@@ -24,7 +24,9 @@ def policy(name: str, namespace: str = "shop", **spec: Any) -> ConfigObject:
     return config("AuthorizationPolicy", namespace, name, spec, group="security.istio.io")
 
 
-def decide(*policies: ConfigObject, subject: Subject = API, requests: tuple[ConfigObject, ...] = ()) -> Authorization:
+def decide(
+    *policies: ConfigObject, subject: PolicyTarget = API, requests: tuple[ConfigObject, ...] = ()
+) -> Authorization:
     return authorization(policies, requests, subject, "istio-system")
 
 
@@ -34,7 +36,7 @@ def test_actions_are_asked_in_order_and_any_allow_denies_the_rest() -> None:
         policy("b", action="DENY", rules=RULE),
         policy("a", action="CUSTOM", rules=RULE),
     )
-    assert [p.action for p in found.policies] == [Action.CUSTOM, Action.DENY, Action.ALLOW]
+    assert [p.action for p in found.policies] == [PolicyAction.CUSTOM, PolicyAction.DENY, PolicyAction.ALLOW]
     assert found.default_deny
     assert not decide(policy("b", action="DENY", rules=RULE)).default_deny
     assert not decide().default_deny
@@ -49,8 +51,8 @@ def test_an_empty_spec_denies_all() -> None:
     assert decide(policy("none", action="DENY")).policies[0].meaning == "names nothing: it never matches"
 
 
-WAYPOINT = Subject(namespace="shop", labels={"gateway.networking.k8s.io/gateway-name": "waypoint"}, waypoint=True)
-GATEWAY = Subject(
+WAYPOINT = PolicyTarget(namespace="shop", labels={"gateway.networking.k8s.io/gateway-name": "waypoint"}, waypoint=True)
+GATEWAY = PolicyTarget(
     namespace="shop", labels={"gateway.networking.k8s.io/gateway-name": "public", "app": "api"}, gateway=True
 )
 REF = {"kind": "Gateway", "name": "public"}
@@ -77,7 +79,7 @@ REF = {"kind": "Gateway", "name": "public"}
          "its target GatewayClass istio-waypoint"),
     ],
 )  # fmt: skip
-def test_what_applies_to_whom(obj: ConfigObject, subject: Subject, by: str | None) -> None:
+def test_what_applies_to_whom(obj: ConfigObject, subject: PolicyTarget, by: str | None) -> None:
     assert applies(obj, subject, "istio-system") == by
 
 
@@ -91,7 +93,7 @@ def test_istios_own_analyzer_agrees_on_which_policies_match_nothing(shared_data:
     folder = shared_data / "analysis"
     documents = [d for d in yaml.safe_load_all((folder / "testdata/authorizationpolicies.yaml").read_text()) if d]
     subjects = [
-        Subject(namespace=d["metadata"].get("namespace", ""), labels=d["metadata"].get("labels") or {})
+        PolicyTarget(namespace=d["metadata"].get("namespace", ""), labels=d["metadata"].get("labels") or {})
         for d in documents
         if d["kind"] == "Pod"
     ]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.analysis.security.certificates import read_certificates, unreadable_blocks
+from meshtop.analysis.security.certificates import read_certificates
 from meshtop.analysis.security.trust import ClusterTrust, Trusted, judge_pair, trust_findings, trust_pairs
 from meshtop.model.mesh import MeshFacts
 
@@ -108,4 +108,3 @@ def test_a_workload_certificate_is_named_by_its_identity(shared_data: Path) -> N
 @pytest.mark.parametrize("pem", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"])
 def test_what_is_no_certificate_is_left_out(pem: str) -> None:
     assert read_certificates(pem) == ()
-    assert unreadable_blocks(pem) == pem.count("BEGIN")

@@ -50,6 +50,18 @@ bindings:
   - {role: writer, subjects: ["team:payers"], on: workspace/payments/cards}
   - {role: admin, subjects: ["user:root"], on: organization}
 """
+GROUPED = """\
+organization: acme
+tenants:
+  - name: storefront
+    workspaces:
+      - name: web
+        namespaces: ["*/shop", "*/tools"]
+        groups: {traffic: [{name: front, namespaces: ["*/shop"]}]}
+  - name: payments
+    workspaces: [{name: cards, namespaces: ["*/pay"]}]
+"""
+"""A tenancy in which a workspace has two namespaces of each cluster, and a group one of them."""
 
 
 def tenancy(text: str = TENANCY) -> Tenancy:

@@ -19,7 +19,7 @@ from meshtop.actions.kube import RouteObject
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.record import ShiftRecord
 from meshtop.actions.shift.targets import ShiftTarget
-from meshtop.analysis.tenancy.access.kubernetes import Rules
+from meshtop.analysis.tenancy.access.rbac import SubjectRules
 from meshtop.console.app import MeshtopApp
 from meshtop.console.desk.rights import KEPT_SECONDS, Rights, RightsArrived
 from meshtop.console.screens.canaries import CanaryDetailScreen, CanaryScreen
@@ -123,7 +123,7 @@ async def test_a_shift_that_one_cluster_refuses_is_on_and_names_the_cluster(worl
         await pilot.pause()
         facts = app.screen.query_one("#facts", LineView)
         text = " ".join(" ".join(facts.render_line(y).text for y in range(facts.size.height)).split())
-        assert "WHO LETS YOU SHIFT IT" in text
+        assert "PERMISSIONS" in text
         assert "us-east Kubernetes: ✓ you may patch virtualservices in shop" in text
         assert "eu-west Kubernetes: ✗ you may not patch virtualservices in shop" in text
 
@@ -220,7 +220,7 @@ class Screen(MessagePump):
         return True
 
 
-RULES = Rules("shop")
+RULES = SubjectRules("shop")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
-from meshtop.analysis.tenancy.access.policy import Association, NodeKind, Policy
+from meshtop.analysis.tenancy.access.policy import Association, Policy, PolicyNodeKind
 from meshtop.analysis.tenancy.access.rights import Access
 from meshtop.analysis.tenancy.ownership import owners_of
 from meshtop.console.app import MeshtopApp
@@ -130,7 +130,7 @@ async def test_enter_opens_one_thing_and_esc_closes_it(app: StillApp) -> None:
         await press(pilot, "enter")
         assert isinstance(app.screen, DetailScreen)
         assert app.screen.key.startswith("east/shop/reviews-v2"), "the worst stands on top"
-        assert "WHAT IT IS" in text_of(app.screen.query_one("#facts"))
+        assert "ABOUT" in text_of(app.screen.query_one("#facts"))
         await press(pilot, "escape")
         assert isinstance(app.screen, TableScreen)
 
@@ -369,11 +369,11 @@ async def test_without_a_policy_the_explainer_says_so(app: StillApp) -> None:
 
 async def test_the_explainer_shows_the_paths_of_the_policy() -> None:
     kinds = {
-        "pc": NodeKind.POLICY_CLASS,
-        "oncall": NodeKind.USER_ATTRIBUTE,
-        "maria": NodeKind.USER,
-        "all": NodeKind.OBJECT_ATTRIBUTE,
-        "o1": NodeKind.OBJECT,
+        "pc": PolicyNodeKind.POLICY_CLASS,
+        "oncall": PolicyNodeKind.USER_ATTRIBUTE,
+        "maria": PolicyNodeKind.USER,
+        "all": PolicyNodeKind.OBJECT_ATTRIBUTE,
+        "o1": PolicyNodeKind.OBJECT,
     }
     parents = {"oncall": ["pc"], "maria": ["oncall"], "all": ["pc"], "o1": ["all"]}
     policy = Policy(kinds, parents, [Association("oncall", frozenset({"read"}), "all")])

@@ -14,8 +14,7 @@ from meshtop.console.screens.tenants import TenantTreeScreen
 from meshtop.console.terminal.look import Look
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.views.picture.factory import PictureFactory
-from tests.analysis.tenancy.fleets import call, cluster, fleet, tenancy
-from tests.analysis.tenancy.test_scope import GROUPED
+from tests.analysis.tenancy.fleets import GROUPED, call, cluster, fleet, tenancy
 from tests.console.graph.walking import drawn
 from tests.console.screens.test_screens import SIZE, go, keys_shown, press, settled, text_of
 from tests.console.stage import StillApp, session_of, stage

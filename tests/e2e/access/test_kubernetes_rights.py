@@ -10,8 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshtop.analysis.tenancy.access.kubernetes import ResourceRule, Rules, Wanted
-from meshtop.analysis.tenancy.access.levers import Lever, Write, lever, refusals, why_off
+from meshtop.analysis.tenancy.access.permissions import (
+    PlannedWrite,
+    WritePermission,
+    denial_reason,
+    denials,
+    write_permission,
+)
+from meshtop.analysis.tenancy.access.rbac import ResourceAttributes, ResourceRule, SubjectRules
 from meshtop.analysis.tenancy.access.rights import AccessRules
 from meshtop.cli.main import main
 from meshtop.sources.auth.kubeconfig import find_clusters
@@ -24,7 +30,7 @@ from tests.analysis.tenancy.fleets import fleet, tenancy
 from tests.demo.kube.conftest import make_app
 from tests.demo.kube.running import running
 
-PATCH = Wanted("patch", "networking.istio.io", "virtualservices")
+PATCH = ResourceAttributes("patch", "networking.istio.io", "virtualservices")
 
 
 def config(folder: Path, url: str, token: str) -> str:
@@ -65,7 +71,7 @@ async def test_who_one_is_and_what_one_may(connections: dict[str, Connection]) -
         assert identity.groups
         rules = (await rules_of(connection, ["default"]))["default"]
         may[name] = rules.allows(PATCH) is True
-        assert rules.allows(Wanted("list", "", "pods"))
+        assert rules.allows(ResourceAttributes("list", "", "pods"))
     assert sorted(may.values()) == [False, True]
 
 
@@ -112,9 +118,9 @@ async def test_a_cluster_that_does_not_say_who_one_is(tmp_path: Path) -> None:
     ],
 )
 def test_rules(rule: ResourceRule, allowed: bool) -> None:
-    wanted = Wanted("patch", "networking.istio.io", "virtualservices", "reviews")
-    assert Rules("shop", (rule,)).allows(wanted) is allowed
-    assert Rules("shop", (rule,), incomplete=True).allows(wanted) is (True if allowed else None)
+    wanted = ResourceAttributes("patch", "networking.istio.io", "virtualservices", "reviews")
+    assert SubjectRules("shop", (rule,)).allows(wanted) is allowed
+    assert SubjectRules("shop", (rule,), incomplete=True).allows(wanted) is (True if allowed else None)
 
 
 @pytest.mark.parametrize(("user", "patch", "said"), [("admin", True, "✓ patch"), ("viewer", False, "✗ patch")])
@@ -147,42 +153,48 @@ def test_explain_on_the_command_line_shows_kubernetes_beside_the_policy(
         assert json.loads(capsys.readouterr().out)["kubernetes"] is None, "of others Kubernetes tells nothing"
 
 
-EVERYTHING = Rules("shop", (ResourceRule(("*",), ("*",), ("*",)),))
-NOTHING = Rules("shop")
+EVERYTHING = SubjectRules("shop", (ResourceRule(("*",), ("*",), ("*",)),))
+NOTHING = SubjectRules("shop")
 
 
-def pulled(cluster: str, *, user: str = "root", read_only: bool = False, rules: Rules | None = EVERYTHING) -> Lever:
+def permission(
+    cluster: str, *, user: str = "root", read_only: bool = False, rules: SubjectRules | None = EVERYTHING
+) -> WritePermission:
     declared = tenancy()
     access = PictureFactory(tenancy=declared, rules=AccessRules(None, declared, user)).access(fleet())
-    return lever("shift", Write(cluster, "shop", PATCH), read_only=read_only, access=access, rules=rules)
+    return write_permission(
+        "shift", PlannedWrite(cluster, "shop", PATCH), read_only=read_only, access=access, rules=rules
+    )
 
 
 @pytest.mark.parametrize(
-    ("levers", "one_is_enough", "all_are_needed"),
+    ("permissions", "one_is_enough", "all_are_needed"),
     [
-        ([pulled("east"), pulled("west")], None, None),
-        ([pulled("east", rules=None)], None, None),
-        ([pulled("east", rules=Rules("shop", incomplete=True))], None, None),
-        ([pulled("east"), pulled("west", rules=NOTHING)], None,
+        ([permission("east"), permission("west")], None, None),
+        ([permission("east", rules=None)], None, None),
+        ([permission("east", rules=SubjectRules("shop", incomplete=True))], None, None),
+        ([permission("east"), permission("west", rules=NOTHING)], None,
          "west does not let you patch virtualservices in shop."),
-        ([pulled("east", rules=NOTHING), pulled("west", rules=NOTHING)], *2 * [
+        ([permission("east", rules=NOTHING), permission("west", rules=NOTHING)], *2 * [
          "east and west do not let you patch virtualservices in shop."]),
-        ([pulled("east", read_only=True), pulled("west", rules=NOTHING)], *2 * [
+        ([permission("east", read_only=True), permission("west", rules=NOTHING)], *2 * [
          "east is read-only here; west does not let you patch virtualservices in shop."]),
-        ([pulled("east", user="maria"), pulled("west", user="maria", rules=NOTHING)], *2 * [
+        ([permission("east", user="maria"), permission("west", user="maria", rules=NOTHING)], *2 * [
          "The access policy does not let maria shift in shop of east and west."]),
-        ([pulled("east", user="auto")], *2 * ["east does not say who you are; set access.user in the settings."]),
+        ([permission("east", user="auto")], *2 * ["east does not say who you are; set access.user in the settings."]),
         ([], None, None),
     ],
 )  # fmt: skip
-def test_why_an_action_is_off(levers: list[Lever], one_is_enough: str | None, all_are_needed: str | None) -> None:
-    assert why_off(levers) == one_is_enough
-    assert why_off(levers, needs_all=True) == all_are_needed
+def test_why_an_action_is_off(
+    permissions: list[WritePermission], one_is_enough: str | None, all_are_needed: str | None
+) -> None:
+    assert denial_reason(permissions) == one_is_enough
+    assert denial_reason(permissions, needs_all=True) == all_are_needed
 
 
 _levers = st.lists(
     st.builds(
-        pulled,
+        permission,
         st.sampled_from(["east", "west"]),
         user=st.sampled_from(["root", "maria", "auto"]),
         read_only=st.booleans(),
@@ -194,9 +206,11 @@ _levers = st.lists(
 
 @given(_levers)
 @settings(max_examples=40)
-def test_a_key_is_off_where_every_cluster_refuses_and_all_that_refuse_are_named(levers: list[Lever]) -> None:
-    off = why_off(levers)
-    assert (off is not None) == (bool(levers) and all(one.refused for one in levers))
-    said = refusals(levers) or ""
-    assert all(one.write.cluster in said for one in levers if one.refused)
-    assert bool(said) == any(one.refused for one in levers)
+def test_a_key_is_off_where_every_cluster_refuses_and_all_that_refuse_are_named(
+    permissions: list[WritePermission],
+) -> None:
+    off = denial_reason(permissions)
+    assert (off is not None) == (bool(permissions) and all(one.denied for one in permissions))
+    said = denials(permissions) or ""
+    assert all(one.write.cluster in said for one in permissions if one.denied)
+    assert bool(said) == any(one.denied for one in permissions)

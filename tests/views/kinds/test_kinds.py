@@ -6,8 +6,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from meshtop.analysis.tenancy.marks import tenants_of
-from meshtop.model.kube import KindStatus, Namespace
+from meshtop.model.kube import KindStatus
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import Health, HealthStatus, SourceStatus, State
 from meshtop.views.frame.document import document, json_schema, missing
@@ -265,30 +264,6 @@ def test_kinds_are_found_by_all_their_names() -> None:
         find_kind("edgs")
     with pytest.raises(FilterError, match="there are clusters, namespaces"):
         find_kind("zzz")
-
-
-@pytest.mark.parametrize(
-    ("labels", "tenants"),
-    [
-        ({}, ()),
-        ({"kubesphere.io/workspace": "a"}, ("a",)),
-        ({"kubesphere.io/workspace": "a", "capsule.clastix.io/tenant": "a"}, ("a",)),
-        ({"kubesphere.io/workspace": "a", "projectcapsule.dev/tenant": "b"}, ("a", "b")),
-        ({"field.cattle.io/projectId": "c-1:p-2"}, ("p-2",)),
-        (
-            {
-                "team.tree.hnc.x-k8s.io/depth": "1",
-                "acme.tree.hnc.x-k8s.io/depth": "2",
-                "x.tree.hnc.x-k8s.io/depth": "0",
-            },
-            ("acme",),
-        ),
-        ({"x.tree.hnc.x-k8s.io/depth": "0"}, ()),
-        ({"own": "mine", "kubesphere.io/workspace": "a"}, ("mine",)),
-    ],
-)
-def test_tenancy_marks(labels: dict[str, str], tenants: tuple[str, ...]) -> None:
-    assert tenants_of(Namespace(meta=worlds.meta("x", labels=labels)), "own") == tenants
 
 
 @pytest.mark.parametrize(

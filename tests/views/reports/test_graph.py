@@ -205,7 +205,7 @@ def test_the_panel_of_every_node_at_every_level(picture: Picture) -> None:
         for node in service_graph(picture, Query(), sight).nodes:
             panel = node_panel(picture, Query(), sight, node)
             assert panel.title == node.label
-            assert [s.title for s in panel.sections][:2] == ["How it does", "What it is"]
+            assert [s.title for s in panel.sections][:2] == ["Health", "About"]
             assert all(chart.cluster in ("east", "west") for chart in panel.charts)
 
 

@@ -10,27 +10,28 @@ from functools import partial
 from msgspec import Struct
 
 from meshtop.analysis.fleet.drift.meaning import of_config, of_images, of_namespace, of_rbac, of_service
-from meshtop.analysis.fleet.drift.placement import Declared, Thing
+from meshtop.analysis.fleet.drift.placement import ObjectKey, Placement
 from meshtop.analysis.fleet.drift.trees import Tree, differences, key, without
-from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Inventory, Meta
 
-CONFIG = {
-    "VirtualService": "VirtualService",
-    "DestinationRule": "DestinationRule",
-    "PeerAuthentication": "PeerAuthentication",
-    "AuthorizationPolicy": "AuthorizationPolicy",
-    "Gateway": "Gateway",
-    "Gateway.gateway.networking.k8s.io": "Gateway.gateway.networking.k8s.io",
-    "HTTPRoute": "HTTPRoute",
-    "Telemetry": "Telemetry",
-}
-IDENTITY = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
-KINDS = ("Namespace", "Service", *CONFIG, *IDENTITY, "Workload")
+CONFIG = (
+    "VirtualService",
+    "DestinationRule",
+    "PeerAuthentication",
+    "AuthorizationPolicy",
+    "Gateway",
+    "Gateway.gateway.networking.k8s.io",
+    "HTTPRoute",
+    "Telemetry",
+)
+"""Kinds of Istio and Gateway API that are compared."""
+RBAC = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+"""Kinds of RBAC that are compared."""
+KINDS = ("Namespace", "Service", *CONFIG, *RBAC, "Workload")
 _SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 _VENDORS = ("system:", "eks:", "gce:", "azure:", "aks-", "kubeadm:", "cluster-admin")
 _BOOTSTRAPPING = "kubernetes.io/bootstrapping"
-_EVERYWHERE = frozenset({*CONFIG, *IDENTITY})
+_EVERYWHERE = frozenset({*CONFIG, *RBAC})
 """Kinds that a mesh's clusters should all have where they have the namespace (each istiod reads its own cluster's).
 
 Where Services and workloads run is a choice; a host that cannot be resolved is a matter of discovery.
@@ -38,7 +39,7 @@ Where Services and workloads run is a choice; a host that cannot be resolved is 
 _MOST_PATHS = 12
 
 
-class Mark(StrEnum):
+class DriftStatus(StrEnum):
     """How one cluster stands to an object."""
 
     SAME = "same"
@@ -49,10 +50,10 @@ class Mark(StrEnum):
     UNKNOWN = "unknown"
 
 
-BAD = (Mark.DIFFERS, Mark.MISSING, Mark.EXTRA)
+DRIFTED = (DriftStatus.DIFFERS, DriftStatus.MISSING, DriftStatus.EXTRA)
 
 
-class Compared(Struct, frozen=True, kw_only=True):
+class DriftCluster(Struct, frozen=True, kw_only=True):
     """One cluster's part of the comparison; `group` names the clusters that belong together, "" for none."""
 
     name: str
@@ -63,153 +64,155 @@ class Compared(Struct, frozen=True, kw_only=True):
 class Drift(Struct, frozen=True, kw_only=True):
     """An object, how each cluster stands to it, where its meanings differ, and why in a sentence.
 
-    `forms` are the meanings themselves; `reference` is the cluster whose meaning most clusters share (the first of
-    equals), with which the others are compared.
+    `meanings` holds the object's meaning in each cluster that has it; `reference` is the cluster whose meaning most
+    clusters share (the first of equals), with which the others are compared.
     """
 
     kind: str
     namespace: str
     name: str
-    clusters: dict[str, Mark]
+    clusters: dict[str, DriftStatus]
     differs: tuple[str, ...]
     reason: str
     reference: str = ""
-    forms: dict[str, Tree] = {}
+    meanings: dict[str, Tree] = {}
 
 
 def drift(
-    clusters: Sequence[Compared], declarations: Mapping[Thing, Declared], root_namespace: str = ISTIO_NAMESPACE
+    clusters: Sequence[DriftCluster], declarations: Mapping[ObjectKey, Placement], root_namespace: str = "istio-system"
 ) -> tuple[Drift, ...]:
     """Everything that drifted, by kind, namespace and name; what is the same everywhere is left out."""
-    groups: dict[str, list[Compared]] = {}
+    groups: dict[str, list[DriftCluster]] = {}
     for cluster in clusters:
         if cluster.group:
             groups.setdefault(cluster.group, []).append(cluster)
     found: list[Drift] = []
-    told: set[Thing] = set()
-    for group in groups.values():
-        world = _World(group, root_namespace)
-        for thing in world.things():
-            declaration = declarations.get(thing)
+    told: set[ObjectKey] = set()
+    for members in groups.values():
+        group = _Group(members, root_namespace)
+        for object_key in group.object_keys():
+            declaration = declarations.get(object_key)
             if declaration is None:
-                found.extend(_judge(thing, world, None))
-            elif declaration.clusters & set(world.names) and thing not in told:
-                told.add(thing)
-                everyone = world if declaration.clusters <= set(world.names) else _World(clusters, root_namespace)
-                found.extend(_judge(thing, everyone, declaration))
-    unseen = [thing for thing in declarations if thing not in told and thing[0] in KINDS]
+                found.extend(_judge(object_key, group, None))
+            elif declaration.clusters & set(group.names) and object_key not in told:
+                told.add(object_key)
+                everyone = group if declaration.clusters <= set(group.names) else _Group(clusters, root_namespace)
+                found.extend(_judge(object_key, everyone, declaration))
+    unseen = [object_key for object_key in declarations if object_key not in told and object_key[0] in KINDS]
     if unseen:
-        world = _World(clusters, root_namespace)
-        for thing in unseen:
-            found.extend(_judge(thing, world, declarations[thing]))
+        group = _Group(clusters, root_namespace)
+        for object_key in unseen:
+            found.extend(_judge(object_key, group, declarations[object_key]))
     order = {kind: number for number, kind in enumerate(KINDS)}
     return tuple(sorted(found, key=lambda d: (order.get(d.kind, len(order)), d.namespace, d.name)))
 
 
-class _World:
-    """The meanings of every object of some clusters."""
+class _Group:
+    """The clusters that are compared with one another, and the meaning of every object in each of them."""
 
-    def __init__(self, clusters: Sequence[Compared], root_namespace: str) -> None:
+    def __init__(self, clusters: Sequence[DriftCluster], root_namespace: str) -> None:
         self.names = [cluster.name for cluster in clusters]
         self.namespaces = {
             c.name: {n.meta.name for n in c.inventory.namespaces} if c.inventory is not None else set()
             for c in clusters
         }
         self.inventories = {c.name: c.inventory for c in clusters}
-        self._forms: dict[Thing, dict[str, Callable[[], Tree]]] = {}
+        self._meanings: dict[ObjectKey, dict[str, Callable[[], Tree]]] = {}
         self._unread = {c.name: _unread(c.inventory) for c in clusters}
         for cluster in clusters:
             if cluster.inventory is not None:
-                for thing, form in _objects(cluster.inventory, root_namespace):
-                    self._forms.setdefault(thing, {})[cluster.name] = form
+                for object_key, meaning in _objects(cluster.inventory, root_namespace):
+                    self._meanings.setdefault(object_key, {})[cluster.name] = meaning
 
-    def things(self) -> Iterable[Thing]:
+    def object_keys(self) -> Iterable[ObjectKey]:
         """All that stands in any of the clusters."""
-        return list(self._forms)
+        return list(self._meanings)
 
-    def forms(self, thing: Thing, overridden: Sequence[str]) -> dict[str, Tree]:
+    def meanings(self, object_key: ObjectKey, overridden: Sequence[str]) -> dict[str, Tree]:
         """The meaning of an object in each cluster that has it, without what may differ."""
         found = {}
-        for cluster, make in self._forms.get(thing, {}).items():
+        for cluster, make in self._meanings.get(object_key, {}).items():
             tree = make()
             for pointer in overridden:
                 tree = without(tree, pointer)
             found[cluster] = tree
         return found
 
-    def unreadable(self, thing: Thing, cluster: str) -> bool:
+    def unreadable(self, object_key: ObjectKey, cluster: str) -> bool:
         """Whether nobody knows if the cluster has it."""
-        return self.inventories[cluster] is None or thing[0] in self._unread[cluster]
+        return self.inventories[cluster] is None or object_key[0] in self._unread[cluster]
 
 
-def _judge(thing: Thing, world: _World, declaration: Declared | None) -> Iterator[Drift]:
-    kind, namespace, name = thing
-    forms = world.forms(thing, declaration.overridden if declaration is not None else ())
-    expected = _expected(thing, world, forms, declaration)
-    keys = {cluster: key(tree) for cluster, tree in forms.items()}
+def _judge(object_key: ObjectKey, group: _Group, declaration: Placement | None) -> Iterator[Drift]:
+    kind, namespace, name = object_key
+    meanings = group.meanings(object_key, declaration.overridden if declaration is not None else ())
+    expected = _expected(object_key, group, meanings, declaration)
+    keys = {cluster: key(tree) for cluster, tree in meanings.items()}
     counted = Counter(keys.values())
-    reference = max(forms, key=lambda c: (counted[keys[c]], -world.names.index(c)), default="")
-    marks: dict[str, Mark] = {}
-    for cluster in world.names:
-        if world.unreadable(thing, cluster):
-            marks[cluster] = Mark.UNKNOWN
-        elif cluster not in forms:
-            marks[cluster] = Mark.MISSING if cluster in expected else Mark.ABSENT
+    reference = max(meanings, key=lambda c: (counted[keys[c]], -group.names.index(c)), default="")
+    statuses: dict[str, DriftStatus] = {}
+    for cluster in group.names:
+        if group.unreadable(object_key, cluster):
+            statuses[cluster] = DriftStatus.UNKNOWN
+        elif cluster not in meanings:
+            statuses[cluster] = DriftStatus.MISSING if cluster in expected else DriftStatus.ABSENT
         elif declaration is not None and cluster not in expected:
-            marks[cluster] = Mark.EXTRA
+            statuses[cluster] = DriftStatus.EXTRA
         else:
-            marks[cluster] = Mark.SAME if keys[cluster] == keys[reference] else Mark.DIFFERS
+            statuses[cluster] = DriftStatus.SAME if keys[cluster] == keys[reference] else DriftStatus.DIFFERS
     complaints = tuple(why for _, why in declaration.complaints) if declaration is not None else ()
-    if not complaints and not any(mark in BAD for mark in marks.values()):
+    if not complaints and not any(status in DRIFTED for status in statuses.values()):
         return
     paths = [
         path
-        for cluster, mark in marks.items()
-        if mark is Mark.DIFFERS
-        for path in differences(forms[reference], forms[cluster])
+        for cluster, status in statuses.items()
+        if status is DriftStatus.DIFFERS
+        for path in differences(meanings[reference], meanings[cluster])
     ]
     yield Drift(
         kind=kind,
         namespace=namespace,
         name=name,
-        clusters=marks,
+        clusters=statuses,
         differs=tuple(dict.fromkeys(paths))[:_MOST_PATHS],
-        reason=_reason(marks, reference, declaration),
+        reason=_reason(statuses, reference, declaration),
         reference=reference,
-        forms=forms,
+        meanings=meanings,
     )
 
 
-def _expected(thing: Thing, world: _World, forms: Mapping[str, Tree], declaration: Declared | None) -> frozenset[str]:
+def _expected(
+    object_key: ObjectKey, group: _Group, meanings: Mapping[str, Tree], declaration: Placement | None
+) -> frozenset[str]:
     """The clusters that should have it: where a federation puts it, else wherever its kind belongs."""
-    kind, namespace, _ = thing
+    kind, namespace, _ = object_key
     if declaration is not None:
         return declaration.clusters
     if kind not in _EVERYWHERE or namespace in _SYSTEM:
-        return frozenset(forms)
-    return frozenset(c for c in world.names if not namespace or namespace in world.namespaces[c])
+        return frozenset(meanings)
+    return frozenset(c for c in group.names if not namespace or namespace in group.namespaces[c])
 
 
-def _reason(marks: Mapping[str, Mark], reference: str, declaration: Declared | None) -> str:
-    def of(mark: Mark) -> str:
-        return ", ".join(cluster for cluster, found in marks.items() if found is mark)
+def _reason(statuses: Mapping[str, DriftStatus], reference: str, declaration: Placement | None) -> str:
+    def of(status: DriftStatus) -> str:
+        return ", ".join(cluster for cluster, found in statuses.items() if found is status)
 
     parts = []
-    by = f" ({declaration.by} puts it there)" if declaration is not None else ""
-    if missing := of(Mark.MISSING):
-        parts.append(f"{missing} should have it and does not{by}")
-    if differs := of(Mark.DIFFERS):
+    by = f" (placed there by {declaration.by})" if declaration is not None else ""
+    if missing := of(DriftStatus.MISSING):
+        parts.append(f"missing in {missing}{by}")
+    if differs := of(DriftStatus.DIFFERS):
         parts.append(f"{differs} differs from {reference}")
-    if extra := of(Mark.EXTRA):
-        parts.append(f"{extra} has it although {declaration.by if declaration else 'nothing'} does not put it there")
-    if unknown := of(Mark.UNKNOWN):
-        parts.append(f"{unknown} is not known")
+    if extra := of(DriftStatus.EXTRA):
+        parts.append(f"extra in {extra}, where {declaration.by if declaration else 'nothing'} does not place it")
+    if unknown := of(DriftStatus.UNKNOWN):
+        parts.append(f"not known in {unknown}")
     if declaration is not None:
         complaints = "; ".join(why for _, why in declaration.complaints)
         if complaints:
-            parts.append(f"{declaration.by} says: {complaints}")
+            parts.append(f"{declaration.by} reports: {complaints}")
         elif missing or differs or extra:
-            parts.append(f"{declaration.by} says that all is well")
+            parts.append(f"{declaration.by} reports no problem")
     return "; ".join(parts) + "."
 
 
@@ -223,7 +226,7 @@ def _unread(inventory: Inventory | None) -> frozenset[str]:
     return frozenset(lost)
 
 
-def _objects(inventory: Inventory, root_namespace: str) -> Iterator[tuple[Thing, Callable[[], Tree]]]:
+def _objects(inventory: Inventory, root_namespace: str) -> Iterator[tuple[ObjectKey, Callable[[], Tree]]]:
     """Everything that is compared, with what makes its meaning; objects that another object owns are left to it."""
     for namespace in inventory.namespaces:
         if namespace.meta.name not in _SYSTEM:
@@ -235,7 +238,7 @@ def _objects(inventory: Inventory, root_namespace: str) -> Iterator[tuple[Thing,
         for obj in inventory.config.get(kind, ()):
             if _compared(obj.meta):
                 yield (kind, *obj.meta.key), partial(of_config, obj)
-    for kind in IDENTITY:
+    for kind in RBAC:
         for obj in inventory.config.get(kind, ()):
             if _compared(obj.meta) and _BOOTSTRAPPING not in obj.meta.labels and not obj.meta.name.startswith(_VENDORS):
                 yield (kind, *obj.meta.key), partial(of_rbac, obj)

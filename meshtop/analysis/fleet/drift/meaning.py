@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from meshtop.analysis.fleet.drift.trees import Tree, as_set, duration, proportions
-from meshtop.analysis.fleet.registries.shape import items, mapping, text
+from meshtop.analysis.inventory.untyped import items, mapping, text
 from meshtop.model.constants import SERVICE_DOMAIN
 from meshtop.model.kube import ConfigObject, Controller, Meta, Namespace, Service
 

@@ -7,17 +7,17 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from meshtop.analysis.fleet.registries.read import KARMADA, KUBEFED, KUBESPHERE, OCM
-from meshtop.analysis.fleet.registries.shape import conditions, items, mapping, text
+from meshtop.analysis.fleet.registries import KARMADA, KUBEFED, KUBESPHERE, OCM
+from meshtop.analysis.inventory.untyped import StatusCondition, conditions, items, mapping, maps, text
 from meshtop.model.kube import ConfigObject, Inventory
 
-Thing = tuple[str, str, str]
+ObjectKey = tuple[str, str, str]
 """Kind, namespace and name of an object that is propagated."""
 Clusters = Callable[[str, str], str | None]
 """The cluster that is read for a registry's member, by registry and the member's name."""
 
 
-class Declared(Struct, frozen=True, kw_only=True):
+class Placement(Struct, frozen=True, kw_only=True):
     """Where an object should be, as a federation says.
 
     `clusters` are those that are read; members that nobody reads are left out. `overridden` are JSON pointers that
@@ -32,12 +32,12 @@ class Declared(Struct, frozen=True, kw_only=True):
 
 def declared(
     host: str, inventory: Inventory, cluster_of: Clusters, names: Mapping[str, Sequence[str]]
-) -> dict[Thing, Declared]:
+) -> dict[ObjectKey, Placement]:
     """Everything that the federations of one host propagate.
 
     `names` lists the members of each registry on that host.
     """
-    found: dict[Thing, Declared] = {}
+    found: dict[ObjectKey, Placement] = {}
     config = inventory.config
     for kind, objects in config.items():
         if kind.startswith("Federated"):
@@ -57,11 +57,11 @@ def declared(
     return found
 
 
-def add(found: dict[Thing, Declared], thing: Thing, one: Declared) -> None:
+def add(found: dict[ObjectKey, Placement], thing: ObjectKey, one: Placement) -> None:
     """Put what two sources say of one thing together."""
     before = found.get(thing)
     if before is not None:
-        one = Declared(
+        one = Placement(
             by=before.by,
             clusters=before.clusters | one.clusters,
             overridden=tuple(dict.fromkeys((*before.overridden, *one.overridden))),
@@ -76,67 +76,108 @@ def _labels(config: Mapping[str, Sequence[ConfigObject]]) -> dict[tuple[str, str
     return {(registry, obj.meta.name): obj.meta.labels for registry, kind in kinds for obj in config.get(kind, ())}
 
 
+class _Federated(Struct, frozen=True, kw_only=True):
+    """A Federated* object of KubeFed or KubeSphere, read.
+
+    `named` are the members that its placement names, None where it names none (which `clusters: []` does not mean);
+    `selector` are the labels that it selects members by, None without one. `statuses` are pairs of a member and what
+    the federation says of it, `propagation` is the status of the whole.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    named: tuple[str, ...] | None
+    selector: Mapping[str, Any] | None
+    statuses: tuple[tuple[str, str | None], ...]
+    propagation: StatusCondition | None
+    overridden: tuple[str, ...]
+
+
+def _federated(obj: ConfigObject) -> _Federated:
+    kind = obj.kind.removeprefix("Federated")
+    placement = mapping(obj.spec.get("placement"))
+    chosen = mapping(placement.get("clusterSelector"))
+    pointers = [
+        str(mapping(change).get("path", ""))
+        for override in items(obj.spec.get("overrides"))
+        for change in items(mapping(override).get("clusterOverrides"))
+    ]
+    return _Federated(
+        kind=kind,
+        namespace="" if kind == "Namespace" or kind.startswith("Cluster") else obj.meta.namespace,
+        name=obj.meta.name,
+        named=_names(placement["clusters"]) if "clusters" in placement else None,
+        selector=mapping(chosen.get("matchLabels")) if "clusterSelector" in placement else None,
+        statuses=tuple(
+            (name, text(entry.get("status")))
+            for entry in maps(obj.status.get("clusters"))
+            if (name := text(entry.get("name")))
+        ),
+        propagation=next((c for c in conditions(obj.status) if c.type == "Propagation"), None),
+        overridden=tuple(pointer for pointer in pointers if pointer.startswith("/spec")),
+    )
+
+
+def _names(entries: object) -> tuple[str, ...]:
+    """The names of `[{name: …}]`."""
+    return tuple(name for entry in items(entries) if (name := text(mapping(entry).get("name"))))
+
+
 def _kubefed(
     host: str,
     obj: ConfigObject,
     cluster_of: Clusters,
     names: Mapping[str, Sequence[str]],
     labels: Mapping[tuple[str, str], Mapping[str, str]],
-) -> tuple[Thing, Declared]:
-    kind = obj.kind.removeprefix("Federated")
+) -> tuple[ObjectKey, Placement]:
+    federated = _federated(obj)
     registry = KUBEFED if names.get(KUBEFED) else KUBESPHERE
-    placement = mapping(obj.spec.get("placement"))
-    placed: list[str] = []
-    if "clusters" in placement:
+    placed: Sequence[str] = ()
+    if federated.named is not None:
         # Named clusters beat a selector even when none is named.
-        placed = [name for entry in items(placement["clusters"]) if (name := text(mapping(entry).get("name")))]
-    elif "clusterSelector" in placement:
-        wanted = mapping(mapping(placement["clusterSelector"]).get("matchLabels"))
+        placed = federated.named
+    elif federated.selector is not None:
+        wanted = federated.selector.items()
         placed = [
             name
             for name in names.get(registry, ())
-            if all(labels.get((registry, name), {}).get(key) == value for key, value in wanted.items())
+            if all(labels.get((registry, name), {}).get(key) == value for key, value in wanted)
         ]
     complaints = [
         (cluster_of(registry, name) or name, f"{name} is {status}")
-        for entry in map(mapping, items(obj.status.get("clusters")))
-        if (name := text(entry.get("name"))) and (status := text(entry.get("status"))) not in (None, "OK")
+        for name, status in federated.statuses
+        if status not in (None, "OK")
     ]
-    said = next((c for c in conditions(obj.status) if c.type == "Propagation"), None)
-    if said is not None and said.status != "True":
-        complaints.append(("", f"Propagation is {said.status}" + (f" ({said.reason})" if said.reason else "")))
-    pointers = [
-        str(mapping(change).get("path", ""))
-        for override in items(obj.spec.get("overrides"))
-        for change in items(mapping(override).get("clusterOverrides"))
-    ]
-    namespace = "" if kind == "Namespace" or kind.startswith("Cluster") else obj.meta.namespace
-    return (kind, namespace, obj.meta.name), Declared(
+    whole = federated.propagation
+    if whole is not None and whole.status != "True":
+        complaints.append(("", f"Propagation is {whole.status}" + (f" ({whole.reason})" if whole.reason else "")))
+    return (federated.kind, federated.namespace, federated.name), Placement(
         by=f"{obj.kind} on {host}",
         clusters=_read(placed, registry, cluster_of),
-        overridden=tuple(pointer for pointer in pointers if pointer.startswith("/spec")),
+        overridden=federated.overridden,
         complaints=tuple(complaints),
     )
 
 
-def _karmada(host: str, obj: ConfigObject, cluster_of: Clusters) -> tuple[Thing, Declared]:
+def _karmada(host: str, obj: ConfigObject, cluster_of: Clusters) -> tuple[ObjectKey, Placement]:
     resource = mapping(obj.spec.get("resource"))
-    placed = [name for entry in items(obj.spec.get("clusters")) if (name := text(mapping(entry).get("name")))]
+    placed = _names(obj.spec.get("clusters"))
     complaints = [("", f"{c.type} is {c.status} ({c.reason})") for c in conditions(obj.status) if c.status == "False"]
-    for entry in map(mapping, items(obj.status.get("aggregatedStatus"))):
+    for entry in maps(obj.status.get("aggregatedStatus")):
         name = text(entry.get("clusterName"))
         if name and entry.get("applied") is False:
             why = text(entry.get("appliedMessage")) or "not applied"
             complaints.append((cluster_of(KARMADA, name) or name, f"{name}: {why}"))
     thing = (str(resource.get("kind", "")), str(resource.get("namespace", "") or ""), str(resource.get("name", "")))
-    return thing, Declared(
+    return thing, Placement(
         by=f"{obj.kind} on {host}", clusters=_read(placed, KARMADA, cluster_of), complaints=tuple(complaints)
     )
 
 
-def _manifests(work: ConfigObject) -> list[Thing]:
+def _manifests(work: ConfigObject) -> list[ObjectKey]:
     found = []
-    for manifest in map(mapping, items(mapping(work.spec.get("workload")).get("manifests"))):
+    for manifest in maps(mapping(work.spec.get("workload")).get("manifests")):
         meta = mapping(manifest.get("metadata"))
         kind, name = text(manifest.get("kind")), text(meta.get("name"))
         if kind and name:
@@ -144,7 +185,7 @@ def _manifests(work: ConfigObject) -> list[Thing]:
     return found
 
 
-def _work(host: str, work: ConfigObject, cluster_of: Clusters) -> Declared:
+def _work(host: str, work: ConfigObject, cluster_of: Clusters) -> Placement:
     """A ManifestWork stands in a namespace of its member's name."""
     member = work.meta.namespace
     cluster = cluster_of(OCM, member)
@@ -153,7 +194,7 @@ def _work(host: str, work: ConfigObject, cluster_of: Clusters) -> Declared:
         for c in conditions(work.status)
         if c.status == "False"
     ]
-    return Declared(
+    return Placement(
         by=f"ManifestWork on {host}",
         clusters=frozenset({cluster} if cluster else ()),
         complaints=tuple(complaints),
@@ -164,11 +205,11 @@ def _read(placed: Iterable[str], registry: str, cluster_of: Clusters) -> frozens
     return frozenset(cluster for name in placed if (cluster := cluster_of(registry, name)))
 
 
-def _selects(policy: ConfigObject, thing: Thing) -> bool:
+def _selects(policy: ConfigObject, thing: ObjectKey) -> bool:
     kind, namespace, name = thing
     if policy.kind == "OverridePolicy" and policy.meta.namespace != namespace:
         return False
-    for selector in map(mapping, items(policy.spec.get("resourceSelectors"))):
+    for selector in maps(policy.spec.get("resourceSelectors")):
         if selector.get("kind") == kind and selector.get("name") in (None, "", name):
             return True
     return False
@@ -178,7 +219,7 @@ def _pointers(policy: ConfigObject) -> Iterable[str]:
     """The paths that a policy may set; whatever it does to images may set any of them."""
     rules: list[Mapping[str, Any]] = [mapping(rule) for rule in items(policy.spec.get("overrideRules"))]
     for overriders in [mapping(rule.get("overriders")) for rule in rules] or [mapping(policy.spec.get("overriders"))]:
-        for change in map(mapping, items(overriders.get("plaintext"))):
+        for change in maps(overriders.get("plaintext")):
             if path := text(change.get("path")):
                 yield path
         if items(overriders.get("imageOverrider")):

@@ -1,13 +1,15 @@
-"""Trees of plain values: how lists that mean sets are put in order, and where two trees differ."""
+"""Trees of plain values: lists that mean sets put in order, where two trees differ, and their difference as text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import unified_diff
 from math import gcd
 from typing import Any
 
 import msgspec
+import yaml
 
 Tree = Any
 """A value of JSON: mapping, list, text, number, truth value or None."""
@@ -81,3 +83,24 @@ def _without(tree: Tree, steps: list[str]) -> Tree:
         inner = [_without(tree[index], rest)] if rest else []
         return [*tree[:index], *inner, *tree[index + 1 :]]
     return tree
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Writes no anchors: one list that stands in two places is two lists to a reader."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def as_yaml(tree: Tree) -> str:
+    """A tree as YAML with its keys in order."""
+    text: str = yaml.dump(
+        tree, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=True, width=1000
+    )
+    return text
+
+
+def unified(left: Tree, right: Tree, *, left_name: str, right_name: str, context: int = 3) -> tuple[str, ...]:
+    """The lines of a unified diff, without line ends; None stands for an object that is not there."""
+    one, two = ([] if tree is None else as_yaml(tree).splitlines() for tree in (left, right))
+    return tuple(unified_diff(one, two, left_name, right_name, lineterm="", n=context))

@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from meshtop.analysis.inventory.untyped import mapping, maps
 from meshtop.analysis.security.mtls.server import Mode
 from meshtop.analysis.visibility.hosts import full_host, host_matches, is_exported_to
 from meshtop.analysis.visibility.selection import match_labels, oldest_first, selects, title
@@ -61,11 +62,9 @@ def _merged(rules: Sequence[ConfigObject]) -> list[AppliedRule]:
     found: dict[tuple[tuple[str, str], ...], AppliedRule] = {}
     for rule in rules:
         labels = match_labels(rule.spec, "workloadSelector")
-        policy = rule.spec.get("trafficPolicy")
-        subsets = rule.spec.get("subsets")
-        subsets = tuple(s for s in subsets if isinstance(s, Mapping)) if isinstance(subsets, list) else ()
+        policy = _policy(rule.spec)
+        subsets = tuple(maps(rule.spec.get("subsets")))
         before = found.get(tuple(sorted(labels.items())))
-        policy = policy if isinstance(policy, Mapping) else None
         if before is None:
             merged = AppliedRule((title(rule),), str(rule.spec.get("host", "")), policy, subsets, labels)
         else:
@@ -130,14 +129,18 @@ def destination_rule(
     return None
 
 
+def _policy(holder: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The traffic policy of a rule or a subset; None where there is none."""
+    policy = holder.get("trafficPolicy")
+    return policy if isinstance(policy, Mapping) else None
+
+
 def _tls_of(policy: Mapping[str, Any] | None, port: int | None) -> tuple[Mapping[str, Any] | None, bool, str]:
     """A traffic policy's TLS for a port: (settings, whether a port-level entry replaced everything, where)."""
     if policy is None:
         return None, False, ""
-    ports = policy.get("portLevelSettings")
-    for entry in ports if isinstance(ports, list) else ():
-        number = entry.get("port", {}).get("number") if isinstance(entry, Mapping) else None
-        if port is not None and number == port:
+    for entry in maps(policy.get("portLevelSettings")):
+        if port is not None and mapping(entry.get("port")).get("number") == port:
             tls = entry.get("tls")
             return (tls if isinstance(tls, Mapping) else None), True, f", port {port}"
     tls = policy.get("tls")
@@ -154,8 +157,7 @@ def rule_tls(rule: AppliedRule | None, *, port: int | None, subset: str | None) 
     tls, _, where = _tls_of(rule.traffic_policy, port)
     chosen = rule.subset(subset)
     if chosen is not None:
-        policy = chosen.get("trafficPolicy")
-        own, replaced, own_where = _tls_of(policy if isinstance(policy, Mapping) else None, port)
+        own, replaced, own_where = _tls_of(_policy(chosen), port)
         if own is not None or replaced:
             tls, where = own, f", subset {subset}{own_where}"
     if tls is None:

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from meshtop.analysis.inventory.untyped import maps
 from meshtop.analysis.security.mtls.client import AppliedRule, destination_rule
-from meshtop.analysis.security.mtls.server import Mode, ServerPolicy, compose
+from meshtop.analysis.security.mtls.server import ServerPolicy, compose
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.analysis.visibility.selection import match_labels, selects, title
 from meshtop.model.kube import ConfigObject, Inventory
@@ -91,10 +92,6 @@ class IstioConfig:
         """The policies that can matter in a namespace: its own and the root namespace's."""
         return [p for home in dict.fromkeys((namespace, self.root_namespace)) for p in self._policies.get(home, ())]
 
-    def namespace_mode(self, namespace: str) -> Mode:
-        """What auto mTLS takes a namespace for: workload and port policies are ignored."""
-        return self.server(namespace, {}).mode
-
     def rule(
         self, host: str, *, client_namespace: str, client_labels: Mapping[str, str], service_namespace: str
     ) -> AppliedRule | None:
@@ -132,11 +129,9 @@ def routed_subsets(services: Sequence[ConfigObject]) -> dict[str, frozenset[str]
     found: dict[str, set[str]] = {}
     for service in services:
         for protocol in ("http", "tls", "tcp"):
-            rules = service.spec.get(protocol)
-            for rule in rules if isinstance(rules, list) else ():
-                routes = rule.get("route") if isinstance(rule, Mapping) else None
-                for route in routes if isinstance(routes, list) else ():
-                    target = route.get("destination") if isinstance(route, Mapping) else None
+            for rule in maps(service.spec.get(protocol)):
+                for route in maps(rule.get("route")):
+                    target = route.get("destination")
                     if isinstance(target, Mapping):
                         host = full_host(str(target.get("host", "")), service.meta.namespace)
                         found.setdefault(host, set()).add(str(target.get("subset") or ""))

@@ -5,15 +5,16 @@ The conflicts are those of the table in reference/istio.md; each comes with the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
+from meshtop.analysis.inventory.untyped import mapping, maps
+from meshtop.analysis.security.findings import LocatedFinding, finding, several
 from meshtop.analysis.security.mtls import fixes
 from meshtop.analysis.security.mtls.client import AppliedRule, TlsMode
 from meshtop.analysis.security.mtls.config import IstioConfig
 from meshtop.analysis.security.mtls.hosts import Host
-from meshtop.analysis.security.mtls.located import Located, finding, several
-from meshtop.analysis.security.mtls.mesh import NO_TRUST, MeshTls, Verdict
-from meshtop.analysis.security.mtls.outcome import Outcome
+from meshtop.analysis.security.mtls.mesh import NO_TRUST, MeshTls, TlsVerdict
+from meshtop.analysis.security.mtls.outcome import TlsOutcome
 from meshtop.analysis.security.mtls.parties import Party
 from meshtop.analysis.security.mtls.server import Mode
 from meshtop.analysis.visibility.hosts import full_host, host_matches
@@ -27,9 +28,9 @@ Fault = tuple[str, tuple[str, str, str], str]
 """Code, the place of the server, and the object that decided for the client."""
 
 
-def broken_edges(mesh: MeshTls, judged: Iterable[tuple[Edge, Sequence[Verdict]]]) -> list[Located]:
+def broken_edges(mesh: MeshTls, judged: Iterable[tuple[Edge, Sequence[TlsVerdict]]]) -> list[LocatedFinding]:
     """One error for each fault and server: all callers that run into it, with their traffic."""
-    faults: dict[Fault, list[tuple[Edge, Verdict]]] = {}
+    faults: dict[Fault, list[tuple[Edge, TlsVerdict]]] = {}
     for edge, verdicts in judged:
         for verdict in verdicts:
             if verdict.code is None or _refuted(edge, verdict):
@@ -39,7 +40,7 @@ def broken_edges(mesh: MeshTls, judged: Iterable[tuple[Edge, Sequence[Verdict]]]
     return [_broken(mesh, fault, cases) for fault, cases in faults.items()]
 
 
-def _refuted(edge: Edge, verdict: Verdict) -> bool:
+def _refuted(edge: Edge, verdict: TlsVerdict) -> bool:
     """Plaintext that arrived at a STRICT server is a finding of its own: the call is not broken."""
     return verdict.code == OUTSIDE and edge.sums.judged is not None
 
@@ -49,7 +50,7 @@ def _place(edge: Edge) -> tuple[str, str, str]:
     return (end.cluster or edge.source.cluster, end.namespace, end.workload)
 
 
-def _broken(mesh: MeshTls, fault: Fault, cases: Sequence[tuple[Edge, Verdict]]) -> Located:
+def _broken(mesh: MeshTls, fault: Fault, cases: Sequence[tuple[Edge, TlsVerdict]]) -> LocatedFinding:
     code, (cluster, namespace, workload), _ = fault
     verdict = cases[0][1]
     rates: dict[str, float] = {}
@@ -73,13 +74,13 @@ def _broken(mesh: MeshTls, fault: Fault, cases: Sequence[tuple[Edge, Verdict]]) 
 
 def _caller(edge: Edge) -> str:
     source = edge.source
-    return f"{source.namespace}/{source.workload}" if source.workload else "a caller that is not known"
+    return f"{source.namespace}/{source.workload}" if source.workload else "an unknown caller"
 
 
-def unused_conflicts(mesh: MeshTls, known: Iterable[Located]) -> list[Located]:
+def unused_conflicts(mesh: MeshTls, known: Iterable[LocatedFinding]) -> list[LocatedFinding]:
     """Conflicts that no traffic has run into in this window, for a sidecar of the service's or the rule's namespace."""
     reported = {(f.finding.code, f.where) for f in known}
-    found: dict[tuple[str, tuple[str, str, str]], Located] = {}
+    found: dict[tuple[str, tuple[str, str, str]], LocatedFinding] = {}
     for cluster in mesh.members:
         home = mesh.config_of(cluster)
         hosts = mesh.hosts_of(cluster)
@@ -113,17 +114,17 @@ def _unused(
     server: Party,
     host: Host,
     reported: set[tuple[str, tuple[str, str, str]]],
-    found: dict[tuple[str, tuple[str, str, str]], Located],
+    found: dict[tuple[str, tuple[str, str, str]], LocatedFinding],
 ) -> None:
     for verdict in mesh.calls(client, server, host, ""):
         key = (verdict.code or "", server.id)
-        if verdict.outcome is not Outcome.BROKEN or key in reported or key in found:
+        if verdict.outcome is not TlsOutcome.BROKEN or key in reported or key in found:
             continue
         found[key] = finding(
             key[0],
             Severity.WARNING,
             f"Sidecars of {client.namespace} cannot reach {server.namespace}/{server.name} in {server.cluster}"
-            f"{f' on port {verdict.port}' if verdict.port else ''}: {verdict.why} Nobody tried in this window.",
+            f"{f' on port {verdict.port}' if verdict.port else ''}: {verdict.why} No call tried it in this window.",
             fix_of(mesh, verdict),
             cluster=server.cluster,
             namespace=server.namespace,
@@ -133,21 +134,12 @@ def _unused(
 
 def _sets_tls(rule: ConfigObject) -> bool:
     """Whether a rule says anything of TLS, at whatever level."""
-    policies = [rule.spec.get("trafficPolicy")]
-    subsets = rule.spec.get("subsets")
-    policies += [s.get("trafficPolicy") for s in (subsets if isinstance(subsets, list) else ()) if isinstance(s, dict)]
-    for policy in policies:
-        if not isinstance(policy, Mapping):
-            continue
-        ports = policy.get("portLevelSettings")
-        if "tls" in policy or any(
-            isinstance(p, dict) and "tls" in p for p in (ports if isinstance(ports, list) else ())
-        ):
-            return True
-    return False
+    holders = (rule.spec, *maps(rule.spec.get("subsets")))
+    policies = [mapping(holder.get("trafficPolicy")) for holder in holders]
+    return any("tls" in place for policy in policies for place in (policy, *maps(policy.get("portLevelSettings"))))
 
 
-def fix_of(mesh: MeshTls, verdict: Verdict) -> str | None:
+def fix_of(mesh: MeshTls, verdict: TlsVerdict) -> str | None:
     """The YAML that mends a conflict, or words where no object does."""
     client = mesh.config_of(verdict.client.cluster) if verdict.client is not None else ""
     server = mesh.config_of(verdict.server.cluster) if verdict.server is not None else ""
@@ -175,7 +167,7 @@ def fix_of(mesh: MeshTls, verdict: Verdict) -> str | None:
 
 
 def _client_fix(
-    home: IstioConfig | str, rule: AppliedRule | None, verdict: Verdict, mode: TlsMode | None
+    home: IstioConfig | str, rule: AppliedRule | None, verdict: TlsVerdict, mode: TlsMode | None
 ) -> str | None:
     if rule is None or isinstance(home, str):
         return None

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, structs
 
+from meshtop.analysis.inventory.untyped import mapping
 from meshtop.analysis.security.mtls.client import AppliedRule, ClientTls, TlsMode, client_tls
 from meshtop.analysis.security.mtls.config import IstioConfig, MeshMember, config_homes
 from meshtop.analysis.security.mtls.hosts import Host, Hosts, Port
-from meshtop.analysis.security.mtls.outcome import EdgeTls, Outcome, edge_outcome
+from meshtop.analysis.security.mtls.outcome import EdgeTls, TlsOutcome, edge_outcome
 from meshtop.analysis.security.mtls.parties import Parties, Party
 from meshtop.analysis.security.mtls.server import Mode, ServerPolicy, service_mode
 from meshtop.analysis.security.trust import Trusted, TrustPair
@@ -24,14 +25,14 @@ from meshtop.model.traffic import Edge, Peer, PeerKind, Target
 NO_TRUST = "MTLS-NO-TRUST"
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class TlsVerdict(Struct, frozen=True, kw_only=True):
     """What becomes of a call to one Service port (`port` None: to any of them), and which objects decided.
 
     `server` is the workload that answers, None where it is not known. `rule` is the DestinationRule that applies, and
     `policy` the server's policy; `target` is the workload's port behind the Service's.
     """
 
-    outcome: Outcome
+    outcome: TlsOutcome
     why: str
     code: str | None = None
     port: int | None = None
@@ -47,8 +48,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     policy: ServerPolicy | None = None
 
 
-def _unknown(why: str) -> Verdict:
-    return Verdict(outcome=Outcome.UNKNOWN, why=why)
+def _unknown(why: str) -> TlsVerdict:
+    return TlsVerdict(outcome=TlsOutcome.UNKNOWN, why=why)
 
 
 _STRANGER = Party(cluster="", namespace="", name="", labels={}, proxy=Proxy.NONE, tls=False)
@@ -65,7 +66,7 @@ class MeshTls:
         self._trust = {frozenset((pair.left, pair.right)): pair for pair in trust}
         self._meshes = {member.name: self._mesh_of(member) for member in members}
         self._modes: dict[tuple[str, str, str], Mode] = {}
-        self._edges: dict[tuple[Peer, Target, str, bool], tuple[Verdict, ...]] = {}
+        self._edges: dict[tuple[Peer, Target, str, bool], tuple[TlsVerdict, ...]] = {}
 
     def _hosts_of(self, member: MeshMember) -> Hosts:
         inventory = member.inventory
@@ -100,7 +101,7 @@ class MeshTls:
         """The hosts of a cluster."""
         return self._hosts.get(cluster)
 
-    def edge(self, edge: Edge) -> tuple[Verdict, ...]:
+    def edge(self, edge: Edge) -> tuple[TlsVerdict, ...]:
         """The outcome of an edge: one, or one for each port where telemetry cannot tell which and it matters.
 
         It depends on the edge's ends and not on its rates, so that a later refresh finds it made.
@@ -111,7 +112,7 @@ class MeshTls:
             found = self._edges[key] = self._judge(edge)
         return found
 
-    def _judge(self, edge: Edge) -> tuple[Verdict, ...]:
+    def _judge(self, edge: Edge) -> tuple[TlsVerdict, ...]:
         client = self._client(edge)
         if isinstance(client, str):
             return (_unknown(client),)
@@ -178,7 +179,7 @@ class MeshTls:
                 return found
         return None
 
-    def calls(self, client: Party, server: Party, host: Host | None, protocol: str = "tcp") -> list[Verdict]:
+    def calls(self, client: Party, server: Party, host: Host | None, protocol: str = "tcp") -> list[TlsVerdict]:
         """The outcome for each port of a host that a protocol can go to, and each subset that routes lead to."""
         policy = self.policy(server)
         if isinstance(policy, str):
@@ -202,15 +203,15 @@ class MeshTls:
         host: Host | None,
         port: Port | None,
         subset: str | None,
-    ) -> Verdict:
+    ) -> TlsVerdict:
         target = port.target if port is not None else None
         # Only sidecars read DestinationRules: a caller without a proxy sends plaintext, ztunnel decides by itself.
         sends: ClientTls | str = ClientTls(TlsMode.DISABLE, "no sidecar decides")
         rule = None
         if client.proxy is Proxy.SIDECAR:
             sends, rule = self._sends(client, server, host, port, subset)
-        base = Verdict(
-            outcome=Outcome.UNKNOWN,
+        base = TlsVerdict(
+            outcome=TlsOutcome.UNKNOWN,
             why="",
             port=port.number if port is not None else None,
             target=target,
@@ -316,22 +317,21 @@ class MeshTls:
 
     def _trusted(self, client: Party, server: Party, met: EdgeTls) -> EdgeTls:
         """Mutual TLS between two clusters needs a root that both trust."""
-        if met.outcome is not Outcome.MTLS or client.cluster == server.cluster:
+        if met.outcome is not TlsOutcome.MTLS or client.cluster == server.cluster:
             return met
         pair = self._trust.get(frozenset((client.cluster, server.cluster)))
         if pair is None or pair.trusted is Trusted.YES:
             return met
         if pair.trusted is Trusted.NO:
-            return EdgeTls(Outcome.BROKEN, f"{met.why} But {pair.left} and {pair.right}: {pair.why}", NO_TRUST)
-        return EdgeTls(Outcome.UNKNOWN, f"{met.why} But {pair.why}")
+            return EdgeTls(TlsOutcome.BROKEN, f"{met.why} But {pair.left} and {pair.right}: {pair.why}", NO_TRUST)
+        return EdgeTls(TlsOutcome.UNKNOWN, f"{met.why} But {pair.why}")
 
 
 def _labels(subset: Mapping[str, object]) -> dict[str, str]:
-    labels = subset.get("labels")
-    return {str(k): str(v) for k, v in labels.items()} if isinstance(labels, Mapping) else {}
+    return {str(k): str(v) for k, v in mapping(subset.get("labels")).items()}
 
 
-def _folded(verdicts: Sequence[Verdict], *, several: bool) -> tuple[Verdict, ...]:
+def _folded(verdicts: Sequence[TlsVerdict], *, several: bool) -> tuple[TlsVerdict, ...]:
     """One verdict where all agree, else one for each port; servers that disagree behind one port make it unknown."""
     if len(verdicts) == 1:
         return tuple(verdicts)
@@ -341,7 +341,7 @@ def _folded(verdicts: Sequence[Verdict], *, several: bool) -> tuple[Verdict, ...
         return (
             structs.replace(first, port=first.port if one_port else None, server=None if several else first.server),
         )
-    ports: dict[int | None, list[Verdict]] = {}
+    ports: dict[int | None, list[TlsVerdict]] = {}
     for verdict in verdicts:
         ports.setdefault(verdict.port, []).append(verdict)
     if len(ports) == 1:
@@ -349,13 +349,13 @@ def _folded(verdicts: Sequence[Verdict], *, several: bool) -> tuple[Verdict, ...
         what = "which workload answers" if several else "the route that is taken"
         return (
             structs.replace(
-                first, outcome=Outcome.UNKNOWN, code=None, server=None, why=f"It depends on {what}: {reasons}"
+                first, outcome=TlsOutcome.UNKNOWN, code=None, server=None, why=f"It depends on {what}: {reasons}"
             ),
         )
     return tuple(v for found in ports.values() for v in _folded(found, several=several))
 
 
-def _same(left: Verdict, right: Verdict) -> bool:
+def _same(left: TlsVerdict, right: TlsVerdict) -> bool:
     return (left.outcome, left.code, left.server_mode, left.client_mode) == (
         right.outcome,
         right.code,

@@ -14,7 +14,7 @@ from meshtop.analysis.security.mtls.server import Mode, ServerPolicy
 from meshtop.model.mesh import Proxy
 
 
-class Outcome(StrEnum):
+class TlsOutcome(StrEnum):
     """How a call travels."""
 
     MTLS = "mtls"
@@ -26,7 +26,7 @@ class Outcome(StrEnum):
 class EdgeTls(Struct, frozen=True):
     """The outcome of one call to one port; `code` names the conflict, None where there is none."""
 
-    outcome: Outcome
+    outcome: TlsOutcome
     why: str
     code: str | None = None
 
@@ -34,38 +34,40 @@ class EdgeTls(Struct, frozen=True):
 def _outside(server: ServerPolicy, server_proxy: Proxy, mode: Mode, port: int | None) -> EdgeTls:
     """A caller without a proxy can only send plaintext."""
     if server_proxy is Proxy.NONE:
-        return EdgeTls(Outcome.PLAINTEXT, "Neither side has a proxy.")
+        return EdgeTls(TlsOutcome.PLAINTEXT, "Neither side has a proxy.")
     if mode is Mode.STRICT:
         return EdgeTls(
-            Outcome.BROKEN,
+            TlsOutcome.BROKEN,
             f"The caller is outside of the mesh, and {server.decided_by(port)} demands mutual TLS.",
             "MTLS-STRICT-OUTSIDE-CLIENT",
         )
-    return EdgeTls(Outcome.PLAINTEXT, "The caller is outside of the mesh and can send plaintext only.")
+    return EdgeTls(TlsOutcome.PLAINTEXT, "The caller is outside of the mesh and can send plaintext only.")
 
 
 def _to_bare_server(client: ClientTls) -> EdgeTls:
     """A server without a proxy understands no mutual TLS of the mesh."""
     if client.mode is TlsMode.ISTIO_MUTUAL:
         return EdgeTls(
-            Outcome.BROKEN,
+            TlsOutcome.BROKEN,
             f"{client.why}, and the server has no proxy to answer it.",
             "MTLS-MUTUAL-NO-SIDECAR",
         )
     if client.mode in (TlsMode.SIMPLE, TlsMode.MUTUAL):
-        return EdgeTls(Outcome.UNKNOWN, f"{client.why}: it works only if the application itself speaks TLS.")
-    return EdgeTls(Outcome.PLAINTEXT, f"The server has no proxy; {client.why}.")
+        return EdgeTls(TlsOutcome.UNKNOWN, f"{client.why}: it works only if the application itself speaks TLS.")
+    return EdgeTls(TlsOutcome.PLAINTEXT, f"The server has no proxy; {client.why}.")
 
 
 def _to_ambient_client(server: ServerPolicy, server_proxy: Proxy) -> EdgeTls:
     """ztunnel reads no DestinationRule: it uses HBONE wherever the other side can."""
     if server_proxy is Proxy.NONE:
-        return EdgeTls(Outcome.PLAINTEXT, "The caller's ztunnel finds no proxy at the server and sends plaintext.")
+        return EdgeTls(TlsOutcome.PLAINTEXT, "The caller's ztunnel finds no proxy at the server and sends plaintext.")
     if server_proxy is Proxy.SIDECAR:
         if server.mode is Mode.DISABLE:
-            return EdgeTls(Outcome.PLAINTEXT, f"{server.decided_by()} switches mutual TLS off at the server's sidecar.")
-        return EdgeTls(Outcome.MTLS, "The caller's ztunnel tunnels to the server's sidecar with mutual TLS.")
-    return EdgeTls(Outcome.MTLS, "Both sides are in ambient mode: ztunnel tunnels with mutual TLS.")
+            return EdgeTls(
+                TlsOutcome.PLAINTEXT, f"{server.decided_by()} switches mutual TLS off at the server's sidecar."
+            )
+        return EdgeTls(TlsOutcome.MTLS, "The caller's ztunnel tunnels to the server's sidecar with mutual TLS.")
+    return EdgeTls(TlsOutcome.MTLS, "Both sides are in ambient mode: ztunnel tunnels with mutual TLS.")
 
 
 def edge_outcome(
@@ -85,24 +87,24 @@ def edge_outcome(
     if client.mode is TlsMode.AUTO:
         if mode is Mode.DISABLE:
             return EdgeTls(
-                Outcome.BROKEN,
+                TlsOutcome.BROKEN,
                 f"Auto mTLS looks at the namespace and sends mutual TLS, but {decided} is DISABLE.",
                 "MTLS-AUTO-TO-DISABLE",
             )
-        return EdgeTls(Outcome.MTLS, f"Auto mTLS meets a proxy; {decided} is {mode}.")
+        return EdgeTls(TlsOutcome.MTLS, f"Auto mTLS meets a proxy; {decided} is {mode}.")
     if client.mode is TlsMode.ISTIO_MUTUAL:
         if mode is Mode.DISABLE:
-            return EdgeTls(Outcome.BROKEN, f"{client.why}, but {decided} is DISABLE.", "MTLS-MUTUAL-TO-DISABLE")
-        return EdgeTls(Outcome.MTLS, f"{client.why}; {decided} is {mode}.")
+            return EdgeTls(TlsOutcome.BROKEN, f"{client.why}, but {decided} is DISABLE.", "MTLS-MUTUAL-TO-DISABLE")
+        return EdgeTls(TlsOutcome.MTLS, f"{client.why}; {decided} is {mode}.")
     if client.mode is TlsMode.DISABLE:
         if mode is not Mode.STRICT:
-            return EdgeTls(Outcome.PLAINTEXT, f"{client.why[:1].upper()}{client.why[1:]}; {decided} is {mode}.")
+            return EdgeTls(TlsOutcome.PLAINTEXT, f"{client.why[:1].upper()}{client.why[1:]}; {decided} is {mode}.")
         code = "MTLS-STRICT-CLIENT-DISABLE" if client.policy else "MTLS-STRICT-AUTO-PLAINTEXT"
-        return EdgeTls(Outcome.BROKEN, f"{client.why[:1].upper()}{client.why[1:]}, but {decided} is STRICT.", code)
+        return EdgeTls(TlsOutcome.BROKEN, f"{client.why[:1].upper()}{client.why[1:]}, but {decided} is STRICT.", code)
     if mode is Mode.STRICT:
         return EdgeTls(
-            Outcome.BROKEN,
+            TlsOutcome.BROKEN,
             f"{client.why}, which is not the mesh's mutual TLS, but {decided} is STRICT.",
             "MTLS-STRICT-CLIENT-SIMPLE",
         )
-    return EdgeTls(Outcome.UNKNOWN, f"{client.why}: it works only if the application itself speaks TLS.")
+    return EdgeTls(TlsOutcome.UNKNOWN, f"{client.why}: it works only if the application itself speaks TLS.")

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from meshtop.analysis.security.findings import LocatedFinding, finding, several
 from meshtop.analysis.security.mtls import fixes
 from meshtop.analysis.security.mtls.client import TlsMode
 from meshtop.analysis.security.mtls.config import IstioConfig
-from meshtop.analysis.security.mtls.located import Located, finding, several
 from meshtop.analysis.security.mtls.mesh import MeshTls
 from meshtop.analysis.security.mtls.parties import Party
-from meshtop.analysis.security.mtls.server import Level, Mode, ServerPolicy
+from meshtop.analysis.security.mtls.server import Mode, PolicyLevel, ServerPolicy
 from meshtop.analysis.visibility.selection import match_labels, oldest_first, selects, title
 from meshtop.model.kube import ConfigObject
 from meshtop.model.mesh import Proxy
 from meshtop.model.state import Severity
 
 
-def policy_findings(mesh: MeshTls) -> list[Located]:
+def policy_findings(mesh: MeshTls) -> list[LocatedFinding]:
     """What is wrong with policies themselves, whatever the traffic is."""
-    found: list[Located] = []
+    found: list[LocatedFinding] = []
     served: dict[str, list[str]] = {}
     homes: dict[str, IstioConfig] = {}
     for cluster, home in mesh.homes.items():
@@ -45,7 +45,7 @@ def policy_findings(mesh: MeshTls) -> list[Located]:
     return found
 
 
-def _in_root(home: IstioConfig) -> Iterable[Located]:
+def _in_root(home: IstioConfig) -> Iterable[LocatedFinding]:
     for policy in home.policies:
         if policy.meta.namespace == home.root_namespace and match_labels(policy.spec):
             yield finding(
@@ -58,7 +58,7 @@ def _in_root(home: IstioConfig) -> Iterable[Located]:
             )
 
 
-def _shadowed(home: IstioConfig) -> Iterable[Located]:
+def _shadowed(home: IstioConfig) -> Iterable[LocatedFinding]:
     levels: dict[str, list[ConfigObject]] = {}
     for policy in oldest_first(home.policies):
         if not match_labels(policy.spec):
@@ -77,7 +77,9 @@ def _shadowed(home: IstioConfig) -> Iterable[Located]:
             yield _shadow(home, later, policies[0], namespace, "")
 
 
-def _shadow(home: IstioConfig, later: ConfigObject, older: ConfigObject, namespace: str, workload: str) -> Located:
+def _shadow(
+    home: IstioConfig, later: ConfigObject, older: ConfigObject, namespace: str, workload: str
+) -> LocatedFinding:
     place = f" for {namespace}/{workload}" if workload else ""
     return finding(
         "MTLS-POLICY-SHADOWED",
@@ -90,7 +92,7 @@ def _shadow(home: IstioConfig, later: ConfigObject, older: ConfigObject, namespa
     )
 
 
-def _selecting(mesh: MeshTls, home: IstioConfig, parties: Sequence[Party], sure: bool) -> Iterable[Located]:
+def _selecting(mesh: MeshTls, home: IstioConfig, parties: Sequence[Party], sure: bool) -> Iterable[LocatedFinding]:
     """Policies with a selector: those for nobody, those that an older one hides, and ports that nothing listens on."""
     by_namespace: dict[str, list[Party]] = {}
     for party in parties:
@@ -119,7 +121,9 @@ def _selecting(mesh: MeshTls, home: IstioConfig, parties: Sequence[Party], sure:
             yield from _ports(mesh, home, policy, won)
 
 
-def _ports(mesh: MeshTls, home: IstioConfig, policy: ConfigObject, parties: Sequence[Party]) -> Iterable[Located]:
+def _ports(
+    mesh: MeshTls, home: IstioConfig, policy: ConfigObject, parties: Sequence[Party]
+) -> Iterable[LocatedFinding]:
     """Ports are those of workloads, not of Services, and count only where a Service leads to them."""
     given = policy.spec.get("portLevelMtls")
     wanted = {int(p) for p in given if str(p).isdigit()} if isinstance(given, dict) else set()
@@ -149,7 +153,7 @@ def _ports(mesh: MeshTls, home: IstioConfig, policy: ConfigObject, parties: Sequ
         )
 
 
-def _auto_off(home: IstioConfig) -> Located:
+def _auto_off(home: IstioConfig) -> LocatedFinding:
     return finding(
         "MTLS-AUTO-OFF",
         Severity.WARNING,
@@ -164,12 +168,12 @@ def _everywhere(home: IstioConfig) -> str:
     return fixes.destination_rule(home.root_namespace, "default-mtls", "*.local", TlsMode.ISTIO_MUTUAL)
 
 
-def _not_enforced(party: Party, policy: ServerPolicy) -> Iterable[Located]:
+def _not_enforced(party: Party, policy: ServerPolicy) -> Iterable[LocatedFinding]:
     """STRICT on pods without a proxy; the mesh's own STRICT also covers what never was meant to be in the mesh."""
     strict = policy.mode is Mode.STRICT or Mode.STRICT in policy.ports.values()
     if not strict or party.proxy is not Proxy.NONE:
         return
-    meant = policy.level in (Level.NAMESPACE, Level.WORKLOAD) or bool(policy.ports)
+    meant = policy.level in (PolicyLevel.NAMESPACE, PolicyLevel.WORKLOAD) or bool(policy.ports)
     yield finding(
         "MTLS-STRICT-NO-PROXY",
         Severity.WARNING if meant else Severity.INFO,

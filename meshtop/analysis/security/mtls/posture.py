@@ -6,37 +6,37 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 
+from meshtop.analysis.security.findings import LocatedFinding, finding, several, worst_first
 from meshtop.analysis.security.mtls import fixes
 from meshtop.analysis.security.mtls.conflicts import broken_edges, unused_conflicts
-from meshtop.analysis.security.mtls.located import Located, finding, several, worst_first
-from meshtop.analysis.security.mtls.mesh import MeshTls, Verdict
+from meshtop.analysis.security.mtls.mesh import MeshTls, TlsVerdict
+from meshtop.analysis.security.mtls.observed import ObservedTraffic, WorkloadDay, WorkloadId, seen
 from meshtop.analysis.security.mtls.parties import Party
 from meshtop.analysis.security.mtls.policies import policy_findings
-from meshtop.analysis.security.mtls.seen import DayOfWorkload, Seen, WorkloadId, seen
 from meshtop.analysis.security.mtls.server import Mode, ServerPolicy
 from meshtop.model.mesh import Proxy
 from meshtop.model.state import Severity
 from meshtop.model.traffic import Edge
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class WorkloadPosture(Struct, frozen=True, kw_only=True):
     """One workload: what it accepts (None where that is not known, and `unknown` says why), and what was seen."""
 
     party: Party
     policy: ServerPolicy | None = None
     unknown: str | None = None
-    seen: Seen = Seen()
+    seen: ObservedTraffic = ObservedTraffic()
 
 
 class Posture(Struct, frozen=True, kw_only=True):
     """All workloads by identity, all edges with their verdicts, and all findings, the worst first."""
 
-    standings: dict[WorkloadId, Standing] = field(default_factory=dict)
-    edges: tuple[tuple[Edge, tuple[Verdict, ...]], ...] = ()
-    findings: tuple[Located, ...] = ()
+    workloads: dict[WorkloadId, WorkloadPosture] = field(default_factory=dict)
+    edges: tuple[tuple[Edge, tuple[TlsVerdict, ...]], ...] = ()
+    findings: tuple[LocatedFinding, ...] = ()
 
 
-class Moment(Struct, frozen=True):
+class TrafficWindow(Struct, frozen=True):
     """When the traffic was measured (Unix seconds), and over how long."""
 
     at: float
@@ -47,8 +47,8 @@ def posture(
     mesh: MeshTls,
     edges: Sequence[Edge],
     *,
-    moment: Moment,
-    day: Callable[[WorkloadId], DayOfWorkload | None] = lambda where: None,
+    window: TrafficWindow,
+    day: Callable[[WorkloadId], WorkloadDay | None] = lambda where: None,
 ) -> Posture:
     """Judge everything once. `day` gives the last day of a workload where it was measured."""
     judged = tuple((edge, mesh.edge(edge)) for edge in edges)
@@ -60,10 +60,10 @@ def posture(
             into.setdefault(party.id if party is not None else (end.cluster, end.namespace, end.workload), []).append(
                 edge
             )
-    standings = {}
+    workloads = {}
     for party in mesh.parties:
         policy = mesh.policy(party)
-        standings[party.id] = Standing(
+        workloads[party.id] = WorkloadPosture(
             party=party,
             policy=None if isinstance(policy, str) else policy,
             unknown=policy if isinstance(policy, str) else None,
@@ -71,93 +71,95 @@ def posture(
         )
     found = [*policy_findings(mesh), *broken_edges(mesh, judged)]
     found += unused_conflicts(mesh, found)
-    found += _seen_findings(mesh, standings, moment)
-    return Posture(standings=standings, edges=judged, findings=worst_first(found))
+    found += _seen_findings(mesh, workloads, window)
+    return Posture(workloads=workloads, edges=judged, findings=worst_first(found))
 
 
-def _seen_findings(mesh: MeshTls, standings: Mapping[WorkloadId, Standing], moment: Moment) -> Iterable[Located]:
-    neighbours: dict[tuple[str, str], list[Standing]] = {}
-    for standing in standings.values():
-        if not standing.party.gateway:
-            neighbours.setdefault(standing.party.id[:2], []).append(standing)
+def _seen_findings(
+    mesh: MeshTls, workloads: Mapping[WorkloadId, WorkloadPosture], window: TrafficWindow
+) -> Iterable[LocatedFinding]:
+    neighbours: dict[tuple[str, str], list[WorkloadPosture]] = {}
+    for workload in workloads.values():
+        if not workload.party.gateway:
+            neighbours.setdefault(workload.party.id[:2], []).append(workload)
     whole = {place for place, those in neighbours.items() if all(map(is_ready, those))}
-    for standing in standings.values():
-        party, policy = standing.party, standing.policy
+    for workload in workloads.values():
+        party, policy = workload.party, workload.policy
         if policy is None or party.unknown or party.gateway or party.proxy is Proxy.NONE:
             continue
         modes = {policy.mode, *policy.ports.values()}
-        if standing.seen.plaintext_seen:
+        if workload.seen.plaintext_seen:
             strict = modes == {Mode.STRICT}
-            if strict and not _fresh(mesh, party, policy, moment):
-                yield _strict_plaintext(standing, policy)
+            if strict and not _changed_within(mesh, party, policy, window):
+                yield _strict_plaintext(workload, policy)
             elif Mode.PERMISSIVE in modes:
-                yield _plaintext(standing, policy, moment)
-        elif is_ready(standing):
-            yield _ready(standing, policy, whole=party.id[:2] in whole)
+                yield _plaintext(workload, policy, window)
+        elif is_ready(workload):
+            yield _ready(workload, policy, whole=party.id[:2] in whole)
 
 
-def _fresh(mesh: MeshTls, party: Party, policy: ServerPolicy, moment: Moment) -> bool:
+def _changed_within(mesh: MeshTls, party: Party, policy: ServerPolicy, window: TrafficWindow) -> bool:
     """Whether the policy changed within the window: then the window holds traffic of the time before."""
     home = mesh.config_of(party.cluster)
     if isinstance(home, str) or policy.policy is None or policy.policy not in home.by_title:
         return False
     obj = home.by_title[policy.policy]
     changed = max((obj.meta.created, *(manager.time for manager in obj.managers)))
-    return moment.at - moment.window_seconds - 60.0 < changed <= moment.at
+    return window.at - window.window_seconds - 60.0 < changed <= window.at
 
 
-def _who(standing: Standing, moment: Moment | None = None) -> str:
+def _who(workload: WorkloadPosture, window: TrafficWindow | None = None) -> str:
     """Who sends plaintext and how much, in words."""
     told = []
-    for source in standing.seen.sources:
+    for source in workload.seen.sources:
         if source.requests_per_second:
-            amount = f"{source.requests_per_second:.3g} requests/s"
+            amount = f"{source.requests_per_second:.3g}/s"
         elif source.bytes_per_second:
             amount = f"{source.bytes_per_second:.3g} B/s of TCP"
         else:
             continue
         since = ""
-        if moment is not None and source.since is not None:
-            minutes = max(0.0, moment.at - source.since.timestamp()) / 60
-            since = f", for {minutes:.0f} min" if minutes < 23 * 60 else ", for a day or longer"
+        if window is not None and source.since is not None:
+            minutes = max(0.0, window.at - source.since.timestamp()) / 60
+            since = f", {minutes:.0f} min" if minutes < 23 * 60 else ", ≥ 1 day"
         told.append(f"{source.title} ({amount}{since})")
     return several(told)
 
 
-def _strict_plaintext(standing: Standing, policy: ServerPolicy) -> Located:
-    party = standing.party
+def _strict_plaintext(workload: WorkloadPosture, policy: ServerPolicy) -> LocatedFinding:
+    party = workload.party
     return _of(
-        standing,
+        workload,
         "MTLS-STRICT-PLAINTEXT-SEEN",
         Severity.ERROR,
         f"{party.namespace}/{party.name} in {party.cluster} is STRICT by {policy.decided_by()}, but plaintext arrives"
-        f" from {_who(standing)}.",
-        "See whether its proxy follows this control plane (istioctl proxy-status), whether the port is excluded from"
+        f" from {_who(workload)}.",
+        "Check whether its proxy follows this control plane (istioctl proxy-status), whether the port is excluded from"
         " the proxy (traffic.sidecar.istio.io/excludeInboundPorts), and whether another cluster's policy counts.",
     )
 
 
-def _plaintext(standing: Standing, policy: ServerPolicy, moment: Moment) -> Located:
-    party = standing.party
+def _plaintext(workload: WorkloadPosture, policy: ServerPolicy, window: TrafficWindow) -> LocatedFinding:
+    party = workload.party
     return _of(
-        standing,
+        workload,
         "MTLS-PLAINTEXT-SEEN",
         Severity.WARNING,
-        f"{party.namespace}/{party.name} in {party.cluster} takes plaintext from {_who(standing, moment)}:"
+        f"{party.namespace}/{party.name} in {party.cluster}: plaintext from {_who(workload, window)};"
         f" {policy.decided_by()} is {policy.mode}.",
-        "Give the callers a sidecar, then demand mutual TLS:\n"
+        "Give the callers a sidecar, then require mutual TLS:\n"
         + fixes.peer_authentication(party.namespace, _name(party), Mode.STRICT, _selector(party)),
     )
 
 
-def _ready(standing: Standing, policy: ServerPolicy, *, whole: bool) -> Located:
+def _ready(workload: WorkloadPosture, policy: ServerPolicy, *, whole: bool) -> LocatedFinding:
     """Permissive, in use, and nobody sent plaintext for a whole measured day; `whole` says that of its namespace."""
-    party = standing.party
+    party = workload.party
     fix = fixes.peer_authentication(party.namespace, _name(party), Mode.STRICT, _selector(party))
     if whole:
         fix = fixes.peer_authentication(party.namespace, "default", Mode.STRICT)
     return _of(
-        standing,
+        workload,
         "MTLS-READY-FOR-STRICT",
         Severity.INFO,
         f"{party.namespace}/{party.name} in {party.cluster} is ready for STRICT"
@@ -167,24 +169,24 @@ def _ready(standing: Standing, policy: ServerPolicy, *, whole: bool) -> Located:
     )
 
 
-def is_ready(standing: Standing) -> bool:
+def is_ready(workload: WorkloadPosture) -> bool:
     """Whether STRICT would break nobody who called within the last day."""
-    day, policy = standing.seen.day, standing.policy
+    day, policy = workload.seen.day, workload.policy
     return (
         policy is not None
         and policy.mode is Mode.PERMISSIVE
-        and standing.party.proxy is not Proxy.NONE
-        and standing.party.unknown is None
+        and workload.party.proxy is not Proxy.NONE
+        and workload.party.unknown is None
         and day is not None
         and day.measured
         and day.total == 0
-        and standing.seen.secured_seen
-        and not standing.seen.plaintext_seen
+        and workload.seen.secured_seen
+        and not workload.seen.plaintext_seen
     )
 
 
-def _of(standing: Standing, code: str, severity: Severity, message: str, fix: str) -> Located:
-    party = standing.party
+def _of(workload: WorkloadPosture, code: str, severity: Severity, message: str, fix: str) -> LocatedFinding:
+    party = workload.party
     return finding(
         code,
         severity,
@@ -193,8 +195,8 @@ def _of(standing: Standing, code: str, severity: Severity, message: str, fix: st
         cluster=party.cluster,
         namespace=party.namespace,
         workload=party.name,
-        weight=standing.seen.plaintext_requests or 0.0,
-        clients=tuple((s.cluster, s.namespace, s.workload) for s in standing.seen.sources if s.workload),
+        weight=workload.seen.plaintext_requests or 0.0,
+        clients=tuple((s.cluster, s.namespace, s.workload) for s in workload.seen.sources if s.workload),
     )
 
 

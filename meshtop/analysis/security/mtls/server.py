@@ -12,7 +12,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from meshtop.analysis.visibility.selection import match_labels, oldest_first, selects, title
+from meshtop.analysis.inventory.untyped import mapping
+from meshtop.analysis.visibility.selection import match_labels, oldest_first, title
 from meshtop.model.kube import ConfigObject
 
 
@@ -25,7 +26,7 @@ class Mode(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-class Level(StrEnum):
+class PolicyLevel(StrEnum):
     """Where a decision was taken."""
 
     DEFAULT = "default"
@@ -35,10 +36,10 @@ class Level(StrEnum):
     PORT = "port"
 
 
-class Step(Struct, frozen=True):
+class PolicyStep(Struct, frozen=True):
     """One link of the chain of decisions: a level, the object, its own mode, None where it inherits."""
 
-    level: Level
+    level: PolicyLevel
     policy: str
     mode: Mode | None
 
@@ -51,10 +52,10 @@ class ServerPolicy(Struct, frozen=True, kw_only=True):
     """
 
     mode: Mode = Mode.PERMISSIVE
-    level: Level = Level.DEFAULT
+    level: PolicyLevel = PolicyLevel.DEFAULT
     policy: str | None = None
     ports: dict[int, Mode] = field(default_factory=dict)
-    chain: tuple[Step, ...] = ()
+    chain: tuple[PolicyStep, ...] = ()
     ignored: tuple[str, ...] = ()
 
     def on_port(self, port: int | None) -> Mode:
@@ -65,7 +66,7 @@ class ServerPolicy(Struct, frozen=True, kw_only=True):
         """The object that decides on a workload port: for ports with a mode of their own, the workload's policy."""
         if port is None or port not in self.ports:
             return self.policy
-        return next((step.policy for step in self.chain if step.level is Level.WORKLOAD), self.policy)
+        return next((step.policy for step in self.chain if step.level is PolicyLevel.WORKLOAD), self.policy)
 
     def decided_by(self, port: int | None = None) -> str:
         """The object that decided, in words."""
@@ -77,14 +78,12 @@ class ServerPolicy(Struct, frozen=True, kw_only=True):
 
 def _own_mode(mtls: object) -> Mode | None:
     """A mutual TLS setting's own mode; UNSET, absent and unreadable ones inherit."""
-    mode = mtls.get("mode") if isinstance(mtls, Mapping) else None
+    mode = mapping(mtls).get("mode")
     return Mode(mode) if mode in (Mode.STRICT, Mode.PERMISSIVE, Mode.DISABLE) else None
 
 
 def _port_modes(spec: Mapping[str, Any], inherited: Mode) -> dict[int, Mode]:
-    ports = spec.get("portLevelMtls")
-    if not isinstance(ports, Mapping):
-        return {}
+    ports = mapping(spec.get("portLevelMtls"))
     return {int(port): _own_mode(mtls) or inherited for port, mtls in ports.items() if str(port).isdigit()}
 
 
@@ -94,52 +93,40 @@ def compose(matching: Iterable[ConfigObject], root_namespace: str) -> ServerPoli
     Mesh, then namespace, then workload, each level the oldest; UNSET inherits; a policy with a selector in
     the root namespace is ignored; ports come from the winning workload policy alone.
     """
-    winners: dict[Level, ConfigObject] = {}
+    winners: dict[PolicyLevel, ConfigObject] = {}
     ignored: list[str] = []
     for policy in oldest_first(matching):
         in_root = policy.meta.namespace == root_namespace
         if not match_labels(policy.spec):
-            level = Level.MESH if in_root else Level.NAMESPACE
+            level = PolicyLevel.MESH if in_root else PolicyLevel.NAMESPACE
         elif in_root:
             ignored.append(f"{title(policy)}: a selector has no effect in the root namespace")
             continue
         else:
-            level = Level.WORKLOAD
+            level = PolicyLevel.WORKLOAD
         if level in winners:
             ignored.append(f"{title(policy)}: {title(winners[level])} is older")
         else:
             winners[level] = policy
-    mode, decided, policy_name = Mode.PERMISSIVE, Level.DEFAULT, None
-    chain: list[Step] = []
-    for level in (Level.MESH, Level.NAMESPACE, Level.WORKLOAD):
+    mode, decided, policy_name = Mode.PERMISSIVE, PolicyLevel.DEFAULT, None
+    chain: list[PolicyStep] = []
+    for level in (PolicyLevel.MESH, PolicyLevel.NAMESPACE, PolicyLevel.WORKLOAD):
         winner = winners.get(level)
         if winner is None:
             continue
         own = _own_mode(winner.spec.get("mtls"))
-        chain.append(Step(level, title(winner), own))
+        chain.append(PolicyStep(level, title(winner), own))
         if own is not None:
             mode, decided, policy_name = own, level, title(winner)
     ports: dict[int, Mode] = {}
-    workload = winners.get(Level.WORKLOAD)
+    workload = winners.get(PolicyLevel.WORKLOAD)
     if workload is not None:
         ports = _port_modes(workload.spec, mode)
-        chain.extend(Step(Level.PORT, f"{title(workload)}, port {port}", ports[port]) for port in sorted(ports))
+        chain.extend(
+            PolicyStep(PolicyLevel.PORT, f"{title(workload)}, port {port}", ports[port]) for port in sorted(ports)
+        )
     return ServerPolicy(
         mode=mode, level=decided, policy=policy_name, ports=ports, chain=tuple(chain), ignored=tuple(ignored)
-    )
-
-
-def server_policy(
-    policies: Sequence[ConfigObject], *, namespace: str, labels: Mapping[str, str], root_namespace: str
-) -> ServerPolicy:
-    """What a workload of this namespace with these labels accepts, out of all PeerAuthentications of its cluster."""
-    return compose(
-        (
-            policy
-            for policy in policies
-            if policy.meta.namespace in (namespace, root_namespace) and selects(match_labels(policy.spec), labels)
-        ),
-        root_namespace,
     )
 
 
@@ -174,35 +161,3 @@ def service_mode(
     if headless and not (endpoints_with_tls and all(endpoints_with_tls)):
         return Mode.DISABLE
     return namespace_mode(policies, namespace=namespace, root_namespace=root_namespace)
-
-
-class AmbientDenial(Struct, frozen=True):
-    """The authorization that istiod sends to ztunnel for a workload policy with ports.
-
-    It denies callers without a principal: on `only_ports` where that is not None, else on all but `except_ports`.
-    """
-
-    only_ports: frozenset[int] | None
-    except_ports: frozenset[int] = frozenset()
-
-    def denies(self, port: int, *, has_principal: bool) -> bool:
-        """Whether a connection to this workload port is refused."""
-        if has_principal:
-            return False
-        return port in self.only_ports if self.only_ports is not None else port not in self.except_ports
-
-
-def ambient_denial(policy: ConfigObject, others: Sequence[ConfigObject], root_namespace: str) -> AmbientDenial | None:
-    """The authorization for one PeerAuthentication in ambient mode; `others` are the namespace's and the mesh's.
-
-    None where a static policy says it all: no ports, nothing strict, or strict throughout. In ambient, DISABLE
-    behaves as PERMISSIVE.
-    """
-    if policy.meta.namespace == root_namespace or not match_labels(policy.spec) or not policy.spec.get("portLevelMtls"):
-        return None
-    effective = compose([*others, policy], root_namespace)
-    strict = frozenset(port for port, mode in effective.ports.items() if mode is Mode.STRICT)
-    lax = frozenset(effective.ports) - strict
-    if effective.mode is Mode.STRICT:
-        return AmbientDenial(None, lax) if lax else None
-    return AmbientDenial(strict) if strict else None

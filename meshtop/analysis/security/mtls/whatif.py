@@ -5,16 +5,16 @@ Pure: the objects are changed in memory only, and nothing is written anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from enum import StrEnum
 
 from msgspec import Struct, structs
 
 from meshtop.analysis.security.mtls.config import MeshMember
-from meshtop.analysis.security.mtls.mesh import MeshTls, Verdict
-from meshtop.analysis.security.mtls.outcome import Outcome
-from meshtop.analysis.security.mtls.posture import Standing
-from meshtop.analysis.security.mtls.seen import DayOfWorkload, PlaintextSource, plaintext
+from meshtop.analysis.security.mtls.mesh import MeshTls, TlsVerdict
+from meshtop.analysis.security.mtls.observed import PlaintextSource, WorkloadId, plaintext
+from meshtop.analysis.security.mtls.outcome import TlsOutcome
+from meshtop.analysis.security.mtls.posture import WorkloadPosture
 from meshtop.analysis.security.mtls.server import Mode
 from meshtop.analysis.security.trust import TrustPair
 from meshtop.analysis.visibility.selection import match_labels
@@ -43,7 +43,7 @@ class Consequence(Struct, frozen=True, kw_only=True):
     plaintext_per_second: float | None = None
 
 
-class Unmeasured(Struct, frozen=True, kw_only=True):
+class UnmeasuredWorkload(Struct, frozen=True, kw_only=True):
     """A workload of which nobody can say who calls it: no reporter speaks for it, or it was not called."""
 
     cluster: str
@@ -60,7 +60,7 @@ class WhatIf(Struct, frozen=True, kw_only=True):
 
     scope: str
     consequences: tuple[Consequence, ...] = ()
-    unmeasured: tuple[Unmeasured, ...] = ()
+    unmeasured: tuple[UnmeasuredWorkload, ...] = ()
     earlier: tuple[tuple[str, PlaintextSource], ...] = ()
     workloads: int = 0
     day_measured: bool = False
@@ -105,96 +105,139 @@ def _obeying(policy: ConfigObject, root: str, scope: str) -> ConfigObject | None
     return structs.replace(policy, spec=spec)
 
 
+class _Call(Struct, frozen=True, kw_only=True):
+    """A call into the scope, read: the workload it reaches, its verdicts under STRICT, and what was seen of it.
+
+    `worst` is the worst of its verdicts. The plaintext figures are per second, None where no reporter knows.
+    """
+
+    edge: Edge
+    workload: WorkloadId
+    worst: TlsVerdict
+    bare_server: bool
+    plaintext_requests: float | None
+    plaintext_bytes: float | None
+
+    @property
+    def measured(self) -> bool:
+        """Whether a reporter told mutual TLS from plaintext."""
+        return self.edge.sums.mtls_ratio is not None
+
+
 def what_if_strict(
     members: Sequence[MeshMember],
     trust: Sequence[TrustPair],
     edges: Sequence[Edge],
-    standings: Sequence[Standing],
+    workloads: Sequence[WorkloadPosture],
     scope: str,
 ) -> WhatIf:
     """Judge every call into a namespace, or with the scope `mesh` every call, as if STRICT were declared there."""
     mesh = MeshTls(strict_members(members, scope), trust)
-    inside = [s for s in standings if scope == MESH or s.party.namespace == scope]
-    touched = [s for s in inside if not s.party.gateway]
-    places = {s.party.id for s in touched}
-    found: list[Consequence] = []
-    called: set[tuple[str, str, str]] = set()
-    for edge in edges:
-        verdicts = mesh.edge(edge)
-        end = edge.destination
-        party = mesh.parties.find((end.cluster, end.namespace, end.workload)) if end.workload else None
-        where = party.id if party is not None else (end.cluster, end.namespace, end.workload)
-        if not (where in places or (not end.workload and (scope in (MESH, end.namespace)) and _reaches(verdicts))):
-            continue
-        called.add(where)
-        found.append(_consequence(edge, verdicts))
-    order = tuple(Effect)
-    found.sort(key=lambda c: (order.index(c.effect), -(c.edge.sums.requests or 0.0), str(c.edge.source)))
-    earlier = [
-        (f"{s.party.namespace}/{s.party.name} in {s.party.cluster}", source)
-        for s in touched
-        for source in s.seen.sources
-        if source.last_day and not source.requests_per_second and not source.bytes_per_second
-    ]
-    days: list[DayOfWorkload | None] = [s.seen.day for s in touched if s.party.id in called]
+    touched = [s for s in workloads if scope in (MESH, s.party.namespace) and not s.party.gateway]
+    calls = _calls_into(mesh, edges, scope, {s.party.id for s in touched})
+    called = {call.workload for call in calls}
+    days = [s.seen.day for s in touched if s.party.id in called]
     return WhatIf(
         scope=scope,
-        consequences=tuple(found),
+        consequences=_worst_first(_consequence(call) for call in calls),
         unmeasured=tuple(_silent(s, called) for s in touched if _is_silent(s, called)),
-        earlier=tuple(earlier),
+        earlier=tuple(_earlier(touched)),
         workloads=len(touched),
         day_measured=bool(days) and all(day is not None and day.measured for day in days),
     )
 
 
-def _reaches(verdicts: Sequence[Verdict]) -> bool:
+def _calls_into(mesh: MeshTls, edges: Iterable[Edge], scope: str, touched: Container[WorkloadId]) -> list[_Call]:
+    """The calls to touched workloads, and those to a bare service of the scope that ends inside the mesh."""
+    found = []
+    for edge in edges:
+        verdicts = mesh.edge(edge)
+        end = edge.destination
+        party = mesh.parties.find((end.cluster, end.namespace, end.workload)) if end.workload else None
+        workload = party.id if party is not None else (end.cluster, end.namespace, end.workload)
+        bare = not end.workload and scope in (MESH, end.namespace) and _reaches(verdicts)
+        if workload in touched or bare:
+            found.append(
+                _Call(
+                    edge=edge,
+                    workload=workload,
+                    worst=min(verdicts, key=lambda v: _RANK[v.outcome]),
+                    bare_server=any(v.server is not None and v.server.proxy is Proxy.NONE for v in verdicts),
+                    plaintext_requests=plaintext(edge.sums.judged, edge.sums.secured),
+                    plaintext_bytes=plaintext(edge.sums.judged_bytes, edge.sums.secured_bytes),
+                )
+            )
+    return found
+
+
+def _reaches(verdicts: Sequence[TlsVerdict]) -> bool:
     """Whether an edge to a bare service ends inside the mesh."""
     return any(v.host is not None and not v.host.external for v in verdicts)
 
 
-def _consequence(edge: Edge, verdicts: Sequence[Verdict]) -> Consequence:
+def _earlier(touched: Iterable[WorkloadPosture]) -> Iterator[tuple[str, PlaintextSource]]:
+    """Senders of plaintext of the last day who send none in this window, with the workload they called."""
+    for workload in touched:
+        for source in workload.seen.sources:
+            if source.last_day and not source.requests_per_second and not source.bytes_per_second:
+                party = workload.party
+                yield f"{party.namespace}/{party.name} in {party.cluster}", source
+
+
+def _worst_first(consequences: Iterable[Consequence]) -> tuple[Consequence, ...]:
+    order = tuple(Effect)
+    return tuple(
+        sorted(
+            consequences,
+            key=lambda c: (order.index(c.effect), -(c.edge.sums.requests or 0.0), str(c.edge.source)),
+        )
+    )
+
+
+def _consequence(call: _Call) -> Consequence:
     """What was seen beats what is declared: plaintext that was seen would break, whatever the rules say."""
-    sums = edge.sums
-    open_requests = plaintext(sums.judged, sums.secured)
-    open_bytes = plaintext(sums.judged_bytes, sums.secured_bytes)
-    worst = min(verdicts, key=lambda v: _RANK[v.outcome])
-    bare = any(v.server is not None and v.server.proxy is Proxy.NONE for v in verdicts)
-    if bare:
-        why = "The server has no proxy: STRICT would not be enforced, and nothing changes for its callers."
-        return Consequence(edge=edge, effect=Effect.FINE, why=why)
-    if open_requests or open_bytes:
-        if worst.outcome is Outcome.BROKEN:
-            why = worst.why
-        else:
-            why = "Plaintext was seen from this caller, although its configuration asks for mutual TLS."
-        rate = open_requests or None
-        return Consequence(edge=edge, effect=Effect.BREAKS, why=why, plaintext_per_second=rate)
-    if worst.outcome is Outcome.BROKEN:
-        doubt = " (In this window all of it was seen as mutual TLS.)" if sums.mtls_ratio is not None else ""
-        return Consequence(edge=edge, effect=Effect.BREAKS, why=worst.why + doubt)
-    if sums.mtls_ratio is not None:
-        return Consequence(edge=edge, effect=Effect.FINE, why="All of it was seen as mutual TLS.")
-    if worst.outcome is Outcome.MTLS:
-        return Consequence(edge=edge, effect=Effect.FINE, why=f"Not seen by a reporter that knows, but: {worst.why}")
-    return Consequence(edge=edge, effect=Effect.UNKNOWN, why=f"Nobody measured it. {worst.why}")
+    effect, why = _judged(call)
+    rate = call.plaintext_requests or None if effect is Effect.BREAKS else None
+    return Consequence(edge=call.edge, effect=effect, why=why, plaintext_per_second=rate)
 
 
-_RANK = {Outcome.BROKEN: 0, Outcome.UNKNOWN: 1, Outcome.PLAINTEXT: 2, Outcome.MTLS: 3}
+def _judged(call: _Call) -> tuple[Effect, str]:
+    worst = call.worst
+    if call.bare_server:
+        return (
+            Effect.FINE,
+            "The server has no proxy: STRICT would not be enforced, and nothing changes for its callers.",
+        )
+    if call.plaintext_requests or call.plaintext_bytes:
+        if worst.outcome is TlsOutcome.BROKEN:
+            return Effect.BREAKS, worst.why
+        return Effect.BREAKS, "Plaintext was seen from this caller, although its configuration asks for mutual TLS."
+    if worst.outcome is TlsOutcome.BROKEN:
+        doubt = " (In this window all of it was seen as mutual TLS.)" if call.measured else ""
+        return Effect.BREAKS, worst.why + doubt
+    if call.measured:
+        return Effect.FINE, "All of it was seen as mutual TLS."
+    if worst.outcome is TlsOutcome.MTLS:
+        return Effect.FINE, f"Not seen by a reporter that knows, but: {worst.why}"
+    return Effect.UNKNOWN, f"Nobody measured it. {worst.why}"
 
 
-def _is_silent(standing: Standing, called: set[tuple[str, str, str]]) -> bool:
-    if standing.party.proxy is Proxy.NONE and standing.party.unknown is None:
+_RANK = {TlsOutcome.BROKEN: 0, TlsOutcome.UNKNOWN: 1, TlsOutcome.PLAINTEXT: 2, TlsOutcome.MTLS: 3}
+
+
+def _is_silent(workload: WorkloadPosture, called: set[tuple[str, str, str]]) -> bool:
+    if workload.party.proxy is Proxy.NONE and workload.party.unknown is None:
         return False
-    sums = standing.seen.sums
-    return standing.party.id not in called or (sums.judged is None and sums.judged_bytes is None)
+    sums = workload.seen.sums
+    return workload.party.id not in called or (sums.judged is None and sums.judged_bytes is None)
 
 
-def _silent(standing: Standing, called: set[tuple[str, str, str]]) -> Unmeasured:
-    party = standing.party
+def _silent(workload: WorkloadPosture, called: set[tuple[str, str, str]]) -> UnmeasuredWorkload:
+    party = workload.party
     if party.unknown is not None:
         why = party.unknown
     elif party.id not in called:
         why = "Nobody called it in this window: whoever does at other times is not known."
     else:
         why = "Only its callers report on it, and callers cannot tell mutual TLS from plaintext."
-    return Unmeasured(cluster=party.cluster, namespace=party.namespace, workload=party.name, why=why)
+    return UnmeasuredWorkload(cluster=party.cluster, namespace=party.namespace, workload=party.name, why=why)

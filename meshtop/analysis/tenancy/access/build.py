@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from meshtop.analysis.tenancy.access.policy import Association, NodeKind, Policy, PolicyError, Prohibition
-from meshtop.analysis.tenancy.ownership import Owner
+from meshtop.analysis.tenancy.access.policy import Association, Policy, PolicyError, PolicyNodeKind, Prohibition
+from meshtop.analysis.tenancy.ownership import NamespaceOwner
 from meshtop.model.kube import Identity
 from meshtop.settings.access import AccessFile, AccessPolicy
 from meshtop.settings.document import ConfigError
@@ -49,12 +49,12 @@ class _Graph:
     """A policy graph under construction."""
 
     def __init__(self) -> None:
-        self.kinds: dict[str, NodeKind] = {}
+        self.kinds: dict[str, PolicyNodeKind] = {}
         self.parents: dict[str, list[str]] = {}
         self.associations: list[Association] = []
         self.prohibitions: list[Prohibition] = []
 
-    def add(self, kind: NodeKind, name: str, *parents: str) -> str:
+    def add(self, kind: PolicyNodeKind, name: str, *parents: str) -> str:
         """Declare a name, or assign a known one to more."""
         self.kinds.setdefault(name, kind)
         self.parents.setdefault(name, []).extend(parents)
@@ -64,7 +64,7 @@ class _Graph:
 def build_policy(
     policy: AccessPolicy | None,
     tenancy: Tenancy | None = None,
-    owners: Mapping[Place, Owner] | None = None,
+    owners: Mapping[Place, NamespaceOwner] | None = None,
     clusters: Iterable[str] = (),
     identity: Identity | None = None,
 ) -> Policy:
@@ -83,7 +83,7 @@ def build_policy(
         _bind(graph, binding, tenancy)
     if identity is not None:
         teams = [team for group in identity.groups if (team := f"team:{group}") in graph.kinds]
-        graph.add(NodeKind.USER, identity.user, *teams)
+        graph.add(PolicyNodeKind.USER, identity.user, *teams)
     try:
         return Policy(graph.kinds, graph.parents, graph.associations, graph.prohibitions)
     except PolicyError as error:
@@ -93,12 +93,12 @@ def build_policy(
 
 def _declare(graph: _Graph, file: AccessFile) -> None:
     for name in file.policy_classes:
-        graph.add(NodeKind.POLICY_CLASS, name)
+        graph.add(PolicyNodeKind.POLICY_CLASS, name)
     for kind, names in (
-        (NodeKind.USER_ATTRIBUTE, file.user_attributes),
-        (NodeKind.OBJECT_ATTRIBUTE, file.object_attributes),
-        (NodeKind.USER, file.users),
-        (NodeKind.OBJECT, file.objects),
+        (PolicyNodeKind.USER_ATTRIBUTE, file.user_attributes),
+        (PolicyNodeKind.OBJECT_ATTRIBUTE, file.object_attributes),
+        (PolicyNodeKind.USER, file.users),
+        (PolicyNodeKind.OBJECT, file.objects),
     ):
         for name, parents in names.items():
             graph.add(kind, name, *parents)
@@ -108,19 +108,23 @@ def _declare(graph: _Graph, file: AccessFile) -> None:
     ]
 
 
-def _generate(graph: _Graph, tenancy: Tenancy | None, owners: Mapping[Place, Owner], clusters: Iterable[str]) -> None:
+def _generate(
+    graph: _Graph, tenancy: Tenancy | None, owners: Mapping[Place, NamespaceOwner], clusters: Iterable[str]
+) -> None:
     organization = _organization(graph, tenancy)
     for cluster in clusters:
-        graph.add(NodeKind.OBJECT_ATTRIBUTE, cluster_name(cluster), organization)
+        graph.add(PolicyNodeKind.OBJECT_ATTRIBUTE, cluster_name(cluster), organization)
     if tenancy is not None:
         for tenant in tenancy.file.tenants:
-            above = graph.add(NodeKind.OBJECT_ATTRIBUTE, f"tenant:{tenant.name}", organization)
+            above = graph.add(PolicyNodeKind.OBJECT_ATTRIBUTE, f"tenant:{tenant.name}", organization)
             for workspace in tenant.workspaces:
                 name = f"workspace:{tenant.name}/{workspace.name}"
-                graph.add(NodeKind.OBJECT_ATTRIBUTE, name, above)
+                graph.add(PolicyNodeKind.OBJECT_ATTRIBUTE, name, above)
                 for kind in GROUP_KINDS:
                     for group in workspace.groups.of_kind(kind):
-                        graph.add(NodeKind.OBJECT_ATTRIBUTE, f"group:{tenant.name}/{workspace.name}/{group.name}", name)
+                        graph.add(
+                            PolicyNodeKind.OBJECT_ATTRIBUTE, f"group:{tenant.name}/{workspace.name}/{group.name}", name
+                        )
     for (cluster, namespace), owner in owners.items():
         above_it = [_attribute(graph, cluster_name(cluster), organization)]
         if owner.declared and owner.workspace is not None:
@@ -129,11 +133,11 @@ def _generate(graph: _Graph, tenancy: Tenancy | None, owners: Mapping[Place, Own
             above_it += [f"group:{workspace_name}/{group}" for _, group in owner.groups]
         elif len(owner.tenants) == 1:
             above_it.append(_attribute(graph, f"tenant:{owner.tenants[0]}", organization))
-        graph.add(NodeKind.OBJECT, namespace_name(cluster, namespace), *above_it)
+        graph.add(PolicyNodeKind.OBJECT, namespace_name(cluster, namespace), *above_it)
 
 
 def _organization(graph: _Graph, tenancy: Tenancy | None) -> str:
-    graph.add(NodeKind.POLICY_CLASS, POLICY_CLASS)
+    graph.add(PolicyNodeKind.POLICY_CLASS, POLICY_CLASS)
     name = tenancy.file.organization if tenancy is not None else "organization"
     return _attribute(graph, f"organization:{name}", POLICY_CLASS)
 
@@ -141,7 +145,7 @@ def _organization(graph: _Graph, tenancy: Tenancy | None) -> str:
 def _attribute(graph: _Graph, name: str, parent: str) -> str:
     if parent in graph.parents.get(name, ()):
         return name
-    return graph.add(NodeKind.OBJECT_ATTRIBUTE, name, parent)
+    return graph.add(PolicyNodeKind.OBJECT_ATTRIBUTE, name, parent)
 
 
 def _mention(graph: _Graph, file: AccessFile, tenancy: Tenancy | None) -> None:
@@ -154,21 +158,21 @@ def _mention(graph: _Graph, file: AccessFile, tenancy: Tenancy | None) -> None:
         if name in graph.kinds or not rest:
             continue
         if prefix == "team":
-            graph.add(NodeKind.USER_ATTRIBUTE, name)
+            graph.add(PolicyNodeKind.USER_ATTRIBUTE, name)
         elif prefix == "namespace":
-            graph.add(NodeKind.OBJECT, name, _organization(graph, tenancy))
+            graph.add(PolicyNodeKind.OBJECT, name, _organization(graph, tenancy))
         elif prefix in ("organization", "cluster", "tenant", "workspace", "group"):
-            graph.add(NodeKind.OBJECT_ATTRIBUTE, name, _organization(graph, tenancy))
+            graph.add(PolicyNodeKind.OBJECT_ATTRIBUTE, name, _organization(graph, tenancy))
 
 
 def _bind(graph: _Graph, binding: Binding, tenancy: Tenancy) -> None:
     level, _, name = binding.on.partition("/")
     target = f"organization:{tenancy.file.organization}" if level == "organization" else f"{level}:{name}"
-    role = graph.add(NodeKind.USER_ATTRIBUTE, f"{binding.role} on {binding.on}")
+    role = graph.add(PolicyNodeKind.USER_ATTRIBUTE, f"{binding.role} on {binding.on}")
     for subject in binding.subjects:
         kind, _, who = subject.partition(":")
         if kind == "team":
-            graph.add(NodeKind.USER_ATTRIBUTE, subject, role)
+            graph.add(PolicyNodeKind.USER_ATTRIBUTE, subject, role)
         else:
-            graph.add(NodeKind.USER, who, role)
+            graph.add(PolicyNodeKind.USER, who, role)
     graph.associations.append(Association(role, ROLE_RIGHTS[binding.role], target))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
-from meshtop.analysis.tenancy.access.policy import EVERY_RIGHT, NodeKind, Policy, PolicyError, Prohibition
+from meshtop.analysis.tenancy.access.policy import EVERY_RIGHT, Policy, PolicyError, PolicyNodeKind, Prohibition
 
 
 class Decision(Struct, frozen=True):
@@ -48,14 +48,14 @@ def applies(prohibition: Prohibition, above: Collection[str]) -> bool:
 
 
 def _known(policy: Policy, user: str, object_: str) -> None:
-    if policy.kinds.get(user) is not NodeKind.USER:
+    if policy.kinds.get(user) is not PolicyNodeKind.USER:
         raise PolicyError(f"{user} is no user of this policy")
-    if policy.kinds.get(object_) not in (NodeKind.OBJECT, NodeKind.OBJECT_ATTRIBUTE):
+    if policy.kinds.get(object_) not in (PolicyNodeKind.OBJECT, PolicyNodeKind.OBJECT_ATTRIBUTE):
         raise PolicyError(f"{object_} is no object of this policy")
 
 
 def _policy_classes(policy: Policy, above: Collection[str]) -> list[str]:
-    return sorted(name for name in above if policy.kinds[name] is NodeKind.POLICY_CLASS)
+    return sorted(name for name in above if policy.kinds[name] is PolicyNodeKind.POLICY_CLASS)
 
 
 def decide(policy: Policy, user: str, object_: str, *, rights: Collection[str] = ()) -> Decision:

@@ -20,7 +20,7 @@ class PolicyError(MeshtopError):
         self.name = name
 
 
-class NodeKind(StrEnum):
+class PolicyNodeKind(StrEnum):
     """What a node of the policy graph is."""
 
     USER = "user"
@@ -31,11 +31,11 @@ class NodeKind(StrEnum):
 
 
 _MAY_BE_ASSIGNED_TO = {
-    NodeKind.USER: {NodeKind.USER_ATTRIBUTE},
-    NodeKind.USER_ATTRIBUTE: {NodeKind.USER_ATTRIBUTE, NodeKind.POLICY_CLASS},
-    NodeKind.OBJECT: {NodeKind.OBJECT_ATTRIBUTE, NodeKind.POLICY_CLASS},
-    NodeKind.OBJECT_ATTRIBUTE: {NodeKind.OBJECT_ATTRIBUTE, NodeKind.POLICY_CLASS},
-    NodeKind.POLICY_CLASS: set[NodeKind](),
+    PolicyNodeKind.USER: {PolicyNodeKind.USER_ATTRIBUTE},
+    PolicyNodeKind.USER_ATTRIBUTE: {PolicyNodeKind.USER_ATTRIBUTE, PolicyNodeKind.POLICY_CLASS},
+    PolicyNodeKind.OBJECT: {PolicyNodeKind.OBJECT_ATTRIBUTE, PolicyNodeKind.POLICY_CLASS},
+    PolicyNodeKind.OBJECT_ATTRIBUTE: {PolicyNodeKind.OBJECT_ATTRIBUTE, PolicyNodeKind.POLICY_CLASS},
+    PolicyNodeKind.POLICY_CLASS: set[PolicyNodeKind](),
 }
 
 
@@ -69,7 +69,7 @@ class Policy:
 
     def __init__(
         self,
-        kinds: Mapping[str, NodeKind],
+        kinds: Mapping[str, PolicyNodeKind],
         assignments: Mapping[str, Sequence[str]],
         associations: Iterable[Association] = (),
         prohibitions: Iterable[Prohibition] = (),
@@ -104,14 +104,14 @@ class Policy:
                 if kind not in allowed:
                     raise PolicyError(f"{self.kinds[name]} {name} can't be assigned to {parent}, a {kind}", name)
         for association in self.associations:
-            if self.kinds.get(association.user_attribute) is not NodeKind.USER_ATTRIBUTE:
+            if self.kinds.get(association.user_attribute) is not PolicyNodeKind.USER_ATTRIBUTE:
                 named = association.user_attribute
                 raise PolicyError(f"an association names {named}, which is no user attribute", named)
-            if self.kinds.get(association.target) in (None, NodeKind.USER, NodeKind.POLICY_CLASS):
+            if self.kinds.get(association.target) in (None, PolicyNodeKind.USER, PolicyNodeKind.POLICY_CLASS):
                 target = association.target
                 raise PolicyError(f"an association targets {target}, which is no object or attribute", target)
         for prohibition in self.prohibitions:
-            if self.kinds.get(prohibition.subject) not in (NodeKind.USER, NodeKind.USER_ATTRIBUTE):
+            if self.kinds.get(prohibition.subject) not in (PolicyNodeKind.USER, PolicyNodeKind.USER_ATTRIBUTE):
                 subject = prohibition.subject
                 raise PolicyError(f"a prohibition names {subject}, which is no user or user attribute", subject)
             for name in (*prohibition.include, *prohibition.exclude):

@@ -27,7 +27,7 @@ class AccessRules(Struct, frozen=True):
     user: str = AUTO
 
 
-class Answer(Struct, frozen=True):
+class AccessAnswer(Struct, frozen=True):
     """Whether something is allowed, and why in one sentence."""
 
     allowed: bool
@@ -72,24 +72,19 @@ class Access:
                     self._found[place] = decide(policy, identity.user, name, rights=RIGHTS).rights
         return self._found[place]
 
-    def may(self, right: str, cluster: str, namespace: str) -> Answer:
+    def may(self, right: str, cluster: str, namespace: str) -> AccessAnswer:
         """Whether the user holds a right (`read`, `shift`, `propagate`) on a namespace of a cluster."""
         if right in self.rights(cluster, namespace):
-            return Answer(True, f"The access policy allows it for {self._policies[cluster][0].user}.")  # type: ignore[index]
+            return AccessAnswer(True, f"The access policy allows it for {self._policies[cluster][0].user}.")  # type: ignore[index]
         known = self._policies.get(cluster)
         if known is None:
             why = f"{cluster} does not say who you are (SelfSubjectReview); set access.user in the settings."
-            return Answer(False, why)
+            return AccessAnswer(False, why)
         identity, policy = known
         name = self._object(policy, cluster, namespace)
         if name is None:
-            return Answer(False, f"The access policy says nothing of {namespace} in {cluster}.")
-        return Answer(False, f"The access policy: {explain(policy, identity.user, right, name).sentence}")
-
-    def why_not(self, right: str, cluster: str, namespace: str) -> str | None:
-        """Why the policy refuses a right on a namespace; None when it does not."""
-        answer = self.may(right, cluster, namespace)
-        return None if answer.allowed else answer.why
+            return AccessAnswer(False, f"The access policy says nothing of {namespace} in {cluster}.")
+        return AccessAnswer(False, f"The access policy: {explain(policy, identity.user, right, name).sentence}")
 
     def may_read(self, cluster: str, namespace: str) -> bool:
         """Whether a namespace may be shown; what stands in no namespace is judged as its cluster."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from meshtop.analysis.security.mtls.client import AppliedRule, TlsMode, client_tls
-from meshtop.analysis.security.mtls.server import AmbientDenial, Mode, ambient_denial, compose, service_mode
-from meshtop.analysis.visibility.selection import match_labels
+from meshtop.analysis.security.mtls.server import Mode, compose, service_mode
 from meshtop.model.kube import ConfigObject
 from tests.analysis.security.mtls.objects import config
 from tests.conftest import SHARED_DATA
@@ -89,42 +86,3 @@ def test_build_auto_mtls_settings(case: dict[str, Any]) -> None:
         asked = {TlsMode.ISTIO_MUTUAL: {"ISTIO_MUTUAL", "MUTUAL"}}.get(answer.mode, {answer.mode.value})
         assert case["want"]["Mode"] in asked
         assert answer.policy is not None
-
-
-def ambient_cases() -> list[Any]:
-    folder = FOLDER / "ambient-peerauthn"
-    return [pytest.param(path, id=path.name.removesuffix("-in.yaml")) for path in sorted(folder.glob("*-in.yaml"))]
-
-
-def expected_denies(authorization: dict[str, Any], port: int, *, has_principal: bool) -> bool:
-    """ztunnel's reading: groups are OR, rules of a group AND, matches of a rule OR, fields of a match AND."""
-
-    def matches(match: dict[str, Any]) -> bool:
-        answers = []
-        if "destinationPorts" in match:
-            answers.append(port in match["destinationPorts"])
-        if "notDestinationPorts" in match:
-            answers.append(port not in match["notDestinationPorts"])
-        if "notPrincipals" in match:
-            answers.append(not has_principal)
-        return all(answers)
-
-    return any(all(any(map(matches, rule["matches"])) for rule in group["rules"]) for group in authorization["groups"])
-
-
-@pytest.mark.parametrize("path", ambient_cases())
-def test_ambient_peer_authentication(path: Path) -> None:
-    documents = [d for d in yaml.safe_load_all(path.read_text()) if d]
-    policies = [policy_of(d) for d in documents]
-    with_selector = [p for p in policies if match_labels(p.spec)]
-    subject = with_selector[-1] if with_selector else policies[-1]
-    others = [p for p in policies if p is not subject]
-    denial = ambient_denial(subject, others, "istio-system")
-    expected = yaml.safe_load(path.with_name(path.name.replace("-in.yaml", ".yaml")).read_text())
-    assert (denial is None) == (expected is None)
-    if denial is not None:
-        assert isinstance(denial, AmbientDenial)
-        for port in (80, 8080, 9090):
-            for has_principal in (True, False):
-                wanted = expected_denies(expected, port, has_principal=has_principal)
-                assert denial.denies(port, has_principal=has_principal) == wanted, (port, has_principal)

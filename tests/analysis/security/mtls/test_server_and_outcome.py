@@ -9,17 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtop.analysis.security.mtls.client import ClientTls, TlsMode
-from meshtop.analysis.security.mtls.outcome import Outcome, edge_outcome
-from meshtop.analysis.security.mtls.server import Mode, ServerPolicy, namespace_mode, server_policy
-from meshtop.model.kube import ConfigObject
-from meshtop.model.mesh import Proxy
+from meshtop.analysis.security.mtls.config import IstioConfig, MeshMember
+from meshtop.analysis.security.mtls.outcome import TlsOutcome, edge_outcome
+from meshtop.analysis.security.mtls.server import Mode, ServerPolicy, namespace_mode
+from meshtop.model.kube import ConfigObject, Inventory
+from meshtop.model.mesh import MeshFacts, Proxy
 from tests.analysis.security.mtls.objects import peer_authentication as pa
 
 FRONT = {"app": "front"}
 
 
 def policy_for(policies: list[ConfigObject], labels: dict[str, str] | None = None) -> ServerPolicy:
-    return server_policy(policies, namespace="shop", labels=labels or FRONT, root_namespace="mesh-root")
+    inventory = Inventory(config={"PeerAuthentication": tuple(policies)})
+    member = MeshMember(name="east", inventory=inventory, facts=MeshFacts(root_namespace="mesh-root"))
+    return IstioConfig(member).server("shop", labels or FRONT)
 
 
 def test_each_answer_names_the_object_that_decided_it() -> None:
@@ -105,28 +108,28 @@ SIDE, AMB, NONE = Proxy.SIDECAR, Proxy.AMBIENT, Proxy.NONE
 @pytest.mark.parametrize(
     ("client", "client_proxy", "server", "server_proxy", "outcome", "code"),
     [
-        (tls(TlsMode.DISABLE), SIDE, STRICT, SIDE, Outcome.BROKEN, "MTLS-STRICT-CLIENT-DISABLE"),
-        (tls(TlsMode.SIMPLE), SIDE, STRICT, SIDE, Outcome.BROKEN, "MTLS-STRICT-CLIENT-SIMPLE"),
-        (tls(TlsMode.DISABLE, by_rule=False), SIDE, STRICT, SIDE, Outcome.BROKEN, "MTLS-STRICT-AUTO-PLAINTEXT"),
-        (tls(TlsMode.ISTIO_MUTUAL), SIDE, PERMISSIVE, NONE, Outcome.BROKEN, "MTLS-MUTUAL-NO-SIDECAR"),
-        (tls(TlsMode.ISTIO_MUTUAL), SIDE, DISABLED, SIDE, Outcome.BROKEN, "MTLS-MUTUAL-TO-DISABLE"),
-        (tls(TlsMode.AUTO), NONE, STRICT, SIDE, Outcome.BROKEN, "MTLS-STRICT-OUTSIDE-CLIENT"),
-        (tls(TlsMode.AUTO), NONE, PERMISSIVE, SIDE, Outcome.PLAINTEXT, None),
-        (tls(TlsMode.AUTO), NONE, STRICT, NONE, Outcome.PLAINTEXT, None),
-        (tls(TlsMode.AUTO), SIDE, STRICT, SIDE, Outcome.MTLS, None),
-        (tls(TlsMode.AUTO), SIDE, PERMISSIVE, SIDE, Outcome.MTLS, None),
-        (tls(TlsMode.AUTO), SIDE, DISABLED, SIDE, Outcome.BROKEN, "MTLS-AUTO-TO-DISABLE"),
-        (tls(TlsMode.AUTO), SIDE, STRICT, NONE, Outcome.PLAINTEXT, None),
-        (tls(TlsMode.ISTIO_MUTUAL), SIDE, STRICT, SIDE, Outcome.MTLS, None),
-        (tls(TlsMode.DISABLE), SIDE, PERMISSIVE, SIDE, Outcome.PLAINTEXT, None),
-        (tls(TlsMode.SIMPLE), SIDE, PERMISSIVE, SIDE, Outcome.UNKNOWN, None),
-        (tls(TlsMode.MUTUAL), SIDE, STRICT, NONE, Outcome.UNKNOWN, None),
-        (tls(TlsMode.DISABLE), AMB, STRICT, AMB, Outcome.MTLS, None),
-        (tls(TlsMode.AUTO), AMB, STRICT, NONE, Outcome.PLAINTEXT, None),
-        (tls(TlsMode.AUTO), AMB, DISABLED, AMB, Outcome.MTLS, None),
-        (tls(TlsMode.AUTO), AMB, DISABLED, SIDE, Outcome.PLAINTEXT, None),
-        (tls(TlsMode.ISTIO_MUTUAL), SIDE, DISABLED, AMB, Outcome.MTLS, None),
-        (tls(TlsMode.DISABLE), SIDE, STRICT, AMB, Outcome.BROKEN, "MTLS-STRICT-CLIENT-DISABLE"),
+        (tls(TlsMode.DISABLE), SIDE, STRICT, SIDE, TlsOutcome.BROKEN, "MTLS-STRICT-CLIENT-DISABLE"),
+        (tls(TlsMode.SIMPLE), SIDE, STRICT, SIDE, TlsOutcome.BROKEN, "MTLS-STRICT-CLIENT-SIMPLE"),
+        (tls(TlsMode.DISABLE, by_rule=False), SIDE, STRICT, SIDE, TlsOutcome.BROKEN, "MTLS-STRICT-AUTO-PLAINTEXT"),
+        (tls(TlsMode.ISTIO_MUTUAL), SIDE, PERMISSIVE, NONE, TlsOutcome.BROKEN, "MTLS-MUTUAL-NO-SIDECAR"),
+        (tls(TlsMode.ISTIO_MUTUAL), SIDE, DISABLED, SIDE, TlsOutcome.BROKEN, "MTLS-MUTUAL-TO-DISABLE"),
+        (tls(TlsMode.AUTO), NONE, STRICT, SIDE, TlsOutcome.BROKEN, "MTLS-STRICT-OUTSIDE-CLIENT"),
+        (tls(TlsMode.AUTO), NONE, PERMISSIVE, SIDE, TlsOutcome.PLAINTEXT, None),
+        (tls(TlsMode.AUTO), NONE, STRICT, NONE, TlsOutcome.PLAINTEXT, None),
+        (tls(TlsMode.AUTO), SIDE, STRICT, SIDE, TlsOutcome.MTLS, None),
+        (tls(TlsMode.AUTO), SIDE, PERMISSIVE, SIDE, TlsOutcome.MTLS, None),
+        (tls(TlsMode.AUTO), SIDE, DISABLED, SIDE, TlsOutcome.BROKEN, "MTLS-AUTO-TO-DISABLE"),
+        (tls(TlsMode.AUTO), SIDE, STRICT, NONE, TlsOutcome.PLAINTEXT, None),
+        (tls(TlsMode.ISTIO_MUTUAL), SIDE, STRICT, SIDE, TlsOutcome.MTLS, None),
+        (tls(TlsMode.DISABLE), SIDE, PERMISSIVE, SIDE, TlsOutcome.PLAINTEXT, None),
+        (tls(TlsMode.SIMPLE), SIDE, PERMISSIVE, SIDE, TlsOutcome.UNKNOWN, None),
+        (tls(TlsMode.MUTUAL), SIDE, STRICT, NONE, TlsOutcome.UNKNOWN, None),
+        (tls(TlsMode.DISABLE), AMB, STRICT, AMB, TlsOutcome.MTLS, None),
+        (tls(TlsMode.AUTO), AMB, STRICT, NONE, TlsOutcome.PLAINTEXT, None),
+        (tls(TlsMode.AUTO), AMB, DISABLED, AMB, TlsOutcome.MTLS, None),
+        (tls(TlsMode.AUTO), AMB, DISABLED, SIDE, TlsOutcome.PLAINTEXT, None),
+        (tls(TlsMode.ISTIO_MUTUAL), SIDE, DISABLED, AMB, TlsOutcome.MTLS, None),
+        (tls(TlsMode.DISABLE), SIDE, STRICT, AMB, TlsOutcome.BROKEN, "MTLS-STRICT-CLIENT-DISABLE"),
     ],
 )
 def test_outcomes(
@@ -134,7 +137,7 @@ def test_outcomes(
     client_proxy: Proxy,
     server: ServerPolicy,
     server_proxy: Proxy,
-    outcome: Outcome,
+    outcome: TlsOutcome,
     code: str | None,
 ) -> None:
     answer = edge_outcome(client=client, client_proxy=client_proxy, server=server, server_proxy=server_proxy, port=None)
@@ -146,8 +149,8 @@ def test_a_disabled_port_of_a_strict_workload_breaks_mutual_tls_to_it_alone() ->
     server = ServerPolicy(mode=Mode.STRICT, policy="PeerAuthentication shop/front", ports={8080: Mode.DISABLE})
     client = tls(TlsMode.ISTIO_MUTUAL)
 
-    def outcome(port: int) -> Outcome:
+    def outcome(port: int) -> TlsOutcome:
         return edge_outcome(client=client, client_proxy=SIDE, server=server, server_proxy=SIDE, port=port).outcome
 
-    assert outcome(8080) is Outcome.BROKEN
-    assert outcome(9090) is Outcome.MTLS
+    assert outcome(8080) is TlsOutcome.BROKEN
+    assert outcome(9090) is TlsOutcome.MTLS

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshtop.analysis.tenancy.access.decision import applies, decide, explain
-from meshtop.analysis.tenancy.access.policy import Association, NodeKind, Policy, PolicyError, Prohibition
+from meshtop.analysis.tenancy.access.policy import Association, Policy, PolicyError, PolicyNodeKind, Prohibition
 
 U, UA, OBJ, OA, PC = (
-    NodeKind.USER,
-    NodeKind.USER_ATTRIBUTE,
-    NodeKind.OBJECT,
-    NodeKind.OBJECT_ATTRIBUTE,
-    NodeKind.POLICY_CLASS,
+    PolicyNodeKind.USER,
+    PolicyNodeKind.USER_ATTRIBUTE,
+    PolicyNodeKind.OBJECT,
+    PolicyNodeKind.OBJECT_ATTRIBUTE,
+    PolicyNodeKind.POLICY_CLASS,
 )
 RWX = frozenset({"read", "write", "execute"})
 
@@ -127,7 +127,9 @@ def test_prohibitions(
         ({}, {"u": []}, "u is assigned but nowhere declared"),
     ],
 )
-def test_policies_that_make_no_sense(kinds: dict[str, NodeKind], parents: dict[str, list[str]], message: str) -> None:
+def test_policies_that_make_no_sense(
+    kinds: dict[str, PolicyNodeKind], parents: dict[str, list[str]], message: str
+) -> None:
     with pytest.raises(PolicyError, match=message):
         Policy(kinds, parents)
 

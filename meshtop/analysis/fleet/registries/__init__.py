@@ -1,1 +1,0 @@
-"""Registries of member clusters: each project's objects, read into one shape (reference: Federation)."""
