@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_log import terminal
 from tests.e2e.moved import MovedClock
 from tests.e2e.serving import LIMIT, environment, until
+from tests.e2e.test_console_in_a_terminal import Terminal, terminal
 
 pytestmark = [pytest.mark.terminal, pytest.mark.xdist_group("e2e-shift-terminal")]
 

@@ -88,7 +88,7 @@ def test_every_field_reaches_the_plan() -> None:
         "flagger owns it",
         "release 41",
     )
-    assert plan_of(filled(then=LEAVE), TWO)[0].wait is False
+    assert plan_of(filled(after_each_step=LEAVE), TWO)[0].wait is False
 
 
 def test_waves_go_in_order() -> None:
