@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from textual.color import Color
 
-from meshtop.console.terminal.look import Look, decide_look, why_no_console
+from meshtop.console.terminal.look import Look, decide_look
 from meshtop.console.themes import PALETTES, Palette, find_theme, theme_names, themes
 
 TRUECOLOR = [palette for palette in PALETTES if not palette.ansi]
@@ -64,20 +64,3 @@ def test_names_find_their_theme() -> None:
 )
 def test_flag_beats_environment_beats_theme(environ: dict[str, str], color: str, wanted: Look) -> None:
     assert decide_look(environ, color=color, theme="light") == wanted  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("environ", "stdin", "output", "wanted"),
-    [
-        ({"TERM": "xterm-256color"}, True, True, None),
-        ({"TERM": "dumb"}, True, True, "TERM is dumb"),
-        ({}, True, True, "TERM is not set"),
-        ({"TERM": "xterm"}, False, True, "needs a terminal"),
-        ({"TERM": "xterm"}, True, False, "needs a terminal"),
-    ],
-)
-def test_the_console_refuses_in_one_sentence(
-    environ: dict[str, str], stdin: bool, output: bool, wanted: str | None
-) -> None:
-    sentence = why_no_console(environ, stdin_tty=stdin, output_tty=output)
-    assert sentence is None if wanted is None else wanted in (sentence or "") and "meshtop get" in (sentence or "")

@@ -40,11 +40,6 @@ class JournalRow(Struct, frozen=True):
     stopped_at: str
     process: int | None
 
-    @property
-    def title(self) -> str:
-        """What it is about."""
-        return f"{self.action.kind} {self.action.subject}"
-
 
 class JournalRead(Message):
     """The journal was read: the latest actions, and as `opened` all that have not ended."""

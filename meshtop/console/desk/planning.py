@@ -39,7 +39,9 @@ FIELDS = (
     FormField("guard", "What rolls everything back when the canary is worse in it. ← → choose.", GUARDS),
     FormField("on failure", "When a cluster is lost, or changed by another. ← → choose.", (ROLL_BACK, HOLD)),
     FormField(
-        "then", "Watch until the split follows and the guard is content, or only write. ← → choose.", (WATCH, LEAVE)
+        "after each step",
+        "Watch until the split follows and the guard passes, or only write. ← → choose.",
+        (WATCH, LEAVE),
     ),
     FormField("clusters", "Only these, with commas. Empty: every cluster of the mesh whose callers obey the route."),
     FormField("waves", "Clusters that go one after another: us-east; eu-west,ap-south. Empty: all together."),

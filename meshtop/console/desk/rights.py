@@ -137,6 +137,6 @@ def _rules_in(answered: Future[dict[str, SubjectRules]], cluster: str) -> dict[s
         return {}
     error = answered.exception()
     if error is not None:
-        log_failure(_log, f"{cluster} did not say what the user may do", error)
+        log_failure(_log, f"the rights in {cluster} are not known", error)
         return {}
     return answered.result()

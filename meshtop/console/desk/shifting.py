@@ -10,7 +10,6 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 if TYPE_CHECKING:
-    from meshtop.actions.errors import ActionError
     from meshtop.actions.events import ActionEvent
     from meshtop.actions.fleet import Fleet
     from meshtop.actions.journal.journal import Journal
@@ -212,8 +211,3 @@ class ShiftDesk:
                 self._target.post_message(failed(f"This should not have happened ({type(error).__name__}: {error})."))
 
         future.add_done_callback(ended)
-
-
-def words_of(error: ActionError) -> str:
-    """An error, and what to do about it."""
-    return f"{error.message} {error.remedy}".rstrip()

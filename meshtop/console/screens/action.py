@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from meshtop.console.desk.journaling import JournalRow
-from meshtop.console.desk.levers import why_not_again
+from meshtop.console.desk.permissions import denial_of
 from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.screens.run import LogLine, Phase, RunScreen, log_lines
 from meshtop.console.widgets.lines import TextLine
@@ -116,7 +116,7 @@ class ActionScreen(RunScreen):
         super().__init__()
         self._row = row
         self._ask_for = ask
-        self._lever = ""
+        self._ending = ""
 
     @property
     def about(self) -> str:
@@ -151,7 +151,7 @@ class ActionScreen(RunScreen):
 
     def action_resume(self) -> None:
         """Ask for the namespace, as the shift did when it began."""
-        self._lever = "resume"
+        self._ending = "resume"
         at = f" at {self._row.stopped_at}" if self._row.stopped_at else ""
         where = ", ".join(self._row.clusters)
         about = f"Goes on{at} in {where}, watched as before. esc leaves it as it is."
@@ -159,7 +159,7 @@ class ActionScreen(RunScreen):
 
     def action_roll_back(self) -> None:
         """Ask once; the way back needs no typing."""
-        self._lever = "roll_back"
+        self._ending = "roll_back"
         about = f"Everything as it was before in {', '.join(self._row.clusters)}. esc leaves it as it is."
         self.ask(about, "Enter rolls it back:")
 
@@ -170,7 +170,7 @@ class ActionScreen(RunScreen):
 
     def answered(self, text: str) -> None:
         """Do it."""
-        if self._lever == "resume" and text != self._namespace():
+        if self._ending == "resume" and text != self._namespace():
             self.say(f"Nothing was done: {text!r} is another name." if text else "Nothing was done.", Tone.DEGRADED)
             self.phase = Phase.IDLE
             self.refresh_bindings()
@@ -179,14 +179,14 @@ class ActionScreen(RunScreen):
         self.begin(self._progress())
         if self.desk is not None:
             identity = self._row.action.id
-            (self.desk.resume if self._lever == "resume" else self.desk.roll_back)(identity)
+            (self.desk.resume if self._ending == "resume" else self.desk.roll_back)(identity)
 
     def _progress(self) -> Progress | None:
         """Where a resumed shift stands; a propagation and a rollback have only their log."""
         from meshtop.actions.shift.progress import progress_of
         from meshtop.actions.shift.record import known_weights, shift_record
 
-        if self._lever != "resume":
+        if self._ending != "resume":
             return None
         shift = shift_record(self._row.action)
         return progress_of(shift, self._row.action.id, known_weights(self._row.action, shift.targets))
@@ -204,7 +204,7 @@ class ActionScreen(RunScreen):
         host = self.host
         why = disabled_reasons(self._row, read_only=host.read_only).get(action)
         if why is None and action in ENDINGS:
-            return why_not_again(host.picture, host.rights, self._row.action, self)
+            return denial_of(host.picture, host.rights, self._row.action, self)
         return why
 
     def on_rights_arrived(self, message: RightsArrived) -> None:

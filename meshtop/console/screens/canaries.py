@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 
 from meshtop.analysis.tenancy.access.permissions import denial_reason
 from meshtop.console.desk.journaling import clusters_at_hand, last_shift
-from meshtop.console.desk.levers import levers_for, writes_of
+from meshtop.console.desk.permissions import permissions_for, writes_of
 from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.places import CANARIES
 from meshtop.console.screens.base import MeshScreen
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
     from meshtop.views.frame.facts import Detail
     from meshtop.views.picture.picture import Picture
 
-LEVERS = ("shift", "roll_back")
+WRITES = ("shift", "roll_back")
 """The actions that write."""
 
 
-def shift_levers(screen: MeshScreen, picture: Picture, key: str | None) -> tuple[WritePermission, ...]:
+def shift_permissions(screen: MeshScreen, picture: Picture, key: str | None) -> tuple[WritePermission, ...]:
     """What is known of the rights that a shift of a route needs; what is not known is asked for."""
     from meshtop.views.reports.rights import shift_writes
 
     row: CanaryRow | None = None if key is None else find_item(picture, CANARIES, key)
-    return levers_for(picture, screen.host.rights, () if row is None else shift_writes(picture, row), screen)
+    return permissions_for(picture, screen.host.rights, () if row is None else shift_writes(picture, row), screen)
 
 
-def with_rights(found: Detail | None, levers: tuple[WritePermission, ...]) -> Detail | None:
+def with_rights(found: Detail | None, permissions: tuple[WritePermission, ...]) -> Detail | None:
     """A route's detail with who lets the user shift it, below how it does."""
     from meshtop.views.reports.rights import rights_section
 
     if found is None:
         return None
     first, *others = found.sections
-    return structs.replace(found, sections=(first, rights_section(levers), *others))
+    return structs.replace(found, sections=(first, rights_section(permissions), *others))
 
 
 class CanaryScreen(TableScreen):
@@ -58,7 +58,7 @@ class CanaryScreen(TableScreen):
     def __init__(self) -> None:
         super().__init__(CANARIES)
         self._taken_back: tuple[PlannedWrite, ...] = ()
-        self.levers: tuple[WritePermission, ...] = ()
+        self.permissions: tuple[WritePermission, ...] = ()
         """What is known of the rights that a shift of the route under the cursor needs, cluster by cluster."""
         self._off: dict[str, str] = {}
 
@@ -69,7 +69,7 @@ class CanaryScreen(TableScreen):
         self._taken_back = () if last is None else writes_of(last.action)
 
     def refresh_picture(self, picture: Picture) -> None:
-        """Show the rows, and which levers are on."""
+        """Show the rows, and and what may be written."""
         super().refresh_picture(picture)
         self._judge()
 
@@ -85,16 +85,16 @@ class CanaryScreen(TableScreen):
             self._show_side(picture, self.rows.cursor_key)
 
     def _judge(self) -> None:
-        """Find out why the levers are off."""
+        """Find out why actions that write are disabled."""
 
         picture = self.host.picture
         if picture is None:
             return
-        self.levers = shift_levers(self, picture, self.rows.cursor_key)
-        back = levers_for(picture, self.host.rights, self._taken_back, self)
-        off = {"shift": denial_reason(self.levers), "roll_back": denial_reason(back, needs_all=True)}
+        self.permissions = shift_permissions(self, picture, self.rows.cursor_key)
+        back = permissions_for(picture, self.host.rights, self._taken_back, self)
+        off = {"shift": denial_reason(self.permissions), "roll_back": denial_reason(back, needs_all=True)}
         if self.host.read_only:
-            off = dict.fromkeys(LEVERS, "read-only")
+            off = dict.fromkeys(WRITES, "read-only")
         known = {action: why for action, why in off.items() if why is not None}
         if known != self._off:
             self._off = known
@@ -102,17 +102,17 @@ class CanaryScreen(TableScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What the user may not do is disabled."""
-        if action in LEVERS and (self.host.read_only or action in self._off):
+        if action in WRITES and (self.host.read_only or action in self._off):
             return None
         return super().check_action(action, parameters)
 
     def why_disabled(self, action: str) -> str | None:
-        """Why a lever is off."""
-        return "read-only" if action in LEVERS and self.host.read_only else self._off.get(action)
+        """Why an action that writes is disabled."""
+        return "read-only" if action in WRITES and self.host.read_only else self._off.get(action)
 
     def beside(self, picture: Picture, key: str) -> Detail | None:
         """The route with its rights."""
-        return with_rights(super().beside(picture, key), shift_levers(self, picture, key))
+        return with_rights(super().beside(picture, key), shift_permissions(self, picture, key))
 
     def action_shift(self) -> None:
         """Open the dialog for the route under the cursor; clusters that would refuse it are named there."""
@@ -123,9 +123,9 @@ class CanaryScreen(TableScreen):
         row: CanaryRow | None = None if picture is None or key is None else find_item(picture, self.kind, key)
         if picture is None or row is None:
             return
-        note = denials(self.levers)
+        note = denials(self.permissions)
         if note is not None:
-            others = ",".join(one.write.cluster for one in self.levers if not one.denied)
+            others = ",".join(one.write.cluster for one in self.permissions if not one.denied)
             note = f"{note} Name the others as waves: {others}"
         self.app.push_screen(ShiftScreen(row, picture, note or ""))
 
@@ -139,7 +139,7 @@ class CanaryDetailScreen(DetailScreen):
 
     def make_detail(self, picture: Picture) -> Detail | None:
         """The route with its rights."""
-        return with_rights(super().make_detail(picture), shift_levers(self, picture, self.key))
+        return with_rights(super().make_detail(picture), shift_permissions(self, picture, self.key))
 
     def on_rights_arrived(self, message: RightsArrived) -> None:
         """Show the permissions anew."""

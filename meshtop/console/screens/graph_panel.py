@@ -74,11 +74,6 @@ class GraphPanel(Vertical):
         """What is shown."""
         return self._detail
 
-    @property
-    def charted(self) -> bool:
-        """Whether every chart of what is shown has its lines."""
-        return self._detail is not None and len(self._charted) == len(self._detail.charts[:2])
-
     def show(self, make: Callable[[], Detail], session: ConsoleSession, end: float) -> None:
         """Work out and show something; `end` is the moment (Unix seconds) at which its charts end."""
         self._session, self._end = session, end

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from meshtop.console.desk.journaling import MOST, JournalRead, JournalRow, read_journal
-from meshtop.console.desk.levers import why_not_again
+from meshtop.console.desk.permissions import denial_of
 from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.places import CANARIES, name_of
 from meshtop.console.screens.action import ENDINGS, SIGNS_OF_COURSE, ActionScreen, disabled_reasons, state_lines
@@ -208,7 +208,7 @@ class JournalScreen(MeshScreen):
         row = self.selected
         why = disabled_reasons(row, read_only=self.host.read_only).get(action)
         if why is None and row is not None and action in ENDINGS:
-            return why_not_again(self.host.picture, self.host.rights, row.action, self)
+            return denial_of(self.host.picture, self.host.rights, row.action, self)
         return why
 
     def on_rights_arrived(self, message: RightsArrived) -> None:

@@ -1,4 +1,4 @@
-"""What the terminal is given: colour or none, ASCII or signs, and when the console refuses to start."""
+"""What the terminal is given: colour or none, ASCII or signs."""
 
 from __future__ import annotations
 
@@ -35,16 +35,6 @@ def decide_look(
     wanted = find_theme(theme)
     colour = color == "always" or (color == "auto" and not environ.get("NO_COLOR"))
     return Look(theme=wanted if colour else PLAIN_THEME, colour=colour, ascii=ascii_only)
-
-
-def why_no_console(environ: Mapping[str, str], *, stdin_tty: bool, output_tty: bool) -> str | None:
-    """The sentence with which the console refuses this terminal, or None where it can run."""
-    if not stdin_tty or not output_tty:
-        return "meshtop: the console needs a terminal; in a pipe or a script use `meshtop get clusters`, `-o json`."
-    if environ.get("TERM", "") in {"dumb", "unknown", ""}:
-        term = environ.get("TERM") or "not set"
-        return f"meshtop: TERM is {term}, which cannot place text; use `meshtop get clusters`, or set TERM."
-    return None
 
 
 class AsciiFilter(LineFilter):

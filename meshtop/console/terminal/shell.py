@@ -127,10 +127,9 @@ class Shell(HookedApp):
         """End as ctrl-c ends a command."""
         self.end(Ending.INTERRUPTED)
 
-    def _handle_exception(self, error: Exception) -> None:
-        """Textual's own: a defect in drawing or in a key's action, which ends the console."""
+    def log_defect(self, error: Exception) -> None:
+        """Log a defect in drawing or in a key's action, which ends the console."""
         _log.error("the console ended", exc_info=error)
-        super()._handle_exception(error)
 
     def end(self, ending: Ending) -> None:
         """Leave the terminal as it was found, and end with the signal's exit code."""

@@ -27,7 +27,16 @@ from meshtop.console.terminal.cell_diff import CellDiff
 from meshtop.console.terminal.cells import segments_to_cells
 
 TEXTUAL_VERSION = "8.2.8"
-APP_PARTS = ("_display", "_filters", "_batch_count", "_running", "_closed", "_driver", "_previous_cursor_position")
+APP_PARTS = (
+    "_display",
+    "_handle_exception",
+    "_filters",
+    "_batch_count",
+    "_running",
+    "_closed",
+    "_driver",
+    "_previous_cursor_position",
+)
 """The private parts of an app that are used here."""
 DRIVER_PARTS = ("_app", "_loop")
 """The private parts of a driver that are used here."""
@@ -45,6 +54,13 @@ class HookedApp(App[int]):
     def reduce_update(self, renderable: RenderableType) -> RenderableType | None:
         """What is sent in place of an update that Textual is about to write; None where nothing has to be."""
         return renderable
+
+    def log_defect(self, error: Exception) -> None:
+        """Take note of a defect in drawing or in a key's action, which ends the app."""
+
+    def _handle_exception(self, error: Exception) -> None:
+        self.log_defect(error)
+        super()._handle_exception(error)
 
     def replace_colour_filters(self, filters: Sequence[LineFilter]) -> None:
         """Put these filters in the place of those by which Textual takes colour away."""

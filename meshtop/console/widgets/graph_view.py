@@ -14,7 +14,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
-from msgspec import Struct
 from msgspec.structs import replace
 from textual import events
 from textual.binding import Binding, BindingType
@@ -22,13 +21,12 @@ from textual.message import Message
 from textual.worker import Worker, get_current_worker
 
 from meshtop.analysis.graph.canvas import ASCII, UNICODE, Signs
-from meshtop.analysis.graph.geometry import Layout, LayoutOptions, Point
-from meshtop.analysis.graph.layout import layout_steps
+from meshtop.analysis.graph.geometry import LayoutOptions, Point
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.graph.walk import Direction, neighbor, reading_order
 from meshtop.console.widgets import graph_cursor
 from meshtop.console.widgets.graph_cursor import GraphCursor
-from meshtop.console.widgets.graph_window import GraphScene, GraphWindow, make_scene
+from meshtop.console.widgets.graph_window import GraphScene, GraphWindow, SceneJob, make_scene
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import TONE_CLASSES, TextLine
 from meshtop.console.widgets.notes import Note, note_lines
@@ -67,18 +65,6 @@ GRAPH_BINDINGS: list[BindingType] = [
     _key("home", "first", "first node", "first"),
     _key("end,G", "last", "last node", "last"),
 ]
-
-
-class _Job(Struct, frozen=True, kw_only=True):
-    """All that the worker thread needs to make a scene: a new graph, and what was on screen before."""
-
-    number: int
-    make: Callable[[], ServiceGraph]
-    options: LayoutOptions
-    signs: Signs
-    previous: Layout | None
-    before: ServiceGraph | None
-    wanted: GraphCursor
 
 
 class GraphView(LineWidget, can_focus=True):
@@ -208,8 +194,7 @@ class GraphView(LineWidget, can_focus=True):
         self._number += 1
         previous = None if afresh or self.scene is None else self.scene
         before = self.scene.graph if self.scene is not None else None
-        job = _Job(
-            number=self._number,
+        job = SceneJob(
             make=make,
             options=LayoutOptions(width=self.size.width or None),
             signs=self._signs,
@@ -217,7 +202,7 @@ class GraphView(LineWidget, can_focus=True):
             before=before,
             wanted=self._wanted,
         )
-        work = partial(self._work, job)
+        work = partial(self._work, self._number, job)
         self._worker = self.run_worker(work, thread=True, group="layout", exit_on_error=False)
         number = self._number
         self.set_timer(_BUSY_SECONDS, lambda: self._say_busy(number))
@@ -227,23 +212,17 @@ class GraphView(LineWidget, can_focus=True):
             self._busy = True
             self.draw()
 
-    def _work(self, job: _Job) -> None:
-        """Runs in the worker thread, in steps between which it can be cancelled; it reads the job, and no widget."""
+    def _work(self, number: int, job: SceneJob) -> None:
+        """Runs in the worker thread: it reads the job, and no widget."""
         worker = get_current_worker()
         try:
-            graph = job.make()
-            steps = layout_steps(graph, job.options, job.previous)
-            while not worker.is_cancelled:
-                try:
-                    next(steps)
-                except StopIteration as end:
-                    layout: Layout = end.value
-                    cursor = graph_cursor.keep(job.wanted, job.before, graph, layout)
-                    self.post_message(self.Drawn(make_scene(graph, layout, cursor, job.signs), job.number))
-                    return
+            scene = job.run(lambda: worker.is_cancelled)
         except Exception as error:  # noqa: BLE001 - a thread has no caller to raise to
             _log.error("the graph could not be drawn", exc_info=error)
-            self.post_message(self.Failed(error, job.number))
+            self.post_message(self.Failed(error, number))
+        else:
+            if scene is not None:
+                self.post_message(self.Drawn(scene, number))
 
     @property
     def _signs(self) -> Signs:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from textual.geometry import Size
 
 from meshtop.analysis.graph.canvas import InkRun, Signs
 from meshtop.analysis.graph.draw import GraphDrawing, Highlight, Hit
-from meshtop.analysis.graph.geometry import Box, Layout, Point
+from meshtop.analysis.graph.geometry import Box, Layout, LayoutOptions, Point
+from meshtop.analysis.graph.layout import layout_steps
 from meshtop.analysis.graph.service_graph import GraphEdge, ServiceGraph
-from meshtop.console.widgets.graph_cursor import GraphCursor
+from meshtop.console.widgets.graph_cursor import GraphCursor, keep
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cell_width, clean, fit
 from meshtop.views.frame.table import Tone
@@ -39,6 +40,29 @@ def make_scene(graph: ServiceGraph, layout: Layout, cursor: GraphCursor, signs: 
     """Prepare a laid out graph for painting, with the cursor's node or edge highlighted."""
     chosen = Highlight(edge=cursor.edge) if cursor.edge is not None else Highlight(node=cursor.node)
     return GraphScene(graph, layout, GraphDrawing(graph, layout, signs, chosen), cursor)
+
+
+class SceneJob(Struct, frozen=True, kw_only=True):
+    """All that a worker thread needs to make a scene: how to make the graph, and what was on screen before."""
+
+    make: Callable[[], ServiceGraph]
+    options: LayoutOptions
+    signs: Signs
+    previous: Layout | None
+    before: ServiceGraph | None
+    wanted: GraphCursor
+
+    def run(self, cancelled: Callable[[], bool]) -> GraphScene | None:
+        """Make, lay out and prepare the graph, in steps between which it can be cancelled; None where it was."""
+        graph = self.make()
+        steps = layout_steps(graph, self.options, self.previous)
+        while not cancelled():
+            try:
+                next(steps)
+            except StopIteration as end:
+                layout: Layout = end.value
+                return make_scene(graph, layout, keep(self.wanted, self.before, graph, layout), self.signs)
+        return None
 
 
 class GraphWindow:

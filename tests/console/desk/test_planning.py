@@ -71,7 +71,7 @@ def test_what_it_begins_with_changes_nothing() -> None:
 
 def test_every_field_reaches_the_plan() -> None:
     values = filled(
-        weights="v2=20", steps="25,50", every="30s", guard="none", on_loss=HOLD, clusters="west",
+        weights="v2=20", steps="25,50", every="30s", guard="none", on_failure=HOLD, clusters="west",
         waves="west", owner="flagger owns it", reason="release 41",
     )  # fmt: skip
     assert set(values) == {field.name for field in FIELDS}
@@ -88,7 +88,7 @@ def test_every_field_reaches_the_plan() -> None:
         "flagger owns it",
         "release 41",
     )
-    assert plan_of(filled(then=LEAVE), TWO)[0].wait is False
+    assert plan_of(filled(after_each_step=LEAVE), TWO)[0].wait is False
 
 
 def test_waves_go_in_order() -> None:

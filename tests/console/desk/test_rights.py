@@ -62,8 +62,11 @@ async def told(pilot: Pilot[int], app: MeshtopApp) -> CanaryScreen:
     """The board, once both clusters have said what the user may do with the route under the cursor."""
     board = await open_board(pilot, app)
     await until(pilot, lambda: all(app.rights.of(*place) is not None for place in PLACES), "the rights")
-    await until(pilot, lambda: {one.write.place for one in board.levers if one.kubernetes is not None} == {*PLACES},
-                "the board to know them")  # fmt: skip
+    await until(
+        pilot,
+        lambda: {one.write.place for one in board.permissions if one.kubernetes is not None} == {*PLACES},
+        "the board to know them",
+    )
     return board
 
 

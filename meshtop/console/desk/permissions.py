@@ -33,7 +33,7 @@ def writes_of(action: Action) -> tuple[PlannedWrite, ...]:
     )
 
 
-def levers_for(
+def permissions_for(
     picture: Picture | None, rights: Rights, writes: Sequence[PlannedWrite], target: MessagePump
 ) -> tuple[WritePermission, ...]:
     """What is known of each write; what is not is asked for, and `RightsArrived` comes to `target` with it."""
@@ -45,9 +45,9 @@ def levers_for(
     return levers_of(picture, writes, rights.of)
 
 
-def why_not_again(picture: Picture | None, rights: Rights, action: Action, target: MessagePump) -> str | None:
+def denial_of(picture: Picture | None, rights: Rights, action: Action, target: MessagePump) -> str | None:
     """Why a shift of the journal cannot be resumed or rolled back: it needs every cluster that took part."""
 
     from meshtop.analysis.tenancy.access.permissions import denial_reason
 
-    return denial_reason(levers_for(picture, rights, writes_of(action), target), needs_all=True)
+    return denial_reason(permissions_for(picture, rights, writes_of(action), target), needs_all=True)
