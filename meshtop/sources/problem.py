@@ -40,6 +40,24 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
+_QUOTES_A_HEADER = re.compile(r"header (value|name|part)|in header|'(ascii|latin-1)' codec can't encode", re.IGNORECASE)
+"""Words of the HTTP libraries that come with the header itself, and so with the token in it."""
+UNSENDABLE = "a header holds characters that cannot be sent (a line's end, or other than ASCII)"
+
+
+def sendable(value: str) -> bool:
+    """Whether an HTTP header can carry a value: printable ASCII, and no line's end."""
+    return value.isascii() and value.isprintable()
+
+
+def in_words(error: BaseException) -> str:
+    """What an error of a library says, in one line without control characters, full stop or any header's value."""
+    text = " ".join(str(error).split())
+    if _QUOTES_A_HEADER.search(text):
+        return UNSENDABLE
+    return "".join(c if c.isprintable() else " " for c in text).rstrip(".")
+
+
 def root_cause(error: BaseException) -> str:
     """The deepest cause that says something, without a full stop: the operating system's words, not a library's."""
     found = ""
@@ -48,5 +66,5 @@ def root_cause(error: BaseException) -> str:
             number = 0 if isinstance(cause, ssl.SSLError) else cause.errno or 0
             text = os.strerror(number).lower() if number > 0 else cause.strerror
             return re.sub(r"^\[SSL[^]]*\] | \(_ssl\.c:\d+\)$", "", text)
-        found = str(cause) or found
-    return " ".join(found.split()).rstrip(".") or type(error).__name__
+        found = in_words(cause) or found
+    return found or type(error).__name__

@@ -17,6 +17,18 @@ from meshtop.model.state import Finding, Health, HealthStatus, Severity, State
 _LOST = (State.UNREACHABLE, State.DENIED, State.STALE)
 _SAYS_ISSUE = ("Offline", "KubeConfigCertExpiresInSevenDays", "Conflict")
 """Conditions whose True is what is wrong."""
+_SAYS_GOOD = (
+    "CompleteAPIEnablements",
+    "ManagedClusterClockSynced",
+    "ManagedClusterImportSucceeded",
+    "Joined",
+    "Initialized",
+    "AgentAvailable",
+    "KSCoreReady",
+)
+"""Conditions whose False is a warning where the registry calls the member ready, whichever registry writes them."""
+_SAYS_READY = ("Ready", "ManagedClusterConditionAvailable", "ControlPlaneHealthy")
+"""Conditions by which registries call a member ready; Unknown is written when they no longer hear from it."""
 
 
 class RegisteredMember(Struct, frozen=True, kw_only=True):
@@ -58,20 +70,23 @@ def match(entry: RegistryEntry, clusters: Sequence[ClusterSnapshot], facts: Mapp
     """The cluster that a registry's entry means, None when it is none of these.
 
     Certain first: the UID of kube-system, then the API server's URL, then the Istio cluster id (of remote secrets),
-    the cluster's name, its context. An entry whose UID belongs to nobody is matched by the rest only with clusters
-    whose own UID is not known.
+    the cluster's name or context, by each name that identifies the entry. An API server's URL with several clusters
+    behind it (an access proxy) means the one of that name. An entry whose UID belongs to nobody is matched by the rest
+    only with clusters whose own UID is not known.
     """
     if entry.itself:
         return entry.host
     known = [_identity(cluster, facts.get(cluster.name)) for cluster in clusters]
-    certain = next((c.name for c in known if c.uid in entry.ids), None)
-    rest = [c for c in known if not entry.ids or c.uid is None]
+    certain = next((c.name for c in known if c.uid and c.uid in entry.ids), None)
+    uids = {*entry.ids} - {*entry.aliases}
+    rest = [c for c in known if not uids or c.uid is None]
     home = facts[entry.host].mesh if entry.host in facts else None
+    names = (entry.name, *entry.aliases)
     return (
         certain
-        or _by_server(endpoint(entry.server), rest)
+        or _by_server(endpoint(entry.server), names, rest)
         or (_by_cluster_id(entry.name, home, rest) if entry.registry == ISTIO else None)
-        or next((c.name for c in rest if entry.name in (c.name, c.context)), None)
+        or _by_name(names, rest)
     )
 
 
@@ -97,8 +112,13 @@ def _identity(cluster: ClusterSnapshot, facts: MeshFacts | None) -> _ClusterIden
     )
 
 
-def _by_server(server: str, clusters: Iterable[_ClusterIdentity]) -> str | None:
-    return next((c.name for c in clusters if server and c.server == server), None)
+def _by_server(server: str, names: Sequence[str], clusters: Iterable[_ClusterIdentity]) -> str | None:
+    behind = [c for c in clusters if server and c.server == server]
+    return behind[0].name if len(behind) == 1 else _by_name(names, behind)
+
+
+def _by_name(names: Sequence[str], clusters: Sequence[_ClusterIdentity]) -> str | None:
+    return next((c.name for name in names for c in clusters if name in (c.name, c.context)), None)
 
 
 def _by_cluster_id(cluster_id: str, mesh_id: str | None, clusters: Iterable[_ClusterIdentity]) -> str | None:
@@ -191,6 +211,16 @@ def _member(entry: RegistryEntry, cluster: str | None, by_name: Mapping[str, Clu
                 fix="Check the host's way to the member, and the host's credential for it.",
             )
         )
+    elif entry.ready is None and state is State.FRESH and (lost := _no_longer_heard(entry)):
+        found.append(
+            Finding(
+                code="MEMBER-DISAGREEMENT",
+                severity=Severity.WARNING,
+                message=f"{entry.name}: {entry.registry} on {entry.host} no longer hears from it, yet it answers: "
+                f"{_words(lost)}.",
+                fix="Check the member's agent, and its way to the host.",
+            )
+        )
     return RegisteredMember(
         entry=entry,
         cluster=cluster,
@@ -210,8 +240,16 @@ def _verdict(entry: RegistryEntry) -> Health:
         return Health(HealthStatus.UNKNOWN, unknown or ("the registry says nothing of its health",))
     if entry.ready is False:
         return Health(HealthStatus.FAILING, wrong or ("not ready",))
-    warned = tuple(_words(c) for c in entry.conditions if c.type in _SAYS_ISSUE and c.status == "True")
+    warned = tuple(
+        _words(c)
+        for c in entry.conditions
+        if (c.type in _SAYS_ISSUE and c.status == "True") or (c.type in _SAYS_GOOD and c.status == "False")
+    )
     return Health(HealthStatus.DEGRADED, warned) if warned else Health(HealthStatus.HEALTHY)
+
+
+def _no_longer_heard(entry: RegistryEntry) -> StatusCondition | None:
+    return next((c for c in entry.conditions if c.type in _SAYS_READY and c.status == "Unknown"), None)
 
 
 def _words(condition: StatusCondition) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.analysis.identity.remotes import hinted_id, remote_ids
 from meshtop.analysis.inventory.untyped import StatusCondition, condition_holds, conditions, items, mapping, text, texts
@@ -20,6 +22,10 @@ KUBEFED, KARMADA, OCM, KUBESPHERE, PROFILES, ISTIO = (
     "istio",
 )
 SYNC_METRIC = "istiod_remote_cluster_sync_status"
+_CLUSTER_PROPERTIES = ("cluster.clusterset.k8s.io", "id.k8s.io")
+"""Properties that hold a cluster's id (KEP-2149), the older name last."""
+_OCM_NAME = "open-cluster-management.io/cluster-name"
+_UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _KUBESPHERE_HOST = "cluster-role.kubesphere.io/host"
 
 
@@ -27,9 +33,10 @@ class RegistryEntry(Struct, frozen=True, kw_only=True):
     """A member as a registry declares it.
 
     `host` is the cluster that holds the registry. `ready` is the registry's own verdict, None where it gives none.
-    `ids` are UIDs of the member's kube-system namespace, by which a cluster is known for certain. `prefix` is the path
-    below the host's API server under which it forwards to the member, None where it does not. `itself` is set where
-    the registry says that this member is the host.
+    `ids` are UIDs of the member's kube-system namespace, by which a cluster is known for certain. `aliases` are other
+    names that identify it, ids that do not look like a UID among them. `display_name` is for people: it is not unique.
+    `prefix` is the path below the host's API server under which it forwards to the member, None where it does not.
+    `itself` is set where the registry says that this member is the host.
     """
 
     registry: str
@@ -41,6 +48,8 @@ class RegistryEntry(Struct, frozen=True, kw_only=True):
     region: str | None = None
     zones: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    display_name: str = ""
     prefix: str | None = None
     itself: bool = False
     keeps_credentials: bool = False
@@ -54,7 +63,22 @@ def registered(host: str, inventory: Inventory, telemetry: Telemetry | None = No
         for obj in sorted(inventory.config.get(kind, ()), key=lambda o: o.meta.key)
     ]
     synced = sync_states(telemetry)
-    return (*found, *_remotes(host, inventory, synced))
+    return (*_told_apart(inventory, found), *_remotes(host, inventory, synced))
+
+
+def _told_apart(inventory: Inventory, found: list[RegistryEntry]) -> list[RegistryEntry]:
+    """The entries, where ClusterProfiles of several namespaces have one name with the namespace before it."""
+    profiles = iter(sorted(inventory.config.get("ClusterProfile", ()), key=lambda o: o.meta.key))
+    named = Counter(entry.name for entry in found if entry.registry == PROFILES)
+    apart = []
+    for entry in found:
+        if entry.registry == PROFILES:
+            namespace = next(profiles).meta.namespace
+            if named[entry.name] > 1:
+                aliases = (entry.name, *entry.aliases)
+                entry = structs.replace(entry, name=f"{namespace}/{entry.name}", aliases=aliases)
+        apart.append(entry)
+    return apart
 
 
 def sync_states(telemetry: Telemetry | None) -> dict[str, str]:
@@ -106,6 +130,7 @@ def _karmada(host: str, obj: ConfigObject) -> RegistryEntry:
 def _ocm(host: str, obj: ConfigObject) -> RegistryEntry:
     found = conditions(obj.status)
     claims = _named(obj.status.get("clusterClaims"))
+    ids, aliases = _identifiers(claims)
     urls = [text(mapping(config).get("url")) for config in items(obj.spec.get("managedClusterClientConfigs"))]
     told = [
         condition_holds(found, kind)
@@ -120,7 +145,8 @@ def _ocm(host: str, obj: ConfigObject) -> RegistryEntry:
         ready=False if False in told else True if all(told) else None,
         conditions=found,
         region=claims.get("region.open-cluster-management.io") or obj.meta.labels.get("region"),
-        ids=_ids(claims.get("id.k8s.io")),
+        ids=ids,
+        aliases=aliases,
         itself=obj.meta.labels.get("local-cluster") == "true",
     )
 
@@ -151,16 +177,20 @@ def _profile(host: str, obj: ConfigObject) -> RegistryEntry:
     # `credentialProviders` is what v1alpha1 called them at first.
     providers = items(obj.status.get("accessProviders")) or items(obj.status.get("credentialProviders"))
     servers = [text(mapping(mapping(provider).get("cluster")).get("server")) for provider in providers]
+    ids, aliases = _identifiers(properties)
+    owner = obj.meta.labels.get(_OCM_NAME)
     location = properties.get("location.topology.k8s.io") or properties.get("location")
     return RegistryEntry(
         registry=PROFILES,
         host=host,
-        name=text(obj.spec.get("displayName")) or obj.meta.name,
+        name=obj.meta.name,
         server=next((server for server in servers if server), ""),
         ready=condition_holds(found, "ControlPlaneHealthy"),
         conditions=found,
         region=location,
-        ids=_ids(properties.get("cluster.clusterset.k8s.io") or properties.get("id.k8s.io")),
+        ids=ids,
+        aliases=(*aliases, *((owner,) if owner else ())),
+        display_name=text(obj.spec.get("displayName")) or "",
     )
 
 
@@ -202,6 +232,12 @@ def _named(value: object) -> dict[str, str]:
     """`[{name, value}]` as a mapping."""
     pairs = ((text(mapping(entry).get("name")), text(mapping(entry).get("value"))) for entry in items(value))
     return {name: told for name, told in pairs if name and told}
+
+
+def _identifiers(properties: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The ids in a cluster's properties, and those of them that may as well be a name: no form is prescribed."""
+    told = [properties[name] for name in _CLUSTER_PROPERTIES if name in properties]
+    return tuple(told), tuple(one for one in told if not _UID.fullmatch(one))
 
 
 def _ids(value: object) -> tuple[str, ...]:

@@ -21,13 +21,16 @@ HIDDEN = "(hidden)"
 
 WORKSPACE_MARK = "kubesphere.io/workspace"
 PROJECT_MARK = "field.cattle.io/projectId"
+REQUESTER_MARK = "openshift.io/requester"
 TENANT_MARKS = (
     WORKSPACE_MARK,
     "capsule.clastix.io/tenant",
     "projectcapsule.dev/tenant",
     PROJECT_MARK,
-    "openshift.io/requester",
+    REQUESTER_MARK,
 )
+_ANNOTATION_FIRST = (PROJECT_MARK, REQUESTER_MARK)
+"""Marks whose system goes by the annotation (Rancher writes the label as its copy); the others are labels."""
 HNC_SUFFIX = ".tree.hnc.x-k8s.io/depth"
 
 
@@ -39,11 +42,15 @@ class TenantMark(Struct, frozen=True):
 
 
 def marks_of(namespace: Namespace, tenant_label: str | None = None) -> tuple[TenantMark, ...]:
-    """Every mark on a namespace; `tenant_label`, the label of the user's own choice, beats all others."""
+    """Every mark on a namespace; `tenant_label`, the label of the user's own choice, beats all others.
+
+    OpenShift's requester is who asked for the namespace (a person, a GitOps tool): it counts where nothing else does.
+    """
     meta = namespace.meta
     if tenant_label and (value := meta.labels.get(tenant_label) or meta.annotations.get(tenant_label)):
         return (TenantMark(tenant_label, value),)
-    return (*_known_marks(meta.labels, meta.annotations), *_hnc_root(meta.labels, meta.name))
+    found = (*_known_marks(meta.labels, meta.annotations), *_hnc_root(meta.labels, meta.name))
+    return _without_requester(found) or found
 
 
 def workspace_of(namespace: Namespace) -> str | None:
@@ -51,12 +58,18 @@ def workspace_of(namespace: Namespace) -> str | None:
     return namespace.meta.labels.get(WORKSPACE_MARK) or None
 
 
-def _known_marks(*places: Mapping[str, str]) -> Iterator[TenantMark]:
+def _known_marks(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Iterator[TenantMark]:
+    """Each mark once, from where its system keeps it: a copy in the other place, be it old or edited, says nothing."""
     for name in TENANT_MARKS:
-        for place in places:
-            if value := place.get(name, ""):
-                # Rancher writes CLUSTER:PROJECT; the project is the tenant.
-                yield TenantMark(name, value.rpartition(":")[2] if name == PROJECT_MARK else value)
+        first, second = (annotations, labels) if name in _ANNOTATION_FIRST else (labels, annotations)
+        value = first[name] if name in first else second.get(name, "")
+        # Rancher writes CLUSTER:PROJECT; the project is the tenant.
+        if tenant := value.rpartition(":")[2] if name == PROJECT_MARK else value:
+            yield TenantMark(name, tenant)
+
+
+def _without_requester(marks: tuple[TenantMark, ...]) -> tuple[TenantMark, ...]:
+    return tuple(mark for mark in marks if mark.name != REQUESTER_MARK)
 
 
 def _hnc_root(labels: Mapping[str, str], name: str) -> list[TenantMark]:
@@ -239,7 +252,7 @@ class Owners:
             traffic_mode=declared.traffic_mode,
             authorization_mode=declared.authorization_mode,
             declared=True,
-            marks=marks,
+            marks=_without_requester(marks),
         )
 
 

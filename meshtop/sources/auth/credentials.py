@@ -23,12 +23,14 @@ from meshtop.sources.auth import official
 from meshtop.sources.auth.exec_plugin import ProcessGuard, exec_info, run_plugin
 from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, reread
 from meshtop.sources.auth.remedies import login_remedy, plugin_remedy, provider_remedy
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.problem import SourceProblem, in_words, sendable
 
 _log = logging.getLogger(__name__)
 
 FILE_TOKEN_SECONDS = 60.0
 """How long a token from a file is trusted before the file is read again; Kubernetes rotates them."""
+
+_LONGEST_REASON = 300
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
@@ -126,11 +128,13 @@ def load_now(ref: ClusterRef, *, limit_seconds: float, guard: ProcessGuard | Non
         raise SourceProblem(State.UNREACHABLE, str(error)) from None
     except official.config_exception() as error:
         raise SourceProblem(
-            State.DENIED, f"The login of {ref.name} cannot be used: {_one_line(error)}.", login_remedy(ref)
+            State.DENIED,
+            f"The login of {ref.name} cannot be used: {in_words(error)[:_LONGEST_REASON]}.",
+            login_remedy(ref),
         ) from None
     except Exception as error:  # noqa: BLE001 - the package raises whatever its parts raise
         _log.warning("the login of %s failed", ref.name, exc_info=True)
-        reason = _one_line(error) or type(error).__name__
+        reason = in_words(error)[:_LONGEST_REASON] or type(error).__name__
         raise SourceProblem(
             State.DENIED, f"The login of {ref.name} failed: {reason}.", login_remedy(ref), code=401
         ) from None
@@ -182,7 +186,7 @@ def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard) ->
             guard=guard,
         )
         issued.update({name: value for name, value in status.items() if isinstance(value, str) and value})
-        if "token" not in issued and not issued.keys() >= {"clientCertificateData", "clientKeyData"}:
+        if not issued.get("token", "").strip() and not issued.keys() >= {"clientCertificateData", "clientKeyData"}:
             raise SourceProblem(
                 State.DENIED,
                 f"The credential plugin of {ref.name} ({plugin['command']}) gave neither a token nor a certificate.",
@@ -203,6 +207,7 @@ def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard) ->
         ref.document,
         ref.context,
         paths=ref.paths if "auth-provider" in user else (),
+        token=_user_token(ref),
         run_plugin=run if isinstance(plugin, Mapping) else None,
         google_token_expired=google_token_expired,
     )
@@ -224,7 +229,30 @@ def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard) ->
         verify=not cluster.get("insecure-skip-tls-verify"),
         proxy=str(cluster["proxy-url"]) if cluster.get("proxy-url") else None,
         server_name=cluster.get("tls-server-name") or None,
-        expires_at=_file_token_end() if user.get("tokenFile") and not user.get("token") else login.expires_at,
+        expires_at=_file_token_end() if user.get("tokenFile") else login.expires_at,
+    )
+
+
+def _user_token(ref: ClusterRef) -> str | None:
+    """The user's bearer token as kubectl takes it: the file's without white space, else the one in the kubeconfig.
+
+    None where the user has neither. Raises SourceProblem where the file holds no token and there is no other.
+    """
+    path, inline = ref.user_entry.get("tokenFile"), str(ref.user_entry.get("token") or "").strip()
+    if not path:
+        return inline or None
+    try:
+        token = Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        # Without a token beside it `_check_files` has refused it.
+        token = ""
+    if token or inline:
+        return token or inline
+    raise SourceProblem(
+        State.DENIED,
+        f"tokenFile of user {ref.user} (for {ref.name}) names {path}, which is empty.",
+        f"Correct tokenFile in {', '.join(ref.paths)}.",
+        code=401,
     )
 
 
@@ -235,11 +263,12 @@ def _file_token_end() -> float:
 def _check_headers(ref: ClusterRef, headers: list[tuple[str, str]]) -> None:
     """Raise SourceProblem for what no HTTP header can carry, without showing it: a line's end, other than ASCII."""
     for name, value in headers:
-        if not (value.isascii() and value.isprintable()):
+        if not sendable(value):
             what = "The token or password" if name == "Authorization" else f"What is sent as {name}"
+            whose = f"user {ref.user}" if ref.user else ref.name
             raise SourceProblem(
                 State.DENIED,
-                f"{what} of user {ref.user} holds characters that cannot be sent (a line's end, or other than ASCII).",
+                f"{what} of {whose} holds characters that cannot be sent (a line's end, or other than ASCII).",
                 login_remedy(ref),
                 code=401,
             )
@@ -247,9 +276,11 @@ def _check_headers(ref: ClusterRef, headers: list[tuple[str, str]]) -> None:
 
 def _service_account(ref: ClusterRef) -> Credentials:
     account = official.service_account()
+    headers = [("Authorization", f"Bearer {account.token}")]
+    _check_headers(ref, headers)
     return Credentials(
         server=account.server.rstrip("/") + ref.prefix,
-        headers=(("Authorization", account.authorization),),
+        headers=tuple(headers),
         ca=Path(account.ca_file).read_text(encoding="utf-8"),
         expires_at=_file_token_end(),
     )
@@ -267,8 +298,3 @@ def _impersonation(user: Mapping[str, Any]) -> list[tuple[str, str]]:
     if isinstance(extra, Mapping):
         headers += [(f"Impersonate-Extra-{name}", str(value)) for name, values in extra.items() for value in values]
     return headers
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return "".join(c if c.isprintable() else " " for c in text)[:300].rstrip(".")

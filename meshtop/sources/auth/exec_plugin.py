@@ -123,7 +123,8 @@ def _status(plugin: Mapping[str, Any], cluster: str, output: bytes, errors: byte
     try:
         answer = json.loads(output)
     except ValueError:
-        raise _denied(plugin, cluster, "printed no credential", errors or output) from None
+        # Its output is not shown: it may be a bare token.
+        raise _denied(plugin, cluster, "printed no credential", errors) from None
     status = answer.get("status") if isinstance(answer, dict) else None
     if not isinstance(status, dict):
         raise _denied(plugin, cluster, "printed no credential", errors)

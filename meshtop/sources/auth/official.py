@@ -9,6 +9,7 @@ Everything here imports slowly (a quarter of a second) and may block.
 
 from __future__ import annotations
 
+import base64
 import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -32,10 +33,10 @@ class UserLogin(Struct, frozen=True, kw_only=True):
 
 
 class ServiceAccount(Struct, frozen=True, kw_only=True):
-    """What Kubernetes gives a pod: the API server's URL, the Authorization header, a file with its authority."""
+    """What Kubernetes gives a pod: the API server's URL, its token, a file with its authority."""
 
     server: str
-    authorization: str
+    token: str
     ca_file: str
 
 
@@ -50,10 +51,14 @@ def user_login(
     context: str | None,
     *,
     paths: Sequence[str],
+    token: str | None,
     run_plugin: RunPlugin | None,
     google_token_expired: Callable[[], Any],
 ) -> UserLogin:
     """The login of a context. What the package raises goes through, and so does what the two functions raise.
+
+    `token` is the user's own (`token`, `tokenFile`), None where the user has none: the package would not trim it, and
+    would prefer the one in the kubeconfig to the file's.
 
     `paths` are the kubeconfig's files where a renewed OpenID Connect token is to be written back, as kubectl does: the
     provider may accept a refresh token only once.
@@ -61,13 +66,27 @@ def user_login(
     official = importlib.import_module("kubernetes.config.kube_config")
 
     class Loader(official.KubeConfigLoader):  # type: ignore[misc, name-defined]
+        def _load_user_token(self) -> bool | None:
+            if not token:
+                return None
+            self.token = f"Bearer {token}"
+            return True
+
+        def _load_user_pass_token(self) -> bool | None:
+            # The package fails on letters beyond Latin-1; kubectl sends UTF-8.
+            if "username" not in self._user or "password" not in self._user:
+                return None
+            pair = f"{self._user['username']}:{self._user['password']}"
+            self.token = "Basic " + base64.b64encode(pair.encode()).decode()
+            return True
+
         def _load_from_exec_plugin(self) -> bool | None:
             if run_plugin is None:
                 return None
             provider = official.ExecProvider(self._user["exec"], None, self._cluster)
             status = run_plugin([str(argument) for argument in provider.args], provider.env)
-            if status.get("token"):
-                self.token = f"Bearer {status['token']}"
+            if issued := status.get("token", "").strip():
+                self.token = f"Bearer {issued}"
             if status.get("expirationTimestamp"):
                 self.expiry = official.parse_rfc3339(status["expirationTimestamp"])
             return True
@@ -91,4 +110,5 @@ def service_account() -> ServiceAccount:
     # A plain object, not the package's Configuration: that one would copy what somebody set as the default.
     found = SimpleNamespace(api_key={})
     importlib.import_module("kubernetes.config").load_incluster_config(client_configuration=found)
-    return ServiceAccount(server=found.host, authorization=found.api_key["BearerToken"], ca_file=found.ssl_ca_cert)
+    token = str(found.api_key["BearerToken"]).partition(" ")[2].strip()
+    return ServiceAccount(server=found.host, token=token, ca_file=found.ssl_ca_cert)

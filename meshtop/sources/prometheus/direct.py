@@ -16,7 +16,7 @@ from meshtop.model.state import State
 from meshtop.settings.schema import HttpEndpoint
 from meshtop.sources.http.gate import require_query
 from meshtop.sources.http.transport import Params
-from meshtop.sources.problem import SourceProblem, root_cause
+from meshtop.sources.problem import SourceProblem, root_cause, sendable
 
 if TYPE_CHECKING:
     import requests
@@ -146,6 +146,14 @@ class DirectWire:
             headers["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
         if self._endpoint.bearer_token_file:
             headers["Authorization"] = "Bearer " + self._secret(self._endpoint.bearer_token_file, "bearerTokenFile")
+        for name, value in headers.items():
+            if not sendable(value):
+                raise SourceProblem(
+                    State.DENIED,
+                    f"The header {name} for the Prometheus of {self._name} holds characters that cannot be sent "
+                    "(a line's end, or other than ASCII).",
+                    _SETTINGS_REMEDY,
+                )
         return headers
 
     def _basic(self) -> tuple[str, str] | None:

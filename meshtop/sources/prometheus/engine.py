@@ -24,6 +24,10 @@ LEADS_ELSEWHERE = "it leads elsewhere, as a login page does"
 SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization")
 LONGEST_GET = 6_000
 """Bytes of a request line that every proxy on the way takes (the usual limit is 8 kB)."""
+_TAKES_NO_POST = (httpx.codes.METHOD_NOT_ALLOWED, httpx.codes.NOT_IMPLEMENTED)
+_ASKED_AGAIN = (*_TAKES_NO_POST, httpx.codes.FORBIDDEN)
+"""Answers to a POST after which Prometheus' own client (client_golang) asks by GET."""
+_LINE_TOO_LONG = (httpx.codes.REQUEST_URI_TOO_LONG, httpx.codes.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
 
 class EngineWire(Wire, Protocol):
@@ -64,8 +68,9 @@ class Engine:
 
     Through the API server's proxy queries are GET requests: the proxy asks Kubernetes for the right that fits the
     method, and GET needs only `get` on services/proxy where POST needs `create`. GET also serves read-only
-    mode. A URL longer than 6 kB, or an answer 414, falls back to POST where writing is allowed, and fails as too big
-    (to be asked narrower) where it is not. An engine reached by its own URL gets POST, which has no limit of length.
+    mode. A URL longer than 6 kB, or an answer 414 or 431, falls back to POST where writing is allowed, and fails as
+    too big (to be asked narrower) where it is not. An engine reached by its own URL gets POST, which has no limit of
+    length; where POST is answered 405, 501 or 403 the query is sent again by GET, and so are all that follow.
     """
 
     def __init__(
@@ -86,6 +91,7 @@ class Engine:
         self.headers = dict(headers or {})
         self._may_post = not read_only
         self._post_first = not address.proxied and not read_only
+        self._takes_get_only = False
 
     @property
     def url(self) -> str:
@@ -116,30 +122,50 @@ class Engine:
         encoded = urlencode(form)
         if self._post_first:
             try:
-                return self._body(await self._post(path, encoded))
+                return self._body(await self._post_or_get(path, form))
             except ReadOnlyError:
                 self._post_first = self._may_post = False
-        if len(encoded) > LONGEST_GET:
-            return self._body(await self._long(path, encoded))
-        response = await self._send("GET", f"{self.address.path}{path}", params=form)
-        if response.status_code == httpx.codes.REQUEST_URI_TOO_LONG:
-            response = await self._long(path, encoded)
+        if len(encoded) > LONGEST_GET and not self._takes_get_only:
+            return self._body(await self._long(path, form))
+        response = await self._get(path, form)
+        if response.status_code in _LINE_TOO_LONG:
+            response = await self._long(path, form)
         return self._body(response)
 
-    async def _long(self, path: str, encoded: str) -> httpx.Response:
-        too_long = QueryFailed(
-            State.PARTIAL,
-            "A query is too long for a GET request.",
-            "Set prometheus.url, which is asked by POST.",
-            too_much=True,
-        )
+    async def _long(self, path: str, form: Mapping[str, str]) -> httpx.Response:
+        """The answer by POST to a query that is too long for GET."""
         if not self._may_post:
-            raise too_long
+            raise self._too_long()
         try:
-            return await self._post(path, encoded)
+            return await self._post_or_get(path, form)
         except ReadOnlyError:
             self._may_post = False
-            raise too_long from None
+            raise self._too_long() from None
+
+    async def _post_or_get(self, path: str, form: Mapping[str, str]) -> httpx.Response:
+        """The answer by POST; by GET, whatever the length (only the server knows its limit), where POST is refused."""
+        refused_with = await self._post(path, urlencode(form))
+        if refused_with.status_code not in _ASKED_AGAIN:
+            return refused_with
+        response = await self._get(path, form)
+        # A 403 may mean the reader and not the method: then GET gets it too, and POST stays for when it is granted.
+        if refused_with.status_code in _TAKES_NO_POST or response.status_code not in (401, 403):
+            self._post_first = self._may_post = False
+            self._takes_get_only = True
+        if response.status_code in _LINE_TOO_LONG:
+            raise self._too_long()
+        return response
+
+    def _too_long(self) -> QueryFailed:
+        remedy = "Let it take POST, or longer URLs."
+        if self.address.proxied:
+            remedy = "Set prometheus.url, which is asked by POST."
+        return QueryFailed(
+            State.PARTIAL, f"A query is too long for a GET request to {self.address.label}.", remedy, too_much=True
+        )
+
+    async def _get(self, path: str, form: Mapping[str, str]) -> httpx.Response:
+        return await self._send("GET", f"{self.address.path}{path}", params=form)
 
     async def _post(self, path: str, encoded: str) -> httpx.Response:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}

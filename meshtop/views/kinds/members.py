@@ -98,6 +98,7 @@ def detail(picture: Picture, item: MemberItem, key: str) -> Detail:
                 (
                     *verdict(item.says),
                     *VIEW.facts(item, "registry", "host", "server", "region", "zones"),
+                    *([fact("shown there as", entry.display_name)] if entry.display_name else []),
                     fact("keeps a credential", "yes" if entry.keeps_credentials else "no"),
                     *conditions,
                 ),

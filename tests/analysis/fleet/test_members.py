@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from meshtop.analysis.fleet.members import RegisteredMember, endpoint, hosts, members
 from meshtop.analysis.fleet.registries import registered, sync_states
@@ -105,7 +106,7 @@ _JUNK = st.recursive(
 def test_whatever_people_write_is_never_an_error(kind: str, spec: dict[str, Any], status: dict[str, Any]) -> None:
     inventory = Inventory(config={kind: (obj(kind, "m", spec=spec, status=status),)})
     (entry,) = registered("hub", inventory)
-    assert entry.name == "m" or kind == "ClusterProfile"
+    assert entry.name == "m"
 
 
 def judged(*clusters: ClusterSnapshot) -> dict[tuple[str, str], RegisteredMember]:
@@ -145,6 +146,82 @@ def test_a_uid_is_certain_and_beats_a_name() -> None:
     east = with_config(worlds.east(), config={KARMADA: declared}, namespaces=system("uid-east"))
     west = with_config(worlds.west(), namespaces=system("uid-west"))
     assert judged(east, west)["karmada", "east"].cluster == "west"
+
+
+def profile(name: str, namespace: str = "fleet", **properties: str) -> Any:
+    told = [{"name": key.replace("_", "."), "value": value} for key, value in properties.items()]
+    status = {"conditions": [condition("ControlPlaneHealthy", "True")], "properties": told}
+    return obj("ClusterProfile", name, namespace, spec={"displayName": "Production"}, status=status)
+
+
+def test_profiles_are_known_by_their_objects_names_and_not_by_those_for_people() -> None:
+    hub = with_config(worlds.east(), config={"ClusterProfile": (profile("west"), profile("north"))})
+    found = judged(hub, worlds.west(), worlds.north())
+    assert {key[1]: m.cluster for key, m in found.items()} == {"west": "west", "north": "north"}
+    assert {m.entry.display_name for m in found.values()} == {"Production"}
+
+
+def test_profiles_of_one_name_in_two_namespaces_are_two() -> None:
+    hub = with_config(worlds.east(), config={"ClusterProfile": (profile("west", "a"), profile("west", "b"))})
+    found = judged(hub, worlds.west())
+    assert {key[1]: m.cluster for key, m in found.items()} == {"a/west": "west", "b/west": "west"}
+
+
+@pytest.mark.parametrize(
+    ("value", "cluster"),
+    [
+        ("west", "west"),
+        ("11111111-2222-3333-4444-555555555555", "west"),
+        ("99999999-2222-3333-4444-555555555555", None),
+    ],
+)
+@pytest.mark.parametrize("kind", ["ClusterProfile", "ManagedCluster"])
+def test_the_id_in_properties_is_a_uid_or_a_name(kind: str, value: str, cluster: str | None) -> None:
+    told = [{"name": "cluster.clusterset.k8s.io", "value": value}]
+    declared = obj(kind, "m-1", status={"properties": told, "clusterClaims": told})
+    hub = with_config(worlds.east(), config={kind: (declared,)})
+    west = with_config(worlds.west(), namespaces=system("11111111-2222-3333-4444-555555555555"))
+    assert next(m for (_, name), m in judged(hub, west).items() if name == "m-1").cluster == cluster
+
+
+def test_of_clusters_behind_one_url_the_one_of_that_name_is_meant() -> None:
+    declared = (kubefed("north", "https://proxy.example"), kubefed("other", "https://proxy.example"))
+    east = with_config(worlds.east(), config={"KubeFedCluster": declared})
+    behind = [structs.replace(c, server="https://proxy.example") for c in (worlds.west(), worlds.north())]
+    found = judged(east, *behind)
+    assert (found["kubefed", "north"].cluster, found["kubefed", "other"].cluster) == ("north", None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "conditions"),
+    [
+        (KARMADA, [READY, condition("CompleteAPIEnablements", "False")]),
+        ("ManagedCluster", [*OCM_READY, condition("ManagedClusterClockSynced", "False")]),
+        ("ClusterProfile", [condition("ControlPlaneHealthy", "True"), condition("Joined", "False")]),
+        (KUBESPHERE, [READY, condition("KSCoreReady", "False")]),
+        (KUBESPHERE, [READY, condition("KubeConfigCertExpiresInSevenDays", "True")]),
+    ],
+)
+def test_what_is_wrong_beside_ready_is_a_warning(kind: str, conditions: list[dict[str, str]]) -> None:
+    east = with_config(worlds.east(), config={kind: (obj(kind, "west", status={"conditions": conditions}),)})
+    west = next(m for (_, name), m in judged(east, worlds.west()).items() if name == "west")
+    assert (west.says.status, codes(west)) == (HealthStatus.DEGRADED, {"MEMBER-CONDITION"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "conditions", "expected"),
+    [
+        ("ManagedCluster", [*OCM_READY[:2], condition(OCM_READY[2]["type"], "Unknown")], {"MEMBER-DISAGREEMENT"}),
+        (KARMADA, [condition("Ready", "Unknown")], {"MEMBER-DISAGREEMENT"}),
+        (KARMADA, [], set()),
+    ],
+)
+def test_a_registry_that_no_longer_hears_from_a_member_that_answers(
+    kind: str, conditions: list[dict[str, str]], expected: set[str]
+) -> None:
+    east = with_config(worlds.east(), config={kind: (obj(kind, "west", status={"conditions": conditions}),)})
+    west = next(m for (_, name), m in judged(east, worlds.west()).items() if name == "west")
+    assert (west.says.status, codes(west)) == (HealthStatus.UNKNOWN, expected)
 
 
 def test_members_with_a_way_of_their_own_stay_when_the_host_dies() -> None:

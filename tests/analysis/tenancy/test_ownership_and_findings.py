@@ -97,6 +97,37 @@ def test_marks_name_tenants_each_once(labels: dict[str, str], tenants: tuple[str
     assert owners.of("east", "x").tenants == tenants
 
 
+RANCHER, REQUESTER, WORKSPACE = "field.cattle.io/projectId", "openshift.io/requester", "kubesphere.io/workspace"
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations", "tenants"),
+    [
+        ({RANCHER: "p-1"}, {RANCHER: "c-1:p-1"}, ("p-1",)),
+        ({RANCHER: "p-old"}, {RANCHER: "c-1:p-new"}, ("p-new",)),
+        ({RANCHER: "p-1"}, {}, ("p-1",)),
+        ({RANCHER: "p-1"}, {RANCHER: ""}, ()),
+        ({MARK: "a"}, {MARK: "b"}, ("a",)),
+        ({}, {REQUESTER: "jane"}, ("jane",)),
+        ({MARK: "a"}, {REQUESTER: "argocd"}, ("a",)),
+        ({"acme.tree.hnc.x-k8s.io/depth": "1"}, {REQUESTER: "argocd"}, ("acme",)),
+        ({MARK: "a", WORKSPACE: "b"}, {REQUESTER: "argocd", RANCHER: "c:p"}, ("b", "a", "p")),
+    ],
+)
+def test_a_mark_is_read_where_its_system_keeps_it(
+    labels: dict[str, str], annotations: dict[str, str], tenants: tuple[str, ...]
+) -> None:
+    namespace = Namespace(meta=worlds.meta("x", labels=labels, annotations=annotations))
+    owners = Owners({"east": [namespace]})
+    assert set(owners.of("east", "x").tenants) == set(tenants)
+    assert bool(disagreements(owners)) is (len(tenants) > 1)
+
+
+def test_who_asked_for_a_namespace_does_not_contradict_the_file() -> None:
+    asked = {"east": [Namespace(meta=worlds.meta("shop", annotations={REQUESTER: "argocd"}))]}
+    assert not disagreements(Owners(asked, tenancy=tenancy()))
+
+
 @pytest.mark.parametrize(
     ("level", "owned"),
     [("t", {"n", "m", "o"}), ("t/w", {"n", "m", "o"}), ("t/w/g", {"n"}), ("t/w/x", set()), ("w", set()), (NONE, {"x"})],

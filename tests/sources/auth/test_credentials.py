@@ -75,6 +75,47 @@ def test_a_token_in_a_file_is_read_again_before_long(tmp_path: Path) -> None:
     assert found.expires_at - time.time() <= 60
 
 
+@pytest.mark.parametrize("text", ["s3cret\n", "s3cret\r\n", "  s3cret \n\n", "\ts3cret"])
+def test_white_space_around_a_token_is_not_sent(tmp_path: Path, text: str) -> None:
+    (tmp_path / "token").write_bytes(text.encode())
+    answer = credential(token=text).replace("\\", "\\\\")
+    for user in ({"tokenFile": "token"}, {"token": text}, plugin(tmp_path, f"echo '{answer}'")):
+        assert credentials_of(tmp_path, user).headers == (("Authorization", "Bearer s3cret"),)
+
+
+def test_a_token_file_beats_a_token_beside_it_and_is_read_again(tmp_path: Path) -> None:
+    user = {"tokenFile": "token", "token": "old"}
+    assert credentials_of(tmp_path, user).headers == (("Authorization", "Bearer old"),)
+    for written in ("one", "two\n"):
+        (tmp_path / "token").write_text(written)
+        found = credentials_of(tmp_path, user)
+        assert found.headers == (("Authorization", f"Bearer {written.strip()}"),)
+        assert found.expires_at is not None
+    (tmp_path / "token").write_text(" \n")
+    assert credentials_of(tmp_path, user).headers == (("Authorization", "Bearer old"),)
+    assert "which is empty" in refused(tmp_path, {"tokenFile": "token"}).message
+
+
+@pytest.mark.parametrize("text", ["s3cret\nX-More: 1", "s3cret\x00", "s3crét"])
+def test_a_token_that_cannot_be_sent_is_not_shown(tmp_path: Path, text: str) -> None:
+    (tmp_path / "token").write_text(text)
+    for user in ({"tokenFile": "token"}, {"token": text}):
+        problem = refused(tmp_path, user)
+        assert "cannot be sent" in problem.message
+        assert "s3cr" not in problem.message + problem.remedy
+
+
+def test_what_a_plugin_printed_is_not_shown(tmp_path: Path) -> None:
+    problem = refused(tmp_path, plugin(tmp_path, "echo s3cret"))
+    assert "s3cret" not in problem.message
+
+
+@pytest.mark.parametrize(("user", "password"), [("u", "p\n"), ("ü", "пароль")])
+def test_any_password_is_sent_as_it_is(tmp_path: Path, user: str, password: str) -> None:
+    found = credentials_of(tmp_path, {"username": user, "password": password})
+    assert found.headers == (("Authorization", "Basic " + data(f"{user}:{password}")),)
+
+
 def test_user_and_password(tmp_path: Path) -> None:
     found = credentials_of(tmp_path, {"username": "u", "password": "p"})
     assert found.headers == (("Authorization", "Basic " + data("u:p")),)
@@ -299,7 +340,7 @@ async def test_credentials_are_loaded_beside_the_loop(tmp_path: Path) -> None:
 
 def test_in_a_pod_the_service_account_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     official = importlib.import_module("kubernetes.config.incluster_config")
-    for constant, content in (("SERVICE_TOKEN_FILENAME", "sa-token"), ("SERVICE_CERT_FILENAME", CA)):
+    for constant, content in (("SERVICE_TOKEN_FILENAME", "sa-token\n"), ("SERVICE_CERT_FILENAME", CA)):
         (tmp_path / constant).write_text(content)
         monkeypatch.setattr(official, constant, str(tmp_path / constant))
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
@@ -307,7 +348,7 @@ def test_in_a_pod_the_service_account_is_used(tmp_path: Path, monkeypatch: pytes
     ref = find_clusters(kubeconfig=None, contexts=(), clusters=(), environ={**os.environ, "HOME": str(tmp_path)})[0]
     found = load_now(ref, limit_seconds=5)
     assert (found.server, found.ca) == ("https://10.96.0.1:443", CA)
-    assert [(name, value.lower()) for name, value in found.headers] == [("Authorization", "bearer sa-token")]
+    assert found.headers == (("Authorization", "Bearer sa-token"),)
     assert found.expires_at is not None
     (tmp_path / "SERVICE_TOKEN_FILENAME").unlink()
     with pytest.raises(SourceProblem, match="Service token file does not exist") as caught:

@@ -93,6 +93,15 @@ async def test_a_ca_file_that_is_missing_is_said() -> None:
         await wire(HttpEndpoint(url="https://127.0.0.1:1", ca_file="/does/not/exist")).request("GET", "/api")
 
 
+async def test_a_header_that_cannot_be_sent_is_named_and_not_shown(httpserver: HTTPServer, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cr\nét")
+    direct = wire(HttpEndpoint(url=httpserver.url_for("/prom"), bearer_token_file=str(tmp_path / "token")))
+    with pytest.raises(SourceProblem, match="The header Authorization for the Prometheus of east") as problem:
+        await direct.request("GET", "/api")
+    assert "s3cr" not in problem.value.message
+    await direct.close()
+
+
 def test_a_session_has_the_same_trust() -> None:
     loose = wire(HttpEndpoint(url="https://a", insecure_skip_verify=True, client_cert_file="c", client_key_file="k"))
     assert loose.requests_session().verify is False

@@ -78,6 +78,49 @@ async def test_uri_too_long_falls_back_to_post(httpserver: HTTPServer) -> None:
     assert [method for method, _, _ in fake.asked] == ["GET", "POST"]
 
 
+@pytest.mark.parametrize("refusal_code", [405, 501, 403])
+async def test_an_engine_that_refuses_post_is_asked_by_get_from_then_on(
+    httpserver: HTTPServer, refusal_code: int
+) -> None:
+    fake = FakePrometheus(httpserver, lambda query: GOOD)
+    fake.answer = lambda asked: Response("", refusal_code) if asked.method == "POST" else GOOD
+    engine = Engine(fake.wire(), EngineAddress("/prom"), timeout=5, read_only=False)
+    long = "x" * (LONGEST_GET + 1)
+    for query in ("up", "up", long):
+        assert b"success" in await engine.query(query)
+    assert fake.asked == [
+        (method, "/prom/api/v1/query", q) for method, q in [("POST", "up"), ("GET", "up"), ("GET", "up"), ("GET", long)]
+    ]
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+@pytest.mark.parametrize("refusal_code", [405, 403])
+@pytest.mark.parametrize("limit_code", [414, 431])
+async def test_an_engine_that_takes_only_short_urls_says_so(
+    httpserver: HTTPServer, limit_code: int, refusal_code: int, proxied: bool
+) -> None:
+    fake = FakePrometheus(httpserver, lambda query: GOOD)
+    fake.answer = lambda asked: Response("", refusal_code if asked.method == "POST" else limit_code)
+    engine = Engine(fake.wire(), EngineAddress("/p", proxied=proxied, label="It"), timeout=5, read_only=False)
+    for _ in range(2):
+        with pytest.raises(QueryFailed, match="too long for a GET request to It") as failed:
+            await engine.query("x" * (LONGEST_GET + 1))
+        assert failed.value.too_much
+    assert [asked.method for asked in fake.asked] == ["POST", "GET", "GET"]
+
+
+async def test_a_reader_without_rights_is_denied_and_asked_by_post_when_they_come(httpserver: HTTPServer) -> None:
+    fake = FakePrometheus(httpserver, lambda query: GOOD)
+    fake.answer = lambda asked: Response("", 403)
+    engine = Engine(fake.wire(), EngineAddress("/prom"), timeout=5, read_only=False)
+    with pytest.raises(QueryFailed) as failed:
+        await engine.query("up")
+    assert failed.value.state is State.DENIED
+    fake.answer = lambda asked: GOOD
+    await engine.query("up")
+    assert [asked.method for asked in fake.asked] == ["POST", "GET", "POST"]
+
+
 @pytest.mark.parametrize(
     ("written", "path"),
     [
