@@ -134,7 +134,7 @@ def _judged(
         why = " ".join(foreign) + " What signs them is not known: istio-ca-root-cert holds only istiod's own roots."
         return Trusted.UNKNOWN, why, None
     # What `other` makes of what signs the workloads of `cluster`.
-    answers = [(c, other, verify(own, its, c.facts and c.facts.trust_domain)) for c, own, other, its in sides]
+    answers = [(c, other, verify(own, its, c.facts.trust_domain if c.facts else None)) for c, own, other, its in sides]
     failed = [(c, other) for c, other, answer in answers if answer is Verifies.NO]
     notes = [f"{c.name}: {note}" for c, own, _, _ in sides for note in own.notes]
     said = f" ({'; '.join(notes)})" if notes else ""
