@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from meshtop.analysis.security.expiry import (
     ERROR_DAYS,
@@ -32,7 +32,7 @@ DAY = 86_400.0
 class CertificateItem(Struct, frozen=True, rename="camel", kw_only=True):
     """A certificate (INTERFACE.md, kind certificates); issuer and fingerprint are null where only metrics know it.
 
-    `superseded` is an expired root beside which its cluster has a valid one.
+    `superseded` is true of an expired root beside which its cluster has a valid one, and left out of all others.
     """
 
     cluster: str
@@ -43,7 +43,7 @@ class CertificateItem(Struct, frozen=True, rename="camel", kw_only=True):
     days_left: float
     fingerprint: str | None
     exact: bool = True
-    superseded: bool = False
+    superseded: bool | UnsetType = UNSET
 
 
 def build(picture: Picture) -> list[CertificateItem]:
@@ -64,13 +64,13 @@ def _item(expiry: Expiry, now: float, *, superseded: bool) -> CertificateItem:
         days_left=round(expiry.days_left(now), 2),
         fingerprint=expiry.fingerprint,
         exact=expiry.exact,
-        superseded=superseded,
+        superseded=superseded or UNSET,
     )
 
 
 def days_tone(item: CertificateItem) -> Tone:
     """Colour of what is left; a workload's certificate lives for a day and is renewed by itself."""
-    if item.superseded:
+    if item.superseded is True:
         return Tone.PLAIN
     if item.days_left <= 0:
         return Tone.FAILING
@@ -95,7 +95,7 @@ def _days_cell(item: CertificateItem) -> Cell:
 
 def detail(picture: Picture, item: CertificateItem, key: str) -> Detail:
     """Everything about one certificate."""
-    told = finding_of(_expiry(picture, item), moment_of(picture), superseded=item.superseded)
+    told = finding_of(_expiry(picture, item), moment_of(picture), superseded=item.superseded is True)
     findings = [told.finding] if told is not None else []
     also = [
         other
