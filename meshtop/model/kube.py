@@ -110,7 +110,10 @@ class Container(Struct, frozen=True):
 
 
 class Pod(Struct, frozen=True, kw_only=True):
-    """A pod: phase, readiness, address, and what tells its proxy (containers, labels, annotations)."""
+    """A pod: phase, readiness, address, and what tells its proxy (containers, labels, annotations).
+
+    `csi_drivers` are the drivers of its CSI volumes: an identity provider such as SPIRE mounts its socket by one.
+    """
 
     meta: Meta
     phase: str = ""
@@ -120,6 +123,7 @@ class Pod(Struct, frozen=True, kw_only=True):
     service_account: str = ""
     host_network: bool = False
     containers: tuple[Container, ...] = ()
+    csi_drivers: tuple[str, ...] = ()
     restarts: int = 0
     problem: str | None = None
     """Why it is not ready, as Kubernetes calls it (CrashLoopBackOff, ImagePullBackOff, Unschedulable, ...)."""
@@ -129,7 +133,8 @@ class Controller(Struct, frozen=True, kw_only=True):
     """A Deployment, StatefulSet, DaemonSet or ReplicaSet.
 
     `environment` holds, of istiod's Deployments only, the variables that say what the control plane serves
-    (CLUSTER_ID, REVISION, EXTERNAL_ISTIOD, SHARED_MESH_CONFIG); no other variable of any container is kept. `domain` is
+    (CLUSTER_ID, REVISION, EXTERNAL_ISTIOD, SHARED_MESH_CONFIG) and whom it trusts (ISTIO_MULTIROOT_MESH, EXTERNAL_CA);
+    no other variable of any container is kept. `domain` is
     the cluster's DNS domain as istiod's argument `--domain` names it.
     """
 

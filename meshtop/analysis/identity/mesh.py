@@ -89,10 +89,21 @@ def fingerprints(pem: str) -> tuple[str, ...]:
 def _roots(inventory: Inventory, here: Sequence[str]) -> tuple[str, ...]:
     """The roots that the control plane gives out; the first of its namespaces that has some tells them."""
     for home in here:
-        found = fingerprints(inventory.config_maps.get(f"{home}/{ROOT_CERTIFICATE}", {}).get("root-cert.pem", ""))
+        found = fingerprints(_bundle(inventory, home))
         if found:
             return found
     return ()
+
+
+def root_bundle(inventory: Inventory) -> str:
+    """The PEM bundle of the roots that the control plane gives out; empty where none is known."""
+    found = istiods(inventory.controllers, inventory.pods, inventory.webhooks)
+    bundles = (_bundle(inventory, home) for home in homes(found, inventory.namespaces, inventory.webhooks))
+    return next((bundle for bundle in bundles if fingerprints(bundle)), "")
+
+
+def _bundle(inventory: Inventory, home: str) -> str:
+    return inventory.config_maps.get(f"{home}/{ROOT_CERTIFICATE}", {}).get("root-cert.pem", "")
 
 
 def _versions(planes: Sequence[ControlPlane], inventory: Inventory) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -10,7 +12,11 @@ _BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", 
 
 
 class CertificateInfo(Struct, frozen=True, rename="camel"):
-    """A certificate; times are Unix seconds, the fingerprint is SHA-256 in lower-case hex."""
+    """A certificate; times are Unix seconds, the fingerprint is SHA-256 in lower-case hex.
+
+    `name` is the subject as it is encoded (DER), `key` the SHA-256 of its SubjectPublicKeyInfo: together they are what
+    a chain is verified by, and a root renewed with its old key keeps both. `der` is the whole certificate.
+    """
 
     subject: str
     issuer: str
@@ -18,22 +24,29 @@ class CertificateInfo(Struct, frozen=True, rename="camel"):
     not_after: float
     fingerprint: str
     is_ca: bool = False
+    name: bytes = b""
+    key: str = ""
+    der: bytes = b""
 
 
+@lru_cache(maxsize=256)
 def read_certificates(pem: str) -> tuple[CertificateInfo, ...]:
     """Every certificate of a PEM bundle that can be read, in order; what cannot be read is left out.
 
     A certificate that stands twice is given once.
     """
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     found: dict[str, CertificateInfo] = {}
     for block in _BLOCK.findall(pem):
         try:
             certificate = x509.load_pem_x509_certificate(block.encode())
             is_ca = _is_ca(certificate)
-        except ValueError:
+            key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        except (ValueError, UnsupportedAlgorithm):
             continue
         fingerprint = certificate.fingerprint(SHA256()).hex()
         found.setdefault(
@@ -45,9 +58,26 @@ def read_certificates(pem: str) -> tuple[CertificateInfo, ...]:
                 not_after=certificate.not_valid_after_utc.timestamp(),
                 fingerprint=fingerprint,
                 is_ca=is_ca,
+                name=certificate.subject.public_bytes(),
+                key=hashlib.sha256(key).hexdigest(),
+                der=certificate.public_bytes(Encoding.DER),
             ),
         )
     return tuple(found.values())
+
+
+@lru_cache(maxsize=4096)
+def is_issued_by(certificate: bytes, issuer: bytes) -> bool:
+    """Whether a certificate was signed by the key of another one and names it as its issuer; both are DER."""
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        child, parent = x509.load_der_x509_certificate(certificate), x509.load_der_x509_certificate(issuer)
+        child.verify_directly_issued_by(parent)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _is_ca(certificate: object) -> bool:

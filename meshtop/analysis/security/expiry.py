@@ -52,6 +52,7 @@ class Expiry(Struct, frozen=True, kw_only=True):
     namespace: str = ""
     exact: bool = True
     """False where only whole days are known."""
+    not_before: float = 0.0
 
     def days_left(self, now: float) -> float:
         """Days until it expires; negative afterwards."""
@@ -75,6 +76,7 @@ def _roots(cluster: str, inventory: Inventory | None) -> Iterable[Expiry]:
             kind=CertificateKind.ROOT,
             subject=certificate.subject,
             issuer=certificate.issuer,
+            not_before=certificate.not_before,
             not_after=certificate.not_after,
             fingerprint=certificate.fingerprint,
         )
@@ -119,11 +121,30 @@ def _subject(scalar: Scalar, otherwise: str) -> str:
     return "/".join(filter(None, parts)) or otherwise
 
 
+def superseded_roots(found: Sequence[Expiry], now: float) -> frozenset[Expiry]:
+    """The expired roots beside which a cluster has a valid one: a rotation is over and left them in the bundle.
+
+    An expired root with which istiod still signs (its own certificate ends with it) is none of them.
+    """
+    valid = {e.cluster for e in found if e.kind is CertificateKind.ROOT and e.not_before <= now < e.not_after}
+    signing = {(e.cluster, round(e.not_after)) for e in found if e.kind is CertificateKind.CONTROL_PLANE}
+    return frozenset(
+        e
+        for e in found
+        if e.kind is CertificateKind.ROOT
+        and e.not_after <= now
+        and e.cluster in valid
+        and (e.cluster, round(e.not_after)) not in signing
+    )
+
+
 def expiry_findings(found: Sequence[Expiry], now: float) -> tuple[LocatedFinding, ...]:
     """Certificates that have expired, and those that soon will: under a week an error, under thirty days a warning.
 
     Workloads' certificates live for a day and are renewed by themselves: they are reported only when renewal fails.
+    An expired root beside a valid one harms nobody: a note says to take it away.
     """
+    superseded = superseded_roots(found, now)
     ends = {(e.cluster, round(e.not_after)) for e in found if e.kind is CertificateKind.ROOT}
     told = [
         expiry
@@ -131,13 +152,17 @@ def expiry_findings(found: Sequence[Expiry], now: float) -> tuple[LocatedFinding
         # An istiod that signs with the root itself has no certificate besides it.
         if expiry.kind is not CertificateKind.CONTROL_PLANE or (expiry.cluster, round(expiry.not_after)) not in ends
     ]
-    return worst_first([one for expiry in told if (one := _finding(expiry, now)) is not None])
+    return worst_first([one for expiry in told if (one := finding_of(expiry, now, superseded=expiry in superseded))])
 
 
-def _finding(expiry: Expiry, now: float) -> LocatedFinding | None:
+def finding_of(expiry: Expiry, now: float, *, superseded: bool = False) -> LocatedFinding | None:
+    """What is wrong with one certificate, None where nothing is; `superseded` as `superseded_roots` has it."""
     left = expiry.not_after - now
     what = f"{expiry.cluster}: {_WORDS[expiry.kind]}"
     whose = expiry.subject.rstrip(".")
+    if superseded:
+        message = f"{what} of before expired {_span(-left)} ago and is still in {ROOT_CERTIFICATE}: {whose}."
+        return finding("CERT-OLD-ROOT", Severity.INFO, message, _OLD_ROOT_FIX, cluster=expiry.cluster)
     if left <= 0:
         return _located(expiry, "CERT-EXPIRED", Severity.ERROR, f"{what} expired {_span(-left)} ago: {whose}.")
     if expiry.kind is CertificateKind.WORKLOAD:
@@ -168,6 +193,9 @@ _FIXES = {
     " log of istio-proxy.",
     CertificateKind.GATEWAY: "Renew the certificate in the Secret that the Gateway's credentialName names.",
 }
+
+
+_OLD_ROOT_FIX = "Take it out of the root certificates in the Secret cacerts: the valid root beside it is enough."
 
 
 def _located(expiry: Expiry, code: str, severity: Severity, message: str) -> LocatedFinding:

@@ -1,7 +1,8 @@
 """Trust between clusters: can a workload here and a workload there speak mutual TLS?
 
-Root certificates are compared as sets of fingerprints (reference/istio.md, "What to read in a cluster"): sets that
-intersect are trust, disjoint ones break every cross-cluster call, several certificates are a rotation.
+Mutual TLS works where each side has an anchor that verifies what signs the other's workloads (`anchors`): a root of its
+own, one renewed with its old key, or one that MeshConfig lists. Several roots of one cluster are a rotation, of which
+any may match. No trust is said only where it is known what signs on both sides.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from itertools import combinations
 
 from msgspec import Struct
 
+from meshtop.analysis.security.anchors import ClusterAnchors, Verifies, anchors_of_fingerprints, verify
 from meshtop.model.mesh import MeshFacts
 from meshtop.model.state import Finding, Severity
 
@@ -25,7 +27,11 @@ class Trusted(StrEnum):
 
 
 class TrustPair(Struct, frozen=True, kw_only=True):
-    """Two clusters, the roots they share and do not share (SHA-256 fingerprints), and the answer in a sentence."""
+    """Two clusters, the roots they share and do not share (SHA-256 fingerprints), and the answer in a sentence.
+
+    A root counts as shared where the other side has one of its name and key. `code` is the finding that no trust within
+    one mesh is.
+    """
 
     left: str
     right: str
@@ -35,13 +41,18 @@ class TrustPair(Struct, frozen=True, kw_only=True):
     only_right: tuple[str, ...] = ()
     why: str = ""
     same_mesh: bool | None = None
+    code: str | None = None
 
 
 class ClusterTrust(Struct, frozen=True):
-    """What trust is judged by: a cluster's name and its mesh facts, None where its inventory is not known."""
+    """What trust is judged by: a cluster's name, mesh facts (None where its inventory is not known) and anchors.
+
+    Without anchors, the fingerprints of the facts are all that is known of its roots.
+    """
 
     name: str
     facts: MeshFacts | None
+    anchors: ClusterAnchors | None = None
 
 
 def _domains_meet(left: MeshFacts, right: MeshFacts) -> bool | None:
@@ -67,38 +78,84 @@ def judge_pair(left: ClusterTrust, right: ClusterTrust) -> TrustPair:
     if a is None or b is None or silent:
         why = f"The root certificates of {' and '.join(silent)} are not known."
         return TrustPair(left=left.name, right=right.name, trusted=Trusted.UNKNOWN, why=why)
-    ours, theirs = set(a.roots), set(b.roots)
-    shared = ours & theirs
+    ours, theirs = _anchors(left, a), _anchors(right, b)
+    shared, only_left, only_right = _compared(ours, theirs)
     same_mesh = _same_mesh(a, b)
-    meet = _domains_meet(a, b)
-    if not shared:
-        trusted = Trusted.NO
-        why = "They share no root certificate" + (
-            f"; they are two meshes ({', '.join(sorted({str(a.mesh_id), str(b.mesh_id)}))})."
-            if same_mesh is False
-            else ", so mutual TLS between them fails."
-        )
-    elif meet is False:
-        trusted = Trusted.NO
-        domains = ", ".join(sorted({str(a.trust_domain), str(b.trust_domain)}))
-        why = f"They share a root, but their trust domains differ ({domains}) and are not each other's aliases."
-    else:
-        trusted = Trusted.YES
-        why = "They share a root certificate" + (
-            "; a rotation is under way, since not all roots are shared." if ours != theirs else "."
-        )
-        if meet is None:
+    trusted, why, code = _judged(left, right, ours, theirs)
+    if trusted is Trusted.YES:
+        meet = _domains_meet(a, b)
+        if meet is False:
+            trusted, code = Trusted.NO, "TRUST-DOMAINS-DIFFER"
+            domains = ", ".join(sorted({str(a.trust_domain), str(b.trust_domain)}))
+            why = f"They share a root, but their trust domains differ ({domains}) and are not each other's aliases."
+        elif meet is None:
             why = why[:-1] + "; a trust domain is not known."
+    elif trusted is Trusted.NO and same_mesh is False:
+        why += f"; they are two meshes ({', '.join(sorted({str(a.mesh_id), str(b.mesh_id)}))})."
+    elif trusted is Trusted.NO:
+        why += ", so mutual TLS between them fails."
     return TrustPair(
         left=left.name,
         right=right.name,
         trusted=trusted,
-        shared=tuple(sorted(shared)),
-        only_left=tuple(sorted(ours - theirs)),
-        only_right=tuple(sorted(theirs - ours)),
+        shared=shared,
+        only_left=only_left,
+        only_right=only_right,
         why=why,
         same_mesh=same_mesh,
+        code=code,
     )
+
+
+def _anchors(cluster: ClusterTrust, facts: MeshFacts) -> ClusterAnchors:
+    found = cluster.anchors
+    return found if found is not None and found.signing else anchors_of_fingerprints(facts.roots)
+
+
+def _compared(left: ClusterAnchors, right: ClusterAnchors) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The fingerprints of what both trust, and of what only either does."""
+    ours = {anchor.identity for anchor in left.accepted}
+    theirs = {anchor.identity for anchor in right.accepted}
+    every = {anchor.fingerprint: anchor.identity for anchor in (*left.accepted, *right.accepted)}
+
+    def of(identities: set[tuple[bytes, str]]) -> tuple[str, ...]:
+        return tuple(sorted(fingerprint for fingerprint, identity in every.items() if identity in identities))
+
+    return of(ours & theirs), of(ours - theirs), of(theirs - ours)
+
+
+def _judged(
+    left: ClusterTrust, right: ClusterTrust, ours: ClusterAnchors, theirs: ClusterAnchors
+) -> tuple[Trusted, str, str | None]:
+    """Whether each side verifies the other, why, and the code of a fault; a "no" leaves its sentence open."""
+    sides = sorted(((left, ours, right, theirs), (right, theirs, left, ours)), key=lambda side: side[0].name)
+    foreign = [f"The certificates of {c.name}'s workloads are {own.foreign}." for c, own, _, _ in sides if own.foreign]
+    if foreign:
+        why = " ".join(foreign) + " What signs them is not known: istio-ca-root-cert holds only istiod's own roots."
+        return Trusted.UNKNOWN, why, None
+    # What `other` makes of what signs the workloads of `cluster`.
+    answers = [(c, other, verify(own, its, c.facts.trust_domain if c.facts else None)) for c, own, other, its in sides]
+    failed = [(c, other) for c, other, answer in answers if answer is Verifies.NO]
+    notes = [f"{c.name}: {note}" for c, own, _, _ in sides for note in own.notes]
+    said = f" ({'; '.join(notes)})" if notes else ""
+    if len(failed) == len(answers):
+        return Trusted.NO, f"They share no root certificate{said}", "TRUST-DISJOINT-ROOTS"
+    if failed:
+        ((cluster, other),) = failed
+        why = f"{other.name} has no anchor for the root that signs the workloads of {cluster.name}{said}"
+        return Trusted.NO, why, "TRUST-DISJOINT-ROOTS"
+    unsure = [f"whether {other.name} has an anchor for the workloads of {c.name} is not known"
+              for c, other, answer in answers if answer is Verifies.UNKNOWN]  # fmt: skip
+    if unsure:
+        sentence = " and ".join(unsure)
+        return Trusted.UNKNOWN, f"{sentence[0].upper()}{sentence[1:]}{said}.", None
+    same = {r.fingerprint for r in ours.signing}, {r.fingerprint for r in theirs.signing}
+    if same[0] & same[1]:
+        rotation = "; a rotation is under way, since not all roots are shared." if same[0] != same[1] else "."
+        return Trusted.YES, f"They share a root certificate{rotation}", None
+    if {r.identity for r in ours.signing} & {r.identity for r in theirs.signing}:
+        return Trusted.YES, "Their roots have one name and key: one is the other renewed.", None
+    return Trusted.YES, f"Each has an anchor for the root that signs the other's workloads{said}.", None
 
 
 def trust_pairs(clusters: Sequence[ClusterTrust]) -> tuple[TrustPair, ...]:
@@ -110,10 +167,10 @@ def trust_findings(clusters: Sequence[ClusterTrust]) -> tuple[Finding, ...]:
     """What is wrong between clusters: no trust inside one mesh, two clusters with one id, rotations under way."""
     found: list[Finding] = []
     for pair in trust_pairs(clusters):
-        if pair.trusted is Trusted.NO and pair.same_mesh:
+        if pair.code is not None and pair.same_mesh:
             found.append(
                 Finding(
-                    code="TRUST-DISJOINT-ROOTS" if not pair.shared else "TRUST-DOMAINS-DIFFER",
+                    code=pair.code,
                     severity=Severity.ERROR,
                     message=f"{pair.left} and {pair.right} are one mesh but do not trust each other: {pair.why}",
                     fix="Give both intermediate certificates of one root, or make their trust domains aliases.",

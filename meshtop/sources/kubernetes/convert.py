@@ -12,7 +12,9 @@ from meshtop.model import kube
 from meshtop.sources.kubernetes import wire
 
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_ISTIOD_VARIABLES = frozenset({"CLUSTER_ID", "REVISION", "EXTERNAL_ISTIOD", "SHARED_MESH_CONFIG"})
+_ISTIOD_VARIABLES = frozenset(
+    {"CLUSTER_ID", "REVISION", "EXTERNAL_ISTIOD", "SHARED_MESH_CONFIG", "ISTIO_MULTIROOT_MESH", "EXTERNAL_CA"}
+)
 _SERVICE_NAME = "kubernetes.io/service-name"
 _ENDED_WELL = frozenset({"Completed", None})
 
@@ -129,6 +131,9 @@ def pod(item: wire.PodObject) -> kube.Pod:
         service_account=intern(spec.service_account_name or ""),
         host_network=bool(spec.host_network),
         containers=_containers(spec.containers, spec.init_containers),
+        csi_drivers=tuple(
+            intern(volume.csi.driver) for volume in spec.volumes or () if volume.csi is not None and volume.csi.driver
+        ),
         restarts=sum(entry.restart_count for entry in status.container_statuses or ()),
         problem=None if ready else _problem(item),
     )

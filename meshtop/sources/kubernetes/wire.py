@@ -197,6 +197,18 @@ class EnvContainer(ContainerSpec, rename="camel"):
     args: list[str] | None = None
 
 
+class CsiSource(Struct, gc=False):
+    """The driver that mounts a volume, such as that of an identity provider."""
+
+    driver: str | None = None
+
+
+class Volume(Struct):
+    """A volume of a Pod; only those of a CSI driver are looked at."""
+
+    csi: CsiSource | None = None
+
+
 class PodSpec(Struct, rename="camel"):
     """Spec of a Pod."""
 
@@ -205,6 +217,7 @@ class PodSpec(Struct, rename="camel"):
     node_name: str | None = None
     service_account_name: str | None = None
     host_network: bool | None = None
+    volumes: list[Volume] | None = None
 
 
 class Reason(Struct, gc=False):

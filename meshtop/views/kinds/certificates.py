@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from meshtop.analysis.security.expiry import ERROR_DAYS, WARNING_DAYS, CertificateKind, Expiry, expiry_findings
+from meshtop.analysis.security.expiry import (
+    ERROR_DAYS,
+    WARNING_DAYS,
+    CertificateKind,
+    Expiry,
+    finding_of,
+    superseded_roots,
+)
 from meshtop.views.frame.columns import NOTHING, Columns, text_cell
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.document import rfc3339
@@ -23,7 +30,10 @@ DAY = 86_400.0
 
 
 class CertificateItem(Struct, frozen=True, rename="camel", kw_only=True):
-    """A certificate (INTERFACE.md, kind certificates); issuer and fingerprint are null where only metrics know it."""
+    """A certificate (INTERFACE.md, kind certificates); issuer and fingerprint are null where only metrics know it.
+
+    `superseded` is true of an expired root beside which its cluster has a valid one, and left out of all others.
+    """
 
     cluster: str
     subject: str
@@ -33,15 +43,18 @@ class CertificateItem(Struct, frozen=True, rename="camel", kw_only=True):
     days_left: float
     fingerprint: str | None
     exact: bool = True
+    superseded: bool | UnsetType = UNSET
 
 
 def build(picture: Picture) -> list[CertificateItem]:
     """A row for each certificate that is known."""
     now = moment_of(picture)
-    return [_item(expiry, now) for expiry in expiries_of(picture)]
+    found = expiries_of(picture)
+    superseded = superseded_roots(found, now)
+    return [_item(expiry, now, superseded=expiry in superseded) for expiry in found]
 
 
-def _item(expiry: Expiry, now: float) -> CertificateItem:
+def _item(expiry: Expiry, now: float, *, superseded: bool) -> CertificateItem:
     return CertificateItem(
         cluster=expiry.cluster,
         subject=expiry.subject,
@@ -51,11 +64,14 @@ def _item(expiry: Expiry, now: float) -> CertificateItem:
         days_left=round(expiry.days_left(now), 2),
         fingerprint=expiry.fingerprint,
         exact=expiry.exact,
+        superseded=superseded or UNSET,
     )
 
 
 def days_tone(item: CertificateItem) -> Tone:
     """Colour of what is left; a workload's certificate lives for a day and is renewed by itself."""
+    if item.superseded is True:
+        return Tone.PLAIN
     if item.days_left <= 0:
         return Tone.FAILING
     if item.kind is CertificateKind.WORKLOAD:
@@ -79,7 +95,8 @@ def _days_cell(item: CertificateItem) -> Cell:
 
 def detail(picture: Picture, item: CertificateItem, key: str) -> Detail:
     """Everything about one certificate."""
-    findings = [found.finding for found in expiry_findings([_expiry(picture, item)], moment_of(picture))]
+    told = finding_of(_expiry(picture, item), moment_of(picture), superseded=item.superseded is True)
+    findings = [told.finding] if told is not None else []
     also = [
         other
         for other in VIEW.all_items(picture)

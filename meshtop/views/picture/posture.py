@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshtop.analysis.security.anchors import cluster_anchors
 from meshtop.analysis.security.expiry import Expiry, expiries, expiry_findings
 from meshtop.analysis.security.findings import LocatedFinding, worst_first
 from meshtop.analysis.security.mtls.config import MeshMember
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _MEMBERS: Key[tuple[MeshMember, ...]] = Key("mesh members")
+_TRUSTS: Key[tuple[ClusterTrust, ...]] = Key("clusters with their trust anchors")
 _PAIRS: Key[tuple[TrustPair, ...]] = Key("trust pairs")
 _MESH: Key[MeshTls] = Key("declared mutual TLS")
 _POSTURE: Key[Posture] = Key("posture")
@@ -51,8 +53,18 @@ def pairs_of(picture: Picture) -> tuple[TrustPair, ...]:
     return picture.cached(_PAIRS, lambda: trust_pairs(_trusts(picture)))
 
 
-def _trusts(picture: Picture) -> list[ClusterTrust]:
-    return [ClusterTrust(name, picture.facts.get(name)) for name in sorted(c.name for c in picture.snapshot.clusters)]
+def _trusts(picture: Picture) -> tuple[ClusterTrust, ...]:
+    return picture.unless_changed(
+        _TRUSTS,
+        lambda: tuple(
+            ClusterTrust(
+                cluster.name,
+                picture.facts.get(cluster.name),
+                cluster_anchors(cluster.inventory) if cluster.inventory is not None else None,
+            )
+            for cluster in sorted(picture.snapshot.clusters, key=lambda cluster: cluster.name)
+        ),
+    )
 
 
 def mesh_of(picture: Picture) -> MeshTls:

@@ -169,12 +169,14 @@ def test_a_pods_containers_and_annotations() -> None:
         "nodeName": "n",
         "serviceAccountName": "sa",
         "hostNetwork": True,
+        "volumes": [{"name": "tmp", "emptyDir": {}}, {"name": "id", "csi": {"driver": "csi.spiffe.io"}}],
     }
     status = {"podIP": "10.0.0.1", "containerStatuses": [{"restartCount": 2}, {"restartCount": 3}]}
     pod = converted("Pod", {"metadata": {**META, "annotations": annotations}, "spec": spec, "status": status})
     assert [c.name for c in pod.containers] == ["app", "istio-proxy"]
     assert sorted(pod.meta.annotations) == ["ambient.istio.io/redirection", "sidecar.istio.io/status"]
     assert (pod.node, pod.service_account, pod.host_network) == ("n", "sa", True)
+    assert pod.csi_drivers == ("csi.spiffe.io",)
     assert (pod.ip, pod.restarts) == ("10.0.0.1", 5)
 
 

@@ -1,0 +1,161 @@
+"""Trust anchors of a cluster: which roots its workloads' certificates come from, and which it takes from others.
+
+istiod gives its proxies the roots of istio-ca-root-cert and, with ISTIO_MULTIROOT_MESH, those of MeshConfig
+`caCertificates`. A chain is verified by an anchor's name and public key, so a root renewed with its old key still does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from meshtop.analysis.identity.control_planes import istiods
+from meshtop.analysis.identity.mesh import mesh_config, root_bundle
+from meshtop.analysis.identity.settings import plane_settings
+from meshtop.analysis.identity.trees import at, text_at, texts_at
+from meshtop.analysis.inventory.labels import proxy_container
+from meshtop.analysis.inventory.untyped import maps
+from meshtop.analysis.security.certificates import CertificateInfo, is_issued_by, read_certificates
+from meshtop.model.kube import Inventory, Pod
+
+SPIRE_DRIVER = "csi.spiffe.io"
+_TEMPLATES = "inject.istio.io/templates"
+_TRUE = frozenset({"1", "t", "true"})
+
+
+class Verifies(StrEnum):
+    """Whether one cluster's anchors verify what signs another's workloads."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class Anchor(Struct, frozen=True, kw_only=True):
+    """A trusted certificate: its SHA-256 fingerprint, subject name (DER), SHA-256 of its public key, and its DER.
+
+    `trust_domains` are those whose workloads it is for; empty where it is for all that the cluster takes.
+    """
+
+    fingerprint: str
+    name: bytes = b""
+    key: str = ""
+    der: bytes = b""
+    trust_domains: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> tuple[bytes, str]:
+        """Name and key: what a chain is verified by."""
+        return (self.name, self.key)
+
+
+class ClusterAnchors(Struct, frozen=True, kw_only=True):
+    """What signs a cluster's workloads (`signing`) and what it accepts of others (`accepted`, those included).
+
+    `foreign` says who signs where it is not istiod, and `notes` what of caCertificates does not count or is not sure;
+    `partial` where an anchor stands somewhere that is not read (spiffeBundleUrl).
+    """
+
+    signing: tuple[Anchor, ...] = ()
+    accepted: tuple[Anchor, ...] = ()
+    foreign: str | None = None
+    partial: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def anchors_of_fingerprints(fingerprints: Sequence[str]) -> ClusterAnchors:
+    """Anchors of which only the fingerprints are known: each verifies itself alone."""
+    found = tuple(Anchor(fingerprint=fingerprint, key=fingerprint) for fingerprint in fingerprints)
+    return ClusterAnchors(signing=found, accepted=found)
+
+
+def cluster_anchors(inventory: Inventory) -> ClusterAnchors:
+    """The anchors that a cluster's inventory tells of."""
+    signing = tuple(_anchor(certificate) for certificate in read_certificates(root_bundle(inventory)))
+    entries = maps(at(mesh_config(inventory), "caCertificates"))
+    extra: list[Anchor] = []
+    for entry in entries:
+        domains = texts_at(entry, "trustDomains")
+        extra += [_anchor(c, domains) for c in read_certificates(text_at(entry, "pem") or "")]
+    partial = any(text_at(entry, "spiffeBundleUrl") for entry in entries)
+    notes: tuple[str, ...] = ()
+    if entries:
+        multiroot = _multiroot(inventory)
+        if multiroot is False:
+            extra, partial = [], False
+            notes = ("its caCertificates do not count without ISTIO_MULTIROOT_MESH",)
+        elif multiroot is None:
+            notes = ("its caCertificates count if ISTIO_MULTIROOT_MESH is on",)
+        if partial:
+            notes += ("a spiffeBundleUrl is not read",)
+    return ClusterAnchors(
+        signing=signing, accepted=(*signing, *extra), foreign=_foreign(inventory), partial=partial, notes=notes
+    )
+
+
+def _anchor(certificate: CertificateInfo, domains: tuple[str, ...] = ()) -> Anchor:
+    return Anchor(
+        fingerprint=certificate.fingerprint,
+        name=certificate.name,
+        key=certificate.key,
+        der=certificate.der,
+        trust_domains=domains,
+    )
+
+
+def _multiroot(inventory: Inventory) -> bool | None:
+    """Whether the control plane that counts hands caCertificates on; None where its environment is not known."""
+    for istiod in istiods(inventory.controllers, inventory.pods, inventory.webhooks):
+        if istiod.kind != "Deployment":
+            return None
+        return istiod.environment.get("ISTIO_MULTIROOT_MESH", "").lower() in _TRUE
+    return None
+
+
+def _foreign(inventory: Inventory) -> str | None:
+    """Who signs the workloads' certificates where it is not istiod with the roots of istio-ca-root-cert.
+
+    cert-manager's istio-csr keeps its own roots in istio-ca-root-cert, which therefore are those of the workloads.
+    """
+    if any(map(_is_of_spire, inventory.pods)):
+        return "those of SPIRE"
+    for istiod in istiods(inventory.controllers, inventory.pods, inventory.webhooks):
+        if istiod.environment.get("EXTERNAL_CA"):
+            return "signed by a CA outside of istiod (EXTERNAL_CA)"
+    address = text_at(plane_settings(inventory).values, "global", "caAddress") or ""
+    host = address.partition("://")[2] or address
+    if host and not host.startswith("istiod") and "istio-csr" not in host:
+        return "signed by a CA outside of istiod (caAddress)"
+    return None
+
+
+def _is_of_spire(pod: Pod) -> bool:
+    """Whether the proxy of a pod takes its certificate from SPIRE: by its injection template or its volume."""
+    if SPIRE_DRIVER not in pod.csi_drivers and "spire" not in pod.meta.annotations.get(_TEMPLATES, ""):
+        return False
+    return pod.phase not in ("Succeeded", "Failed") and proxy_container(pod.containers) is not None
+
+
+def verify(signers: ClusterAnchors, verifier: ClusterAnchors, trust_domain: str | None) -> Verifies:
+    """Whether `verifier` has an anchor for what signs the workloads of `signers`, which are of a trust domain.
+
+    Of several signing roots (a rotation) any may match. An anchor below a signing root verifies some of its workloads:
+    which is not known.
+    """
+    answer = Verifies.UNKNOWN if verifier.partial else Verifies.NO
+    for root in signers.signing:
+        for anchor in verifier.accepted:
+            if anchor.identity == root.identity or _issued(root, anchor):
+                if not anchor.trust_domains or trust_domain in anchor.trust_domains:
+                    return Verifies.YES
+                if trust_domain is None:
+                    answer = Verifies.UNKNOWN
+            elif _issued(anchor, root):
+                answer = Verifies.UNKNOWN
+    return answer
+
+
+def _issued(certificate: Anchor, issuer: Anchor) -> bool:
+    return bool(certificate.der and issuer.der) and is_issued_by(certificate.der, issuer.der)
