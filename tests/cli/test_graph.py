@@ -21,7 +21,7 @@ all clusters · 2 services, 1 edges · last 5m · 2026-08-01T14:00:00Z
 └──────────────────────────────────────────┘
 
 web → reviews  ▲ degraded  HTTP 100/s  1.00 % 503  p99 98.2 ms  mTLS 100 %  src≠dst 2.50 %  2 edges  \
-5 % 5xx of 20 req/s, at or above 1 % (mostly 503 Service Unavailable)
+1 % 5xx of 100 req/s, at or above 1 % (mostly 503 Service Unavailable)
 """
 
 

@@ -206,6 +206,10 @@ async def test_in_primary_remote_the_primary_s_object_alone_is_written(tmp_path:
         for one in send(world, "eu-west", "GET", istiod)["items"]:
             if one["metadata"]["name"].startswith("istiod"):
                 send(world, "eu-west", "DELETE", f"{istiod}/{one['metadata']['name']}")
+        pods = "/api/v1/namespaces/istio-system/pods"
+        for one in send(world, "eu-west", "GET", pods)["items"]:
+            if one["metadata"]["name"].startswith("istiod"):
+                send(world, "eu-west", "DELETE", f"{pods}/{one['metadata']['name']}")
         settings = "/api/v1/namespaces/istio-system/configmaps"
         mesh = json.dumps({"defaultConfig": {"meshId": "prod"}, "trustDomain": "cluster.local"})
         named = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "istio"}, "data": {"mesh": mesh}}

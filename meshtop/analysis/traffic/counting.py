@@ -56,6 +56,8 @@ class Ledger:
         """The full host of each service, by its key, once all samples are booked."""
         self.versions: dict[WorkloadPlace, tuple[str, str]] = {}
         """App and version of a workload, as its own telemetry says."""
+        self.outside: set[SourceKey] = set()
+        """Callers that were seen to ask for hosts outside of the mesh by their names."""
         self._kubernetes: set[str] = set()
         self._domains: dict[str, int] = {}
         self._own: dict[EdgeKey, str] = {}
@@ -156,6 +158,8 @@ class Ledger:
         namespace, workload = known(labels.destination_workload_namespace), known(labels.destination_workload)
         app = known(labels.destination_canonical_service) or known(labels.destination_app)
         if not workload and not app and name in CATCH_ALLS:
+            if "." in host and not is_address(host):
+                self.outside.add(source)
             return TargetKey(WorkloadPlace(source.place.cluster, "", ""), service=name)
         if not workload and not app and is_address(name or host):
             return None

@@ -66,7 +66,7 @@ def stitch(ledger: Ledger) -> Stitched:
     reports = join_half_known_sources(place_guessed_ends(ledger), ledger.app_of)
     reports = match_names(reports, ledger.rank, lambda place: kind_of(place) is not HopKind.NONE)
     reports, hops = join_hops(reports, kind_of)
-    reports = join_passed_through(merge_service_only_edges(reports, ledger.app_of))
+    reports = join_passed_through(merge_service_only_edges(reports, ledger.app_of), ledger.outside)
     return Stitched(reports, _union(hops, gateways_between_networks(reports, ledger.clusters)))
 
 

@@ -20,6 +20,7 @@ from meshtop.views.frame.detail import find_item
 if TYPE_CHECKING:
     from meshtop.analysis.canary.board import CanaryRow
     from meshtop.analysis.tenancy.access.permissions import PlannedWrite, WritePermission
+    from meshtop.console.desk.journaling import Known
     from meshtop.console.widgets.live_table import LiveTable
     from meshtop.views.frame.facts import Detail
     from meshtop.views.picture.picture import Picture
@@ -58,19 +59,27 @@ class CanaryScreen(TableScreen):
     def __init__(self) -> None:
         super().__init__(CANARIES)
         self._taken_back: tuple[PlannedWrite, ...] = ()
+        self._at_hand: Known | None = None
         self.permissions: tuple[WritePermission, ...] = ()
         """What is known of the rights that a shift of the route under the cursor needs, cluster by cluster."""
         self._off: dict[str, str] = {}
 
     def on_screen_resume(self) -> None:
         """A rollback is of the last shift, which another screen may have made."""
-        clusters = self.host.picture.snapshot.clusters if self.host.picture is not None else ()
-        last = last_shift(clusters_at_hand(clusters))
+        if self.host.picture is not None:
+            self._find_last(self.host.picture)
+
+    def _find_last(self, picture: Picture) -> None:
+        self._at_hand = clusters_at_hand(picture.snapshot.clusters)
+        last = last_shift(self._at_hand)
         self._taken_back = () if last is None else writes_of(last.action)
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show the rows, and and what may be written."""
         super().refresh_picture(picture)
+        # Which clusters these are is known once they have answered; the journal is read again only then.
+        if clusters_at_hand(picture.snapshot.clusters) != self._at_hand:
+            self._find_last(picture)
         self._judge()
 
     def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:

@@ -47,9 +47,9 @@ def world(
         both = f"Gateway.{GATEWAY_API}" if one.kind == "Gateway" and one.group == GATEWAY_API else one.kind
         config[both] = (*config.get(both, ()), one)
     inventory = structs.replace(
-        made.inventory, config=config, config_maps={"istio": {"mesh": mesh}}, **more.pop("inventory", {})
+        made.inventory, config=config, config_maps={"istio-system/istio": {"mesh": mesh}}, **more.pop("inventory", {})
     )
-    facts = structs.replace(made.facts, **more.pop("facts", {}))
+    facts = structs.replace(made.facts, **{"auto_mtls": True, **more.pop("facts", {})})
     people = (*made.workloads, FRONT, BATCH, EDGE, AMBIENT, *more.pop("workloads", ()))
     return structs.replace(made, inventory=inventory, workloads=people, facts=facts)
 

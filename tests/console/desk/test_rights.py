@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
+from meshtop.actions.cluster_identity import ClusterIdentity
 from meshtop.actions.journal.journal import Journal, journal_path
 from meshtop.actions.kube import RouteObject
 from meshtop.actions.shift.plan import ShiftPlan
@@ -89,7 +90,8 @@ def took_part(*clusters: str) -> None:
     )  # fmt: skip
     plan = msgspec.to_builtins(ShiftRecord(plan=ShiftPlan(route="shop/reviews", steps=({"v3": 30},)), targets=targets))
     with contextlib.closing(Journal(journal_path())) as journal:
-        journal.begin(kind="shift", who="me", origin="here", reason="", subject="shop/reviews", plan=plan)
+        journal.begin(kind="shift", who="me", origin="here", reason="", subject="shop/reviews", plan=plan,
+                      clusters=dict.fromkeys(clusters, ClusterIdentity()))  # fmt: skip
 
 
 async def test_a_shift_that_every_cluster_refuses_is_off_and_says_why(world: Served) -> None:

@@ -73,7 +73,7 @@ EXPECTED = {
     ("web-v1", "cart-v2", "http"): (25, 7, 0.2, {"source", "destination"}, ()),
     ("cart-v1", "cart-v2", "grpc"): (10, 1, 0, {"source", "destination"}, ()),
     ("cart-v1", "db-v1", "tcp"): (None, None, 0, {"source", "destination"}, ()),
-    ("web-v1", "stock-v1", "http"): (27, 0, 0.1, {"source", "destination"}, ()),
+    ("web-v1", "stock-v1", "http"): (30, 0, 0.1, {"source", "destination"}, ()),
     ("legacy-vm", "cart-v1", "http"): (3, 0, None, {"destination"}, ()),
     ("", "cart-v1", "http"): (1, 0, None, {"destination"}, ()),
     ("web-v1", "reader-v1", "http"): (12, 0, None, {"waypoint"}, ("east/quiet/waypoint",)),
@@ -104,8 +104,8 @@ async def test_the_figures_of_an_edge(prometheus: dict[str, RealPrometheus]) -> 
     assert cart.flags == {"UF": pytest.approx(5)}
     latency = cart.sums.traffic().latency_ms
     assert [latency.p50, latency.p90, latency.p99, latency.mean] == pytest.approx([10, 50, 95, 20])
-    assert cart.sums.request_bytes == pytest.approx(20 * 300)
-    assert cart.sums.response_bytes == pytest.approx(20 * 2000)
+    assert cart.sums.request_bytes == pytest.approx(25 * 300)
+    assert cart.sums.response_bytes == pytest.approx(25 * 2000)
     assert (cart.source.version, cart.destination.version, cart.destination.app) == ("v1", "v2", "cart")
     assert cart.destination.service == "cart.shop.svc.cluster.local"
     assert cart.sums.mtls_ratio == 1

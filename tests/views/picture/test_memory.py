@@ -98,7 +98,8 @@ def test_comparisons_of_configuration_are_made_again_when_an_inventory_changes_a
 
     east, west = worlds.east(), worlds.west()
     assert made(worlds.world(east, west)) == 1
-    later = structs.replace(east, telemetry=None, kubernetes=worlds.fresh())
+    assert east.telemetry is not None
+    later = structs.replace(east, telemetry=structs.replace(east.telemetry), kubernetes=worlds.fresh())
     assert made(worlds.world(later, west, sequence=2, at=worlds.AT + 5)) == 1
     assert made(worlds.world(east, west), also="synced") == 2
     assert made(worlds.world(worlds.east(), west), also="synced") == 3
