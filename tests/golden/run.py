@@ -77,7 +77,7 @@ def outputs(
                 served = early.get(world.name) or one.enter_context(
                     serving(world, root / world.name, tree, portable=portable)
                 )
-                served.settle()
+                one.enter_context(served.settled())
                 for name, text in SETTINGS.items():
                     (served.folder / name).write_text(text)
                 yield from _world(served, cases, tree, 1 if world is ACTIONS else workers, run)

@@ -81,12 +81,14 @@ class Served:
     dying: str = ""
     """The URL of the cluster that dies in it."""
 
-    def settle(self) -> None:
-        """Wait until the dying cluster refuses connections; for 40 s before it only leaves them unanswered.
+    @contextlib.contextmanager
+    def settled(self) -> Iterator[None]:
+        """Wait until the dying cluster refuses connections, and see to it that its port does until the end.
 
-        Raises RuntimeError when it does not end.
+        For 40 s before it only leaves them unanswered. Raises RuntimeError when it does not end.
         """
         if not self.dying:
+            yield
             return
         host, _, port = self.dying.removeprefix("http://").partition(":")
         until = time.monotonic() + SETTLE_SECONDS
@@ -94,9 +96,16 @@ class Served:
             try:
                 socket.create_connection((host, int(port)), timeout=5).close()
             except ConnectionRefusedError:
-                return
+                break
             time.sleep(0.5)
-        raise RuntimeError(f"{self.dying} was to refuse connections by now")
+        else:
+            raise RuntimeError(f"{self.dying} was to refuse connections by now")
+        # A port that is bound and does not listen refuses, and no other process can be given it.
+        with socket.socket() as holder:
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind((host, int(port)))
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+            yield
 
 
 def environment(tree: Path, folder: Path) -> dict[str, str]:
