@@ -7,7 +7,7 @@ never be done to another.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from meshtop.actions.cluster_identity import ClusterIdentity
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
@@ -25,7 +25,16 @@ def clusters_of(action: Action) -> tuple[str, ...]:
 
 def _waves(action: Action) -> Iterable[Iterable[str]]:
     plan = action.plan.get("plan")
-    return plan.get("waves", ()) if isinstance(plan, dict) else ()
+    waves: Iterable[Iterable[str]] = plan.get("waves", ()) if isinstance(plan, dict) else ()
+    return waves or (tuple(_targeted(action)),)
+
+
+def _targeted(action: Action) -> Iterator[str]:
+    """The clusters of a shift that was written down without waves."""
+    for target in action.plan.get("targets") or ():
+        where = target.get("where") if isinstance(target, dict) else None
+        if isinstance(where, dict) and isinstance(where.get("cluster"), str):
+            yield where["cluster"]
 
 
 async def identities(fleet: Fleet, names: Iterable[str]) -> dict[str, ClusterIdentity]:

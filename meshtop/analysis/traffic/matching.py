@@ -169,12 +169,13 @@ def _give_across(
                     named[name] = merged(named[name], more, surplus * share)
 
 
-def join_passed_through(reports: Reports, outside: Set[SourceKey] = frozenset()) -> Reports:
+def join_passed_through(reports: Reports, leaving: Set[SourceKey] = frozenset()) -> Reports:
     """Take calls by a pod's address out of what a client saw leave by PassthroughCluster.
 
     The client's proxy says only that the request left; the server's proxy says who it was. So much of it as arrived
-    at workloads from this client, and that no report of the client accounts for, is theirs; the rest left the mesh. So did all of a caller `outside`,
-    which was seen to ask for hosts of other places by their names: what of it went to addresses cannot be told.
+    at workloads from this client, and that no report of the client accounts for, is theirs; the rest left the mesh. So
+    did all of a caller in `leaving`, which was seen to ask for hosts of other places by their names: what of its calls
+    went to addresses cannot be told.
     """
     left = [
         key
@@ -182,7 +183,7 @@ def join_passed_through(reports: Reports, outside: Set[SourceKey] = frozenset())
         if not key.target.place.workload
         and key.target.service in CATCH_ALLS
         and key.target.service != BLACK_HOLE
-        and key.source not in outside
+        and key.source not in leaving
         and has_any(roles, DEPARTING)
     ]
     if not left:
