@@ -14,7 +14,7 @@ from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import History, Line, Telemetry
 from meshtop.observatory.canaries import RouteToCount, count_routes
-from meshtop.sources.kubernetes.pacing import seconds_to_next_tick
+from meshtop.sources.kubernetes.pacing import seconds_to_next_tick, wait_at_most
 from meshtop.sources.prometheus.counts import Counting
 
 if TYPE_CHECKING:
@@ -125,9 +125,7 @@ class Schedule:
 
     async def pause(self, seconds: float) -> None:
         """Wait so many seconds, or until the schedule changes."""
-        turn = self._turn
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(turn.wait(), timeout=max(0.0, seconds))
+        await wait_at_most(seconds, self._turn)
 
     async def until_next_tick(self, least: float = 0.0) -> None:
         """Wait for the next tick that is at least so many seconds away, or until the schedule changes.

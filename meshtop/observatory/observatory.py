@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 
@@ -13,6 +12,7 @@ from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.canaries import EVERY_SECONDS, routes_to_count
 from meshtop.observatory.feed import ClusterFeed, Schedule
+from meshtop.sources.kubernetes.pacing import wait_at_most
 
 FIRST_GAP_SECONDS = 0.05
 """Between two Snapshots until everything has answered once: first answer first."""
@@ -162,8 +162,7 @@ class Observatory:
 
     async def _next_change(self, changed: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
         """Wait for a change, at most one refresh: states grow stale with time alone."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), timeout=self.schedule.refresh_seconds)
+        await wait_at_most(self.schedule.refresh_seconds, changed)
         for task in tasks:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error

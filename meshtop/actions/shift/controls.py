@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from enum import StrEnum
+
+from meshtop.sources.kubernetes.pacing import wait_at_most
 
 
 class ShiftRequest(StrEnum):
@@ -57,6 +58,5 @@ class Controls:
 
     async def wait(self, seconds: float) -> None:
         """Wait so long, or until somebody asks for something."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), timeout=max(0.0, seconds))
+        await wait_at_most(seconds, self._changed)
         self._changed.clear()

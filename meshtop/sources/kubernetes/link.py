@@ -10,7 +10,7 @@ import msgspec
 
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.http.failures import response_problem
-from meshtop.sources.kubernetes.pacing import Pace, seconds_to_next_tick
+from meshtop.sources.kubernetes.pacing import Pace, seconds_to_next_tick, wait_at_most
 from meshtop.sources.problem import SourceProblem
 
 _PARALLEL = 8
@@ -108,11 +108,8 @@ class ServerLink:
         if not alive:
             await asyncio.sleep(self.pace.pause(failures))
             return
-        with contextlib.suppress(TimeoutError):
-            now, refresh = asyncio.get_running_loop().time(), self.pace.refresh
-            await asyncio.wait_for(
-                self._suspected.wait(), timeout=seconds_to_next_tick(now, refresh, least=refresh / 2)
-            )
+        now, refresh = asyncio.get_running_loop().time(), self.pace.refresh
+        await wait_at_most(seconds_to_next_tick(now, refresh, least=refresh / 2), self._suspected)
 
     def _end_leases(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -27,6 +27,17 @@ def seconds_to_next_tick(now: float, period: float, *, least: float = 0.0) -> fl
     return max(least, ticks * period - now) or period
 
 
+async def wait_at_most(seconds: float, event: asyncio.Event) -> None:
+    """Wait for the event, but not longer than so many seconds; whether it came is for the caller to look.
+
+    Not `asyncio.wait_for`: a cancellation that arrives together with the event is lost in it (Python before 3.12), and
+    a loop that waits so goes on for ever after it was told to end.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(max(0.0, seconds)):
+            await event.wait()
+
+
 class Pace(Struct, frozen=True, kw_only=True):
     """How often one cluster is read; all times in seconds.
 

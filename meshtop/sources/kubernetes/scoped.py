@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import operator
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import chain
@@ -12,6 +11,7 @@ from typing import Any
 from meshtop.model.kube import KindStatus
 from meshtop.sources.kubernetes.kinds import ApiKind
 from meshtop.sources.kubernetes.link import ServerLink
+from meshtop.sources.kubernetes.pacing import wait_at_most
 from meshtop.sources.kubernetes.reader import KindReader
 from meshtop.sources.kubernetes.scope import NamespaceScope
 from meshtop.sources.problem import SourceProblem
@@ -124,9 +124,7 @@ class ScopedReader:
                 await part.settled.wait()
             self.settled.set()
             self._link.changed()
-            with contextlib.suppress(TimeoutError):
-                pause = self._link.pace.jitter(self._link.pace.denied)
-                await asyncio.wait_for(self._whole.granted.wait(), timeout=pause)
+            await wait_at_most(self._link.pace.jitter(self._link.pace.denied), self._whole.granted)
 
     async def _names(self) -> tuple[str, ...]:
         if self._scope is None:

@@ -15,7 +15,7 @@ from meshtop.model.state import State
 from meshtop.sources.auth.kubeconfig import ClusterRef
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
-from meshtop.sources.kubernetes.pacing import ListingQueue, seconds_to_next_tick
+from meshtop.sources.kubernetes.pacing import ListingQueue, seconds_to_next_tick, wait_at_most
 from tests.patience import PATIENCE_SECONDS
 from tests.sources.api import PODS, Api, object_named
 from tests.sources.conftest import QUICK, following, names, ref_to, until, write_kubeconfig
@@ -127,3 +127,25 @@ def test_a_tick_is_far_enough_away_and_not_further_than_it_must_be(now: float, p
     assert least <= seconds <= least + period + 1e-6
     tick = (now + seconds) / period
     assert tick == pytest.approx(round(tick), abs=1e-6) or seconds == least
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_cancellation_that_comes_with_the_event_is_not_lost(turns: int) -> None:
+    """`asyncio.wait_for` loses it before Python 3.12: a reader that was told to end then waits for ever."""
+    event = asyncio.Event()
+    waiting = asyncio.create_task(wait_at_most(60.0, event))
+    await asyncio.sleep(0)
+    event.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    taken = waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled() is taken
+
+
+async def test_a_wait_ends_with_the_event_or_with_its_time() -> None:
+    event = asyncio.Event()
+    await wait_at_most(0.0, event)
+    await wait_at_most(-1.0, event)
+    event.set()
+    await wait_at_most(3600.0, event)
