@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from meshtop.analysis.inventory.labels import canonical_version
+from meshtop.analysis.inventory.pod_counts import counted, has_ended
 from meshtop.analysis.inventory.pod_owners import PodOwners
-from meshtop.analysis.inventory.untyped import mapping
 from meshtop.analysis.visibility.selection import selects
 from meshtop.model.kube import Inventory, Pod
 from meshtop.model.mesh import Ready, VirtualMachine, Workload
@@ -37,20 +37,15 @@ class MemberBacking:
         owners = PodOwners(inventory.controllers)
         self._pods: dict[tuple[str, str], list[Pod]] = {}
         for pod in inventory.pods:
-            if pod.phase not in ("Succeeded", "Failed"):
+            if not has_ended(pod):
                 owner = owners.of_pod(pod)
                 self._pods.setdefault((owner.namespace, owner.name), []).append(pod)
         self._workloads: dict[str, list[Workload]] = {}
         for workload in workloads:
             self._workloads.setdefault(workload.namespace, []).append(workload)
-        entries = {entry.meta.key: entry for entry in inventory.config.get("WorkloadEntry", ())}
-        self._machines: dict[str, list[tuple[VirtualMachine, dict[str, str]]]] = {}
+        self._machines: dict[str, list[VirtualMachine]] = {}
         for machine in machines:
-            entry = entries.get((machine.namespace, machine.name))
-            written = mapping(entry.spec.get("labels")) if entry is not None else {}
-            # istiod: labels of the spec, overlaid by those of the metadata.
-            labels = {**{str(k): str(v) for k, v in written.items()}, **machine.meta.labels}
-            self._machines.setdefault(machine.namespace, []).append((machine, labels))
+            self._machines.setdefault(machine.namespace, []).append(machine)
 
     def selects_pods(self, service: tuple[str, str]) -> bool | None:
         """Whether a Service finds its endpoints by labels; None where the cluster has no such Service."""
@@ -67,8 +62,8 @@ class MemberBacking:
                 one = self._of_workload(workload, service, name, labels)
                 if one is not None:
                     found.append(one)
-            for machine, marks in self._machines.get(namespace, ()):
-                if (name in machine.services or host in machine.services) and _has(marks, machine, labels):
+            for machine in self._machines.get(namespace, ()):
+                if (name in machine.services or host in machine.services) and _has(machine, labels):
                     found.append(_of_machine(machine))
         return found
 
@@ -93,15 +88,15 @@ class MemberBacking:
             cluster=workload.cluster,
             namespace=workload.namespace,
             names=(workload.name,),
-            pods=workload.pods if whole else Ready(sum(pod.ready for pod in chosen), len(chosen)),
+            pods=workload.pods if whole else counted(chosen),
             endpoints=frozenset((own[0], own[1], pod.meta.name) for pod in chosen)
             or frozenset({(own[0], own[1], f"/{own[2]}")}),
             versions=frozenset(canonical_version(pod.meta.labels) for pod in chosen) or frozenset({workload.version}),
         )
 
 
-def _has(marks: Mapping[str, str], machine: VirtualMachine, labels: Mapping[str, str]) -> bool:
-    return selects(labels, marks if marks else {"version": machine.version})
+def _has(machine: VirtualMachine, labels: Mapping[str, str]) -> bool:
+    return selects(labels, dict(machine.labels) if machine.labels else {"version": machine.version})
 
 
 def _of_machine(machine: VirtualMachine) -> Backing:

@@ -17,7 +17,6 @@ from meshtop.analysis.traffic.inputs import ClusterTraffic, KnownPeer
 from meshtop.analysis.traffic.metrics import ENDS, VERSIONS
 from meshtop.analysis.traffic.naming import (
     CATCH_ALLS,
-    DEFAULT_DOMAIN,
     ClusterNames,
     domain_of,
     is_address,
@@ -27,6 +26,7 @@ from meshtop.analysis.traffic.naming import (
     version_of,
 )
 from meshtop.analysis.traffic.reports import EdgeKey, EdgeReport, SourceKey, TargetKey, WorkloadPlace
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.telemetry import Labels, Sample, Telemetry
 from meshtop.model.traffic import PeerKind
 
@@ -91,7 +91,7 @@ class Ledger:
 
     def _name_hosts(self) -> None:
         """Give each Kubernetes service its full host, where samples named it in short or by a pod of it."""
-        domain = min(self._domains, key=lambda name: (-self._domains[name], name), default=DEFAULT_DOMAIN)
+        domain = min(self._domains, key=lambda name: (-self._domains[name], name), default=CLUSTER_DOMAIN)
         for service in self._kubernetes:
             host = self.hosts.get(service, "")
             self.hosts[service] = host or f"{service}.svc.{domain}"

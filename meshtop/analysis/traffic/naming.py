@@ -13,7 +13,6 @@ _ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[?[0-9a-fA-F]*:[0-9a-fA-F:.]
 _POD_HOST = re.compile(r"[^.:]+\.([^.:]+)\.([^.:]+)\.svc(?:\.|:|$)")
 """A pod of a headless service: `web-0.web.shop.svc.cluster.local`."""
 _DOMAIN = re.compile(r"[^.:]+\.[^.:]+\.svc\.([^:]+)")
-DEFAULT_DOMAIN = "cluster.local"
 BLACK_HOLE = "BlackHoleCluster"
 PASSTHROUGH = "PassthroughCluster"
 CATCH_ALLS = frozenset({PASSTHROUGH, BLACK_HOLE})

@@ -13,6 +13,7 @@ from meshtop.analysis.fleet.drift.meaning import of_config, of_images, of_namesp
 from meshtop.analysis.fleet.drift.placement import ObjectKey, Placement
 from meshtop.analysis.fleet.drift.trees import Tree, differences, key, without
 from meshtop.analysis.inventory.labels import is_istiod
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory, Meta
 
@@ -93,7 +94,7 @@ class Drift(Struct, frozen=True, kw_only=True):
 
 
 def drift(
-    clusters: Sequence[DriftCluster], declarations: Mapping[ObjectKey, Placement], root_namespace: str = "istio-system"
+    clusters: Sequence[DriftCluster], declarations: Mapping[ObjectKey, Placement], root_namespace: str = ISTIO_NAMESPACE
 ) -> tuple[Drift, ...]:
     """Everything that drifted, by kind, namespace and name; what is the same everywhere is left out."""
     groups: dict[str, list[DriftCluster]] = {}
