@@ -27,14 +27,14 @@ def command(ctx: click.Context, output: str) -> int:
 
     Ends with 1 when a fault is found, with 3 when no cluster can be reached.
     """
-    from meshtop.cli.printers import to_json, to_yaml
+    from meshtop.cli.printers import json_text, to_yaml
     from meshtop.views.reports.doctor import examine
 
     session = open_session(ctx)
     snapshot = once(session)
     report = examine(snapshot, session.picture(snapshot).facts)
     if output == "json":
-        write(to_json(report))
+        write(json_text(report))
     elif output == "yaml":
         write(to_yaml(report).rstrip("\n"))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 
 from msgspec import Struct
@@ -136,11 +136,6 @@ class Workload(Struct, frozen=True, kw_only=True):
         if not self.pod_sets:
             return self.pods if service in self.services else Ready()
         return sum_ready(one.pods for one in self.pod_sets if service in one.services)
-
-    def pods_with(self, labels: Mapping[str, str]) -> Ready:
-        """Its pods that have all of these labels, as a subset selects them."""
-        wanted = set(labels.items())
-        return sum_ready(one.pods for one in self.pod_sets if wanted.issubset(one.labels))
 
 
 class VirtualMachine(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from meshtop.model.kube import Inventory, Pod
+from meshtop.model.kube import Pod
 from meshtop.model.mesh import PodSet, Ready
 
 _Labels = tuple[tuple[str, str], ...]
@@ -21,19 +21,6 @@ def counted(pods: Iterable[Pod]) -> Ready:
     for pod in pods:
         ready, total = ready + pod.ready, total + 1
     return Ready(ready, total)
-
-
-def ready_pods(inventory: Inventory, namespace: str, labels: Mapping[str, str]) -> Ready:
-    """The pods of a namespace that have all of these labels and have not ended, each by its own labels.
-
-    A Service's selector, or one together with a subset's labels, are such labels; empty ones mean every pod.
-    """
-    wanted = labels.items()
-    return counted(
-        pod
-        for pod in inventory.pods
-        if pod.meta.namespace == namespace and not has_ended(pod) and wanted <= pod.meta.labels.items()
-    )
 
 
 def pod_sets(pods: Iterable[Pod], selecting: Callable[[Mapping[str, str]], tuple[str, ...]]) -> tuple[PodSet, ...]:

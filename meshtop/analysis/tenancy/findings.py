@@ -11,7 +11,7 @@ from meshtop.analysis.tenancy.traffic import Within, in_scope, owner_of
 from meshtop.analysis.traffic.figures import namespace_of
 from meshtop.model.state import Finding, Severity
 from meshtop.model.traffic import Edge, Sums
-from meshtop.settings.tenancy import Tenancy, selects, split_selector
+from meshtop.settings.tenancy import Tenancy, selector_matches, split_selector
 
 PLAINTEXT = "TENANT-PLAINTEXT"
 OUTSIDE = "TENANT-OUTSIDE"
@@ -201,7 +201,7 @@ def unmatched(
             )
             found.append(_of_file(unit, NO_CLUSTER, message))
         elif (cluster in read or (cluster == "*" and set(clusters) == set(read))) and not any(
-            selects(selector, *place) for place in owners.known
+            selector_matches(selector, *place) for place in owners.known
         ):
             found.append(_of_file(unit, NOTHING, f"{tenancy.where(path)}: {selector} selects no existing namespace."))
     return found

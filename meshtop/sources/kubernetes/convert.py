@@ -8,6 +8,7 @@ from functools import lru_cache
 from sys import intern
 from typing import Any
 
+from meshtop.analysis.inventory.labels import is_istiod
 from meshtop.model import kube
 from meshtop.sources.kubernetes import wire
 
@@ -206,11 +207,6 @@ def controller_of(kind: str) -> Callable[[wire.ControllerObject], kube.Controlle
         )
 
     return convert
-
-
-def is_istiod(labels: dict[str, str]) -> bool:
-    """Whether labels are those of istiod, the control plane: its Deployment's or its pod template's."""
-    return labels.get("app") == "istiod" or labels.get("istio") == "pilot"
 
 
 def _runs_istiod(item: wire.ControllerObject) -> bool:

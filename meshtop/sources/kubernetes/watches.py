@@ -45,7 +45,7 @@ class EventBatch(Struct):
     resource_version: str
 
 
-def decode(lines: list[bytes], codec: Codec) -> EventBatch:
+def decode_events(lines: list[bytes], codec: Codec) -> EventBatch:
     """Decode event lines. Raises SourceProblem with code 410 for an expired watch, and msgspec.MsgspecError."""
     latest: dict[tuple[str, str], tuple[bool, Any]] = {}
     version = ""
@@ -67,7 +67,7 @@ def decode(lines: list[bytes], codec: Codec) -> EventBatch:
     )
 
 
-async def watch(
+async def watch_kind(
     connection: Connection,
     path: str,
     codec: Codec,
@@ -97,7 +97,7 @@ async def watch(
         async for chunk in connection.chunks(response):
             if complete := lines.feed(chunk):
                 try:
-                    yield decode(complete, codec)
+                    yield decode_events(complete, codec)
                 except msgspec.MsgspecError as error:
                     raise SourceProblem(
                         State.STALE, f"{connection.name} sent events of {what} that cannot be understood: {error}."

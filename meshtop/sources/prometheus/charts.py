@@ -20,7 +20,7 @@ from msgspec import Struct
 from meshtop.model.state import State
 from meshtop.model.telemetry import Line
 from meshtop.sources.http.gate import ReadOnlyError
-from meshtop.sources.problem import in_words
+from meshtop.sources.problem import error_text
 from meshtop.sources.prometheus.answers import QueryFailed, error_of, refused
 from meshtop.sources.prometheus.engine import LEADS_ELSEWHERE, Engine
 from meshtop.sources.prometheus.history import grid
@@ -88,9 +88,9 @@ class ChartReader:
                 State.UNREACHABLE, f"{label} gave no answer within {timeout:g} s.", "Give it longer with --timeout 15s."
             ) from error
         except (requests.RequestException, ReadOnlyError, OSError) as error:
-            raise QueryFailed(State.UNREACHABLE, f"{label} cannot be asked ({in_words(error)}).") from error
+            raise QueryFailed(State.UNREACHABLE, f"{label} cannot be asked ({error_text(error)}).") from error
         except (ValueError, KeyError, TypeError) as error:
-            message = f"{label} answers what Prometheus does not write ({in_words(error)})."
+            message = f"{label} answers what Prometheus does not write ({error_text(error)})."
             raise QueryFailed(State.UNREACHABLE, message) from error
 
     def _connect(self) -> PrometheusConnect:

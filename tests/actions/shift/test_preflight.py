@@ -11,7 +11,7 @@ from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.lease import ShiftLease
 from meshtop.actions.shift.preflight import CheckStatus, owner_check, preflight
 from meshtop.actions.shift.preview import preview
-from meshtop.actions.shift.targets import place_of
+from meshtop.actions.shift.targets import route_object
 from meshtop.analysis.canary.owners import route_owner
 from meshtop.model.kube import ConfigObject, Manager, Meta, Owner
 from tests.actions.mesh import Cluster, Scene, plan, virtual_service
@@ -103,7 +103,7 @@ async def test_two_meshtops_at_once(scene: Scene, clusters: dict[str, Cluster], 
     other = Scene(clusters, tmp_path / "other")
     surveyed = other.fleet.survey.surveyed[0]
     lease = ShiftLease(
-        other.fleet.members["east"].api, place_of(surveyed.route), action="theirs", holder="paul@desk", seconds=60
+        other.fleet.members["east"].api, route_object(surveyed.route), action="theirs", holder="paul@desk", seconds=60
     )
     await lease.take(other.clock())
     found = await preflight(plan(), scene.fleet)

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.analysis.inventory.pod_counts import ready_pods
 from meshtop.analysis.inventory.workloads import workloads
 from meshtop.model.kube import Container, Controller, Inventory, KindStatus, Meta, Namespace, Owner, Pod, Service
-from meshtop.model.mesh import Proxy, Ready, Workload
+from meshtop.model.mesh import Proxy, Ready, Workload, sum_ready
 from meshtop.model.state import Health, HealthStatus
 
 NS = "shop"
@@ -259,6 +258,11 @@ def test_a_workload_is_behind_a_service_with_those_of_its_pods_that_it_selects()
     assert counts == {"exact": Ready(2, 2), "old": Ready(2, 2), "web": Ready(2, 3), "none": Ready(0, 0)}
 
 
+def pods_with(found: Workload, labels: dict[str, str]) -> Ready:
+    """A workload's pods that a subset with these labels selects."""
+    return sum_ready(one.pods for one in found.pod_sets if set(labels.items()).issubset(one.labels))
+
+
 @pytest.mark.parametrize(
     ("kind", "labels"),
     [
@@ -272,10 +276,8 @@ def test_subsets_by_labels_of_single_pods(kind: str, labels: list[dict[str, str]
     found = only(*pods)
     for one in labels:
         mine = [p for p in pods if p.meta.labels == one]
-        assert found.pods_with(one) == Ready(sum(p.ready for p in mine), len(mine))
-        assert ready_pods(Inventory(pods=tuple(pods)), NS, one) == found.pods_with(one)
-    assert found.pods_with({}) == found.pods == Ready(2, 3)
-    assert ready_pods(Inventory(pods=tuple(pods)), "elsewhere", {}) == Ready(0, 0)
+        assert pods_with(found, one) == Ready(sum(p.ready for p in mine), len(mine))
+    assert pods_with(found, {}) == found.pods == Ready(2, 3)
 
 
 @pytest.mark.parametrize("ended", ["Succeeded", "Failed"])
@@ -308,7 +310,6 @@ def test_every_pod_is_counted_by_its_own_labels(
         assert found.pods_behind("s") == Ready(sum(p.ready for p in chosen), len(chosen))
         assert (found.services == ("s",)) is bool(chosen)
         assert found.pods == Ready(sum(p.ready for p in alive), len(alive))
-    assert ready_pods(inventory, NS, selector).total == len(chosen if selector else alive)
 
 
 def test_the_order_of_pods_does_not_matter() -> None:

@@ -11,7 +11,7 @@ from meshtop.analysis.tenancy.ownership import NONE, Owners, owners_of
 from meshtop.analysis.tenancy.starter import first_tenancy
 from meshtop.analysis.tenancy.traffic import apdex, between, by_pair, of_level
 from meshtop.analysis.tenancy.units import Units
-from meshtop.analysis.traffic.figures import total
+from meshtop.analysis.traffic.figures import add_all
 from meshtop.model.kube import Namespace
 from meshtop.model.traffic import Buckets, Edge, Peer, PeerKind, Sums, Target
 from tests import worlds
@@ -183,7 +183,7 @@ _edges = st.lists(
 @given(_edges, st.booleans())
 def test_the_rows_add_up_to_the_mesh(edges: list[Edge], declared: bool) -> None:
     owners = owners_of(fleet(), tenancy() if declared else None)
-    mesh = total(edges)
+    mesh = add_all([edge.sums for edge in edges])
     units = Units(between(edges), owners).workspaces()
     for side in ("inbound", "outbound"):
         figures = [u.traffic.figures for u in units]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from meshtop.analysis.traffic.edges import edges
-from meshtop.analysis.traffic.figures import by_workload, total
+from meshtop.analysis.traffic.figures import add_all, by_workload
 from meshtop.analysis.traffic.inputs import ClusterTraffic, KnownPeer
 from meshtop.model.telemetry import Sample
 from meshtop.model.traffic import PeerKind
@@ -63,7 +63,7 @@ def test_names_neither_add_calls_nor_lose_any_and_their_order_does_not_matter(
     samples += [told(n, "destination", **NAMES[name]) for name, n in theirs]
     found = edges([cluster("east", *samples)])
     expected = max(sum(n for _, n in mine), sum(n for _, n in theirs))
-    assert total(found).requests == pytest.approx(expected)
+    assert add_all([edge.sums for edge in found]).requests == pytest.approx(expected)
     shuffled = [samples[i] for i in order if i < len(samples)]
     again = edges([cluster("east", *shuffled)])
     assert [(e.source, e.destination) for e in again] == [(e.source, e.destination) for e in found]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from meshtop.analysis.traffic.edges import edges
-from meshtop.analysis.traffic.figures import by_workload, total
+from meshtop.analysis.traffic.figures import add_all, by_workload
 from meshtop.analysis.traffic.inputs import ClusterTraffic, KnownPeer
 from meshtop.analysis.traffic.rules import recording_rules
 from meshtop.model.state import State
@@ -215,7 +215,7 @@ async def test_the_official_mesh_dashboard_has_the_same_totals(agreeing: RealPro
     found = edges(
         [ClusterTraffic(name="east", cluster_id="east", telemetry=await telemetry_from(agreeing), peers=PEERS)]
     )
-    whole = total(found)
+    whole = add_all([edge.sums for edge in found])
     codes: dict[str, float] = {}
     for edge in found:
         for code, rate in edge.codes.items():
