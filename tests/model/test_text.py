@@ -26,7 +26,7 @@ UNICODE = [
     for code in range(sys.maxunicode + 1)
     if unicodedata.category(chr(code)) not in ("Cn", "Co") or code % 64 in (0, 63)
 ]
-"""Every character that has a meaning; of the million that have none, and of those for private use, some of each block."""
+"""Every character that has a meaning; of the million that have none or a private one, some of each block."""
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
 from meshtop.model.telemetry import Telemetry
 
+TELLING_KINDS = ("Deployment", "ConfigMap", "Secret")
+"""The kinds that tell a cluster's mesh: istiod with its settings, the mesh config, and remote secrets."""
 _INHERITED = ("mesh_id", "trust_domain", "root_namespace", "auto_mtls", "cluster_domain")
 
 Calls = frozenset[tuple[str, str]]
@@ -93,7 +95,7 @@ def mesh_evidence(
     """What one cluster contributes; `synced` are the cluster ids that its istiod's metrics name."""
     if inventory is None:
         return MeshEvidence(name=name, unread=WhyUnknown.UNREACHABLE)
-    unread = inventory.unread("Deployment", "ConfigMap", "Secret")
+    unread = inventory.unread(*TELLING_KINDS)
     return MeshEvidence(
         name=name,
         facts=facts,
