@@ -15,6 +15,7 @@ from meshtop.analysis.traffic.flags import (
     flag_meaning,
 )
 from meshtop.analysis.traffic.naming import BLACK_HOLE
+from meshtop.model.numbers import quantity
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds, health_status
 from meshtop.model.traffic import UNKNOWN_THAT_MATTERS, Edge
@@ -213,7 +214,7 @@ def _percent(share: float) -> str:
 
 
 def _rate(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+    return quantity(rate)
 
 
 def _with_doubt(verdict: Health, clusters: Iterable[str], states: Mapping[str, State]) -> Health:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from textual.message import Message
 
 from meshtop.log import defects_logged
-from meshtop.views.frame.numbers import age
+from meshtop.model.numbers import age
 
 if TYPE_CHECKING:
     from textual.app import App

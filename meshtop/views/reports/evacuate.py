@@ -8,10 +8,10 @@ from msgspec import Struct
 
 from meshtop.analysis.fleet.locality import EvacuatedHost, EvacuationEffect, endpoints_unread, evacuation_effect
 from meshtop.model.evidence import Unknown, WhyUnknown
+from meshtop.model.numbers import quantity
 from meshtop.model.state import State
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
-from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.table import Cell, Table, Tone
 from meshtop.views.frame.unknowns import Needs, unknowns_of
 from meshtop.views.picture.fleet import localities_of
