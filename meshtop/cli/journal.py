@@ -31,7 +31,7 @@ def command(ctx: click.Context, identity: str | None, everywhere: bool, output: 
     """
     from meshtop.actions.shift.recover import find_action
     from meshtop.actions.story import course_of
-    from meshtop.cli.printers import to_json, to_yaml
+    from meshtop.cli.printers import json_text, to_yaml
 
     journal = open_journal()
     actions = [find_action(journal, identity)] if identity is not None else journal.actions(limit=1000)
@@ -49,7 +49,7 @@ def command(ctx: click.Context, identity: str | None, everywhere: bool, output: 
         "kind": "ActionList",
         "items": [action_json(*one) for one in actions_with_course],
     }
-    write(to_json(document) if output == "json" else to_yaml(document).rstrip("\n"))
+    write(json_text(document) if output == "json" else to_yaml(document).rstrip("\n"))
     return Exit.FINE
 
 

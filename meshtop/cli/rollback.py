@@ -34,7 +34,7 @@ def command(ctx: click.Context, identity: str | None, yes: bool) -> int:
     from meshtop.actions.journal.journal import PROPAGATE, SHIFT
     from meshtop.actions.shift.controls import Controls
     from meshtop.actions.shift.recover import find_action, require_not_back, rollback
-    from meshtop.cli.progress import follow, follow_copies
+    from meshtop.cli.progress import follow_copies, follow_shift
 
     session = open_session(ctx)
     journal = open_journal()
@@ -52,7 +52,7 @@ def command(ctx: click.Context, identity: str | None, yes: bool) -> int:
             from meshtop.actions.propagate.undo import undo
 
             return await follow_copies(undo(action, fleet, journal))
-        return await follow(rollback(action, fleet, journal), Controls())
+        return await follow_shift(rollback(action, fleet, journal), Controls())
 
     return with_fleet(session, act)
 

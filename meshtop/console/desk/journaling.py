@@ -12,7 +12,7 @@ from msgspec import Struct
 from textual.message import Message
 
 from meshtop.log import defects_logged
-from meshtop.views.frame.numbers import age
+from meshtop.model.numbers import age
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -109,7 +109,7 @@ def last_shift(known: Known) -> JournalRow | None:
 
 
 def _row_of(action: Action, journal: Path) -> JournalRow:
-    from meshtop.actions.at_hand import clusters_of
+    from meshtop.actions.at_hand import written_clusters
     from meshtop.actions.journal.lock import lock_holder
     from meshtop.actions.story import cluster_states, course_of, stopped_at
 
@@ -118,7 +118,7 @@ def _row_of(action: Action, journal: Path) -> JournalRow:
         action=action,
         course=course,
         states=cluster_states(action),
-        clusters=clusters_of(action),
+        clusters=written_clusters(action),
         stopped_at=stopped_at(action),
         process=lock_holder(journal, action.id) if course.alive else None,
     )

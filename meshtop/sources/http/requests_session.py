@@ -18,7 +18,9 @@ from meshtop.sources.http.client import Response
 from meshtop.sources.http.origin import Origin, require_origin
 from meshtop.sources.http.transport import Wire
 
-_OUR_OWN = frozenset({"accept-encoding", "connection", "content-length", "host", "user-agent", "authorization", "cookie"})
+_OUR_OWN = frozenset(
+    {"accept-encoding", "connection", "content-length", "host", "user-agent", "authorization", "cookie"}
+)
 """Headers that the connection sets itself: the login is its own and nobody else's."""
 
 
