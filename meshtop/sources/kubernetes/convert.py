@@ -10,6 +10,7 @@ from typing import Any
 
 from meshtop.analysis.inventory.labels import is_istiod
 from meshtop.model import kube
+from meshtop.sources.http.limits import DEEPEST
 from meshtop.sources.kubernetes import wire
 
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -242,9 +243,25 @@ def config_of(group: str, version: str, kind: str) -> Callable[[wire.CustomResou
     """How to convert a custom resource of one kind."""
 
     def convert(item: wire.CustomResource) -> kube.ConfigObject:
+        _require_shallow(item.spec, item.status)
         return _config(group, version, kind, item.metadata, spec=item.spec or {}, status=item.status or {})
 
     return convert
+
+
+def _require_shallow(*parts: Any) -> None:
+    """Raise ValueError for what is nested deeper than anything that walks through it later could follow."""
+    level = [part for part in parts if part]
+    for _ in range(DEEPEST):
+        level = [
+            below
+            for part in level
+            for below in (part.values() if type(part) is dict else part)
+            if below and (type(below) is dict or type(below) is list)
+        ]
+        if not level:
+            return
+    raise ValueError(f"it is nested in more than {DEEPEST} levels")
 
 
 def _config(
