@@ -37,7 +37,7 @@ def command(ctx: click.Context, identity: str | None, yes: bool) -> int:
     from meshtop.cli.progress import follow, follow_copies
 
     session = open_session(ctx)
-    journal = open_journal()
+    journal = open_journal(about=identity or "")
     # Without any shift, or with an ID that is none, no cluster has to be asked.
     named = find_action(journal, identity)
 

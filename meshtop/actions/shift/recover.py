@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from msgspec import structs
 
-from meshtop.actions.at_hand import fleet_at_hand
+from meshtop.actions.at_hand import fleet_at_hand, require_readable
 from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, ErrorKind, worst_error
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
@@ -32,6 +32,7 @@ def find_action(journal: Journal, identity: str | None) -> Action:
     """The action of that id (or of a unique beginning of one), or the last shift. Raises ActionError."""
     action = journal.last(kind=SHIFT) if identity is None else journal.action(identity)
     if action is None:
+        require_readable(journal)
         what = "no shift" if identity is None else f"no single action {identity}"
         raise ActionError(ErrorKind.USAGE, f"The journal has {what}; meshtop journal lists them.")
     return action

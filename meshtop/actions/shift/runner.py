@@ -24,7 +24,8 @@ from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, ErrorKind, worst_error
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.journal.journal import SHIFT, ActionState, EntryKind, Journal, JournalError
+from meshtop.actions.journal.journal import SHIFT, ActionState, EntryKind, Journal
+from meshtop.actions.journal.journal_error import JournalError
 from meshtop.actions.shift.apply import Sleep, changed, record_resolved, set_weights, text_of
 from meshtop.actions.shift.controls import Controls, ShiftRequest
 from meshtop.actions.shift.measure import Measures
