@@ -48,11 +48,12 @@ def command(ctx: click.Context, identity: str | None, yes: bool) -> int:
         await require_at_hand(action, fleet)
         if not yes:
             _confirm(action)
+        controls = Controls()
         if action.kind == PROPAGATE:
             from meshtop.actions.propagate.undo import undo
 
-            return await follow_copies(undo(action, fleet, journal))
-        return await follow(rollback(action, fleet, journal), Controls())
+            return await follow_copies(undo(action, fleet, journal, halt=controls.halt), controls)
+        return await follow(rollback(action, fleet, journal, controls=controls), controls)
 
     return with_fleet(session, act)
 
