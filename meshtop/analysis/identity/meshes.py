@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 
 from msgspec import Struct, structs
 
+from meshtop.analysis.identity.certificates import CertificateInfo, is_issued_by, read_certificates
+from meshtop.analysis.identity.mesh import root_bundle
 from meshtop.analysis.identity.remotes import remote_ids
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
@@ -29,14 +31,16 @@ Calls = frozenset[tuple[str, str]]
 class MeshEvidence(Struct, frozen=True, kw_only=True):
     """What one cluster contributes: its facts, the remote clusters that its istiod has, and who called whom.
 
-    `facts` is None where nothing of the cluster was read. `remotes` are cluster ids. `calls` is asked only where
-    nothing else tells. `unread` says why something that could tell was not read; None where all was.
+    `facts` is None where nothing of the cluster was read. `remotes` are cluster ids. `calls` and `roots` (the roots'
+    certificates) are asked only where nothing else tells. `unread` says why something that could tell was not read;
+    None where all was.
     """
 
     name: str
     facts: MeshFacts | None = None
     remotes: frozenset[str] = frozenset()
     calls: Callable[[], Calls] = frozenset
+    roots: Callable[[], tuple[CertificateInfo, ...]] = tuple
     unread: WhyUnknown | None = None
 
 
@@ -99,6 +103,7 @@ def mesh_evidence(
         facts=facts,
         remotes=remote_ids(inventory, synced),
         calls=lambda: calls_between(telemetry),
+        roots=lambda: read_certificates(root_bundle(inventory)),
         unread=unread[0][1] if unread else None if telemetry is not None else WhyUnknown.NOT_READ,
     )
 
@@ -196,7 +201,7 @@ class _Telling:
             return False
         ids = (_mesh_id(a), _mesh_id(b))
         if None not in ids:
-            return ids[0] == ids[1] and (_share_root(a.facts, b.facts) or self._linked(left, right))
+            return ids[0] == ids[1] and (_share_root(a, b) or self._linked(left, right))
         return self._linked(left, right)
 
     def _two(self, left: str, right: str) -> bool:
@@ -207,7 +212,7 @@ class _Telling:
         if a.facts.mesh_id and b.facts.mesh_id:
             return True
         # An ID that was left out may have been forgotten: then a link, or one that was not read, leaves it open.
-        if a.unread is not None or b.unread is not None or _share_root(a.facts, b.facts):
+        if a.unread is not None or b.unread is not None or _share_root(a, b):
             return False
         return not self._linked(left, right)
 
@@ -248,5 +253,16 @@ def _mesh_id(cluster: MeshEvidence) -> str | None:
     return (facts.mesh_id or facts.trust_domain) if facts is not None else None
 
 
-def _share_root(left: MeshFacts, right: MeshFacts) -> bool:
-    return not set(left.roots).isdisjoint(right.roots)
+def _share_root(left: MeshEvidence, right: MeshEvidence) -> bool:
+    """Whether some root of one verifies what a root of the other signs: it is the same, renewed, or cross-signed.
+
+    Fingerprints are compared first: reading certificates takes longer, and tells only what they do not.
+    """
+    if left.facts is None or right.facts is None or not left.facts.roots or not right.facts.roots:
+        return False
+    if not set(left.facts.roots).isdisjoint(right.facts.roots):
+        return True
+    return any(
+        (one.name, one.key) == (other.name, other.key) or is_issued_by(one.der, other.der) or is_issued_by(other.der, one.der)
+        for one, other in product(left.roots(), right.roots())
+    )

@@ -219,6 +219,36 @@ def test_a_version_whose_pods_are_gone() -> None:
     assert row.findings[0].severity is Severity.ERROR
 
 
+@pytest.mark.parametrize("perhaps", [None, 0, 1])
+def test_a_version_without_pods_here_may_have_some_where_it_is_not_known_whether_that_is_one_mesh(
+    perhaps: int | None,
+) -> None:
+    home = cluster(service(("v1", 80), ("v2", 20)), RULE)
+    gone = tuple(
+        structs.replace(w, pods=structs.replace(w.pods, ready=0)) if w.version == "v2" else w for w in home.workloads
+    )
+    home = structs.replace(home, workloads=gone, facts=structs.replace(home.facts, perhaps=("north",)))
+    others = []
+    if perhaps is not None:
+        north = cluster(name="north")
+        ready = tuple(structs.replace(w, pods=structs.replace(w.pods, ready=perhaps)) for w in north.workloads)
+        facts = structs.replace(north.facts, mesh_id="another", group=None)
+        others = [structs.replace(north, workloads=ready, facts=facts)]
+    (row,) = board(home, *others)
+    assert codes(row) == (["NO-PODS"] if perhaps == 0 else ["NOT-JUDGED"])
+    assert perhaps == 0 or "north" in row.findings[0].message
+
+
+def test_a_host_without_its_domain_is_completed_with_that_of_the_cluster() -> None:
+    spec = {"hosts": ["reviews"], "http": [{"route": [
+        {"destination": {"host": "reviews.shop", "subset": v}, "weight": 50} for v in ("v1", "v2")]}]}  # fmt: skip
+    rule = obj("DestinationRule", {**RULE.spec, "host": "reviews.shop"})
+    home = cluster(obj("VirtualService", spec), rule)
+    for domain, told in (("corp.local", "reviews.shop.svc.corp.local"), (None, "reviews.shop.svc.DOMAIN")):
+        (row,) = board(structs.replace(home, facts=structs.replace(home.facts, cluster_domain=domain)))
+        assert any(told in (finding.fix or "") for finding in row.findings)
+
+
 def test_clusters_that_differ_are_named() -> None:
     east = cluster(service(("v1", 80), ("v2", 20)), RULE)
     west = cluster(service(("v1", 50), ("v2", 50)), RULE, name="west")
