@@ -263,6 +263,8 @@ def _share_root(left: MeshEvidence, right: MeshEvidence) -> bool:
     if not set(left.facts.roots).isdisjoint(right.facts.roots):
         return True
     return any(
-        (one.name, one.key) == (other.name, other.key) or is_issued_by(one.der, other.der) or is_issued_by(other.der, one.der)
+        (one.name, one.key) == (other.name, other.key)
+        or is_issued_by(one.der, other.der)
+        or is_issued_by(other.der, one.der)
         for one, other in product(left.roots(), right.roots())
     )

@@ -11,13 +11,13 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from meshtop.analysis.identity.certificates import CertificateInfo, is_issued_by, read_certificates
 from meshtop.analysis.identity.control_planes import istiods
 from meshtop.analysis.identity.mesh import mesh_config, root_bundle
 from meshtop.analysis.identity.settings import plane_settings
 from meshtop.analysis.identity.trees import at, text_at, texts_at
 from meshtop.analysis.inventory.labels import proxy_container
 from meshtop.analysis.inventory.untyped import maps
-from meshtop.analysis.identity.certificates import CertificateInfo, is_issued_by, read_certificates
 from meshtop.model.kube import Inventory, Pod
 
 SPIRE_DRIVER = "csi.spiffe.io"

@@ -406,7 +406,9 @@ def test_a_host_without_its_domain_is_no_service() -> None:
             }
         ],
     }
-    found = of_gateway(obj("VirtualService", spec, managers=RECENT), counted=(), facts={"cluster_domain": "cluster.local"})
+    found = of_gateway(
+        obj("VirtualService", spec, managers=RECENT), counted=(), facts={"cluster_domain": "cluster.local"}
+    )
     assert codes(found) == ["NO-SERVICE"]
     assert found.findings[0].fix == "Write reviews-v1.shop.svc.cluster.local: Istio completes only names without a dot."
 
