@@ -15,13 +15,16 @@ from itertools import combinations, product
 from msgspec import Struct, structs
 
 from meshtop.analysis.identity.certificates import CertificateInfo, is_issued_by, read_certificates
+from meshtop.analysis.identity.control_planes import is_injector
 from meshtop.analysis.identity.mesh import root_bundle
 from meshtop.analysis.identity.remotes import remote_ids
+from meshtop.analysis.inventory.labels import proxy_container
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
 from meshtop.model.telemetry import Telemetry
 
+_SIGNS_OF_A_MESH = ("Namespace", "Deployment", "DaemonSet", "Pod", "ConfigMap", "MutatingWebhookConfiguration")
 _INHERITED = ("mesh_id", "trust_domain", "root_namespace", "auto_mtls", "cluster_domain")
 
 Calls = frozenset[tuple[str, str]]
@@ -32,8 +35,8 @@ class MeshEvidence(Struct, frozen=True, kw_only=True):
     """What one cluster contributes: its facts, the remote clusters that its istiod has, and who called whom.
 
     `facts` is None where nothing of the cluster was read. `remotes` are cluster ids. `calls` and `roots` (the roots'
-    certificates) are asked only where nothing else tells. `unread` says why something that could tell was not read;
-    None where all was.
+    certificates) are asked only where nothing else tells. `meshless` is set where it is known that no mesh is there.
+    `unread` says why something that could tell was not read; None where all was.
     """
 
     name: str
@@ -41,6 +44,7 @@ class MeshEvidence(Struct, frozen=True, kw_only=True):
     remotes: frozenset[str] = frozenset()
     calls: Callable[[], Calls] = frozenset
     roots: Callable[[], tuple[CertificateInfo, ...]] = tuple
+    meshless: bool = False
     unread: WhyUnknown | None = None
 
 
@@ -104,8 +108,18 @@ def mesh_evidence(
         remotes=remote_ids(inventory, synced),
         calls=lambda: calls_between(telemetry),
         roots=lambda: read_certificates(root_bundle(inventory)),
+        meshless=facts is not None and _is_meshless(inventory, facts),
         unread=unread[0][1] if unread else None if telemetry is not None else WhyUnknown.NOT_READ,
     )
+
+
+def _is_meshless(inventory: Inventory, facts: MeshFacts) -> bool:
+    """Whether a cluster has neither a control plane, nor what another one's injects: known only where all was read."""
+    if facts.control_planes or facts.roles or facts.roots or facts.ambient or any(map(is_injector, inventory.webhooks)):
+        return False
+    if inventory.unread(*_SIGNS_OF_A_MESH):
+        return False
+    return not any(proxy_container(pod.containers) is not None for pod in inventory.pods)
 
 
 def calls_between(telemetry: Telemetry | None) -> Calls:
@@ -207,6 +221,8 @@ class _Telling:
     def _two(self, left: str, right: str) -> bool:
         """Whether the two alone tell that they are different meshes."""
         a, b = self.clusters[left], self.clusters[right]
+        if a.facts is not None and b.facts is not None and (a.meshless or b.meshless):
+            return not self._linked(left, right)
         if a.facts is None or b.facts is None or None in (_mesh_id(a), _mesh_id(b)) or _mesh_id(a) == _mesh_id(b):
             return False
         if a.facts.mesh_id and b.facts.mesh_id:
