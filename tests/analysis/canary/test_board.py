@@ -15,7 +15,7 @@ from meshtop.analysis.canary.verdict import Comparison, Honesty
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.analysis.inventory.workloads import workloads
 from meshtop.model.canary import RouteCounts
-from meshtop.model.kube import ConfigObject, Manager, Meta, Owner
+from meshtop.model.kube import ConfigObject, Manager, Meta, Owner, Service
 from meshtop.model.state import Severity
 from meshtop.model.telemetry import Labels, Sample
 from tests import worlds
@@ -156,6 +156,55 @@ def test_errors_are_counted_from_both_ends_and_for_grpc() -> None:
     )
     (row,) = board(cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counted]))
     assert row.destinations[1].traffic.error_ratio == pytest.approx(60 / 2000)
+
+
+def test_what_is_mirrored_is_no_part_of_the_split() -> None:
+    """A mirrored request is counted by the server alone: nobody waits for its answer."""
+    rule = {"route": route(("v1", 90), ("v2", 10)), "mirror": {"host": "reviews", "subset": "v2"}}
+    mirrored = obj("VirtualService", {"hosts": ["reviews"], "http": [rule]}, managers=RECENT)
+    counted = counts(
+        sample("v1", 9000.0),
+        sample("v2", 1000.0),
+        sample("v1", 9000.0, reporter="destination"),
+        sample("v2", 11000.0, reporter="destination"),
+    )
+    (row,) = board(cluster(mirrored, RULE, counted=[counted]))
+    assert [d.observed_share for d in row.destinations] == [0.9, 0.1]
+    assert row.honesty.verdict is Honesty.HONOURED
+
+
+def test_tcp_is_split_by_connections() -> None:
+    spec = {"hosts": ["reviews"], "tcp": [{"route": route(("v1", 80), ("v2", 20))}]}
+    more = {"request_protocol": "tcp", "response_code": ""}
+    opened = (sample("v1", 8000.0, **more), sample("v2", 2000.0, **more))
+    counted = structs.replace(counts(), connections=opened)
+    (row,) = board(cluster(obj("VirtualService", spec, managers=RECENT), RULE, counted=[counted]))
+    assert row.protocol == "tcp"
+    assert [d.observed_share for d in row.destinations] == [0.8, 0.2]
+    assert row.honesty.verdict is Honesty.HONOURED
+
+
+def test_a_route_that_flagger_writes_is_flaggers_and_goes_from_service_to_service() -> None:
+    names = ("reviews-primary", "reviews-canary")
+    parts = [{"destination": {"host": name}, "weight": part} for name, part in zip(names, (90, 10), strict=True)]
+    spec = {"hosts": ["reviews"], "http": [{"route": parts}]}
+    meta = Meta(name="reviews", namespace="shop", owner=Owner("Canary", "reviews", "flagger.app/v1beta1"))
+    behind = {"reviews-primary": "v1", "reviews-canary": "v2"}
+    made = tuple(
+        Service(meta=Meta(name=name, namespace="shop"), selector={"app": "reviews", "version": version})
+        for name, version in behind.items()
+    )
+    counted = counts(*(
+        sample(version, count, destination_service=f"{name}.shop.svc.cluster.local")
+        for (name, version), count in zip(behind.items(), (9000.0, 1000.0), strict=True)))  # fmt: skip
+    home = cluster(obj("VirtualService", spec, meta=meta, managers=RECENT), counted=[counted])
+    home = structs.replace(home, inventory=structs.replace(home.inventory, services=(*home.inventory.services, *made)))
+    home = structs.replace(home, workloads=workloads(home.inventory, "east"))
+    (row,) = board(home)
+    assert [d.observed_share for d in row.destinations] == [0.9, 0.1]
+    assert [d.pods.ready for d in row.destinations] == [2, 2]
+    assert (row.owner.controller, row.owner.name) == ("flagger", "shop/reviews")
+    assert codes(row) == []
 
 
 def test_codes_that_were_taken_out_of_the_metrics_are_no_proof_of_good_answers() -> None:
