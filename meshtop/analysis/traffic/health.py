@@ -16,7 +16,7 @@ from meshtop.analysis.traffic.flags import (
 )
 from meshtop.analysis.traffic.naming import BLACK_HOLE
 from meshtop.model.state import Health, HealthStatus, State
-from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds, status_of
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds, health_status
 from meshtop.model.traffic import UNKNOWN_THAT_MATTERS, Edge
 
 _KINDS = {"http5xx": "5xx", "http4xx": "4xx", "grpc": "gRPC errors", "no_response": "without an answer"}
@@ -138,7 +138,7 @@ def _of_flows(edges: Sequence[Edge], thresholds: Thresholds) -> Health:
             told[flag] = told.get(flag, 0.0) + rate
     if opened > 0:
         share = failed / opened
-        status = status_of(share, thresholds.no_response_degraded, thresholds.no_response_failing)
+        status = health_status(share, thresholds.no_response_degraded, thresholds.no_response_failing)
         if status is not HealthStatus.HEALTHY:
             mostly = max(told, key=lambda flag: (told[flag], flag), default="")
             why = f" (mostly: {flag_meaning(mostly)})" if mostly else ""
@@ -191,12 +191,12 @@ def _threshold(protocol: str, code: str, thresholds: Thresholds) -> tuple[str, f
 def code_status(protocol: str, code: str, share: float, thresholds: Thresholds) -> HealthStatus:
     """What the share of one code (or `-`, no answer) in a service's answers says of its health."""
     judged = _threshold(protocol, code, thresholds)
-    return HealthStatus.HEALTHY if judged is None else status_of(share, judged[1], judged[2])
+    return HealthStatus.HEALTHY if judged is None else health_status(share, judged[1], judged[2])
 
 
 def _verdict(judged: tuple[str, float, float], share: float, rate: float, protocol: str, code: str) -> Health | None:
     what, degraded, failing = judged
-    status = status_of(share, degraded, failing)
+    status = health_status(share, degraded, failing)
     if status is HealthStatus.HEALTHY:
         return None
     bound = failing if status is HealthStatus.FAILING else degraded

@@ -9,7 +9,7 @@ from msgspec import structs
 from meshtop.analysis.tenancy.access.hiding import visible
 from meshtop.analysis.tenancy.access.rights import AccessRules
 from meshtop.analysis.traffic.figures import total
-from meshtop.cli.printers import render, to_csv, to_json
+from meshtop.cli.printers import json_text, render, to_csv
 from meshtop.cli.text_table import Style
 from meshtop.model.snapshot import Snapshot
 from meshtop.settings.document import parse_document
@@ -42,7 +42,7 @@ def picture() -> Picture:
 def test_no_kind_shows_what_is_hidden(picture: Picture, kind: str) -> None:
     found = view(kind)
     items = found.items(picture, EVERYTHING)
-    texts = [to_json(document(found, picture, items, EVERYTHING)), to_csv(found.item, items)]
+    texts = [json_text(document(found, picture, items, EVERYTHING)), to_csv(found.item, items)]
     texts += [render(output, found, picture, items, Style()) for output in ("table", "wide", "name")]
     for item in items:
         opened = detail(picture, found.kind, found.key(item))
@@ -58,7 +58,7 @@ def test_no_kind_shows_what_is_hidden(picture: Picture, kind: str) -> None:
 def test_everything_has_the_secrets_where_nothing_is_hidden() -> None:
     everything = PictureFactory(tenancy=tenancy()).picture(fleet())
     items = view("tenants").items(everything, EVERYTHING)
-    told = to_json(document(view("tenants"), everything, items, EVERYTHING))
+    told = json_text(document(view("tenants"), everything, items, EVERYTHING))
     assert "payments" in told
     assert "hidden" not in msgspec.json.decode(told)
     assert pictures("root").picture(fleet()).snapshot.hidden is None
