@@ -179,13 +179,14 @@ class Survey:
         near = [c for c in self.clusters.values() if c.name == cluster.name or _same_mesh(c, cluster)]
         rules, known = self._rules[cluster.name], KnownHosts(cluster.inventory)
         members = {c.name: self._backing[c.name] for c in near}
+        perhaps = {name: self._backing.get(name) for name in cluster.facts.perhaps if name not in members}
         grants = config.get("ReferenceGrant", ()) if cluster.inventory.evidence("ReferenceGrant").known else None
         objects = {(o.kind, *o.meta.key): o for kind in config for o in config[kind]}
         found = []
         for route in weighted_routes(cluster.name, config, cluster.facts.domain):
             obj = objects[route.kind, route.namespace, route.name]
             binding = binding_of(route, config, cluster.facts.domain)
-            behind = backends(route, rules, known, members)
+            behind = backends(route, rules, known, members, perhaps)
             there = {b.destination.name: b.service_exists for b in behind}
             found.append(
                 SurveyedRoute(

@@ -69,20 +69,27 @@ def discovery(sites: Sequence[Site], machines: Mapping[tuple[str, str, str], int
     meshes: dict[str, list[Site]] = {}
     for site in sites:
         meshes.setdefault(site.facts.mesh or f"cluster {site.name}", []).append(site)
-    ready = {site.name: _Local(site, machines).ready for site in sites}
-    perhaps = {
-        site.name: frozenset(place for other in site.facts.perhaps for place, n in ready.get(other, {}).items() if n)
-        for site in sites
-    }
+    read = {site.name: _Local(site, machines) for site in sites}
+    perhaps = {site.name: _perhaps([read.get(other) for other in site.facts.perhaps]) for site in sites}
     rows = [row for mesh, members in sorted(meshes.items()) for row in _mesh(mesh, members, between, machines, perhaps)]
     return Discovery(hosts=tuple(rows), links=tuple(between[pair] for pair in sorted(between)))
 
 
+def _perhaps(others: Sequence[_Local | None]) -> frozenset[Place] | None:
+    """The Services with endpoints in clusters that may be of the mesh; None where one of these was not read."""
+    if any(other is None or not other.endpoints_known for other in others):
+        return None
+    return frozenset(place for other in others if other is not None for place, n in other.ready.items() if n)
+
+
 class _Local:
-    """What one cluster has, by Service; `perhaps` are Services with endpoints where it may be one mesh or not."""
+    """What one cluster has, by Service.
+
+    `perhaps` are Services with endpoints where it may be one mesh or not; None where that may be any of them.
+    """
 
     def __init__(
-        self, site: Site, machines: Mapping[tuple[str, str, str], int], perhaps: frozenset[Place] = frozenset()
+        self, site: Site, machines: Mapping[tuple[str, str, str], int], perhaps: frozenset[Place] | None = frozenset()
     ) -> None:
         self.perhaps = perhaps
         inventory = site.inventory
@@ -119,7 +126,7 @@ def _mesh(
     sites: Sequence[Site],
     between: Mapping[tuple[str, str], ClusterLink],
     machines: Mapping[tuple[str, str, str], int],
-    perhaps: Mapping[str, frozenset[Place]],
+    perhaps: Mapping[str, frozenset[Place] | None],
 ) -> Iterable[HostRow]:
     local = {site.name: _Local(site, machines, perhaps[site.name]) for site in sites}
     places = sorted({place for here in local.values() for place in (*here.services, *here.exports, *here.imports)})
@@ -211,7 +218,7 @@ def _reach(
         return HostReachability.UNKNOWN
     if others:
         return HostReachability.UNREACHABLE
-    if place in here.perhaps:
+    if here.perhaps is None or place in here.perhaps:
         return HostReachability.UNKNOWN
     return HostReachability.NO_ENDPOINTS
 

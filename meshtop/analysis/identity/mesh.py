@@ -164,11 +164,15 @@ def _served_by(inventory: Inventory) -> tuple[str, ...]:
 
 
 def _roles(inventory: Inventory, found: Sequence[Controller], values: Tree | None) -> tuple[str, ...]:
-    """`primary` has a control plane; `remote` is served by another cluster's; `external` by one outside the mesh."""
+    """`primary` has a control plane; `remote` is served by another cluster's; `external` by one outside the mesh.
+
+    That a cluster has no control plane of its own is known only where Deployments were read.
+    """
     if found:
         return ("primary",)
     annotated = any(CONTROLLED_BY in n.meta.annotations for n in inventory.namespaces)
-    if not annotated and not inventory.config_maps:
+    installed = bool(inventory.config_maps) and inventory.evidence("Deployment").known
+    if not annotated and not installed:
         return ()
     if text_at(values, "istiodRemote", "injectionURL") or at(values, "global", "externalIstiod") is True:
         return ("external",)

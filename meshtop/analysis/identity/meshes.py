@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 
 from msgspec import Struct, structs
 
+from meshtop.analysis.identity.certificates import CertificateInfo, is_issued_by, read_certificates
+from meshtop.analysis.identity.control_planes import is_injector
+from meshtop.analysis.identity.mesh import root_bundle
 from meshtop.analysis.identity.remotes import remote_ids
+from meshtop.analysis.inventory.labels import proxy_container
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
@@ -22,6 +26,7 @@ from meshtop.model.telemetry import Telemetry
 
 TELLING_KINDS = ("Deployment", "ConfigMap", "Secret")
 """The kinds that tell a cluster's mesh: istiod with its settings, the mesh config, and remote secrets."""
+_SIGNS_OF_A_MESH = ("Namespace", "Deployment", "DaemonSet", "Pod", "ConfigMap", "MutatingWebhookConfiguration")
 _INHERITED = ("mesh_id", "trust_domain", "root_namespace", "auto_mtls", "cluster_domain")
 
 Calls = frozenset[tuple[str, str]]
@@ -31,14 +36,17 @@ Calls = frozenset[tuple[str, str]]
 class MeshEvidence(Struct, frozen=True, kw_only=True):
     """What one cluster contributes: its facts, the remote clusters that its istiod has, and who called whom.
 
-    `facts` is None where nothing of the cluster was read. `remotes` are cluster ids. `calls` is asked only where
-    nothing else tells. `unread` says why something that could tell was not read; None where all was.
+    `facts` is None where nothing of the cluster was read. `remotes` are cluster ids. `calls` and `roots` (the roots'
+    certificates) are asked only where nothing else tells. `meshless` is set where it is known that no mesh is there.
+    `unread` says why something that could tell was not read; None where all was.
     """
 
     name: str
     facts: MeshFacts | None = None
     remotes: frozenset[str] = frozenset()
     calls: Callable[[], Calls] = frozenset
+    roots: Callable[[], tuple[CertificateInfo, ...]] = tuple
+    meshless: bool = False
     unread: WhyUnknown | None = None
 
 
@@ -101,8 +109,19 @@ def mesh_evidence(
         facts=facts,
         remotes=remote_ids(inventory, synced),
         calls=lambda: calls_between(telemetry),
+        roots=lambda: read_certificates(root_bundle(inventory)),
+        meshless=facts is not None and _is_meshless(inventory, facts),
         unread=unread[0][1] if unread else None if telemetry is not None else WhyUnknown.NOT_READ,
     )
+
+
+def _is_meshless(inventory: Inventory, facts: MeshFacts) -> bool:
+    """Whether a cluster has neither a control plane, nor what another one's injects: known only where all was read."""
+    if facts.control_planes or facts.roles or facts.roots or facts.ambient or any(map(is_injector, inventory.webhooks)):
+        return False
+    if inventory.unread(*_SIGNS_OF_A_MESH):
+        return False
+    return not any(proxy_container(pod.containers) is not None for pod in inventory.pods)
 
 
 def calls_between(telemetry: Telemetry | None) -> Calls:
@@ -198,18 +217,20 @@ class _Telling:
             return False
         ids = (_mesh_id(a), _mesh_id(b))
         if None not in ids:
-            return ids[0] == ids[1] and (_share_root(a.facts, b.facts) or self._linked(left, right))
+            return ids[0] == ids[1] and (_share_root(a, b) or self._linked(left, right))
         return self._linked(left, right)
 
     def _two(self, left: str, right: str) -> bool:
         """Whether the two alone tell that they are different meshes."""
         a, b = self.clusters[left], self.clusters[right]
+        if a.facts is not None and b.facts is not None and (a.meshless or b.meshless):
+            return not self._linked(left, right)
         if a.facts is None or b.facts is None or None in (_mesh_id(a), _mesh_id(b)) or _mesh_id(a) == _mesh_id(b):
             return False
         if a.facts.mesh_id and b.facts.mesh_id:
             return True
         # An ID that was left out may have been forgotten: then a link, or one that was not read, leaves it open.
-        if a.unread is not None or b.unread is not None or _share_root(a.facts, b.facts):
+        if a.unread is not None or b.unread is not None or _share_root(a, b):
             return False
         return not self._linked(left, right)
 
@@ -250,5 +271,18 @@ def _mesh_id(cluster: MeshEvidence) -> str | None:
     return (facts.mesh_id or facts.trust_domain) if facts is not None else None
 
 
-def _share_root(left: MeshFacts, right: MeshFacts) -> bool:
-    return not set(left.roots).isdisjoint(right.roots)
+def _share_root(left: MeshEvidence, right: MeshEvidence) -> bool:
+    """Whether some root of one verifies what a root of the other signs: it is the same, renewed, or cross-signed.
+
+    Fingerprints are compared first: reading certificates takes longer, and tells only what they do not.
+    """
+    if left.facts is None or right.facts is None or not left.facts.roots or not right.facts.roots:
+        return False
+    if not set(left.facts.roots).isdisjoint(right.facts.roots):
+        return True
+    return any(
+        (one.name, one.key) == (other.name, other.key)
+        or is_issued_by(one.der, other.der)
+        or is_issued_by(other.der, one.der)
+        for one, other in product(left.roots(), right.roots())
+    )

@@ -2,7 +2,7 @@
 
 Mutual TLS works where each side has an anchor that verifies what signs the other's workloads (`anchors`): a root of its
 own, one renewed with its old key, or one that MeshConfig lists. Several roots of one cluster are a rotation, of which
-any may match. No trust is said only where it is known what signs on both sides.
+any may match. Nothing is said where it is not known what signs on both sides.
 """
 
 from __future__ import annotations
@@ -132,6 +132,10 @@ def _judged(
     foreign = [f"The certificates of {c.name}'s workloads are {own.foreign}." for c, own, _, _ in sides if own.foreign]
     if foreign:
         why = " ".join(foreign) + " What signs them is not known: istio-ca-root-cert holds only istiod's own roots."
+        return Trusted.UNKNOWN, why, None
+    unread = [f"{' and '.join(own.unread)} of {c.name}" for c, own, _, _ in sides if own.unread]
+    if unread:
+        why = f"Who signs their workloads' certificates is not known: {' and '.join(unread)} may not be read."
         return Trusted.UNKNOWN, why, None
     # What `other` makes of what signs the workloads of `cluster`.
     answers = [(c, other, verify(own, its, c.facts.trust_domain if c.facts else None)) for c, own, other, its in sides]

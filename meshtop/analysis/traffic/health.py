@@ -37,7 +37,7 @@ _DOUBT = {
     State.PARTIAL: "what {cluster} said is partial",
     State.UNREACHABLE: "{cluster} cannot be reached",
     State.DENIED: "{cluster} denies the reading of its telemetry",
-    State.NONE: "nothing is known of {cluster} yet",
+    State.NONE: "the traffic of {cluster} is not known",
 }
 
 
@@ -75,13 +75,14 @@ def workload_health(
 ) -> Health:
     """The worst of a workload's readiness and of what is asked of it and what it asks, protocol by protocol.
 
-    Ready without traffic is idle. `cluster` is the workload's own, for the doubt when it has no edge.
+    Ready without traffic is idle; what runs no pod at all (scaled to 0, finished) idles whatever is known of its
+    traffic. `cluster` is the workload's own, for the doubt when it has no edge.
     """
-    verdicts = []
-    if readiness.status not in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN):
-        verdicts.append(readiness)
-    for edges in (inbound, outbound):
-        verdicts += _of_calls(edges, thresholds)
+    calls = [verdict for edges in (inbound, outbound) for verdict in _of_calls(edges, thresholds)]
+    if readiness.status is HealthStatus.IDLE and not calls:
+        return readiness
+    verdicts = [] if readiness.status in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN) else [readiness]
+    verdicts += calls
     if not verdicts:
         verdicts = [Health(HealthStatus.IDLE, ("no traffic in this window",))]
     clusters = {cluster} if cluster else {e.destination.cluster for e in inbound}

@@ -15,6 +15,9 @@ from meshtop.analysis.fleet.members import RegisteredMember, registered_members
 from meshtop.analysis.fleet.planes import ControlPlaneRevision, planes
 from meshtop.analysis.fleet.registries import ISTIO
 from meshtop.analysis.security.findings import LocatedFinding
+from meshtop.analysis.security.mtls.config import MeshMember, exports_of
+from meshtop.analysis.visibility.exports import ExportDefaults
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.evidence import Unknown
 from meshtop.views.picture.memory import Key
 
@@ -74,26 +77,52 @@ def _drift(picture: Picture) -> tuple[Drift, ...]:
 
 
 def drift_unknowns(picture: Picture) -> tuple[Unknown, ...]:
-    """What the comparison of clusters could not take into account; while it is not empty, nothing says "no drift"."""
-    return picture.unless_changed(_DRIFT_UNKNOWNS, lambda: not_compared(_compared(picture)))
+    """What the comparison of clusters could not take into account; while it is not empty, nothing says "no drift".
+
+    Two clusters of which nothing tells whether they are one mesh are not compared, and may have to be alike.
+    """
+    return picture.unless_changed(
+        _DRIFT_UNKNOWNS, lambda: (*not_compared(_compared(picture)), *picture.meshes.unknowns())
+    )
 
 
 def _compared(picture: Picture) -> list[DriftCluster]:
-    return [
-        DriftCluster(name=c.name, group=_group(picture, c.name), inventory=c.inventory)
-        for c in picture.snapshot.clusters
-    ]
+    found = []
+    for c in picture.snapshot.clusters:
+        facts = picture.facts.get(c.name)
+        group, inventory = _group(picture, c.name), c.inventory
+        if facts is None or inventory is None:
+            found.append(DriftCluster(name=c.name, group=group, inventory=inventory))
+            continue
+        # Without a mesh nothing fills in what an object leaves out.
+        meshed = bool(facts.control_planes or facts.roles)
+        exports = exports_of(MeshMember(name=c.name, inventory=inventory, facts=facts)) if meshed else ExportDefaults()
+        found.append(
+            DriftCluster(
+                name=c.name,
+                group=group,
+                inventory=inventory,
+                domain=facts.cluster_domain if meshed else CLUSTER_DOMAIN,
+                root_namespace=facts.root_namespace,
+                exports=exports,
+            )
+        )
+    return found
 
 
 def _group(picture: Picture, cluster: str) -> str:
-    """Clusters of one mesh are compared; those of no mesh with the other members of their registry."""
+    """Clusters of one mesh are compared; those of no mesh with the other members of their registry.
+
+    A cluster that belongs to neither stands alone; whether it is of another's mesh may not be known (`meshes`).
+    """
     facts = picture.facts.get(cluster)
     if facts is not None and (facts.mesh_id or len(picture.meshes.peers(cluster)) > 1):
         return f"mesh {facts.mesh}"
+    alone = f"cluster {cluster}"
     if facts is not None and facts.control_planes:
-        return ""
+        return alone
     registries = [m for m in members_of(picture) if m.cluster == cluster and m.entry.registry not in ("", ISTIO)]
-    return f"{registries[0].entry.registry} on {registries[0].entry.host}" if registries else ""
+    return f"{registries[0].entry.registry} on {registries[0].entry.host}" if registries else alone
 
 
 def _declarations(picture: Picture) -> dict[ObjectKey, Placement]:

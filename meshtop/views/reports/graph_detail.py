@@ -222,6 +222,9 @@ def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]
     ]
     if len(unique) > len(shown):
         shown.append(fact("", f"and {len(unique) - len(shown)} more", Tone.DIM))
+    rootless = sorted({c for c, _ in subjects if c in picture.facts and picture.facts[c].root_namespace is None})
+    if rootless:
+        shown.append(fact("", f"what holds for the whole mesh is not known of {', '.join(rootless)}", Tone.UNKNOWN))
     return tuple(shown) or (fact("", "nothing but the mesh's defaults", Tone.DIM),)
 
 
