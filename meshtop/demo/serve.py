@@ -97,7 +97,7 @@ class ServedCluster:
                 self._store, git_version=f"v{cluster.plan.kubernetes}", accounts=accounts, faults=self._before,
                 # kubectl sends no token over plain HTTP, so whoever sends none is the first account.
                 anonymous=accounts[0],
-                services={("istio-system", "prometheus"): self._prometheus.answer},
+                services={(cluster.plan.mesh.system, "prometheus"): self._prometheus.answer},
             )
         )  # fmt: skip
         self._api = web.AppRunner(self._app, access_log=None, shutdown_timeout=0.2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from meshtop.demo.world import naming, platform_objects
+from meshtop.demo.world import control_objects, naming, platform_objects
 from meshtop.demo.world.company import Service
 from meshtop.demo.world.kinds import definitions
 from meshtop.demo.world.member_objects import OFFERS, Members
@@ -60,11 +60,10 @@ class Inventory:
         yield from definitions(registries=cluster.index == 0)
         yield from platform_objects.nodes(builder)
         yield from platform_objects.namespaces(builder, plan)
-        yield from platform_objects.settings(
-            plan, builder, platform_objects.root_certificate(plan, cluster, self.scenario, self.now)
-        )
+        root = control_objects.root_certificate(plan, cluster, self.scenario, self.now)
+        yield from control_objects.settings(plan, builder, root)
         yield from platform_objects.platform(plan, cluster, builder.today)
-        yield from platform_objects.remote_secrets(plan, builder)
+        yield from control_objects.remote_secrets(plan, builder)
         accounts = {(w.namespace, w.account) for w in self.workloads}
         for namespace, name in sorted(accounts):
             yield {

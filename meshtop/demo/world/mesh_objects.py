@@ -30,13 +30,16 @@ class Author:
         self._plan = plan
         self._builder = builder
         self._cluster = builder.cluster
+        self._mesh = builder.cluster.mesh
         self._scenario = scenario
         self._now = now
         self._here = {s.name: s for s in plan.services(self._cluster.mesh.template).values()}
         self._second = self._cluster.position == 1
 
     def objects(self) -> Iterator[Json]:
-        """All of it."""
+        """All of it; nothing in a cluster whose configuration no istiod reads."""
+        if self._cluster.hosting or self._plan.home(self._cluster) != self._cluster:
+            return
         yield from self._gateways()
         yield from self._routes()
         yield from self._rules()
@@ -81,20 +84,20 @@ class Author:
             NETWORKING,
             "Gateway",
             "public",
-            "istio-system",
+            self._mesh.system,
             {"selector": {"istio": INGRESS.removeprefix("istio-")}, "servers": servers},
         )
         if self._cluster.mesh.template == "prod":
             passing = {
                 "port": {"number": 15443, "name": "tls", "protocol": "TLS"},
                 "tls": {"mode": "AUTO_PASSTHROUGH"},
-                "hosts": ["*.local"],
+                "hosts": [f"*.{self._mesh.domain.rpartition('.')[2]}"],
             }
             yield self._object(
                 NETWORKING,
                 "Gateway",
                 "cross-network-gateway",
-                "istio-system",
+                self._mesh.system,
                 {"selector": {"istio": EASTWEST.removeprefix("istio-")}, "servers": [passing]},
             )
 
@@ -109,9 +112,8 @@ class Author:
             for version, weight in split
         ]
 
-    @staticmethod
-    def _host(service: Service) -> str:
-        return f"{service.name}.{service.namespace}.svc.cluster.local"
+    def _host(self, service: Service) -> str:
+        return f"{service.name}.{service.namespace}{self._mesh.suffix}"
 
     def _routes(self) -> Iterator[Json]:
         paths = {
@@ -132,8 +134,8 @@ class Author:
                 NETWORKING,
                 "VirtualService",
                 "public",
-                "istio-system",
-                {"hosts": [f"www.{DOMAIN}"], "gateways": ["istio-system/public"], "http": routes},
+                self._mesh.system,
+                {"hosts": [f"www.{DOMAIN}"], "gateways": [self._mesh.public], "http": routes},
             )
         for service in self._here.values():
             if service.name in SPLITS:
@@ -193,7 +195,7 @@ class Author:
         used = {s.namespace for s in self._here.values()}
         legacy = self._cluster.mesh.template == "legacy"
         yield self._object(
-            SECURITY, "PeerAuthentication", "default", "istio-system", {"mtls": {"mode": "PERMISSIVE"}}, days=200
+            SECURITY, "PeerAuthentication", "default", self._mesh.root, {"mtls": {"mode": "PERMISSIVE"}}, days=200
         )
         strict = ("finance",) if legacy else ("checkout",)
         for namespace in strict:
@@ -215,7 +217,7 @@ class Author:
                 days=90,
             )
         if "payments" in self._here:
-            principals = [f"cluster.local/ns/checkout/sa/{name}" for name in ("checkout", "fraud")]
+            principals = [f"{self._mesh.trust_domain}/ns/checkout/sa/{name}" for name in ("checkout", "fraud")]
             if self._scenario == "drifted-config" and self._second:
                 principals.append("*")
             rules = [
@@ -247,7 +249,7 @@ class Author:
                         {
                             "hosts": [
                                 "./*",
-                                "istio-system/*",
+                                f"{self._mesh.system}/*",
                                 "platform/*",
                                 "data/*",
                                 "logistics/*",
@@ -264,7 +266,7 @@ class Author:
             "telemetry.istio.io/v1",
             "Telemetry",
             "mesh-default",
-            "istio-system",
+            self._mesh.root,
             {"accessLogging": [{"providers": [{"name": "envoy"}], "filter": {"expression": "response.code >= 500"}}]},
             days=150,
         )

@@ -14,10 +14,9 @@ from meshtop.demo.world import company, labels
 from meshtop.demo.world.company import External, Service, Version
 from meshtop.demo.world.conditions import Conditions
 from meshtop.demo.world.plan import EASTWEST, Cluster, Mesh, Plan, Workload
-from meshtop.demo.world.routing import SUFFIX, Config, Destination
+from meshtop.demo.world.routing import Config, Destination
 from meshtop.demo.world.stream import Profile
 
-GATEWAY = "istio-system/public"
 CROSSING_MS = 82.0
 """What a request between two clusters takes longer."""
 REQUESTS_PER_CONNECTION = 60.0
@@ -52,7 +51,7 @@ class Traffic:
         for cluster in self._clusters:
             for workload in plan.workloads(cluster):
                 self._workloads[workload.service].append(workload)
-        self._ambient = {n.name for c in self._clusters for n in plan.namespaces(c) if n.mode == "ambient"}
+        self._waypoints = frozenset[str]().union(*(plan.waypoints(c) for c in self._clusters))
         self._externals = {e.name: e for e in company.EXTERNALS}
         self._load: dict[Key, float] = defaultdict(float)
         self.reports: list[Report] = []
@@ -86,7 +85,9 @@ class Traffic:
             self._load[own[0].key] += rate
         elif rate:
             gateway = self._plan.gateway(cluster)
-            self._send(gateway, service, rate, self._configs[cluster.name].ingress(GATEWAY, self._host(service)))
+            self._send(
+                gateway, service, rate, self._configs[cluster.name].ingress(self._mesh.public, self._host(service))
+            )
         intruder = self._conditions.intruder.get((cluster.name, service.name))
         if intruder:
             for target in own[:1]:
@@ -101,13 +102,11 @@ class Traffic:
             elif self._workloads.get(call.service):
                 target = self._services.get(call.service) or _machine_service(call.service)
                 config = self._configs[client.cluster]
-                waypoint = client.proxy == "ambient" and target.namespace in self._ambient
-                self._send(
-                    client,
-                    target,
-                    rate,
-                    self._split(client, target, config.route(self._host(target), target.protocol, waypoint)),
-                )
+                route = [Destination(self._host(target), "", 1.0)]
+                if client.proxy != "ambient" or target.namespace in self._waypoints:
+                    # A ztunnel knows no routes; sidecars and waypoints obey both APIs'.
+                    route = config.route(self._host(target), target.protocol)
+                self._send(client, target, rate, self._split(client, target, route))
         for stray in company.STRAYS:
             if stray.caller == service.name and client.proxy == "sidecar":
                 self._stray(client, stray.host, load * stray.fanout)
@@ -120,9 +119,8 @@ class Traffic:
         total = sum(past.values())
         return [Destination(self._host(target), subset, weight / total) for subset, weight in past.items() if weight]
 
-    @staticmethod
-    def _host(service: Service) -> str:
-        return f"{service.name}.{service.namespace}{SUFFIX}"
+    def _host(self, service: Service) -> str:
+        return f"{service.name}.{service.namespace}{self._mesh.suffix}"
 
     def _send(self, client: Workload, service: Service, rate: float, route: list[Destination]) -> None:
         if not route:
@@ -133,7 +131,7 @@ class Traffic:
             target, version = self._services.get(name), ""
             if target is None and name.startswith(f"{service.name}-"):
                 target, version = service, name.removeprefix(f"{service.name}-")
-            if target is None or rest != f"{target.namespace}{SUFFIX}":
+            if target is None or rest != f"{target.namespace}{self._mesh.suffix}":
                 target = service if host == self._host(service) else None
             if target is None:
                 self._local_reply(client, service, rate * share, ("503", "14", "NC", 1.0))
@@ -212,7 +210,7 @@ class Traffic:
         seen = served._replace(median_ms=served.median_ms * 1.04 + 0.4 + (CROSSING_MS if crossing else 0.0))
         outcomes = self._outcomes(endpoint, service)
         ambient_client = client is not None and client.proxy == "ambient"
-        through_waypoint = ambient_client and endpoint.namespace in self._ambient and service.protocol != "tcp"
+        through_waypoint = ambient_client and endpoint.namespace in self._waypoints and service.protocol != "tcp"
         if through_waypoint and client is not None:
             waypoint = self._plan.waypoint(self._plan.cluster(endpoint.cluster), endpoint.namespace)
             self._ztunnel(client, waypoint, service, rate, "source", flow)
@@ -220,7 +218,8 @@ class Traffic:
             self._requests(
                 waypoint.key, base, service, rate, seen, outcomes, labels.security("waypoint", secured), flow
             )
-            self._ztunnel(waypoint, endpoint, service, rate, "destination", flow)
+            if endpoint.proxy == "ambient":
+                self._ztunnel(waypoint, endpoint, service, rate, "destination", flow)
             return
         if client is not None and client.kind != "WorkloadGroup":
             if ambient_client:
@@ -284,7 +283,7 @@ class Traffic:
         )
         connections, profile = self._connections(service, rate)
         self.reports.append(
-            Report((reporting.cluster, "istio-system", "ztunnel"), "tcp", listed, connections, profile, flow)
+            Report((reporting.cluster, self._mesh.system, "ztunnel"), "tcp", listed, connections, profile, flow)
         )
 
     def _cross(self, endpoint: Workload, service: Service, rate: float) -> None:

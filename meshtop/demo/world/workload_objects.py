@@ -171,7 +171,7 @@ class Builder:
                 labels |= {"statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": str(ordinal)}
         containers = self._containers(workload)
         init: list[Json] = []
-        if workload.proxy == "sidecar" and workload.namespace != "istio-system":
+        if workload.proxy == "sidecar" and workload.namespace != cluster.mesh.system:
             self._inject(workload, labels, annotations, containers, init)
         elif workload.proxy == "ambient":
             annotations["ambient.istio.io/redirection"] = "enabled"
@@ -227,14 +227,12 @@ class Builder:
         }
 
     def revision(self, namespace: str) -> str:
-        """The control-plane revision whose proxies a namespace runs: one namespace still waits for its upgrade."""
-        if self.cluster.mesh.template == "legacy":
-            return "default"
-        return "1-29" if namespace == "analytics" and self.cluster.position == 0 else self.cluster.mesh.revision
+        """The control-plane revision whose proxies a namespace runs."""
+        return self.cluster.revisions.running(namespace).name
 
     def proxy_version(self, namespace: str) -> str:
         """The version of the proxies in a namespace."""
-        return "1.29.3" if self.revision(namespace) == "1-29" else self.cluster.mesh.istio
+        return self.cluster.revisions.running(namespace).release
 
     def _inject(
         self, workload: Workload, labels: Json, annotations: Json, containers: list[Json], init: list[Json]
@@ -274,7 +272,7 @@ class Builder:
         }
         labels["istio.io/rev"] = revision
         proxy: Json = {
-            "name": "istio-proxy", "image": image, "args": ["proxy", "sidecar", "--domain", "$(POD_NAMESPACE).svc.cluster.local"],
+            "name": "istio-proxy", "image": image, "args": ["proxy", "sidecar", "--domain", f"$(POD_NAMESPACE){self.cluster.mesh.suffix}"],
             "ports": [{"containerPort": 15090, "name": "http-envoy-prom", "protocol": "TCP"}],
             "env": [{"name": "ISTIO_META_CLUSTER_ID", "value": self.cluster.name}],
             "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}},
@@ -286,7 +284,7 @@ class Builder:
             containers.append(proxy)
 
     def _containers(self, workload: Workload) -> list[Json]:
-        if workload.namespace == "istio-system" or workload.app == "waypoint":
+        if workload.namespace == self.cluster.mesh.system or workload.app == "waypoint":
             names = {
                 "istiod": ("discovery", "pilot"),
                 "ztunnel": ("istio-proxy", "ztunnel"),

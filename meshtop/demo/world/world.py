@@ -155,10 +155,11 @@ class World:
         }
         self.clusters: dict[str, SimulatedCluster] = {}
         for mesh in {c.mesh.name: c.mesh for c in self.plan.clusters}.values():
-            members = {c.name: inventories[c.name] for c in self.plan.members(mesh.name)}
+            here = [c for c in self.plan.clusters if c.mesh.name == mesh.name]
+            members = {c.name: inventories[c.name] for c in here}
             story = phases if mesh.name == self.plan.clusters[0].mesh.name else [(ORIGIN, Conditions())]
             state = MeshState(self.plan, mesh, members, story, clock)
-            for cluster in self.plan.members(mesh.name):
+            for cluster in here:
                 self.clusters[cluster.name] = SimulatedCluster(self, cluster, state, inventories[cluster.name])
 
     @property
