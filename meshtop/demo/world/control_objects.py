@@ -8,15 +8,11 @@ from collections.abc import Iterator
 
 from meshtop.demo.world import certificates
 from meshtop.demo.world.plan import EASTWEST, Cluster, Mesh, Plan
+from meshtop.demo.world.platform_objects import outside_address
 from meshtop.demo.world.workload_objects import DAY, Builder, Json
 from meshtop.demo.world.worlds.revisions import DEFAULT, Revision
 
 ROOT_MAP = "istio-ca-root-cert"
-
-
-def outside(cluster: Cluster, gateway: str) -> str:
-    """The external address of a gateway of a cluster."""
-    return f"203.0.113.{10 + 2 * cluster.index + (gateway == EASTWEST)}"
 
 
 def settings(plan: Plan, builder: Builder, root: str) -> Iterator[Json]:
@@ -55,7 +51,7 @@ def _config_maps(plan: Plan, builder: Builder, revision: Revision) -> Iterator[J
         "networks": {
             c.network: {
                 "endpoints": [{"fromRegistry": c.name}],
-                "gateways": [{"address": outside(c, EASTWEST), "port": 15443}],
+                "gateways": [{"address": outside_address(c, EASTWEST), "port": 15443}],
             }
             for c in plan.members(mesh.name)
         }
@@ -115,7 +111,7 @@ def _webhook(plan: Plan, builder: Builder, name: str, labels: Json) -> Json:
             }
         }
     else:
-        address = outside(plan.plane(cluster), EASTWEST if not plan.plane(cluster).hosting else "")
+        address = outside_address(plan.plane(cluster), "istiod" if plan.plane(cluster).hosting else EASTWEST)
         client = {"url": f"https://{address}:15017/inject/cluster/{cluster.name}/net/{cluster.network}"}
         annotations = {"meta.helm.sh/release-name": "istiod", "meta.helm.sh/release-namespace": system}
     hook = {

@@ -101,6 +101,34 @@ class Author:
                 {"selector": {"istio": EASTWEST.removeprefix("istio-")}, "servers": [passing]},
             )
 
+        if any(c != self._cluster and not self._plan.plane(c).hosting for c in self._plan.served(self._cluster)):
+            yield from self._istiod_for_others()
+
+    def _istiod_for_others(self) -> Iterator[Json]:
+        """The way into the primary's istiod for remote clusters: samples/multicluster/expose-istiod-rev.yaml."""
+        ports = ((15012, "tls-istiod"), (15017, "tls-istiodwebhook"))
+        selector, system = {"istio": EASTWEST.removeprefix("istio-")}, self._mesh.system
+        servers = [
+            {
+                "port": {"number": number, "name": name, "protocol": "TLS"},
+                "tls": {"mode": "PASSTHROUGH"},
+                "hosts": ["*"],
+            }
+            for number, name in ports
+        ]
+        spec: Json = {"selector": selector, "servers": servers}
+        yield self._object(NETWORKING, "Gateway", "istiod-gateway", system, spec)
+        host = f"istiod{self._cluster.revisions.planes[0].suffix}.{system}{self._mesh.suffix}"
+        routes = [
+            {
+                "match": [{"port": number, "sniHosts": ["*"]}],
+                "route": [{"destination": {"host": host, "port": {"number": 15012 if number == 15012 else 443}}}],
+            }
+            for number, _ in ports
+        ]
+        spec = {"hosts": ["*"], "gateways": ["istiod-gateway"], "tls": routes}
+        yield self._object(NETWORKING, "VirtualService", "istiod-vs", system, spec)
+
     def _weighted(self, service: Service) -> list[Json]:
         split = SPLITS.get(service.name)
         if split is None:
@@ -139,57 +167,55 @@ class Author:
             )
         for service in self._here.values():
             if service.name in SPLITS:
-                route: Json = {"name": "weighted", "route": self._weighted(service)}
-                if service.name == "reviews":
-                    route |= {
-                        "timeout": "3s",
-                        "retries": {"attempts": 2, "perTryTimeout": "1s", "retryOn": "connect-failure,refused-stream"},
-                    }
-                found = self._object(
-                    NETWORKING,
-                    "VirtualService",
-                    service.name,
-                    service.namespace,
-                    {"hosts": [service.name], "http": [route]},
-                    days=40,
-                )
-                if service.name == "reviews":
-                    time = naming.timestamp(self._now // 60 * 60 - 720)
-                    found["metadata"]["managedFields"].append(
-                        {
-                            "manager": "kubectl-edit",
-                            "operation": "Update",
-                            "apiVersion": NETWORKING,
-                            "time": time,
-                            "fieldsType": "FieldsV1",
-                            "fieldsV1": {"f:spec": {"f:http": {}}},
-                        }
-                    )
-                yield found
+                yield self._route(service)
+
+    def _route(self, service: Service) -> Json:
+        """The route with weights of a service."""
+        route: Json = {"name": "weighted", "route": self._weighted(service)}
+        if service.name == "reviews":
+            route |= {
+                "timeout": "3s",
+                "retries": {"attempts": 2, "perTryTimeout": "1s", "retryOn": "connect-failure,refused-stream"},
+            }
+        spec = {"hosts": [service.name], "http": [route]}
+        found = self._object(NETWORKING, "VirtualService", service.name, service.namespace, spec, days=40)
+        if service.name == "reviews":
+            time = naming.timestamp(self._now // 60 * 60 - 720)
+            found["metadata"]["managedFields"].append(
+                {
+                    "manager": "kubectl-edit",
+                    "operation": "Update",
+                    "apiVersion": NETWORKING,
+                    "time": time,
+                    "fieldsType": "FieldsV1",
+                    "fieldsV1": {"f:spec": {"f:http": {}}},
+                }
+            )
+        return found
 
     def _rules(self) -> Iterator[Json]:
-        outliers = {"consecutive5xxErrors": 7, "interval": "10s", "baseEjectionTime": "30s"}
         for service in self._here.values():
-            if service.name not in SPLITS and service.name not in ("payments", "inventory", "postgres"):
-                continue
-            versions = [v.name for v in service.versions]
-            if self._scenario == "drifted-config" and self._second and service.name == "catalog":
-                versions = versions[:1]
-            policy: Json = (
-                {"outlierDetection": outliers}
-                if service.protocol != "tcp"
-                else {"connectionPool": {"tcp": {"maxConnections": 400}}}
-            )
-            if (
-                service.name == "payments"
-                and self._scenario == "broken-destinationrule"
-                and self._cluster.position == 0
-            ):
-                policy["tls"] = {"mode": "DISABLE"}
-            spec: Json = {"host": self._host(service), "trafficPolicy": policy}
-            if len(versions) > 1 or service.name in SPLITS:
-                spec["subsets"] = [{"name": v, "labels": {"version": v}} for v in versions]
-            yield self._object(NETWORKING, "DestinationRule", service.name, service.namespace, spec, days=40)
+            if service.name in SPLITS or service.name in ("payments", "inventory", "postgres"):
+                yield from self._rules_of(service)
+
+    def _rules_of(self, service: Service) -> Iterator[Json]:
+        """The DestinationRules of a service: one, with its versions as subsets."""
+        versions = [v.name for v in service.versions]
+        if self._scenario == "drifted-config" and self._second and service.name == "catalog":
+            versions = versions[:1]
+        policy = self._policy(service)
+        if service.name == "payments" and self._scenario == "broken-destinationrule" and self._cluster.position == 0:
+            policy["tls"] = {"mode": "DISABLE"}
+        spec: Json = {"host": self._host(service), "trafficPolicy": policy}
+        if len(versions) > 1 or service.name in SPLITS:
+            spec["subsets"] = [{"name": v, "labels": {"version": v}} for v in versions]
+        yield self._object(NETWORKING, "DestinationRule", service.name, service.namespace, spec, days=40)
+
+    @staticmethod
+    def _policy(service: Service) -> Json:
+        if service.protocol == "tcp":
+            return {"connectionPool": {"tcp": {"maxConnections": 400}}}
+        return {"outlierDetection": {"consecutive5xxErrors": 7, "interval": "10s", "baseEjectionTime": "30s"}}
 
     def _policies(self) -> Iterator[Json]:
         used = {s.namespace for s in self._here.values()}

@@ -59,7 +59,7 @@ class Mesh:
 class Cluster:
     """A cluster: `position` counts within its mesh; its Istio cluster id is its name.
 
-    `hosting` is a cluster that runs its mesh's control plane and no workload of it.
+    `serves` is the id of the cluster whose configuration its istiod reads, where that is another one's.
     """
 
     name: str
@@ -73,7 +73,17 @@ class Cluster:
     tenancy: str
     native_sidecars: bool
     revisions: Revisions = field(hash=False)
-    hosting: bool = False
+    serves: str = ""
+
+    @property
+    def hosting(self) -> bool:
+        """Whether it runs a control plane for other clusters, and nothing else of the mesh."""
+        return bool(self.serves)
+
+    @property
+    def istiod_id(self) -> str:
+        """The id that its istiod goes by: its own, or that of the cluster which an external one reads."""
+        return self.serves or self.name
 
     @property
     def network(self) -> str:
@@ -83,7 +93,11 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Pods of one version of a service (or a machine, or a gateway) in one cluster, as telemetry names them."""
+    """Pods of one version of a service (or a machine, or a gateway) in one cluster.
+
+    `track` is what a controller that owns the service's routes knows these pods by; a `Rollout` has several such
+    workloads, its ReplicaSets, and `rollout` is its name.
+    """
 
     cluster: str
     namespace: str
@@ -99,6 +113,13 @@ class Workload:
     replicas: int
     serving: Version
     trust_domain: str
+    track: str = ""
+    rollout: str = ""
+
+    @property
+    def controller(self) -> str:
+        """The name of the controller on top, which telemetry knows the workload by."""
+        return self.rollout or self.name
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -113,6 +134,8 @@ class Workload:
     @property
     def labels(self) -> dict[str, str]:
         """The labels of its pods that selectors and telemetry use."""
+        if self.rollout:
+            return {"app": self.app, "rollouts-pod-template-hash": self.track}
         return {"app": self.app, "version": self.version} if self.version else {"app": self.app}
 
 
@@ -238,6 +261,7 @@ class Plan:
             for s in self.here(cluster)
             for v in s.versions
         ]
+        found = [self._tracked(workload) for workload in found]
         found += [
             Workload(
                 cluster.name,
@@ -258,6 +282,19 @@ class Plan:
             for m in self.machines(cluster)
         ]
         return tuple(found)
+
+    def _tracked(self, workload: Workload) -> Workload:
+        """A workload as the controller that owns its service's routes keeps it."""
+        owner = self.installation.owners.get(workload.service)
+        track = owner.tracks.get(workload.version) if owner is not None else None
+        if owner is None or track is None:
+            return workload
+        if owner.controller == "rollouts":
+            name = f"{workload.service}-{track}"
+            return replace(workload, name=name, version="", kind="Rollout", track=track, rollout=workload.service)
+        # Flagger copies what it finds to a Deployment NAME-primary, and keeps the original for the canary.
+        name = f"{workload.service}-primary" if track == "primary" else workload.service
+        return replace(workload, name=name, app=name, version="", track=track)
 
     def gateway(self, cluster: Cluster, name: str = INGRESS) -> Workload:
         """A gateway of a cluster as a workload."""
@@ -368,6 +405,6 @@ def _clusters(options: Options, installation: Installation) -> list[Cluster]:
     if installation.control == "external":
         first = found[0]
         found.append(
-            replace(first, name=HOST, index=len(found), position=counts[first.mesh.name], nodes=3, hosting=True)
+            replace(first, name=HOST, index=len(found), position=counts[first.mesh.name], nodes=3, serves=first.name)
         )
     return found

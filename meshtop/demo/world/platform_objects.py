@@ -132,7 +132,7 @@ def system_workloads(plan: Plan, cluster: Cluster) -> tuple[Workload, ...]:
         for plane in cluster.revisions.planes
         if cluster.hosting or plan.plane(cluster) == cluster
     ]
-    gateways = [INGRESS] if legacy or cluster.hosting else [INGRESS, EASTWEST]
+    gateways = [] if cluster.hosting else [INGRESS] if legacy else [INGRESS, EASTWEST]
     found += [replace(plan.gateway(cluster, name), serving=serving) for name in gateways]
     found.append(
         replace(
@@ -188,6 +188,11 @@ class SystemBuilder(Builder):
         return labels
 
 
+def outside_address(cluster: Cluster, app: str) -> str:
+    """The external address of a gateway of a cluster, or of its istiod."""
+    return f"203.0.113.{10 + 2 * cluster.index + (app == EASTWEST)}"
+
+
 def platform(plan: Plan, cluster: Cluster, today: float) -> Iterator[Json]:
     """The platform's workloads and Services."""
     builder = SystemBuilder(plan.options.seed, cluster, today)
@@ -207,7 +212,7 @@ def platform(plan: Plan, cluster: Cluster, today: float) -> Iterator[Json]:
         ]
         if not listed:
             continue
-        outside = workload.app in (INGRESS, EASTWEST)
+        outside = workload.app in (INGRESS, EASTWEST) or (cluster.hosting and workload.app == "istiod")
         labels = {
             **workload.labels,
             **({"topology.istio.io/network": cluster.network} if workload.app == EASTWEST else {}),
@@ -217,7 +222,7 @@ def platform(plan: Plan, cluster: Cluster, today: float) -> Iterator[Json]:
                 "istio": "pilot",
                 "istio.io/rev": revision_of(cluster, workload),
             }
-        external = f"203.0.113.{10 + 2 * cluster.index + (workload.app == EASTWEST)}" if outside else ""
+        external = outside_address(cluster, workload.app) if outside else ""
         yield service(
             builder, workload.name, workload.namespace, listed, dict(workload.labels), naming.service_address(cluster, place),
             "LoadBalancer" if outside else "ClusterIP", labels, external,
@@ -230,3 +235,22 @@ def platform(plan: Plan, cluster: Cluster, today: float) -> Iterator[Json]:
             [{"name": p["name"], "port": p["targetPort"], "protocol": "TCP"} for p in listed],
             pods,
         )
+    if not cluster.hosting and plan.plane(cluster) != cluster:
+        yield from _istiod_elsewhere(plan, builder)
+
+
+def _istiod_elsewhere(plan: Plan, builder: Builder) -> Iterator[Json]:
+    """The Service by which the proxies of a cluster without istiod find the one that serves them (remotePilotAddress)."""
+    cluster, plane = builder.cluster, plan.plane(builder.cluster)
+    revision = cluster.revisions.planes[0]
+    name, labels = f"istiod{revision.suffix}", {"app": "istiod", "istio.io/rev": revision.name}
+    ports = [{"name": n, "port": port, "targetPort": port, "protocol": "TCP"} for port, n in ((15012, "tcp-istiod"), (15017, "tcp-webhook"))]  # fmt: skip
+    found = service(
+        builder, name, cluster.mesh.system, ports, {}, naming.service_address(cluster, PLACES - 1), labels=labels
+    )
+    del found["spec"]["selector"]
+    yield found
+    address = outside_address(plane, "istiod" if plane.hosting else EASTWEST)
+    addresses = [{"addresses": [address], "conditions": {"ready": True}}]
+    listed = [{"name": p["name"], "port": p["port"], "protocol": "TCP"} for p in ports]
+    yield endpoint_slice(builder, name, cluster.mesh.system, listed, addresses)

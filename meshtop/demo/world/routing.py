@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 Json = dict[str, Any]
 SUFFIX = ".svc.cluster.local"
 """What the full names of Services end with where a cluster has Kubernetes' default domain."""
-CONTROLLERS = frozenset({"Deployment", "StatefulSet", "Rollout"})
+CONTROLLERS = frozenset({"Deployment", "StatefulSet"})
 WATCHED = frozenset(
     {
         "VirtualService",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from meshtop.demo.world import company, labels
@@ -73,6 +74,8 @@ class Traffic:
         """How many pods of a workload serve at present."""
         if workload.kind == "WorkloadGroup":
             return 1
+        if workload.rollout:
+            return workload.replicas
         replicas = self._configs[workload.cluster].replicas(workload.kind, workload.namespace, workload.name)
         return 0 if replicas is None else replicas
 
@@ -136,7 +139,7 @@ class Traffic:
             if target is None:
                 self._local_reply(client, service, rate * share, ("503", "14", "NC", 1.0))
                 continue
-            candidates = [w for w in self._workloads[target.name] if not version or w.version == version]
+            candidates = [w for w in self._workloads[target.name] if not version or version in (w.version, w.track)]
             if subset:
                 wanted = config.rule(host, client.namespace, target.namespace).subsets.get(subset)
                 if wanted is None:
@@ -214,7 +217,7 @@ class Traffic:
         if through_waypoint and client is not None:
             waypoint = self._plan.waypoint(self._plan.cluster(endpoint.cluster), endpoint.namespace)
             self._ztunnel(client, waypoint, service, rate, "source", flow)
-            base = labels.peers("waypoint", client, endpoint, self._service(service), secured)
+            base = labels.peers("waypoint", client, endpoint, self._service(service, endpoint), secured)
             self._requests(
                 waypoint.key, base, service, rate, seen, outcomes, labels.security("waypoint", secured), flow
             )
@@ -235,7 +238,7 @@ class Traffic:
         self, reporter: str, target: Key, client: Workload | None, endpoint: Workload | None, service: Service,
         rate: float, profile: Profile, outcomes: list[Outcome], secured: bool, flow: str,
     ) -> None:  # fmt: skip
-        base = labels.peers(reporter, client, endpoint, self._service(service), secured)
+        base = labels.peers(reporter, client, endpoint, self._service(service, endpoint), secured)
         policy = labels.security(reporter, secured)
         if service.protocol == "tcp":
             flags = outcomes[0][2]
@@ -275,7 +278,7 @@ class Traffic:
     ) -> None:
         """A ztunnel's report: connections and bytes, whatever is spoken inside."""
         reporting = client if reporter == "source" and client is not None else endpoint
-        base = labels.peers(reporter, client, endpoint, self._service(service), secured)
+        base = labels.peers(reporter, client, endpoint, self._service(service, endpoint), secured)
         ends = [self._plan.cluster(w.cluster).region if w is not None else labels.UNKNOWN for w in (client, endpoint)]
         localities = (ends[0], _zone(ends[0]), ends[1], _zone(ends[1]))
         listed = labels.tcp(
@@ -289,7 +292,7 @@ class Traffic:
     def _cross(self, endpoint: Workload, service: Service, rate: float) -> None:
         """An east-west gateway's report: TLS passes through, so it knows connections and bytes and no identity."""
         gateway = self._plan.gateway(self._plan.cluster(endpoint.cluster), EASTWEST)
-        base = labels.peers("source", gateway, endpoint, self._service(service), False)
+        base = labels.peers("source", gateway, endpoint, self._service(service, endpoint), False)
         connections, profile = self._connections(service, rate)
         listed = labels.tcp(base, flags="-", policy=labels.UNKNOWN)
         self.reports.append(
@@ -356,7 +359,10 @@ class Traffic:
         flow = f"{client.cluster}/{client.namespace}/{client.name}>{host}"
         self._requests(client.key, base, Service(host, "", 80, ()), rate, profile, [outcome], labels.UNKNOWN, flow)
 
-    def _service(self, service: Service) -> tuple[str, str, str]:
+    def _service(self, service: Service, endpoint: Workload | None = None) -> tuple[str, str, str]:
+        """Host, name and namespace of the Service that was meant: Flagger's tracks have Services of their own."""
+        if endpoint is not None and endpoint.track and not endpoint.rollout:
+            service = replace(service, name=f"{service.name}-{endpoint.track}")
         return (self._host(service), service.name, service.namespace)
 
     def _profile(self, endpoint: Workload, service: Service) -> Profile:

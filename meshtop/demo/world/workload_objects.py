@@ -48,9 +48,9 @@ class Builder:
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:32]}"
 
     def owner(self, kind: str, namespace: str, name: str) -> Json:
-        """A controller reference to an object of the apps group."""
+        """A controller reference to an object of the apps group, a Rollout or a Canary."""
         return {
-            "apiVersion": "apps/v1", "kind": kind, "name": name, "uid": self.uid(kind, namespace, name),
+            "apiVersion": {"Rollout": "argoproj.io/v1alpha1", "Canary": "flagger.app/v1beta1"}.get(kind, "apps/v1"), "kind": kind, "name": name, "uid": self.uid(kind, namespace, name),
             "controller": True, "blockOwnerDeletion": True,
         }  # fmt: skip
 
@@ -118,15 +118,16 @@ class Builder:
             {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"},
         ]
         meta["annotations"] = {"deployment.kubernetes.io/revision": "4"}
-        yield {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": meta,
-            "spec": spec,
-            "status": {**status, "conditions": conditions},
-        }
+        if not workload.rollout:
+            yield {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": meta,
+                "spec": spec,
+                "status": {**status, "conditions": conditions},
+            }
         name = naming.replica_set_name(self.seed, workload)
-        hashed = {**labels, "pod-template-hash": name.rpartition("-")[2]}
+        hashed = labels if workload.rollout else {**labels, "pod-template-hash": name.rpartition("-")[2]}
         yield {
             "apiVersion": "apps/v1",
             "kind": "ReplicaSet",
@@ -134,7 +135,7 @@ class Builder:
                 name,
                 workload.namespace,
                 hashed,
-                owner=self.owner("Deployment", workload.namespace, workload.name),
+                owner=self.owner(workload.kind, workload.namespace, workload.controller),
                 kind="ReplicaSet",
             ),
             "spec": {
@@ -161,9 +162,10 @@ class Builder:
         name = naming.pod_name(self.seed, workload, ordinal)
         labels = self.template_labels(workload)
         annotations: Json = {}
-        if workload.kind == "Deployment":
+        if workload.kind in ("Deployment", "Rollout"):
             set_name = naming.replica_set_name(self.seed, workload)
-            labels["pod-template-hash"] = set_name.rpartition("-")[2]
+            if not workload.rollout:
+                labels["pod-template-hash"] = set_name.rpartition("-")[2]
             owner = self.owner("ReplicaSet", workload.namespace, set_name)
         else:
             owner = self.owner(workload.kind, workload.namespace, workload.name)
@@ -295,14 +297,10 @@ class Builder:
                     {"name": "prometheus-server", "image": "prom/prometheus:v3.5.0", "ports": [{"containerPort": 9090}]}
                 ]
             name, image = names.get(workload.app, ("istio-proxy", "proxyv2"))
-            version = workload.serving.release
-            return [
-                {
-                    "name": name,
-                    "image": f"docker.io/istio/{image}:{version}",
-                    "env": [{"name": "CLUSTER_ID", "value": self.cluster.name}],
-                }
-            ]
+            env = [{"name": "CLUSTER_ID", "value": self.cluster.istiod_id}]
+            if self.cluster.hosting:
+                env.append({"name": "EXTERNAL_ISTIOD", "value": "true"})
+            return [{"name": name, "image": f"docker.io/istio/{image}:{workload.serving.release}", "env": env}]
         stock = {
             "postgres": "docker.io/library/postgres",
             "redis": "docker.io/library/redis",

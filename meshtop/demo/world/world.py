@@ -103,15 +103,15 @@ class SimulatedCluster:
                     current["spec"]["replicas"] = wanted
                     current["status"] = fresh["status"]
                     self._store.put(current, manager=None)
-            self._refresh_endpoints(namespace, workload.service)
+            self._refresh_endpoints(namespace, workload.app)
 
-    def _refresh_endpoints(self, namespace: str, service: str) -> None:
+    def _refresh_endpoints(self, namespace: str, app: str) -> None:
         if self._store is None:
             return
         for listed in self._store.list("discovery.k8s.io", "EndpointSlice", namespace):
             owner = listed["metadata"].get("labels", {}).get("kubernetes.io/service-name", "")
             found = self._store.get("", "Service", namespace, owner)
-            if found is None or found["spec"].get("selector", {}).get("app") != service:
+            if found is None or found["spec"].get("selector", {}).get("app") != app:
                 continue
             selector = found["spec"]["selector"].items()
             pods = [

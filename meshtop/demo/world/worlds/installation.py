@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from meshtop.demo.world.worlds.ownership import Ownership
 from meshtop.demo.world.worlds.revisions import LEGACY, SINGLE, UPGRADED, Revisions
 
 Control = Literal["own", "primary", "external"]
@@ -23,7 +24,7 @@ class Installation:
     cluster's, or that of a cluster of its own which runs nothing else. `system` is the namespace of istiod and of the
     gateways, `root` the root namespace, `domain` the clusters' DNS domain; `everywhere` extends these names to the
     other meshes. `modes` says which namespaces take part in the mesh otherwise than usual, `waypoints` which ambient
-    ones have a waypoint (None: each). `owners` lets Argo Rollouts, Flagger and GitOps own routes. `confined` is the
+    ones have a waypoint (None: each). `owners` are the services whose routes a controller owns. `confined` is the
     one namespace in which the user has rights; None for an admin.
     """
 
@@ -40,7 +41,7 @@ class Installation:
     others: Revisions = SINGLE
     modes: Mapping[str, Mode] = field(default_factory=dict)
     waypoints: frozenset[str] | None = None
-    owners: bool = False
+    owners: Mapping[str, Ownership] = field(default_factory=dict)
     confined: str | None = None
 
     @property

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from meshtop.demo.world.worlds.installation import Installation
+from meshtop.demo.world.worlds.ownership import OWNED
 from meshtop.demo.world.worlds.revisions import SEVERAL, SINGLE
 
 _ALL = ("shop", "checkout", "logistics", "loyalty", "platform", "data", "analytics")
@@ -29,7 +30,7 @@ WORLDS = {
             "revisions", "three revisions and their tags, a canary of the control plane, and pods that were not restarted",
             first=SEVERAL, others=SEVERAL,
         ),
-        Installation("owners", "Argo Rollouts, Flagger and GitOps own routes", owners=True),
+        Installation("owners", "Argo Rollouts, Flagger and GitOps own routes", owners=OWNED),
         Installation("one-namespace", "the user has rights in the namespace shop, and nowhere else", confined="shop"),
         Installation(
             "ambient", "no sidecars: ztunnel everywhere, waypoints where somebody wants more than TCP",
