@@ -22,8 +22,7 @@ def settings(plan: Plan, builder: Builder, root: str) -> Iterator[Json]:
     # An external control plane keeps its mesh config in the cluster whose configuration it reads as well (pilot.configMap).
     kept = here or (plan.plane(cluster).hosting and plan.home(cluster) == cluster)
     for revision in cluster.revisions.planes:
-        if kept:
-            yield from _config_maps(plan, builder, revision)
+        yield from _config_maps(plan, builder, revision, kept)
         if not cluster.hosting:
             labels = {"app": "sidecar-injector", "istio.io/rev": revision.name}
             yield _webhook(plan, builder, f"istio-sidecar-injector{revision.suffix}", labels)
@@ -43,7 +42,8 @@ def settings(plan: Plan, builder: Builder, root: str) -> Iterator[Json]:
         }
 
 
-def _config_maps(plan: Plan, builder: Builder, revision: Revision) -> Iterator[Json]:
+def _config_maps(plan: Plan, builder: Builder, revision: Revision, kept: bool) -> Iterator[Json]:
+    """Mesh config and values of a revision; where an istiod elsewhere serves the cluster, values alone (profile remote)."""
     cluster = builder.cluster
     mesh = cluster.mesh
     named = plan.installation.mesh_ids
@@ -62,21 +62,37 @@ def _config_maps(plan: Plan, builder: Builder, revision: Revision) -> Iterator[J
             "network": cluster.network,
             "multiCluster": {
                 "enabled": True,
-                "clusterName": plan.home(cluster).name if cluster.hosting else cluster.name,
+                "clusterName": cluster.istiod_id,
             },
             "istioNamespace": mesh.system,
             **({} if mesh.domain == "cluster.local" else {"proxy": {"clusterDomain": mesh.domain}}),
-            **({"externalIstiod": True} if plan.plane(cluster).hosting or cluster.hosting else {}),
             **({"configCluster": True} if plan.plane(cluster).hosting and not cluster.hosting else {}),
         },
         "revision": "" if revision.name == DEFAULT and mesh.revision == DEFAULT else mesh.revision,
+        **_served_values(plan, cluster),
     }
     labels = {"istio.io/rev": revision.name, "release": "istio"}
     suffix = revision.suffix
-    yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": builder.meta(f"istio{suffix}", mesh.system, labels, kind="ConfigMap"),
-           "data": {"mesh": _mesh_config(mesh, named), "meshNetworks": json.dumps(networks if mesh.template == "prod" else {"networks": {}})}}  # fmt: skip
+    if kept:
+        yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": builder.meta(f"istio{suffix}", mesh.system, labels, kind="ConfigMap"),
+               "data": {"mesh": _mesh_config(mesh, named), "meshNetworks": json.dumps(networks if mesh.template == "prod" else {"networks": {}})}}  # fmt: skip
     yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": builder.meta(f"values{suffix}", mesh.system, labels, kind="ConfigMap"),
            "data": {"values": json.dumps(values, indent=2), "original-values": json.dumps(values)}}  # fmt: skip
+
+
+def _served_values(plan: Plan, cluster: Cluster) -> Json:
+    """What the profile `remote` adds to the values of a cluster that another one's istiod serves."""
+    plane = plan.plane(cluster)
+    if cluster.hosting or plane == cluster:
+        return {}
+    address = outside_address(plane, "istiod" if plane.hosting else EASTWEST)
+    path = f"/inject/cluster/{cluster.name}/net/{cluster.network}"
+    if plane.hosting and plan.home(cluster) != cluster:
+        return {
+            "profile": "remote",
+            "istiodRemote": {"enabled": True, "injectionURL": f"https://{address}:15017{path}"},
+        }
+    return {"profile": "remote", "istiodRemote": {"enabled": True, "injectionPath": path}}
 
 
 def _mesh_config(mesh: Mesh, named: bool) -> str:

@@ -59,7 +59,8 @@ class Mesh:
 class Cluster:
     """A cluster: `position` counts within its mesh; its Istio cluster id is its name.
 
-    `serves` is the id of the cluster whose configuration its istiod reads, where that is another one's.
+    `serves` is the id of the cluster whose configuration its istiod reads, where that is another one's,
+    `serves_others` whether it configures the proxies of other clusters.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Cluster:
     native_sidecars: bool
     revisions: Revisions = field(hash=False)
     serves: str = ""
+    serves_others: bool = False
 
     @property
     def hosting(self) -> bool:
@@ -402,9 +404,19 @@ def _clusters(options: Options, installation: Installation) -> list[Cluster]:
                 revisions=installation.revisions(mesh.template, position),
             )
         )
+    if installation.control == "primary":
+        found[0] = replace(found[0], serves_others=True)
     if installation.control == "external":
         first = found[0]
         found.append(
-            replace(first, name=HOST, index=len(found), position=counts[first.mesh.name], nodes=3, serves=first.name)
+            replace(
+                first,
+                name=HOST,
+                index=len(found),
+                position=counts[first.mesh.name],
+                nodes=3,
+                serves=first.name,
+                serves_others=True,
+            )
         )
     return found

@@ -298,8 +298,10 @@ class Builder:
                 ]
             name, image = names.get(workload.app, ("istio-proxy", "proxyv2"))
             env = [{"name": "CLUSTER_ID", "value": self.cluster.istiod_id}]
-            if self.cluster.hosting:
+            if workload.app == "istiod" and self.cluster.serves_others:
                 env.append({"name": "EXTERNAL_ISTIOD", "value": "true"})
+            if self.cluster.hosting:
+                env.append({"name": "LOCAL_CLUSTER_SECRET_WATCHER", "value": "true"})
             return [{"name": name, "image": f"docker.io/istio/{image}:{workload.serving.release}", "env": env}]
         stock = {
             "postgres": "docker.io/library/postgres",

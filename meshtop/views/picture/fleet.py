@@ -14,8 +14,11 @@ from meshtop.analysis.fleet.machines import group_findings, machine_findings
 from meshtop.analysis.fleet.members import RegisteredMember, members
 from meshtop.analysis.fleet.planes import ControlPlaneRevision, planes
 from meshtop.analysis.fleet.registries import ISTIO
+from meshtop.analysis.identity.control_planes import homes, istiods
 from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.model.evidence import Unknown
+from meshtop.model.kube import Inventory
+from meshtop.model.mesh import MeshFacts
 from meshtop.views.picture.memory import Key
 
 if TYPE_CHECKING:
@@ -79,10 +82,29 @@ def drift_unknowns(picture: Picture) -> tuple[Unknown, ...]:
 
 
 def _compared(picture: Picture) -> list[DriftCluster]:
+    """Every cluster but those that only host a control plane for others: nothing in them is of a mesh."""
     return [
-        DriftCluster(name=c.name, group=_group(picture, c.name), inventory=c.inventory)
+        _part(picture, c.name, c.inventory)
         for c in picture.snapshot.clusters
+        if not picture.facts.get(c.name, MeshFacts()).outside
     ]
+
+
+def _part(picture: Picture, name: str, inventory: Inventory | None) -> DriftCluster:
+    facts = picture.facts.get(name, MeshFacts())
+    group = _group(picture, name)
+    if inventory is None:
+        return DriftCluster(name=name, group=group, inventory=None)
+    found = istiods(inventory.controllers, inventory.pods, inventory.webhooks)
+    platform = {*homes(found, inventory.namespaces, inventory.webhooks), *filter(None, (facts.root_namespace,))}
+    return DriftCluster(
+        name=name,
+        group=group,
+        inventory=inventory,
+        read=facts.obeys in (None, name),
+        platform=frozenset(platform),
+        domain=facts.domain,
+    )
 
 
 def _group(picture: Picture, cluster: str) -> str:

@@ -13,7 +13,7 @@ from meshtop.analysis.fleet.drift.meaning import of_config, of_images, of_namesp
 from meshtop.analysis.fleet.drift.placement import ObjectKey, Placement
 from meshtop.analysis.fleet.drift.trees import Tree, differences, key, without
 from meshtop.analysis.inventory.labels import is_istiod
-from meshtop.model.constants import ISTIO_NAMESPACE
+from meshtop.model.constants import CLUSTER_DOMAIN, ISTIO_NAMESPACE
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory, Meta
 
@@ -35,6 +35,7 @@ CONFIG = (
 )
 """Kinds of Istio and Gateway API that are compared: all that can be copied from one cluster to another."""
 _MACHINES = "WorkloadEntry"
+_READ_BY_ISTIOD = frozenset({*CONFIG, _MACHINES})
 RBAC = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 """Kinds of RBAC that are compared."""
 KINDS = ("Namespace", "Service", *CONFIG, _MACHINES, *RBAC, "Workload")
@@ -69,11 +70,18 @@ DRIFTED = (DriftStatus.DIFFERS, DriftStatus.MISSING, DriftStatus.EXTRA)
 
 
 class DriftCluster(Struct, frozen=True, kw_only=True):
-    """One cluster's part of the comparison; `group` names the clusters that belong together, "" for none."""
+    """One cluster's part of the comparison; `group` names the clusters that belong together, "" for none.
+
+    `read` is whether an istiod reads the cluster's Istio objects: one that is served from elsewhere obeys that cluster's
+    and needs none of its own. `platform` are the namespaces of its control plane and gateways.
+    """
 
     name: str
     group: str
     inventory: Inventory | None
+    read: bool = True
+    platform: frozenset[str] = frozenset({ISTIO_NAMESPACE})
+    domain: str = CLUSTER_DOMAIN
 
 
 class Drift(Struct, frozen=True, kw_only=True):
@@ -93,9 +101,7 @@ class Drift(Struct, frozen=True, kw_only=True):
     meanings: dict[str, Tree] = {}
 
 
-def drift(
-    clusters: Sequence[DriftCluster], declarations: Mapping[ObjectKey, Placement], root_namespace: str = ISTIO_NAMESPACE
-) -> tuple[Drift, ...]:
+def drift(clusters: Sequence[DriftCluster], declarations: Mapping[ObjectKey, Placement]) -> tuple[Drift, ...]:
     """Everything that drifted, by kind, namespace and name; what is the same everywhere is left out."""
     groups: dict[str, list[DriftCluster]] = {}
     for cluster in clusters:
@@ -104,18 +110,18 @@ def drift(
     found: list[Drift] = []
     told: set[ObjectKey] = set()
     for members in groups.values():
-        group = _Group(members, root_namespace)
+        group = _Group(members)
         for object_key in group.object_keys():
             declaration = declarations.get(object_key)
             if declaration is None:
                 found.extend(_judge(object_key, group, None))
             elif declaration.clusters & set(group.names) and object_key not in told:
                 told.add(object_key)
-                everyone = group if declaration.clusters <= set(group.names) else _Group(clusters, root_namespace)
+                everyone = group if declaration.clusters <= set(group.names) else _Group(clusters)
                 found.extend(_judge(object_key, everyone, declaration))
     unseen = [object_key for object_key in declarations if object_key not in told and object_key[0] in KINDS]
     if unseen:
-        group = _Group(clusters, root_namespace)
+        group = _Group(clusters)
         for object_key in unseen:
             found.extend(_judge(object_key, group, declarations[object_key]))
     order = {kind: number for number, kind in enumerate(KINDS)}
@@ -144,7 +150,8 @@ def not_compared(clusters: Sequence[DriftCluster]) -> tuple[Unknown, ...]:
 class _Group:
     """The clusters that are compared with one another, and the meaning of every object in each of them."""
 
-    def __init__(self, clusters: Sequence[DriftCluster], root_namespace: str) -> None:
+    def __init__(self, clusters: Sequence[DriftCluster]) -> None:
+        self.unread_config = frozenset(c.name for c in clusters if not c.read)
         self.names = [cluster.name for cluster in clusters]
         self.namespaces = {
             c.name: {n.meta.name for n in c.inventory.namespaces} if c.inventory is not None else set()
@@ -154,7 +161,7 @@ class _Group:
         self._unread = {c.name: _unread(c.inventory) for c in clusters}
         for cluster in clusters:
             if cluster.inventory is not None:
-                for object_key, meaning in _objects(cluster.inventory, root_namespace):
+                for object_key, meaning in _objects(cluster, cluster.inventory):
                     self._meanings.setdefault(object_key, {})[cluster.name] = meaning
 
     def object_keys(self) -> Iterable[ObjectKey]:
@@ -180,13 +187,20 @@ class _Group:
 def _judge(object_key: ObjectKey, group: _Group, declaration: Placement | None) -> Iterator[Drift]:
     kind, namespace, name = object_key
     meanings = group.meanings(object_key, declaration.overridden if declaration is not None else ())
-    expected = _expected(object_key, group, meanings, declaration)
+    # What no istiod reads has no meaning; where a federation is to put it, it has to be all the same.
+    idle = group.unread_config if declaration is None and kind in _READ_BY_ISTIOD else frozenset[str]()
+    meanings = {cluster: tree for cluster, tree in meanings.items() if cluster not in idle}
+    if not meanings and declaration is None:
+        return
+    expected = _expected(object_key, group, meanings, declaration) - idle
     keys = {cluster: key(tree) for cluster, tree in meanings.items()}
     counted = Counter(keys.values())
     reference = max(meanings, key=lambda c: (counted[keys[c]], -group.names.index(c)), default="")
     statuses: dict[str, DriftStatus] = {}
     for cluster in group.names:
-        if group.unreadable(object_key, cluster):
+        if cluster in idle:
+            statuses[cluster] = DriftStatus.ABSENT
+        elif group.unreadable(object_key, cluster):
             statuses[cluster] = DriftStatus.UNKNOWN
         elif cluster not in meanings:
             statuses[cluster] = DriftStatus.MISSING if cluster in expected else DriftStatus.ABSENT
@@ -259,27 +273,29 @@ def _unread(inventory: Inventory | None) -> dict[str, WhyUnknown]:
     return {kind: unread[0][1] for kind, unread in lost.items() if unread}
 
 
-def _objects(inventory: Inventory, root_namespace: str) -> Iterator[tuple[ObjectKey, Callable[[], Tree]]]:
+def _objects(cluster: DriftCluster, inventory: Inventory) -> Iterator[tuple[ObjectKey, Callable[[], Tree]]]:
     """Everything that is compared, with what makes its meaning; objects that another object owns are left to it."""
     for namespace in inventory.namespaces:
         if namespace.meta.name not in _SYSTEM:
             yield ("Namespace", "", namespace.meta.name), partial(of_namespace, namespace)
     for service in inventory.services:
-        if _compared(service.meta) and service.meta.key not in _OF_THE_CLUSTER:
+        # The Service of its istiod leads each cluster to the one that serves it.
+        own = service.meta.key in _OF_THE_CLUSTER or is_istiod(service.meta.labels)
+        if _compared(service.meta) and not own:
             yield ("Service", *service.meta.key), partial(of_service, service)
     for kind in CONFIG:
         for obj in inventory.config.get(kind, ()):
             if _compared(obj.meta):
-                yield (kind, *obj.meta.key), partial(of_config, obj)
+                yield (kind, *obj.meta.key), partial(of_config, obj, cluster.domain)
     for obj in inventory.config.get(_MACHINES, ()):
         if _compared(obj.meta) and not any(mark in obj.meta.annotations for mark in _REGISTERED):
-            yield (_MACHINES, *obj.meta.key), partial(of_config, obj)
+            yield (_MACHINES, *obj.meta.key), partial(of_config, obj, cluster.domain)
     for kind in RBAC:
         for obj in inventory.config.get(kind, ()):
             if _compared(obj.meta) and _BOOTSTRAPPING not in obj.meta.labels and not obj.meta.name.startswith(_VENDORS):
                 yield (kind, *obj.meta.key), partial(of_rbac, obj)
     # Control planes and gateways follow their revision, which is a matter of its own.
-    installed = {root_namespace} | {
+    installed = cluster.platform | {
         controller.meta.namespace for controller in inventory.controllers if is_istiod(controller.template_labels)
     }
     for controller in inventory.controllers:

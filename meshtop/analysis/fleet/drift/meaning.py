@@ -7,11 +7,12 @@ and Gateway API's references on defaults; lists whose members are alternatives o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from meshtop.analysis.fleet.drift.trees import Tree, as_set, duration, key, proportions
 from meshtop.analysis.inventory.untyped import items, mapping, text
-from meshtop.model.constants import SERVICE_DOMAIN
+from meshtop.analysis.visibility.hosts import full_host
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Controller, Meta, Namespace, Service
 
 _DURATIONS = frozenset(
@@ -54,12 +55,12 @@ _DEEPEST = 60
 """Levels of nesting that are looked into; objects of Istio and Gateway API have about fifteen."""
 
 
-def of_config(obj: ConfigObject) -> Tree:
-    """What an object of Istio or Gateway API means."""
+def of_config(obj: ConfigObject, domain: str = CLUSTER_DOMAIN) -> Tree:
+    """What an object of Istio or Gateway API means in a cluster with that DNS domain."""
     kind = obj.kind
     spec = _plain(obj.spec, _SETS.get(kind, frozenset()))
     finish = _FINISH.get(kind)
-    tree = finish(spec, obj.meta.namespace) if finish is not None else spec
+    tree = finish(spec, _Place(obj.meta.namespace, domain)) if finish is not None else spec
     return _with_labels({"spec": tree}, obj.meta)
 
 
@@ -177,40 +178,44 @@ def _written(value: Tree) -> str:
         return "nested too deep to be compared"
 
 
-def _full_host(host: Tree, namespace: str) -> Tree:
-    """A short name is one of its own namespace; a name with dots, a wildcard and an address stay (istio: hosts)."""
-    return (
-        f"{host}.{namespace}.{SERVICE_DOMAIN}" if isinstance(host, str) and host and not {".", "*"} & {*host} else host
-    )
+class _Place(NamedTuple):
+    """Where an object stands: what completes the short names in it."""
+
+    namespace: str
+    domain: str
+
+    def host(self, host: Tree) -> Tree:
+        """A short name is one of its own namespace; a name with dots, a wildcard and an address stay (istio: hosts)."""
+        return full_host(host, self.namespace, self.domain) if isinstance(host, str) and host else host
 
 
-def _exported(spec: dict[str, Tree], namespace: str) -> list[Tree]:
-    return as_set([namespace if to == "." else to for to in items(spec.get("exportTo"))] or ["*"])
+def _exported(spec: dict[str, Tree], place: _Place) -> list[Tree]:
+    return as_set([place.namespace if to == "." else to for to in items(spec.get("exportTo"))] or ["*"])
 
 
-def _virtual_service(spec: dict[str, Tree], namespace: str) -> Tree:
-    hosts = as_set([_full_host(host, namespace) for host in items(spec.get("hosts"))])
-    gateways = [g if g == "mesh" or "/" in str(g) else f"{namespace}/{g}" for g in items(spec.get("gateways"))]
-    found = {**spec, "hosts": hosts, "gateways": as_set(gateways or ["mesh"]), "exportTo": _exported(spec, namespace)}
+def _virtual_service(spec: dict[str, Tree], place: _Place) -> Tree:
+    hosts = as_set([place.host(host) for host in items(spec.get("hosts"))])
+    gateways = [g if g == "mesh" or "/" in str(g) else f"{place.namespace}/{g}" for g in items(spec.get("gateways"))]
+    found = {**spec, "hosts": hosts, "gateways": as_set(gateways or ["mesh"]), "exportTo": _exported(spec, place)}
     for protocol in ("http", "tls", "tcp"):
         if items(spec.get(protocol)):
-            found[protocol] = [_route(mapping(route), namespace) for route in items(spec[protocol])]
+            found[protocol] = [_route(mapping(route), place) for route in items(spec[protocol])]
     return found
 
 
-def _route(route: Mapping[str, Tree], namespace: str) -> Tree:
+def _route(route: Mapping[str, Tree], place: _Place) -> Tree:
     found = dict(route)
     if items(route.get("route")):
-        found["route"] = _weighted([_destination(mapping(d), namespace) for d in items(route["route"])], default=0)
+        found["route"] = _weighted([_destination(mapping(d), place) for d in items(route["route"])], default=0)
     for name in ("mirror", "delegate"):
         if isinstance(route.get(name), Mapping) and "host" in route[name]:
-            found[name] = {**route[name], "host": _full_host(route[name]["host"], namespace)}
+            found[name] = {**route[name], "host": place.host(route[name]["host"])}
     return found
 
 
-def _destination(weighted: Mapping[str, Tree], namespace: str) -> dict[str, Tree]:
+def _destination(weighted: Mapping[str, Tree], place: _Place) -> dict[str, Tree]:
     to = dict(mapping(weighted.get("destination")))
-    return {**weighted, "destination": {**to, "host": _full_host(to.get("host"), namespace)}}
+    return {**weighted, "destination": {**to, "host": place.host(to.get("host"))}}
 
 
 def _weighted(destinations: list[dict[str, Tree]], *, default: int) -> list[Tree]:
@@ -224,42 +229,42 @@ def _weighted(destinations: list[dict[str, Tree]], *, default: int) -> list[Tree
     return as_set([{**d, "weight": share} for d, share in zip(destinations, shares, strict=True)])
 
 
-def _destination_rule(spec: dict[str, Tree], namespace: str) -> Tree:
-    return {**spec, "host": _full_host(spec.get("host"), namespace), "exportTo": _exported(spec, namespace)}
+def _destination_rule(spec: dict[str, Tree], place: _Place) -> Tree:
+    return {**spec, "host": place.host(spec.get("host")), "exportTo": _exported(spec, place)}
 
 
-def _authorization_policy(spec: dict[str, Tree], namespace: str) -> Tree:
+def _authorization_policy(spec: dict[str, Tree], place: _Place) -> Tree:
     return {**spec, "action": spec.get("action") or "ALLOW"}
 
 
-def _peer_authentication(spec: dict[str, Tree], namespace: str) -> Tree:
+def _peer_authentication(spec: dict[str, Tree], place: _Place) -> Tree:
     mode = mapping(spec.get("mtls")).get("mode")
     rest = {key: value for key, value in spec.items() if key != "mtls"}
     return rest if mode in (None, "UNSET") else {**rest, "mtls": {"mode": mode}}
 
 
-def _gateway_route(spec: dict[str, Tree], namespace: str) -> Tree:
+def _gateway_route(spec: dict[str, Tree], place: _Place) -> Tree:
     """HTTPRoute, GRPCRoute, TCPRoute or TLSRoute: where it hangs, and where it leads."""
     found = dict(spec)
-    parents = ({"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": namespace, **mapping(p)}
+    parents = ({"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": place.namespace, **mapping(p)}
                for p in items(spec.get("parentRefs")))  # fmt: skip
     found["parentRefs"] = as_set(list(parents))
-    found["rules"] = [_backends(mapping(rule), namespace) for rule in items(spec.get("rules")) or ({},)]
+    found["rules"] = [_backends(mapping(rule), place) for rule in items(spec.get("rules")) or ({},)]
     return found
 
 
-def _backends(rule: Mapping[str, Tree], namespace: str) -> dict[str, Tree]:
-    backends = [{"group": "", "kind": "Service", "namespace": namespace, "weight": 1, **mapping(b)}
+def _backends(rule: Mapping[str, Tree], place: _Place) -> dict[str, Tree]:
+    backends = [{"group": "", "kind": "Service", "namespace": place.namespace, "weight": 1, **mapping(b)}
                 for b in items(rule.get("backendRefs"))]  # fmt: skip
     return {**rule, "backendRefs": _weighted(backends, default=1)}
 
 
-def _http_route(spec: dict[str, Tree], namespace: str) -> Tree:
-    return _with_matches(_gateway_route(spec, namespace), "path", {"type": "PathPrefix", "value": "/"})
+def _http_route(spec: dict[str, Tree], place: _Place) -> Tree:
+    return _with_matches(_gateway_route(spec, place), "path", {"type": "PathPrefix", "value": "/"})
 
 
-def _grpc_route(spec: dict[str, Tree], namespace: str) -> Tree:
-    return _with_matches(_gateway_route(spec, namespace), "method", {"type": "Exact"})
+def _grpc_route(spec: dict[str, Tree], place: _Place) -> Tree:
+    return _with_matches(_gateway_route(spec, place), "method", {"type": "Exact"})
 
 
 def _with_matches(route: dict[str, Tree], name: str, default: Mapping[str, str]) -> Tree:
@@ -274,12 +279,12 @@ def _with_matches(route: dict[str, Tree], name: str, default: Mapping[str, str])
     return {**route, "rules": rules}
 
 
-def _service_entry(spec: dict[str, Tree], namespace: str) -> Tree:
+def _service_entry(spec: dict[str, Tree], place: _Place) -> Tree:
     location, resolution = spec.get("location") or "MESH_EXTERNAL", spec.get("resolution") or "NONE"
-    return {**spec, "location": location, "resolution": resolution, "exportTo": _exported(spec, namespace)}
+    return {**spec, "location": location, "resolution": resolution, "exportTo": _exported(spec, place)}
 
 
-_FINISH: Mapping[str, Callable[[dict[str, Tree], str], Tree]] = {
+_FINISH: Mapping[str, Callable[[dict[str, Tree], _Place], Tree]] = {
     "VirtualService": _virtual_service,
     "DestinationRule": _destination_rule,
     "AuthorizationPolicy": _authorization_policy,
