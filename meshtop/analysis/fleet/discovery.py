@@ -69,8 +69,9 @@ def discovery(sites: Sequence[Site], machines: Mapping[tuple[str, str, str], int
 
     What is in a cluster that only hosts a control plane for others is in no mesh.
     """
-    sites = [site for site in sites if not site.facts.outside]
-    between = links(sites)
+    outside = {site.name for site in sites if site.facts.outside}
+    between = {pair: link for pair, link in links(sites).items() if outside.isdisjoint(pair)}
+    sites = [site for site in sites if site.name not in outside]
     meshes: dict[str, list[Site]] = {}
     for site in sites:
         meshes.setdefault(site.facts.mesh or f"cluster {site.name}", []).append(site)
@@ -100,9 +101,8 @@ class _Local:
             host: entry for entry in inventory.config.get("ServiceEntry", ()) for host in texts(entry.spec.get("hosts"))
         }
         self.domain = site.facts.service_domain
-        self.local = (
-            *(f"{host}{self.domain}" for host in _ALWAYS_LOCAL), *_istiods_own(site, self.domain), *_cluster_local(site),
-        )  # fmt: skip
+        always = (f"{host}{self.domain}" for host in _ALWAYS_LOCAL)
+        self.local = (*always, *_istiods_own(site, self.domain), *_cluster_local(site))
         self.endpoints_known = inventory.evidence("EndpointSlice").known
         self.services_known = inventory.evidence("Service").known
         self.ready: Counter[Place] = Counter(

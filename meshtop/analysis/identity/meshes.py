@@ -119,8 +119,7 @@ def meshes(clusters: Sequence[MeshEvidence]) -> Meshes:
 
 
 def with_meshes(found: Mapping[str, MeshFacts], told: Meshes, clusters: Sequence[MeshEvidence]) -> dict[str, MeshFacts]:
-    """The facts with each cluster's mesh and whom it obeys, and with what a cluster without a control plane has from those
-    that serve it.
+    """The facts with each cluster's mesh and whom it obeys; what it does not say, those that serve it do.
 
     Where several may serve it, only what they agree on.
     """

@@ -66,7 +66,7 @@ def _config_maps(plan: Plan, builder: Builder, revision: Revision, kept: bool) -
             },
             "istioNamespace": mesh.system,
             **({} if mesh.domain == "cluster.local" else {"proxy": {"clusterDomain": mesh.domain}}),
-            **({"configCluster": True} if plan.plane(cluster).hosting and not cluster.hosting else {}),
+            **({"configCluster": True} if plan.plane(cluster).hosting and plan.home(cluster) == cluster else {}),
         },
         "revision": "" if revision.name == DEFAULT and mesh.revision == DEFAULT else mesh.revision,
         **_served_values(plan, cluster),

@@ -72,8 +72,8 @@ DRIFTED = (DriftStatus.DIFFERS, DriftStatus.MISSING, DriftStatus.EXTRA)
 class DriftCluster(Struct, frozen=True, kw_only=True):
     """One cluster's part of the comparison; `group` names the clusters that belong together, "" for none.
 
-    `read` is whether an istiod reads the cluster's Istio objects: one that is served from elsewhere obeys that cluster's
-    and needs none of its own. `platform` are the namespaces of its control plane and gateways.
+    `read` is whether an istiod reads the cluster's Istio objects: a cluster that obeys another one's needs none of its
+    own. `platform` are the namespaces of its control plane and gateways, `domain` is its DNS domain.
     """
 
     name: str
