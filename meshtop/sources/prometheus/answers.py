@@ -36,8 +36,7 @@ class QueryFailed(SourceProblem):
         too_much: bool = False,
         code: int | None = None,
     ) -> None:
-        super().__init__(state, message, remedy, code=code)
-        self.too_much = too_much
+        super().__init__(state, message, remedy, code=code, too_much=too_much)
 
 
 class _Data(Struct):
@@ -94,7 +93,7 @@ class Vector(Struct, Generic[Item]):
     partial: bool = False
 
 
-def number(text: str) -> float:
+def sample_value(text: str) -> float:
     """A sample's value as Prometheus writes it, `+Inf` and `NaN` included."""
     return float(text)
 

@@ -48,7 +48,7 @@ def whole_failure(answers: Answers) -> QueryFailed | None:
     return min(failures, key=lambda failure: worst.get(failure.state, 2), default=None)
 
 
-def status_of(
+def prometheus_status(
     answers: Answers, *, at: float, window_seconds: float, endpoint: str, recording_rules: bool
 ) -> SourceStatus:
     """Fresh, or partial with the reason; notes say what else is worth knowing."""

@@ -11,7 +11,7 @@ from meshtop.analysis.fleet.drift.placement import ObjectKey, Placement, add, de
 from meshtop.analysis.fleet.links import Site
 from meshtop.analysis.fleet.locality import HostLocality, locate
 from meshtop.analysis.fleet.machines import group_findings, machine_findings
-from meshtop.analysis.fleet.members import RegisteredMember, members
+from meshtop.analysis.fleet.members import RegisteredMember, registered_members
 from meshtop.analysis.fleet.planes import ControlPlaneRevision, planes
 from meshtop.analysis.fleet.registries import ISTIO
 from meshtop.analysis.identity.control_planes import homes, istiods
@@ -40,7 +40,7 @@ _DRIFT_LATELY: Key[tuple[Drift, ...]] = Key("drift lately")
 
 def members_of(picture: Picture) -> tuple[RegisteredMember, ...]:
     """Every member of every registry, and the clusters that none knows."""
-    return picture.cached(_MEMBERS, lambda: members(picture.snapshot.clusters, picture.facts))
+    return picture.cached(_MEMBERS, lambda: registered_members(picture.snapshot.clusters, picture.facts))
 
 
 def roles_in_federations(picture: Picture, cluster: str) -> tuple[str, ...]:
