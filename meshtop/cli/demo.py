@@ -35,6 +35,17 @@ SCENARIOS = (
     "broken-destinationrule",
     "disjoint-roots",
 )
+WORLDS = (
+    "multi-primary",
+    "primary-remote",
+    "external",
+    "no-mesh-id",
+    "own-root",
+    "revisions",
+    "owners",
+    "one-namespace",
+    "ambient",
+)
 """The simulation's own, which nothing here imports."""
 MOST_CLUSTERS, MOST_SERVICES = 200, 20_000
 READY_SECONDS = 60.0
@@ -53,7 +64,8 @@ STOP_SECONDS = 5.0
 @click.option("--seed", type=int, metavar="N", help="The same seed gives the same world.")
 @click.option("--registry", type=click.Choice(REGISTRIES), help="Who registers the clusters as members (none).")
 @click.option("--scenario", type=click.Choice(SCENARIOS), metavar="NAME", help="What happens in it; --list names them.")
-@click.option("--list", "list_", is_flag=True, help="Name the scenarios.")
+@click.option("--world", type=click.Choice(WORLDS), metavar="NAME", help="How Istio is installed; --list names them.")
+@click.option("--list", "list_", is_flag=True, help="Name the worlds and the scenarios.")
 @click.option("--serve", is_flag=True, help="Only serve them, until interrupted, for kubectl, curl and other tools.")
 @click.option("--write-kubeconfig", type=click.Path(dir_okay=False), metavar="FILE", help="Write the kubeconfig there.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGS]...")
@@ -66,6 +78,7 @@ def command(
     seed: int | None,
     registry: str | None,
     scenario: str | None,
+    world: str | None,
     list_: bool,
     serve: bool,
     write_kubeconfig: str | None,
@@ -83,6 +96,7 @@ def command(
         "--seed": seed,
         "--registry": registry,
         "--scenario": scenario,
+        "--world": world,
         "--write-kubeconfig": write_kubeconfig,
     }
     options = [word for flag, value in wanted.items() if value is not None for word in (flag, str(value))]

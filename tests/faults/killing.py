@@ -90,5 +90,5 @@ def killing(folder: Path, upstream: Mapping[str, str]) -> Iterator[tuple[Path, E
     executioner = Executioner()
     with ExitStack() as stack:
         urls = {n: stack.enter_context(running(Proxy(url, executioner).app)).url for n, url in upstream.items()}
-        write_kubeconfig(folder / "kubeconfig", urls, with_viewer=False)
+        write_kubeconfig(folder / "kubeconfig", urls, {"": "admin"})
         yield folder / "kubeconfig", executioner

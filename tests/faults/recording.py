@@ -107,7 +107,7 @@ def replaying(folder: Path, upstream: Mapping[str, str]) -> Iterator[Replay]:
 
     def serve(names: list[str]) -> Iterator[Replay]:
         if not names:
-            write_kubeconfig(folder / "replay-kubeconfig", urls, with_viewer=False)
+            write_kubeconfig(folder / "replay-kubeconfig", urls, {"": "admin"})
             yield Replay(folder / "replay-kubeconfig", servers)
             return
         with running(servers[names[0]].app) as one:

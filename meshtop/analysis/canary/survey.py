@@ -40,8 +40,18 @@ class BoardCluster(Struct, frozen=True, kw_only=True):
 
     @property
     def obeys_itself(self) -> bool:
-        """Whether this cluster's own objects are read by an istiod; a remote cluster obeys its primary."""
+        """Whether this cluster's own objects are read by an istiod; a remote cluster obeys another one's."""
+        if self.facts.obeys is not None:
+            return self.facts.obeys == self.name
         return "remote" not in self.facts.roles
+
+    def may_obey(self, other: BoardCluster) -> bool:
+        """Whether its proxies obey another cluster's objects, as far as that is known."""
+        if self.obeys_itself or self.facts.outside:
+            return False
+        if self.facts.obeys is not None:
+            return self.facts.obeys == other.name
+        return other.facts.mesh is not None and self.facts.mesh == other.facts.mesh
 
 
 class SurveyedRoute(Struct, frozen=True, kw_only=True):
@@ -167,12 +177,8 @@ class Survey:
 
     def remotes_of(self, primary: str) -> tuple[str, ...]:
         """The clusters without a control plane of their own that may obey this one."""
-        mesh = self.clusters[primary].facts.mesh
-        return tuple(
-            c.name
-            for c in self.clusters.values()
-            if not c.obeys_itself and c.name != primary and mesh is not None and c.facts.mesh == mesh
-        )
+        home = self.clusters[primary]
+        return tuple(c.name for c in self.clusters.values() if c.name != primary and c.may_obey(home))
 
     def _survey(self, cluster: BoardCluster) -> list[SurveyedRoute]:
         config = cluster.inventory.config

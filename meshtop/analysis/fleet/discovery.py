@@ -11,6 +11,7 @@ from msgspec import Struct
 from meshtop.analysis.fleet.links import ClusterLink, Site, links
 from meshtop.analysis.identity.mesh import mesh_config
 from meshtop.analysis.inventory.endpoints import ready_endpoints
+from meshtop.analysis.inventory.labels import is_istiod
 from meshtop.analysis.inventory.untyped import conditions, items, mapping, text, texts
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.model.kube import ConfigObject, Service
@@ -64,8 +65,13 @@ class Discovery(Struct, frozen=True, kw_only=True):
 
 
 def discovery(sites: Sequence[Site], machines: Mapping[tuple[str, str, str], int]) -> Discovery:
-    """Judge every host. `machines` counts virtual machines behind a Service, by cluster, namespace and name."""
-    between = links(sites)
+    """Judge every host. `machines` counts virtual machines behind a Service, by cluster, namespace and name.
+
+    What is in a cluster that only hosts a control plane for others is in no mesh.
+    """
+    outside = {site.name for site in sites if site.facts.outside}
+    between = {pair: link for pair, link in links(sites).items() if outside.isdisjoint(pair)}
+    sites = [site for site in sites if site.name not in outside]
     meshes: dict[str, list[Site]] = {}
     for site in sites:
         meshes.setdefault(site.facts.mesh or f"cluster {site.name}", []).append(site)
@@ -102,7 +108,8 @@ class _Local:
             host: entry for entry in inventory.config.get("ServiceEntry", ()) for host in texts(entry.spec.get("hosts"))
         }
         self.domain = site.facts.service_domain
-        self.local = (*(f"{host}{self.domain}" for host in _ALWAYS_LOCAL), *_cluster_local(site))
+        always = (f"{host}{self.domain}" for host in _ALWAYS_LOCAL)
+        self.local = (*always, *_istiods_own(site, self.domain), *_cluster_local(site))
         self.endpoints_known = inventory.evidence("EndpointSlice").known
         self.services_known = inventory.evidence("Service").known
         self.ready: Counter[Place] = Counter(
@@ -111,6 +118,14 @@ class _Local:
         for (cluster, namespace, name), count in machines.items():
             if cluster == site.name:
                 self.ready[namespace, name] += count
+
+
+def _istiods_own(site: Site, domain: str) -> list[str]:
+    """The Services by which proxies find their istiod: each cluster's leads to the one that serves it.
+
+    istiod takes its discovery address for cluster-local by itself (istio: pilot/pkg/model/cluster_local.go).
+    """
+    return [f"{s.meta.name}.{s.meta.namespace}.{domain}" for s in site.inventory.services if is_istiod(s.meta.labels)]
 
 
 def _cluster_local(site: Site) -> list[str]:

@@ -104,10 +104,11 @@ def mesh_evidence(
     if inventory is None:
         return MeshEvidence(name=name, unread=WhyUnknown.UNREACHABLE)
     unread = inventory.unread(*TELLING_KINDS)
+    read = frozenset(facts.config_of) if facts is not None else frozenset[str]()
     return MeshEvidence(
         name=name,
         facts=facts,
-        remotes=remote_ids(inventory, synced),
+        remotes=remote_ids(inventory, synced) | read,
         calls=lambda: calls_between(telemetry),
         roots=lambda: read_certificates(root_bundle(inventory)),
         meshless=facts is not None and _is_meshless(inventory, facts),
@@ -139,30 +140,66 @@ def meshes(clusters: Sequence[MeshEvidence]) -> Meshes:
 
 
 def with_meshes(found: Mapping[str, MeshFacts], told: Meshes, clusters: Sequence[MeshEvidence]) -> dict[str, MeshFacts]:
-    """The facts with each cluster's mesh, and with what a cluster without a control plane has from those that serve it.
+    """The facts with each cluster's mesh and whom it obeys; what it does not say, those that serve it do.
 
     Where several may serve it, only what they agree on.
     """
     remotes = {cluster.name: cluster.remotes for cluster in clusters}
     resolved = {}
     for name, facts in found.items():
-        changes: dict[str, object] = {"group": told.mesh_of(name), "perhaps": told.perhaps(name)}
+        group, perhaps = told.mesh_of(name), told.perhaps(name)
+        serving = _serving(name, found, told, remotes)
+        changes: dict[str, object] = {"group": group, "perhaps": perhaps, "obeys": _obeyed(name, found, serving)}
         if not facts.control_planes and facts.roles:
-            primaries = [found[p] for p in told.peers(name) if p != name and p in found and found[p].control_planes]
-            ids = {facts.cluster_id or name}
-            serving = [
-                found[p]
-                for p in told.peers(name)
-                if p in found
-                and found[p].control_planes
-                and (ids & remotes.get(p, frozenset()) or found[p].cluster_id in facts.served_by)
-            ]
             for field in _INHERITED:
-                values = {getattr(primary, field) for primary in serving or primaries}
+                values = {getattr(found[primary], field) for primary in serving}
                 if getattr(facts, field) is None and len(values) == 1:
                     changes[field] = values.pop()
         resolved[name] = structs.replace(facts, **changes)
     return resolved
+
+
+def _serving(
+    name: str, found: Mapping[str, MeshFacts], told: Meshes, remotes: Mapping[str, frozenset[str]]
+) -> tuple[str, ...]:
+    """The clusters whose control planes serve a cluster that has none: those that know it, else all of its mesh."""
+    facts, own = found[name], found[name].cluster_id or name
+    primaries = [p for p in told.peers(name) if p != name and p in found and found[p].control_planes]
+    knowing = [
+        p
+        for p in primaries
+        if own in remotes.get(p, frozenset()) or {found[p].cluster_id or p, *found[p].config_of} & {*facts.served_by}
+    ]
+    return tuple(knowing or primaries)
+
+
+def _obeyed(name: str, found: Mapping[str, MeshFacts], serving: Sequence[str]) -> str | None:
+    """The cluster whose Istio objects a cluster's proxies obey; None where that cannot be told.
+
+    An istiod reads the cluster that it runs in, an external one that of its CLUSTER_ID; what it has of all others is
+    their Services and endpoints alone.
+    """
+    facts = found[name]
+    ids = {other.cluster_id or place: place for place, other in found.items()}
+    if facts.config_cluster or any((facts.cluster_id or name) in other.config_of for other in found.values()):
+        return name
+    if facts.outside:
+        serving = (name,)
+    elif facts.control_planes:
+        return name
+    elif not facts.roles:
+        return None
+    read = {
+        ids.get(identity)
+        for server in serving
+        for identity in _read_by(found[server].cluster_id or server, found[server])
+    }
+    return read.pop() if len(read) == 1 else None
+
+
+def _read_by(own: str, server: MeshFacts) -> tuple[str, ...]:
+    """The ids of the clusters whose configuration the control planes of a cluster read."""
+    return server.config_of if server.outside else (own,)
 
 
 class _Telling:

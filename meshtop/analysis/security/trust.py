@@ -163,8 +163,9 @@ def _judged(
 
 
 def trust_pairs(clusters: Sequence[ClusterTrust]) -> tuple[TrustPair, ...]:
-    """Every pair of clusters, in the order of the clusters."""
-    return tuple(judge_pair(left, right) for left, right in combinations(clusters, 2))
+    """Every pair of clusters, in their order; in one that only hosts a control plane no call begins or ends."""
+    inside = [cluster for cluster in clusters if cluster.facts is None or not cluster.facts.outside]
+    return tuple(judge_pair(left, right) for left, right in combinations(inside, 2))
 
 
 def trust_findings(clusters: Sequence[ClusterTrust]) -> tuple[Finding, ...]:

@@ -15,8 +15,11 @@ from meshtop.sources.kubernetes import wire
 
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _ISTIOD_VARIABLES = frozenset(
-    {"CLUSTER_ID", "REVISION", "EXTERNAL_ISTIOD", "SHARED_MESH_CONFIG", "ISTIO_MULTIROOT_MESH", "EXTERNAL_CA"}
-)
+    {
+        "CLUSTER_ID", "REVISION", "EXTERNAL_ISTIOD", "LOCAL_CLUSTER_SECRET_WATCHER", "SHARED_MESH_CONFIG",
+        "ISTIO_MULTIROOT_MESH", "EXTERNAL_CA",
+    }
+)  # fmt: skip
 _SERVICE_NAME = "kubernetes.io/service-name"
 _ENDED_WELL = frozenset({"Completed", None})
 

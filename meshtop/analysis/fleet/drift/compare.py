@@ -44,6 +44,7 @@ CONFIG = (
 )
 """Kinds of Istio and Gateway API that are compared: all that can be copied from one cluster to another."""
 _MACHINES = "WorkloadEntry"
+_READ_BY_ISTIOD = frozenset({*CONFIG, _MACHINES})
 RBAC = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 """Kinds of RBAC that are compared."""
 KINDS = ("Namespace", "Service", *CONFIG, _MACHINES, *RBAC, "Workload")
@@ -82,14 +83,17 @@ DRIFTED = (DriftStatus.DIFFERS, DriftStatus.MISSING, DriftStatus.EXTRA)
 class DriftCluster(Struct, frozen=True, kw_only=True):
     """One cluster's part of the comparison; `group` names the clusters that belong together, "" where it is not known.
 
-    `domain` (its DNS domain) and `root_namespace` are None where they are not known; `exports` says so itself.
+    `read` is whether an istiod reads the cluster's Istio objects: a cluster that obeys another one's needs none of its
+    own. `platform` are the namespaces of its control plane and gateways. `domain` (its DNS domain) is None where it is
+    not known; `exports` says so itself.
     """
 
     name: str
     group: str
     inventory: Inventory | None
+    read: bool = True
+    platform: frozenset[str] = frozenset()
     domain: str | None = CLUSTER_DOMAIN
-    root_namespace: str | None = None
     exports: ExportDefaults = ExportDefaults()
 
 
@@ -164,6 +168,7 @@ class _Group:
     """The clusters that are compared with one another, and the meaning of every object in each of them."""
 
     def __init__(self, clusters: Sequence[DriftCluster]) -> None:
+        self.unread_config = frozenset(c.name for c in clusters if not c.read)
         self.names = [cluster.name for cluster in clusters]
         self.namespaces = {
             c.name: {n.meta.name for n in c.inventory.namespaces} if c.inventory is not None else set()
@@ -206,13 +211,20 @@ class _Group:
 def _judge(object_key: ObjectKey, group: _Group, declaration: Placement | None) -> Iterator[Drift]:
     kind, namespace, name = object_key
     meanings = group.meanings(object_key, declaration.overridden if declaration is not None else ())
-    expected = _expected(object_key, group, meanings, declaration)
+    # What no istiod reads has no meaning; where a federation is to put it, it has to be all the same.
+    idle = group.unread_config if declaration is None and kind in _READ_BY_ISTIOD else frozenset[str]()
+    meanings = {cluster: tree for cluster, tree in meanings.items() if cluster not in idle}
+    if not meanings and declaration is None:
+        return
+    expected = _expected(object_key, group, meanings, declaration) - idle
     keys = {cluster: key(tree) for cluster, tree in meanings.items()}
     counted = Counter(keys.values())
     reference = max(meanings, key=lambda c: (counted[keys[c]], -group.names.index(c)), default="")
     statuses: dict[str, DriftStatus] = {}
     for cluster in group.names:
-        if group.unreadable(object_key, cluster):
+        if cluster in idle:
+            statuses[cluster] = DriftStatus.ABSENT
+        elif group.unreadable(object_key, cluster):
             statuses[cluster] = DriftStatus.UNKNOWN
         elif cluster not in meanings:
             statuses[cluster] = DriftStatus.MISSING if cluster in expected else DriftStatus.ABSENT
@@ -296,7 +308,9 @@ def _objects(cluster: DriftCluster, defaults: LocalDefaults) -> Iterator[tuple[O
         if namespace.meta.name not in _SYSTEM:
             yield ("Namespace", "", namespace.meta.name), partial(of_namespace, namespace)
     for service in inventory.services:
-        if _compared(service.meta) and service.meta.key not in _OF_THE_CLUSTER:
+        # The Service of its istiod leads each cluster to the one that serves it.
+        own = service.meta.key in _OF_THE_CLUSTER or is_istiod(service.meta.labels)
+        if _compared(service.meta) and not own:
             yield ("Service", *service.meta.key), partial(of_service, service)
     for kind in CONFIG:
         for obj in inventory.config.get(kind, ()):
@@ -310,7 +324,7 @@ def _objects(cluster: DriftCluster, defaults: LocalDefaults) -> Iterator[tuple[O
             if _compared(obj.meta) and _BOOTSTRAPPING not in obj.meta.labels and not obj.meta.name.startswith(_VENDORS):
                 yield (kind, *obj.meta.key), partial(of_rbac, obj)
     # Control planes and gateways follow their revision, which is a matter of its own.
-    installed = {cluster.root_namespace or ""} | {
+    installed = cluster.platform | {
         controller.meta.namespace for controller in inventory.controllers if is_istiod(controller.template_labels)
     }
     for controller in inventory.controllers:
