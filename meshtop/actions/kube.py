@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import httpx
 import msgspec
 
 from meshtop.actions.cluster_identity import SYSTEM_NAMESPACE, ClusterIdentity
@@ -16,8 +15,9 @@ from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind, PatchTest
 from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
 from meshtop.model.kube import ConfigObject, Manager, Meta
 from meshtop.model.state import State
+from meshtop.sources.http.client import Response
 from meshtop.sources.http.transport import Wire
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, in_words
 
 FIELD_MANAGER = "meshtop"
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
@@ -84,7 +84,7 @@ class KubeApi:
             raise
         except ActionError:
             return ""
-        with contextlib.suppress(msgspec.MsgspecError, AttributeError):
+        with contextlib.suppress(*NOT_UNDERSTOOD, AttributeError):
             if response.status_code < 400:
                 return str((msgspec.json.decode(response.content).get("metadata") or {}).get("uid") or "")
         return ""
@@ -106,7 +106,7 @@ class KubeApi:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str | int] | None = None,
-    ) -> httpx.Response:
+    ) -> Response:
         """Send one request; an answer whose status is below 400, or 404. `what` says for errors what was asked for.
 
         Raises ActionError: refused for 401, 403, what admission denies and an object that is invalid (422); conflict
@@ -125,7 +125,7 @@ class KubeApi:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str | int] | None = None,
-    ) -> httpx.Response:
+    ) -> Response:
         content = None if body is None else msgspec.json.encode(body)
         try:
             response = await self.wire.request(method, path, params=params, headers=headers, content=content)
@@ -173,9 +173,9 @@ class KubeApi:
         """The route out of an object's JSON. Raises ActionError."""
         try:
             obj = config_object(where, msgspec.json.decode(body))
-        except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
-            raise AnswerLost(f"{self.cluster} sent an invalid {where.kind}: {error}.", cluster=self.cluster) from error
-        routes = weighted_routes(self.cluster, {where.kind: (obj,)})
+            routes = weighted_routes(self.cluster, {where.kind: (obj,)})
+        except (*NOT_UNDERSTOOD, KeyError, TypeError, AttributeError) as error:
+            raise AnswerLost(f"{self.cluster} sent an invalid {where.kind}: {in_words(error)}.", cluster=self.cluster) from error
         found = next((route for route in routes if route.index == where.index), None)
         if found is None:
             message = f"{where.title} in {self.cluster} has no weighted route {where.index} any more."
@@ -224,7 +224,7 @@ class KubeApi:
         }
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         response = await self.send("POST", path, what="ask for rights", body=body, headers=JSON)
-        with contextlib.suppress(msgspec.MsgspecError, AttributeError):
+        with contextlib.suppress(*NOT_UNDERSTOOD, AttributeError):
             return bool(msgspec.json.decode(response.content).get("status", {}).get("allowed"))
         return False
 
@@ -281,8 +281,8 @@ def unix(text: str | None) -> float:
         return 0.0
 
 
-def _status_message(response: httpx.Response) -> str:
-    with contextlib.suppress(msgspec.MsgspecError, AttributeError):
+def _status_message(response: Response) -> str:
+    with contextlib.suppress(*NOT_UNDERSTOOD, AttributeError):
         message = msgspec.json.decode(response.content).get("message")
         if message:
             return f": {' '.join(str(message).split())[:1000].rstrip('.')}."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ from meshtop.observatory.feed import ClusterFeed
 from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, proxied_ref, ref_from_registry
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.lists import fetch
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +90,7 @@ class Adopter:
             if link.type != "direct" or not link.kubeconfig:
                 return None
             return ref_from_registry(name, base64.b64decode(link.kubeconfig, validate=True).decode())
-        except (SourceProblem, KubeconfigError, msgspec.MsgspecError, binascii.Error, UnicodeDecodeError):
+        except (SourceProblem, KubeconfigError, *NOT_UNDERSTOOD):
             _log.warning("the kubeconfig that %s keeps of %s cannot be used", host.name, member, exc_info=True)
             return None
         finally:

@@ -94,6 +94,11 @@ class Connection:
         return self._tally.bytes
 
     @property
+    def answer_seconds(self) -> float:
+        """The longest that one answer may take, from the question to its last byte."""
+        return self._patience(None).seconds
+
+    @property
     def note(self) -> str | None:
         """What the user should know of how this server is reached: that the login can be read on the way."""
         credentials = self._login.credentials

@@ -107,7 +107,12 @@ class CentralTelemetry:
             if failure is not None:
                 raise failure
             self.status = status_of(
-                whole, at=now, window_seconds=window_seconds, endpoint=self.engine.url, recording_rules=False
+                whole,
+                at=now,
+                window_seconds=window_seconds,
+                endpoint=self.engine.url,
+                recording_rules=False,
+                note=self._direct.note,
             )
             for part in self.parts.values():
                 part.take(split(self.value(part.cluster)), at=now if at is None else at, window_seconds=window_seconds)

@@ -200,7 +200,12 @@ class PrometheusSource(SeriesReader):
             plaintext_day=self._plaintext_day(at),
         )
         self.status = status_of(
-            answers, at=now, window_seconds=window_seconds, endpoint=engine.url, recording_rules=used
+            answers,
+            at=now,
+            window_seconds=window_seconds,
+            endpoint=engine.url,
+            recording_rules=used,
+            note=self._direct.note if self._direct is not None else None,
         )
 
     def _kept_control(self, question: Question, now: float) -> dict[str, Collected[Scalar]] | None:
