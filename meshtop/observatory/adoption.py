@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 import time
@@ -85,12 +86,14 @@ class Adopter:
         connection = Connection(host, timeout_seconds=self._timeout, clock=self._clock)
         path = f"/apis/cluster.kubesphere.io/v1alpha1/clusters/{member}"
         try:
-            answer = await fetch(connection, path, what="clusters.cluster.kubesphere.io", verb="get")
+            # One that is too busy is not waited for: all members wait for each other here.
+            async with asyncio.timeout(connection.answer_seconds):
+                answer = await fetch(connection, path, what="clusters.cluster.kubesphere.io", verb="get")
             link = msgspec.json.decode(answer.content, type=_Cluster).spec.connection
             if link.type != "direct" or not link.kubeconfig:
                 return None
             return ref_from_registry(name, base64.b64decode(link.kubeconfig, validate=True).decode())
-        except (SourceProblem, KubeconfigError, *NOT_UNDERSTOOD):
+        except (SourceProblem, KubeconfigError, TimeoutError, *NOT_UNDERSTOOD):
             _log.warning("the kubeconfig that %s keeps of %s cannot be used", host.name, member, exc_info=True)
             return None
         finally:
