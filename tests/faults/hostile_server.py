@@ -97,6 +97,7 @@ class HostileServer:
         self.objects: dict[str, list[Json]] = {}
         self.url = ""
         self._open: set[asyncio.StreamWriter] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def asked(self, path: str, *, watch: bool = False) -> list[Received]:
         """The requests for a path, lists or watches of it."""
@@ -139,7 +140,7 @@ class HostileServer:
             await exchange.answer({"kind": "APIGroupDiscoveryList", "items": [_GROUP]})
         elif path.endswith(("/query", "/query_range")):
             await exchange.answer(prometheus_answer("matrix" if path.endswith("range") else "vector"))
-        elif path.startswith(("/api", "/apis")):
+        elif path.startswith(("/api", "/apis")) and "/configmaps/" not in path:
             items = self.objects.get(path, _GOOD.get(path, []))
             kind = "List"
             if "PartialObjectMetadataList" in exchange.request.headers.get("accept", ""):
@@ -147,6 +148,11 @@ class HostileServer:
             await exchange.answer({"kind": kind, "metadata": {"resourceVersion": "7"}, "items": items})
         else:
             await exchange.answer({"kind": "Status", "code": 404, "message": "no such path"}, 404)
+
+    def hang_up_soon(self) -> None:
+        """End every connection, from another thread."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self.hang_up)
 
     def hang_up(self) -> None:
         """End every connection; to be called in the server's loop."""
@@ -161,6 +167,7 @@ def running(server: HostileServer, tls: ssl.SSLContext | None = None) -> Iterato
 
     async def main() -> None:
         stop = asyncio.Event()
+        server._loop = asyncio.get_running_loop()
         listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls, limit=1 << 20)
         started.set_result((listener.sockets[0].getsockname()[1], asyncio.get_running_loop(), stop))
         await stop.wait()
