@@ -17,7 +17,7 @@ from meshtop.model.kube import ConfigObject, Manager, Meta
 from meshtop.model.state import State
 from meshtop.sources.http.client import Response
 from meshtop.sources.http.transport import Wire
-from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, in_words
+from meshtop.sources.problem import ODD_SHAPE, SourceProblem, in_words
 
 FIELD_MANAGER = "meshtop"
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
@@ -84,7 +84,7 @@ class KubeApi:
             raise
         except ActionError:
             return ""
-        with contextlib.suppress(*NOT_UNDERSTOOD, AttributeError):
+        with contextlib.suppress(*ODD_SHAPE):
             if response.status_code < 400:
                 return str((msgspec.json.decode(response.content).get("metadata") or {}).get("uid") or "")
         return ""
@@ -174,8 +174,10 @@ class KubeApi:
         try:
             obj = config_object(where, msgspec.json.decode(body))
             routes = weighted_routes(self.cluster, {where.kind: (obj,)})
-        except (*NOT_UNDERSTOOD, KeyError, TypeError, AttributeError) as error:
-            raise AnswerLost(f"{self.cluster} sent an invalid {where.kind}: {in_words(error)}.", cluster=self.cluster) from error
+        except ODD_SHAPE as error:
+            raise AnswerLost(
+                f"{self.cluster} sent an invalid {where.kind}: {in_words(error)}.", cluster=self.cluster
+            ) from error
         found = next((route for route in routes if route.index == where.index), None)
         if found is None:
             message = f"{where.title} in {self.cluster} has no weighted route {where.index} any more."
@@ -224,7 +226,7 @@ class KubeApi:
         }
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         response = await self.send("POST", path, what="ask for rights", body=body, headers=JSON)
-        with contextlib.suppress(*NOT_UNDERSTOOD, AttributeError):
+        with contextlib.suppress(*ODD_SHAPE):
             return bool(msgspec.json.decode(response.content).get("status", {}).get("allowed"))
         return False
 
@@ -282,7 +284,7 @@ def unix(text: str | None) -> float:
 
 
 def _status_message(response: Response) -> str:
-    with contextlib.suppress(*NOT_UNDERSTOOD, AttributeError):
+    with contextlib.suppress(*ODD_SHAPE):
         message = msgspec.json.decode(response.content).get("message")
         if message:
             return f": {' '.join(str(message).split())[:1000].rstrip('.')}."

@@ -14,7 +14,7 @@ import msgspec
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.kube import JSON, KubeApi, RouteObject, unix
 from meshtop.actions.process_token import has_ended, process_token
-from meshtop.sources.problem import NOT_UNDERSTOOD, in_words
+from meshtop.sources.problem import ODD_SHAPE, in_words
 
 GROUP = "coordination.k8s.io"
 _ACTION = "meshtop/action"
@@ -181,7 +181,7 @@ class ShiftLease:
         try:
             lease: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
             holder_of(lease)
-        except (*NOT_UNDERSTOOD, AttributeError, TypeError) as error:
+        except ODD_SHAPE as error:
             raise AnswerLost(
                 f"{self._where.cluster} sent an invalid Lease: {in_words(error)}.", cluster=self._where.cluster
             ) from error

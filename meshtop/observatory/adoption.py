@@ -26,6 +26,9 @@ Adopt = Callable[[ClusterRef, str | None], ClusterFeed]
 """Makes the feed of an adopted cluster; the second argument is the host that forwards to it, None where none does."""
 
 
+_UNUSABLE: tuple[type[Exception], ...] = (SourceProblem, KubeconfigError, TimeoutError, *NOT_UNDERSTOOD)
+
+
 class _MemberConnection(msgspec.Struct):
     type: str = ""
     kubeconfig: str = ""
@@ -93,7 +96,7 @@ class Adopter:
             if link.type != "direct" or not link.kubeconfig:
                 return None
             return ref_from_registry(name, base64.b64decode(link.kubeconfig, validate=True).decode())
-        except (SourceProblem, KubeconfigError, TimeoutError, *NOT_UNDERSTOOD):
+        except _UNUSABLE:
             _log.warning("the kubeconfig that %s keeps of %s cannot be used", host.name, member, exc_info=True)
             return None
         finally:

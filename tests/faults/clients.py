@@ -72,7 +72,7 @@ def reference(folder: Path, server: str, *, verify: bool = True, token: str | No
 
 
 class Outcome:
-    """What a client says of a server: sentences for people. Whatever is no MeshtopError went through and is a defect."""
+    """What a client says of a server. Whatever is no MeshtopError goes through, and is a defect."""
 
     def __init__(self) -> None:
         self.said: list[str] = []

@@ -4,6 +4,7 @@ that nobody expects."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -32,10 +33,9 @@ _LEAVES = st.one_of(
     st.text(max_size=8),
     st.sampled_from(["", "True", "0001-01-01"]),
 )
-_WORDS = st.sampled_from(
-    "name namespace labels annotations resourceVersion creationTimestamp ownerReferences spec status ports port metric "
-    "conditions containers items template replicas endpoints addresses value values result resultType le".split()
-)
+_NAMES = """name namespace labels annotations resourceVersion creationTimestamp ownerReferences spec status ports port
+metric conditions containers items template replicas endpoints addresses value values result resultType le"""
+_WORDS = st.sampled_from(_NAMES.split())
 ANYTHING = st.recursive(
     _LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=4), max_leaves=12
 )
@@ -83,7 +83,9 @@ def test_an_odd_event_is_a_problem_of_its_watch(objects: list[Any], kind: str) -
     lines = [text_of({"type": kind, "object": item}) for item in objects]
     try:
         decode(lines, CODECS["Pod"])
-    except (SourceProblem, *NOT_UNDERSTOOD):
+    except SourceProblem:
+        return
+    except NOT_UNDERSTOOD:
         return
 
 
@@ -120,10 +122,8 @@ def test_an_odd_answer_of_prometheus_is_a_failed_query(series: list[Any], result
 
     async def everything() -> None:
         for asking in (decode_samples(body), decode_scalars(body, "metric"), decode_split(body, "cluster")):
-            try:
+            with contextlib.suppress(QueryFailed):
                 await asking
-            except QueryFailed as failure:
-                assert failure.message.isprintable()
 
     asyncio.run(everything())
     try:

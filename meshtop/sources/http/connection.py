@@ -26,7 +26,7 @@ from meshtop.sources.http.transport import WATCH, cluster_transport
 from meshtop.sources.problem import SourceProblem
 
 if TYPE_CHECKING:
-    import requests
+    from meshtop.sources.http.requests_session import OneServerSession
 
 CONNECT_SECONDS = 3.0
 """Longer than a handshake over a VPN takes, and than this program is ever busy with other clusters."""
@@ -47,8 +47,8 @@ class Connection:
 
     Without `writes` nothing but reads can be sent through it (`meshtop.sources.http.gate`). Credentials are renewed
     before they expire, and once after a 401 (`meshtop.sources.auth.login`). `requests` and `bytes` count what was sent
-    and received (decompressed). `timeout_seconds` is the longest silence; a whole answer gets `limits.answer_patience`
-    times as long, from the question to its last byte, with every sending that it takes.
+    and received (decompressed), without what was asked `apart`. `timeout_seconds` is the longest silence; a whole answer
+    gets `limits.answer_patience` times as long, from the question to its last byte, with every sending that it takes.
     """
 
     def __init__(
@@ -65,7 +65,8 @@ class Connection:
         self.ref = ref
         self.writes = writes
         self.limits = limits
-        self._tally = Tally()
+        self.requests = 0
+        self.bytes = 0
         self._timeout = httpx.Timeout(timeout_seconds, connect=min(connect_seconds, timeout_seconds))
         self._login = Login(ref, limit_seconds=login_seconds, clock=clock)
         self._client: ServerClient | None = None
@@ -82,16 +83,6 @@ class Connection:
     def server(self) -> str:
         """The API server's URL."""
         return self.ref.server
-
-    @property
-    def requests(self) -> int:
-        """How many requests were sent, without those of `apart`."""
-        return self._tally.requests
-
-    @property
-    def bytes(self) -> int:
-        """How many bytes came, decompressed, without those of `apart`."""
-        return self._tally.bytes
 
     @property
     def answer_seconds(self) -> float:
@@ -122,7 +113,7 @@ class Connection:
         accepted; ReadOnlyError for what is not a read. `failures.response_problem` turns an answer that is an error
         into a SourceProblem. `timeout` is the longest silence in seconds; with a `tally` it is counted there only.
         """
-        count = tally or self._tally
+        count = self if tally is None else tally
         return await self._send(method, path, params, headers, content, timeout, count, read=True)
 
     def apart(self) -> ApartWire:
@@ -144,7 +135,7 @@ class Connection:
 
         `timeout` is the longest silence, in seconds. How long the whole may take is for the caller to say.
         """
-        response = await self._send(method, path, params, headers, content, timeout, self._tally, read=False)
+        response = await self._send(method, path, params, headers, content, timeout, self, read=False)
         try:
             yield response
         finally:
@@ -154,7 +145,7 @@ class Connection:
         """The chunks of a streamed answer, decompressed; raises SourceProblem when the stream breaks."""
         try:
             async for chunk in chunks_of(response, most_bytes=None):
-                self._tally.bytes += len(chunk)
+                self.bytes += len(chunk)
                 yield chunk
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise self._lost(error) from error
@@ -168,7 +159,7 @@ class Connection:
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise self._lost(error) from error
 
-    def requests_session(self) -> requests.Session:
+    def requests_session(self) -> OneServerSession:
         """A session of the `requests` library on this connection, for other threads. Call it in the event loop."""
         from meshtop.sources.http.requests_session import session_on
 
@@ -190,7 +181,7 @@ class Connection:
         headers: Mapping[str, str] | None,
         content: bytes | None,
         timeout: float | None,
-        tally: Tally,
+        tally: Tally | Connection,
         *,
         read: bool,
     ) -> httpx.Response:
@@ -316,7 +307,7 @@ class ApartWire:
             method, path, params=params, headers=headers, content=content, timeout=timeout, tally=self._tally
         )
 
-    def requests_session(self) -> requests.Session:
+    def requests_session(self) -> OneServerSession:
         """A session of the `requests` library on this connection, for other threads. Call it in the event loop."""
         from meshtop.sources.http.requests_session import session_on
 

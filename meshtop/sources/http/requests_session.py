@@ -18,7 +18,9 @@ from meshtop.sources.http.client import Response
 from meshtop.sources.http.origin import Origin, require_origin
 from meshtop.sources.http.transport import Wire
 
-_OUR_OWN = frozenset({"accept-encoding", "connection", "content-length", "host", "user-agent", "authorization", "cookie"})
+_OUR_OWN = frozenset(
+    {"accept-encoding", "connection", "content-length", "host", "user-agent", "authorization", "cookie"}
+)
 """Headers that the connection sets itself: the login is its own and nobody else's."""
 
 
@@ -94,7 +96,7 @@ class OneServerSession(requests.Session):
         """None: credentials stay with the server that they are meant for."""
 
 
-def session_on(wire: ServerWire, loop: asyncio.AbstractEventLoop) -> requests.Session:
+def session_on(wire: ServerWire, loop: asyncio.AbstractEventLoop) -> OneServerSession:
     """A session that can reach a connection's server and nothing else; `loop` is the one that the connection is in."""
     session = OneServerSession()
     session.mount(wire.server, WireAdapter(wire, loop))

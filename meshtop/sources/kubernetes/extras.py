@@ -157,7 +157,8 @@ class Extras:
             return None if problem.code == 404 else problem
         except NOT_UNDERSTOOD as error:
             return SourceProblem(
-                State.STALE, f"{link.connection.name} sent a ConfigMap {name} that cannot be understood: {in_words(error)}."
+                State.STALE,
+                f"{link.connection.name} sent a ConfigMap {name} that cannot be understood: {in_words(error)}.",
             )
 
     async def _metadata(

@@ -84,7 +84,9 @@ async def list_all(
     limit = asyncio.timeout(seconds)
     try:
         async with limit:
-            return await _Pages(connection, path, codec, what, only, turn).read({**(params or {}), "limit": PAGE}, headers)
+            return await _Pages(connection, path, codec, what, only, turn).read(
+                {**(params or {}), "limit": PAGE}, headers
+            )
     except TimeoutError:
         if not limit.expired():
             raise

@@ -50,9 +50,7 @@ class CentralTelemetry:
         self.parts: dict[str, ClusterPart] = {}
         self._open: set[str] = set()
         self._clock = clock
-        self._direct = DirectWire(
-            settings, name="all clusters", timeout=timeout, read_only=read_only, limits=limits
-        )
+        self._direct = DirectWire(settings, name="all clusters", timeout=timeout, read_only=read_only, limits=limits)
         self.engine = Engine(
             self._direct,
             EngineAddress(label="The telemetry engine above all clusters"),

@@ -54,9 +54,7 @@ class PrometheusSource(SeriesReader):
         self.cost = Cost()
         self._direct = None
         if self._settings.url:
-            self._direct = DirectWire(
-                self._settings, name=cluster, timeout=timeout, read_only=read_only, limits=limits
-            )
+            self._direct = DirectWire(self._settings, name=cluster, timeout=timeout, read_only=read_only, limits=limits)
         self._wire = self._direct or connection
         self._timeout = timeout
         self._read_only = read_only
