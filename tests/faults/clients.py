@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from meshtop.model.state import SourceStatus
 from meshtop.observatory.adoption import Adopter
 from meshtop.settings.schema import PrometheusSettings, TelemetrySettings
 from meshtop.sources.auth.kubeconfig import ClusterRef, find_clusters
+from meshtop.sources.auth.openid import renewed
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.http.limits import Limits
+from meshtop.sources.http.provider import ask_provider
 from meshtop.sources.kubernetes import KubernetesSource
 from meshtop.sources.kubernetes.discovery import discover
 from meshtop.sources.kubernetes.pacing import Pace
@@ -231,6 +234,14 @@ async def _telemetry(outcome: Outcome, source: PrometheusSource) -> None:
     await source.close()
 
 
+async def renewing_a_login(to: Target) -> Outcome:
+    """An OpenID Connect login that has expired, renewed at its provider with the refresh token and a secret."""
+    outcome = Outcome()
+    settings = {"client-id": "c", "client-secret": HEADER, "refresh-token": TOKEN, "idp-issuer-url": to.ref.server}
+    await outcome.attempt(asyncio.to_thread(renewed, settings, partial(ask_provider, seconds=to.silence)))
+    return outcome
+
+
 CLIENTS: dict[str, Client] = {
     client.__name__: client
     for client in (
@@ -245,6 +256,7 @@ CLIENTS: dict[str, Client] = {
         prometheus_by_url,
         finding_prometheus,
         central_engine,
+        renewing_a_login,
     )
 }
 """By name. A client that opens a connection and is missing here is not tested against anything hostile."""

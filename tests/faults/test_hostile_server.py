@@ -9,7 +9,7 @@ import pytest
 
 from meshtop.demo.kube.tls import server_tls
 from tests.faults.clients import CLIENTS, HEADER, TOKEN, Outcome, Target, reference
-from tests.faults.hostile_server import FAULTS, EvilServer, HostileServer, redirect, running
+from tests.faults.hostile_server import FAULTS, EvilServer, Exchange, HostileServer, redirect, running
 from tests.patience import PATIENCE_SECONDS
 
 _MOST_SENT = 32 << 20
@@ -60,6 +60,33 @@ async def test_no_fault_of_a_server_is_more_than_a_sentence(tmp_path: Path, faul
         assert HEADER not in said
         assert said.isprintable()
     assert server.most_sent < _MOST_SENT
+
+
+@pytest.mark.parametrize("code", [302, 307])
+async def test_a_refresh_token_goes_to_the_provider_and_no_further(tmp_path: Path, code: int) -> None:
+    """The provider's own answer names where tokens are given out; what that place sends on gets nothing."""
+    with running(EvilServer()) as evil, running(HostileServer()) as server:
+
+        async def provider(exchange: Exchange) -> None:
+            if exchange.request.path.endswith("openid-configuration"):
+                await exchange.answer({"token_endpoint": f"{server.url}/token"})
+            else:
+                await redirect(evil.url, code)(exchange)
+
+        server.fault = provider
+        outcome = await CLIENTS["renewing_a_login"](Target(reference(tmp_path, server.url)))
+        assert [one.path for one in server.received] == ["/.well-known/openid-configuration", "/token"]
+        assert TOKEN in server.received[1].body.decode()
+        assert evil.received == []
+    assert any("sends requests on to http://127.0.0.1" in said for said in outcome.said)
+
+
+async def test_a_provider_without_an_authority_is_verified_by_the_systems(tmp_path: Path) -> None:
+    """The official package would not verify it at all, with the client's secret in hand."""
+    with running(HostileServer(), server_tls()[0]) as server:
+        outcome = await CLIENTS["renewing_a_login"](Target(reference(tmp_path, server.url)))
+        assert server.received == []
+    assert any("cannot be asked" in said for said in outcome.said)
 
 
 @pytest.mark.parametrize(("code", "secure"), [(302, False), (308, False), (307, True)])

@@ -49,7 +49,7 @@ def text_of(value: Any) -> bytes:
 
 
 @given(st.sampled_from(sorted(CODECS)), ANYTHING, ANYTHING, ANYTHING)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_an_odd_object_costs_itself(name: str, metadata: Any, spec: Any, status: Any) -> None:
     good = {"metadata": {"name": "good"}}
     odd = {"metadata": metadata, "spec": spec, "status": status}
@@ -69,7 +69,7 @@ def _refuse(constant: str) -> None:
 
 
 @given(st.sampled_from(sorted(CODECS)), ANYTHING)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_an_odd_list_is_said_to_be_one(name: str, document: Any) -> None:
     try:
         CODECS[name].page(text_of(document))
@@ -78,7 +78,7 @@ def test_an_odd_list_is_said_to_be_one(name: str, document: Any) -> None:
 
 
 @given(st.lists(ANYTHING, max_size=3), st.sampled_from(["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR", "NEW"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_an_odd_event_is_a_problem_of_its_watch(objects: list[Any], kind: str) -> None:
     lines = [text_of({"type": kind, "object": item}) for item in objects]
     try:
@@ -116,7 +116,7 @@ GOOD = {"metric": {"reporter": "source"}, "value": [1.0, "1"]}
 
 
 @given(st.lists(SERIES, max_size=4), ANYTHING | st.just("vector") | st.just("matrix"))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_an_odd_answer_of_prometheus_is_a_failed_query(series: list[Any], result_type: Any) -> None:
     body = answer(series, result_type)
 

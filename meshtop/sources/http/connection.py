@@ -22,6 +22,7 @@ from meshtop.sources.http.failures import connection_problem, expiry_note, leads
 from meshtop.sources.http.gate import ReadOnlyTransport
 from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.http.origin import plain_http_note
+from meshtop.sources.http.provider import ask_provider
 from meshtop.sources.http.transport import WATCH, cluster_transport
 from meshtop.sources.problem import SourceProblem
 
@@ -47,8 +48,8 @@ class Connection:
 
     Without `writes` nothing but reads can be sent through it (`meshtop.sources.http.gate`). Credentials are renewed
     before they expire, and once after a 401 (`meshtop.sources.auth.login`). `requests` and `bytes` count what was sent
-    and received (decompressed), without what was asked `apart`. `timeout_seconds` is the longest silence; a whole answer
-    gets `limits.answer_patience` times as long, from the question to its last byte, with every sending that it takes.
+    and received (decompressed), without what was asked `apart`. `timeout_seconds` is the longest silence; a whole
+    answer gets `limits.answer_patience` times as long, from the question to its last byte, with all its sendings.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Connection:
         self.requests = 0
         self.bytes = 0
         self._timeout = httpx.Timeout(timeout_seconds, connect=min(connect_seconds, timeout_seconds))
-        self._login = Login(ref, limit_seconds=login_seconds, clock=clock)
+        self._login = Login(ref, limit_seconds=login_seconds, clock=clock, ask=ask_provider)
         self._client: ServerClient | None = None
         self._made_for: Credentials | None = None
         self._retired: list[ServerClient] = []
