@@ -14,7 +14,7 @@ from meshtop.sources.http.connection import Connection
 from meshtop.sources.http.failures import response_problem, too_large
 from meshtop.sources.kubernetes import wire
 from meshtop.sources.kubernetes.kinds import Codec, ObjectNotUnderstood
-from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, in_words
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 
 _EVENT = msgspec.json.Decoder(wire.WatchEvent)
 _BOOKMARK = msgspec.json.Decoder(wire.Bookmark)
@@ -66,7 +66,7 @@ class EventBatch(Struct):
     odd: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
-def decode(lines: list[bytes], codec: Codec) -> EventBatch:
+def decode_events(lines: list[bytes], codec: Codec) -> EventBatch:
     """Decode event lines. Raises SourceProblem with code 410 for an expired watch, and one of NOT_UNDERSTOOD.
 
     An object that cannot be understood costs no other anything, as long as its name can be read.
@@ -103,7 +103,7 @@ def decode(lines: list[bytes], codec: Codec) -> EventBatch:
     )
 
 
-async def watch(
+async def watch_kind(
     connection: Connection,
     path: str,
     codec: Codec,
@@ -149,12 +149,12 @@ async def watch(
                     # A line that has begun must end soon: what trickles is no news.
                     timer.reschedule(min(end, clock() + line_seconds) if lines.is_amid_a_line else end)
                 if complete:
-                    yield decode(complete, codec)
+                    yield decode_events(complete, codec)
     except LineTooLong:
         raise too_large(name, limits.line_bytes, f"one event of {what}", limits=limits) from None
     except NOT_UNDERSTOOD as error:
         raise SourceProblem(
-            State.STALE, f"{name} sent events of {what} that cannot be understood: {in_words(error)}."
+            State.STALE, f"{name} sent events of {what} that cannot be understood: {error_text(error)}."
         ) from None
     except TimeoutError:
         if not timer.expired():
