@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import getpass
 import os
-import socket
+import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
@@ -183,4 +183,4 @@ def user_name() -> str:
 def host_name() -> str:
     """This machine's name, and the address from which its user came over SSH."""
     came = os.environ.get("SSH_CONNECTION", "").split(" ")[0]
-    return f"{socket.gethostname()}{f' (from {came})' if came else ''}"
+    return f"{platform.node()}{f' (from {came})' if came else ''}"

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import httpx
 import msgspec
 
 from meshtop.actions.cluster_identity import SYSTEM_NAMESPACE, ClusterIdentity
@@ -17,8 +16,9 @@ from meshtop.actions.halt import Halt, Halted, HaltingWire
 from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
 from meshtop.model.kube import ConfigObject, Manager, Meta
 from meshtop.model.state import State
+from meshtop.sources.http.client import Response
 from meshtop.sources.http.transport import Wire
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.problem import ODD_SHAPE, SourceProblem, error_text
 
 FIELD_MANAGER = "meshtop"
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
@@ -93,7 +93,7 @@ class KubeApi:
             raise
         except ActionError:
             return ""
-        with contextlib.suppress(msgspec.MsgspecError, AttributeError):
+        with contextlib.suppress(*ODD_SHAPE):
             if response.status_code < 400:
                 return str((msgspec.json.decode(response.content).get("metadata") or {}).get("uid") or "")
         return ""
@@ -115,7 +115,7 @@ class KubeApi:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str | int] | None = None,
-    ) -> httpx.Response:
+    ) -> Response:
         """Send one request; an answer whose status is below 400, or 404. `what` says for errors what was asked for.
 
         Raises ActionError: refused for 401, 403, what admission denies and an object that is invalid (422); conflict
@@ -134,7 +134,7 @@ class KubeApi:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str | int] | None = None,
-    ) -> httpx.Response:
+    ) -> Response:
         content = None if body is None else msgspec.json.encode(body)
         try:
             response = await self.wire.request(method, path, params=params, headers=headers, content=content)
@@ -182,9 +182,11 @@ class KubeApi:
         """The route out of an object's JSON. Raises ActionError."""
         try:
             obj = config_object(where, msgspec.json.decode(body))
-        except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
-            raise AnswerLost(f"{self.cluster} sent an invalid {where.kind}: {error}.", cluster=self.cluster) from error
-        routes = weighted_routes(self.cluster, {where.kind: (obj,)})
+            routes = weighted_routes(self.cluster, {where.kind: (obj,)})
+        except ODD_SHAPE as error:
+            raise AnswerLost(
+                f"{self.cluster} sent an invalid {where.kind}: {error_text(error)}.", cluster=self.cluster
+            ) from error
         found = next((route for route in routes if route.index == where.index), None)
         if found is None:
             message = f"{where.title} in {self.cluster} has no weighted route {where.index} any more."
@@ -233,7 +235,7 @@ class KubeApi:
         }
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         response = await self.send("POST", path, what="ask for rights", body=body, headers=JSON)
-        with contextlib.suppress(msgspec.MsgspecError, AttributeError):
+        with contextlib.suppress(*ODD_SHAPE):
             return bool(msgspec.json.decode(response.content).get("status", {}).get("allowed"))
         return False
 
@@ -290,8 +292,8 @@ def unix(text: str | None) -> float:
         return 0.0
 
 
-def _status_message(response: httpx.Response) -> str:
-    with contextlib.suppress(msgspec.MsgspecError, AttributeError):
+def _status_message(response: Response) -> str:
+    with contextlib.suppress(*ODD_SHAPE):
         message = msgspec.json.decode(response.content).get("message")
         if message:
             return f": {' '.join(str(message).split())[:1000].rstrip('.')}."

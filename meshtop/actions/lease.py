@@ -14,6 +14,7 @@ import msgspec
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.kube import JSON, KubeApi, RouteObject, unix
 from meshtop.actions.process_token import process_token, token_has_ended
+from meshtop.sources.problem import ODD_SHAPE, error_text
 
 GROUP = "coordination.k8s.io"
 _ACTION = "meshtop/action"
@@ -179,9 +180,10 @@ class ShiftLease:
     def _decode(self, body: bytes) -> dict[str, Any]:
         try:
             lease: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
-        except msgspec.MsgspecError as error:
+            holder_of(lease)
+        except ODD_SHAPE as error:
             raise AnswerLost(
-                f"{self._where.cluster} sent an invalid Lease: {error}.", cluster=self._where.cluster
+                f"{self._where.cluster} sent an invalid Lease: {error_text(error)}.", cluster=self._where.cluster
             ) from error
         return lease
 

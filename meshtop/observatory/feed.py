@@ -8,12 +8,15 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import structs
+
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory, Service
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import History, Line, Telemetry
 from meshtop.observatory.canaries import RouteToCount, count_routes
+from meshtop.sources.kubernetes.link import STALE_REFRESHES
 from meshtop.sources.kubernetes.pacing import seconds_to_next_tick, wait_at_most
 from meshtop.sources.prometheus.counts import Counting
 
@@ -168,6 +171,7 @@ class ClusterFeed:
         self._listed = False
         self._measured = False
         self._asking = False
+        self._refresh_seconds: float | None = None
 
     @property
     def asking(self) -> bool:
@@ -209,6 +213,7 @@ class ClusterFeed:
 
     async def follow(self, schedule: Schedule, changed: Callable[[], None]) -> None:
         """Keep both sources up to date until cancelled; `changed` is called after each change."""
+        self._refresh_seconds = schedule.refresh_seconds
 
         def listed() -> None:
             self._listed = True
@@ -302,7 +307,7 @@ class ClusterFeed:
             server=self._server,
             read_only=self._read_only,
             kubernetes=self._overdue.get("kubernetes") or self.kubernetes.status,
-            prometheus=self._overdue.get("prometheus") or self.prometheus.status,
+            prometheus=self._overdue.get("prometheus") or self._aged(self.prometheus.status),
             kubernetes_cost=self.kubernetes.cost,
             prometheus_cost=self.prometheus.cost,
             inventory=self.kubernetes.inventory(),
@@ -311,6 +316,21 @@ class ClusterFeed:
             via=self._via,
             adopted=self._adopted,
             canaries=self.canaries,
+        )
+
+    def _aged(self, status: SourceStatus) -> SourceStatus:
+        """A status by its age alone: what is still being answered does not stay fresh. A single reading has no age."""
+        age = status.age_seconds(self._clock())
+        if self._refresh_seconds is None or age is None or status.state not in (State.FRESH, State.PARTIAL):
+            return status
+        if age <= STALE_REFRESHES * self._refresh_seconds:
+            return status
+        # Without the age in it: the sentence stays the same for as long as it is true.
+        return structs.replace(
+            status,
+            state=State.STALE,
+            error=f"Prometheus of {self.name} gave no whole answer in the last {STALE_REFRESHES} refreshes.",
+            remedy=status.remedy or "See what is slow with meshtop doctor, or refresh less often.",
         )
 
     async def close(self) -> None:

@@ -39,6 +39,8 @@ NOT_UNDERSTOOD: tuple[type[Exception], ...] = (ValueError, RecursionError, Overf
 """What decoding raises for an answer that is not what it should be: msgspec's errors and those of text that is no UTF-8
 are ValueErrors; too many levels of nesting are a RecursionError, moments beyond the calendar an OverflowError.
 """
+ODD_SHAPE: tuple[type[Exception], ...] = (*NOT_UNDERSTOOD, AttributeError, KeyError, TypeError)
+"""What converting an answer raises besides, where it was decoded into something of another shape."""
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -1,0 +1,1 @@
+"""What misbehaves: servers, and the proof that it costs nobody else anything."""

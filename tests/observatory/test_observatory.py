@@ -11,7 +11,7 @@ import pytest
 
 from meshtop.model.kube import Inventory, Service
 from meshtop.model.snapshot import Snapshot
-from meshtop.model.state import State
+from meshtop.model.state import SourceStatus, State
 from meshtop.observatory import feed as feed_module
 from meshtop.observatory.feed import ClusterFeed, Schedule
 from meshtop.observatory.observatory import Observatory
@@ -294,3 +294,40 @@ async def test_following_leaves_a_second_context_out_once_the_cluster_is_known()
     assert snapshot.clusters[0].name == "one"
     await observatory.close()
     assert kubernetes.closed
+
+
+async def test_what_is_still_being_answered_does_not_stay_fresh() -> None:
+    """A Prometheus that sent a byte now and then was once called fresh for ever, at an age of 31 s and growing."""
+    now = [100.0]
+
+    class Trickling(FakePrometheus):
+        async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
+            if self.asked:
+                await asyncio.Event().wait()
+            await super().refresh(services, window_seconds=window_seconds, at=at)
+            self.status = SourceStatus(state=State.FRESH, answered_at=100.0)
+
+    prometheus = Trickling(needs_services=False)
+    feed = ClusterFeed(
+        name="east",
+        context="east",
+        server="https://east",
+        read_only=False,
+        kubernetes=FakeKubernetes(),
+        prometheus=prometheus,
+        clock=lambda: now[0],
+    )
+    schedule = Schedule(refresh_seconds=5.0, window_seconds=300.0, moment=None)
+    await feed.once(schedule, timeout_seconds=5.0)
+    now[0] = 500.0
+    assert feed.snapshot().prometheus.state is State.FRESH, "a single reading took as long as it took"
+    following = asyncio.create_task(feed.follow(schedule, lambda: None))
+    await asyncio.sleep(0)
+    for age, state in ((0.0, State.FRESH), (15.0, State.FRESH), (15.1, State.STALE), (3600.0, State.STALE)):
+        now[0] = 100.0 + age
+        assert feed.snapshot().prometheus.state is state
+    told = feed.snapshot().prometheus
+    assert told.answered_at == 100.0
+    assert "no whole answer in the last 3 refreshes" in (told.error or "")
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)

@@ -6,9 +6,9 @@ read is unknown, never a default.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
-import ssl
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -32,7 +32,7 @@ from meshtop.model.mesh import ControlPlane, MeshFacts
 
 DEFAULT_CLUSTER_ID = "Kubernetes"
 
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----")
 
 
 def mesh_facts(inventory: Inventory) -> MeshFacts:
@@ -87,7 +87,7 @@ def fingerprints(pem: str) -> tuple[str, ...]:
     found = []
     for block in _PEM.findall(pem):
         try:
-            found.append(hashlib.sha256(ssl.PEM_cert_to_DER_cert(block)).hexdigest())
+            found.append(hashlib.sha256(base64.b64decode(block)).hexdigest())
         except ValueError:
             continue
     return tuple(dict.fromkeys(found))

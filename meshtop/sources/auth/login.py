@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from meshtop.sources.auth.credentials import Credentials, load_credentials
 from meshtop.sources.auth.kubeconfig import ClusterRef
+from meshtop.sources.auth.openid import AskProvider
 from meshtop.sources.problem import SourceProblem
 
 _RENEW_BEFORE_SECONDS = 60.0
@@ -18,13 +19,16 @@ class Login:
     """The credentials of one context: loaded at the first request, renewed before they expire or when refused.
 
     A login that failed is tried again at later requests, with pauses from 5 s to a minute between the tries; in
-    between, requests fail with the same problem. `clock` gives Unix seconds.
+    between, requests fail with the same problem. `clock` gives Unix seconds; `ask` asks an identity provider.
     """
 
-    def __init__(self, ref: ClusterRef, *, limit_seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, ref: ClusterRef, *, limit_seconds: float, clock: Callable[[], float], ask: AskProvider | None = None
+    ) -> None:
         self.credentials: Credentials | None = None
         self._ref = ref
         self._limit_seconds = limit_seconds
+        self._ask = ask
         self._clock = clock
         self._loading = asyncio.Lock()
         self._renew_at: float | None = None
@@ -72,7 +76,7 @@ class Login:
             raise self._problem
         old = self.credentials
         try:
-            credentials = await load_credentials(self._ref, limit_seconds=self._limit_seconds)
+            credentials = await load_credentials(self._ref, limit_seconds=self._limit_seconds, ask=self._ask)
         except SourceProblem as problem:
             if not refused and old is not None and (old.expires_at or 0.0) > self._clock():
                 # Not renewed in time, but still valid: use it to its end.

@@ -18,6 +18,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from meshtop.sources.auth.openid import Tokens
+
 VERSIONS = (37,)
 """Major versions of `kubernetes` whose private parts were read."""
 
@@ -54,8 +56,11 @@ def user_login(
     token: str | None,
     run_plugin: RunPlugin | None,
     google_token_expired: Callable[[], Any],
+    renew_openid: Callable[[Mapping[str, Any]], Tokens],
 ) -> UserLogin:
-    """The login of a context. What the package raises goes through, and so does what the two functions raise.
+    """The login of a context. What the package raises goes through, and so does what the functions raise.
+
+    `renew_openid` gives new tokens for the settings of an OpenID Connect login that has expired.
 
     `token` is the user's own (`token`, `tokenFile`), None where the user has none: the package would not trim it, and
     would prefer the one in the kubeconfig to the file's.
@@ -79,6 +84,12 @@ def user_login(
             pair = f"{self._user['username']}:{self._user['password']}"
             self.token = "Basic " + base64.b64encode(pair.encode()).decode()
             return True
+
+        def _refresh_oidc(self, provider: Any) -> None:
+            settings = provider["config"].value
+            tokens = renew_openid(settings)
+            settings["id-token"] = tokens.id_token
+            settings["refresh-token"] = tokens.refresh_token or settings["refresh-token"]
 
         def _load_from_exec_plugin(self) -> bool | None:
             if run_plugin is None:

@@ -16,6 +16,8 @@ from meshtop.sources.http.origin import OneServerTransport, Origin
 Response = httpx.Response
 """An answer. Other rooms name it from here, because only this one knows the library."""
 Params = Mapping[str, str | int]
+TRANSPORT_ERRORS = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
+"""What may come instead of an answer; `failures` puts it into words."""
 _NOTHING = httpx.ByteStream(b"")
 
 
@@ -112,6 +114,26 @@ class ServerClient:
             await response.aclose()
             # A read answer and its stream hold each other: without this, megabytes wait for the garbage collector.
             response.stream = _NOTHING
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        silence: float,
+        connect: float,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> Response:
+        """Ask one question that may be sent twice, and give its whole answer; times in seconds.
+
+        Raises one of TRANSPORT_ERRORS.
+        """
+        limits = httpx.Timeout(silence, connect=min(connect, silence))
+        request = self.question(method, url, silence=limits, params=params, headers=headers, content=content)
+        async with Patience(silence * self._limits.answer_patience).running():
+            return await self.read(await self.open(request, sent=lambda: None, again=True))
 
     async def close(self) -> None:
         """Close every connection."""

@@ -22,11 +22,12 @@ from meshtop.sources.http.failures import connection_problem, expiry_note, leads
 from meshtop.sources.http.gate import ReadOnlyTransport
 from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.http.origin import plain_http_note
+from meshtop.sources.http.provider import ask_provider
 from meshtop.sources.http.transport import WATCH, cluster_transport
 from meshtop.sources.problem import SourceProblem
 
 if TYPE_CHECKING:
-    import requests
+    from meshtop.sources.http.requests_session import OneServerSession
 
 CONNECT_SECONDS = 3.0
 """Longer than a handshake over a VPN takes, and than this program is ever busy with other clusters."""
@@ -47,8 +48,8 @@ class Connection:
 
     Without `writes` nothing but reads can be sent through it (`meshtop.sources.http.gate`). Credentials are renewed
     before they expire, and once after a 401 (`meshtop.sources.auth.login`). `requests` and `bytes` count what was sent
-    and received (decompressed). `timeout_seconds` is the longest silence; a whole answer gets `limits.answer_patience`
-    times as long, from the question to its last byte, with every sending that it takes.
+    and received (decompressed), without what was asked `apart`. `timeout_seconds` is the longest silence; a whole
+    answer gets `limits.answer_patience` times as long, from the question to its last byte, with all its sendings.
     """
 
     def __init__(
@@ -65,9 +66,10 @@ class Connection:
         self.ref = ref
         self.writes = writes
         self.limits = limits
-        self._tally = Tally()
+        self.requests = 0
+        self.bytes = 0
         self._timeout = httpx.Timeout(timeout_seconds, connect=min(connect_seconds, timeout_seconds))
-        self._login = Login(ref, limit_seconds=login_seconds, clock=clock)
+        self._login = Login(ref, limit_seconds=login_seconds, clock=clock, ask=ask_provider)
         self._client: ServerClient | None = None
         self._made_for: Credentials | None = None
         self._retired: list[ServerClient] = []
@@ -84,14 +86,9 @@ class Connection:
         return self.ref.server
 
     @property
-    def requests(self) -> int:
-        """How many requests were sent, without those of `apart`."""
-        return self._tally.requests
-
-    @property
-    def bytes(self) -> int:
-        """How many bytes came, decompressed, without those of `apart`."""
-        return self._tally.bytes
+    def answer_seconds(self) -> float:
+        """The longest that one answer may take, from the question to its last byte."""
+        return self._patience(None).seconds
 
     @property
     def note(self) -> str | None:
@@ -117,7 +114,7 @@ class Connection:
         accepted; ReadOnlyError for what is not a read. `failures.response_problem` turns an answer that is an error
         into a SourceProblem. `timeout` is the longest silence in seconds; with a `tally` it is counted there only.
         """
-        count = tally or self._tally
+        count = self if tally is None else tally
         return await self._send(method, path, params, headers, content, timeout, count, read=True)
 
     def apart(self) -> ApartWire:
@@ -139,7 +136,7 @@ class Connection:
 
         `timeout` is the longest silence, in seconds. How long the whole may take is for the caller to say.
         """
-        response = await self._send(method, path, params, headers, content, timeout, self._tally, read=False)
+        response = await self._send(method, path, params, headers, content, timeout, self, read=False)
         try:
             yield response
         finally:
@@ -149,7 +146,7 @@ class Connection:
         """The chunks of a streamed answer, decompressed; raises SourceProblem when the stream breaks."""
         try:
             async for chunk in chunks_of(response, most_bytes=None):
-                self._tally.bytes += len(chunk)
+                self.bytes += len(chunk)
                 yield chunk
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise self._lost(error) from error
@@ -163,7 +160,7 @@ class Connection:
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise self._lost(error) from error
 
-    def requests_session(self) -> requests.Session:
+    def requests_session(self) -> OneServerSession:
         """A session of the `requests` library on this connection, for other threads. Call it in the event loop."""
         from meshtop.sources.http.requests_session import session_on
 
@@ -185,7 +182,7 @@ class Connection:
         headers: Mapping[str, str] | None,
         content: bytes | None,
         timeout: float | None,
-        tally: Tally,
+        tally: Tally | Connection,
         *,
         read: bool,
     ) -> httpx.Response:
@@ -311,7 +308,7 @@ class ApartWire:
             method, path, params=params, headers=headers, content=content, timeout=timeout, tally=self._tally
         )
 
-    def requests_session(self) -> requests.Session:
+    def requests_session(self) -> OneServerSession:
         """A session of the `requests` library on this connection, for other threads. Call it in the event loop."""
         from meshtop.sources.http.requests_session import session_on
 

@@ -71,6 +71,21 @@ def connection_problem(
     return SourceProblem(State.UNREACHABLE, message, probe)
 
 
+def engine_problem(error: Exception, where: str, limits: Limits) -> SourceProblem:
+    """An error of httpx as a problem of a telemetry engine by its own URL; `where` names it and its address."""
+    if isinstance(error, AnswerTooLarge):
+        return too_large(where, error.limit, limits=limits)
+    longer = "Give it longer with --timeout 15s."
+    if isinstance(error, AnswerTooSlow):
+        message = f"{where} is too slow: its answer was not whole within {error.seconds:g} s."
+        return SourceProblem(State.UNREACHABLE, message, longer)
+    if isinstance(error, httpx.TimeoutException):
+        return SourceProblem(State.UNREACHABLE, f"{where} does not answer in time.", longer)
+    return SourceProblem(
+        State.UNREACHABLE, f"{where} cannot be reached: {root_cause(error)}.", "Check its URL in the settings."
+    )
+
+
 def too_large(who: str, limit: int, what: str = "one answer", *, limits: Limits = LIMITS) -> SourceProblem:
     """More came than this program takes: what came is dropped, and asked for again only after a long pause."""
     return SourceProblem(

@@ -96,7 +96,7 @@ class OneServerSession(requests.Session):
         """None: credentials stay with the server that they are meant for."""
 
 
-def session_on(wire: ServerWire, loop: asyncio.AbstractEventLoop) -> requests.Session:
+def session_on(wire: ServerWire, loop: asyncio.AbstractEventLoop) -> OneServerSession:
     """A session that can reach a connection's server and nothing else; `loop` is the one that the connection is in."""
     session = OneServerSession()
     session.mount(wire.server, WireAdapter(wire, loop))

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from meshtop.sources.kubernetes import convert, wire
-from meshtop.sources.problem import NOT_UNDERSTOOD, error_text
+from meshtop.sources.problem import NOT_UNDERSTOOD, ODD_SHAPE, error_text
 
 GATEWAY_API = "gateway.networking.k8s.io"
 NETWORKING = "networking.istio.io"
@@ -219,14 +219,14 @@ class Codec(Struct, frozen=True):
         try:
             page = self.items.decode(body)
             return Page([self.convert(item) for item in page.items or ()], page.metadata)
-        except (*NOT_UNDERSTOOD, AttributeError, TypeError):
+        except ODD_SHAPE:
             return self._row_by_row(body)
 
     def single(self, body: msgspec.Raw) -> Any:
         """One object of a watch event. Raises ObjectNotUnderstood."""
         try:
             return self.convert(self.one.decode(body))
-        except (*NOT_UNDERSTOOD, AttributeError, TypeError) as error:
+        except ODD_SHAPE as error:
             raise ObjectNotUnderstood(_key_of(body), error_text(error)) from None
 
     def _row_by_row(self, body: bytes) -> Page:

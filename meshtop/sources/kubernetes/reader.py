@@ -183,7 +183,8 @@ class KindReader:
 
     async def _list(self) -> None:
         link = self._link
-        late = asyncio.get_running_loop().call_later(link.stale_seconds, self._late) if link.following else None
+        patience = max(link.stale_seconds, link.connection.answer_seconds)
+        late = asyncio.get_running_loop().call_later(patience, self._late) if link.following else None
         try:
             listing = await lists.list_all(link.connection, self._path, self._codec, what=self._what, turn=_Turn(link))
         finally:

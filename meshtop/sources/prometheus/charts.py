@@ -18,7 +18,7 @@ from msgspec import Struct
 from meshtop.model.state import State
 from meshtop.model.telemetry import Line
 from meshtop.sources.http.gate import ReadOnlyError
-from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
+from meshtop.sources.problem import ODD_SHAPE, SourceProblem, error_text
 from meshtop.sources.prometheus.answers import QueryFailed, error_of, refused
 from meshtop.sources.prometheus.engine import Engine
 from meshtop.sources.prometheus.history import grid
@@ -73,7 +73,7 @@ class ChartReader:
 
         def ask() -> _Series:
             found = client.custom_query_range(query, since, until, str(step), timeout=timeout)
-            return [points for series in found if (points := _points(series)) is not None]
+            return [_points(series) for series in found]
 
         try:
             return await asyncio.to_thread(ask)
@@ -83,7 +83,7 @@ class ChartReader:
             raise self._engine.failure(problem) from problem
         except (OSError, ReadOnlyError) as error:
             raise QueryFailed(State.UNREACHABLE, f"{label} cannot be asked ({error_text(error)}).") from error
-        except (*NOT_UNDERSTOOD, KeyError, TypeError) as error:
+        except ODD_SHAPE as error:
             message = f"{label} answers what Prometheus does not write ({error_text(error)})."
             raise QueryFailed(State.UNREACHABLE, message) from error
 
@@ -110,10 +110,7 @@ class ChartReader:
         return refused(words, code)
 
 
-def _points(series: Any) -> list[tuple[float, float]] | None:
-    """The (Unix seconds, value) pairs of one series without NaN and infinities; None for what is no series."""
-    try:
-        pairs = [(float(when), float(text)) for when, text in series.get("values", ())]
-    except (*NOT_UNDERSTOOD, AttributeError, TypeError):
-        return None
+def _points(series: Any) -> list[tuple[float, float]]:
+    """The (Unix seconds, value) pairs of one series, without NaN and infinities."""
+    pairs = ((float(when), float(text)) for when, text in series.get("values", ()))
     return [(when, value) for when, value in pairs if math.isfinite(when) and math.isfinite(value)]

@@ -191,6 +191,9 @@ def notes_of(answers: Mapping[str, Collected[Sample] | Collected[Scalar]]) -> li
     dropped = sum(part.dropped for one in answers.values() for part in one.parts)
     if dropped:
         notes.append(f"{dropped} series without a usable number (NaN or infinite) are left out.")
+    odd = sum(part.odd for one in answers.values() for part in one.parts)
+    if odd:
+        notes.append(f"{odd} series that cannot be understood are left out.")
     notes.extend(f"{name}: {one.failure.message}" for name, one in answers.items() if one.failure)
     notes.extend(dict.fromkeys(f"The engine says: {w}" for w in _warnings(answers.values())))
     return notes

@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-import httpx
-
 from meshtop.model.state import State
 from meshtop.settings.schema import HttpEndpoint
-from meshtop.sources.http.bodies import AnswerTooLarge, AnswerTooSlow
-from meshtop.sources.http.client import Params, Patience, Response, ServerClient
-from meshtop.sources.http.failures import leads_elsewhere, too_large
+from meshtop.sources.http.client import TRANSPORT_ERRORS, Params, Response, ServerClient
+from meshtop.sources.http.failures import engine_problem, leads_elsewhere
 from meshtop.sources.http.gate import QueryTransport
 from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.http.origin import plain_http_note
@@ -23,7 +20,7 @@ from meshtop.sources.http.transport import engine_transport
 from meshtop.sources.problem import SourceProblem, root_cause, sendable
 
 if TYPE_CHECKING:
-    import requests
+    from meshtop.sources.http.requests_session import OneServerSession
 
 CONNECT_SECONDS = 2.0
 _SETTINGS_REMEDY = "Correct it in the settings (meshtop config validate)."
@@ -52,7 +49,7 @@ class DirectWire:
         self._endpoint = endpoint
         self._name = name
         self._read_only = read_only
-        self._timeout = httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout))
+        self._timeout = timeout
         self._limits = limits
         self._client: ServerClient | None = None
 
@@ -83,29 +80,25 @@ class DirectWire:
         Raises SourceProblem when none comes, or one that is too large or leads elsewhere; ReadOnlyError for what is no
         query.
         """
-        silence = self._timeout if timeout is None else httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout))
-        patience = Patience((timeout or self._timeout.read or CONNECT_SECONDS) * self._limits.answer_patience)
         try:
             if self._client is None:
                 self._client = self._open()
-            request = self._client.question(
+            response = await self._client.ask(
                 method,
                 self.server + path,
+                silence=self._timeout if timeout is None else timeout,
+                connect=CONNECT_SECONDS,
                 params=params,
                 headers={**self._headers(), **(headers or {})},
                 content=content,
-                silence=silence,
             )
-            async with patience.running():
-                opened = await self._client.open(request, sent=lambda: None, again=True)
-                response = await self._client.read(opened)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._lost(error) from error
+        except TRANSPORT_ERRORS as error:
+            raise engine_problem(error, f"Prometheus of {self._name} ({self.server})", self._limits) from error
         if 300 <= response.status_code < 400:
             raise leads_elsewhere(response, f"The Prometheus of {self._name}", path.partition("?")[0])
         return response
 
-    def requests_session(self) -> requests.Session:
+    def requests_session(self) -> OneServerSession:
         """A session of the `requests` library on this connection, for other threads. Call it in the event loop."""
         from meshtop.sources.http.requests_session import session_on
 
@@ -169,18 +162,3 @@ class DirectWire:
             raise SourceProblem(
                 State.DENIED, f"{field} of {self._name} cannot be read: {path} ({root_cause(error)}).", _SETTINGS_REMEDY
             ) from error
-
-    def _lost(self, error: Exception) -> SourceProblem:
-        where = f"Prometheus of {self._name} ({self.server})"
-        if isinstance(error, AnswerTooLarge):
-            return too_large(where, error.limit, limits=self._limits)
-        if isinstance(error, AnswerTooSlow):
-            message = f"{where} is too slow: its answer was not whole within {error.seconds:g} s."
-            return SourceProblem(State.UNREACHABLE, message, "Give it longer with --timeout 15s.")
-        if isinstance(error, httpx.TimeoutException):
-            return SourceProblem(
-                State.UNREACHABLE, f"{where} does not answer in time.", "Give it longer with --timeout 15s."
-            )
-        return SourceProblem(
-            State.UNREACHABLE, f"{where} cannot be reached: {root_cause(error)}.", "Check its URL in the settings."
-        )

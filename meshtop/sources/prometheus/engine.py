@@ -18,7 +18,7 @@ from meshtop.sources.prometheus.answers import QueryFailed, error_of, looks_like
 from meshtop.sources.prometheus.labelsets import LabelSets
 
 if TYPE_CHECKING:
-    import requests
+    from meshtop.sources.http.requests_session import OneServerSession
 
 LEADS_ELSEWHERE = "it leads elsewhere, as a login page does"
 SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization")
@@ -37,7 +37,7 @@ class EngineWire(Wire, Protocol):
     def server(self) -> str:
         """The server's URL, without credentials."""
 
-    def requests_session(self) -> requests.Session:
+    def requests_session(self) -> OneServerSession:
         """A session of the `requests` library with the credentials and trust of this connection."""
 
 

@@ -58,9 +58,11 @@ async def read_plaintext_day(engine: Engine, *, matchers: Mapping[str, str], at:
 
     async def ask(name: str) -> Sequence[Sample] | None:
         try:
-            return (await decode_samples(await engine.query(queries[name], at=at))).items
+            answer = await decode_samples(await engine.query(queries[name], at=at))
         except QueryFailed:
             return None
+        # Of a series that could not be understood nobody knows whether it was plaintext.
+        return None if answer.odd else answer.items
 
     answers = dict(zip(queries, await asyncio.gather(*map(ask, queries)), strict=True))
     requests, connections, measured = (answers[name] for name in ("requests", "connections", "measured"))

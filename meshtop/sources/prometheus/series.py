@@ -84,8 +84,15 @@ class SeriesReader:
         self.telemetry = structs.replace(self.telemetry, plaintext_day=self._plaintext_day(at))
 
     async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
-        """The samples of one instant query, whose selectors must hold `matchers`. Raises SourceProblem."""
-        return tuple((await decode_samples(await self._found().query(expression, at=at))).items)
+        """The samples of one instant query, whose selectors must hold `matchers`.
+
+        Raises SourceProblem, also where a series cannot be understood: counts that are judged by must be whole.
+        """
+        answer = await decode_samples(await self._found().query(expression, at=at))
+        if answer.odd:
+            message = f"Prometheus of {self.cluster} sent {answer.odd} series that cannot be understood."
+            raise QueryFailed(State.PARTIAL, message)
+        return tuple(answer.items)
 
     async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
         """Series over time for charts, whose selectors must hold `matchers`. Raises SourceProblem."""

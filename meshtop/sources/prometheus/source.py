@@ -12,6 +12,7 @@ from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Scalar
 from meshtop.settings.schema import SERVICE, PrometheusSettings
+from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.prometheus.answers import QueryFailed, decode_scalars
 from meshtop.sources.prometheus.collecting import Collected, Question, collect
 from meshtop.sources.prometheus.direct import DirectWire
@@ -43,6 +44,7 @@ class PrometheusSource(SeriesReader):
         timeout: float = 5.0,
         clock: Callable[[], float] = time.time,
         read_only: bool = False,
+        limits: Limits = LIMITS,
     ) -> None:
         self._settings = settings or PrometheusSettings()
         super().__init__(
@@ -52,7 +54,7 @@ class PrometheusSource(SeriesReader):
         self.cost = Cost()
         self._direct = None
         if self._settings.url:
-            self._direct = DirectWire(self._settings, name=cluster, timeout=timeout, read_only=read_only)
+            self._direct = DirectWire(self._settings, name=cluster, timeout=timeout, read_only=read_only, limits=limits)
         self._wire = self._direct or connection
         self._timeout = timeout
         self._read_only = read_only
@@ -200,7 +202,12 @@ class PrometheusSource(SeriesReader):
             plaintext_day=self._plaintext_day(at),
         )
         self.status = prometheus_status(
-            answers, at=now, window_seconds=window_seconds, endpoint=engine.url, recording_rules=used
+            answers,
+            at=now,
+            window_seconds=window_seconds,
+            endpoint=engine.url,
+            recording_rules=used,
+            note=self._direct.note if self._direct is not None else None,
         )
 
     def _kept_control(self, question: Question, now: float) -> dict[str, Collected[Scalar]] | None:

@@ -21,6 +21,7 @@ from pytest_httpserver import HTTPServer
 from meshtop.model.state import State
 from meshtop.sources.auth.credentials import Credentials, load_credentials, load_now
 from meshtop.sources.auth.kubeconfig import find_clusters
+from meshtop.sources.http.provider import ask_provider
 from meshtop.sources.problem import SourceProblem
 from tests.patience import PATIENCE_SECONDS
 from tests.sources.conftest import ref_to, until, write_kubeconfig
@@ -45,7 +46,7 @@ def credentials_of(
     folder: Path, user: dict[str, Any], cluster: dict[str, Any] | None = None, *, limit: float = 20.0
 ) -> Credentials:
     path = write_kubeconfig(folder / "config", "https://10.0.0.1:6443", user, **(cluster or {}))
-    return load_now(ref_to(path), limit_seconds=limit)
+    return load_now(ref_to(path), limit_seconds=limit, ask=ask_provider)
 
 
 def refused(folder: Path, user: dict[str, Any], limit: float = 20.0) -> SourceProblem:
@@ -361,11 +362,8 @@ def id_token(expires: float) -> str:
     return f"e30.{claims}.c2ln"
 
 
-def test_a_renewed_open_id_login_is_written_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, httpserver: HTTPServer
-) -> None:
+def test_a_renewed_open_id_login_is_written_back(tmp_path: Path, httpserver: HTTPServer) -> None:
     """The provider may accept a refresh token once only: kubectl must find the new one."""
-    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
     fresh = id_token(time.time() + 3600)
     issuer = httpserver.url_for("").rstrip("/")
     discovery = {"token_endpoint": f"{issuer}/token"}

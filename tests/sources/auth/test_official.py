@@ -29,6 +29,7 @@ def test_no_other_version_can_be_installed() -> None:
         ("kube_config", "KubeConfigLoader", ("config_base_path", "config_persister")),
         ("kube_config", "KubeConfigLoader._load_authentication", ("self",)),
         ("kube_config", "KubeConfigLoader._load_from_exec_plugin", ("self",)),
+        ("kube_config", "KubeConfigLoader._refresh_oidc", ("self", "provider")),
         ("kube_config", "KubeConfigMerger", ("paths",)),
         ("kube_config", "KubeConfigMerger.save_changes", ("self",)),
         ("kube_config", "ConfigNode", ("name", "value")),
