@@ -239,9 +239,10 @@ def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[st
     facts = member.facts
     if facts is None or facts.is_primary:
         return configs[member.name]
-    silent = unreadable(member.name, member.inventory, "Deployment")
+    told_by = ("Deployment",) if facts.roles else ("Deployment", "Namespace", "ConfigMap")
+    silent = unreadable(member.name, member.inventory, *told_by)
     if silent and (facts.roles or facts.mesh is not None):
-        return f"Whether {member.name} has a control plane of its own is not known: {silent}"
+        return f"Which control plane {member.name} obeys is not known: {silent}"
     if "remote" not in facts.roles:
         return configs[member.name]
     primaries = [m for m in members if m.facts is not None and m.facts.is_primary and _one_mesh(m.facts, facts)]
