@@ -89,6 +89,11 @@ class MeshFacts(Struct, frozen=True, kw_only=True):
         return self.group or self.mesh_id
 
     @property
+    def is_primary(self) -> bool:
+        """Whether the cluster is known to have a control plane of its own."""
+        return bool(self.control_planes) or "primary" in self.roles
+
+    @property
     def domain(self) -> str:
         """The DNS domain of the cluster; Kubernetes' default where nothing says another one."""
         return self.cluster_domain or CLUSTER_DOMAIN

@@ -13,6 +13,7 @@ from meshtop.analysis.security.mtls.observed import last_day
 from meshtop.analysis.security.mtls.posture import Posture, TrafficWindow, posture
 from meshtop.analysis.security.mtls.whatif import WhatIf, what_if_strict
 from meshtop.analysis.security.trust import ClusterTrust, TrustPair, trust_findings, trust_pairs
+from meshtop.analysis.traffic.scraping import ScrapedCluster, scraped_twice
 from meshtop.model.state import Finding
 from meshtop.views.picture.fleet import fleet_findings
 from meshtop.views.picture.memory import Key
@@ -122,7 +123,21 @@ def findings_of(picture: Picture) -> tuple[LocatedFinding, ...]:
 def _findings(picture: Picture) -> tuple[LocatedFinding, ...]:
     trust = [LocatedFinding(finding=f) for f in trust_findings(_trusts(picture))]
     certificates = expiry_findings(expiries_of(picture), moment_of(picture))
-    return worst_first([*posture_of(picture).findings, *trust, *certificates, *fleet_findings(picture)])
+    scraped = [
+        LocatedFinding(finding=finding, cluster=cluster)
+        for cluster, finding in scraped_twice(
+            [
+                ScrapedCluster(
+                    name=c.name,
+                    cluster_id=picture.cluster_id(c.name),
+                    inventory=c.inventory,
+                    telemetry=c.telemetry,
+                )
+                for c in picture.snapshot.clusters
+            ]
+        )
+    ]
+    return worst_first([*posture_of(picture).findings, *trust, *certificates, *scraped, *fleet_findings(picture)])
 
 
 def findings_at(picture: Picture, where: tuple[str, str, str]) -> tuple[Finding, ...]:

@@ -220,3 +220,14 @@ def test_the_panel_of_every_node_at_every_level(picture: Picture) -> None:
 )
 def test_charts_of_what_has_no_workload(services: list[str], wanted: tuple[Matcher, ...]) -> None:
     assert to_services(services) == wanted
+
+
+@pytest.mark.parametrize("sick", [False, True])
+def test_a_service_is_as_healthy_in_the_graph_as_in_the_list(sick: bool) -> None:
+    picture = Picture(worlds.world(worlds.east(sick=sick), worlds.west()))
+    listed = {f"service/{i.cluster}/{i.namespace}/{i.name}": i.health for i in view("services").all_items(picture)}
+    nodes = service_graph(picture, Query(), SERVICES).nodes
+    assert nodes
+    for node in nodes:
+        assert node.health is None or node.health == listed[node.id]
+    assert {node.health.status for node in nodes if node.health is not None} >= {listed[REVIEWS].status}

@@ -235,35 +235,27 @@ def config_homes(members: Sequence[MeshMember]) -> dict[str, IstioConfig | str]:
     return {member.name: _home(member, members, configs) for member in members}
 
 
-def _serves(primary: MeshFacts | None, facts: MeshFacts) -> bool:
-    return primary is not None and primary.cluster_id in facts.served_by
-
-
 def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[str, IstioConfig]) -> IstioConfig | str:
     facts = member.facts
-    if facts is None or facts.obeys == member.name or not {"remote", "external"} & {*facts.roles}:
+    if facts is None or facts.obeys == member.name or (facts.obeys is None and facts.is_primary):
         return configs[member.name]
-    silent = unreadable(member.name, member.inventory, "Deployment")
-    if silent:
-        return f"Whether {member.name} has a control plane of its own is not known: {silent}"
+    told_by = ("Deployment",) if facts.roles else ("Deployment", "Namespace", "ConfigMap")
+    silent = unreadable(member.name, member.inventory, *told_by)
+    if silent and (facts.roles or facts.mesh is not None):
+        return f"Which control plane {member.name} obeys is not known: {silent}"
     if facts.obeys is not None:
         return configs.get(facts.obeys, f"{member.name} obeys {facts.obeys}, which is not among those that are read.")
     if "remote" not in facts.roles:
         return configs[member.name]
-    primaries = [
-        other
-        for other in members
-        if other.facts is not None
-        and "primary" in other.facts.roles
-        and facts.mesh is not None
-        and other.facts.mesh == facts.mesh
-    ]
-    knowing = [
-        other
-        for other in primaries
-        if other.inventory is not None
-        and ((facts.cluster_id or member.name) in remote_ids(other.inventory) or _serves(other.facts, facts))
-    ]
+    primaries = [m for m in members if m.facts is not None and m.facts.is_primary and _one_mesh(m.facts, facts)]
+    knowing = [m for m in primaries if _serves(m, member)]
+    named = set(facts.served_by)
+    if len(knowing) == len(named) == 1 and knowing[0].facts is not None and knowing[0].facts.cluster_id in named:
+        return configs[knowing[0].name]
+    # Without its own word for it, a cluster that was not read, or may be of the mesh, may serve it as well.
+    doubtful = [m.name for m in members if m.name != member.name and _may_serve(m, facts)]
+    if doubtful:
+        return f"Which primary {member.name} obeys is not known: {', '.join(sorted(doubtful))} may serve it."
     chosen = knowing or primaries
     if len(chosen) == 1:
         return configs[chosen[0].name]
@@ -271,3 +263,23 @@ def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[st
         return f"{member.name} obeys a primary cluster that is not among those that are read."
     names = ", ".join(sorted(other.name for other in chosen))
     return f"Which primary {member.name} obeys cannot be told: {names} serve its mesh."
+
+
+def _one_mesh(primary: MeshFacts, facts: MeshFacts) -> bool:
+    return facts.mesh is not None and primary.mesh == facts.mesh
+
+
+def _serves(primary: MeshMember, member: MeshMember) -> bool:
+    """Whether a primary has a cluster as a remote one, or that cluster says that it is served by it."""
+    if primary.facts is None or primary.inventory is None or member.facts is None:
+        return False
+    name = member.facts.cluster_id or member.name
+    return name in remote_ids(primary.inventory) or primary.facts.cluster_id in member.facts.served_by
+
+
+def _may_serve(other: MeshMember, facts: MeshFacts) -> bool:
+    """Whether it is not known if a cluster is a primary of a mesh: it was not read, or may be of another mesh."""
+    if other.facts is None or other.facts.is_primary:
+        return other.name in facts.perhaps
+    hidden = unreadable(other.name, other.inventory, "Deployment") is not None
+    return hidden and (other.name in facts.perhaps or _one_mesh(other.facts, facts))

@@ -127,6 +127,12 @@ def test_a_workload_selector_counts_for_its_workloads_in_its_namespace_only() ->
             9080,
             "SIMPLE",
         ),
+        (
+            {"portLevelSettings": [{"port": {"number": 9080}, **tls("DISABLE")}]},
+            {"loadBalancer": {"simple": "RANDOM"}},
+            9080,
+            "DISABLE",
+        ),
         ({"tls": {}}, None, 9080, "DISABLE"),
     ],
 )
