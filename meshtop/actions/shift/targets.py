@@ -143,7 +143,7 @@ def target_of(surveyed: SurveyedRoute, route: WeightedRoute, plan: ShiftPlan) ->
     except ValueError as error:
         raise ActionError(ErrorKind.USAGE, f"{route.cluster}: {error}.", cluster=route.cluster) from error
     return ShiftTarget(
-        where=place_of(surveyed.route),
+        where=route_object(surveyed.route),
         label=route.label,
         names=tuple(d.name for d in route.destinations),
         hosts=tuple(d.host for d in route.destinations),
@@ -153,7 +153,7 @@ def target_of(surveyed: SurveyedRoute, route: WeightedRoute, plan: ShiftPlan) ->
     )
 
 
-def place_of(route: WeightedRoute) -> RouteObject:
+def route_object(route: WeightedRoute) -> RouteObject:
     """Where a route's weights are written."""
     return RouteObject(
         cluster=route.cluster,

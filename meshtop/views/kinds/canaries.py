@@ -7,6 +7,7 @@ from meshtop.analysis.canary.evidence import wilson
 from meshtop.analysis.canary.judging import CanaryVerdict
 from meshtop.analysis.canary.verdict import Comparison, ComparisonVerdict, Honesty, HonestyVerdict
 from meshtop.model.mesh import Ready
+from meshtop.model.numbers import integer, latency, percent, quantity, weight
 from meshtop.model.state import Health, HealthStatus, Severity
 from meshtop.sources.prometheus.promql import one_of
 from meshtop.views.frame.charts import SOURCE_SIDE, request_charts
@@ -14,7 +15,6 @@ from meshtop.views.frame.columns import NOTHING, Columns, ready_cell, signed, te
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
-from meshtop.views.frame.numbers import integer, latency, percent, quantity, weight
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
