@@ -55,7 +55,8 @@ class Feed(Protocol):
 class Fleet:
     """The members, a survey of their routes, and the rules that hold for all.
 
-    `unread` says why a cluster's inventory is not known. `policy` is asked before anything is sent.
+    `unread` says why a cluster's routes are not known, `readable` in which namespaces they are all the same. `policy`
+    is asked before anything is sent.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Fleet:
         *,
         judging: Judging | None = None,
         unread: Mapping[str, str] | None = None,
+        readable: Mapping[str, frozenset[str]] | None = None,
         policy: Policy | None = None,
         who: str = "",
         origin: str = "",
@@ -74,10 +76,15 @@ class Fleet:
         self.survey = survey
         self.judging = judging or Judging()
         self.unread = dict(unread or {})
+        self.readable = dict(readable or {})
         self.policy = policy
         self.who = who or user_name()
         self.origin = origin or host_name()
         self.clock = clock
+
+    def unread_in(self, namespace: str) -> dict[str, str]:
+        """Why the routes of a namespace are not known, by cluster, for those of which that is so."""
+        return {name: why for name, why in self.unread.items() if namespace not in self.readable.get(name, frozenset())}
 
     def require_allowed(self, right: str, cluster: str, namespace: str) -> None:
         """Raise ActionError (refused) for a member that is read-only, or where the policy does not give the right."""
@@ -151,7 +158,15 @@ def open_fleet(
         answer = access.may(right, cluster, namespace) if access is not None else None
         return None if answer is None or answer.allowed else answer.why
 
-    return Fleet(members, survey, judging=judging, unread=unread(snapshot), policy=policy, clock=clock)
+    return Fleet(
+        members,
+        survey,
+        judging=judging,
+        unread=unread(snapshot),
+        readable=readable(snapshot),
+        policy=policy,
+        clock=clock,
+    )
 
 
 def read_only_reason(cluster: str) -> str:
@@ -169,6 +184,17 @@ def unread(snapshot: Snapshot) -> dict[str, str]:
         for kind in cluster.inventory.kinds:
             if kind.kind in ROUTE_KINDS and kind.state in ("denied", "failed"):
                 found[cluster.name] = f"{kind.kind} of {cluster.name} cannot be read ({kind.state})."
+    return found
+
+
+def readable(snapshot: Snapshot) -> dict[str, frozenset[str]]:
+    """The namespaces in which every kind of route was read, by cluster, where that is not so in the whole cluster."""
+    found: dict[str, frozenset[str]] = {}
+    for cluster in snapshot.clusters:
+        lost = [k for k in (cluster.inventory.kinds if cluster.inventory else ()) if k.kind in ROUTE_KINDS]
+        narrow = [frozenset(kind.namespaces) for kind in lost if kind.state in ("denied", "failed")]
+        if narrow:
+            found[cluster.name] = frozenset.intersection(*narrow)
     return found
 
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from meshtop.demo.kube.access import MESH_GROUPS, READ, Account, PolicyRule, admin, viewer
-from meshtop.demo.world.worlds.installation import Installation
+from meshtop.demo.world.plan import Cluster, Plan
+
+USER = "tenant"
+"""Whom the demo's contexts log in as where a world gives rights in one namespace only."""
 
 _CORE = ("pods", "pods/log", "services", "endpoints", "configmaps", "serviceaccounts", "events")
 _APPS = ("deployments", "statefulsets", "daemonsets", "replicasets")
 _ROUTES = ("virtualservices", "destinationrules")
 
 
-def accounts_of(installation: Installation) -> list[Account]:
-    """The accounts of a world: its user first, who is meant by a request without a token as well, then the viewer."""
-    confined = installation.confined
-    return [admin() if confined is None else tenant(confined), viewer()]
+def accounts_of(plan: Plan, cluster: Cluster) -> list[Account]:
+    """The accounts of a cluster: its user first, who is meant by a request without a token as well, then the viewer."""
+    confined = plan.installation.confined
+    if confined is None:
+        return [admin(), viewer()]
+    there = any(namespace.name == confined for namespace in plan.namespaces(cluster))
+    return [tenant(confined) if there else Account(USER, f"demo-{USER}"), viewer()]
 
 
 def tenant(namespace: str) -> Account:
@@ -29,4 +35,4 @@ def tenant(namespace: str) -> Account:
             (*READ, "create", "update", "patch", "delete"), ("coordination.k8s.io",), ("leases",), namespaces=here
         ),
     )
-    return Account("tenant", "demo-tenant", rules, ("team-storefront",))
+    return Account(USER, f"demo-{USER}", rules, ("team-storefront",))

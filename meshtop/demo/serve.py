@@ -193,9 +193,9 @@ async def serve(settings: Settings, clock: Callable[[], float] = time.time) -> N
     loop = asyncio.get_running_loop()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         loop.add_signal_handler(getattr(signal, name), stop.set)
-    accounts = accounts_of(world.plan.installation)
+    accounts = {name: accounts_of(world.plan, cluster.plan) for name, cluster in world.clusters.items()}
     served = [
-        ServedCluster(cluster, clock, accounts, world.begins if cluster.name == world.dying else None)
+        ServedCluster(cluster, clock, accounts[cluster.name], world.begins if cluster.name == world.dying else None)
         for cluster in world.clusters.values()
     ]
     folder: tempfile.TemporaryDirectory[str] | None = None
@@ -210,7 +210,7 @@ async def serve(settings: Settings, clock: Callable[[], float] = time.time) -> N
             folder = tempfile.TemporaryDirectory(prefix="meshtop-demo-")
             path = Path(folder.name) / "kubeconfig"
         servers = {one.cluster.name: f"http://{settings.host}:{one.api_port}" for one in served}
-        people = {"": accounts[0].name, "-viewer": "viewer"} if settings.viewer else {"": accounts[0].name}
+        people = {"": next(iter(accounts.values()))[0].name} | ({"-viewer": "viewer"} if settings.viewer else {})
         write_kubeconfig(path, servers, people, world.plan.installation.confined)
         print(json.dumps(_ready(path, settings, served)), flush=True)
         if len(served) <= WARM:

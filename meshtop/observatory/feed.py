@@ -83,7 +83,9 @@ class MetricsSource(Counting, Protocol):
     def needs_services(self) -> bool:
         """Whether it must be found among the cluster's Services first."""
 
-    async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
+    async def refresh(
+        self, services: Sequence[Service], *, window_seconds: float, at: float | None = None, all_listed: bool = True
+    ) -> None:
         """Ask every query once, at Unix seconds `at` or at the present; never raises for the cluster's sake."""
 
     async def refresh_history(self, *, at: float | None = None) -> None:
@@ -275,7 +277,10 @@ class ClusterFeed:
             await self.kubernetes.services_known.wait()
         inventory = self.kubernetes.inventory()
         services = inventory.services if inventory is not None else ()
-        await self.prometheus.refresh(services, window_seconds=schedule.window_seconds, at=schedule.moment)
+        all_listed = inventory is None or inventory.evidence("Service").known
+        await self.prometheus.refresh(
+            services, window_seconds=schedule.window_seconds, at=schedule.moment, all_listed=all_listed
+        )
 
     async def count_canaries(self, routes: Iterable[RouteToCount], *, at: float, timeout_seconds: float) -> None:
         """Count what went through weighted routes; what does not come in time keeps its last answer."""

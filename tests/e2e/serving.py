@@ -75,10 +75,10 @@ def served(
         world = World(options or Options(), clock, scenario)
         here = Served(folder / "kubeconfig", clock, world)
         clusters = []
-        known = accounts or accounts_of(world.plan.installation)
-        people = {"": known[0].name, "-viewer": "viewer"} if with_viewer else {"": known[0].name}
         for name, cluster in world.clusters.items():
             death = here.deaths[name] = Clock()
+            known = accounts or accounts_of(world.plan, cluster.plan)
+            people = {"": known[0].name} | ({"-viewer": "viewer"} if with_viewer else {})
             clusters.append(ServedCluster(cluster, death, known, time.time() + DAY))
         stop = asyncio.Event()
         try:

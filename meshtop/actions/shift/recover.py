@@ -160,7 +160,7 @@ def _surveyed(shift: ShiftRecord, fleet: Fleet, cluster: str) -> SurveyedRoute:
         )
         if same and target.same_route(one.route):
             return one
-    why = fleet.unread.get(name)
+    why = fleet.unread_in(target.where.namespace).get(name)
     if why:
         raise ActionError(ErrorKind.UNREACHABLE, why, cluster=cluster)
     raise ActionError(

@@ -69,7 +69,7 @@ def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> lis
         reference = parse_route(plan.route)
     except ValueError as error:
         raise ActionError(ErrorKind.USAGE, f"{error}.") from error
-    _all_known(fleet, clusters)
+    _all_known(fleet, clusters, reference.namespace)
     survey = fleet.survey
     named = [s for s in survey.surveyed if reference.names(s.route) and (not clusters or s.route.cluster in clusters)]
     ruling = [s for s in named if survey.clusters[s.route.cluster].obeys_itself]
@@ -119,8 +119,8 @@ def _ruled_elsewhere(plan: ShiftPlan, named: Sequence[SurveyedRoute], fleet: Fle
     )
 
 
-def _all_known(fleet: Fleet, clusters: Sequence[str]) -> None:
-    for name, why in sorted(fleet.unread.items()):
+def _all_known(fleet: Fleet, clusters: Sequence[str], namespace: str) -> None:
+    for name, why in sorted(fleet.unread_in(namespace).items()):
         if not clusters or name in clusters:
             raise ActionError(
                 ErrorKind.UNREACHABLE,

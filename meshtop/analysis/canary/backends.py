@@ -140,7 +140,8 @@ def subset_of(rules: IstioConfig, destination: RouteDestination, route_namespace
     subset = rule.subset(destination.subset) if rule is not None else None
     labels = mapping(subset.get("labels")) if subset is not None else {}
     return DestinationSubset(
-        None if rules.no_rules else subset is not None, {str(key): str(value) for key, value in labels.items()}
+        True if subset is not None else None if rules.no_rules else False,
+        {str(key): str(value) for key, value in labels.items()},
     )
 
 
@@ -191,7 +192,7 @@ def _backend(
         endpoints=frozenset(endpoint for b in behind for endpoint in b.endpoints),
         pods=_ready([b for b in behind if b.cluster == route.cluster]),
         pods_in_mesh=_ready(behind),
-        pods_known=shown and all(member.pods_known for member in members.values()),
+        pods_known=shown and all(member.knows_pods(service) for member in members.values()),
         subset_exists=subset.exists,
         service_exists=known.has(destination),
         labels=tuple(sorted(subset.labels.items())),

@@ -32,7 +32,7 @@ class MemberBacking:
     """The workloads and machines of one cluster, by namespace, with their pods."""
 
     def __init__(self, inventory: Inventory, workloads: Iterable[Workload], machines: Iterable[VirtualMachine]) -> None:
-        self.pods_known = inventory.evidence("Pod").known
+        self._inventory = inventory
         self._selectors = {service.meta.key: service.selector for service in inventory.services}
         owners = PodOwners(inventory.controllers)
         self._pods: dict[tuple[str, str], list[Pod]] = {}
@@ -46,6 +46,10 @@ class MemberBacking:
         self._machines: dict[str, list[VirtualMachine]] = {}
         for machine in machines:
             self._machines.setdefault(machine.namespace, []).append(machine)
+
+    def knows_pods(self, service: tuple[str, str] | None) -> bool:
+        """Whether the pods that a Service may select were read, be it in its namespace alone."""
+        return self._inventory.evidence("Pod", service[0] if service is not None else None).known
 
     def selects_pods(self, service: tuple[str, str]) -> bool | None:
         """Whether a Service finds its endpoints by labels; None where the cluster has no such Service."""

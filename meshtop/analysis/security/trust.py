@@ -64,11 +64,17 @@ def _domains_meet(left: MeshFacts, right: MeshFacts) -> bool | None:
     return left.trust_domain in right.trust_domain_aliases and right.trust_domain in left.trust_domain_aliases
 
 
-def _same_mesh(left: MeshFacts, right: MeshFacts) -> bool | None:
-    """Whether two clusters are one mesh; two are different where somebody gave them different IDs, else None."""
-    if left.mesh is not None and left.mesh == right.mesh:
+def _same_mesh(left: ClusterTrust, right: ClusterTrust) -> bool | None:
+    """Whether two clusters are one mesh, as the evidence of all clusters tells; None where it does not.
+
+    Where nobody asked for that evidence, two are different where somebody gave them different IDs.
+    """
+    a, b = left.facts or MeshFacts(), right.facts or MeshFacts()
+    if a.mesh is not None and a.mesh == b.mesh:
         return True
-    return False if left.mesh_id and right.mesh_id and left.mesh_id != right.mesh_id else None
+    if a.group is not None and b.group is not None:
+        return None if right.name in a.perhaps or left.name in b.perhaps else False
+    return False if a.mesh_id and b.mesh_id and a.mesh_id != b.mesh_id else None
 
 
 def judge_pair(left: ClusterTrust, right: ClusterTrust) -> TrustPair:
@@ -80,7 +86,7 @@ def judge_pair(left: ClusterTrust, right: ClusterTrust) -> TrustPair:
         return TrustPair(left=left.name, right=right.name, trusted=Trusted.UNKNOWN, why=why)
     ours, theirs = _anchors(left, a), _anchors(right, b)
     shared, only_left, only_right = _compared(ours, theirs)
-    same_mesh = _same_mesh(a, b)
+    same_mesh = _same_mesh(left, right)
     trusted, why, code = _judged(left, right, ours, theirs)
     if trusted is Trusted.YES:
         meet = _domains_meet(a, b)
@@ -91,7 +97,7 @@ def judge_pair(left: ClusterTrust, right: ClusterTrust) -> TrustPair:
         elif meet is None:
             why = why[:-1] + "; a trust domain is not known."
     elif trusted is Trusted.NO and same_mesh is False:
-        why += f"; they are two meshes ({', '.join(sorted({str(a.mesh_id), str(b.mesh_id)}))})."
+        why += f"; they are two meshes ({', '.join(sorted({str(a.mesh), str(b.mesh)}))})."
     elif trusted is Trusted.NO:
         why += ", so mutual TLS between them fails."
     return TrustPair(

@@ -139,7 +139,7 @@ class Traffic:
             if target is None:
                 self._local_reply(client, service, rate * share, ("503", "14", "NC", 1.0))
                 continue
-            candidates = [w for w in self._workloads[target.name] if not version or version in (w.version, w.track)]
+            candidates = self._behind(target, version)
             if subset:
                 wanted = config.rule(host, client.namespace, target.namespace).subsets.get(subset)
                 if wanted is None:
@@ -155,6 +155,13 @@ class Traffic:
                 self._local_reply(client, service, rate * share, ("503", "14", "UH", 1.0))
             for endpoint in ready:
                 self._arrive(client, endpoint, target, subset, rate * share * pods[endpoint.key] / total)
+
+    def _behind(self, service: Service, version: str) -> list[Workload]:
+        """The workloads behind a Service, or that of one version; Flagger's plain one selects its primary."""
+        found = self._workloads[service.name]
+        if not version:
+            return [w for w in found if w.track == "primary"] or found
+        return [w for w in found if version in (w.version, w.track)]
 
     def _arrive(self, client: Workload | None, endpoint: Workload, service: Service, subset: str, rate: float) -> None:
         """One client's requests at one endpoint: whether the connection works, and who reports what."""

@@ -81,7 +81,9 @@ class CentralTelemetry:
         """The value of the cluster label for a cluster."""
         return self.settings.cluster_names.get(name, name)
 
-    async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
+    async def refresh(
+        self, services: Sequence[Service], *, window_seconds: float, at: float | None = None, all_listed: bool = True
+    ) -> None:
         """Ask for all clusters, unless that was just done; never raises."""
         async with self._asking:
             now = self._clock()
@@ -210,7 +212,9 @@ class ClusterPart(SeriesReader):
         whole, count = self._central.cost, max(1, len(self._central.parts))
         return Cost(seconds=whole.seconds, bytes=whole.bytes // count, requests=-(-whole.requests // count))
 
-    async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
+    async def refresh(
+        self, services: Sequence[Service], *, window_seconds: float, at: float | None = None, all_listed: bool = True
+    ) -> None:
         """Take part in the central reading; never raises."""
         await self._central.refresh(services, window_seconds=window_seconds, at=at)
 

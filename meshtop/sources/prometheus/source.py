@@ -71,11 +71,16 @@ class PrometheusSource(SeriesReader):
         """Whether the engine must be found among the cluster's Services first."""
         return self._engine is None and not (self._settings.url or self._settings.service)
 
-    async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
-        """Ask every query once, at Unix seconds `at` or at the engine's present; never raises."""
+    async def refresh(
+        self, services: Sequence[Service], *, window_seconds: float, at: float | None = None, all_listed: bool = True
+    ) -> None:
+        """Ask every query once, at Unix seconds `at` or at the engine's present; never raises.
+
+        `all_listed` is whether `services` are all that the cluster has, and not only those that may be listed.
+        """
         began, requests, size = time.perf_counter(), self._meter.requests, self._meter.bytes
         try:
-            engine = await self._ready(services)
+            engine = await self._ready(services, all_listed)
             await self._read(engine, services, window_seconds, at)
         except QueryFailed as failure:
             self.status = failed_status(failure, self.status, self._engine.url if self._engine else None)
@@ -94,7 +99,7 @@ class PrometheusSource(SeriesReader):
             self._use(None)
             self._rules_at = self._control = None
 
-    async def _ready(self, services: Sequence[Service]) -> Engine:
+    async def _ready(self, services: Sequence[Service], all_listed: bool) -> Engine:
         """The engine; found, or made from the settings. Raises QueryFailed."""
         try:
             equal(self._settings.matchers)
@@ -131,7 +136,7 @@ class PrometheusSource(SeriesReader):
             avoid=self._died,
         )
         if found.engine is None:
-            raise self._not_found(services, found.tried, found.problem)
+            raise self._not_found(services, all_listed, found.tried, found.problem)
         self._died = None
         self._use(found.engine)
         return found.engine
@@ -157,7 +162,9 @@ class PrometheusSource(SeriesReader):
             return {}
         return {k: v for k, v in self._settings.headers.items() if k.lower() not in SECRET_HEADERS}
 
-    def _not_found(self, services: Sequence[Service], tried: Sequence[str], problem: QueryFailed | None) -> QueryFailed:
+    def _not_found(
+        self, services: Sequence[Service], all_listed: bool, tried: Sequence[str], problem: QueryFailed | None
+    ) -> QueryFailed:
         remedy = "Name it in the settings: clusters[].prometheus.service or .url."
         if problem is not None:
             if problem.state is State.DENIED:
@@ -167,7 +174,8 @@ class PrometheusSource(SeriesReader):
                 f"No Prometheus answers: {'; '.join(t.rstrip('.') for t in tried)}.",
                 problem.remedy or remedy,
             )
-        looked = "none of its Services looks like one" if services else "its Services are not known"
+        which = "its Services" if all_listed else "the Services that may be listed"
+        looked = f"none of {which} looks like one" if services else "its Services are not known"
         return QueryFailed(State.NONE, f"No Prometheus was found in {self.cluster}: {looked}.", remedy)
 
     async def _read(self, engine: Engine, services: Sequence[Service], window_seconds: float, at: float | None) -> None:

@@ -82,7 +82,7 @@ def told(claim: str, unknowns: Sequence[Unknown]) -> str:
     """A claim of nothing, or of nothing wrong, as far as it can be made: with what is unknown, if anything is."""
     if not unknowns:
         return claim
-    return f"{claim.rstrip('.')} as far as it was read, but {doubt(unknowns)}"
+    return f"{claim.rstrip('.').removesuffix(', as far as it is known')} as far as it was read, but {doubt(unknowns)}"
 
 
 def doubt(unknowns: Sequence[Unknown]) -> str:

@@ -61,7 +61,14 @@ def verdict_cell(verdict: CanaryVerdict) -> Cell:
 
 def split_cell(honesty: HonestyVerdict) -> Cell:
     """Whether the observed split matches the weights, with its sign."""
-    return signed(SPLIT_SIGNS[honesty.verdict], SPLIT_WORDS[honesty.verdict], SPLIT_TONES[honesty.verdict])
+    return signed(SPLIT_SIGNS[honesty.verdict], split_word(honesty), SPLIT_TONES[honesty.verdict])
+
+
+def split_word(honesty: HonestyVerdict) -> str:
+    """The verdict on a split in two words; where more requests would not tell it, traffic is not what is missing."""
+    if honesty.verdict is Honesty.NOT_ENOUGH_DATA and honesty.requests_to_go is None:
+        return "not known"
+    return SPLIT_WORDS[honesty.verdict]
 
 
 def set_text(row: CanaryRow) -> str:
@@ -253,7 +260,7 @@ VIEW: View[CanaryRow] = View(
                  value=lambda r: tuple(d.observed_share for d in r.destinations), cell=_actual_cell, priority=1,
                  min_width=11, max_width=32),
         c.custom(name="honesty", title="SPLIT", help_="Whether the observed split matches the weights: as set, or off.",
-                 value=lambda r: (r.honesty.verdict.value, SPLIT_WORDS[r.honesty.verdict]),
+                 value=lambda r: (r.honesty.verdict.value, split_word(r.honesty)),
                  cell=lambda r: split_cell(r.honesty), order=lambda r: SPLIT_ORDER[r.honesty.verdict],
                  aliases=("split",), priority=2, min_width=8, max_width=20),
         c.custom(name="verdict", title="VERDICT", help_="Whether the canary is worse than its baseline.",

@@ -112,7 +112,8 @@ def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
         istio_versions=facts.istio_versions,
         revisions=tuple(plane.revision for plane in facts.control_planes),
         cluster_id=facts.cluster_id,
-        mesh_id=facts.mesh_id,
+        # Istio takes the trust domain where nobody gave an ID.
+        mesh_id=facts.mesh_id or facts.trust_domain,
         network=facts.network,
         trust_domain=facts.trust_domain,
         root_namespace=facts.root_namespace if name in picture.facts else None,

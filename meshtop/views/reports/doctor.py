@@ -15,7 +15,7 @@ from meshtop.model.telemetry import Labels, Telemetry
 from meshtop.settings.durations import format_duration
 from meshtop.sources.kubernetes.status import OPTIONAL
 from meshtop.views.frame.document import API_VERSION, rfc3339
-from meshtop.views.frame.unknowns import Needs, unknowns_of
+from meshtop.views.frame.unknowns import Needs, doubt, unknowns_of
 from meshtop.views.picture.query import Query
 
 NEEDED_LABELS = (
@@ -233,6 +233,11 @@ def _mesh_findings(cluster: ClusterSnapshot, planes: Sequence[ControlPlane]) -> 
     if cluster.inventory is None:
         return []
     if not planes:
+        lost = cluster.inventory.unread("Deployment", "Pod")
+        if lost:
+            unknown = [Unknown(kind, cluster.name, why) for kind, why in lost]
+            message = f"Whether istiod runs in {cluster.name} is not known: {doubt(unknown)}"
+            return [_finding("control-plane-unknown", Severity.INFO, message, None)]
         message = f"No istiod runs in {cluster.name}: it is governed from elsewhere, or in no mesh."
         return [_finding("no-control-plane", Severity.INFO, message, None)]
     return [

@@ -60,10 +60,7 @@ class EvacuatedItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class EvacuateSummary(Struct, frozen=True, rename="camel", kw_only=True):
-    """How many hosts share a fate; `entersRequestsPerSecond` is what comes in through the cluster's gateways.
-
-    `serves` names the clusters without a control plane that only this cluster's serves.
-    """
+    """How many hosts share a fate; `entersRequestsPerSecond` is what comes in through the cluster's gateways."""
 
     gone: int
     doubles: int
@@ -72,7 +69,6 @@ class EvacuateSummary(Struct, frozen=True, rename="camel", kw_only=True):
     idle: int
     enters_requests_per_second: float | None
     virtual_machines: int
-    serves: tuple[str, ...] = ()
 
 
 class EvacuateDocument(Document, frozen=True, rename="camel", kw_only=True):
@@ -83,11 +79,15 @@ class EvacuateDocument(Document, frozen=True, rename="camel", kw_only=True):
 
 
 class EvacuateAnswer(Struct, frozen=True, kw_only=True):
-    """The answer: hosts, the worst first, and what it could not take into account."""
+    """The answer: hosts, the worst first, and what it could not take into account.
+
+    `serves` names the clusters without a control plane that only this cluster's serves.
+    """
 
     cluster: str
     items: tuple[EvacuatedItem, ...]
     summary: EvacuateSummary
+    serves: tuple[str, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
 
 
@@ -123,8 +123,8 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
             idle=counts[EvacuationEffect.IDLE],
             enters_requests_per_second=sum(entries) if entries else None,
             virtual_machines=len(picture.machines_in(cluster)),
-            serves=tuple(sorted({p.cluster for p in planes_of(picture) if p.served_by == (cluster,)})),
         ),
+        serves=tuple(sorted({p.cluster for p in planes_of(picture) if p.served_by == (cluster,)})),
         unknowns=(
             *unread,
             *picture.meshes.unknowns(cluster),
@@ -183,10 +183,10 @@ def evacuation_sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
             f"{quantity(s.enters_requests_per_second)} requests/s enter through gateways of {answer.cluster}: "
             "DNS or a load balancer must lead them elsewhere first."
         )
-    if s.serves:
-        one = len(s.serves) == 1
+    if answer.serves:
+        one = len(answer.serves) == 1
         lines.append(
-            f"{', '.join(s.serves)} {'has' if one else 'have'} no control plane but that of {answer.cluster}: "
+            f"{', '.join(answer.serves)} {'has' if one else 'have'} no control plane but that of {answer.cluster}: "
             f"{'its' if one else 'their'} proxies would get no new configuration, endpoints or certificates."
         )
     if s.virtual_machines:

@@ -118,14 +118,16 @@ def _affected(picture: Picture, consequence: Consequence) -> Affected:
     )
 
 
-def knows_scope(picture: Picture, scope: str) -> bool:
-    """Whether a namespace of that name exists in any cluster that was read."""
-    return scope == MESH or any(
-        namespace.meta.name == scope
-        for cluster in picture.snapshot.clusters
-        if cluster.inventory is not None
-        for namespace in cluster.inventory.namespaces
-    )
+def knows_scope(picture: Picture, scope: str) -> bool | None:
+    """Whether a namespace of that name exists in any cluster that was read; None where that cannot be told.
+
+    Who may not list namespaces knows those in which something was read.
+    """
+    inventories = [cluster.inventory for cluster in picture.snapshot.clusters if cluster.inventory is not None]
+    listed = any(namespace.meta.name == scope for inventory in inventories for namespace in inventory.namespaces)
+    if scope == MESH or listed or any(workload.namespace == scope for workload in picture.workloads):
+        return True
+    return False if all(inventory.evidence("Namespace").known for inventory in inventories) else None
 
 
 def strict_document(picture: Picture, answer: StrictAnswer, window: str) -> WhatIfDocument:

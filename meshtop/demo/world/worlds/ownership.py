@@ -24,8 +24,8 @@ class Ownership:
 
 OWNED = {
     "catalog": Ownership("rollouts", {"v1": "6d8f9c7b5", "v2": "79c5b4f6d8"}),
-    "checkout": Ownership("flagger", {"v1": "primary", "v2": "canary"}),
+    "fraud": Ownership("flagger", {"v1": "primary", "v2": "canary"}),
     "reviews": Ownership("argocd"),
-    "fraud": Ownership("flux"),
+    "checkout": Ownership("flux"),
 }
 """By service; the routes of `search` are nobody's."""

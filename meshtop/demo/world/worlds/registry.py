@@ -34,7 +34,7 @@ WORLDS = {
         Installation("one-namespace", "the user has rights in the namespace shop, and nowhere else", confined="shop"),
         Installation(
             "ambient", "no sidecars: ztunnel everywhere, waypoints where somebody wants more than TCP",
-            modes=dict.fromkeys(_ALL, "ambient"), waypoints=frozenset({"shop", "checkout", "loyalty"}),
+            first=SINGLE, modes=dict.fromkeys(_ALL, "ambient"), waypoints=frozenset({"shop", "checkout", "loyalty"}),
         ),
     )
 }  # fmt: skip
