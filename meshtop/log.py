@@ -158,6 +158,21 @@ def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None
         logger.error("%s", what, exc_info=error)
 
 
+_repeated: dict[tuple[str, str], None] = {}
+_MOST_REPEATED = 500
+
+
+def log_repeated(logger: logging.Logger, what: str, error: BaseException) -> None:
+    """Log a defect that every refresh meets again: its traceback the first time, nothing afterwards."""
+    told = (what, repr(error)[:500])
+    if told in _repeated:
+        return
+    if len(_repeated) >= _MOST_REPEATED:
+        _repeated.clear()
+    _repeated[told] = None
+    log_failure(logger, what, error)
+
+
 @contextlib.contextmanager
 def defects_logged(logger: logging.Logger, what: str) -> Iterator[None]:
     """Log whatever is raised inside, with its traceback, and let it pass: for work whose errors nobody would see."""

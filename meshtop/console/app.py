@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, ClassVar
 
@@ -32,12 +33,16 @@ from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
 from meshtop.console.themes import find_theme
 from meshtop.model.constants import DEFAULT_WINDOW_SECONDS
+from meshtop.log import log_repeated
 from meshtop.model.errors import Exit, MeshtopError
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
+_log = logging.getLogger(__name__)
+MOST_DEFECTS = 100
+"""So many without a new picture in between are no console any more."""
 STEP_SECONDS = 60.0
 """How far one key press goes back in time."""
 TICK_SECONDS = 2.0
@@ -67,6 +72,7 @@ class MeshtopApp(Shell):
         self.exit_message = ""
         self.journal = JournalWatch(self)
         self._asked = False
+        self._defects = 0
 
     def get_default_screen(self) -> Screen[object]:
         """The fleet is what one sees first."""
@@ -127,8 +133,22 @@ class MeshtopApp(Shell):
         if not isinstance(self.screen, journal) and not self._refuses_to_leave():
             self.push_screen(journal())
 
+    lives_on: ClassVar[bool] = True
+    """Whether a defect costs only the screen that it stands in."""
+
+    def survives(self, error: Exception) -> bool:
+        """Log a defect and say it on the screen in front; so many at once that nothing works any more end the app."""
+        self._defects += 1
+        if not self.lives_on or self._defects > MOST_DEFECTS:
+            return False
+        log_repeated(_log, "the console met a defect", error)
+        if self.screen_stack and isinstance(self.screen, MeshScreen):
+            self.screen.show_defect(error)
+        return True
+
     def on_picture_arrived(self, message: PictureArrived) -> None:
         """Show what is new; screens that are covered do so when they come to the front."""
+        self._defects = 0
         if self.picture is not None and message.picture.snapshot.sequence < self.picture.snapshot.sequence:
             return
         self.picture = message.picture

@@ -20,6 +20,8 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.driver import Driver
 from textual.filter import LineFilter
+from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.strip import Strip
 
@@ -43,8 +45,20 @@ DRIVER_PARTS = ("_app", "_loop")
 ComposedUpdate = LayoutUpdate | ChopsUpdate
 
 
-class HookedApp(App[int]):
-    """An app that may send something else than the updates that Textual composes."""
+class Guarded(MessagePump):
+    """What lives on when one of its handlers raises, where its app wants that; Textual would end it and the app."""
+
+    async def _dispatch_message(self, message: Message) -> None:
+        try:
+            await super()._dispatch_message(message)
+        except Exception as error:
+            app = self.app
+            if not isinstance(app, HookedApp) or not app.survives(error):
+                raise
+
+
+class HookedApp(Guarded, App[int]):
+    """An app that may send something else than the updates that Textual composes, and that outlives defects."""
 
     def __init__(self) -> None:
         self.displaying = False
@@ -58,7 +72,14 @@ class HookedApp(App[int]):
     def log_defect(self, error: Exception) -> None:
         """Take note of a defect in drawing or in a key's action, which ends the app."""
 
+    def survives(self, error: Exception) -> bool:
+        """Whether the app goes on after a defect in drawing, in a handler or in a key's action."""
+        return False
+
     def _handle_exception(self, error: Exception) -> None:
+        # Before there is a screen nothing could be shown, and nobody could leave.
+        if self._running and self.screen_stack and self.survives(error):
+            return
         self.log_defect(error)
         super()._handle_exception(error)
 

@@ -51,7 +51,7 @@ class MemberItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[MemberItem]:
     """A row for each member of each registry."""
-    return [_item(member) for member in members_of(picture)]
+    return picture.rows("members", members_of(picture), lambda member: _item(member))
 
 
 def _item(member: RegisteredMember) -> MemberItem:

@@ -75,7 +75,11 @@ def build(picture: Picture) -> list[NamespaceItem]:
         services: dict[str, int] = {}
         for service in cluster.inventory.services:
             services[service.meta.namespace] = services.get(service.meta.namespace, 0) + 1
-        items += [_item(picture, cluster.name, n, services.get(n.meta.name, 0)) for n in cluster.inventory.namespaces]
+        items += picture.rows(
+            "namespaces",
+            cluster.inventory.namespaces,
+            lambda n, name=cluster.name, services=services: _item(picture, name, n, services.get(n.meta.name, 0)),
+        )
     return items
 
 

@@ -65,8 +65,13 @@ def build(picture: Picture) -> list[ServiceItem]:
         if inventory is None:
             continue
         exported = {export.meta.key for export in inventory.config.get("ServiceExport", ())}
-        items += [_service(picture, cluster.name, s, s.meta.key in exported) for s in inventory.services]
-        items += [_entry(picture, cluster.name, entry) for entry in inventory.config.get("ServiceEntry", ())]
+        items += picture.rows(
+            "services",
+            inventory.services,
+            lambda s, name=cluster.name, exported=exported: _service(picture, name, s, s.meta.key in exported),
+        )
+        entries = inventory.config.get("ServiceEntry", ())
+        items += picture.rows("services", entries, lambda entry, name=cluster.name: _entry(picture, name, entry))
     return items
 
 
