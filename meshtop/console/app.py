@@ -143,7 +143,11 @@ class MeshtopApp(Shell):
             return False
         log_repeated(_log, "the console met a defect", error)
         if self.screen_stack and isinstance(self.screen, MeshScreen):
-            self.screen.show_defect(error)
+            try:
+                self.screen.show_defect(error)
+            except Exception as another:
+                # What would say it is what is broken; the log has both.
+                log_repeated(_log, "a defect could not be shown", another)
         return True
 
     def on_picture_arrived(self, message: PictureArrived) -> None:

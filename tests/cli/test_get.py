@@ -4,12 +4,15 @@ import csv
 import io
 import json
 import re
+from typing import Any
 
 import pytest
 import yaml
 from msgspec.structs import replace
 
+from meshtop.model.errors import Exit
 from meshtop.model.state import SourceStatus, State
+from meshtop.views.frame.registry import KINDS
 from tests import worlds
 from tests.cli.conftest import Program
 

@@ -137,12 +137,11 @@ class MeshScreen(Guarded, Screen[object]):
         if picture is not None:
             try:
                 self.refresh_picture(picture)
+                self._say_lost(picture)
             except Exception as error:
                 # The next picture tries again; what was drawn last stays until then.
                 if not self.app_survives(error):
                     raise
-            else:
-                self._say_lost(picture)
         self.hand_over_request()
 
     def app_survives(self, error: Exception) -> bool:
