@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct, field, structs
 
+from meshtop.model.yaml_input import YamlRefused, load_yaml, read_bounded
 from meshtop.model.errors import MeshtopError
 from meshtop.sources.auth.kubeconfig_check import cluster_fault, user_fault
 
@@ -151,12 +152,10 @@ def ref_from_registry(name: str, text: str) -> ClusterRef:
     Somebody else wrote that kubeconfig: only what it contains is used (certificates, a token, a password). Commands to
     run and files to read are refused, because they would be this machine's.
     """
-    import yaml
-
     try:
-        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError:
-        document = None
+        document = load_yaml(text)
+    except YamlRefused as error:
+        raise KubeconfigError(f"The registry's kubeconfig of {name} cannot be understood: it {error.why}.") from None
     if not isinstance(document, dict):
         raise KubeconfigError(f"The registry's kubeconfig of {name} cannot be understood.")
     merged = _Merged(paths=[])
@@ -245,10 +244,8 @@ def _read(paths: Sequence[str], *, must_exist: bool) -> _Merged:
 
 
 def _load(path: str, *, must_exist: bool) -> Document | None:
-    import yaml
-
     try:
-        text = Path(path).read_bytes()
+        return _mapping(load_yaml(read_bounded(Path(path))), path)
     except FileNotFoundError:
         if must_exist:
             raise KubeconfigError(f"There is no kubeconfig {path}; give one with --kubeconfig FILE.") from None
@@ -258,20 +255,12 @@ def _load(path: str, *, must_exist: bool) -> Document | None:
         raise KubeconfigError(
             f"The kubeconfig {path} cannot be read: {why}; give another with --kubeconfig FILE."
         ) from None
-    try:
-        document = yaml.load(text.decode("utf-8-sig"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except UnicodeDecodeError as error:
-        line = text[: error.start].count(b"\n") + 1
-        raise KubeconfigError(
-            f"The kubeconfig {path}, line {line}, is not UTF-8 text; save the file as UTF-8."
-        ) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        at = f", line {mark.line + 1}," if mark is not None else ""
-        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "no YAML"
-        raise KubeconfigError(f"The kubeconfig {path}{at} is not YAML: {reason}.") from None
-    except (ValueError, RecursionError) as error:
-        raise KubeconfigError(f"The kubeconfig {path} is not YAML: {str(error) or 'nested too deep'}.") from None
+    except YamlRefused as error:
+        at = f", line {error.line}," if error.line is not None else ""
+        raise KubeconfigError(f"The kubeconfig {path}{at} {error.why}.") from None
+
+
+def _mapping(document: Any, path: str) -> Document:
     if document is None:
         return {}
     if not isinstance(document, dict):
