@@ -57,6 +57,14 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
 """What stands before a secret, and the secret; in this order."""
 
 
+_WHOLE_NAME = re.compile(rf"(?i){_SECRET_NAME}")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what has this name is a secret: `oidc-client-secret`, `api_key`; not `token-file`."""
+    return _WHOLE_NAME.fullmatch(name) is not None
+
+
 def redact(text: str) -> str:
     """The text without secrets: tokens, Authorization headers, logins in URLs, `--oidc-client-secret=…`, private keys.
 

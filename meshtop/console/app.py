@@ -35,6 +35,7 @@ from meshtop.console.themes import find_theme
 from meshtop.model.constants import DEFAULT_WINDOW_SECONDS
 from meshtop.log import log_repeated
 from meshtop.model.errors import Exit, MeshtopError
+from meshtop.process import IdleCollector
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class MeshtopApp(Shell):
         self.journal = JournalWatch(self)
         self._asked = False
         self._defects = 0
+        self._collector = IdleCollector()
 
     def get_default_screen(self) -> Screen[object]:
         """The fleet is what one sees first."""
@@ -108,10 +110,17 @@ class MeshtopApp(Shell):
                 self.focused.insert_text_at_cursor(event.character)
                 event.prevent_default()
 
+    async def on_event(self, event: events.Event) -> None:
+        """Whoever presses keys must not wait for the collector."""
+        if isinstance(event, events.InputEvent):
+            self._collector.touched()
+        await super().on_event(event)
+
     def _tick(self) -> None:
         """Ages grow by themselves; another process may write to the journal, or end in the middle of an action."""
         if self.picture is not None:
             self.journal.check()
+        self._collector.look()
         if isinstance(self.screen, MeshScreen):
             self.screen.update_chrome()
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from msgspec import Struct, field, structs
 
@@ -314,6 +314,14 @@ def _ref(merged: _Merged, context: str, *, name: str | None = None) -> ClusterRe
     user = merged.users.get(user_name) if isinstance(user_name, str) else None
     where = _list(merged.paths)
     server = cluster.get("server") if cluster else None
+    if cluster is not None and isinstance(server, str) and "@" in server:
+        # A login in the address is a login: it is used as one, and the address is shown without it.
+        server, login = _without_login(server)
+        cluster = {**cluster, "server": server}
+        if login and not {*(user or {})} & _LOGINS:
+            user = {**(user or {}), **login}
+            user_name = user_name or "login in the address"
+            body = {**body, "user": user_name}
     fault = None
     if cluster is None:
         fault = f"Context {context} names cluster {cluster_name or '(none)'}, which is not in {where}."
@@ -339,6 +347,25 @@ def _ref(merged: _Merged, context: str, *, name: str | None = None) -> ClusterRe
         fault=fault,
         current=context == merged.current,
     )
+
+
+_LOGINS = frozenset(
+    {"token", "tokenFile", "username", "client-certificate", "client-certificate-data", "exec", "auth-provider"}
+)
+"""What a user's entry proves with who asks; with any of them a login in the address is not used."""
+
+
+def _without_login(server: str) -> tuple[str, Document]:
+    """A server's address without `user:password@`, and these two as a kubeconfig's user has them."""
+    try:
+        parts = urlsplit(server)
+        user, password = parts.username, parts.password
+    except ValueError:
+        return server.rpartition("@")[2], {}
+    if not parts.netloc or "@" not in parts.netloc:
+        return server, {}
+    plain = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return plain, {"username": unquote(user or ""), "password": unquote(password or "")}
 
 
 def _chosen(contexts: Sequence[str], merged: _Merged) -> list[str]:

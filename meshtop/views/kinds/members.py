@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from meshtop.analysis.fleet.members import RegisteredMember
 from meshtop.analysis.inventory.untyped import StatusCondition
+from meshtop.log import redact
 from meshtop.model.state import Finding, Health, State
 from meshtop.views.frame.columns import (
     HEALTH_ORDER,
@@ -60,7 +61,7 @@ def _item(member: RegisteredMember) -> MemberItem:
         registry=entry.registry,
         host=entry.host,
         name=entry.name,
-        server=entry.server,
+        server=redact(entry.server),
         state=member.state,
         conditions=entry.conditions,
         region=entry.region,
