@@ -92,7 +92,7 @@ def raise_open_file_limit() -> None:
 
 
 def collect_all() -> None:
-    """Free every cycle of dead objects, those included that were moved out of the collector's sight; then hide the rest.
+    """Free all cycles of dead objects, also those that were moved out of the collector's sight; then hide the rest.
 
     Nothing happens while somebody makes thousands of objects.
     """
@@ -111,9 +111,7 @@ class IdleCollector:
     pile up. `clock` gives seconds that only grow.
     """
 
-    def __init__(
-        self, clock: Callable[[], float] = time.monotonic, collect: Callable[[], None] = collect_all
-    ) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, collect: Callable[[], None] = collect_all) -> None:
         self._clock = clock
         self._collect = collect
         self._touched = self._due = clock()

@@ -150,12 +150,16 @@ class Guarded(Server):
         if self._sessions >= MOST_SESSIONS:
             raise web.HTTPServiceUnavailable(text=f"{MOST_SESSIONS} consoles are open here; close one of them.\n")
         self._sessions += 1
+
+        async def close() -> None:
+            await socket.close()
+
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, max_msg_size=1 << 20)
         console = ServedConsole(
             self.command,
             write_bytes=socket.send_bytes,
             write_str=socket.send_str,
-            close=socket.close,
+            close=close,
             download_manager=self.download_manager,
             debug=False,
         )

@@ -32,8 +32,8 @@ from meshtop.console.session import ConsoleOptions, ConsoleSession, PictureArriv
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
 from meshtop.console.themes import find_theme
-from meshtop.model.constants import DEFAULT_WINDOW_SECONDS
 from meshtop.log import log_repeated
+from meshtop.model.constants import DEFAULT_WINDOW_SECONDS
 from meshtop.model.errors import Exit, MeshtopError
 from meshtop.process import IdleCollector
 from meshtop.views.frame.table import Tone
@@ -154,7 +154,7 @@ class MeshtopApp(Shell):
         if self.screen_stack and isinstance(self.screen, MeshScreen):
             try:
                 self.screen.show_defect(error)
-            except Exception as another:
+            except Exception as another:  # noqa: BLE001 - told and logged here
                 # What would say it is what is broken; the log has both.
                 log_repeated(_log, "a defect could not be shown", another)
         return True

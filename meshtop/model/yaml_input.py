@@ -56,13 +56,15 @@ def load_yaml(data: bytes | str) -> Any:
     text = text_of_yaml(data) if isinstance(data, bytes) else data
     try:
         check_yaml(text)
-        return yaml.load(text, Loader=_loader())  # noqa: S506 - a safe loader
+        return yaml.load(text, Loader=_loader())
     except YamlRefused:
         raise
     except yaml.YAMLError as error:
         raise refused(error) from None
     except Exception as error:  # noqa: BLE001 - constructors raise anything for odd scalars: !!int "", 1e99 digits
-        raise YamlRefused(f"is not YAML ({str(error).splitlines()[0] if str(error) else type(error).__name__})") from None
+        raise YamlRefused(
+            f"is not YAML ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+        ) from None
 
 
 def refused(error: Any) -> YamlRefused:
@@ -96,21 +98,25 @@ def _walk(text: str) -> None:
             above.append((event.anchor, total))
             total += 1
             if len(above) > MAX_DEPTH:
-                raise YamlRefused(f"is nested more than {MAX_DEPTH} deep", event.start_mark.line + 1)
+                raise YamlRefused(f"is nested more than {MAX_DEPTH} deep", _line_of(event))
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, before = above.pop()
             if anchor is not None:
                 sizes[anchor] = total - before
         elif isinstance(event, yaml.AliasEvent):
             if any(anchor == event.anchor for anchor, _ in above):
-                raise YamlRefused("has an anchor that holds itself; write it out", event.start_mark.line + 1)
-            total += sizes.get(event.anchor, 1)
+                raise YamlRefused("has an anchor that holds itself; write it out", _line_of(event))
+            total += sizes.get(str(event.anchor), 1)
         elif isinstance(event, yaml.ScalarEvent):
             total += 1
             if event.anchor is not None:
                 sizes[event.anchor] = 1
         if total > MAX_NODES:
-            raise YamlRefused("has aliases that stand for too much; write it out", event.start_mark.line + 1)
+            raise YamlRefused("has aliases that stand for too much; write it out", _line_of(event))
+
+
+def _line_of(event: Any) -> int:
+    return int(event.start_mark.line) + 1
 
 
 def _parser() -> Any:

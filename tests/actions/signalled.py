@@ -27,9 +27,7 @@ def shift(hanging: Event, journal: str, urls: Mapping[str, str], inventories: Ma
     sys.exit(int(asyncio.run(_shift(hanging, Path(journal), urls, inventories))))
 
 
-async def _shift(
-    hanging: Event, path: Path, urls: Mapping[str, str], inventories: Mapping[str, Inventory]
-) -> int:
+async def _shift(hanging: Event, path: Path, urls: Mapping[str, str], inventories: Mapping[str, Inventory]) -> int:
     async def never(wire: FaultyWire, method: str, path: str, params: Any, headers: Any, content: bytes | None) -> None:
         await wire.connection.request(method, path, params=params, headers=headers, content=content)
         hanging.set()

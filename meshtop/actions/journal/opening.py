@@ -77,9 +77,7 @@ def _copied(path: Path, log: Path, notes: tuple[str, ...]) -> OpenedFile:
 
 def _connect(path: Path, how: str = "mode=rwc") -> sqlite3.Connection:
     where = f"file:{quote(str(path))}?{how}"
-    return sqlite3.connect(
-        where, uri=True, isolation_level=None, timeout=_PATIENCE_SECONDS, check_same_thread=False
-    )
+    return sqlite3.connect(where, uri=True, isolation_level=None, timeout=_PATIENCE_SECONDS, check_same_thread=False)
 
 
 def _answers(database: sqlite3.Connection) -> bool:

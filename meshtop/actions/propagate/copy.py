@@ -248,7 +248,11 @@ async def _run(
         rest = f"meshtop rollback {action.id} takes back what was copied."
         yield event(EventKind.ENDED, f"{why} {rest}", outcome=outcome)
         return
-    yield event(EventKind.TAKING_BACK, f"{'Aborted.' if stopped else failed.sentences} Taking back what was done.", failed.cluster)
+    yield event(
+        EventKind.TAKING_BACK,
+        f"{'Aborted.' if stopped else failed.sentences} Taking back what was done.",
+        failed.cluster,
+    )
     current = journal.action(action.id)
     assert current is not None, "it was begun above"
     outcome = ActionOutcome.ABORTED if stopped else outcome_of(failed)

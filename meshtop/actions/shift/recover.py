@@ -93,7 +93,9 @@ async def rollback(
         yield blank
         errors = []
         known = known_weights(found, shift.targets)
-        async for one in restore(action.id, shift.targets, known, fleet, journal, sleep=sleep, renew=claim.renew_leases):
+        async for one in restore(
+            action.id, shift.targets, known, fleet, journal, sleep=sleep, renew=claim.renew_leases
+        ):
             if one.error is not None:
                 errors.append(one.error)
             yield structs.replace(

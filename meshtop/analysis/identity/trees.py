@@ -18,10 +18,7 @@ def tree(text: str) -> Tree | None:
     if not text.strip():
         return None
     try:
-        if text.lstrip().startswith("{"):
-            found = json.loads(text)
-        else:
-            found = load_yaml(text)
+        found = json.loads(text) if text.lstrip().startswith("{") else load_yaml(text)
     except (ValueError, RecursionError, TypeError, AttributeError):
         return None
     return found if isinstance(found, dict) else None

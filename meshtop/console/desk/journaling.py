@@ -101,7 +101,7 @@ def read_journal(limit: int = 0) -> JournalRead:
             return JournalRead(actions, opened, damaged=damaged, notes=journal.notes)
     except JournalError as error:
         return JournalRead((), (), error.sentences)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told and logged here
         # Whoever waits for it must not wait for ever; the log has the traceback.
         _log.exception("reading the journal failed")
         return JournalRead((), (), f"The journal {path} cannot be read: {type(error).__name__}: {error}.")
@@ -117,7 +117,9 @@ def last_shift(known: Known) -> JournalRow | None:
     try:
         with contextlib.closing(Journal(path, reading=True)) as journal:
             found = actions_at_hand(journal.all_of("shift"), known)
-            newer = (row for row in journal.damaged if row.created is None or not found or row.created > found[0].created)
+            newer = (
+                row for row in journal.damaged if row.created is None or not found or row.created > found[0].created
+            )
             return _row_of(found[0], path, {}) if found and not any(newer) else None
     except JournalError:
         return None
@@ -135,7 +137,7 @@ def _row_of(action: Action, journal: Path, wrong: dict[str, str]) -> JournalRow:
     stopped = ""
     try:
         clusters, stopped, states = clusters_of(action), stopped_at(action), cluster_states(action)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told and logged here
         # Plan and entries are data from a file; the action is still announced.
         _log.exception("telling action %s failed", action.id)
         wrong[action.id] = (

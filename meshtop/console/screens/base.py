@@ -10,16 +10,16 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from meshtop.console.commands import COMMANDS
+from meshtop.console.guarded import Guarded, survived
 from meshtop.console.host import ConsoleHost, host_of
 from meshtop.console.places import TABS, kind_of, tabs_with
 from meshtop.console.scope import Scope, freshness
 from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
-from meshtop.console.widgets.top_bar import TopBar, TopBarState
-from meshtop.console.terminal.textual_hooks import Guarded, HookedApp
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.console.widgets.top_bar import TopBar, TopBarState
 from meshtop.model.text import clean, cut
 from meshtop.views.frame.table import Tone
 
@@ -84,7 +84,7 @@ class MeshScreen(Guarded, Screen[object]):
         try:
             yield from [*self.body()]
         except Exception as error:
-            if not self.app_survives(error):
+            if not survived(self, error):
                 raise
         yield BottomBar(COMMANDS)
 
@@ -140,14 +140,9 @@ class MeshScreen(Guarded, Screen[object]):
                 self._say_lost(picture)
             except Exception as error:
                 # The next picture tries again; what was drawn last stays until then.
-                if not self.app_survives(error):
+                if not survived(self, error):
                     raise
         self.hand_over_request()
-
-    def app_survives(self, error: Exception) -> bool:
-        """Whether the console goes on after this defect, which is logged and shown then."""
-        app = self.app
-        return isinstance(app, HookedApp) and app.survives(error)
 
     def show_defect(self, error: Exception) -> None:
         """Say that this screen cannot be shown as it should be, until it can."""

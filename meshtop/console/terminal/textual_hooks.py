@@ -20,17 +20,17 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.driver import Driver
 from textual.filter import LineFilter
-from textual.message import Message
-from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.strip import Strip
 
+from meshtop.console.guarded import Guarded
 from meshtop.console.terminal.cell_diff import CellDiff
 from meshtop.console.terminal.cells import segments_to_cells
 
 TEXTUAL_VERSION = "8.2.8"
 APP_PARTS = (
     "_display",
+    "_dispatch_message",
     "_handle_exception",
     "_filters",
     "_batch_count",
@@ -43,18 +43,6 @@ APP_PARTS = (
 DRIVER_PARTS = ("_app", "_loop")
 """The private parts of a driver that are used here."""
 ComposedUpdate = LayoutUpdate | ChopsUpdate
-
-
-class Guarded(MessagePump):
-    """What lives on when one of its handlers raises, where its app wants that; Textual would end it and the app."""
-
-    async def _dispatch_message(self, message: Message) -> None:
-        try:
-            await super()._dispatch_message(message)
-        except Exception as error:
-            app = self.app
-            if not isinstance(app, HookedApp) or not app.survives(error):
-                raise
 
 
 class HookedApp(Guarded, App[int]):

@@ -10,7 +10,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from meshtop.console.terminal.textual_hooks import Guarded
+from meshtop.console.guarded import Guarded
 from meshtop.console.widgets.lines import TONE_CLASSES, LineStyles, TextLine, TextRun, changed_regions
 from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Cell

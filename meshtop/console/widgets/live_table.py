@@ -20,7 +20,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from meshtop.console.terminal.textual_hooks import Guarded
+from meshtop.console.guarded import Guarded
 from meshtop.console.widgets.lines import TONE_CLASSES, LineStyles, TextLine, changed_regions
 from meshtop.console.widgets.notes import Note, note_lines
 from meshtop.console.widgets.table_frame import TableFrame

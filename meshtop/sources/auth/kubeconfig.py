@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from msgspec import Struct, field, structs
 
-from meshtop.model.yaml_input import YamlRefused, load_yaml, read_bounded
 from meshtop.model.errors import MeshtopError
+from meshtop.model.yaml_input import YamlRefused, load_yaml, read_bounded
 from meshtop.sources.auth.kubeconfig_check import cluster_fault, user_fault
 
 if TYPE_CHECKING:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec import Struct
 
 from meshtop.analysis.tenancy.ownership import workspace_of
@@ -78,9 +80,13 @@ def build(picture: Picture) -> list[NamespaceItem]:
         items += picture.rows(
             "namespaces",
             cluster.inventory.namespaces,
-            lambda n, name=cluster.name, services=services: _item(picture, name, n, services.get(n.meta.name, 0)),
+            partial(_counted, picture, cluster.name, services),
         )
     return items
+
+
+def _counted(picture: Picture, cluster: str, services: dict[str, int], namespace: Namespace) -> NamespaceItem:
+    return _item(picture, cluster, namespace, services.get(namespace.meta.name, 0))
 
 
 def _item(picture: Picture, cluster: str, namespace: Namespace, services: int) -> NamespaceItem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -65,14 +66,14 @@ def build(picture: Picture) -> list[ServiceItem]:
         if inventory is None:
             continue
         exported = {export.meta.key for export in inventory.config.get("ServiceExport", ())}
-        items += picture.rows(
-            "services",
-            inventory.services,
-            lambda s, name=cluster.name, exported=exported: _service(picture, name, s, s.meta.key in exported),
-        )
+        items += picture.rows("services", inventory.services, partial(_of_cluster, picture, cluster.name, exported))
         entries = inventory.config.get("ServiceEntry", ())
-        items += picture.rows("services", entries, lambda entry, name=cluster.name: _entry(picture, name, entry))
+        items += picture.rows("services", entries, partial(_entry, picture, cluster.name))
     return items
+
+
+def _of_cluster(picture: Picture, cluster: str, exported: set[tuple[str, str]], service: Service) -> ServiceItem:
+    return _service(picture, cluster, service, service.meta.key in exported)
 
 
 def host_of(namespace: str, name: str, domain: str) -> str:

@@ -34,7 +34,7 @@ class LostRows:
         self._of: dict[str, dict[str, LostRow]] = {}
 
     def made(self, kind: str, things: Iterable[Thing], make: Callable[[Thing], Row]) -> list[Row]:
-        """A row of each thing; what raises is left out, noted and logged. A MeshtopError, which is for users, passes."""
+        """A row of each thing; what raises is left out, noted and logged. A MeshtopError is for users, and passes."""
         rows = []
         for thing in things:
             try:

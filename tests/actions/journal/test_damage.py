@@ -1,4 +1,4 @@
-"""A damaged journal costs what is damaged: the rest is read, what is missing is named, and nothing is written over it."""
+"""A damaged journal costs what is damaged: the rest is read, what is missing is named, nothing is overwritten."""
 
 from __future__ import annotations
 
@@ -102,9 +102,16 @@ def test_a_damaged_page_costs_the_rows_on_it(journal: Journal) -> None:
     journal.close()
     with contextlib.closing(sqlite3.connect(journal.path)) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        leaves = [page for (page,) in database.execute(
-            "SELECT pageno FROM dbstat WHERE name = 'actions' AND pagetype = 'leaf' ORDER BY pageno"
-        )] if _has_dbstat(database) else [5, 6]
+        leaves = (
+            [
+                page
+                for (page,) in database.execute(
+                    "SELECT pageno FROM dbstat WHERE name = 'actions' AND pagetype = 'leaf' ORDER BY pageno"
+                )
+            ]
+            if _has_dbstat(database)
+            else [5, 6]
+        )
         (size,) = database.execute("PRAGMA page_size").fetchone()
     with journal.path.open("r+b") as file:
         file.seek((leaves[len(leaves) // 2] - 1) * size)
