@@ -229,7 +229,7 @@ class Settings(_Section):
         return self
 
 
-def json_schema() -> dict[str, Any]:
+def settings_schema() -> dict[str, Any]:
     """The JSON Schema of meshtop.yaml, for editors."""
     schema = Settings.model_json_schema(by_alias=True)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"

@@ -23,7 +23,7 @@ def sides(target: ShiftTarget, step: int) -> tuple[list[int], list[int]]:
     return canaries, baseline
 
 
-def watch(
+def guard_verdict(
     targets: Sequence[ShiftTarget],
     step: int,
     tallies: Mapping[str, Sequence[Tally]],

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from meshtop.actions.events import ObservedSplit, SplitStatus
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.shift.guard import sides, watch
+from meshtop.actions.shift.guard import guard_verdict, sides
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.targets import ShiftTarget, Weights
 from meshtop.actions.shift.verify import count_all, observe
@@ -95,7 +95,7 @@ class Measures:
             ):
                 one = structs.replace(one, status=SplitStatus.UNKNOWN if late else SplitStatus.WAITING)
             observed.append(one)
-        return tuple(observed), watch(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)
+        return tuple(observed), guard_verdict(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)
 
     async def without_telemetry(self, targets: Iterable[ShiftTarget], at: float) -> list[str]:
         """The clusters, if they are all of them, about whose routes no Prometheus can say anything: none was found.

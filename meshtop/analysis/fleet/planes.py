@@ -79,7 +79,7 @@ def planes(sites: Sequence[Site], workloads: Mapping[str, Sequence[Workload]]) -
     return tuple(plane for site in sites for plane in _of_site(site, sites, workloads.get(site.name, ())))
 
 
-def figures(telemetry: Telemetry | None) -> IstiodMetrics:
+def istiod_metrics(telemetry: Telemetry | None) -> IstiodMetrics:
     """What the metrics of a cluster's istiods say."""
     if telemetry is None:
         return IstiodMetrics()
@@ -173,9 +173,10 @@ def _installed(site: Site, proxies: Sequence[Workload]) -> _Installed:
         newest=max(control_planes, key=lambda p: (minor(p.version) or 0, p.version or "")).revision,
         proxies=by_revision,
         pods=sum(w.pods.total for w in proxies),
-        figures=figures(site.telemetry),
+        figures=istiod_metrics(site.telemetry),
         remotes=tuple(
-            RemoteCluster(cluster, site.synced.get(cluster)) for cluster in sorted({*site.remotes, *site.synced})
+            RemoteCluster(cluster, site.synced.get(cluster))
+            for cluster in sorted((site.remotes - {*site.facts.config_of}) | {*site.synced})
         ),
     )
 

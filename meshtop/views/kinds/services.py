@@ -76,7 +76,7 @@ def _of_cluster(picture: Picture, cluster: str, exported: set[tuple[str, str]], 
     return _service(picture, cluster, service, service.meta.key in exported)
 
 
-def host_of(namespace: str, name: str, domain: str) -> str:
+def dns_name(namespace: str, name: str, domain: str) -> str:
     """A Service's name in the cluster's DNS, which is also what Istio's telemetry calls it."""
     return f"{name}.{namespace}.svc.{domain}"
 
@@ -84,7 +84,7 @@ def host_of(namespace: str, name: str, domain: str) -> str:
 def _service(picture: Picture, cluster: str, service: Service, exported: bool) -> ServiceItem:
     namespace, name = service.meta.key
     facts = picture.facts.get(cluster)
-    hosts = [host_of(namespace, name, facts.domain if facts is not None else CLUSTER_DOMAIN)]
+    hosts = [dns_name(namespace, name, facts.domain if facts is not None else CLUSTER_DOMAIN)]
     if exported:
         hosts.append(f"{name}.{namespace}.{EXPORT_SUFFIX}")
     if service.external_name:
@@ -168,7 +168,7 @@ def health_of_service(picture: Picture, cluster: str, namespace: str, name: str)
     """The health of a Service as the list of services says it; None where nothing is known of one of that name."""
     facts = picture.facts.get(cluster)
     domain = facts.domain if facts is not None else CLUSTER_DOMAIN
-    hosts = (host_of(namespace, name, domain), f"{name}.{namespace}.{EXPORT_SUFFIX}")
+    hosts = (dns_name(namespace, name, domain), f"{name}.{namespace}.{EXPORT_SUFFIX}")
     behind = picture.backends(cluster, namespace, (name,))
     if not behind and not picture.edges_to_service(cluster, hosts):
         return None

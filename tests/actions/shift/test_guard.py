@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from meshtop.actions.kube import RouteObject
-from meshtop.actions.shift.guard import sides, watch
+from meshtop.actions.shift.guard import guard_verdict, sides
 from meshtop.actions.shift.plan import Guard
 from meshtop.actions.shift.targets import ShiftTarget
 from meshtop.analysis.canary.judging import Judging
@@ -41,7 +41,7 @@ def tally(requests: int, *, bad: int, slow: int) -> Tally:
 def verdict(guard: Guard, alpha: float, tallies: list[tuple[Tally, Tally]]) -> Comparison:
     targets = [target(f"c{number}") for number in range(len(tallies))]
     counted = {one.cluster: pair for one, pair in zip(targets, tallies, strict=True)}
-    found = watch(targets, 0, counted, {}, guard, Judging(alpha=alpha), BOUND_MS)
+    found = guard_verdict(targets, 0, counted, {}, guard, Judging(alpha=alpha), BOUND_MS)
     assert found is not None
     return found.verdict
 
@@ -66,7 +66,7 @@ def test_alpha_is_shared_by_every_question_of_every_cluster_and_of_all_together(
 ) -> None:
     # One cluster has all the requests, so that it and all together have the same evidence.
     tallies = [pair, *[IDLE] * (clusters - 1)]
-    alone = watch([target("c0")], 0, {"c0": pair}, {}, guard, Judging(), BOUND_MS)
+    alone = guard_verdict([target("c0")], 0, {"c0": pair}, {}, guard, Judging(), BOUND_MS)
     assert alone is not None
     assert alone.e_value is not None
     questions = asked * (clusters + 1 if clusters > 1 else 1)

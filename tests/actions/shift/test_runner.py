@@ -17,7 +17,7 @@ from meshtop.actions.shift.plan import Guard, OnLoss
 from meshtop.actions.shift.preflight import preflight
 from meshtop.actions.shift.recover import find_action, resume
 from meshtop.actions.shift.runner import ShiftRunner
-from meshtop.actions.shift.targets import place_of
+from meshtop.actions.shift.targets import route_object
 from meshtop.model.state import State
 from meshtop.model.telemetry import Sample
 from meshtop.sources.problem import SourceProblem
@@ -217,7 +217,7 @@ async def test_a_lease_that_is_taken_over_ends_the_shift(
     scene: Scene, clusters: dict[str, Cluster], tmp_path: Path
 ) -> None:
     other = Scene(clusters, tmp_path / "other")
-    place = place_of(other.fleet.survey.surveyed[0].route)
+    place = route_object(other.fleet.survey.surveyed[0].route)
     thief = ShiftLease(other.fleet.members["east"].api, place, action="theirs", holder="paul@desk", seconds=600)
 
     class Stolen(Hurried):
