@@ -57,6 +57,14 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
 """What stands before a secret, and the secret; in this order."""
 
 
+_WHOLE_NAME = re.compile(rf"(?i){_SECRET_NAME}")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what has this name is a secret: `oidc-client-secret`, `api_key`; not `token-file`."""
+    return _WHOLE_NAME.fullmatch(name) is not None
+
+
 def redact(text: str) -> str:
     """The text without secrets: tokens, Authorization headers, logins in URLs, `--oidc-client-secret=…`, private keys.
 
@@ -156,6 +164,21 @@ def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None
         logger.warning("%s: %s", what, error)
     else:
         logger.error("%s", what, exc_info=error)
+
+
+_repeated: dict[tuple[str, str], None] = {}
+_MOST_REPEATED = 500
+
+
+def log_repeated(logger: logging.Logger, what: str, error: BaseException) -> None:
+    """Log a defect that every refresh meets again: its traceback the first time, nothing afterwards."""
+    told = (what, repr(error)[:500])
+    if told in _repeated:
+        return
+    if len(_repeated) >= _MOST_REPEATED:
+        _repeated.clear()
+    _repeated[told] = None
+    log_failure(logger, what, error)
 
 
 @contextlib.contextmanager

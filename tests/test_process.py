@@ -4,7 +4,7 @@ import gc
 import subprocess
 import sys
 
-from meshtop.process import collector_paused
+from meshtop.process import QUIET_SECONDS, IdleCollector, collect_all, collector_paused
 
 
 def test_the_limit_of_open_files_is_raised_as_far_as_allowed() -> None:
@@ -24,3 +24,68 @@ def test_the_collector_rests_until_the_last_one_is_done() -> None:
             assert not gc.isenabled()
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+class Dead:
+    """Something that only the collector can free."""
+
+    alive = 0
+
+    def __init__(self) -> None:
+        self.me = self
+        Dead.alive += 1
+
+    def __del__(self) -> None:
+        Dead.alive -= 1
+
+
+def test_dead_objects_that_were_hidden_from_the_collector_are_freed() -> None:
+    Dead.alive = 0
+    kept = [Dead() for _ in range(10)]
+    gc.freeze()
+    kept.clear()
+    gc.collect()
+    assert Dead.alive == 10, "what is hidden is not found"
+    collect_all()
+    assert Dead.alive == 0
+
+
+def test_nothing_is_collected_while_thousands_of_objects_are_made() -> None:
+    Dead.alive = 0
+    with collector_paused():
+        Dead()
+        collect_all()
+        assert Dead.alive == 1
+    collect_all()
+    assert Dead.alive == 0
+
+
+def test_full_collections_wait_for_a_quiet_moment_and_take_a_small_share() -> None:
+    class Time:
+        now = 0.0
+        costs = 0.1
+
+    done: list[float] = []
+
+    def collect() -> None:
+        done.append(Time.now)
+        Time.now += Time.costs
+
+    idle = IdleCollector(lambda: Time.now, collect)
+    idle.touched()
+    assert not idle.look()
+    Time.now = QUIET_SECONDS
+    assert idle.look()
+    Time.now += 30
+    assert not idle.look(), "not so soon again"
+    Time.now += 40
+    idle.touched()
+    assert not idle.look(), "somebody is typing"
+    Time.now += QUIET_SECONDS
+    Time.costs = 2.0
+    assert idle.look()
+    Time.now += 300
+    assert not idle.look(), "a long one is a rare one"
+    Time.now += 101
+    assert idle.look()
+    assert len(done) == 3

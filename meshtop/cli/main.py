@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -96,16 +97,22 @@ def cli(ctx: click.Context, no_diff: bool, no_mouse: bool) -> int | None:
     return open_console(common_of(ctx), diff=not no_diff, mouse=not no_mouse)
 
 
+COMPLETE_VARIABLE = "_MESHTOP_COMPLETE"
+"""What a shell's completion script sets."""
+
+
 def main(arguments: Sequence[str] | None = None, common: Common | None = None) -> int:
     """Run meshtop; the exit code. `common` holds options that were said already (`meshtop demo -- ...`)."""
     shared = common if common is not None else Common()
+    if COMPLETE_VARIABLE in os.environ:
+        import_module("meshtop.cli.completion")  # it answers shells in its own way
     return run(
         lambda: cli.main(
             args=list(sys.argv[1:] if arguments is None else arguments),
             prog_name="meshtop",
             standalone_mode=False,
             obj=shared,
-            complete_var="_MESHTOP_COMPLETE",
+            complete_var=COMPLETE_VARIABLE,
         ),
         wants_trace=lambda: shared.verbose > 1 or debugging(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from types import NoneType
@@ -21,6 +22,7 @@ from meshtop.views.frame.view import AnyView
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 
 
@@ -111,11 +113,24 @@ def _csv_value(value: Any) -> str:
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, Mapping):
-        return ";".join(f"{clean(key)}={_csv_value(part)}" for key, part in value.items())
+        return _inert(";".join(f"{clean(key)}={_csv_value(part)}" for key, part in value.items()))
     if isinstance(value, list | tuple):
         return ";".join(_csv_value(part) for part in value)
     if isinstance(value, Struct):
         return clean(msgspec.json.encode(value).decode())
     if hasattr(value, "isoformat"):
         return str(msgspec.to_builtins(value))
-    return clean(value)
+    return _inert(clean(value)) if isinstance(value, str) else clean(value)
+
+
+def _inert(text: str) -> str:
+    """Text that no spreadsheet takes for a formula (OWASP, CSV injection): an apostrophe goes before it.
+
+    Numbers never come here; a name that is written like a number is one for a spreadsheet, and harmless.
+    """
+    begun = text.lstrip()[:1]
+    return f"'{text}" if begun and begun in "=+-@\uff1d\uff0b\uff0d\uff20" and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    return _NUMBER.fullmatch(text) is not None

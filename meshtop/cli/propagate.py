@@ -163,6 +163,8 @@ def _confirm(wanted: Propagation) -> None:
     clusters = ",".join(wanted.targets)
     if not sys.stdin.isatty():
         raise CommandError("No terminal to confirm in: add --yes to copy without being asked, or --dry-run.")
-    answer = click.prompt(f"Type {clusters} to write there", default="", show_default=False, err=True)
+    from meshtop.model.text import clean
+
+    answer = click.prompt(clean(f"Type {clusters} to write there"), default="", show_default=False, err=True)
     if answer.replace(" ", "") != clusters:
         raise CommandError("Not copied: the names that were typed are others.", Exit.INTERRUPTED)

@@ -169,8 +169,10 @@ def exit_code(snapshot: Snapshot) -> Exit:
 
 
 def write(text: str, stream: TextIO | None = None) -> None:
-    """Text on stdout, its line's end added."""
+    """Text on stdout, its line's end added; the one place where a command's answer leaves the program."""
+    from meshtop.model.text import harmless
+
     out = stream or sys.stdout
     if text:
-        out.write(text + "\n")
+        out.write(harmless(text) + "\n")
         out.flush()

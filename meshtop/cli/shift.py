@@ -174,8 +174,10 @@ def _confirm(found: Preflight, *, refused: Exit) -> None:
     clusters = ", ".join(found.plan.clusters)
     if not sys.stdin.isatty():
         raise CommandError("No terminal to confirm in: add --yes to shift without being asked, or --dry-run.")
+    from meshtop.model.text import clean
+
     answer = click.prompt(
-        f"This changes {clusters}. Type {namespace} to go on", default="", show_default=False, err=True
+        clean(f"This changes {clusters}. Type {namespace} to go on"), default="", show_default=False, err=True
     )
     if answer.strip() != namespace:
         raise CommandError("Not shifted: the name that was typed is another.", refused)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, TextIO
 
-from meshtop.cli.exits import say
+from meshtop.cli.exits import OutputClosed, say
 from meshtop.cli.printers import json_text, qualified_name, render, to_csv
 from meshtop.cli.session import Session, exit_code, write
 from meshtop.cli.text_table import TextTableLayout, rows_of
+from meshtop.log import log_repeated
+from meshtop.model.errors import Exit, MeshtopError
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.text import cut
 from meshtop.views.frame.document import document, missing, rfc3339
@@ -21,6 +24,7 @@ from meshtop.views.frame.table import Cell
 from meshtop.views.frame.view import AnyView
 from meshtop.views.picture.query import Query
 
+_log = logging.getLogger(__name__)
 REDRAW_SECONDS = 0.5
 """A terminal is drawn at most this often."""
 
@@ -36,17 +40,35 @@ async def _follow(session: Session, view: AnyView, query: Query, output: str, *,
     pause = REDRAW_SECONDS if live else session.settings.refresh
     observatory = session.observatory()
     last: Snapshot | None = None
+    said = ""
     try:
         async with (
             contextlib.aclosing(observatory.follow()) as snapshots,
             contextlib.aclosing(latest(snapshots, pause, lambda s: live or s.settled)) as shown,
         ):
             async for snapshot in shown:
-                face.show(snapshot)
+                said = _shown(face, snapshot, said)
                 last = snapshot
     finally:
         await observatory.close()
-    return exit_code(last) if last is not None else 0
+    if said:
+        return Exit.DEFECT
+    return exit_code(last) if last is not None else Exit.FINE
+
+
+def _shown(face: Redraw | Stream, snapshot: Snapshot, said: str) -> str:
+    """Show a snapshot. A defect is said once, for as long as every snapshot meets it; empty where there is none."""
+    try:
+        face.show(snapshot)
+    except (MeshtopError, OutputClosed, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - the next snapshot tries again
+        log_repeated(_log, "a snapshot could not be shown", error)
+        sentence = f"this should not have happened ({type(error).__name__}: {error}); the next refresh tries again."
+        if sentence != said:
+            say(f"meshtop: {sentence}")
+        return sentence
+    return ""
 
 
 async def latest(snapshots: AsyncIterator[Snapshot], pause: float, wanted: Any) -> AsyncGenerator[Snapshot, None]:
@@ -135,7 +157,7 @@ class Stream(_Face):
             self._lines(self._view.items(picture, self._query))
         else:
             self._rows(picture)
-        self._complain(snapshot)
+        self._complain(snapshot, self._view.lost(picture))
 
     def _rows(self, picture: Any) -> None:
         table = self._view.table(picture, self._query, wide=self._output == "wide")
@@ -164,8 +186,8 @@ class Stream(_Face):
                 write(line, self._out)
         self._before = fresh
 
-    def _complain(self, snapshot: Snapshot) -> None:
-        now = set(missing(snapshot))
+    def _complain(self, snapshot: Snapshot, lost: str) -> None:
+        now = {*missing(snapshot), *filter(None, (lost,))}
         for sentence in sorted(now - self._said):
             say(f"meshtop: {sentence}")
         self._said = now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, ClassVar
 
@@ -31,13 +32,18 @@ from meshtop.console.session import ConsoleOptions, ConsoleSession, PictureArriv
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
 from meshtop.console.themes import find_theme
+from meshtop.log import log_repeated
 from meshtop.model.constants import DEFAULT_WINDOW_SECONDS
 from meshtop.model.errors import Exit, MeshtopError
+from meshtop.process import IdleCollector
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
+_log = logging.getLogger(__name__)
+MOST_DEFECTS = 100
+"""So many without a new picture in between are no console any more."""
 STEP_SECONDS = 60.0
 """How far one key press goes back in time."""
 TICK_SECONDS = 2.0
@@ -67,6 +73,8 @@ class MeshtopApp(Shell):
         self.exit_message = ""
         self.journal = JournalWatch(self)
         self._asked = False
+        self._defects = 0
+        self._collector = IdleCollector()
 
     def get_default_screen(self) -> Screen[object]:
         """The fleet is what one sees first."""
@@ -102,10 +110,17 @@ class MeshtopApp(Shell):
                 self.focused.insert_text_at_cursor(event.character)
                 event.prevent_default()
 
+    async def on_event(self, event: events.Event) -> None:
+        """Whoever presses keys must not wait for the collector."""
+        if isinstance(event, events.InputEvent):
+            self._collector.touched()
+        await super().on_event(event)
+
     def _tick(self) -> None:
         """Ages grow by themselves; another process may write to the journal, or end in the middle of an action."""
         if self.picture is not None:
             self.journal.check()
+        self._collector.look()
         if isinstance(self.screen, MeshScreen):
             self.screen.update_chrome()
 
@@ -127,8 +142,26 @@ class MeshtopApp(Shell):
         if not isinstance(self.screen, journal) and not self._refuses_to_leave():
             self.push_screen(journal())
 
+    lives_on: ClassVar[bool] = True
+    """Whether a defect costs only the screen that it stands in."""
+
+    def survives(self, error: Exception) -> bool:
+        """Log a defect and say it on the screen in front; so many at once that nothing works any more end the app."""
+        self._defects += 1
+        if not self.lives_on or self._defects > MOST_DEFECTS:
+            return False
+        log_repeated(_log, "the console met a defect", error)
+        if self.screen_stack and isinstance(self.screen, MeshScreen):
+            try:
+                self.screen.show_defect(error)
+            except Exception as another:  # noqa: BLE001 - told and logged here
+                # What would say it is what is broken; the log has both.
+                log_repeated(_log, "a defect could not be shown", another)
+        return True
+
     def on_picture_arrived(self, message: PictureArrived) -> None:
         """Show what is new; screens that are covered do so when they come to the front."""
+        self._defects = 0
         if self.picture is not None and message.picture.snapshot.sequence < self.picture.snapshot.sequence:
             return
         self.picture = message.picture

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from meshtop.log import log_failure
+from meshtop.log import log_failure, log_repeated
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.picture.query import Query
 
@@ -73,21 +73,25 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
         from meshtop.views.frame.detail import detail
         from meshtop.views.frame.registry import view
 
-        for kind in self.kinds:
-            view(kind).all_items(picture)
+        work: list[Callable[[], object]] = [partial(view(kind).all_items, picture) for kind in self.kinds]
         if self.table is not None:
             kind, query = self.table
-            with contextlib.suppress(FilterError):
-                view(kind).items(picture, query)
+            work.append(partial(view(kind).items, picture, query))
         if self.tree is not None:
             kind, query = self.tree
-            view(kind).in_scope(picture, picture.resolved(query))
-        for kind, key in self.details:
-            detail(picture, kind, key)
+            work.append(lambda: view(kind).in_scope(picture, picture.resolved(query)))
+        work += [partial(detail, picture, kind, key) for kind, key in self.details]
         if self.attention is not None:
             from meshtop.views.reports.attention import attention
 
-            attention(picture, self.attention)
+            work.append(partial(attention, picture, self.attention))
+        for one in work:
+            try:
+                one()
+            except FilterError:
+                continue
+            except Exception as error:  # noqa: BLE001 - the screen that draws it meets it again, and says so
+                log_repeated(_log, "what the screen draws could not be prepared", error)
 
 
 class PictureArrived(Message):
@@ -169,7 +173,11 @@ class ConsoleSession:
             pictures = self._pictures.result()
         except CancelledError:
             return
-        picture = pictures.picture(snapshot)
+        try:
+            picture = pictures.picture(snapshot)
+        except Exception as error:  # noqa: BLE001 - the last picture stays, and grows old in sight; the next may do
+            log_repeated(_log, "no picture could be made of what was read", error)
+            return
         self.request.prepare(picture)
         self._target.post_message(PictureArrived(picture))
 

@@ -189,6 +189,18 @@ def escape_json(text: str) -> str:
     return _OBEYED_BUT_NEWLINE.sub(escaped, text)
 
 
+_HARMFUL = re.compile(rf"\x1b(?!\[[0-9;]*m)|(?![\n\t\x1b{_JOINER}])[{_OBEYED}]")
+
+
+def harmless(text: str) -> str:
+    """Finished output without anything that a terminal obeys but colours, line ends and tabs.
+
+    The last look where text leaves the program: whatever a printer forgot to clean is shown as U+FFFD. It keeps what
+    `clean` keeps.
+    """
+    return text if _HARMFUL.search(text) is None else _HARMFUL.sub(REPLACEMENT, text)
+
+
 # --ascii: every sign that meshtop draws, one cell for one cell; braille and the rest are computed.
 _SIGNS = {
     "▲": "!", "✗": "x", "✓": "v", "●": "*", "○": "o", "•": "*", "◆": "*", "◇": "o", "■": "#", "□": "o",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from meshtop.model.errors import MeshtopError
+from meshtop.model.yaml_input import YamlRefused, check_yaml, read_bounded, text_of_yaml, with_plain_moments
 
 KeyPath = tuple[str | int, ...]
 
@@ -47,17 +49,13 @@ def read_document(path: Path, what: str = "settings file") -> YamlFile:
     Raises ConfigError for a file that cannot be read, is not YAML, is not a mapping, or names a key twice.
     """
     try:
-        raw = path.read_bytes()
+        text = text_of_yaml(read_bounded(path, most=MAX_BYTES))
+    except YamlRefused as refusal:
+        at = f"{path}, line {refusal.line}: this {refusal.why}" if refusal.line else f"The {what} {path} {refusal.why}"
+        raise ConfigError(at if at.endswith("?") else f"{at}.") from refusal
     except OSError as error:
         why = "it is a directory" if isinstance(error, IsADirectoryError) else (error.strerror or str(error)).lower()
         raise ConfigError(f"The {what} {path} cannot be read: {why}.") from error
-    if len(raw) > MAX_BYTES:
-        raise ConfigError(f"The {what} {path} is larger than {MAX_BYTES // 1024 // 1024} MB; is it the right file?")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{path}, line {line}: this is not UTF-8 text; save the file as UTF-8.") from error
     return parse_document(text, path)
 
 
@@ -69,7 +67,12 @@ def parse_document(text: str, path: Path) -> YamlFile:
     import yaml
 
     try:
-        loader = yaml.SafeLoader(text)
+        with contextlib.suppress(yaml.YAMLError):  # which the loader tells better
+            check_yaml(text)
+        loader = with_plain_moments(yaml.SafeLoader)(text)
+    except YamlRefused as refusal:
+        at = f", line {refusal.line}" if refusal.line else ""
+        raise ConfigError(f"{path}{at}: this {refusal.why}.") from refusal
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         raise ConfigError(f"{path}, line {line}: a control character stands here; take it out.") from error
@@ -84,7 +87,7 @@ def parse_document(text: str, path: Path) -> YamlFile:
         line = mark.line + 1 if mark else 1
         what = " ".join(part for part in (error.problem, error.context) if part)
         raise ConfigError(f"{path}, line {line}: this is not YAML ({what}).") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(f"{path}: this is not YAML ({what}).") from error
     finally:

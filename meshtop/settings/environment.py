@@ -87,11 +87,11 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, tuple[KeyPat
 def _value(text: str) -> Any:
     if text.lstrip()[:1] not in ("[", "{"):
         return text
-    import yaml
+    from meshtop.model.yaml_input import YamlRefused, load_yaml
 
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return load_yaml(text)
+    except YamlRefused:
         return text
 
 

@@ -48,7 +48,7 @@ def meanwhile(wish: Callable[[], None], *, arrives: bool = True, answers: bool =
         wish()
         if answers:
             return response
-        await asyncio.Event().wait()
+        return await asyncio.Event().wait()
 
     return fault
 
@@ -125,7 +125,7 @@ async def test_a_hold_during_any_read_sends_nothing_more(scene: Scene, number: i
         async for event in runner.run():
             events.append(event)
     except Halted as error:
-        assert error.exit_code == 130
+        assert error.exit_code == 130  # noqa: PT017 - it may also end by itself
     action = find_action(scene.journal, None) if scene.journal.last() else None
     assert patches(scene, "east") == 0
     assert patches(scene, "west") == 0

@@ -4,12 +4,15 @@ import csv
 import io
 import json
 import re
+from typing import Any
 
 import pytest
 import yaml
 from msgspec.structs import replace
 
+from meshtop.model.errors import Exit
 from meshtop.model.state import SourceStatus, State
+from meshtop.views.frame.registry import KINDS
 from tests import worlds
 from tests.cli.conftest import Program
 
@@ -232,3 +235,42 @@ def test_a_column_that_says_nothing_takes_no_room(meshtop: Program) -> None:
 
 def test_no_titles_of_nothing(meshtop: Program) -> None:
     assert meshtop("get", "workloads", "-n", "nowhere", "--no-headers").out == ""
+
+
+def test_a_row_that_cannot_be_made_is_named_and_the_rest_printed(
+    meshtop: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from meshtop.views.kinds import workloads
+
+    whole = meshtop("get", "workloads", "-o", "name").out.splitlines()
+    make, odd = workloads._item, whole[0].rsplit("/", 1)[-1]
+
+    def item(picture: Any, workload: Any) -> Any:
+        if workload.name == odd:
+            raise KeyError("odd")
+        return make(picture, workload)
+
+    monkeypatch.setattr(workloads, "_item", item)
+    for output in ("table", "json", "csv", "name", "yaml"):
+        found = meshtop("get", "workloads", "-o", output)
+        assert found.code == Exit.DEFECT
+        assert "could not be shown" in found.err
+        assert odd in found.err
+        assert "Traceback" not in found.err
+        assert found.out
+    assert len(meshtop("get", "workloads", "-o", "name").out.splitlines()) < len(whole)
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS if not kind.hidden])
+def test_a_kind_that_breaks_is_one_sentence(meshtop: Program, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    from meshtop.views.frame.registry import view
+
+    def broken(*_: Any) -> Any:
+        raise KeyError("an odd object")
+
+    monkeypatch.setattr(view(kind), "_build", broken)
+    monkeypatch.setattr(view(kind), "_scoped", None)
+    found = meshtop("get", kind)
+    assert (found.code, found.out) == (Exit.DEFECT, "")
+    assert found.err.count("\n") == 1
+    assert "an odd object" in found.err

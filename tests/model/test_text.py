@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from wcwidth import wcswidth
 
-from meshtop.model.text import REPLACEMENT, cell_width, clean, cut, escape_json, fit, graphemes, to_ascii
+from meshtop.model.text import REPLACEMENT, cell_width, clean, cut, escape_json, fit, graphemes, harmless, to_ascii
 
 ANY = st.text(max_size=30)
 SPICY = st.text(
@@ -207,3 +207,18 @@ def test_escaped_json_means_the_same(text: str) -> None:
     assert json.loads(escaped) == {"x": text}
     assert "\x9b" not in escaped
     assert "\u202e" not in escaped
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[31mred\x1b[0m\n\tb", "a\x1b[31mred\x1b[0m\n\tb"),
+        ("a\x1b]0;owned\x07b", "a\ufffd]0;owned\ufffdb"),
+        ("\x1b[2J\x1b[31;1mx\x1b[m", "\ufffd[2J\x1b[31;1mx\x1b[m"),
+        ("\x9b31m\r\x7f\u202e\u2028", "\ufffd31m\ufffd\ufffd\ufffd\ufffd"),
+        ("👩\u200d💻 ü 日本", "👩\u200d💻 ü 日本"),
+    ],
+)
+def test_finished_output_keeps_its_colours_and_nothing_else_that_is_obeyed(text: str, shown: str) -> None:
+    assert harmless(text) == shown
+    assert harmless(clean(text)) == clean(text)

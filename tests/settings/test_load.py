@@ -116,7 +116,7 @@ ERRORS = [
     ("- a\n", "line 1: the file must hold keys and values, such as `refresh: 5s`."),
     ("a: [\n", "line 2: this is not YAML"),
     ("a: !!python/object:os.system x\n", "this is not YAML"),
-    ("keymap: &a\n  x: *a\n", "this anchor holds itself"),
+    ("keymap: &a\n  x: *a\n", "an anchor that holds itself"),
     ("5: on\n", "line 1: the key 5 must be in quotes"),
     ("on: 5\n", "line 1: on: there is no such setting"),
     ("tenancy:\n  tenants:\n    - name: a/b\n", "line 3: tenancy.tenants[0].name: 'a/b' is no name"),

@@ -34,7 +34,7 @@ _Known = TypeVar("_Known", bound=StrEnum)
 def known(value: object, words: type[_Known], what: str) -> _Known:
     """One of the words that this version knows. Raises ValueError with `what` it is."""
     try:
-        return words(value)
+        return words(str(value)) if isinstance(value, str) else words("")
     except ValueError:
         said = clean(value)[:40]
         raise ValueError(f"this meshtop does not know its {what} {said}; a newer one may have written it") from None

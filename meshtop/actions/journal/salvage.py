@@ -22,7 +22,8 @@ def salvage(database: sqlite3.Connection, table: str, columns: str) -> Salvaged:
     """All rows of a table that can be read; no index is trusted. `table` and `columns` are names, never data."""
     rows: list[tuple[Any, ...]] = []
     number, failures = 0, 0
-    first_lost, why, lost = 0, "", []
+    first_lost, why = 0, ""
+    lost: list[str] = []
     while failures < _PATIENCE:
         try:
             # The next row; behind a broken page only the row numbers themselves lead on.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import yaml
+from meshtop.model.yaml_input import load_yaml
 
 Tree = Mapping[str, Any]
 
@@ -18,11 +18,8 @@ def tree(text: str) -> Tree | None:
     if not text.strip():
         return None
     try:
-        if text.lstrip().startswith("{"):
-            found = json.loads(text)
-        else:
-            found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError, AttributeError):
+        found = json.loads(text) if text.lstrip().startswith("{") else load_yaml(text)
+    except (ValueError, RecursionError, TypeError, AttributeError):
         return None
     return found if isinstance(found, dict) else None
 

@@ -101,7 +101,7 @@ def read_journal(limit: int = 0) -> JournalRead:
             return JournalRead(actions, opened, damaged=damaged, notes=journal.notes)
     except JournalError as error:
         return JournalRead((), (), error.sentences)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told and logged here
         # Whoever waits for it must not wait for ever; the log has the traceback.
         _log.exception("reading the journal failed")
         return JournalRead((), (), f"The journal {path} cannot be read: {type(error).__name__}: {error}.")
@@ -137,7 +137,7 @@ def _row_of(action: Action, journal: Path, wrong: dict[str, str]) -> JournalRow:
     stopped = ""
     try:
         clusters, stopped, states = written_clusters(action), stopped_at(action), cluster_states(action)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told and logged here
         # Plan and entries are data from a file; the action is still announced.
         _log.exception("telling action %s failed", action.id)
         wrong[action.id] = (

@@ -10,13 +10,17 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from meshtop.console.commands import COMMANDS
+from meshtop.console.guarded import Guarded, survived
 from meshtop.console.host import ConsoleHost, host_of
 from meshtop.console.places import TABS, kind_of, tabs_with
 from meshtop.console.scope import Scope, freshness
 from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
+from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.top_bar import TopBar, TopBarState
+from meshtop.model.text import clean, cut
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 
-class MeshScreen(Screen[object]):
+class MeshScreen(Guarded, Screen[object]):
     """A screen of the console; subclasses give `body`, `refresh_picture`, and say who they are."""
 
     _top_bar: TopBar | None = None
@@ -76,7 +80,12 @@ class MeshScreen(Screen[object]):
         """Two lines on top, the body, one line at the bottom."""
         self._top_bar = TopBar()
         yield self._top_bar
-        yield from self.body()
+        yield LineView(classes="defect")
+        try:
+            yield from [*self.body()]
+        except Exception as error:
+            if not survived(self, error):
+                raise
         yield BottomBar(COMMANDS)
 
     def body(self) -> ComposeResult:
@@ -126,8 +135,31 @@ class MeshScreen(Screen[object]):
             self.refresh_bindings()
         picture = self.host.picture
         if picture is not None:
-            self.refresh_picture(picture)
+            try:
+                self.refresh_picture(picture)
+                self._say_lost(picture)
+            except Exception as error:
+                # The next picture tries again; what was drawn last stays until then.
+                if not survived(self, error):
+                    raise
         self.hand_over_request()
+
+    def show_defect(self, error: Exception) -> None:
+        """Say that this screen cannot be shown as it should be, until it can."""
+        first = clean((str(error).splitlines() or [""])[0])
+        what = f"{type(error).__name__}: {first}" if first else type(error).__name__
+        self._say_above(f"✗ A defect of meshtop: this screen is not complete ({what}). The log has it; r tries again.")
+
+    def _say_lost(self, picture: Picture) -> None:
+        """Say which rows of what is shown are missing."""
+        from meshtop.views.frame.registry import view
+
+        self._say_above(" ".join(filter(None, (view(kind).lost(picture) for kind in sorted(self.kinds())))))
+
+    def _say_above(self, sentence: str) -> None:
+        for line in self.query(".defect").results(LineView):
+            line.display = bool(sentence)
+            line.show(lambda width: [TextLine("plain", (TextRun(1, cut(sentence, width - 2), Tone.FAILING),))])
 
     def update_chrome(self) -> None:
         """Draw the top bar: place, scope, freshness."""

@@ -136,7 +136,7 @@ class FleetScreen(TableScreen):
         if not self.query_one("#needs", LiveTable).has_focus:
             return super().chosen
         one = self._needs.get(self.query_one("#needs", LiveTable).cursor_key or "")
-        return (one.kind, one.key) if one is not None and one.kind != JOURNAL else None
+        return (one.kind, one.key) if one is not None and one.kind not in ("", JOURNAL) else None
 
     @property
     def rows(self) -> LiveTable:
@@ -199,13 +199,13 @@ class FleetScreen(TableScreen):
     def open_other(self, table: LiveTable, key: str) -> None:
         """Open what needs attention."""
         chosen = self._needs.get(key)
-        if chosen is not None:
+        if chosen is not None and chosen.kind:
             self.host.open_detail(chosen.kind, chosen.key)
 
     def action_worst(self) -> None:
         """Open the worst of what needs attention."""
         worst = next(iter(self._needs.values()), None)
-        if worst is not None:
+        if worst is not None and worst.kind:
             self.host.open_detail(worst.kind, worst.key)
         else:
             self.say("Nothing needs attention.", Tone.GOOD)

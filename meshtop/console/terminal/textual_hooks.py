@@ -23,12 +23,14 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.strip import Strip
 
+from meshtop.console.guarded import Guarded
 from meshtop.console.terminal.cell_diff import CellDiff
 from meshtop.console.terminal.cells import segments_to_cells
 
 TEXTUAL_VERSION = "8.2.8"
 APP_PARTS = (
     "_display",
+    "_dispatch_message",
     "_handle_exception",
     "_filters",
     "_batch_count",
@@ -43,8 +45,8 @@ DRIVER_PARTS = ("_app", "_loop")
 ComposedUpdate = LayoutUpdate | ChopsUpdate
 
 
-class HookedApp(App[int]):
-    """An app that may send something else than the updates that Textual composes."""
+class HookedApp(Guarded, App[int]):
+    """An app that may send something else than the updates that Textual composes, and that outlives defects."""
 
     def __init__(self) -> None:
         self.displaying = False
@@ -58,7 +60,14 @@ class HookedApp(App[int]):
     def log_defect(self, error: Exception) -> None:
         """Take note of a defect in drawing or in a key's action, which ends the app."""
 
+    def survives(self, error: Exception) -> bool:
+        """Whether the app goes on after a defect in drawing, in a handler or in a key's action."""
+        return False
+
     def _handle_exception(self, error: Exception) -> None:
+        # Before there is a screen nothing could be shown, and nobody could leave.
+        if self._running and self.screen_stack and self.survives(error):
+            return
         self.log_defect(error)
         super()._handle_exception(error)
 

@@ -10,6 +10,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
+from meshtop.console.guarded import Guarded
 from meshtop.console.widgets.lines import TONE_CLASSES, LineStyles, TextLine, TextRun, changed_regions
 from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Cell
@@ -17,7 +18,7 @@ from meshtop.views.frame.table import Cell
 _BLANK = TextLine("plain", ())
 
 
-class LineWidget(Widget):
+class LineWidget(Guarded, Widget):
     """Subclasses give their lines in `make_lines`, and call `draw` when these may have changed."""
 
     COMPONENT_CLASSES = TONE_CLASSES
@@ -63,7 +64,7 @@ class LineWidget(Widget):
 _BLANK = TextLine("plain", ())
 
 
-class LineView(ScrollView, can_focus=True):
+class LineView(Guarded, ScrollView, can_focus=True):
     """Lines made for a width: `show(lambda width: [...])` is asked again whenever the width changes."""
 
     COMPONENT_CLASSES = TONE_CLASSES

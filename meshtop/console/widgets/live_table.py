@@ -20,6 +20,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from meshtop.console.guarded import Guarded
 from meshtop.console.widgets.lines import TONE_CLASSES, LineStyles, TextLine, changed_regions
 from meshtop.console.widgets.notes import Note, note_lines
 from meshtop.console.widgets.table_frame import TableFrame
@@ -51,7 +52,7 @@ TABLE_BINDINGS: list[BindingType] = [
 ]
 
 
-class LiveTable(ScrollView, can_focus=True, inherit_bindings=False):
+class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
     """Rows of a `TableModel`, of which only those on screen are ever formatted."""
 
     COMPONENT_CLASSES = TONE_CLASSES

@@ -10,11 +10,12 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from msgspec import Struct, field, structs
 
 from meshtop.model.errors import MeshtopError
+from meshtop.model.yaml_input import YamlRefused, load_yaml, read_bounded
 from meshtop.sources.auth.kubeconfig_check import cluster_fault, user_fault
 
 if TYPE_CHECKING:
@@ -151,12 +152,10 @@ def ref_from_registry(name: str, text: str) -> ClusterRef:
     Somebody else wrote that kubeconfig: only what it contains is used (certificates, a token, a password). Commands to
     run and files to read are refused, because they would be this machine's.
     """
-    import yaml
-
     try:
-        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError:
-        document = None
+        document = load_yaml(text)
+    except YamlRefused as error:
+        raise KubeconfigError(f"The registry's kubeconfig of {name} cannot be understood: it {error.why}.") from None
     if not isinstance(document, dict):
         raise KubeconfigError(f"The registry's kubeconfig of {name} cannot be understood.")
     merged = _Merged(paths=[])
@@ -245,10 +244,8 @@ def _read(paths: Sequence[str], *, must_exist: bool) -> _Merged:
 
 
 def _load(path: str, *, must_exist: bool) -> Document | None:
-    import yaml
-
     try:
-        text = Path(path).read_bytes()
+        return _mapping(load_yaml(read_bounded(Path(path))), path)
     except FileNotFoundError:
         if must_exist:
             raise KubeconfigError(f"There is no kubeconfig {path}; give one with --kubeconfig FILE.") from None
@@ -258,20 +255,12 @@ def _load(path: str, *, must_exist: bool) -> Document | None:
         raise KubeconfigError(
             f"The kubeconfig {path} cannot be read: {why}; give another with --kubeconfig FILE."
         ) from None
-    try:
-        document = yaml.load(text.decode("utf-8-sig"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except UnicodeDecodeError as error:
-        line = text[: error.start].count(b"\n") + 1
-        raise KubeconfigError(
-            f"The kubeconfig {path}, line {line}, is not UTF-8 text; save the file as UTF-8."
-        ) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        at = f", line {mark.line + 1}," if mark is not None else ""
-        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "no YAML"
-        raise KubeconfigError(f"The kubeconfig {path}{at} is not YAML: {reason}.") from None
-    except (ValueError, RecursionError) as error:
-        raise KubeconfigError(f"The kubeconfig {path} is not YAML: {str(error) or 'nested too deep'}.") from None
+    except YamlRefused as error:
+        at = f", line {error.line}," if error.line is not None else ""
+        raise KubeconfigError(f"The kubeconfig {path}{at} {error.why}.") from None
+
+
+def _mapping(document: Any, path: str) -> Document:
     if document is None:
         return {}
     if not isinstance(document, dict):
@@ -325,6 +314,14 @@ def _ref(merged: _Merged, context: str, *, name: str | None = None) -> ClusterRe
     user = merged.users.get(user_name) if isinstance(user_name, str) else None
     where = _list(merged.paths)
     server = cluster.get("server") if cluster else None
+    if cluster is not None and isinstance(server, str) and "@" in server:
+        # A login in the address is a login: it is used as one, and the address is shown without it.
+        server, login = _without_login(server)
+        cluster = {**cluster, "server": server}
+        if login and not {*(user or {})} & _LOGINS:
+            user = {**(user or {}), **login}
+            user_name = user_name or "login in the address"
+            body = {**body, "user": user_name}
     fault = None
     if cluster is None:
         fault = f"Context {context} names cluster {cluster_name or '(none)'}, which is not in {where}."
@@ -350,6 +347,25 @@ def _ref(merged: _Merged, context: str, *, name: str | None = None) -> ClusterRe
         fault=fault,
         current=context == merged.current,
     )
+
+
+_LOGINS = frozenset(
+    {"token", "tokenFile", "username", "client-certificate", "client-certificate-data", "exec", "auth-provider"}
+)
+"""What a user's entry proves with who asks; with any of them a login in the address is not used."""
+
+
+def _without_login(server: str) -> tuple[str, Document]:
+    """A server's address without `user:password@`, and these two as a kubeconfig's user has them."""
+    try:
+        parts = urlsplit(server)
+        user, password = parts.username, parts.password
+    except ValueError:
+        return server.rpartition("@")[2], {}
+    if not parts.netloc or "@" not in parts.netloc:
+        return server, {}
+    plain = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return plain, {"username": unquote(user or ""), "password": unquote(password or "")}
 
 
 def _chosen(contexts: Sequence[str], merged: _Merged) -> list[str]:

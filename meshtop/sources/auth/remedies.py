@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
+from meshtop.log import HIDDEN, is_secret_name, redact
 from meshtop.sources.auth.kubeconfig import ClusterRef
 
 _BY_COMMAND = {
@@ -60,7 +61,7 @@ def renewal_command(plugin: Mapping[str, Any]) -> str:
         return _azure(plugin, arguments)
     if name == "tsh":
         return _teleport(arguments)
-    return shlex.join([command, *arguments])
+    return _shown(command, arguments)
 
 
 def plugin_remedy(plugin: Mapping[str, Any]) -> str:
@@ -85,7 +86,22 @@ def _azure(plugin: Mapping[str, Any], arguments: Sequence[str]) -> str:
         return "az login"
     if method == "azd":
         return "azd auth login"
-    return shlex.join([str(plugin.get("command")), *arguments])
+    return _shown(str(plugin.get("command")), arguments)
+
+
+def _shown(command: str, arguments: Sequence[str]) -> str:
+    """A command line that may be read by anybody: what a flag for a secret is given is left out."""
+    words = [redact(command)]
+    hide = False
+    for argument in arguments:
+        flag, equals, _ = argument.partition("=")
+        secret = flag.startswith("-") and is_secret_name(flag.lstrip("-"))
+        if hide and not argument.startswith("-"):
+            words.append(HIDDEN)
+        else:
+            words.append(f"{flag}={HIDDEN}" if secret and equals else redact(argument))
+        hide = secret and not equals
+    return shlex.join(words)
 
 
 def _teleport(arguments: Sequence[str]) -> str:

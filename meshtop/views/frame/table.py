@@ -37,6 +37,10 @@ class Cell(Struct, frozen=True, gc=False):
     lead: str = ""
 
 
+BROKEN_CELL = Cell("✗ defect", Tone.FAILING)
+"""What stands where a cell could not be formatted."""
+
+
 class Align(StrEnum):
     """Where a cell's text stands in its column."""
 
@@ -135,7 +139,15 @@ Item = TypeVar("Item")
 class Table(Generic[Item]):
     """Rows of one kind, already filtered and sorted, whose cells are formatted only when asked for."""
 
-    def __init__(self, columns: Sequence[Column[Item]], items: Sequence[Item], key: Callable[[Item], str]) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Column[Item]],
+        items: Sequence[Item],
+        key: Callable[[Item], str],
+        *,
+        lost: Callable[[Item, Exception], None] = lambda item, error: None,
+    ) -> None:
+        self._lost = lost
         self.columns = tuple(columns)
         self.items = tuple(items)
         self._key = key
@@ -148,5 +160,9 @@ class Table(Generic[Item]):
         return self._key(self.items[index])
 
     def cell(self, index: int, column: int) -> Cell:
-        """The formatted cell."""
-        return self.columns[column].cell(self.items[index])
+        """The formatted cell; one that raises says so, and is handed to `lost`."""
+        try:
+            return self.columns[column].cell(self.items[index])
+        except Exception as error:  # noqa: BLE001 - a defect costs its cell
+            self._lost(self.items[index], error)
+            return BROKEN_CELL

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from meshtop.model.errors import MeshtopError
 from meshtop.model.evidence import Unknown
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.views.frame.facts import Detail, Fact, column_facts
@@ -171,6 +172,10 @@ class View(Generic[Item]):
                 return scoped
         return [i for i in self.all_items(picture) if query.holds(self._places(i), namespaced=self.namespaced)]
 
+    def lost(self, picture: Picture) -> str:
+        """Which rows could not be shown, in a sentence; empty where all could. Asked after the items."""
+        return picture.lost.sentence(self.kind)
+
     def items(self, picture: Picture, query: Query) -> list[Item]:
         """The items that the query asks for, in its order, worked out once for each Picture. Raises FilterError."""
         return picture.cached(self._query_key.at(self.kind, query), lambda: self._chosen(picture, query))
@@ -179,16 +184,45 @@ class View(Generic[Item]):
         passes = self.filter(query)
         keys = self.order(query)
         query = picture.resolved(query)
+        try:
+            return self._choose(self.in_scope(picture, query), query, passes, keys)
+        except MeshtopError:
+            raise
+        except Exception:  # noqa: BLE001 - told below, row by row
+            items = self.all_items(picture) if self._scoped is None else self.in_scope(picture, query)
+        # Some row cannot be placed, filtered or compared: each by itself, so that the others stay.
+        sound = picture.rows(self.kind, items, lambda item: self._sound(item, query, passes, keys))
+        return self._choose(
+            [item for item in sound if query.holds(self._places(item), namespaced=self.namespaced)], query, passes, keys
+        )
+
+    def _sound(self, item: Item, query: Query, passes: Filter[Item], keys: tuple[SortKey[Item], ...]) -> Item:
+        """The item itself. Raises whatever placing, naming, filtering or comparing it raises."""
+        query.holds(self._places(item), namespaced=self.namespaced)
+        self.key(item)
+        self._choose([item], query, passes, keys)
+        for key in keys:
+            key.column.sort_key(item)
+        return item
+
+    def _choose(
+        self, items: list[Item], query: Query, passes: Filter[Item], keys: tuple[SortKey[Item], ...]
+    ) -> list[Item]:
         found = [
             item
-            for item in self.in_scope(picture, query)
+            for item in items
             if (not query.names or any(self.is_named(name, item) for name in query.names)) and passes.matches(item)
         ]
         return sort_items(sorted(found, key=self._path), keys)
 
     def table(self, picture: Picture, query: Query, *, wide: bool = False) -> Table[Item]:
         """The rows and columns to draw. Raises FilterError."""
-        return Table(self.shown(picture.thresholds, wide=wide), self.items(picture, query), self.key)
+        return Table(
+            self.shown(picture.thresholds, wide=wide),
+            self.items(picture, query),
+            self.key,
+            lost=lambda item, error: picture.lost.note(self.kind, item, error),
+        )
 
 
 @lru_cache(maxsize=64)

@@ -51,7 +51,7 @@ def build(picture: Picture) -> list[CertificateItem]:
     now = moment_of(picture)
     found = expiries_of(picture)
     superseded = superseded_roots(found, now)
-    return [_item(expiry, now, superseded=expiry in superseded) for expiry in found]
+    return picture.rows("certificates", found, lambda expiry: _item(expiry, now, superseded=expiry in superseded))
 
 
 def _item(expiry: Expiry, now: float, *, superseded: bool) -> CertificateItem:

@@ -95,7 +95,7 @@ def can_tell(inventory: Inventory, kind: str) -> bool:
 
 def build(picture: Picture) -> list[ClusterItem]:
     """A row for each cluster of the snapshot, also for those that gave no answer."""
-    return [_item(picture, cluster) for cluster in picture.snapshot.clusters]
+    return picture.rows("clusters", picture.snapshot.clusters, lambda cluster: _item(picture, cluster))
 
 
 def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:

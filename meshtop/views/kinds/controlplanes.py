@@ -55,7 +55,7 @@ class ControlPlaneItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[ControlPlaneItem]:
     """A row for each revision of each cluster, and one for each cluster that is served from elsewhere."""
-    return [_item(plane) for plane in planes_of(picture)]
+    return picture.rows("controlplanes", planes_of(picture), lambda plane: _item(plane))
 
 
 def _item(plane: ControlPlaneRevision) -> ControlPlaneItem:

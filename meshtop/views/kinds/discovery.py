@@ -69,7 +69,7 @@ class DiscoveryItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[DiscoveryItem]:
     """A row for each host of each mesh."""
-    return [_item(picture, row) for row in discovery_of(picture).hosts]
+    return picture.rows("discovery", discovery_of(picture).hosts, lambda row: _item(picture, row))
 
 
 def _item(picture: Picture, row: HostRow) -> DiscoveryItem:

@@ -69,7 +69,7 @@ class DriftItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[DriftItem]:
     """A row for each object that drifted."""
-    return [_item(picture, found) for found in drift_of(picture)]
+    return picture.rows("drift", drift_of(picture), lambda found: _item(picture, found))
 
 
 def _item(picture: Picture, found: Drift) -> DriftItem:

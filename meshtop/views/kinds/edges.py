@@ -69,7 +69,7 @@ class EdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[EdgeItem]:
     """A row for each edge."""
-    return [_item(picture, edge) for edge in picture.edges]
+    return picture.rows("edges", picture.edges, lambda edge: _item(picture, edge))
 
 
 def _item(picture: Picture, edge: Edge) -> EdgeItem:

@@ -45,7 +45,7 @@ _FLEET = {"MEMBER-": "members", "DISCOVERY-": "discovery", "CONTROLPLANE-": "con
 
 def build(picture: Picture) -> list[FindingItem]:
     """A row for each finding."""
-    return [_item(picture, located) for located in findings_of(picture)]
+    return picture.rows("findings", findings_of(picture), lambda located: _item(picture, located))
 
 
 def _item(picture: Picture, located: LocatedFinding) -> FindingItem:

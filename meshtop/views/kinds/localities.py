@@ -33,7 +33,7 @@ class LocalityItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[LocalityItem]:
     """A row for each host that has endpoints."""
-    return [_item(picture, found) for found in localities_of(picture)]
+    return picture.rows("localities", localities_of(picture), lambda found: _item(picture, found))
 
 
 def _item(picture: Picture, found: HostLocality) -> LocalityItem:

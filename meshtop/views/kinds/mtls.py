@@ -72,7 +72,7 @@ class MtlsItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[MtlsItem]:
     """A row for each workload and virtual machine of each cluster."""
-    return [_item(picture, standing) for standing in posture_of(picture).workloads.values()]
+    return picture.rows("mtls", posture_of(picture).workloads.values(), lambda standing: _item(picture, standing))
 
 
 def _item(picture: Picture, standing: WorkloadPosture) -> MtlsItem:

@@ -64,7 +64,8 @@ class MtlsEdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[MtlsEdgeItem]:
     """A row for each edge; several where its ports differ and telemetry does not say which is used."""
-    return [_item(picture, edge, v) for edge, verdicts in posture_of(picture).edges for v in verdicts]
+    judged = [(edge, verdict) for edge, verdicts in posture_of(picture).edges for verdict in verdicts]
+    return picture.rows("mtlsedges", judged, lambda one: _item(picture, *one))
 
 
 def _item(picture: Picture, edge: Edge, verdict: TlsVerdict) -> MtlsEdgeItem:

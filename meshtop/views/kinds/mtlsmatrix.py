@@ -46,7 +46,7 @@ def build(picture: Picture) -> list[MtlsPair]:
     for edge, verdicts in posture_of(picture).edges:
         worst = min((v.outcome for v in verdicts), key=OUTCOME_ORDER.__getitem__)
         pairs.setdefault((_place(edge.source), _place(edge.destination)), []).append((edge, worst))
-    return [_pair(picture, left, right, found) for (left, right), found in sorted(pairs.items())]
+    return picture.rows("mtlsmatrix", sorted(pairs.items()), lambda one: _pair(picture, *one[0], one[1]))
 
 
 def _place(end: Peer | Target) -> NamespaceId:

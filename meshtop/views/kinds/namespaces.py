@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec import Struct
 
 from meshtop.analysis.tenancy.ownership import workspace_of
@@ -75,8 +77,16 @@ def build(picture: Picture) -> list[NamespaceItem]:
         services: dict[str, int] = {}
         for service in cluster.inventory.services:
             services[service.meta.namespace] = services.get(service.meta.namespace, 0) + 1
-        items += [_item(picture, cluster.name, n, services.get(n.meta.name, 0)) for n in cluster.inventory.namespaces]
+        items += picture.rows(
+            "namespaces",
+            cluster.inventory.namespaces,
+            partial(_counted, picture, cluster.name, services),
+        )
     return items
+
+
+def _counted(picture: Picture, cluster: str, services: dict[str, int], namespace: Namespace) -> NamespaceItem:
+    return _item(picture, cluster, namespace, services.get(namespace.meta.name, 0))
 
 
 def _item(picture: Picture, cluster: str, namespace: Namespace, services: int) -> NamespaceItem:

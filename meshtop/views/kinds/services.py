@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -55,9 +56,14 @@ def build(picture: Picture) -> list[ServiceItem]:
         if inventory is None:
             continue
         exported = {export.meta.key for export in inventory.config.get("ServiceExport", ())}
-        items += [_service(picture, cluster.name, s, s.meta.key in exported) for s in inventory.services]
-        items += [_entry(picture, cluster.name, entry) for entry in inventory.config.get("ServiceEntry", ())]
+        items += picture.rows("services", inventory.services, partial(_of_cluster, picture, cluster.name, exported))
+        entries = inventory.config.get("ServiceEntry", ())
+        items += picture.rows("services", entries, partial(_entry, picture, cluster.name))
     return items
+
+
+def _of_cluster(picture: Picture, cluster: str, exported: set[tuple[str, str]], service: Service) -> ServiceItem:
+    return _service(picture, cluster, service, service.meta.key in exported)
 
 
 def dns_name(namespace: str, name: str, domain: str) -> str:

@@ -36,8 +36,10 @@ class TrustItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[TrustItem]:
     """A row for each pair of clusters."""
-    return [
-        TrustItem(
+    return picture.rows(
+        "trust",
+        pairs_of(picture),
+        lambda pair: TrustItem(
             left=pair.left,
             right=pair.right,
             trusted=pair.trusted,
@@ -46,9 +48,8 @@ def build(picture: Picture) -> list[TrustItem]:
             only_right=pair.only_right,
             why=pair.why,
             same_mesh=pair.same_mesh,
-        )
-        for pair in pairs_of(picture)
-    ]
+        ),
+    )
 
 
 def trust_tone(item: TrustItem) -> Tone:

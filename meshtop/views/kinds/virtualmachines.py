@@ -60,7 +60,7 @@ class VirtualMachineItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[VirtualMachineItem]:
     """A row for each WorkloadEntry of each cluster."""
-    return [_item(picture, machine) for machine in picture.machines]
+    return picture.rows("virtualmachines", picture.machines, lambda machine: _item(picture, machine))
 
 
 def _item(picture: Picture, machine: VirtualMachine) -> VirtualMachineItem:

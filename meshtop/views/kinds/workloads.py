@@ -45,7 +45,7 @@ class WorkloadItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[WorkloadItem]:
     """A row for each workload of each cluster."""
-    return [_item(picture, workload) for workload in picture.workloads]
+    return picture.rows("workloads", picture.workloads, lambda workload: _item(picture, workload))
 
 
 def _item(picture: Picture, workload: Workload) -> WorkloadItem:

@@ -30,11 +30,13 @@ from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.model.traffic import Edge, Peer, Sums, Target
 from meshtop.settings.tenancy import Tenancy
+from meshtop.views.picture.lost_rows import LostRows
 from meshtop.views.picture.memory import Key, Memory
 from meshtop.views.picture.query import Query
 
 Group = TypeVar("Group")
 Value = TypeVar("Value")
+Thing = TypeVar("Thing")
 
 WorkloadId = tuple[str, str, str]
 """Cluster, namespace, name."""
@@ -80,8 +82,13 @@ class Picture:
         self._tenant_label = tenant_label
         self._judging = judging or Judging()
         self.memory = memory or Memory()
+        self.lost = LostRows()
         self._made: dict[Key[Any], Any] = {}
         self._workload_health: dict[WorkloadId, Health] = {}
+
+    def rows(self, kind: str, things: Iterable[Thing], make: Callable[[Thing], Value]) -> list[Value]:
+        """A row of a kind for each thing; one that raises costs itself, and `lost` says so."""
+        return self.lost.made(kind, things, make)
 
     def cached(self, key: Key[Value], make: Callable[[], Value]) -> Value:
         """What `make` gives, made at the first call for `key` and kept as long as this Picture."""

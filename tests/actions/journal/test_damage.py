@@ -1,4 +1,4 @@
-"""A damaged journal costs what is damaged: the rest is read, what is missing is named, and nothing is written over it."""
+"""A damaged journal costs what is damaged: the rest is read, what is missing is named, nothing is overwritten."""
 
 from __future__ import annotations
 
