@@ -9,7 +9,7 @@ from msgspec import structs
 
 from meshtop.actions.events import ObservedSplit, SplitStatus
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.shift.guard import guard_verdict, sides
+from meshtop.actions.shift.guard import asked_in, guard_verdict, sides
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.targets import ShiftTarget, Weights
 from meshtop.actions.shift.verify import count_all, observe
@@ -87,7 +87,8 @@ class Measures:
         for target in targets:
             seen = await self._callers(target, since=since, at=now)
             tallies[target.cluster] = added(seen.callers, len(target.names))
-            one = observe(target, seen.callers, target.steps[step], before[target.cluster], judging, late=late)
+            weights, old = target.steps[step], before[target.cluster]
+            one = observe(target, seen.callers, weights, old, judging, among=asked_in(len(targets)), late=late)
             if (
                 not seen.counts
                 or target.cluster in seen.failed

@@ -114,14 +114,20 @@ class StepWatch:
         """Raise ShiftEnded, with everything to be taken back, when the guard fails or a split does not follow."""
         verdict = self.verdict
         if verdict is not None and verdict.verdict is Comparison.WORSE:
-            questions = (("errors", verdict.errors), ("latency", verdict.latency))
-            worse = [name for name, one in questions if one is not None and one.verdict is Comparison.WORSE]
-            message = f"{verdict.canary} is worse than {verdict.baseline} in {' and '.join(worse)}"
-            raise ShiftEnded(ActionOutcome.GUARD_FAILED, f"{message} (E {verdict.e_value:.3g}).", back=True)
+            raise ShiftEnded(ActionOutcome.GUARD_FAILED, f"{verdict.summary}{_because(verdict)}.", back=True)
         differ = [one.cluster for one in self.observed if one.status is SplitStatus.DOES_NOT_FOLLOW]
         if differ:
             message = f"The split does not follow the weights in {', '.join(differ)}."
             raise ShiftEnded(ActionOutcome.NOT_FOLLOWED, message, back=True)
+
+    @property
+    def report(self) -> str | None:
+        """What the guard made of the step, and how much it would have taken to take it back; None where it saw nothing.
+        """
+        verdict = self.verdict
+        if verdict is None or not verdict.questions:
+            return None
+        return f"Guard: {verdict.summary}{_because(verdict)}."
 
     def may_end(self, now: float) -> bool:
         """Whether the step has lasted, every split is settled, and the guard has seen enough."""
@@ -141,6 +147,11 @@ class StepWatch:
     def _judged(self) -> bool:
         undecided = self.verdict is not None and self.verdict.verdict is Comparison.NOT_ENOUGH_DATA
         return self._last or not undecided
+
+
+def _because(verdict: CanaryVerdict) -> str:
+    """What was counted, and what would have been enough, in brackets."""
+    return f" ({verdict.explanation})" if verdict.explanation else ""
 
 
 _CONFIRMATIONS = {

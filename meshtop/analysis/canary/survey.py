@@ -59,11 +59,12 @@ class SurveyedRoute(Struct, frozen=True, kw_only=True):
 
 
 class SeenCallers(Struct, frozen=True):
-    """Who was seen to call through a route, over how many seconds; `untold` says why its split cannot be judged."""
+    """Who was seen to call through a route, over how many seconds until `at`; `untold`: why its split is not judged."""
 
     callers: tuple[Caller, ...]
     seconds: float
     untold: str | None = None
+    at: float = 0.0
 
 
 class Survey:
@@ -107,8 +108,9 @@ class Survey:
         """
         own = self.counts_of(surveyed) if counts is None else list(counts)
         seconds = max((one.seconds for _, one in own), default=0.0)
+        at = max((one.at for _, one in own), default=0.0)
         if surveyed.binding.refused is not None:
-            return SeenCallers((), seconds, f"it is not in force: {surveyed.binding.refused}")
+            return SeenCallers((), seconds, f"it is not in force: {surveyed.binding.refused}", at)
         hosts = telemetry_hosts(surveyed.route, surveyed.binding)
         follows = self._follows(surveyed)
         sure = tally(surveyed.backends, hosts, own, self.names, lambda *who: follows(*who)[0] is Follows.YES)
@@ -116,7 +118,7 @@ class Survey:
         if untold is None and surveyed.broken:
             untold = "a share of it is answered 500 before it reaches anybody"
         if any(sum(caller.split) > 0 for caller in sure):
-            return SeenCallers(sure, seconds, untold)
+            return SeenCallers(sure, seconds, untold, at)
         doubts: set[str] = set()
 
         def perhaps(cluster: str, workload: tuple[str, str]) -> bool:
@@ -126,7 +128,7 @@ class Survey:
             return what is not Follows.NO
 
         unsure = tally(surveyed.backends, hosts, own, self.names, perhaps)
-        return SeenCallers(unsure, seconds, untold or min(doubts, default=None))
+        return SeenCallers(unsure, seconds, untold or min(doubts, default=None), at)
 
     def callers(
         self, surveyed: SurveyedRoute, counts: Sequence[tuple[str, RouteCounts]] | None = None
