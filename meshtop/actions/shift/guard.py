@@ -60,8 +60,11 @@ def guard_verdict(
     for canary, usual in pairs.values():
         everything = (everything[0] + canary, everything[1] + usual)
     together = judge(*everything, asked, among=among, bound_ms=bound_ms, names=names)
-    alone = [judge(*pair, asked, among=among, bound_ms=bound_ms, names=names) for pair in pairs.values()]
-    worse = [one for one in alone if one.verdict is Comparison.WORSE]
+    worse = []
+    for cluster, pair in pairs.items():
+        alone = judge(*pair, asked, among=among, bound_ms=bound_ms, names=names)
+        if alone.verdict is Comparison.WORSE and len(pairs) > 1:
+            worse.append(structs.replace(alone, cluster=cluster, summary=""))
     return worst_verdict([together, *worse])
 
 

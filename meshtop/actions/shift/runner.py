@@ -310,7 +310,7 @@ class ShiftRunner:
     def _ask_to_decide(self, watch: StepWatch) -> ActionEvent:
         """Pause for somebody to decide. Raises ShiftEnded where nobody watches."""
         verdict = watch.verdict
-        message = f"This step cannot be judged yet: {verdict.summary}." if verdict is not None else "No verdict."
+        message = f"This step cannot be judged: {verdict.summary}." if verdict is not None else "No verdict."
         if not self._attended:
             held = f"{message} Held: go on with resume, or take back with rollback."
             raise ShiftEnded(ActionOutcome.HELD, held, back=False)

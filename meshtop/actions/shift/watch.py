@@ -64,7 +64,8 @@ class StepWatch:
         self._last = last
         self._blind = blind
         # Until the push has reached every proxy, requests still go by the old weights: they are not counted.
-        self._since = begun + plan.pace.settle
+        self._settle = measures.push_seconds(targets)
+        self._since = begun + self._settle
         self._ask_at = begun + (1.0 if blind else EXTENSIONS) * plan.every_seconds
         self._confirmed: set[str] = set()
         self.observed: tuple[ObservedSplit, ...] = ()
@@ -78,7 +79,7 @@ class StepWatch:
     @property
     def first_look_seconds(self) -> float:
         """How long after its beginning the step can be looked at."""
-        return self._pace.settle + SHORTEST_SECONDS
+        return self._settle + SHORTEST_SECONDS
 
     def due(self, now: float) -> bool:
         """Whether a look can say anything: two scrapes lie behind, or patience is over and it has to be said."""
@@ -87,7 +88,7 @@ class StepWatch:
         return now - self._since >= SHORTEST_SECONDS or self._late(now)
 
     def _late(self, now: float) -> bool:
-        return self._blind or now - self._begun >= self._pace.patience
+        return self._blind or now - self._begun >= self._pace.patience + self._settle - self._pace.settle
 
     async def look(self, now: float) -> None:
         """Ask telemetry; afterwards `observed` and `verdict` say what was seen since the weights had settled."""

@@ -59,7 +59,7 @@ class Judging(Struct, frozen=True):
 class CanaryVerdict(Struct, frozen=True, rename="camel", kw_only=True):
     """Whether a canary is worse than its baseline (INTERFACE.md, `verdict`); `bound_ms` is what counts as slow.
 
-    `e_value_needed` is what an e-value must reach to be certain. `summary` says the verdict in words, made of the
+    `cluster` is where, when one cluster's counts alone say it. `e_value_needed` is what an e-value must reach to be certain. `summary` says the verdict in words, made of the
     rest where it is not given; `words` in few.
     """
 
@@ -73,6 +73,7 @@ class CanaryVerdict(Struct, frozen=True, rename="camel", kw_only=True):
     bound_ms: float | None = None
     certainty: Certainty | None = None
     e_value_needed: float | None = None
+    cluster: str | None = None
     summary: str = ""
 
     def __post_init__(self) -> None:
@@ -184,7 +185,8 @@ def _certainty(verdict: Comparison, found: Sequence[ComparisonVerdict]) -> Certa
 
 def _summary(made: CanaryVerdict) -> str:
     canary, baseline = made.canary or "the canary", made.baseline or "its baseline"
-    how = "" if made.certainty is None else f", {made.certainty.value}"
+    where = "" if made.cluster is None else f" in {made.cluster}"
+    how = f"{where}, {made.certainty.value}" if made.certainty is not None else where
     if made.verdict is Comparison.NOT_WORSE:
         return f"{canary} is not worse than {baseline}{how}"
     bad = [(name, one) for name, one in made.questions if one.verdict is made.verdict and one.certainty is not None]
