@@ -1,8 +1,8 @@
 """How often the judgement of canaries cries wolf, and how soon it sees what matters: `python -m benchmarks.judgement`.
 
 Every simulated look is 15 s after the last, as the console's. False alarms are counted at the edge of the margin, where
-they are most likely, over a whole day; what is worth seeing is looked for over an hour. Random numbers are seeded by row
-and run, so that each table can be made again, with any number of processes.
+they are most likely, over a whole day; what is worth seeing is looked for over an hour. Random numbers are seeded by
+row and run, so that each table can be made again, with any number of processes.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ def worse_at(chance: random.Random, case: Versions, alpha: float, looks: int) ->
     """The look at which the canary is called worse; None when it never is.
 
     The evidence is the least over all shares that the baseline may have, so any one of them may rule an alarm out: the
-    share that was seen. Of a fixed one it is known how much it can grow until the next look, and most looks are left out.
+    share that was seen. Of a fixed one it is known how much it can grow until the next look, and most looks are left
+    out.
     """
     margin, enough = DEFAULT_MARGIN_OF_ERRORS, -log(alpha)
     canaries = counted(chance, case.canary, case.canary_errors, looks)
@@ -117,9 +118,11 @@ def off_at(chance: random.Random, case: Split, alpha: float, looks: int) -> int 
             continue
         last, others = canary, n - canary
         more, fewer = log_evidence_above(canary, n, bounds.high), log_evidence_below(canary, n, bounds.low)
-        if max(more, fewer) >= enough:
-            if split_evidence((n - canary, canary), shares, DEFAULT_SPLIT_MARGIN).off >= enough:
-                return look
+        # The e-value of the split is a mean of these two and of the same two of the other destination.
+        if max(more, fewer) < enough:
+            continue
+        if split_evidence((n - canary, canary), shares, DEFAULT_SPLIT_MARGIN).off >= enough:
+            return look
     return None
 
 

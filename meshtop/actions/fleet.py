@@ -15,8 +15,8 @@ from meshtop.actions.kube import KubeApi
 from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.canary.routes import ROUTE_KINDS
 from meshtop.analysis.canary.survey import Survey
-from meshtop.analysis.traffic.convergence import convergence_seconds
 from meshtop.analysis.tenancy.access.rights import Access
+from meshtop.analysis.traffic.convergence import convergence_seconds
 from meshtop.model.snapshot import Snapshot
 from meshtop.sources.auth.kubeconfig import ClusterRef
 from meshtop.sources.http.connection import Connection

@@ -34,7 +34,8 @@ class RouteToCount(Struct, frozen=True):
 def routes_to_count(known: Iterable[tuple[Inventory, Telemetry | None]], at: float) -> frozenset[RouteToCount]:
     """What is to be counted at the moment `at` for all weighted routes of some clusters, by what is known of them.
 
-    Counting begins when a change has reached the proxies, which a cluster's own istiod measures. Every cluster is asked for every route: its Prometheus holds what its own proxies saw of another's requests.
+    Counting begins when a change has reached the proxies, which a cluster's own istiod measures. Every cluster is asked
+    for every route: its Prometheus holds what its own proxies saw of another's requests.
     """
     found = set()
     for inventory, telemetry in known:

@@ -123,7 +123,9 @@ class StepWatch:
 
     @property
     def report(self) -> str | None:
-        """What the guard made of the step, and how much it would have taken to take it back; None where it saw nothing.
+        """What the guard made of the step, and how much it would have taken to take it back.
+
+        None where it saw nothing.
         """
         verdict = self.verdict
         if verdict is None or not verdict.questions:

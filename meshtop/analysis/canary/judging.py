@@ -59,8 +59,8 @@ class Judging(Struct, frozen=True):
 class CanaryVerdict(Struct, frozen=True, rename="camel", kw_only=True):
     """Whether a canary is worse than its baseline (INTERFACE.md, `verdict`); `bound_ms` is what counts as slow.
 
-    `cluster` is where, when one cluster's counts alone say it. `e_value_needed` is what an e-value must reach to be certain. `summary` says the verdict in words, made of the
-    rest where it is not given; `words` in few.
+    `cluster` is where, when one cluster's counts alone say it. `e_value_needed` is what an e-value must reach to be
+    certain. `summary` says the verdict in words, made of the rest where it is not given; `words` in few.
     """
 
     verdict: Comparison = Comparison.NOT_ENOUGH_DATA
@@ -234,9 +234,7 @@ class Standing:
     def __init__(self) -> None:
         self._said: dict[tuple[str, ...], tuple[float | None, float]] = {}
 
-    def holds(
-        self, what: tuple[str, ...], changed: float | None, at: float, *, certain: bool, likely: bool
-    ) -> bool:
+    def holds(self, what: tuple[str, ...], changed: float | None, at: float, *, certain: bool, likely: bool) -> bool:
         """Whether it is to be said of weights that last changed at `changed`, looked at `at` (Unix seconds)."""
         before = self._said.get(what)
         stood = before is not None and before[0] == changed and before[1] <= at
@@ -278,16 +276,14 @@ class Judgements:
         changed, at = (None if change is None else change.at), seen.at
 
         def stands(question: str, one: ComparisonVerdict) -> ComparisonVerdict:
-            if self._holds((route.identity, question), changed, at, one.is_bad, one.certainty):
+            if self._holds((route.identity, question), changed, at, one):
                 return structs.replace(one, verdict=Comparison.WORSE, requests_to_go=0, summary="")
             return one
 
         told = HonestyVerdict(Honesty.NOT_ENOUGH_DATA)
         if seen.seconds:
             told = split_honesty(route, split, self.judging, among=among, untold=seen.untold)
-            is_off = told.verdict is Honesty.NOT_HONOURED
-            may_be_off = told.certainty if is_off or told.verdict is Honesty.NOT_ENOUGH_DATA else None
-            if self._holds((route.identity, "split"), changed, at, is_off, may_be_off):
+            if self._holds((route.identity, "split"), changed, at, told):
                 told = structs.replace(told, verdict=Honesty.NOT_HONOURED, requests_to_go=0, summary="")
         return Judgement(
             callers=callers,
@@ -302,9 +298,9 @@ class Judgements:
         )
 
     def _holds(
-        self, what: tuple[str, ...], changed: float | None, at: float, is_bad: bool, certainty: Certainty | None
+        self, what: tuple[str, ...], changed: float | None, at: float, one: ComparisonVerdict | HonestyVerdict
     ) -> bool:
-        return self._standing.holds(what, changed, at, certain=is_bad, likely=certainty is Certainty.LIKELY)
+        return self._standing.holds(what, changed, at, certain=one.is_bad, likely=one.may_be_bad)
 
 
 def split_honesty(

@@ -116,12 +116,22 @@ class HonestyVerdict(Struct, frozen=True, rename="camel"):
             words = f"{honesty_words(self.verdict, self.certainty)}{yet}{to_go_words(self.requests_to_go)}"
             structs.force_setattr(self, "summary", words)
 
+    @property
+    def is_bad(self) -> bool:
+        """Whether the split is called off."""
+        return self.verdict is Honesty.NOT_HONOURED
+
+    @property
+    def may_be_bad(self) -> bool:
+        """Whether the split is likely off, without being called so yet."""
+        return self.verdict is Honesty.NOT_ENOUGH_DATA and self.certainty is Certainty.LIKELY
+
 
 class ComparisonVerdict(Struct, frozen=True, rename="camel"):
     """One comparison of a canary with its baseline; `summary` says it in words, made of the rest where it is not given.
 
-    `difference` is canary minus baseline; `canary` and `baseline` are what was counted. `interval` is its confidence sequence: at every look it holds what is true
-    with probability 1 - alpha. `worse_from` is how many bad answers of the canary, of the requests seen so far, are
+    `difference` is canary minus baseline; `canary` and `baseline` are what was counted. `interval` is its confidence
+    sequence: at every look it holds what is true with probability 1 - alpha. `worse_from` is how many bad answers of the canary, of the requests seen so far, are
     enough to call it worse; None where no number is.
     """
 
@@ -147,6 +157,11 @@ class ComparisonVerdict(Struct, frozen=True, rename="camel"):
     def is_bad(self) -> bool:
         """Whether the canary is called worse."""
         return self.verdict is Comparison.WORSE
+
+    @property
+    def may_be_bad(self) -> bool:
+        """Whether the canary is likely worse, without being called so yet."""
+        return self.verdict is Comparison.NOT_ENOUGH_DATA and self.certainty is Certainty.LIKELY
 
     @property
     def figures(self) -> str:

@@ -14,7 +14,7 @@ REACHES = 0.99
 
 
 def convergence_times(telemetry: Telemetry | None) -> Buckets:
-    """How long changes took to reach the proxies of a cluster's control plane, in milliseconds; empty where not read."""
+    """How long changes took to reach a control plane's proxies, in milliseconds; empty where it is not read."""
     buckets: dict[float, float] = {}
     for sample in telemetry.control if telemetry is not None else ():
         bound = _bound(sample.labels.get("le")) if sample.metric == CONVERGENCE_METRIC else None
@@ -25,7 +25,7 @@ def convergence_times(telemetry: Telemetry | None) -> Buckets:
 
 
 def convergence_seconds(telemetry: Telemetry | None) -> float | None:
-    """After how many seconds a change has reached nearly all proxies; None where nothing was pushed, or it is not read."""
+    """After how many seconds a change has reached nearly all proxies; None where nothing was pushed or read."""
     found = convergence_times(telemetry).quantile(REACHES)
     return None if found is None else found / 1000
 

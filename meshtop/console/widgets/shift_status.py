@@ -13,8 +13,6 @@ from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.actions.shift.progress import ClusterProgress, Progress
-    from meshtop.analysis.canary.judging import CanaryVerdict
-    from meshtop.analysis.canary.verdict import ComparisonVerdict
 
 _MARGIN = 2
 _BAR = 12
@@ -113,11 +111,11 @@ def _guard(progress: Progress, width: int) -> Iterable[tuple[str, Tone]]:
     room = width - 2 * _MARGIN - len("Guard ") - cell_width(text) - 3
     for name, one in verdict.questions:
         # What is bad says its figures in the summary already.
-        text = "" if one.certainty is not None and one.verdict is verdict.verdict is not Comparison.NOT_WORSE else (
-            f"{name} {one.figures}" if one.figures else ""
-        )
+        if one.is_bad or one.may_be_bad or not one.figures:
+            continue
+        text = f"{name} {one.figures}"
         room -= cell_width(text) + 3
-        if text and room >= 0:
+        if room >= 0:
             yield f"· {text}", Tone.DIM
 
 

@@ -147,8 +147,10 @@ def _judgement(row: CanaryRow) -> tuple[Fact, ...]:
     return (
         Fact("split", Cell(f"{h.summary}{requests}", split.tone)),
         Fact("verdict", Cell(v.summary, verdict_.tone)),
-        *(fact(name, f"{one.summary} ({one.explanation})" if one.explanation else one.summary)
-          for name, one in v.questions),
+        *(
+            fact(name, f"{one.summary} ({one.explanation})" if one.explanation else one.summary)
+            for name, one in v.questions
+        ),
         fact("evidence", _evidence(v)),
     )
 

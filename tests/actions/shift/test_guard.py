@@ -64,7 +64,8 @@ WORSE_IN_LATENCY = (tally(2000, bad=10, slow=10), tally(2000, bad=10, slow=90))
 def test_alpha_is_shared_by_every_question_of_every_cluster_and_of_all_together(
     clusters: int, guard: Guard, pair: tuple[Tally, Tally], asked: int
 ) -> None:
-    # The split is asked about too. One cluster has all the requests, so that it and all together have the same evidence.
+    # The split is asked about too. One cluster has all the requests,
+    # so that it and all together have the same evidence.
     tallies = [pair, *[IDLE] * (clusters - 1)]
     alone = guard_verdict([target("c0")], 0, {"c0": pair}, {}, guard, Judging(), BOUND_MS)
     assert alone is not None

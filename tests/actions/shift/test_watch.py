@@ -114,7 +114,8 @@ WORSE = ComparisonVerdict(
     [
         (
             step(FOLLOWS, verdict=CanaryVerdict(
-                verdict=Comparison.WORSE, e_value=1234.5, errors=WORSE, certainty=Certainty.CERTAIN, canary="v2", baseline="v1"
+                verdict=Comparison.WORSE, e_value=1234.5, errors=WORSE, certainty=Certainty.CERTAIN,
+                canary="v2", baseline="v1",
             )),
             ActionOutcome.GUARD_FAILED,
             r"v2 is worse than v1, certain: \+4.0 points \(1.0 to 9.0\) of errors "

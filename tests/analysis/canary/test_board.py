@@ -118,10 +118,8 @@ def test_a_row_says_what_is_set_what_is_seen_and_what_is_behind() -> None:
 def test_alpha_is_shared_by_the_questions_the_clusters_and_the_canaries() -> None:
     counted = counts(sample("v1", 8000.0), sample("v2", 2000.0))
     parts = ("v1", 80), ("v2", 20)
-    (alone,) = board(cluster(service(*parts), RULE, counted=[counted]))
-    east, _ = board(
-        cluster(service(*parts), RULE, counted=[counted]), cluster(service(*parts), RULE, name="west", counted=[counted])
-    )
+    here = cluster(service(*parts), RULE, counted=[counted])
+    (alone,), (east, _) = board(here), board(here, cluster(service(*parts), RULE, name="west", counted=[counted]))
     assert alone.verdict.e_value_needed == pytest.approx(3 / 0.05), "split, errors and slow answers"
     assert east.verdict.e_value_needed == pytest.approx(6 / 0.05), "the same in two clusters of the mesh"
 
