@@ -131,8 +131,8 @@ class ComparisonVerdict(Struct, frozen=True, rename="camel"):
     """One comparison of a canary with its baseline; `summary` says it in words, made of the rest where it is not given.
 
     `difference` is canary minus baseline; `canary` and `baseline` are what was counted. `interval` is its confidence
-    sequence: at every look it holds what is true with probability 1 - alpha. `worse_from` is how many bad answers of the canary, of the requests seen so far, are
-    enough to call it worse; None where no number is.
+    sequence: at every look it holds what is true with probability 1 - alpha. `worse_from` is how many bad answers of
+    the canary, of the requests seen so far, are enough to call it worse; None where no number is.
     """
 
     verdict: Comparison
