@@ -112,7 +112,7 @@ async def _member(action: Action, fleet: Fleet, name: str) -> FleetCluster | Non
     if not silent:
         raise not_here(name, recorded)
     api = KubeApi(member.name, member.api.wire, server=member.api.server, expected=recorded)
-    return FleetCluster(member.name, api, member.metrics, read_only=member.read_only)
+    return FleetCluster(member.name, api, member.metrics, read_only=member.read_only, push_seconds=member.push_seconds)
 
 
 async def _by_uid(recorded: ClusterIdentity, members: Sequence[FleetCluster]) -> FleetCluster | None:

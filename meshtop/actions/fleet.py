@@ -17,6 +17,7 @@ from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.canary.routes import ROUTE_KINDS
 from meshtop.analysis.canary.survey import Survey
 from meshtop.analysis.tenancy.access.rights import Access
+from meshtop.analysis.traffic.convergence import convergence_seconds
 from meshtop.model.snapshot import Snapshot
 from meshtop.sources.auth.kubeconfig import ClusterRef
 from meshtop.sources.http.connection import Connection
@@ -27,13 +28,25 @@ Policy = Callable[[str, str, str], str | None]
 
 
 class FleetCluster:
-    """One cluster: its API server, its telemetry (None: it has none), and whether it may be written to at all."""
+    """One cluster: its API server, its telemetry (None: it has none), and whether it may be written to at all.
 
-    def __init__(self, name: str, api: KubeApi, metrics: Counting | None, *, read_only: bool = False) -> None:
+    `push_seconds` is how long its istiod takes to reach the proxies; None where that was not read.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        api: KubeApi,
+        metrics: Counting | None,
+        *,
+        read_only: bool = False,
+        push_seconds: float | None = None,
+    ) -> None:
         self.name = name
         self.api = api
         self.metrics = metrics
         self.read_only = read_only
+        self.push_seconds = push_seconds
 
 
 class Feed(Protocol):
@@ -142,6 +155,7 @@ def open_fleet(
     `survey` is that of the snapshot (`Picture.canaries.survey`), `access` the policy in force.
     """
     read_only = {cluster.name: cluster.read_only for cluster in snapshot.clusters}
+    push = {cluster.name: convergence_seconds(cluster.telemetry) for cluster in snapshot.clusters}
     members = []
     for feed in feeds:
         if feed.ref is None:
@@ -150,7 +164,11 @@ def open_fleet(
         connection = Connection(feed.ref, timeout_seconds=timeout_seconds, writes=not locked)
         members.append(
             FleetCluster(
-                feed.name, KubeApi(feed.name, connection, server=feed.ref.server), feed.prometheus, read_only=locked
+                feed.name,
+                KubeApi(feed.name, connection, server=feed.ref.server),
+                feed.prometheus,
+                read_only=locked,
+                push_seconds=push.get(feed.name),
             )
         )
 

@@ -21,6 +21,12 @@ DEFAULT_ALPHA = 0.05
 """The share of false alarms that a judgement of a canary may give, however often one looks."""
 DEFAULT_MINIMUM_REQUESTS = 200
 """With fewer requests a canary's split is not judged, unless the settings say otherwise."""
+DEFAULT_SPLIT_MARGIN = 0.02
+"""A share of requests that is off by less than this is not said to be off."""
+DEFAULT_MARGIN = 0.005
+"""A canary whose share of errors, or of slow answers, is above its baseline's by less than this is not worse."""
+DEFAULT_RELATIVE_MARGIN = 0.25
+"""... nor one that is above it by less than this part of the baseline's share."""
 
 DEFAULT_STEP_SECONDS = 120.0
 """How long a step of a weight shift stands."""

@@ -9,10 +9,12 @@ from msgspec import Struct
 
 from meshtop.analysis.canary.binding import binding_of, telemetry_hosts
 from meshtop.analysis.canary.routes import weighted_routes
-from meshtop.analysis.canary.survey import since_of
+from meshtop.analysis.canary.survey import PUSH_SECONDS, since_of
 from meshtop.analysis.identity.mesh import mesh_facts
+from meshtop.analysis.traffic.convergence import convergence_seconds
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory
+from meshtop.model.telemetry import Telemetry
 from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS, Counting, counts_connections, route_counts
 
@@ -29,17 +31,19 @@ class RouteToCount(Struct, frozen=True):
     tcp: bool
 
 
-def routes_to_count(inventories: Iterable[Inventory], at: float) -> frozenset[RouteToCount]:
-    """What is to be counted at the moment `at` for all weighted routes of some clusters.
+def routes_to_count(known: Iterable[tuple[Inventory, Telemetry | None]], at: float) -> frozenset[RouteToCount]:
+    """What is to be counted at the moment `at` for all weighted routes of some clusters, by what is known of them.
 
-    Every cluster is asked for every route: its Prometheus holds what its own proxies saw of another's requests.
+    Counting begins when a change has reached the proxies, which a cluster's own istiod measures. Every cluster is asked
+    for every route: its Prometheus holds what its own proxies saw of another's requests.
     """
     found = set()
-    for inventory in inventories:
+    for inventory, telemetry in known:
         domain = mesh_facts(inventory).domain
+        push = convergence_seconds(telemetry)
         for route in weighted_routes("", inventory.config, domain):
             hosts = telemetry_hosts(route, binding_of(route, inventory.config, domain))
-            since = since_of(route, at)
+            since = since_of(route, at, push_seconds=PUSH_SECONDS if push is None else push)
             if hosts and at - since >= SHORTEST_SECONDS:
                 found.add(RouteToCount(route.label, float(round(since)), hosts, counts_connections(route.protocol)))
     return frozenset(found)

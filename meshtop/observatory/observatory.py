@@ -98,7 +98,8 @@ class Observatory:
     async def _count_canaries(self) -> bool:
         """Let every cluster count what went through the weighted routes of all; False when there are none."""
         at = self._clock() if self.schedule.moment is None else self.schedule.moment
-        routes = routes_to_count([i for feed in self.feeds if (i := feed.kubernetes.inventory()) is not None], at)
+        known = [(i, f.prometheus.telemetry) for f in self.feeds if (i := f.kubernetes.inventory()) is not None]
+        routes = routes_to_count(known, at)
         if not routes:
             return False
         timeout = self._timeout_seconds

@@ -69,6 +69,4 @@ def _guard(event: ActionEvent) -> str:
     verdict = event.verdict
     if verdict is None:
         return "off"
-    shown = "" if verdict.e_value is None else f", E {verdict.e_value:.3g}"
-    to_go = f", about {verdict.requests_to_go} requests to go" if verdict.requests_to_go else ""
-    return f"{verdict.verdict.value}{shown}{to_go}"
+    return verdict.summary

@@ -278,6 +278,8 @@ class ShiftRunner:
             # A pause keeps the step, not the guard: the look above may still end the shift.
             if watch.observed and not self.controls.paused:
                 if watch.may_end(now):
+                    if watch.report is not None:
+                        yield self._event(EventKind.NOTE, watch.report)
                     return
                 if watch.must_ask(now):
                     watch.asked(now)
@@ -338,8 +340,8 @@ class ShiftRunner:
 
     def _ask_to_decide(self, watch: StepWatch) -> ActionEvent:
         """Pause for somebody to decide. Raises ShiftEnded where nobody watches."""
-        to_go = watch.verdict.requests_to_go if watch.verdict is not None else None
-        message = "Not enough data to judge this step" + (f", about {to_go} requests to go." if to_go else ".")
+        verdict = watch.verdict
+        message = f"This step cannot be judged: {verdict.summary}." if verdict is not None else "No verdict."
         if not self._attended:
             held = f"{message} Held: go on with resume, or take back with rollback."
             raise ShiftEnded(ActionOutcome.HELD, held, back=False)

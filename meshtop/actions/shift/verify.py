@@ -10,7 +10,7 @@ from meshtop.actions.events import ObservedSplit, SplitStatus
 from meshtop.actions.fleet import Fleet
 from meshtop.actions.shift.targets import ShiftTarget, Weights
 from meshtop.analysis.canary.binding import telemetry_hosts
-from meshtop.analysis.canary.evidence import log_evidence, wilson
+from meshtop.analysis.canary.evidence import share_interval, split_evidence
 from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.canary.tally import Caller
@@ -52,9 +52,16 @@ async def count_all(
 
 
 def observe(
-    target: ShiftTarget, callers: Sequence[Caller], weights: Weights, before: Weights, judging: Judging, *, late: bool
+    target: ShiftTarget,
+    callers: Sequence[Caller],
+    weights: Weights,
+    before: Weights,
+    judging: Judging,
+    *,
+    among: int = 1,
+    late: bool,
 ) -> ObservedSplit:
-    """Hold what was seen against the weights. `late` says that patience is over.
+    """Hold what was seen against the weights. `late` says that patience is over; alpha is shared `among` clusters.
 
     A split follows when enough requests speak neither against it nor for the old weights; when patience is over, it
     follows unless they speak against it.
@@ -63,7 +70,13 @@ def observe(
     split = [sum(caller.split[i] for caller in callers) for i in range(count)]
     total = sum(split)
     numbers = [float(weight or 0) for weight in weights]
-    told = honesty(split, numbers, alpha=judging.alpha, minimum_requests=judging.minimum_requests)
+    told = honesty(
+        split,
+        numbers,
+        alpha=judging.alpha_of_one(among),
+        minimum_requests=judging.minimum_requests,
+        margin=judging.margins.split,
+    )
     status = SplitStatus.WAITING
     if told.verdict is Honesty.NO_TRAFFIC:
         status = SplitStatus.NO_TRAFFIC if late else SplitStatus.WAITING
@@ -74,7 +87,7 @@ def observe(
     intervals = {
         name: found
         for name, seen in zip(target.names, split, strict=True)
-        if (found := wilson(seen, total)) is not None
+        if (found := share_interval(seen, total, judging.alpha)) is not None
     }
     return ObservedSplit(
         cluster=target.cluster,
@@ -92,4 +105,4 @@ def _moved(split: Sequence[float], before: Weights, weights: Sequence[float], al
     old = [float(weight or 0) for weight in before]
     if sum(old) <= 0 or [w / sum(old) for w in old] == [w / sum(weights) for w in weights]:
         return True
-    return log_evidence(split, old) >= -log(alpha)
+    return split_evidence(split, old, 0.0).off >= -log(alpha)

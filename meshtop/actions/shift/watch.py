@@ -64,7 +64,8 @@ class StepWatch:
         self._last = last
         self._blind = blind
         # Until the push has reached every proxy, requests still go by the old weights: they are not counted.
-        self._since = begun + plan.pace.settle
+        self._settle = measures.push_seconds(targets)
+        self._since = begun + self._settle
         self._ask_at = begun + (1.0 if blind else EXTENSIONS) * plan.every_seconds
         self._confirmed: set[str] = set()
         self.observed: tuple[ObservedSplit, ...] = ()
@@ -78,7 +79,7 @@ class StepWatch:
     @property
     def first_look_seconds(self) -> float:
         """How long after its beginning the step can be looked at."""
-        return self._pace.settle + SHORTEST_SECONDS
+        return self._settle + SHORTEST_SECONDS
 
     def due(self, now: float) -> bool:
         """Whether a look can say anything: two scrapes lie behind, or patience is over and it has to be said."""
@@ -87,7 +88,7 @@ class StepWatch:
         return now - self._since >= SHORTEST_SECONDS or self._late(now)
 
     def _late(self, now: float) -> bool:
-        return self._blind or now - self._begun >= self._pace.patience
+        return self._blind or now - self._begun >= self._pace.patience + self._settle - self._pace.settle
 
     async def look(self, now: float) -> None:
         """Ask telemetry; afterwards `observed` and `verdict` say what was seen since the weights had settled."""
@@ -114,14 +115,22 @@ class StepWatch:
         """Raise ShiftEnded, with everything to be taken back, when the guard fails or a split does not follow."""
         verdict = self.verdict
         if verdict is not None and verdict.verdict is Comparison.WORSE:
-            questions = (("errors", verdict.errors), ("latency", verdict.latency))
-            worse = [name for name, one in questions if one is not None and one.verdict is Comparison.WORSE]
-            message = f"{verdict.canary} is worse than {verdict.baseline} in {' and '.join(worse)}"
-            raise ShiftEnded(ActionOutcome.GUARD_FAILED, f"{message} (E {verdict.e_value:.3g}).", back=True)
+            raise ShiftEnded(ActionOutcome.GUARD_FAILED, f"{verdict.summary}{_because(verdict)}.", back=True)
         differ = [one.cluster for one in self.observed if one.status is SplitStatus.DOES_NOT_FOLLOW]
         if differ:
             message = f"The split does not follow the weights in {', '.join(differ)}."
             raise ShiftEnded(ActionOutcome.NOT_FOLLOWED, message, back=True)
+
+    @property
+    def report(self) -> str | None:
+        """What the guard made of the step, and how much it would have taken to take it back.
+
+        None where it saw nothing.
+        """
+        verdict = self.verdict
+        if verdict is None or not verdict.questions:
+            return None
+        return f"Guard: {verdict.summary}{_because(verdict)}."
 
     def may_end(self, now: float) -> bool:
         """Whether the step has lasted, every split is settled, and the guard has seen enough."""
@@ -141,6 +150,11 @@ class StepWatch:
     def _judged(self) -> bool:
         undecided = self.verdict is not None and self.verdict.verdict is Comparison.NOT_ENOUGH_DATA
         return self._last or not undecided
+
+
+def _because(verdict: CanaryVerdict) -> str:
+    """What was counted, and what would have been enough, in brackets."""
+    return f" ({verdict.explanation})" if verdict.explanation else ""
 
 
 _CONFIRMATIONS = {

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from meshtop.analysis.canary.binding import RouteBinding, bound_names, hosts_of
+from meshtop.analysis.canary.evidence import Interval
 from meshtop.analysis.canary.findings import RouteFacts, differing, duplicate, duplicates, findings
 from meshtop.analysis.canary.judging import CanaryVerdict, Judgements
 from meshtop.analysis.canary.owners import (
@@ -26,7 +27,11 @@ from meshtop.model.traffic import Traffic
 
 
 class CanaryDestination(Struct, frozen=True, rename="camel", kw_only=True):
-    """One destination (INTERFACE.md, `destinations[]`)."""
+    """One destination (INTERFACE.md, `destinations[]`).
+
+    Besides what is promised: `share_interval` and `error_interval` are confidence sequences of the share that was seen
+    and of its share of errors: at every look they hold what is true with probability 1 - alpha.
+    """
 
     name: str
     host: str
@@ -37,6 +42,8 @@ class CanaryDestination(Struct, frozen=True, rename="camel", kw_only=True):
     pods: Ready
     observed_share: float | None
     traffic: Traffic
+    share_interval: Interval | None = None
+    error_interval: Interval | None = None
 
 
 class ChangeRecord(Struct, frozen=True, rename="camel"):
@@ -150,6 +157,8 @@ class Board:
                     pods=backend.pods,
                     observed_share=judged.split[i] / total if total > 0 else None,
                     traffic=judged.tallies[i].traffic(judged.seconds) if total > 0 else Traffic(),
+                    share_interval=judged.share_intervals[i],
+                    error_interval=judged.error_intervals[i],
                 )
                 for i, (d, backend) in enumerate(zip(route.destinations, surveyed.backends, strict=True))
             ),

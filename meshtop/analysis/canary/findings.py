@@ -14,9 +14,7 @@ from meshtop.analysis.canary.judging import CanaryVerdict
 from meshtop.analysis.canary.owners import MESHTOP, NOBODY, LastChange, RouteControllerStatus, RouteOwner, is_gitops
 from meshtop.analysis.canary.routes import HOST, VIRTUAL_SERVICE, RouteDestination, WeightedRoute
 from meshtop.analysis.canary.verdict import (
-    WORTH_SEEING_AT_LEAST,
     Comparison,
-    ComparisonVerdict,
     Honesty,
     HonestyVerdict,
 )
@@ -27,6 +25,8 @@ from meshtop.model.state import Finding, Severity
 STUCK_SECONDS = 24 * 3600.0
 """A split unchanged for a day: nobody is watching it any more."""
 FIGHT_SECONDS = 3600.0
+GRAVE_FROM = 0.01
+"""A canary whose share of errors, or of slow answers, is above its baseline's by this much is an error."""
 
 
 class RouteFacts(Struct, frozen=True, kw_only=True):
@@ -199,7 +199,7 @@ def _judged(known: RouteFacts) -> list[Finding]:
             _finding(
                 "WORSE",
                 Severity.ERROR if _matters(verdict) else Severity.WARNING,
-                f"{route.label}: {verdict.canary} is worse than {verdict.baseline}: {_figures(verdict)}.",
+                f"{route.label}: {verdict.summary}.",
                 f"Roll it back: meshtop shift {route.label} --to {verdict.canary}=0",
             )
         )
@@ -212,31 +212,9 @@ def _parts(shares: Sequence[float]) -> str:
     return "/".join(f"{share / total * 100:.3g}" if total else "0" for share in shares)
 
 
-def _is_worse(one: object) -> bool:
-    return getattr(one, "verdict", None) is Comparison.WORSE
-
-
 def _matters(verdict: CanaryVerdict) -> bool:
-    """Whether the difference is large enough to act on: with much traffic, even a trifle becomes certain."""
-    found = (verdict.errors, verdict.latency)
-    return any(one is not None and _is_worse(one) and (one.difference or 0.0) >= WORTH_SEEING_AT_LEAST for one in found)
-
-
-def _figures(verdict: CanaryVerdict) -> str:
-    parts = []
-    if verdict.errors is not None and _is_worse(verdict.errors) and verdict.errors.difference is not None:
-        parts.append(f"{_points(verdict.errors)} of errors")
-    if verdict.latency is not None and _is_worse(verdict.latency) and verdict.latency.difference is not None:
-        parts.append(f"{_points(verdict.latency)} slower than {verdict.bound_ms:g} ms")
-    return ", ".join(parts)
-
-
-def _points(one: ComparisonVerdict) -> str:
-    """A difference of shares in percentage points, with its interval where that is known."""
-    text = f"{(one.difference or 0.0) * 100:+.2g} points"
-    if one.interval is None:
-        return text
-    return f"{text} ({one.interval.low * 100:.2g} to {one.interval.high * 100:.2g})"
+    """Whether it is grave enough to be an error: what is worse by little more than the margin is a warning."""
+    return any(one.is_bad and (one.difference or 0.0) >= GRAVE_FROM for _, one in verdict.questions)
 
 
 def _controller(known: RouteFacts) -> list[Finding]:

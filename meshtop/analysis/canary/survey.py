@@ -24,8 +24,13 @@ from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
 
 LONGEST_SECONDS = 3600.0
 """Weights that stand for longer are judged on their last hour."""
-SETTLE_SECONDS = 20.0
-"""Between a change and the first request that counts: the push to the proxies, and one scrape of the old weights."""
+PUSH_SECONDS = 10.0
+"""How long a change takes to reach the proxies where istiod does not say: it gathers changes for so long at most
+(PILOT_DEBOUNCE_MAX)."""
+LONGEST_PUSH_SECONDS = 120.0
+"""Longer than this is waited for no push."""
+SCRAPES_SECONDS = 30.0
+"""Two scrapes, the last that hold requests by the old weights."""
 
 
 class BoardCluster(Struct, frozen=True, kw_only=True):
@@ -69,11 +74,12 @@ class SurveyedRoute(Struct, frozen=True, kw_only=True):
 
 
 class SeenCallers(Struct, frozen=True):
-    """Who was seen to call through a route, over how many seconds; `untold` says why its split cannot be judged."""
+    """Who was seen to call through a route, over how many seconds until `at`; `untold`: why its split is not judged."""
 
     callers: tuple[Caller, ...]
     seconds: float
     untold: str | None = None
+    at: float = 0.0
 
 
 class Survey:
@@ -117,8 +123,9 @@ class Survey:
         """
         own = self.counts_of(surveyed) if counts is None else list(counts)
         seconds = max((one.seconds for _, one in own), default=0.0)
+        at = max((one.at for _, one in own), default=0.0)
         if surveyed.binding.refused is not None:
-            return SeenCallers((), seconds, f"it is not in force: {surveyed.binding.refused}")
+            return SeenCallers((), seconds, f"it is not in force: {surveyed.binding.refused}", at)
         hosts = telemetry_hosts(surveyed.route, surveyed.binding)
         follows = self._follows(surveyed)
         sure = tally(surveyed.backends, hosts, own, self.names, lambda *who: follows(*who)[0] is Follows.YES)
@@ -126,7 +133,7 @@ class Survey:
         if untold is None and surveyed.broken:
             untold = "a share of it is answered 500 before it reaches anybody"
         if any(sum(caller.split) > 0 for caller in sure):
-            return SeenCallers(sure, seconds, untold)
+            return SeenCallers(sure, seconds, untold, at)
         doubts: set[str] = set()
 
         def perhaps(cluster: str, workload: tuple[str, str]) -> bool:
@@ -136,7 +143,7 @@ class Survey:
             return what is not Follows.NO
 
         unsure = tally(surveyed.backends, hosts, own, self.names, perhaps)
-        return SeenCallers(unsure, seconds, untold or min(doubts, default=None))
+        return SeenCallers(unsure, seconds, untold or min(doubts, default=None), at)
 
     def callers(
         self, surveyed: SurveyedRoute, counts: Sequence[tuple[str, RouteCounts]] | None = None
@@ -212,13 +219,13 @@ class Survey:
     def counts_of(self, surveyed: SurveyedRoute) -> list[tuple[str, RouteCounts]]:
         """The counts that all clusters of the mesh have for this route, as far as they begin at one moment."""
         route, home = surveyed.route, self.clusters[surveyed.route.cluster]
-        own = _nearest(home.counts, route.label, lambda one: since_of(route, one.at))
+        own = _own_counts(home.counts, route)
         if own is None:
             return []
         found = [(home.name, own)]
         for cluster in self.clusters.values():
             if cluster.name != home.name and _same_mesh(cluster, home):
-                theirs = _nearest(cluster.counts, route.label, lambda _: own.since)
+                theirs = _counts_from(cluster.counts, route.label, own.since)
                 if theirs is not None:
                     found.append((cluster.name, theirs))
         return found
@@ -235,17 +242,35 @@ def _broken(
     return () if binding.refused is not None else broken_backends(route, binding.attached, grants, there)
 
 
-def _nearest(counts: Sequence[RouteCounts], label: str, since: Callable[[RouteCounts], float]) -> RouteCounts | None:
-    """The counts for a route that begin when they should."""
-    fitting = [c for c in counts if label in c.labels and abs(c.since - since(c)) <= SAME_MOMENT_SECONDS]
-    return min(fitting, key=lambda c: abs(c.since - since(c)), default=None)
+def _own_counts(counts: Sequence[RouteCounts], route: WeightedRoute) -> RouteCounts | None:
+    """The counts for a route that begin when its weights were in force, whatever the push was thought to take."""
+    fitting = [
+        one
+        for one in counts
+        if route.label in one.labels
+        and since_of(route, one.at, push_seconds=-SCRAPES_SECONDS) - 1.0
+        <= one.since
+        <= since_of(route, one.at, push_seconds=LONGEST_PUSH_SECONDS) + SAME_MOMENT_SECONDS
+    ]
+    return min(fitting, key=lambda one: abs(one.since - since_of(route, one.at)), default=None)
 
 
-def since_of(route: WeightedRoute, at: float) -> float:
-    """From when on requests count for a route that is looked at `at`: its last change, and at most an hour ago."""
+def _counts_from(counts: Sequence[RouteCounts], label: str, since: float) -> RouteCounts | None:
+    """The counts for a route that begin at a moment."""
+    fitting = [one for one in counts if label in one.labels and abs(one.since - since) <= SAME_MOMENT_SECONDS]
+    return min(fitting, key=lambda one: abs(one.since - since), default=None)
+
+
+def since_of(route: WeightedRoute, at: float, *, push_seconds: float = PUSH_SECONDS) -> float:
+    """From when on requests count for a route that is looked at `at`: at most an hour ago.
+
+    That is after its last change has reached the proxies, for which istiod takes `push_seconds`, and two scrapes.
+    """
     change = last_change(route.managers)
     earliest = at - LONGEST_SECONDS
-    return earliest if change is None else max(earliest, change.at + SETTLE_SECONDS)
+    if change is None:
+        return earliest
+    return max(earliest, change.at + min(push_seconds, LONGEST_PUSH_SECONDS) + SCRAPES_SECONDS)
 
 
 def _same_mesh(left: BoardCluster, right: BoardCluster) -> bool:

@@ -69,11 +69,17 @@ async def route_counts(
 ) -> RouteCounts:
     """What was counted for requests to the hosts between two moments (Unix seconds); raises SourceProblem."""
     seconds = max(SHORTEST_SECONDS, at - since)
-    chosen = (host_matcher(hosts), *equal(source.matchers))
+    ours = equal(source.matchers)
+    chosen = (host_matcher(hosts), *ours)
     window = duration_text(round(seconds))
+    up = selector("up", ours)
 
     def ask(metric: str, by: Sequence[str]) -> str:
-        return f"sum by ({', '.join(by)}) (increase({selector(metric, chosen)}[{window}]))"
+        # `increase` loses what a series had counted at its first scrape. A series that appears where the scrapes before
+        # had gone well (`up`) counts from zero; after a gap nobody knows from what, and it is left to `increase`.
+        series = selector(metric, chosen)
+        appeared = f"({series} unless {series} offset {window}) and on (job, instance) ({up} offset {window} == 1)"
+        return f"sum by ({', '.join(by)}) ({appeared} or increase({series}[{window}]))"
 
     asked = []
     if http:

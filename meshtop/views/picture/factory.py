@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field
 
-from meshtop.analysis.canary.judging import Judging
+from meshtop.analysis.canary.evidence import Margin
+from meshtop.analysis.canary.judging import Judging, Margins
 from meshtop.analysis.tenancy.access.hiding import visible
 from meshtop.analysis.tenancy.access.rights import Access, AccessRules, access_of
 from meshtop.analysis.tenancy.ownership import owners_of
@@ -108,10 +109,15 @@ def picture_factory(settings: Settings) -> PictureFactory:
 
 def judging(settings: Settings) -> Judging:
     """How canaries are judged: the settings' section `canary` as the analysis takes it."""
-    guard = settings.canary.guard
+    guard, margin = settings.canary.guard, settings.canary.margin
     return Judging(
         alpha=guard.alpha,
         minimum_requests=settings.canary.minimum_requests,
         latency_ms=guard.latency_ms,
         errors=guard.errors,
+        margins=Margins(
+            split=margin.split,
+            errors=Margin(margin.errors, margin.relative),
+            slow=Margin(margin.slow, margin.relative),
+        ),
     )

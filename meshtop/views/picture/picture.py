@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from meshtop.analysis.canary.board import Board
-from meshtop.analysis.canary.judging import Judgements, Judging
+from meshtop.analysis.canary.judging import Judgements, Judging, Standing
 from meshtop.analysis.canary.survey import BoardCluster, Survey
 from meshtop.analysis.fleet.registries import sync_states
 from meshtop.analysis.identity.mesh import mesh_facts
@@ -47,6 +47,7 @@ _WORKLOADS: Key[tuple[Workload, ...]] = Key("workloads")
 _MACHINES: Key[tuple[VirtualMachine, ...]] = Key("virtual machines")
 _EDGES: Key[tuple[Edge, ...]] = Key("edges")
 _JUDGEMENTS: Key[Judgements] = Key("canary judgements")
+_STANDING: Key[Standing] = Key("what was said of canaries")
 _BY_CLUSTER: Key[dict[str, Figures]] = Key("figures by cluster")
 _BY_NAMESPACE: Key[dict[tuple[str, str], Figures]] = Key("figures by namespace")
 _BY_WORKLOAD: Key[dict[WorkloadId, Figures]] = Key("figures by workload")
@@ -204,7 +205,8 @@ class Picture:
             for c in self.snapshot.clusters
             if c.inventory is not None
         ]
-        return Judgements(Survey(clusters), self._judging)
+        # What was said is remembered for as long as somebody looks, so that it is taken back later than it was said.
+        return Judgements(Survey(clusters), self._judging, self.memory.get_or_make(_STANDING, (), Standing))
 
     @cached_property
     def telemetry_states(self) -> dict[str, State]:

@@ -47,24 +47,25 @@ def verdict(guard: Guard, alpha: float, tallies: list[tuple[Tally, Tally]]) -> C
 
 
 ERRORS, LATENCY, BOTH = Guard(latency=False), Guard(errors=False), Guard()
-WORSE_IN_ERRORS = (tally(2000, bad=10, slow=10), tally(2000, bad=40, slow=10))
-WORSE_IN_LATENCY = (tally(2000, bad=10, slow=10), tally(2000, bad=10, slow=40))
+WORSE_IN_ERRORS = (tally(2000, bad=10, slow=10), tally(2000, bad=90, slow=10))
+WORSE_IN_LATENCY = (tally(2000, bad=10, slow=10), tally(2000, bad=10, slow=90))
 
 
 @pytest.mark.parametrize("clusters", [1, 2, 3, 7])
 @pytest.mark.parametrize(
     ("guard", "pair", "asked"),
     [
-        (ERRORS, WORSE_IN_ERRORS, 1),
-        (LATENCY, WORSE_IN_LATENCY, 1),
-        (BOTH, WORSE_IN_ERRORS, 2),
-        (BOTH, WORSE_IN_LATENCY, 2),
+        (ERRORS, WORSE_IN_ERRORS, 2),
+        (LATENCY, WORSE_IN_LATENCY, 2),
+        (BOTH, WORSE_IN_ERRORS, 3),
+        (BOTH, WORSE_IN_LATENCY, 3),
     ],
 )
 def test_alpha_is_shared_by_every_question_of_every_cluster_and_of_all_together(
     clusters: int, guard: Guard, pair: tuple[Tally, Tally], asked: int
 ) -> None:
-    # One cluster has all the requests, so that it and all together have the same evidence.
+    # The split is asked about too. One cluster has all the requests,
+    # so that it and all together have the same evidence.
     tallies = [pair, *[IDLE] * (clusters - 1)]
     alone = guard_verdict([target("c0")], 0, {"c0": pair}, {}, guard, Judging(), BOUND_MS)
     assert alone is not None

@@ -9,9 +9,10 @@ from meshtop.actions.fleet import Fleet
 from meshtop.actions.shift.measure import Measures
 from meshtop.actions.shift.plan import ShiftPace, ShiftPlan
 from meshtop.actions.shift.watch import EXTENSIONS, ShiftEnded, StepWatch
+from meshtop.analysis.canary.evidence import Counts, Interval
 from meshtop.analysis.canary.judging import CanaryVerdict
 from meshtop.analysis.canary.survey import Survey
-from meshtop.analysis.canary.verdict import Comparison, ComparisonVerdict
+from meshtop.analysis.canary.verdict import Certainty, Comparison, ComparisonVerdict
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS
 
 BEGUN, EVERY, SETTLE, PATIENCE = 1000.0, 120.0, 10.0, 90.0
@@ -103,7 +104,9 @@ def test_each_cluster_is_confirmed_once_a_step() -> None:
     assert [one.cluster for one in watch.newly_confirmed()] == ["c1"]
 
 
-WORSE = ComparisonVerdict(Comparison.WORSE)
+WORSE = ComparisonVerdict(
+    Comparison.WORSE, 1234.5, 0.04, Interval(0.01, 0.09), 0, Certainty.CERTAIN, 22, Counts(600, 31), Counts(2400, 12)
+)
 
 
 @pytest.mark.parametrize(
@@ -111,10 +114,12 @@ WORSE = ComparisonVerdict(Comparison.WORSE)
     [
         (
             step(FOLLOWS, verdict=CanaryVerdict(
-                verdict=Comparison.WORSE, e_value=1234.5, errors=WORSE, latency=WORSE, canary="v2", baseline="v1"
+                verdict=Comparison.WORSE, e_value=1234.5, errors=WORSE, certainty=Certainty.CERTAIN,
+                canary="v2", baseline="v1",
             )),
             ActionOutcome.GUARD_FAILED,
-            r"v2 is worse than v1 in errors and latency \(E 1.23e\+03\)",
+            r"v2 is worse than v1, certain: \+4.0 points \(1.0 to 9.0\) of errors "
+            r"\(errors 31 of 600 against 12 of 2,400; worse from 22 on\)\.$",
         ),
         (
             step(FOLLOWS, SplitStatus.DOES_NOT_FOLLOW, SplitStatus.DOES_NOT_FOLLOW),
@@ -131,3 +136,16 @@ def test_what_ends_a_shift_with_everything_taken_back(watch: StepWatch, outcome:
 
 def test_what_is_undecided_or_unseen_ends_nothing() -> None:
     step(WAITING, NO_TRAFFIC, SplitStatus.UNKNOWN, verdict=UNDECIDED).require_good()
+
+
+def test_the_guards_report_says_how_much_it_would_have_taken() -> None:
+    errors = ComparisonVerdict(
+        Comparison.NOT_WORSE, 0.1, 0.0, None, 0, Certainty.LIKELY, 22, Counts(600, 3), Counts(2400, 12)
+    )
+    good = CanaryVerdict(
+        verdict=Comparison.NOT_WORSE, errors=errors, certainty=Certainty.LIKELY, canary="v2", baseline="v1"
+    )
+    assert step(FOLLOWS, verdict=good).report == (
+        "Guard: v2 is not worse than v1, likely (errors 3 of 600 against 12 of 2,400; worse from 22 on)."
+    )
+    assert step(FOLLOWS, verdict=None).report is None

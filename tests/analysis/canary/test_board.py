@@ -95,7 +95,7 @@ def codes(row: CanaryRow) -> list[str]:
 
 
 def test_a_row_says_what_is_set_what_is_seen_and_what_is_behind() -> None:
-    counted = counts(sample("v1", 8000.0), sample("v2", 1990.0), sample("v2", 10.0, response_code="503"))
+    counted = counts(sample("v1", 8000.0), sample("v2", 1900.0), sample("v2", 100.0, response_code="503"))
     (row,) = board(cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counted]))
     assert (row.id, row.host, row.service) == ("east/shop/reviews#0", worlds.REVIEWS_HOST, worlds.REVIEWS_HOST)
     assert [(d.weight, d.share, d.version, d.pods.ready) for d in row.destinations] == [
@@ -103,11 +103,25 @@ def test_a_row_says_what_is_set_what_is_seen_and_what_is_behind() -> None:
         (20, 0.2, "v2", 2),
     ]
     assert [d.observed_share for d in row.destinations] == [0.8, 0.2]
-    assert row.destinations[1].traffic.error_ratio == pytest.approx(0.005)
+    assert row.destinations[1].traffic.error_ratio == pytest.approx(0.05)
     assert (row.honesty.verdict, row.verdict.verdict) == (Honesty.HONOURED, Comparison.WORSE)
     assert row.last_change is not None
     assert row.last_change.who == "kubectl-edit"
     assert codes(row) == ["WORSE"]
+    assert row.verdict.summary in row.findings[0].message
+    shares, errors = row.destinations[1].share_interval, row.destinations[1].error_interval
+    assert shares is not None
+    assert errors is not None
+    assert (shares.low < 0.2 < shares.high, errors.low < 0.05 < errors.high) == (True, True)
+
+
+def test_alpha_is_shared_by_the_questions_the_clusters_and_the_canaries() -> None:
+    counted = counts(sample("v1", 8000.0), sample("v2", 2000.0))
+    parts = ("v1", 80), ("v2", 20)
+    here = cluster(service(*parts), RULE, counted=[counted])
+    (alone,), (east, _) = board(here), board(here, cluster(service(*parts), RULE, name="west", counted=[counted]))
+    assert alone.verdict.e_value_needed == pytest.approx(3 / 0.05), "split, errors and slow answers"
+    assert east.verdict.e_value_needed == pytest.approx(6 / 0.05), "the same in two clusters of the mesh"
 
 
 def test_without_counts_nothing_is_claimed() -> None:

@@ -1,165 +1,234 @@
-"""The anytime-valid test: checked against formulas, simulations and properties."""
+"""The anytime-valid evidence: by exact enumeration, against a plain search, and by its properties."""
 
 from __future__ import annotations
 
-from math import comb, exp, inf, lgamma, log
+from itertools import product
+from math import comb, exp, log
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from meshtop.analysis.canary.evidence import log_evidence, newcombe, wilson
-from meshtop.analysis.canary.verdict import (
-    Comparison,
+from meshtop.analysis.canary.evidence import (
+    LADDER,
     Counts,
-    Honesty,
-    compare,
-    honesty,
-    requests_needed,
+    Interval,
+    Margin,
+    difference_interval,
+    log_evidence_above,
+    log_evidence_below,
+    log_evidence_not_worse,
+    log_evidence_worse,
+    share_interval,
+    split_bounds,
+    split_evidence,
 )
 
-
-def beta_form(canary_errors: int, baseline_errors: int, share: float, k: float = 20.0) -> float:
-    """The formula as the reference writes it, with Beta functions."""
-    a, b = k * share, k * (1 - share)
-
-    def log_beta(x: float, y: float) -> float:
-        return lgamma(x) + lgamma(y) - lgamma(x + y)
-
-    return (
-        log_beta(a + canary_errors, b + baseline_errors)
-        - log_beta(a, b)
-        - canary_errors * log(share)
-        - baseline_errors * log(1 - share)
-    )
+MARGIN = Margin(0.005, 0.25)
+shares = st.floats(0.0, 1.0)
+margins = st.builds(Margin, st.floats(0.0, 0.2), st.floats(0.0, 1.0))
 
 
-@given(st.integers(0, 500), st.integers(0, 500), st.floats(0.01, 0.99))
-def test_two_counts_give_the_references_formula(canary: int, baseline: int, share: float) -> None:
-    ours = log_evidence((canary, baseline), (share, 1 - share))
-    assert ours == pytest.approx(beta_form(canary, baseline, share), abs=1e-6)
+def chance(hits: int, total: int, share: float) -> float:
+    return comb(total, hits) * share**hits * (1 - share) ** (total - hits)
 
 
-@given(st.integers(1, 40), st.floats(0.05, 0.95))
-def test_the_e_value_expects_one_under_the_null(total: int, share: float) -> None:
-    expectation = sum(
-        comb(total, k) * share**k * (1 - share) ** (total - k) * exp(log_evidence((k, total - k), (share, 1 - share)))
-        for k in range(total + 1)
-    )
-    assert expectation == pytest.approx(1.0, rel=1e-6)
+def counts(requests: int, bad: int) -> Counts:
+    return Counts(float(requests), float(bad))
+
+
+@st.composite
+def seen(draw: st.DrawFn, most: int = 100_000) -> Counts:
+    requests = draw(st.integers(1, most))
+    return counts(requests, draw(st.integers(0, requests)))
+
+
+def directly(hits: float, total: float, bound: float, *, above: bool) -> float:
+    """The mixture of likelihood ratios, not in logarithms: of the share with these odds over the bound."""
+    whole = 0.0
+    for odds, weight in LADDER:
+        times = odds if above else 1 / odds
+        share = times * bound / (1 - bound + times * bound)
+        whole += weight * (share / bound) ** hits * ((1 - share) / (1 - bound)) ** (total - hits)
+    return whole
+
+
+def test_the_ladder_is_a_mixture() -> None:
+    assert sum(weight for _, weight in LADDER) == pytest.approx(1.0)
+
+
+@given(st.integers(1, 40).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.01, 0.99))
+def test_logarithms_say_what_plain_numbers_say(counted: tuple[int, int], bound: float) -> None:
+    hits, total = counted
+    assert exp(log_evidence_above(hits, total, bound)) == pytest.approx(directly(hits, total, bound, above=True))
+    assert exp(log_evidence_below(hits, total, bound)) == pytest.approx(directly(hits, total, bound, above=False))
+
+
+@given(st.integers(1, 30), shares, shares)
+def test_one_share_within_its_bound_expects_an_e_value_of_one_at_most(total: int, one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    above = sum(chance(k, total, low) * exp(log_evidence_above(k, total, high)) for k in range(total + 1))
+    below = sum(chance(k, total, high) * exp(log_evidence_below(k, total, low)) for k in range(total + 1))
+    assert above <= 1 + 1e-9
+    assert below <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (5, 9), (12, 12), (3, 20)])
+@pytest.mark.parametrize("margin", [Margin(), MARGIN, Margin(0.05, 0.5), Margin(0.1, 0.0)])
+@pytest.mark.parametrize("baseline", [0.0, 0.01, 0.02, 0.2, 0.5, 0.97])
+@pytest.mark.parametrize("part", [0.0, 0.5, 1.0])
+def test_a_canary_within_the_margin_expects_an_e_value_of_one_at_most(
+    sizes: tuple[int, int], margin: Margin, baseline: float, part: float
+) -> None:
+    """Exactly, over every outcome; `part` is how far towards the margin's edge the canary's share lies."""
+    mine, theirs = sizes
+    within, beyond = part * margin.bound(baseline), margin.bound(baseline) + part * (1 - margin.bound(baseline))
+    worse = not_worse = 0.0
+    for k, j in product(range(mine + 1), range(theirs + 1)):
+        usual = chance(j, theirs, baseline)
+        pair = counts(mine, k), counts(theirs, j)
+        worse += chance(k, mine, within) * usual * exp(log_evidence_worse(*pair, margin))
+        not_worse += chance(k, mine, beyond) * usual * exp(log_evidence_not_worse(*pair, margin))
+    assert worse <= 1 + 1e-9
+    # Where the margin reaches 100 %, no canary can be worse by more, and there is nothing to hold against.
+    assert margin.bound(baseline) == 1 or not_worse <= 1 + 1e-9
+
+
+@given(seen(), seen(), margins)
+def test_the_least_over_the_baselines_shares_is_found(canary: Counts, baseline: Counts, margin: Margin) -> None:
+    """No share on a fine grid gives less."""
+    found = log_evidence_worse(canary, baseline, margin)
+    grid = {number / 400 for number in range(401)} | {baseline.bad / baseline.requests}
+    plain = [
+        log_evidence_above(canary.bad, canary.requests, margin.bound(p))
+        + log_evidence_below(baseline.bad, baseline.requests, p)
+        for p in grid
+    ]
+    assert found <= min(plain) + 1e-6 * max(1.0, abs(found))
+
+
+@given(seen(2000), seen(2000), margins, st.floats(0.0, 0.2), st.floats(0.0, 1.0))
+def test_a_wider_margin_never_gives_more_evidence(
+    canary: Counts, baseline: Counts, margin: Margin, more: float, relative: float
+) -> None:
+    wider = Margin(margin.absolute + more, margin.relative + relative)
+    assert log_evidence_worse(canary, baseline, wider) <= log_evidence_worse(canary, baseline, margin) + 1e-6
+    assert log_evidence_not_worse(canary, baseline, wider) >= log_evidence_not_worse(canary, baseline, margin) - 1e-6
+
+
+@given(seen(2000), seen(2000), st.floats(0.0, 0.2))
+def test_bad_answers_and_good_ones_change_places(canary: Counts, baseline: Counts, margin: float) -> None:
+    """That more fail in the canary is that more succeed in the baseline."""
+    mine = Counts(baseline.requests, baseline.requests - baseline.bad)
+    theirs = Counts(canary.requests, canary.requests - canary.bad)
+    there = log_evidence_worse(canary, baseline, Margin(margin))
+    assert log_evidence_worse(mine, theirs, Margin(margin)) == pytest.approx(there, abs=1e-6, rel=1e-6)
+
+
+@given(seen(), seen(), margins)
+def test_what_is_seen_within_the_margin_is_no_evidence_however_much_there_is(
+    canary: Counts, baseline: Counts, margin: Margin
+) -> None:
+    assume(canary.bad / canary.requests <= margin.bound(baseline.bad / baseline.requests))
+    assert log_evidence_worse(canary, baseline, margin) <= 1e-9
+
+
+@pytest.mark.parametrize("requests", [1e3, 1e6, 1e9, 1e12])
+def test_no_number_of_requests_turns_a_trifle_into_evidence(requests: float) -> None:
+    trifle = Counts(requests, 0.0149 * requests), Counts(requests, 0.01 * requests)
+    assert log_evidence_worse(*trifle, MARGIN) <= 0.0
+    assert split_evidence((0.784 * requests, 0.216 * requests), (80, 20), 0.02).off <= 0.0
+
+
+def test_more_than_the_margin_shows_when_there_are_enough_requests() -> None:
+    for n, least in ((1e5, 0.5), (1e6, 50.0), (1e8, 6000.0)):
+        assert log_evidence_worse(Counts(n, 0.017 * n), Counts(n, 0.01 * n), MARGIN) > least
+
+
+def test_nothing_seen_is_no_evidence() -> None:
+    assert log_evidence_worse(Counts(0, 0), Counts(10, 1), MARGIN) == 0.0
+    assert log_evidence_worse(Counts(10, 5), Counts(0, 0), MARGIN) == 0.0
+    assert split_evidence((0, 0), (80, 20), 0.02).off == 0.0
+    assert share_interval(0, 0, 0.05) is None
+    assert difference_interval(Counts(0, 0), Counts(10, 1), 0.05) is None
+
+
+@given(seen(500), seen(500))
+def test_intervals_hold_what_was_seen(canary: Counts, baseline: Counts) -> None:
+    one = share_interval(canary.bad, canary.requests, 0.05)
+    apart = difference_interval(canary, baseline, 0.05)
+    share = canary.bad / canary.requests
+    assert one is not None
+    assert apart is not None
+    assert 0 <= one.low <= share <= one.high <= 1
+    assert -1 <= apart.low <= share - baseline.bad / baseline.requests <= apart.high <= 1
+
+
+@given(seen(5000), seen(5000), st.floats(0.001, 0.2))
+def test_a_difference_outside_its_interval_is_one_that_the_evidence_rules_out(
+    canary: Counts, baseline: Counts, alpha: float
+) -> None:
+    found = difference_interval(canary, baseline, alpha)
+    assert found is not None
+    enough = -log(alpha / 2)
+    if found.low > 0.001:
+        assert log_evidence_worse(canary, baseline, Margin(found.low - 0.001)) >= enough - 1e-3
+    if 0 <= found.low < 0.99:
+        assert log_evidence_worse(canary, baseline, Margin(found.low + 0.001)) <= enough + 1e-3
+
+
+def test_a_confidence_sequence_holds_the_truth_at_every_look_in_all_but_alpha_of_the_runs() -> None:
+    random, missed, runs = Random(3), 0, 150
+    for _ in range(runs):
+        hits = 0
+        for look in range(1, 61):
+            hits += sum(random.random() < 0.1 for _ in range(20))
+            found = share_interval(hits, 20 * look, 0.1)
+            assert found is not None
+            if not found.low <= 0.1 <= found.high:
+                missed += 1
+                break
+    assert missed / runs <= 0.1
 
 
 @given(st.lists(st.tuples(st.integers(0, 200), st.floats(0.01, 1.0)), min_size=1, max_size=5), st.floats(0.1, 100.0))
 def test_weights_need_no_particular_sum(parts: list[tuple[int, float]], scale: float) -> None:
-    counts, shares = [n for n, _ in parts], [s for _, s in parts]
-    assert log_evidence(counts, shares) == pytest.approx(log_evidence(counts, [s * scale for s in shares]), abs=1e-6)
+    seen_, weights = [n for n, _ in parts], [s for _, s in parts]
+    one = split_evidence(seen_, weights, 0.02)
+    other = split_evidence(seen_, [s * scale for s in weights], 0.02)
+    assert one.off == pytest.approx(other.off, abs=1e-6)
+    assert one.as_set == pytest.approx(other.as_set, abs=1e-6)
 
 
-def test_traffic_to_a_weight_of_zero_is_proof() -> None:
-    assert log_evidence((100, 1), (1.0, 0.0)) == inf
-    assert log_evidence((100, 0), (1.0, 0.0)) == 0.0
+@pytest.mark.parametrize("weights", [(0.8, 0.2), (0.5, 0.3, 0.2), (1.0, 0.0), (0.99, 0.01)])
+@pytest.mark.parametrize("off", [-0.02, -0.005, 0.0, 0.02])
+def test_a_split_within_its_bounds_expects_an_e_value_of_one_at_most(weights: tuple[float, ...], off: float) -> None:
+    """Exactly, over every outcome of twelve requests; what one destination has too much another has too little."""
+    bounds = split_bounds(weights, 0.02)
+    truth = (weights[0] - off, weights[1] + off, *weights[2:])
+    truth = tuple(min(b.high, max(b.low, t)) for b, t in zip(bounds, truth, strict=True))
+    assume_whole = sum(truth)
+    if assume_whole != pytest.approx(1.0):
+        truth = weights
+    total, expected = 12, 0.0
+    for outcome in product(range(total + 1), repeat=len(weights)):
+        if sum(outcome) != total:
+            continue
+        probability, left = 1.0, total
+        for n, share in zip(outcome, truth, strict=True):
+            probability *= comb(left, n) * share**n
+            left -= n
+        expected += probability * exp(split_evidence(outcome, weights, 0.02).off)
+    assert expected <= 1 + 1e-9
+
+
+def test_a_destination_that_should_get_something_gets_half_of_it_at_least() -> None:
+    assert split_bounds((0.99, 0.01, 0.0), 0.02) == [Interval(0.97, 1.0), Interval(0.005, 0.03), Interval(0.0, 0.02)]
 
 
 def test_what_cannot_be_judged_is_refused() -> None:
     with pytest.raises(ValueError, match="each count"):
-        log_evidence((1,), (0.5, 0.5))
+        split_evidence((1,), (0.5, 0.5), 0.02)
     with pytest.raises(ValueError, match="not negative"):
-        log_evidence((1, 1), (0.0, 0.0))
-
-
-def false_alarm_share(*, looks: int, per_look: int, error_ratio: float, share: float, runs: int, seed: int) -> float:
-    """Peek after every step at a canary that is exactly as good as its baseline."""
-    random = Random(seed)
-    alarms = 0
-    for _ in range(runs):
-        canary, baseline = [0, 0], [0, 0]
-        for _ in range(looks):
-            for _ in range(per_look):
-                side = canary if random.random() < share else baseline
-                side[0] += 1
-                side[1] += random.random() < error_ratio
-            verdict = compare(Counts(*canary), Counts(*baseline))
-            if verdict.verdict is Comparison.WORSE:
-                alarms += 1
-                break
-    return alarms / runs
-
-
-@pytest.mark.parametrize(("error_ratio", "share"), [(0.02, 0.2), (0.2, 0.5), (0.05, 0.05)])
-def test_peeking_every_minute_raises_at_most_alpha_false_alarms(error_ratio: float, share: float) -> None:
-    alarms = false_alarm_share(looks=60, per_look=60, error_ratio=error_ratio, share=share, runs=120, seed=7)
-    assert alarms <= 0.05
-
-
-def test_a_bad_canary_is_found_within_the_requests_that_were_promised() -> None:
-    random = Random(11)
-    needed = requests_needed(0.01, 0.2)
-    assert needed is not None
-    found = 0
-    for _ in range(60):
-        canary, baseline = [0, 0], [0, 0]
-        for _ in range(2 * needed):
-            side, ratio = (canary, 0.02) if random.random() < 0.2 else (baseline, 0.01)
-            side[0] += 1
-            side[1] += random.random() < ratio
-        found += compare(Counts(*canary), Counts(*baseline)).verdict is Comparison.WORSE
-    assert found >= 48, "twice the promised number finds it in at least four of five runs"
-
-
-def test_a_canary_that_is_better_is_never_worse() -> None:
-    verdict = compare(Counts(10_000, 10), Counts(10_000, 900))
-    assert verdict.verdict is Comparison.NOT_WORSE
-    assert verdict.difference is not None
-    assert verdict.difference < 0
-
-
-def test_not_enough_data_says_how_much_is_missing() -> None:
-    verdict = compare(Counts(20, 0), Counts(80, 1))
-    assert verdict.verdict is Comparison.NOT_ENOUGH_DATA
-    assert verdict.requests_to_go is not None
-    assert verdict.requests_to_go > 100
-
-
-@given(st.floats(0, 0.3), st.floats(0.02, 0.98))
-def test_requests_needed_do_show_it(ratio: float, share: float) -> None:
-    needed = requests_needed(ratio, share)
-    assert needed is not None
-    bad = max(2 * ratio, ratio + 0.01)
-    canary = Counts(needed * share, needed * share * bad)
-    baseline = Counts(needed * (1 - share), needed * (1 - share) * ratio)
-    assert compare(canary, baseline).verdict is Comparison.WORSE
-
-
-@pytest.mark.parametrize(
-    ("requests", "weights", "want"),
-    [
-        ((0, 0), (80, 20), Honesty.NO_TRAFFIC),
-        ((8, 2), (80, 20), Honesty.NOT_ENOUGH_DATA),
-        ((8030, 1970), (80, 20), Honesty.HONOURED),
-        ((8030, 1970), (8, 2), Honesty.HONOURED),
-        ((9000, 1000), (80, 20), Honesty.NOT_HONOURED),
-        ((10, 1), (100, 0), Honesty.NOT_HONOURED),
-        ((330, 340, 330), (1, 1, 1), Honesty.HONOURED),
-        ((500, 300, 200), (1, 1, 1), Honesty.NOT_HONOURED),
-    ],
-)
-def test_honesty(requests: tuple[int, ...], weights: tuple[int, ...], want: Honesty) -> None:
-    assert honesty(requests, weights).verdict is want
-
-
-@given(st.integers(0, 1000), st.integers(1, 1000))
-def test_wilson_contains_the_share_and_stays_between_0_and_1(good: int, more: int) -> None:
-    interval = wilson(good, good + more)
-    assert interval is not None
-    assert 0 <= interval.low <= good / (good + more) + 1e-12
-    assert good / (good + more) - 1e-12 <= interval.high <= 1
-
-
-def test_newcombe_gives_the_papers_example() -> None:
-    """Newcombe 1998, table II, (a) 56/70 - 48/80, method 10: 0.0524 to 0.3339."""
-    interval = newcombe(56, 70, 48, 80)
-    assert interval is not None
-    assert interval.low == pytest.approx(0.0524, abs=5e-4)
-    assert interval.high == pytest.approx(0.3339, abs=5e-4)
-    assert newcombe(1, 0, 1, 2) is None
+        split_evidence((1, 1), (0.0, 0.0), 0.02)
