@@ -11,9 +11,8 @@ from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
-    import httpx
-
-    from meshtop.sources.http.transport import Params, Wire
+    from meshtop.sources.http.client import Response
+    from meshtop.sources.http.transport import Wire
 
 GRACE_SECONDS = 1.0
 """So long the answer to a request that writes is still waited for: what became of it is then known."""
@@ -93,11 +92,11 @@ class HaltingWire:
         method: str,
         path: str,
         *,
-        params: Params | None = None,
+        params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         timeout: float | None = None,
-    ) -> httpx.Response:
+    ) -> Response:
         """Send one request. Raises Halted where it was not sent, or only reads; AnswerLost where it may have written.
 
         Raises SourceProblem as any connection does.

@@ -181,7 +181,7 @@ def _backend(
             name
             for name, member in perhaps.items()
             if member is None
-            or not member.pods_known
+            or not member.knows_pods(service)
             or any(b.pods.ready for b in member.behind(service, destination.host, subset.labels))
         ]
     shown = known.shows_endpoints(destination) or bool(behind)
