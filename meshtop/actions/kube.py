@@ -17,7 +17,7 @@ from meshtop.model.kube import ConfigObject, Manager, Meta
 from meshtop.model.state import State
 from meshtop.sources.http.client import Response
 from meshtop.sources.http.transport import Wire
-from meshtop.sources.problem import ODD_SHAPE, SourceProblem, in_words
+from meshtop.sources.problem import ODD_SHAPE, SourceProblem, error_text
 
 FIELD_MANAGER = "meshtop"
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
@@ -176,7 +176,7 @@ class KubeApi:
             routes = weighted_routes(self.cluster, {where.kind: (obj,)})
         except ODD_SHAPE as error:
             raise AnswerLost(
-                f"{self.cluster} sent an invalid {where.kind}: {in_words(error)}.", cluster=self.cluster
+                f"{self.cluster} sent an invalid {where.kind}: {error_text(error)}.", cluster=self.cluster
             ) from error
         found = next((route for route in routes if route.index == where.index), None)
         if found is None:

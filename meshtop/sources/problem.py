@@ -61,7 +61,7 @@ def sendable(value: str) -> bool:
     return value.isascii() and value.isprintable()
 
 
-def in_words(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """What an error of a library says, in one line without control characters, full stop or any header's value."""
     text = " ".join(str(error).split())
     if _QUOTES_A_HEADER.search(text):
@@ -77,5 +77,5 @@ def root_cause(error: BaseException) -> str:
             number = 0 if isinstance(cause, ssl.SSLError) else cause.errno or 0
             text = os.strerror(number).lower() if number > 0 else cause.strerror
             return re.sub(r"^\[SSL[^]]*\] | \(_ssl\.c:\d+\)$", "", text)
-        found = in_words(cause) or found
+        found = error_text(cause) or found
     return found or type(error).__name__

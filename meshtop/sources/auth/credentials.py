@@ -24,7 +24,7 @@ from meshtop.sources.auth.exec_plugin import ProcessGuard, exec_info, run_plugin
 from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, reread
 from meshtop.sources.auth.openid import AskProvider, Tokens, renewed
 from meshtop.sources.auth.remedies import login_remedy, plugin_remedy, provider_remedy
-from meshtop.sources.problem import SourceProblem, in_words, sendable
+from meshtop.sources.problem import SourceProblem, error_text, sendable
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Credentials(Struct, frozen=True, kw_only=True):
         )
 
 
-async def load(ref: ClusterRef, *, limit_seconds: float, ask: AskProvider | None = None) -> Credentials:
+async def load_credentials(ref: ClusterRef, *, limit_seconds: float, ask: AskProvider | None = None) -> Credentials:
     """The credentials of a context as its files say at this moment, running its plugin where it has one.
 
     Raises SourceProblem: denied, with the command that renews the login.
@@ -132,12 +132,12 @@ def load_now(
     except official.config_exception() as error:
         raise SourceProblem(
             State.DENIED,
-            f"The login of {ref.name} cannot be used: {in_words(error)[:_LONGEST_REASON]}.",
+            f"The login of {ref.name} cannot be used: {error_text(error)[:_LONGEST_REASON]}.",
             login_remedy(ref),
         ) from None
     except Exception as error:  # noqa: BLE001 - the package raises whatever its parts raise
         _log.warning("the login of %s failed", ref.name, exc_info=True)
-        reason = in_words(error)[:_LONGEST_REASON] or type(error).__name__
+        reason = error_text(error)[:_LONGEST_REASON] or type(error).__name__
         raise SourceProblem(
             State.DENIED, f"The login of {ref.name} failed: {reason}.", login_remedy(ref), code=401
         ) from None

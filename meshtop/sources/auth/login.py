@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from meshtop.sources.auth.credentials import Credentials, load
+from meshtop.sources.auth.credentials import Credentials, load_credentials
 from meshtop.sources.auth.kubeconfig import ClusterRef
 from meshtop.sources.auth.openid import AskProvider
 from meshtop.sources.problem import SourceProblem
@@ -76,7 +76,7 @@ class Login:
             raise self._problem
         old = self.credentials
         try:
-            credentials = await load(self._ref, limit_seconds=self._limit_seconds, ask=self._ask)
+            credentials = await load_credentials(self._ref, limit_seconds=self._limit_seconds, ask=self._ask)
         except SourceProblem as problem:
             if not refused and old is not None and (old.expires_at or 0.0) > self._clock():
                 # Not renewed in time, but still valid: use it to its end.

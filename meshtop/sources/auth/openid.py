@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from meshtop.model.state import State
-from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, in_words
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 
 AskProvider = Callable[[str, bytes | None, Mapping[str, str], str | None], bytes]
 """Asks a URL of a provider, by POST where there is a body, with headers; the last argument is its authority as PEM.
@@ -63,5 +63,5 @@ def _decode(body: bytes, shape: type[Any], issuer: str) -> Any:
     try:
         return msgspec.json.decode(body, type=shape)
     except NOT_UNDERSTOOD as error:
-        message = f"The identity provider {issuer} sent what cannot be understood: {in_words(error)}."
+        message = f"The identity provider {issuer} sent what cannot be understood: {error_text(error)}."
         raise SourceProblem(State.DENIED, message, code=401) from None

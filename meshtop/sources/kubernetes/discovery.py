@@ -11,7 +11,7 @@ from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.kinds import GROUPS, ApiKind
 from meshtop.sources.kubernetes.lists import fetch
-from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, in_words
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 
 _AGGREGATED = ",".join(
     (
@@ -118,7 +118,7 @@ async def _resources(connection: Connection, group: str, version: str) -> list[s
     try:
         resources = msgspec.json.decode(response.content, type=_Resources).resources
     except NOT_UNDERSTOOD as error:
-        message = f"{connection.name} sent an API discovery of {what} that cannot be understood: {in_words(error)}."
+        message = f"{connection.name} sent an API discovery of {what} that cannot be understood: {error_text(error)}."
         raise SourceProblem(State.STALE, message) from None
     return [resource.name for resource in resources or () if "/" not in resource.name]
 
@@ -128,5 +128,5 @@ def _decode(connection: Connection, body: bytes) -> _Groups:
         return msgspec.json.decode(body, type=_Groups)
     except NOT_UNDERSTOOD as error:
         raise SourceProblem(
-            State.STALE, f"{connection.name} sent an API discovery that cannot be understood: {in_words(error)}."
+            State.STALE, f"{connection.name} sent an API discovery that cannot be understood: {error_text(error)}."
         ) from None

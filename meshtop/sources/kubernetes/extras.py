@@ -16,7 +16,7 @@ from meshtop.sources.kubernetes.kinds import REMOTE_SECRETS, WEBHOOKS, Codec
 from meshtop.sources.kubernetes.link import ServerLink
 from meshtop.sources.kubernetes.lists import fetch, list_all
 from meshtop.sources.kubernetes.rights import who_am_i
-from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, in_words
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _MOST_DOUBLINGS = 6
@@ -158,7 +158,7 @@ class Extras:
         except NOT_UNDERSTOOD as error:
             return SourceProblem(
                 State.STALE,
-                f"{link.connection.name} sent a ConfigMap {name} that cannot be understood: {in_words(error)}.",
+                f"{link.connection.name} sent a ConfigMap {name} that cannot be understood: {error_text(error)}.",
             )
 
     async def _metadata(

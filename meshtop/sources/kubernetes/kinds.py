@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from meshtop.sources.kubernetes import convert, wire
-from meshtop.sources.problem import NOT_UNDERSTOOD, ODD_SHAPE, in_words
+from meshtop.sources.problem import NOT_UNDERSTOOD, ODD_SHAPE, error_text
 
 GATEWAY_API = "gateway.networking.k8s.io"
 NETWORKING = "networking.istio.io"
@@ -227,7 +227,7 @@ class Codec(Struct, frozen=True):
         try:
             return self.convert(self.one.decode(body))
         except ODD_SHAPE as error:
-            raise ObjectNotUnderstood(_key_of(body), in_words(error)) from None
+            raise ObjectNotUnderstood(_key_of(body), error_text(error)) from None
 
     def _row_by_row(self, body: bytes) -> Page:
         raw = _RAW_LIST.decode(body)

@@ -15,7 +15,7 @@ from meshtop.sources.http.client import Response
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.http.failures import is_web_page, response_problem, too_large
 from meshtop.sources.kubernetes.kinds import Codec, Page
-from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, in_words
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 
 PAGE = 500
 """Objects asked for in one page."""
@@ -154,7 +154,7 @@ class _Pages:
                 raise _not_understood(connection, what, f"it is not a {self._only}")
             return await _decode(self._codec, body)
         except NOT_UNDERSTOOD as error:
-            raise _not_understood(connection, what, in_words(error)) from None
+            raise _not_understood(connection, what, error_text(error)) from None
 
     def _require_an_end(self, following: str) -> None:
         """Raise SourceProblem where the next page was there before, or where there are too many."""

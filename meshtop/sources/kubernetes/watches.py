@@ -14,7 +14,7 @@ from meshtop.sources.http.connection import Connection
 from meshtop.sources.http.failures import response_problem, too_large
 from meshtop.sources.kubernetes import wire
 from meshtop.sources.kubernetes.kinds import Codec, ObjectNotUnderstood
-from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, in_words
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 
 _EVENT = msgspec.json.Decoder(wire.WatchEvent)
 _BOOKMARK = msgspec.json.Decoder(wire.Bookmark)
@@ -154,7 +154,7 @@ async def watch(
         raise too_large(name, limits.line_bytes, f"one event of {what}", limits=limits) from None
     except NOT_UNDERSTOOD as error:
         raise SourceProblem(
-            State.STALE, f"{name} sent events of {what} that cannot be understood: {in_words(error)}."
+            State.STALE, f"{name} sent events of {what} that cannot be understood: {error_text(error)}."
         ) from None
     except TimeoutError:
         if not timer.expired():

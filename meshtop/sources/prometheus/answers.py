@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from meshtop.model.state import State
 from meshtop.model.telemetry import Labels, Sample, Scalar
-from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, in_words
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 from meshtop.sources.prometheus.labelsets import LabelSets
 
 _TOO_MUCH = re.compile(
@@ -265,6 +265,6 @@ def _unreadable(error: Exception, body: bytes = b"") -> QueryFailed:
         )
     return QueryFailed(
         State.UNREACHABLE,
-        f"The answer is not what Prometheus writes ({in_words(error)}).",
+        f"The answer is not what Prometheus writes ({error_text(error)}).",
         "See whether the address is that of a Prometheus API: meshtop doctor shows it.",
     )

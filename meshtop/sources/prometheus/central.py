@@ -18,7 +18,7 @@ from meshtop.sources.prometheus.collecting import PARALLEL_QUERIES, Answers, Col
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import Engine, EngineAddress
 from meshtop.sources.prometheus.promql import equal
-from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
+from meshtop.sources.prometheus.reading import failed_status, prometheus_status, telemetry_of, whole_failure
 from meshtop.sources.prometheus.series import SeriesReader
 
 SHARE_SECONDS = 1.0
@@ -108,7 +108,7 @@ class CentralTelemetry:
             failure = whole_failure(whole)
             if failure is not None:
                 raise failure
-            self.status = status_of(
+            self.status = prometheus_status(
                 whole,
                 at=now,
                 window_seconds=window_seconds,

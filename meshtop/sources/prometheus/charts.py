@@ -18,7 +18,7 @@ from msgspec import Struct
 from meshtop.model.state import State
 from meshtop.model.telemetry import Line
 from meshtop.sources.http.gate import ReadOnlyError
-from meshtop.sources.problem import ODD_SHAPE, SourceProblem, in_words
+from meshtop.sources.problem import ODD_SHAPE, SourceProblem, error_text
 from meshtop.sources.prometheus.answers import QueryFailed, error_of, refused
 from meshtop.sources.prometheus.engine import Engine
 from meshtop.sources.prometheus.history import grid
@@ -82,9 +82,9 @@ class ChartReader:
         except SourceProblem as problem:
             raise self._engine.failure(problem) from problem
         except (OSError, ReadOnlyError) as error:
-            raise QueryFailed(State.UNREACHABLE, f"{label} cannot be asked ({in_words(error)}).") from error
+            raise QueryFailed(State.UNREACHABLE, f"{label} cannot be asked ({error_text(error)}).") from error
         except ODD_SHAPE as error:
-            message = f"{label} answers what Prometheus does not write ({in_words(error)})."
+            message = f"{label} answers what Prometheus does not write ({error_text(error)})."
             raise QueryFailed(State.UNREACHABLE, message) from error
 
     def _connect(self) -> PrometheusConnect:

@@ -48,7 +48,7 @@ def whole_failure(answers: Answers) -> QueryFailed | None:
     return min(failures, key=lambda failure: worst.get(failure.state, 2), default=None)
 
 
-def status_of(
+def prometheus_status(
     answers: Answers,
     *,
     at: float,

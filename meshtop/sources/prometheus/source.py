@@ -19,7 +19,7 @@ from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import SECRET_HEADERS, Engine, EngineAddress, EngineWire, Meter, proxy_path
 from meshtop.sources.prometheus.finding import find_engine
 from meshtop.sources.prometheus.promql import equal, recorded_query
-from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
+from meshtop.sources.prometheus.reading import failed_status, prometheus_status, telemetry_of, whole_failure
 from meshtop.sources.prometheus.series import SeriesReader
 
 LOOK_FOR_RULES_EVERY_SECONDS = 60.0
@@ -201,7 +201,7 @@ class PrometheusSource(SeriesReader):
             recording_rules=used,
             plaintext_day=self._plaintext_day(at),
         )
-        self.status = status_of(
+        self.status = prometheus_status(
             answers,
             at=now,
             window_seconds=window_seconds,

@@ -19,7 +19,7 @@ import yaml
 from pytest_httpserver import HTTPServer
 
 from meshtop.model.state import State
-from meshtop.sources.auth.credentials import Credentials, load, load_now
+from meshtop.sources.auth.credentials import Credentials, load_credentials, load_now
 from meshtop.sources.auth.kubeconfig import find_clusters
 from meshtop.sources.http.provider import ask_provider
 from meshtop.sources.problem import SourceProblem
@@ -234,7 +234,7 @@ def is_running(process: int) -> bool:
 async def test_a_plugin_is_ended_when_nobody_waits_any_more(tmp_path: Path) -> None:
     user = plugin(tmp_path, f"echo $$ > '{tmp_path}/me.new'; mv '{tmp_path}/me.new' '{tmp_path}/me'; exec sleep 600")
     ref = ref_to(write_kubeconfig(tmp_path / "config", "https://10.0.0.1:6443", user))
-    task = asyncio.create_task(load(ref, limit_seconds=600))
+    task = asyncio.create_task(load_credentials(ref, limit_seconds=600))
     await until((tmp_path / "me").exists)
     process = int((tmp_path / "me").read_text())
     task.cancel()
@@ -332,7 +332,7 @@ def test_a_login_that_was_renewed_outside_is_picked_up(tmp_path: Path) -> None:
 async def test_credentials_are_loaded_beside_the_loop(tmp_path: Path) -> None:
     user = plugin(tmp_path, f"while [ ! -e '{tmp_path}/go' ]; do sleep 0.02; done; echo '{credential(token='t')}'")
     task = asyncio.create_task(
-        load(ref_to(write_kubeconfig(tmp_path / "config", "https://x:1", user)), limit_seconds=60)
+        load_credentials(ref_to(write_kubeconfig(tmp_path / "config", "https://x:1", user)), limit_seconds=60)
     )
     await until(lambda: any(thread.name.startswith("credentials of") for thread in threading.enumerate()))
     (tmp_path / "go").touch()
