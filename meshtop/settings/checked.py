@@ -42,7 +42,7 @@ def checked(model: type[Model], data: Any, where: Where, under: KeyPath = ()) ->
         problems = error.errors(include_url=False)
         first = problems[0]
         path: KeyPath = tuple(first["loc"])
-        message = error_text(first)
+        message = in_words(first)
         if first["type"] == "extra_forbidden":
             message = "there is no such key" + hint(path[-1], keys_of(model, path[:-1]))
         raise ConfigError(sentence(where(path), (*under, *path), message, len(problems) - 1)) from error
@@ -87,7 +87,7 @@ _WRITE = {
 }
 
 
-def error_text(problem: Mapping[str, Any]) -> str:
+def in_words(problem: Mapping[str, Any]) -> str:
     """One of pydantic's errors as what to write, without a full stop."""
     kind, context = str(problem["type"]), problem.get("ctx") or {}
     if kind in _WRITE:

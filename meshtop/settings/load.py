@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from meshtop.settings.checked import error_text, hint, keys_of, sentence
+from meshtop.settings.checked import hint, in_words, keys_of, sentence
 from meshtop.settings.document import ConfigError, Document, KeyPath, read_document
 from meshtop.settings.environment import read_environment, settings_path
 
@@ -157,7 +157,7 @@ def _sentence(error: ValidationError, loaded: Loaded, document: Document | None)
     problems = error.errors(include_url=False)
     first = problems[0]
     path, rest = _known(tuple(first["loc"]), loaded.data)
-    message = error_text(first)
+    message = in_words(first)
     if first["type"] == "extra_forbidden":
         message = "there is no such setting" + hint(path[-1], sorted(keys_of(Settings, path[:-1])))
     elif first["type"] == "missing":
