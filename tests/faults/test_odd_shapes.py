@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from meshtop.sources.http.limits import DEEPEST
 from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES, REMOTE_SECRETS, WEBHOOKS, codec
-from meshtop.sources.kubernetes.watches import decode
+from meshtop.sources.kubernetes.watches import decode_events
 from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem
 from meshtop.sources.prometheus.answers import (
     QueryFailed,
@@ -82,7 +82,7 @@ def test_an_odd_list_is_said_to_be_one(name: str, document: Any) -> None:
 def test_an_odd_event_is_a_problem_of_its_watch(objects: list[Any], kind: str) -> None:
     lines = [text_of({"type": kind, "object": item}) for item in objects]
     try:
-        decode(lines, CODECS["Pod"])
+        decode_events(lines, CODECS["Pod"])
     except SourceProblem:
         return
     except NOT_UNDERSTOOD:

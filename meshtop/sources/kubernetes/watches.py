@@ -66,7 +66,7 @@ class EventBatch(Struct):
     odd: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
-def decode(lines: list[bytes], codec: Codec) -> EventBatch:
+def decode_events(lines: list[bytes], codec: Codec) -> EventBatch:
     """Decode event lines. Raises SourceProblem with code 410 for an expired watch, and one of NOT_UNDERSTOOD.
 
     An object that cannot be understood costs no other anything, as long as its name can be read.
@@ -149,7 +149,7 @@ async def watch(
                     # A line that has begun must end soon: what trickles is no news.
                     timer.reschedule(min(end, clock() + line_seconds) if lines.is_amid_a_line else end)
                 if complete:
-                    yield decode(complete, codec)
+                    yield decode_events(complete, codec)
     except LineTooLong:
         raise too_large(name, limits.line_bytes, f"one event of {what}", limits=limits) from None
     except NOT_UNDERSTOOD as error:

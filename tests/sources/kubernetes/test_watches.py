@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from meshtop.model.kube import Meta, Pod
 from meshtop.sources.kubernetes.kinds import BUILTIN, codec
-from meshtop.sources.kubernetes.watches import LineSplitter, decode
+from meshtop.sources.kubernetes.watches import LineSplitter, decode_events
 from meshtop.sources.problem import SourceProblem
 
 PODS = codec(next(kind for kind in BUILTIN if kind.name == "Pod"), "v1")
@@ -46,7 +46,7 @@ def test_a_batch_is_what_its_events_are_one_after_another(sequence: list[tuple[s
             store.pop(name, None)
         else:
             store[name] = version
-    batch = decode(lines, PODS)
+    batch = decode_events(lines, PODS)
     applied: dict[str, Pod] = {"a": Pod(meta=Meta(name="a", resource_version="0"))}
     applied.update({item.meta.name: item for item in batch.changed})
     for item in batch.gone:
@@ -57,21 +57,21 @@ def test_a_batch_is_what_its_events_are_one_after_another(sequence: list[tuple[s
 
 def test_a_bookmark_moves_on_without_an_object() -> None:
     line = {"type": "BOOKMARK", "object": {"kind": "Pod", "metadata": {"resourceVersion": "77"}}}
-    batch = decode([json.dumps(line).encode()], PODS)
+    batch = decode_events([json.dumps(line).encode()], PODS)
     assert (batch.changed, batch.gone, batch.resource_version) == ([], [], "77")
 
 
 def test_an_unknown_event_is_passed_over() -> None:
-    assert decode([b'{"type": "NEW", "object": {}}'], PODS).resource_version == ""
+    assert decode_events([b'{"type": "NEW", "object": {}}'], PODS).resource_version == ""
 
 
 def test_an_error_event_tells_its_code() -> None:
     with pytest.raises(SourceProblem) as caught:
-        decode([b'{"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}}'], PODS)
+        decode_events([b'{"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}}'], PODS)
     assert caught.value.code == 410
 
 
 @pytest.mark.parametrize("line", [b"x", b"{}", b'{"type": "ADDED", "object": {}}', b'{"type": "ADDED", "object": 1}'])
 def test_garbage_is_an_error_of_decoding(line: bytes) -> None:
     with pytest.raises(ValueError):
-        decode([line], PODS)
+        decode_events([line], PODS)
