@@ -13,7 +13,7 @@ import msgspec
 
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.kube import JSON, KubeApi, RouteObject, unix
-from meshtop.actions.process_token import has_ended, process_token
+from meshtop.actions.process_token import process_token, token_has_ended
 from meshtop.sources.problem import ODD_SHAPE, error_text
 
 GROUP = "coordination.k8s.io"
@@ -34,7 +34,7 @@ class LeaseHolder(msgspec.Struct, frozen=True):
 
     def process_ended(self) -> bool:
         """Whether its holder was a process of this machine that is gone: killed, it could not release the Lease."""
-        return has_ended(self.process)
+        return token_has_ended(self.process)
 
 
 def lease_name(where: RouteObject) -> str:

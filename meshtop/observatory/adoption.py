@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from meshtop.analysis.fleet.members import RegisteredMember, members
+from meshtop.analysis.fleet.members import RegisteredMember, registered_members
 from meshtop.analysis.fleet.registries import KARMADA, KUBESPHERE
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.model.snapshot import ClusterSnapshot
@@ -62,7 +62,7 @@ class Adopter:
         names = {feed.name for feed in feeds}
         by_name = {feed.name: feed for feed in feeds}
         found: list[ClusterFeed] = []
-        for member in members(snapshots, facts):
+        for member in registered_members(snapshots, facts):
             entry = member.entry
             key = (entry.registry, entry.host, entry.name)
             if member.cluster is not None or entry.registry not in (KUBESPHERE, KARMADA) or key in self._seen:

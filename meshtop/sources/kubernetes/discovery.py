@@ -27,7 +27,7 @@ Served = dict[tuple[str, str], frozenset[str]]
 """(group, plural) → the versions that are served."""
 
 
-class Discovery(Struct, frozen=True):
+class ApiDiscovery(Struct, frozen=True):
     """What a server serves; `unsure` says of a (group, version) why its kinds could not be told.
 
     A kind that is not among the `served` of a group without an unsure version is not installed.
@@ -73,7 +73,7 @@ class _Resources(Struct):
     resources: list[_Name] | None = None
 
 
-async def discover(connection: Connection, groups: Iterable[str] = GROUPS) -> Discovery:
+async def discover(connection: Connection, groups: Iterable[str] = GROUPS) -> ApiDiscovery:
     """What of `groups` the server serves: one request where it aggregates, else one more for each group version.
 
     A group version whose server is down (503), or whose entry is marked stale, is unsure: its kinds are not absent.
@@ -102,7 +102,7 @@ async def discover(connection: Connection, groups: Iterable[str] = GROUPS) -> Di
                     raise
                 if problem.code != 404:
                     unsure[group.name, version.version] = problem
-    return Discovery({key: frozenset(versions) for key, versions in served.items()}, unsure)
+    return ApiDiscovery({key: frozenset(versions) for key, versions in served.items()}, unsure)
 
 
 def version_for(kind: ApiKind, served: Served) -> str | None:

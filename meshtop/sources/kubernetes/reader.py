@@ -230,7 +230,7 @@ class KindReader:
         link = self._link
         began = link.clock()
         useful = False
-        batches = watches.watch(
+        batches = watches.watch_kind(
             link.connection,
             self._path,
             self._codec,

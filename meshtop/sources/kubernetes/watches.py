@@ -103,7 +103,7 @@ def decode_events(lines: list[bytes], codec: Codec) -> EventBatch:
     )
 
 
-async def watch(
+async def watch_kind(
     connection: Connection,
     path: str,
     codec: Codec,

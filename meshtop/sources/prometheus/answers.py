@@ -97,7 +97,7 @@ class Vector(Struct, Generic[Item]):
     partial: bool = False
 
 
-def number(text: str) -> float:
+def sample_value(text: str) -> float:
     """A sample's value as Prometheus writes it, `+Inf` and `NaN` included."""
     return float(text)
 
