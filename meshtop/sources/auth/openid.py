@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -22,6 +22,9 @@ AskProvider = Callable[[str, bytes | None, Mapping[str, str], str | None], bytes
 
 Gives the answer's body; raises SourceProblem for anything but a good answer.
 """
+
+
+Shape = TypeVar("Shape")
 
 
 class Tokens(msgspec.Struct):
@@ -59,7 +62,7 @@ def _authority(config: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _decode(body: bytes, shape: type[Any], issuer: str) -> Any:
+def _decode(body: bytes, shape: type[Shape], issuer: str) -> Shape:
     try:
         return msgspec.json.decode(body, type=shape)
     except NOT_UNDERSTOOD as error:

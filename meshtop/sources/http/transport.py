@@ -14,7 +14,8 @@ import httpx
 
 from meshtop.model.state import State
 from meshtop.sources.auth.credentials import Credentials
-from meshtop.sources.http.client import Params, Response
+from meshtop.sources.http.client import Params as Params
+from meshtop.sources.http.client import Response
 from meshtop.sources.problem import SourceProblem
 
 WATCH = "meshtop_watch"
