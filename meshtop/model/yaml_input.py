@@ -23,7 +23,7 @@ _INDENTED = re.compile(rf"^[ \t?:-]{{{_SHALLOW},}}", re.MULTILINE)
 
 
 class YamlRefused(ValueError):
-    """Text that is not read: why, as the end of a sentence that begins with its name, and on which line (from 1) where that is known."""
+    """Text that is not read: why, as the end of a sentence that begins with its name, and its line where known."""
 
     def __init__(self, why: str, line: int | None = None) -> None:
         super().__init__(why)

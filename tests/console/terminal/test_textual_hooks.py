@@ -69,4 +69,6 @@ def test_no_other_module_names_a_private_part(path: Path) -> None:
         node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node) != "os._exit"
     }
     named |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    assert sorted(named & private_parts()) == []
+    # What screens and widgets inherit from cannot stand in a room that imports widgets.
+    allowed = {"_dispatch_message"} & {*APP_PARTS} if path.name == "guarded.py" else set()
+    assert sorted((named & private_parts()) - allowed) == []
