@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from meshtop.cli.printers import to_csv, to_json
+from meshtop.cli.printers import json_text, to_csv
 from meshtop.model.kube import ConfigObject, Meta
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.sources.kubernetes.kinds import CONFIG, IDENTITY, REGISTRIES
@@ -110,7 +110,7 @@ def all_pages(picture: Picture) -> None:
     for kind in KINDS:
         shown = view(kind.name)
         items = shown.items(picture, everything)
-        to_json(document(shown, picture, items, everything))
+        json_text(document(shown, picture, items, everything))
         to_csv(shown.item, items)
         table = shown.table(picture, everything, wide=True)
         for item in items:

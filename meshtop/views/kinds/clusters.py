@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from meshtop.model.kube import Inventory, Node
 from meshtop.model.mesh import MeshFacts, Ready, VirtualMachine, Workload
+from meshtop.model.numbers import age, latency, quantity
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, Health, HealthStatus, SourceStatus, State
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
@@ -16,7 +17,6 @@ from meshtop.views.frame.charts import answered_in, charts_of_calls
 from meshtop.views.frame.columns import NOTHING, STATE_SIGNS, STATE_TONES, Columns, ready_cell
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
-from meshtop.views.frame.numbers import age, latency, quantity
 from meshtop.views.frame.sparkline import scale_of, sparkline
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
@@ -95,7 +95,7 @@ def can_tell(inventory: Inventory, kind: str) -> bool:
 
 def build(picture: Picture) -> list[ClusterItem]:
     """A row for each cluster of the snapshot, also for those that gave no answer."""
-    return [_item(picture, cluster) for cluster in picture.snapshot.clusters]
+    return picture.rows("clusters", picture.snapshot.clusters, lambda cluster: _item(picture, cluster))
 
 
 def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
@@ -112,7 +112,8 @@ def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
         istio_versions=facts.istio_versions,
         revisions=tuple(plane.revision for plane in facts.control_planes),
         cluster_id=facts.cluster_id,
-        mesh_id=facts.mesh_id,
+        # Istio takes the trust domain where nobody gave an ID.
+        mesh_id=facts.mesh_id or facts.trust_domain,
         network=facts.network,
         trust_domain=facts.trust_domain,
         root_namespace=facts.root_namespace if name in picture.facts else None,

@@ -17,7 +17,7 @@ from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import (
     GROUPINGS,
     Sight,
-    members,
+    edges_between,
     place_of_row,
     readable_level,
     resolve,
@@ -123,11 +123,11 @@ def test_one_begins_where_it_can_be_read(picture: Picture, width: int, height: i
 def test_members_are_the_edges_that_a_line_adds_up(picture: Picture) -> None:
     graph = service_graph(picture, Query(), SERVICES)
     for edge in graph.edges:
-        found = members(picture, Query(), SERVICES, source=edge.source, target=edge.target)
+        found = edges_between(picture, Query(), SERVICES, source=edge.source, target=edge.target)
         assert len(found) == edge.members
         assert sum(e.sums.requests or 0.0 for e, _ in found) == pytest.approx(edge.sums.requests)
-    assert len(members(picture, Query(), SERVICES, target=REVIEWS)) == 2
-    assert len(members(picture, Query(clusters=("west",)), SERVICES)) == 2
+    assert len(edges_between(picture, Query(), SERVICES, target=REVIEWS)) == 2
+    assert len(edges_between(picture, Query(clusters=("west",)), SERVICES)) == 2
 
 
 @pytest.mark.parametrize(
