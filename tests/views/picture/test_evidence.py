@@ -227,8 +227,9 @@ def test_what_is_no_longer_read_never_makes_another_claim(
     for kind in kinds:
         less = [without(cluster, kind) if cluster.name == where else cluster for cluster in less]
     before, after = claims(fleet), claims(tuple(less))
-    # A link between clusters of which one does not say its mesh makes them one; which it then obeys follows from that.
-    joined = any(key[0] == "one mesh" and before[key] is None and now is True for key, now in after.items())
+    # The one rule by which less says more: a link joins clusters of which one does not say its mesh (that two meshes
+    # are linked as istiod links one is not expected). Whom a cluster then obeys follows from that.
+    joined = any(key[0] == "one mesh" and before[key] is not True and now is True for key, now in after.items())
     changed = {
         key: (before[key], now)
         for key, now in after.items()

@@ -239,7 +239,7 @@ def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[st
     facts = member.facts
     if facts is None or facts.obeys == member.name or (facts.obeys is None and facts.is_primary):
         return configs[member.name]
-    told_by = ("Deployment",) if facts.roles else ("Deployment", "Namespace", "ConfigMap")
+    told_by = ("Deployment", "Namespace") if facts.roles else ("Deployment", "Namespace", "ConfigMap")
     silent = unreadable(member.name, member.inventory, *told_by)
     if silent and (facts.roles or facts.mesh is not None):
         return f"Which control plane {member.name} obeys is not known: {silent}"
@@ -248,14 +248,16 @@ def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[st
     if "remote" not in facts.roles:
         return configs[member.name]
     primaries = [m for m in members if m.facts is not None and m.facts.is_primary and _one_mesh(m.facts, facts)]
+    named = [m for m in primaries if m.facts is not None and m.facts.cluster_id in facts.served_by]
+    if len(named) == len(facts.served_by) == 1:
+        return configs[named[0].name]
+    # Without its own word for one, a cluster that was not read, or may be of the mesh, may serve it as well.
     knowing = [m for m in primaries if _serves(m, member)]
-    named = set(facts.served_by)
-    if len(knowing) == len(named) == 1 and knowing[0].facts is not None and knowing[0].facts.cluster_id in named:
-        return configs[knowing[0].name]
-    # Without its own word for it, a cluster that was not read, or may be of the mesh, may serve it as well.
     doubtful = [m.name for m in members if m.name != member.name and _may_serve(m, facts)]
+    if len(primaries) > 1:
+        doubtful += [m.name for m in primaries if unreadable(m.name, m.inventory, "Secret")]
     if doubtful:
-        return f"Which primary {member.name} obeys is not known: {', '.join(sorted(doubtful))} may serve it."
+        return f"Which primary {member.name} obeys is not known: {', '.join(sorted(set(doubtful)))} may serve it."
     chosen = knowing or primaries
     if len(chosen) == 1:
         return configs[chosen[0].name]
