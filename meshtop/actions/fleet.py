@@ -16,6 +16,7 @@ from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.canary.routes import ROUTE_KINDS
 from meshtop.analysis.canary.survey import Survey
 from meshtop.analysis.tenancy.access.rights import Access
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.snapshot import Snapshot
 from meshtop.sources.auth.kubeconfig import ClusterRef
 from meshtop.sources.http.connection import Connection
@@ -138,11 +139,10 @@ def open_fleet(
             continue
         locked = read_only.get(feed.name, True)
         connection = Connection(feed.ref, timeout_seconds=timeout_seconds, writes=not locked)
-        members.append(
-            FleetCluster(
-                feed.name, KubeApi(feed.name, connection, server=feed.ref.server), feed.prometheus, read_only=locked
-            )
-        )
+        surveyed = survey.clusters.get(feed.name)
+        domain = surveyed.facts.domain if surveyed is not None else CLUSTER_DOMAIN
+        api = KubeApi(feed.name, connection, server=feed.ref.server, domain=domain)
+        members.append(FleetCluster(feed.name, api, feed.prometheus, read_only=locked))
 
     def policy(right: str, cluster: str, namespace: str) -> str | None:
         answer = access.may(right, cluster, namespace) if access is not None else None

@@ -14,6 +14,7 @@ import msgspec
 from meshtop.actions.cluster_identity import SYSTEM_NAMESPACE, ClusterIdentity
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind, PatchTestFailed
 from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Manager, Meta
 from meshtop.model.state import State
 from meshtop.sources.http.transport import Wire
@@ -57,14 +58,23 @@ class RouteObject(msgspec.Struct, frozen=True, kw_only=True):
 class KubeApi:
     """Requests to one cluster, with failures as ActionError. Each is sent once, whatever becomes of its answer.
 
-    `server` is the API server's URL as the kubeconfig has it. With `expected` nothing is sent before the cluster has
-    said that it is that one.
+    `server` is the API server's URL as the kubeconfig has it, `domain` the cluster's DNS domain, in which short hosts
+    are completed. With `expected` nothing is sent before the cluster has said that it is that one.
     """
 
-    def __init__(self, cluster: str, wire: Wire, *, server: str = "", expected: ClusterIdentity | None = None) -> None:
+    def __init__(
+        self,
+        cluster: str,
+        wire: Wire,
+        *,
+        server: str = "",
+        domain: str = CLUSTER_DOMAIN,
+        expected: ClusterIdentity | None = None,
+    ) -> None:
         self.cluster = cluster
         self.wire = wire
         self.server = server
+        self.domain = domain
         self._expected = expected
         self._identity: ClusterIdentity | None = None
 
@@ -175,7 +185,7 @@ class KubeApi:
             obj = config_object(where, msgspec.json.decode(body))
         except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
             raise AnswerLost(f"{self.cluster} sent an invalid {where.kind}: {error}.", cluster=self.cluster) from error
-        routes = weighted_routes(self.cluster, {where.kind: (obj,)})
+        routes = weighted_routes(self.cluster, {where.kind: (obj,)}, self.domain)
         found = next((route for route in routes if route.index == where.index), None)
         if found is None:
             message = f"{where.title} in {self.cluster} has no weighted route {where.index} any more."

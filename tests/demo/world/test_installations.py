@@ -118,10 +118,11 @@ def test_a_change_in_the_primary_reaches_the_remote_cluster_and_one_there_nobody
     made, clock = make("calm", Options(world="primary-remote"))
     stores = {name: filled(made, name) for name in ("us-east", "eu-west")}
 
+    def mine(labels: dict[str, str]) -> bool:
+        return (labels["reporter"], labels["destination_service_name"]) == ("source", "reviews")
+
     def v3() -> float:
-        by = ("destination_version",)
-        found = rates(made, "eu-west", "istio_requests_total", by, window=60.0,
-                      where=lambda labels: labels["reporter"] == "source" and labels["destination_service_name"] == "reviews")  # fmt: skip
+        found = rates(made, "eu-west", METRICS[0], ("destination_version",), window=60.0, where=mine)
         return found.get(("v3",), 0.0) / sum(found.values())
 
     assert v3() == pytest.approx(0.2, abs=0.02)
