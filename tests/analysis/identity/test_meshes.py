@@ -228,3 +228,28 @@ def test_other_names_for_clusters_tell_the_same(fleet: list[MeshEvidence]) -> No
     told, other = meshes(said), meshes(renamed)
     for left, right in combinations(NAMES, 2):
         assert told.same(left, right) is other.same(f"ctx/{left}", f"ctx/{right}")
+
+
+def obeyed(*clusters: MeshEvidence) -> dict[str, str | None]:
+    own = {c.name: c.facts for c in clusters if c.facts is not None}
+    return {name: facts.obeys for name, facts in with_meshes(own, meshes(clusters), clusters).items()}
+
+
+def test_a_cluster_obeys_the_one_whose_istiod_serves_it() -> None:
+    assert obeyed(primary("east", remotes=("west",)), remote("west")) == {"east": "east", "west": "east"}
+    assert obeyed(primary("east", remotes=("west",)), primary("west")) == {"east": "east", "west": "west"}
+
+
+def test_two_primaries_that_serve_a_cluster_leave_open_whom_it_obeys() -> None:
+    shared = {"roots": ("r",)}
+    both = (primary("a", remotes=("far",), **shared), primary("b", remotes=("far",), **shared))  # type: ignore[arg-type]
+    assert obeyed(*both, remote("far"))["far"] is None
+
+
+def test_under_an_external_control_plane_all_obey_the_cluster_whose_configuration_it_reads() -> None:
+    host = primary("control", remotes=("east", "west"), cluster_id=None, config_of=("east",), outside=True)
+    assert obeyed(host, remote("east"), remote("west")) == {"control": "east", "east": "east", "west": "east"}
+
+
+def test_a_config_cluster_obeys_itself_where_its_control_plane_is_not_seen() -> None:
+    assert obeyed(remote("east", config_cluster=True)) == {"east": "east"}
