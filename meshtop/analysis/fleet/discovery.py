@@ -164,7 +164,7 @@ def _service_row(
     exported = tuple(cluster for cluster, here in local.items() if place in here.exports)
     imported = tuple(cluster for cluster, here in local.items() if place in here.imports)
     found = [
-        *_port_findings(host, place, local),
+        *(() if only_local else _port_findings(host, place, local)),
         *_export_findings(host, place, local, exported, imported),
         *_reach_findings(host, marks, behind, between),
     ]

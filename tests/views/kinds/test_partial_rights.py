@@ -56,7 +56,7 @@ def test_pods_are_known_where_they_may_be_read() -> None:
 
 def test_a_split_that_no_traffic_would_tell_is_not_called_too_little_traffic() -> None:
     assert split_word(HonestyVerdict(Honesty.NOT_ENOUGH_DATA)) == "not known"
-    assert split_word(HonestyVerdict(Honesty.NOT_ENOUGH_DATA, (0.5, 0.5), 20.0, 180)) == "too little traffic"
+    assert split_word(HonestyVerdict(Honesty.NOT_ENOUGH_DATA, 1.0, 20.0, 180)) == "too little traffic"
     assert split_word(HonestyVerdict(Honesty.NO_TRAFFIC)) == "no traffic"
 
 
