@@ -251,7 +251,6 @@ def test_the_service_by_which_istiod_is_found_is_each_clusters_own() -> None:
         return structs.replace(found, inventory=structs.replace(found.inventory, services=services))
 
     rows = {row.host: row for row in discovery([one("a", 443), one("b", 15012)], {}).hosts}
-    assert rows["istiod.mesh.svc.cluster.local"].cluster_local
     assert rows["istiod.mesh.svc.cluster.local"].findings == ()
 
 
