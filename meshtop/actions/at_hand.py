@@ -18,7 +18,7 @@ from meshtop.actions.kube import KubeApi, not_here
 _NOBODY = ClusterIdentity()
 
 
-def clusters_of(action: Action) -> tuple[str, ...]:
+def written_clusters(action: Action) -> tuple[str, ...]:
     """The clusters that an action writes to, by the names it knows, in its own order."""
     return tuple(dict.fromkeys(cluster for wave in action.plan.get("waves") or _waves(action) for cluster in wave))
 
@@ -115,7 +115,7 @@ async def _by_uid(recorded: ClusterIdentity, members: Sequence[FleetCluster]) ->
 
 async def require_at_hand(action: Action, fleet: Fleet) -> None:
     """Raise ActionError (conflict) when one of an action's clusters is not here, but another of that name."""
-    await fleet_at_hand(action, fleet, clusters_of(action))
+    await fleet_at_hand(action, fleet, written_clusters(action))
 
 
 async def last_at_hand(journal: Journal, fleet: Fleet, kind: str) -> Action:
@@ -124,7 +124,7 @@ async def last_at_hand(journal: Journal, fleet: Fleet, kind: str) -> Action:
     """
     elsewhere: ActionError | None = None
     for action in journal.all_of(kind):
-        names = clusters_of(action)
+        names = written_clusters(action)
         if not any(action.clusters.get(name, _NOBODY).known for name in names):
             # It may be the one that is meant: whoever takes it back is told why that cannot be.
             return action
@@ -158,4 +158,4 @@ def actions_at_hand(actions: Iterable[Action], known: Mapping[str, ClusterIdenti
             return name in known
         return recorded.uid in uids or any(one.may_be(recorded) for one in here)
 
-    return [action for action in found if any(at_hand(action, name) for name in clusters_of(action))]
+    return [action for action in found if any(at_hand(action, name) for name in written_clusters(action))]

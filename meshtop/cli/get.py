@@ -117,11 +117,11 @@ def command(
         find_view(kind).check(session.query(names=names, filter_=filter_, sort=sort))
     query = session.query(names=names, filter_=filter_, sort=sort)
     if watch:
-        from meshtop.cli.watch import follow
+        from meshtop.cli.watch import print_changes
 
         if session.common.at is not None:
             raise CommandError("--watch follows the present and --at asks for the past; leave one of them out.")
-        return follow(session, find_view(kind), query, output, headers=not no_headers)
+        return print_changes(session, find_view(kind), query, output, headers=not no_headers)
     snapshot = once(
         session,
         plaintext=kind in PLAINTEXT_KINDS,
@@ -145,7 +145,7 @@ def _print(
     write(text)
     say_missing(session, snapshot)
     code = exit_code(snapshot)
-    if not items and output != "json" and code is Exit.FINE and not query.names:
+    if not items and output != "json" and code is Exit.FINE and not query.names and not view.lost(picture):
         say(f"meshtop: {_why_empty(view, picture, query)}")
     absent = _absent(view, view.all_items(picture), query)
     unknown = view.unknowns(picture, query) if absent else ()
@@ -153,6 +153,9 @@ def _print(
         say(f"meshtop: {told(f'There is no {view.singular} {name}.', unknown)}")
     if view.all_is_well and not items and code is Exit.FINE and view.unknowns(picture, query):
         code = Exit.UNREACHABLE
+    if lost := view.lost(picture):
+        say(f"meshtop: {lost}")
+        return Exit.DEFECT
     bad = absent or (view.bad_when_found and items)
     return Exit.BAD if bad and code is Exit.FINE else code
 

@@ -15,7 +15,7 @@ from meshtop.cli.options import Common, common_of
 from meshtop.cli.text_table import Style
 from meshtop.model.errors import Exit
 from meshtop.process import keep_libraries_quiet, let_libraries_speak
-from meshtop.settings.load import Loaded, load
+from meshtop.settings.load import Loaded, load_settings
 from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def open_session(ctx: click.Context) -> Session:
         keep_libraries_quiet()
     else:
         let_libraries_speak()
-    loaded = load(config=common.config, environ=os.environ, flags=common.flags())
+    loaded = load_settings(config=common.config, environ=os.environ, flags=common.flags())
     for note in loaded.notes:
         say(f"meshtop: {note}")
     return Session(common, loaded)
@@ -169,8 +169,10 @@ def exit_code(snapshot: Snapshot) -> Exit:
 
 
 def write(text: str, stream: TextIO | None = None) -> None:
-    """Text on stdout, its line's end added."""
+    """Text on stdout, its line's end added; the one place where a command's answer leaves the program."""
+    from meshtop.model.text import harmless
+
     out = stream or sys.stdout
     if text:
-        out.write(text + "\n")
+        out.write(harmless(text) + "\n")
         out.flush()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+
 from msgspec import Struct, structs
 
 from meshtop.analysis.fleet.drift.compare import Drift
 from meshtop.analysis.traffic.health import workload_health
+from meshtop.log import log_repeated
+from meshtop.model.errors import MeshtopError
 from meshtop.model.mesh import Workload
+from meshtop.model.numbers import age
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import HealthStatus, Severity, SourceStatus, State
 from meshtop.model.text import clean
-from meshtop.views.frame.numbers import age
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
 from meshtop.views.kinds.findings import FindingItem
@@ -19,6 +24,7 @@ from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
 
+_log = logging.getLogger(__name__)
 SIGNS = {Tone.FAILING: "✗", Tone.DEGRADED: "▲", Tone.UNKNOWN: "?", Tone.DIM: "~"}
 EVERYTHING = Query()
 _ORDER = (Tone.FAILING, Tone.DEGRADED, Tone.UNKNOWN, Tone.DIM)
@@ -52,18 +58,47 @@ def attention(picture: Picture, query: Query = EVERYTHING) -> tuple[Attention, .
 
 def _attention(picture: Picture, query: Query) -> tuple[Attention, ...]:
     query = picture.resolved(query)
+    parts: tuple[tuple[str, Callable[[Picture, Query], list[Attention]]], ...] = (
+        ("clusters", _of_clusters),
+        ("workloads", _of_workloads),
+        ("virtual machines", _of_machines),
+        ("findings", _of_findings),
+        ("tenants", _of_tenants),
+        ("canaries", _of_canaries),
+        ("drift", _of_drift),
+    )
     found: list[Attention] = []
-    for cluster in picture.snapshot.clusters:
-        if not query.clusters or cluster.name in query.clusters:
-            found.extend(_of_cluster(picture, cluster))
-    found.extend(_of_workload(picture, workload) for workload in picture.workloads if _in(query, picture, workload))
-    found.extend(_of_machines(picture, query))
-    found.extend(_of_findings(picture, query))
-    found.extend(_of_tenants(picture, query))
-    found.extend(_of_canaries(picture, query))
-    found.extend(_of_drift(picture, query))
+    for name, of in parts:
+        try:
+            found.extend(of(picture, query))
+        except MeshtopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect of one part costs that part, and is said
+            log_repeated(_log, f"what needs attention of {name} is not known", error)
+            found.append(_not_known(name, error))
     wanted = [one for one in found if one.message]
     return tuple(sorted(wanted, key=lambda a: (_ORDER.index(a.tone), -a.weight, a.message)))
+
+
+def _not_known(name: str, error: Exception) -> Attention:
+    """One part that a defect keeps from being looked at; all is well must not be said without it."""
+    return Attention(
+        tone=Tone.UNKNOWN,
+        message=f"What needs attention of {name} is not known: a defect ({type(error).__name__}); the log has it.",
+        kind="",
+        key=f"defect {name}",
+        weight=1e9,
+    )
+
+
+def _of_clusters(picture: Picture, query: Query) -> list[Attention]:
+    wanted = [one for one in picture.snapshot.clusters if not query.clusters or one.name in query.clusters]
+    return [one for found in picture.rows("clusters", wanted, lambda c: _of_cluster(picture, c)) for one in found]
+
+
+def _of_workloads(picture: Picture, query: Query) -> list[Attention]:
+    wanted = [workload for workload in picture.workloads if _in(query, picture, workload)]
+    return picture.rows("workloads", wanted, lambda workload: _of_workload(picture, workload))
 
 
 def _in(query: Query, picture: Picture, workload: Workload) -> bool:
