@@ -111,7 +111,7 @@ async def _member(action: Action, fleet: Fleet, name: str) -> FleetCluster | Non
         return elsewhere
     if not silent:
         raise not_here(name, recorded)
-    api = KubeApi(member.name, member.api.wire, server=member.api.server, expected=recorded)
+    api = KubeApi(member.name, member.api.wire, server=member.api.server, domain=member.api.domain, expected=recorded)
     return FleetCluster(member.name, api, member.metrics, read_only=member.read_only, push_seconds=member.push_seconds)
 
 

@@ -18,6 +18,7 @@ from meshtop.analysis.canary.routes import ROUTE_KINDS
 from meshtop.analysis.canary.survey import Survey
 from meshtop.analysis.tenancy.access.rights import Access
 from meshtop.analysis.traffic.convergence import convergence_seconds
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.snapshot import Snapshot
 from meshtop.sources.auth.kubeconfig import ClusterRef
 from meshtop.sources.http.connection import Connection
@@ -162,14 +163,11 @@ def open_fleet(
             continue
         locked = read_only.get(feed.name, True)
         connection = Connection(feed.ref, timeout_seconds=timeout_seconds, writes=not locked)
+        surveyed = survey.clusters.get(feed.name)
+        domain = surveyed.facts.domain if surveyed is not None else CLUSTER_DOMAIN
+        api = KubeApi(feed.name, connection, server=feed.ref.server, domain=domain)
         members.append(
-            FleetCluster(
-                feed.name,
-                KubeApi(feed.name, connection, server=feed.ref.server),
-                feed.prometheus,
-                read_only=locked,
-                push_seconds=push.get(feed.name),
-            )
+            FleetCluster(feed.name, api, feed.prometheus, read_only=locked, push_seconds=push.get(feed.name))
         )
 
     def policy(right: str, cluster: str, namespace: str) -> str | None:

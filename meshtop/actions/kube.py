@@ -14,6 +14,7 @@ from meshtop.actions.cluster_identity import SYSTEM_NAMESPACE, ClusterIdentity
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind, PatchTestFailed
 from meshtop.actions.halt import Halt, Halted, HaltingWire
 from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Manager, Meta
 from meshtop.model.state import State
 from meshtop.sources.http.client import Response
@@ -58,14 +59,23 @@ class RouteObject(msgspec.Struct, frozen=True, kw_only=True):
 class KubeApi:
     """Requests to one cluster, with failures as ActionError. Each is sent once, whatever becomes of its answer.
 
-    `server` is the API server's URL as the kubeconfig has it. With `expected` nothing is sent before the cluster has
-    said that it is that one.
+    `server` is the API server's URL as the kubeconfig has it, `domain` the cluster's DNS domain, in which short hosts
+    are completed. With `expected` nothing is sent before the cluster has said that it is that one.
     """
 
-    def __init__(self, cluster: str, wire: Wire, *, server: str = "", expected: ClusterIdentity | None = None) -> None:
+    def __init__(
+        self,
+        cluster: str,
+        wire: Wire,
+        *,
+        server: str = "",
+        domain: str = CLUSTER_DOMAIN,
+        expected: ClusterIdentity | None = None,
+    ) -> None:
         self.cluster = cluster
         self.wire = wire
         self.server = server
+        self.domain = domain
         self._expected = expected
         self._identity: ClusterIdentity | None = None
 
@@ -182,7 +192,7 @@ class KubeApi:
         """The route out of an object's JSON. Raises ActionError."""
         try:
             obj = config_object(where, msgspec.json.decode(body))
-            routes = weighted_routes(self.cluster, {where.kind: (obj,)})
+            routes = weighted_routes(self.cluster, {where.kind: (obj,)}, self.domain)
         except ODD_SHAPE as error:
             raise AnswerLost(
                 f"{self.cluster} sent an invalid {where.kind}: {error_text(error)}.", cluster=self.cluster

@@ -15,6 +15,7 @@ from meshtop.cli.exits import CommandError
 from meshtop.demo.world.plan import MOST_CLUSTERS, MOST_SERVICES
 from meshtop.demo.world.registries import REGISTRIES
 from meshtop.demo.world.scenarios import SCENARIOS
+from meshtop.demo.world.worlds.registry import WORLDS
 from tests.cli.conftest import Program
 
 READY = 'print(\'{"ready": true, "kubeconfig": "/demo/kubeconfig", "clusters": ["a"]}\', flush=True)\n'
@@ -48,6 +49,7 @@ def ended(folder: Path) -> bool:
 
 def test_what_is_offered_is_what_the_simulation_has() -> None:
     assert list(demo.SCENARIOS) == list(SCENARIOS)
+    assert list(demo.WORLDS) == list(WORLDS)
     assert demo.REGISTRIES == REGISTRIES
     assert (demo.MOST_CLUSTERS, demo.MOST_SERVICES) == (MOST_CLUSTERS, MOST_SERVICES)
 
@@ -62,6 +64,18 @@ def test_a_scenario_that_does_not_exist(meshtop: Program) -> None:
     outcome = meshtop("demo", "--scenario", "nope")
     assert outcome.code == 2
     assert "'bad-canary'" in outcome.err
+
+
+def test_a_world_that_does_not_exist(meshtop: Program) -> None:
+    outcome = meshtop("demo", "--world", "atlantis")
+    assert outcome.code == 2
+    assert all(f"'{name}'" in outcome.err for name in WORLDS)
+
+
+def test_a_world_and_a_scenario_go_together(meshtop: Program, simulation: Path) -> None:
+    simulation.write_text(READY + STAY)
+    meshtop("demo", "--world", "ambient", "--scenario", "bad-canary", "get", "clusters", "-o", "name")
+    assert "--scenario bad-canary --world ambient" in (simulation.parent / "arguments").read_text()
 
 
 def test_a_command_runs_on_the_simulation(meshtop: Program, simulation: Path) -> None:

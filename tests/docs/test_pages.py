@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from meshtop.cli.main import COMMANDS, cli
 from meshtop.console.places import PLACES
 from meshtop.demo.world.scenarios import SCENARIOS
+from meshtop.demo.world.worlds.registry import WORLDS
 from meshtop.settings.environment import variables
 from meshtop.settings.schema import HttpEndpoint, PrometheusSettings, TelemetrySettings
 from meshtop.views.frame.registry import KINDS
@@ -61,6 +62,10 @@ def test_every_setting_has_its_line() -> None:
     assert not [key for key in inner if f"{key}:" not in text and f"`{key}`" not in text]
     keys = {path[-1] for path in variables().values() if path[0] != "telemetry"}
     assert not [key for key in keys if not re.search(rf"[`.]{key}\b", text)]
+
+
+def test_every_world_has_its_line() -> None:
+    assert not [name for name in WORLDS if f"| `{name}`" not in page("docs/demo.md")]
 
 
 def test_every_scenario_and_place_has_its_line() -> None:

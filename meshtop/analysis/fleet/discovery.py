@@ -109,7 +109,7 @@ class _Local:
         }
         self.domain = site.facts.service_domain
         always = (f"{host}{self.domain}" for host in _ALWAYS_LOCAL)
-        self.local = (*always, *_istiods_own(site, self.domain), *_cluster_local(site))
+        self.local = (*always, *_cluster_local(site))
         self.endpoints_known = inventory.evidence("EndpointSlice").known
         self.services_known = inventory.evidence("Service").known
         self.ready: Counter[Place] = Counter(
@@ -118,14 +118,6 @@ class _Local:
         for (cluster, namespace, name), count in machines.items():
             if cluster == site.name:
                 self.ready[namespace, name] += count
-
-
-def _istiods_own(site: Site, domain: str) -> list[str]:
-    """The Services by which proxies find their istiod: each cluster's leads to the one that serves it.
-
-    istiod takes its discovery address for cluster-local by itself (istio: pilot/pkg/model/cluster_local.go).
-    """
-    return [f"{s.meta.name}.{s.meta.namespace}.{domain}" for s in site.inventory.services if is_istiod(s.meta.labels)]
 
 
 def _cluster_local(site: Site) -> list[str]:
@@ -171,7 +163,7 @@ def _service_row(
     exported = tuple(cluster for cluster, here in local.items() if place in here.exports)
     imported = tuple(cluster for cluster, here in local.items() if place in here.imports)
     found = [
-        *_port_findings(host, place, local),
+        *(() if only_local or _is_istiods(place, local) else _port_findings(host, place, local)),
         *_export_findings(host, place, local, exported, imported),
         *_reach_findings(host, marks, behind, between),
     ]
@@ -252,6 +244,14 @@ def _entry_row(mesh: str, host: str, local: Mapping[str, _Local]) -> HostRow:
         dns_name=host,
         reachable_from=tuple(cluster for cluster, mark in marks.items() if mark in RESOLVED),
     )
+
+
+def _is_istiods(place: Place, local: Mapping[str, _Local]) -> bool:
+    """Whether a Service is one by which proxies find their istiod: each cluster's leads to the one that serves it.
+
+    istiod takes its discovery address for cluster-local by itself (istio: pilot/pkg/model/cluster_local.go).
+    """
+    return any(is_istiod(here.services[place].meta.labels) for here in local.values() if place in here.services)
 
 
 def _port_findings(host: str, place: Place, local: Mapping[str, _Local]) -> Iterable[Finding]:

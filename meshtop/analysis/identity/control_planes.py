@@ -101,10 +101,17 @@ def is_injector(webhook: Meta) -> bool:
 
 
 def homes(found: Iterable[Controller], namespaces: Iterable[Namespace], webhooks: Iterable[Meta]) -> tuple[str, ...]:
+    """The namespaces of a control plane, as `known_homes`; Istio's own default where nothing tells of one."""
+    return known_homes(found, namespaces, webhooks) or (ISTIO_NAMESPACE,)
+
+
+def known_homes(
+    found: Iterable[Controller], namespaces: Iterable[Namespace], webhooks: Iterable[Meta]
+) -> tuple[str, ...]:
     """The namespaces in which a control plane lives, or keeps what a cluster without one has of it; the first counts.
 
     A cluster that another one serves says so by an annotation of that namespace; else its webhook says where its chart
-    was installed; else Istio's own default is all there is to go by.
+    was installed; else there is none that is known.
     """
     own = dict.fromkeys(istiod.meta.namespace for istiod in found)
     if not own:
@@ -112,7 +119,7 @@ def homes(found: Iterable[Controller], namespaces: Iterable[Namespace], webhooks
     if not own:
         told = (w.annotations.get(_RELEASE_NAMESPACE) for w in webhooks if is_injector(w))
         own = dict.fromkeys(namespace for namespace in told if namespace)
-    return tuple(own) or (ISTIO_NAMESPACE,)
+    return tuple(own)
 
 
 def settings_of(istiod: Controller) -> tuple[tuple[str, str], tuple[str, str], tuple[str, str] | None]:

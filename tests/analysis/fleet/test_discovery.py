@@ -248,3 +248,22 @@ def test_a_host_is_not_said_to_have_no_endpoints_where_a_cluster_that_was_not_re
     doubtful = structs.replace(alone, facts=structs.replace(alone.facts, perhaps=("unread",)))
     (row,) = discovery([doubtful], {}).hosts
     assert row.clusters == {"a": HostReachability.UNKNOWN}
+
+
+def test_the_service_by_which_istiod_is_found_is_each_clusters_own() -> None:
+    def one(name: str, port: int) -> Site:
+        found = site(name, secrets=("b",) if name == "a" else ("a",), status="synced")
+        meta = Meta(name="istiod", namespace="mesh", labels={"app": "istiod"})
+        services = (*found.inventory.services, Service(meta=meta, ports=(ServicePort(port, "x"),)))
+        return structs.replace(found, inventory=structs.replace(found.inventory, services=services))
+
+    rows = {row.host: row for row in discovery([one("a", 443), one("b", 15012)], {}).hosts}
+    assert rows["istiod.mesh.svc.cluster.local"].findings == ()
+
+
+def test_what_is_beside_an_external_control_plane_is_in_no_mesh() -> None:
+    host = site("control", endpoints=1, secrets=("a",), status="synced")
+    outside = structs.replace(host.facts, outside=True, config_of=("a",))
+    found = discovery([site("a", endpoints=1), structs.replace(host, facts=outside)], {})
+    assert all("control" not in row.clusters for row in found.hosts)
+    assert found.links == ()

@@ -153,3 +153,35 @@ def test_the_network_of_a_cluster(labels: dict[str, str], mesh_networks: str, ip
         },
     )
     assert mesh_facts(inventory).network == network
+
+
+EXTERNAL = {"EXTERNAL_ISTIOD": "true", "LOCAL_CLUSTER_SECRET_WATCHER": "true", "CLUSTER_ID": "east"}
+
+
+def test_an_external_control_plane_goes_by_the_id_of_the_cluster_whose_configuration_it_reads() -> None:
+    values = '{"global": {"network": "net-east", "multiCluster": {"clusterName": "east"}}}'
+    outside = Inventory(
+        controllers=(istiod("external-istiod", **EXTERNAL),),
+        config_maps={"external-istiod/values": {"values": values}},
+    )
+    facts = mesh_facts(outside)
+    assert (facts.cluster_id, facts.network) == (None, None)
+    assert (facts.config_of, facts.outside) == (("east",), True)
+
+
+def test_an_external_control_plane_beside_one_of_the_clusters_own_leaves_that_its_identity() -> None:
+    both = (istiod("istio-system", CLUSTER_ID="control"), istiod("external-istiod", **EXTERNAL))
+    facts = mesh_facts(Inventory(controllers=both))
+    assert (facts.cluster_id, facts.config_of, facts.outside) == ("control", ("east",), False)
+
+
+def test_a_primary_that_serves_remote_clusters_is_no_external_control_plane() -> None:
+    facts = mesh_facts(Inventory(controllers=(istiod("istio-system", EXTERNAL_ISTIOD="true", CLUSTER_ID="east"),)))
+    assert (facts.cluster_id, facts.config_of, facts.outside) == ("east", (), False)
+
+
+def test_what_a_cluster_without_istiod_keeps_is_named_after_the_revision_that_injects_it() -> None:
+    injector = Meta(name="istio-sidecar-injector-1-30", labels={"istio.io/rev": "1-30"})
+    home = namespace("mesh", topology_istio_io__controlPlaneClusters="east")
+    places = config_maps_to_read((), (home,), (injector,))
+    assert {("mesh", "values"), ("mesh", "values-1-30"), ("mesh", "istio-1-30")} <= {*places}

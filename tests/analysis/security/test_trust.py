@@ -108,3 +108,20 @@ def test_a_workload_certificate_is_named_by_its_identity(shared_data: Path) -> N
 @pytest.mark.parametrize("pem", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"])
 def test_what_is_no_certificate_is_left_out(pem: str) -> None:
     assert read_certificates(pem) == ()
+
+
+def test_two_meshes_without_ids_are_told_by_the_evidence_and_need_no_trust() -> None:
+    def told(name: str, root: str, perhaps: tuple[str, ...] = ()) -> ClusterTrust:
+        facts = MeshFacts(trust_domain=name, roots=(root,), group=f"cluster {name}", perhaps=perhaps)
+        return ClusterTrust(name, facts)
+
+    apart = judge_pair(told("a", "1" * 64), told("b", "2" * 64))
+    assert (apart.trusted, apart.same_mesh) == (Trusted.NO, False)
+    assert "two meshes (cluster a, cluster b)" in apart.why
+    open_ = judge_pair(told("a", "1" * 64, ("b",)), told("b", "2" * 64, ("a",)))
+    assert open_.same_mesh is None
+
+
+def test_a_cluster_that_only_hosts_a_control_plane_is_in_no_pair() -> None:
+    outside = ClusterTrust("control", MeshFacts(outside=True, config_of=("a",)))
+    assert trust_pairs([outside, ClusterTrust("a", MeshFacts(roots=("1" * 64,)))]) == ()

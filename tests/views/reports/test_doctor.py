@@ -119,3 +119,16 @@ def test_what_was_not_read_is_said_in_the_document() -> None:
     )
     silent = report(worlds.north())
     assert silent.unknowns == (Unknown("everything", "north", WhyUnknown.UNREACHABLE),)
+
+
+def test_a_control_plane_that_may_not_be_listed_is_not_said_to_be_absent() -> None:
+    east = worlds.east()
+    assert east.inventory is not None
+    kinds = tuple(
+        replace(kind, state="denied", namespaces=("shop",)) if kind.kind in ("Deployment", "Pod") else kind
+        for kind in east.inventory.kinds
+    )
+    found = examine(worlds.world(replace(east, inventory=replace(east.inventory, kinds=kinds))), {})
+    assert "no-control-plane" not in codes(found)
+    unknown = next(f for f in found.clusters[0].findings if f.code == "control-plane-unknown")
+    assert "Whether istiod runs in east is not known" in unknown.message

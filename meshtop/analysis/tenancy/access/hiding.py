@@ -15,6 +15,7 @@ from zlib import crc32
 
 from msgspec import Struct, structs
 
+from meshtop.analysis.identity.control_planes import istiods, known_homes
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.analysis.tenancy.access.rights import Access
 from meshtop.analysis.tenancy.ownership import HIDDEN
@@ -106,7 +107,10 @@ def _mesh(cluster: ClusterSnapshot, keep: Keep) -> tuple[str, str, str]:
     if inventory is None:
         return (cluster.name, cluster.name, "")
     facts = keep.same(f"whole facts of {cluster.name}", (inventory,), lambda: mesh_facts(inventory))
-    return (cluster.name, facts.cluster_id or cluster.name, facts.root_namespace or "")
+    # A cluster that another one serves says of its root only where its own part of the control plane is.
+    found = istiods(inventory.controllers, inventory.pods, inventory.webhooks)
+    root = facts.root_namespace or next(iter(known_homes(found, inventory.namespaces, inventory.webhooks)), "")
+    return (cluster.name, facts.cluster_id or cluster.name, root)
 
 
 def _cluster(cluster: ClusterSnapshot, access: Access, ends: _Ends, keep: Keep) -> tuple[ClusterSnapshot, bool]:

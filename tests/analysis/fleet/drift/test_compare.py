@@ -573,3 +573,40 @@ def test_leaving_out_is_idempotent_for_mappings_and_never_changes_its_input(tree
     assert tree == before
     if steps[-1] in "ab":
         assert without(once, pointer) == once
+
+
+def test_what_no_istiod_reads_need_not_be_there_nor_be_alike() -> None:
+    one, other = policy("STRICT"), policy("PERMISSIVE")
+    served = structs.replace(cluster("b"), read=False)
+    assert drift([cluster("a", one), served], {}) == ()
+    assert drift([cluster("a", one), structs.replace(cluster("b", other), read=False)], {}) == ()
+    three = drift([cluster("a", one), cluster("c", other), served], {})
+    assert only(three).clusters["b"] is DriftStatus.ABSENT
+
+
+def test_the_service_of_istiod_is_each_clusters_own() -> None:
+    def kept(port: int) -> DriftCluster:
+        meta = Meta(name="istiod", namespace="mesh", labels={"app": "istiod"})
+        service = Service(meta=meta, ports=(ServicePort(port, "x"),))
+        return DriftCluster(name=str(port), group="m", inventory=Inventory(services=(service,)))
+
+    assert drift([kept(443), kept(15012)], {}) == ()
+
+
+def test_images_in_the_namespaces_of_the_platform_are_a_matter_of_its_revision() -> None:
+    def running(version: str, platform: str) -> DriftCluster:
+        gateway = Controller(
+            kind="Deployment", meta=Meta(name="gw", namespace="mesh"), containers=(Container("p", f"proxy:{version}"),)
+        )
+        inventory = Inventory(controllers=(gateway,))
+        return DriftCluster(name=version, group="m", inventory=inventory, platform=frozenset({platform}))
+
+    assert drift([running("1", "mesh"), running("2", "mesh")], {}) == ()
+    assert len(drift([running("1", "other"), running("2", "other")], {})) == 1
+
+
+def test_a_short_host_is_completed_in_the_clusters_own_domain() -> None:
+    short = obj("DestinationRule", "r", "shop", spec={"host": "reviews"})
+    full = obj("DestinationRule", "r", "shop", spec={"host": "reviews.shop.svc.corp.internal"})
+    assert of_config(short, "corp.internal") == of_config(full, "corp.internal")
+    assert of_config(short) != of_config(full)

@@ -1,0 +1,33 @@
+"""Each world is served once for all that walk it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from meshtop.demo.world.plan import Options
+from tests.e2e.serving import served
+from tests.e2e.worlds.walking import Walk
+
+
+@pytest.fixture(scope="session")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Walk]]:
+    """Whoever stands before a world of that name, in which nothing is worth worrying about."""
+    known: dict[str, Walk] = {}
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+            patch.setenv(name, str(home))
+        for name in ("KUBECONFIG", "MESHTOP_CONFIG", "MESHTOP_DEBUG", "NO_COLOR"):
+            patch.delenv(name, raising=False)
+
+        def of(world: str) -> Walk:
+            if world not in known:
+                folder = tmp_path_factory.mktemp(world)
+                here = stack.enter_context(served(folder, options=Options(world=world), with_viewer=False))
+                known[world] = Walk(here.kubeconfig)
+            return known[world]
+
+        yield of

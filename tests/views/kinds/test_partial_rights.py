@@ -1,0 +1,75 @@
+"""What is said where a user may read one namespace only: what was read is known, and the rest is not claimed."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from meshtop.actions.fleet import readable, unread
+from meshtop.analysis.canary.backing import MemberBacking
+from meshtop.analysis.canary.verdict import Honesty, HonestyVerdict
+from meshtop.model.evidence import Unknown, WhyUnknown
+from meshtop.model.kube import Inventory
+from meshtop.model.snapshot import ClusterSnapshot
+from meshtop.views.frame.unknowns import told
+from meshtop.views.kinds.canaries import split_word
+from meshtop.views.picture.picture import Picture
+from meshtop.views.reports.evacuate import EvacuateAnswer, EvacuateSummary, evacuation_sentences
+from meshtop.views.reports.whatif import knows_scope
+from tests import worlds
+
+NARROW = ("VirtualService", "HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "Pod", "Namespace")
+
+
+def confined(namespace: str = "shop") -> ClusterSnapshot:
+    """A cluster of which one namespace may be read; namespaces themselves may not be listed."""
+    east = worlds.east()
+    assert east.inventory is not None
+    kinds = tuple(
+        replace(k, state="denied", namespaces=() if k.kind == "Namespace" else (namespace,)) if k.kind in NARROW else k
+        for k in east.inventory.kinds
+    )
+    return replace(east, inventory=replace(east.inventory, kinds=kinds, namespaces=()))
+
+
+def test_a_namespace_is_known_by_what_was_read_in_it() -> None:
+    picture = Picture(worlds.world(confined()))
+    assert knows_scope(picture, "shop") is True
+    assert knows_scope(picture, "elsewhere") is None
+    assert knows_scope(Picture(worlds.world(worlds.east())), "elsewhere") is False
+
+
+def test_routes_are_known_where_they_may_be_read() -> None:
+    snapshot = worlds.world(confined())
+    assert set(unread(snapshot)) == {"east"}
+    assert readable(snapshot) == {"east": frozenset({"shop"})}
+    assert readable(worlds.world(worlds.east())) == {}
+
+
+def test_pods_are_known_where_they_may_be_read() -> None:
+    inventory = confined().inventory
+    assert isinstance(inventory, Inventory)
+    backing = MemberBacking(inventory, (), ())
+    assert backing.knows_pods(("shop", "reviews"))
+    assert not backing.knows_pods(("checkout", "payments"))
+    assert not backing.knows_pods(None)
+
+
+def test_a_split_that_no_traffic_would_tell_is_not_called_too_little_traffic() -> None:
+    assert split_word(HonestyVerdict(Honesty.NOT_ENOUGH_DATA)) == "not known"
+    assert split_word(HonestyVerdict(Honesty.NOT_ENOUGH_DATA, 1.0, 20.0, 180)) == "too little traffic"
+    assert split_word(HonestyVerdict(Honesty.NO_TRAFFIC)) == "no traffic"
+
+
+def test_a_claim_is_qualified_once() -> None:
+    doubts = [Unknown("Service", "east", WhyUnknown.DENIED)]
+    said = told("Nothing is wrong in this scope, as far as it is known.", doubts)
+    assert said == "Nothing is wrong in this scope as far as it was read, but Service of east may not be read."
+
+
+def test_whose_control_plane_would_be_lost_is_said() -> None:
+    summary = EvacuateSummary(
+        gone=0, doubles=0, unknown=0, grows=0, idle=0, enters_requests_per_second=None, virtual_machines=0
+    )
+    lines = evacuation_sentences(EvacuateAnswer(cluster="east", items=(), summary=summary, serves=("west",)))
+    assert any(line.startswith("west has no control plane but that of east: its proxies") for line in lines)
+    assert len(evacuation_sentences(EvacuateAnswer(cluster="east", items=(), summary=summary))) == 1
