@@ -117,11 +117,11 @@ def command(
         find_view(kind).check(session.query(names=names, filter_=filter_, sort=sort))
     query = session.query(names=names, filter_=filter_, sort=sort)
     if watch:
-        from meshtop.cli.watch import follow
+        from meshtop.cli.watch import print_changes
 
         if session.common.at is not None:
             raise CommandError("--watch follows the present and --at asks for the past; leave one of them out.")
-        return follow(session, find_view(kind), query, output, headers=not no_headers)
+        return print_changes(session, find_view(kind), query, output, headers=not no_headers)
     snapshot = once(
         session,
         plaintext=kind in PLAINTEXT_KINDS,

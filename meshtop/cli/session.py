@@ -15,7 +15,7 @@ from meshtop.cli.options import Common, common_of
 from meshtop.cli.text_table import Style
 from meshtop.model.errors import Exit
 from meshtop.process import keep_libraries_quiet, let_libraries_speak
-from meshtop.settings.load import Loaded, load
+from meshtop.settings.load import Loaded, load_settings
 from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def open_session(ctx: click.Context) -> Session:
         keep_libraries_quiet()
     else:
         let_libraries_speak()
-    loaded = load(config=common.config, environ=os.environ, flags=common.flags())
+    loaded = load_settings(config=common.config, environ=os.environ, flags=common.flags())
     for note in loaded.notes:
         say(f"meshtop: {note}")
     return Session(common, loaded)

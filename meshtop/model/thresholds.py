@@ -32,14 +32,14 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     def of_errors(self, share: float, protocol: str = "") -> HealthStatus:
         """What a ratio of errors alone says: by the bounds of gRPC errors for gRPC, else by those of http 5xx."""
         if protocol == "grpc":
-            return status_of(share, self.grpc_degraded, self.grpc_failing)
-        return status_of(share, self.http5xx_degraded, self.http5xx_failing)
+            return health_status(share, self.grpc_degraded, self.grpc_failing)
+        return health_status(share, self.http5xx_degraded, self.http5xx_failing)
 
 
 DEFAULT_THRESHOLDS = Thresholds()
 
 
-def status_of(share: float, degraded: float, failing: float) -> HealthStatus:
+def health_status(share: float, degraded: float, failing: float) -> HealthStatus:
     """Healthy, degraded or failing, by a share of failures and its two bounds; a bound of 0 is reached above it."""
     if _reaches(share, failing):
         return HealthStatus.FAILING

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from math import inf, isinf
 
 from msgspec import Struct
 
 from meshtop.analysis.fleet.links import Site
+from meshtop.analysis.traffic.convergence import convergence_times
 from meshtop.model.mesh import ControlPlane, Proxy, Ready, Workload
 from meshtop.model.state import Finding, Health, HealthStatus, Severity
 from meshtop.model.telemetry import Telemetry
-from meshtop.model.traffic import Buckets
 
 SLOW_MS = 5_000.0
 """A p99 of convergence above which proxies live with old configuration for too long."""
@@ -79,20 +78,15 @@ def planes(sites: Sequence[Site], workloads: Mapping[str, Sequence[Workload]]) -
     return tuple(plane for site in sites for plane in _of_site(site, sites, workloads.get(site.name, ())))
 
 
-def figures(telemetry: Telemetry | None) -> IstiodMetrics:
+def istiod_metrics(telemetry: Telemetry | None) -> IstiodMetrics:
     """What the metrics of a cluster's istiods say."""
     if telemetry is None:
         return IstiodMetrics()
     total: dict[str, float] = {}
-    buckets: dict[float, float] = {}
     connected: dict[str, int] = {}
     for sample in telemetry.control:
         metric, labels, value = sample.metric, sample.labels, sample.value
-        if metric == "pilot_proxy_convergence_time_bucket":
-            bound = inf if labels.get("le") in ("+Inf", "Inf") else _number(labels.get("le"))
-            if bound is not None:
-                buckets[bound * 1000] = buckets.get(bound * 1000, 0.0) + value
-        elif metric == "pilot_xds":
+        if metric == "pilot_xds":
             version = labels.get("version") or "unknown"
             connected[version] = connected.get(version, 0) + round(value)
         elif metric == "pilot_xds_pushes":
@@ -104,8 +98,7 @@ def figures(telemetry: Telemetry | None) -> IstiodMetrics:
             total["rejects"] = total.get("rejects", 0.0) + value
         elif metric in CONFLICTS:
             total["conflicts"] = total.get("conflicts", 0.0) + value
-    bounds = tuple(sorted(buckets))
-    spread = Buckets(bounds, tuple(buckets[bound] for bound in bounds)) if bounds and isinf(bounds[-1]) else Buckets()
+    spread = convergence_times(telemetry)
     return IstiodMetrics(
         p50_ms=spread.quantile(0.50),
         p99_ms=spread.quantile(0.99),
@@ -114,13 +107,6 @@ def figures(telemetry: Telemetry | None) -> IstiodMetrics:
         conflicts=round(total["conflicts"]) if "conflicts" in total else None,
         connected=connected,
     )
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text or "")
-    except ValueError:
-        return None
 
 
 def minor(version: str | None) -> int | None:
@@ -173,9 +159,10 @@ def _installed(site: Site, proxies: Sequence[Workload]) -> _Installed:
         newest=max(control_planes, key=lambda p: (minor(p.version) or 0, p.version or "")).revision,
         proxies=by_revision,
         pods=sum(w.pods.total for w in proxies),
-        figures=figures(site.telemetry),
+        figures=istiod_metrics(site.telemetry),
         remotes=tuple(
-            RemoteCluster(cluster, site.synced.get(cluster)) for cluster in sorted({*site.remotes, *site.synced})
+            RemoteCluster(cluster, site.synced.get(cluster))
+            for cluster in sorted((site.remotes - {*site.facts.config_of}) | {*site.synced})
         ),
     )
 

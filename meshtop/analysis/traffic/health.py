@@ -15,8 +15,9 @@ from meshtop.analysis.traffic.flags import (
     flag_meaning,
 )
 from meshtop.analysis.traffic.naming import BLACK_HOLE
+from meshtop.model.numbers import quantity
 from meshtop.model.state import Health, HealthStatus, State
-from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds, status_of
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds, health_status
 from meshtop.model.traffic import UNKNOWN_THAT_MATTERS, Edge
 
 _KINDS = {"http5xx": "5xx", "http4xx": "4xx", "grpc": "gRPC errors", "no_response": "without an answer"}
@@ -36,7 +37,7 @@ _DOUBT = {
     State.PARTIAL: "what {cluster} said is partial",
     State.UNREACHABLE: "{cluster} cannot be reached",
     State.DENIED: "{cluster} denies the reading of its telemetry",
-    State.NONE: "nothing is known of {cluster} yet",
+    State.NONE: "the traffic of {cluster} is not known",
 }
 
 
@@ -74,13 +75,14 @@ def workload_health(
 ) -> Health:
     """The worst of a workload's readiness and of what is asked of it and what it asks, protocol by protocol.
 
-    Ready without traffic is idle. `cluster` is the workload's own, for the doubt when it has no edge.
+    Ready without traffic is idle; what runs no pod at all (scaled to 0, finished) idles whatever is known of its
+    traffic. `cluster` is the workload's own, for the doubt when it has no edge.
     """
-    verdicts = []
-    if readiness.status not in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN):
-        verdicts.append(readiness)
-    for edges in (inbound, outbound):
-        verdicts += _of_calls(edges, thresholds)
+    calls = [verdict for edges in (inbound, outbound) for verdict in _of_calls(edges, thresholds)]
+    if readiness.status is HealthStatus.IDLE and not calls:
+        return readiness
+    verdicts = [] if readiness.status in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN) else [readiness]
+    verdicts += calls
     if not verdicts:
         verdicts = [Health(HealthStatus.IDLE, ("no traffic in this window",))]
     clusters = {cluster} if cluster else {e.destination.cluster for e in inbound}
@@ -137,7 +139,7 @@ def _of_flows(edges: Sequence[Edge], thresholds: Thresholds) -> Health:
             told[flag] = told.get(flag, 0.0) + rate
     if opened > 0:
         share = failed / opened
-        status = status_of(share, thresholds.no_response_degraded, thresholds.no_response_failing)
+        status = health_status(share, thresholds.no_response_degraded, thresholds.no_response_failing)
         if status is not HealthStatus.HEALTHY:
             mostly = max(told, key=lambda flag: (told[flag], flag), default="")
             why = f" (mostly: {flag_meaning(mostly)})" if mostly else ""
@@ -190,12 +192,12 @@ def _threshold(protocol: str, code: str, thresholds: Thresholds) -> tuple[str, f
 def code_status(protocol: str, code: str, share: float, thresholds: Thresholds) -> HealthStatus:
     """What the share of one code (or `-`, no answer) in a service's answers says of its health."""
     judged = _threshold(protocol, code, thresholds)
-    return HealthStatus.HEALTHY if judged is None else status_of(share, judged[1], judged[2])
+    return HealthStatus.HEALTHY if judged is None else health_status(share, judged[1], judged[2])
 
 
 def _verdict(judged: tuple[str, float, float], share: float, rate: float, protocol: str, code: str) -> Health | None:
     what, degraded, failing = judged
-    status = status_of(share, degraded, failing)
+    status = health_status(share, degraded, failing)
     if status is HealthStatus.HEALTHY:
         return None
     bound = failing if status is HealthStatus.FAILING else degraded
@@ -213,7 +215,7 @@ def _percent(share: float) -> str:
 
 
 def _rate(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+    return quantity(rate)
 
 
 def _with_doubt(verdict: Health, clusters: Iterable[str], states: Mapping[str, State]) -> Health:

@@ -12,10 +12,10 @@ from meshtop.analysis.traffic.health import workload_health
 from meshtop.log import log_repeated
 from meshtop.model.errors import MeshtopError
 from meshtop.model.mesh import Workload
+from meshtop.model.numbers import age
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import HealthStatus, Severity, SourceStatus, State
 from meshtop.model.text import clean
-from meshtop.views.frame.numbers import age
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
 from meshtop.views.kinds.findings import FindingItem

@@ -184,7 +184,7 @@ def readable_level(picture: Picture, query: Query, sight: Sight, *, width: int, 
     return sight.levels[0]
 
 
-def members(
+def edges_between(
     picture: Picture, query: Query, sight: Sight, *, source: str | None = None, target: str | None = None
 ) -> list[tuple[Edge, EdgeItem]]:
     """The observed edges behind an edge of the graph, or, with one end only, all that leave or enter a node."""

@@ -9,7 +9,7 @@ from msgspec import structs
 from meshtop.model.kube import KindStatus
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import Health, HealthStatus, SourceStatus, State
-from meshtop.views.frame.document import document, json_schema, missing
+from meshtop.views.frame.document import document, kind_schema, missing
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import KINDS, find_kind, names, view
 from meshtop.views.frame.table import Tone
@@ -253,7 +253,7 @@ def test_missing_sources_are_one_sentence_each() -> None:
 
 @pytest.mark.parametrize("kind", names())
 def test_every_kind_has_a_json_schema(kind: str) -> None:
-    schema = json_schema(view(kind))
+    schema = kind_schema(view(kind))
     assert view(kind).list_kind in schema["$defs"]
 
 

@@ -13,7 +13,7 @@ from meshtop.model.state import HealthStatus
 from meshtop.model.telemetry import Sample
 from meshtop.views.frame.registry import view
 from meshtop.views.picture.picture import Picture
-from meshtop.views.reports.evacuate import evacuate_answer, sentences
+from meshtop.views.reports.evacuate import evacuate_answer, evacuation_sentences
 from tests import worlds
 
 LEDGER = "ledger.shop.svc.cluster.local"
@@ -99,4 +99,4 @@ def test_with_another_cluster_unread_nothing_is_gone(lost: str) -> None:
     assert answer.summary.gone == 0
     assert answer.summary.unknown == len(answer.items) == 1
     assert "west" in {unknown.cluster for unknown in answer.unknowns}
-    assert any("not known whether an endpoint is left" in sentence for sentence in sentences(answer))
+    assert any("not known whether an endpoint is left" in sentence for sentence in evacuation_sentences(answer))

@@ -24,7 +24,7 @@ from meshtop.views.picture.posture import mesh_of
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.attention import attention
 from meshtop.views.reports.security import namespace_matrix, overview, shares_table, trust_matrix
-from meshtop.views.reports.whatif import document_of, sentences, strict_answer
+from meshtop.views.reports.whatif import strict_answer, strict_document, strict_sentences
 from tests import worlds
 from tests.analysis.security.mtls.objects import config, destination_rule, peer_authentication
 
@@ -221,8 +221,8 @@ def test_what_strict_would_break_is_told_in_words_and_as_a_document(picture: Pic
     west = [i for i in answer.items if i.destination.cluster == "west" and i.effect == "breaks"]
     assert {i.source.workload for i in west} == {"", "web-v1"}
     assert {i.destination_tenant for i in answer.items} == {"storefront"}
-    assert any("would break" in line for line in sentences(answer))
-    document = msgspec.json.decode(msgspec.json.encode(document_of(picture, answer, "5m")))
+    assert any("would break" in line for line in strict_sentences(answer))
+    document = msgspec.json.decode(msgspec.json.encode(strict_document(picture, answer, "5m")))
     assert (document["kind"], document["question"]) == ("WhatIfStrict", "strict shop")
     assert document["summary"]["breaks"] == answer.summary.breaks
     assert len(document["items"]) == len(answer.items)
