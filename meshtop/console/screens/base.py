@@ -17,10 +17,9 @@ from meshtop.console.scope import Scope, freshness
 from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
-from meshtop.console.widgets.line_widget import LineView
-from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.console.widgets.line_widget import SentenceLine
 from meshtop.console.widgets.top_bar import TopBar, TopBarState
-from meshtop.model.text import clean, cut
+from meshtop.model.text import clean
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -80,9 +79,9 @@ class MeshScreen(Guarded, Screen[object]):
         """Two lines on top, the body, one line at the bottom."""
         self._top_bar = TopBar()
         yield self._top_bar
-        yield LineView(classes="defect")
+        yield SentenceLine(classes="defect")
         try:
-            yield from [*self.body()]
+            yield from self.body()
         except Exception as error:
             if not survived(self, error):
                 raise
@@ -157,9 +156,8 @@ class MeshScreen(Guarded, Screen[object]):
         self._say_above(" ".join(filter(None, (view(kind).lost(picture) for kind in sorted(self.kinds())))))
 
     def _say_above(self, sentence: str) -> None:
-        for line in self.query(".defect").results(LineView):
-            line.display = bool(sentence)
-            line.show(lambda width: [TextLine("plain", (TextRun(1, cut(sentence, width - 2), Tone.FAILING),))])
+        for line in self.query(SentenceLine):
+            line.show(sentence)
 
     def update_chrome(self) -> None:
         """Draw the top bar: place, scope, freshness."""

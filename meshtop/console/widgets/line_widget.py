@@ -13,7 +13,7 @@ from textual.widget import Widget
 from meshtop.console.guarded import Guarded
 from meshtop.console.widgets.lines import TONE_CLASSES, LineStyles, TextLine, TextRun, changed_regions
 from meshtop.model.text import cell_width, cut
-from meshtop.views.frame.table import Cell
+from meshtop.views.frame.table import Cell, Tone
 
 _BLANK = TextLine("plain", ())
 
@@ -115,6 +115,24 @@ class LineView(Guarded, ScrollView, can_focus=True):
         index = self.scroll_offset.y + y
         line = self._text_lines[index] if index < len(self._text_lines) else _BLANK
         return self._tone_styles.strip(line, self.scrollable_content_region.width)
+
+
+class SentenceLine(LineWidget):
+    """One sentence that is shown while there is one."""
+
+    def __init__(self, *, classes: str | None = None) -> None:
+        super().__init__(classes=classes)
+        self.sentence = ""
+
+    def show(self, sentence: str) -> None:
+        """Show another sentence; an empty one takes the line away."""
+        self.sentence = sentence
+        self.display = bool(sentence)
+        self.draw()
+
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
+        """The sentence, cut where it does not fit."""
+        return [TextLine("plain", (TextRun(1, cut(self.sentence, max(0, width - 2)), Tone.FAILING),))]
 
 
 _START, _GAP, _LEAST = 2, 2, 6

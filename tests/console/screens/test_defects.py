@@ -10,7 +10,7 @@ from meshtop.console.app import MOST_DEFECTS
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.fleet import FleetScreen
-from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.line_widget import LineView, SentenceLine
 from meshtop.views.frame.registry import KINDS, view
 from meshtop.views.frame.view import View
 from tests.console.screens.test_journal import text_of
@@ -25,8 +25,7 @@ def lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def said(app: StillApp) -> str:
     assert isinstance(app.screen, MeshScreen)
-    line = app.screen.query_one(".defect", LineView)
-    return "".join(run.text for text in line._text_lines for run in text.runs) if line.display else ""
+    return app.screen.query_one(SentenceLine).sentence
 
 
 def broken(*_: Any, **__: Any) -> Any:
