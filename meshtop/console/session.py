@@ -162,6 +162,7 @@ class ConsoleSession:
             only=self._options.query.clusters,
             read_only=self._options.read_only or None,
             moment=self._options.moment,
+            courses=True,
         )
 
     def _publish(self, snapshot: Snapshot) -> None:

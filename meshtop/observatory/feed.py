@@ -12,7 +12,7 @@ from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory, Service
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
-from meshtop.model.telemetry import History, Line, Telemetry
+from meshtop.model.telemetry import Courses, History, Line, Telemetry
 from meshtop.observatory.canaries import RouteToCount, count_routes
 from meshtop.sources.kubernetes.pacing import seconds_to_next_tick, wait_at_most
 from meshtop.sources.prometheus.counts import Counting
@@ -77,6 +77,10 @@ class MetricsSource(Counting, Protocol):
         """The last half hour, for sparklines."""
 
     @property
+    def courses(self) -> Courses | None:
+        """How calls went over the last half hour."""
+
+    @property
     def needs_services(self) -> bool:
         """Whether it must be found among the cluster's Services first."""
 
@@ -85,6 +89,9 @@ class MetricsSource(Counting, Protocol):
 
     async def refresh_history(self, *, at: float | None = None) -> None:
         """Ask for the half hour that ends at `at`."""
+
+    async def refresh_courses(self, *, at: float | None = None) -> None:
+        """Ask how calls went in the half hour that ends at `at`."""
 
     async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
         """Series over time, for charts."""
@@ -100,13 +107,20 @@ class Schedule:
     """What every feed is asked for and how often; changing it wakes all of them at once.
 
     `moment` is Unix seconds of a past moment, None for live. `canaries` asks a single reading for the counts behind
-    weighted routes, which following always does.
+    weighted routes, which following always does. `courses` asks for the course of calls over the last half hour.
     """
 
     def __init__(
-        self, *, refresh_seconds: float, window_seconds: float, moment: float | None, canaries: bool = False
+        self,
+        *,
+        refresh_seconds: float,
+        window_seconds: float,
+        moment: float | None,
+        canaries: bool = False,
+        courses: bool = False,
     ) -> None:
         self.canaries = canaries
+        self.courses = courses
         self.refresh_seconds = refresh_seconds
         self.window_seconds = window_seconds
         self.moment = moment
@@ -271,6 +285,8 @@ class ClusterFeed:
         inventory = self.kubernetes.inventory()
         services = inventory.services if inventory is not None else ()
         await self.prometheus.refresh(services, window_seconds=schedule.window_seconds, at=schedule.moment)
+        if schedule.courses:
+            await self.prometheus.refresh_courses(at=schedule.moment)
 
     async def count_canaries(self, routes: Iterable[RouteToCount], *, at: float, timeout_seconds: float) -> None:
         """Count what went through weighted routes; what does not come in time keeps its last answer."""
@@ -308,6 +324,7 @@ class ClusterFeed:
             inventory=self.kubernetes.inventory(),
             telemetry=self.prometheus.telemetry,
             history=self.prometheus.history,
+            courses=self.prometheus.courses,
             via=self._via,
             adopted=self._adopted,
             canaries=self.canaries,

@@ -16,7 +16,7 @@ from meshtop.views.picture.query import Query
 from tests import worlds
 
 LENIENT = Thresholds(http5xx_degraded=0.06, http5xx_failing=0.5)
-STRICT = Thresholds(http5xx_degraded=0.0, http5xx_failing=0.05)
+STRICT = Thresholds(http5xx_degraded=0.0, http5xx_failing=0.04)
 
 
 def tones(thresholds: Thresholds) -> dict[str, Tone]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from msgspec import Struct, structs
 
 from meshtop.analysis.fleet.drift.compare import Drift
-from meshtop.analysis.traffic.health import workload_health
 from meshtop.model.mesh import Workload
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import HealthStatus, Severity, SourceStatus, State
@@ -118,9 +117,7 @@ def _of_workload(picture: Picture, workload: Workload) -> Attention:
     """A workload is named for its own fault: what it is asked and its pods, not what others answer it."""
     where = (workload.cluster, workload.namespace, workload.name)
     edges = picture.edges_to(where)
-    verdict = workload_health(
-        workload.readiness, edges, (), picture.thresholds, picture.telemetry_states, workload.cluster
-    )
+    verdict = picture.verdicts.own_fault(workload)
     if verdict.status not in (HealthStatus.FAILING, HealthStatus.DEGRADED):
         return _NOTHING
     errors = sum(edge.sums.errors or 0.0 for edge in edges)

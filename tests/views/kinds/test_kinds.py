@@ -13,7 +13,7 @@ from meshtop.views.frame.document import document, kind_schema, missing
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import KINDS, find_kind, names, view
 from meshtop.views.frame.table import Tone
-from meshtop.views.picture.picture import Picture, group_health
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from tests import worlds
 
@@ -265,20 +265,6 @@ def test_kinds_are_found_by_all_their_names() -> None:
         find_kind("edgs")
     with pytest.raises(FilterError, match="there are clusters, namespaces"):
         find_kind("zzz")
-
-
-@pytest.mark.parametrize(
-    ("members", "status"),
-    [
-        ([], "idle"),
-        (["idle", "idle"], "idle"),
-        (["idle", "healthy"], "healthy"),
-        (["idle", "unknown", "healthy"], "unknown"),
-        (["degraded", "failing", "healthy"], "failing"),
-    ],
-)
-def test_the_health_of_a_group(members: list[str], status: str) -> None:
-    assert group_health([Health(HealthStatus(member)) for member in members]).status == status
 
 
 def test_a_cluster_that_is_not_there_is_one_sentence_and_not_two() -> None:

@@ -177,7 +177,7 @@ def test_words(picture: Picture) -> None:
     assert edge is not None
     assert across is not None
     said = joined(edge_line(graph, edge, DEFAULT_THRESHOLDS))
-    assert said.startswith("web → reviews  ▲ degraded  HTTP 100/s  1.00 % 503  p99 98.2 ms  mTLS 100 %  src≠dst 2.50 %")
+    assert said.startswith("web → reviews  HTTP 100/s  1.00 % 503  p99 98.2 ms  mTLS 100 %  src≠dst 2.50 %")
     assert joined(edge_line(graph, across, DEFAULT_THRESHOLDS)).startswith("east/web → west/reviews  HTTP 10/s")
     node = graph.node("service/east/shop/web")
     assert node is not None
