@@ -16,17 +16,20 @@ from meshtop.observatory.observatory import Observatory
 from meshtop.settings.schema import Settings
 
 START = 1_785_593_100.0
-"""2026-08-01T14:05:00Z, at which a world's story begins."""
+"""2026-08-01T14:05:00Z, at which a world's clock begins."""
 
 
 class SimulatedWorld:
-    """A world that listens, and the clock of both sides."""
+    """A world that listens, and the clock of both sides, which stands still until somebody moves it.
+
+    `begins` is when the story sets in, in seconds from the start; a cluster that dies in it refuses connections then.
+    """
 
     def __init__(self, scenario: str, *, begins: float = 0.0, services: int | None = None) -> None:
         self.now = START
-        options = Options(3, services, 1, "none")
-        self.world = World(options, lambda: self.now, scenario, begins)
-        self.served: list[ServedCluster] = []
+        self.world = World(Options(3, services, 1, "none"), lambda: self.now, scenario, begins)
+        self.kubeconfig = Path()
+        self._served: dict[str, ServedCluster] = {}
 
     @property
     def begins(self) -> float:
@@ -34,27 +37,45 @@ class SimulatedWorld:
         return self.world.begins
 
     @contextlib.asynccontextmanager
-    async def observed(self, folder: Path) -> AsyncIterator[Observatory]:
-        """An observatory on all its clusters."""
+    async def served(self, folder: Path) -> AsyncIterator[None]:
+        """Let all clusters listen; their kubeconfig is in the folder."""
         for cluster in self.world.clusters.values():
-            dies = self.begins if cluster.name == self.world.dying else None
             one = ServedCluster(cluster, lambda: self.now, [admin()], None)
-            one._dies_at = dies
             await one.listen(HOST, 0)
             self.world.servers[cluster.name] = f"http://{HOST}:{one.api_port}"
-            self.served.append(one)
-        path = folder / "kubeconfig"
-        write_kubeconfig(path, self.world.servers, False)
-        observatory = open_observatory(
-            Settings(), kubeconfig=str(path), clock=lambda: self.now, canaries=True, timeout_seconds=60.0
-        )
+            self._served[cluster.name] = one
+        self.kubeconfig = folder / "kubeconfig"
+        write_kubeconfig(self.kubeconfig, self.world.servers, False)
         try:
-            yield observatory
+            yield
         finally:
-            await observatory.close()
-            for one in self.served:
+            for one in self._served.values():
                 await one.close()
+
+    @contextlib.asynccontextmanager
+    async def observed(self, folder: Path) -> AsyncIterator[Observatory]:
+        """The same, with an observatory on all of them."""
+        async with self.served(folder):
+            observatory = open_observatory(
+                Settings(),
+                kubeconfig=str(self.kubeconfig),
+                clock=lambda: self.now,
+                canaries=True,
+                courses=True,
+                timeout_seconds=60.0,
+            )
+            try:
+                yield observatory
+            finally:
+                await observatory.close()
 
     async def look(self, observatory: Observatory) -> Snapshot:
         """One settled snapshot of this moment."""
-        return await observatory.once()
+        await self.die()
+        return await observatory.once(plaintext=True)
+
+    async def die(self) -> None:
+        """Close the cluster that dies, when its moment has come."""
+        dying = self.world.dying
+        if dying is not None and self.now >= self.begins and dying in self._served:
+            await self._served.pop(dying).close()

@@ -119,3 +119,17 @@ def _likelihood(failed: float, total: float) -> float:
         return 0.0
     share = failed / total
     return failed * log(share) + (total - failed) * log(1 - share)
+
+
+def appeared(
+    times: Sequence[float], values: Sequence[float | None], beside: Sequence[float | None]
+) -> Onset | None:
+    """When something came that was not there before; None where it was there from the beginning, or is not there.
+
+    `beside` is what else was measured there: without it nothing tells that it was not there.
+    """
+    first = next((i for i, value in enumerate(values) if value), None)
+    if first is None or sum(value is not None for value in beside[:first]) < LEAST_BEFORE:
+        return None
+    now = next((value for value in reversed(values) if value is not None), 0.0)
+    return Onset(times[first] - (times[1] - times[0]), 0.0, now)

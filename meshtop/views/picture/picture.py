@@ -23,6 +23,7 @@ from meshtop.analysis.traffic.courses import WorkloadCourse, workload_courses
 from meshtop.analysis.traffic.edges import edges
 from meshtop.analysis.traffic.figures import Figures, add_all, by_cluster, by_namespace, by_workload
 from meshtop.analysis.traffic.inputs import ClusterTraffic, cluster_traffic
+from meshtop.model.attention import AttentionLog, Forgetful
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
@@ -59,6 +60,7 @@ class Picture:
 
     `thresholds` are those of health; `tenancy` and `tenant_label` (the settings' own mark) say whose namespaces are;
     `apdex_ms` is the time that satisfies; `access` is what the policy lets this user do, None without a policy.
+    `attention_log` remembers what needed attention from run to run.
     `memory` holds what earlier Pictures worked out from the very same inventories and answers.
     """
 
@@ -73,6 +75,7 @@ class Picture:
         access: Access | None = None,
         judging: Judging | None = None,
         memory: Memory | None = None,
+        attention_log: AttentionLog | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.thresholds = thresholds
@@ -82,6 +85,7 @@ class Picture:
         self._tenant_label = tenant_label
         self._judging = judging or Judging()
         self.memory = memory or Memory()
+        self.attention_log: AttentionLog = attention_log or Forgetful()
         self._made: dict[Key[Any], Any] = {}
 
     def cached(self, key: Key[Value], make: Callable[[], Value]) -> Value:

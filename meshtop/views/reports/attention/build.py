@@ -1,0 +1,178 @@
+"""From what is wrong to the list of items: folded, ranked, and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from msgspec import structs
+
+from meshtop.model.attention import PastChange, Remembered, Sighting
+from meshtop.model.state import State
+from meshtop.views.picture.memory import Key
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Place
+from meshtop.views.reports.attention import rank
+from meshtop.views.reports.attention.draft import Draft
+from meshtop.views.reports.attention.fold import consequences_of, fold
+from meshtop.views.reports.attention.item import AttentionItem, Consequence, Impact, PrecedingChange, Thing
+from meshtop.views.reports.attention.notice.calls import of_calls, of_noisy_callers, of_workloads
+from meshtop.views.reports.attention.notice.clusters import of_clusters
+from meshtop.views.reports.attention.notice.configuration import (
+    of_canaries,
+    of_drift,
+    of_findings,
+    of_machines,
+    of_tenants,
+)
+
+CHANGED_BEFORE_SECONDS = 900.0
+"""What changed so long before something began is named as what may have caused it."""
+CHANGED_AFTER_SECONDS = 45.0
+"""An onset is good to a scrape or two: a change may seem to come after what it caused."""
+
+_PLACES: Key[dict[str, tuple[Place, ...]]] = Key("places of what needs attention")
+
+
+def build(picture: Picture) -> list[AttentionItem]:
+    """Everything that needs attention, the worst first."""
+    ill = [*of_workloads(picture)]
+    noisy = of_noisy_callers(picture, ill)
+    drafts = [
+        *of_clusters(picture),
+        *ill,
+        *of_calls(picture, ill),
+        *(draft for draft, _ in noisy.values()),
+        *of_machines(picture),
+        *of_findings(picture),
+        *of_tenants(picture),
+        *of_canaries(picture),
+        *of_drift(picture),
+    ]
+    drafts = list({draft.id: draft for draft in drafts}.values())
+    parents = fold(picture, drafts, {identity: harmed for identity, (_, harmed) in noisy.items()})
+    now = picture.snapshot.at if picture.snapshot.moment is None else picture.snapshot.moment
+    items = []
+    places: dict[str, tuple[Place, ...]] = {}
+    since = now - CHANGED_BEFORE_SECONDS - 1800.0
+    changes = picture.attention_log.changes(since, now)
+    for draft in drafts:
+        if draft.id in parents:
+            continue
+        below = consequences_of(draft.id, drafts, parents)
+        places[draft.id] = tuple(dict.fromkeys(place for one in (draft, *below) for place in one.places))
+        items.append(_item(picture, draft, below, places[draft.id], changes, now))
+    picture.cached(_PLACES, lambda: places)
+    remembered = _remembered(picture, items, now)
+    items = [_recalled(item, remembered.get(item.id)) for item in items]
+    rates = [picture.cluster_figures(c.name).received.requests or 0.0 for c in picture.snapshot.clusters]
+    elsewhere = max(rates, default=0.0)
+    ordered = sorted(items, key=lambda item: rank.key(item, now, elsewhere))
+    return [structs.replace(item, rank=i) for i, item in enumerate(ordered)]
+
+
+def places_of(picture: Picture, item: AttentionItem) -> tuple[Place, ...]:
+    """Where an item and its consequences stand, for the scope."""
+    return picture.cached(_PLACES, dict).get(item.id, ())
+
+
+def _item(
+    picture: Picture,
+    draft: Draft,
+    below: Sequence[Draft],
+    places: Sequence[Place],
+    changes: Sequence[PastChange],
+    now: float,
+) -> AttentionItem:
+    onset = draft.onset
+    if onset is None and below:
+        # A cause is no younger than what follows from it.
+        onset = min((one.onset for one in below if one.onset is not None), default=None)
+    return AttentionItem(
+        id=draft.id,
+        severity=draft.severity,
+        title=draft.title,
+        since=_moment(onset),
+        first_seen=datetime.fromtimestamp(now, UTC),
+        impact=_impact(picture, draft, below, places),
+        cause=_preceding(draft, below, onset, changes, places),
+        consequences=tuple(
+            Consequence(id=one.id, severity=one.severity, title=one.title, since=_moment(one.onset)) for one in below
+        ),
+        acknowledged=None,
+        about=tuple(dict.fromkeys(Thing(kind=one.kind, key=one.key) for one in (draft, *below) if one.key)),
+        findings=tuple(dict.fromkeys(code for one in (draft, *below) for code in one.findings)),
+        lasting=draft.lasting,
+        places=tuple(dict.fromkeys("/".join(filter(None, (p.cluster, p.namespace))) for p in draft.places)),
+    )
+
+
+def _impact(picture: Picture, draft: Draft, below: Sequence[Draft], places: Sequence[Place]) -> Impact:
+    """A call that fails at its end fails at its beginning too: of a chain the largest counts, and not the sum."""
+    several = (draft, *below)
+    hit = {workload for one in several for workload in (*one.workloads, *one.callers)}
+    owners = (picture.tenants(cluster, namespace) for cluster, namespace, _ in hit)
+    unseen = draft.unseen
+    return Impact(
+        requests_per_second=max(one.requests for one in several),
+        errors_per_second=max(one.errors for one in several),
+        slow_per_second=max(one.slow for one in several),
+        plaintext_per_second=sum(one.exposed for one in several),
+        unseen_per_second=unseen,
+        tenants=tuple(sorted({t for p in places for t in p.tenants} | {t for found in owners for t in found})),
+        workloads=len(hit),
+    )
+
+
+def _preceding(
+    draft: Draft,
+    below: Iterable[Draft],
+    onset: float | None,
+    changes: Sequence[PastChange],
+    places: Sequence[Place],
+) -> PrecedingChange | None:
+    """What changed last before it began, in one of its places."""
+    if onset is None:
+        return None
+    here = {(place.cluster, place.namespace) for place in places}
+    found = [(one.changed_at, one.changed) for one in (draft, *below) if one.changed and one.changed_at is not None]
+    found += [(c.at, c.title) for c in changes if not c.cluster or (c.cluster, c.namespace) in here]
+    near = [
+        (at, title)
+        for at, title in found
+        if onset - CHANGED_BEFORE_SECONDS <= at <= onset + CHANGED_AFTER_SECONDS
+    ]
+    if not near:
+        return None
+    at, title = max(near)
+    return PrecedingChange(title=title, time=datetime.fromtimestamp(at, UTC))
+
+
+def _moment(at: float | None) -> datetime | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
+def _remembered(picture: Picture, items: Sequence[AttentionItem], now: float) -> Mapping[str, Remembered]:
+    """What is remembered of the items; a past moment and a fleet that is still being read are not written down."""
+    if picture.snapshot.moment is not None or not picture.snapshot.settled:
+        return {}
+    read = frozenset(c.name for c in picture.snapshot.clusters if c.kubernetes.state is State.FRESH)
+    sightings = [
+        Sighting(
+            id=item.id,
+            severity=item.severity,
+            title=item.title,
+            since=None if item.since is None else item.since.timestamp(),
+            clusters=tuple(dict.fromkeys(place.partition("/")[0] for place in item.places)),
+        )
+        for item in items
+    ]
+    return picture.attention_log.see(sightings, now, read=read)
+
+
+def _recalled(item: AttentionItem, known: Remembered | None) -> AttentionItem:
+    if known is None:
+        return item
+    return structs.replace(
+        item, first_seen=datetime.fromtimestamp(known.first_seen, UTC), acknowledged=known.acknowledged
+    )
