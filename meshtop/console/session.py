@@ -18,6 +18,7 @@ from meshtop.views.frame.filter import FilterError
 from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
+    from meshtop.actions.attention import AttentionStore
     from meshtop.model.snapshot import Snapshot
     from meshtop.model.telemetry import Line
     from meshtop.observatory.observatory import Observatory
@@ -85,7 +86,7 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
         for kind, key in self.details:
             detail(picture, kind, key)
         if self.attention is not None:
-            from meshtop.views.reports.attention import attention
+            from meshtop.views.reports.attention.view import attention
 
             attention(picture, self.attention)
 
@@ -122,6 +123,7 @@ class ConsoleSession:
         self._target = target
         self._thread: ObservatoryThread | None = None
         self._settings: Settings | None = None
+        self._attention: AttentionStore | None = None
         self._pictures: Future[PictureFactory] = Future()
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
         self.request = PictureRequest()
@@ -145,7 +147,10 @@ class ConsoleSession:
             # The clusters have been asked by now; while they answer, what looks at their answers is imported.
             from meshtop.views.picture.factory import picture_factory
 
-            self._pictures.set_result(picture_factory(self._settings))
+            from meshtop.actions.attention import AttentionStore, attention_path
+
+            self._attention = AttentionStore(attention_path())
+            self._pictures.set_result(picture_factory(self._settings, attention_log=self._attention))
         except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
             log_failure(_log, "the console could not begin to read", error)
             self._failed(error)
@@ -226,10 +231,17 @@ class ConsoleSession:
         if future is not None:
             future.add_done_callback(lambda answered: done(_lines_of(chart, answered)))
 
+    @property
+    def attention_store(self) -> AttentionStore | None:
+        """What needed attention, as it is remembered on this machine; None until the settings were read."""
+        return self._attention
+
     def stop(self) -> None:
         """End the observatory."""
         if self._thread is not None:
             self._thread.stop()
+        if self._attention is not None:
+            self._attention.close()
 
 
 def _lines_of(chart: Chart, answered: Future[tuple[Line, ...]]) -> tuple[Line, ...]:

@@ -12,11 +12,15 @@ from meshtop.model.state import Severity
 
 
 class Acknowledgement(Struct, frozen=True, rename="camel", kw_only=True):
-    """That somebody knows of an item: it steps back, until `until` or, without one, until it goes away."""
+    """That somebody knows of an item: it steps back, until `until` or, without one, until it goes away.
+
+    `severity` is how bad it was then: what gets worse is news again.
+    """
 
     at: datetime
     until: datetime | None = None
     reason: str = ""
+    severity: Severity | None = None
 
 
 class Remembered(Struct, frozen=True, kw_only=True):
@@ -27,13 +31,19 @@ class Remembered(Struct, frozen=True, kw_only=True):
 
 
 class Sighting(Struct, frozen=True, kw_only=True):
-    """An item as it is seen at a moment; `clusters` are those that it could not be told without."""
+    """An item as it is seen at a moment.
+
+    `clusters` are those that it could not be told without; `scope` tells it from one of the same id in another fleet.
+    `follows` is the id of its cause, where it is only a consequence: it is there, and no item of its own.
+    """
 
     id: str
     severity: Severity
     title: str
     since: float | None
     clusters: tuple[str, ...] = ()
+    scope: str = ""
+    follows: str = ""
 
 
 class PastChange(Struct, frozen=True, kw_only=True):
@@ -50,9 +60,12 @@ class AttentionLog(Protocol):
     """Remembers what needed attention from one run to the next, and knows what this machine changed."""
 
     def see(
-        self, sightings: Iterable[Sighting], at: float, *, read: frozenset[str]
+        self, sightings: Iterable[Sighting], at: float, *, read: Mapping[str, str]
     ) -> Mapping[str, Remembered]:
-        """What is remembered of these items, seen at Unix seconds `at`; others of the clusters `read` are gone."""
+        """What is remembered of these items, seen at Unix seconds `at`.
+
+        Others that stand in clusters that were `read` (servers by name) only are gone.
+        """
 
     def changes(self, since: float, until: float) -> tuple[PastChange, ...]:
         """What meshtop changed in that time, by its journal."""
@@ -61,7 +74,7 @@ class AttentionLog(Protocol):
 class Forgetful:
     """Remembers nothing: every item is seen for the first time."""
 
-    def see(self, sightings: Iterable[Sighting], at: float, *, read: frozenset[str]) -> Mapping[str, Remembered]:
+    def see(self, sightings: Iterable[Sighting], at: float, *, read: Mapping[str, str]) -> Mapping[str, Remembered]:
         """Nothing."""
         return {}
 

@@ -216,6 +216,9 @@ class ClusterFeed:
         for task, source in tasks.items():
             if task not in pending and not task.cancelled() and isinstance(defect := task.exception(), Exception):
                 self._report_defect(source, defect)
+        if schedule.courses and measuring not in pending:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.prometheus.refresh_courses(at=schedule.moment), timeout_seconds)
         if plaintext and measuring not in pending:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.prometheus.refresh_plaintext(at=schedule.moment), timeout_seconds)
@@ -270,6 +273,9 @@ class ClusterFeed:
                 self._asking = False
             self._measured = True
             changed()
+            if schedule.courses:
+                await self.prometheus.refresh_courses(at=schedule.moment)
+                changed()
             if began >= next_history and self.prometheus.telemetry is not None:
                 await self.prometheus.refresh_history(at=schedule.moment)
                 next_history = self._clock() + HISTORY_EVERY_SECONDS
@@ -285,8 +291,6 @@ class ClusterFeed:
         inventory = self.kubernetes.inventory()
         services = inventory.services if inventory is not None else ()
         await self.prometheus.refresh(services, window_seconds=schedule.window_seconds, at=schedule.moment)
-        if schedule.courses:
-            await self.prometheus.refresh_courses(at=schedule.moment)
 
     async def count_canaries(self, routes: Iterable[RouteToCount], *, at: float, timeout_seconds: float) -> None:
         """Count what went through weighted routes; what does not come in time keeps its last answer."""

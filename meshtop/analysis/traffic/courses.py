@@ -62,6 +62,9 @@ def workload_courses(
     `slower` and `slower_ms` are by which factor and how many ms a latency must have risen to be called slower; with a
     factor of 0 none is.
     """
+    lost = _lost(read)
+    # Without a cluster's own reports its part of a sum would end, and what is left would look like a change.
+    read = [(home, courses) for home, courses in read if home not in lost]
     grid = _grid([courses for _, courses in read])
     if not grid:
         return {}
@@ -72,7 +75,7 @@ def workload_courses(
         places = [index.get(round(at), -1) for at in courses.times]
         for call in courses.calls:
             target = _resolved(call.destination, names, home)
-            if target[2]:
+            if target[2] and target[0] not in lost:
                 source = _resolved(call.source, names, home)
                 parts.setdefault(target, []).append((source, places, call.requests, call.errors, call.busy_ms))
     window = max(courses.window_seconds for _, courses in read)
@@ -109,14 +112,23 @@ def grown_callers(course: WorkloadCourse, *, factor: float) -> Mapping[CallEnd, 
     return found
 
 
+def _lost(read: Sequence[tuple[str, Courses]]) -> set[str]:
+    """The clusters whose reading is older than that of the others."""
+    newest = max((courses.times[-1] for _, courses in read if courses.times), default=0.0)
+    return {
+        home
+        for home, courses in read
+        if len(courses.times) < 2 or courses.times[-1] < newest - 2 * (courses.times[1] - courses.times[0])
+    }
+
+
 def _grid(read: Sequence[Courses]) -> tuple[float, ...]:
-    """The moments that all have read whose reading is not old; a cluster that is gone does not hold up the others."""
-    whole = [courses.times for courses in read if len(courses.times) > 1]
+    """The moments that all have read."""
+    whole = [courses.times for courses in read]
     if not whole:
         return ()
-    newest = max(times[-1] for times in whole)
     step = whole[0][1] - whole[0][0]
-    last = min(times[-1] for times in whole if times[-1] >= newest - 2 * step)
+    last = min(times[-1] for times in whole)
     first = min(times[0] for times in whole)
     return tuple(first + i * step for i in range(int((last - first) // step) + 1))
 

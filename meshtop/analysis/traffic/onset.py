@@ -68,6 +68,10 @@ def errors_onset(
             best, where = gain, i
     share = failures[-1] / totals[-1]
     if best < PROOF or where == 0:
+        silent = sum(1 for at in times if at < points[0][0])
+        if silent >= LEAST_BEFORE:
+            # Nobody asked before: it has failed since somebody does.
+            return Onset(points[0][0] - step, 0.0, share)
         return Onset(points[0][0], share, share, exact=False)
     after = (failures[-1] - failures[where]) / (totals[-1] - totals[where])
     while where > 1:

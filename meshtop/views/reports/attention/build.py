@@ -92,7 +92,7 @@ def _item(
         id=draft.id,
         severity=draft.severity,
         title=draft.title,
-        since=_moment(onset),
+        since=_moment(draft.no_later if onset is None else onset),
         first_seen=datetime.fromtimestamp(now, UTC),
         impact=_impact(picture, draft, below, places),
         cause=_preceding(draft, below, onset, changes, places),
@@ -102,7 +102,7 @@ def _item(
         acknowledged=None,
         about=tuple(dict.fromkeys(Thing(kind=one.kind, key=one.key) for one in (draft, *below) if one.key)),
         findings=tuple(dict.fromkeys(code for one in (draft, *below) for code in one.findings)),
-        lasting=draft.lasting,
+        lasting=onset is None and draft.no_later is not None,
         places=tuple(dict.fromkeys("/".join(filter(None, (p.cluster, p.namespace))) for p in draft.places)),
     )
 
@@ -156,18 +156,30 @@ def _remembered(picture: Picture, items: Sequence[AttentionItem], now: float) ->
     """What is remembered of the items; a past moment and a fleet that is still being read are not written down."""
     if picture.snapshot.moment is not None or not picture.snapshot.settled:
         return {}
-    read = frozenset(c.name for c in picture.snapshot.clusters if c.kubernetes.state is State.FRESH)
-    sightings = [
-        Sighting(
-            id=item.id,
-            severity=item.severity,
-            title=item.title,
-            since=None if item.since is None else item.since.timestamp(),
-            clusters=tuple(dict.fromkeys(place.partition("/")[0] for place in item.places)),
-        )
-        for item in items
-    ]
+    read = {c.name: c.server for c in picture.snapshot.clusters if c.kubernetes.state is State.FRESH}
+    sightings = [one for item in items for one in _sightings(picture, item)]
     return picture.attention_log.see(sightings, now, read=read)
+
+
+def _sightings(picture: Picture, item: AttentionItem) -> list[Sighting]:
+    """The item and what follows from it, which is there although it is no item of its own."""
+    servers = {c.name: c.server for c in picture.snapshot.clusters}
+    clusters = tuple(name for name in dict.fromkeys(p.partition("/")[0] for p in item.places) if name in servers)
+    clusters = clusters or tuple(servers)
+    scope = ",".join(sorted(servers[name] for name in clusters))
+    found = Sighting(
+        id=item.id,
+        severity=item.severity,
+        title=item.title,
+        since=None if item.since is None else item.since.timestamp(),
+        clusters=clusters,
+        scope=scope,
+    )
+    below = [
+        structs.replace(found, id=one.id, severity=one.severity, title=one.title, follows=item.id, since=None)
+        for one in item.consequences
+    ]
+    return [found, *below]
 
 
 def _recalled(item: AttentionItem, known: Remembered | None) -> AttentionItem:

@@ -14,9 +14,10 @@ class Draft(Struct, frozen=True, kw_only=True):
     """One thing that is wrong.
 
     `id` is the same for the same thing at every refresh. `onset` is when it began (Unix seconds), None where nothing
-    tells; `lasting` says that it was so from the beginning of all that is known. Rates are per second: `requests` that
+    tells. Rates are per second: `requests` that
     it touches, of which `errors` fail, `slow` are slower than they used to be, `exposed` go unencrypted; `unseen` are
-    those of which nothing is heard any more. `workloads` are those that it is about, `callers` those who are hit.
+    those of which nothing is heard any more, None where nobody knows how many. `no_later` is by when it had begun, where
+    that is all that is known. `workloads` are those that it is about, `callers` those who are hit.
     """
 
     id: str
@@ -26,12 +27,12 @@ class Draft(Struct, frozen=True, kw_only=True):
     key: str
     places: tuple[Place, ...]
     onset: float | None = None
-    lasting: bool = False
+    no_later: float | None = None
     requests: float = 0.0
     errors: float = 0.0
     slow: float = 0.0
     exposed: float = 0.0
-    unseen: float | None = None
+    unseen: float | None = 0.0
     workloads: tuple[WorkloadId, ...] = ()
     callers: tuple[WorkloadId, ...] = ()
     service: str = ""

@@ -49,7 +49,7 @@ def fold(picture: Picture, drafts: Sequence[Draft], harmed: Mapping[str, Sequenc
         if cause.kind == "canaries" and cause.workloads:
             for child in drafts:
                 # The same route in another cluster of the mesh is the same canary.
-                same = child.kind == "canaries" and child.workloads == cause.workloads and child.id > cause.id
+                same = child.kind == "canaries" and child.workloads == cause.workloads and _less(child, cause)
                 if same or (child.kind == "workloads" and set(child.workloads) <= set(cause.workloads)):
                     follows(child, cause)
     _fold_callers(picture, drafts, follows)
@@ -62,6 +62,10 @@ class _Follows:
 
     def __call__(self, child: Draft, cause: Draft) -> None:
         """Note it, unless the child follows from something already."""
+
+
+def _less(one: Draft, other: Draft) -> bool:
+    return (one.requests, other.id) < (other.requests, one.id)
 
 
 def _leads_to(parents: Mapping[str, str], start: str, target: str) -> bool:

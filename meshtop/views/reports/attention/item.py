@@ -56,8 +56,8 @@ class Thing(Struct, frozen=True, rename="camel", kw_only=True):
 class AttentionItem(Struct, frozen=True, rename="camel", kw_only=True):
     """One thing that needs attention.
 
-    `since` is when it began, null where nothing tells; `lasting` says that it was so from the beginning of what could
-    be read. `firstSeen` is when meshtop saw it first, which survives its end. `places` are CLUSTER or
+    `since` is when it began, null where nothing tells; where `lasting` is true it was so from the beginning of what
+    could be read, and began then or earlier. `firstSeen` is when meshtop saw it first, which survives its end. `places` are CLUSTER or
     CLUSTER/NAMESPACE. `rank` orders the list: the first is 0.
     """
 

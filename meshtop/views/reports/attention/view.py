@@ -34,12 +34,12 @@ def attention(picture: Picture, query: Query = EVERYTHING) -> tuple[AttentionIte
 
 
 def since_text(item: AttentionItem, now: float) -> str:
-    """`14:05 6m`; `≥ 30m` where it was so from the beginning of what is known; a dash where nothing tells."""
+    """`14:05 6m`; `≥ 1d` where it was so from the beginning of what is known; a dash where nothing tells."""
     if item.since is not None:
         began = item.since.timestamp()
+        if item.lasting:
+            return f"≥ {age(now - began)}"
         return f"{item.since:%H:%M} {age(now - began)}" if now - began < 86_400 else age(now - began)
-    if item.lasting:
-        return "≥ 30m"
     seen = item.first_seen.timestamp()
     return f"known {age(now - seen)}" if now - seen >= 60 else "–"
 
@@ -93,7 +93,7 @@ def detail(picture: Picture, item: AttentionItem, key: str) -> Detail:
     now = picture.snapshot.at
     impact = item.impact
     about = [
-        fact("since", _when(item.since, now) if item.since else ("30 minutes or longer" if item.lasting else None)),
+        fact("since", item.since and f"{_when(item.since, now)}{' or longer' if item.lasting else ''}"),
         fact("first seen", _when(item.first_seen, now)),
         *VIEW.facts(item, "requestsPerSecond", "errorsPerSecond"),
         fact("slow", f"{quantity(impact.slow_per_second)}/s" if impact.slow_per_second else None),
@@ -150,8 +150,8 @@ def _title_cell(item: AttentionItem) -> Cell:
 
 def _since_cell(item: AttentionItem) -> Cell:
     if item.since is None:
-        return text_cell("≥ 30m") if item.lasting else NOTHING
-    return text_cell(f"{item.since.astimezone(UTC):%H:%M:%S}Z")
+        return NOTHING
+    return text_cell(f"{'≤ ' if item.lasting else ''}{item.since.astimezone(UTC):%m-%d %H:%M:%S}Z")
 
 
 def _cause_cell(item: AttentionItem) -> Cell:

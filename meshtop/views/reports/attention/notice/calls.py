@@ -41,14 +41,14 @@ def _of_workload(picture: Picture, workload: Workload, severity: Severity, reaso
     requests = sum(edge.sums.requests or 0.0 for edge in edges)
     errors = sum(edge.sums.errors or 0.0 for edge in edges)
     slow, began = 0.0, None
-    lasting = False
+    no_later = None
     if course is not None:
         lately = course.lately
         if lately is not None:
             requests, errors = lately.requests, lately.failed
             slow = lately.requests if lately.latency_ms is not None else 0.0
         onset = errors_onset(course.times, course.requests, course.errors) if errors else None
-        lasting = onset is not None and not onset.exact
+        no_later = onset.at if onset is not None and not onset.exact else None
         began = _first([onset, course.slower])
     if workload.readiness.status in _ILL:
         began = min((at for at in (began, workload.troubled_since) if at is not None), default=None)
@@ -61,7 +61,7 @@ def _of_workload(picture: Picture, workload: Workload, severity: Severity, reaso
         key="/".join((*where, workload.kind)),
         places=_places(picture, (where,)),
         onset=began,
-        lasting=lasting and began is None,
+        no_later=no_later if began is None else None,
         requests=requests,
         errors=errors,
         slow=slow,
@@ -124,7 +124,7 @@ def of_calls(picture: Picture, ill: Iterable[Draft]) -> Iterator[Draft]:
             key=_edge_key(picture, edges[0]),
             places=_places(picture, callers) or (Place(cluster=cluster),),
             onset=onset.at if onset is not None and onset.exact else None,
-            lasting=onset is not None and not onset.exact,
+            no_later=onset.at if onset is not None and not onset.exact else None,
             requests=requests,
             errors=errors if not tcp else sum(edge.sums.connections or 0.0 for edge in edges),
             callers=callers,

@@ -25,9 +25,10 @@ def of_clusters(picture: Picture) -> Iterator[Draft]:
 def _of_source(picture: Picture, cluster: ClusterSnapshot, status: SourceStatus, what: str) -> Iterator[Draft]:
     if status.state is State.FRESH or (status.state is State.NONE and status.error is None):
         return
-    # What gave a good answer before and fails now is stale: to whoever needs it, it does not answer.
+    # What gave a good answer before and fails now is stale: where its Prometheus is gone with it, it does not answer.
+    other = cluster.prometheus if what == KUBERNETES else cluster.kubernetes
     silent = status.state in (State.UNREACHABLE, State.DENIED) or (
-        status.state is State.STALE and status.error is not None
+        status.state is State.STALE and status.error is not None and other.state is not State.FRESH
     )
     message = clean(status.error or f"{what} is {status.state}.")
     if cluster.name not in message:

@@ -19,7 +19,6 @@ from meshtop.views.reports.attention.draft import Draft, WorkloadId
 
 EVERYTHING = Query()
 PLAINTEXT = "MTLS-PLAINTEXT-SEEN"
-DAY = 86_400.0
 
 
 def of_machines(picture: Picture) -> Iterator[Draft]:
@@ -51,22 +50,22 @@ def of_findings(picture: Picture) -> Iterator[Draft]:
 
     Plaintext that came today is told apart from what has always been there: it is news.
     """
-    groups: dict[tuple[str, ...], list[tuple[FindingItem, float | None]]] = {}
+    groups: dict[tuple[str, ...], list[tuple[FindingItem, float | None, float | None]]] = {}
     for item in view("findings").items(picture, EVERYTHING):
         # Of machines `of_machines` speaks, and leads to the machine itself.
         if item.severity is Severity.INFO or item.code.startswith("VM-"):
             continue
         key: tuple[str, ...] = (item.code, item.cluster)
-        since = _plaintext_onset(picture, item) if item.code == PLAINTEXT else None
+        since, no_later = _plaintext_onset(picture, item) if item.code == PLAINTEXT else (None, None)
         if since is not None:
             key = (item.code, item.cluster, item.namespace, "new")
-        groups.setdefault(key, []).append((item, since))
+        groups.setdefault(key, []).append((item, since, no_later))
     for key, items in groups.items():
         first = items[0][0]
         more = f" And {len(items) - 1} more like it." if len(items) > 1 else ""
-        rates = [_rate(picture, item) if item.code == PLAINTEXT else item.requests_per_second for item, _ in items]
-        places = dict.fromkeys((item.cluster, item.namespace) for item, _ in items)
-        workloads = [(i.cluster, i.namespace, i.workload) for i, _ in items if i.workload]
+        rates = [_rate(picture, item) if item.code == PLAINTEXT else item.requests_per_second for item, *_ in items]
+        places = dict.fromkeys((item.cluster, item.namespace) for item, *_ in items)
+        workloads = [(i.cluster, i.namespace, i.workload) for i, *_ in items if i.workload]
         yield Draft(
             id="/".join(("finding", *filter(None, key))),
             severity=first.severity,
@@ -74,7 +73,8 @@ def of_findings(picture: Picture) -> Iterator[Draft]:
             kind="findings",
             key=view("findings").key(first),
             places=tuple(_place(picture, *place) for place in places),
-            onset=min((since for _, since in items if since is not None), default=None),
+            onset=min((since for _, since, _ in items if since is not None), default=None),
+            no_later=min((known for *_, known in items if known is not None), default=None),
             requests=sum(rates),
             exposed=sum(rates) if first.code == PLAINTEXT else 0.0,
             workloads=tuple(dict.fromkeys(workloads)),
@@ -89,26 +89,30 @@ def _rate(picture: Picture, item: FindingItem) -> float:
     return max(item.requests_per_second, (unknown[-1] or 0.0) if unknown else 0.0)
 
 
-def _plaintext_onset(picture: Picture, item: FindingItem) -> float | None:
-    """When the plaintext to a workload began, where that is within the last day."""
+def _plaintext_onset(picture: Picture, item: FindingItem) -> tuple[float | None, float | None]:
+    """When the plaintext to a workload began, where that is within the last day; else by when it had begun."""
     course = picture.courses.get((item.cluster, item.namespace, item.workload))
-    onset = None
     if course is not None:
         onset = appeared(course.times, course.callers.get(("", "", ""), ()), course.requests)
-    if onset is not None:
-        return onset.at
+        if onset is not None:
+            return onset.at, None
     read = picture.snapshot.cluster(item.cluster)
     day = read.telemetry.plaintext_day if read is not None and read.telemetry is not None else None
     if day is None:
-        return None
-    began = [
-        sample.value
-        for sample in day.first_seen
-        if (sample.labels.destination_workload_namespace, sample.labels.destination_workload)
-        == (item.namespace, item.workload)
-    ]
+        return None, None
+    began = min(
+        (
+            sample.value
+            for sample in day.first_seen
+            if (sample.labels.destination_workload_namespace, sample.labels.destination_workload)
+            == (item.namespace, item.workload)
+        ),
+        default=None,
+    )
     # What was there in the first quarter of an hour of the day may have been there for ever.
-    return min(began) if began and min(began) > day.at - day.span_seconds + 900 else None
+    if began is None or began <= day.at - day.span_seconds + 900:
+        return None, began
+    return began, None
 
 
 def of_tenants(picture: Picture) -> Iterator[Draft]:
