@@ -1,4 +1,4 @@
-"""How judgements fare in whole worlds, by simulated time: what the calm raises, and what comes first where something is.
+"""How judgements fare in whole worlds, by simulated time: what the calm raises, and what comes first where trouble is.
 
     PYTHONPATH=. python benchmarks/judgement_worlds.py [--minutes 120] [--every 60] [--only NAME]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,8 +31,9 @@ KEEP_SECONDS = 30 * 86_400.0
 _SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS items (
-  id TEXT NOT NULL, scope TEXT NOT NULL, severity TEXT NOT NULL, title TEXT NOT NULL, since REAL, clusters TEXT NOT NULL,
-  follows TEXT NOT NULL, first_seen REAL NOT NULL, last_seen REAL NOT NULL, gone REAL, PRIMARY KEY (id, scope)
+  id TEXT NOT NULL, scope TEXT NOT NULL, severity TEXT NOT NULL, title TEXT NOT NULL, since REAL,
+  clusters TEXT NOT NULL, follows TEXT NOT NULL, first_seen REAL NOT NULL, last_seen REAL NOT NULL, gone REAL,
+  PRIMARY KEY (id, scope)
 );
 CREATE TABLE IF NOT EXISTS acknowledgements (
   id TEXT NOT NULL, scope TEXT NOT NULL, at REAL NOT NULL, until REAL, reason TEXT NOT NULL, severity TEXT NOT NULL,
@@ -144,7 +145,11 @@ class AttentionStore:
                 before = known.get(identity) or self._known.get(identity)
                 now = _seen(sighting, before, at)
                 self._known[identity] = now
-                if before is None or _differs(before, now) or at - self._written.get(identity, 0.0) >= WRITE_EVERY_SECONDS:
+                if (
+                    before is None
+                    or _differs(before, now)
+                    or at - self._written.get(identity, 0.0) >= WRITE_EVERY_SECONDS
+                ):
                     changed.append(now)
                     self._written[identity] = at
                 if not sighting.follows:
@@ -178,13 +183,13 @@ class AttentionStore:
                 reason = f" ({action.reason})" if action.reason else ""
                 for entry in action.entries:
                     if since <= entry.time <= until and entry.event == "done" and entry.cluster:
-                        namespace, _, name = entry.object.rpartition("/")
+                        namespace, _, name = entry.object.rpartition(" ")[2].partition("/")
                         found.append(
                             PastChange(
                                 at=entry.time,
                                 title=f"{action.kind} {action.subject} by {action.who}{reason}",
                                 cluster=entry.cluster,
-                                namespace=namespace.rpartition("/")[2],
+                                namespace=namespace,
                                 name=name,
                             )
                         )
@@ -198,7 +203,9 @@ class AttentionStore:
         """Everything that is remembered, what is there first. Raises AttentionError."""
         with self._lock:
             try:
-                return sorted(self._rows(), key=lambda one: (one.gone is not None, -(one.gone or one.last_seen), one.id))
+                return sorted(
+                    self._rows(), key=lambda one: (one.gone is not None, -(one.gone or one.last_seen), one.id)
+                )
             except sqlite3.Error as error:
                 raise AttentionError(f"{self.path} cannot be read: {error}.") from error
 
@@ -229,7 +236,7 @@ class AttentionStore:
         """Let acknowledged items step forward again. Raises AttentionError."""
         self._must("DELETE FROM acknowledgements WHERE id = ? AND scope = ?", [(one.id, one.scope) for one in items])
 
-    def _must(self, statement: str, rows: list[tuple[object, ...]] | list[_Identity]) -> None:
+    def _must(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         with self._lock:
             if self._database is None or self.problem is not None:
                 raise AttentionError(self.problem or f"{self.path} is closed.")

@@ -91,8 +91,10 @@ def command(
         return Exit.USAGE
     finally:
         store.close()
-    said = "steps forward again" if undo else "steps back " + (
-        "until it goes away" if span is None else f"until {_moment(now + span)}"
+    said = (
+        "steps forward again"
+        if undo
+        else "steps back " + ("until it goes away" if span is None else f"until {_moment(now + span)}")
     )
     write(f"{items[0].id} {said}.")
     return Exit.FINE

@@ -24,21 +24,24 @@ if TYPE_CHECKING:
 
 COMMAND_SECONDS = 30.0
 """How long `--exec` may take before it is ended: the next event waits for it."""
+_STDERR = 2
 SEVERITIES = ("error", "warning", "info")
 UNTIL = ("healthy", "degraded", "failing")
 
 
 @click.command("watch", short_help="What comes and goes in `get attention`, a line each; rings, runs a command.")
-@click.option("--on", "least", type=click.Choice(SEVERITIES), default="warning", help="The least that counts (warning).")
+@click.option(
+    "--on", "least", type=click.Choice(SEVERITIES), default="warning", help="The least that counts (warning)."
+)
 @click.option("--exec", "program", metavar="CMD", help="Run a shell command for what comes or goes; JSON on its stdin.")
-@click.option("--until", type=click.Choice(UNTIL), help="End when it is so: failing and degraded also when it is worse.")
+@click.option(
+    "--until", type=click.Choice(UNTIL), help="End when it is so: failing and degraded also when it is worse."
+)
 @click.option("-o", "--output", type=click.Choice(["lines", "json"]), default="lines", help="How to print (lines).")
 @click.option("--no-bell", is_flag=True, help="Do not ring on a terminal.")
 @common_options
 @click.pass_context
-def command(
-    ctx: click.Context, least: str, program: str | None, until: str | None, output: str, no_bell: bool
-) -> int:
+def command(ctx: click.Context, least: str, program: str | None, until: str | None, output: str, no_bell: bool) -> int:
     """Follow what needs attention, until interrupted: what comes (with since when, who is hit and its consequences),
     what gets worse or better, and what goes.
 
@@ -127,7 +130,7 @@ def _is_so(status: HealthStatus, wanted: HealthStatus) -> bool:
 
 
 def ring(title: str) -> None:
-    """Ring the bell of the terminal, and notify by OSC 9 (iTerm2, kitty, Windows) and OSC 777 (urxvt, foot, WezTerm)."""
+    """Ring the bell of the terminal, and notify by OSC 9 (iTerm2, kitty) and OSC 777 (urxvt, foot, WezTerm)."""
     from meshtop.model.text import clean
 
     said = clean(title).replace(";", ",")
@@ -139,7 +142,13 @@ def run_program(program: str, document: str) -> None:
     """Run a user's shell command with a document on its stdin; what goes wrong with it is said, and ends nothing."""
     try:
         done = subprocess.run(
-            program, shell=True, input=document + "\n", text=True, timeout=COMMAND_SECONDS, stdout=sys.stderr, check=False
+            program,
+            shell=True,
+            input=document + "\n",
+            text=True,
+            timeout=COMMAND_SECONDS,
+            stdout=_STDERR,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         say(f"meshtop: --exec took longer than {COMMAND_SECONDS:g} s and was ended.")

@@ -145,9 +145,8 @@ class ConsoleSession:
             self._thread = ObservatoryThread(self._open, self._publish, self._failed)
             self._thread.start()
             # The clusters have been asked by now; while they answer, what looks at their answers is imported.
-            from meshtop.views.picture.factory import picture_factory
-
             from meshtop.actions.attention import AttentionStore, attention_path
+            from meshtop.views.picture.factory import picture_factory
 
             self._attention = AttentionStore(attention_path())
             self._pictures.set_result(picture_factory(self._settings, attention_log=self._attention))

@@ -59,9 +59,7 @@ class PastChange(Struct, frozen=True, kw_only=True):
 class AttentionLog(Protocol):
     """Remembers what needed attention from one run to the next, and knows what this machine changed."""
 
-    def see(
-        self, sightings: Iterable[Sighting], at: float, *, read: Mapping[str, str]
-    ) -> Mapping[str, Remembered]:
+    def see(self, sightings: Iterable[Sighting], at: float, *, read: Mapping[str, str]) -> Mapping[str, Remembered]:
         """What is remembered of these items, seen at Unix seconds `at`.
 
         Others that stand in clusters that were `read` (servers by name) only are gone.

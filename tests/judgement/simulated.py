@@ -14,7 +14,7 @@ from meshtop.demo.serve import HOST, ServedCluster, write_kubeconfig
 from meshtop.demo.world.plan import Options
 from meshtop.demo.world.world import World
 from meshtop.model.snapshot import Snapshot
-from meshtop.model.state import State
+from meshtop.model.state import SourceStatus, State
 from meshtop.observatory.build import open_observatory
 from meshtop.observatory.observatory import Observatory
 from meshtop.settings.schema import Settings
@@ -81,19 +81,22 @@ class SimulatedWorld:
     async def look(self, observatory: Observatory, *, list_objects: bool = True) -> Snapshot:
         """One settled snapshot of this moment; without `list_objects` the objects are those of the last look."""
         await self.die()
-        if list_objects:
-            return await observatory.once(plaintext=True)
-        schedule = observatory.schedule
+        # One after the other: both sides share a loop, on which an answer in the making holds up every connection.
         for feed in observatory.feeds:
-            await feed._measure(schedule)
+            if list_objects:
+                await feed.kubernetes.list_all()
+            await feed._measure(observatory.schedule)
             await feed.prometheus.refresh_courses()
+            await feed.prometheus.refresh_plaintext()
+            feed._listed = feed._measured = True
         await observatory._count_canaries()
         snapshot = observatory._snapshot()
-        fresh = [
-            structs.replace(c, kubernetes=structs.replace(c.kubernetes, state=State.FRESH, error=None, answered_at=self.now))
-            for c in snapshot.clusters
-        ]
-        return structs.replace(snapshot, clusters=tuple(fresh))
+        if list_objects:
+            return snapshot
+        fresh = SourceStatus(state=State.FRESH, answered_at=self.now)
+        return structs.replace(
+            snapshot, clusters=tuple(structs.replace(cluster, kubernetes=fresh) for cluster in snapshot.clusters)
+        )
 
     async def die(self) -> None:
         """Close the cluster that dies, when its moment has come."""
@@ -112,7 +115,8 @@ class Story:
 
 STORIES = {
     "everyday": Story(
-        ("canary/us-east/shop/reviews#weighted", "workload/us-east/shop/reviews-v3"), ("workload/us-east/shop/reviews-v3",)
+        ("canary/us-east/shop/reviews#weighted", "workload/us-east/shop/reviews-v3"),
+        ("workload/us-east/shop/reviews-v3",),
     ),
     "bad-canary": Story(
         ("canary/us-east/shop/reviews#weighted", "workload/us-east/shop/reviews-v3"),

@@ -257,7 +257,9 @@ def _proven_slow(spread: Buckets, window_seconds: float) -> bool:
     if (spread.quantile(0.99) or 0.0) <= SLOW_MS:
         return False
     # The bound next below tells of all that took longer than it; none of Istio's own lies elsewhere.
-    within = max((rate for bound, rate in zip(spread.bounds, spread.rates, strict=True) if bound <= SLOW_MS), default=0.0)
+    within = max(
+        (rate for bound, rate in zip(spread.bounds, spread.rates, strict=True) if bound <= SLOW_MS), default=0.0
+    )
     total = spread.rates[-1]
     return proves((total - within) * window_seconds, total * window_seconds, 0.01, DEFAULT_THRESHOLDS.alpha)
 

@@ -17,7 +17,7 @@ from meshtop.analysis.traffic.flags import (
     connection_failed,
     flag_meaning,
 )
-from meshtop.analysis.traffic.judge import Proof, HealthJudge
+from meshtop.analysis.traffic.judge import HealthJudge, Proof
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.analysis.traffic.naming import BLACK_HOLE
 from meshtop.model.state import Health, HealthStatus, State
@@ -68,9 +68,7 @@ DEFAULT_JUDGE = HealthJudge()
 """Judges every share alone, over the default window and by the default bounds."""
 
 
-def edge_health(
-    edge: Edge, judge: HealthJudge = DEFAULT_JUDGE, states: Mapping[str, State] | None = None
-) -> Health:
+def edge_health(edge: Edge, judge: HealthJudge = DEFAULT_JUDGE, states: Mapping[str, State] | None = None) -> Health:
     """The health of one edge. `states` gives the state of each cluster's telemetry; one left out is taken as fresh."""
     return calls_health((edge,), judge, states)
 
@@ -115,21 +113,22 @@ def workload_health(
     for side, edges in (("in", inbound), ("out", outbound)):
         verdicts += _of_calls(edges, judge, side, question)
     if lately is not None:
-        verdicts += _of_late(lately, judge, question)
+        verdicts += _of_late(lately, judge, question, known=worst(verdicts).status if verdicts else HealthStatus.IDLE)
     if not verdicts:
         verdicts = [Health(HealthStatus.IDLE, ("no traffic in this window",))]
     clusters = {cluster} if cluster else {e.destination.cluster for e in inbound}
     return _with_doubt(worst(verdicts), clusters - {""}, states or {})
 
 
-def _of_late(lately: Lately, judge: HealthJudge, question: Hashable) -> list[Health]:
+def _of_late(lately: Lately, judge: HealthJudge, question: Hashable, *, known: HealthStatus) -> list[Health]:
+    """What the last minute adds: failures, where the whole window does not say as much already (`known`), and latency."""
     bounds = judge.thresholds
     asked = None if question is None else (question, "lately")
     counted = judge.share(
         lately.failed, lately.requests, bounds.http5xx_degraded, bounds.http5xx_failing, asked, seconds=lately.seconds
     )
     verdicts = []
-    if counted.status is not HealthStatus.HEALTHY:
+    if counted.status is not HealthStatus.HEALTHY and SEVERITY[counted.status] > SEVERITY[known]:
         verdicts.append(Health(counted.status, (_told(counted, _KINDS["http5xx"], judge),)))
     if lately.latency_ms is not None and lately.usual_ms is not None:
         slow = f"{_ms(lately.latency_ms)} on average, {_ms(lately.usual_ms)} before"

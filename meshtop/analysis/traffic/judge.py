@@ -121,7 +121,7 @@ class HealthJudge:
             return proven, False
         bound = bounds[1] if before.status is HealthStatus.FAILING else bounds[0]
         share = failed / total if total > 0 else 0.0
-        if share > 0 and share >= self.thresholds.release * bound or now - before.proven_at < HOLD_SECONDS:
+        if (share > 0 and share >= self.thresholds.release * bound) or now - before.proven_at < HOLD_SECONDS:
             before.asked_at = now
             return before.status, True
         if proven is HealthStatus.HEALTHY and share > 0 and share >= self.thresholds.release * bounds[0]:

@@ -125,9 +125,7 @@ def _likelihood(failed: float, total: float) -> float:
     return failed * log(share) + (total - failed) * log(1 - share)
 
 
-def appeared(
-    times: Sequence[float], values: Sequence[float | None], beside: Sequence[float | None]
-) -> Onset | None:
+def appeared(times: Sequence[float], values: Sequence[float | None], beside: Sequence[float | None]) -> Onset | None:
     """When something came that was not there before; None where it was there from the beginning, or is not there.
 
     `beside` is what else was measured there: without it nothing tells that it was not there.

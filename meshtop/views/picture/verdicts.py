@@ -70,7 +70,14 @@ class Verdicts:
         """A workload's health by its pods and what it is asked alone, not by what others answer it."""
         where = (workload.cluster, workload.namespace, workload.name)
         return workload_health(
-            workload.readiness, self._edges_to(where), (), self._judge, self._states, where[0], self._lately(where), where
+            workload.readiness,
+            self._edges_to(where),
+            (),
+            self._judge,
+            self._states,
+            where[0],
+            self._lately(where),
+            where,
         )
 
     def of(self, where: _WorkloadId, readiness: Health) -> Health:
@@ -93,9 +100,7 @@ class Verdicts:
     def group(self, workloads: Iterable[Workload]) -> Health:
         """The health of these workloads together."""
         members = [
-            GroupMember(
-                f"{w.namespace}/{w.name}", self.workload(w), self._asked_of((w.cluster, w.namespace, w.name))
-            )
+            GroupMember(f"{w.namespace}/{w.name}", self.workload(w), self._asked_of((w.cluster, w.namespace, w.name)))
             for w in workloads
         ]
         return group_health(members, self._thresholds)

@@ -41,7 +41,8 @@ def test_it_says_how_many_of_what_and_the_share_of_requests() -> None:
     found = group_health(members(healthy=35, degraded=4, failing=1))
     assert found.reasons == (
         "1 of 40 workloads fails (shop/failing-0), 2.5 % of requests",
-        "4 of 40 workloads are degraded (shop/degraded-0, shop/degraded-1, shop/degraded-2 and 1 more), 10 % of requests",
+        "4 of 40 workloads are degraded"
+        " (shop/degraded-0, shop/degraded-1, shop/degraded-2 and 1 more), 10 % of requests",
     )
     assert group_health(members(healthy=39, degraded=1)).reasons == (
         "1 of 40 workloads is degraded (shop/degraded-0), 2.5 % of requests",

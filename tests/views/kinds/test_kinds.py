@@ -8,7 +8,7 @@ from msgspec import structs
 
 from meshtop.model.kube import KindStatus
 from meshtop.model.snapshot import Snapshot
-from meshtop.model.state import Health, HealthStatus, SourceStatus, State
+from meshtop.model.state import HealthStatus, SourceStatus, State
 from meshtop.views.frame.document import document, kind_schema, missing
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import KINDS, find_kind, names, view

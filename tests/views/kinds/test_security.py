@@ -152,12 +152,8 @@ def test_findings_reach_the_overview_and_what_needs_somebody(picture: Picture) -
     table = shares_table(seen.clusters)
     assert table.cell(0, 1).text.startswith("▲ ")
     assert to_ascii(table.cell(0, 1).text).startswith("! ")
-    messages = [
-        title
-        for item in attention(picture)
-        for kind, title in ((item.id.partition("/")[0], item.title), *((c.id.partition("/")[0], c.title) for c in item.consequences))
-        if kind == "finding"
-    ]
+    noticed = [one for item in attention(picture) for one in (item, *item.consequences)]
+    messages = [one.title for one in noticed if one.id.startswith("finding/")]
     assert any("cannot reach shop/reviews-v1 in east" in m for m in messages)
     assert len(messages) == len({(f.code, f.cluster) for f in seen.findings if f.severity is not Severity.INFO})
     only = overview(picture, Query(clusters=("west",)))

@@ -137,11 +137,7 @@ def _preceding(
     here = {(place.cluster, place.namespace) for place in places}
     found = [(one.changed_at, one.changed) for one in (draft, *below) if one.changed and one.changed_at is not None]
     found += [(c.at, c.title) for c in changes if not c.cluster or (c.cluster, c.namespace) in here]
-    near = [
-        (at, title)
-        for at, title in found
-        if onset - CHANGED_BEFORE_SECONDS <= at <= onset + CHANGED_AFTER_SECONDS
-    ]
+    near = [(at, title) for at, title in found if onset - CHANGED_BEFORE_SECONDS <= at <= onset + CHANGED_AFTER_SECONDS]
     if not near:
         return None
     at, title = max(near)

@@ -14,10 +14,10 @@ class Draft(Struct, frozen=True, kw_only=True):
     """One thing that is wrong.
 
     `id` is the same for the same thing at every refresh. `onset` is when it began (Unix seconds), None where nothing
-    tells. Rates are per second: `requests` that
-    it touches, of which `errors` fail, `slow` are slower than they used to be, `exposed` go unencrypted; `unseen` are
-    those of which nothing is heard any more, None where nobody knows how many. `no_later` is by when it had begun, where
-    that is all that is known. `workloads` are those that it is about, `callers` those who are hit.
+    tells; `no_later` is by when it had begun, where that is all that is known. Rates are per second: `requests` that it
+    touches, of which `errors` fail, `slow` are slower than they used to be, `exposed` go unencrypted; of `unseen`
+    nothing is heard any more, None where nobody knows how many. `workloads` are those that it is about, `callers`
+    those who are hit.
     """
 
     id: str

@@ -37,9 +37,7 @@ class AttentionEvent(Struct, frozen=True, rename="camel", kw_only=True):
     @property
     def rings(self) -> bool:
         """Whether somebody should be called: it is news, and bad, and nobody has acknowledged it."""
-        return (
-            self.event in (AttentionEventKind.CAME, AttentionEventKind.WORSE) and self.item.acknowledged is None
-        )
+        return self.event in (AttentionEventKind.CAME, AttentionEventKind.WORSE) and self.item.acknowledged is None
 
     def line(self) -> str:
         """The event in one line."""

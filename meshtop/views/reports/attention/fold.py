@@ -2,18 +2,18 @@
 
 A cluster that does not answer, a caller that grew beyond what its callee can bear, a route's worse version, a root of
 trust that is not shared, a callee whose callers fail with it. What began well before another thing does not follow from
-it. Rules look at drafts and at what calls what, never at words, except for findings about a lost cluster, which name it.
+it. Rules look at drafts and at what calls what, never at words, except for findings about a lost cluster: they name it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from meshtop.analysis.security.trust import Trusted
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import pairs_of
-from meshtop.views.reports.attention.draft import Draft, WorkloadId
+from meshtop.views.reports.attention.draft import Draft
 from meshtop.views.reports.attention.notice.calls import called_by
 from meshtop.views.reports.attention.notice.configuration import PLAINTEXT
 
@@ -21,6 +21,8 @@ BEFORE_SECONDS = 60.0
 """Onsets are good to a scrape or two: what began so shortly before its cause still follows from it."""
 SAME_SECONDS = 90.0
 """The same fault in several places that began so close together is one."""
+_Follows = Callable[[Draft, Draft], None]
+"""Notes that a draft follows from a cause, unless it follows from something already."""
 
 
 def fold(picture: Picture, drafts: Sequence[Draft], harmed: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -55,13 +57,6 @@ def fold(picture: Picture, drafts: Sequence[Draft], harmed: Mapping[str, Sequenc
     _fold_callers(picture, drafts, follows)
     _fold_alike(drafts, follows)
     return {child: _root(parents, child) for child in parents}
-
-
-class _Follows:
-    """How `fold` notes that one draft follows from another."""
-
-    def __call__(self, child: Draft, cause: Draft) -> None:
-        """Note it, unless the child follows from something already."""
 
 
 def _less(one: Draft, other: Draft) -> bool:

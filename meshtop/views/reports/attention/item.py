@@ -57,8 +57,8 @@ class AttentionItem(Struct, frozen=True, rename="camel", kw_only=True):
     """One thing that needs attention.
 
     `since` is when it began, null where nothing tells; where `lasting` is true it was so from the beginning of what
-    could be read, and began then or earlier. `firstSeen` is when meshtop saw it first, which survives its end. `places` are CLUSTER or
-    CLUSTER/NAMESPACE. `rank` orders the list: the first is 0.
+    could be read, and began then or earlier. `firstSeen` is when meshtop saw it first, remembered on this machine.
+    `places` are CLUSTER or CLUSTER/NAMESPACE. `rank` orders the list: the first is 0.
     """
 
     id: str

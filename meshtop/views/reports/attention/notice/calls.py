@@ -37,6 +37,9 @@ def of_workloads(picture: Picture) -> Iterator[Draft]:
 def _of_workload(picture: Picture, workload: Workload, severity: Severity, reasons: Sequence[str]) -> Draft:
     where = (workload.cluster, workload.namespace, workload.name)
     edges = picture.edges_to(where)
+    of_pods = workload.readiness.reasons[:1] if workload.readiness.status in _ILL else ()
+    # What fails comes before what is not ready: readers are cut off at the end.
+    told = (*[reason for reason in reasons if reason not in workload.readiness.reasons][:2], *of_pods)
     course = picture.courses.get(where)
     requests = sum(edge.sums.requests or 0.0 for edge in edges)
     errors = sum(edge.sums.errors or 0.0 for edge in edges)
@@ -56,7 +59,7 @@ def _of_workload(picture: Picture, workload: Workload, severity: Severity, reaso
     return Draft(
         id="/".join(("workload", *where)),
         severity=severity,
-        title=f"{clean(f'{workload.namespace}/{workload.name}')} in {workload.cluster}: {clean(reasons[0])}",
+        title=f"{clean(f'{workload.namespace}/{workload.name}')} in {workload.cluster}: {clean('; '.join(told))}",
         kind="workloads",
         key="/".join((*where, workload.kind)),
         places=_places(picture, (where,)),

@@ -139,11 +139,15 @@ def of_canaries(picture: Picture) -> Iterator[Draft]:
     of_kind = view("canaries")
     order = (Severity.ERROR, Severity.WARNING)
     for row in of_kind.all_items(picture):
-        worst = min((f for f in row.findings if f.severity in order), key=lambda f: order.index(f.severity), default=None)
+        worst = min(
+            (f for f in row.findings if f.severity in order), key=lambda f: order.index(f.severity), default=None
+        )
         if worst is None:
             continue
         workloads = canary_workloads(picture, row)
-        changed = f"{row.last_change.how} of {row.label or row.name} by {row.last_change.who}" if row.last_change else ""
+        changed = (
+            f"{row.last_change.how} of {row.label or row.name} by {row.last_change.who}" if row.last_change else ""
+        )
         yield Draft(
             id=f"canary/{of_kind.key(row)}",
             severity=worst.severity,
@@ -151,7 +155,9 @@ def of_canaries(picture: Picture) -> Iterator[Draft]:
             kind="canaries",
             key=of_kind.key(row),
             places=(_place(picture, row.cluster, row.namespace),),
-            requests=sum(d.traffic.requests_per_second or 0.0 for d in row.destinations if d.name == row.verdict.canary),
+            requests=sum(
+                d.traffic.requests_per_second or 0.0 for d in row.destinations if d.name == row.verdict.canary
+            ),
             workloads=workloads,
             findings=tuple(f.code for f in row.findings if f.severity in order),
             changed=clean(changed),
