@@ -66,7 +66,7 @@ def test_a_cluster_row(picture: Picture) -> None:
     assert (east["namespaces"], east["services"], east["workloads"]) == (3, 2, 3)
     assert east["virtualMachines"] == {"healthy": 1, "total": 1, "unknown": 0}
     assert east["traffic"]["requestsPerSecond"] == pytest.approx(100.0)
-    assert east["traffic"]["errorRatio"] == pytest.approx(0.01)
+    assert east["traffic"]["errorRatio"] == pytest.approx(0.015)
     assert east["mtlsRatio"] == pytest.approx(1.0)
     assert north["state"] == "unreachable"
     unknown = ("kubernetesVersion", "nodes", "pods", "workloads", "virtualMachines", "mtlsRatio", "autoMtls", "meshId")
