@@ -44,8 +44,8 @@ def test_an_item_says_what_since_when_and_who_is_hit(meshtop: Program) -> None:
     item = next(one for one in items(meshtop) if one["id"] == SICK)
     assert item["severity"] == "warning"
     assert item["title"] == (
-        "shop/reviews-v2 in east: 450 of 6,000 requests failed in 5m: 7.5 %, at least 6.5 % (mostly 503 Service Unavailable);"
-        " 1 of 2 ready"
+        "shop/reviews-v2 in east: 450 of 6,000 requests failed in 5m: 7.5 %, at least 6.5 %"
+        " (mostly 503 Service Unavailable); 1 of 2 ready"
     )
     assert item["since"] is None
     assert item["firstSeen"] == "2026-08-01T14:00:00Z"

@@ -1,7 +1,7 @@
 """The false alarm is tested like the miss: two calm hours raise nothing, and where something is, its cause comes first.
 
-Time is simulated. The calm world is looked at every quarter of an hour here; `benchmarks/judgement_worlds.py` does it every
-minute. What is wrong with the calm world from the start (a node, a machine, old plaintext) is there throughout.
+Time is simulated. The calm world is looked at every quarter of an hour here; `benchmarks/judgement_worlds.py` does it
+every minute. What is wrong with the calm world from the start (a node, a machine, old plaintext) is there throughout.
 """
 
 from __future__ import annotations

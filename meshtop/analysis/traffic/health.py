@@ -121,7 +121,7 @@ def workload_health(
 
 
 def _of_late(lately: Lately, judge: HealthJudge, question: Hashable, *, known: HealthStatus) -> list[Health]:
-    """What the last minute adds: failures, where the whole window does not say as much already (`known`), and latency."""
+    """What the last minute adds: failures, where the window does not say as much already (`known`), and latency."""
     bounds = judge.thresholds
     asked = None if question is None else (question, "lately")
     counted = judge.share(

@@ -29,7 +29,7 @@ def item(id_: str, severity: Severity = Severity.WARNING, **fields: object) -> A
         about=(),
         findings=(),
     )
-    return structs.replace(made, **fields)  # type: ignore[arg-type]
+    return structs.replace(made, **fields)
 
 
 def test_what_comes_and_goes() -> None:
