@@ -9,10 +9,10 @@ from msgspec import structs
 from meshtop.analysis.traffic.courses import WorkloadCourse, grown_callers
 from meshtop.analysis.traffic.onset import Onset, errors_onset
 from meshtop.model.mesh import Workload
+from meshtop.model.numbers import quantity
 from meshtop.model.state import HealthStatus, Severity
 from meshtop.model.text import clean
 from meshtop.model.traffic import Edge
-from meshtop.views.frame.numbers import quantity
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 from meshtop.views.reports.attention.draft import Draft, WorkloadId
