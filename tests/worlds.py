@@ -174,8 +174,8 @@ def east(*, sick: bool = False) -> ClusterSnapshot:
     samples = [
         request("east/web", "east/v1", 80.0),
         request("east/web", "east/v1", 78.0, reporter="source"),
-        request("east/web", "east/v2", 19.0),
-        request("east/web", "east/v2", 1.0, code="503"),
+        request("east/web", "east/v2", 18.5),
+        request("east/web", "east/v2", 1.5, code="503"),
         request("east/web", "west/v1", 10.0, reporter="source"),
     ]
     return cluster("east", samples, machines=(machine(),), sick=sick)

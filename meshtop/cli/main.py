@@ -16,6 +16,8 @@ from meshtop.cli.options import Common, common_of, common_options
 COMMANDS = {
     "get": "meshtop.cli.get",
     "graph": "meshtop.cli.graph",
+    "watch": "meshtop.cli.watch_attention",
+    "ack": "meshtop.cli.ack",
     "whatif": "meshtop.cli.whatif",
     "shift": "meshtop.cli.shift",
     "propagate": "meshtop.cli.propagate",

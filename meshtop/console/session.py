@@ -18,6 +18,7 @@ from meshtop.views.frame.filter import FilterError
 from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
+    from meshtop.actions.attention import AttentionStore
     from meshtop.model.snapshot import Snapshot
     from meshtop.model.telemetry import Line
     from meshtop.observatory.observatory import Observatory
@@ -82,7 +83,7 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
             work.append(lambda: view(kind).in_scope(picture, picture.resolved(query)))
         work += [partial(detail, picture, kind, key) for kind, key in self.details]
         if self.attention is not None:
-            from meshtop.views.reports.attention import attention
+            from meshtop.views.reports.attention.view import attention
 
             work.append(partial(attention, picture, self.attention))
         for one in work:
@@ -126,6 +127,7 @@ class ConsoleSession:
         self._target = target
         self._thread: ObservatoryThread | None = None
         self._settings: Settings | None = None
+        self._attention: AttentionStore | None = None
         self._pictures: Future[PictureFactory] = Future()
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
         self.request = PictureRequest()
@@ -147,9 +149,11 @@ class ConsoleSession:
             self._thread = ObservatoryThread(self._open, self._publish, self._failed)
             self._thread.start()
             # The clusters have been asked by now; while they answer, what looks at their answers is imported.
+            from meshtop.actions.attention import AttentionStore, attention_path
             from meshtop.views.picture.factory import picture_factory
 
-            self._pictures.set_result(picture_factory(self._settings))
+            self._attention = AttentionStore(attention_path())
+            self._pictures.set_result(picture_factory(self._settings, attention_log=self._attention))
         except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
             log_failure(_log, "the console could not begin to read", error)
             self._failed(error)
@@ -166,6 +170,7 @@ class ConsoleSession:
             only=self._options.query.clusters,
             read_only=self._options.read_only or None,
             moment=self._options.moment,
+            courses=True,
         )
 
     def _publish(self, snapshot: Snapshot) -> None:
@@ -233,10 +238,17 @@ class ConsoleSession:
         if future is not None:
             future.add_done_callback(lambda answered: done(_lines_of(chart, answered)))
 
+    @property
+    def attention_store(self) -> AttentionStore | None:
+        """What needed attention, as it is remembered on this machine; None until the settings were read."""
+        return self._attention
+
     def stop(self) -> None:
         """End the observatory."""
         if self._thread is not None:
             self._thread.stop()
+        if self._attention is not None:
+            self._attention.close()
 
 
 def _lines_of(chart: Chart, answered: Future[tuple[Line, ...]]) -> tuple[Line, ...]:

@@ -40,6 +40,8 @@ class Node(Struct, frozen=True, kw_only=True):
 
     meta: Meta
     ready: bool = False
+    changed_at: float | None = None
+    """When it became ready, or ceased to be (Unix seconds); None where Kubernetes does not say it."""
     region: str | None = None
     zone: str | None = None
     kubelet_version: str | None = None
@@ -125,6 +127,8 @@ class Pod(Struct, frozen=True, kw_only=True):
     containers: tuple[Container, ...] = ()
     csi_drivers: tuple[str, ...] = ()
     restarts: int = 0
+    changed_at: float | None = None
+    """Of a pod that is not ready: since when (Unix seconds); None where Kubernetes does not say it."""
     problem: str | None = None
     """Why it is not ready, as Kubernetes calls it (CrashLoopBackOff, ImagePullBackOff, Unschedulable, ...)."""
 

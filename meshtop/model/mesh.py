@@ -142,6 +142,10 @@ class Workload(Struct, frozen=True, kw_only=True):
     readiness: Health = Health()
     images: tuple[str, ...] = ()
     created: float = 0.0
+    renewed: float = 0.0
+    """When its newest pod was created (Unix seconds), 0 where no pod is known: a rollout, a scaling or a restart."""
+    troubled_since: float | None = None
+    """Since when the first of its pods that are not ready is so, as Kubernetes says it."""
     pod_sets: tuple[PodSet, ...] = ()
 
     def pods_behind(self, service: str) -> Ready:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory
 from meshtop.model.state import Cost, SourceStatus
-from meshtop.model.telemetry import History, Telemetry
+from meshtop.model.telemetry import Courses, History, Telemetry
 
 
 class ClusterSnapshot(Struct, frozen=True, kw_only=True):
@@ -28,6 +28,8 @@ class ClusterSnapshot(Struct, frozen=True, kw_only=True):
     inventory: Inventory | None = None
     telemetry: Telemetry | None = None
     history: History | None = None
+    courses: Courses | None = None
+    """Calls over the last half hour; None where nobody asked."""
     via: str | None = None
     """The cluster whose API server forwards to this one, where that is the way to it."""
     adopted: bool = False

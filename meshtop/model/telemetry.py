@@ -69,6 +69,35 @@ class PlaintextDay(Struct, frozen=True, kw_only=True):
     measured: tuple[Sample, ...] = ()
 
 
+CallEnd = tuple[str, str, str]
+"""One end of a call as labels name it: cluster id, namespace, workload."""
+
+
+class CallCourse(Struct, frozen=True, kw_only=True):
+    """How the calls from one end to another went over time, each figure per second; None where nothing is known.
+
+    `busy_ms` is the time that the requests took together: divided by `requests` it is their mean latency.
+    """
+
+    source: CallEnd
+    destination: CallEnd
+    service: str = ""
+    requests: tuple[float | None, ...] = ()
+    errors: tuple[float | None, ...] = ()
+    busy_ms: tuple[float | None, ...] = ()
+
+
+class Courses(Struct, frozen=True, kw_only=True):
+    """The last half hour of one cluster's calls at `times` (Unix seconds, a multiple of the step apart).
+
+    Each value is a rate over `window_seconds`, much shorter than that of `Telemetry`: it says when something began.
+    """
+
+    times: tuple[float, ...] = ()
+    window_seconds: float = 60.0
+    calls: tuple[CallCourse, ...] = ()
+
+
 class Telemetry(Struct, frozen=True, kw_only=True):
     """One cluster's answers of one refresh; every rate is per second over `window_seconds`, ending at `at`.
 

@@ -34,6 +34,7 @@ def open_observatory(
     moment: float | None = None,
     timeout_seconds: float | None = None,
     canaries: bool = False,
+    courses: bool = False,
     namespaces: Sequence[str] = (),
     clock: Callable[[], float] = time.time,
 ) -> Observatory:
@@ -92,6 +93,7 @@ def open_observatory(
         window_seconds=settings.window if window_seconds is None else window_seconds,
         moment=moment,
         canaries=canaries,
+        courses=courses,
     )
     return Observatory([feed(ref) for ref in refs], schedule, timeout_seconds=timeout, clock=clock, adopter=adopter)
 

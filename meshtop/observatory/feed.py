@@ -14,7 +14,7 @@ from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory, Service
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
-from meshtop.model.telemetry import History, Line, Telemetry
+from meshtop.model.telemetry import Courses, History, Line, Telemetry
 from meshtop.observatory.canaries import RouteToCount, count_routes
 from meshtop.sources.kubernetes.link import STALE_REFRESHES
 from meshtop.sources.kubernetes.pacing import seconds_to_next_tick, wait_at_most
@@ -80,6 +80,10 @@ class MetricsSource(Counting, Protocol):
         """The last half hour, for sparklines."""
 
     @property
+    def courses(self) -> Courses | None:
+        """How calls went over the last half hour."""
+
+    @property
     def needs_services(self) -> bool:
         """Whether it must be found among the cluster's Services first."""
 
@@ -90,6 +94,9 @@ class MetricsSource(Counting, Protocol):
 
     async def refresh_history(self, *, at: float | None = None) -> None:
         """Ask for the half hour that ends at `at`."""
+
+    async def refresh_courses(self, *, at: float | None = None) -> None:
+        """Ask how calls went in the half hour that ends at `at`."""
 
     async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
         """Series over time, for charts."""
@@ -105,13 +112,20 @@ class Schedule:
     """What every feed is asked for and how often; changing it wakes all of them at once.
 
     `moment` is Unix seconds of a past moment, None for live. `canaries` asks a single reading for the counts behind
-    weighted routes, which following always does.
+    weighted routes, which following always does. `courses` asks for the course of calls over the last half hour.
     """
 
     def __init__(
-        self, *, refresh_seconds: float, window_seconds: float, moment: float | None, canaries: bool = False
+        self,
+        *,
+        refresh_seconds: float,
+        window_seconds: float,
+        moment: float | None,
+        canaries: bool = False,
+        courses: bool = False,
     ) -> None:
         self.canaries = canaries
+        self.courses = courses
         self.refresh_seconds = refresh_seconds
         self.window_seconds = window_seconds
         self.moment = moment
@@ -208,6 +222,9 @@ class ClusterFeed:
         for task, source in tasks.items():
             if task not in pending and not task.cancelled() and isinstance(defect := task.exception(), Exception):
                 self._report_defect(source, defect)
+        if schedule.courses and measuring not in pending:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.prometheus.refresh_courses(at=schedule.moment), timeout_seconds)
         if plaintext and measuring not in pending:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.prometheus.refresh_plaintext(at=schedule.moment), timeout_seconds)
@@ -263,6 +280,9 @@ class ClusterFeed:
                 self._asking = False
             self._measured = True
             changed()
+            if schedule.courses:
+                await self.prometheus.refresh_courses(at=schedule.moment)
+                changed()
             if began >= next_history and self.prometheus.telemetry is not None:
                 await self.prometheus.refresh_history(at=schedule.moment)
                 next_history = self._clock() + HISTORY_EVERY_SECONDS
@@ -318,6 +338,7 @@ class ClusterFeed:
             inventory=self.kubernetes.inventory(),
             telemetry=self.prometheus.telemetry,
             history=self.prometheus.history,
+            courses=self.prometheus.courses,
             via=self._via,
             adopted=self._adopted,
             canaries=self.canaries,

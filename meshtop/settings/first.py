@@ -52,6 +52,11 @@ FIRST_FILE = """\
 #   grpcFailing: 0.1
 #   noResponseDegraded: 0.01
 #   noResponseFailing: 0.1
+#   alpha: 0.001         # how often a verdict may be wrong
+#   release: 0.5         # taken back below this share of a bound
+#   slower: 2            # times slower than its own past, and by slowerMs: 20
+#   groupDegraded: 0.1   # share of members or requests
+#   groupFailing: 0.5
 """
 
 

@@ -208,10 +208,16 @@ class HealthSettings(_Section):
     grpc_failing: float = Field(default=DEFAULT_THRESHOLDS.grpc_failing, ge=0, le=1)
     no_response_degraded: float = Field(default=DEFAULT_THRESHOLDS.no_response_degraded, ge=0, le=1)
     no_response_failing: float = Field(default=DEFAULT_THRESHOLDS.no_response_failing, ge=0, le=1)
+    alpha: float = Field(default=DEFAULT_THRESHOLDS.alpha, gt=0, lt=0.5)
+    release: float = Field(default=DEFAULT_THRESHOLDS.release, ge=0, le=1)
+    slower: float = Field(default=DEFAULT_THRESHOLDS.slower, ge=0, allow_inf_nan=False)
+    slower_ms: float = Field(default=DEFAULT_THRESHOLDS.slower_ms, ge=0, allow_inf_nan=False)
+    group_degraded: float = Field(default=DEFAULT_THRESHOLDS.group_degraded, gt=0, le=1)
+    group_failing: float = Field(default=DEFAULT_THRESHOLDS.group_failing, gt=0, le=1)
 
     @model_validator(mode="after")
     def _in_order(self) -> HealthSettings:
-        for kind in ("http5xx", "http4xx", "grpc", "no_response"):
+        for kind in ("http5xx", "http4xx", "grpc", "no_response", "group"):
             degraded, failing = getattr(self, f"{kind}_degraded"), getattr(self, f"{kind}_failing")
             if degraded > failing:
                 name = to_camel(kind)

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def meanwhile(wish: Callable[[], None], *, arrives: bool = True, answers: bool =
 def leases(scene: Scene) -> int:
     found = 0
     for one in scene.clusters.values():
-        found += len(one.server.call(lambda one=one: one.store.list("coordination.k8s.io", "Lease", "shop")))
+        found += len(one.server.call(partial(one.store.list, "coordination.k8s.io", "Lease", "shop")))
     return found
 
 

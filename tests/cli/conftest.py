@@ -65,11 +65,11 @@ def meshtop(
     """The program on two healthy clusters, without any settings of the user's own."""
     program = Program(capsys)
     home = str(tmp_path_factory.mktemp("home"))
-    for name in ("NO_COLOR", "MESHTOP_CONFIG", "MESHTOP_DEBUG", "KUBECONFIG", "XDG_CONFIG_HOME"):
+    for name in ("NO_COLOR", "MESHTOP_CONFIG", "MESHTOP_DEBUG", "KUBECONFIG", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", home)
 
-    def observatory(session: Session, *, canaries: bool = False) -> FakeObservatory:
+    def observatory(session: Session, *, canaries: bool = False, courses: bool = False) -> FakeObservatory:
         program.sessions.append(session)
         return FakeObservatory(program.snapshots, program.error)
 

@@ -16,12 +16,12 @@ all clusters · 2 services, 1 edges · last 5m · 2026-08-01T14:00:00Z
 
 ┌ east / shop ─────────────────────────────┐
 │ ┌─────┐                      ┌────── ▲ ┐ │
-│ │ web ├─ 100/s ▲1% 91ms 🔒 ─▶│ reviews │ │
+│ │ web ├ 100/s ▲1.5% 91ms 🔒 ▶│ reviews │ │
 │ └─────┘                      └─────────┘ │
 └──────────────────────────────────────────┘
 
-web → reviews  ▲ degraded  HTTP 100/s  1.00 % 503  p99 98.2 ms  mTLS 100 %  src≠dst 2.50 %  2 edges  \
-1 % 5xx of 100 req/s, at or above 1 % (mostly 503 Service Unavailable)
+web → reviews  ▲ degraded  HTTP 100/s  1.50 % 503  p99 98.2 ms  mTLS 100 %  src≠dst 2.50 %  2 edges  \
+450 of 30,000 requests failed in 5m: 1.5 %, at least 1.3 % (mostly 503 Service Unavailable)
 """
 
 
@@ -34,7 +34,7 @@ def test_text_can_be_pasted(meshtop: Program) -> None:
 def test_ascii_is_ascii(meshtop: Program) -> None:
     outcome = meshtop("graph", "--ascii")
     assert outcome.out.isascii()
-    assert "100/s !1% mTLS" in outcome.out
+    assert "100/s !1.5% mTLS" in outcome.out
 
 
 def test_colour_only_where_it_is_allowed(meshtop: Program, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from meshtop.views.frame.document import missing
 from meshtop.views.frame.registry import KINDS, view
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.attention import attention
+from meshtop.views.reports.attention.view import attention
 from meshtop.views.reports.doctor import examine
 from meshtop.views.reports.security import overview
 from tests.e2e.serving import served

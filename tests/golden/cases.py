@@ -19,13 +19,14 @@ SMALL = World("small", ("--scenario", "everyday", "--services", "2"))
 
 KINDS = (
     "clusters", "namespaces", "services", "workloads", "virtualmachines", "edges", "mtls", "trust", "certificates",
-    "tenants", "canaries", "members", "controlplanes", "discovery", "localities", "drift",
+    "tenants", "canaries", "members", "controlplanes", "discovery", "localities", "drift", "attention",
     # Reached by an option or from a screen, and by their names too.
     "tenantmatrix", "tenanttree", "mtlsedges", "mtlsmatrix", "findings",
 )  # fmt: skip
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 COMMANDS = (
-    "", "get", "graph", "whatif", "whatif strict", "whatif evacuate", "shift", "propagate", "rollback", "resume",
+    "", "get", "graph", "watch", "ack", "whatif", "whatif strict", "whatif evacuate", "shift", "propagate", "rollback",
+    "resume",
     "journal", "doctor", "rules", "access", "access check", "access explain", "serve", "demo", "config", "config view",
     "config validate", "config schema", "config init", "completion",
 )  # fmt: skip

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from meshtop.model.kube import Inventory, Meta, Service
 from meshtop.model.state import Cost, SourceStatus, State
-from meshtop.model.telemetry import History, Line, PlaintextDay, Sample, Telemetry
+from meshtop.model.telemetry import Courses, History, Line, PlaintextDay, Sample, Telemetry
 from meshtop.sources.prometheus.charts import LineQuery
 
 
@@ -68,6 +68,7 @@ class FakePrometheus:
         self.cost = Cost()
         self.telemetry: Telemetry | None = None
         self.history: History | None = None
+        self.courses: Courses | None = None
         self.needs_services = needs_services
         self.asked: list[tuple[int, float, float | None]] = []
         self.counted: list[str] = []
@@ -75,10 +76,15 @@ class FakePrometheus:
         self.identity = "fake"
         self.closed = False
 
-    async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
+    async def refresh(
+        self, services: Sequence[Service], *, window_seconds: float, at: float | None = None, all_listed: bool = True
+    ) -> None:
         self.asked.append((len(services), window_seconds, at))
         self.telemetry = Telemetry(at=at or 1.0, window_seconds=window_seconds)
         self.status = SourceStatus(state=State.FRESH, answered_at=1.0)
+
+    async def refresh_courses(self, *, at: float | None = None) -> None:
+        """Nothing."""
 
     async def refresh_history(self, *, at: float | None = None) -> None:
         self.history = History()

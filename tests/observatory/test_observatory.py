@@ -219,7 +219,14 @@ async def test_the_answers_of_one_beat_make_one_snapshot(monkeypatch: pytest.Mon
     released = asyncio.Event()
 
     class Later(FakePrometheus):
-        async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
+        async def refresh(
+            self,
+            services: Sequence[Service],
+            *,
+            window_seconds: float,
+            at: float | None = None,
+            all_listed: bool = True,
+        ) -> None:
             if self.asked:
                 await released.wait()
             await super().refresh(services, window_seconds=window_seconds, at=at)
@@ -301,7 +308,14 @@ async def test_what_is_still_being_answered_does_not_stay_fresh() -> None:
     now = [100.0]
 
     class Trickling(FakePrometheus):
-        async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
+        async def refresh(
+            self,
+            services: Sequence[Service],
+            *,
+            window_seconds: float,
+            at: float | None = None,
+            all_listed: bool = True,
+        ) -> None:
             if self.asked:
                 await asyncio.Event().wait()
             await super().refresh(services, window_seconds=window_seconds, at=at)

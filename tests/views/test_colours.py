@@ -15,8 +15,8 @@ from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from tests import worlds
 
-LENIENT = Thresholds(http5xx_degraded=0.06, http5xx_failing=0.5)
-STRICT = Thresholds(http5xx_degraded=0.0, http5xx_failing=0.05)
+LENIENT = Thresholds(http5xx_degraded=0.09, http5xx_failing=0.5)
+STRICT = Thresholds(http5xx_degraded=0.0, http5xx_failing=0.04)
 
 
 def tones(thresholds: Thresholds) -> dict[str, Tone]:
@@ -38,7 +38,7 @@ def tones(thresholds: Thresholds) -> dict[str, Tone]:
 
 def test_error_ratios_have_the_colour_that_the_settings_give_them() -> None:
     usual, lenient, strict = tones(DEFAULT_THRESHOLDS), tones(LENIENT), tones(STRICT)
-    sick = "workloads east/shop/reviews-v2/Deployment"  # 5 % of its requests fail
+    sick = "workloads east/shop/reviews-v2/Deployment"  # 7.5 % of its requests fail
     assert (usual[sick], lenient[sick], strict[sick]) == (Tone.DEGRADED, Tone.PLAIN, Tone.FAILING)
     assert {key.partition(" ")[0] for key in usual} >= {"clusters", "namespaces", "services", "workloads", "edges"}
     assert set(lenient.values()) == {Tone.PLAIN}

@@ -150,6 +150,8 @@ def _workload(
         ),
         images=tuple(sorted({c.image for c in containers if c.image})),
         created=_created(pods, controllers),
+        renewed=max((pod.meta.created for pod in active), default=0.0),
+        troubled_since=min((p.changed_at for p in troubled if p.changed_at is not None), default=None),
         pod_sets=sets,
     )
 

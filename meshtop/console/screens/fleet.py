@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from msgspec import structs
+from msgspec import Struct, structs
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -21,11 +20,11 @@ from meshtop.console.widgets.line_widget import LineView, LineWidget
 from meshtop.console.widgets.lines import TextLine
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.views.frame.table import Cell, Column, Table, Tone
+from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
-    from meshtop.views.reports.attention import Attention
+    from meshtop.views.reports.attention.item import AttentionItem
 
 MOST_SHOWN = 6
 """Rows of what needs attention before it scrolls, on a screen of 24 lines."""
@@ -35,35 +34,70 @@ TALL = 34
 TRENDS = {"requests": ("Requests", "/s"), "errors": ("Errors", "/s"), "p99_ms": ("Latency p99", "ms")}
 
 
-def _cell(one: Attention) -> Cell:
-    return Cell(f"{one.sign} {one.message}", one.tone)
+class Need(Struct, frozen=True):
+    """A row of NOW: what is drawn of it, and the kind and key that enter opens; `id` is what is acknowledged."""
+
+    sign: str
+    tone: Tone
+    message: str
+    kind: str
+    key: str
+    since: str = ""
+    hit: str = ""
+    who: str = ""
+    id: str = ""
 
 
-def _table(needs: dict[str, Attention]) -> Table[str]:
-    """A row for each; rows are keys, since what a message measures changes while the thing stays the same."""
-    column: Column[str] = Column(
-        name="message",
-        title=f"NOW {len(needs)}",
-        help="What needs attention, the worst first; enter opens it.",
-        value=lambda key: needs[key].message,
-        cell=lambda key: _cell(needs[key]),
-        priority=0,
-        min_width=40,
-        max_width=400,
-    )
-    return Table((column,), tuple(needs), str)
+def needs_of(items: Iterable[AttentionItem], now: float, *, known_too: bool) -> dict[str, Need]:
+    """The rows of NOW: each item, and under it what changed before and what follows from it.
 
+    What is acknowledged is left out unless `known_too`.
+    """
+    from meshtop.views.reports.attention.view import hit_text, lines_below, opens, since_text
 
-def _by_key(found: Iterable[Attention]) -> dict[str, Attention]:
-    """What needs attention by what it is about, in order; a thing may be named for several reasons."""
-    needs: dict[str, Attention] = {}
-    reasons: Counter[str] = Counter()
-    for one in found:
-        key = f"{one.kind}:{one.key}"
-        number = reasons[key]
-        reasons[key] += 1
-        needs[f"{key}#{number}" if number else key] = one
+    needs: dict[str, Need] = {}
+    for item in items:
+        if item.acknowledged is not None and not known_too:
+            continue
+        kind, key = opens(item)
+        who = ", ".join(item.impact.tenants)
+        needs[item.id] = Need(
+            item.sign, item.tone, item.title, kind, key, since_text(item, now), hit_text(item), who, item.id
+        )
+        for number, line in enumerate(lines_below(item)):
+            needs[f"{item.id}#{number}"] = Need(" ", Tone.DIM, f" {line}", kind, key, id=item.id)
     return needs
+
+
+def _needs_table(needs: dict[str, Need], title: str) -> Table[str]:
+    """A row for each; rows are keys, since what a message measures changes while the thing stays the same."""
+
+    def column(name: str, title: str, help_: str, cell: Callable[[Need], Cell], **more: Any) -> Column[str]:
+        return Column(
+            name=name,
+            title=title,
+            help=help_,
+            value=lambda key: cell(needs[key]).text,
+            cell=lambda key: cell(needs[key]),
+            **more,
+        )
+
+    return Table(
+        (
+            column(
+                "message", title, "What needs attention, the worst first; enter opens it.",
+                lambda one: Cell(f"{one.sign} {one.message}", one.tone), priority=0, min_width=40, max_width=400,
+            ),
+            column("since", "SINCE", "When it began (UTC), and how long ago.", lambda one: Cell(one.since, Tone.DIM),
+                   priority=1, min_width=10, max_width=12),
+            column("hit", "HIT", "What it costs a second.", lambda one: Cell(one.hit, one.tone), align=Align.RIGHT,
+                   priority=2, min_width=12, max_width=18),
+            column("who", "WHO IS AFFECTED", "Tenants of the place and of the callers.",
+                   lambda one: Cell(one.who, Tone.DIM), priority=4, min_width=15, max_width=40),
+        ),
+        tuple(needs),
+        str,
+    )  # fmt: skip
 
 
 class Headline(LineWidget):
@@ -96,11 +130,14 @@ class FleetScreen(TableScreen):
     AUTO_FOCUS = "#rows"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "needs", "now", id="fleet.needs"),
+        Binding("a", "acknowledge", "acknowledge", id="fleet.acknowledge"),
+        Binding("A", "all_needs", "known too", id="fleet.all_needs", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__(FLEET)
-        self._needs: dict[str, Attention] = {}
+        self._needs: dict[str, Need] = {}
+        self._all_needs = False
 
     def body(self) -> ComposeResult:
         """Headline, what needs attention, clusters."""
@@ -121,6 +158,35 @@ class FleetScreen(TableScreen):
         """Go between what needs attention and the clusters."""
         needs = self.query_one("#needs", LiveTable)
         (self.rows if needs.has_focus or not needs.display else needs).focus()
+
+    def action_acknowledge(self) -> None:
+        """Step what the cursor is on back, until it goes away; or forward again."""
+        from meshtop.actions.attention import AttentionError
+
+        needs = self.query_one("#needs", LiveTable)
+        one = self._needs.get(needs.cursor_key or "") if needs.has_focus else None
+        store = self.host.session.attention_store
+        if one is None or not one.id or store is None:
+            self.say("n goes to NOW; a acknowledges what the cursor is on there.", Tone.PLAIN)
+            return
+        try:
+            items = store.find(one.id)
+            known = any(item.acknowledged is not None for item in items)
+            if known:
+                store.take_back(items)
+            else:
+                store.acknowledge(items, at=self.host.now(), until=None, reason="")
+        except AttentionError as error:
+            self.say(str(error), Tone.DEGRADED)
+            return
+        self.say(f"{one.id} {'steps forward again' if known else 'steps back until it goes away'}.", Tone.GOOD)
+        self.host.session.refresh()
+
+    def action_all_needs(self) -> None:
+        """Show what is acknowledged too, or leave it out again."""
+        self._all_needs = not self._all_needs
+        if self.host.picture is not None:
+            self.refresh_picture(self.host.picture)
 
     @property
     def about(self) -> str:
@@ -145,32 +211,33 @@ class FleetScreen(TableScreen):
 
     def refresh_picture(self, picture: Picture) -> None:
         """Draw all three."""
-        from meshtop.views.reports.attention import attention
+        from meshtop.views.reports.attention.view import attention
 
         line = self.query_one(Headline)
         line.picture = picture
         line.draw()
-        self._needs = _by_key((*self._waiting(), *attention(picture, self.host.scope.query)))
+        found = attention(picture, self.host.scope.query)
+        new = [item for item in found if item.acknowledged is None]
+        self._needs = {f"{JOURNAL}:{one.key}": one for one in self._waiting()}
+        self._needs |= needs_of(found, picture.snapshot.at, known_too=self._all_needs)
+        known = len(found) - len(new)
+        title = f"NOW {len(self._waiting()) + len(new)}" + (f" · {known} known" if known else "")
         needs = self.query_one("#needs", LiveTable)
         needs.display = bool(self._needs)
         most = max(MOST_SHOWN, self.size.height // 3)
         needs.styles.height = min(len(self._needs), most) + 1
-        needs.show(_table(self._needs))
+        needs.show(_needs_table(self._needs, title))
         super().refresh_picture(picture)
         self._show_trends(picture)
 
-    def _waiting(self) -> list[Attention]:
+    def _waiting(self) -> list[Need]:
         """What was interrupted or is held in the middle, above all else: half of it may be written."""
         from meshtop.console.desk.journaling import attention_text
-        from meshtop.views.reports.attention import Attention
 
         app = self.host
-        damaged = [
-            Attention(tone=Tone.DEGRADED, message=problem, kind=JOURNAL, key=f"problem {problem}")
-            for problem in app.journal.problems
-        ]
+        damaged = [Need("▲", Tone.DEGRADED, problem, JOURNAL, f"problem {problem}") for problem in app.journal.problems]
         return damaged + [
-            Attention(tone=Tone.DEGRADED, message=attention_text(row, app.now()), kind=JOURNAL, key=row.action.id)
+            Need("▲", Tone.DEGRADED, attention_text(row, app.now()), JOURNAL, row.action.id)
             for row in app.journal.unfinished
         ]
 

@@ -65,6 +65,7 @@ def node(item: wire.NodeObject) -> kube.Node:
     return kube.Node(
         meta=meta_of(item.metadata),
         ready=_is_true(item.status.conditions, "Ready"),
+        changed_at=_changed_at(item.status.conditions),
         region=labels.get("topology.kubernetes.io/region") or labels.get("failure-domain.beta.kubernetes.io/region"),
         zone=labels.get("topology.kubernetes.io/zone") or labels.get("failure-domain.beta.kubernetes.io/zone"),
         kubelet_version=info.kubelet_version if info is not None else None,
@@ -140,6 +141,7 @@ def pod(item: wire.PodObject) -> kube.Pod:
             intern(volume.csi.driver) for volume in spec.volumes or () if volume.csi is not None and volume.csi.driver
         ),
         restarts=sum(entry.restart_count for entry in status.container_statuses or ()),
+        changed_at=None if ready else _changed_at(status.conditions),
         problem=None if ready else _problem(item),
     )
 
@@ -342,3 +344,12 @@ def metadata(item: wire.PartialObjectMetadata) -> kube.Meta:
 
 def _is_true(conditions: list[wire.StatusCondition] | None, kind: str) -> bool:
     return any(condition.type == kind and condition.status == "True" for condition in conditions or ())
+
+
+def _changed_at(conditions: list[wire.StatusCondition] | None) -> float | None:
+    """When readiness changed last; None where no time is written, or none that can be read."""
+    said = next((c.last_transition_time for c in conditions or () if c.type == "Ready"), None)
+    try:
+        return datetime.fromisoformat(said).timestamp() if said else None
+    except ValueError:
+        return None

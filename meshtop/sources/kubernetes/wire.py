@@ -60,6 +60,7 @@ class StatusCondition(Struct, gc=False):
     type: str
     status: str = ""
     reason: str | None = None
+    last_transition_time: str | None = field(default=None, name="lastTransitionTime")
 
 
 class NamespaceObject(Struct):

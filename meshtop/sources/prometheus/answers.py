@@ -161,6 +161,16 @@ def decode_matrix(body: bytes) -> list[list[tuple[float, float]]]:
         raise _unreadable(error) from error
 
 
+def decode_labelled_matrix(body: bytes) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
+    """A range answer with the labels of each series, without NaN and infinities."""
+    frame: Vector[None] = Vector()
+    try:
+        series = [_range_series.decode(raw) for raw in _open(body, "matrix", frame)]
+        return [(s.metric, [(at, v) for at, text in s.values if math.isfinite(v := float(text))]) for s in series]
+    except ValueError as error:
+        raise _unreadable(error) from error
+
+
 class Split(Struct, Generic[Item]):
     """One answer for many clusters, by the value of the label that names the cluster."""
 

@@ -150,14 +150,19 @@ def errors_rate(window: str, reports: Sequence[Matcher]) -> str:
     """Errors per second of what the matchers select, for figures over time and for charts.
 
     No response, 5xx, and for gRPC 4xx and every status but OK: what the counting of edges takes for an error."""
-    grpc = Matcher("request_protocol", "=", "grpc")
-    failed = (
-        (Matcher("response_code", "=~", "0|5.."), *reports),
-        (grpc, Matcher("response_code", "=~", "4.."), *reports),
-        (grpc, Matcher("response_code", "!~", "0|4..|5.."), Matcher("grpc_response_status", "!~", "0|"), *reports),
-    )
-    rates = (f"rate({selector('istio_requests_total', chosen)}[{window}])" for chosen in failed)
+    chosen = ((*which, *reports) for which in failures())
+    rates = (f"rate({selector('istio_requests_total', one)}[{window}])" for one in chosen)
     return f"sum({' or '.join(rates)})"
+
+
+def failures() -> tuple[tuple[Matcher, ...], ...]:
+    """What selects failed requests; a series that failed is in exactly one of them."""
+    grpc = Matcher("request_protocol", "=", "grpc")
+    return (
+        (Matcher("response_code", "=~", "0|5.."),),
+        (grpc, Matcher("response_code", "=~", "4..")),
+        (grpc, Matcher("response_code", "!~", "0|4..|5.."), Matcher("grpc_response_status", "!~", "0|")),
+    )
 
 
 def _quantile(q: float, window: str, reports: Sequence[Matcher]) -> str:

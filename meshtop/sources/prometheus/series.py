@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import structs
 
 from meshtop.model.state import State
-from meshtop.model.telemetry import History, Line, PlaintextDay, Sample, Telemetry
+from meshtop.model.telemetry import Courses, History, Line, PlaintextDay, Sample, Telemetry
 from meshtop.sources.prometheus.answers import QueryFailed, decode_samples
 from meshtop.sources.prometheus.charts import ChartReader, LineQuery
+from meshtop.sources.prometheus.courses import STEP_SECONDS, CourseReader
 from meshtop.sources.prometheus.engine import SECRET_HEADERS, Engine
 from meshtop.sources.prometheus.history import read_history
 from meshtop.sources.prometheus.plaintext import EVERY_SECONDS as PLAINTEXT_EVERY_SECONDS
@@ -41,6 +42,9 @@ class SeriesReader:
         self.matchers = matchers
         self.telemetry: Telemetry | None = None
         self.history: History | None = None
+        self.courses: Courses | None = None
+        self._courses = CourseReader()
+        self._courses_asked: float | None = None
         self._headers = headers
         self._clock = clock
         self._engine = engine
@@ -72,6 +76,16 @@ class SeriesReader:
             points=points,
         )
         self.history = history or self.history
+
+    async def refresh_courses(self, *, at: float | None = None) -> None:
+        """Ask how calls went in the half hour that ends at `at`, once in a step; keeps the last answer on failure."""
+        if self._engine is None or self.telemetry is None:
+            return
+        end = self._moment(at)
+        if self._courses_asked is None or abs(end - self._courses_asked) >= STEP_SECONDS:
+            self._courses_asked = end
+            read = self._courses.read(self._engine, self.telemetry, matchers=self.matchers, end=end)
+            self.courses = await read or self.courses
 
     async def refresh_plaintext(self, *, at: float | None = None) -> None:
         """Ask who sent plaintext in the day that ends at `at`, unless that was asked less than ten minutes ago."""
@@ -108,6 +122,7 @@ class SeriesReader:
         """Ask another engine from now on, or none."""
         self._close_charts()
         self._engine = engine
+        self._courses, self._courses_asked = CourseReader(), None
 
     def _close_charts(self) -> None:
         if self._charts is not None:

@@ -21,11 +21,13 @@ class Kind(Struct, frozen=True):
     summary: str
     hidden: bool = False
     """A view that is reached by an option or from a screen, and has no name of its own on the command line."""
+    home: str = ""
+    """The module of a kind that knows several others, which stands among the reports."""
 
     @property
     def module(self) -> str:
         """The module of its view."""
-        return f"meshtop.views.kinds.{self.name}"
+        return self.home or f"meshtop.views.kinds.{self.name}"
 
 
 KINDS = (
@@ -49,6 +51,13 @@ KINDS = (
     Kind("discovery", "discovery", ("disc", "hosts"), "hosts: which clusters resolve them and reach what is behind"),
     Kind("localities", "locality", ("loc",), "hosts: endpoints by cluster and zone, and the traffic that crosses"),
     Kind("drift", "drift", (), "objects that are not the same in every cluster that should have them; exits with 1"),
+    Kind(
+        "attention",
+        "attention",
+        ("now", "att"),
+        "what needs somebody: causes with their consequences, since when, who is hit; the worst first",
+        home="meshtop.views.reports.attention.view",
+    ),
     Kind("mtlsedges", "mtlsedge", (), "what client and server declare for each call, and what follows", hidden=True),
     Kind("findings", "finding", (), "what is wrong with mutual TLS, trust and certificates", hidden=True),
     Kind("mtlsmatrix", "mtlspair", (), "mutual TLS from namespace to namespace", hidden=True),

@@ -22,7 +22,7 @@ from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import roles_in_federations
-from meshtop.views.picture.picture import Picture, group_health
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
 Count = TypeVar("Count")
@@ -157,16 +157,10 @@ def _healthy(machines: Sequence[VirtualMachine]) -> Healthy:
 
 
 def _health(picture: Picture, cluster: ClusterSnapshot) -> Health:
-    """The worst of its workloads, counted in words; unknown while nothing was read."""
+    """How many of its workloads are not well and what that touches; unknown while nothing was read."""
     if cluster.inventory is None:
         return Health(HealthStatus.UNKNOWN, (cluster.kubernetes.error or "nothing has been read yet",))
-    verdicts = [(w, picture.workload_health(w)) for w in picture.workloads_in(cluster.name)]
-    overall = group_health([verdict for _, verdict in verdicts])
-    if overall.status not in (HealthStatus.FAILING, HealthStatus.DEGRADED):
-        return overall
-    bad = [f"{w.namespace}/{w.name}" for w, verdict in verdicts if verdict.status is overall.status]
-    more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-    return Health(overall.status, (f"{len(bad)} of {len(verdicts)} workloads: {', '.join(sorted(bad)[:3])}{more}",))
+    return picture.group_health(picture.workloads_in(cluster.name))
 
 
 def _machines_cell(item: ClusterItem) -> Cell:

@@ -251,7 +251,7 @@ VIEW: View[EdgeItem] = View(
                aliases=("host", "svc"), wide=True, priority=7, max_width=60),
         c.text("protocol", "PROTO", "http, grpc or tcp.", "protocol", label="protocol", priority=2, min_width=4),
         c.health(),
-        *c.golden(protocol=lambda item: item.protocol),
+        *c.golden(protocol=lambda item: item.protocol, verdict=lambda item: item.health),
         c.mtls(priority=2),
         c.custom(name="codes", title="CODES", help_="Codes other than success, most frequent first.",
                  value=lambda i: tuple(code for code, rate in i.codes.items() if rate > 0), cell=_codes_cell,

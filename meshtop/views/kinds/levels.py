@@ -18,7 +18,7 @@ from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.findings import findings_column, findings_section
 from meshtop.views.frame.table import Align, Cell, Column, Tone
-from meshtop.views.picture.picture import Picture, group_health
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 
 TALKERS = 8
@@ -124,7 +124,7 @@ def figures_of(picture: Picture, figures: UnitFigures) -> dict[str, Any]:
 def _together(picture: Picture, workloads: list[Any], *, asked: bool) -> Health:
     if asked and not workloads:
         return Health(HealthStatus.UNKNOWN, ("what answers here is not known",))
-    return group_health([picture.workload_health(workload) for workload in workloads])
+    return picture.group_health(workloads)
 
 
 def _apdex_tone(value: float) -> Tone:

@@ -20,7 +20,7 @@ from meshtop.views.frame.owners import tenant_column, tenant_text
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.clusters import pods_known
-from meshtop.views.picture.picture import Picture, group_health
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
 
@@ -109,7 +109,7 @@ def _item(picture: Picture, cluster: str, namespace: Namespace, services: int) -
         traffic=received.traffic(),
         mtls_ratio=received.mtls_ratio,
         tenants=tenants,
-        health=group_health([picture.workload_health(w) for w in workloads]),
+        health=picture.group_health(workloads),
     )
 
 

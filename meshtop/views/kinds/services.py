@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from meshtop.analysis.traffic.health import workload_health, worst
+from meshtop.analysis.traffic.health import worst
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Service, ServicePort
 from meshtop.model.mesh import VirtualMachine, Workload, sum_ready
@@ -145,13 +145,7 @@ def _health(
         why = f"{unhealthy} of {len(machines)} virtual machines unhealthy"
         ready.append(Health(HealthStatus.FAILING if alone else HealthStatus.DEGRADED, (why,)))
     readiness = worst(ready) if ready else Health(HealthStatus.UNKNOWN, ())
-    return workload_health(
-        readiness,
-        picture.edges_to_service(cluster, hosts),
-        thresholds=picture.thresholds,
-        states=picture.telemetry_states,
-        cluster=cluster,
-    )
+    return picture.verdicts.asked(cluster, hosts, readiness, picture.edges_to_service(cluster, hosts))
 
 
 def health_of_service(picture: Picture, cluster: str, namespace: str, name: str) -> Health | None:
@@ -285,7 +279,7 @@ VIEW: View[ServiceItem] = View(
                 aliases=("workload", "wl"), wide=True, priority=6, max_width=48),
         c.words("clusters", "RUNS IN", "Clusters of its mesh in which it has workloads.", "clusters",
                 wide=True, priority=5),
-        *c.golden(),
+        *c.golden(verdict=lambda item: item.health),
         c.mtls(priority=2),
         c.text("kind", "KIND", "Service or ServiceEntry.", "kind", wide=True, priority=7),
     ),

@@ -156,7 +156,7 @@ VIEW: View[WorkloadItem] = View(
         c.text("proxyVersion", "PROXY VER", "The version of its proxies.", "proxy_version", wide=True, priority=6),
         c.text("revision", "REVISION", "The control-plane revision of its proxies.", "revision",
                wide=True, priority=6),
-        *c.golden("inbound"),
+        *c.golden("inbound", verdict=lambda item: item.health),
         c.mtls(priority=3),
         *c.golden("outbound", prefix="outbound", heading="OUT ", wide=True),
         c.words("services", "SERVICES", "Services that select it.", "services", aliases=("service",), hidden=True),

@@ -13,6 +13,7 @@ from meshtop.analysis.tenancy.access.hiding import visible
 from meshtop.analysis.tenancy.access.rights import Access, AccessRules, access_of
 from meshtop.analysis.tenancy.ownership import owners_of
 from meshtop.analysis.tenancy.traffic import TARGET_MS
+from meshtop.model.attention import AttentionLog
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.settings.access import read_access
@@ -51,6 +52,7 @@ class PictureFactory(Struct, frozen=True, kw_only=True):
     rules: AccessRules | None = None
     judging: Judging | None = None
     memory: Memory = field(default_factory=Memory)
+    attention_log: AttentionLog | None = None
 
     def access(self, snapshot: Snapshot) -> Access | None:
         """What the user may do on a snapshot's clusters (as it was read, nothing left out); None without a policy."""
@@ -80,6 +82,7 @@ class PictureFactory(Struct, frozen=True, kw_only=True):
             access=access,
             judging=self.judging,
             memory=self.memory,
+            attention_log=self.attention_log,
         )
 
 
@@ -90,8 +93,11 @@ def _asked_of(snapshot: Snapshot) -> Iterator[object]:
         yield from (cluster.name, inventory and inventory.namespaces, inventory and inventory.identity)
 
 
-def picture_factory(settings: Settings) -> PictureFactory:
-    """The factory of these settings; reads the tenancy and policy files. Raises ConfigError."""
+def picture_factory(settings: Settings, *, attention_log: AttentionLog | None = None) -> PictureFactory:
+    """The factory of these settings; reads the tenancy and policy files. Raises ConfigError.
+
+    `attention_log` remembers what needed attention; without it every item is seen for the first time.
+    """
     tenancy = read_tenancy(settings.tenancy)
     policy = read_access(settings.access.policy)
     rules = None
@@ -104,6 +110,7 @@ def picture_factory(settings: Settings) -> PictureFactory:
         apdex_ms=settings.apdex_ms,
         rules=rules,
         judging=judging(settings),
+        attention_log=attention_log,
     )
 
 

@@ -19,10 +19,11 @@ from meshtop.analysis.inventory.workloads import workloads
 from meshtop.analysis.tenancy.access.rights import Access
 from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners, owners_of
 from meshtop.analysis.tenancy.traffic import TARGET_MS, Pairs, between
+from meshtop.analysis.traffic.courses import WorkloadCourse, workload_courses
 from meshtop.analysis.traffic.edges import edges
 from meshtop.analysis.traffic.figures import Figures, add_all, by_cluster, by_namespace, by_workload
-from meshtop.analysis.traffic.health import calls_health, edge_health, workload_health, worst
 from meshtop.analysis.traffic.inputs import ClusterTraffic, cluster_traffic
+from meshtop.model.attention import AttentionLog, Forgetful
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
@@ -33,6 +34,7 @@ from meshtop.settings.tenancy import Tenancy
 from meshtop.views.picture.lost_rows import LostRows
 from meshtop.views.picture.memory import Key, Memory
 from meshtop.views.picture.query import Query
+from meshtop.views.picture.verdicts import Verdicts
 
 Group = TypeVar("Group")
 Value = TypeVar("Value")
@@ -51,6 +53,7 @@ _STANDING: Key[Standing] = Key("what was said of canaries")
 _BY_CLUSTER: Key[dict[str, Figures]] = Key("figures by cluster")
 _BY_NAMESPACE: Key[dict[tuple[str, str], Figures]] = Key("figures by namespace")
 _BY_WORKLOAD: Key[dict[WorkloadId, Figures]] = Key("figures by workload")
+_COURSES: Key[dict[WorkloadId, WorkloadCourse]] = Key("courses of workloads")
 _OWNERS: Key[Owners] = Key("owners")
 _BETWEEN_NAMESPACES: Key[Pairs] = Key("traffic between namespaces")
 
@@ -60,6 +63,7 @@ class Picture:
 
     `thresholds` are those of health; `tenancy` and `tenant_label` (the settings' own mark) say whose namespaces are;
     `apdex_ms` is the time that satisfies; `access` is what the policy lets this user do, None without a policy.
+    `attention_log` remembers what needed attention from run to run.
     `memory` holds what earlier Pictures worked out from the very same inventories and answers.
     """
 
@@ -74,6 +78,7 @@ class Picture:
         access: Access | None = None,
         judging: Judging | None = None,
         memory: Memory | None = None,
+        attention_log: AttentionLog | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.thresholds = thresholds
@@ -84,8 +89,8 @@ class Picture:
         self._judging = judging or Judging()
         self.memory = memory or Memory()
         self.lost = LostRows()
+        self.attention_log: AttentionLog = attention_log or Forgetful()
         self._made: dict[Key[Any], Any] = {}
-        self._workload_health: dict[WorkloadId, Health] = {}
 
     def rows(self, kind: str, things: Iterable[Thing], make: Callable[[Thing], Value]) -> list[Value]:
         """A row of a kind for each thing; one that raises costs itself, and `lost` says so."""
@@ -388,20 +393,51 @@ class Picture:
         within = frozenset(place for place, owner in self.owners.all_known().items() if owner.within(level))
         return structs.replace(query, within=within)
 
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        """What is said of the health of all that this Picture shows."""
+        return Verdicts(
+            self.snapshot,
+            self.thresholds,
+            self.memory,
+            edges_to=self.edges_to,
+            edges_from=self.edges_from,
+            courses=lambda: self.courses,
+            asked_of=lambda where: self.workload_figures(*where).received.requests or 0.0,
+        )
+
+    @cached_property
+    def courses(self) -> dict[WorkloadId, WorkloadCourse]:
+        """How each workload was asked over the last half hour; empty where nobody read that."""
+        read = [(c.name, c.courses) for c in self.snapshot.clusters if c.courses is not None]
+        inputs = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.courses))
+        bounds = self.thresholds
+        return self.memory.get_or_make(
+            _COURSES,
+            inputs,
+            lambda: workload_courses(
+                read,
+                [self._traffic(cluster) for cluster in self.snapshot.clusters],
+                slower=bounds.slower,
+                slower_ms=bounds.slower_ms,
+            ),
+        )
+
     def edge_health(self, edge: Edge) -> Health:
         """An edge's health, with the confidence of both ends' telemetry."""
-        return edge_health(edge, self.thresholds, self.telemetry_states)
+        return self.verdicts.edge(edge)
 
     def calls_health(self, edges: Sequence[Edge]) -> Health:
         """The health of several edges taken together, with the confidence of their ends' telemetry."""
-        return calls_health(edges, self.thresholds, self.telemetry_states)
+        return self.verdicts.calls(edges)
 
     def workload_health(self, workload: Workload) -> Health:
         """A workload's health: its pods and what it is asked and asks."""
-        where = (workload.cluster, workload.namespace, workload.name)
-        if where not in self._workload_health:
-            self._workload_health[where] = self._judged(where, workload.readiness)
-        return self._workload_health[where]
+        return self.verdicts.workload(workload)
+
+    def group_health(self, workloads: Iterable[Workload]) -> Health:
+        """The health of a cluster's, namespace's or tenant's workloads together."""
+        return self.verdicts.group(workloads)
 
     def machine_health(self, machine: VirtualMachine) -> Health:
         """A virtual machine's health: its probe, and its own traffic; without either, unknown.
@@ -412,35 +448,14 @@ class Picture:
         if self.shares_traffic(machine):
             return readiness
         where = self.machine_id(machine)
-        verdict = self._judged(where, readiness)
+        verdict = self.verdicts.of(where, readiness)
         if machine.healthy is None and verdict.status is HealthStatus.IDLE:
             return readiness
         return verdict
 
     def machine_readiness(self, machine: VirtualMachine) -> Health:
         """What a virtual machine's probe says; unknown where none reports."""
-        if machine.healthy is None:
-            return Health(HealthStatus.UNKNOWN, ("no probe reports on it",))
-        if machine.healthy:
-            return Health(HealthStatus.HEALTHY)
-        return Health(HealthStatus.FAILING, (machine.health_message or "its probe fails",))
-
-    def _judged(self, where: WorkloadId, readiness: Health) -> Health:
-        return workload_health(
-            readiness,
-            self.edges_to(where),
-            self.edges_from(where),
-            self.thresholds,
-            self.telemetry_states,
-            where[0],
-        )
-
-
-def group_health(verdicts: Sequence[Health]) -> Health:
-    """The health of a group: its worst member; idle only where all of them are, and where there are none."""
-    if not verdicts:
-        return Health(HealthStatus.IDLE, ("there are no workloads",))
-    return worst([verdict for verdict in verdicts if verdict.status is not HealthStatus.IDLE] or verdicts)
+        return self.verdicts.machine_readiness(machine)
 
 
 def _workload_id(end: Peer | Target) -> WorkloadId:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from meshtop.actions.journal import place
 from meshtop.actions.journal.journal import EntryKind, Journal
 from meshtop.actions.journal.journal_error import JournalError
 
@@ -95,7 +94,7 @@ def test_another_users_journal_is_read_with_a_warning_and_never_written(
 ) -> None:
     path = tmp_path / "journal.db"
     filled(path)
-    monkeypatch.setattr(place.os, "geteuid", lambda: os.getuid() + 1)
+    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
     with pytest.raises(JournalError, match="belongs to another user"):
         Journal(path)
     assert subjects(path) == ["kept"]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import pytest
 
 from meshtop.analysis.traffic.health import (
+    Lately,
     calls_health,
     edge_health,
     workload_health,
     worst,
 )
+from meshtop.analysis.traffic.judge import HealthJudge, Said
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.model.traffic import Edge, Peer, Sums, Target
@@ -44,16 +48,16 @@ def flow(sent: float, connections: float | None = None) -> Edge:
         (edge(c200=100), HEALTHY),
         (edge(c200=99.99, c500=0.01), DEGRADED),
         (edge(c200=91, c503=9), DEGRADED),
-        (edge(c200=90, c503=10), FAILING),
-        (edge(c200=90, c500=5, c503=5), FAILING),
+        (edge(c200=89, c503=11), FAILING),
+        (edge(c200=89, c500=5, c503=6), FAILING),
         (edge(c200=91, c404=9), HEALTHY),
-        (edge(c200=90, c404=10), DEGRADED),
-        (edge(c200=80, c404=20), FAILING),
+        (edge(c200=89, c404=11), DEGRADED),
+        (edge(c200=78, c404=22), FAILING),
         (edge(c200=99, none=1), DEGRADED),
-        (edge(c200=90, none=10), FAILING),
+        (edge(c200=89, none=11), FAILING),
         (edge("grpc", c0=99, c14=1), DEGRADED),
-        (edge("grpc", c0=90, c5=5, c14=5), FAILING),
-        (edge("grpc", c0=90, c503=10), FAILING),
+        (edge("grpc", c0=89, c5=5, c14=6), FAILING),
+        (edge("grpc", c0=89, c503=11), FAILING),
         (edge("grpc", c0=99, c404=1), DEGRADED),
         (edge("grpc", c0=100), HEALTHY),
         (edge(c200=0), IDLE),
@@ -63,19 +67,85 @@ def flow(sent: float, connections: float | None = None) -> Edge:
     ],
 )
 def test_kialis_thresholds(given: Edge, expected: HealthStatus) -> None:
-    verdict = edge_health(given, KIALI)
+    verdict = edge_health(given, HealthJudge(KIALI))
     assert verdict.status is expected
     assert verdict.reasons
 
 
 def test_a_few_errors_in_a_thousand_are_no_alarm_by_default() -> None:
     assert edge_health(edge(c200=99.5, c500=0.5)).status is HEALTHY
-    assert edge_health(edge(c200=99, c500=1)).status is DEGRADED
+    assert edge_health(edge(c200=98.8, c500=1.2)).status is DEGRADED
+
+
+def few(failed: int, requests: int) -> Edge:
+    """So many failures of so many requests within the window of five minutes."""
+    return edge(c200=(requests - failed) / 300, c503=failed / 300)
+
+
+@pytest.mark.parametrize(
+    ("failed", "requests", "expected"),
+    [(1, 95, HEALTHY), (1, 1, HEALTHY), (3, 95, HEALTHY), (5, 5, FAILING), (12, 240, DEGRADED), (0, 5, HEALTHY)],
+)
+def test_few_requests_say_little_unless_they_all_fail(failed: int, requests: int, expected: HealthStatus) -> None:
+    assert edge_health(few(failed, requests)).status is expected
+
+
+def test_the_reason_says_the_numbers() -> None:
+    (reason,) = edge_health(few(12, 240), HealthJudge(Thresholds(alpha=0.05))).reasons
+    assert reason == "12 of 240 requests failed in 5m: 5 %, at least 2.9 % (mostly 503 Service Unavailable)"
+
+
+def test_what_was_said_is_taken_back_later_than_it_was_said() -> None:
+    said: dict[Hashable, Said] = {}
+
+    def at(seconds: float, failed: int, requests: int = 1000) -> Health:
+        return edge_health(few(failed, requests), HealthJudge(at=1000.0 + seconds, said=said))
+
+    assert at(0, 15).status is HEALTHY, "1.5 % of 1,000 does not prove 1 %"
+    assert at(15, 30).status is DEGRADED
+    assert at(30, 8).status is DEGRADED, "0.8 % would not have been said, and is not yet taken back"
+    assert at(30, 8) == at(30, 8)
+    assert at(30, 8).reasons[0].startswith("8 of 1,000 requests failed in 5m: 0.8 %, and 1 % or more a while ago")
+    assert at(200, 7).status is DEGRADED
+    assert at(215, 4).status is HEALTHY, "less than half of the bound, and the proof is old"
+    assert at(230, 8).status is HEALTHY, "having been taken back, it takes a new proof"
+    assert said == {}
+
+
+def test_what_is_well_again_at_once_is_held_for_a_while() -> None:
+    said: dict[Hashable, Said] = {}
+    assert edge_health(few(50, 100), HealthJudge(at=0.0, said=said)).status is FAILING
+    assert edge_health(few(0, 100), HealthJudge(at=15.0, said=said)).status is HEALTHY, "nothing fails any more"
+
+
+def test_from_failing_to_well_by_way_of_degraded() -> None:
+    said: dict[Hashable, Said] = {}
+    assert edge_health(few(500, 1000), HealthJudge(at=0.0, said=said)).status is FAILING
+    assert edge_health(few(60, 1000), HealthJudge(at=60.0, said=said)).status is FAILING
+    assert edge_health(few(8, 1000), HealthJudge(at=300.0, said=said)).status is DEGRADED
+    assert edge_health(few(2, 1000), HealthJudge(at=315.0, said=said)).status is HEALTHY
+
+
+def test_the_last_minute_counts_before_the_window_is_full_of_it() -> None:
+    ready = Health(HEALTHY)
+    calls = [edge(c200=99.6, c503=0.4)]
+    assert workload_health(ready, calls).status is HEALTHY
+    late = Lately(requests=100.0, failed=2.1, seconds=60.0)
+    verdict = workload_health(ready, calls, lately=late)
+    assert verdict.status is DEGRADED
+    assert verdict.reasons[0] == "126 of 6,000 requests failed in 1m: 2.1 %, at least 1.6 %"
+
+
+def test_slower_than_its_own_past_is_degraded() -> None:
+    late = Lately(requests=100.0, failed=0.0, seconds=60.0, latency_ms=480.0, usual_ms=45.0)
+    verdict = workload_health(Health(HEALTHY), [edge(c200=100)], lately=late)
+    assert verdict.status is DEGRADED
+    assert verdict.reasons == ("slower than in its own past: 480 ms on average, 45 ms before",)
 
 
 def test_reasons_are_in_words() -> None:
     assert edge_health(edge(c200=249.34, c503=10.66)).reasons == (
-        "4.1 % 5xx of 260 req/s, at or above 1 % (mostly 503 Service Unavailable)",
+        "3,198 of 78,000 requests failed in 5m: 4.1 %, at least 3.9 % (mostly 503 Service Unavailable)",
     )
 
 
@@ -93,7 +163,7 @@ def test_doubtful_data_is_never_healthy(state: State) -> None:
 def test_the_settings_are_the_thresholds() -> None:
     assert Thresholds(**HealthSettings().model_dump()) == DEFAULT_THRESHOLDS
     lenient = Thresholds(**HealthSettings(http5xxDegraded=0.05).model_dump())
-    assert edge_health(edge(c200=99, c503=1), lenient).status is HEALTHY
+    assert edge_health(edge(c200=99, c503=1), HealthJudge(lenient)).status is HEALTHY
 
 
 def test_a_workload_is_as_healthy_as_its_worst_side() -> None:
@@ -168,7 +238,7 @@ def test_requests_of_which_nobody_says_how_they_ended_are_unknown_and_known_fail
 
 def test_many_calls_of_one_service_are_judged_together() -> None:
     """One caller's few errors among many calls are not the service's."""
-    few = edge(c200=9, c503=1)
+    few = edge(c200=8, c503=2)
     assert edge_health(few).status is FAILING
     assert calls_health([few, edge(c200=9990)]).status is HEALTHY
     assert (

@@ -86,7 +86,8 @@ async def test_no_browser_makes_a_console_larger_than_a_terminal(tmp_path: Path,
 
 
 def test_sizes_are_clamped_whatever_they_are() -> None:
-    for value in (None, "", "1e9", float("inf"), [], {}, "9" * 5000, True):
+    values: tuple[object, ...] = (None, "", "1e9", float("inf"), [], {}, "9" * 5000, True)
+    for value in values:
         assert COLUMNS[0] <= clamped(value, COLUMNS, 80) <= COLUMNS[1]
 
 

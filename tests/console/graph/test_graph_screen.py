@@ -47,7 +47,7 @@ async def test_it_opens_at_the_worst_edge_at_a_level_that_fits() -> None:
         assert shown(view) == ["east/shop/reviews", "east/shop/web", "west/shop/reviews", "west/shop/web"]
         assert view.edge is not None
         assert (view.edge.source, view.edge.target) == (WEB, REVIEWS)
-        assert "web → reviews  ▲ degraded  HTTP 100/s  1.00 % 503" in line(pilot)
+        assert "web → reviews  ▲ degraded  HTTP 100/s  1.50 % 503" in line(pilot)
         assert "3 Graph ▸ services" in top(pilot)
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from meshtop.model.state import Severity
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import BROKEN_CELL
 from meshtop.views.kinds import workloads
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.attention import attention
+from meshtop.views.reports.attention.view import attention
 from tests.worlds import east, west, world
 
 
@@ -97,26 +98,26 @@ def test_a_cell_that_cannot_be_formatted_says_so(picture: Picture) -> None:
     assert "ZeroDivisionError" in of_kind.lost(picture)
 
 
-PARTS = ("clusters", "workloads", "machines", "findings", "tenants", "canaries", "drift")
+PARTS = ("clusters", "workloads", "calls", "machines", "findings", "tenants", "canaries", "drift")
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_of_attention_that_breaks_is_said_and_costs_no_other(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
 ) -> None:
-    from meshtop.views.reports import attention as report
+    from meshtop.views.reports.attention import build as report
 
     def broken(*_: Any) -> Any:
         raise KeyError(f"odd {part}")
 
     snapshot = world(east(sick=True), west())
-    whole = {one.message for one in attention(Picture(snapshot))}
-    monkeypatch.setattr(report, f"_of_{part}", broken)
+    whole = {one.title for one in attention(Picture(snapshot))}
+    monkeypatch.setattr(report, f"of_{part}", broken)
     found = attention(Picture(snapshot))
-    (said,) = [one for one in found if "is not known: a defect (KeyError)" in one.message]
-    kept = {one.message for one in found} & whole
+    (said,) = [one for one in found if "is not known: a defect (KeyError)" in one.title]
+    kept = {one.title for one in found} & whole
     assert kept or part in ("clusters", "workloads"), "what else is known is still said"
     assert [record for record in caplog.records if record.exc_info and record.levelno >= logging.ERROR]
     attention(Picture(snapshot))
     assert len([record for record in caplog.records if record.exc_info]) == 1, "its traceback is written once"
-    assert said.tone.value == "unknown"
+    assert said.severity is Severity.WARNING

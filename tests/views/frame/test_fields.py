@@ -47,7 +47,7 @@ def test_a_path_reads_what_the_json_says(picture: Picture, kind: str) -> None:
         ("workloads", "outbound.requestsPerSecond:>0 cluster:east", ["web-v1"]),
         ("workloads", "inbound.requestsPerSecond:>0 cluster:east", ["reviews-v1", "reviews-v2"]),
         ("clusters", "nodes.total:2", ["east", "west"]),
-        ("workloads", "health.status:degraded", ["reviews-v2"]),
+        ("workloads", "health.status:degraded", ["reviews-v2", "web-v1"]),
     ],
 )
 def test_what_has_one_end_in_two_places_is_told_apart(

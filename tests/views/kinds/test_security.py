@@ -22,7 +22,7 @@ from meshtop.views.picture.memory import Memory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import mesh_of
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.attention import attention
+from meshtop.views.reports.attention.view import attention
 from meshtop.views.reports.security import namespace_matrix, overview, shares_table, trust_matrix
 from meshtop.views.reports.whatif import strict_answer, strict_document, strict_sentences
 from tests import worlds
@@ -152,9 +152,10 @@ def test_findings_reach_the_overview_and_what_needs_somebody(picture: Picture) -
     table = shares_table(seen.clusters)
     assert table.cell(0, 1).text.startswith("▲ ")
     assert to_ascii(table.cell(0, 1).text).startswith("! ")
-    messages = [a.message for a in attention(picture) if a.kind == "findings"]
+    noticed = [(one.id, one.title) for item in attention(picture) for one in (item, *item.consequences)]
+    messages = [title for identity, title in noticed if identity.startswith("finding/")]
     assert any("cannot reach shop/reviews-v1 in east" in m for m in messages)
-    assert len(messages) == len({f.code for f in seen.findings if f.severity is not Severity.INFO})
+    assert len(messages) == len({(f.code, f.cluster) for f in seen.findings if f.severity is not Severity.INFO})
     only = overview(picture, Query(clusters=("west",)))
     assert {f.cluster for f in only.findings} <= {"west"}
 

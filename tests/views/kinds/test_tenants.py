@@ -10,7 +10,7 @@ from meshtop.views.picture.factory import PictureFactory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.picture.totals import sums_in
-from meshtop.views.reports.attention import attention
+from meshtop.views.reports.attention.view import attention
 from tests.analysis.tenancy.fleets import fleet, tenancy
 
 
@@ -46,11 +46,12 @@ def test_every_row_opens(picture: Picture, key: str) -> None:
 
 
 def test_forbidden_crossings_need_somebody(picture: Picture) -> None:
-    found = {one.key: one for one in attention(picture) if one.kind == "tenants"}
+    found = {one.about[0].key: one for one in attention(picture) if one.id.startswith("tenant/")}
     assert found["payments/cards"].tone is Tone.FAILING
     assert found["storefront/web"].tone is Tone.DEGRADED
     assert "payments|storefront" in found
-    narrowed = [o.key for o in attention(picture, Query(tenant="payments/cards")) if o.kind == "tenants"]
+    scope = picture.resolved(Query(tenant="payments/cards"))
+    narrowed = [one.about[0].key for one in attention(picture, scope) if one.id.startswith("tenant/")]
     assert narrowed == ["payments/cards"]
 
 

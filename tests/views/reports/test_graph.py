@@ -177,11 +177,11 @@ def test_words(picture: Picture) -> None:
     assert edge is not None
     assert across is not None
     said = joined(edge_line(graph, edge, DEFAULT_THRESHOLDS))
-    assert said.startswith("web → reviews  ▲ degraded  HTTP 100/s  1.00 % 503  p99 98.2 ms  mTLS 100 %  src≠dst 2.50 %")
+    assert said.startswith("web → reviews  ▲ degraded  HTTP 100/s  1.50 % 503  p99 98.2 ms  mTLS 100 %  src≠dst 2.50 %")
     assert joined(edge_line(graph, across, DEFAULT_THRESHOLDS)).startswith("east/web → west/reviews  HTTP 10/s")
     node = graph.node("service/east/shop/web")
     assert node is not None
-    assert joined(node_line(node, DEFAULT_THRESHOLDS)) == "web  in east/shop  out 110/s  0.91 % errors  p99 98.2 ms"
+    assert joined(node_line(node, DEFAULT_THRESHOLDS)) == "web  in east/shop  out 110/s  1.36 % errors  p99 98.2 ms"
 
 
 def test_the_panel_of_an_edge(picture: Picture) -> None:
@@ -190,7 +190,7 @@ def test_the_panel_of_an_edge(picture: Picture) -> None:
     assert edge is not None
     panel = edge_panel(picture, Query(), SERVICES, graph, edge)
     said = {s.title: [(f.label, f.cell.text) for f in s.facts] for s in panel.sections}
-    assert ("1.00 %", "503 Service Unavailable, 1/s") in said["Answers"]
+    assert ("1.50 %", "503 Service Unavailable, 1.50/s") in said["Answers"]
     assert said["Reporters"][:2] == [("destination", "100/s"), ("source", "78/s")]
     assert [label for label, _ in said["Versions"]] == ["v1", "v2"]
     assert said["Tenants"] == [("from", "storefront"), ("to", "storefront")]

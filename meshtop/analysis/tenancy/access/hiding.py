@@ -137,7 +137,7 @@ def _cluster(cluster: ClusterSnapshot, access: Access, ends: _Ends, keep: Keep) 
     if cluster.canaries:
         changed["canaries"] = keep.same(f"visible counts of {name}", (cluster.canaries, ends), counts)
     if less:
-        changed["history"] = None
+        changed["history"] = changed["courses"] = None
     return structs.replace(cluster, **changed), less
 
 

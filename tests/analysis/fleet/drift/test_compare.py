@@ -13,7 +13,7 @@ from msgspec import structs
 
 from meshtop.actions.propagate.objects import MESH_CONFIG
 from meshtop.analysis.fleet.drift.compare import CONFIG, KINDS, Drift, DriftCluster, DriftStatus, drift, not_compared
-from meshtop.analysis.fleet.drift.meaning import of_config, of_images, of_namespace, of_rbac, of_service
+from meshtop.analysis.fleet.drift.meaning import LocalDefaults, of_config, of_images, of_namespace, of_rbac, of_service
 from meshtop.analysis.fleet.drift.placement import Placement, declared
 from meshtop.analysis.fleet.drift.trees import differences, unified, without
 from meshtop.analysis.visibility.exports import ExportDefaults
@@ -608,5 +608,6 @@ def test_images_in_the_namespaces_of_the_platform_are_a_matter_of_its_revision()
 def test_a_short_host_is_completed_in_the_clusters_own_domain() -> None:
     short = obj("DestinationRule", "r", "shop", spec={"host": "reviews"})
     full = obj("DestinationRule", "r", "shop", spec={"host": "reviews.shop.svc.corp.internal"})
-    assert of_config(short, "corp.internal") == of_config(full, "corp.internal")
+    corp = LocalDefaults("corp.internal")
+    assert of_config(short, corp) == of_config(full, corp)
     assert of_config(short) != of_config(full)

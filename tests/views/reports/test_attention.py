@@ -10,7 +10,8 @@ from meshtop.views.frame.detail import detail
 from meshtop.views.picture.memory import Memory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.attention import Attention, attention
+from meshtop.views.reports.attention.item import AttentionItem
+from meshtop.views.reports.attention.view import attention, opens
 from tests import worlds
 from tests.analysis.fleet.objects import obj, with_config
 
@@ -20,8 +21,8 @@ def of_mode(cluster: ClusterSnapshot, mode: str) -> ClusterSnapshot:
     return with_config(cluster, config={"PeerAuthentication": (policy,)})
 
 
-def drift_lines(picture: Picture, query: Query | None = None) -> list[Attention]:
-    return [one for one in attention(picture, query or Query()) if one.kind == "drift"]
+def drift_lines(picture: Picture, query: Query | None = None) -> list[AttentionItem]:
+    return [one for one in attention(picture, query or Query()) if one.id == "drift"]
 
 
 def test_nothing_is_said_where_clusters_are_alike() -> None:
@@ -31,8 +32,8 @@ def test_nothing_is_said_where_clusters_are_alike() -> None:
 def test_what_differs_is_one_line_that_opens_the_first_of_it() -> None:
     picture = Picture(worlds.world(of_mode(worlds.east(), "STRICT"), of_mode(worlds.west(), "PERMISSIVE")))
     (line,) = drift_lines(picture)
-    assert line.message == ("1 object differs between clusters that should be alike: PeerAuthentication shop/default.")
-    assert detail(picture, line.kind, line.key) is not None
+    assert line.title == ("1 object differs between clusters that should be alike: PeerAuthentication shop/default.")
+    assert detail(picture, *opens(line)) is not None
 
 
 def test_it_belongs_to_the_scope() -> None:
@@ -63,5 +64,5 @@ def test_a_namespace_that_differs_belongs_to_its_own_scope() -> None:
 
     picture = Picture(worlds.world(labelled(worlds.east(), "enabled"), labelled(worlds.west(), "disabled")))
     (line,) = drift_lines(picture, Query(namespaces=("shop",)))
-    assert "Namespace shop" in line.message
+    assert "Namespace shop" in line.title
     assert drift_lines(picture, Query(namespaces=("elsewhere",))) == []

@@ -1,0 +1,126 @@
+"""What so many failures of so many requests prove: the exact bound of Clopper and Pearson, for one side.
+
+A bare ratio says the same of 1 in 20 as of 1,000 in 20,000. The bound answers which share of failures at least stands
+behind what was counted, wrong in no more than `alpha` of all cases (Clopper, Pearson, Biometrika 26, 1934). Counts may
+be fractions, as rates of Prometheus give them; the tail of the binomial distribution is the incomplete beta function,
+which knows no whole numbers. All in logarithms, so that millions of requests are no trouble.
+"""
+
+from __future__ import annotations
+
+from math import exp, inf, lgamma, log, log1p
+
+_TINY = 1e-300
+_CLOSE = 1e-12
+_MOST_TERMS = 5_000
+
+
+def proves(failed: float, total: float, share: float, alpha: float) -> bool:
+    """Whether `failed` of `total` prove that at least `share` fail, wrong in no more than `alpha` of all cases.
+
+    Cheap where it can be told without the exact tail: below the share nothing is proven, and far above it Chernoff's
+    bound, which the exact one never falls behind, is enough.
+    """
+    if failed <= 0 or total <= 0:
+        return False
+    if share <= 0:
+        return True
+    failed = min(failed, total)
+    ratio = failed / total
+    if share >= 1 or ratio < share:
+        return ratio >= share >= 1
+    if total * _divergence(ratio, share) >= -log(alpha):
+        return True
+    return binomial_tail(failed, total, share) <= alpha
+
+
+def at_least(failed: float, total: float, alpha: float) -> float:
+    """The share of failures that stands behind `failed` of `total` at least: the lower bound, 0 where none failed."""
+    if failed <= 0 or total <= 0:
+        return 0.0
+    failed = min(failed, total)
+    low, high = 0.0, failed / total
+    for _ in range(60):
+        middle = (low + high) / 2
+        if binomial_tail(failed, total, middle) <= alpha:
+            low = middle
+        else:
+            high = middle
+        if high - low <= 1e-5 * high:
+            break
+    return low
+
+
+def binomial_tail(failed: float, total: float, share: float) -> float:
+    """The chance of `failed` or more of `total` where each fails with the chance `share`: I_share(k, n - k + 1)."""
+    if failed <= 0:
+        return 1.0
+    if share <= 0:
+        return 0.0
+    if share >= 1:
+        return 1.0
+    return _incomplete_beta(failed, max(total - failed, 0.0) + 1.0, share)
+
+
+def _divergence(seen: float, assumed: float) -> float:
+    """Kullback and Leibler's divergence of two shares, in nats."""
+    gone = 0.0 if seen >= 1 else (1 - seen) * log((1 - seen) / (1 - assumed))
+    return seen * log(seen / assumed) + gone
+
+
+def _incomplete_beta(a: float, b: float, x: float) -> float:
+    """The regularised incomplete beta function, by Lentz's continued fraction on the side where it converges."""
+    front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x))
+    if x < (a + 1.0) / (a + b + 2.0):
+        return min(1.0, front * _fraction(a, b, x) / a)
+    return max(0.0, 1.0 - front * _fraction(b, a, 1.0 - x) / b)
+
+
+def _fraction(a: float, b: float, x: float) -> float:
+    c, d = 1.0, 1.0 / _away(1.0 - (a + b) * x / (a + 1.0))
+    value = d
+    for m in range(1, _MOST_TERMS):
+        even = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m))
+        d, c = 1.0 / _away(1.0 + even * d), _away(1.0 + even / c)
+        value *= d * c
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
+        d, c = 1.0 / _away(1.0 + odd * d), _away(1.0 + odd / c)
+        step = d * c
+        value *= step
+        if abs(step - 1.0) < _CLOSE:
+            break
+    return value
+
+
+def _away(value: float) -> float:
+    return value if abs(value) > _TINY else (_TINY if value >= 0 else -_TINY)
+
+
+def poisson_tail(seen: float, expected: float) -> float:
+    """The chance of `seen` or more events where `expected` come on average: the regularised gamma function P(k, m)."""
+    if seen <= 0:
+        return 1.0
+    if expected <= 0:
+        return 0.0
+    if expected == inf:
+        return 1.0
+    if expected < seen + 1.0:
+        term = total = 1.0 / seen
+        n = seen
+        while term > total * _CLOSE:
+            n += 1.0
+            term *= expected / n
+            total += term
+        return min(1.0, total * exp(-expected + seen * log(expected) - lgamma(seen)))
+    b = expected + 1.0 - seen
+    c, d = 1.0 / _TINY, 1.0 / _away(b)
+    value = d
+    for i in range(1, _MOST_TERMS):
+        an = -i * (i - seen)
+        b += 2.0
+        d, c = 1.0 / _away(an * d + b), _away(b + an / c)
+        step = d * c
+        value *= step
+        if abs(step - 1.0) < _CLOSE:
+            break
+    return max(0.0, 1.0 - exp(-expected + seen * log(expected) - lgamma(seen)) * value)

@@ -1,0 +1,133 @@
+"""The verdicts of health of one Picture: of edges, workloads, machines and groups, and what was said of them before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+
+from msgspec import structs
+
+from meshtop.analysis.traffic.courses import WorkloadCourse
+from meshtop.analysis.traffic.groups import GroupMember, group_health
+from meshtop.analysis.traffic.health import Lately, calls_health, edge_health, workload_health
+from meshtop.analysis.traffic.judge import HealthJudge, Said, forget
+from meshtop.model.mesh import VirtualMachine, Workload
+from meshtop.model.snapshot import Snapshot
+from meshtop.model.state import Health, HealthStatus, State
+from meshtop.model.thresholds import Thresholds
+from meshtop.model.traffic import Edge
+from meshtop.views.picture.memory import Key, Memory
+
+_SAID: Key[dict[Hashable, Said]] = Key("what was said of health")
+_USUAL: Key[dict[tuple[str, str, str], float]] = Key("usual latencies")
+_WorkloadId = tuple[str, str, str]
+_Edges = Callable[[_WorkloadId], Sequence[Edge]]
+
+
+class Verdicts:
+    """Judges what a Picture shows, each workload once; `edges_to` and `edges_from` give the edges of a workload."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        thresholds: Thresholds,
+        memory: Memory,
+        *,
+        edges_to: _Edges,
+        edges_from: _Edges,
+        courses: Callable[[], Mapping[_WorkloadId, WorkloadCourse]],
+        asked_of: Callable[[_WorkloadId], float],
+    ) -> None:
+        self._thresholds = thresholds
+        self._edges_to, self._edges_from = edges_to, edges_from
+        self._courses, self._asked_of = courses, asked_of
+        self._states: dict[str, State] = {c.name: c.prometheus.state for c in snapshot.clusters}
+        # A past moment is judged alone: what was said of the present does not hold there.
+        past = snapshot.moment is not None
+        said: dict[Hashable, Said] = {} if past else memory.get_or_make(_SAID, (), dict)
+        self._usual: dict[_WorkloadId, float] = {} if past else memory.get_or_make(_USUAL, (), dict)
+        forget(said, snapshot.at)
+        self._judge = HealthJudge(
+            thresholds, window_seconds=snapshot.window_seconds, at=None if past else snapshot.at, said=said
+        )
+        self._made: dict[_WorkloadId, Health] = {}
+
+    def edge(self, edge: Edge) -> Health:
+        """An edge's health, with the confidence of both ends' telemetry."""
+        return edge_health(edge, self._judge, self._states)
+
+    def calls(self, edges: Sequence[Edge]) -> Health:
+        """The health of several edges taken together, with the confidence of their ends' telemetry."""
+        return calls_health(edges, self._judge, self._states)
+
+    def workload(self, workload: Workload) -> Health:
+        """A workload's health: its pods and what it is asked and asks."""
+        where = (workload.cluster, workload.namespace, workload.name)
+        if where not in self._made:
+            self._made[where] = self.of(where, workload.readiness)
+        return self._made[where]
+
+    def own_fault(self, workload: Workload) -> Health:
+        """A workload's health by its pods and what it is asked alone, not by what others answer it."""
+        where = (workload.cluster, workload.namespace, workload.name)
+        return workload_health(
+            workload.readiness,
+            self._edges_to(where),
+            (),
+            self._judge,
+            self._states,
+            where[0],
+            self._lately(where),
+            where,
+        )
+
+    def of(self, where: _WorkloadId, readiness: Health) -> Health:
+        """The health of what telemetry knows by this name, and whose probe says so."""
+        return workload_health(
+            readiness,
+            self._edges_to(where),
+            self._edges_from(where),
+            self._judge,
+            self._states,
+            where[0],
+            self._lately(where),
+            where,
+        )
+
+    def asked(self, cluster: str, hosts: Hashable, readiness: Health, edges: Sequence[Edge]) -> Health:
+        """The health of what a cluster answers for these hosts."""
+        return workload_health(readiness, edges, (), self._judge, self._states, cluster, question=(cluster, hosts))
+
+    def group(self, workloads: Iterable[Workload]) -> Health:
+        """The health of these workloads together."""
+        members = [
+            GroupMember(f"{w.namespace}/{w.name}", self.workload(w), self._asked_of((w.cluster, w.namespace, w.name)))
+            for w in workloads
+        ]
+        return group_health(members, self._thresholds)
+
+    def machine_readiness(self, machine: VirtualMachine) -> Health:
+        """What a virtual machine's probe says; unknown where none reports."""
+        if machine.healthy is None:
+            return Health(HealthStatus.UNKNOWN, ("no probe reports on it",))
+        if machine.healthy:
+            return Health(HealthStatus.HEALTHY)
+        return Health(HealthStatus.FAILING, (machine.health_message or "its probe fails",))
+
+    def _lately(self, where: _WorkloadId) -> Lately | None:
+        """The last minute; a latency that was slow stays so until it is well below that again."""
+        course = self._courses().get(where)
+        lately = None if course is None else course.lately
+        if course is None or lately is None:
+            return None
+        now = course.latency_ms[-1]
+        if lately.usual_ms is not None:
+            self._usual.setdefault(where, lately.usual_ms)
+            return lately
+        usual = self._usual.get(where)
+        if usual is None:
+            return lately
+        back = 1 + (self._thresholds.slower - 1) * self._thresholds.release
+        if now is not None and now < back * usual:
+            del self._usual[where]
+            return lately
+        return structs.replace(lately, latency_ms=now, usual_ms=usual)

@@ -1,0 +1,212 @@
+"""From what is wrong to the list of items: folded, ranked, and remembered."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from msgspec import structs
+
+from meshtop.log import log_repeated
+from meshtop.model.attention import PastChange, Remembered, Sighting
+from meshtop.model.errors import MeshtopError
+from meshtop.model.state import Severity, State
+from meshtop.views.picture.memory import Key
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Place
+from meshtop.views.reports.attention import rank
+from meshtop.views.reports.attention.draft import Draft
+from meshtop.views.reports.attention.fold import consequences_of, fold
+from meshtop.views.reports.attention.item import AttentionItem, Consequence, Impact, PrecedingChange, Thing
+from meshtop.views.reports.attention.notice.calls import of_calls, of_noisy_callers, of_workloads
+from meshtop.views.reports.attention.notice.clusters import of_clusters
+from meshtop.views.reports.attention.notice.configuration import (
+    of_canaries,
+    of_drift,
+    of_findings,
+    of_machines,
+    of_tenants,
+)
+
+_log = logging.getLogger(__name__)
+Part = TypeVar("Part")
+
+CHANGED_BEFORE_SECONDS = 900.0
+"""What changed so long before something began is named as what may have caused it."""
+CHANGED_AFTER_SECONDS = 45.0
+"""An onset is good to a scrape or two: a change may seem to come after what it caused."""
+
+_PLACES: Key[dict[str, tuple[Place, ...]]] = Key("places of what needs attention")
+
+
+def build(picture: Picture) -> list[AttentionItem]:
+    """Everything that needs attention, the worst first."""
+    defects: list[Draft] = []
+    ill = _part("workloads", lambda: of_workloads(picture), defects)
+    noisy: dict[str, tuple[Draft, tuple[str, ...]]] = {}
+    noise = _part("noisy callers", lambda: of_noisy_callers(picture, ill).items(), defects)
+    noisy.update(noise)
+    drafts = [
+        *_part("clusters", lambda: of_clusters(picture), defects),
+        *ill,
+        *_part("calls", lambda: of_calls(picture, ill), defects),
+        *(draft for draft, _ in noisy.values()),
+        *_part("virtual machines", lambda: of_machines(picture), defects),
+        *_part("findings", lambda: of_findings(picture), defects),
+        *_part("tenants", lambda: of_tenants(picture), defects),
+        *_part("canaries", lambda: of_canaries(picture), defects),
+        *_part("drift", lambda: of_drift(picture), defects),
+        *defects,
+    ]
+    drafts = list({draft.id: draft for draft in drafts}.values())
+    parents = fold(picture, drafts, {identity: harmed for identity, (_, harmed) in noisy.items()})
+    now = picture.snapshot.at if picture.snapshot.moment is None else picture.snapshot.moment
+    items = []
+    places: dict[str, tuple[Place, ...]] = {}
+    since = now - CHANGED_BEFORE_SECONDS - 1800.0
+    changes = picture.attention_log.changes(since, now)
+    for draft in drafts:
+        if draft.id in parents:
+            continue
+        below = consequences_of(draft.id, drafts, parents)
+        places[draft.id] = tuple(dict.fromkeys(place for one in (draft, *below) for place in one.places))
+        items.append(_item(picture, draft, below, places[draft.id], changes, now))
+    picture.cached(_PLACES, lambda: places)
+    remembered = _remembered(picture, items, now)
+    items = [_recalled(item, remembered.get(item.id)) for item in items]
+    rates = [picture.cluster_figures(c.name).received.requests or 0.0 for c in picture.snapshot.clusters]
+    elsewhere = max(rates, default=0.0)
+    ordered = sorted(items, key=lambda item: rank.key(item, now, elsewhere))
+    return [structs.replace(item, rank=i) for i, item in enumerate(ordered)]
+
+
+def _part(name: str, make: Callable[[], Iterable[Part]], defects: list[Draft]) -> list[Part]:
+    """What a part finds; a defect costs that part and is an item itself: all is well must not be said without it."""
+    try:
+        return list(make())
+    except MeshtopError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the log has the traceback, and the other parts go on
+        log_repeated(_log, f"what needs attention of {name} is not known", error)
+        title = f"What needs attention of {name} is not known: a defect ({type(error).__name__}); the log has it."
+        defects.append(
+            Draft(id=f"defect/{name}", severity=Severity.WARNING, title=title, kind="", key="", places=(Place(),))
+        )
+        return []
+
+
+def places_of(picture: Picture, item: AttentionItem) -> tuple[Place, ...]:
+    """Where an item and its consequences stand, for the scope."""
+    return picture.cached(_PLACES, dict).get(item.id, ())
+
+
+def _item(
+    picture: Picture,
+    draft: Draft,
+    below: Sequence[Draft],
+    places: Sequence[Place],
+    changes: Sequence[PastChange],
+    now: float,
+) -> AttentionItem:
+    onset = draft.onset
+    if onset is None and below:
+        # A cause is no younger than what follows from it.
+        onset = min((one.onset for one in below if one.onset is not None), default=None)
+    return AttentionItem(
+        id=draft.id,
+        severity=draft.severity,
+        title=draft.title,
+        since=_moment(draft.no_later if onset is None else onset),
+        first_seen=datetime.fromtimestamp(now, UTC),
+        impact=_impact(picture, draft, below, places),
+        cause=_preceding(draft, below, onset, changes, places),
+        consequences=tuple(
+            Consequence(id=one.id, severity=one.severity, title=one.title, since=_moment(one.onset)) for one in below
+        ),
+        acknowledged=None,
+        about=tuple(dict.fromkeys(Thing(kind=one.kind, key=one.key) for one in (draft, *below) if one.key)),
+        findings=tuple(dict.fromkeys(code for one in (draft, *below) for code in one.findings)),
+        lasting=onset is None and draft.no_later is not None,
+        places=tuple(dict.fromkeys("/".join(filter(None, (p.cluster, p.namespace))) for p in draft.places)),
+    )
+
+
+def _impact(picture: Picture, draft: Draft, below: Sequence[Draft], places: Sequence[Place]) -> Impact:
+    """A call that fails at its end fails at its beginning too: of a chain the largest counts, and not the sum."""
+    several = (draft, *below)
+    hit = {workload for one in several for workload in (*one.workloads, *one.callers)}
+    owners = (picture.tenants(cluster, namespace) for cluster, namespace, _ in hit)
+    unseen = draft.unseen
+    return Impact(
+        requests_per_second=max(one.requests for one in several),
+        errors_per_second=max(one.errors for one in several),
+        slow_per_second=max(one.slow for one in several),
+        plaintext_per_second=sum(one.exposed for one in several),
+        unseen_per_second=unseen,
+        tenants=tuple(sorted({t for p in places for t in p.tenants} | {t for found in owners for t in found})),
+        workloads=len(hit),
+    )
+
+
+def _preceding(
+    draft: Draft,
+    below: Iterable[Draft],
+    onset: float | None,
+    changes: Sequence[PastChange],
+    places: Sequence[Place],
+) -> PrecedingChange | None:
+    """What changed last before it began, in one of its places."""
+    if onset is None:
+        return None
+    here = {(place.cluster, place.namespace) for place in places}
+    found = [(one.changed_at, one.changed) for one in (draft, *below) if one.changed and one.changed_at is not None]
+    found += [(c.at, c.title) for c in changes if not c.cluster or (c.cluster, c.namespace) in here]
+    near = [(at, title) for at, title in found if onset - CHANGED_BEFORE_SECONDS <= at <= onset + CHANGED_AFTER_SECONDS]
+    if not near:
+        return None
+    at, title = max(near)
+    return PrecedingChange(title=title, time=datetime.fromtimestamp(at, UTC))
+
+
+def _moment(at: float | None) -> datetime | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
+def _remembered(picture: Picture, items: Sequence[AttentionItem], now: float) -> Mapping[str, Remembered]:
+    """What is remembered of the items; a past moment and a fleet that is still being read are not written down."""
+    if picture.snapshot.moment is not None or not picture.snapshot.settled:
+        return {}
+    read = {c.name: c.server for c in picture.snapshot.clusters if c.kubernetes.state is State.FRESH}
+    sightings = [one for item in items for one in _sightings(picture, item)]
+    return picture.attention_log.see(sightings, now, read=read)
+
+
+def _sightings(picture: Picture, item: AttentionItem) -> list[Sighting]:
+    """The item and what follows from it, which is there although it is no item of its own."""
+    servers = {c.name: c.server for c in picture.snapshot.clusters}
+    clusters = tuple(name for name in dict.fromkeys(p.partition("/")[0] for p in item.places) if name in servers)
+    clusters = clusters or tuple(servers)
+    scope = ",".join(sorted(servers[name] for name in clusters))
+    found = Sighting(
+        id=item.id,
+        severity=item.severity,
+        title=item.title,
+        since=None if item.since is None else item.since.timestamp(),
+        clusters=clusters,
+        scope=scope,
+    )
+    below = [
+        structs.replace(found, id=one.id, severity=one.severity, title=one.title, follows=item.id, since=None)
+        for one in item.consequences
+    ]
+    return [found, *below]
+
+
+def _recalled(item: AttentionItem, known: Remembered | None) -> AttentionItem:
+    if known is None:
+        return item
+    return structs.replace(
+        item, first_seen=datetime.fromtimestamp(known.first_seen, UTC), acknowledged=known.acknowledged
+    )

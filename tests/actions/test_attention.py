@@ -1,0 +1,143 @@
+"""What needed attention is remembered: seen first, acknowledged, gone; and nothing breaks where it cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from meshtop.actions.attention import AttentionError, AttentionStore
+from meshtop.actions.journal.journal import EntryKind, Journal
+from meshtop.model.attention import Sighting
+from meshtop.model.state import Severity
+
+NOW = 1_785_593_100.0
+HOUR, DAY = 3600.0, 86_400.0
+READ = {"east": "https://east"}
+CATALOG = Sighting(
+    id="workload/east/shop/catalog",
+    severity=Severity.WARNING,
+    title="shop/catalog in east: …",
+    since=NOW - 60,
+    clusters=("east",),
+    scope="https://east",
+)
+CART = structs.replace(CATALOG, id="workload/east/shop/cart")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "attention.db"
+
+
+def test_it_is_known_for_three_days_by_another_run(path: Path) -> None:
+    first = AttentionStore(path)
+    assert first.see([CATALOG], NOW, read=READ)[CATALOG.id].first_seen == NOW
+    first.close()
+    later = AttentionStore(path)
+    for day in (1, 2, 3):
+        found = later.see([CATALOG], NOW + day * DAY, read=READ)
+    assert found[CATALOG.id].first_seen == NOW
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_what_goes_away_is_gone_and_what_comes_back_later_is_new(path: Path) -> None:
+    store = AttentionStore(path)
+    store.see([CATALOG], NOW, read=READ)
+    store.see([], NOW + 30, read=READ)
+    assert store.items()[0].gone is None, "one look may miss what another sees"
+    store.see([], NOW + 150, read=READ)
+    assert store.items()[0].gone == NOW + 150
+    assert store.see([CATALOG], NOW + 600, read=READ)[CATALOG.id].first_seen == NOW, "it is the same thing still"
+    store.see([], NOW + 900, read=READ)
+    assert store.see([CATALOG], NOW + 900 + HOUR, read=READ)[CATALOG.id].first_seen == NOW + 900 + HOUR
+
+
+def test_what_stands_where_nobody_looked_is_not_gone(path: Path) -> None:
+    store = AttentionStore(path)
+    store.see([CATALOG], NOW, read=READ)
+    store.see([], NOW + HOUR, read={"west": "https://west"})
+    store.see([], NOW + HOUR, read={"east": "https://another-fleets-east"})
+    assert store.items()[0].gone is None
+
+
+def test_what_became_a_consequence_is_there_and_known_since_it_came(path: Path) -> None:
+    store = AttentionStore(path)
+    store.see([CATALOG], NOW, read=READ)
+    cause = structs.replace(CATALOG, id="caller/east/analytics/reporting")
+    found = store.see([cause, structs.replace(CATALOG, follows=cause.id)], NOW + 300, read=READ)
+    assert set(found) == {cause.id}
+    assert all(one.gone is None for one in store.items())
+
+
+def test_an_acknowledgement_ends_with_its_time_or_when_it_gets_worse(path: Path) -> None:
+    store = AttentionStore(path)
+    store.see([CATALOG, CART], NOW, read=READ)
+    store.acknowledge(store.find("catalog"), at=NOW, until=NOW + 4 * HOUR, reason="deploy")
+    store.acknowledge(store.find(CART.id), at=NOW, until=None, reason="")
+    found = store.see([CATALOG, CART], NOW + HOUR, read=READ)
+    acknowledged = found[CATALOG.id].acknowledged
+    assert acknowledged is not None
+    assert acknowledged.reason == "deploy"
+    assert found[CART.id].acknowledged is not None
+    worse = structs.replace(CART, severity=Severity.ERROR)
+    found = store.see([CATALOG, worse], NOW + 5 * HOUR, read=READ)
+    assert found[CATALOG.id].acknowledged is None, "its time is over"
+    assert found[CART.id].acknowledged is None, "it got worse than what somebody knew of"
+
+
+def test_taking_an_acknowledgement_back(path: Path) -> None:
+    store = AttentionStore(path)
+    store.see([CATALOG], NOW, read=READ)
+    store.acknowledge(store.find("attention/" + CATALOG.id), at=NOW, until=None, reason="")
+    store.take_back(store.find(CATALOG.id))
+    assert store.see([CATALOG], NOW + 1, read=READ)[CATALOG.id].acknowledged is None
+
+
+def test_ids_that_mean_nothing_or_several(path: Path) -> None:
+    store = AttentionStore(path)
+    store.see([CATALOG, structs.replace(CATALOG, id="workload/west/shop/catalog")], NOW, read=READ)
+    with pytest.raises(AttentionError, match="means 2 items: workload/east/shop/catalog, workload/west"):
+        store.find("shop/catalog")
+    with pytest.raises(AttentionError, match="No item cart needs attention"):
+        store.find("cart")
+
+
+def test_a_state_folder_that_cannot_be_written_costs_only_the_memory(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file where the folder should be")
+    store = AttentionStore(tmp_path / "state" / "attention.db")
+    assert store.problem is not None
+    assert "what needs attention is not remembered" in store.problem
+    assert store.see([CATALOG], NOW, read=READ)[CATALOG.id].first_seen == NOW
+    assert store.see([CATALOG], NOW + 60, read=READ)[CATALOG.id].first_seen == NOW, "for as long as this run"
+    with pytest.raises(AttentionError, match="cannot be written"):
+        store.acknowledge(store.find("catalog"), at=NOW, until=None, reason="")
+
+
+def test_a_file_of_a_newer_meshtop_is_left_alone(path: Path) -> None:
+    store = AttentionStore(path)
+    assert store._database is not None
+    store._database.execute("PRAGMA user_version=99")
+    store.close()
+    newer = AttentionStore(path)
+    assert newer.problem is not None
+    assert "written by a newer meshtop" in newer.problem
+    assert newer.see([CATALOG], NOW, read=READ)[CATALOG.id].first_seen == NOW
+
+
+def test_what_meshtop_changed_by_its_journal(path: Path, tmp_path: Path) -> None:
+    file = tmp_path / "journal.db"
+    store = AttentionStore(path, journal=file)
+    assert store.changes(0, NOW) == ()
+    journal = Journal(file, clock=lambda: NOW)
+    action = journal.begin(
+        kind="shift", who="maria", origin="here", reason="v3 is ready", subject="shop/reviews", plan={}
+    )
+    journal.write(action.id, EntryKind.INTENDED, cluster="east", object_="VirtualService shop/reviews")
+    journal.write(action.id, EntryKind.DONE, cluster="east", object_="VirtualService shop/reviews")
+    journal.close()
+    (change,) = store.changes(NOW - 60, NOW + 60)
+    assert (change.at, change.cluster, change.namespace, change.name) == (NOW, "east", "shop", "reviews")
+    assert change.title == "shift shop/reviews by maria (v3 is ready)"
+    assert store.changes(NOW + 1, NOW + 60) == ()

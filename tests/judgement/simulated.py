@@ -1,0 +1,145 @@
+"""A demo world in this process whose clock is moved by hand, read by the real observatory over real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec import structs
+
+from meshtop.demo.kube.access import admin
+from meshtop.demo.serve import HOST, ServedCluster, write_kubeconfig
+from meshtop.demo.world.plan import Options
+from meshtop.demo.world.world import World
+from meshtop.model.snapshot import Snapshot
+from meshtop.model.state import SourceStatus, State
+from meshtop.observatory.build import open_observatory
+from meshtop.observatory.observatory import Observatory
+from meshtop.settings.schema import Settings
+from meshtop.views.frame.registry import view
+from meshtop.views.picture.picture import Picture
+
+START = 1_785_593_100.0
+"""2026-08-01T14:05:00Z, at which a world's clock begins."""
+
+
+class SimulatedWorld:
+    """A world that listens, and the clock of both sides, which stands still until somebody moves it.
+
+    `begins` is when the story sets in, in seconds from the start; a cluster that dies in it refuses connections then.
+    """
+
+    def __init__(self, scenario: str, *, begins: float = 0.0, services: int | None = None) -> None:
+        self.now = START
+        self.world = World(Options(3, services, 1, "none"), lambda: self.now, scenario, begins)
+        self.kubeconfig = Path()
+        self._served: dict[str, ServedCluster] = {}
+
+    @property
+    def begins(self) -> float:
+        """When the story sets in, Unix seconds."""
+        return self.world.begins
+
+    @contextlib.asynccontextmanager
+    async def served(self, folder: Path) -> AsyncIterator[None]:
+        """Let all clusters listen; their kubeconfig is in the folder."""
+        for cluster in self.world.clusters.values():
+            one = ServedCluster(cluster, lambda: self.now, [admin()], None)
+            await one.listen(HOST, 0)
+            # Both sides share a loop: what takes long is done before anybody waits for a connection.
+            one.fill()
+            _ = cluster.metrics
+            self.world.servers[cluster.name] = f"http://{HOST}:{one.api_port}"
+            self._served[cluster.name] = one
+        self.kubeconfig = folder / "kubeconfig"
+        write_kubeconfig(self.kubeconfig, self.world.servers, {"": "admin"})
+        try:
+            yield
+        finally:
+            for one in self._served.values():
+                await one.close()
+
+    @contextlib.asynccontextmanager
+    async def observed(self, folder: Path) -> AsyncIterator[Observatory]:
+        """The same, with an observatory on all of them."""
+        async with self.served(folder):
+            observatory = open_observatory(
+                Settings(),
+                kubeconfig=str(self.kubeconfig),
+                clock=lambda: self.now,
+                canaries=True,
+                courses=True,
+                timeout_seconds=60.0,
+            )
+            try:
+                yield observatory
+            finally:
+                await observatory.close()
+
+    async def look(self, observatory: Observatory, *, list_objects: bool = True) -> Snapshot:
+        """One settled snapshot of this moment; without `list_objects` the objects are those of the last look."""
+        await self.die()
+        # One after the other: both sides share a loop, on which an answer in the making holds up every connection.
+        for feed in observatory.feeds:
+            if list_objects:
+                await feed.kubernetes.list_all()
+            await feed._measure(observatory.schedule)
+            await feed.prometheus.refresh_courses()
+            await feed.prometheus.refresh_plaintext()
+            feed._listed = feed._measured = True
+        await observatory._count_canaries()
+        snapshot = observatory._snapshot()
+        if list_objects:
+            return snapshot
+        fresh = SourceStatus(state=State.FRESH, answered_at=self.now)
+        return structs.replace(
+            snapshot, clusters=tuple(structs.replace(cluster, kubernetes=fresh) for cluster in snapshot.clusters)
+        )
+
+    async def die(self) -> None:
+        """Close the cluster that dies, when its moment has come."""
+        dying = self.world.dying
+        if dying is not None and self.now >= self.begins and dying in self._served:
+            await self._served.pop(dying).close()
+
+
+@dataclass(frozen=True)
+class Story:
+    """What should come first in a scenario: ids that a cause begins with, what follows from it, and who asks whom."""
+
+    causes: tuple[str, ...]
+    consequences: tuple[str, ...] = ()
+
+
+STORIES = {
+    "everyday": Story(
+        ("canary/us-east/shop/reviews#weighted", "workload/us-east/shop/reviews-v3"),
+        ("workload/us-east/shop/reviews-v3",),
+    ),
+    "bad-canary": Story(
+        ("canary/us-east/shop/reviews#weighted", "workload/us-east/shop/reviews-v3"),
+        ("workload/us-east/shop/reviews-v3", "workload/eu-west/shop/reviews-v3"),
+    ),
+    "noisy-tenant": Story(
+        ("caller/us-east/analytics/reporting-v1",),
+        ("workload/us-east/shop/catalog-v1", "workload/us-east/shop/storefront-v5"),
+    ),
+    "dead-cluster": Story(("cluster/eu-west",), ("prometheus/eu-west", "calls/us-east/inventory.logistics")),
+    "plaintext-intruder": Story(
+        ("finding/MTLS-PLAINTEXT-SEEN/us-east/shop/new",), ("finding/MTLS-PLAINTEXT-SEEN/eu-west/platform/new",)
+    ),
+}
+"""The stories of which the cause is to come first within a minute."""
+
+GROUPS = ("workloads", "namespaces", "tenants", "clusters", "services")
+
+
+def statuses(picture: Picture) -> dict[str, str]:
+    """The status of everything that has one, by kind and key."""
+    return {
+        f"{kind} {view(kind).key(item)}": item.health.status.value
+        for kind in GROUPS
+        for item in view(kind).all_items(picture)
+    }
