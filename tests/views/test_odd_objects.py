@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from meshtop.views.reports.attention.view import attention
 from msgspec import structs
 
-from meshtop.cli.printers import to_csv, to_json
+from meshtop.cli.printers import json_text, to_csv
 from meshtop.model.kube import ConfigObject, Meta
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.sources.kubernetes.kinds import CONFIG, IDENTITY, REGISTRIES
@@ -22,7 +23,6 @@ from meshtop.views.frame.document import document
 from meshtop.views.frame.registry import KINDS, view
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.attention import attention
 from meshtop.views.reports.doctor import examine
 from tests import worlds
 
@@ -110,7 +110,7 @@ def all_pages(picture: Picture) -> None:
     for kind in KINDS:
         shown = view(kind.name)
         items = shown.items(picture, everything)
-        to_json(document(shown, picture, items, everything))
+        json_text(document(shown, picture, items, everything))
         to_csv(shown.item, items)
         table = shown.table(picture, everything, wide=True)
         for item in items:

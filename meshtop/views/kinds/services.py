@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
-from meshtop.analysis.traffic.health import workload_health, worst
+from meshtop.analysis.traffic.health import worst
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Service, ServicePort
 from meshtop.model.mesh import VirtualMachine, Workload, sum_ready
@@ -55,12 +56,17 @@ def build(picture: Picture) -> list[ServiceItem]:
         if inventory is None:
             continue
         exported = {export.meta.key for export in inventory.config.get("ServiceExport", ())}
-        items += [_service(picture, cluster.name, s, s.meta.key in exported) for s in inventory.services]
-        items += [_entry(picture, cluster.name, entry) for entry in inventory.config.get("ServiceEntry", ())]
+        items += picture.rows("services", inventory.services, partial(_of_cluster, picture, cluster.name, exported))
+        entries = inventory.config.get("ServiceEntry", ())
+        items += picture.rows("services", entries, partial(_entry, picture, cluster.name))
     return items
 
 
-def host_of(namespace: str, name: str, domain: str) -> str:
+def _of_cluster(picture: Picture, cluster: str, exported: set[tuple[str, str]], service: Service) -> ServiceItem:
+    return _service(picture, cluster, service, service.meta.key in exported)
+
+
+def dns_name(namespace: str, name: str, domain: str) -> str:
     """A Service's name in the cluster's DNS, which is also what Istio's telemetry calls it."""
     return f"{name}.{namespace}.svc.{domain}"
 
@@ -68,7 +74,7 @@ def host_of(namespace: str, name: str, domain: str) -> str:
 def _service(picture: Picture, cluster: str, service: Service, exported: bool) -> ServiceItem:
     namespace, name = service.meta.key
     facts = picture.facts.get(cluster)
-    hosts = [host_of(namespace, name, facts.domain if facts is not None else CLUSTER_DOMAIN)]
+    hosts = [dns_name(namespace, name, facts.domain if facts is not None else CLUSTER_DOMAIN)]
     if exported:
         hosts.append(f"{name}.{namespace}.{EXPORT_SUFFIX}")
     if service.external_name:
@@ -139,20 +145,14 @@ def _health(
         why = f"{unhealthy} of {len(machines)} virtual machines unhealthy"
         ready.append(Health(HealthStatus.FAILING if alone else HealthStatus.DEGRADED, (why,)))
     readiness = worst(ready) if ready else Health(HealthStatus.UNKNOWN, ())
-    return workload_health(
-        readiness,
-        picture.edges_to_service(cluster, hosts),
-        thresholds=picture.thresholds,
-        states=picture.telemetry_states,
-        cluster=cluster,
-    )
+    return picture.verdicts.asked(cluster, hosts, readiness, picture.edges_to_service(cluster, hosts))
 
 
 def health_of_service(picture: Picture, cluster: str, namespace: str, name: str) -> Health | None:
     """The health of a Service as the list of services says it; None where nothing is known of one of that name."""
     facts = picture.facts.get(cluster)
     domain = facts.domain if facts is not None else CLUSTER_DOMAIN
-    hosts = (host_of(namespace, name, domain), f"{name}.{namespace}.{EXPORT_SUFFIX}")
+    hosts = (dns_name(namespace, name, domain), f"{name}.{namespace}.{EXPORT_SUFFIX}")
     behind = picture.backends(cluster, namespace, (name,))
     if not behind and not picture.edges_to_service(cluster, hosts):
         return None
@@ -279,7 +279,7 @@ VIEW: View[ServiceItem] = View(
                 aliases=("workload", "wl"), wide=True, priority=6, max_width=48),
         c.words("clusters", "RUNS IN", "Clusters of its mesh in which it has workloads.", "clusters",
                 wide=True, priority=5),
-        *c.golden(),
+        *c.golden(verdict=lambda item: item.health),
         c.mtls(priority=2),
         c.text("kind", "KIND", "Service or ServiceEntry.", "kind", wide=True, priority=7),
     ),
