@@ -214,7 +214,7 @@ def claims(fleet: Fleet, names: Mapping[str, str] | None = None) -> dict[Any, ob
     return found
 
 
-MORE_OR_LESS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MORE_OR_LESS = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @given(FLEETS, st.sampled_from(NAMES), st.lists(st.sampled_from(KINDS), min_size=1, max_size=3, unique=True))

@@ -349,7 +349,7 @@ class MeshTls:
             return met
         if pair.trusted is Trusted.NO:
             return EdgeTls(TlsOutcome.BROKEN, f"{met.why} But {pair.left} and {pair.right}: {pair.why}", NO_TRUST)
-        return EdgeTls(TlsOutcome.UNKNOWN, f"{met.why} But {pair.why}")
+        return EdgeTls(TlsOutcome.UNKNOWN, f"{met.why} But {pair.why[:1].lower()}{pair.why[1:]}")
 
 
 def _labels(subset: Mapping[str, object]) -> dict[str, str]:

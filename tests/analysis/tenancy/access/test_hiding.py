@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from meshtop.views.reports.attention.view import attention
 from msgspec import structs
 
 from meshtop.analysis.tenancy.access.hiding import visible
