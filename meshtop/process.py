@@ -32,7 +32,7 @@ _depth = 0
 _was_enabled = False
 
 
-def prepare() -> None:
+def prepare_process() -> None:
     """What every run begins with, before anything large is imported or made."""
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
     leave_out_httpx_command_line()

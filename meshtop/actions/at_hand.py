@@ -18,7 +18,7 @@ from meshtop.actions.kube import KubeApi, not_here
 _NOBODY = ClusterIdentity()
 
 
-def clusters_of(action: Action) -> tuple[str, ...]:
+def written_clusters(action: Action) -> tuple[str, ...]:
     """The clusters that an action writes to, by the names it knows, in its own order."""
     return tuple(dict.fromkeys(cluster for wave in action.plan.get("waves") or _waves(action) for cluster in wave))
 
@@ -111,8 +111,8 @@ async def _member(action: Action, fleet: Fleet, name: str) -> FleetCluster | Non
         return elsewhere
     if not silent:
         raise not_here(name, recorded)
-    api = KubeApi(member.name, member.api.wire, server=member.api.server, expected=recorded)
-    return FleetCluster(member.name, api, member.metrics, read_only=member.read_only)
+    api = KubeApi(member.name, member.api.wire, server=member.api.server, domain=member.api.domain, expected=recorded)
+    return FleetCluster(member.name, api, member.metrics, read_only=member.read_only, push_seconds=member.push_seconds)
 
 
 async def _by_uid(recorded: ClusterIdentity, members: Sequence[FleetCluster]) -> FleetCluster | None:
@@ -132,7 +132,7 @@ async def _by_uid(recorded: ClusterIdentity, members: Sequence[FleetCluster]) ->
 
 async def require_at_hand(action: Action, fleet: Fleet) -> None:
     """Raise ActionError (conflict) when one of an action's clusters is not here, but another of that name."""
-    await fleet_at_hand(action, fleet, clusters_of(action))
+    await fleet_at_hand(action, fleet, written_clusters(action))
 
 
 async def last_at_hand(journal: Journal, fleet: Fleet, kind: str) -> Action:
@@ -144,7 +144,7 @@ async def last_at_hand(journal: Journal, fleet: Fleet, kind: str) -> Action:
     for action in actions:
         require_readable(journal, action.created)
         require_whole(action)
-        names = clusters_of(action)
+        names = written_clusters(action)
         if not any(action.clusters.get(name, _NOBODY).known for name in names):
             # It may be the one that is meant: whoever takes it back is told why that cannot be.
             return action
@@ -179,4 +179,4 @@ def actions_at_hand(actions: Iterable[Action], known: Mapping[str, ClusterIdenti
             return name in known
         return recorded.uid in uids or any(one.may_be(recorded) for one in here)
 
-    return [action for action in found if any(at_hand(action, name) for name in clusters_of(action))]
+    return [action for action in found if any(at_hand(action, name) for name in written_clusters(action))]

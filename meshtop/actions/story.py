@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from meshtop.actions.at_hand import clusters_of
+from meshtop.actions.at_hand import written_clusters
 from meshtop.actions.errors import ActionError
 from meshtop.actions.journal.journal import PROPAGATE, Action, ActionState, Entry, EntryKind, Journal
 from meshtop.actions.journal.lock import lock_holder
@@ -140,7 +140,7 @@ def _copied(action: Action) -> tuple[ClusterState, ...]:
     pending = written_objects(action)
     doubtful = {(entry.cluster, entry.object) for entry in action.unanswered()}
     found = []
-    for cluster in clusters_of(action):
+    for cluster in written_clusters(action):
         written = [one.ref.title for one in pending if one.cluster == cluster]
         unsure = [title for title in written if (cluster, title) in doubtful]
         left = _left(action, cluster)

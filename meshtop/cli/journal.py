@@ -38,7 +38,7 @@ def command(ctx: click.Context, identity: str | None, everywhere: bool, output: 
     """
     from meshtop.actions.journal.journal import Journal, journal_path
     from meshtop.actions.shift.recover import find_action
-    from meshtop.cli.printers import to_json, to_yaml
+    from meshtop.cli.printers import json_text, to_yaml
 
     with contextlib.closing(Journal(journal_path(), reading=True)) as journal:
         for note in journal.notes:
@@ -69,7 +69,7 @@ def command(ctx: click.Context, identity: str | None, everywhere: bool, output: 
         "damaged": damaged,
         "items": [one.document for one in told],
     }
-    write(to_json(document) if output == "json" else to_yaml(document).rstrip("\n"))
+    write(json_text(document) if output == "json" else to_yaml(document).rstrip("\n"))
     return code
 
 

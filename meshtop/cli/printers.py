@@ -31,13 +31,13 @@ def render(
 ) -> str:
     """The whole output, without the last line's end; "" when there is nothing to print."""
     if output == "json":
-        return to_json(document(view, picture, items, query or Query()))
+        return json_text(document(view, picture, items, query or Query()))
     if output == "yaml":
         return to_yaml(document(view, picture, items, query or Query())).rstrip("\n")
     if output == "csv":
         return to_csv(view.item, items).rstrip("\n")
     if output == "name":
-        return "\n".join(name_of(view, item) for item in items)
+        return "\n".join(qualified_name(view, item) for item in items)
     if not items:
         return ""
     if view.kind == "tenantmatrix" and output == "table":
@@ -47,12 +47,12 @@ def render(
     return "\n".join(render_table(Table(view.shown(picture.thresholds, wide=output == "wide"), items, view.key), style))
 
 
-def name_of(view: AnyView, item: Any) -> str:
+def qualified_name(view: AnyView, item: Any) -> str:
     """`workload/east/shop/reviews-v2`: the kind and the item's place and name."""
     return clean("/".join((view.singular, *view.path(item))))
 
 
-def to_json(value: Any, *, indent: int = 2) -> str:
+def json_text(value: Any, *, indent: int = 2) -> str:
     """JSON that a terminal can show safely; not a number is null."""
     encoded = msgspec.json.encode(value)
     if indent:

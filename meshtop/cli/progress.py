@@ -35,7 +35,7 @@ def exit_of(outcome: ActionOutcome | None) -> Exit:
     return codes.get(outcome, Exit.BAD) if outcome is not None else Exit.BAD
 
 
-async def follow(events: AsyncIterator[ActionEvent], controls: Controls) -> int:
+async def follow_shift(events: AsyncIterator[ActionEvent], controls: Controls) -> int:
     """Show a shift to its end; the exit code. ctrl-c takes everything back, a lost terminal holds."""
     from meshtop.actions.shift.narration import line_of
 

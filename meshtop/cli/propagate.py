@@ -98,7 +98,7 @@ async def _propagate(
     override: str,
     reason: str,
 ) -> int:
-    from meshtop.actions.propagate.copy import Propagation, prepare, run
+    from meshtop.actions.propagate.copy import Propagation, plan_copies, run
     from meshtop.actions.shift.controls import Controls
     from meshtop.cli.progress import follow_copies
 
@@ -113,7 +113,7 @@ async def _propagate(
             override=override,
             reason=reason,
         )
-        copies = await prepare(wanted, context.fleet)
+        copies = await plan_copies(wanted, context.fleet)
         _show(copies, to_stdout=dry_run)
         if dry_run or all(not copy.lines for copy in copies):
             say_missing(session, context.snapshot)

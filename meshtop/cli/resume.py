@@ -25,7 +25,7 @@ def command(ctx: click.Context, identity: str) -> int:
     from meshtop.actions.journal.journal import SHIFT
     from meshtop.actions.shift.controls import Controls
     from meshtop.actions.shift.recover import find_action, resume
-    from meshtop.cli.progress import follow
+    from meshtop.cli.progress import follow_shift
 
     session = open_session(ctx)
     journal = open_journal(about=identity)
@@ -36,6 +36,6 @@ def command(ctx: click.Context, identity: str) -> int:
     async def act(fleet: Fleet) -> int:
         controls = Controls()
         runner = await resume(action, fleet, journal, controls=controls, attended=sys.stdin.isatty())
-        return await follow(runner.run(), controls)
+        return await follow_shift(runner.run(), controls)
 
     return with_fleet(session, act)

@@ -34,7 +34,7 @@ def command(ctx: click.Context, identity: str | None, yes: bool) -> int:
     from meshtop.actions.journal.journal import PROPAGATE, SHIFT
     from meshtop.actions.shift.controls import Controls
     from meshtop.actions.shift.recover import find_action, require_not_back, rollback
-    from meshtop.cli.progress import follow, follow_copies
+    from meshtop.cli.progress import follow_copies, follow_shift
 
     session = open_session(ctx)
     journal = open_journal(about=identity or "")
@@ -53,7 +53,7 @@ def command(ctx: click.Context, identity: str | None, yes: bool) -> int:
             from meshtop.actions.propagate.undo import undo
 
             return await follow_copies(undo(action, fleet, journal, halt=controls.halt), controls)
-        return await follow(rollback(action, fleet, journal, controls=controls), controls)
+        return await follow_shift(rollback(action, fleet, journal, controls=controls), controls)
 
     return with_fleet(session, act)
 

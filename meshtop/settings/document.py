@@ -20,7 +20,7 @@ class ConfigError(MeshtopError):
     """A setting that cannot be used: one sentence that names where it stands, its key, and what to do."""
 
 
-class Document(Struct, frozen=True):
+class YamlFile(Struct, frozen=True):
     """The data of a file and, by the path of keys and list indices, the line (from 1) of every key."""
 
     path: Path
@@ -43,7 +43,7 @@ def dotted(path: KeyPath) -> str:
     return text
 
 
-def read_document(path: Path, what: str = "settings file") -> Document:
+def read_document(path: Path, what: str = "settings file") -> YamlFile:
     """Read a YAML mapping; an empty file is an empty one. `what` names it in errors.
 
     Raises ConfigError for a file that cannot be read, is not YAML, is not a mapping, or names a key twice.
@@ -59,7 +59,7 @@ def read_document(path: Path, what: str = "settings file") -> Document:
     return parse_document(text, path)
 
 
-def parse_document(text: str, path: Path) -> Document:
+def parse_document(text: str, path: Path) -> YamlFile:
     """A YAML mapping from text that was read already; `path` is only for messages.
 
     Raises ConfigError where it is not YAML, is not a mapping, or names a key twice.
@@ -96,7 +96,7 @@ def parse_document(text: str, path: Path) -> Document:
         data = {}
     if not isinstance(data, dict):
         raise ConfigError(f"{path}, line 1: the file must hold keys and values, such as `refresh: 5s`.")
-    return Document(path=path, data=data, lines=lines)
+    return YamlFile(path=path, data=data, lines=lines)
 
 
 def _walk(node: Any, at: KeyPath, lines: dict[KeyPath, int], path: Path, above: frozenset[int]) -> None:

@@ -16,7 +16,7 @@ from meshtop.actions.shift.controls import Controls
 from meshtop.actions.shift.preflight import preflight
 from meshtop.actions.shift.runner import ShiftRunner
 from meshtop.analysis.canary.survey import Survey
-from meshtop.cli.progress import follow
+from meshtop.cli.progress import follow_shift
 from meshtop.model.kube import Inventory
 from meshtop.sources.http.connection import Connection
 from tests.actions.mesh import FaultyWire, board_cluster, plan, reference
@@ -45,7 +45,7 @@ async def _shift(hanging: Event, path: Path, urls: Mapping[str, str], inventorie
     controls = Controls()
     journal = Journal(path)
     try:
-        return await follow(ShiftRunner.begin(found, fleet, journal, controls=controls).run(), controls)
+        return await follow_shift(ShiftRunner.begin(found, fleet, journal, controls=controls).run(), controls)
     finally:
         await fleet.close()
         journal.close()

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,14 @@ from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind
 from meshtop.actions.halt import Halt, Halted
 from meshtop.actions.journal.journal import Action, ActionState, EntryKind, Journal
 from meshtop.actions.lease import ShiftLease
-from meshtop.actions.propagate.copy import Propagation, prepare, run
+from meshtop.actions.propagate.copy import Propagation, plan_copies, run
 from meshtop.actions.propagate.objects import ObjectRef
 from meshtop.actions.propagate.undo import undo
 from meshtop.actions.shift.controls import Controls
 from meshtop.actions.shift.preflight import preflight
 from meshtop.actions.shift.recover import find_action, resume, rollback
 from meshtop.actions.shift.runner import ShiftRunner
-from meshtop.actions.shift.targets import place_of
+from meshtop.actions.shift.targets import route_object
 from tests.actions import signalled
 from tests.actions.mesh import NETWORKING, Cluster, FaultyWire, Hurried, Scene, plan
 from tests.actions.shift.telling import AFTER, BEFORE, ended
@@ -56,7 +57,7 @@ def meanwhile(wish: Callable[[], None], *, arrives: bool = True, answers: bool =
 def leases(scene: Scene) -> int:
     found = 0
     for one in scene.clusters.values():
-        found += len(one.server.call(lambda one=one: one.store.list("coordination.k8s.io", "Lease", "shop")))
+        found += len(one.server.call(partial(one.store.list, "coordination.k8s.io", "Lease", "shop")))
     return found
 
 
@@ -178,7 +179,7 @@ async def test_telemetry_that_does_not_answer_holds_nobody(scene: Scene) -> None
 async def test_who_loses_a_lease_between_two_clusters_writes_no_more(scene: Scene, tmp_path: Path) -> None:
     other = Scene(scene.clusters, tmp_path / "other")
     other.clock.now += 300
-    place = next(p for p in (place_of(one.route) for one in other.fleet.survey.surveyed) if p.cluster == "west")
+    place = next(p for p in (route_object(one.route) for one in other.fleet.survey.surveyed) if p.cluster == "west")
     thief = ShiftLease(other.fleet.members["west"].api, place, action="theirs", holder="paul@desk", seconds=600)
 
     async def slow(*_: Any) -> None:
@@ -201,7 +202,7 @@ ROUTE = ObjectRef(
 async def copied(scene: Scene, halt: Halt, fault: Any) -> tuple[ActionEvent, Action]:
     scene.clusters["east"].reset((70, 30))
     wanted = Propagation(subject="vs", source="east", waves=(("west",),), refs=(ROUTE,), force=True)
-    copies = await prepare(wanted, scene.fleet)
+    copies = await plan_copies(wanted, scene.fleet)
     scene.wires["west"].faults.append(("PATCH", fault))
     events = [event async for event in run(wanted, copies, scene.fleet, scene.journal, halt=halt)]
     action = scene.journal.last(kind="propagate")

@@ -81,7 +81,7 @@ class ObjectCopy(Struct, frozen=True, kw_only=True):
     unchecked: bool = False
 
 
-async def prepare(wanted: Propagation, fleet: Fleet) -> list[ObjectCopy]:
+async def plan_copies(wanted: Propagation, fleet: Fleet) -> list[ObjectCopy]:
     """Look at everything and dry-run it. Nothing is sent before read-only and the policy have been asked.
 
     Raises ActionError: refused (read-only, policy, rights), conflict (a field of another manager's), unreachable.

@@ -20,7 +20,7 @@ from meshtop.actions.propagate.apply import (
     MANAGER,
     Manifest,
     applied_by_meshtop,
-    decode,
+    decode_manifest,
     is_leased,
     lease_place,
     read,
@@ -219,7 +219,7 @@ async def _restore(change: WrittenObject, live: Mapping[str, Any], api: KubeApi)
     )
     if response.status_code == 404:
         raise ActionError(ErrorKind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
-    return decode(api, response.content)
+    return decode_manifest(api, response.content)
 
 
 async def _give_back(change: WrittenObject, live: Mapping[str, Any], api: KubeApi) -> str:

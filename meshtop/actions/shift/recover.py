@@ -18,7 +18,7 @@ from meshtop.actions.shift.controls import Controls
 from meshtop.actions.shift.record import ShiftRecord, known_weights, require_resumable, shift_record
 from meshtop.actions.shift.restore import restore, state_after
 from meshtop.actions.shift.runner import ShiftRunner
-from meshtop.actions.shift.targets import ShiftTarget, place_of
+from meshtop.actions.shift.targets import ShiftTarget, route_object
 from meshtop.analysis.canary.survey import SurveyedRoute
 
 
@@ -149,7 +149,7 @@ def _surveyed(shift: ShiftRecord, fleet: Fleet, cluster: str) -> SurveyedRoute:
     target = next(t for t in shift.targets if t.cluster == cluster)
     name = fleet.members[cluster].name
     for one in fleet.survey.surveyed:
-        place = place_of(one.route)
+        place = route_object(one.route)
         # The action may know the cluster by another name than the survey.
         same = (place.cluster, place.kind, place.namespace, place.name, place.index) == (
             name,
@@ -160,7 +160,7 @@ def _surveyed(shift: ShiftRecord, fleet: Fleet, cluster: str) -> SurveyedRoute:
         )
         if same and target.same_route(one.route):
             return one
-    why = fleet.unread.get(name)
+    why = fleet.unread_in(target.where.namespace).get(name)
     if why:
         raise ActionError(ErrorKind.UNREACHABLE, why, cluster=cluster)
     raise ActionError(

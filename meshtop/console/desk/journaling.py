@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from textual.message import Message
 
-from meshtop.views.frame.numbers import age
+from meshtop.model.numbers import age
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -127,7 +127,7 @@ def last_shift(known: Known) -> JournalRow | None:
 
 def _row_of(action: Action, journal: Path, wrong: dict[str, str]) -> JournalRow:
     """The row of an action; `wrong` takes a sentence, by its id, where not all of it can be told."""
-    from meshtop.actions.at_hand import clusters_of
+    from meshtop.actions.at_hand import written_clusters
     from meshtop.actions.journal.lock import lock_holder
     from meshtop.actions.story import cluster_states, course_of, stopped_at
 
@@ -136,7 +136,7 @@ def _row_of(action: Action, journal: Path, wrong: dict[str, str]) -> JournalRow:
     clusters: tuple[str, ...] = tuple(action.clusters)
     stopped = ""
     try:
-        clusters, stopped, states = clusters_of(action), stopped_at(action), cluster_states(action)
+        clusters, stopped, states = written_clusters(action), stopped_at(action), cluster_states(action)
     except Exception as error:  # noqa: BLE001 - told and logged here
         # Plan and entries are data from a file; the action is still announced.
         _log.exception("telling action %s failed", action.id)

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from meshtop.console.desk.journaling import MOST, JournalRead, JournalRow, read_journal
 from meshtop.console.desk.permissions import denial_of
 from meshtop.console.desk.rights import RightsArrived
-from meshtop.console.places import CANARIES, name_of
+from meshtop.console.places import CANARIES, place_title
 from meshtop.console.screens.action import ENDINGS, SIGNS_OF_COURSE, ActionScreen, disabled_reasons, state_lines
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.run import LogLine, log_lines
@@ -93,7 +93,7 @@ class JournalScreen(MeshScreen):
     @property
     def place(self) -> str:
         """Canaries."""
-        return name_of(CANARIES)
+        return place_title(CANARIES)
 
     @property
     def is_place(self) -> bool:

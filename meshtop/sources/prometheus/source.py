@@ -12,13 +12,14 @@ from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Scalar
 from meshtop.settings.schema import SERVICE, PrometheusSettings
+from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.prometheus.answers import QueryFailed, decode_scalars
 from meshtop.sources.prometheus.collecting import Collected, Question, collect
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import SECRET_HEADERS, Engine, EngineAddress, EngineWire, Meter, proxy_path
 from meshtop.sources.prometheus.finding import find_engine
 from meshtop.sources.prometheus.promql import equal, recorded_query
-from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
+from meshtop.sources.prometheus.reading import failed_status, prometheus_status, telemetry_of, whole_failure
 from meshtop.sources.prometheus.series import SeriesReader
 
 LOOK_FOR_RULES_EVERY_SECONDS = 60.0
@@ -43,6 +44,7 @@ class PrometheusSource(SeriesReader):
         timeout: float = 5.0,
         clock: Callable[[], float] = time.time,
         read_only: bool = False,
+        limits: Limits = LIMITS,
     ) -> None:
         self._settings = settings or PrometheusSettings()
         super().__init__(
@@ -52,7 +54,7 @@ class PrometheusSource(SeriesReader):
         self.cost = Cost()
         self._direct = None
         if self._settings.url:
-            self._direct = DirectWire(self._settings, name=cluster, timeout=timeout, read_only=read_only)
+            self._direct = DirectWire(self._settings, name=cluster, timeout=timeout, read_only=read_only, limits=limits)
         self._wire = self._direct or connection
         self._timeout = timeout
         self._read_only = read_only
@@ -69,11 +71,16 @@ class PrometheusSource(SeriesReader):
         """Whether the engine must be found among the cluster's Services first."""
         return self._engine is None and not (self._settings.url or self._settings.service)
 
-    async def refresh(self, services: Sequence[Service], *, window_seconds: float, at: float | None = None) -> None:
-        """Ask every query once, at Unix seconds `at` or at the engine's present; never raises."""
+    async def refresh(
+        self, services: Sequence[Service], *, window_seconds: float, at: float | None = None, all_listed: bool = True
+    ) -> None:
+        """Ask every query once, at Unix seconds `at` or at the engine's present; never raises.
+
+        `all_listed` is whether `services` are all that the cluster has, and not only those that may be listed.
+        """
         began, requests, size = time.perf_counter(), self._meter.requests, self._meter.bytes
         try:
-            engine = await self._ready(services)
+            engine = await self._ready(services, all_listed)
             await self._read(engine, services, window_seconds, at)
         except QueryFailed as failure:
             self.status = failed_status(failure, self.status, self._engine.url if self._engine else None)
@@ -92,7 +99,7 @@ class PrometheusSource(SeriesReader):
             self._use(None)
             self._rules_at = self._control = None
 
-    async def _ready(self, services: Sequence[Service]) -> Engine:
+    async def _ready(self, services: Sequence[Service], all_listed: bool) -> Engine:
         """The engine; found, or made from the settings. Raises QueryFailed."""
         try:
             equal(self._settings.matchers)
@@ -129,7 +136,7 @@ class PrometheusSource(SeriesReader):
             avoid=self._died,
         )
         if found.engine is None:
-            raise self._not_found(services, found.tried, found.problem)
+            raise self._not_found(services, all_listed, found.tried, found.problem)
         self._died = None
         self._use(found.engine)
         return found.engine
@@ -155,7 +162,9 @@ class PrometheusSource(SeriesReader):
             return {}
         return {k: v for k, v in self._settings.headers.items() if k.lower() not in SECRET_HEADERS}
 
-    def _not_found(self, services: Sequence[Service], tried: Sequence[str], problem: QueryFailed | None) -> QueryFailed:
+    def _not_found(
+        self, services: Sequence[Service], all_listed: bool, tried: Sequence[str], problem: QueryFailed | None
+    ) -> QueryFailed:
         remedy = "Name it in the settings: clusters[].prometheus.service or .url."
         if problem is not None:
             if problem.state is State.DENIED:
@@ -165,7 +174,8 @@ class PrometheusSource(SeriesReader):
                 f"No Prometheus answers: {'; '.join(t.rstrip('.') for t in tried)}.",
                 problem.remedy or remedy,
             )
-        looked = "none of its Services looks like one" if services else "its Services are not known"
+        which = "its Services" if all_listed else "the Services that may be listed"
+        looked = f"none of {which} looks like one" if services else "its Services are not known"
         return QueryFailed(State.NONE, f"No Prometheus was found in {self.cluster}: {looked}.", remedy)
 
     async def _read(self, engine: Engine, services: Sequence[Service], window_seconds: float, at: float | None) -> None:
@@ -199,8 +209,13 @@ class PrometheusSource(SeriesReader):
             recording_rules=used,
             plaintext_day=self._plaintext_day(at),
         )
-        self.status = status_of(
-            answers, at=now, window_seconds=window_seconds, endpoint=engine.url, recording_rules=used
+        self.status = prometheus_status(
+            answers,
+            at=now,
+            window_seconds=window_seconds,
+            endpoint=engine.url,
+            recording_rules=used,
+            note=self._direct.note if self._direct is not None else None,
         )
 
     def _kept_control(self, question: Question, now: float) -> dict[str, Collected[Scalar]] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from meshtop.analysis.fleet.members import RegisteredMember
-from meshtop.analysis.inventory.untyped import StatusCondition
+from meshtop.analysis.inventory.untyped import Condition
 from meshtop.log import redact
 from meshtop.model.state import Finding, Health, State
 from meshtop.views.frame.columns import (
@@ -40,7 +40,7 @@ class MemberItem(Struct, frozen=True, rename="camel", kw_only=True):
     name: str
     server: str
     state: State
-    conditions: tuple[StatusCondition, ...]
+    conditions: tuple[Condition, ...]
     region: str | None
     zones: tuple[str, ...]
     adopted: bool

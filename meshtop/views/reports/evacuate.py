@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.locality import EvacuatedHost, EvacuationEffect, endpoints_unread, evacuate
+from meshtop.analysis.fleet.locality import EvacuatedHost, EvacuationEffect, endpoints_unread, evacuation_effect
 from meshtop.model.evidence import Unknown, WhyUnknown
+from meshtop.model.numbers import quantity
 from meshtop.model.state import State
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
-from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.table import Cell, Table, Tone
 from meshtop.views.frame.unknowns import Needs, unknowns_of
-from meshtop.views.picture.fleet import localities_of
+from meshtop.views.picture.fleet import localities_of, planes_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of
 
@@ -79,11 +79,15 @@ class EvacuateDocument(Document, frozen=True, rename="camel", kw_only=True):
 
 
 class EvacuateAnswer(Struct, frozen=True, kw_only=True):
-    """The answer: hosts, the worst first, and what it could not take into account."""
+    """The answer: hosts, the worst first, and what it could not take into account.
+
+    `serves` names the clusters without a control plane that only this cluster's serves.
+    """
 
     cluster: str
     items: tuple[EvacuatedItem, ...]
     summary: EvacuateSummary
+    serves: tuple[str, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
 
 
@@ -93,7 +97,7 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
     perhaps = picture.meshes.perhaps(cluster)
     concerned = [c for c in picture.snapshot.clusters if c.name in (cluster, *picture.meshes.peers(cluster), *perhaps)]
     unread = [unknown for c in concerned for unknown in endpoints_unread(c.name, c.inventory)]
-    found = evacuate(
+    found = evacuation_effect(
         cluster,
         localities_of(picture),
         silent,
@@ -120,6 +124,7 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
             enters_requests_per_second=sum(entries) if entries else None,
             virtual_machines=len(picture.machines_in(cluster)),
         ),
+        serves=tuple(sorted({p.cluster for p in planes_of(picture) if p.served_by == (cluster,)})),
         unknowns=(
             *unread,
             *picture.meshes.unknowns(cluster),
@@ -147,7 +152,7 @@ def _item(found: EvacuatedHost) -> EvacuatedItem:
     )
 
 
-def document_of(picture: Picture, answer: EvacuateAnswer, window: str) -> EvacuateDocument:
+def evacuation_document(picture: Picture, answer: EvacuateAnswer, window: str) -> EvacuateDocument:
     """The document of an answer."""
     return EvacuateDocument(
         kind="WhatIfEvacuate",
@@ -161,7 +166,7 @@ def document_of(picture: Picture, answer: EvacuateAnswer, window: str) -> Evacua
     )
 
 
-def sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
+def evacuation_sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
     """The answer in words; what is unknown is said."""
     s = answer.summary
     lines = [
@@ -178,6 +183,12 @@ def sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
             f"{quantity(s.enters_requests_per_second)} requests/s enter through gateways of {answer.cluster}: "
             "DNS or a load balancer must lead them elsewhere first."
         )
+    if answer.serves:
+        one = len(answer.serves) == 1
+        lines.append(
+            f"{', '.join(answer.serves)} {'has' if one else 'have'} no control plane but that of {answer.cluster}: "
+            f"{'its' if one else 'their'} proxies would get no new configuration, endpoints or certificates."
+        )
     if s.virtual_machines:
         one = s.virtual_machines == 1
         count = "1 virtual machine is" if one else f"{s.virtual_machines} virtual machines are"
@@ -187,7 +198,7 @@ def sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def table_of(items: Sequence[EvacuatedItem]) -> Table[EvacuatedItem]:
+def evacuated_table(items: Sequence[EvacuatedItem]) -> Table[EvacuatedItem]:
     """The hosts as a table."""
     return Table(_COLUMNS, items, lambda i: i.host)
 

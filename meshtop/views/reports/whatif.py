@@ -118,17 +118,19 @@ def _affected(picture: Picture, consequence: Consequence) -> Affected:
     )
 
 
-def knows_scope(picture: Picture, scope: str) -> bool:
-    """Whether a namespace of that name exists in any cluster that was read."""
-    return scope == MESH or any(
-        namespace.meta.name == scope
-        for cluster in picture.snapshot.clusters
-        if cluster.inventory is not None
-        for namespace in cluster.inventory.namespaces
-    )
+def knows_scope(picture: Picture, scope: str) -> bool | None:
+    """Whether a namespace of that name exists in any cluster that was read; None where that cannot be told.
+
+    Who may not list namespaces knows those in which something was read.
+    """
+    inventories = [cluster.inventory for cluster in picture.snapshot.clusters if cluster.inventory is not None]
+    listed = any(namespace.meta.name == scope for inventory in inventories for namespace in inventory.namespaces)
+    if scope == MESH or listed or any(workload.namespace == scope for workload in picture.workloads):
+        return True
+    return False if all(inventory.evidence("Namespace").known for inventory in inventories) else None
 
 
-def document_of(picture: Picture, answer: StrictAnswer, window: str) -> WhatIfDocument:
+def strict_document(picture: Picture, answer: StrictAnswer, window: str) -> WhatIfDocument:
     """The document of an answer."""
     return WhatIfDocument(
         kind="WhatIfStrict",
@@ -144,7 +146,7 @@ def document_of(picture: Picture, answer: StrictAnswer, window: str) -> WhatIfDo
     )
 
 
-def sentences(answer: StrictAnswer) -> tuple[str, ...]:
+def strict_sentences(answer: StrictAnswer) -> tuple[str, ...]:
     """The answer in words; what is unknown is said, never left out."""
     s = answer.summary
     where = "in the whole mesh" if answer.scope == MESH else f"in namespace {answer.scope}"
@@ -186,6 +188,6 @@ COLUMNS: tuple[Column[Affected], ...] = (
 )  # fmt: skip
 
 
-def table_of(items: Sequence[Affected]) -> Table[Affected]:
+def affected_table(items: Sequence[Affected]) -> Table[Affected]:
     """The calls as a table."""
     return Table(COLUMNS, items, lambda i: f"{end_text(i.source)}->{i.destination.cluster}/{end_text(i.destination)}")

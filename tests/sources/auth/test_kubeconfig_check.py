@@ -59,11 +59,11 @@ def cluster_name(path: Path) -> str:
 
 
 async def problem_of_load(path: Path) -> Any:
-    from meshtop.sources.auth.credentials import load
+    from meshtop.sources.auth.credentials import load_credentials
     from meshtop.sources.problem import SourceProblem
 
     with pytest.raises(SourceProblem) as caught:
-        await load(ref_to(path), limit_seconds=5)
+        await load_credentials(ref_to(path), limit_seconds=5)
     return caught.value
 
 

@@ -6,13 +6,13 @@ import logging
 from typing import Any
 
 import pytest
+from meshtop.views.reports.attention import attention
 
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import BROKEN_CELL
 from meshtop.views.kinds import workloads
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.attention import attention
 from tests.worlds import east, west, world
 
 
