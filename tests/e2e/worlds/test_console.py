@@ -19,7 +19,7 @@ SHOWN = {
     "revisions": {"controlplanes": ("1-29", "1-30", "1-31")},
     "owners": {"canaries": ("catalog", "reviews")},
     "one-namespace": {"clusters": ("denied", "partial"), "edges": ("not read",)},
-    "ambient": {"workloads": ("storefront-v5",), "edges": ("tcp",)},
+    "ambient": {"workloads": ("storefront-v5",), "edges": ("shop/catalog-v1",)},
 }
 
 
