@@ -9,7 +9,8 @@ import contextlib
 import gc
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 COLLECTOR_THRESHOLDS = (50_000, 20, 100)
 """A refresh makes a hundred thousand objects and hardly a cycle: looking for cycles so rarely saves a fifth of it."""
@@ -21,12 +22,17 @@ ENOUGH_OPEN_FILES = 16_384
 _MANY_OBJECTS = 20_000
 """Fewer new containers than this are left to the collector; freezing also keeps what garbage there is."""
 
+QUIET_SECONDS = 3.0
+"""So long after the last key nobody waits for the next one."""
+_AT_MOST_EVERY_SECONDS = 60.0
+_SHARE = 200.0
+"""A full collection is followed by so many times its own length without one: half a per cent of a core at most."""
 _lock = threading.Lock()
 _depth = 0
 _was_enabled = False
 
 
-def prepare() -> None:
+def prepare_process() -> None:
     """What every run begins with, before anything large is imported or made."""
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
     leave_out_httpx_command_line()
@@ -83,6 +89,46 @@ def raise_open_file_limit() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def collect_all() -> None:
+    """Free all cycles of dead objects, also those that were moved out of the collector's sight; then hide the rest.
+
+    Nothing happens while somebody makes thousands of objects.
+    """
+    with _lock:
+        if _depth:
+            return
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+
+
+class IdleCollector:
+    """Runs full collections while nobody presses a key.
+
+    The thresholds of `prepare` never let one run by itself, and screens that were closed are cycles: without it they
+    pile up. `clock` gives seconds that only grow.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, collect: Callable[[], None] = collect_all) -> None:
+        self._clock = clock
+        self._collect = collect
+        self._touched = self._due = clock()
+
+    def touched(self) -> None:
+        """Somebody pressed a key, or moved the mouse."""
+        self._touched = self._clock()
+
+    def look(self) -> bool:
+        """Collect, if nobody is there and the last time is long enough ago; whether it was done."""
+        now = self._clock()
+        if now < self._due or now - self._touched < QUIET_SECONDS:
+            return False
+        self._collect()
+        took = self._clock() - now
+        self._due = now + took + max(_AT_MOST_EVERY_SECONDS, took * _SHARE)
+        return True
 
 
 @contextlib.contextmanager

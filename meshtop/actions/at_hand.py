@@ -18,7 +18,7 @@ from meshtop.actions.kube import KubeApi, not_here
 _NOBODY = ClusterIdentity()
 
 
-def clusters_of(action: Action) -> tuple[str, ...]:
+def written_clusters(action: Action) -> tuple[str, ...]:
     """The clusters that an action writes to, by the names it knows, in its own order."""
     return tuple(dict.fromkeys(cluster for wave in action.plan.get("waves") or _waves(action) for cluster in wave))
 
@@ -52,6 +52,22 @@ def note_unidentified(journal: Journal, action: Action) -> None:
             journal.write(action.id, EntryKind.NOTE, cluster=name, note="no UID of the cluster", why=why)
 
 
+def require_whole(action: Action) -> None:
+    """Raise ActionError for an action of which something cannot be read: what is not known is not written over."""
+    if action.damage:
+        message = f"Action {action.id} is damaged in the journal: {'; '.join(action.damage)}."
+        remedy = f"meshtop journal {action.id} tells what is left of it; put the rest back by hand."
+        raise ActionError(ErrorKind.USAGE, message, remedy=remedy)
+
+
+def require_readable(journal: Journal, before: float = 0.0) -> None:
+    """Raise ActionError where what could not be read may be a later action than one begun at `before`."""
+    for row in journal.damaged:
+        if row.created is None or row.created > before:
+            remedy = "Give the ID of the action that is meant; meshtop journal lists what can be read."
+            raise ActionError(ErrorKind.USAGE, row.sentence, remedy=remedy)
+
+
 async def fleet_at_hand(action: Action, fleet: Fleet, names: Sequence[str]) -> Fleet:
     """The fleet with the clusters `names` of an action under the names that the action knows them by.
 
@@ -59,8 +75,9 @@ async def fleet_at_hand(action: Action, fleet: Fleet, names: Sequence[str]) -> F
     is sent to it before it has said which one it is. A name that nothing here has is left out.
 
     Raises ActionError (conflict) for a name that another cluster has here, or of which the journal does not say which
-    cluster it was.
+    cluster it was, and (usage) for an action that is damaged.
     """
+    require_whole(action)
     found: dict[str, FleetCluster] = {}
     for name in names:
         member = await _member(action, fleet, name)
@@ -95,7 +112,7 @@ async def _member(action: Action, fleet: Fleet, name: str) -> FleetCluster | Non
     if not silent:
         raise not_here(name, recorded)
     api = KubeApi(member.name, member.api.wire, server=member.api.server, domain=member.api.domain, expected=recorded)
-    return FleetCluster(member.name, api, member.metrics, read_only=member.read_only)
+    return FleetCluster(member.name, api, member.metrics, read_only=member.read_only, push_seconds=member.push_seconds)
 
 
 async def _by_uid(recorded: ClusterIdentity, members: Sequence[FleetCluster]) -> FleetCluster | None:
@@ -115,7 +132,7 @@ async def _by_uid(recorded: ClusterIdentity, members: Sequence[FleetCluster]) ->
 
 async def require_at_hand(action: Action, fleet: Fleet) -> None:
     """Raise ActionError (conflict) when one of an action's clusters is not here, but another of that name."""
-    await fleet_at_hand(action, fleet, clusters_of(action))
+    await fleet_at_hand(action, fleet, written_clusters(action))
 
 
 async def last_at_hand(journal: Journal, fleet: Fleet, kind: str) -> Action:
@@ -123,8 +140,11 @@ async def last_at_hand(journal: Journal, fleet: Fleet, kind: str) -> Action:
     all, conflict when all of them were in other clusters.
     """
     elsewhere: ActionError | None = None
-    for action in journal.all_of(kind):
-        names = clusters_of(action)
+    actions = journal.all_of(kind)
+    for action in actions:
+        require_readable(journal, action.created)
+        require_whole(action)
+        names = written_clusters(action)
         if not any(action.clusters.get(name, _NOBODY).known for name in names):
             # It may be the one that is meant: whoever takes it back is told why that cannot be.
             return action
@@ -137,6 +157,7 @@ async def last_at_hand(journal: Journal, fleet: Fleet, kind: str) -> Action:
         if not missing:
             return action
         elsewhere = elsewhere or not_here(missing[0], action.clusters.get(missing[0], _NOBODY), taken=False)
+    require_readable(journal)
     if elsewhere is None:
         raise ActionError(ErrorKind.USAGE, f"The journal has no {kind}; meshtop journal lists them.")
     raise elsewhere
@@ -158,4 +179,4 @@ def actions_at_hand(actions: Iterable[Action], known: Mapping[str, ClusterIdenti
             return name in known
         return recorded.uid in uids or any(one.may_be(recorded) for one in here)
 
-    return [action for action in found if any(at_hand(action, name) for name in clusters_of(action))]
+    return [action for action in found if any(at_hand(action, name) for name in written_clusters(action))]

@@ -13,7 +13,8 @@ import msgspec
 
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.kube import JSON, KubeApi, RouteObject, unix
-from meshtop.actions.process_token import has_ended, process_token
+from meshtop.actions.process_token import process_token, token_has_ended
+from meshtop.sources.problem import ODD_SHAPE, error_text
 
 GROUP = "coordination.k8s.io"
 _ACTION = "meshtop/action"
@@ -33,7 +34,7 @@ class LeaseHolder(msgspec.Struct, frozen=True):
 
     def process_ended(self) -> bool:
         """Whether its holder was a process of this machine that is gone: killed, it could not release the Lease."""
-        return has_ended(self.process)
+        return token_has_ended(self.process)
 
 
 def lease_name(where: RouteObject) -> str:
@@ -179,9 +180,10 @@ class ShiftLease:
     def _decode(self, body: bytes) -> dict[str, Any]:
         try:
             lease: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
-        except msgspec.MsgspecError as error:
+            holder_of(lease)
+        except ODD_SHAPE as error:
             raise AnswerLost(
-                f"{self._where.cluster} sent an invalid Lease: {error}.", cluster=self._where.cluster
+                f"{self._where.cluster} sent an invalid Lease: {error_text(error)}.", cluster=self._where.cluster
             ) from error
         return lease
 

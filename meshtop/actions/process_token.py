@@ -38,7 +38,7 @@ def _token(_: int) -> str:
     return token
 
 
-def has_ended(token: str) -> bool:
+def token_has_ended(token: str) -> bool:
     """Whether the process of a token is known to have ended; False where it cannot be known from here."""
     if len(token) != _LENGTH or not token.isalnum() or token == process_token():
         return False

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from meshtop.actions.at_hand import clusters_of
+from meshtop.actions.at_hand import written_clusters
 from meshtop.actions.errors import ActionError
 from meshtop.actions.journal.journal import PROPAGATE, Action, ActionState, Entry, EntryKind, Journal
 from meshtop.actions.journal.lock import lock_holder
@@ -61,9 +61,15 @@ def may_take_back(action: Action, course: Course) -> bool:
 
 
 def unfinished(journal: Journal) -> list[tuple[Action, Course]]:
-    """Every action that has to be resumed or rolled back, newest first."""
+    """Every action that has to be resumed or rolled back, newest first; `Journal.damaged` says what may be missing."""
     courses = ((action, course_of(action, journal.path)) for action in journal.open_actions())
     return [(action, course) for action, course in courses if course.unfinished]
+
+
+def unfinished_text(action: Action, course: Course) -> str:
+    """An unfinished action in a sentence, with the commands that end it."""
+    forward = f"meshtop resume {action.id}, or " if may_resume(action, course) else ""
+    return f"{action.subject}: {action.kind} {course.value}; to finish it: {forward}meshtop rollback {action.id}."
 
 
 def stopped_at(action: Action) -> str:
@@ -134,7 +140,7 @@ def _copied(action: Action) -> tuple[ClusterState, ...]:
     pending = written_objects(action)
     doubtful = {(entry.cluster, entry.object) for entry in action.unanswered()}
     found = []
-    for cluster in clusters_of(action):
+    for cluster in written_clusters(action):
         written = [one.ref.title for one in pending if one.cluster == cluster]
         unsure = [title for title in written if (cluster, title) in doubtful]
         left = _left(action, cluster)

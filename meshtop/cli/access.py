@@ -117,7 +117,7 @@ def explain(ctx: click.Context, user: str, right: str, object_: str, file: str |
 
     For a namespace, where USER is who its cluster says you are, what Kubernetes itself lets you do stands beside it.
     """
-    from meshtop.analysis.tenancy.access.decision import explain as explained
+    from meshtop.analysis.tenancy.access.decision import explain_right as explained
     from meshtop.views.reports.access import NEEDS, explanation_lines, kubernetes_lines, place_of_object
 
     session, policy = _policy(ctx, file, object_)
@@ -175,9 +175,9 @@ def _rules(session: Session, user: str, cluster: str, namespace: str) -> Subject
 
 
 def _structured(output: str, answer: CheckAnswer | ExplainAnswer) -> int:
-    from meshtop.cli.printers import to_json, to_yaml
+    from meshtop.cli.printers import json_text, to_yaml
 
-    write(to_json(answer) if output == "json" else to_yaml(answer).rstrip("\n"))
+    write(json_text(answer) if output == "json" else to_yaml(answer).rstrip("\n"))
     return 0
 
 

@@ -30,7 +30,7 @@ def command() -> None:
 @click.pass_context
 def view(ctx: click.Context, output: str) -> None:
     """Print every setting in force and which source won; secrets are hidden."""
-    from meshtop.cli.printers import to_json, to_yaml
+    from meshtop.cli.printers import json_text, to_yaml
     from meshtop.cli.text_table import any_table
     from meshtop.model.text import clean
     from meshtop.settings.environment import default_path
@@ -39,7 +39,7 @@ def view(ctx: click.Context, output: str) -> None:
     session = open_session(ctx)
     settings = settings_in_force(session.loaded)
     if output == "json":
-        write(to_json(settings))
+        write(json_text(settings))
     elif output == "yaml":
         write(to_yaml(settings).rstrip("\n"))
     else:
@@ -68,10 +68,10 @@ def validate(ctx: click.Context) -> None:
 @click.pass_context
 def schema(ctx: click.Context) -> None:
     """Print the JSON Schema of meshtop.yaml, for editors."""
-    from meshtop.cli.printers import to_json
-    from meshtop.settings.schema import json_schema
+    from meshtop.cli.printers import json_text
+    from meshtop.settings.schema import settings_schema
 
-    write(to_json(json_schema()))
+    write(json_text(settings_schema()))
 
 
 @command.command("init")

@@ -27,14 +27,14 @@ def command(ctx: click.Context, output: str) -> int:
 
     Ends with 1 when a fault is found, with 3 when no cluster can be reached.
     """
-    from meshtop.cli.printers import to_json, to_yaml
+    from meshtop.cli.printers import json_text, to_yaml
     from meshtop.views.reports.doctor import examine
 
     session = open_session(ctx)
     snapshot = once(session)
     report = examine(snapshot, session.picture(snapshot).facts)
     if output == "json":
-        write(to_json(report))
+        write(json_text(report))
     elif output == "yaml":
         write(to_yaml(report).rstrip("\n"))
     else:
@@ -89,9 +89,9 @@ def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> li
 
 
 def _source_lines(name: str, source: SourceReport, style: Style) -> list[str]:
+    from meshtop.model.numbers import age, quantity
     from meshtop.model.text import clean
     from meshtop.views.frame.columns import state_cell
-    from meshtop.views.frame.numbers import age, quantity
 
     cell = state_cell(source.state)
     parts = [style.paint(cell.text, cell.tone)]

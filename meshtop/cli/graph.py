@@ -146,8 +146,8 @@ def _rendered(output: str, session: Session, picture: Picture, query: Query, sig
 
 
 def _json(snapshot: Snapshot, sight: Sight, graph: ServiceGraph) -> str:
-    from meshtop.analysis.graph.export import to_json as data
-    from meshtop.cli.printers import to_json
+    from meshtop.analysis.graph.export import graph_json as data
+    from meshtop.cli.printers import json_text
     from meshtop.settings.durations import format_duration
     from meshtop.views.frame.document import API_VERSION, rfc3339, sources
 
@@ -160,4 +160,4 @@ def _json(snapshot: Snapshot, sight: Sight, graph: ServiceGraph) -> str:
         "sources": sources(snapshot),
         **data(graph),
     }
-    return to_json(document)
+    return json_text(document)

@@ -9,7 +9,7 @@ import sys
 from meshtop.cli.exits import CommandError, at_end, say
 from meshtop.cli.options import Common
 from meshtop.settings.environment import state_folder
-from meshtop.settings.load import load
+from meshtop.settings.load import load_settings
 
 WEB_DRIVER = "textual.drivers.web_driver:WebDriver"
 """What textual-serve tells a console that it starts."""
@@ -27,7 +27,7 @@ def open_console(common: Common, *, diff: bool = True, mouse: bool = True) -> in
     flags = common.flags()
     if not mouse:
         flags["--no-mouse"] = (("mouse",), False)
-    loaded = load(config=common.config, environ=os.environ, flags=flags)
+    loaded = load_settings(config=common.config, environ=os.environ, flags=flags)
     for note in loaded.notes:
         say(f"meshtop: {note}")
     return common.console(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from types import NoneType
@@ -21,6 +22,7 @@ from meshtop.views.frame.view import AnyView
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 
 
@@ -29,13 +31,13 @@ def render(
 ) -> str:
     """The whole output, without the last line's end; "" when there is nothing to print."""
     if output == "json":
-        return to_json(document(view, picture, items, query or Query()))
+        return json_text(document(view, picture, items, query or Query()))
     if output == "yaml":
         return to_yaml(document(view, picture, items, query or Query())).rstrip("\n")
     if output == "csv":
         return to_csv(view.item, items).rstrip("\n")
     if output == "name":
-        return "\n".join(name_of(view, item) for item in items)
+        return "\n".join(qualified_name(view, item) for item in items)
     if not items:
         return ""
     if view.kind == "tenantmatrix" and output == "table":
@@ -45,12 +47,12 @@ def render(
     return "\n".join(render_table(Table(view.shown(picture.thresholds, wide=output == "wide"), items, view.key), style))
 
 
-def name_of(view: AnyView, item: Any) -> str:
+def qualified_name(view: AnyView, item: Any) -> str:
     """`workload/east/shop/reviews-v2`: the kind and the item's place and name."""
     return clean("/".join((view.singular, *view.path(item))))
 
 
-def to_json(value: Any, *, indent: int = 2) -> str:
+def json_text(value: Any, *, indent: int = 2) -> str:
     """JSON that a terminal can show safely; not a number is null."""
     encoded = msgspec.json.encode(value)
     if indent:
@@ -111,11 +113,24 @@ def _csv_value(value: Any) -> str:
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, Mapping):
-        return ";".join(f"{clean(key)}={_csv_value(part)}" for key, part in value.items())
+        return _inert(";".join(f"{clean(key)}={_csv_value(part)}" for key, part in value.items()))
     if isinstance(value, list | tuple):
         return ";".join(_csv_value(part) for part in value)
     if isinstance(value, Struct):
         return clean(msgspec.json.encode(value).decode())
     if hasattr(value, "isoformat"):
         return str(msgspec.to_builtins(value))
-    return clean(value)
+    return _inert(clean(value)) if isinstance(value, str) else clean(value)
+
+
+def _inert(text: str) -> str:
+    """Text that no spreadsheet takes for a formula (OWASP, CSV injection): an apostrophe goes before it.
+
+    Numbers never come here; a name that is written like a number is one for a spreadsheet, and harmless.
+    """
+    begun = text.lstrip()[:1]
+    return f"'{text}" if begun and begun in "=+-@\uff1d\uff0b\uff0d\uff20" and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    return _NUMBER.fullmatch(text) is not None

@@ -98,7 +98,8 @@ async def _propagate(
     override: str,
     reason: str,
 ) -> int:
-    from meshtop.actions.propagate.copy import Propagation, prepare, run
+    from meshtop.actions.propagate.copy import Propagation, plan_copies, run
+    from meshtop.actions.shift.controls import Controls
     from meshtop.cli.progress import follow_copies
 
     async with acting(session) as context:
@@ -112,14 +113,15 @@ async def _propagate(
             override=override,
             reason=reason,
         )
-        copies = await prepare(wanted, context.fleet)
+        copies = await plan_copies(wanted, context.fleet)
         _show(copies, to_stdout=dry_run)
         if dry_run or all(not copy.lines for copy in copies):
             say_missing(session, context.snapshot)
             return Exit.FINE
         if not yes:
             _confirm(wanted)
-        return await follow_copies(run(wanted, copies, context.fleet, open_journal()))
+        controls = Controls()
+        return await follow_copies(run(wanted, copies, context.fleet, open_journal(), halt=controls.halt), controls)
 
 
 def chosen(picture: Picture, kind: str, name: str, source: str) -> tuple[ObjectRef, ...]:
@@ -161,6 +163,8 @@ def _confirm(wanted: Propagation) -> None:
     clusters = ",".join(wanted.targets)
     if not sys.stdin.isatty():
         raise CommandError("No terminal to confirm in: add --yes to copy without being asked, or --dry-run.")
-    answer = click.prompt(f"Type {clusters} to write there", default="", show_default=False, err=True)
+    from meshtop.model.text import clean
+
+    answer = click.prompt(clean(f"Type {clusters} to write there"), default="", show_default=False, err=True)
     if answer.replace(" ", "") != clusters:
         raise CommandError("Not copied: the names that were typed are others.", Exit.INTERRUPTED)

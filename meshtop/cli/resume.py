@@ -25,10 +25,10 @@ def command(ctx: click.Context, identity: str) -> int:
     from meshtop.actions.journal.journal import SHIFT
     from meshtop.actions.shift.controls import Controls
     from meshtop.actions.shift.recover import find_action, resume
-    from meshtop.cli.progress import follow
+    from meshtop.cli.progress import follow_shift
 
     session = open_session(ctx)
-    journal = open_journal()
+    journal = open_journal(about=identity)
     action = find_action(journal, identity)
     if action.kind != SHIFT:
         raise CommandError(f"Only shifts are resumed; meshtop rollback {action.id} takes this back.")
@@ -36,6 +36,6 @@ def command(ctx: click.Context, identity: str) -> int:
     async def act(fleet: Fleet) -> int:
         controls = Controls()
         runner = await resume(action, fleet, journal, controls=controls, attended=sys.stdin.isatty())
-        return await follow(runner.run(), controls)
+        return await follow_shift(runner.run(), controls)
 
     return with_fleet(session, act)

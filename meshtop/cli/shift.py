@@ -129,7 +129,7 @@ async def _shift(session: Session, fleet: Fleet, plan: ShiftPlan, *, dry_run: bo
     from meshtop.actions.shift.preflight import preflight
     from meshtop.actions.shift.preview import preview
     from meshtop.actions.shift.runner import ShiftRunner
-    from meshtop.cli.progress import follow
+    from meshtop.cli.progress import follow_shift
 
     attended = sys.stdin.isatty()
     # What is held in the middle is finished by resume or rollback, not by another shift on top of it.
@@ -148,7 +148,7 @@ async def _shift(session: Session, fleet: Fleet, plan: ShiftPlan, *, dry_run: bo
             _confirm(found, refused=refused)
         controls = Controls()
         runner = ShiftRunner.begin(found, fleet, open_journal(), controls=controls, attended=attended)
-        code = await follow(runner.run(), controls)
+        code = await follow_shift(runner.run(), controls)
         if code != Exit.CONFLICT or not asks_again:
             return code
         say("Somebody else changed it. What stands there now, and what the shift would change:")
@@ -174,8 +174,10 @@ def _confirm(found: Preflight, *, refused: Exit) -> None:
     clusters = ", ".join(found.plan.clusters)
     if not sys.stdin.isatty():
         raise CommandError("No terminal to confirm in: add --yes to shift without being asked, or --dry-run.")
+    from meshtop.model.text import clean
+
     answer = click.prompt(
-        f"This changes {clusters}. Type {namespace} to go on", default="", show_default=False, err=True
+        clean(f"This changes {clusters}. Type {namespace} to go on"), default="", show_default=False, err=True
     )
     if answer.strip() != namespace:
         raise CommandError("Not shifted: the name that was typed is another.", refused)

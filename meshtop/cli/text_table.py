@@ -50,7 +50,7 @@ class Style:
         return f"\x1b[{code}m{text}\x1b[0m" if self.color and text else text
 
 
-class Layout:
+class TextTableLayout:
     """Which columns are drawn and how wide; the same for rows that come later (`get --watch`)."""
 
     def __init__(self, columns: Sequence[AnyColumn], rows: Sequence[Sequence[Cell]], style: Style) -> None:
@@ -91,7 +91,7 @@ class Layout:
 def render_table(table: TableModel, style: Style) -> list[str]:
     """All lines of a table, the header first."""
     rows = rows_of(table)
-    layout = Layout(table.columns, rows, style)
+    layout = TextTableLayout(table.columns, rows, style)
     return [layout.header(), *(layout.row(row) for row in rows)]
 
 
@@ -159,5 +159,5 @@ def any_table(titles: Sequence[str], rows: Sequence[Sequence[Any]], style: Style
         for title in titles
     ]
     cells = [[cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in row] for row in rows]
-    layout = Layout(columns, cells, style)
+    layout = TextTableLayout(columns, cells, style)
     return [layout.header(), *(layout.row(row) for row in cells)]

@@ -35,35 +35,31 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
     A call breaks that is seen in plaintext, or declared so. What was not measured is called unknown.
     """
     from meshtop.settings.durations import format_duration
-    from meshtop.views.reports.whatif import STRICT_NEEDS, document_of, knows_scope, sentences, strict_answer
+    from meshtop.views.reports.whatif import STRICT_NEEDS, knows_scope, strict_answer, strict_document, strict_sentences
 
     session = open_session(ctx)
     snapshot = once(session, plaintext=True)
     picture = session.picture(snapshot)
     code = exit_code(snapshot)
-    known = knows_scope(picture, scope) if code is Exit.FINE else True
-    if not known:
+    if code is Exit.FINE and not knows_scope(picture, scope):
         say_missing(session, snapshot)
-    if known is False:
         raise CommandError(f"There is no namespace {scope} in any cluster that was read; `mesh` means all of them.")
-    if known is None:
-        raise CommandError(f"Nothing was read in a namespace {scope}, and not all may be listed.", Exit.UNREACHABLE)
     answer = strict_answer(picture, scope)
     if output != "table":
-        from meshtop.cli.printers import to_json, to_yaml
+        from meshtop.cli.printers import json_text, to_yaml
 
-        document = document_of(picture, answer, format_duration(snapshot.window_seconds))
-        write(to_json(document) if output == "json" else to_yaml(document).rstrip("\n"))
+        document = strict_document(picture, answer, format_duration(snapshot.window_seconds))
+        write(json_text(document) if output == "json" else to_yaml(document).rstrip("\n"))
     else:
         from meshtop.analysis.security.mtls.whatif import Effect
         from meshtop.cli.text_table import render_table
-        from meshtop.views.reports.whatif import table_of
+        from meshtop.views.reports.whatif import affected_table
 
         style = session.style(sys.stdout)
         shown = [item for item in answer.items if all_ or item.effect is not Effect.FINE]
         if shown:
-            write("\n".join(render_table(table_of(shown), style)))
-        for sentence in sentences(answer):
+            write("\n".join(render_table(affected_table(shown), style)))
+        for sentence in strict_sentences(answer):
             say(sentence)
     say_missing(session, snapshot)
     return _sure(snapshot, STRICT_NEEDS, code)
@@ -81,7 +77,13 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
     Computed from the endpoints that are ready and the traffic that is seen in this window.
     """
     from meshtop.settings.durations import format_duration
-    from meshtop.views.reports.evacuate import EVACUATION_NEEDS, document_of, evacuate_answer, sentences, table_of
+    from meshtop.views.reports.evacuate import (
+        EVACUATION_NEEDS,
+        evacuate_answer,
+        evacuated_table,
+        evacuation_document,
+        evacuation_sentences,
+    )
 
     session = open_session(ctx)
     snapshot = once(session)
@@ -95,10 +97,10 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
         raise CommandError(f"{leaving} could not be read, so what runs there is unknown.", Exit.UNREACHABLE)
     answer = evacuate_answer(picture, leaving)
     if output != "table":
-        from meshtop.cli.printers import to_json, to_yaml
+        from meshtop.cli.printers import json_text, to_yaml
 
-        document = document_of(picture, answer, format_duration(snapshot.window_seconds))
-        write(to_json(document) if output == "json" else to_yaml(document).rstrip("\n"))
+        document = evacuation_document(picture, answer, format_duration(snapshot.window_seconds))
+        write(json_text(document) if output == "json" else to_yaml(document).rstrip("\n"))
     else:
         from meshtop.analysis.fleet.locality import EvacuationEffect
         from meshtop.cli.text_table import render_table
@@ -107,8 +109,8 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
             item for item in answer.items if all_ or item.fate not in (EvacuationEffect.GROWS, EvacuationEffect.IDLE)
         ]
         if shown:
-            write("\n".join(render_table(table_of(shown), session.style(sys.stdout))))
-        for sentence in sentences(answer):
+            write("\n".join(render_table(evacuated_table(shown), session.style(sys.stdout))))
+        for sentence in evacuation_sentences(answer):
             say(sentence)
     say_missing(session, snapshot)
     return _sure(snapshot, EVACUATION_NEEDS, code)

@@ -74,7 +74,7 @@ def page_name(kind: str) -> str:
     return PAGE_NAMES.get(kind) or view(kind).title
 
 
-def name_of(kind: str) -> str:
+def place_title(kind: str) -> str:
     """What the top bar calls a kind: its place, or its own title where no number key leads to it."""
     from meshtop.views.frame.registry import view
 

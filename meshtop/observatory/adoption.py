@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import binascii
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from meshtop.analysis.fleet.members import RegisteredMember, members
+from meshtop.analysis.fleet.members import RegisteredMember, registered_members
 from meshtop.analysis.fleet.registries import KARMADA, KUBESPHERE
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.model.snapshot import ClusterSnapshot
@@ -18,12 +18,15 @@ from meshtop.observatory.feed import ClusterFeed
 from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, proxied_ref, ref_from_registry
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.lists import fetch
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem
 
 _log = logging.getLogger(__name__)
 
 Adopt = Callable[[ClusterRef, str | None], ClusterFeed]
 """Makes the feed of an adopted cluster; the second argument is the host that forwards to it, None where none does."""
+
+
+_UNUSABLE: tuple[type[Exception], ...] = (SourceProblem, KubeconfigError, TimeoutError, *NOT_UNDERSTOOD)
 
 
 class _MemberConnection(msgspec.Struct):
@@ -59,7 +62,7 @@ class Adopter:
         names = {feed.name for feed in feeds}
         by_name = {feed.name: feed for feed in feeds}
         found: list[ClusterFeed] = []
-        for member in members(snapshots, facts):
+        for member in registered_members(snapshots, facts):
             entry = member.entry
             key = (entry.registry, entry.host, entry.name)
             if member.cluster is not None or entry.registry not in (KUBESPHERE, KARMADA) or key in self._seen:
@@ -86,12 +89,14 @@ class Adopter:
         connection = Connection(host, timeout_seconds=self._timeout, clock=self._clock)
         path = f"/apis/cluster.kubesphere.io/v1alpha1/clusters/{member}"
         try:
-            answer = await fetch(connection, path, what="clusters.cluster.kubesphere.io", verb="get")
+            # One that is too busy is not waited for: all members wait for each other here.
+            async with asyncio.timeout(connection.answer_seconds):
+                answer = await fetch(connection, path, what="clusters.cluster.kubesphere.io", verb="get")
             link = msgspec.json.decode(answer.content, type=_Cluster).spec.connection
             if link.type != "direct" or not link.kubeconfig:
                 return None
             return ref_from_registry(name, base64.b64decode(link.kubeconfig, validate=True).decode())
-        except (SourceProblem, KubeconfigError, msgspec.MsgspecError, binascii.Error, UnicodeDecodeError):
+        except _UNUSABLE:
             _log.warning("the kubeconfig that %s keeps of %s cannot be used", host.name, member, exc_info=True)
             return None
         finally:

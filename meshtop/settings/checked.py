@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from meshtop.settings.document import ConfigError, Document, KeyPath, dotted, read_document
+from meshtop.settings.document import ConfigError, KeyPath, YamlFile, dotted, read_document
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -17,7 +17,7 @@ Where = Callable[[KeyPath], str]
 """Where a key stands, in words: `tenancy.yaml, line 7`."""
 
 
-def where_in(document: Document) -> Where:
+def where_in(document: YamlFile) -> Where:
     """Places in a file."""
     return lambda path: f"{document.path}, line {document.line(path)}"
 
@@ -42,7 +42,7 @@ def checked(model: type[Model], data: Any, where: Where, under: KeyPath = ()) ->
         problems = error.errors(include_url=False)
         first = problems[0]
         path: KeyPath = tuple(first["loc"])
-        message = in_words(first)
+        message = field_problem_text(first)
         if first["type"] == "extra_forbidden":
             message = "there is no such key" + hint(path[-1], keys_of(model, path[:-1]))
         raise ConfigError(sentence(where(path), (*under, *path), message, len(problems) - 1)) from error
@@ -87,7 +87,7 @@ _WRITE = {
 }
 
 
-def in_words(problem: Mapping[str, Any]) -> str:
+def field_problem_text(problem: Mapping[str, Any]) -> str:
     """One of pydantic's errors as what to write, without a full stop."""
     kind, context = str(problem["type"]), problem.get("ctx") or {}
     if kind in _WRITE:

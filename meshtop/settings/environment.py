@@ -51,7 +51,7 @@ def settings_path(flag: str | None, environ: Mapping[str, str]) -> Path | None:
     return path
 
 
-def candidates(environ: Mapping[str, str]) -> dict[str, str]:
+def setting_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that may be settings; an empty one counts as not set."""
     return {n: v for n, v in environ.items() if n.startswith(PREFIX) and n not in NOT_SETTINGS and v != ""}
 
@@ -70,7 +70,7 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, tuple[KeyPat
     `{` is YAML. A variable like nothing that meshtop knows is left alone: Kubernetes itself sets MESHTOP_SERVICE_HOST
     and its like in pods beside a Service of that name.
     """
-    given = candidates(environ)
+    given = setting_variables(environ)
     if not given:
         return {}, []
     known = variables()
@@ -87,11 +87,11 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, tuple[KeyPat
 def _value(text: str) -> Any:
     if text.lstrip()[:1] not in ("[", "{"):
         return text
-    import yaml
+    from meshtop.model.yaml_input import YamlRefused, load_yaml
 
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return load_yaml(text)
+    except YamlRefused:
         return text
 
 

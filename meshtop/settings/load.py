@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from meshtop.settings.checked import hint, in_words, keys_of, sentence
-from meshtop.settings.document import ConfigError, Document, KeyPath, read_document
+from meshtop.settings.checked import field_problem_text, hint, keys_of, sentence
+from meshtop.settings.document import ConfigError, KeyPath, YamlFile, read_document
 from meshtop.settings.environment import read_environment, settings_path
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Loaded:
         return DEFAULT
 
 
-def load(
+def load_settings(
     *,
     config: str | None = None,
     environ: Mapping[str, str],
@@ -129,7 +129,7 @@ def _files(value: Any, at: KeyPath) -> Iterator[tuple[KeyPath, Path]]:
             yield from _files(below, (*at, index))
 
 
-def _check(loaded: Loaded, document: Document | None) -> None:
+def _check(loaded: Loaded, document: YamlFile | None) -> None:
     from pydantic import ValidationError
 
     try:
@@ -142,7 +142,7 @@ def _check(loaded: Loaded, document: Document | None) -> None:
         check_tenancy(loaded.data["tenancy"], lambda path: _where(("tenancy", *path), loaded, document), ("tenancy",))
 
 
-def _where(path: KeyPath, loaded: Loaded, document: Document | None) -> str:
+def _where(path: KeyPath, loaded: Loaded, document: YamlFile | None) -> str:
     """Where a key stands: `FILE, line N`, or the variable or flag that set it."""
     where = loaded.origin(path)
     if document is not None and (where == DEFAULT or where.startswith(f"{document.path}:")):
@@ -150,14 +150,14 @@ def _where(path: KeyPath, loaded: Loaded, document: Document | None) -> str:
     return where
 
 
-def _sentence(error: ValidationError, loaded: Loaded, document: Document | None) -> str:
+def _sentence(error: ValidationError, loaded: Loaded, document: YamlFile | None) -> str:
     """The first error in one sentence, and how many more there are."""
     from meshtop.settings.schema import Settings
 
     problems = error.errors(include_url=False)
     first = problems[0]
     path, rest = _known(tuple(first["loc"]), loaded.data)
-    message = in_words(first)
+    message = field_problem_text(first)
     if first["type"] == "extra_forbidden":
         message = "there is no such setting" + hint(path[-1], sorted(keys_of(Settings, path[:-1])))
     elif first["type"] == "missing":

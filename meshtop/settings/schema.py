@@ -9,7 +9,14 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 
-from meshtop.model.constants import DEFAULT_ALPHA, DEFAULT_MINIMUM_REQUESTS, DEFAULT_WINDOW_SECONDS
+from meshtop.model.constants import (
+    DEFAULT_ALPHA,
+    DEFAULT_MARGIN,
+    DEFAULT_MINIMUM_REQUESTS,
+    DEFAULT_RELATIVE_MARGIN,
+    DEFAULT_SPLIT_MARGIN,
+    DEFAULT_WINDOW_SECONDS,
+)
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS
 from meshtop.settings.durations import parse_duration
 
@@ -169,10 +176,24 @@ class GuardSettings(_Section):
     alpha: float = Field(default=DEFAULT_ALPHA, gt=0, lt=1)
 
 
+class MarginSettings(_Section):
+    """What does not matter, as shares from 0 to 1: a split that is off, or a canary that is worse, by less than this.
+
+    `relative` is a part of the baseline's own share: errors and slow answers matter when they are above it by more than
+    their margin and by more than this part.
+    """
+
+    split: float = Field(default=DEFAULT_SPLIT_MARGIN, ge=0, lt=1)
+    errors: float = Field(default=DEFAULT_MARGIN, ge=0, lt=1)
+    slow: float = Field(default=DEFAULT_MARGIN, ge=0, lt=1)
+    relative: float = Field(default=DEFAULT_RELATIVE_MARGIN, ge=0, allow_inf_nan=False)
+
+
 class CanarySettings(_Section):
     """How canaries are judged."""
 
     guard: GuardSettings = GuardSettings()
+    margin: MarginSettings = MarginSettings()
     minimum_requests: int = Field(default=DEFAULT_MINIMUM_REQUESTS, ge=1)
 
 
@@ -187,10 +208,16 @@ class HealthSettings(_Section):
     grpc_failing: float = Field(default=DEFAULT_THRESHOLDS.grpc_failing, ge=0, le=1)
     no_response_degraded: float = Field(default=DEFAULT_THRESHOLDS.no_response_degraded, ge=0, le=1)
     no_response_failing: float = Field(default=DEFAULT_THRESHOLDS.no_response_failing, ge=0, le=1)
+    alpha: float = Field(default=DEFAULT_THRESHOLDS.alpha, gt=0, lt=0.5)
+    release: float = Field(default=DEFAULT_THRESHOLDS.release, ge=0, le=1)
+    slower: float = Field(default=DEFAULT_THRESHOLDS.slower, ge=0, allow_inf_nan=False)
+    slower_ms: float = Field(default=DEFAULT_THRESHOLDS.slower_ms, ge=0, allow_inf_nan=False)
+    group_degraded: float = Field(default=DEFAULT_THRESHOLDS.group_degraded, gt=0, le=1)
+    group_failing: float = Field(default=DEFAULT_THRESHOLDS.group_failing, gt=0, le=1)
 
     @model_validator(mode="after")
     def _in_order(self) -> HealthSettings:
-        for kind in ("http5xx", "http4xx", "grpc", "no_response"):
+        for kind in ("http5xx", "http4xx", "grpc", "no_response", "group"):
             degraded, failing = getattr(self, f"{kind}_degraded"), getattr(self, f"{kind}_failing")
             if degraded > failing:
                 name = to_camel(kind)
@@ -229,7 +256,7 @@ class Settings(_Section):
         return self
 
 
-def json_schema() -> dict[str, Any]:
+def settings_schema() -> dict[str, Any]:
     """The JSON Schema of meshtop.yaml, for editors."""
     schema = Settings.model_json_schema(by_alias=True)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"

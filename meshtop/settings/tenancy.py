@@ -25,7 +25,7 @@ def split_selector(text: str) -> tuple[str, str]:
     return cluster, namespace
 
 
-def selects(selector: str, cluster: str, namespace: str) -> bool:
+def selector_matches(selector: str, cluster: str, namespace: str) -> bool:
     """Whether a selector means this namespace of this cluster."""
     own_cluster, own_namespace = split_selector(selector)
     return own_cluster in ("*", cluster) and _means(own_namespace, namespace)

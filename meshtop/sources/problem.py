@@ -14,7 +14,8 @@ from meshtop.model.state import State
 class SourceProblem(MeshtopError):
     """A source failed: `state` is what that makes of its data, `message` is one sentence, `remedy` what to do.
 
-    `code` is the HTTP status where the server gave one; `retry_after` the seconds it asked to be left alone.
+    `code` is the HTTP status where the server gave one; `retry_after` the seconds to leave it alone. `too_much` means
+    that more came than this program takes, so that a narrower question may succeed.
     """
 
     def __init__(
@@ -25,11 +26,21 @@ class SourceProblem(MeshtopError):
         *,
         code: int | None = None,
         retry_after: float | None = None,
+        too_much: bool = False,
     ) -> None:
         super().__init__(message, remedy=remedy, exit_code=Exit.REFUSED if state is State.DENIED else Exit.UNREACHABLE)
         self.state = state
         self.code = code
         self.retry_after = retry_after
+        self.too_much = too_much
+
+
+NOT_UNDERSTOOD: tuple[type[Exception], ...] = (ValueError, RecursionError, OverflowError)
+"""What decoding raises for an answer that is not what it should be: msgspec's errors and those of text that is no UTF-8
+are ValueErrors; too many levels of nesting are a RecursionError, moments beyond the calendar an OverflowError.
+"""
+ODD_SHAPE: tuple[type[Exception], ...] = (*NOT_UNDERSTOOD, AttributeError, KeyError, TypeError)
+"""What converting an answer raises besides, where it was decoded into something of another shape."""
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -50,7 +61,7 @@ def sendable(value: str) -> bool:
     return value.isascii() and value.isprintable()
 
 
-def in_words(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """What an error of a library says, in one line without control characters, full stop or any header's value."""
     text = " ".join(str(error).split())
     if _QUOTES_A_HEADER.search(text):
@@ -66,5 +77,5 @@ def root_cause(error: BaseException) -> str:
             number = 0 if isinstance(cause, ssl.SSLError) else cause.errno or 0
             text = os.strerror(number).lower() if number > 0 else cause.strerror
             return re.sub(r"^\[SSL[^]]*\] | \(_ssl\.c:\d+\)$", "", text)
-        found = in_words(cause) or found
+        found = error_text(cause) or found
     return found or type(error).__name__

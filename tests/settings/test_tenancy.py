@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meshtop.settings.access import read_access
 from meshtop.settings.document import ConfigError
-from meshtop.settings.tenancy import meet, read_tenancy, selects
+from meshtop.settings.tenancy import meet, read_tenancy, selector_matches
 from tests.analysis.tenancy.fleets import TENANCY, write
 
 GROUPS = "        groups:\n"
@@ -104,7 +104,7 @@ _patterns = st.builds(
 @given(_patterns, _patterns, _clusters, _namespaces)
 def test_selectors_that_mean_the_same_namespace_meet(left: str, right: str, cluster: str, namespace: str) -> None:
     assert meet(left, right) == meet(right, left)
-    if selects(left, cluster, namespace) and selects(right, cluster, namespace):
+    if selector_matches(left, cluster, namespace) and selector_matches(right, cluster, namespace):
         assert meet(left, right)
 
 

@@ -31,10 +31,10 @@ def require_allowed(fleet: Fleet, cluster: str, refs: Sequence[ObjectRef]) -> No
 async def read(api: KubeApi, ref: ObjectRef) -> Manifest | None:
     """The object as it stands, None where there is none. Raises ActionError."""
     response = await api.send("GET", ref.path, what=f"get {ref.resource}")
-    return None if response.status_code == 404 else decode(api, response.content)
+    return None if response.status_code == 404 else decode_manifest(api, response.content)
 
 
-def decode(api: KubeApi, body: bytes) -> Manifest:
+def decode_manifest(api: KubeApi, body: bytes) -> Manifest:
     """An object's JSON. Raises AnswerLost for what is none: whether the request took effect is not known then."""
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
@@ -68,7 +68,7 @@ async def apply(
         where = f"namespace {ref.namespace} or the kind" if ref.namespace else "the kind"
         message = f"{api.cluster} cannot take {ref.title}: {where} is not there."
         raise ActionError(ErrorKind.REJECTED, message, cluster=api.cluster)
-    return decode(api, response.content)
+    return decode_manifest(api, response.content)
 
 
 def applied_by_meshtop(live: Mapping[str, Any]) -> bool:

@@ -23,7 +23,7 @@ def sides(target: ShiftTarget, step: int) -> tuple[list[int], list[int]]:
     return canaries, baseline
 
 
-def watch(
+def guard_verdict(
     targets: Sequence[ShiftTarget],
     step: int,
     tallies: Mapping[str, Sequence[Tally]],
@@ -54,20 +54,23 @@ def watch(
         names = ("+".join(target.names[i] for i in canaries), "+".join(target.names[i] for i in baseline))
     if names is None:
         return None
-    questions = len(pairs) + 1 if len(pairs) > 1 else 1
-    shared = structs.replace(
-        judging,
-        alpha=judging.alpha / questions,
-        errors=guard.errors and judging.errors,
-        latency=guard.latency,
-    )
+    asked = structs.replace(judging, errors=guard.errors and judging.errors, latency=guard.latency)
+    among = asked_in(len(pairs))
     everything = (Tally(), Tally())
     for canary, usual in pairs.values():
         everything = (everything[0] + canary, everything[1] + usual)
-    together = judge(*everything, shared, bound_ms=bound_ms, names=names)
-    alone = [judge(*pair, shared, bound_ms=bound_ms, names=names) for pair in pairs.values()]
-    worse = [one for one in alone if one.verdict is Comparison.WORSE]
+    together = judge(*everything, asked, among=among, bound_ms=bound_ms, names=names)
+    worse = []
+    for cluster, pair in pairs.items():
+        alone = judge(*pair, asked, among=among, bound_ms=bound_ms, names=names)
+        if alone.verdict is Comparison.WORSE and len(pairs) > 1:
+            worse.append(structs.replace(alone, cluster=cluster, summary=""))
     return worst_verdict([together, *worse])
+
+
+def asked_in(clusters: int) -> int:
+    """How often each question is asked: about every cluster, and about all together where there are several."""
+    return clusters + 1 if clusters > 1 else 1
 
 
 def _sum(tallies: Sequence[Tally], indices: Sequence[int]) -> Tally:

@@ -9,12 +9,12 @@ from msgspec import structs
 
 from meshtop.actions.events import ObservedSplit, SplitStatus
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.shift.guard import sides, watch
+from meshtop.actions.shift.guard import asked_in, guard_verdict, sides
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.targets import ShiftTarget, Weights
 from meshtop.actions.shift.verify import count_all, observe
 from meshtop.analysis.canary.judging import CanaryVerdict, latency_bound
-from meshtop.analysis.canary.survey import SurveyedRoute
+from meshtop.analysis.canary.survey import LONGEST_PUSH_SECONDS, SurveyedRoute
 from meshtop.analysis.canary.tally import Caller, Tally, added
 from meshtop.model.canary import RouteCounts
 from meshtop.model.state import State
@@ -43,6 +43,12 @@ class Measures:
         self._plan = plan
         self._surveyed = surveyed
         self._fleet = fleet
+
+    def push_seconds(self, targets: Iterable[ShiftTarget]) -> float:
+        """How long a change may take to reach the proxies: the plan's patience, or what istiod measures, if longer."""
+        read = [self._fleet.members[t.cluster].push_seconds for t in targets if t.cluster in self._fleet.members]
+        longest = max((one for one in read if one is not None), default=0.0)
+        return max(self._plan.pace.settle, min(longest, LONGEST_PUSH_SECONDS))
 
     async def latency_bound(self, targets: Iterable[ShiftTarget]) -> float | None:
         """What counts as slow, in milliseconds, by the baseline before the first step; None where it has no histogram.
@@ -87,7 +93,8 @@ class Measures:
         for target in targets:
             seen = await self._callers(target, since=since, at=now)
             tallies[target.cluster] = added(seen.callers, len(target.names))
-            one = observe(target, seen.callers, target.steps[step], before[target.cluster], judging, late=late)
+            weights, old = target.steps[step], before[target.cluster]
+            one = observe(target, seen.callers, weights, old, judging, among=asked_in(len(targets)), late=late)
             if (
                 not seen.counts
                 or target.cluster in seen.failed
@@ -95,7 +102,7 @@ class Measures:
             ):
                 one = structs.replace(one, status=SplitStatus.UNKNOWN if late else SplitStatus.WAITING)
             observed.append(one)
-        return tuple(observed), watch(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)
+        return tuple(observed), guard_verdict(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)
 
     async def without_telemetry(self, targets: Iterable[ShiftTarget], at: float) -> list[str]:
         """The clusters, if they are all of them, about whose routes no Prometheus can say anything: none was found.

@@ -14,7 +14,7 @@ from meshtop.actions.journal.journal import SHIFT
 from meshtop.actions.lease import GROUP as LEASE_GROUP
 from meshtop.actions.lease import ShiftLease
 from meshtop.actions.shift.plan import ShiftPlan
-from meshtop.actions.shift.targets import ShiftTarget, chosen_routes, place_of, target_of, waves_of
+from meshtop.actions.shift.targets import ShiftTarget, chosen_routes, route_object, target_of, waves_of
 from meshtop.analysis.canary.owners import ARGO_ROLLOUTS, FLAGGER, GITOPS, NOBODY, RouteOwner
 from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.visibility.clients import MESH
@@ -90,7 +90,7 @@ def _gates(surveyed: SurveyedRoute, fleet: Fleet) -> list[Check]:
 
 async def _look(surveyed: SurveyedRoute, plan: ShiftPlan, fleet: Fleet) -> tuple[list[Check], ShiftTarget | None]:
     cluster = surveyed.route.cluster
-    api, where = fleet.members[cluster].api, place_of(surveyed.route)
+    api, where = fleet.members[cluster].api, route_object(surveyed.route)
     try:
         may_patch, may_create, may_update, route = await asyncio.gather(
             api.may("patch", where.group, where.plural, where.namespace),
@@ -128,7 +128,7 @@ def _rights(cluster: str, plural: str, namespace: str, *, may: bool) -> Check:
 
 
 async def _nobody_else(surveyed: SurveyedRoute, fleet: Fleet) -> Check:
-    cluster, where = surveyed.route.cluster, place_of(surveyed.route)
+    cluster, where = surveyed.route.cluster, route_object(surveyed.route)
     lease = ShiftLease(fleet.members[cluster].api, where, action="", holder="", seconds=1)
     try:
         held = await lease.holder()

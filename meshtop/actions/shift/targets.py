@@ -13,6 +13,7 @@ from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.analysis.canary.routes import WeightedRoute, parse_route
 from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.canary.weights import new_weights
+from meshtop.analysis.identity.meshes import TELLING_KINDS
 
 Weights = tuple[int | None, ...]
 
@@ -84,10 +85,17 @@ def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> lis
         raise ActionError(ErrorKind.USAGE, f"{plan.route} has several weighted routes; name one: {', '.join(several)}.")
     meshes = {s.mesh or s.route.cluster for s in ruling}
     if len(meshes) > 1 and not clusters:
-        where = ", ".join(s.route.cluster for s in ruling)
+        names = [s.route.cluster for s in ruling]
+        unread = [
+            f"{kind} of {name} ({why.value})"
+            for name in names
+            for kind, why in survey.clusters[name].inventory.unread(*TELLING_KINDS)
+        ]
+        because = f"; what could tell was not read: {', '.join(unread)}" if unread else ""
         raise ActionError(
             ErrorKind.USAGE,
-            f"{plan.route} is in clusters that are not known to be one mesh ({where}); choose with --cluster.",
+            f"{plan.route} is in clusters that are not known to be one mesh ({', '.join(names)}){because};"
+            " choose with --cluster.",
         )
     return ruling
 
@@ -143,7 +151,7 @@ def target_of(surveyed: SurveyedRoute, route: WeightedRoute, plan: ShiftPlan) ->
     except ValueError as error:
         raise ActionError(ErrorKind.USAGE, f"{route.cluster}: {error}.", cluster=route.cluster) from error
     return ShiftTarget(
-        where=place_of(surveyed.route),
+        where=route_object(surveyed.route),
         label=route.label,
         names=tuple(d.name for d in route.destinations),
         hosts=tuple(d.host for d in route.destinations),
@@ -153,7 +161,7 @@ def target_of(surveyed: SurveyedRoute, route: WeightedRoute, plan: ShiftPlan) ->
     )
 
 
-def place_of(route: WeightedRoute) -> RouteObject:
+def route_object(route: WeightedRoute) -> RouteObject:
     """Where a route's weights are written."""
     return RouteObject(
         cluster=route.cluster,

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from meshtop.analysis.canary.routes import HOSTNAME, SERVICE, SERVICE_IMPORT, RouteDestination, WeightedRoute
-from meshtop.analysis.inventory.untyped import integer, mapping, maps, text
+from meshtop.analysis.inventory.untyped import integer_or_none, mapping, maps, text
 from meshtop.model.kube import ConfigObject
 
 GATEWAY = "Gateway"
@@ -80,7 +80,7 @@ def _place(reference: Mapping[str, Any], obj: ConfigObject) -> _Place:
         text(reference.get("namespace")) or obj.meta.namespace,
         text(reference.get("name")) or "",
         text(reference.get("sectionName")) or "",
-        integer(reference.get("port")),
+        integer_or_none(reference.get("port")),
     )
 
 
@@ -89,7 +89,7 @@ def _said(entries: Iterable[Mapping[str, Any]], condition: str, generation: int)
     why: str | None = None
     for entry in entries:
         for one in maps(entry.get("conditions")):
-            seen = integer(one.get("observedGeneration"))
+            seen = integer_or_none(one.get("observedGeneration"))
             if one.get("type") != condition or (seen is not None and seen < generation):
                 continue
             if one.get("status") == "True":

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from meshtop.analysis.canary.binding import rule_place
 from meshtop.analysis.canary.routes import WeightedRoute, numbered
-from meshtop.analysis.inventory.untyped import integer, items, mapping, maps, text
+from meshtop.analysis.inventory.untyped import integer_or_none, items, mapping, maps, text
 from meshtop.model.kube import ConfigObject, Manager
 
 MESHTOP = "meshtop"
@@ -106,7 +106,7 @@ def controller_status(
                 kind="Canary",
                 name=canary.meta.name,
                 phase=phase,
-                weight=integer(status.get("canaryWeight")),
+                weight=integer_or_none(status.get("canaryWeight")),
                 aborted=phase in ("Failed", "Terminated"),
                 by_request=_by_request(route, obj, canary),
             )
@@ -117,7 +117,7 @@ def controller_status(
                 kind="Rollout",
                 name=rollout.meta.name,
                 phase=text(status.get("phase")) or "",
-                weight=integer(_at(status, "canary", "weights", "canary", "weight")),
+                weight=integer_or_none(_at(status, "canary", "weights", "canary", "weight")),
                 aborted=bool(status.get("abort")),
             )
     return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from meshtop.analysis.inventory.untyped import integer, items, mapping, text, texts
+from meshtop.analysis.inventory.untyped import integer_or_none, items, mapping, text, texts
 from meshtop.analysis.visibility.hosts import full_host
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Manager
@@ -150,10 +150,10 @@ def numbered(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
 
 
 def _weight(element: Mapping[str, Any]) -> int | None:
-    return integer(element.get("weight"))
+    return integer_or_none(element.get("weight"))
 
 
-def shares_of(weights: Sequence[int]) -> list[float]:
+def weight_shares(weights: Sequence[int]) -> list[float]:
     """Weights over their sum, each 0…1; a negative weight gets nothing, and without any above 0 nobody does."""
     positive = [max(0, weight) for weight in weights]
     total = sum(positive)
@@ -184,7 +184,7 @@ def _virtual_service(obj: ConfigObject, domain: str) -> Iterator[_Rule]:
             elements = numbered(rule.get("route"))
             if len(elements) < 2:
                 continue
-            shares = shares_of([_weight(e) or 0 for _, e in elements])
+            shares = weight_shares([_weight(e) or 0 for _, e in elements])
             destinations = []
             for (position, element), share in zip(elements, shares, strict=True):
                 target = mapping(element.get("destination"))
@@ -195,7 +195,7 @@ def _virtual_service(obj: ConfigObject, domain: str) -> Iterator[_Rule]:
                         name=subset or host.split(".")[0] or "?",
                         host=host,
                         subset=subset,
-                        port=integer(mapping(target.get("port")).get("number")),
+                        port=integer_or_none(mapping(target.get("port")).get("number")),
                         weight=_weight(element),
                         share=share,
                         pointer=f"/spec/{protocol}/{number}/route/{position}",
@@ -216,12 +216,12 @@ def _gateway_route(obj: ConfigObject, domain: str) -> Iterator[_Rule]:
         elements = numbered(rule.get("backendRefs"))
         if len(elements) < 2:
             continue
-        shares = shares_of([1 if _weight(e) is None else _weight(e) or 0 for _, e in elements])
+        shares = weight_shares([1 if _weight(e) is None else _weight(e) or 0 for _, e in elements])
         destinations = [
             RouteDestination(
                 name=text(element.get("name")) or "?",
                 host=backend_host(element, home, domain),
-                port=integer(element.get("port")),
+                port=integer_or_none(element.get("port")),
                 weight=_weight(element),
                 share=share,
                 pointer=f"/spec/rules/{number}/backendRefs/{position}",

@@ -198,7 +198,7 @@ def endpoints_unread(cluster: str, inventory: Inventory | None) -> tuple[Unknown
     return tuple(Unknown(kind, cluster, why) for kind, why in inventory.unread(*_ENDPOINT_KINDS))
 
 
-def evacuate(
+def evacuation_effect(
     cluster: str,
     hosts: Sequence[HostLocality],
     unmeasured: Iterable[str] = (),

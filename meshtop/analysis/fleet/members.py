@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from meshtop.analysis.fleet.registries import ISTIO, RegistryEntry, registered
-from meshtop.analysis.inventory.untyped import StatusCondition
+from meshtop.analysis.inventory.untyped import Condition
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
 from meshtop.model.snapshot import ClusterSnapshot
@@ -127,7 +127,9 @@ def _by_cluster_id(cluster_id: str, mesh_id: str | None, clusters: Iterable[_Clu
     return next((c.name for c in (*(c for c in named if c.mesh_id == mesh_id), *named)), None)
 
 
-def members(clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]) -> tuple[RegisteredMember, ...]:
+def registered_members(
+    clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]
+) -> tuple[RegisteredMember, ...]:
     """Every member of every registry, then the clusters that no registry knows (where there is a registry at all)."""
     entries = [
         entry
@@ -248,11 +250,11 @@ def _verdict(entry: RegistryEntry) -> Health:
     return Health(HealthStatus.DEGRADED, warned) if warned else Health(HealthStatus.HEALTHY)
 
 
-def _no_longer_heard(entry: RegistryEntry) -> StatusCondition | None:
+def _no_longer_heard(entry: RegistryEntry) -> Condition | None:
     return next((c for c in entry.conditions if c.type in _SAYS_READY and c.status == "Unknown"), None)
 
 
-def _words(condition: StatusCondition) -> str:
+def _words(condition: Condition) -> str:
     more = ": ".join(part for part in (condition.reason, condition.message) if part)
     return f"{condition.type} is {condition.status}" + (f" ({more})" if more else "")
 

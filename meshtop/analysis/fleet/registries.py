@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct, structs
 
 from meshtop.analysis.identity.remotes import hinted_id, remote_ids
-from meshtop.analysis.inventory.untyped import StatusCondition, condition_holds, conditions, items, mapping, text, texts
+from meshtop.analysis.inventory.untyped import Condition, condition_holds, conditions, items, mapping, text, texts
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.telemetry import Telemetry
 
@@ -44,7 +44,7 @@ class RegistryEntry(Struct, frozen=True, kw_only=True):
     name: str
     server: str = ""
     ready: bool | None = None
-    conditions: tuple[StatusCondition, ...] = ()
+    conditions: tuple[Condition, ...] = ()
     region: str | None = None
     zones: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
@@ -214,7 +214,7 @@ def _remotes(host: str, inventory: Inventory, synced: Mapping[str, str]) -> list
     found = []
     for name in sorted(names | frozenset(silent if len(names - hints) < len(silent) else ())):
         state = synced.get(name)
-        told = StatusCondition(type="Synced", status=str(state == "synced"), reason=state) if state else None
+        told = Condition(type="Synced", status=str(state == "synced"), reason=state) if state else None
         found.append(
             RegistryEntry(
                 registry=ISTIO,

@@ -77,7 +77,7 @@ def flow(edge: GraphEdge) -> str:
     return "-"
 
 
-def percent(ratio: float) -> str:
+def percent_text(ratio: float) -> str:
     """A ratio as a percentage, never rounded up to 100 or down to 0."""
     value = ratio * 100
     if 0 < value < 0.01:
@@ -96,11 +96,11 @@ def edge_labels(edge: GraphEdge, signs: dict[HealthStatus, str], locked: str, op
     sign = signs.get(edge.health.status, "")
     errors = ""
     if edge.sums.requests and edge.sums.errors:
-        errors = percent(edge.sums.errors / edge.sums.requests)
+        errors = percent_text(edge.sums.errors / edge.sums.requests)
     p95 = edge.sums.buckets.quantile(0.95)
     slow = "" if p95 is None else f"{rate(p95 / 1000)}s" if p95 >= 999.5 else f"{rate(p95)}ms"
     ratio = edge.mtls_ratio
-    lock = "" if ratio is None else locked if ratio >= 1 else f"{open_}{percent(ratio)}" if ratio > 0 else open_
+    lock = "" if ratio is None else locked if ratio >= 1 else f"{open_}{percent_text(ratio)}" if ratio > 0 else open_
     plain = lock if ratio is not None and ratio < 1 else ""
     fault = f"{sign}{errors}" if sign or errors else ""
     forms = (

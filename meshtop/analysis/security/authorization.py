@@ -73,14 +73,18 @@ def authorization(
 ) -> Authorization:
     """What applies to one workload, out of all AuthorizationPolicies and RequestAuthentications of its config."""
     applied = [
-        _applied(policy, by) for policy in oldest_first(policies) if (by := applies(policy, subject, root_namespace))
+        _applied(policy, by)
+        for policy in oldest_first(policies)
+        if (by := policy_applies(policy, subject, root_namespace))
     ]
     applied.sort(key=lambda one: _ORDER.index(one.action))
-    requests = [_authentication(obj) for obj in oldest_first(authentications) if applies(obj, subject, root_namespace)]
+    requests = [
+        _authentication(obj) for obj in oldest_first(authentications) if policy_applies(obj, subject, root_namespace)
+    ]
     return Authorization(tuple(applied), tuple(requests), any(one.action is PolicyAction.ALLOW for one in applied))
 
 
-def applies(obj: ConfigObject, subject: PolicyTarget, root_namespace: str) -> str | None:
+def policy_applies(obj: ConfigObject, subject: PolicyTarget, root_namespace: str) -> str | None:
     """By what a policy applies to a workload, in words; None when it does not.
 
     A policy with `targetRefs` counts for what it names and never by a selector; one without does not count for

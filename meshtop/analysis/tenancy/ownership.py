@@ -12,7 +12,15 @@ from msgspec import Struct
 
 from meshtop.model.kube import Namespace
 from meshtop.model.snapshot import Snapshot
-from meshtop.settings.tenancy import GROUP_KINDS, LevelSettings, Tenancy, Tenant, Workspace, selects, split_selector
+from meshtop.settings.tenancy import (
+    GROUP_KINDS,
+    LevelSettings,
+    Tenancy,
+    Tenant,
+    Workspace,
+    selector_matches,
+    split_selector,
+)
 
 NONE = "(none)"
 """Stands for the tenant of what belongs to nobody; no tenant may be named so, as names of tenants hold no brackets."""
@@ -119,7 +127,7 @@ class Declarations:
             (kind, group.name)
             for kind in GROUP_KINDS
             for group in workspace.groups.of_kind(kind)
-            if not group.namespaces or any(selects(s, cluster, namespace) for s in group.namespaces)
+            if not group.namespaces or any(selector_matches(s, cluster, namespace) for s in group.namespaces)
         )
         key = (tenant.name, workspace.name, groups)
         if key not in self._made:

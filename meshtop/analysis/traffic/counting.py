@@ -21,8 +21,8 @@ from meshtop.analysis.traffic.naming import (
     domain_of,
     is_address,
     known,
-    rank_of,
     service_key,
+    service_key_rank,
     version_of,
 )
 from meshtop.analysis.traffic.reports import EdgeKey, EdgeReport, SourceKey, TargetKey, WorkloadPlace
@@ -72,7 +72,7 @@ class Ledger:
 
     def rank(self, service: str) -> int:
         """How well a service's key says what was asked for; more is better."""
-        return rank_of(service, service in self._kubernetes)
+        return service_key_rank(service, service in self._kubernetes)
 
     def likely_home(self, key: EdgeKey, end: str) -> str:
         """The cluster of an end that no reporter tells: the only one that has the workload, else the reporter's own."""

@@ -60,12 +60,7 @@ def _add_buckets(parts: Sequence[Buckets]) -> Buckets:
     return result
 
 
-def total(edges: Iterable[Edge]) -> Sums:
-    """The whole mesh: every edge once."""
-    return add_all([edge.sums for edge in edges])
-
-
-def figures(
+def group_figures(
     edges: Iterable[Edge],
     source: Callable[[Peer], Group],
     target: Callable[[Target], Group],
@@ -114,14 +109,14 @@ def cluster_of(end: Peer | Target) -> str:
 
 def by_workload(edges: Iterable[Edge]) -> dict[tuple[str, str, str], Figures]:
     """Traffic of each workload."""
-    return figures(edges, workload_of, workload_of)
+    return group_figures(edges, workload_of, workload_of)
 
 
 def by_namespace(edges: Iterable[Edge]) -> dict[tuple[str, str], Figures]:
     """Traffic of each namespace of each cluster."""
-    return figures(edges, namespace_of, namespace_of)
+    return group_figures(edges, namespace_of, namespace_of)
 
 
 def by_cluster(edges: Iterable[Edge]) -> dict[str, Figures]:
     """Traffic of each cluster: from and to others, and within."""
-    return figures(edges, cluster_of, cluster_of)
+    return group_figures(edges, cluster_of, cluster_of)

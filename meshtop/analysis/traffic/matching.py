@@ -49,7 +49,7 @@ def place_guessed_ends(ledger: Ledger) -> Reports:
         ]
         candidates = [there for there in candidates if there.target.service == key.target.service] or candidates
         if candidates:
-            shares = shares_of({there: ledger.reports[there] for there in candidates}, others)
+            shares = call_shares({there: ledger.reports[there] for there in candidates}, others)
         else:
             shares = [(_placed(key, end, ledger.likely_home(key, end)), 1.0)]
         for there, share in shares:
@@ -88,7 +88,7 @@ def join_half_known_sources(reports: Reports, app_of: Callable[[WorkloadPlace], 
             and not has_any(reports[other], ARRIVING)
             and app_of(other.source.place) == key.source.app
         }
-        for there, share in shares_of(callers, DEPARTING):
+        for there, share in call_shares(callers, DEPARTING):
             joined[there] = merged(joined[there], reports[key], share)
         if callers:
             del joined[key]
@@ -229,7 +229,7 @@ def has_any(roles: Roles, names: Sequence[str]) -> bool:
     return any(role in roles for role in names)
 
 
-def shares_of(ends: Reports, names: Sequence[str]) -> list[tuple[EdgeKey, float]]:
+def call_shares(ends: Reports, names: Sequence[str]) -> list[tuple[EdgeKey, float]]:
     """How calls divide among edges, by what these reporters told of each; evenly where they counted nothing."""
     sizes = {key: _size(roles, names) for key, roles in ends.items()}
     total = sum(sizes.values())

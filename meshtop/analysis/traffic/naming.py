@@ -59,7 +59,7 @@ def domain_of(host: str) -> str:
     return match[1] if match else ""
 
 
-def rank_of(service: str, is_kubernetes: bool) -> int:
+def service_key_rank(service: str, is_kubernetes: bool) -> int:
     """How well a service's key says what was asked for; more is better.
 
     A Service of the mesh, another host (of a ServiceEntry), a bare name, a catch-all, nothing, an address.

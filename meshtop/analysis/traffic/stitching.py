@@ -16,13 +16,13 @@ from meshtop.analysis.traffic.inputs import ClusterTraffic
 from meshtop.analysis.traffic.matching import (
     Reports,
     Roles,
+    call_shares,
     has_any,
     join_half_known_sources,
     join_passed_through,
     match_names,
     merged,
     place_guessed_ends,
-    shares_of,
 )
 from meshtop.analysis.traffic.reports import EdgeKey, SourceKey, TargetKey, WorkloadPlace
 from meshtop.model.traffic import PeerKind
@@ -202,7 +202,7 @@ def credit_client(ends: Reports, segment: Roles) -> dict[EdgeKey, Roles]:
     lacking = {key: roles for key, roles in ends.items() if not has_any(roles, DEPARTING)}
     if not told:
         return {}
-    return {key: merged(lacking[key], told, share) for key, share in shares_of(lacking, ARRIVING)}
+    return {key: merged(lacking[key], told, share) for key, share in call_shares(lacking, ARRIVING)}
 
 
 def onward_shares(segment: EdgeKey, onward: Reports) -> list[tuple[EdgeKey, float]]:
@@ -246,7 +246,7 @@ def merge_service_only_edges(
         if not ends:
             continue
         delivered = {role: report.without_lost() for role, report in reports[key].items()}
-        for end, share in shares_of({end: joined[end] for end in ends}, ARRIVING):
+        for end, share in call_shares({end: joined[end] for end in ends}, ARRIVING):
             joined[end] = merged(joined[end], delivered, share)
         lost = {
             role: report.only_lost()

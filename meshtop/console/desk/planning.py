@@ -125,7 +125,7 @@ def plan_of(values: Mapping[str, str], subject: ShiftSubject) -> tuple[ShiftPlan
     from meshtop.actions.shift.plan import OnLoss, ShiftPlan, parse_guard
     from meshtop.settings.durations import parse_duration
 
-    clusters = clusters_of(values["clusters"], subject)
+    clusters = named_clusters(values["clusters"], subject)
     steps = steps_of(values["weights"], values["steps"])
     for route in subject.routes:
         if not clusters or route.cluster in clusters:
@@ -166,7 +166,7 @@ def steps_of(weights: str, steps: str) -> tuple[dict[str, int], ...]:
     return _checked("steps", lambda: parse_steps(name, steps))
 
 
-def clusters_of(text: str, subject: ShiftSubject) -> tuple[str, ...]:
+def named_clusters(text: str, subject: ShiftSubject) -> tuple[str, ...]:
     """The clusters that the field names. Raises FieldProblem."""
     named = _names(text)
     for name in named:
@@ -176,7 +176,7 @@ def clusters_of(text: str, subject: ShiftSubject) -> tuple[str, ...]:
 
 def effect(values: Mapping[str, str], subject: ShiftSubject) -> str:
     """What would become of the weights: `us-east, eu-west: v2 80 → 70 · v3 20 → 30`. Raises FieldProblem."""
-    clusters = clusters_of(values["clusters"], subject)
+    clusters = named_clusters(values["clusters"], subject)
     steps = steps_of(values["weights"], values["steps"])
     alike: dict[str, list[str]] = {}
     for route in subject.routes:

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
-from meshtop.console.places import name_of
+from meshtop.console.places import place_title
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import COURSE_AGAIN_SECONDS, course, detail_lines, read_courses
 from meshtop.console.widgets.chart import ChartView
@@ -95,7 +95,7 @@ class DetailScreen(MeshScreen):
     @property
     def place(self) -> str:
         """The place of its kind."""
-        return name_of(self.kind)
+        return place_title(self.kind)
 
     @property
     def is_place(self) -> bool:

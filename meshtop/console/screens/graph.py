@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 
 from meshtop.analysis.graph.select import worst_edges
 from meshtop.analysis.graph.service_graph import Level, ServiceGraph
-from meshtop.console.places import GRAPH, name_of
+from meshtop.console.places import GRAPH, place_title
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.graph_steps import (
@@ -43,8 +43,8 @@ from meshtop.views.kinds.edges import VIEW
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import (
     Sight,
+    edges_between,
     is_group,
-    members,
     place_of_row,
     readable_level,
     row_of_node,
@@ -107,7 +107,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
     @property
     def place(self) -> str:
         """Its name."""
-        return name_of(GRAPH)
+        return place_title(GRAPH)
 
     @property
     def is_place(self) -> bool:
@@ -407,7 +407,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         picture, graph, edge = self.host.picture, self.view.graph, self.view.edge
         if picture is None or graph is None or edge is None:
             return
-        found = members(picture, self.scope_query(), self.sight, source=edge.source, target=edge.target)
+        found = edges_between(picture, self.scope_query(), self.sight, source=edge.source, target=edge.target)
         if len(found) == 1:
             self.host.open_detail("edges", VIEW.key(found[0][1]))
         elif found:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from meshtop.console.places import GRAPH, name_of
+from meshtop.console.places import GRAPH, place_title
 from meshtop.console.screens.table import TableScreen
 from meshtop.views.frame.table import Table
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.graph import Sight, members
+from meshtop.views.reports.graph import Sight, edges_between
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
@@ -24,7 +24,7 @@ class GraphEdgesScreen(TableScreen):
     @property
     def place(self) -> str:
         """The graph's."""
-        return name_of(GRAPH)
+        return place_title(GRAPH)
 
     @property
     def is_place(self) -> bool:
@@ -53,5 +53,5 @@ class GraphEdgesScreen(TableScreen):
         """The rows of the scope that are part of the edge."""
         table = super().table(picture, query)
         scope = self.host.scope.filtered("").query
-        part = {id(i) for _, i in members(picture, scope, self._sight, source=self._source, target=self._target)}
+        part = {id(i) for _, i in edges_between(picture, scope, self._sight, source=self._source, target=self._target)}
         return Table(table.columns, [item for item in table.items if id(item) in part], self.kind_view.key)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NOTHING = Cell("·", Tone.DIM)
 
 
-def table_of(matrix: Matrix) -> Table[str]:
+def table_of_matrix(matrix: Matrix) -> Table[str]:
     """A matrix as a table: a row for each name, a column for each name across the top."""
 
     def column(name: str, number: int) -> Column[str]:
@@ -85,7 +85,9 @@ class MatrixScreen(TableScreen):
             from meshtop.views.kinds.tenantmatrix import matrix_table
 
             return matrix_table(self.kind_view.items(picture, query))
-        return table_of(trust_matrix(picture, query) if self.kind == "trust" else namespace_matrix(picture, query))
+        return table_of_matrix(
+            trust_matrix(picture, query) if self.kind == "trust" else namespace_matrix(picture, query)
+        )
 
     def action_matrix(self) -> None:
         """Draw the other of the two."""

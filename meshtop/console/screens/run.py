@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label
 
 from meshtop.console.desk.shifting import ShiftDesk, ShiftEventArrived, ShiftFailed
-from meshtop.console.places import CANARIES, name_of
+from meshtop.console.places import CANARIES, place_title
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import TextLine, TextRun
@@ -81,7 +81,7 @@ class RunScreen(MeshScreen):
     @property
     def place(self) -> str:
         """Canaries."""
-        return name_of(CANARIES)
+        return place_title(CANARIES)
 
     @property
     def is_place(self) -> bool:

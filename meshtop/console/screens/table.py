@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from meshtop.console.places import name_of, page_name, pages_of
+from meshtop.console.places import page_name, pages_of, place_title
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import detail_lines
 from meshtop.console.session import PictureRequest
@@ -62,7 +62,7 @@ class TableScreen(MeshScreen):
     @property
     def place(self) -> str:
         """What the top bar calls it."""
-        return name_of(self.kind)
+        return place_title(self.kind)
 
     @property
     def about(self) -> str:

@@ -38,7 +38,7 @@ def parse_command(text: str, commands: Sequence[Command]) -> tuple[Command, str]
     raise ValueError(f"there is no command {word!r}; the help (?) lists them")
 
 
-def explain(text: str, commands: Sequence[Command]) -> str:
+def describe_command(text: str, commands: Sequence[Command]) -> str:
     """What the command that is being typed does; nothing while it could be several."""
     try:
         return parse_command(complete(text, commands) or text, commands)[0].help

@@ -16,7 +16,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import ModalScreen, Screen
 
-from meshtop.console.widgets.key_hints import description_of, rank_of
+from meshtop.console.widgets.key_hints import description_of, hint_rank
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cell_width, clean, cut, fit
@@ -80,7 +80,7 @@ def key_groups(screen: Screen[object]) -> KeyGroups:
         words = description_of(screen, binding) or binding.description
         if words and binding.id and not binding.system:
             keys = found.setdefault((binding.action, words), [])
-            ranked[binding.action, words] = (_group(binding.id), rank_of(binding))
+            ranked[binding.action, words] = (_group(binding.id), hint_rank(binding))
             display = screen.app.get_key_display(binding)
             if display not in keys:
                 keys.append(display)

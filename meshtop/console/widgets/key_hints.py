@@ -68,11 +68,11 @@ def hints_of(screen: Screen[object]) -> list[KeyHint]:
         if words is None:
             continue
         hints[binding.action] = KeyHint(screen.app.get_key_display(binding), words, off, binding.key)
-        ranks[binding.action] = rank_of(binding)
+        ranks[binding.action] = hint_rank(binding)
     return [hints[action] for action in sorted(hints, key=ranks.__getitem__)]
 
 
-def rank_of(binding: Binding) -> int:
+def hint_rank(binding: Binding) -> int:
     """Where a key stands among the others: opening first, then what only this screen does, then the rest by worth."""
     if binding.id == FIRST:
         return -1

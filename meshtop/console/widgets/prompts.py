@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input, Label
 
-from meshtop.console.widgets.commands import Command, InputHistory, complete, explain, parse_command
+from meshtop.console.widgets.commands import Command, InputHistory, complete, describe_command, parse_command
 from meshtop.model.text import clean
 
 
@@ -178,7 +178,7 @@ class CommandBar(Prompt):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.show_message(explain(event.value, self._commands) if event.value.strip() else "tab completes")
+        self.show_message(describe_command(event.value, self._commands) if event.value.strip() else "tab completes")
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.model.numbers import UNKNOWN, quantity
 from meshtop.model.text import cell_width, clean, cut, fit
-from meshtop.views.frame.numbers import UNKNOWN, quantity
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.actions.shift.progress import ClusterProgress, Progress
-    from meshtop.analysis.canary.judging import CanaryVerdict
-    from meshtop.analysis.canary.verdict import ComparisonVerdict
 
 _MARGIN = 2
 _BAR = 12
@@ -108,34 +106,17 @@ def _guard(progress: Progress, width: int) -> Iterable[tuple[str, Tone]]:
         yield "waits for requests" if progress.outcome is None else UNKNOWN, Tone.DIM
         return
     sign, tone = _VERDICTS[verdict.verdict.value]
-    canary, baseline = clean(verdict.canary or "the canary"), clean(verdict.baseline or "its baseline")
-    text = {
-        "worse": f"{canary} is worse than {baseline}",
-        "not-worse": f"{canary} is not worse than {baseline}",
-        "not-enough-data": "not enough data"
-        + (f", about {quantity(verdict.requests_to_go)} requests to go" if verdict.requests_to_go else ""),
-    }[verdict.verdict.value]
+    text = clean(verdict.summary)
     yield f"{sign} {text}", tone
     room = width - 2 * _MARGIN - len("Guard ") - cell_width(text) - 3
-    for name, one in _questions(verdict):
-        text = _difference(name, one)
+    for name, one in verdict.questions:
+        # What is bad says its figures in the summary already.
+        if one.is_bad or one.may_be_bad or not one.figures:
+            continue
+        text = f"{name} {one.figures}"
         room -= cell_width(text) + 3
-        if text and room >= 0:
+        if room >= 0:
             yield f"· {text}", Tone.DIM
-
-
-def _questions(verdict: CanaryVerdict) -> Iterable[tuple[str, ComparisonVerdict]]:
-    if verdict.errors is not None:
-        yield "errors", verdict.errors
-    if verdict.latency is not None:
-        yield f"slower than {verdict.bound_ms:g} ms" if verdict.bound_ms is not None else "slow", verdict.latency
-
-
-def _difference(name: str, one: ComparisonVerdict) -> str:
-    if one.difference is None or one.interval is None:
-        return ""
-    low, high = one.interval.low * 100, one.interval.high * 100
-    return f"{name} {one.difference * 100:+.2f} points ({low:+.2f} to {high:+.2f})"
 
 
 def _table(progress: Progress, width: int) -> list[TextLine]:

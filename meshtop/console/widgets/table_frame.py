@@ -30,7 +30,7 @@ def format_rows(model: TableModel, columns: Sequence[int], first: int, last: int
     return rows
 
 
-def row_line(row: Sequence[Cell], layout: ColumnLayout, *, ground: str, marked: bool) -> TextLine:
+def table_row_line(row: Sequence[Cell], layout: ColumnLayout, *, ground: str, marked: bool) -> TextLine:
     """A row as a line: the gutter with its signs, then each column in its place."""
     cursor = ground == "cursor"
     gutter = (MARK_SIGN if marked else " ") + (CURSOR_SIGN if cursor else " ")
@@ -112,7 +112,7 @@ class TableFrame:
             if index == state.cursor.index:
                 ground = "cursor" if has_focus else "resting" if state.cursor.chosen else ground
             marked = bool(state.marks) and model.key(index) in state.marks
-            lines.append(row_line(row, layout, ground=ground, marked=marked))
+            lines.append(table_row_line(row, layout, ground=ground, marked=marked))
         lines += [TextLine("plain", ())] * (height - len(lines))
         return header_line(state.columns, layout, sort=state.sort, picked=state.picked, width=width), lines
 

@@ -22,8 +22,9 @@ from meshtop.model.state import State
 from meshtop.sources.auth import official
 from meshtop.sources.auth.exec_plugin import ProcessGuard, exec_info, run_plugin
 from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, reread
+from meshtop.sources.auth.openid import AskProvider, Tokens, renewed
 from meshtop.sources.auth.remedies import login_remedy, plugin_remedy, provider_remedy
-from meshtop.sources.problem import SourceProblem, in_words, sendable
+from meshtop.sources.problem import SourceProblem, error_text, sendable
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Credentials(Struct, frozen=True, kw_only=True):
         )
 
 
-async def load(ref: ClusterRef, *, limit_seconds: float) -> Credentials:
+async def load_credentials(ref: ClusterRef, *, limit_seconds: float, ask: AskProvider | None = None) -> Credentials:
     """The credentials of a context as its files say at this moment, running its plugin where it has one.
 
     Raises SourceProblem: denied, with the command that renews the login.
@@ -88,7 +89,7 @@ async def load(ref: ClusterRef, *, limit_seconds: float) -> Credentials:
         value: Credentials | None = None
         error: BaseException | None = None
         try:
-            value = load_now(ref, limit_seconds=limit_seconds, guard=guard)
+            value = load_now(ref, limit_seconds=limit_seconds, guard=guard, ask=ask)
         except BaseException as caught:  # noqa: BLE001 - handed to whoever waits
             error = caught
         with contextlib.suppress(RuntimeError):
@@ -109,10 +110,12 @@ async def load(ref: ClusterRef, *, limit_seconds: float) -> Credentials:
         guard.kill()
 
 
-def load_now(ref: ClusterRef, *, limit_seconds: float, guard: ProcessGuard | None = None) -> Credentials:
+def load_now(
+    ref: ClusterRef, *, limit_seconds: float, guard: ProcessGuard | None = None, ask: AskProvider | None = None
+) -> Credentials:
     """The credentials of a context, read in this thread: blocks as long as its plugin runs, at most `limit_seconds`.
 
-    Raises SourceProblem, as `load` does.
+    `ask` is how an identity provider is asked for new tokens. Raises SourceProblem, as `load` does.
     """
     try:
         ref = reread(ref)
@@ -121,7 +124,7 @@ def load_now(ref: ClusterRef, *, limit_seconds: float, guard: ProcessGuard | Non
         if ref.in_cluster:
             return _service_account(ref)
         _check_files(ref)
-        return _from_context(ref, limit_seconds, guard or ProcessGuard())
+        return _from_context(ref, limit_seconds, guard or ProcessGuard(), ask)
     except SourceProblem:
         raise
     except KubeconfigError as error:
@@ -129,12 +132,12 @@ def load_now(ref: ClusterRef, *, limit_seconds: float, guard: ProcessGuard | Non
     except official.config_exception() as error:
         raise SourceProblem(
             State.DENIED,
-            f"The login of {ref.name} cannot be used: {in_words(error)[:_LONGEST_REASON]}.",
+            f"The login of {ref.name} cannot be used: {error_text(error)[:_LONGEST_REASON]}.",
             login_remedy(ref),
         ) from None
     except Exception as error:  # noqa: BLE001 - the package raises whatever its parts raise
         _log.warning("the login of %s failed", ref.name, exc_info=True)
-        reason = in_words(error)[:_LONGEST_REASON] or type(error).__name__
+        reason = error_text(error)[:_LONGEST_REASON] or type(error).__name__
         raise SourceProblem(
             State.DENIED, f"The login of {ref.name} failed: {reason}.", login_remedy(ref), code=401
         ) from None
@@ -170,7 +173,7 @@ def _pem(entry: Mapping[str, Any], key: str) -> str | None:
     return Path(entry[key]).read_text(encoding="utf-8", errors="replace") if entry.get(key) else None
 
 
-def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard) -> Credentials:
+def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard, ask: AskProvider | None) -> Credentials:
     cluster, user = ref.cluster_entry, ref.user_entry
     plugin, provider = user.get("exec"), user.get("auth-provider")
     issued: dict[str, str] = {}
@@ -203,6 +206,16 @@ def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard) ->
             code=401,
         )
 
+    def renew_openid(settings: Mapping[str, Any]) -> Tokens:
+        remedy = provider_remedy(provider if isinstance(provider, Mapping) else {})
+        if ask is None:
+            raise SourceProblem(State.DENIED, f"The login of {ref.name} has expired.", remedy, code=401)
+        try:
+            return renewed(settings, ask)
+        except SourceProblem as problem:
+            message = f"The login of {ref.name} has expired. {problem.message}"
+            raise SourceProblem(State.DENIED, message, remedy, code=401) from problem
+
     login = official.user_login(
         ref.document,
         ref.context,
@@ -210,6 +223,7 @@ def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard) ->
         token=_user_token(ref),
         run_plugin=run if isinstance(plugin, Mapping) else None,
         google_token_expired=google_token_expired,
+        renew_openid=renew_openid,
     )
     headers = _impersonation(user)
     if login.authorization:

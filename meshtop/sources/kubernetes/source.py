@@ -14,7 +14,7 @@ from meshtop.model.kube import Controller, Identity, Inventory, KindStatus
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.process import raise_open_file_limit
 from meshtop.sources.http.connection import Connection
-from meshtop.sources.kubernetes.discovery import Discovery, discover, version_for
+from meshtop.sources.kubernetes.discovery import ApiDiscovery, discover, version_for
 from meshtop.sources.kubernetes.extras import ControlPlanes, Extras
 from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES, ApiKind
 from meshtop.sources.kubernetes.link import ServerLink
@@ -69,7 +69,7 @@ class KubernetesSource:
         self._tasks: dict[ApiKind, tuple[ScopedReader, asyncio.Task[None]]] = {}
         self._extras = Extras(self._link, identify=identify)
         self._discovery_problem: SourceProblem | None = None
-        self._discovery: Discovery | None = None
+        self._discovery: ApiDiscovery | None = None
         self._inventory: Inventory | None = None
         self._built_from: tuple[object, ...] = ()
         self._cost = Cost()
@@ -84,8 +84,9 @@ class KubernetesSource:
             problem=self._link.problem,
             kinds=self._kinds(),
             resources=self._resources(),
-            refresh_seconds=self._pace.refresh,
+            stale_seconds=self._link.stale_seconds,
             endpoint=self._connection.server,
+            note=self._connection.note,
         )
 
     @property
@@ -183,6 +184,7 @@ class KubernetesSource:
     async def follow(self, changed: Callable[[], None]) -> None:
         """Read everything, then keep it up to date until cancelled; `changed` is called after each change."""
         self._link.changed = changed
+        self._link.following = True
         if self._queue is not None and not self._link.asked.is_set():
             self._link.queued = True
             self._link.up.clear()
@@ -262,7 +264,7 @@ class KubernetesSource:
         self._install(found)
         return True
 
-    def _install(self, found: Discovery) -> None:
+    def _install(self, found: ApiDiscovery) -> None:
         """Read what is served; what was read before goes on where the server does not know at present."""
         for kind in self._installable:
             version = version_for(kind, found.served)

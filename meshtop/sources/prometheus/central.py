@@ -12,12 +12,13 @@ from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Sample, Scalar
 from meshtop.settings.schema import TelemetrySettings
+from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_scalars, decode_split
 from meshtop.sources.prometheus.collecting import PARALLEL_QUERIES, Answers, Collected, QueryCollector, Question
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import Engine, EngineAddress
 from meshtop.sources.prometheus.promql import equal
-from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
+from meshtop.sources.prometheus.reading import failed_status, prometheus_status, telemetry_of, whole_failure
 from meshtop.sources.prometheus.series import SeriesReader
 
 SHARE_SECONDS = 1.0
@@ -39,6 +40,7 @@ class CentralTelemetry:
         timeout: float = 5.0,
         clock: Callable[[], float] = time.time,
         read_only: bool = False,
+        limits: Limits = LIMITS,
     ) -> None:
         # Raises ValueError for what cannot be a label's name, before anything is asked.
         equal({settings.cluster_label: "", **settings.matchers})
@@ -48,7 +50,7 @@ class CentralTelemetry:
         self.parts: dict[str, ClusterPart] = {}
         self._open: set[str] = set()
         self._clock = clock
-        self._direct = DirectWire(settings, name="all clusters", timeout=timeout, read_only=read_only)
+        self._direct = DirectWire(settings, name="all clusters", timeout=timeout, read_only=read_only, limits=limits)
         self.engine = Engine(
             self._direct,
             EngineAddress(label="The telemetry engine above all clusters"),
@@ -108,8 +110,13 @@ class CentralTelemetry:
             failure = whole_failure(whole)
             if failure is not None:
                 raise failure
-            self.status = status_of(
-                whole, at=now, window_seconds=window_seconds, endpoint=self.engine.url, recording_rules=False
+            self.status = prometheus_status(
+                whole,
+                at=now,
+                window_seconds=window_seconds,
+                endpoint=self.engine.url,
+                recording_rules=False,
+                note=self._direct.note,
             )
             for part in self.parts.values():
                 part.take(split(self.value(part.cluster)), at=now if at is None else at, window_seconds=window_seconds)

@@ -79,7 +79,7 @@ class Candidate(Struct, frozen=True, order=True):
         return EngineAddress(path, proxied=True, label=f"{self.kind} {self.namespace}/{self.service}:{self.port}")
 
 
-def candidates(services: Sequence[Service]) -> list[Candidate]:
+def engine_candidates(services: Sequence[Service]) -> list[Candidate]:
     """Services that may be the engine, the likeliest first."""
     found = (candidate for service in services if (candidate := _candidate(service)) is not None)
     return sorted(found)
@@ -150,7 +150,7 @@ async def find_engine(
     The likeliest that does is chosen, else the likeliest that answers at all. `avoid` is the path of an engine that has
     just died: it goes to the end of the line.
     """
-    line = candidates(services)
+    line = engine_candidates(services)
     line.sort(key=lambda candidate: candidate.address.path == avoid)
     engines = [
         Engine(wire, candidate.address, timeout=timeout, read_only=read_only, headers=headers, meter=meter)

@@ -48,11 +48,17 @@ def whole_failure(answers: Answers) -> QueryFailed | None:
     return min(failures, key=lambda failure: worst.get(failure.state, 2), default=None)
 
 
-def status_of(
-    answers: Answers, *, at: float, window_seconds: float, endpoint: str, recording_rules: bool
+def prometheus_status(
+    answers: Answers,
+    *,
+    at: float,
+    window_seconds: float,
+    endpoint: str,
+    recording_rules: bool,
+    note: str | None = None,
 ) -> SourceStatus:
-    """Fresh, or partial with the reason; notes say what else is worth knowing."""
-    notes = notes_of(answers.all)
+    """Fresh, or partial with the reason; notes say what else is worth knowing, `note` first."""
+    notes = [*((note,) if note else ()), *notes_of(answers.all)]
     if recording_rules:
         notes.append("Uses the recording rules of meshtop.")
     if window_seconds < 4 * SCRAPE_SECONDS:

@@ -12,13 +12,14 @@ from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Scalar
 from meshtop.settings.schema import SERVICE, PrometheusSettings
+from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.prometheus.answers import QueryFailed, decode_scalars
 from meshtop.sources.prometheus.collecting import Collected, Question, collect
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import SECRET_HEADERS, Engine, EngineAddress, EngineWire, Meter, proxy_path
 from meshtop.sources.prometheus.finding import find_engine
 from meshtop.sources.prometheus.promql import equal, recorded_query
-from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
+from meshtop.sources.prometheus.reading import failed_status, prometheus_status, telemetry_of, whole_failure
 from meshtop.sources.prometheus.series import SeriesReader
 
 LOOK_FOR_RULES_EVERY_SECONDS = 60.0
@@ -43,6 +44,7 @@ class PrometheusSource(SeriesReader):
         timeout: float = 5.0,
         clock: Callable[[], float] = time.time,
         read_only: bool = False,
+        limits: Limits = LIMITS,
     ) -> None:
         self._settings = settings or PrometheusSettings()
         super().__init__(
@@ -52,7 +54,7 @@ class PrometheusSource(SeriesReader):
         self.cost = Cost()
         self._direct = None
         if self._settings.url:
-            self._direct = DirectWire(self._settings, name=cluster, timeout=timeout, read_only=read_only)
+            self._direct = DirectWire(self._settings, name=cluster, timeout=timeout, read_only=read_only, limits=limits)
         self._wire = self._direct or connection
         self._timeout = timeout
         self._read_only = read_only
@@ -207,8 +209,13 @@ class PrometheusSource(SeriesReader):
             recording_rules=used,
             plaintext_day=self._plaintext_day(at),
         )
-        self.status = status_of(
-            answers, at=now, window_seconds=window_seconds, endpoint=engine.url, recording_rules=used
+        self.status = prometheus_status(
+            answers,
+            at=now,
+            window_seconds=window_seconds,
+            endpoint=engine.url,
+            recording_rules=used,
+            note=self._direct.note if self._direct is not None else None,
         )
 
     def _kept_control(self, question: Question, now: float) -> dict[str, Collected[Scalar]] | None:

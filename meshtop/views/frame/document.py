@@ -94,7 +94,7 @@ def missing(snapshot: Snapshot) -> list[str]:
     return list(dict.fromkeys(sentences))
 
 
-def json_schema(view: AnyView) -> dict[str, Any]:
+def kind_schema(view: AnyView) -> dict[str, Any]:
     """The JSON Schema of a kind's document."""
     items = msgspec.defstruct(view.list_kind, [("items", list[view.item])], bases=(Document,), frozen=True)  # type: ignore[name-defined]
     return msgspec.json.schema(items)

@@ -180,17 +180,17 @@ def _test(column: Column[Item], term: _Term) -> Test[Item]:
 def _numeric(column: Column[Item], operator: str, value: str) -> Test[Item]:
     read = column.value
     if operator:
-        compare, bound = _COMPARE[operator], number(value[len(operator) :], column)
+        compare, bound = _COMPARE[operator], number_in_unit(value[len(operator) :], column)
         return lambda item: (found := read(item)) is not None and compare(found, bound)
     low, dots, high = value.partition("..")
     if dots:
-        least, most = number(low, column), number(high, column)
+        least, most = number_in_unit(low, column), number_in_unit(high, column)
         return lambda item: (found := read(item)) is not None and least <= found <= most
-    exact = number(value, column)
+    exact = number_in_unit(value, column)
     return lambda item: (found := read(item)) is not None and abs(found - exact) <= 1e-9 * max(1.0, abs(exact))
 
 
-def number(text: str, column: AnyColumn) -> float:
+def number_in_unit(text: str, column: AnyColumn) -> float:
     """A number with its unit in the column's own unit; raises FilterError."""
     match = _NUMBER.fullmatch(text.strip())
     if match is None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from meshtop.analysis.tenancy.ownership import NamespaceOwner
 from meshtop.analysis.tenancy.traffic import LevelTraffic, Talker, apdex, of_level
 from meshtop.analysis.tenancy.units import UnitFigures
+from meshtop.model.numbers import milliseconds, percent, quantity
 from meshtop.model.state import Finding, Health, HealthStatus
 from meshtop.model.traffic import Sums, Traffic
 from meshtop.sources.prometheus.promql import one_of
@@ -16,16 +17,15 @@ from meshtop.views.frame.columns import NOTHING, Columns, error_tone, mtls_tone
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.findings import findings_column, findings_section
-from meshtop.views.frame.numbers import milliseconds, percent, quantity
 from meshtop.views.frame.table import Align, Cell, Column, Tone
-from meshtop.views.picture.picture import Picture, group_health
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 
 TALKERS = 8
 """As many of those who call a level, or are called by it, are listed."""
 
 
-class Level(Protocol):
+class TenantLevel(Protocol):
     """A tenant, or any level of one: some namespaces and what is said of them together."""
 
     @property
@@ -124,7 +124,7 @@ def figures_of(picture: Picture, figures: UnitFigures) -> dict[str, Any]:
 def _together(picture: Picture, workloads: list[Any], *, asked: bool) -> Health:
     if asked and not workloads:
         return Health(HealthStatus.UNKNOWN, ("what answers here is not known",))
-    return group_health([picture.workload_health(workload) for workload in workloads])
+    return picture.group_health(workloads)
 
 
 def _apdex_tone(value: float) -> Tone:
@@ -134,12 +134,12 @@ def _apdex_tone(value: float) -> Tone:
     return Tone.DEGRADED if value < 0.85 else Tone.PLAIN
 
 
-def _apdex_cell(item: Level) -> Cell:
+def _apdex_cell(item: TenantLevel) -> Cell:
     return NOTHING if item.apdex is None else Cell(f"{item.apdex:.2f}", _apdex_tone(item.apdex))
 
 
-c = Columns(Level)  # type: ignore[type-abstract]
-FIGURES: tuple[Column[Level], ...] = (
+c = Columns(TenantLevel)  # type: ignore[type-abstract]
+FIGURES: tuple[Column[TenantLevel], ...] = (
     c.health(),
     c.text("organization", "ORGANIZATION", "The organization.", "organization", wide=True, priority=7),
     c.count("count", "NS", "Namespaces, over all clusters.", lambda i: len(i.namespaces), priority=3),
@@ -170,7 +170,7 @@ FIGURES: tuple[Column[Level], ...] = (
 def level_detail(
     picture: Picture,
     kind: str,
-    item: Level,
+    item: TenantLevel,
     key: str,
     *,
     title: str,
@@ -214,7 +214,7 @@ def level_detail(
     )
 
 
-def _facts(picture: Picture, item: Level, group: str | None) -> tuple[Fact, ...]:
+def _facts(picture: Picture, item: TenantLevel, group: str | None) -> tuple[Fact, ...]:
     modes = {_modes(picture, name) for name in item.namespaces}
     facts = [
         fact("organization", item.organization),
@@ -289,7 +289,7 @@ def _talker(picture: Picture, talker: Talker) -> Fact:
     return fact(line.label, f"{talker.tenant} {where}{place}  {line.cell.text}", line.cell.tone)
 
 
-def _bindings(picture: Picture, item: Level, group: str | None) -> tuple[Section, ...]:
+def _bindings(picture: Picture, item: TenantLevel, group: str | None) -> tuple[Section, ...]:
     """Roles on the level itself, on what it is part of, and on parts of it."""
     if picture.tenancy is None:
         return ()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from meshtop.analysis.fleet.members import RegisteredMember
-from meshtop.analysis.inventory.untyped import StatusCondition
+from meshtop.analysis.inventory.untyped import Condition
+from meshtop.log import redact
 from meshtop.model.state import Finding, Health, State
 from meshtop.views.frame.columns import (
     HEALTH_ORDER,
@@ -39,7 +40,7 @@ class MemberItem(Struct, frozen=True, rename="camel", kw_only=True):
     name: str
     server: str
     state: State
-    conditions: tuple[StatusCondition, ...]
+    conditions: tuple[Condition, ...]
     region: str | None
     zones: tuple[str, ...]
     adopted: bool
@@ -51,7 +52,7 @@ class MemberItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[MemberItem]:
     """A row for each member of each registry."""
-    return [_item(member) for member in members_of(picture)]
+    return picture.rows("members", members_of(picture), lambda member: _item(member))
 
 
 def _item(member: RegisteredMember) -> MemberItem:
@@ -60,7 +61,7 @@ def _item(member: RegisteredMember) -> MemberItem:
         registry=entry.registry,
         host=entry.host,
         name=entry.name,
-        server=entry.server,
+        server=redact(entry.server),
         state=member.state,
         conditions=entry.conditions,
         region=entry.region,

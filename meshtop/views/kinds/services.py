@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
-from meshtop.analysis.traffic.health import workload_health, worst
+from meshtop.analysis.traffic.health import worst
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Service, ServicePort
 from meshtop.model.mesh import VirtualMachine, Workload, sum_ready
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.sources.prometheus.promql import one_of
-from meshtop.views.frame.charts import (
-    ARRIVED,
-    DESTINATION_SIDE,
-    SOURCE_SIDE,
-    Chart,
-    charts_by_cluster,
-    request_charts,
-)
+from meshtop.views.frame.charts import Chart, answered_in, charts_of_calls
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import Index, related_at
 from meshtop.views.frame.facts import Detail, Section, fact, verdict
@@ -31,9 +25,6 @@ from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
 EXPORT_SUFFIX = "svc.clusterset.local"
-
-_MOST = 0.9
-"""From which share of what its callers told on a service's own side knows as much as they do."""
 
 
 class ServiceItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -65,12 +56,17 @@ def build(picture: Picture) -> list[ServiceItem]:
         if inventory is None:
             continue
         exported = {export.meta.key for export in inventory.config.get("ServiceExport", ())}
-        items += [_service(picture, cluster.name, s, s.meta.key in exported) for s in inventory.services]
-        items += [_entry(picture, cluster.name, entry) for entry in inventory.config.get("ServiceEntry", ())]
+        items += picture.rows("services", inventory.services, partial(_of_cluster, picture, cluster.name, exported))
+        entries = inventory.config.get("ServiceEntry", ())
+        items += picture.rows("services", entries, partial(_entry, picture, cluster.name))
     return items
 
 
-def host_of(namespace: str, name: str, domain: str) -> str:
+def _of_cluster(picture: Picture, cluster: str, exported: set[tuple[str, str]], service: Service) -> ServiceItem:
+    return _service(picture, cluster, service, service.meta.key in exported)
+
+
+def dns_name(namespace: str, name: str, domain: str) -> str:
     """A Service's name in the cluster's DNS, which is also what Istio's telemetry calls it."""
     return f"{name}.{namespace}.svc.{domain}"
 
@@ -78,7 +74,7 @@ def host_of(namespace: str, name: str, domain: str) -> str:
 def _service(picture: Picture, cluster: str, service: Service, exported: bool) -> ServiceItem:
     namespace, name = service.meta.key
     facts = picture.facts.get(cluster)
-    hosts = [host_of(namespace, name, facts.domain if facts is not None else CLUSTER_DOMAIN)]
+    hosts = [dns_name(namespace, name, facts.domain if facts is not None else CLUSTER_DOMAIN)]
     if exported:
         hosts.append(f"{name}.{namespace}.{EXPORT_SUFFIX}")
     if service.external_name:
@@ -149,20 +145,14 @@ def _health(
         why = f"{unhealthy} of {len(machines)} virtual machines unhealthy"
         ready.append(Health(HealthStatus.FAILING if alone else HealthStatus.DEGRADED, (why,)))
     readiness = worst(ready) if ready else Health(HealthStatus.UNKNOWN, ())
-    return workload_health(
-        readiness,
-        picture.edges_to_service(cluster, hosts),
-        thresholds=picture.thresholds,
-        states=picture.telemetry_states,
-        cluster=cluster,
-    )
+    return picture.verdicts.asked(cluster, hosts, readiness, picture.edges_to_service(cluster, hosts))
 
 
 def health_of_service(picture: Picture, cluster: str, namespace: str, name: str) -> Health | None:
     """The health of a Service as the list of services says it; None where nothing is known of one of that name."""
     facts = picture.facts.get(cluster)
     domain = facts.domain if facts is not None else CLUSTER_DOMAIN
-    hosts = (host_of(namespace, name, domain), f"{name}.{namespace}.{EXPORT_SUFFIX}")
+    hosts = (dns_name(namespace, name, domain), f"{name}.{namespace}.{EXPORT_SUFFIX}")
     behind = picture.backends(cluster, namespace, (name,))
     if not behind and not picture.edges_to_service(cluster, hosts):
         return None
@@ -170,32 +160,20 @@ def health_of_service(picture: Picture, cluster: str, namespace: str, name: str)
 
 
 def _charts(picture: Picture, item: ServiceItem) -> tuple[Chart, ...]:
-    """What its figures count, over time: asked where the fuller reports are, in every cluster that holds some.
-
-    Callers in other clusters report to their own Prometheus, so there the service's own side tells all of it.
-    """
+    """What its figures count, over time."""
     calls = picture.edges_to_service(item.cluster, item.hosts)
-    window = picture.snapshot.window_seconds
-    asked = one_of("destination_service", item.hosts)
-    arrived = sum(rate for e in calls for reporter, rate in e.reports.items() if reporter in ARRIVED)
-    left = sum(rate for e in calls for reporter, rate in e.reports.items() if reporter not in ARRIVED)
-    callers = sorted({e.source.cluster for e in calls} - {""})
-    alone = callers in ([], [item.cluster])
-    if arrived and (arrived > left if alone else arrived >= _MOST * left):
-        return request_charts(item.cluster, (DESTINATION_SIDE, asked), window_seconds=window)
-    facts = picture.facts.get(item.cluster)
     elsewhere = any(
         e.destination.service.lower() in item.hosts and e.destination.cluster not in ("", item.cluster)
-        for cluster in callers or [item.cluster]
+        for cluster in dict.fromkeys((*(call.source.cluster for call in calls), item.cluster))
         for e in picture.edges_leaving(cluster)
     )
-    answered = (
-        (one_of("destination_cluster", (facts.cluster_id, "unknown", "")),)
-        if elsewhere and facts is not None and facts.cluster_id
-        else ()
+    return charts_of_calls(
+        calls,
+        item.cluster,
+        (one_of("destination_service", item.hosts),),
+        answered=answered_in(picture.cluster_id(item.cluster)) if elsewhere else (),
+        window_seconds=picture.snapshot.window_seconds,
     )
-    matchers = (SOURCE_SIDE, asked, *answered)
-    return charts_by_cluster(dict.fromkeys(callers or [item.cluster], matchers), window_seconds=window)
 
 
 def _port_text(port: ServicePort) -> str:
@@ -301,7 +279,7 @@ VIEW: View[ServiceItem] = View(
                 aliases=("workload", "wl"), wide=True, priority=6, max_width=48),
         c.words("clusters", "RUNS IN", "Clusters of its mesh in which it has workloads.", "clusters",
                 wide=True, priority=5),
-        *c.golden(),
+        *c.golden(verdict=lambda item: item.health),
         c.mtls(priority=2),
         c.text("kind", "KIND", "Service or ServiceEntry.", "kind", wide=True, priority=7),
     ),

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.locality import EvacuatedHost, EvacuationEffect, endpoints_unread, evacuate
+from meshtop.analysis.fleet.locality import EvacuatedHost, EvacuationEffect, endpoints_unread, evacuation_effect
 from meshtop.model.evidence import Unknown, WhyUnknown
+from meshtop.model.numbers import quantity
 from meshtop.model.state import State
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
-from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.table import Cell, Table, Tone
 from meshtop.views.frame.unknowns import Needs, unknowns_of
 from meshtop.views.picture.fleet import localities_of, planes_of
@@ -97,7 +97,7 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
     perhaps = picture.meshes.perhaps(cluster)
     concerned = [c for c in picture.snapshot.clusters if c.name in (cluster, *picture.meshes.peers(cluster), *perhaps)]
     unread = [unknown for c in concerned for unknown in endpoints_unread(c.name, c.inventory)]
-    found = evacuate(
+    found = evacuation_effect(
         cluster,
         localities_of(picture),
         silent,
@@ -152,7 +152,7 @@ def _item(found: EvacuatedHost) -> EvacuatedItem:
     )
 
 
-def document_of(picture: Picture, answer: EvacuateAnswer, window: str) -> EvacuateDocument:
+def evacuation_document(picture: Picture, answer: EvacuateAnswer, window: str) -> EvacuateDocument:
     """The document of an answer."""
     return EvacuateDocument(
         kind="WhatIfEvacuate",
@@ -166,7 +166,7 @@ def document_of(picture: Picture, answer: EvacuateAnswer, window: str) -> Evacua
     )
 
 
-def sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
+def evacuation_sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
     """The answer in words; what is unknown is said."""
     s = answer.summary
     lines = [
@@ -198,7 +198,7 @@ def sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def table_of(items: Sequence[EvacuatedItem]) -> Table[EvacuatedItem]:
+def evacuated_table(items: Sequence[EvacuatedItem]) -> Table[EvacuatedItem]:
     """The hosts as a table."""
     return Table(_COLUMNS, items, lambda i: i.host)
 

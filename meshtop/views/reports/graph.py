@@ -24,7 +24,6 @@ from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import view
 from meshtop.views.kinds.edges import VIEW, CallId, EdgeItem, identity
 from meshtop.views.kinds.services import health_of_service
-from meshtop.views.picture.picture import group_health
 from meshtop.views.picture.query import Query, name_matches
 
 if TYPE_CHECKING:
@@ -117,12 +116,12 @@ def _listed_health(picture: Picture, node: GraphNode) -> Health | None:
         return None
     if kind == NodeKind.CLUSTER:
         workloads = picture.workloads_in(node.cluster)
-        return group_health([picture.workload_health(w) for w in workloads]) if workloads else None
+        return picture.group_health(workloads) if workloads else None
     if not node.namespace:
         return None
     if kind == NodeKind.NAMESPACE:
         workloads = picture.workloads_in(node.cluster, node.namespace)
-        return group_health([picture.workload_health(w) for w in workloads]) if workloads else None
+        return picture.group_health(workloads) if workloads else None
     name = unquote(node.id.rsplit("/", 1)[1])
     if kind == NodeKind.SERVICE:
         return health_of_service(picture, node.cluster, node.namespace, name)
@@ -184,7 +183,7 @@ def readable_level(picture: Picture, query: Query, sight: Sight, *, width: int, 
     return sight.levels[0]
 
 
-def members(
+def edges_between(
     picture: Picture, query: Query, sight: Sight, *, source: str | None = None, target: str | None = None
 ) -> list[tuple[Edge, EdgeItem]]:
     """The observed edges behind an edge of the graph, or, with one end only, all that leave or enter a node."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind, ServiceGraph
 from meshtop.analysis.visibility.shaping import ApplicableConfig, ConfigTarget, applicable_config
 from meshtop.model.constants import CLUSTER_DOMAIN, CONTRADICTED_FROM
+from meshtop.model.numbers import latency, percent, quantity
 from meshtop.model.text import clean
 from meshtop.model.traffic import Edge, Peer, Sums, Target, total
 from meshtop.sources.prometheus.promql import Matcher, one_of
@@ -24,11 +25,10 @@ from meshtop.views.frame.charts import (
 )
 from meshtop.views.frame.columns import error_tone, mtls_tone
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
-from meshtop.views.frame.numbers import latency, percent, quantity
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.kinds.edges import EdgeItem, answers, volume
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.graph import Sight, members
+from meshtop.views.reports.graph import Sight, edges_between
 from meshtop.views.reports.graph_words import edge_name, protocol_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _MOST_LISTED = 8
 
 def edge_panel(picture: Picture, query: Query, sight: Sight, graph: ServiceGraph, edge: GraphEdge) -> Detail:
     """Everything about one edge of the graph."""
-    found = members(picture, query, sight, source=edge.source, target=edge.target)
+    found = edges_between(picture, query, sight, source=edge.source, target=edge.target)
     return Detail(
         kind="edges",
         key=edge.id,
@@ -65,8 +65,8 @@ def edge_panel(picture: Picture, query: Query, sight: Sight, graph: ServiceGraph
 
 def node_panel(picture: Picture, query: Query, sight: Sight, node: GraphNode) -> Detail:
     """Everything about one node of the graph; its own calls where nobody asks it."""
-    into = members(picture, query, sight, target=node.id)
-    out = members(picture, query, sight, source=node.id)
+    into = edges_between(picture, query, sight, target=node.id)
+    out = edges_between(picture, query, sight, source=node.id)
     ends: list[Peer | Target] = [*(e.destination for e, _ in into), *(e.source for e, _ in out)]
     health = verdict(node.health) if node.health is not None else (fact("health", "only calls; nothing to judge"),)
     return Detail(
@@ -222,6 +222,9 @@ def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]
     ]
     if len(unique) > len(shown):
         shown.append(fact("", f"and {len(unique) - len(shown)} more", Tone.DIM))
+    rootless = sorted({c for c, _ in subjects if c in picture.facts and picture.facts[c].root_namespace is None})
+    if rootless:
+        shown.append(fact("", f"what holds for the whole mesh is not known of {', '.join(rootless)}", Tone.UNKNOWN))
     return tuple(shown) or (fact("", "nothing but the mesh's defaults", Tone.DIM),)
 
 

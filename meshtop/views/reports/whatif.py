@@ -130,7 +130,7 @@ def knows_scope(picture: Picture, scope: str) -> bool | None:
     return False if all(inventory.evidence("Namespace").known for inventory in inventories) else None
 
 
-def document_of(picture: Picture, answer: StrictAnswer, window: str) -> WhatIfDocument:
+def strict_document(picture: Picture, answer: StrictAnswer, window: str) -> WhatIfDocument:
     """The document of an answer."""
     return WhatIfDocument(
         kind="WhatIfStrict",
@@ -146,7 +146,7 @@ def document_of(picture: Picture, answer: StrictAnswer, window: str) -> WhatIfDo
     )
 
 
-def sentences(answer: StrictAnswer) -> tuple[str, ...]:
+def strict_sentences(answer: StrictAnswer) -> tuple[str, ...]:
     """The answer in words; what is unknown is said, never left out."""
     s = answer.summary
     where = "in the whole mesh" if answer.scope == MESH else f"in namespace {answer.scope}"
@@ -188,6 +188,6 @@ COLUMNS: tuple[Column[Affected], ...] = (
 )  # fmt: skip
 
 
-def table_of(items: Sequence[Affected]) -> Table[Affected]:
+def affected_table(items: Sequence[Affected]) -> Table[Affected]:
     """The calls as a table."""
     return Table(COLUMNS, items, lambda i: f"{end_text(i.source)}->{i.destination.cluster}/{end_text(i.destination)}")

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from meshtop.analysis.fleet.registries import KARMADA, KUBEFED, KUBESPHERE, OCM
-from meshtop.analysis.inventory.untyped import StatusCondition, conditions, items, mapping, maps, text
+from meshtop.analysis.inventory.untyped import Condition, conditions, items, mapping, maps, text
 from meshtop.model.kube import ConfigObject, Inventory
 
 ObjectKey = tuple[str, str, str]
@@ -90,7 +90,7 @@ class _Federated(Struct, frozen=True, kw_only=True):
     named: tuple[str, ...] | None
     selector: Mapping[str, Any] | None
     statuses: tuple[tuple[str, str | None], ...]
-    propagation: StatusCondition | None
+    propagation: Condition | None
     overridden: tuple[str, ...]
 
 

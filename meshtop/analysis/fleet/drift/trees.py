@@ -92,7 +92,7 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
         return True
 
 
-def as_yaml(tree: Tree) -> str:
+def tree_as_yaml(tree: Tree) -> str:
     """A tree as YAML with its keys in order."""
     text: str = yaml.dump(
         tree, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=True, width=1000
@@ -102,5 +102,5 @@ def as_yaml(tree: Tree) -> str:
 
 def unified(left: Tree, right: Tree, *, left_name: str, right_name: str, context: int = 3) -> tuple[str, ...]:
     """The lines of a unified diff, without line ends; None stands for an object that is not there."""
-    one, two = ([] if tree is None else as_yaml(tree).splitlines() for tree in (left, right))
+    one, two = ([] if tree is None else tree_as_yaml(tree).splitlines() for tree in (left, right))
     return tuple(unified_diff(one, two, left_name, right_name, lineterm="", n=context))

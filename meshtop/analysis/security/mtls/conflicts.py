@@ -153,7 +153,7 @@ def fix_of(mesh: MeshTls, verdict: TlsVerdict) -> str | None:
             if host is None:
                 return None
             name = host.service.replace(".", "-").replace("*", "any")
-            return fixes.destination_rule(host.namespace, name, host.name, TlsMode.ISTIO_MUTUAL)
+            return fixes.destination_rule_yaml(host.namespace, name, host.name, TlsMode.ISTIO_MUTUAL)
         case "MTLS-AUTO-TO-DISABLE" | "MTLS-MUTUAL-TO-DISABLE":
             policy = _object(server, verdict.policy.policy_on(verdict.target) if verdict.policy else None)
             return None if policy is None else fixes.with_server_mode(policy, Mode.PERMISSIVE, verdict.target)

@@ -17,7 +17,7 @@ from meshtop.model.yaml_text import dump_yaml
 Tree = dict[str, Any]
 
 
-def as_yaml(api: str, kind: str, namespace: str, name: str, spec: Tree) -> str:
+def manifest_yaml(api: str, kind: str, namespace: str, name: str, spec: Tree) -> str:
     """An object as `kubectl apply -f -` takes it."""
     document = {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
     return _text(msgspec.msgpack.encode(document))
@@ -86,15 +86,15 @@ def without_ports(policy: ConfigObject, unused: set[int]) -> str:
 def peer_authentication(namespace: str, name: str, mode: Mode, labels: Mapping[str, str] | None = None) -> str:
     """A new PeerAuthentication for a namespace, or for the workloads with these labels."""
     spec: Tree = {"selector": {"matchLabels": dict(labels)}} if labels else {}
-    return as_yaml(
+    return manifest_yaml(
         "security.istio.io/v1", "PeerAuthentication", namespace, name, {**spec, "mtls": {"mode": mode.value}}
     )
 
 
-def destination_rule(namespace: str, name: str, host: str, mode: TlsMode) -> str:
+def destination_rule_yaml(namespace: str, name: str, host: str, mode: TlsMode) -> str:
     """A new DestinationRule that sets a host's TLS."""
     spec: Tree = {"host": host, "trafficPolicy": {"tls": {"mode": mode.value}}}
-    return as_yaml("networking.istio.io/v1", "DestinationRule", namespace, name, spec)
+    return manifest_yaml("networking.istio.io/v1", "DestinationRule", namespace, name, spec)
 
 
 def injected(namespace: str) -> str:
@@ -109,4 +109,4 @@ def injected(namespace: str) -> str:
 
 def _again(obj: ConfigObject, spec: Tree) -> str:
     api = f"{obj.group}/{obj.version}" if obj.group else obj.version
-    return as_yaml(api, obj.kind, obj.meta.namespace, obj.meta.name, spec)
+    return manifest_yaml(api, obj.kind, obj.meta.namespace, obj.meta.name, spec)

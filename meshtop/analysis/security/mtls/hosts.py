@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.inventory.untyped import integer, maps, text, texts
+from meshtop.analysis.inventory.untyped import integer_or_none, maps, text, texts
 from meshtop.analysis.visibility.hosts import host_matches
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, EndpointSlice, Service, ServicePort
@@ -127,9 +127,9 @@ def _target(port: ServicePort, resolved: Mapping[str, int]) -> int | None:
 def _entry(host: str, entry: ConfigObject) -> Host:
     ports = []
     for port in maps(entry.spec.get("ports")):
-        number = integer(port.get("number"))
+        number = integer_or_none(port.get("number"))
         if number is not None:
-            target = integer(port.get("targetPort"))
+            target = integer_or_none(port.get("targetPort"))
             protocol = (text(port.get("protocol")) or "").lower()
             ports.append(Port(number, number if target is None else target, protocol))
     return Host(

@@ -165,7 +165,7 @@ def _auto_off(home: IstioConfig) -> LocatedFinding:
 
 
 def _everywhere(home: IstioConfig) -> str:
-    return fixes.destination_rule(home.root_namespace, "default-mtls", "*.local", TlsMode.ISTIO_MUTUAL)
+    return fixes.destination_rule_yaml(home.root_namespace, "default-mtls", "*.local", TlsMode.ISTIO_MUTUAL)
 
 
 def _not_enforced(party: Party, policy: ServerPolicy) -> Iterable[LocatedFinding]:

@@ -38,7 +38,7 @@ class Explanation(Struct, frozen=True):
     sentence: str
 
 
-def applies(prohibition: Prohibition, above: Collection[str]) -> bool:
+def prohibition_applies(prohibition: Prohibition, above: Collection[str]) -> bool:
     """Whether a prohibition concerns an object, `above` being everything reachable from it, with itself."""
     if not prohibition.include and not prohibition.exclude:
         return False
@@ -80,7 +80,7 @@ def decide(policy: Policy, user: str, object_: str, *, rights: Collection[str] =
         prohibition
         for subject in users
         for prohibition in policy.by_subject.get(subject, ())
-        if applies(prohibition, objects)
+        if prohibition_applies(prohibition, objects)
     )
     denied = frozenset().union(*(universe if EVERY_RIGHT in p.rights else p.rights for p in taking))
     by_class = {name: frozenset(held) for name, held in granted.items()}
@@ -94,7 +94,7 @@ def _path(reached: Mapping[str, str | None], end: str) -> tuple[str, ...]:
     return tuple(reversed(path))
 
 
-def explain(policy: Policy, user: str, right: str, object_: str) -> Explanation:
+def explain_right(policy: Policy, user: str, right: str, object_: str) -> Explanation:
     """Why a user holds a right on an object or does not: every path that grants, or what is missing or taken away."""
     _known(policy, user, object_)
     users, objects = policy.upward(user), policy.upward(object_)
@@ -112,7 +112,7 @@ def explain(policy: Policy, user: str, right: str, object_: str) -> Explanation:
         prohibition
         for subject in users
         for prohibition in policy.by_subject.get(subject, ())
-        if not prohibition.rights.isdisjoint((right, EVERY_RIGHT)) and applies(prohibition, objects)
+        if not prohibition.rights.isdisjoint((right, EVERY_RIGHT)) and prohibition_applies(prohibition, objects)
     )
     allowed = bool(grants) and not missing and not taking
     found = {name: tuple(ways) for name, ways in grants.items()}

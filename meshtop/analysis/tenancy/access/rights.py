@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from meshtop.analysis.tenancy.access.build import READ, RIGHTS, build_policy, cluster_name, namespace_name
-from meshtop.analysis.tenancy.access.decision import Explanation, decide, explain
+from meshtop.analysis.tenancy.access.decision import Explanation, decide, explain_right
 from meshtop.analysis.tenancy.access.policy import Policy, PolicyError
 from meshtop.analysis.tenancy.ownership import Owners
 from meshtop.model.kube import Identity
@@ -84,7 +84,7 @@ class Access:
         name = self._object(policy, cluster, namespace)
         if name is None:
             return AccessAnswer(False, f"The access policy says nothing of {namespace} in {cluster}.")
-        return AccessAnswer(False, f"The access policy: {explain(policy, identity.user, right, name).sentence}")
+        return AccessAnswer(False, f"The access policy: {explain_right(policy, identity.user, right, name).sentence}")
 
     def may_read(self, cluster: str, namespace: str) -> bool:
         """Whether a namespace may be shown; what stands in no namespace is judged as its cluster."""
@@ -108,7 +108,7 @@ class Access:
         if not known:
             raise PolicyError("no cluster says who you are (SelfSubjectReview); set access.user in the settings")
         identity, policy = next((found for found in known if object_ in found[1].kinds), known[0])
-        return explain(policy, user or identity.user, right, object_)
+        return explain_right(policy, user or identity.user, right, object_)
 
     def _object(self, policy: Policy, cluster: str, namespace: str) -> str | None:
         owner = self._owners.of(cluster, namespace)
