@@ -8,7 +8,7 @@ import pytest
 
 from meshtop.console.places import PLACES, pages_of
 from meshtop.demo.world.worlds.registry import WORLDS
-from tests.e2e.worlds.walking import Walk, snapshot_of, walk_the_console
+from tests.e2e.worlds.walking import Walk, walk_the_console
 
 KINDS = {kind for place in PLACES for kind in pages_of(place.kinds[0])}
 SHOWN = {
@@ -19,7 +19,7 @@ SHOWN = {
     "revisions": {"controlplanes": ("1-29", "1-30", "1-31")},
     "owners": {"canaries": ("catalog", "reviews")},
     "one-namespace": {"clusters": ("denied", "partial"), "edges": ("not read",)},
-    "ambient": {"workloads": ("storefront-v5",), "edges": ("tcp",)},
+    "ambient": {"workloads": ("storefront-v5",), "edges": ("shop/catalog-v1",)},
 }
 
 
@@ -27,7 +27,7 @@ SHOWN = {
 async def test_no_place_shows_a_defect(
     world: str, walk: Callable[[str], Walk], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    seen = await walk_the_console(await snapshot_of(walk(world).kubeconfig), monkeypatch, caplog)
+    seen = await walk_the_console(walk(world).picture.snapshot, monkeypatch, caplog)
     assert set(seen) == KINDS
     for kind, words in SHOWN[world].items():
         for word in words:

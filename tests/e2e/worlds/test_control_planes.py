@@ -126,7 +126,8 @@ def test_who_would_lose_the_control_plane_is_said(walk: Callable[[str], Walk]) -
 
 
 def test_the_doctor_finds_no_fault(served_from_elsewhere: Walk) -> None:
-    assert served_from_elsewhere("doctor").code == 0
+    said = served_from_elsewhere("doctor")
+    assert said.code == 0, said.out
 
 
 def test_each_revision_has_the_proxies_that_run_it(walk: Callable[[str], Walk]) -> None:

@@ -44,7 +44,7 @@ def test_a_root_namespace_and_domains_of_ones_own_are_read(walk: Callable[[str],
     assert {clusters[name]["trustDomain"] for name in ("us-east", "eu-west")} == {"mesh.halyard.example"}
     modes = {(m["namespace"], m["workload"]): m["declared"] for m in world.get("mtls") if m["cluster"] == "us-east"}
     assert modes["checkout", "payments-v4"]["mode"] == "STRICT"
-    assert (modes["shop", "cart-v1"]["mode"], modes["shop", "cart-v1"]["source"]) == ("PERMISSIVE", "mesh")
+    assert (modes["shop", "cart-v1"]["mode"], modes["shop", "cart-v1"]["from"]) == ("PERMISSIVE", "mesh")
     hosts = {row["host"] for row in world.get("discovery")}
     assert "reviews.shop.svc.corp.internal" in hosts
     assert not any(host.endswith("cluster.local") for host in hosts)

@@ -67,7 +67,7 @@ def test_one_namespace_is_read_and_the_rest_said_to_be_unread(walk: Callable[[st
         ("us-east", "shop"),
         ("eu-west", "shop"),
     }
-    assert {m["declared"]["mode"] for m in world.get("mtls")} == {"UNKNOWN"}
+    assert {m["declared"]["mode"] for m in world.get("mtls")} == {None}
     document = world("get", "services", "-o", "json").document
     assert {u["cluster"] for u in document["unknowns"]} == {"us-east", "eu-west", "on-prem"}
     assert {"traffic"} <= {u["what"] for u in document["unknowns"]}
