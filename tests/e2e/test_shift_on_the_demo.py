@@ -194,7 +194,7 @@ def test_the_command_takes_a_bad_canary_back_and_says_so(tmp_path: Path) -> None
         assert command.returncode == 1, told
         assert "v3 SetWeight 30 ActualWeight" in told
         assert "v3 is worse than v2, certain: " in told
-    assert "; worse from " in told
+        assert "; worse from " in told
         assert "Everything is as before." in told
         (action,) = bad.journal(tmp_path / "state")
         assert (action["state"], action["reason"], action["unanswered"]) == ("rolled-back", "a test", [])
