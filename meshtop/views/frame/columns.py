@@ -8,12 +8,12 @@ from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
 from meshtop.model.constants import MUTUAL_TLS_FROM
 from meshtop.model.mesh import Ready
+from meshtop.model.numbers import UNKNOWN, integer, milliseconds, percent, quantity
+from meshtop.model.numbers import latency as latency_text
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.text import clean
 from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import Traffic
-from meshtop.views.frame.numbers import UNKNOWN, integer, milliseconds, percent, quantity
-from meshtop.views.frame.numbers import latency as latency_text
 from meshtop.views.frame.table import Align, Cell, Column, Tone
 
 Item = TypeVar("Item")
@@ -344,17 +344,24 @@ class Columns(Generic[Item]):
         prefix: str = "",
         heading: str = "",
         wide: bool = False,
+        verdict: Callable[[Item], Health] | None = None,
     ) -> tuple[Column[Item], ...]:
         """The golden signals of a traffic: rate, errors, latencies, bytes, connections.
 
         `protocol` says by whose thresholds errors are judged. `prefix` goes before the names (`outboundP99`) and
-        `heading` before the titles, where a kind has two of them.
+        `heading` before the titles, where a kind has two of them. `verdict` is what was said of these very requests: a
+        ratio that proves nothing is not coloured.
         """
         read: Callable[[Item], Traffic] = _reader(get)
 
         def judge(item: Item, thresholds: Thresholds) -> Tone:
             share = read(item).error_ratio
-            return NOTHING.tone if share is None else error_tone(share, thresholds, protocol(item))
+            if share is None:
+                return NOTHING.tone
+            tone = error_tone(share, thresholds, protocol(item))
+            said = verdict(item).status if verdict is not None else None
+            proven = said not in (HealthStatus.HEALTHY, HealthStatus.DEGRADED) or tone is Tone.PLAIN
+            return tone if said is None or proven else HEALTH_TONES[said]
 
         def named(name: str) -> str:
             return prefix + name[0].upper() + name[1:] if prefix else name

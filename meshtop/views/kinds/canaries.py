@@ -7,14 +7,14 @@ from meshtop.analysis.canary.evidence import Interval
 from meshtop.analysis.canary.judging import CanaryVerdict
 from meshtop.analysis.canary.verdict import Comparison, Honesty, HonestyVerdict, honesty_words
 from meshtop.model.mesh import Ready
+from meshtop.model.numbers import latency, percent, quantity, weight
 from meshtop.model.state import Health, HealthStatus, Severity
 from meshtop.sources.prometheus.promql import one_of
-from meshtop.views.frame.charts import SOURCE_SIDE, request_charts
+from meshtop.views.frame.charts import SOURCE_SIDE, charts_by_cluster
 from meshtop.views.frame.columns import NOTHING, Columns, ready_cell, signed, text_cell
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
-from meshtop.views.frame.numbers import latency, percent, quantity, weight
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -55,8 +55,14 @@ def verdict_cell(verdict: CanaryVerdict) -> Cell:
 
 def split_cell(honesty: HonestyVerdict) -> Cell:
     """Whether the observed split matches the weights, with its sign."""
-    words = honesty_words(honesty.verdict, honesty.certainty)
-    return signed(SPLIT_SIGNS[honesty.verdict], words, SPLIT_TONES[honesty.verdict])
+    return signed(SPLIT_SIGNS[honesty.verdict], split_word(honesty), SPLIT_TONES[honesty.verdict])
+
+
+def split_word(honesty: HonestyVerdict) -> str:
+    """The verdict on a split in two words; where more requests would not tell it, traffic is not what is missing."""
+    if honesty.verdict is Honesty.NOT_ENOUGH_DATA and honesty.requests_to_go is None:
+        return "not known"
+    return honesty_words(honesty.verdict, honesty.certainty)
 
 
 def set_text(row: CanaryRow) -> str:
@@ -204,9 +210,11 @@ def detail(picture: Picture, item: CanaryRow, key: str) -> Detail:
                 "No calls to it in this window.",
             ),
         ),
-        charts=request_charts(
-            item.cluster,
-            (SOURCE_SIDE, one_of("destination_service", hosts)),
+        # Callers of a remote cluster obey the route too, and report to a Prometheus of their own.
+        charts=charts_by_cluster(
+            dict.fromkeys(
+                [c.cluster for c in item.callers] or [item.cluster], (SOURCE_SIDE, one_of("destination_service", hosts))
+            ),
             window_seconds=picture.snapshot.window_seconds,
         ),
     )
@@ -237,7 +245,7 @@ VIEW: View[CanaryRow] = View(
                  value=lambda r: tuple(d.observed_share for d in r.destinations), cell=_actual_cell, priority=1,
                  min_width=11, max_width=32),
         c.custom(name="honesty", title="SPLIT", help_="Whether the observed split matches the weights: as set, or off.",
-                 value=lambda r: (r.honesty.verdict.value, honesty_words(r.honesty.verdict, r.honesty.certainty)),
+                 value=lambda r: (r.honesty.verdict.value, split_word(r.honesty)),
                  cell=lambda r: split_cell(r.honesty), order=lambda r: SPLIT_ORDER[r.honesty.verdict],
                  aliases=("split",), priority=2, min_width=8, max_width=20),
         c.custom(name="verdict", title="VERDICT", help_="Whether the canary is worse than its baseline.",

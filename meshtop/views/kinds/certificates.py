@@ -12,12 +12,12 @@ from meshtop.analysis.security.expiry import (
     finding_of,
     superseded_roots,
 )
+from meshtop.model.numbers import age
 from meshtop.views.frame.columns import NOTHING, Columns, text_cell
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.findings import finding_facts
-from meshtop.views.frame.numbers import age
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -51,7 +51,7 @@ def build(picture: Picture) -> list[CertificateItem]:
     now = moment_of(picture)
     found = expiries_of(picture)
     superseded = superseded_roots(found, now)
-    return [_item(expiry, now, superseded=expiry in superseded) for expiry in found]
+    return picture.rows("certificates", found, lambda expiry: _item(expiry, now, superseded=expiry in superseded))
 
 
 def _item(expiry: Expiry, now: float, *, superseded: bool) -> CertificateItem:

@@ -9,21 +9,20 @@ from msgspec import Struct
 
 from meshtop.model.kube import Inventory, Node
 from meshtop.model.mesh import MeshFacts, Ready, VirtualMachine, Workload
+from meshtop.model.numbers import age, latency, quantity
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, Health, HealthStatus, SourceStatus, State
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
-from meshtop.sources.prometheus.promql import Matcher
-from meshtop.views.frame.charts import request_charts
+from meshtop.views.frame.charts import answered_in, charts_of_calls
 from meshtop.views.frame.columns import NOTHING, STATE_SIGNS, STATE_TONES, Columns, ready_cell
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
-from meshtop.views.frame.numbers import age, latency, quantity
 from meshtop.views.frame.sparkline import scale_of, sparkline
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import roles_in_federations
-from meshtop.views.picture.picture import Picture, group_health
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
 Count = TypeVar("Count")
@@ -96,7 +95,7 @@ def can_tell(inventory: Inventory, kind: str) -> bool:
 
 def build(picture: Picture) -> list[ClusterItem]:
     """A row for each cluster of the snapshot, also for those that gave no answer."""
-    return [_item(picture, cluster) for cluster in picture.snapshot.clusters]
+    return picture.rows("clusters", picture.snapshot.clusters, lambda cluster: _item(picture, cluster))
 
 
 def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
@@ -113,7 +112,8 @@ def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
         istio_versions=facts.istio_versions,
         revisions=tuple(plane.revision for plane in facts.control_planes),
         cluster_id=facts.cluster_id,
-        mesh_id=facts.mesh_id,
+        # Istio takes the trust domain where nobody gave an ID.
+        mesh_id=facts.mesh_id or facts.trust_domain,
         network=facts.network,
         trust_domain=facts.trust_domain,
         root_namespace=facts.root_namespace if name in picture.facts else None,
@@ -157,16 +157,10 @@ def _healthy(machines: Sequence[VirtualMachine]) -> Healthy:
 
 
 def _health(picture: Picture, cluster: ClusterSnapshot) -> Health:
-    """The worst of its workloads, counted in words; unknown while nothing was read."""
+    """How many of its workloads are not well and what that touches; unknown while nothing was read."""
     if cluster.inventory is None:
         return Health(HealthStatus.UNKNOWN, (cluster.kubernetes.error or "nothing has been read yet",))
-    verdicts = [(w, picture.workload_health(w)) for w in picture.workloads_in(cluster.name)]
-    overall = group_health([verdict for _, verdict in verdicts])
-    if overall.status not in (HealthStatus.FAILING, HealthStatus.DEGRADED):
-        return overall
-    bad = [f"{w.namespace}/{w.name}" for w, verdict in verdicts if verdict.status is overall.status]
-    more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-    return Health(overall.status, (f"{len(bad)} of {len(verdicts)} workloads: {', '.join(sorted(bad)[:3])}{more}",))
+    return picture.group_health(picture.workloads_in(cluster.name))
 
 
 def _machines_cell(item: ClusterItem) -> Cell:
@@ -190,7 +184,6 @@ def detail(picture: Picture, item: ClusterItem, key: str) -> Detail:
     snapshot = picture.snapshot.cluster(item.name)
     assert snapshot is not None, "an item stands for a cluster of its snapshot"
     facts = picture.facts.get(item.name)
-    reporter = (Matcher("reporter", "=~", "source|waypoint"),)
     return Detail(
         kind="clusters",
         key=key,
@@ -210,7 +203,13 @@ def detail(picture: Picture, item: ClusterItem, key: str) -> Detail:
                 "No namespace of this cluster is known.",
             ),
         ),
-        charts=request_charts(item.name, reporter, window_seconds=picture.snapshot.window_seconds),
+        charts=charts_of_calls(
+            picture.edges_into(item.name),
+            item.name,
+            (),
+            answered=answered_in(picture.cluster_id(item.name)),
+            window_seconds=picture.snapshot.window_seconds,
+        ),
     )
 
 

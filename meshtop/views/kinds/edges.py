@@ -9,6 +9,7 @@ from msgspec import Struct
 from meshtop.analysis.traffic.flags import code_meaning, flag_meaning
 from meshtop.analysis.traffic.health import code_status
 from meshtop.model.constants import CONTRADICTED_FROM, MUTUAL_TLS_FROM
+from meshtop.model.numbers import percent, quantity
 from meshtop.model.state import Health
 from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import NO_TRAFFIC, Edge, Peer, Sums, Target, Traffic
@@ -35,7 +36,6 @@ from meshtop.views.frame.ends import (
     workloads_of_call,
 )
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
-from meshtop.views.frame.numbers import percent, quantity
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -69,7 +69,7 @@ class EdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[EdgeItem]:
     """A row for each edge."""
-    return [_item(picture, edge) for edge in picture.edges]
+    return picture.rows("edges", picture.edges, lambda edge: _item(picture, edge))
 
 
 def _item(picture: Picture, edge: Edge) -> EdgeItem:
@@ -251,7 +251,7 @@ VIEW: View[EdgeItem] = View(
                aliases=("host", "svc"), wide=True, priority=7, max_width=60),
         c.text("protocol", "PROTO", "http, grpc or tcp.", "protocol", label="protocol", priority=2, min_width=4),
         c.health(),
-        *c.golden(protocol=lambda item: item.protocol),
+        *c.golden(protocol=lambda item: item.protocol, verdict=lambda item: item.health),
         c.mtls(priority=2),
         c.custom(name="codes", title="CODES", help_="Codes other than success, most frequent first.",
                  value=lambda i: tuple(code for code, rate in i.codes.items() if rate > 0), cell=_codes_cell,

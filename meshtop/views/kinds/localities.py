@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec import Struct
 
 from meshtop.analysis.fleet.locality import ClusterFlow, HostLocality, LocalityEndpoints
+from meshtop.model.numbers import quantity
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Section, fact
-from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import localities_of
@@ -33,7 +33,7 @@ class LocalityItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[LocalityItem]:
     """A row for each host that has endpoints."""
-    return [_item(picture, found) for found in localities_of(picture)]
+    return picture.rows("localities", localities_of(picture), lambda found: _item(picture, found))
 
 
 def _item(picture: Picture, found: HostLocality) -> LocalityItem:

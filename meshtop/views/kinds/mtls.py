@@ -11,6 +11,7 @@ from meshtop.analysis.security.mtls.posture import WorkloadPosture
 from meshtop.analysis.security.mtls.server import ServerPolicy
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.model.mesh import Proxy
+from meshtop.model.numbers import age, percent, quantity
 from meshtop.model.state import Finding
 from meshtop.sources.prometheus.promql import Matcher, selector
 from meshtop.views.frame.charts import DESTINATION_SIDE, Chart, ChartLine, equals
@@ -18,7 +19,6 @@ from meshtop.views.frame.columns import NOTHING, Columns, text_cell
 from meshtop.views.frame.detail import related_items
 from meshtop.views.frame.facts import Detail, Fact, Section, fact
 from meshtop.views.frame.findings import finding_facts, findings_column
-from meshtop.views.frame.numbers import age, percent, quantity
 from meshtop.views.frame.owners import tenant_column, tenant_text
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
@@ -72,7 +72,7 @@ class MtlsItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[MtlsItem]:
     """A row for each workload and virtual machine of each cluster."""
-    return [_item(picture, standing) for standing in posture_of(picture).workloads.values()]
+    return picture.rows("mtls", posture_of(picture).workloads.values(), lambda standing: _item(picture, standing))
 
 
 def _item(picture: Picture, standing: WorkloadPosture) -> MtlsItem:

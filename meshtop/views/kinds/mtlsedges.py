@@ -8,6 +8,7 @@ from meshtop.analysis.security.mtls.conflicts import fix_of
 from meshtop.analysis.security.mtls.mesh import TlsVerdict
 from meshtop.analysis.security.mtls.outcome import TlsOutcome
 from meshtop.analysis.security.mtls.server import Mode
+from meshtop.model.numbers import percent, quantity
 from meshtop.model.state import Finding, Severity
 from meshtop.model.traffic import Edge, Peer, Target
 from meshtop.views.frame.columns import Columns, signed
@@ -22,7 +23,6 @@ from meshtop.views.frame.ends import (
 )
 from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.findings import finding_facts
-from meshtop.views.frame.numbers import percent, quantity
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -64,7 +64,8 @@ class MtlsEdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[MtlsEdgeItem]:
     """A row for each edge; several where its ports differ and telemetry does not say which is used."""
-    return [_item(picture, edge, v) for edge, verdicts in posture_of(picture).edges for v in verdicts]
+    judged = [(edge, verdict) for edge, verdicts in posture_of(picture).edges for verdict in verdicts]
+    return picture.rows("mtlsedges", judged, lambda one: _item(picture, *one))
 
 
 def _item(picture: Picture, edge: Edge, verdict: TlsVerdict) -> MtlsEdgeItem:

@@ -8,13 +8,13 @@ from msgspec import Struct
 
 from meshtop.analysis.fleet.locality import EvacuatedHost, EvacuationEffect, endpoints_unread, evacuation_effect
 from meshtop.model.evidence import Unknown, WhyUnknown
+from meshtop.model.numbers import quantity
 from meshtop.model.state import State
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
-from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.table import Cell, Table, Tone
 from meshtop.views.frame.unknowns import Needs, unknowns_of
-from meshtop.views.picture.fleet import localities_of
+from meshtop.views.picture.fleet import localities_of, planes_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of
 
@@ -79,11 +79,15 @@ class EvacuateDocument(Document, frozen=True, rename="camel", kw_only=True):
 
 
 class EvacuateAnswer(Struct, frozen=True, kw_only=True):
-    """The answer: hosts, the worst first, and what it could not take into account."""
+    """The answer: hosts, the worst first, and what it could not take into account.
+
+    `serves` names the clusters without a control plane that only this cluster's serves.
+    """
 
     cluster: str
     items: tuple[EvacuatedItem, ...]
     summary: EvacuateSummary
+    serves: tuple[str, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
 
 
@@ -120,6 +124,7 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
             enters_requests_per_second=sum(entries) if entries else None,
             virtual_machines=len(picture.machines_in(cluster)),
         ),
+        serves=tuple(sorted({p.cluster for p in planes_of(picture) if p.served_by == (cluster,)})),
         unknowns=(
             *unread,
             *picture.meshes.unknowns(cluster),
@@ -177,6 +182,12 @@ def evacuation_sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
         lines.append(
             f"{quantity(s.enters_requests_per_second)} requests/s enter through gateways of {answer.cluster}: "
             "DNS or a load balancer must lead them elsewhere first."
+        )
+    if answer.serves:
+        one = len(answer.serves) == 1
+        lines.append(
+            f"{', '.join(answer.serves)} {'has' if one else 'have'} no control plane but that of {answer.cluster}: "
+            f"{'its' if one else 'their'} proxies would get no new configuration, endpoints or certificates."
         )
     if s.virtual_machines:
         one = s.virtual_machines == 1

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from meshtop.views.reports.attention import attention
 from msgspec import structs
 
 from meshtop.model.kube import ConfigObject, Controller, Meta
@@ -22,7 +23,6 @@ from meshtop.views.picture.memory import Memory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import mesh_of
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.attention import attention
 from meshtop.views.reports.security import namespace_matrix, overview, shares_table, trust_matrix
 from meshtop.views.reports.whatif import strict_answer, strict_document, strict_sentences
 from tests import worlds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from meshtop.views.reports.attention import attention
 
 from meshtop.analysis.tenancy.access.hiding import visible
 from meshtop.analysis.tenancy.access.rights import AccessRules
@@ -19,7 +20,6 @@ from meshtop.views.picture.factory import PictureFactory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.picture.totals import histories_in, sums_in
-from meshtop.views.reports.attention import attention
 from tests import worlds
 from tests.analysis.tenancy.fleets import TENANCY, call, cluster, fleet, tenancy
 
