@@ -30,7 +30,7 @@ from meshtop.model.constants import DEFAULT_ALPHA, DEFAULT_SPLIT_MARGIN
 
 LOOKS_A_MINUTE = 4
 DAY, HOUR = 24 * 60, 60
-RUNS, POWER_RUNS = 10_000, 1_000
+RUNS, POWER_RUNS = 200, 100
 SEED = 20260801
 ALPHA_OF_NINE = DEFAULT_ALPHA / 9
 """What is left for one question where split, errors and slow answers are asked about in three clusters."""

@@ -34,10 +34,12 @@ _ABOVE = tuple((log(weight), log(odds), odds - 1.0) for odds, weight in LADDER)
 _BELOW = tuple((log(weight), -log(odds), 1 / odds - 1.0) for odds, weight in LADDER)
 _TOLERANCE = 1e-9
 """How near a logarithm of an e-value comes to what it is."""
-_EXACT = 1e-5
-"""How near the ends of an interval come to what they are."""
-_NEAR = 1e-2
+_ROUGHLY = 1e-3
+"""The same for the ends of an interval, which are drawn outwards by as much."""
+_NEAR = 2e-2
 """How near the evidence at the end of an interval comes to what is enough."""
+_WIDTH = 1e-2
+"""How near the end of an interval comes to what it is, as a part of about its width."""
 _STEPS = 100
 
 
@@ -155,7 +157,9 @@ def _log_evidence_apart(canary: Counts, baseline: Counts, pieces: Iterable[_Line
     return _apart(mine, theirs, pieces, (canary.bad + baseline.bad) / (canary.requests + baseline.requests))[0]
 
 
-def _apart(mine: _Curve, theirs: _Curve, pieces: Iterable[_Line], start: float) -> tuple[float, float]:
+def _apart(
+    mine: _Curve, theirs: _Curve, pieces: Iterable[_Line], start: float, tolerance: float = _TOLERANCE
+) -> tuple[float, float]:
     """The least, over the baseline's shares, of what speaks against both shares, and where it is.
 
     It is looked for from `start` on.
@@ -171,11 +175,13 @@ def _apart(mine: _Curve, theirs: _Curve, pieces: Iterable[_Line], start: float) 
 
     found = (inf, start)
     for line in pieces:
-        found = min(found, _least(at, line.low, line.high, start))
+        found = min(found, _least(at, line.low, line.high, start, tolerance))
     return found
 
 
-def _least(at: Callable[[float], _Point], low: float, high: float, start: float) -> tuple[float, float]:
+def _least(
+    at: Callable[[float], _Point], low: float, high: float, start: float, tolerance: float
+) -> tuple[float, float]:
     """The least value of a convex function between two bounds: Newton's steps, and halving where those are too slow."""
     here = at(share := min(high, max(low, start)))
     for step in range(_STEPS):
@@ -185,7 +191,7 @@ def _least(at: Callable[[float], _Point], low: float, high: float, start: float)
         else:
             high = share
         # Nothing in the bracket can lie lower than the tangent.
-        if abs(here.slope) * (high - low) < _TOLERANCE:
+        if abs(here.slope) * (high - low) < tolerance:
             break
         # Where the curve is nearly a chain of straight lines, Newton's steps alone creep.
         creeps = step % 3 == 2 and high - low > width / 2
@@ -262,7 +268,7 @@ def difference_interval(canary: Counts, baseline: Counts, alpha: float) -> Inter
     """The confidence sequence of the canary's share minus the baseline's; None while one has no requests."""
     if canary.requests <= 0 or baseline.requests <= 0:
         return None
-    enough, theirs = -log(alpha / 2), baseline.bad / baseline.requests
+    enough, theirs = _ROUGHLY - log(alpha / 2), baseline.bad / baseline.requests
     seen = canary.bad / canary.requests - theirs
     step = hypot(_spread(canary.bad, canary.requests), _spread(baseline.bad, baseline.requests))
 
@@ -275,7 +281,7 @@ def difference_interval(canary: Counts, baseline: Counts, alpha: float) -> Inter
         def at(difference: float) -> float:
             nonlocal start
             line = _Line(max(0.0, -difference), min(1.0, 1.0 - difference), difference, 1.0)
-            evidence, start = _apart(mine, other, (line,), start)
+            evidence, start = _apart(mine, other, (line,), start, _ROUGHLY)
             return evidence - enough
 
         return at
@@ -291,7 +297,7 @@ def _spread(hits: float, total: float) -> float:
 
 def _edge(beyond: Callable[[float], float], inside: float, step: float, last: float) -> float:
     """Where `beyond` crosses 0 on the way from a point where it is negative by steps to the `last`; false position."""
-    at_inside, outside = beyond(inside), inside
+    at_inside, outside, exact = beyond(inside), inside, abs(step) * _WIDTH
     while True:
         outside = max(last, outside + step) if step < 0 else min(last, outside + step)
         at_outside = beyond(outside)
@@ -302,7 +308,7 @@ def _edge(beyond: Callable[[float], float], inside: float, step: float, last: fl
         inside, at_inside, step = outside, at_outside, step * 2
     kept = 0
     for step_ in range(_STEPS):
-        if abs(outside - inside) <= _EXACT:
+        if abs(outside - inside) <= exact:
             break
         middle = (inside + outside) / 2
         if step_ % 3 != 2:

@@ -35,6 +35,8 @@ DEFAULT_MARGIN_OF_ERRORS = Margin(DEFAULT_MARGIN, DEFAULT_RELATIVE_MARGIN)
 """By how much more than its baseline a canary may err without being called worse."""
 _SEARCH_LIMIT = 10_000_000
 _NEAR_ENOUGH = 1.02
+_NEAR_ENOUGH_BAD = 200
+"""Numbers of bad answers are told to one part in so many."""
 _REMEMBERED = 2048
 
 
@@ -131,8 +133,8 @@ class ComparisonVerdict(Struct, frozen=True, rename="camel"):
     """One comparison of a canary with its baseline; `summary` says it in words, made of the rest where it is not given.
 
     `difference` is canary minus baseline; `canary` and `baseline` are what was counted. `interval` is its confidence
-    sequence: at every look it holds what is true with probability 1 - alpha. `worse_from` is how many bad answers of
-    the canary, of the requests seen so far, are enough to call it worse; None where no number is.
+    sequence: at every look it holds what is true with probability 1 - alpha. `worse_from` is about how many bad
+    answers of the canary, of the requests seen so far, are enough to call it worse; None where no number is.
     """
 
     verdict: Comparison
@@ -306,7 +308,7 @@ def compare(
 
 
 def _worse_from(canary: Counts, baseline: Counts, margin: Margin, enough: float) -> int | None:
-    """How many bad answers among the canary's requests so far are enough to call it worse."""
+    """About how many bad answers among the canary's requests so far are enough to call it worse; never too few."""
 
     def is_worse(bad: int) -> bool:
         counts = Counts(canary.requests, min(canary.requests, bad))
@@ -315,8 +317,14 @@ def _worse_from(canary: Counts, baseline: Counts, margin: Margin, enough: float)
     whole = int(canary.requests)
     if whole < 1 or not is_worse(whole):
         return None
-    low, high = 0, whole
-    while high - low > 1:
+    # It lies a little above what the margin allows, which is much less than all.
+    low = min(whole - 1, int(whole * margin.bound(baseline.bad / baseline.requests)))
+    if is_worse(low):
+        low = 0
+    high, step = low + 1, max(1, low // 50)
+    while high < whole and not is_worse(high):
+        low, high, step = high, min(whole, high + step), step * 2
+    while high - low > max(1, high // _NEAR_ENOUGH_BAD):
         middle = (low + high) // 2
         low, high = (low, middle) if is_worse(middle) else (middle, high)
     return high
@@ -324,5 +332,13 @@ def _worse_from(canary: Counts, baseline: Counts, margin: Margin, enough: float)
 
 def _points(difference: float, interval: Interval | None) -> str:
     """A difference of shares in percentage points, with its interval where that is known."""
-    span = f" ({interval.low * 100:.1f} to {interval.high * 100:.1f})" if interval is not None else ""
-    return f"{difference * 100:+.1f} points{span}"
+    if interval is None:
+        return f"{_rounded(difference, 1):+.1f} points"
+    digits = 1 if interval.high - interval.low >= 0.01 else 2
+    low, high = _rounded(interval.low, digits), _rounded(interval.high, digits)
+    return f"{_rounded(difference, digits):+.{digits}f} points ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _rounded(share: float, digits: int) -> float:
+    """A share in percent; what rounds to nothing has no sign."""
+    return round(100 * share, digits) + 0.0

@@ -71,7 +71,13 @@ def test_a_bad_canary_is_found_within_the_requests_that_were_promised() -> None:
         ((600, 26), (600, 6), Comparison.NOT_ENOUGH_DATA, LIKELY, "worse, likely: +3.3 points"),
         ((20, 0), (80, 1), Comparison.NOT_ENOUGH_DATA, None, "too little traffic yet: -1.2 points"),
         ((2000, 24), (8000, 80), Comparison.NOT_WORSE, LIKELY, "not worse, likely: +0.2 points"),
-        ((60_000, 620), (240_000, 2400), Comparison.NOT_WORSE, CERTAIN, "not worse, certain: +0.0 points"),
+        (
+            (60_000, 620),
+            (240_000, 2400),
+            Comparison.NOT_WORSE,
+            CERTAIN,
+            "not worse, certain: +0.03 points (-0.17 to 0.25)",
+        ),
         ((10_000, 10), (10_000, 900), Comparison.NOT_WORSE, CERTAIN, "not worse, certain: -8.9 points"),
     ],
 )

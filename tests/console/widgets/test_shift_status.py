@@ -92,7 +92,7 @@ def test_what_was_seen_and_what_the_guard_says() -> None:
     assert "v2 30.2 (29.6 to 30.8)" in shown
     assert "✓ follows" in shown
     assert "4.1k" in shown or "4.10k" in shown
-    assert "✓ v2 is not worse than v1 · errors +0.0 points (-0.2 to 0.3)" in shown
+    assert "✓ v2 is not worse than v1 · errors +0.03 points (-0.20 to 0.30)" in shown
     not_enough = CanaryVerdict(requests_to_go=300)
     assert "about 300 requests to go" in text(after(progress, event(EventKind.OBSERVED, verdict=not_enough), NOW))
 

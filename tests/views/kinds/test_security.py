@@ -9,6 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 from meshtop.views.reports.attention.view import attention
+
+
+from meshtop.views.reports.attention import attention
 from msgspec import structs
 
 from meshtop.model.kube import ConfigObject, Controller, Meta
