@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from meshtop.views.reports.attention.view import attention
 from msgspec import structs
 
 from meshtop.cli.printers import json_text, to_csv

@@ -6,7 +6,6 @@ import logging
 from typing import Any
 
 import pytest
-from meshtop.views.reports.attention import attention
 
 from meshtop.model.state import Severity
 from meshtop.views.frame.registry import view

@@ -8,10 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from meshtop.views.reports.attention.view import attention
-
-
-from meshtop.views.reports.attention import attention
 from msgspec import structs
 
 from meshtop.model.kube import ConfigObject, Controller, Meta
@@ -156,7 +152,9 @@ def test_findings_reach_the_overview_and_what_needs_somebody(picture: Picture) -
     table = shares_table(seen.clusters)
     assert table.cell(0, 1).text.startswith("▲ ")
     assert to_ascii(table.cell(0, 1).text).startswith("! ")
-    noticed = [(one.id, one.title) for item in attention(picture) for one in (item, *item.consequences)]
+    items = attention(picture)
+    noticed = [(item.id, item.title) for item in items]
+    noticed += [(one.id, one.title) for item in items for one in item.consequences]
     messages = [title for identity, title in noticed if identity.startswith("finding/")]
     assert any("cannot reach shop/reviews-v1 in east" in m for m in messages)
     assert len(messages) == len({(f.code, f.cluster) for f in seen.findings if f.severity is not Severity.INFO})

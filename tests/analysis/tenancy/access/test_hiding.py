@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from meshtop.views.reports.attention.view import attention
 from msgspec import structs
-
-
-from meshtop.views.reports.attention import attention
 
 from meshtop.analysis.tenancy.access.hiding import visible
 from meshtop.analysis.tenancy.access.rights import AccessRules
