@@ -10,7 +10,7 @@ from operator import add
 from msgspec import Struct, field
 
 UNKNOWN_THAT_MATTERS = 0.01
-"""From which share of requests with an unknown end on errors are not known: as much as degrades a workload."""
+"""Share of requests with an unknown outcome at which an error ratio is unknown; it equals the share that degrades."""
 
 
 class Latency(Struct, frozen=True, rename="camel"):
@@ -95,8 +95,8 @@ class Sums(Struct, frozen=True, kw_only=True):
     None means that no series exists, which is not the same as 0.
     `secured` and `judged` are per second: what was seen as mutual TLS, and what was seen at all by reporters
     that know; requests for HTTP, bytes for TCP, never mixed: `secured_bytes`, `judged_bytes`.
-    `unknown` counts the requests of which nobody says how they ended (the code was taken out of the metrics);
-    `errors` counts those among the others.
+    `unknown` counts the requests whose outcome is not reported (the code was removed from the metrics); `errors`
+    counts the failures among all others.
     """
 
     requests: float | None = None
@@ -159,7 +159,7 @@ class Sums(Struct, frozen=True, kw_only=True):
 
     @property
     def errors_known(self) -> bool:
-        """Whether the requests of which nobody says how they ended are too few to matter to a ratio of errors."""
+        """Whether requests with an unknown outcome are too few to affect the error ratio."""
         return not self.unknown or self.unknown <= UNKNOWN_THAT_MATTERS * (self.requests or 0.0)
 
     @property
@@ -181,7 +181,7 @@ def total(parts: Sequence[Sums]) -> Sums:
 
 
 class PeerKind(StrEnum):
-    """What stands at one end of an edge."""
+    """What an end of an edge is."""
 
     WORKLOAD = "workload"
     SERVICE = "service"
@@ -193,7 +193,7 @@ class PeerKind(StrEnum):
 
 
 class Peer(Struct, frozen=True, rename="camel", kw_only=True):
-    """The calling end of an edge; empty strings where telemetry does not say."""
+    """The calling end of an edge; fields that telemetry does not report are empty strings."""
 
     cluster: str = ""
     namespace: str = ""
@@ -204,7 +204,7 @@ class Peer(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Target(Struct, frozen=True, rename="camel", kw_only=True):
-    """The called end of an edge: a Peer with the service that was asked for (its host, or a bare name)."""
+    """The called end of an edge: a Peer with the requested service (its host, or a bare name)."""
 
     cluster: str = ""
     namespace: str = ""

@@ -184,7 +184,7 @@ def test_init_writes_what_was_found_and_never_over_it(meshtop: Program, tmp_path
     assert '- "*/shop"' in path.read_text()
     again = meshtop("config", "init", "--tenancy", "--config", config(tmp_path))
     assert again.code == 2
-    assert "exists already and is left as it is" in again.err
+    assert "already exists and was not changed" in again.err
 
 
 KUBECONFIG = """\
