@@ -1,4 +1,4 @@
-"""Anytime-valid evidence on counts: it may be looked at every minute without raising more false alarms.
+"""Anytime-valid evidence on counts: evaluating it repeatedly does not raise the false-alarm rate.
 
 The e-value is that of Lindon and Malek, "Anytime-Valid Inference for Multinomial Count Data" (NeurIPS 2022,
 arXiv 2011.03567): a Dirichlet mixture centred on the null hypothesis, divided by the null's likelihood. By
@@ -14,14 +14,14 @@ from math import inf, lgamma, log, sqrt
 from msgspec import Struct
 
 CONCENTRATION = 20.0
-"""K: how strongly the mixture is centred on the null; reference/anchors.md measured 20."""
+"""K: how strongly the mixture is centred on the null hypothesis (20, as measured in reference/anchors.md)."""
 
 
 def log_evidence(counts: Sequence[float], shares: Sequence[float], concentration: float = CONCENTRATION) -> float:
     """The natural logarithm of the e-value of `counts` against the shares they should have.
 
-    `shares` are not negative and sum to 1; a share of 0 with a count is proof by itself (infinite evidence).
-    No counts are no evidence (0.0). Raises ValueError when lengths differ or nothing is shared out.
+    `shares` are not negative and sum to 1; a count on a share of 0 is infinite evidence. Without counts the evidence
+    is 0.0. Raises ValueError when lengths differ or all shares are 0.
     """
     if len(counts) != len(shares):
         raise ValueError("each count needs the share it should have")

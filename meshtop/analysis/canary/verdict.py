@@ -1,4 +1,4 @@
-"""Verdicts in words: honesty of a split, and a canary against its baseline."""
+"""Statistical verdicts: whether a split matches its weights, and a canary compared with its baseline."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from meshtop.analysis.canary.evidence import Interval, log_evidence, newcombe
 from meshtop.model.constants import DEFAULT_ALPHA, DEFAULT_MINIMUM_REQUESTS
 
 E_VALUE_CAP = 1e12
-"""E-values are shown up to this; beyond it they say nothing more to a person."""
+"""Cap of e-values as shown; larger ones carry no further information for a reader."""
 WORTH_SEEING = 2.0
-"""A canary that errs this many times as often as its baseline is what a verdict must be able to see."""
+"""Smallest error ratio, relative to the baseline's, that a verdict must be able to detect."""
 WORTH_SEEING_AT_LEAST = 0.01
-"""... and never less than this difference in the share of errors."""
+"""Smallest absolute difference in the share of errors that a verdict must be able to detect."""
 _SEARCH_LIMIT = 10_000_000
 
 
 class Honesty(StrEnum):
-    """Whether the mesh sends what the weights say (INTERFACE.md, `honesty`)."""
+    """Whether the observed split matches the weights (INTERFACE.md, `honesty`)."""
 
     HONOURED = "honoured"
     NOT_HONOURED = "not-honoured"
@@ -38,7 +38,7 @@ class Comparison(StrEnum):
 
 
 class HonestyVerdict(Struct, frozen=True, rename="camel"):
-    """The honesty of a split, its evidence, and how many requests are still to be seen."""
+    """The honesty of a split, its evidence, and how many more requests are needed for a verdict."""
 
     verdict: Honesty
     e_value: float | None = None
@@ -47,7 +47,7 @@ class HonestyVerdict(Struct, frozen=True, rename="camel"):
 
 
 class Counts(Struct, frozen=True):
-    """What one version answered since the weights last changed: requests, and those of them that were bad."""
+    """Requests to one version since the weights last changed, and how many of them were bad."""
 
     requests: float
     bad: float
@@ -64,7 +64,7 @@ class ComparisonVerdict(Struct, frozen=True, rename="camel"):
 
 
 def e_value(log_e: float) -> float:
-    """An e-value for people, capped so that it stays a number."""
+    """An e-value for display, capped so that it stays finite."""
     return min(E_VALUE_CAP, exp(min(log_e, log(E_VALUE_CAP))))
 
 
@@ -75,10 +75,10 @@ def honesty(
     alpha: float = DEFAULT_ALPHA,
     minimum_requests: int = DEFAULT_MINIMUM_REQUESTS,
 ) -> HonestyVerdict:
-    """Hold the requests of each destination against the configured weights (any positive sum).
+    """Test the requests of each destination against the configured weights (any positive sum).
 
-    `requests` count since the weights were set, without mirrors. A split is not honoured when the evidence against
-    it reaches 1/alpha; it is honoured once enough requests were seen without that.
+    `requests` are counted since the weights were set, without mirrored ones. A split is not honoured when the evidence
+    against it reaches 1/alpha; it is honoured once enough requests were seen without that.
     """
     total = sum(requests)
     if total <= 0:
@@ -101,10 +101,10 @@ def _log_evidence_of_worse(canary: Counts, baseline: Counts) -> float:
 
 
 def requests_needed(baseline_ratio: float, canary_share: float, *, alpha: float = DEFAULT_ALPHA) -> int | None:
-    """How many requests, canary and baseline together, show a canary that is worse by what is worth seeing.
+    """How many requests (canary plus baseline) are needed to detect a canary that is noticeably worse.
 
-    That is twice the baseline's share of bad answers, and at least one point more (expected counts put into the
-    test). None when no number of requests up to ten million is enough.
+    Noticeably worse means twice the baseline's share of bad responses, and at least one point more; the test is run on
+    the expected counts. None when ten million requests are not enough.
     """
     if not 0 < canary_share < 1:
         return None
@@ -130,9 +130,9 @@ def requests_needed(baseline_ratio: float, canary_share: float, *, alpha: float 
 def compare(
     canary: Counts, baseline: Counts, *, alpha: float = DEFAULT_ALPHA, minimum_requests: int = DEFAULT_MINIMUM_REQUESTS
 ) -> ComparisonVerdict:
-    """Whether a canary's answers are bad more often than its baseline's.
+    """Whether a canary's responses are bad more often than its baseline's.
 
-    Decided on the anytime-valid evidence; Newcombe's interval of the difference stands beside it for people.
+    The verdict is decided on anytime-valid evidence; Newcombe's interval of the difference is added for display.
     """
     interval = newcombe(canary.bad, canary.requests, baseline.bad, baseline.requests)
     total = canary.requests + baseline.requests

@@ -1,4 +1,4 @@
-"""Health of edges and workloads, with its reasons in words and with the confidence of what it rests on.
+"""Health of edges and workloads with reasons in words, limited by the confidence of the underlying data.
 
 No traffic is idle; idle, unknown, stale and partial are never healthy.
 """
@@ -27,30 +27,30 @@ SEVERITY = {
     HealthStatus.HEALTHY: 2,
     HealthStatus.IDLE: 1,
 }
-"""How verdicts are ranked where several become one, the worst highest: idle gives way to whatever has traffic."""
-_FLOWING = Health(HealthStatus.HEALTHY, ("TCP flows; it carries no codes to judge by",))
-_NOWHERE = Health(HealthStatus.FAILING, ("TCP ends in the black hole: no host is known for it",))
+"""Rank of verdicts when several are combined, the worst highest; idle gives way to anything with traffic."""
+_FLOWING = Health(HealthStatus.HEALTHY, ("TCP traffic; it has no response codes to judge by",))
+_NOWHERE = Health(HealthStatus.FAILING, ("TCP goes to the BlackHoleCluster: its host is unknown",))
 _UNTOLD = Health(HealthStatus.UNKNOWN, ("connections are opened, but nothing tells whether they reach a server",))
 _DOUBT = {
-    State.STALE: "what {cluster} said is stale",
-    State.PARTIAL: "what {cluster} said is partial",
+    State.STALE: "telemetry of {cluster} is stale",
+    State.PARTIAL: "telemetry of {cluster} is partial",
     State.UNREACHABLE: "{cluster} cannot be reached",
-    State.DENIED: "{cluster} denies the reading of its telemetry",
-    State.NONE: "nothing is known of {cluster} yet",
+    State.DENIED: "{cluster} denies access to its telemetry",
+    State.NONE: "no telemetry of {cluster} yet",
 }
 
 
 def edge_health(
     edge: Edge, thresholds: Thresholds = DEFAULT_THRESHOLDS, states: Mapping[str, State] | None = None
 ) -> Health:
-    """The health of one edge. `states` gives the state of each cluster's telemetry; one left out is taken as fresh."""
+    """The health of one edge. `states` gives the state of each cluster's telemetry; missing clusters count as fresh."""
     return calls_health((edge,), thresholds, states)
 
 
 def calls_health(
     edges: Sequence[Edge], thresholds: Thresholds = DEFAULT_THRESHOLDS, states: Mapping[str, State] | None = None
 ) -> Health:
-    """The health of some edges taken together, protocol by protocol: many calls to one service are one service's."""
+    """The health of several edges combined, protocol by protocol, such as all calls to one service."""
     clusters = {end.cluster for edge in edges for end in (edge.source, edge.destination)} - {""}
     verdicts = _of_calls(edges, thresholds)
     if verdicts:
@@ -72,9 +72,9 @@ def workload_health(
     states: Mapping[str, State] | None = None,
     cluster: str = "",
 ) -> Health:
-    """The worst of a workload's readiness and of what is asked of it and what it asks, protocol by protocol.
+    """The worst of a workload's readiness and the health of its inbound and outbound traffic, by protocol.
 
-    Ready without traffic is idle. `cluster` is the workload's own, for the doubt when it has no edge.
+    Ready without traffic is idle. `cluster` is the workload's own; its telemetry state counts when there is no edge.
     """
     verdicts = []
     if readiness.status not in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN):
@@ -88,9 +88,9 @@ def workload_health(
 
 
 def worst(verdicts: Iterable[Health]) -> Health:
-    """The worst verdict, its reasons first; what is healthy or idle adds none to what is not. Nothing is unknown.
+    """The worst verdict, its reasons first; healthy and idle parts add no reasons to others. No verdicts give unknown.
 
-    A part that idles says nothing of the whole: only where every part idles is the whole idle.
+    Idle parts are ignored: the whole is idle only if every part is.
     """
     ordered = sorted(verdicts, key=lambda verdict: -SEVERITY[verdict.status])
     if len(ordered) == 1:
@@ -103,7 +103,7 @@ def worst(verdicts: Iterable[Health]) -> Health:
 
 
 def _of_calls(edges: Sequence[Edge], thresholds: Thresholds) -> list[Health]:
-    """A verdict on each protocol that carries something, of all these edges together; none where nothing flows."""
+    """One verdict for each protocol with traffic, over all these edges; empty without traffic."""
     codes: dict[str, dict[str, float]] = {}
     for edge in edges:
         if edge.protocol != "tcp":
@@ -120,7 +120,7 @@ def _of_calls(edges: Sequence[Edge], thresholds: Thresholds) -> list[Health]:
 
 
 def _of_flows(edges: Sequence[Edge], thresholds: Thresholds) -> Health:
-    """Judge TCP by its connections: those that the flags say failed, and those that ended in the black hole."""
+    """The verdict on TCP by connections: those that failed by their flags, and those sent to the BlackHoleCluster."""
     if all(edge.destination.service == BLACK_HOLE and not edge.destination.workload for edge in edges):
         return _NOWHERE
     opened = failed = 0.0
@@ -154,7 +154,7 @@ def _moves(edge: Edge) -> bool:
 
 
 def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, thresholds: Thresholds) -> Health:
-    """Judge codes that came at `rate` requests per second in all."""
+    """The verdict on response codes at a total of `rate` requests per second."""
     shares: dict[tuple[str, float, float], float] = {}
     examples: dict[tuple[str, float, float], tuple[float, str]] = {}
     for code, part in codes.items():
@@ -175,7 +175,7 @@ def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, thresholds
 
 
 def _threshold(protocol: str, code: str, thresholds: Thresholds) -> tuple[str, float, float] | None:
-    """What kind of failure a code is, and its two bounds; None where it is no failure."""
+    """The kind of failure that a code is, and its two thresholds; None where it is not a failure."""
     if code == NO_RESPONSE:
         kind = "no_response"
     elif len(code) == 3 and code[0] in "45":
@@ -188,7 +188,7 @@ def _threshold(protocol: str, code: str, thresholds: Thresholds) -> tuple[str, f
 
 
 def code_status(protocol: str, code: str, share: float, thresholds: Thresholds) -> HealthStatus:
-    """What the share of one code (or `-`, no answer) in a service's answers says of its health."""
+    """Health by the share of one code (or `-`, no response) in a service's responses."""
     judged = _threshold(protocol, code, thresholds)
     return HealthStatus.HEALTHY if judged is None else health_status(share, judged[1], judged[2])
 
@@ -217,7 +217,7 @@ def _rate(rate: float) -> str:
 
 
 def _with_doubt(verdict: Health, clusters: Iterable[str], states: Mapping[str, State]) -> Health:
-    """Say what is doubtful; what looks healthy or idle on doubtful data is unknown."""
+    """The verdict with doubts about its data added as reasons; healthy or idle on doubtful data becomes unknown."""
     doubts = tuple(
         _DOUBT[state].format(cluster=cluster)
         for cluster in sorted(clusters)

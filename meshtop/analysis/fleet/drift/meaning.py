@@ -1,7 +1,7 @@
-"""What a piece of configuration means: defaults filled in, sets in order, server-set and per-cluster fields left out.
+"""Normalised configuration: defaults filled in, sets ordered, server-set and per-cluster fields removed.
 
 Two objects mean the same exactly when their meanings are equal, so the comparison is an equivalence. Rules: Istio's
-and Gateway API's references on defaults; lists whose members are alternatives or belong together are sets.
+and Gateway API's references on defaults; lists whose order has no effect are sets.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ _SETS: Mapping[str, frozenset[str]] = {
     "RequestAuthentication": frozenset({"jwtRules", "audiences", "fromParams", "targetRefs"}),
     "WorkloadEntry": frozenset(),
 }  # fmt: skip
-"""Lists whose order means nothing: alternatives, or things that belong together. Rules of routes are ordered."""
+"""Lists whose order has no effect. Rules of routes are ordered."""
 _EMPTY_IS_ABSENT = frozenset({"selector", "rules", "from", "to", "when", "exportTo", "gateways", "match", "mtls"})
-"""Fields that mean the same when they are empty and when they are not there (AuthorizationPolicy's rule `{}` stays)."""
+"""Fields for which empty and absent mean the same (AuthorizationPolicy's rule `{}` stays)."""
 _TELLING = ("istio.io/", "pod-security.kubernetes.io/", "rbac.authorization.k8s.io/aggregate-to-")
 _OF_ONE_CLUSTER = ("topology.istio.io/", "istio.io/rev", "istio.io/config", "gateway.istio.io/", "operator.istio.io/")
-"""Labels that decide something, and among them those that each cluster has of its own."""
+"""Labels with an effect, and among them those that differ between clusters by design."""
 _PROXY = "istio-proxy"
 _DEEPEST = 60
-"""Levels of nesting that are looked into; objects of Istio and Gateway API have about fifteen."""
+"""Levels of nesting that are compared; objects of Istio and Gateway API have about fifteen."""
 
 
 def of_config(obj: ConfigObject) -> Tree:
-    """What an object of Istio or Gateway API means."""
+    """The normalised form of an object of Istio or Gateway API."""
     kind = obj.kind
     spec = _plain(obj.spec, _SETS.get(kind, frozenset()))
     finish = _FINISH.get(kind)
@@ -64,7 +64,7 @@ def of_config(obj: ConfigObject) -> Tree:
 
 
 def of_namespace(namespace: Namespace) -> Tree:
-    """What a namespace means: whether its pods are injected or in ambient mode, and what its labels decide."""
+    """The normalised form of a namespace: injection, ambient mode, and its labels that have an effect."""
     labels = namespace.meta.labels
     injected = labels.get("istio-injection") == "enabled" or bool(labels.get("istio.io/rev"))
     said = "disabled" if labels.get("istio-injection") == "disabled" else "enabled" if injected else None
@@ -72,7 +72,7 @@ def of_namespace(namespace: Namespace) -> Tree:
 
 
 def of_service(service: Service) -> Tree:
-    """What a Service means, without the addresses and node ports that its cluster gave it."""
+    """The normalised form of a Service, without the addresses and node ports that its cluster assigned."""
     ports = [
         {
             "port": port.port,
@@ -95,13 +95,13 @@ def of_service(service: Service) -> Tree:
 
 
 def of_images(controller: Controller) -> Tree:
-    """The images of a workload's own containers, without the registry's host, which may be near each cluster."""
+    """The images of a workload's own containers, without the registry's host, which may differ between clusters."""
     images = {c.name: _image(c.image) for c in controller.containers if c.name != _PROXY and c.image}
     return {"images": images}
 
 
 def of_rbac(obj: ConfigObject) -> Tree:
-    """What a role or binding grants: single permissions, so that it does not matter how they were put into rules."""
+    """The grants of a role or binding as single permissions, so that their grouping into rules does not matter."""
     tree: dict[str, Tree] = {}
     spec = obj.spec
     if spec.get("aggregationRule") is not None:
@@ -153,9 +153,9 @@ def _with_labels(tree: dict[str, Tree], meta: Meta) -> Tree:
 
 
 def _plain(value: Tree, sets: frozenset[str], name: str = "", depth: int = 0) -> Tree:
-    """The value with sets in order, durations written in one way, and what is the same as absent left out.
+    """The value with sets ordered, durations in one notation, and values equivalent to absence removed.
 
-    What is nested deeper than any real object is compared as it was written.
+    Values nested deeper than in any real object are compared as written.
     """
     if depth > _DEEPEST and isinstance(value, Mapping | list | tuple):
         return _written(value)
@@ -178,7 +178,7 @@ def _written(value: Tree) -> str:
 
 
 def _full_host(host: Tree, namespace: str) -> Tree:
-    """A short name is one of its own namespace; a name with dots, a wildcard and an address stay (istio: hosts)."""
+    """A short name is completed in its own namespace; names with dots, wildcards and addresses stay (istio: hosts)."""
     return (
         f"{host}.{namespace}.{SERVICE_DOMAIN}" if isinstance(host, str) and host and not {".", "*"} & {*host} else host
     )
@@ -214,7 +214,7 @@ def _destination(weighted: Mapping[str, Tree], namespace: str) -> dict[str, Tree
 
 
 def _weighted(destinations: list[dict[str, Tree]], *, default: int) -> list[Tree]:
-    """Destinations by proportion; of a single one, its weight says nothing but whether there is any."""
+    """Destinations with weights as proportions; of a single one only whether its weight is positive."""
     weights = [d.get("weight", default) for d in destinations]
     if len(destinations) == 1 and default == 0:
         return [{key: value for key, value in destinations[0].items() if key != "weight"}]
@@ -239,7 +239,7 @@ def _peer_authentication(spec: dict[str, Tree], namespace: str) -> Tree:
 
 
 def _gateway_route(spec: dict[str, Tree], namespace: str) -> Tree:
-    """HTTPRoute, GRPCRoute, TCPRoute or TLSRoute: where it hangs, and where it leads."""
+    """The normalised form of an HTTPRoute, GRPCRoute, TCPRoute or TLSRoute: its parents and its rules."""
     found = dict(spec)
     parents = ({"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": namespace, **mapping(p)}
                for p in items(spec.get("parentRefs")))  # fmt: skip
@@ -263,7 +263,7 @@ def _grpc_route(spec: dict[str, Tree], namespace: str) -> Tree:
 
 
 def _with_matches(route: dict[str, Tree], name: str, default: Mapping[str, str]) -> Tree:
-    """The route with what each of its rules matches, also where that is left to the default."""
+    """The route with the default match written out in rules without one."""
     rules = []
     for rule in route["rules"]:
         matches = [dict(mapping(match)) for match in items(rule.get("matches")) or ({},)]
