@@ -1,4 +1,4 @@
-"""What needs attention now: the worst on top, each a sentence and the place to go."""
+"""What needs attention now: the worst on top, each with a sentence and the item to open."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ORDER = (Tone.FAILING, Tone.DEGRADED, Tone.UNKNOWN, Tone.DIM)
 
 
 class Attention(Struct, frozen=True, kw_only=True):
-    """One thing that needs attention: how bad, the sentence, and the kind and key that `enter` opens."""
+    """One thing that needs attention: its severity, the sentence, and the kind and key that `enter` opens."""
 
     tone: Tone
     message: str
@@ -37,7 +37,7 @@ class Attention(Struct, frozen=True, kw_only=True):
 
     @property
     def sign(self) -> str:
-        """The sign that tells how bad it is without colour."""
+        """The sign of its severity, for use without colour."""
         return SIGNS[self.tone]
 
 
@@ -115,7 +115,7 @@ def _of_source(cluster: ClusterSnapshot, status: SourceStatus, what: str, now: f
 
 
 def _of_workload(picture: Picture, workload: Workload) -> Attention:
-    """A workload is named for its own fault: what it is asked and its pods, not what others answer it."""
+    """Attention to a workload for its own health (inbound traffic and pods), not for failures of services it calls."""
     where = (workload.cluster, workload.namespace, workload.name)
     edges = picture.edges_to(where)
     verdict = workload_health(
@@ -159,7 +159,7 @@ def _of_machines(picture: Picture, query: Query) -> list[Attention]:
 
 
 def _of_findings(picture: Picture, query: Query) -> list[Attention]:
-    """What is wrong with mutual TLS, trust and certificates: of each code the worst, and how many more there are."""
+    """Findings on mutual TLS, trust and certificates: of each code the worst, and how many more there are."""
     of_kind = view("findings")
     codes: dict[str, list[FindingItem]] = {}
     for item in of_kind.items(picture, _scope(query)):
@@ -185,7 +185,7 @@ def _scope(query: Query) -> Query:
 
 
 def _of_tenants(picture: Picture, query: Query) -> list[Attention]:
-    """Crossings between tenants that the settings forbid, and tenancy that is not clear."""
+    """Forbidden traffic between tenants, and conflicting ownership."""
     of_kind = view("tenants")
     return [
         Attention(
@@ -206,7 +206,7 @@ def _several(names: list[str], what: str) -> str:
 
 
 def _of_canaries(picture: Picture, query: Query) -> list[Attention]:
-    """The worst finding of each weighted route; what is only worth knowing stays on the board."""
+    """The worst finding of each weighted route, except those of severity info."""
     of_kind = view("canaries")
     tones = {Severity.ERROR: Tone.FAILING, Severity.WARNING: Tone.DEGRADED}
     found = []
@@ -232,7 +232,7 @@ def _of_canaries(picture: Picture, query: Query) -> list[Attention]:
 
 
 def _of_drift(picture: Picture, query: Query) -> list[Attention]:
-    """What differs between clusters, in one line; nothing until every cluster has answered once."""
+    """Drift between clusters, in one line; empty until every cluster has answered once."""
     if not picture.snapshot.settled:
         return []
     drifted = [found for found in drift_lately(picture) if query.holds(tuple(_places(picture, found)))]
