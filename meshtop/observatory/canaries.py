@@ -1,4 +1,4 @@
-"""Request counts behind weighted routes, asked for now and then, and only where there are such routes."""
+"""Request counts of weighted routes, queried at intervals, and only if there are such routes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS, Counting, counts_connections, route_counts
 
 EVERY_SECONDS = 15.0
-"""Istio's Prometheus scrapes as often; asking more often would tell nothing new."""
+"""Seconds between queries: the scrape interval of Istio's Prometheus, so more queries would give nothing new."""
 
 
 class RouteToCount(Struct, frozen=True):
@@ -30,9 +30,9 @@ class RouteToCount(Struct, frozen=True):
 
 
 def routes_to_count(inventories: Iterable[Inventory], at: float) -> frozenset[RouteToCount]:
-    """What is to be counted at the moment `at` for all weighted routes of some clusters.
+    """The counts to query at the moment `at` for all weighted routes of some clusters.
 
-    Every cluster is asked for every route: its Prometheus holds what its own proxies saw of another's requests.
+    Every cluster is queried for every route, as its Prometheus has its own proxies' reports about requests of others.
     """
     found = set()
     for inventory in inventories:
@@ -46,7 +46,7 @@ def routes_to_count(inventories: Iterable[Inventory], at: float) -> frozenset[Ro
 
 
 async def count_routes(metrics: Counting, routes: Iterable[RouteToCount], at: float) -> tuple[RouteCounts, ...]:
-    """The counts of routes; those that begin together are asked for in one query, and what fails is left out."""
+    """The counts of routes; those with the same start are queried together, and failures are left out."""
     groups: dict[tuple[float, bool], list[RouteToCount]] = {}
     for route in sorted(routes, key=lambda r: (r.since, r.label)):
         groups.setdefault((route.since, route.tcp), []).append(route)

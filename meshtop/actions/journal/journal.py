@@ -1,8 +1,8 @@
-"""The journal: every intention is on disk before its request leaves, every outcome after it.
+"""The journal: every intention is on disk before its request is sent, every outcome after it.
 
 SQLite in WAL mode with full synchronisation, in the user's XDG state folder, readable by the user alone. After a
-kill, a power loss or a lost line the journal says what was under way; weights and journal never disagree by more
-than the one request that was intended and not yet answered.
+kill, a power loss or a lost connection the journal shows what was in progress; weights and journal never differ by
+more than the one request that was intended and not yet answered.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from meshtop.model.errors import MeshtopError
 from meshtop.settings.environment import state_folder
 
 SHIFT, PROPAGATE = "shift", "propagate"
-"""The kinds of action, which are also the rights that the access policy is asked for (INTERFACE.md)."""
+"""The kinds of action, which are also the names of rights in the access policy (INTERFACE.md)."""
 SCHEMA_VERSION = 2
-"""2 keeps which clusters an action writes to; actions of version 1 know them by name only."""
+"""Schema version. 2 stores the identities of an action's clusters; actions of version 1 have only names."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS actions (
   id TEXT PRIMARY KEY, kind TEXT NOT NULL, created REAL NOT NULL, who TEXT NOT NULL, origin TEXT NOT NULL,
@@ -50,11 +50,11 @@ _OBJECTS = msgspec.json.Decoder(dict[str, Any])
 
 
 class JournalError(MeshtopError):
-    """The journal cannot be read or written, in one sentence; nothing may be sent without it."""
+    """The journal cannot be read or written; nothing may be sent to clusters without it."""
 
 
 class ActionState(StrEnum):
-    """Where an action stands."""
+    """State of an action."""
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -90,9 +90,9 @@ class Entry(Struct, frozen=True, rename="camel"):
 
 
 class Action(Struct, frozen=True, rename="camel", kw_only=True):
-    """An action: who wanted what, why, when, from where, in which clusters, and what came of it.
+    """An action: its plan, reason, user, time, machine, clusters, state and entries.
 
-    `clusters` says by name which ones they are; it is empty for an action of an older journal.
+    `clusters` maps names to identities; it is empty for an action of an older journal.
     """
 
     id: str
@@ -110,11 +110,11 @@ class Action(Struct, frozen=True, rename="camel", kw_only=True):
 
     @property
     def open(self) -> bool:
-        """Whether it is under way, or was when its process ended."""
+        """Whether it is in progress, or was when its process ended."""
         return self.state in OPEN_STATES
 
     def unanswered(self) -> tuple[Entry, ...]:
-        """Intentions without an outcome: what a crash left in doubt."""
+        """Intentions without an outcome, as left by a crash."""
         waiting: dict[tuple[str, str], Entry] = {}
         for entry in self.entries:
             if entry.event is EntryKind.INTENDED:
@@ -125,7 +125,7 @@ class Action(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 def journal_path() -> Path:
-    """Where this user's journal is, on this machine."""
+    """The path of this user's journal on this machine."""
     return state_folder(os.environ) / "journal.db"
 
 
@@ -199,7 +199,7 @@ class Journal:
         plan: dict[str, Any],
         clusters: Mapping[str, ClusterIdentity] | None = None,
     ) -> Action:
-        """Write down a new action, running from this moment; `clusters` are those it writes to, by name."""
+        """Record a new action in state running; `clusters` are the identities of those it writes to, by name."""
         now = self._clock()
         moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
         action = Action(
@@ -234,13 +234,13 @@ class Journal:
             )
 
     def set_state(self, action: str, state: ActionState) -> None:
-        """Say where an action stands."""
+        """Set the state of an action."""
         ended = None if state in OPEN_STATES else self._clock()
         with self._writing() as database:
             database.execute("UPDATE actions SET state = ?, ended = ? WHERE id = ?", (state, ended, action))
 
     def update_plan(self, action: str, plan: dict[str, Any]) -> None:
-        """Replace an action's plan: what it read and reckoned once it looked at the clusters."""
+        """Replace an action's plan by the one computed after reading the clusters."""
         with self._writing() as database:
             database.execute("UPDATE actions SET plan = ? WHERE id = ?", (msgspec.json.encode(plan), action))
 
@@ -254,7 +254,7 @@ class Journal:
         return self._read(f"WHERE state IN ({marks})", OPEN_STATES)
 
     def action(self, identity: str) -> Action | None:
-        """One action with its entries, None when there is none of that id (or of a unique beginning of one)."""
+        """The action with that id or unique prefix of an id, with its entries; None when there is none."""
         if not identity:
             return None
         found = self._read("WHERE id = ?", (identity,))
@@ -267,12 +267,12 @@ class Journal:
         return self._read("WHERE kind = ?", (kind,))
 
     def last(self, *, kind: str | None = None) -> Action | None:
-        """The newest action with its entries, of one kind where that is asked."""
+        """The newest action with its entries, optionally of one kind."""
         found = self._read("", (), 1) if kind is None else self._read("WHERE kind = ?", (kind,), 1)
         return found[0] if found else None
 
     def _read(self, chosen: str, arguments: Sequence[str | int], limit: int = -1) -> list[Action]:
-        """The actions that a WHERE clause chooses, newest first: one query for them, one for all of their entries."""
+        """The actions selected by a WHERE clause, newest first; one query for them, one for all their entries."""
         where = f"FROM actions {chosen} ORDER BY created DESC, rowid DESC LIMIT ?"
         arguments = (*arguments, limit)
         try:
@@ -305,7 +305,7 @@ def _decoded(
 ) -> list[Action]:
     """Rows of `_ACTION_COLUMNS` with their rows of `_ENTRY_COLUMNS` and `_CLUSTER_COLUMNS`.
 
-    Raises ValueError for what is no journal's.
+    Raises ValueError for invalid data.
     """
     identities: dict[str, dict[str, ClusterIdentity]] = {}
     for action, name, uid, server in clusters:

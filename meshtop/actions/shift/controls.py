@@ -1,4 +1,4 @@
-"""What somebody who watches a running shift may ask of it: pause, resume, skip, hold, abort."""
+"""Controls of a running shift: pause, resume, skip, hold, abort."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from meshtop.sources.kubernetes.pacing import wait_at_most
 
 
 class ShiftRequest(StrEnum):
-    """What somebody asked a running shift to do."""
+    """A user's request to a running shift."""
 
     SKIP = "skip"
     ABORT = "abort"
@@ -17,7 +17,7 @@ class ShiftRequest(StrEnum):
 
 
 class Controls:
-    """The controls of one running shift. They belong to its event loop: call them there only."""
+    """The controls of one running shift. Call them only on its event loop."""
 
     def __init__(self) -> None:
         self.paused = False
@@ -35,15 +35,15 @@ class Controls:
         self._changed.set()
 
     def skip(self) -> None:
-        """Go to the next step at once."""
+        """Go to the next step immediately."""
         self._ask(ShiftRequest.SKIP)
 
     def hold(self) -> None:
-        """End with the weights as they are; the commands `resume` or `rollback` finish the shift."""
+        """End with the current weights; the commands `resume` or `rollback` finish the shift later."""
         self._ask(ShiftRequest.HOLD)
 
     def abort(self) -> None:
-        """Take everything back, and end."""
+        """Roll everything back, and end."""
         self._ask(ShiftRequest.ABORT)
 
     def _ask(self, request: ShiftRequest) -> None:
@@ -52,11 +52,11 @@ class Controls:
         self._changed.set()
 
     def take_request(self) -> ShiftRequest | None:
-        """The request that waits, if any; it is handed out once."""
+        """The pending request, if any; it is returned once."""
         request, self._request = self._request, None
         return request
 
     async def wait(self, seconds: float) -> None:
-        """Wait so long, or until somebody asks for something."""
+        """Wait for the given seconds, or until there is a request."""
         await wait_at_most(seconds, self._changed)
         self._changed.clear()

@@ -1,4 +1,4 @@
-"""The fleet: all golden signals on top, what needs attention first, and a row for each cluster."""
+"""The fleet screen: golden signals on top, then what needs attention, and a row for each cluster."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from meshtop.views.reports.attention import Attention
 
 MOST_SHOWN = 6
-"""Rows of what needs attention before it scrolls, on a screen of 24 lines."""
+"""Maximum rows of the attention list on a screen of 24 lines."""
 
 TALL = 34
-"""From so many lines on, the course of each cluster's golden signals is drawn below the table."""
+"""Height in lines from which charts of each cluster's golden signals are shown below the table."""
 TRENDS = {"requests": ("Requests", "/s"), "errors": ("Errors", "/s"), "p99_ms": ("Latency p99", "ms")}
 
 
@@ -40,7 +40,7 @@ def _cell(one: Attention) -> Cell:
 
 
 def _table(needs: dict[str, Attention]) -> Table[str]:
-    """A row for each; rows are keys, since what a message measures changes while the thing stays the same."""
+    """The attention list as a table; rows are keys, which are stable while the messages' figures change."""
     column: Column[str] = Column(
         name="message",
         title=f"NOW {len(needs)}",
@@ -55,7 +55,7 @@ def _table(needs: dict[str, Attention]) -> Table[str]:
 
 
 def _by_key(found: Iterable[Attention]) -> dict[str, Attention]:
-    """What needs attention by what it is about, in order; a thing may be named for several reasons."""
+    """Attention items by key, in order; one item may have several reasons."""
     needs: dict[str, Attention] = {}
     reasons: Counter[str] = Counter()
     for one in found:
@@ -85,13 +85,13 @@ class Headline(LineWidget):
 
     @property
     def fleet(self) -> FleetScreen:
-        """The screen that this is part of."""
+        """The screen of this widget."""
         assert isinstance(self.screen, FleetScreen)
         return self.screen
 
 
 class FleetScreen(TableScreen):
-    """The screen one sees first."""
+    """The first screen of the console."""
 
     AUTO_FOCUS = "#rows"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -118,13 +118,13 @@ class FleetScreen(TableScreen):
                 yield LineView(classes="side")
 
     def action_needs(self) -> None:
-        """Go between what needs attention and the clusters."""
+        """Switch between the attention list and the clusters."""
         needs = self.query_one("#needs", LiveTable)
         (self.rows if needs.has_focus or not needs.display else needs).focus()
 
     @property
     def about(self) -> str:
-        """What it is for."""
+        """The screen's purpose, for the help."""
         return (
             "All traffic in one line, what needs attention, and every cluster. n goes to NOW and back, "
             "w opens the worst of it."
@@ -132,7 +132,7 @@ class FleetScreen(TableScreen):
 
     @property
     def chosen(self) -> tuple[str, str] | None:
-        """What the cursor is on: a row of what needs attention, or a cluster."""
+        """The kind and key under the cursor, in the attention list or the clusters."""
         if not self.query_one("#needs", LiveTable).has_focus:
             return super().chosen
         one = self._needs.get(self.query_one("#needs", LiveTable).cursor_key or "")
@@ -160,7 +160,7 @@ class FleetScreen(TableScreen):
         self._show_trends(picture)
 
     def _waiting(self) -> list[Attention]:
-        """What was interrupted or is held in the middle, above all else: half of it may be written."""
+        """Unfinished actions, listed first because they may be half written."""
         from meshtop.console.desk.journaling import attention_text
         from meshtop.views.reports.attention import Attention
 
@@ -171,7 +171,7 @@ class FleetScreen(TableScreen):
         ]
 
     def _show_trends(self, picture: Picture) -> None:
-        """Where there is room, the last half hour of each cluster."""
+        """Show charts of the last half hour of each cluster, if there is room."""
         shown = self.size.height >= TALL and any(c.history is not None for c in picture.snapshot.clusters)
         self.query_one("#trends").display = shown
         self.rows.styles.height = min(len(picture.snapshot.clusters) + 2, self.size.height // 3) if shown else "1fr"
@@ -193,13 +193,13 @@ class FleetScreen(TableScreen):
         return structs.replace(super().request(), attention=self.host.scope.query)
 
     def open_other(self, table: LiveTable, key: str) -> None:
-        """Open what needs attention."""
+        """Open an item of the attention list."""
         chosen = self._needs.get(key)
         if chosen is not None:
             self.host.open_detail(chosen.kind, chosen.key)
 
     def action_worst(self) -> None:
-        """Open the worst of what needs attention."""
+        """Open the first item of the attention list."""
         worst = next(iter(self._needs.values()), None)
         if worst is not None:
             self.host.open_detail(worst.kind, worst.key)

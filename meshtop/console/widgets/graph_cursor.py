@@ -1,4 +1,4 @@
-"""Where the cursor of a graph stands, kept by identity while the graph changes under it."""
+"""The cursor of a graph, kept by identity while the graph changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BAD = (HealthStatus.FAILING, HealthStatus.DEGRADED)
 
 
 class GraphCursor(Struct, frozen=True):
-    """A node, or an edge at it; `node` is where one walks on from."""
+    """A node, or an edge at it; `node` is the start of the next walk."""
 
     node: str | None = None
     edge: str | None = None
@@ -45,7 +45,7 @@ def keep(cursor: GraphCursor, before: ServiceGraph | None, graph: ServiceGraph, 
 
 
 def first(graph: ServiceGraph, layout: Layout) -> GraphCursor:
-    """Where to begin: at the worst edge if it is bad, else at the first node."""
+    """The initial cursor: the worst edge if it is bad, else the first node."""
     worst = worst_edges(graph)[:1]
     if worst and worst[0].health.status in _BAD:
         return GraphCursor(worst[0].target, worst[0].id)

@@ -1,4 +1,4 @@
-"""Widgets made of lines: some that fit, text to scroll through, and cells side by side; only what differs is drawn."""
+"""Base classes of widgets made of lines: fixed, scrollable, and cells side by side; only changes are redrawn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BLANK = TextLine("plain", ())
 
 
 class LineWidget(Widget):
-    """Subclasses give their lines in `make_lines`, and call `draw` when these may have changed."""
+    """A widget of lines: subclasses implement `make_lines`, and call `draw` when the lines may have changed."""
 
     COMPONENT_CLASSES = TONE_CLASSES
 
@@ -32,7 +32,7 @@ class LineWidget(Widget):
         raise NotImplementedError
 
     def draw(self) -> None:
-        """Work the lines out, and ask Textual to draw again only what differs."""
+        """Compute the lines, and let Textual redraw only what differs."""
         size = self.size
         if not self.is_mounted or not size.width or not size.height:
             return
@@ -45,12 +45,12 @@ class LineWidget(Widget):
             self.refresh(*regions)
 
     def on_resize(self) -> None:
-        """Another size has other lines."""
+        """Compute the lines for another size."""
         self._drawn = []
         self.draw()
 
     def notify_style_update(self) -> None:
-        """Another theme has other styles."""
+        """Redraw with the styles of another theme."""
         super().notify_style_update()
         self._tone_styles.clear()
 
@@ -64,7 +64,7 @@ _BLANK = TextLine("plain", ())
 
 
 class LineView(ScrollView, can_focus=True):
-    """Lines made for a width: `show(lambda width: [...])` is asked again whenever the width changes."""
+    """Scrollable lines for a width: the function passed to `show` is called again when the width changes."""
 
     COMPONENT_CLASSES = TONE_CLASSES
     BINDINGS = [  # noqa: RUF012  # Textual's own declaration is no ClassVar
@@ -89,7 +89,7 @@ class LineView(ScrollView, can_focus=True):
         self._tone_styles = LineStyles(self)
 
     def show(self, make: Callable[[int], list[TextLine]]) -> None:
-        """Show another text; the place scrolled to stays."""
+        """Show another text, keeping the scroll position."""
         self._make = make
         self.on_resize()
 
@@ -105,12 +105,12 @@ class LineView(ScrollView, can_focus=True):
         self.refresh()
 
     def notify_style_update(self) -> None:
-        """Another theme has other styles."""
+        """Redraw with the styles of another theme."""
         super().notify_style_update()
         self._tone_styles.clear()
 
     def render_line(self, y: int) -> Strip:
-        """A line of what is scrolled to."""
+        """A visible line."""
         index = self.scroll_offset.y + y
         line = self._text_lines[index] if index < len(self._text_lines) else _BLANK
         return self._tone_styles.strip(line, self.scrollable_content_region.width)
@@ -120,14 +120,14 @@ _START, _GAP, _LEAST = 2, 2, 6
 
 
 class CellsLine(LineWidget):
-    """`show` draws other cells; the last one is cut where it does not fit whole."""
+    """A line of cells side by side, of which the last is cut if it does not fit."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._cells: tuple[Cell, ...] = ()
 
     def show(self, cells: Sequence[Cell]) -> None:
-        """Draw other cells."""
+        """Show other cells."""
         self._cells = tuple(cells)
         self.draw()
 
