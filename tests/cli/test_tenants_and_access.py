@@ -201,7 +201,7 @@ users: [{name: me, user: {token: t}}]
     [
         (TENANCY, NIST, 0, ""),
         (TENANCY.replace("*/pay", "north/pay"), NIST, 2,
-         "tenancy.yaml, line 12: tenants[1].workspaces[0].namespaces[0]: north/pay names a cluster that is none of"),
+         "tenancy.yaml, line 12: tenants[1].workspaces[0].namespaces[0]: north/pay names a cluster that is not one of"),
         (TENANCY.replace("REQUIRED", "STRICT"), NIST, 2, "tenancy.yaml, line 13"),
         (TENANCY, NIST.replace("oa4: [pc1]", "oa4: [oa1]"), 2, "access.yaml, line 3: assignments form a cycle"),
     ],

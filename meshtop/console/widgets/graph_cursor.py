@@ -26,7 +26,7 @@ class GraphCursor(Struct, frozen=True):
 def keep(cursor: GraphCursor, before: ServiceGraph | None, graph: ServiceGraph, layout: Layout) -> GraphCursor:
     """The cursor for another graph.
 
-    The same node where it is there; the worst inside it where it was opened; the group that closed over it; else
+    The same node if it exists; the worst node inside it if it was opened; the group that it was closed into; else
     the worst edge, or the first node.
     """
     nodes = {n.id for n in graph.nodes}

@@ -120,7 +120,7 @@ def test_clusters_that_differ_are_told_apart() -> None:
         ({"weights": "v1=1,v2=2", "steps": "5"}, "weights", "name only that one"),
         ({"steps": "5,x"}, "steps", "is no step"),
         ({"every": "soon"}, "every", "is not a duration"),
-        ({"every": "0s"}, "every", "longer than nothing"),
+        ({"every": "0s"}, "every", "longer than zero"),
         ({"after each step": LEAVE, "steps": "5,10"}, "after each step", "need to be watched"),
         ({"clusters": "south"}, "clusters", "is in east, west"),
         ({"waves": "east; south"}, "waves", "not in south"),
