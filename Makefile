@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # More than a small machine has processors: half of what tests do is to wait for other processes.
 WORKERS ?= 4
 
-.PHONY: demo test lint format bench screenshots clean
+.PHONY: demo test lint format bench faults screenshots clean
 
 demo: $(VENV)/.run-ready
 	@$(BIN)/meshtop demo $(ARGS)
@@ -27,6 +27,12 @@ format: $(VENV)/.dev-ready
 
 bench: $(VENV)/.dev-ready
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# Hours of what the suite does for seconds: thousands of odd answers, a hundred kills (docs/reliability.md).
+faults: export FAULTS_ANSWERS ?= 2000
+faults: export FAULTS_KILLS ?= 100
+faults: $(VENV)/.dev-ready
+	$(BIN)/python -m pytest tests/faults -q -rfE -s --timeout 0 $(ARGS)
 
 screenshots: $(VENV)/.dev-ready
 	$(BIN)/python -m screenshots $(ARGS)

@@ -52,15 +52,32 @@ def note_unidentified(journal: Journal, action: Action) -> None:
             journal.write(action.id, EntryKind.NOTE, cluster=name, note="no UID of the cluster", why=why)
 
 
+def require_whole(action: Action) -> None:
+    """Raise ActionError for an action of which something cannot be read: what is not known is not written over."""
+    if action.damage:
+        message = f"Action {action.id} is damaged in the journal: {'; '.join(action.damage)}."
+        remedy = f"meshtop journal {action.id} tells what is left of it; put the rest back by hand."
+        raise ActionError(ErrorKind.USAGE, message, remedy=remedy)
+
+
+def require_readable(journal: Journal, before: float = 0.0) -> None:
+    """Raise ActionError where what could not be read may be a later action than one begun at `before`."""
+    for row in journal.damaged:
+        if row.created is None or row.created > before:
+            remedy = "Give the ID of the action that is meant; meshtop journal lists what can be read."
+            raise ActionError(ErrorKind.USAGE, row.sentence, remedy=remedy)
+
+
 async def fleet_at_hand(action: Action, fleet: Fleet, names: Sequence[str]) -> Fleet:
     """The fleet with the clusters `names` of an action, under the action's names for them.
 
     A cluster with another name here is found by its UID. One that does not answer stays in the fleet, but nothing is
     sent to it before its identity is confirmed. Names that no cluster here has are left out.
 
-    Raises ActionError (conflict) for a name that belongs to another cluster here, or whose cluster the journal does
-    not identify.
+    Raises ActionError (conflict) for a name that another cluster has here, or of which the journal does not say which
+    cluster it was, and (usage) for an action that is damaged.
     """
+    require_whole(action)
     found: dict[str, FleetCluster] = {}
     for name in names:
         member = await _member(action, fleet, name)
@@ -123,7 +140,10 @@ async def last_at_hand(journal: Journal, fleet: Fleet, kind: str) -> Action:
     all, conflict when all of them were in other clusters.
     """
     elsewhere: ActionError | None = None
-    for action in journal.all_of(kind):
+    actions = journal.all_of(kind)
+    for action in actions:
+        require_readable(journal, action.created)
+        require_whole(action)
         names = written_clusters(action)
         if not any(action.clusters.get(name, _NOBODY).known for name in names):
             # It may be the one that is meant: whoever takes it back is told why that cannot be.
@@ -137,6 +157,7 @@ async def last_at_hand(journal: Journal, fleet: Fleet, kind: str) -> Action:
         if not missing:
             return action
         elsewhere = elsewhere or not_here(missing[0], action.clusters.get(missing[0], _NOBODY), taken=False)
+    require_readable(journal)
     if elsewhere is None:
         raise ActionError(ErrorKind.USAGE, f"The journal has no {kind}; meshtop journal lists them.")
     raise elsewhere

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.fleet import Fleet
+from meshtop.actions.halt import Halted
 from meshtop.actions.journal.journal import EntryKind, Journal
 from meshtop.actions.journal.lock import ActionLock, lock_action
 from meshtop.actions.kube import RouteObject
@@ -51,7 +52,7 @@ class Claim:
             try:
                 await lease.take(self._fleet.clock())
             except ActionError as error:
-                if error.kind is ErrorKind.CONFLICT:
+                if error.kind is ErrorKind.CONFLICT or isinstance(error, Halted):
                     raise
                 self._journal.write(
                     self._action, EntryKind.NOTE, cluster=where.cluster, note="no lease", why=error.message
@@ -60,12 +61,12 @@ class Claim:
             self._leases.append(lease)
 
     async def renew_leases(self) -> None:
-        """Extend every Lease. Raises ActionError: conflict when another process took one over."""
+        """Extend every Lease. Raises ActionError: conflict when somebody else took one over; Halted."""
         for lease in self._leases:
             try:
                 await lease.renew(self._fleet.clock())
             except ActionError as error:
-                if error.kind is ErrorKind.CONFLICT:
+                if error.kind is ErrorKind.CONFLICT or isinstance(error, Halted):
                     raise
 
     async def release(self) -> None:
@@ -79,5 +80,5 @@ class Claim:
 
 
 async def _release(leases: Iterable[ShiftLease]) -> None:
-    for lease in leases:
-        await lease.release()
+    # At once: one cluster that does not answer holds up none of the others.
+    await asyncio.gather(*(lease.release() for lease in leases))

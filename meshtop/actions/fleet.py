@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from meshtop.actions.errors import ActionError, ErrorKind
+from meshtop.actions.halt import Halt
 from meshtop.actions.kube import KubeApi
 from meshtop.analysis.canary.judging import Judging
 from meshtop.analysis.canary.routes import ROUTE_KINDS
@@ -103,6 +104,15 @@ class Fleet:
         found = copy.copy(self)
         found.members = dict(members)
         return found
+
+    def under(self, halt: Halt) -> Fleet:
+        """This fleet for an action that shall stop when `halt` says so; connections are shared."""
+        return self.with_members(
+            {
+                name: FleetCluster(one.name, one.api.under(halt), one.metrics, read_only=one.read_only)
+                for name, one in self.members.items()
+            }
+        )
 
     async def close(self) -> None:
         """Close the writing connections; telemetry sources are closed by the observatory."""

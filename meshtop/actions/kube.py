@@ -13,6 +13,7 @@ import msgspec
 
 from meshtop.actions.cluster_identity import SYSTEM_NAMESPACE, ClusterIdentity
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind, PatchTestFailed
+from meshtop.actions.halt import Halt, Halted, HaltingWire
 from meshtop.analysis.canary.routes import WeightedRoute, weighted_routes
 from meshtop.model.kube import ConfigObject, Manager, Meta
 from meshtop.model.state import State
@@ -68,6 +69,14 @@ class KubeApi:
         self._expected = expected
         self._identity: ClusterIdentity | None = None
 
+    def under(self, halt: Halt) -> KubeApi:
+        """The same connection for an action that shall stop when `halt` says so."""
+        found = KubeApi(
+            self.cluster, HaltingWire(self.wire, halt, self.cluster), server=self.server, expected=self._expected
+        )
+        found._identity = self._identity
+        return found
+
     async def identity(self) -> ClusterIdentity:
         """The cluster's identity, read once. Its UID is empty where the namespace kube-system may not be read.
 
@@ -80,7 +89,7 @@ class KubeApi:
     async def _system_uid(self) -> str:
         try:
             response = await self._send("GET", SYSTEM_NAMESPACE, what="get the namespace kube-system")
-        except AnswerLost:
+        except (AnswerLost, Halted):
             raise
         except ActionError:
             return ""

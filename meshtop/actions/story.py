@@ -61,9 +61,15 @@ def may_take_back(action: Action, course: Course) -> bool:
 
 
 def unfinished(journal: Journal) -> list[tuple[Action, Course]]:
-    """Every action that needs to be resumed or rolled back, newest first."""
+    """Every action that has to be resumed or rolled back, newest first; `Journal.damaged` says what may be missing."""
     courses = ((action, course_of(action, journal.path)) for action in journal.open_actions())
     return [(action, course) for action, course in courses if course.unfinished]
+
+
+def unfinished_text(action: Action, course: Course) -> str:
+    """An unfinished action in a sentence, with the commands that end it."""
+    forward = f"meshtop resume {action.id}, or " if may_resume(action, course) else ""
+    return f"{action.subject}: {action.kind} {course.value}; to finish it: {forward}meshtop rollback {action.id}."
 
 
 def stopped_at(action: Action) -> str:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from meshtop.cli.exits import say
 from meshtop.cli.session import Session
 
 if TYPE_CHECKING:
@@ -16,11 +17,31 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 
-def open_journal() -> Journal:
-    """This user's journal. Raises JournalError."""
+def open_journal(*, about: str = "") -> Journal:
+    """This user's journal, to write. What is unfinished in it, and what cannot be read, is said, but for the action `about`. Raises JournalError."""
     from meshtop.actions.journal.journal import Journal, journal_path
 
-    return Journal(journal_path())
+    journal = Journal(journal_path())
+    for note in journal.notes:
+        say(f"meshtop: {note}")
+    say_unfinished(journal, about)
+    return journal
+
+
+def say_unfinished(journal: Journal, but: str = "") -> None:
+    """Say which actions have to be finished, and what of the journal cannot be read; `but` is the one at hand."""
+    from meshtop.actions.story import unfinished, unfinished_text
+
+    for action, course in unfinished(journal):
+        if not but or not action.id.startswith(but):
+            say(f"meshtop: {unfinished_text(action, course)}")
+    say_damaged(journal)
+
+
+def say_damaged(journal: Journal) -> None:
+    """Say what of the journal cannot be read."""
+    for row in journal.damaged:
+        say(f"meshtop: {row.sentence}")
 
 
 def with_fleet(session: Session, use: Callable[[Fleet], Awaitable[int]]) -> int:

@@ -35,7 +35,18 @@ SCENARIOS = (
     "broken-destinationrule",
     "disjoint-roots",
 )
-"""Options' defaults of the simulation, repeated here because `meshtop.demo` is not imported."""
+WORLDS = (
+    "multi-primary",
+    "primary-remote",
+    "external",
+    "no-mesh-id",
+    "own-root",
+    "revisions",
+    "owners",
+    "one-namespace",
+    "ambient",
+)
+"""The simulation's own, which nothing here imports."""
 MOST_CLUSTERS, MOST_SERVICES = 200, 20_000
 READY_SECONDS = 60.0
 STOP_SECONDS = 5.0
@@ -51,9 +62,10 @@ STOP_SECONDS = 5.0
     "--services", type=click.IntRange(1, MOST_SERVICES), metavar="N", help="How many services in each cluster."
 )
 @click.option("--seed", type=int, metavar="N", help="The same seed gives the same world.")
-@click.option("--registry", type=click.Choice(REGISTRIES), help="The registry that has the clusters as members (none).")
-@click.option("--scenario", type=click.Choice(SCENARIOS), metavar="NAME", help="A scenario; --list names them.")
-@click.option("--list", "list_", is_flag=True, help="List the scenarios.")
+@click.option("--registry", type=click.Choice(REGISTRIES), help="Who registers the clusters as members (none).")
+@click.option("--scenario", type=click.Choice(SCENARIOS), metavar="NAME", help="What happens in it; --list names them.")
+@click.option("--world", type=click.Choice(WORLDS), metavar="NAME", help="How Istio is installed; --list names them.")
+@click.option("--list", "list_", is_flag=True, help="Name the worlds and the scenarios.")
 @click.option("--serve", is_flag=True, help="Only serve them, until interrupted, for kubectl, curl and other tools.")
 @click.option("--write-kubeconfig", type=click.Path(dir_okay=False), metavar="FILE", help="Write the kubeconfig there.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGS]...")
@@ -66,6 +78,7 @@ def command(
     seed: int | None,
     registry: str | None,
     scenario: str | None,
+    world: str | None,
     list_: bool,
     serve: bool,
     write_kubeconfig: str | None,
@@ -83,6 +96,7 @@ def command(
         "--seed": seed,
         "--registry": registry,
         "--scenario": scenario,
+        "--world": world,
         "--write-kubeconfig": write_kubeconfig,
     }
     options = [word for flag, value in wanted.items() if value is not None for word in (flag, str(value))]

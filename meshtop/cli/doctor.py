@@ -89,9 +89,9 @@ def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> li
 
 
 def _source_lines(name: str, source: SourceReport, style: Style) -> list[str]:
+    from meshtop.model.numbers import age, quantity
     from meshtop.model.text import clean
     from meshtop.views.frame.columns import state_cell
-    from meshtop.views.frame.numbers import age, quantity
 
     cell = state_cell(source.state)
     parts = [style.paint(cell.text, cell.tone)]

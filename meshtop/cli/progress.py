@@ -43,9 +43,13 @@ async def follow_shift(events: AsyncIterator[ActionEvent], controls: Controls) -
         return await _show(events, line_of)
 
 
-async def follow_copies(events: AsyncIterator[ActionEvent]) -> int:
-    """Show a propagation or its undoing to its end; the exit code. Raises the ActionError that ended it early."""
-    return await _show(events, lambda event: event.message)
+async def follow_copies(events: AsyncIterator[ActionEvent], controls: Controls) -> int:
+    """Show a propagation, or its undoing, to its end; the exit code. ctrl-c takes back, a lost terminal holds.
+
+    Raises the ActionError that ended it early.
+    """
+    with _signals(controls):
+        return await _show(events, lambda event: event.message)
 
 
 async def _show(events: AsyncIterator[ActionEvent], line: Callable[[ActionEvent], str]) -> int:
@@ -60,14 +64,19 @@ async def _show(events: AsyncIterator[ActionEvent], line: Callable[[ActionEvent]
 
 @contextlib.contextmanager
 def _steering(controls: Controls) -> Iterator[None]:
-    """Turn signals and keys into requests; the terminal's modes are restored at the end."""
+    """Signals and keys become requests; the terminal's modes are restored at the end."""
+    with _signals(controls), _keys(controls, asyncio.get_running_loop()):
+        yield
+
+
+@contextlib.contextmanager
+def _signals(controls: Controls) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     requests = {signal.SIGINT: controls.abort, signal.SIGTERM: controls.hold, signal.SIGHUP: controls.hold}
     for number, request in requests.items():
         loop.add_signal_handler(number, request)
     try:
-        with _keys(controls, loop):
-            yield
+        yield
     finally:
         for number in requests:
             loop.remove_signal_handler(number)

@@ -99,6 +99,7 @@ async def _propagate(
     reason: str,
 ) -> int:
     from meshtop.actions.propagate.copy import Propagation, plan_copies, run
+    from meshtop.actions.shift.controls import Controls
     from meshtop.cli.progress import follow_copies
 
     async with acting(session) as context:
@@ -119,7 +120,8 @@ async def _propagate(
             return Exit.FINE
         if not yes:
             _confirm(wanted)
-        return await follow_copies(run(wanted, copies, context.fleet, open_journal()))
+        controls = Controls()
+        return await follow_copies(run(wanted, copies, context.fleet, open_journal(), halt=controls.halt), controls)
 
 
 def chosen(picture: Picture, kind: str, name: str, source: str) -> tuple[ObjectRef, ...]:

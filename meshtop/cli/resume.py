@@ -28,7 +28,7 @@ def command(ctx: click.Context, identity: str) -> int:
     from meshtop.cli.progress import follow_shift
 
     session = open_session(ctx)
-    journal = open_journal()
+    journal = open_journal(about=identity)
     action = find_action(journal, identity)
     if action.kind != SHIFT:
         raise CommandError(f"Only shifts can be resumed; meshtop rollback {action.id} undoes this action.")

@@ -37,7 +37,7 @@ def command(ctx: click.Context, identity: str | None, yes: bool) -> int:
     from meshtop.cli.progress import follow_copies, follow_shift
 
     session = open_session(ctx)
-    journal = open_journal()
+    journal = open_journal(about=identity or "")
     # Without any shift, or with an ID that is none, no cluster has to be asked.
     named = find_action(journal, identity)
 
@@ -48,11 +48,12 @@ def command(ctx: click.Context, identity: str | None, yes: bool) -> int:
         await require_at_hand(action, fleet)
         if not yes:
             _confirm(action)
+        controls = Controls()
         if action.kind == PROPAGATE:
             from meshtop.actions.propagate.undo import undo
 
-            return await follow_copies(undo(action, fleet, journal))
-        return await follow_shift(rollback(action, fleet, journal), Controls())
+            return await follow_copies(undo(action, fleet, journal, halt=controls.halt), controls)
+        return await follow_shift(rollback(action, fleet, journal, controls=controls), controls)
 
     return with_fleet(session, act)
 

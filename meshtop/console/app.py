@@ -200,16 +200,20 @@ class MeshtopApp(Shell):
         """Open the last shift and ask whether to roll it back."""
         clusters = self.picture.snapshot.clusters if self.picture is not None else ()
         last = last_shift(clusters_at_hand(clusters))
-        if last is None:
+        if last is None and self.journal.problems:
+            self._say(f"The last shift cannot be told: {self.journal.problems[0]}", Tone.FAILING)
+        elif last is None:
             self._say("Nothing was shifted from here yet.", Tone.PLAIN)
         else:
             self.push_screen(load_screen(ACTION)(last, "roll_back"))
 
     def _open_action(self, identity: str) -> None:
-        """Open an unfinished action of the journal."""
+        """Open an unfinished action of the journal; else the journal itself, which says what is wrong with it."""
         found = next((one for one in self.journal.unfinished if one.action.id == identity), None)
         if found is not None:
             self.push_screen(load_screen(ACTION)(found))
+        elif self.journal.problems:
+            self.open_journal()
 
     def open_graph(self, kind: str, key: str) -> None:
         """Open the graph around a row of a kind."""

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from msgspec import Struct, structs
 
+from meshtop.model.numbers import age
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import State
-from meshtop.views.frame.numbers import age
 from meshtop.views.frame.table import Tone
 from meshtop.views.picture.query import Place, Query
 

@@ -26,6 +26,7 @@ def _arguments() -> argparse.ArgumentParser:
         metavar="NAME",
         help="who registers the clusters: kubefed, karmada, ocm, kubesphere, clusterprofile or none",
     )
+    parser.add_argument("--world", metavar="NAME", help="how Istio is installed; see --list")
     parser.add_argument("--scenario", metavar="NAME", help="the story to tell; see --list")
     parser.add_argument(
         "--begins",
@@ -33,7 +34,7 @@ def _arguments() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="when the story sets in, from the start (negative: it is under way)",
     )
-    parser.add_argument("--list", action="store_true", help="list the scenarios and leave")
+    parser.add_argument("--list", action="store_true", help="list the worlds and the scenarios, and leave")
     parser.add_argument("--write-kubeconfig", type=Path, metavar="FILE", help="where to write the kubeconfig")
     parser.add_argument("--viewer", action="store_true", help="add a read-only context NAME-viewer for each cluster")
     parser.add_argument(
@@ -50,16 +51,21 @@ def main() -> int:
     """Run the simulated clusters until told to stop; the exit code."""
     arguments = _arguments().parse_args()
     from meshtop.demo.world.scenarios import DEFAULT, SCENARIOS
+    from meshtop.demo.world.worlds.registry import USUAL, WORLDS
 
     if arguments.list:
-        width = max(map(len, SCENARIOS))
-        return _print("\n".join(f"{scenario.name:<{width}}  {scenario.line}" for scenario in SCENARIOS.values()))
+        width = max(map(len, (*SCENARIOS, *WORLDS)))
+        worlds = (f"  {world.name:<{width}}  {world.line}" for world in WORLDS.values())
+        scenarios = (f"  {scenario.name:<{width}}  {scenario.line}" for scenario in SCENARIOS.values())
+        return _print("\n".join(("Worlds:", *worlds, "", "Scenarios:", *scenarios)))
     from meshtop.demo import serve
     from meshtop.demo.world.plan import Options
 
     return serve.main(
         serve.Settings(
-            options=Options(arguments.clusters, arguments.services, arguments.seed, arguments.registry),
+            options=Options(
+                arguments.clusters, arguments.services, arguments.seed, arguments.registry, arguments.world or USUAL
+            ),
             scenario=arguments.scenario or DEFAULT,
             begins=arguments.begins,
             host=arguments.host,

@@ -20,7 +20,8 @@ from pathlib import Path
 from aiohttp import web
 from yarl import URL
 
-from meshtop.demo.kube.access import Account, admin, viewer
+from meshtop.demo.accounts import accounts_of
+from meshtop.demo.kube.access import Account
 from meshtop.demo.kube.app import kube_app
 from meshtop.demo.kube.store import KubeStore
 from meshtop.demo.world.plan import Options
@@ -97,7 +98,7 @@ class ServedCluster:
                 self._store, git_version=f"v{cluster.plan.kubernetes}", accounts=accounts, faults=self._before,
                 # kubectl sends no token over plain HTTP, so whoever sends none is the first account.
                 anonymous=accounts[0],
-                services={("istio-system", "prometheus"): self._prometheus.answer},
+                services={(cluster.plan.mesh.system, "prometheus"): self._prometheus.answer},
             )
         )  # fmt: skip
         self._api = web.AppRunner(self._app, access_log=None, shutdown_timeout=0.2)
@@ -192,7 +193,7 @@ async def serve(settings: Settings, clock: Callable[[], float] = time.time) -> N
     loop = asyncio.get_running_loop()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         loop.add_signal_handler(getattr(signal, name), stop.set)
-    accounts = [admin(), viewer()]
+    accounts = accounts_of(world.plan.installation)
     served = [
         ServedCluster(cluster, clock, accounts, world.begins if cluster.name == world.dying else None)
         for cluster in world.clusters.values()
@@ -208,9 +209,9 @@ async def serve(settings: Settings, clock: Callable[[], float] = time.time) -> N
         if path is None:
             folder = tempfile.TemporaryDirectory(prefix="meshtop-demo-")
             path = Path(folder.name) / "kubeconfig"
-        write_kubeconfig(
-            path, {one.cluster.name: f"http://{settings.host}:{one.api_port}" for one in served}, settings.viewer
-        )
+        servers = {one.cluster.name: f"http://{settings.host}:{one.api_port}" for one in served}
+        people = {"": accounts[0].name, "-viewer": "viewer"} if settings.viewer else {"": accounts[0].name}
+        write_kubeconfig(path, servers, people, world.plan.installation.confined)
         print(json.dumps(_ready(path, settings, served)), flush=True)
         if len(served) <= WARM:
             for one in served:
@@ -226,6 +227,7 @@ def _ready(path: Path, settings: Settings, served: list[ServedCluster]) -> dict[
     return {
         "ready": True,
         "kubeconfig": str(path),
+        "world": settings.options.world,
         "scenario": settings.scenario,
         "clusters": [
             {
@@ -238,16 +240,21 @@ def _ready(path: Path, settings: Settings, served: list[ServedCluster]) -> dict[
     }
 
 
-def write_kubeconfig(path: Path, servers: dict[str, str], with_viewer: bool) -> None:
-    """Write a kubeconfig (mode 0600) with a context for each cluster, and one more for a viewer where asked for."""
-    people = {"": "admin", "-viewer": "viewer"} if with_viewer else {"": "admin"}
+def write_kubeconfig(
+    path: Path, servers: Mapping[str, str], people: Mapping[str, str], namespace: str | None = None
+) -> None:
+    """Write a kubeconfig (mode 0600) with a context for each cluster and person.
+
+    `people` names accounts by what their contexts' names end with; `namespace` is what the contexts are set to.
+    """
+    place = "" if namespace is None else f"\n    namespace: {namespace}"
     lines = ["apiVersion: v1", "kind: Config", f"current-context: {next(iter(servers))}", "clusters:"]
     lines += [f"- name: {name}\n  cluster:\n    server: {server}" for name, server in servers.items()]
     lines.append("users:")
     lines += [f"- name: demo-{person}\n  user:\n    token: demo-{person}" for person in people.values()]
     lines.append("contexts:")
     lines += [
-        f"- name: {name}{suffix}\n  context:\n    cluster: {name}\n    user: demo-{person}"
+        f"- name: {name}{suffix}\n  context:\n    cluster: {name}\n    user: demo-{person}{place}"
         for suffix, person in people.items()
         for name in servers
     ]

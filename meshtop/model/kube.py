@@ -133,9 +133,9 @@ class Controller(Struct, frozen=True, kw_only=True):
     """A Deployment, StatefulSet, DaemonSet or ReplicaSet.
 
     `environment` holds, of istiod's Deployments only, the variables that say what the control plane serves
-    (CLUSTER_ID, REVISION, EXTERNAL_ISTIOD, SHARED_MESH_CONFIG) and whom it trusts (ISTIO_MULTIROOT_MESH, EXTERNAL_CA);
-    no other variable of any container is kept. `domain` is
-    the cluster's DNS domain as istiod's argument `--domain` names it.
+    (CLUSTER_ID, REVISION, EXTERNAL_ISTIOD, LOCAL_CLUSTER_SECRET_WATCHER, SHARED_MESH_CONFIG) and whom it trusts
+    (ISTIO_MULTIROOT_MESH, EXTERNAL_CA); no other variable of any container is kept. `domain` is the cluster's DNS
+    domain as istiod's argument `--domain` names it.
     """
 
     kind: str

@@ -51,8 +51,12 @@ class MeshFacts(Struct, frozen=True, kw_only=True):
     `cluster_id` is what telemetry's `*_cluster` labels carry (istiod's CLUSTER_ID; default "Kubernetes").
     `mesh_id` is the configured ID; where none is set, Istio takes the trust domain. `cluster_domain` is the DNS domain
     of the cluster's Services. `served_by` are the ids of the clusters whose control planes may serve this one.
-    `group` is the mesh derived from the evidence of all clusters (`analysis.identity.meshes`), None if not computed;
-    `perhaps` names the clusters outside of it that may belong to it nevertheless.
+    `config_of` are the ids of the clusters whose configuration an external control plane here reads; `outside` is
+    whether there is no other control plane here, so that nothing in this cluster is of the mesh. `config_cluster` is
+    whether an external control plane is known to read this cluster's configuration. `obeys` names the cluster whose
+    Istio objects its proxies obey, itself or another; None where that is not told.
+    `group` is the mesh that the evidence of all clusters tells (`analysis.identity.meshes`), None where nobody asked;
+    `perhaps` names the clusters outside of it that may be of it all the same.
     `roots` are the SHA-256 fingerprints (lower-case hex) of the certificates in istio-ca-root-cert.
     `roles`: primary, remote, external (control plane elsewhere), host (a registry's host cluster), member.
     """
@@ -71,6 +75,10 @@ class MeshFacts(Struct, frozen=True, kw_only=True):
     roots: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     served_by: tuple[str, ...] = ()
+    config_of: tuple[str, ...] = ()
+    outside: bool = False
+    config_cluster: bool = False
+    obeys: str | None = None
     ambient: bool = False
     group: str | None = None
     perhaps: tuple[str, ...] = ()

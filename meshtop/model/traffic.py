@@ -10,7 +10,9 @@ from operator import add
 from msgspec import Struct, field
 
 UNKNOWN_THAT_MATTERS = 0.01
-"""Share of requests with an unknown outcome at which an error ratio is unknown; it equals the share that degrades."""
+"""From which share of unknown requests on a ratio is not known: of errors where nobody knows how they ended, of mutual
+TLS where no reporter knows how they came. It is as much as degrades a workload.
+"""
 
 
 class Latency(Struct, frozen=True, rename="camel"):
@@ -94,9 +96,10 @@ class Sums(Struct, frozen=True, kw_only=True):
     Ratios and quantiles are never added; they are computed at the end, by `traffic()`.
     None means that no series exists, which is not the same as 0.
     `secured` and `judged` are per second: what was seen as mutual TLS, and what was seen at all by reporters
-    that know; requests for HTTP, bytes for TCP, never mixed: `secured_bytes`, `judged_bytes`.
-    `unknown` counts the requests whose outcome is not reported (the code was removed from the metrics); `errors`
-    counts the failures among all others.
+    that know; `unjudged` is what arrived, or was sent, where no reporter knows. Requests for HTTP, bytes for TCP, never
+    mixed: `secured_bytes`, `judged_bytes`, `unjudged_bytes`.
+    `unknown` counts the requests of which nobody says how they ended (the code was taken out of the metrics);
+    `errors` counts those among the others.
     """
 
     requests: float | None = None
@@ -113,8 +116,10 @@ class Sums(Struct, frozen=True, kw_only=True):
     response_bytes: float | None = None
     secured: float | None = None
     judged: float | None = None
+    unjudged: float | None = None
     secured_bytes: float | None = None
     judged_bytes: float | None = None
+    unjudged_bytes: float | None = None
 
     def __add__(self, other: Sums) -> Sums:
         return Sums(
@@ -132,8 +137,10 @@ class Sums(Struct, frozen=True, kw_only=True):
             response_bytes=_plus(self.response_bytes, other.response_bytes),
             secured=_plus(self.secured, other.secured),
             judged=_plus(self.judged, other.judged),
+            unjudged=_plus(self.unjudged, other.unjudged),
             secured_bytes=_plus(self.secured_bytes, other.secured_bytes),
             judged_bytes=_plus(self.judged_bytes, other.judged_bytes),
+            unjudged_bytes=_plus(self.unjudged_bytes, other.unjudged_bytes),
         )
 
     def traffic(self) -> Traffic:
@@ -164,12 +171,20 @@ class Sums(Struct, frozen=True, kw_only=True):
 
     @property
     def mtls_ratio(self) -> float | None:
-        """Share of traffic seen as mutual TLS: of requests where there are any, else of bytes; None when unseen."""
+        """Share of traffic seen as mutual TLS: of requests where there are any, else of bytes.
+
+        None when unseen, and where so much was not seen by a reporter that knows that the share of all may be another.
+        """
         if self.judged:
-            return (self.secured or 0.0) / self.judged
+            return _known_share(self.secured, self.judged, self.unjudged)
         if self.judged_bytes:
-            return (self.secured_bytes or 0.0) / self.judged_bytes
+            return _known_share(self.secured_bytes, self.judged_bytes, self.unjudged_bytes)
         return None
+
+
+def _known_share(secured: float | None, judged: float, unjudged: float | None) -> float | None:
+    missing = unjudged or 0.0
+    return None if missing > UNKNOWN_THAT_MATTERS * (judged + missing) else (secured or 0.0) / judged
 
 
 def total(parts: Sequence[Sums]) -> Sums:

@@ -121,5 +121,10 @@ def _metrics(
     if central is not None and settings is None:
         return central.cluster(ref.name)
     return PrometheusSource(
-        cluster=ref.name, connection=connection, settings=settings, timeout=timeout, clock=clock, read_only=read_only
+        cluster=ref.name,
+        connection=connection.apart(),
+        settings=settings,
+        timeout=timeout,
+        clock=clock,
+        read_only=read_only,
     )

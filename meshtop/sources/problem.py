@@ -14,7 +14,8 @@ from meshtop.model.state import State
 class SourceProblem(MeshtopError):
     """A source failed: `state` is what that makes of its data, `message` is one sentence, `remedy` what to do.
 
-    `code` is the HTTP status where the server gave one; `retry_after` the seconds it asked to be left alone.
+    `code` is the HTTP status where the server gave one; `retry_after` the seconds to leave it alone. `too_much` means
+    that more came than this program takes, so that a narrower question may succeed.
     """
 
     def __init__(
@@ -25,11 +26,19 @@ class SourceProblem(MeshtopError):
         *,
         code: int | None = None,
         retry_after: float | None = None,
+        too_much: bool = False,
     ) -> None:
         super().__init__(message, remedy=remedy, exit_code=Exit.REFUSED if state is State.DENIED else Exit.UNREACHABLE)
         self.state = state
         self.code = code
         self.retry_after = retry_after
+        self.too_much = too_much
+
+
+NOT_UNDERSTOOD: tuple[type[Exception], ...] = (ValueError, RecursionError, OverflowError)
+"""What decoding raises for an answer that is not what it should be: msgspec's errors and those of text that is no UTF-8
+are ValueErrors; too many levels of nesting are a RecursionError, moments beyond the calendar an OverflowError.
+"""
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

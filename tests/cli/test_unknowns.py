@@ -45,6 +45,20 @@ def test_no_drift_is_no_claim_where_a_kind_may_not_be_read(meshtop: Program) -> 
     assert "PeerAuthentication of east may not be read" in told.err
 
 
+def test_no_drift_is_no_claim_where_it_is_not_known_which_clusters_are_one_mesh(meshtop: Program) -> None:
+    whether = {"what": "whether it is one mesh with west", "cluster": "east", "why": "denied"}
+    meshtop.snapshots = (worlds.world(worlds.east(), worlds.west()),)
+    assert whether not in json.loads(meshtop("get", "drift", "-o", "json").out)["unknowns"]
+    east, west = worlds.cluster("east", []), worlds.cluster("west", [])
+    assert west.inventory is not None
+    bare = replace(west, inventory=replace(west.inventory, config_maps={}, controllers=()))
+    meshtop.snapshots = (worlds.world(east, with_kind(bare, "ConfigMap", "denied")),)
+    told = meshtop("get", "drift")
+    assert told.code == 3
+    assert whether in json.loads(meshtop("get", "drift", "-o", "json").out)["unknowns"]
+    assert "No object differs between clusters that should be alike as far as it was read" in told.err
+
+
 def test_a_graph_without_traffic_says_whose_traffic_was_not_read(meshtop: Program) -> None:
     lost = SourceStatus(state=State.UNREACHABLE, error="no route to host")
     meshtop.snapshots = (worlds.world(replace(worlds.east(), prometheus=lost, telemetry=None)),)

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from meshtop.demo.kube.access import Account, admin, viewer
+from meshtop.demo.accounts import accounts_of
+from meshtop.demo.kube.access import Account
 from meshtop.demo.serve import ServedCluster, write_kubeconfig
 from meshtop.demo.world.plan import Options
 from meshtop.demo.world.world import World
@@ -63,8 +64,9 @@ class Served:
 
 @contextmanager
 def served(
-    folder: Path, scenario: str = "calm", *, options: Options | None = None, accounts: list[Account] | None = None
-) -> Iterator[Served]:
+    folder: Path, scenario: str = "calm", *, options: Options | None = None, accounts: list[Account] | None = None,
+    with_viewer: bool = True,
+) -> Iterator[Served]:  # fmt: skip
     """Serve a world from a thread of its own until the block ends."""
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Served]] = Future()
 
@@ -73,16 +75,18 @@ def served(
         world = World(options or Options(), clock, scenario)
         here = Served(folder / "kubeconfig", clock, world)
         clusters = []
+        known = accounts or accounts_of(world.plan.installation)
+        people = {"": known[0].name, "-viewer": "viewer"} if with_viewer else {"": known[0].name}
         for name, cluster in world.clusters.items():
             death = here.deaths[name] = Clock()
-            clusters.append(ServedCluster(cluster, death, accounts or [admin(), viewer()], time.time() + DAY))
+            clusters.append(ServedCluster(cluster, death, known, time.time() + DAY))
         stop = asyncio.Event()
         try:
             for one in clusters:
                 await one.listen("127.0.0.1", 0)
                 here.servers[one.cluster.name] = world.servers[one.cluster.name] = f"http://127.0.0.1:{one.api_port}"
                 here.engines[one.cluster.name] = f"http://127.0.0.1:{one.prometheus_port}"
-            write_kubeconfig(here.kubeconfig, here.servers, with_viewer=True)
+            write_kubeconfig(here.kubeconfig, here.servers, people, world.plan.installation.confined)
             started.set_result((asyncio.get_running_loop(), stop, here))
             await stop.wait()
         except BaseException as error:

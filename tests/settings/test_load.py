@@ -248,8 +248,8 @@ def test_any_text_is_a_document_or_one_sentence(text: str) -> None:
 
 def test_defaults_do_not_load_the_schema() -> None:
     code = (
-        "import sys\nfrom meshtop.settings.load import load_settings as load\n"
-        "loaded = load(environ={'HOME': '/nowhere'})\nassert 'pydantic' not in sys.modules\n"
+        "import sys\nfrom meshtop.settings.load import load_settings\n"
+        "loaded = load_settings(environ={'HOME': '/nowhere'})\nassert 'pydantic' not in sys.modules\n"
         "assert loaded.settings.window == 300.0"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

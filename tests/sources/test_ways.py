@@ -78,7 +78,7 @@ def test_kubesphere_credentials_are_never_decoded() -> None:
         b'{"items": [{"metadata": {"name": "m"}, "spec": {"connection": {"type": "direct", "kubeconfig": "c2VjcmV0",'
         b' "token": "secret", "kubernetesAPIEndpoint": "https://m"}}, "status": {"uid": "u"}}]}'
     )
-    (found,), _ = codec(kind, "v1alpha1").page(body)
+    (found,) = codec(kind, "v1alpha1").page(body).objects
     assert found.spec["connection"] == {"type": "direct", "kubernetesAPIEndpoint": "https://m"}
     assert "secret" not in repr(found)
     assert "c2VjcmV0" not in repr(found)

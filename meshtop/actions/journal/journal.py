@@ -7,6 +7,7 @@ more than the one request that was intended and not yet answered.
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import sqlite3
@@ -21,7 +22,11 @@ import msgspec
 from msgspec import Struct
 
 from meshtop.actions.cluster_identity import ClusterIdentity
-from meshtop.model.errors import MeshtopError
+from meshtop.actions.journal.fields import known, moment_of, require_text, sortable, tree
+from meshtop.actions.journal.journal_error import DamagedRow, JournalError
+from meshtop.actions.journal.opening import open_to_read, open_to_write
+from meshtop.actions.journal.place import OTHER_PLACE
+from meshtop.actions.journal.salvage import salvage
 from meshtop.settings.environment import state_folder
 
 SHIFT, PROPAGATE = "shift", "propagate"
@@ -46,11 +51,10 @@ CREATE TABLE IF NOT EXISTS clusters (
 _ACTION_COLUMNS = "id, kind, created, who, origin, reason, subject, plan, state, ended"
 _ENTRY_COLUMNS = "action, number, time, event, cluster, object, detail"
 _CLUSTER_COLUMNS = "action, name, uid, server"
-_OBJECTS = msgspec.json.Decoder(dict[str, Any])
-
-
-class JournalError(MeshtopError):
-    """The journal cannot be read or written; nothing may be sent to clusters without it."""
+_STATE, _CREATED = 8, 2
+"""Where state and time stand in `_ACTION_COLUMNS`."""
+Row = tuple[Any, ...]
+_log = logging.getLogger(__name__)
 
 
 class ActionState(StrEnum):
@@ -66,6 +70,7 @@ class ActionState(StrEnum):
 
 
 OPEN_STATES = (ActionState.RUNNING, ActionState.PAUSED, ActionState.TAKING_BACK, ActionState.HELD)
+ENDED_STATES = tuple(state for state in ActionState if state not in OPEN_STATES)
 
 
 class EntryKind(StrEnum):
@@ -92,7 +97,8 @@ class Entry(Struct, frozen=True, rename="camel"):
 class Action(Struct, frozen=True, rename="camel", kw_only=True):
     """An action: its plan, reason, user, time, machine, clusters, state and entries.
 
-    `clusters` maps names to identities; it is empty for an action of an older journal.
+    `clusters` says by name which ones they are; it is empty for an action of an older journal. `damage` says what of it
+    cannot be read: it can be looked at, and nothing may be written because of it.
     """
 
     id: str
@@ -107,6 +113,7 @@ class Action(Struct, frozen=True, rename="camel", kw_only=True):
     ended: float | None = None
     entries: tuple[Entry, ...] = ()
     clusters: dict[str, ClusterIdentity] = {}
+    damage: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -130,50 +137,62 @@ def journal_path() -> Path:
 
 
 class Journal:
-    """The journal of one user on one machine. Raises JournalError when it cannot be opened, read or written."""
+    """The journal of one user on one machine. Raises JournalError when it cannot be opened, read or written.
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+    With `reading` it is looked at only: a file that is not there is an empty journal, and one that cannot be written
+    (another user's, on a read-only file system) is read as it is. `notes` are sentences about odd permissions,
+    `damaged` what could not be read so far.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time, reading: bool = False) -> None:
         self.path = path
         self._clock = clock
+        self._damaged: dict[str, DamagedRow] = {}
+        opened = open_to_read(path) if reading else open_to_write(path)
+        self._database, self._unlink, self.notes = opened.database, opened.dispose, opened.notes
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Made before SQLite would make it, so that nobody else can read it at any moment.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._database = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
-        except (OSError, sqlite3.Error) as error:
-            raise self._unopened(error) from error
-        try:
-            self._prepare()
+            self._prepare(reading=reading)
         except BaseException as error:
-            self._database.close()
+            self.close()
             if isinstance(error, sqlite3.Error):
                 raise self._unopened(error) from error
             raise
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, reading: bool) -> None:
+        # A text that is not UTF-8 costs itself and not its row.
+        self._database.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        (self._version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if self._version > SCHEMA_VERSION:
+            raise JournalError(
+                f"The journal {self.path} was written by a newer meshtop; use that one, or move the file away."
+            )
+        if reading:
+            # An empty file is what another process has just begun to make.
+            self._empty = not self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            self._database.execute("PRAGMA query_only=ON")
+            return
+        self._empty = False
         self._database.execute("PRAGMA journal_mode=WAL")
         # WAL alone would lose the last entries in a power cut; an intention must be on disk before its request leaves.
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute("PRAGMA foreign_keys=ON")
-        (found,) = self._database.execute("PRAGMA user_version").fetchone()
-        if found > SCHEMA_VERSION:
-            raise JournalError(
-                f"The journal {self.path} was written by a newer meshtop; use that one, or move the file away."
-            )
-        if found < SCHEMA_VERSION:
+        if self._version < SCHEMA_VERSION:
             self._database.executescript(_SCHEMA)
             self._database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            self._version = SCHEMA_VERSION
 
-    def _unopened(self, error: OSError | sqlite3.Error) -> JournalError:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        return JournalError(
-            f"The journal {self.path} cannot be opened: {why.lower()}; "
-            "check its folder, or choose another with XDG_STATE_HOME."
-        )
+    def _unopened(self, error: sqlite3.Error) -> JournalError:
+        return JournalError(f"The journal {self.path} cannot be opened: {str(error).lower()}; {OTHER_PLACE}")
+
+    @property
+    def damaged(self) -> tuple[DamagedRow, ...]:
+        """What could not be read in all that was asked for so far, row by row."""
+        return tuple(self._damaged.values())
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+        self._unlink()
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -246,88 +265,156 @@ class Journal:
 
     def actions(self, *, limit: int = 100) -> list[Action]:
         """The latest actions, at most `limit`, newest first, with their entries."""
-        return self._read("", (), limit)
+        return self._read("", (), limit=limit)
 
     def open_actions(self) -> list[Action]:
-        """Every action that has not ended, newest first, with its entries."""
-        marks = ", ".join("?" * len(OPEN_STATES))
-        return self._read(f"WHERE state IN ({marks})", OPEN_STATES)
+        """Every action that has not ended, newest first, with its entries; a state that is not known is no end."""
+        marks = ", ".join("?" * len(ENDED_STATES))
+        return self._read(f"WHERE state NOT IN ({marks})", ENDED_STATES, lambda row: row[_STATE] not in ENDED_STATES)
 
     def action(self, identity: str) -> Action | None:
         """The action with that id or unique prefix of an id, with its entries; None when there is none."""
         if not identity:
             return None
-        found = self._read("WHERE id = ?", (identity,))
+        found = self._read("WHERE id = ?", (identity,), lambda row: row[0] == identity)
         # A second one of the same beginning is enough to know that it is not unique.
-        found = found or self._read("WHERE substr(id, 1, ?) = ?", (len(identity), identity), 2)
+        found = found or self._read(
+            "WHERE substr(id, 1, ?) = ?",
+            (len(identity), identity),
+            lambda row: str(row[0]).startswith(identity),
+            limit=2,
+        )
         return found[0] if len(found) == 1 else None
 
     def all_of(self, kind: str) -> list[Action]:
         """Every action of a kind, newest first, with its entries."""
-        return self._read("WHERE kind = ?", (kind,))
+        return self._read("WHERE kind = ?", (kind,), lambda row: row[1] == kind)
 
     def last(self, *, kind: str | None = None) -> Action | None:
-        """The newest action with its entries, optionally of one kind."""
-        found = self._read("", (), 1) if kind is None else self._read("WHERE kind = ?", (kind,), 1)
+        """The newest action with its entries, of one kind where that is asked; None where that one cannot be read."""
+        if kind is None:
+            found = self._read("", (), limit=1)
+        else:
+            found = self._read("WHERE kind = ?", (kind,), lambda row: row[1] == kind, limit=1)
         return found[0] if found else None
 
-    def _read(self, chosen: str, arguments: Sequence[str | int], limit: int = -1) -> list[Action]:
-        """The actions selected by a WHERE clause, newest first; one query for them, one for all their entries."""
-        where = f"FROM actions {chosen} ORDER BY created DESC, rowid DESC LIMIT ?"
-        arguments = (*arguments, limit)
+    def _read(
+        self,
+        chosen: str,
+        arguments: Sequence[str | int],
+        matches: Callable[[Row], bool] = lambda row: True,
+        limit: int = -1,
+    ) -> list[Action]:
+        """The actions that a WHERE clause (and, of a damaged file, `matches`) chooses, newest first.
+
+        One query for them and one for all of their entries. What cannot be read is added to `damaged`.
+        """
+        if self._empty:
+            return []
         try:
-            # One transaction, so that no action comes without an entry that another process adds in between.
-            self._database.execute("BEGIN")
+            return self._decoded(*self._fetch(chosen, (*arguments, limit)))
+        except sqlite3.Error as error:
+            name = getattr(error, "sqlite_errorname", "")
+            if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+                raise JournalError(
+                    f"The journal {self.path} cannot be read: another process is writing to it; try again."
+                ) from error
+        return self._salvaged(matches, limit)
+
+    def _fetch(self, chosen: str, arguments: Sequence[str | int]) -> tuple[list[Row], list[Row], list[Row]]:
+        where = f"FROM actions {chosen} ORDER BY created DESC, rowid DESC LIMIT ?"
+        # One transaction, so that no action comes without an entry that another process adds in between.
+        self._database.execute("BEGIN")
+        try:
+            rows = self._database.execute(f"SELECT {_ACTION_COLUMNS} {where}", arguments).fetchall()
+            entries = self._database.execute(
+                f"SELECT {_ENTRY_COLUMNS} FROM entries JOIN (SELECT id {where}) AS chosen"
+                " ON entries.action = chosen.id ORDER BY entries.action, number",
+                arguments,
+            ).fetchall()
+            clusters = self._database.execute(
+                f"SELECT {_CLUSTER_COLUMNS} FROM clusters JOIN (SELECT id {where}) AS chosen"
+                " ON clusters.action = chosen.id ORDER BY clusters.rowid",
+                arguments,
+            ).fetchall()
+        finally:
+            self._database.execute("COMMIT")
+        return rows, entries, clusters
+
+    def _salvaged(self, matches: Callable[[Row], bool], limit: int) -> list[Action]:
+        """What a damaged file still says, read row by row."""
+        actions = salvage(self._database, "actions", _ACTION_COLUMNS)
+        entries = salvage(self._database, "entries", _ENTRY_COLUMNS)
+        clusters = salvage(self._database, "clusters", _CLUSTER_COLUMNS)
+        # A journal of version 1 has no table of clusters, and none is missing.
+        parts = (*entries.lost, *(clusters.lost if self._version >= SCHEMA_VERSION else ()))
+        lost = (*actions.lost, *parts)
+        for one in lost:
+            self._note(DamagedRow("a part of the journal", one))
+        rows = [row for row in actions.rows if matches(row)]
+        rows.sort(key=lambda row: sortable(row[_CREATED]), reverse=True)
+        rows = rows if limit < 0 else rows[:limit]
+        return self._decoded(rows, entries.rows, clusters.rows, damage=parts)
+
+    def _note(self, row: DamagedRow) -> None:
+        if row.where + row.why not in self._damaged:
+            _log.warning("the journal %s: %s", self.path, row.sentence)
+        self._damaged[row.where + row.why] = row
+
+    def _decoded(
+        self, rows: Iterable[Row], entries: Iterable[Row], clusters: Iterable[Row], damage: tuple[str, ...] = ()
+    ) -> list[Action]:
+        """Rows of `_ACTION_COLUMNS` with their rows of `_ENTRY_COLUMNS` and `_CLUSTER_COLUMNS`."""
+        wrong: dict[str, list[str]] = {}
+        identities: dict[str, dict[str, ClusterIdentity]] = {}
+        for action, name, uid, server in clusters:
+            identities.setdefault(action, {})[str(name)] = ClusterIdentity(str(uid), str(server))
+        of_action: dict[str, list[Entry]] = {}
+        for row in entries:
             try:
-                rows = self._database.execute(f"SELECT {_ACTION_COLUMNS} {where}", arguments).fetchall()
-                entries = self._database.execute(
-                    f"SELECT {_ENTRY_COLUMNS} FROM entries JOIN (SELECT id {where}) AS chosen"
-                    " ON entries.action = chosen.id ORDER BY entries.action, number",
-                    arguments,
-                ).fetchall()
-                clusters = self._database.execute(
-                    f"SELECT {_CLUSTER_COLUMNS} FROM clusters JOIN (SELECT id {where}) AS chosen"
-                    " ON clusters.action = chosen.id ORDER BY clusters.rowid",
-                    arguments,
-                ).fetchall()
-            finally:
-                self._database.execute("COMMIT")
-            return _decoded(rows, entries, clusters)
-        except (sqlite3.Error, msgspec.MsgspecError, TypeError, ValueError) as error:
-            why = str(error).rstrip(".")
-            raise JournalError(
-                f"The journal {self.path} cannot be read: {why}; restore the file, or move it away."
-            ) from error
+                of_action.setdefault(row[0], []).append(_entry(row))
+            except ValueError as error:
+                wrong.setdefault(row[0], []).append(f"entry {row[1]} cannot be read: {error}")
+        found = []
+        for row in rows:
+            identity = row[0]
+            of_it = (*wrong.get(identity, ()), *damage)
+            for one in wrong.get(identity, ()):
+                self._note(DamagedRow(f"a part of action {identity}", one, str(identity)))
+            try:
+                found.append(_action(row, of_action.get(identity, ()), identities.get(identity, {}), of_it))
+            except ValueError as error:
+                created = row[_CREATED] if isinstance(row[_CREATED], float) else None
+                self._note(DamagedRow(f"action {identity}", str(error), str(identity), created))
+        return found
 
 
-def _decoded(
-    rows: Iterable[Sequence[Any]], entries: Iterable[Sequence[Any]], clusters: Iterable[Sequence[Any]]
-) -> list[Action]:
-    """Rows of `_ACTION_COLUMNS` with their rows of `_ENTRY_COLUMNS` and `_CLUSTER_COLUMNS`.
+def _entry(row: Row) -> Entry:
+    """A row of `_ENTRY_COLUMNS`. Raises ValueError that says what is wrong with it."""
+    _, number, moment, event, cluster, object_, detail = row
+    require_text(cluster=cluster, object=object_)
+    kind = known(event, EntryKind, "event")
+    return Entry(number, moment_of(moment, "time"), kind, cluster, object_, tree(detail, "detail"))
 
-    Raises ValueError for invalid data.
-    """
-    identities: dict[str, dict[str, ClusterIdentity]] = {}
-    for action, name, uid, server in clusters:
-        identities.setdefault(action, {})[name] = ClusterIdentity(uid, server)
-    of_action: dict[str, list[Entry]] = {}
-    for action, number, moment, event, cluster, object_, detail in entries:
-        told = _OBJECTS.decode(detail)
-        of_action.setdefault(action, []).append(Entry(number, moment, EntryKind(event), cluster, object_, told))
-    return [
-        Action(
-            id=identity,
-            kind=kind,
-            created=created,
-            who=who,
-            origin=origin,
-            reason=reason,
-            subject=subject,
-            plan=_OBJECTS.decode(plan),
-            state=ActionState(state),
-            ended=ended,
-            entries=tuple(of_action.get(identity, ())),
-            clusters=identities.get(identity, {}),
-        )
-        for identity, kind, created, who, origin, reason, subject, plan, state, ended in rows
-    ]
+
+def _action(
+    row: Row, entries: Iterable[Entry], clusters: dict[str, ClusterIdentity], damage: tuple[str, ...]
+) -> Action:
+    """A row of `_ACTION_COLUMNS`. Raises ValueError that says what is wrong with it."""
+    identity, kind, created, who, origin, reason, subject, plan, state, ended = row
+    require_text(id=identity, kind=kind, who=who, origin=origin, reason=reason, subject=subject)
+    return Action(
+        id=identity,
+        kind=kind,
+        created=moment_of(created, "time"),
+        who=who,
+        origin=origin,
+        reason=reason,
+        subject=subject,
+        plan=tree(plan, "plan"),
+        state=known(state, ActionState, "state"),
+        ended=None if ended is None else moment_of(ended, "end"),
+        entries=tuple(entries),
+        clusters=clusters,
+        damage=damage,
+    )

@@ -19,6 +19,7 @@ from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
+from meshtop.actions.halt import Halt, Halted
 from meshtop.actions.journal.journal import PROPAGATE, Action, ActionState, EntryKind, Journal
 from meshtop.actions.kube import KubeApi
 from meshtop.actions.propagate.apply import (
@@ -148,9 +149,14 @@ def _copy(
 
 
 async def run(
-    wanted: Propagation, copies: Sequence[ObjectCopy], fleet: Fleet, journal: Journal
+    wanted: Propagation,
+    copies: Sequence[ObjectCopy],
+    fleet: Fleet,
+    journal: Journal,
+    *,
+    halt: Halt | None = None,
 ) -> AsyncIterator[ActionEvent]:
-    """Apply the prepared copies in waves; on a failure, undo what was done.
+    """Apply what was prepared, wave after wave; when something fails or is aborted, take back what was done.
 
     The last event has the outcome: done, or the failure, with `restored` if everything could be undone. Raises
     ActionError (conflict) before anything is written when a shift of one of the routes is running.
@@ -165,6 +171,8 @@ async def run(
         clusters=await identities(fleet, wanted.targets),
     )
     note_unidentified(journal, action)
+    halt = halt or Halt()
+    fleet = fleet.under(halt)
     claim = Claim(action.id, fleet, journal)
     try:
         claim.lock()
@@ -174,9 +182,11 @@ async def run(
         except ActionError:
             journal.set_state(action.id, ActionState.FAILED)
             raise
-        async for event in _run(wanted, written, fleet, journal, action, claim):
+        async for event in _run(wanted, written, fleet, journal, action, claim, halt):
             yield event
     finally:
+        # Whatever ended it, the Leases are given back.
+        halt.clear()
         await claim.release()
 
 
@@ -184,7 +194,13 @@ _CHANGED = {ObjectChange.CREATE: "created", ObjectChange.UPDATE: "changed"}
 
 
 async def _run(
-    wanted: Propagation, copies: Sequence[ObjectCopy], fleet: Fleet, journal: Journal, action: Action, claim: Claim
+    wanted: Propagation,
+    copies: Sequence[ObjectCopy],
+    fleet: Fleet,
+    journal: Journal,
+    action: Action,
+    claim: Claim,
+    halt: Halt,
 ) -> AsyncIterator[ActionEvent]:
     number = 0
 
@@ -196,17 +212,21 @@ async def _run(
     where = ", ".join(wanted.targets)
     yield event(EventKind.STARTED, f"Action {action.id}: {wanted.subject} from {wanted.source} to {where}.")
     failed: ActionError | None = None
+    lost = False
     for number, wave in enumerate(wanted.waves, start=1):
         if len(wanted.waves) > 1:
             yield event(EventKind.NOTE, f"Wave {number} of {len(wanted.waves)}: {', '.join(wave)}.")
         for copy in copies:
             if copy.cluster not in wave:
                 continue
+            keeps = False
             try:
+                halt.require()
                 await claim.renew_leases()
+                keeps = True
                 await _write(copy, fleet.members[copy.cluster].api, journal, action, force=wanted.force)
             except ActionError as error:
-                failed = error
+                failed, lost = error, not keeps and error.kind is ErrorKind.CONFLICT
                 break
             message = f"{copy.cluster}: {copy.ref.title} {_CHANGED[copy.change]}."
             yield event(EventKind.WRITTEN, message, copy.cluster)
@@ -216,13 +236,30 @@ async def _run(
         journal.set_state(action.id, ActionState.DONE)
         yield event(EventKind.ENDED, f"Done: {wanted.subject} is in {where}.", outcome=ActionOutcome.DONE)
         return
-    yield event(EventKind.TAKING_BACK, f"{failed.sentences} Rolling back what was done.", failed.cluster)
+    stopped = halt.requested
+    # What follows may be sent again.
+    halt.clear()
+    if lost or (stopped and not halt.back):
+        # What another meshtop has claimed by now is not written to, not even to take it back.
+        why = failed.sentences if lost else "Held: what was copied stays as it is."
+        journal.write(action.id, EntryKind.NOTE, note="held", why=why)
+        journal.set_state(action.id, ActionState.HELD)
+        outcome = ActionOutcome.CONFLICT if lost else ActionOutcome.HELD
+        rest = f"meshtop rollback {action.id} takes back what was copied."
+        yield event(EventKind.ENDED, f"{why} {rest}", outcome=outcome)
+        return
+    yield event(
+        EventKind.TAKING_BACK,
+        f"{'Aborted.' if stopped else failed.sentences} Taking back what was done.",
+        failed.cluster,
+    )
     current = journal.action(action.id)
     assert current is not None, "it was begun above"
-    async for one in take_back(current, fleet, journal):
+    outcome = ActionOutcome.ABORTED if stopped else outcome_of(failed)
+    async for one in take_back(current, fleet, journal, claim):
         # What ended the action is the failure, however well it could be taken back.
         ends = one.kind is EventKind.ENDED
-        yield structs.replace(one, outcome=outcome_of(failed), error=failed) if ends else one
+        yield structs.replace(one, outcome=outcome, error=None if stopped else failed) if ends else one
 
 
 async def _write(copy: ObjectCopy, api: KubeApi, journal: Journal, action: Action, *, force: bool) -> None:
@@ -263,6 +300,8 @@ async def _resolve(copy: ObjectCopy, api: KubeApi, journal: Journal, action: Act
             live = await read(api, copy.ref)
         except AnswerLost:
             continue
+        except Halted:
+            break
         if live is not None and applied_by_meshtop(live) and live["metadata"].get("resourceVersion") != old:
             return live
         journal.write(action.id, EntryKind.REFUSED, cluster=copy.cluster, object_=title, why=lost.message)

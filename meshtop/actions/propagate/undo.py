@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.actions.at_hand import fleet_at_hand
 from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, ErrorKind, worst_error
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
+from meshtop.actions.halt import Halt
 from meshtop.actions.journal.journal import Action, ActionState, EntryKind, Journal
 from meshtop.actions.kube import JSON, JSON_PATCH, KubeApi
 from meshtop.actions.propagate.apply import (
@@ -64,13 +65,17 @@ def written_objects(action: Action) -> list[WrittenObject]:
     return list(reversed(found.values()))
 
 
-async def undo(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[ActionEvent]:
-    """Restore every object of a propagation, under the action's lock and Leases.
+async def undo(
+    action: Action, fleet: Fleet, journal: Journal, *, halt: Halt | None = None
+) -> AsyncIterator[ActionEvent]:
+    """Bring every object of a propagation back to what it was, as an action of its own that is locked and leased.
 
     Objects changed since are left alone and reported. A created namespace stays, because deleting it would delete
     everything in it. The last event has the outcome: rolled back, or why something could not be restored; the action
     is then held. Raises ActionError (refused) before anything is sent when a cluster may not be written to.
     """
+    halt = halt or Halt()
+    fleet = fleet.under(halt)
     claim = Claim(action.id, fleet, journal)
     try:
         claim.lock()
@@ -78,10 +83,14 @@ async def undo(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[
         fleet, waiting = await _own_fleet(current, fleet)
         claim.work_on(fleet)
         await claim.take_leases(lease_place(one.cluster, one.ref) for one in waiting if is_leased(one.ref))
-        yield ActionEvent(kind=EventKind.TAKING_BACK, action=action.id, message=f"Rolling back {action.id}.")
-        async for event in take_back(current, fleet, journal):
-            yield event
+        yield ActionEvent(kind=EventKind.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
+        async for event in take_back(current, fleet, journal, claim):
+            # Who asked it to stop is not told of an error, but that it was stopped.
+            stopped = halt.requested and event.kind is EventKind.ENDED and event.error is not None
+            yield structs.replace(event, outcome=ActionOutcome.ABORTED, error=None) if stopped else event
     finally:
+        # Whatever ended it, the Leases are given back.
+        halt.clear()
         await claim.release()
 
 
@@ -106,8 +115,10 @@ def _require_allowed(action: Action, fleet: Fleet) -> list[WrittenObject]:
     return waiting
 
 
-async def take_back(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[ActionEvent]:
-    """Restore every object of a propagation, for a caller that has already locked the action.
+async def take_back(action: Action, fleet: Fleet, journal: Journal, claim: Claim) -> AsyncIterator[ActionEvent]:
+    """Bring every object of a propagation back to what it was, for a caller that has claimed the action already.
+
+    Whoever lost one of the claim's Leases leaves what remains to its new holder.
 
     Raises ActionError (refused) before anything is sent when a cluster may not be written to.
     """
@@ -116,6 +127,7 @@ async def take_back(action: Action, fleet: Fleet, journal: Journal) -> AsyncIter
     left: list[ActionError] = []
     for change in waiting:
         try:
+            await claim.renew_leases()
             message = await _back(change, fleet.members[change.cluster].api)
         except ActionError as error:
             left.append(error)

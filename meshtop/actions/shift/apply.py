@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
+from meshtop.actions.halt import Halted
 from meshtop.actions.journal.journal import EntryKind, Journal
 from meshtop.actions.kube import KubeApi
 from meshtop.actions.shift.targets import ShiftTarget, Weights, weights_of
@@ -80,6 +81,8 @@ async def _resolve(
             route = await api.read(target.where)
         except AnswerLost:
             continue
+        except Halted:
+            break
         if weights_of(route) == weights and target.same_route(route):
             _done(journal, action, target, route)
             return route

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from enum import StrEnum
 
+from meshtop.actions.halt import Halt
 from meshtop.sources.kubernetes.pacing import wait_at_most
 
 
@@ -21,6 +22,8 @@ class Controls:
 
     def __init__(self) -> None:
         self.paused = False
+        self.halt = Halt()
+        """Set by hold and abort, until the request is taken: no further request leaves before somebody has looked."""
         self._request: ShiftRequest | None = None
         self._changed = asyncio.Event()
 
@@ -49,12 +52,20 @@ class Controls:
     def _ask(self, request: ShiftRequest) -> None:
         self._request = request
         self.paused = False
+        if request is not ShiftRequest.SKIP:
+            self.halt.request(back=request is ShiftRequest.ABORT)
         self._changed.set()
 
     def take_request(self) -> ShiftRequest | None:
-        """The pending request, if any; it is returned once."""
+        """The request that waits, if any; it is handed out once, and what it needs may be sent from then on."""
+        self.halt.clear()
         request, self._request = self._request, None
         return request
+
+    @property
+    def wants_back(self) -> bool:
+        """Whether an abort waits to be looked at."""
+        return self._request is ShiftRequest.ABORT
 
     async def wait(self, seconds: float) -> None:
         """Wait for the given seconds, or until there is a request."""

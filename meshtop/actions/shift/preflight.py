@@ -188,7 +188,7 @@ def _left_out(chosen: Sequence[SurveyedRoute], fleet: Fleet) -> list[Check]:
     first, survey = chosen[0], fleet.survey
     taken = {s.route.cluster for s in chosen}
     for cluster in survey.clusters.values():
-        if cluster.name in taken:
+        if cluster.name in taken or cluster.facts.outside:
             continue
         mesh = cluster.facts.mesh
         has = any(s.route.cluster == cluster.name and s.route.label == first.route.label for s in survey.surveyed)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from msgspec import structs
 
-from meshtop.actions.at_hand import fleet_at_hand
+from meshtop.actions.at_hand import fleet_at_hand, require_readable
 from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, ErrorKind, worst_error
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
@@ -32,6 +32,7 @@ def find_action(journal: Journal, identity: str | None) -> Action:
     """The action with that id or unique prefix of an id, or else the last shift. Raises ActionError."""
     action = journal.last(kind=SHIFT) if identity is None else journal.action(identity)
     if action is None:
+        require_readable(journal)
         what = "no shift" if identity is None else f"no single action {identity}"
         raise ActionError(ErrorKind.USAGE, f"The journal has {what}; meshtop journal lists them.")
     return action
@@ -64,16 +65,22 @@ async def resume(
 
 
 async def rollback(
-    action: Action, fleet: Fleet, journal: Journal, *, sleep: Sleep = asyncio.sleep
+    action: Action,
+    fleet: Fleet,
+    journal: Journal,
+    *,
+    controls: Controls | None = None,
+    sleep: Sleep = asyncio.sleep,
 ) -> AsyncIterator[ActionEvent]:
-    """Restore every cluster's weights from before the action.
+    """Every cluster back to its weights from before the action; hold and abort both stop it where it stands.
 
     Raises ActionError before anything is written: conflict when the name of one of its clusters belongs to another
     cluster here.
     """
     require_not_back(action)
     shift = shift_record(action)
-    fleet = await _own_fleet(action, shift, fleet)
+    halt = (controls or Controls()).halt
+    fleet = await _own_fleet(action, shift, fleet.under(halt))
     claim = Claim(action.id, fleet, journal, seconds=shift.plan.pace.lease)
     try:
         claim.lock()
@@ -86,7 +93,9 @@ async def rollback(
         yield blank
         errors = []
         known = known_weights(found, shift.targets)
-        async for one in restore(action.id, shift.targets, known, fleet, journal, sleep=sleep):
+        async for one in restore(
+            action.id, shift.targets, known, fleet, journal, sleep=sleep, renew=claim.renew_leases
+        ):
             if one.error is not None:
                 errors.append(one.error)
             yield structs.replace(
@@ -97,12 +106,26 @@ async def rollback(
         yield structs.replace(
             blank,
             kind=EventKind.ENDED,
-            message="Everything is as before." if worst is None else f"See meshtop journal {action.id}.",
-            outcome=ActionOutcome.ROLLED_BACK if worst is None else outcome_of(worst),
+            message="Everything is as before." if worst is None else _rest(action, stopped=halt.requested),
+            outcome=_outcome(worst, stopped=halt.requested),
             restored=worst is None,
         )
     finally:
+        # Whatever ended it, the Leases are given back.
+        halt.clear()
         await claim.release()
+
+
+def _outcome(worst: ActionError | None, *, stopped: bool) -> ActionOutcome:
+    if worst is None:
+        return ActionOutcome.ROLLED_BACK
+    return ActionOutcome.ABORTED if stopped else outcome_of(worst)
+
+
+def _rest(action: Action, *, stopped: bool) -> str:
+    if stopped:
+        return f"Stopped before everything was back: meshtop rollback {action.id} goes on."
+    return f"See meshtop journal {action.id}."
 
 
 async def _own_fleet(action: Action, shift: ShiftRecord, fleet: Fleet) -> Fleet:

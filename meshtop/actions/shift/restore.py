@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -53,10 +53,12 @@ async def restore(
     journal: Journal,
     *,
     sleep: Sleep = asyncio.sleep,
+    renew: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[RestoreResult]:
     """Restore the targets one by one, the last changed first; a failure does not stop the others.
 
-    `known` are the weights of each cluster by the journal. Clusters that were never changed are skipped.
+    `known` are the weights of each cluster by the journal. What was never changed is passed over. `renew` keeps the
+    Leases before each; whoever lost one leaves what remains to its new holder.
     """
     for target in reversed(targets):
         untouched = KnownWeights(target.before)
@@ -64,6 +66,8 @@ async def restore(
         if found == untouched:
             continue
         try:
+            if renew is not None:
+                await renew()
             await _restore(action, target, found, fleet, journal, sleep)
         except ActionError as error:
             title = target.where.title

@@ -16,15 +16,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from typing import Any, TypeVar
 
 from meshtop.actions.at_hand import identities, note_unidentified
 from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, ErrorKind, worst_error
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.journal.journal import SHIFT, ActionState, EntryKind, Journal, JournalError
+from meshtop.actions.halt import Halted
+from meshtop.actions.journal.journal import SHIFT, ActionState, EntryKind, Journal
+from meshtop.actions.journal.journal_error import JournalError
 from meshtop.actions.shift.apply import Sleep, changed, record_resolved, set_weights, text_of
 from meshtop.actions.shift.controls import Controls, ShiftRequest
 from meshtop.actions.shift.measure import Measures
@@ -45,6 +47,7 @@ from meshtop.actions.shift.watch import ShiftEnded, StepWatch, confirmation
 from meshtop.analysis.canary.survey import SurveyedRoute
 
 _log = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
 
 _STATE_AS_IT_IS = {
     ActionOutcome.DONE: ActionState.DONE,
@@ -75,9 +78,9 @@ class ShiftRunner:
     ) -> None:
         self.shift = shift
         self.plan = shift.plan
-        self.fleet = fleet
         self.journal = journal
         self.controls = controls or Controls()
+        self.fleet = fleet = fleet.under(self.controls.halt)
         self.action = action or ""
         self._resumes = action is not None
         self._attended = attended
@@ -121,11 +124,15 @@ class ShiftRunner:
                     if stage >= first:
                         async for event in self._run_stage(*stage):
                             yield event
+                if self.controls.wants_back:
+                    self._skips(self.controls.take_request())
                 end = ShiftEnded(ActionOutcome.DONE, self._done_message(), back=False)
             except ShiftEnded as reached:
                 end = reached
             except ActionError as error:
-                end = ShiftEnded(outcome_of(error), error.message, back=self.plan.on_loss == OnLoss.TAKE_BACK)
+                end = self._end_by_request() or ShiftEnded(
+                    outcome_of(error), error.message, back=self.plan.on_loss == OnLoss.TAKE_BACK
+                )
             async for event in self._finish(end):
                 yield event
         except (asyncio.CancelledError, GeneratorExit):
@@ -134,6 +141,8 @@ class ShiftRunner:
             raise
         finally:
             if self._claim is not None:
+                # Whatever ended it, the Leases are given back.
+                self.controls.halt.clear()
                 await self._claim.release()
 
     async def _open(self) -> None:
@@ -164,7 +173,7 @@ class ShiftRunner:
             raise
         self.journal.set_state(self.action, ActionState.RUNNING)
         if plan.guard.latency and self._bound_ms is None and plan.wait:
-            self._bound_ms = await self._measures.latency_bound(self.shift.targets)
+            self._bound_ms = await self._race(self._measures.latency_bound(self.shift.targets))
             self.journal.update_plan(self.action, encode_record(plan, self.shift.targets, self._bound_ms))
 
     def _take_up(self) -> None:
@@ -183,10 +192,12 @@ class ShiftRunner:
         reference_end = self.fleet.clock()
         before = {target.cluster: self._known[target.cluster].confirmed for target in targets}
         for target in targets:
+            await self._renew_leases()
+            self.controls.halt.require()
             yield await self._write(target, target.steps[step])
         if not self.plan.wait:
             return
-        blind = await self._measures.without_telemetry(targets, self.fleet.clock())
+        blind = await self._race(self._measures.without_telemetry(targets, self.fleet.clock()))
         if blind and not self._told_blind:
             self._told_blind = True
             guard = " and the guard sees nothing" if self.plan.guard.on else ""
@@ -199,7 +210,7 @@ class ShiftRunner:
             targets,
             step,
             before=before,
-            reference=await self._measures.reference(targets, step, reference_end),
+            reference=await self._race(self._measures.reference(targets, step, reference_end)),
             bound_ms=self._bound_ms,
             begun=self.fleet.clock(),
             last=(wave, step) == self.plan.stages()[-1],
@@ -252,7 +263,7 @@ class ShiftRunner:
             await self._renew_leases()
             now = self.fleet.clock()
             if watch.due(now):
-                await watch.look(now)
+                await self._race(watch.look(now))
                 yield self._event(
                     EventKind.OBSERVED,
                     watch.verdict.verdict.value if watch.verdict is not None else "not guarded",
@@ -274,6 +285,24 @@ class ShiftRunner:
                     continue
             await self.controls.wait(self.plan.pace.poll)
 
+    async def _race(self, answer: Awaitable[_Answer]) -> _Answer:
+        """Telemetry's answer, unless somebody wants the shift to stop meanwhile. Raises Halted."""
+        return await self.controls.halt.race(answer)
+
+    def _end_by_request(self) -> ShiftEnded | None:
+        """The end that somebody asked for, where that is why nothing more was sent."""
+        if not self.controls.halt.requested:
+            return None
+        try:
+            self._skips(self.controls.take_request())
+        except ShiftEnded as end:
+            doubtful = [name for name, known in self._known.items() if known.doubtful is not None]
+            if end.back or not doubtful:
+                return end
+            unknown = f"{end.message} What became of the last request to {', '.join(doubtful)} is not known."
+            return ShiftEnded(end.outcome, unknown, back=False)
+        return None
+
     def _skips(self, request: ShiftRequest | None) -> bool:
         """Whether the user skips to the next step. Raises ShiftEnded for requests that end the shift."""
         if request is ShiftRequest.ABORT:
@@ -293,6 +322,8 @@ class ShiftRunner:
         assert self._claim is not None, "it was opened"
         try:
             await self._claim.renew_leases()
+        except Halted:
+            raise
         except ActionError as error:
             raise ShiftEnded(ActionOutcome.CONFLICT, error.message, back=False) from error
 
@@ -333,7 +364,13 @@ class ShiftRunner:
         yield self._event(EventKind.TAKING_BACK, f"{end.message} Rolling everything back.")
         errors = []
         async for one in restore(
-            self.action, self.shift.targets, self._known, self.fleet, self.journal, sleep=self._sleep
+            self.action,
+            self.shift.targets,
+            self._known,
+            self.fleet,
+            self.journal,
+            sleep=self._sleep,
+            renew=self._claim.renew_leases if self._claim is not None else None,
         ):
             if one.error is not None:
                 errors.append(one.error)

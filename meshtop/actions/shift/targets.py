@@ -13,6 +13,7 @@ from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.analysis.canary.routes import WeightedRoute, parse_route
 from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.canary.weights import new_weights
+from meshtop.analysis.identity.meshes import TELLING_KINDS
 
 Weights = tuple[int | None, ...]
 
@@ -84,10 +85,17 @@ def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> lis
         raise ActionError(ErrorKind.USAGE, f"{plan.route} has several weighted routes; name one: {', '.join(several)}.")
     meshes = {s.mesh or s.route.cluster for s in ruling}
     if len(meshes) > 1 and not clusters:
-        where = ", ".join(s.route.cluster for s in ruling)
+        names = [s.route.cluster for s in ruling]
+        unread = [
+            f"{kind} of {name} ({why.value})"
+            for name in names
+            for kind, why in survey.clusters[name].inventory.unread(*TELLING_KINDS)
+        ]
+        because = f"; what could tell was not read: {', '.join(unread)}" if unread else ""
         raise ActionError(
             ErrorKind.USAGE,
-            f"{plan.route} is in clusters that are not known to be one mesh ({where}); choose with --cluster.",
+            f"{plan.route} is in clusters that are not known to be one mesh ({', '.join(names)}){because};"
+            " choose with --cluster.",
         )
     return ruling
 

@@ -26,7 +26,8 @@ class Backend(Struct, frozen=True, kw_only=True):
     every cluster that its callers can reach; `pods_known` is False where the endpoints cannot be seen (an import, an
     external host, hand-written endpoints, pods that were not read). `workloads` are (namespace, name) in
     any of them, `endpoints` its single pods and machines. `subset_exists` is None when DestinationRules cannot be read,
-    or where no subset is named. `service_exists` is False for a host that nothing in the cluster defines.
+    or where no subset is named. `service_exists` is False for a host that nothing in the cluster defines. `perhaps_in`
+    names the clusters that may be of the mesh and may have pods of it.
     """
 
     destination: RouteDestination
@@ -39,10 +40,11 @@ class Backend(Struct, frozen=True, kw_only=True):
     subset_exists: bool | None = None
     service_exists: bool = True
     labels: tuple[tuple[str, str], ...] = ()
+    perhaps_in: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        """Whether it is known to have no ready endpoint."""
+        """Whether nothing ready is behind it in the clusters that are known to be of the mesh."""
         return self.subset_exists is False or (self.pods_known and self.pods_in_mesh.ready == 0)
 
 
@@ -99,10 +101,17 @@ class KnownHosts:
 
 
 def backends(
-    route: WeightedRoute, rules: IstioConfig, known: KnownHosts, members: Mapping[str, MemberBacking]
+    route: WeightedRoute,
+    rules: IstioConfig,
+    known: KnownHosts,
+    members: Mapping[str, MemberBacking],
+    perhaps: Mapping[str, MemberBacking | None] = {},
 ) -> tuple[Backend, ...]:
-    """The backend of each destination, in order; `members` are all clusters of the route's mesh by name."""
-    return tuple(_backend(route, d, rules, known, members) for d in route.destinations)
+    """What stands behind each destination, in their order; `members` are all clusters of the route's mesh by name.
+
+    `perhaps` are those that may be of it, None for one that was not read.
+    """
+    return tuple(_backend(route, d, rules, known, members, perhaps) for d in route.destinations)
 
 
 class DestinationSubset(Struct, frozen=True):
@@ -159,12 +168,21 @@ def _backend(
     rules: IstioConfig,
     known: KnownHosts,
     members: Mapping[str, MemberBacking],
+    perhaps: Mapping[str, MemberBacking | None],
 ) -> Backend:
     service = service_of(destination.host)
     subset = subset_of(rules, destination, route.namespace)
     behind: list[Backing] = []
+    somewhere: list[str] = []
     if destination.host and (not destination.subset or subset.exists):
         behind = [b for member in members.values() for b in member.behind(service, destination.host, subset.labels)]
+        somewhere = [
+            name
+            for name, member in perhaps.items()
+            if member is None
+            or not member.pods_known
+            or any(b.pods.ready for b in member.behind(service, destination.host, subset.labels))
+        ]
     shown = known.shows_endpoints(destination) or bool(behind)
     return Backend(
         destination=destination,
@@ -177,6 +195,7 @@ def _backend(
         subset_exists=subset.exists,
         service_exists=known.has(destination),
         labels=tuple(sorted(subset.labels.items())),
+        perhaps_in=tuple(somewhere),
     )
 
 

@@ -120,6 +120,7 @@ class Board:
             now=self.now,
             broken=surveyed.broken,
             untold=judged.untold,
+            domain=self.survey.clusters[route.cluster].facts.cluster_domain,
         )
         found = findings(known)
         other = doubles.get((route.namespace, route.name)) if route.kind == VIRTUAL_SERVICE else None

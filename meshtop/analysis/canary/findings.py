@@ -21,7 +21,6 @@ from meshtop.analysis.canary.verdict import (
     HonestyVerdict,
 )
 from meshtop.analysis.visibility.clients import MESH
-from meshtop.model.constants import SERVICE_DOMAIN
 from meshtop.model.kube import ConfigObject, Manager
 from meshtop.model.state import Finding, Severity
 
@@ -33,7 +32,8 @@ FIGHT_SECONDS = 3600.0
 class RouteFacts(Struct, frozen=True, kw_only=True):
     """Facts about one route, the input of its findings.
 
-    `split` are the requests of each destination, in the route's order; times are Unix seconds.
+    `split` are the requests of each destination, in the route's order; times are Unix seconds. `domain` is the DNS
+    domain of the route's cluster, None where it is not known.
     """
 
     route: WeightedRoute
@@ -48,6 +48,7 @@ class RouteFacts(Struct, frozen=True, kw_only=True):
     now: float
     broken: tuple[BrokenBackend, ...] = ()
     untold: str | None = None
+    domain: str | None = None
 
 
 def findings(known: RouteFacts) -> list[Finding]:
@@ -58,7 +59,7 @@ def findings(known: RouteFacts) -> list[Finding]:
     return [
         *_weights(known.route),
         *_unresolved(known.route, known.broken),
-        *(one for b in known.backends if b.destination.name not in unresolved for one in _behind(known.route, b)),
+        *(one for b in known.backends if b.destination.name not in unresolved for one in _behind(known, b)),
         *_judged(known),
         *_controller(known),
         *_fight(known),
@@ -126,8 +127,8 @@ def _weights(route: WeightedRoute) -> list[Finding]:
     return found
 
 
-def _behind(route: WeightedRoute, backend: Backend) -> list[Finding]:
-    destination = backend.destination
+def _behind(known: RouteFacts, backend: Backend) -> list[Finding]:
+    route, destination = known.route, backend.destination
     share = f"{destination.share * 100:g} %"
     if destination.share <= 0 or not destination.host:
         return []
@@ -147,10 +148,20 @@ def _behind(route: WeightedRoute, backend: Backend) -> list[Finding]:
                 "NO-SERVICE",
                 Severity.ERROR,
                 f"{route.label}: {share} goes to {destination.host}, which is not a Service of this cluster.",
-                _existing(destination),
+                _existing(destination, known.domain),
             )
         ]
     if backend.is_empty and (backend.subset_exists or not destination.subset):
+        if backend.perhaps_in:
+            return [
+                _finding(
+                    "NOT-JUDGED",
+                    Severity.INFO,
+                    f"{route.label}: {destination.name} has no ready pod in the clusters that are known to be of this "
+                    f"mesh; whether {', '.join(backend.perhaps_in)} serves it is not known.",
+                    "See what is unknown of that cluster: meshtop doctor.",
+                )
+            ]
         return [
             _finding(
                 "NO-PODS",
@@ -162,12 +173,12 @@ def _behind(route: WeightedRoute, backend: Backend) -> list[Finding]:
     return []
 
 
-def _existing(destination: RouteDestination) -> str:
-    """What to do about a host that does not exist; Istio completes only names without a dot."""
+def _existing(destination: RouteDestination, domain: str | None) -> str:
+    """What to do about a host that is not there; Istio completes names without a dot only."""
     name, *rest = destination.host.split(".")
     if destination.kind == HOST and rest and (len(rest) == 1 or rest[1:] == ["svc"]):
-        return f"Write {name}.{rest[0]}.{SERVICE_DOMAIN}: Istio completes only names without a dot."
-    return "Create the Service, or set its weight to 0."
+        return f"Write {name}.{rest[0]}.svc.{domain or 'DOMAIN'}: Istio completes only names without a dot."
+    return "Create the Service, or take its weight away."
 
 
 def _judged(known: RouteFacts) -> list[Finding]:

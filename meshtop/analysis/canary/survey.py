@@ -40,8 +40,18 @@ class BoardCluster(Struct, frozen=True, kw_only=True):
 
     @property
     def obeys_itself(self) -> bool:
-        """Whether an istiod reads this cluster's own objects; a remote cluster is configured by its primary's."""
+        """Whether this cluster's own objects are read by an istiod; a remote cluster obeys another one's."""
+        if self.facts.obeys is not None:
+            return self.facts.obeys == self.name
         return "remote" not in self.facts.roles
+
+    def may_obey(self, other: BoardCluster) -> bool:
+        """Whether its proxies obey another cluster's objects, as far as that is known."""
+        if self.obeys_itself or self.facts.outside:
+            return False
+        if self.facts.obeys is not None:
+            return self.facts.obeys == other.name
+        return other.facts.mesh is not None and self.facts.mesh == other.facts.mesh
 
 
 class SurveyedRoute(Struct, frozen=True, kw_only=True):
@@ -166,26 +176,23 @@ class Survey:
         return shares
 
     def remotes_of(self, primary: str) -> tuple[str, ...]:
-        """The clusters without a control plane of their own that this one may configure."""
-        mesh = self.clusters[primary].facts.mesh
-        return tuple(
-            c.name
-            for c in self.clusters.values()
-            if not c.obeys_itself and c.name != primary and mesh is not None and c.facts.mesh == mesh
-        )
+        """The clusters without a control plane of their own that may obey this one."""
+        home = self.clusters[primary]
+        return tuple(c.name for c in self.clusters.values() if c.name != primary and c.may_obey(home))
 
     def _survey(self, cluster: BoardCluster) -> list[SurveyedRoute]:
         config = cluster.inventory.config
         near = [c for c in self.clusters.values() if c.name == cluster.name or _same_mesh(c, cluster)]
         rules, known = self._rules[cluster.name], KnownHosts(cluster.inventory)
         members = {c.name: self._backing[c.name] for c in near}
+        perhaps = {name: self._backing.get(name) for name in cluster.facts.perhaps if name not in members}
         grants = config.get("ReferenceGrant", ()) if cluster.inventory.evidence("ReferenceGrant").known else None
         objects = {(o.kind, *o.meta.key): o for kind in config for o in config[kind]}
         found = []
         for route in weighted_routes(cluster.name, config, cluster.facts.domain):
             obj = objects[route.kind, route.namespace, route.name]
             binding = binding_of(route, config, cluster.facts.domain)
-            behind = backends(route, rules, known, members)
+            behind = backends(route, rules, known, members, perhaps)
             there = {b.destination.name: b.service_exists for b in behind}
             found.append(
                 SurveyedRoute(

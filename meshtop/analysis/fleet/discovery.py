@@ -11,6 +11,7 @@ from msgspec import Struct
 from meshtop.analysis.fleet.links import ClusterLink, Site, links
 from meshtop.analysis.identity.mesh import mesh_config
 from meshtop.analysis.inventory.endpoints import ready_endpoints
+from meshtop.analysis.inventory.labels import is_istiod
 from meshtop.analysis.inventory.untyped import conditions, items, mapping, text, texts
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.model.kube import ConfigObject, Service
@@ -64,25 +65,37 @@ class Discovery(Struct, frozen=True, kw_only=True):
 
 
 def discovery(sites: Sequence[Site], machines: Mapping[tuple[str, str, str], int]) -> Discovery:
-    """Every host's reachability. `machines` counts a Service's virtual machines, by cluster, namespace and name."""
-    between = links(sites)
+    """Judge every host. `machines` counts virtual machines behind a Service, by cluster, namespace and name.
+
+    What is in a cluster that only hosts a control plane for others is in no mesh.
+    """
+    outside = {site.name for site in sites if site.facts.outside}
+    between = {pair: link for pair, link in links(sites).items() if outside.isdisjoint(pair)}
+    sites = [site for site in sites if site.name not in outside]
     meshes: dict[str, list[Site]] = {}
     for site in sites:
         meshes.setdefault(site.facts.mesh or f"cluster {site.name}", []).append(site)
-    ready = {site.name: _Local(site, machines).ready for site in sites}
-    perhaps = {
-        site.name: frozenset(place for other in site.facts.perhaps for place, n in ready.get(other, {}).items() if n)
-        for site in sites
-    }
+    read = {site.name: _Local(site, machines) for site in sites}
+    perhaps = {site.name: _perhaps([read.get(other) for other in site.facts.perhaps]) for site in sites}
     rows = [row for mesh, members in sorted(meshes.items()) for row in _mesh(mesh, members, between, machines, perhaps)]
     return Discovery(hosts=tuple(rows), links=tuple(between[pair] for pair in sorted(between)))
 
 
+def _perhaps(others: Sequence[_Local | None]) -> frozenset[Place] | None:
+    """The Services with endpoints in clusters that may be of the mesh; None where one of these was not read."""
+    if any(other is None or not other.endpoints_known for other in others):
+        return None
+    return frozenset(place for other in others if other is not None for place, n in other.ready.items() if n)
+
+
 class _Local:
-    """One cluster's objects by Service; `perhaps`: Services with endpoints in clusters that may be in the mesh."""
+    """What one cluster has, by Service.
+
+    `perhaps` are Services with endpoints where it may be one mesh or not; None where that may be any of them.
+    """
 
     def __init__(
-        self, site: Site, machines: Mapping[tuple[str, str, str], int], perhaps: frozenset[Place] = frozenset()
+        self, site: Site, machines: Mapping[tuple[str, str, str], int], perhaps: frozenset[Place] | None = frozenset()
     ) -> None:
         self.perhaps = perhaps
         inventory = site.inventory
@@ -95,7 +108,8 @@ class _Local:
             host: entry for entry in inventory.config.get("ServiceEntry", ()) for host in texts(entry.spec.get("hosts"))
         }
         self.domain = site.facts.service_domain
-        self.local = (*(f"{host}{self.domain}" for host in _ALWAYS_LOCAL), *_cluster_local(site))
+        always = (f"{host}{self.domain}" for host in _ALWAYS_LOCAL)
+        self.local = (*always, *_istiods_own(site, self.domain), *_cluster_local(site))
         self.endpoints_known = inventory.evidence("EndpointSlice").known
         self.services_known = inventory.evidence("Service").known
         self.ready: Counter[Place] = Counter(
@@ -104,6 +118,14 @@ class _Local:
         for (cluster, namespace, name), count in machines.items():
             if cluster == site.name:
                 self.ready[namespace, name] += count
+
+
+def _istiods_own(site: Site, domain: str) -> list[str]:
+    """The Services by which proxies find their istiod: each cluster's leads to the one that serves it.
+
+    istiod takes its discovery address for cluster-local by itself (istio: pilot/pkg/model/cluster_local.go).
+    """
+    return [f"{s.meta.name}.{s.meta.namespace}.{domain}" for s in site.inventory.services if is_istiod(s.meta.labels)]
 
 
 def _cluster_local(site: Site) -> list[str]:
@@ -119,7 +141,7 @@ def _mesh(
     sites: Sequence[Site],
     between: Mapping[tuple[str, str], ClusterLink],
     machines: Mapping[tuple[str, str, str], int],
-    perhaps: Mapping[str, frozenset[Place]],
+    perhaps: Mapping[str, frozenset[Place] | None],
 ) -> Iterable[HostRow]:
     local = {site.name: _Local(site, machines, perhaps[site.name]) for site in sites}
     places = sorted({place for here in local.values() for place in (*here.services, *here.exports, *here.imports)})
@@ -211,7 +233,7 @@ def _reach(
         return HostReachability.UNKNOWN
     if others:
         return HostReachability.UNREACHABLE
-    if place in here.perhaps:
+    if here.perhaps is None or place in here.perhaps:
         return HostReachability.UNKNOWN
     return HostReachability.NO_ENDPOINTS
 

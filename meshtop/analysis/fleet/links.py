@@ -33,8 +33,8 @@ class Site(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def remotes(self) -> frozenset[str]:
-        """The ids of its istiod's remote clusters, as far as they are known."""
-        return remote_ids(self.inventory, self.synced)
+        """The ids of the other clusters that its istiods have, as far as they are known."""
+        return remote_ids(self.inventory, self.synced) | frozenset(self.facts.config_of)
 
     @cached_property
     def synced(self) -> Mapping[str, str]:

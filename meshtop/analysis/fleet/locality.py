@@ -98,7 +98,10 @@ def locate(
     domains = {site.name: site.facts.service_domain for site in sites}
     meshes = {site.name: site.facts.mesh or f"cluster {site.name}" for site in sites}
     found: dict[_HostKey, list[_Endpoint]] = {}
-    for endpoint in (*_endpoints(sites), *_machine_endpoints(machines, regions, domains)):
+    for endpoint in (
+        *_endpoints([s for s in sites if not s.facts.outside]),
+        *_machine_endpoints(machines, regions, domains),
+    ):
         found.setdefault((meshes[endpoint.cluster], endpoint.host), []).append(endpoint)
     flows = _flows(edges, meshes)
     return tuple(_located(mesh, host, found[mesh, host], flows.get((mesh, host), {}), regions)

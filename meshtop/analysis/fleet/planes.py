@@ -175,7 +175,8 @@ def _installed(site: Site, proxies: Sequence[Workload]) -> _Installed:
         pods=sum(w.pods.total for w in proxies),
         figures=istiod_metrics(site.telemetry),
         remotes=tuple(
-            RemoteCluster(cluster, site.synced.get(cluster)) for cluster in sorted({*site.remotes, *site.synced})
+            RemoteCluster(cluster, site.synced.get(cluster))
+            for cluster in sorted((site.remotes - {*site.facts.config_of}) | {*site.synced})
         ),
     )
 

@@ -72,6 +72,17 @@ def revision_of(istiod: Controller) -> str:
     return labels_of(istiod).get(_REVISION) or istiod.environment.get("REVISION") or DEFAULT_REVISION
 
 
+def is_external(istiod: Controller) -> bool:
+    """Whether an istiod is an external control plane, which serves other clusters than the one that it runs in.
+
+    Its CLUSTER_ID is that of the cluster whose configuration it reads. EXTERNAL_ISTIOD alone does not tell: a primary
+    with remote clusters has it too. What only an external one needs is to look for remote secrets where it runs, and
+    not where its configuration is (istio.io: Install Istio with an External Control Plane).
+    """
+    set_to = istiod.environment
+    return all(set_to.get(name, "").lower() == "true" for name in ("EXTERNAL_ISTIOD", "LOCAL_CLUSTER_SECRET_WATCHER"))
+
+
 def tags_of(webhooks: Iterable[Meta]) -> dict[str, set[str]]:
     """The tags of each revision."""
     tags: dict[str, set[str]] = {}
@@ -118,8 +129,12 @@ def config_maps_to_read(
     """The ConfigMaps (namespace, name) with a cluster's mesh settings: those of every control plane and its root."""
     found = list(found)
     places: dict[tuple[str, str], None] = {}
+    # What a cluster that another one serves keeps is named after the revision that injects its proxies.
+    revisions = {} if found else dict.fromkeys(w.labels.get(_REVISION, "") for w in webhooks if is_injector(w))
+    suffixes = ("", *(f"-{revision}" for revision in revisions if revision not in ("", DEFAULT_REVISION)))
     for home in homes(found, namespaces, webhooks):
-        places.update(dict.fromkeys((home, name) for name in ("istio", "values", ROOT_CERTIFICATE)))
+        kept = (*(f"{name}{suffix}" for suffix in suffixes for name in ("istio", "values")), ROOT_CERTIFICATE)
+        places.update(dict.fromkeys((home, name) for name in kept))
     for istiod in found:
         places.update(dict.fromkeys(place for place in settings_of(istiod) if place is not None))
     return tuple(places)

@@ -18,6 +18,7 @@ from meshtop.analysis.identity.control_planes import (
     ROOT_CERTIFICATE,
     control_planes,
     homes,
+    is_external,
     istiods,
     labels_of,
 )
@@ -44,11 +45,14 @@ def mesh_facts(inventory: Inventory) -> MeshFacts:
     settings = settings_among(inventory, found)
     config, values = settings.mesh, settings.values
     here = homes(found, inventory.namespaces, inventory.webhooks)
-    cluster_id = _cluster_id(found, values)
+    external = [istiod for istiod in found if is_external(istiod)]
+    outside = bool(found) and len(external) == len(found)
+    # What an external control plane goes by, its id and its network, is another cluster's.
+    cluster_id = None if outside else _cluster_id([i for i in found if i not in external], values)
     return MeshFacts(
         cluster_id=cluster_id,
         mesh_id=text_at(config, "defaultConfig", "meshId") or text_at(values, "global", "meshID"),
-        network=network_of(inventory, here, settings, cluster_id),
+        network=network_of(inventory, here, PlaneSettings() if outside else settings, cluster_id),
         trust_domain=text_at(config, "trustDomain") or (CLUSTER_DOMAIN if settings.complete else None),
         trust_domain_aliases=texts_at(config, "trustDomainAliases"),
         root_namespace=text_at(config, "rootNamespace") or (here[0] if settings.complete else None),
@@ -60,6 +64,9 @@ def mesh_facts(inventory: Inventory) -> MeshFacts:
         roots=_roots(inventory, here),
         roles=_roles(inventory, found, values),
         served_by=_served_by(inventory),
+        config_of=tuple(dict.fromkeys(told for i in external if (told := i.environment.get("CLUSTER_ID")))),
+        outside=outside,
+        config_cluster=not found and at(values, "global", "configCluster") is True,
         ambient=_ambient(inventory),
     )
 
@@ -164,13 +171,18 @@ def _served_by(inventory: Inventory) -> tuple[str, ...]:
 
 
 def _roles(inventory: Inventory, found: Sequence[Controller], values: Tree | None) -> tuple[str, ...]:
-    """`primary` has a control plane; `remote` is served by another cluster's; `external` by one outside the mesh."""
+    """`primary` has a control plane; `remote` is served by another cluster's; `external` by one outside the mesh.
+
+    That a cluster has no control plane of its own is known only where Deployments were read.
+    """
     if found:
         return ("primary",)
     annotated = any(CONTROLLED_BY in n.meta.annotations for n in inventory.namespaces)
-    if not annotated and not inventory.config_maps:
+    installed = bool(inventory.config_maps) and inventory.evidence("Deployment").known
+    if not annotated and not installed:
         return ()
-    if text_at(values, "istiodRemote", "injectionURL") or at(values, "global", "externalIstiod") is True:
+    marks = (at(values, "global", "externalIstiod"), at(values, "global", "configCluster"))
+    if text_at(values, "istiodRemote", "injectionURL") or True in marks:
         return ("external",)
     return ("remote",)
 

@@ -10,16 +10,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 
 from msgspec import Struct, structs
 
+from meshtop.analysis.identity.certificates import CertificateInfo, is_issued_by, read_certificates
+from meshtop.analysis.identity.control_planes import is_injector
+from meshtop.analysis.identity.mesh import root_bundle
 from meshtop.analysis.identity.remotes import remote_ids
+from meshtop.analysis.inventory.labels import proxy_container
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
 from meshtop.model.telemetry import Telemetry
 
+TELLING_KINDS = ("Deployment", "ConfigMap", "Secret")
+"""The kinds that tell a cluster's mesh: istiod with its settings, the mesh config, and remote secrets."""
+_SIGNS_OF_A_MESH = ("Namespace", "Deployment", "DaemonSet", "Pod", "ConfigMap", "MutatingWebhookConfiguration")
 _INHERITED = ("mesh_id", "trust_domain", "root_namespace", "auto_mtls", "cluster_domain")
 
 Calls = frozenset[tuple[str, str]]
@@ -29,14 +36,17 @@ Calls = frozenset[tuple[str, str]]
 class MeshEvidence(Struct, frozen=True, kw_only=True):
     """Evidence from one cluster: its facts, its istiod's remote clusters, and observed calls between clusters.
 
-    `facts` is None where nothing of the cluster was read. `remotes` are cluster ids. `calls` is evaluated only if
-    nothing else decides. `unread` is the reason why some evidence was not read; None where all was.
+    `facts` is None where nothing of the cluster was read. `remotes` are cluster ids. `calls` and `roots` (the roots'
+    certificates) are asked only where nothing else tells. `meshless` is set where it is known that no mesh is there.
+    `unread` says why something that could tell was not read; None where all was.
     """
 
     name: str
     facts: MeshFacts | None = None
     remotes: frozenset[str] = frozenset()
     calls: Callable[[], Calls] = frozenset
+    roots: Callable[[], tuple[CertificateInfo, ...]] = tuple
+    meshless: bool = False
     unread: WhyUnknown | None = None
 
 
@@ -93,14 +103,26 @@ def mesh_evidence(
     """The evidence from one cluster; `synced` are the cluster ids in its istiod's metrics."""
     if inventory is None:
         return MeshEvidence(name=name, unread=WhyUnknown.UNREACHABLE)
-    unread = inventory.unread("Deployment", "ConfigMap", "Secret")
+    unread = inventory.unread(*TELLING_KINDS)
+    read = frozenset(facts.config_of) if facts is not None else frozenset[str]()
     return MeshEvidence(
         name=name,
         facts=facts,
-        remotes=remote_ids(inventory, synced),
+        remotes=remote_ids(inventory, synced) | read,
         calls=lambda: calls_between(telemetry),
+        roots=lambda: read_certificates(root_bundle(inventory)),
+        meshless=facts is not None and _is_meshless(inventory, facts),
         unread=unread[0][1] if unread else None if telemetry is not None else WhyUnknown.NOT_READ,
     )
+
+
+def _is_meshless(inventory: Inventory, facts: MeshFacts) -> bool:
+    """Whether a cluster has neither a control plane, nor what another one's injects: known only where all was read."""
+    if facts.control_planes or facts.roles or facts.roots or facts.ambient or any(map(is_injector, inventory.webhooks)):
+        return False
+    if inventory.unread(*_SIGNS_OF_A_MESH):
+        return False
+    return not any(proxy_container(pod.containers) is not None for pod in inventory.pods)
 
 
 def calls_between(telemetry: Telemetry | None) -> Calls:
@@ -118,30 +140,66 @@ def meshes(clusters: Sequence[MeshEvidence]) -> Meshes:
 
 
 def with_meshes(found: Mapping[str, MeshFacts], told: Meshes, clusters: Sequence[MeshEvidence]) -> dict[str, MeshFacts]:
-    """The facts completed with each cluster's mesh, and remote clusters' with values of the clusters serving them.
+    """The facts with each cluster's mesh and whom it obeys; what it does not say, those that serve it do.
 
     Where several may serve a cluster, only values that they agree on are taken.
     """
     remotes = {cluster.name: cluster.remotes for cluster in clusters}
     resolved = {}
     for name, facts in found.items():
-        changes: dict[str, object] = {"group": told.mesh_of(name), "perhaps": told.perhaps(name)}
+        group, perhaps = told.mesh_of(name), told.perhaps(name)
+        serving = _serving(name, found, told, remotes)
+        changes: dict[str, object] = {"group": group, "perhaps": perhaps, "obeys": _obeyed(name, found, serving)}
         if not facts.control_planes and facts.roles:
-            primaries = [found[p] for p in told.peers(name) if p != name and p in found and found[p].control_planes]
-            ids = {facts.cluster_id or name}
-            serving = [
-                found[p]
-                for p in told.peers(name)
-                if p in found
-                and found[p].control_planes
-                and (ids & remotes.get(p, frozenset()) or found[p].cluster_id in facts.served_by)
-            ]
             for field in _INHERITED:
-                values = {getattr(primary, field) for primary in serving or primaries}
+                values = {getattr(found[primary], field) for primary in serving}
                 if getattr(facts, field) is None and len(values) == 1:
                     changes[field] = values.pop()
         resolved[name] = structs.replace(facts, **changes)
     return resolved
+
+
+def _serving(
+    name: str, found: Mapping[str, MeshFacts], told: Meshes, remotes: Mapping[str, frozenset[str]]
+) -> tuple[str, ...]:
+    """The clusters whose control planes serve a cluster that has none: those that know it, else all of its mesh."""
+    facts, own = found[name], found[name].cluster_id or name
+    primaries = [p for p in told.peers(name) if p != name and p in found and found[p].control_planes]
+    knowing = [
+        p
+        for p in primaries
+        if own in remotes.get(p, frozenset()) or {found[p].cluster_id or p, *found[p].config_of} & {*facts.served_by}
+    ]
+    return tuple(knowing or primaries)
+
+
+def _obeyed(name: str, found: Mapping[str, MeshFacts], serving: Sequence[str]) -> str | None:
+    """The cluster whose Istio objects a cluster's proxies obey; None where that cannot be told.
+
+    An istiod reads the cluster that it runs in, an external one that of its CLUSTER_ID; what it has of all others is
+    their Services and endpoints alone.
+    """
+    facts = found[name]
+    ids = {other.cluster_id or place: place for place, other in found.items()}
+    if facts.config_cluster or any((facts.cluster_id or name) in other.config_of for other in found.values()):
+        return name
+    if facts.outside:
+        serving = (name,)
+    elif facts.control_planes:
+        return name
+    elif not facts.roles:
+        return None
+    read = {
+        ids.get(identity)
+        for server in serving
+        for identity in _read_by(found[server].cluster_id or server, found[server])
+    }
+    return read.pop() if len(read) == 1 else None
+
+
+def _read_by(own: str, server: MeshFacts) -> tuple[str, ...]:
+    """The ids of the clusters whose configuration the control planes of a cluster read."""
+    return server.config_of if server.outside else (own,)
 
 
 class _Telling:
@@ -196,18 +254,20 @@ class _Telling:
             return False
         ids = (_mesh_id(a), _mesh_id(b))
         if None not in ids:
-            return ids[0] == ids[1] and (_share_root(a.facts, b.facts) or self._linked(left, right))
+            return ids[0] == ids[1] and (_share_root(a, b) or self._linked(left, right))
         return self._linked(left, right)
 
     def _two(self, left: str, right: str) -> bool:
         """Whether the evidence of the two alone shows that they are different meshes."""
         a, b = self.clusters[left], self.clusters[right]
+        if a.facts is not None and b.facts is not None and (a.meshless or b.meshless):
+            return not self._linked(left, right)
         if a.facts is None or b.facts is None or None in (_mesh_id(a), _mesh_id(b)) or _mesh_id(a) == _mesh_id(b):
             return False
         if a.facts.mesh_id and b.facts.mesh_id:
             return True
         # An ID that was left out may have been forgotten: then a link, or one that was not read, leaves it open.
-        if a.unread is not None or b.unread is not None or _share_root(a.facts, b.facts):
+        if a.unread is not None or b.unread is not None or _share_root(a, b):
             return False
         return not self._linked(left, right)
 
@@ -248,5 +308,18 @@ def _mesh_id(cluster: MeshEvidence) -> str | None:
     return (facts.mesh_id or facts.trust_domain) if facts is not None else None
 
 
-def _share_root(left: MeshFacts, right: MeshFacts) -> bool:
-    return not set(left.roots).isdisjoint(right.roots)
+def _share_root(left: MeshEvidence, right: MeshEvidence) -> bool:
+    """Whether some root of one verifies what a root of the other signs: it is the same, renewed, or cross-signed.
+
+    Fingerprints are compared first: reading certificates takes longer, and tells only what they do not.
+    """
+    if left.facts is None or right.facts is None or not left.facts.roots or not right.facts.roots:
+        return False
+    if not set(left.facts.roots).isdisjoint(right.facts.roots):
+        return True
+    return any(
+        (one.name, one.key) == (other.name, other.key)
+        or is_issued_by(one.der, other.der)
+        or is_issued_by(other.der, one.der)
+        for one, other in product(left.roots(), right.roots())
+    )

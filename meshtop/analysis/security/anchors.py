@@ -11,13 +11,13 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from meshtop.analysis.identity.certificates import CertificateInfo, is_issued_by, read_certificates
 from meshtop.analysis.identity.control_planes import istiods
 from meshtop.analysis.identity.mesh import mesh_config, root_bundle
 from meshtop.analysis.identity.settings import plane_settings
 from meshtop.analysis.identity.trees import at, text_at, texts_at
 from meshtop.analysis.inventory.labels import proxy_container
 from meshtop.analysis.inventory.untyped import maps
-from meshtop.analysis.security.certificates import CertificateInfo, is_issued_by, read_certificates
 from meshtop.model.kube import Inventory, Pod
 
 SPIRE_DRIVER = "csi.spiffe.io"
@@ -54,8 +54,9 @@ class Anchor(Struct, frozen=True, kw_only=True):
 class ClusterAnchors(Struct, frozen=True, kw_only=True):
     """Anchors that sign a cluster's workloads (`signing`) and all that it accepts (`accepted`, including those).
 
-    `foreign` names the signer if it is not istiod; `notes` explains which caCertificates do not apply or may not;
-    `partial` is True if some anchors are in a place that is not read (spiffeBundleUrl).
+    `foreign` says who signs where it is not istiod, and `notes` what of caCertificates does not count or is not sure;
+    `partial` where an anchor stands somewhere that is not read (spiffeBundleUrl). `unread` names the kinds that could
+    tell of another signer and were not read.
     """
 
     signing: tuple[Anchor, ...] = ()
@@ -63,6 +64,7 @@ class ClusterAnchors(Struct, frozen=True, kw_only=True):
     foreign: str | None = None
     partial: bool = False
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 def anchors_of_fingerprints(fingerprints: Sequence[str]) -> ClusterAnchors:
@@ -91,7 +93,12 @@ def cluster_anchors(inventory: Inventory) -> ClusterAnchors:
         if partial:
             notes += ("a spiffeBundleUrl is not read",)
     return ClusterAnchors(
-        signing=signing, accepted=(*signing, *extra), foreign=_foreign(inventory), partial=partial, notes=notes
+        signing=signing,
+        accepted=(*signing, *extra),
+        foreign=_foreign(inventory),
+        partial=partial,
+        notes=notes,
+        unread=tuple(kind for kind, _ in inventory.unread("Pod", "Deployment", "ConfigMap")),
     )
 
 
@@ -106,7 +113,10 @@ def _anchor(certificate: CertificateInfo, domains: tuple[str, ...] = ()) -> Anch
 
 
 def _multiroot(inventory: Inventory) -> bool | None:
-    """Whether the first control plane distributes caCertificates; None where its environment is not known."""
+    """Whether the control plane that counts hands caCertificates on; None where its environment is not known.
+
+    It does not unless somebody says so (istio/istio, pilot/pkg/features: ISTIO_MULTIROOT_MESH is off by default).
+    """
     for istiod in istiods(inventory.controllers, inventory.pods, inventory.webhooks):
         if istiod.kind != "Deployment":
             return None

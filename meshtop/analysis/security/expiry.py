@@ -10,8 +10,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from meshtop.analysis.identity.certificates import read_certificates
 from meshtop.analysis.identity.control_planes import ROOT_CERTIFICATE
-from meshtop.analysis.security.certificates import read_certificates
 from meshtop.analysis.security.findings import LocatedFinding, finding, worst_first
 from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Inventory

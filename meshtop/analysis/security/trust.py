@@ -1,8 +1,8 @@
 """Trust between clusters: whether workloads of two clusters can use mutual TLS with each other.
 
-Mutual TLS works where each side has an anchor that verifies the signer of the other's workloads (`anchors`): a root of
-its own, one renewed with the same key, or one listed in MeshConfig. Several roots of one cluster are a rotation, of
-which any may match. "No trust" is reported only where the signers of both sides are known.
+Mutual TLS works where each side has an anchor that verifies what signs the other's workloads (`anchors`): a root of its
+own, one renewed with its old key, or one that MeshConfig lists. Several roots of one cluster are a rotation, of which
+any may match. Nothing is said where it is not known what signs on both sides.
 """
 
 from __future__ import annotations
@@ -133,7 +133,11 @@ def _judged(
     if foreign:
         why = " ".join(foreign) + " Their signing root is not known: istio-ca-root-cert holds only istiod's own roots."
         return Trusted.UNKNOWN, why, None
-    # Whether `other` verifies the signer of the workloads of `c`.
+    unread = [f"{' and '.join(own.unread)} of {c.name}" for c, own, _, _ in sides if own.unread]
+    if unread:
+        why = f"Who signs their workloads' certificates is not known: {' and '.join(unread)} may not be read."
+        return Trusted.UNKNOWN, why, None
+    # What `other` makes of what signs the workloads of `cluster`.
     answers = [(c, other, verify(own, its, c.facts.trust_domain if c.facts else None)) for c, own, other, its in sides]
     failed = [(c, other) for c, other, answer in answers if answer is Verifies.NO]
     notes = [f"{c.name}: {note}" for c, own, _, _ in sides for note in own.notes]
@@ -159,8 +163,9 @@ def _judged(
 
 
 def trust_pairs(clusters: Sequence[ClusterTrust]) -> tuple[TrustPair, ...]:
-    """Every pair of clusters, in the order of the clusters."""
-    return tuple(judge_pair(left, right) for left, right in combinations(clusters, 2))
+    """Every pair of clusters, in their order; in one that only hosts a control plane no call begins or ends."""
+    inside = [cluster for cluster in clusters if cluster.facts is None or not cluster.facts.outside]
+    return tuple(judge_pair(left, right) for left, right in combinations(inside, 2))
 
 
 def trust_findings(clusters: Sequence[ClusterTrust]) -> tuple[Finding, ...]:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners
 from meshtop.analysis.tenancy.traffic import Within, in_scope, owner_of
 from meshtop.analysis.traffic.figures import namespace_of
+from meshtop.model.numbers import quantity
 from meshtop.model.state import Finding, Severity
 from meshtop.model.traffic import Edge, Sums
 from meshtop.settings.tenancy import Tenancy, selector_matches, split_selector
@@ -145,10 +146,10 @@ def _located(
 
 def _rate(rates: _Forbidden) -> str:
     if rates.requests:
-        return f"{rates.requests:.3g}/s"
+        return f"{quantity(rates.requests)}/s"
     if rates.byte_rate:
-        return f"{rates.byte_rate:.3g} B/s"
-    return f"{rates.connections:.3g} connections/s"
+        return f"{quantity(rates.byte_rate)} B/s"
+    return f"{quantity(rates.connections)} connections/s"
 
 
 def _name(unit: tuple[str, str]) -> str:

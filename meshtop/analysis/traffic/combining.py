@@ -60,12 +60,25 @@ def combine(protocol: str, departure: EdgeReport | None, arrival: EdgeReport | N
             response_bytes=_largest(sides, "response_bytes"),
             secured=sure.secured if sure else None,
             judged=sure.judged if sure else None,
+            unjudged=_unjudged(sure or sides[0]),
             secured_bytes=sure_bytes.secured_bytes if sure_bytes else None,
             judged_bytes=sure_bytes.judged_bytes if sure_bytes else None,
+            unjudged_bytes=_unjudged_bytes(sure_bytes or fullest),
         ),
         codes=codes,
         flags=_combined_flags(departure, arrival),
     )
+
+
+def _unjudged(report: EdgeReport) -> float | None:
+    """The requests of a report of which it does not say how they came; what never arrived has not come at all."""
+    rest = report.requests - report.lost_requests - report.judged
+    return rest if rest > _ROUNDING * report.requests else None
+
+
+def _unjudged_bytes(report: EdgeReport) -> float | None:
+    rest = report.sent + report.received - report.judged_bytes
+    return rest if rest > _ROUNDING * (report.sent + report.received) else None
 
 
 def combined_codes(protocol: str, departure: EdgeReport | None, arrival: EdgeReport | None) -> Counts:

@@ -15,6 +15,7 @@ from meshtop.analysis.traffic.flags import (
     flag_meaning,
 )
 from meshtop.analysis.traffic.naming import BLACK_HOLE
+from meshtop.model.numbers import quantity
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds, health_status
 from meshtop.model.traffic import UNKNOWN_THAT_MATTERS, Edge
@@ -35,8 +36,8 @@ _DOUBT = {
     State.STALE: "telemetry of {cluster} is stale",
     State.PARTIAL: "telemetry of {cluster} is partial",
     State.UNREACHABLE: "{cluster} cannot be reached",
-    State.DENIED: "{cluster} denies access to its telemetry",
-    State.NONE: "no telemetry of {cluster} yet",
+    State.DENIED: "{cluster} denies the reading of its telemetry",
+    State.NONE: "the traffic of {cluster} is not known",
 }
 
 
@@ -74,13 +75,14 @@ def workload_health(
 ) -> Health:
     """The worst of a workload's readiness and the health of its inbound and outbound traffic, by protocol.
 
-    Ready without traffic is idle. `cluster` is the workload's own; its telemetry state counts when there is no edge.
+    Ready without traffic is idle; what runs no pod at all (scaled to 0, finished) idles whatever is known of its
+    traffic. `cluster` is the workload's own, for the doubt when it has no edge.
     """
-    verdicts = []
-    if readiness.status not in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN):
-        verdicts.append(readiness)
-    for edges in (inbound, outbound):
-        verdicts += _of_calls(edges, thresholds)
+    calls = [verdict for edges in (inbound, outbound) for verdict in _of_calls(edges, thresholds)]
+    if readiness.status is HealthStatus.IDLE and not calls:
+        return readiness
+    verdicts = [] if readiness.status in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN) else [readiness]
+    verdicts += calls
     if not verdicts:
         verdicts = [Health(HealthStatus.IDLE, ("no traffic in this window",))]
     clusters = {cluster} if cluster else {e.destination.cluster for e in inbound}
@@ -213,7 +215,7 @@ def _percent(share: float) -> str:
 
 
 def _rate(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+    return quantity(rate)
 
 
 def _with_doubt(verdict: Health, clusters: Iterable[str], states: Mapping[str, State]) -> Health:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from meshtop.analysis.inventory.untyped import maps, texts
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.analysis.visibility.selection import match_labels, selects
-from meshtop.model.constants import CLUSTER_DOMAIN, ISTIO_NAMESPACE
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Inventory
 
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute")
@@ -45,7 +45,7 @@ class ApplicableConfig(Struct, frozen=True, kw_only=True):
 
 
 def applicable_config(
-    inventory: Inventory, target: ConfigTarget, *, root_namespace: str = ISTIO_NAMESPACE
+    inventory: Inventory, target: ConfigTarget, *, root_namespace: str
 ) -> tuple[ApplicableConfig, ...]:
     """The objects that apply to a target, sorted by kind, namespace and name; each once, with its first reason."""
     found: dict[tuple[str, str, str], ApplicableConfig] = {}

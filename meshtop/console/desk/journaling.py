@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from textual.message import Message
 
-from meshtop.log import defects_logged
-from meshtop.views.frame.numbers import age
+from meshtop.model.numbers import age
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -42,10 +41,24 @@ class JournalRow(Struct, frozen=True):
 
 
 class JournalRead(Message):
-    """Message: the journal was read. It has the latest actions, and in `opened` all that have not ended."""
+    """The journal was read: the latest actions, and as `opened` all that have not ended.
 
-    def __init__(self, actions: tuple[JournalRow, ...], opened: tuple[JournalRow, ...], problem: str = "") -> None:
+    `problem` is why nothing of it can be read; `damaged` are sentences about what is missing, `notes` about odd
+    permissions.
+    """
+
+    def __init__(
+        self,
+        actions: tuple[JournalRow, ...],
+        opened: tuple[JournalRow, ...],
+        problem: str = "",
+        *,
+        damaged: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> None:
         super().__init__()
+        self.damaged = damaged
+        self.notes = notes
         self.actions = actions
         self.opened = opened
         self.problem = problem
@@ -74,52 +87,68 @@ def rows_at_hand(rows: Iterable[JournalRow], known: Known) -> tuple[JournalRow, 
 
 def read_journal(limit: int = 0) -> JournalRead:
     """The latest actions, at most `limit`, and all that have not ended. Runs on a worker thread."""
-    from meshtop.actions.journal.journal import Journal, JournalError, journal_path
+    from meshtop.actions.journal.journal import Journal, journal_path
+    from meshtop.actions.journal.journal_error import JournalError
 
     path = journal_path()
-    if not path.is_file():
-        return JournalRead((), ())
     try:
-        journal = Journal(path)
+        with contextlib.closing(Journal(path, reading=True)) as journal:
+            wrong: dict[str, str] = {}
+            listed = journal.actions(limit=limit) if limit else []
+            actions = tuple(_row_of(action, path, wrong) for action in listed)
+            opened = tuple(_row_of(action, path, wrong) for action in journal.open_actions())
+            damaged = (*(row.sentence for row in journal.damaged), *wrong.values())
+            return JournalRead(actions, opened, damaged=damaged, notes=journal.notes)
     except JournalError as error:
-        return JournalRead((), (), str(error))
-    try:
-        actions = tuple(_row_of(action, path) for action in journal.actions(limit=limit)) if limit else ()
-        return JournalRead(actions, tuple(_row_of(action, path) for action in journal.open_actions()))
-    except JournalError as error:
-        return JournalRead((), (), str(error))
-    finally:
-        journal.close()
+        return JournalRead((), (), error.sentences)
+    except Exception as error:
+        # Whoever waits for it must not wait for ever; the log has the traceback.
+        _log.exception("reading the journal failed")
+        return JournalRead((), (), f"The journal {path} cannot be read: {type(error).__name__}: {error}.")
 
 
 def last_shift(known: Known) -> JournalRow | None:
-    """The latest shift of the journal in the shown clusters."""
+    """The latest shift of the journal in the clusters that are shown; None also where it cannot be told."""
     from meshtop.actions.at_hand import actions_at_hand
-    from meshtop.actions.journal.journal import Journal, JournalError, journal_path
+    from meshtop.actions.journal.journal import Journal, journal_path
+    from meshtop.actions.journal.journal_error import JournalError
 
     path = journal_path()
-    if not path.is_file():
-        return None
     try:
-        with contextlib.closing(Journal(path)) as journal:
+        with contextlib.closing(Journal(path, reading=True)) as journal:
             found = actions_at_hand(journal.all_of("shift"), known)
-            return _row_of(found[0], path) if found else None
+            newer = (
+                row for row in journal.damaged if row.created is None or not found or row.created > found[0].created
+            )
+            return _row_of(found[0], path, {}) if found and not any(newer) else None
     except JournalError:
         return None
 
 
-def _row_of(action: Action, journal: Path) -> JournalRow:
+def _row_of(action: Action, journal: Path, wrong: dict[str, str]) -> JournalRow:
+    """The row of an action; `wrong` takes a sentence, by its id, where not all of it can be told."""
     from meshtop.actions.at_hand import written_clusters
     from meshtop.actions.journal.lock import lock_holder
     from meshtop.actions.story import cluster_states, course_of, stopped_at
 
     course = course_of(action, journal)
+    states: tuple[ClusterState, ...] = ()
+    clusters: tuple[str, ...] = tuple(action.clusters)
+    stopped = ""
+    try:
+        clusters, stopped, states = written_clusters(action), stopped_at(action), cluster_states(action)
+    except Exception as error:
+        # Plan and entries are data from a file; the action is still announced.
+        _log.exception("telling action %s failed", action.id)
+        wrong[action.id] = (
+            f"Action {action.id}: its plan or entries are not as meshtop writes them ({type(error).__name__})."
+        )
     return JournalRow(
         action=action,
         course=course,
-        states=cluster_states(action),
-        clusters=written_clusters(action),
-        stopped_at=stopped_at(action),
+        states=states,
+        clusters=clusters,
+        stopped_at=stopped,
         process=lock_holder(journal, action.id) if course.alive else None,
     )
 
@@ -147,6 +176,7 @@ class JournalWatch:
         self._stamp: Stamp | None = None
         self._alive = False
         self.unfinished: tuple[JournalRow, ...] = ()
+        self.problems: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Read the journal on a worker thread if it has changed, or if a running action's process may have ended."""
@@ -156,21 +186,24 @@ class JournalWatch:
             self._target.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
 
     def _read(self) -> None:
-        with defects_logged(_log, "reading the journal"):
-            self._target.post_message(read_journal())
+        self._target.post_message(read_journal())
 
     def take(self, message: JournalRead, known: Known) -> bool:
         """Store what was read; returns whether the set of unfinished actions has changed."""
         self._alive = any(row.course.alive for row in message.opened)
         waiting = (row for row in message.opened if row.course.unfinished)
-        before, self.unfinished = self.unfinished, rows_at_hand(waiting, known)
-        return self.unfinished != before
+        before = (self.unfinished, self.problems)
+        self.unfinished = rows_at_hand(waiting, known)
+        self.problems = (message.problem,) if message.problem else message.damaged
+        return (self.unfinished, self.problems) != before
 
     @property
     def notice(self) -> str:
-        """The top bar's notice of unfinished actions; empty while there are none."""
+        """The top bar's notice of unfinished actions, else of what cannot be read; empty while there is neither."""
         if len(self.unfinished) > 1:
             return f"▲ {len(self.unfinished)} actions unfinished: J"
+        if self.problems and not self.unfinished:
+            return "▲ the journal is damaged: J"
         return "".join(f"▲ {row.action.subject} {row.course.value}: J" for row in self.unfinished)
 
 

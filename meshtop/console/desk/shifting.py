@@ -149,7 +149,8 @@ class ShiftDesk:
 
         async def do(observatory: Observatory) -> None:
             from meshtop.actions.errors import ActionError
-            from meshtop.actions.journal.journal import Journal, JournalError, journal_path
+            from meshtop.actions.journal.journal import Journal, journal_path
+            from meshtop.actions.journal.journal_error import JournalError
 
             try:
                 async with self._fleet(observatory) as fleet:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from meshtop.console.widgets.chart import NO_ANSWER, NO_DATA, ChartModel, ChartSeries
 from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.model.numbers import UNKNOWN, age, latency, percent, quantity
 from meshtop.model.telemetry import History
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.model.text import cell_width, clean, cut, fit
@@ -16,7 +17,6 @@ from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import Sums
 from meshtop.views.frame.columns import error_tone
 from meshtop.views.frame.facts import Detail, Section
-from meshtop.views.frame.numbers import UNKNOWN, age, latency, percent, quantity
 from meshtop.views.frame.sparkline import scale_of, sparkline
 from meshtop.views.frame.table import Tone
 

@@ -165,7 +165,11 @@ class FleetScreen(TableScreen):
         from meshtop.views.reports.attention import Attention
 
         app = self.host
-        return [
+        damaged = [
+            Attention(tone=Tone.DEGRADED, message=problem, kind=JOURNAL, key=f"problem {problem}")
+            for problem in app.journal.problems
+        ]
+        return damaged + [
             Attention(tone=Tone.DEGRADED, message=attention_text(row, app.now()), kind=JOURNAL, key=row.action.id)
             for row in app.journal.unfinished
         ]

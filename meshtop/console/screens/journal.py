@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,11 +15,11 @@ from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.places import CANARIES, place_title
 from meshtop.console.screens.action import ENDINGS, SIGNS_OF_COURSE, ActionScreen, disabled_reasons, state_lines
 from meshtop.console.screens.base import MeshScreen
+from meshtop.console.screens.run import LogLine, log_lines
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.log import defects_logged
 from meshtop.views.frame.columns import Columns, text_cell
 from meshtop.views.frame.filter import FilterError, find_column, parse_filter
 from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
@@ -29,7 +28,6 @@ from meshtop.views.frame.table import Column, Table, Tone
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import FilterLine
 
-_log = logging.getLogger(__name__)
 READ_SECONDS = 2.0
 """Seconds between reads, as another process may write to the journal."""
 
@@ -90,6 +88,7 @@ class JournalScreen(MeshScreen):
         self._filter = ""
         self._sort = "when"
         self._problem = ""
+        self._wrong: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -120,6 +119,7 @@ class JournalScreen(MeshScreen):
     def body(self) -> ComposeResult:
         """The actions, and the one under the cursor."""
         with Vertical(classes="journal"):
+            yield LineView(id="wrong")
             yield LiveTable(id="actions", waiting=Note("Reading the journal …"))
             yield LineView(id="summary")
 
@@ -137,13 +137,13 @@ class JournalScreen(MeshScreen):
             self.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
 
     def _read(self) -> None:
-        with defects_logged(_log, "reading the journal"):
-            self.post_message(read_journal(MOST))
+        self.post_message(read_journal(MOST))
 
     def on_journal_read(self, message: JournalRead) -> None:
         """Show it."""
         message.stop()
         self._actions, self._problem = message.actions, message.problem
+        self._wrong = (*message.damaged, *message.notes)
         self._show()
 
     @property
@@ -159,6 +159,10 @@ class JournalScreen(MeshScreen):
             self.rows.explain_empty(Note("Nothing passes the filter", "", "esc shows everything again"))
         else:
             self.rows.explain_empty(Note("Nothing was written from here yet", "", "6, then S shifts a route"))
+        wrong = self.query_one("#wrong", LineView)
+        wrong.display = bool(self._wrong)
+        said = [LogLine(f"▲ {one}", Tone.DEGRADED, hang=2) for one in self._wrong]
+        wrong.show(lambda width: log_lines(said, width))
         keys = parse_sort(self._sort, COLUMNS)
         rows = sort_items([row for row in self._actions if passes(row)], keys)
         self.rows.show(Table(COLUMNS, rows, lambda row: row.action.id), (keys[0].column.name, keys[0].descending))

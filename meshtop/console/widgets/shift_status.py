@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.model.numbers import UNKNOWN, quantity
 from meshtop.model.text import cell_width, clean, cut, fit
-from meshtop.views.frame.numbers import UNKNOWN, quantity
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import inf, sin
 from random import Random
 
-from meshtop.demo.world import naming, platform_objects
+from meshtop.demo.world import control_objects, naming, platform_objects
 from meshtop.demo.world.conditions import Conditions
 from meshtop.demo.world.control_families import COUNTERS, GAUGES, HISTOGRAMS
 from meshtop.demo.world.curve import Curve
@@ -54,6 +54,8 @@ class ControlPlane:
         self._inventory = inventory
         self._cluster = inventory.cluster
         self._plan = inventory.plan
+        self._served = inventory.plan.served(inventory.cluster)
+        self._home = inventory.plan.home(inventory.cluster).name
         self._clock = clock
         self._seed = inventory.plan.options.seed
         self._istiods = [w for w in platform_objects.system_workloads(self._plan, self._cluster) if w.app == "istiod"]
@@ -109,21 +111,25 @@ class ControlPlane:
             yield from self._agents(name)
 
     def _share(self, workload: Workload) -> float:
-        """How much of the cluster's proxies an istiod serves: the old revision keeps a namespace."""
-        if len(self._istiods) == 1:
-            return 1.0
-        return 0.08 if workload.name.endswith("1-29") else 0.92
+        """How much of the cluster's proxies an istiod serves."""
+        planes = self._cluster.revisions.planes
+        return next((p.share for p in planes if workload.name == f"istiod{p.suffix}"), 1.0)
 
     def _root(self) -> tuple[str, float]:
-        return platform_objects.root_of(self._plan, self._cluster, self._inventory.scenario, self._inventory.now)
+        return control_objects.root_of(self._plan, self._cluster, self._inventory.scenario, self._inventory.now)
 
     def _gauge(self, name: str, workload: Workload) -> list[tuple[dict[str, str], Value]]:
         version = workload.serving.release
-        pods = sum(w.replicas for w in self._inventory.workloads if w.proxy == "sidecar") + 4
-        config = self._state.configs[self._cluster.name]
+        proxies = (w for cluster in self._served for w in self._plan.workloads(cluster) if w.proxy == "sidecar")
+        pods = sum(w.replicas for w in proxies) + 4 * len(self._served)
+        config = self._state.configs[self._home]
         born = self._inventory.now // 86_400 * 86_400 - 11 * 86_400
         phase = naming.unit(self._seed, self._cluster.name, workload.name) * 6
-        others = [c.name for c in self._plan.members(self._cluster.mesh.name) if c.name != self._cluster.name]
+        others = [
+            c.name
+            for c in self._plan.members(self._cluster.mesh.name)
+            if c.name not in (self._cluster.name, self._home)
+        ]
         _, expiry = self._root()
         fixed: dict[str, Value] = {
             "pilot_services": lambda at: float(len(self._plan.services(self._cluster.mesh.template)) + 6),
@@ -177,7 +183,7 @@ class ControlPlane:
 
     def _counter(self, name: str, workload: Workload) -> list[tuple[dict[str, str], Callable[[Conditions], float]]]:
         share = self._share(workload)
-        mine = self._cluster.name
+        mine = self._home
 
         def rejects(conditions: Conditions) -> float:
             return conditions.rejects.get(mine, 0.0) * share
@@ -216,7 +222,7 @@ class ControlPlane:
         for at, conditions in self._state.timeline:
             if not stream.eras or at > stream.eras[-1].at:
                 usual = USUAL_CONVERGENCE * (1 + naming.unit(self._cluster.name))
-                slow = conditions.convergence.get(self._cluster.name, usual)
+                slow = conditions.convergence.get(self._home, usual)
                 stream.turn(at, rate(conditions), Profile(slow * median, 0.8))
         return stream
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from meshtop.demo.world import naming, platform_objects
+from meshtop.demo.world import control_objects, naming, platform_objects
 from meshtop.demo.world.company import Service
 from meshtop.demo.world.kinds import definitions
 from meshtop.demo.world.member_objects import OFFERS, Members
-from meshtop.demo.world.mesh_objects import Author
+from meshtop.demo.world.owner_objects import OwnedRoutes, selectors
 from meshtop.demo.world.people import people
 from meshtop.demo.world.plan import Cluster, Plan, Workload
 from meshtop.demo.world.registries import Registrar
+from meshtop.demo.world.routing import CONTROLLERS
 from meshtop.demo.world.workload_objects import DAY, Builder, Json, endpoint, endpoint_slice, service
 
 TROUBLED = {("legacy", "labels"): 1, ("prod", "reporting"): 0}
@@ -50,21 +51,20 @@ class Inventory:
         """What decides where traffic goes: mesh configuration, and controllers for their replicas."""
         found = list(self._written())
         for workload in self.workloads:
-            if workload.kind != "WorkloadGroup":
+            if workload.kind in CONTROLLERS:
                 found.append(next(iter(self.builder.controllers(workload, workload.replicas, workload.replicas))))
         return found
 
     def objects(self) -> Iterator[Json]:
         """Everything, definitions first."""
         builder, plan, cluster = self.builder, self.plan, self.cluster
-        yield from definitions(registries=cluster.index == 0)
+        yield from definitions(registries=cluster.index == 0, owners=bool(plan.installation.owners))
         yield from platform_objects.nodes(builder)
         yield from platform_objects.namespaces(builder, plan)
-        yield from platform_objects.settings(
-            plan, builder, platform_objects.root_certificate(plan, cluster, self.scenario, self.now)
-        )
+        root = control_objects.root_certificate(plan, cluster, self.scenario, self.now)
+        yield from control_objects.settings(plan, builder, root)
         yield from platform_objects.platform(plan, cluster, builder.today)
-        yield from platform_objects.remote_secrets(plan, builder)
+        yield from control_objects.remote_secrets(plan, builder)
         accounts = {(w.namespace, w.account) for w in self.workloads}
         for namespace, name in sorted(accounts):
             yield {
@@ -88,7 +88,7 @@ class Inventory:
             yield from registrar.objects(plan.options.registry)
 
     def _written(self) -> Iterator[Json]:
-        for author in (Author, Members):
+        for author in (OwnedRoutes, Members):
             yield from author(self.plan, self.builder, self.scenario, self.now).objects()
 
     def trouble(self, workload: Workload) -> int:
@@ -97,11 +97,13 @@ class Inventory:
 
     def _services(self, pods: dict[str, list[Json]]) -> Iterator[Json]:
         place = platform_objects.PLACES
-        everywhere = self.plan.services(self.cluster.mesh.template)
+        everywhere = {} if self.cluster.hosting else self.plan.services(self.cluster.mesh.template)
         for item in everywhere.values():
-            place += 1
-            # A multi-primary mesh resolves a host only where its Service exists, so it exists in each cluster.
-            yield from self._service(item, item.name, {"app": item.name}, pods.get(item.name, []), place)
+            # A host is resolved only where its Service exists, so it exists in each cluster of a mesh.
+            for name, selector in selectors(self.plan, item):
+                place += 1
+                behind = [p for p in pods.get(item.name, []) if selector.items() <= p["metadata"]["labels"].items()]
+                yield from self._service(item, name, selector, behind, place)
         for item in everywhere.values():
             if item.name == "offers":
                 for version, _ in OFFERS:

@@ -76,9 +76,16 @@ REGISTRY_KINDS = (
 """The kinds by which federations declare their members; they are installed on the first cluster."""
 
 
-def definitions(registries: bool) -> list[Json]:
+OWNER_KINDS = (
+    ("argoproj.io", "Rollout", "rollouts", ("ro",), (), ("v1alpha1",), True, (_AGE,)),
+    ("flagger.app", "Canary", "canaries", (), (), ("v1beta1",), True, (_column("Status", ".status.phase"), _column("Weight", ".status.canaryWeight"), _AGE)),
+)  # fmt: skip
+"""The kinds of controllers that shift weights by themselves."""
+
+
+def definitions(registries: bool, owners: bool = False) -> list[Json]:
     """The CustomResourceDefinitions of a cluster."""
-    kinds = MESH_KINDS + (REGISTRY_KINDS if registries else ())
+    kinds = MESH_KINDS + (REGISTRY_KINDS if registries else ()) + (OWNER_KINDS if owners else ())
     return [_definition(*kind) for kind in kinds]
 
 

@@ -31,7 +31,7 @@ def _end(prefix: str, workload: Workload | None, principal: bool) -> dict[str, s
         values: tuple[str, ...] = _NOBODY
     else:
         values = (
-            workload.name,
+            workload.controller,
             workload.app,
             canonical_revision(workload),
             workload.namespace,

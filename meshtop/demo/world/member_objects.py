@@ -21,10 +21,13 @@ class Members(Author):
     """Writes machines, waypoints with their routes, and exports of one cluster."""
 
     def objects(self) -> Iterator[Json]:
-        """All of it."""
+        """All of it; of what an istiod has to read, nothing in a cluster whose configuration none reads."""
+        if self._cluster.hosting:
+            return
         yield from self._machines()
         if self._cluster.mesh.template == "prod":
-            yield from self._ambient()
+            if self._plan.home(self._cluster) == self._cluster:
+                yield from self._ambient()
             yield from self._exports()
 
     def _machines(self) -> Iterator[Json]:
@@ -122,8 +125,9 @@ class Members(Author):
                 "spec": {"controllerName": controller},
                 "status": {"conditions": accepted[:1]},
             }
+        waypoints = self._plan.waypoints(self._cluster)
         for namespace in self._plan.namespaces(self._cluster):
-            if namespace.mode == "ambient":
+            if namespace.name in waypoints:
                 gateway = self._object(
                     GATEWAY,
                     "Gateway",
@@ -147,7 +151,7 @@ class Members(Author):
                     **gateway,
                     "status": {
                         "conditions": accepted,
-                        "addresses": [{"type": "Hostname", "value": f"{WAYPOINT}.{namespace.name}.svc.cluster.local"}],
+                        "addresses": [{"type": "Hostname", "value": f"{WAYPOINT}.{namespace.name}{self._mesh.suffix}"}],
                     },
                 }
         if "offers" in self._here:

@@ -12,7 +12,7 @@ from meshtop.demo.world.conditions import Conditions
 from meshtop.demo.world.curve import DAY, Curve
 from meshtop.demo.world.inventory import Inventory
 from meshtop.demo.world.plan import Cluster, Mesh, Plan, Workload
-from meshtop.demo.world.routing import Config
+from meshtop.demo.world.routing import CONTROLLERS, Config
 from meshtop.demo.world.stream import INTERVAL_MS, Stream, Target
 from meshtop.demo.world.traffic import Key, Report, Traffic
 
@@ -43,7 +43,7 @@ class MeshState:
         self._clock = clock
         self._seed = plan.options.seed
         self._inventories = inventories
-        self.configs = {name: Config() for name in inventories}
+        self.configs = {name: Config(mesh.root, mesh.suffix) for name in inventories}
         self._streams: dict[tuple[object, ...], Stream] = {}
         self._curves: dict[str, Curve] = {}
         self._targets: dict[Key, Target] = {}
@@ -63,11 +63,20 @@ class MeshState:
         now = self._clock()
         # A later change never overtakes an earlier one of the same cluster.
         due = self._pushed[cluster] = max(now + self.delay(cluster, now), self._pushed.get(cluster, now))
-        self._enqueue(due, lambda: self.configs[cluster].apply(event, obj))
+        self._enqueue(due, lambda: self._apply(cluster, event, obj))
+
+    def _apply(self, cluster: str, event: str, obj: Json) -> None:
+        """Tell an object to the proxies that it concerns: pods are their own cluster's, configuration its home's."""
+        if obj.get("kind") in CONTROLLERS:
+            self.configs[cluster].apply(event, obj)
+            return
+        for member in self.plan.members(self.mesh.name):
+            if self.plan.home(member).name == cluster:
+                self.configs[member.name].apply(event, obj)
 
     def delay(self, cluster: str, at: float) -> float:
         """Seconds that a change takes to reach the proxies of a cluster."""
-        slow = self.conditions.convergence.get(cluster)
+        slow = self.conditions.convergence.get(self.plan.home(self.plan.cluster(cluster)).name)
         return slow if slow else 2.0 + 3.0 * naming.unit(self._seed, cluster, int(at))
 
     def advance(self) -> None:
@@ -77,7 +86,7 @@ class MeshState:
             self._begun = True
             for name, inventory in self._inventories.items():
                 for obj in inventory.config():
-                    self.configs[name].apply("ADDED", obj)
+                    self._apply(name, "ADDED", obj)
         while self._queue and self._queue[0].at <= now:
             at = self._queue[0].at
             until = min(at + GATHER, now)

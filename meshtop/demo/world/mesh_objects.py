@@ -30,13 +30,16 @@ class Author:
         self._plan = plan
         self._builder = builder
         self._cluster = builder.cluster
+        self._mesh = builder.cluster.mesh
         self._scenario = scenario
         self._now = now
         self._here = {s.name: s for s in plan.services(self._cluster.mesh.template).values()}
         self._second = self._cluster.position == 1
 
     def objects(self) -> Iterator[Json]:
-        """All of it."""
+        """All of it; nothing in a cluster whose configuration no istiod reads."""
+        if self._cluster.hosting or self._plan.home(self._cluster) != self._cluster:
+            return
         yield from self._gateways()
         yield from self._routes()
         yield from self._rules()
@@ -81,22 +84,50 @@ class Author:
             NETWORKING,
             "Gateway",
             "public",
-            "istio-system",
+            self._mesh.system,
             {"selector": {"istio": INGRESS.removeprefix("istio-")}, "servers": servers},
         )
         if self._cluster.mesh.template == "prod":
             passing = {
                 "port": {"number": 15443, "name": "tls", "protocol": "TLS"},
                 "tls": {"mode": "AUTO_PASSTHROUGH"},
-                "hosts": ["*.local"],
+                "hosts": [f"*.{self._mesh.domain.rpartition('.')[2]}"],
             }
             yield self._object(
                 NETWORKING,
                 "Gateway",
                 "cross-network-gateway",
-                "istio-system",
+                self._mesh.system,
                 {"selector": {"istio": EASTWEST.removeprefix("istio-")}, "servers": [passing]},
             )
+
+        if any(c != self._cluster and not self._plan.plane(c).hosting for c in self._plan.served(self._cluster)):
+            yield from self._istiod_for_others()
+
+    def _istiod_for_others(self) -> Iterator[Json]:
+        """The way into the primary's istiod for remote clusters: samples/multicluster/expose-istiod-rev.yaml."""
+        ports = ((15012, "tls-istiod"), (15017, "tls-istiodwebhook"))
+        selector, system = {"istio": EASTWEST.removeprefix("istio-")}, self._mesh.system
+        servers = [
+            {
+                "port": {"number": number, "name": name, "protocol": "TLS"},
+                "tls": {"mode": "PASSTHROUGH"},
+                "hosts": ["*"],
+            }
+            for number, name in ports
+        ]
+        spec: Json = {"selector": selector, "servers": servers}
+        yield self._object(NETWORKING, "Gateway", "istiod-gateway", system, spec)
+        host = f"istiod{self._cluster.revisions.planes[0].suffix}.{system}{self._mesh.suffix}"
+        routes = [
+            {
+                "match": [{"port": number, "sniHosts": ["*"]}],
+                "route": [{"destination": {"host": host, "port": {"number": 15012 if number == 15012 else 443}}}],
+            }
+            for number, _ in ports
+        ]
+        spec = {"hosts": ["*"], "gateways": ["istiod-gateway"], "tls": routes}
+        yield self._object(NETWORKING, "VirtualService", "istiod-vs", system, spec)
 
     def _weighted(self, service: Service) -> list[Json]:
         split = SPLITS.get(service.name)
@@ -109,9 +140,8 @@ class Author:
             for version, weight in split
         ]
 
-    @staticmethod
-    def _host(service: Service) -> str:
-        return f"{service.name}.{service.namespace}.svc.cluster.local"
+    def _host(self, service: Service) -> str:
+        return f"{service.name}.{service.namespace}{self._mesh.suffix}"
 
     def _routes(self) -> Iterator[Json]:
         paths = {
@@ -132,68 +162,66 @@ class Author:
                 NETWORKING,
                 "VirtualService",
                 "public",
-                "istio-system",
-                {"hosts": [f"www.{DOMAIN}"], "gateways": ["istio-system/public"], "http": routes},
+                self._mesh.system,
+                {"hosts": [f"www.{DOMAIN}"], "gateways": [self._mesh.public], "http": routes},
             )
         for service in self._here.values():
             if service.name in SPLITS:
-                route: Json = {"name": "weighted", "route": self._weighted(service)}
-                if service.name == "reviews":
-                    route |= {
-                        "timeout": "3s",
-                        "retries": {"attempts": 2, "perTryTimeout": "1s", "retryOn": "connect-failure,refused-stream"},
-                    }
-                found = self._object(
-                    NETWORKING,
-                    "VirtualService",
-                    service.name,
-                    service.namespace,
-                    {"hosts": [service.name], "http": [route]},
-                    days=40,
-                )
-                if service.name == "reviews":
-                    time = naming.timestamp(self._now // 60 * 60 - 720)
-                    found["metadata"]["managedFields"].append(
-                        {
-                            "manager": "kubectl-edit",
-                            "operation": "Update",
-                            "apiVersion": NETWORKING,
-                            "time": time,
-                            "fieldsType": "FieldsV1",
-                            "fieldsV1": {"f:spec": {"f:http": {}}},
-                        }
-                    )
-                yield found
+                yield self._route(service)
+
+    def _route(self, service: Service) -> Json:
+        """The route with weights of a service."""
+        route: Json = {"name": "weighted", "route": self._weighted(service)}
+        if service.name == "reviews":
+            route |= {
+                "timeout": "3s",
+                "retries": {"attempts": 2, "perTryTimeout": "1s", "retryOn": "connect-failure,refused-stream"},
+            }
+        spec = {"hosts": [service.name], "http": [route]}
+        found = self._object(NETWORKING, "VirtualService", service.name, service.namespace, spec, days=40)
+        if service.name == "reviews":
+            time = naming.timestamp(self._now // 60 * 60 - 720)
+            found["metadata"]["managedFields"].append(
+                {
+                    "manager": "kubectl-edit",
+                    "operation": "Update",
+                    "apiVersion": NETWORKING,
+                    "time": time,
+                    "fieldsType": "FieldsV1",
+                    "fieldsV1": {"f:spec": {"f:http": {}}},
+                }
+            )
+        return found
 
     def _rules(self) -> Iterator[Json]:
-        outliers = {"consecutive5xxErrors": 7, "interval": "10s", "baseEjectionTime": "30s"}
         for service in self._here.values():
-            if service.name not in SPLITS and service.name not in ("payments", "inventory", "postgres"):
-                continue
-            versions = [v.name for v in service.versions]
-            if self._scenario == "drifted-config" and self._second and service.name == "catalog":
-                versions = versions[:1]
-            policy: Json = (
-                {"outlierDetection": outliers}
-                if service.protocol != "tcp"
-                else {"connectionPool": {"tcp": {"maxConnections": 400}}}
-            )
-            if (
-                service.name == "payments"
-                and self._scenario == "broken-destinationrule"
-                and self._cluster.position == 0
-            ):
-                policy["tls"] = {"mode": "DISABLE"}
-            spec: Json = {"host": self._host(service), "trafficPolicy": policy}
-            if len(versions) > 1 or service.name in SPLITS:
-                spec["subsets"] = [{"name": v, "labels": {"version": v}} for v in versions]
-            yield self._object(NETWORKING, "DestinationRule", service.name, service.namespace, spec, days=40)
+            if service.name in SPLITS or service.name in ("payments", "inventory", "postgres"):
+                yield from self._rules_of(service)
+
+    def _rules_of(self, service: Service) -> Iterator[Json]:
+        """The DestinationRules of a service: one, with its versions as subsets."""
+        versions = [v.name for v in service.versions]
+        if self._scenario == "drifted-config" and self._second and service.name == "catalog":
+            versions = versions[:1]
+        policy = self._policy(service)
+        if service.name == "payments" and self._scenario == "broken-destinationrule" and self._cluster.position == 0:
+            policy["tls"] = {"mode": "DISABLE"}
+        spec: Json = {"host": self._host(service), "trafficPolicy": policy}
+        if len(versions) > 1 or service.name in SPLITS:
+            spec["subsets"] = [{"name": v, "labels": {"version": v}} for v in versions]
+        yield self._object(NETWORKING, "DestinationRule", service.name, service.namespace, spec, days=40)
+
+    @staticmethod
+    def _policy(service: Service) -> Json:
+        if service.protocol == "tcp":
+            return {"connectionPool": {"tcp": {"maxConnections": 400}}}
+        return {"outlierDetection": {"consecutive5xxErrors": 7, "interval": "10s", "baseEjectionTime": "30s"}}
 
     def _policies(self) -> Iterator[Json]:
         used = {s.namespace for s in self._here.values()}
         legacy = self._cluster.mesh.template == "legacy"
         yield self._object(
-            SECURITY, "PeerAuthentication", "default", "istio-system", {"mtls": {"mode": "PERMISSIVE"}}, days=200
+            SECURITY, "PeerAuthentication", "default", self._mesh.root, {"mtls": {"mode": "PERMISSIVE"}}, days=200
         )
         strict = ("finance",) if legacy else ("checkout",)
         for namespace in strict:
@@ -215,7 +243,7 @@ class Author:
                 days=90,
             )
         if "payments" in self._here:
-            principals = [f"cluster.local/ns/checkout/sa/{name}" for name in ("checkout", "fraud")]
+            principals = [f"{self._mesh.trust_domain}/ns/checkout/sa/{name}" for name in ("checkout", "fraud")]
             if self._scenario == "drifted-config" and self._second:
                 principals.append("*")
             rules = [
@@ -247,7 +275,7 @@ class Author:
                         {
                             "hosts": [
                                 "./*",
-                                "istio-system/*",
+                                f"{self._mesh.system}/*",
                                 "platform/*",
                                 "data/*",
                                 "logistics/*",
@@ -264,7 +292,7 @@ class Author:
             "telemetry.istio.io/v1",
             "Telemetry",
             "mesh-default",
-            "istio-system",
+            self._mesh.root,
             {"accessLogging": [{"providers": [{"name": "envoy"}], "filter": {"expression": "response.code >= 500"}}]},
             days=150,
         )

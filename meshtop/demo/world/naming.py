@@ -33,7 +33,9 @@ def unit(*parts: object) -> float:
 
 
 def replica_set_name(seed: int, workload: Workload) -> str:
-    """The name of the ReplicaSet of a Deployment."""
+    """The name of the ReplicaSet of a Deployment, or of a Rollout's track."""
+    if workload.rollout:
+        return workload.name
     return f"{workload.name}-{letters(9, seed, *workload.key, workload.serving.release)}"
 
 

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from meshtop.demo.world import certificates, naming
+from meshtop.demo.world import naming
 from meshtop.demo.world.company import Namespace, Version
 from meshtop.demo.world.plan import EASTWEST, INGRESS, WAYPOINT, Cluster, Plan, Workload
-from meshtop.demo.world.workload_objects import DAY, Builder, Json, endpoint, endpoint_slice, service
+from meshtop.demo.world.workload_objects import Builder, Json, endpoint, endpoint_slice, service
 
-ISTIO = "istio-system"
 PLACES = 24
 """Workloads of the platform come first in the order that addresses are drawn by."""
 
@@ -50,37 +48,45 @@ def namespaces(builder: Builder, plan: Plan) -> Iterator[Json]:
     for namespace in plan.namespaces(cluster):
         labels = {
             "kubernetes.io/metadata.name": namespace.name,
-            **_mesh_labels(cluster, namespace),
+            **_mesh_labels(cluster, namespace, namespace.name in plan.waypoints(cluster)),
             **_tenancy(cluster, namespace),
         }
         yield _namespace(builder, namespace.name, labels)
-    yield _namespace(
-        builder, ISTIO, {"kubernetes.io/metadata.name": ISTIO, "topology.istio.io/network": cluster.network}
-    )
-    for name in ("default", "kube-system", "kube-public"):
+    system = cluster.mesh.system
+    labels = {"kubernetes.io/metadata.name": system}
+    if not cluster.hosting:
+        labels["topology.istio.io/network"] = cluster.network
+    yield _namespace(builder, system, labels, _served_by(plan, cluster))
+    for name in ("default", "kube-system", "kube-public", *{cluster.mesh.root} - {system}):
         yield _namespace(builder, name, {"kubernetes.io/metadata.name": name})
 
 
-def _namespace(builder: Builder, name: str, labels: Json) -> Json:
+def _served_by(plan: Plan, cluster: Cluster) -> Json | None:
+    """The annotation that lets another cluster's istiod serve this one: it names the id that istiod goes by."""
+    if cluster.hosting or plan.plane(cluster) == cluster:
+        return None
+    return {"topology.istio.io/controlPlaneClusters": plan.home(cluster).name}
+
+
+def _namespace(builder: Builder, name: str, labels: Json, annotations: Json | None = None) -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Namespace",
-        "metadata": builder.meta(name, labels=labels, days=214, kind="Namespace"),
+        "metadata": builder.meta(name, labels=labels, annotations=annotations, days=214, kind="Namespace"),
         "spec": {"finalizers": ["kubernetes"]},
         "status": {"phase": "Active"},
     }
 
 
-def _mesh_labels(cluster: Cluster, namespace: Namespace) -> Json:
+def _mesh_labels(cluster: Cluster, namespace: Namespace, waypoint: bool) -> Json:
     if namespace.mode == "ambient":
-        return {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": WAYPOINT}
+        chosen = {"istio.io/use-waypoint": WAYPOINT} if waypoint else {}
+        return {"istio.io/dataplane-mode": "ambient", **chosen}
     if namespace.mode == "none":
         return {}
     if cluster.mesh.template == "legacy":
         return {"istio-injection": "enabled"}
-    if namespace.name == "analytics" and cluster.position == 0:
-        return {"istio.io/rev": "1-29"}
-    return {"istio.io/rev": "stable"}
+    return {"istio.io/rev": cluster.revisions.wanted(namespace.name)}
 
 
 def _tenancy(cluster: Cluster, namespace: Namespace) -> Json:
@@ -104,7 +110,7 @@ def system_workloads(plan: Plan, cluster: Cluster) -> tuple[Workload, ...]:
     serving = Version("", 2, 1.0, 0.5, release=version)
     base = Workload(
         cluster.name,
-        ISTIO,
+        cluster.mesh.system,
         "istiod",
         "istiod",
         "istiod",
@@ -119,11 +125,14 @@ def system_workloads(plan: Plan, cluster: Cluster) -> tuple[Workload, ...]:
         domain,
     )
     legacy = cluster.mesh.template == "legacy"
-    named = base if legacy else replace(base, name=f"istiod-{cluster.mesh.revision}")
-    found = [named]
-    if not legacy and cluster.position == 0:
-        found.append(replace(base, name="istiod-1-29", replicas=1, serving=replace(serving, release="1.29.3")))
-    gateways = [INGRESS] if legacy else [INGRESS, EASTWEST]
+    found = [
+        replace(
+            base, name=f"istiod{plane.suffix}", replicas=plane.replicas, serving=replace(serving, release=plane.release)
+        )
+        for plane in cluster.revisions.planes
+        if cluster.hosting or plan.plane(cluster) == cluster
+    ]
+    gateways = [] if cluster.hosting else [INGRESS] if legacy else [INGRESS, EASTWEST]
     found += [replace(plan.gateway(cluster, name), serving=serving) for name in gateways]
     found.append(
         replace(
@@ -131,7 +140,7 @@ def system_workloads(plan: Plan, cluster: Cluster) -> tuple[Workload, ...]:
         )
     )
     agents = replace(base, kind="DaemonSet", replicas=cluster.nodes)
-    if not legacy:
+    if not legacy and not cluster.hosting:
         found.append(replace(agents, name="ztunnel", service="ztunnel", app="ztunnel", account="ztunnel"))
         found.append(
             replace(agents, name="istio-cni-node", service="istio-cni-node", app="istio-cni-node", account="istio-cni")
@@ -139,9 +148,15 @@ def system_workloads(plan: Plan, cluster: Cluster) -> tuple[Workload, ...]:
         found += [
             replace(plan.waypoint(cluster, n.name), serving=serving, proxy="none")
             for n in plan.namespaces(cluster)
-            if n.mode == "ambient"
+            if n.name in plan.waypoints(cluster)
         ]
     return tuple(found)
+
+
+def revision_of(cluster: Cluster, workload: Workload) -> str:
+    """The revision that a workload of the platform belongs to: an istiod's own, else the one that most run."""
+    planes = cluster.revisions.planes
+    return next((p.name for p in planes if workload.name == f"istiod{p.suffix}"), planes[0].name)
 
 
 class SystemBuilder(Builder):
@@ -150,7 +165,7 @@ class SystemBuilder(Builder):
     def template_labels(self, workload: Workload) -> Json:
         """The labels that Istio's charts give these pods."""
         labels = super().template_labels(workload)
-        revision = "1-29" if workload.name.endswith("1-29") else self.cluster.mesh.revision
+        revision = revision_of(self.cluster, workload)
         if workload.app == "istiod":
             labels |= {
                 "istio": "pilot",
@@ -173,6 +188,11 @@ class SystemBuilder(Builder):
         return labels
 
 
+def outside_address(cluster: Cluster, app: str) -> str:
+    """The external address of a gateway of a cluster, or of its istiod."""
+    return f"203.0.113.{10 + 2 * cluster.index + (app == EASTWEST)}"
+
+
 def platform(plan: Plan, cluster: Cluster, today: float) -> Iterator[Json]:
     """The platform's workloads and Services."""
     builder = SystemBuilder(plan.options.seed, cluster, today)
@@ -192,7 +212,7 @@ def platform(plan: Plan, cluster: Cluster, today: float) -> Iterator[Json]:
         ]
         if not listed:
             continue
-        outside = workload.app in (INGRESS, EASTWEST)
+        outside = workload.app in (INGRESS, EASTWEST) or (cluster.hosting and workload.app == "istiod")
         labels = {
             **workload.labels,
             **({"topology.istio.io/network": cluster.network} if workload.app == EASTWEST else {}),
@@ -200,9 +220,9 @@ def platform(plan: Plan, cluster: Cluster, today: float) -> Iterator[Json]:
         if workload.app == "istiod":
             labels |= {
                 "istio": "pilot",
-                "istio.io/rev": "1-29" if workload.name.endswith("1-29") else cluster.mesh.revision,
+                "istio.io/rev": revision_of(cluster, workload),
             }
-        external = f"203.0.113.{10 + 2 * cluster.index + (workload.app == EASTWEST)}" if outside else ""
+        external = outside_address(cluster, workload.app) if outside else ""
         yield service(
             builder, workload.name, workload.namespace, listed, dict(workload.labels), naming.service_address(cluster, place),
             "LoadBalancer" if outside else "ClusterIP", labels, external,
@@ -215,117 +235,22 @@ def platform(plan: Plan, cluster: Cluster, today: float) -> Iterator[Json]:
             [{"name": p["name"], "port": p["targetPort"], "protocol": "TCP"} for p in listed],
             pods,
         )
+    if not cluster.hosting and plan.plane(cluster) != cluster:
+        yield from _istiod_elsewhere(plan, builder)
 
 
-def settings(plan: Plan, builder: Builder, root: str) -> Iterator[Json]:
-    """The ConfigMaps that say what mesh this is, revision by revision, and the root that every proxy gets."""
-    cluster = builder.cluster
-    mesh = cluster.mesh
-    policy = "REGISTRY_ONLY" if mesh.registry_only else "ALLOW_ANY"
-    text = f"""accessLogFile: /dev/stdout
-defaultConfig:
-  discoveryAddress: istiod{"" if mesh.revision == "default" else "-" + mesh.revision}.istio-system.svc:15012
-  meshId: {mesh.name}
-  proxyMetadata:
-    ISTIO_META_DNS_CAPTURE: "true"
-defaultProviders:
-  metrics:
-  - prometheus
-enableAutoMtls: true
-outboundTrafficPolicy:
-  mode: {policy}
-rootNamespace: istio-system
-trustDomain: {mesh.trust_domain}
-"""
-    networks = {
-        "networks": {
-            c.network: {
-                "endpoints": [{"fromRegistry": c.name}],
-                "gateways": [{"address": f"203.0.113.{11 + 2 * c.index}", "port": 15443}],
-            }
-            for c in plan.members(mesh.name)
-        }
-    }
-    values = {
-        "global": {
-            "meshID": mesh.name,
-            "network": cluster.network,
-            "multiCluster": {"enabled": True, "clusterName": cluster.name},
-            "istioNamespace": ISTIO,
-        },
-        "revision": "" if mesh.revision == "default" else mesh.revision,
-    }
-    revisions = ("1-30", "1-29") if mesh.template == "prod" and cluster.position == 0 else (mesh.revision,)
-    for revision in revisions:
-        suffix = "" if revision == "default" else f"-{revision}"
-        labels = {"istio.io/rev": revision, "release": "istio"}
-        yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": builder.meta(f"istio{suffix}", ISTIO, labels, kind="ConfigMap"),
-               "data": {"mesh": text, "meshNetworks": json.dumps(networks if mesh.template == "prod" else {"networks": {}})}}  # fmt: skip
-        yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": builder.meta(f"values{suffix}", ISTIO, labels, kind="ConfigMap"),
-               "data": {"values": json.dumps(values, indent=2), "original-values": json.dumps(values)}}  # fmt: skip
-        name = "istio-sidecar-injector" + suffix
-        yield _webhook(builder, name, {"app": "sidecar-injector", "istio.io/rev": revision})
-    if mesh.template == "prod":
-        for tag in ("stable", "default"):
-            yield _webhook(
-                builder,
-                f"istio-revision-tag-{tag}",
-                {"app": "sidecar-injector", "istio.io/rev": mesh.revision, "istio.io/tag": tag},
-            )
-    for namespace in (ISTIO, *(n.name for n in plan.namespaces(cluster))):
-        yield {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": builder.meta("istio-ca-root-cert", namespace, {"istio.io/config": "true"}, kind="ConfigMap"),
-            "data": {"root-cert.pem": root},
-        }
-
-
-def _webhook(builder: Builder, name: str, labels: Json) -> Json:
-    revision = labels["istio.io/rev"]
-    hook = {
-        "name": "rev.namespace.sidecar-injector.istio.io", "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Fail",
-        "clientConfig": {"service": {"name": "istiod" if revision == "default" else f"istiod-{revision}", "namespace": ISTIO, "path": "/inject", "port": 443}},
-        "namespaceSelector": {"matchLabels": {"istio.io/rev": labels.get("istio.io/tag", revision)}},
-    }  # fmt: skip
-    return {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
-            "metadata": builder.meta(name, labels=labels, kind="MutatingWebhookConfiguration"), "webhooks": [hook]}  # fmt: skip
-
-
-def remote_secrets(plan: Plan, builder: Builder) -> Iterator[Json]:
-    """How each primary knows its peers: Secrets with an invented credential that nobody may read."""
-    for other in plan.members(builder.cluster.mesh.name):
-        if other.name != builder.cluster.name:
-            meta = builder.meta(
-                f"istio-remote-secret-{other.name}",
-                ISTIO,
-                {"istio/multiCluster": "true"},
-                {"networking.istio.io/cluster": other.name},
-                kind="Secret",
-            )
-            yield {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": meta,
-                "type": "Opaque",
-                "data": {other.name: "ZGVtbwo="},
-            }
-
-
-def root_of(plan: Plan, cluster: Cluster, scenario: str, now: float) -> tuple[str, float]:
-    """Whose root a cluster trusts, and when that root runs out (Unix seconds)."""
-    today = now // DAY * DAY
-    if cluster.mesh.template == "legacy":
-        return cluster.mesh.name, {
-            "expiring-certificate": now // 3600 * 3600 + 20 * 3600,
-            "calm": today + 800 * DAY,
-        }.get(scenario, today + 7 * DAY)
-    if scenario == "disjoint-roots" and cluster.position == 1:
-        return f"{cluster.mesh.name}-{cluster.name}", today + 3000 * DAY
-    return cluster.mesh.name, today + 2900 * DAY
-
-
-def root_certificate(plan: Plan, cluster: Cluster, scenario: str, now: float) -> str:
-    """The PEM of a cluster's root."""
-    name, until = root_of(plan, cluster, scenario, now)
-    return certificates.root_pem(plan.options.seed, name, until)
+def _istiod_elsewhere(plan: Plan, builder: Builder) -> Iterator[Json]:
+    """The Service by which the proxies of a cluster without istiod find the one that serves them (remotePilotAddress)."""
+    cluster, plane = builder.cluster, plan.plane(builder.cluster)
+    revision = cluster.revisions.planes[0]
+    name, labels = f"istiod{revision.suffix}", {"app": "istiod", "istio.io/rev": revision.name}
+    ports = [{"name": n, "port": port, "targetPort": port, "protocol": "TCP"} for port, n in ((15012, "tcp-istiod"), (15017, "tcp-webhook"))]  # fmt: skip
+    found = service(
+        builder, name, cluster.mesh.system, ports, {}, naming.service_address(cluster, PLACES - 1), labels=labels
+    )
+    del found["spec"]["selector"]
+    yield found
+    address = outside_address(plane, "istiod" if plane.hosting else EASTWEST)
+    addresses = [{"addresses": [address], "conditions": {"ready": True}}]
+    listed = [{"name": p["name"], "port": p["port"], "protocol": "TCP"} for p in ports]
+    yield endpoint_slice(builder, name, cluster.mesh.system, listed, addresses)

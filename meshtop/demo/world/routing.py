@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 Json = dict[str, Any]
 SUFFIX = ".svc.cluster.local"
+"""What the full names of Services end with where a cluster has Kubernetes' default domain."""
+CONTROLLERS = frozenset({"Deployment", "StatefulSet"})
 WATCHED = frozenset(
     {
         "VirtualService",
@@ -21,9 +23,8 @@ WATCHED = frozenset(
         "HTTPRoute",
         "TCPRoute",
         "GRPCRoute",
-        "Deployment",
-        "StatefulSet",
     }
+    | CONTROLLERS
 )
 
 
@@ -56,18 +57,19 @@ class Rule:
 NO_RULE = Rule({}, None, {}, {})
 
 
-def full_name(host: str, namespace: str) -> str:
+def full_name(host: str, namespace: str, suffix: str = SUFFIX) -> str:
     """A host as a fully qualified name: short names belong to the namespace of the object that speaks."""
     if host == "*" or "." in host:
         return host
-    return f"{host}.{namespace}{SUFFIX}"
+    return f"{host}.{namespace}{suffix}"
 
 
 class Config:
-    """The configuration objects of one cluster, as its istiod last saw them."""
+    """The configuration objects of one cluster, as its istiod last saw them; full names end with `suffix`."""
 
-    def __init__(self, root_namespace: str = "istio-system") -> None:
+    def __init__(self, root_namespace: str = "istio-system", suffix: str = SUFFIX) -> None:
         self._root = root_namespace
+        self._suffix = suffix
         self._objects: dict[str, dict[tuple[str, str], Json]] = {kind: {} for kind in WATCHED}
         self._views: dict[str, Any] = {}
 
@@ -96,15 +98,14 @@ class Config:
         """How many objects of a kind there are."""
         return len(self._objects.get(kind, {}))
 
-    def route(self, host: str, protocol: str, waypoint: bool) -> list[Destination]:
+    def route(self, host: str, protocol: str) -> list[Destination]:
         """Where the mesh sends requests for a host: itself where no route says otherwise, nowhere without weight.
 
-        With `waypoint`, a Gateway API route that hangs on the Service comes first.
+        A Gateway API route that hangs on the Service comes first.
         """
-        if waypoint:
-            parent = self._view("parents", self._parents).get(host)
-            if parent is not None:
-                return parent  # type: ignore[no-any-return]
+        parent = self._view("parents", self._parents).get(host)
+        if parent is not None:
+            return parent  # type: ignore[no-any-return]
         known = self._view("routes", self._routes).get(host)
         if known is None:
             return [Destination(host, "", 1.0)]
@@ -120,7 +121,7 @@ class Config:
             return [Destination(host, "", 1.0)]
         listed = [
             (
-                full_name(d["destination"]["host"], namespace),
+                self._full(d["destination"]["host"], namespace),
                 d["destination"].get("subset", ""),
                 float(d.get("weight", 0)),
             )
@@ -158,6 +159,9 @@ class Config:
                 return _mode(ports.get(str(port)) or ports.get(port), mode)
         return mode
 
+    def _full(self, host: str, namespace: str) -> str:
+        return full_name(host, namespace, self._suffix)
+
     def _view(self, name: str, make: Any) -> Any:
         if name not in self._views:
             self._views[name] = make()
@@ -175,7 +179,7 @@ class Config:
         for namespace, spec in self._oldest("VirtualService"):
             if "mesh" in (spec.get("gateways") or ["mesh"]):
                 for host in spec.get("hosts") or []:
-                    found.setdefault(full_name(host, namespace), (namespace, spec))
+                    found.setdefault(self._full(host, namespace), (namespace, spec))
         return found
 
     def _ingress(self) -> dict[tuple[str, str], list[Destination]]:
@@ -184,7 +188,7 @@ class Config:
             for route in spec.get("http") or []:
                 listed = [
                     (
-                        full_name(d["destination"]["host"], namespace),
+                        self._full(d["destination"]["host"], namespace),
                         d["destination"].get("subset", ""),
                         float(d.get("weight", 0)),
                     )
@@ -207,16 +211,16 @@ class Config:
                     rules = spec.get("rules") or [{}]
                     backends = next((r for r in rules if not r.get("matches")), rules[-1]).get("backendRefs") or []
                     listed = [
-                        (full_name(b["name"], b.get("namespace", namespace)), "", float(b.get("weight", 1)))
+                        (self._full(b["name"], b.get("namespace", namespace)), "", float(b.get("weight", 1)))
                         for b in backends
                     ]
-                    found.setdefault(full_name(parent["name"], parent.get("namespace", namespace)), _shares(listed))
+                    found.setdefault(self._full(parent["name"], parent.get("namespace", namespace)), _shares(listed))
         return found
 
     def _rules(self) -> dict[tuple[str, str], Rule]:
         found: dict[tuple[str, str], Rule] = {}
         for namespace, spec in self._oldest("DestinationRule"):
-            key = (namespace, full_name(spec.get("host", ""), namespace))
+            key = (namespace, self._full(spec.get("host", ""), namespace))
             subsets = spec.get("subsets") or []
             policy = spec.get("trafficPolicy") or {}
             rule = Rule(

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from meshtop.demo.world import company, labels
 from meshtop.demo.world.company import External, Service, Version
 from meshtop.demo.world.conditions import Conditions
 from meshtop.demo.world.plan import EASTWEST, Cluster, Mesh, Plan, Workload
-from meshtop.demo.world.routing import SUFFIX, Config, Destination
+from meshtop.demo.world.routing import Config, Destination
 from meshtop.demo.world.stream import Profile
 
-GATEWAY = "istio-system/public"
 CROSSING_MS = 82.0
 """What a request between two clusters takes longer."""
 REQUESTS_PER_CONNECTION = 60.0
@@ -52,7 +52,7 @@ class Traffic:
         for cluster in self._clusters:
             for workload in plan.workloads(cluster):
                 self._workloads[workload.service].append(workload)
-        self._ambient = {n.name for c in self._clusters for n in plan.namespaces(c) if n.mode == "ambient"}
+        self._waypoints = frozenset[str]().union(*(plan.waypoints(c) for c in self._clusters))
         self._externals = {e.name: e for e in company.EXTERNALS}
         self._load: dict[Key, float] = defaultdict(float)
         self.reports: list[Report] = []
@@ -74,6 +74,8 @@ class Traffic:
         """How many pods of a workload serve at present."""
         if workload.kind == "WorkloadGroup":
             return 1
+        if workload.rollout:
+            return workload.replicas
         replicas = self._configs[workload.cluster].replicas(workload.kind, workload.namespace, workload.name)
         return 0 if replicas is None else replicas
 
@@ -86,7 +88,9 @@ class Traffic:
             self._load[own[0].key] += rate
         elif rate:
             gateway = self._plan.gateway(cluster)
-            self._send(gateway, service, rate, self._configs[cluster.name].ingress(GATEWAY, self._host(service)))
+            self._send(
+                gateway, service, rate, self._configs[cluster.name].ingress(self._mesh.public, self._host(service))
+            )
         intruder = self._conditions.intruder.get((cluster.name, service.name))
         if intruder:
             for target in own[:1]:
@@ -101,13 +105,11 @@ class Traffic:
             elif self._workloads.get(call.service):
                 target = self._services.get(call.service) or _machine_service(call.service)
                 config = self._configs[client.cluster]
-                waypoint = client.proxy == "ambient" and target.namespace in self._ambient
-                self._send(
-                    client,
-                    target,
-                    rate,
-                    self._split(client, target, config.route(self._host(target), target.protocol, waypoint)),
-                )
+                route = [Destination(self._host(target), "", 1.0)]
+                if client.proxy != "ambient" or target.namespace in self._waypoints:
+                    # A ztunnel knows no routes; sidecars and waypoints obey both APIs'.
+                    route = config.route(self._host(target), target.protocol)
+                self._send(client, target, rate, self._split(client, target, route))
         for stray in company.STRAYS:
             if stray.caller == service.name and client.proxy == "sidecar":
                 self._stray(client, stray.host, load * stray.fanout)
@@ -120,9 +122,8 @@ class Traffic:
         total = sum(past.values())
         return [Destination(self._host(target), subset, weight / total) for subset, weight in past.items() if weight]
 
-    @staticmethod
-    def _host(service: Service) -> str:
-        return f"{service.name}.{service.namespace}{SUFFIX}"
+    def _host(self, service: Service) -> str:
+        return f"{service.name}.{service.namespace}{self._mesh.suffix}"
 
     def _send(self, client: Workload, service: Service, rate: float, route: list[Destination]) -> None:
         if not route:
@@ -133,12 +134,12 @@ class Traffic:
             target, version = self._services.get(name), ""
             if target is None and name.startswith(f"{service.name}-"):
                 target, version = service, name.removeprefix(f"{service.name}-")
-            if target is None or rest != f"{target.namespace}{SUFFIX}":
+            if target is None or rest != f"{target.namespace}{self._mesh.suffix}":
                 target = service if host == self._host(service) else None
             if target is None:
                 self._local_reply(client, service, rate * share, ("503", "14", "NC", 1.0))
                 continue
-            candidates = [w for w in self._workloads[target.name] if not version or w.version == version]
+            candidates = [w for w in self._workloads[target.name] if not version or version in (w.version, w.track)]
             if subset:
                 wanted = config.rule(host, client.namespace, target.namespace).subsets.get(subset)
                 if wanted is None:
@@ -212,15 +213,16 @@ class Traffic:
         seen = served._replace(median_ms=served.median_ms * 1.04 + 0.4 + (CROSSING_MS if crossing else 0.0))
         outcomes = self._outcomes(endpoint, service)
         ambient_client = client is not None and client.proxy == "ambient"
-        through_waypoint = ambient_client and endpoint.namespace in self._ambient and service.protocol != "tcp"
+        through_waypoint = ambient_client and endpoint.namespace in self._waypoints and service.protocol != "tcp"
         if through_waypoint and client is not None:
             waypoint = self._plan.waypoint(self._plan.cluster(endpoint.cluster), endpoint.namespace)
             self._ztunnel(client, waypoint, service, rate, "source", flow)
-            base = labels.peers("waypoint", client, endpoint, self._service(service), secured)
+            base = labels.peers("waypoint", client, endpoint, self._service(service, endpoint), secured)
             self._requests(
                 waypoint.key, base, service, rate, seen, outcomes, labels.security("waypoint", secured), flow
             )
-            self._ztunnel(waypoint, endpoint, service, rate, "destination", flow)
+            if endpoint.proxy == "ambient":
+                self._ztunnel(waypoint, endpoint, service, rate, "destination", flow)
             return
         if client is not None and client.kind != "WorkloadGroup":
             if ambient_client:
@@ -236,7 +238,7 @@ class Traffic:
         self, reporter: str, target: Key, client: Workload | None, endpoint: Workload | None, service: Service,
         rate: float, profile: Profile, outcomes: list[Outcome], secured: bool, flow: str,
     ) -> None:  # fmt: skip
-        base = labels.peers(reporter, client, endpoint, self._service(service), secured)
+        base = labels.peers(reporter, client, endpoint, self._service(service, endpoint), secured)
         policy = labels.security(reporter, secured)
         if service.protocol == "tcp":
             flags = outcomes[0][2]
@@ -276,7 +278,7 @@ class Traffic:
     ) -> None:
         """A ztunnel's report: connections and bytes, whatever is spoken inside."""
         reporting = client if reporter == "source" and client is not None else endpoint
-        base = labels.peers(reporter, client, endpoint, self._service(service), secured)
+        base = labels.peers(reporter, client, endpoint, self._service(service, endpoint), secured)
         ends = [self._plan.cluster(w.cluster).region if w is not None else labels.UNKNOWN for w in (client, endpoint)]
         localities = (ends[0], _zone(ends[0]), ends[1], _zone(ends[1]))
         listed = labels.tcp(
@@ -284,13 +286,13 @@ class Traffic:
         )
         connections, profile = self._connections(service, rate)
         self.reports.append(
-            Report((reporting.cluster, "istio-system", "ztunnel"), "tcp", listed, connections, profile, flow)
+            Report((reporting.cluster, self._mesh.system, "ztunnel"), "tcp", listed, connections, profile, flow)
         )
 
     def _cross(self, endpoint: Workload, service: Service, rate: float) -> None:
         """An east-west gateway's report: TLS passes through, so it knows connections and bytes and no identity."""
         gateway = self._plan.gateway(self._plan.cluster(endpoint.cluster), EASTWEST)
-        base = labels.peers("source", gateway, endpoint, self._service(service), False)
+        base = labels.peers("source", gateway, endpoint, self._service(service, endpoint), False)
         connections, profile = self._connections(service, rate)
         listed = labels.tcp(base, flags="-", policy=labels.UNKNOWN)
         self.reports.append(
@@ -357,7 +359,10 @@ class Traffic:
         flow = f"{client.cluster}/{client.namespace}/{client.name}>{host}"
         self._requests(client.key, base, Service(host, "", 80, ()), rate, profile, [outcome], labels.UNKNOWN, flow)
 
-    def _service(self, service: Service) -> tuple[str, str, str]:
+    def _service(self, service: Service, endpoint: Workload | None = None) -> tuple[str, str, str]:
+        """Host, name and namespace of the Service that was meant: Flagger's tracks have Services of their own."""
+        if endpoint is not None and endpoint.track and not endpoint.rollout:
+            service = replace(service, name=f"{service.name}-{endpoint.track}")
         return (self._host(service), service.name, service.namespace)
 
     def _profile(self, endpoint: Workload, service: Service) -> Profile:

@@ -48,9 +48,9 @@ class Builder:
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:32]}"
 
     def owner(self, kind: str, namespace: str, name: str) -> Json:
-        """A controller reference to an object of the apps group."""
+        """A controller reference to an object of the apps group, a Rollout or a Canary."""
         return {
-            "apiVersion": "apps/v1", "kind": kind, "name": name, "uid": self.uid(kind, namespace, name),
+            "apiVersion": {"Rollout": "argoproj.io/v1alpha1", "Canary": "flagger.app/v1beta1"}.get(kind, "apps/v1"), "kind": kind, "name": name, "uid": self.uid(kind, namespace, name),
             "controller": True, "blockOwnerDeletion": True,
         }  # fmt: skip
 
@@ -118,15 +118,16 @@ class Builder:
             {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"},
         ]
         meta["annotations"] = {"deployment.kubernetes.io/revision": "4"}
-        yield {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": meta,
-            "spec": spec,
-            "status": {**status, "conditions": conditions},
-        }
+        if not workload.rollout:
+            yield {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": meta,
+                "spec": spec,
+                "status": {**status, "conditions": conditions},
+            }
         name = naming.replica_set_name(self.seed, workload)
-        hashed = {**labels, "pod-template-hash": name.rpartition("-")[2]}
+        hashed = labels if workload.rollout else {**labels, "pod-template-hash": name.rpartition("-")[2]}
         yield {
             "apiVersion": "apps/v1",
             "kind": "ReplicaSet",
@@ -134,7 +135,7 @@ class Builder:
                 name,
                 workload.namespace,
                 hashed,
-                owner=self.owner("Deployment", workload.namespace, workload.name),
+                owner=self.owner(workload.kind, workload.namespace, workload.controller),
                 kind="ReplicaSet",
             ),
             "spec": {
@@ -161,9 +162,10 @@ class Builder:
         name = naming.pod_name(self.seed, workload, ordinal)
         labels = self.template_labels(workload)
         annotations: Json = {}
-        if workload.kind == "Deployment":
+        if workload.kind in ("Deployment", "Rollout"):
             set_name = naming.replica_set_name(self.seed, workload)
-            labels["pod-template-hash"] = set_name.rpartition("-")[2]
+            if not workload.rollout:
+                labels["pod-template-hash"] = set_name.rpartition("-")[2]
             owner = self.owner("ReplicaSet", workload.namespace, set_name)
         else:
             owner = self.owner(workload.kind, workload.namespace, workload.name)
@@ -171,7 +173,7 @@ class Builder:
                 labels |= {"statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": str(ordinal)}
         containers = self._containers(workload)
         init: list[Json] = []
-        if workload.proxy == "sidecar" and workload.namespace != "istio-system":
+        if workload.proxy == "sidecar" and workload.namespace != cluster.mesh.system:
             self._inject(workload, labels, annotations, containers, init)
         elif workload.proxy == "ambient":
             annotations["ambient.istio.io/redirection"] = "enabled"
@@ -227,14 +229,12 @@ class Builder:
         }
 
     def revision(self, namespace: str) -> str:
-        """The control-plane revision whose proxies a namespace runs: one namespace still waits for its upgrade."""
-        if self.cluster.mesh.template == "legacy":
-            return "default"
-        return "1-29" if namespace == "analytics" and self.cluster.position == 0 else self.cluster.mesh.revision
+        """The control-plane revision whose proxies a namespace runs."""
+        return self.cluster.revisions.running(namespace).name
 
     def proxy_version(self, namespace: str) -> str:
         """The version of the proxies in a namespace."""
-        return "1.29.3" if self.revision(namespace) == "1-29" else self.cluster.mesh.istio
+        return self.cluster.revisions.running(namespace).release
 
     def _inject(
         self, workload: Workload, labels: Json, annotations: Json, containers: list[Json], init: list[Json]
@@ -274,7 +274,7 @@ class Builder:
         }
         labels["istio.io/rev"] = revision
         proxy: Json = {
-            "name": "istio-proxy", "image": image, "args": ["proxy", "sidecar", "--domain", "$(POD_NAMESPACE).svc.cluster.local"],
+            "name": "istio-proxy", "image": image, "args": ["proxy", "sidecar", "--domain", f"$(POD_NAMESPACE){self.cluster.mesh.suffix}"],
             "ports": [{"containerPort": 15090, "name": "http-envoy-prom", "protocol": "TCP"}],
             "env": [{"name": "ISTIO_META_CLUSTER_ID", "value": self.cluster.name}],
             "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}},
@@ -286,7 +286,7 @@ class Builder:
             containers.append(proxy)
 
     def _containers(self, workload: Workload) -> list[Json]:
-        if workload.namespace == "istio-system" or workload.app == "waypoint":
+        if workload.namespace == self.cluster.mesh.system or workload.app == "waypoint":
             names = {
                 "istiod": ("discovery", "pilot"),
                 "ztunnel": ("istio-proxy", "ztunnel"),
@@ -297,14 +297,12 @@ class Builder:
                     {"name": "prometheus-server", "image": "prom/prometheus:v3.5.0", "ports": [{"containerPort": 9090}]}
                 ]
             name, image = names.get(workload.app, ("istio-proxy", "proxyv2"))
-            version = workload.serving.release
-            return [
-                {
-                    "name": name,
-                    "image": f"docker.io/istio/{image}:{version}",
-                    "env": [{"name": "CLUSTER_ID", "value": self.cluster.name}],
-                }
-            ]
+            env = [{"name": "CLUSTER_ID", "value": self.cluster.istiod_id}]
+            if workload.app == "istiod" and self.cluster.serves_others:
+                env.append({"name": "EXTERNAL_ISTIOD", "value": "true"})
+            if self.cluster.hosting:
+                env.append({"name": "LOCAL_CLUSTER_SECRET_WATCHER", "value": "true"})
+            return [{"name": name, "image": f"docker.io/istio/{image}:{workload.serving.release}", "env": env}]
         stock = {
             "postgres": "docker.io/library/postgres",
             "redis": "docker.io/library/redis",

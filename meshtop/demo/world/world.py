@@ -103,15 +103,15 @@ class SimulatedCluster:
                     current["spec"]["replicas"] = wanted
                     current["status"] = fresh["status"]
                     self._store.put(current, manager=None)
-            self._refresh_endpoints(namespace, workload.service)
+            self._refresh_endpoints(namespace, workload.app)
 
-    def _refresh_endpoints(self, namespace: str, service: str) -> None:
+    def _refresh_endpoints(self, namespace: str, app: str) -> None:
         if self._store is None:
             return
         for listed in self._store.list("discovery.k8s.io", "EndpointSlice", namespace):
             owner = listed["metadata"].get("labels", {}).get("kubernetes.io/service-name", "")
             found = self._store.get("", "Service", namespace, owner)
-            if found is None or found["spec"].get("selector", {}).get("app") != service:
+            if found is None or found["spec"].get("selector", {}).get("app") != app:
                 continue
             selector = found["spec"]["selector"].items()
             pods = [
@@ -155,10 +155,11 @@ class World:
         }
         self.clusters: dict[str, SimulatedCluster] = {}
         for mesh in {c.mesh.name: c.mesh for c in self.plan.clusters}.values():
-            members = {c.name: inventories[c.name] for c in self.plan.members(mesh.name)}
+            here = [c for c in self.plan.clusters if c.mesh.name == mesh.name]
+            members = {c.name: inventories[c.name] for c in here}
             story = phases if mesh.name == self.plan.clusters[0].mesh.name else [(ORIGIN, Conditions())]
             state = MeshState(self.plan, mesh, members, story, clock)
-            for cluster in self.plan.members(mesh.name):
+            for cluster in here:
                 self.clusters[cluster.name] = SimulatedCluster(self, cluster, state, inventories[cluster.name])
 
     @property

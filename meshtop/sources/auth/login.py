@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 
-from meshtop.sources.auth.credentials import Credentials, load_credentials, load_now
+from meshtop.sources.auth.credentials import Credentials, load_credentials
 from meshtop.sources.auth.kubeconfig import ClusterRef
 from meshtop.sources.problem import SourceProblem
 
@@ -28,7 +27,6 @@ class Login:
         self._limit_seconds = limit_seconds
         self._clock = clock
         self._loading = asyncio.Lock()
-        self._blocking = threading.Lock()
         self._renew_at: float | None = None
         self._problem: SourceProblem | None = None
         self._refusals = 0
@@ -43,14 +41,6 @@ class Login:
                 await self._load()
             assert self.credentials is not None
             return self.credentials
-
-    def current_blocking(self) -> Credentials:
-        """Valid credentials, for other threads: those in use, else new ones. Blocks; raises SourceProblem."""
-        credentials = self.credentials
-        if credentials is not None and not self._due():
-            return credentials
-        with self._blocking:
-            return load_now(self._ref, limit_seconds=self._limit_seconds)
 
     async def renew(self, refused: Credentials) -> None:
         """After a 401: load again, unless another request has done so in the meantime. Raises SourceProblem."""

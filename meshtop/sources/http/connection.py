@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -10,15 +11,18 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from meshtop import __version__
 from meshtop.model.state import State
 from meshtop.sources.auth.credentials import Credentials
 from meshtop.sources.auth.kubeconfig import ClusterRef
 from meshtop.sources.auth.login import Login
 from meshtop.sources.auth.remedies import login_remedy
-from meshtop.sources.http.failures import connection_problem, expiry_note
+from meshtop.sources.http.bodies import chunks_of
+from meshtop.sources.http.client import Params, Patience, ServerClient
+from meshtop.sources.http.failures import connection_problem, expiry_note, leads_elsewhere
 from meshtop.sources.http.gate import ReadOnlyTransport
-from meshtop.sources.http.transport import WATCH, Params, cluster_transport
+from meshtop.sources.http.limits import LIMITS, Limits
+from meshtop.sources.http.origin import plain_http_note
+from meshtop.sources.http.transport import WATCH, cluster_transport
 from meshtop.sources.problem import SourceProblem
 
 if TYPE_CHECKING:
@@ -28,7 +32,14 @@ CONNECT_SECONDS = 3.0
 """Longer than a handshake over a VPN takes, and than this program is ever busy with other clusters."""
 LOGIN_SECONDS = 10.0
 """How long a credential plugin may take."""
-_NOTHING = httpx.ByteStream(b"")
+
+
+class Tally:
+    """Counts requests, and bytes of answers (decompressed)."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.bytes = 0
 
 
 class Connection:
@@ -36,7 +47,8 @@ class Connection:
 
     Without `writes` nothing but reads can be sent through it (`meshtop.sources.http.gate`). Credentials are renewed
     before they expire, and once after a 401 (`meshtop.sources.auth.login`). `requests` and `bytes` count what was sent
-    and received (decompressed).
+    and received (decompressed). `timeout_seconds` is the longest silence; a whole answer gets `limits.answer_patience`
+    times as long, from the question to its last byte, with every sending that it takes.
     """
 
     def __init__(
@@ -48,16 +60,17 @@ class Connection:
         login_seconds: float = LOGIN_SECONDS,
         writes: bool = False,
         clock: Callable[[], float] = time.time,
+        limits: Limits = LIMITS,
     ) -> None:
         self.ref = ref
         self.writes = writes
-        self.requests = 0
-        self.bytes = 0
+        self.limits = limits
+        self._tally = Tally()
         self._timeout = httpx.Timeout(timeout_seconds, connect=min(connect_seconds, timeout_seconds))
         self._login = Login(ref, limit_seconds=login_seconds, clock=clock)
-        self._client: httpx.AsyncClient | None = None
+        self._client: ServerClient | None = None
         self._made_for: Credentials | None = None
-        self._retired: list[httpx.AsyncClient] = []
+        self._retired: list[ServerClient] = []
         self._closed = False
 
     @property
@@ -70,6 +83,23 @@ class Connection:
         """The API server's URL."""
         return self.ref.server
 
+    @property
+    def requests(self) -> int:
+        """How many requests were sent, without those of `apart`."""
+        return self._tally.requests
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes came, decompressed, without those of `apart`."""
+        return self._tally.bytes
+
+    @property
+    def note(self) -> str | None:
+        """What the user should know of how this server is reached: that the login can be read on the way."""
+        credentials = self._login.credentials
+        secret = credentials is not None and any(name == "Authorization" for name, _ in credentials.headers)
+        return plain_http_note(self.server, self.name, credentials=secret)
+
     async def request(
         self,
         method: str,
@@ -79,16 +109,20 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         timeout: float | None = None,
+        tally: Tally | None = None,
     ) -> httpx.Response:
-        """Send a request below the server's URL and return the answer, whatever its status but 401.
+        """Send a request below the server's URL and return the answer, whatever its status but 401 and redirects.
 
-        Raises SourceProblem when there is no answer or the login is not accepted, ReadOnlyError for what is not a read.
-        `failures.response_problem` turns an answer that is an error into a SourceProblem.
+        Raises SourceProblem when there is no answer, when it is too large or leads elsewhere, and when the login is not
+        accepted; ReadOnlyError for what is not a read. `failures.response_problem` turns an answer that is an error
+        into a SourceProblem. `timeout` is the longest silence in seconds; with a `tally` it is counted there only.
         """
-        async with self.stream(
-            method, path, params=params, headers=headers, content=content, timeout=timeout
-        ) as response:
-            return response
+        count = tally or self._tally
+        return await self._send(method, path, params, headers, content, timeout, count, read=True)
+
+    def apart(self) -> ApartWire:
+        """This connection for another source, whose requests are not counted as the API server's."""
+        return ApartWire(self)
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -100,41 +134,40 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         timeout: float | None = None,
-        read: bool = True,
     ) -> AsyncIterator[httpx.Response]:
-        """Send a request as `request` does, and close its answer at the end of the block.
+        """Send a request as `request` does, leave the body to `chunks`, and close the answer at the end of the block.
 
-        With `read=False` the body is left to `chunks`, and `timeout` is the longest silence in it, in seconds.
+        `timeout` is the longest silence, in seconds. How long the whole may take is for the caller to say.
         """
-        response = await self._send(method, path, params, headers, content, timeout, read=read)
+        response = await self._send(method, path, params, headers, content, timeout, self._tally, read=False)
         try:
             yield response
         finally:
             await response.aclose()
 
     async def chunks(self, response: httpx.Response) -> AsyncIterator[bytes]:
-        """The raw chunks of a streamed answer; raises SourceProblem when the stream breaks."""
+        """The chunks of a streamed answer, decompressed; raises SourceProblem when the stream breaks."""
         try:
-            async for chunk in response.aiter_bytes():
-                self.bytes += len(chunk)
+            async for chunk in chunks_of(response, most_bytes=None):
+                self._tally.bytes += len(chunk)
                 yield chunk
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise self._lost(error) from error
 
-    def requests_session(self) -> requests.Session:
-        """A requests session with this connection's login, trust, proxy, time limits and gate; for other threads."""
-        from meshtop.sources.http.requests_session import ClusterAdapter, cluster_session
+    async def whole(self, response: httpx.Response) -> httpx.Response:
+        """A streamed answer with its body, for one that is an error; raises SourceProblem."""
+        assert self._client is not None
+        try:
+            async with self._patience(None).running():
+                return await self._client.read(response)
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise self._lost(error) from error
 
-        connect, read = self._timeout.connect or CONNECT_SECONDS, self._timeout.read or CONNECT_SECONDS
-        adapter = ClusterAdapter(
-            self._login.current_blocking,
-            cluster=self.name,
-            timeout=(connect, read),
-            writes=self.writes,
-            base=urlsplit(self.server).path.rstrip("/"),
-            count=self._count,
-        )
-        return cluster_session(self.server, adapter)
+    def requests_session(self) -> requests.Session:
+        """A session of the `requests` library on this connection, for other threads. Call it in the event loop."""
+        from meshtop.sources.http.requests_session import session_on
+
+        return session_on(self, asyncio.get_running_loop())
 
     async def close(self) -> None:
         """Close every socket; the connection cannot be used afterwards."""
@@ -142,7 +175,7 @@ class Connection:
         clients = [*self._retired, *([self._client] if self._client else [])]
         self._client, self._retired = None, []
         for client in clients:
-            await client.aclose()
+            await client.close()
 
     async def _send(
         self,
@@ -152,26 +185,42 @@ class Connection:
         headers: Mapping[str, str] | None,
         content: bytes | None,
         timeout: float | None,
+        tally: Tally,
         *,
         read: bool,
     ) -> httpx.Response:
-        limits = self._timeout if timeout is None else self._limits(timeout)
+        silence = self._timeout if timeout is None else self._limits(timeout)
+        patience = self._patience(None if read is False else timeout)
+
+        def sent() -> None:
+            tally.requests += 1
+
         # A refused login is renewed once; what the server refused with a 401 it has not carried out.
         for last in (False, True):
             self._require_open()
             before = self._login.credentials
             credentials = await self._login.current()
             client = await self._client_for(credentials)
-            request = client.build_request(
-                method,
-                credentials.server + path,
-                params=dict(params) if params else None,
-                headers=[*credentials.headers, *(headers or {}).items()],
-                content=content,
-                timeout=limits,
-                extensions={WATCH: not read, **_names(credentials)},
-            )
-            response = await self._answer(client, request, read=read)
+            try:
+                request = client.question(
+                    method,
+                    credentials.server + path,
+                    params=params,
+                    headers=[*credentials.headers, *(headers or {}).items()],
+                    content=content,
+                    silence=silence,
+                    extensions={WATCH: not read, **_names(credentials)},
+                )
+                async with patience.running():
+                    response = await client.open(request, sent=sent, again=not self.writes)
+                    if read:
+                        response = await client.read(response)
+                        tally.bytes += len(response.content)
+            except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+                raise self._lost(error) from error
+            if 300 <= response.status_code < 400:
+                await response.aclose()
+                raise leads_elsewhere(response, self.name, path.partition("?")[0])
             if response.status_code != 401:
                 self._login.accepted()
                 return response
@@ -188,36 +237,14 @@ class Connection:
         self._login.refuse(problem)
         raise problem
 
-    async def _answer(self, client: httpx.AsyncClient, request: httpx.Request, *, read: bool) -> httpx.Response:
-        try:
-            response = await self._send_once_or_twice(client, request)
-            if read:
-                await response.aread()
-                self.bytes += len(response.content)
-                # A read answer and its stream hold each other: without this, megabytes wait for the garbage collector.
-                response.stream = _NOTHING
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            raise self._lost(error) from error
-        return response
-
-    async def _send_once_or_twice(self, client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
-        """Send a request; a second time where a reading connection broke, as servers close idle ones just before use.
-
-        What writes is never sent twice: the server may have carried it out before the connection broke.
-        """
-        self.requests += 1
-        try:
-            return await client.send(request, stream=True)
-        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-            if self.writes:
-                raise
-        self.requests += 1
-        return await client.send(request, stream=True)
+    def _patience(self, silence: float | None) -> Patience:
+        """How long the next question may take, given the longest silence in it."""
+        return Patience((silence or self._timeout.read or CONNECT_SECONDS) * self.limits.answer_patience)
 
     def _limits(self, seconds: float) -> httpx.Timeout:
         return httpx.Timeout(seconds, connect=min(self._timeout.connect or seconds, seconds), pool=seconds)
 
-    async def _client_for(self, credentials: Credentials) -> httpx.AsyncClient:
+    async def _client_for(self, credentials: Credentials) -> ServerClient:
         """The HTTP client for these credentials: a new one where they change the server, its trust or its proxy."""
         self._require_open()
         if self._client is not None and self._made_for is not None and credentials.same_tls(self._made_for):
@@ -232,25 +259,19 @@ class Connection:
         self._client, self._made_for = client, credentials
         # The last one may still be answering; those before it are done.
         while len(self._retired) > 1:
-            await self._retired.pop(0).aclose()
+            await self._retired.pop(0).close()
         return client
 
     def _require_open(self) -> None:
         if self._closed:
             raise SourceProblem(State.UNREACHABLE, f"The connection to {self.name} is closed.")
 
-    def _make_client(self, credentials: Credentials) -> httpx.AsyncClient:
+    def _make_client(self, credentials: Credentials) -> ServerClient:
         transport: httpx.AsyncBaseTransport = cluster_transport(credentials, self.name)
         if not self.writes:
             base = urlsplit(credentials.server).path
             transport = ReadOnlyTransport(transport, cluster=self.name, base=base)
-        return httpx.AsyncClient(
-            transport=transport, headers={"User-Agent": f"meshtop/{__version__}", "Accept-Encoding": "gzip"}
-        )
-
-    def _count(self, size: int) -> None:
-        self.requests += 1
-        self.bytes += size
+        return ServerClient(credentials.server, transport, limits=self.limits)
 
     def _who(self) -> str:
         return f"user {self.ref.user}" if self.ref.user else "the kubeconfig"
@@ -261,3 +282,40 @@ class Connection:
 
 def _names(credentials: Credentials) -> dict[str, str]:
     return {"sni_hostname": credentials.server_name} if credentials.server_name else {}
+
+
+class ApartWire:
+    """A cluster's connection as another source uses it: the same login and gate, but counted apart."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._tally = Tally()
+
+    @property
+    def server(self) -> str:
+        """The API server's URL."""
+        return self._connection.server
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        timeout: float | None = None,
+    ) -> httpx.Response:
+        """Send a request as `Connection.request` does."""
+        return await self._connection.request(
+            method, path, params=params, headers=headers, content=content, timeout=timeout, tally=self._tally
+        )
+
+    def requests_session(self) -> requests.Session:
+        """A session of the `requests` library on this connection, for other threads. Call it in the event loop."""
+        from meshtop.sources.http.requests_session import session_on
+
+        return session_on(self, asyncio.get_running_loop())
+
+    async def close(self) -> None:
+        """Nothing: the connection belongs to whoever made it."""

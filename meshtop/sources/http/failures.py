@@ -14,7 +14,9 @@ from meshtop.model.state import State
 from meshtop.sources.auth.credentials import Credentials
 from meshtop.sources.auth.kubeconfig import ClusterRef
 from meshtop.sources.auth.remedies import kubectl, login_remedy
-from meshtop.sources.problem import SourceProblem, causes, root_cause
+from meshtop.sources.http.bodies import AnswerTooLarge, AnswerTooSlow, size_in_words
+from meshtop.sources.http.limits import LIMITS, Limits
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, causes, root_cause
 
 _ELSEWHERE = "its server URL in the kubeconfig leads to something else, or a login stands in front of it"
 
@@ -40,7 +42,12 @@ def connection_problem(
     where = f"{ref.name} ({ref.server})"
     check = f"{kubectl(ref)} get --raw /readyz"
     probe = f"Try {check}."
-    if isinstance(error, httpx.ConnectTimeout):
+    if isinstance(error, AnswerTooLarge):
+        return too_large(where, error.limit)
+    if isinstance(error, AnswerTooSlow):
+        message = f"{where} is too slow: its answer was not whole within {error.seconds:g} s."
+        probe = "Give it longer with --timeout 15s, or see what is slow on the way to it."
+    elif isinstance(error, httpx.ConnectTimeout):
         message = f"{where} does not answer: no connection within {limits.connect:g} s."
     elif isinstance(error, httpx.PoolTimeout):
         message = f"{where} is too slow: every connection to it is waiting."
@@ -57,9 +64,43 @@ def connection_problem(
         return certificate_rejected(ref, expiry_note(credentials))
     elif isinstance(error, httpx.DecodingError):
         message = f"{where} sent an answer that cannot be decompressed."
+    elif isinstance(error, httpx.InvalidURL):
+        return SourceProblem(State.STALE, f"{where} cannot be asked: what it named makes no valid address.")
     else:
         message = f"{where} broke the connection: {root_cause(error)}."
     return SourceProblem(State.UNREACHABLE, message, probe)
+
+
+def too_large(who: str, limit: int, what: str = "one answer", *, limits: Limits = LIMITS) -> SourceProblem:
+    """More came than this program takes: what came is dropped, and asked for again only after a long pause."""
+    return SourceProblem(
+        State.STALE,
+        f"{who} sent more than {size_in_words(limit)} in {what}.",
+        "Look what it holds so much of; nothing like it is read.",
+        retry_after=limits.too_much_pause_seconds,
+        too_much=True,
+    )
+
+
+def leads_elsewhere(response: httpx.Response, who: str, asked: str) -> SourceProblem:
+    """An answer that sends requests on to another place, where nothing is sent: credentials stay with their server."""
+    return SourceProblem(
+        State.STALE,
+        f"{who} sends requests on{_destination(response)} when asked for {asked}: {_ELSEWHERE}.",
+        "Nothing was sent there. Correct the server's URL.",
+        code=response.status_code,
+    )
+
+
+def _destination(response: httpx.Response) -> str:
+    """Where a redirect leads, without its path and query, which may hold tokens."""
+    location = response.headers.get("Location", "")
+    try:
+        place = httpx.URL(location)
+    except httpx.InvalidURL:
+        return ""
+    host = "".join(c for c in place.host if c.isprintable())[:100]
+    return f" to {place.scheme}://{host}" if place.is_absolute_url and host else ""
 
 
 def expiry_note(credentials: Credentials, now: float | None = None) -> str:
@@ -113,7 +154,9 @@ class _ErrorStatus(msgspec.Struct):
     reason: str = ""
 
 
-def response_problem(response: httpx.Response, *, cluster: str, what: str, verb: str = "list") -> SourceProblem:
+def response_problem(
+    response: httpx.Response, *, cluster: str, what: str, verb: str = "list", limits: Limits = LIMITS
+) -> SourceProblem:
     """An answer that is an error, as a problem: denied for a forbidden request (403), stale for everything else.
 
     `what` is the resource as RBAC writes it ("pods", "virtualservices.networking.istio.io").
@@ -126,18 +169,17 @@ def response_problem(response: httpx.Response, *, cluster: str, what: str, verb:
             f"Ask for the right to {verb} {what} (and to watch them).",
             code=code,
         )
-    if response.is_redirect or is_web_page(response):
-        where = "sends requests on to another place" if response.is_redirect else "answers with a web page"
+    if is_web_page(response):
         return SourceProblem(
             State.STALE,
-            f"{cluster} {where} when asked to {verb} {what}: {_ELSEWHERE}.",
+            f"{cluster} answers with a web page when asked to {verb} {what}: {_ELSEWHERE}.",
             code=code,
         )
     said = ""
-    with contextlib.suppress(msgspec.MsgspecError, httpx.StreamError):
+    with contextlib.suppress(*NOT_UNDERSTOOD, httpx.StreamError):
         said = " ".join(msgspec.json.decode(response.content, type=_ErrorStatus).message.split())[:300].rstrip(".")
     message = f"{cluster} answered {code} when asked to {verb} {what}" + (f": {said}." if said else ".")
-    return SourceProblem(State.STALE, message, code=code, retry_after=_retry_after(response))
+    return SourceProblem(State.STALE, message, code=code, retry_after=_retry_after(response, limits))
 
 
 def is_web_page(response: httpx.Response) -> bool:
@@ -145,8 +187,9 @@ def is_web_page(response: httpx.Response) -> bool:
     return response.headers.get("Content-Type", "").startswith("text/html") or response.content[:1] == b"<"
 
 
-def _retry_after(response: httpx.Response) -> float | None:
+def _retry_after(response: httpx.Response, limits: Limits) -> float | None:
+    """The pause that a server asks for, in seconds, at most what any server gets; None where it names no number."""
     try:
-        return max(0.0, float(response.headers["Retry-After"]))
+        return min(max(0.0, float(response.headers["Retry-After"])), limits.retry_after_seconds)
     except (KeyError, ValueError):
         return None

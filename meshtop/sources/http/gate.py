@@ -72,3 +72,21 @@ class ReadOnlyTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections below."""
         await self._inner.aclose()
+
+
+class QueryTransport(httpx.AsyncBaseTransport):
+    """An httpx transport to a telemetry engine that refuses what asks nothing, before a byte leaves."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, *, engine: str, read_only: bool) -> None:
+        self._inner = inner
+        self._engine = engine
+        self._read_only = read_only
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a query; raises ReadOnlyError for anything else."""
+        require_query(request.method, request.url.path, engine=self._engine, read_only=self._read_only)
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close the connections below."""
+        await self._inner.aclose()

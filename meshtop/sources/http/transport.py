@@ -14,14 +14,13 @@ import httpx
 
 from meshtop.model.state import State
 from meshtop.sources.auth.credentials import Credentials
+from meshtop.sources.http.client import Params, Response
 from meshtop.sources.problem import SourceProblem
 
 WATCH = "meshtop_watch"
 """A request's extension: it is a stream that stays open."""
 _REQUESTS = httpx.Limits(max_connections=24, max_keepalive_connections=24, keepalive_expiry=60.0)
 _WATCHES = httpx.Limits(max_connections=96, max_keepalive_connections=0)
-
-Params = Mapping[str, str | int]
 
 
 class Wire(Protocol):
@@ -36,8 +35,8 @@ class Wire(Protocol):
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         timeout: float | None = None,
-    ) -> httpx.Response:
-        """Send one request and return the answer, whatever its status; raises SourceProblem when none came."""
+    ) -> Response:
+        """Send one request and return the answer; raises SourceProblem when none came, or one that leads elsewhere."""
 
     async def close(self) -> None:
         """Close every connection."""
@@ -69,7 +68,7 @@ def cluster_transport(credentials: Credentials, cluster: str) -> ConnectionPools
     """The pools of a cluster, through its proxy where it has one. Raises SourceProblem for what cannot be used."""
     secure = credentials.server.startswith("https")
     context = tls_context(credentials, cluster) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    proxy = credentials.proxy or _proxy_of_environment(credentials.server)
+    proxy = credentials.proxy or proxy_of_environment(credentials.server)
 
     def pool(limits: httpx.Limits) -> httpx.AsyncBaseTransport:
         try:
@@ -78,6 +77,27 @@ def cluster_transport(credentials: Credentials, cluster: str) -> ConnectionPools
             raise _proxy_problem(proxy, cluster) from error
 
     return ConnectionPools(pool)
+
+
+def engine_transport(
+    server: str, *, ca_file: str | None, certificate: tuple[str, str | None] | None, verify: bool
+) -> httpx.AsyncBaseTransport:
+    """The connections to a telemetry engine by its own URL; certificates are files that the settings name.
+
+    `certificate` is a client certificate and its key (None where both are in one file). Raises OSError, ssl.SSLError
+    or ValueError for what cannot be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if server.startswith("https"):
+        context = ssl.create_default_context(cafile=ca_file)
+        if not verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if certificate is not None:
+            context.load_cert_chain(*certificate)
+    limits = httpx.Limits(max_connections=16, max_keepalive_connections=8, keepalive_expiry=60.0)
+    proxy = proxy_of_environment(server)
+    return httpx.AsyncHTTPTransport(verify=context, http2=False, limits=limits, proxy=proxy)
 
 
 def tls_context(credentials: Credentials, cluster: str) -> ssl.SSLContext:
@@ -136,7 +156,7 @@ def _proxy_problem(proxy: str | None, cluster: str) -> SourceProblem:
     )
 
 
-def _proxy_of_environment(server: str) -> str | None:
+def proxy_of_environment(server: str) -> str | None:
     """HTTPS_PROXY and NO_PROXY, as kubectl heeds them."""
     parts = urlsplit(server)
     proxies = getproxies()

@@ -10,12 +10,16 @@ from typing import Any
 
 from meshtop.analysis.inventory.labels import is_istiod
 from meshtop.model import kube
+from meshtop.sources.http.limits import DEEPEST
 from meshtop.sources.kubernetes import wire
 
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _ISTIOD_VARIABLES = frozenset(
-    {"CLUSTER_ID", "REVISION", "EXTERNAL_ISTIOD", "SHARED_MESH_CONFIG", "ISTIO_MULTIROOT_MESH", "EXTERNAL_CA"}
-)
+    {
+        "CLUSTER_ID", "REVISION", "EXTERNAL_ISTIOD", "LOCAL_CLUSTER_SECRET_WATCHER", "SHARED_MESH_CONFIG",
+        "ISTIO_MULTIROOT_MESH", "EXTERNAL_CA",
+    }
+)  # fmt: skip
 _SERVICE_NAME = "kubernetes.io/service-name"
 _ENDED_WELL = frozenset({"Completed", None})
 
@@ -242,9 +246,25 @@ def config_of(group: str, version: str, kind: str) -> Callable[[wire.CustomResou
     """How to convert a custom resource of one kind."""
 
     def convert(item: wire.CustomResource) -> kube.ConfigObject:
+        _require_shallow(item.spec, item.status)
         return _config(group, version, kind, item.metadata, spec=item.spec or {}, status=item.status or {})
 
     return convert
+
+
+def _require_shallow(*parts: Any) -> None:
+    """Raise ValueError for what is nested deeper than anything that walks through it later could follow."""
+    level = [part for part in parts if part]
+    for _ in range(DEEPEST):
+        level = [
+            below
+            for part in level
+            for below in (part.values() if type(part) is dict else part)
+            if below and (type(below) is dict or type(below) is list)
+        ]
+        if not level:
+            return
+    raise ValueError(f"it is nested in more than {DEEPEST} levels")
 
 
 def _config(

@@ -11,7 +11,7 @@ from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.kinds import GROUPS, ApiKind
 from meshtop.sources.kubernetes.lists import fetch
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 
 _AGGREGATED = ",".join(
     (
@@ -117,8 +117,8 @@ async def _resources(connection: Connection, group: str, version: str) -> list[s
     response = await fetch(connection, f"/apis/{what}", what=what, verb="discover")
     try:
         resources = msgspec.json.decode(response.content, type=_Resources).resources
-    except msgspec.MsgspecError as error:
-        message = f"{connection.name} sent an API discovery of {what} that cannot be understood: {error}."
+    except NOT_UNDERSTOOD as error:
+        message = f"{connection.name} sent an API discovery of {what} that cannot be understood: {error_text(error)}."
         raise SourceProblem(State.STALE, message) from None
     return [resource.name for resource in resources or () if "/" not in resource.name]
 
@@ -126,7 +126,7 @@ async def _resources(connection: Connection, group: str, version: str) -> list[s
 def _decode(connection: Connection, body: bytes) -> _Groups:
     try:
         return msgspec.json.decode(body, type=_Groups)
-    except msgspec.MsgspecError as error:
+    except NOT_UNDERSTOOD as error:
         raise SourceProblem(
-            State.STALE, f"{connection.name} sent an API discovery that cannot be understood: {error}."
+            State.STALE, f"{connection.name} sent an API discovery that cannot be understood: {error_text(error)}."
         ) from None

@@ -16,7 +16,7 @@ from meshtop.sources.kubernetes.kinds import REMOTE_SECRETS, WEBHOOKS, Codec
 from meshtop.sources.kubernetes.link import ServerLink
 from meshtop.sources.kubernetes.lists import fetch, list_all
 from meshtop.sources.kubernetes.rights import who_am_i
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _MOST_DOUBLINGS = 6
@@ -149,14 +149,16 @@ class Extras:
         link = self._link
         path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
         try:
-            async with link.listing:
-                response = await fetch(link.connection, path, what=f"configmaps in {namespace}", verb="get")
+            response = await fetch(
+                link.connection, path, what=f"configmaps in {namespace}", verb="get", turn=link.listing
+            )
             return msgspec.json.decode(response.content, type=wire.ConfigMapObject).data or {}
         except SourceProblem as problem:
             return None if problem.code == 404 else problem
-        except msgspec.MsgspecError as error:
+        except NOT_UNDERSTOOD as error:
             return SourceProblem(
-                State.STALE, f"{link.connection.name} sent a ConfigMap {name} that cannot be understood: {error}."
+                State.STALE,
+                f"{link.connection.name} sent a ConfigMap {name} that cannot be understood: {error_text(error)}.",
             )
 
     async def _metadata(
@@ -167,16 +169,16 @@ class Extras:
         if refused is not None and self._sparing and self._link.clock() < until:
             return refused
         try:
-            async with self._link.listing:
-                listing = await list_all(
-                    self._link.connection,
-                    path,
-                    codec,
-                    what=what,
-                    params=params,
-                    headers={"Accept": METADATA_ONLY},
-                    only=_METADATA_LIST,
-                )
+            listing = await list_all(
+                self._link.connection,
+                path,
+                codec,
+                what=what,
+                params=params,
+                headers={"Accept": METADATA_ONLY},
+                only=_METADATA_LIST,
+                turn=self._link.listing,
+            )
         except SourceProblem as problem:
             if problem.code == 403:
                 pause = self._link.pace.denied * 2.0 ** min(refusals, _MOST_DOUBLINGS)

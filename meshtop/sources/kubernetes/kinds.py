@@ -7,9 +7,10 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from meshtop.sources.kubernetes import convert, wire
+from meshtop.sources.problem import NOT_UNDERSTOOD, error_text
 
 GATEWAY_API = "gateway.networking.k8s.io"
 NETWORKING = "networking.istio.io"
@@ -195,21 +196,69 @@ REGISTRIES: tuple[ApiKind, ...] = (
 GROUPS = frozenset(kind.group for kind in (*CONFIG, *IDENTITY, *REGISTRIES))
 
 
+class Page(Struct):
+    """One page of a list: its objects, where the list stands, and what of it could not be understood."""
+
+    objects: list[Any]
+    meta: wire.ListMeta
+    odd: dict[wire.Key, str] = field(default_factory=dict)
+
+
 class Codec(Struct, frozen=True):
-    """How objects of one kind in one version become model objects."""
+    """How objects of one kind in one version become model objects.
+
+    An object that cannot be understood costs itself and no other.
+    """
 
     items: msgspec.json.Decoder[Any]
     one: msgspec.json.Decoder[Any]
     convert: Callable[[Any], Any]
 
-    def page(self, body: bytes) -> tuple[list[Any], wire.ListMeta]:
-        """The objects of one page of a list, and where the list stands. Raises msgspec.MsgspecError."""
-        page = self.items.decode(body)
-        return [self.convert(item) for item in page.items or ()], page.metadata
+    def page(self, body: bytes) -> Page:
+        """The objects of one page of a list. Raises one of `NOT_UNDERSTOOD` for what is no list at all."""
+        try:
+            page = self.items.decode(body)
+            return Page([self.convert(item) for item in page.items or ()], page.metadata)
+        except (*NOT_UNDERSTOOD, AttributeError, TypeError):
+            return self._row_by_row(body)
 
     def single(self, body: msgspec.Raw) -> Any:
-        """One object of a watch event. Raises msgspec.MsgspecError."""
-        return self.convert(self.one.decode(body))
+        """One object of a watch event. Raises ObjectNotUnderstood."""
+        try:
+            return self.convert(self.one.decode(body))
+        except (*NOT_UNDERSTOOD, AttributeError, TypeError) as error:
+            raise ObjectNotUnderstood(_key_of(body), error_text(error)) from None
+
+    def _row_by_row(self, body: bytes) -> Page:
+        raw = _RAW_LIST.decode(body)
+        page = Page([], raw.metadata)
+        for number, item in enumerate(raw.items or ()):
+            try:
+                page.objects.append(self.single(item))
+            except ObjectNotUnderstood as odd:
+                page.odd[odd.key or ("", f"number {number + 1} of a page")] = odd.why
+        return page
+
+
+class ObjectNotUnderstood(ValueError):
+    """An object is not of its kind's shape; `key` is its namespace and name, None where they cannot be read either."""
+
+    def __init__(self, key: wire.Key | None, why: str) -> None:
+        super().__init__(why)
+        self.key = key
+        self.why = why
+
+
+_RAW_LIST = msgspec.json.Decoder(wire.ObjectList[msgspec.Raw])
+_NAMED = msgspec.json.Decoder(wire.NamedObject)
+
+
+def _key_of(body: msgspec.Raw) -> wire.Key | None:
+    try:
+        meta = _NAMED.decode(body).metadata
+    except NOT_UNDERSTOOD:
+        return None
+    return meta.namespace, meta.name
 
 
 _BUILTIN_CODECS: Mapping[str, tuple[type, Callable[[Any], Any]]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Callable
 
 import msgspec
@@ -11,9 +12,11 @@ import msgspec
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.http.failures import response_problem
 from meshtop.sources.kubernetes.pacing import Pace, seconds_to_next_tick, wait_at_most
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem
 
 _PARALLEL = 8
+STALE_REFRESHES = 3
+"""What was true so many refreshes ago may no longer be."""
 
 
 class _Version(msgspec.Struct, rename="camel"):
@@ -37,6 +40,8 @@ class ServerLink:
         """Set when the first sign of life came, or did not come."""
         self.queued = False
         """Whether readers have to wait for this cluster's turn although the server answers (ListingQueue)."""
+        self.following = False
+        """Whether what is read is kept up to date: only then does it grow stale."""
         self.listing = asyncio.Semaphore(_PARALLEL)
         self.problem: SourceProblem | None = None
         self.version: str | None = None
@@ -44,6 +49,11 @@ class ServerLink:
         self.changed: Callable[[], None] = lambda: None
         self._suspected = asyncio.Event()
         self._leases: set[asyncio.Timeout] = set()
+
+    @property
+    def stale_seconds(self) -> float:
+        """The age at which what was read counts as stale. A single reading has no refreshes that could be missed."""
+        return STALE_REFRESHES * self.pace.refresh if self.following else math.inf
 
     def answered(self) -> None:
         """A good answer came."""
@@ -78,7 +88,7 @@ class ServerLink:
             self.problem = response_problem(response, cluster=self.connection.name, what="its version", verb="tell")
             return False
         self.problem = None
-        with contextlib.suppress(msgspec.MsgspecError):
+        with contextlib.suppress(*NOT_UNDERSTOOD):
             self.version = msgspec.json.decode(response.content, type=_Version).git_version or self.version
         if self.answered_at is not None:
             self.answered()

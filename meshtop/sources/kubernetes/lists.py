@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
 import msgspec
 
 from meshtop.model.state import State
 from meshtop.process import collector_paused
+from meshtop.sources.http.client import Response
 from meshtop.sources.http.connection import Connection
-from meshtop.sources.http.failures import is_web_page, response_problem
-from meshtop.sources.kubernetes.kinds import Codec
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.http.failures import is_web_page, response_problem, too_large
+from meshtop.sources.kubernetes.kinds import Codec, Page
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 
 PAGE = 500
+"""Objects asked for in one page."""
 _LARGE_BYTES = 128 * 1024
 """A page larger than this is decoded in a thread, so that the loop goes on."""
 _PATIENCE = 3
@@ -32,13 +34,18 @@ async def fetch(
     params: Mapping[str, str | int] | None = None,
     headers: Mapping[str, str] | None = None,
     verb: str = "list",
-) -> httpx.Response:
-    """GET a path; waits as long as the server asks when it is too busy (429). Raises SourceProblem for any error."""
+    turn: contextlib.AbstractAsyncContextManager[Any] | None = None,
+) -> Response:
+    """GET a path; waits as long as the server asks when it is too busy (429). Raises SourceProblem for any error.
+
+    `turn` is held for each request, and not while waiting: what is slow must not hold up what is not.
+    """
     for waited in range(_PATIENCE + 1):
-        response = await connection.request("GET", path, params=params, headers=headers)
+        async with turn or contextlib.nullcontext():
+            response = await connection.request("GET", path, params=params, headers=headers)
         if response.status_code == 200 and not is_web_page(response):
             return response
-        problem = response_problem(response, cluster=connection.name, what=what, verb=verb)
+        problem = response_problem(response, cluster=connection.name, what=what, verb=verb, limits=connection.limits)
         if response.status_code != 429 or waited == _PATIENCE:
             break
         wait = 1.0 if problem.retry_after is None else problem.retry_after
@@ -47,10 +54,14 @@ async def fetch(
 
 
 class Listing(msgspec.Struct):
-    """A whole list and the resourceVersion to watch from."""
+    """A whole list and the resourceVersion to watch from.
+
+    `odd` are objects that could not be understood and are left out, by namespace and name, with the reason.
+    """
 
     objects: list[Any]
     resource_version: str
+    odd: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
 
 
 async def list_all(
@@ -62,43 +73,117 @@ async def list_all(
     params: Mapping[str, str | int] | None = None,
     headers: Mapping[str, str] | None = None,
     only: str | None = None,
+    turn: contextlib.AbstractAsyncContextManager[Any] | None = None,
 ) -> Listing:
     """A list, page after page. A list that expires on the way (410) begins again. Raises SourceProblem.
 
-    `only` is the `kind` that the answer must have; anything else is not decoded.
+    `only` is the `kind` that the answer must have; anything else is not decoded. `turn` is held for each page. A list
+    that does not end is given up (`sources.http.limits`).
     """
-    objects: list[Any] = []
-    following = ""
-    restarts = 0
-    while True:
-        query: dict[str, str | int] = {**(params or {}), "limit": PAGE}
-        if following:
-            query["continue"] = following
+    seconds = connection.limits.list_seconds
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            return await _Pages(connection, path, codec, what, only, turn).read(
+                {**(params or {}), "limit": PAGE}, headers
+            )
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise _no_end(connection, what, f"it was not whole within {seconds:g} s") from None
+
+
+class _Pages:
+    """Reads the pages of one list, and gives up on one that has no end."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        path: str,
+        codec: Codec,
+        what: str,
+        only: str | None,
+        turn: contextlib.AbstractAsyncContextManager[Any] | None,
+    ) -> None:
+        self._connection = connection
+        self._path = path
+        self._codec = codec
+        self._what = what
+        self._only = only
+        self._turn = turn
+        self._bytes = 0
+        self._tokens: set[str] = set()
+        self._pages = 0
+
+    async def read(self, query: Mapping[str, str | int], headers: Mapping[str, str] | None) -> Listing:
+        """The whole list. Raises SourceProblem."""
+        listing = Listing([], "")
+        following = ""
+        restarts = 0
+        while True:
+            asked = {**query, "continue": following} if following else query
+            try:
+                response = await fetch(
+                    self._connection, self._path, what=self._what, params=asked, headers=headers, turn=self._turn
+                )
+            except SourceProblem as problem:
+                if problem.code != 410 or not following or restarts == _RESTARTS:
+                    raise
+                listing, following = Listing([], ""), ""
+                self._tokens.clear()
+                restarts += 1
+                continue
+            page = await self._page(response.content)
+            listing.objects += page.objects
+            listing.odd.update(page.odd)
+            following = page.meta.continue_
+            if not following:
+                if listing.odd and not listing.objects:
+                    raise _not_understood(self._connection, self._what, next(iter(listing.odd.values())))
+                listing.resource_version = page.meta.resource_version
+                return listing
+            self._require_an_end(following)
+
+    async def _page(self, body: bytes) -> Page:
+        connection, what = self._connection, self._what
+        self._bytes += len(body)
+        if self._bytes > connection.limits.list_bytes:
+            raise too_large(connection.name, connection.limits.list_bytes, what, limits=connection.limits)
         try:
-            response = await fetch(connection, path, what=what, params=query, headers=headers)
-        except SourceProblem as problem:
-            if problem.code != 410 or not following or restarts == _RESTARTS:
-                raise
-            objects, following = [], ""
-            restarts += 1
-            continue
-        try:
-            if only is not None and msgspec.json.decode(response.content, type=_Kind).kind != only:
-                raise _not_understood(connection, what, f"it is not a {only}")
-            page, meta = await _decode(codec, response.content)
-        except msgspec.MsgspecError as error:
-            raise _not_understood(connection, what, str(error)) from None
-        objects += page
-        following = meta.continue_
-        if not following:
-            return Listing(objects, meta.resource_version)
+            if self._only is not None and msgspec.json.decode(body, type=_Kind).kind != self._only:
+                raise _not_understood(connection, what, f"it is not a {self._only}")
+            return await _decode(self._codec, body)
+        except NOT_UNDERSTOOD as error:
+            raise _not_understood(connection, what, error_text(error)) from None
+
+    def _require_an_end(self, following: str) -> None:
+        """Raise SourceProblem where the next page was there before, or where there are too many."""
+        limits = self._connection.limits
+        self._pages += 1
+        if len(following) > limits.token_bytes:
+            raise _no_end(self._connection, self._what, "the name of its next page is too long")
+        if following in self._tokens:
+            raise _no_end(self._connection, self._what, "its pages come again and again")
+        if self._pages >= limits.list_pages:
+            raise _no_end(self._connection, self._what, f"it has more than {limits.list_pages} pages")
+        self._tokens.add(following)
+
+
+def _no_end(connection: Connection, what: str, why: str) -> SourceProblem:
+    return SourceProblem(
+        State.STALE,
+        f"{connection.name} sent a list of {what} that has no end: {why}.",
+        "Look what it holds so much of, and whether something stands between meshtop and it.",
+        retry_after=connection.limits.too_much_pause_seconds,
+        too_much=True,
+    )
 
 
 class _Kind(msgspec.Struct):
     kind: str = ""
 
 
-async def _decode(codec: Codec, body: bytes) -> tuple[list[Any], Any]:
+async def _decode(codec: Codec, body: bytes) -> Page:
     if len(body) <= _LARGE_BYTES:
         return codec.page(body)
     with collector_paused():

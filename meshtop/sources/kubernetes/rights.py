@@ -12,7 +12,7 @@ from meshtop.model.kube import Identity
 from meshtop.model.state import State
 from meshtop.sources.http.failures import response_problem
 from meshtop.sources.http.transport import Wire
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 
 _JSON = {"Content-Type": "application/json"}
 _AUTHENTICATION = "authentication.k8s.io"
@@ -94,6 +94,6 @@ async def _review(
         raise response_problem(response, cluster=connection.name, what=f"{resource}.{group}", verb="create")
     try:
         return msgspec.json.decode(msgspec.json.decode(response.content, type=_Review).status, type=status)
-    except msgspec.MsgspecError as error:
-        message = f"{connection.name} sent a {kind} that cannot be understood: {error}."
+    except NOT_UNDERSTOOD as error:
+        message = f"{connection.name} sent a {kind} that cannot be understood: {error_text(error)}."
         raise SourceProblem(State.STALE, message) from error

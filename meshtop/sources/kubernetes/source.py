@@ -84,8 +84,9 @@ class KubernetesSource:
             problem=self._link.problem,
             kinds=self._kinds(),
             resources=self._resources(),
-            refresh_seconds=self._pace.refresh,
+            stale_seconds=self._link.stale_seconds,
             endpoint=self._connection.server,
+            note=self._connection.note,
         )
 
     @property
@@ -183,6 +184,7 @@ class KubernetesSource:
     async def follow(self, changed: Callable[[], None]) -> None:
         """Read everything, then keep it up to date until cancelled; `changed` is called after each change."""
         self._link.changed = changed
+        self._link.following = True
         if self._queue is not None and not self._link.asked.is_set():
             self._link.queued = True
             self._link.up.clear()

@@ -9,7 +9,6 @@ from meshtop.model.state import SourceStatus, State
 from meshtop.sources.kubernetes.kinds import IDENTITY, REGISTRIES
 from meshtop.sources.problem import SourceProblem
 
-STALE_REFRESHES = 3
 OPTIONAL = frozenset(
     {
         "Secret",
@@ -31,18 +30,19 @@ def source_status(
     problem: SourceProblem | None,
     kinds: Sequence[KindStatus],
     resources: dict[tuple[str, str], str],
-    refresh_seconds: float,
+    stale_seconds: float,
     endpoint: str,
+    note: str | None = None,
 ) -> SourceStatus:
     """The status of a cluster's Kubernetes source, from the status of each kind.
 
     `problem` is why the server as a whole does not answer, None when it does; `resources` maps (group, kind) to
     the name that RBAC knows. Denied: the login is not accepted, or nothing at all may be read. Unreachable: there
-    was never an answer. Stale: the last answer is older than three refreshes. Partial: some kinds are missing from
+    was never an answer. Stale: the last answer is older than `stale_seconds`. Partial: some kinds, or some objects of a kind, are missing from
     the picture.
     """
-    notes = _notes(kinds)
-    bad = [kind for kind in kinds if kind.state in _CRITICAL and kind.kind not in OPTIONAL]
+    notes = (*((note,) if note else ()), *_notes(kinds))
+    bad = [kind for kind in kinds if (kind.state in _CRITICAL or _has_gaps(kind)) and kind.kind not in OPTIONAL]
 
     def status(state: State, error: str | None = None, remedy: str | None = None) -> SourceStatus:
         return SourceStatus(
@@ -58,7 +58,7 @@ def source_status(
             return status(State.NONE)
         denied = all(kind.state == "denied" for kind in bad)
         return status(State.DENIED if denied else State.UNREACHABLE, *_error_and_remedy(bad, resources))
-    if now - answered_at > STALE_REFRESHES * refresh_seconds:
+    if now - answered_at > stale_seconds:
         age = f"The last answer is {now - answered_at:.0f} s old."
         return status(
             State.STALE,
@@ -68,6 +68,11 @@ def source_status(
     if bad:
         return status(State.PARTIAL, *_error_and_remedy(bad, resources))
     return status(State.FRESH)
+
+
+def _has_gaps(kind: KindStatus) -> bool:
+    """Whether a kind was read without some of its objects, which could not be understood."""
+    return kind.state == "fresh" and kind.error is not None
 
 
 def _error_and_remedy(bad: Sequence[KindStatus], resources: dict[tuple[str, str], str]) -> tuple[str, str | None]:

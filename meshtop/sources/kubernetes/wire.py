@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 from msgspec import Raw, Struct, field
 
 Item = TypeVar("Item")
+Key = tuple[str, str]
+"""An object's namespace and name."""
 
 
 class OwnerReference(Struct, rename="camel", gc=False):
@@ -380,6 +382,20 @@ class ConfigMapObject(Struct):
 
     metadata: ObjectMeta
     data: dict[str, str] | None = None
+
+
+class ObjectName(Struct, rename="camel"):
+    """What an object is called, and its version."""
+
+    name: str
+    namespace: str = ""
+    resource_version: str = ""
+
+
+class NamedObject(Struct):
+    """Any object, for its name."""
+
+    metadata: ObjectName
 
 
 class ListMeta(Struct, rename="camel"):

@@ -36,8 +36,7 @@ class QueryFailed(SourceProblem):
         too_much: bool = False,
         code: int | None = None,
     ) -> None:
-        super().__init__(state, message, remedy, code=code)
-        self.too_much = too_much
+        super().__init__(state, message, remedy, code=code, too_much=too_much)
 
 
 class _Data(Struct):

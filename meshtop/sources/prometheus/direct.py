@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +11,15 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
 
-from meshtop import __version__
 from meshtop.model.state import State
 from meshtop.settings.schema import HttpEndpoint
-from meshtop.sources.http.gate import require_query
-from meshtop.sources.http.transport import Params
+from meshtop.sources.http.bodies import AnswerTooLarge, AnswerTooSlow
+from meshtop.sources.http.client import Params, Patience, Response, ServerClient
+from meshtop.sources.http.failures import leads_elsewhere, too_large
+from meshtop.sources.http.gate import QueryTransport
+from meshtop.sources.http.limits import LIMITS, Limits
+from meshtop.sources.http.origin import plain_http_note
+from meshtop.sources.http.transport import engine_transport
 from meshtop.sources.problem import SourceProblem, root_cause, sendable
 
 if TYPE_CHECKING:
@@ -32,7 +36,15 @@ class DirectWire:
     passwords are read for each request, because they are renewed while meshtop runs.
     """
 
-    def __init__(self, endpoint: HttpEndpoint, *, name: str, timeout: float, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        endpoint: HttpEndpoint,
+        *,
+        name: str,
+        timeout: float,
+        read_only: bool = False,
+        limits: Limits = LIMITS,
+    ) -> None:
         parts = urlsplit(endpoint.url or "")
         host = parts.netloc.rpartition("@")[2]
         self.server = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
@@ -41,7 +53,15 @@ class DirectWire:
         self._name = name
         self._read_only = read_only
         self._timeout = httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout))
-        self._client: httpx.AsyncClient | None = None
+        self._limits = limits
+        self._client: ServerClient | None = None
+
+    @property
+    def note(self) -> str | None:
+        """What the user should know of how the engine is reached: that its login can be read on the way."""
+        given = self._endpoint
+        secret = bool(self._login or given.basic_auth or given.bearer_token_file or given.headers)
+        return plain_http_note(self.server, f"the Prometheus of {self._name}", credentials=secret)
 
     @property
     def is_open(self) -> bool:
@@ -57,87 +77,65 @@ class DirectWire:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         timeout: float | None = None,
-    ) -> httpx.Response:
-        """Send one request below the URL and return the answer, whatever its status.
+    ) -> Response:
+        """Send one request below the URL and return the answer, whatever its status but a redirect.
 
-        Raises SourceProblem when none comes, ReadOnlyError for what is no query.
+        Raises SourceProblem when none comes, or one that is too large or leads elsewhere; ReadOnlyError for what is no
+        query.
         """
-        if self._client is None:
-            self._client = self._open()
-        limits = self._timeout if timeout is None else httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout))
+        silence = self._timeout if timeout is None else httpx.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout))
+        patience = Patience((timeout or self._timeout.read or CONNECT_SECONDS) * self._limits.answer_patience)
         try:
-            return await self._client.request(
+            if self._client is None:
+                self._client = self._open()
+            request = self._client.question(
                 method,
                 self.server + path,
-                params=dict(params) if params else None,
+                params=params,
                 headers={**self._headers(), **(headers or {})},
                 content=content,
-                timeout=limits,
+                silence=silence,
             )
+            async with patience.running():
+                opened = await self._client.open(request, sent=lambda: None, again=True)
+                response = await self._client.read(opened)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._lost(error) from error
+        if 300 <= response.status_code < 400:
+            raise leads_elsewhere(response, f"The Prometheus of {self._name}", path.partition("?")[0])
+        return response
 
     def requests_session(self) -> requests.Session:
-        """A requests session with this connection's login, trust and gate; for other threads."""
-        import urllib3
+        """A session of the `requests` library on this connection, for other threads. Call it in the event loop."""
+        from meshtop.sources.http.requests_session import session_on
 
-        from meshtop.sources.http.requests_session import query_session
-
-        endpoint = self._endpoint
-        session = query_session(
-            self.server, engine=f"The Prometheus of {self._name}", headers=self._headers, read_only=self._read_only
-        )
-        session.verify = endpoint.ca_file or True
-        if endpoint.insecure_skip_verify:
-            # The warning would be written over the screen; that trust is off is the user's own setting.
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-            session.verify = False
-        if endpoint.client_cert_file:
-            session.cert = (endpoint.client_cert_file, endpoint.client_key_file or endpoint.client_cert_file)
-        return session
+        return session_on(self, asyncio.get_running_loop())
 
     async def close(self) -> None:
         """Close every connection; a later request opens new ones."""
         if self._client is not None:
-            await self._client.aclose()
+            await self._client.close()
             self._client = None
 
-    def _open(self) -> httpx.AsyncClient:
-        verify: ssl.SSLContext | bool = False
-        if self.server.startswith("https"):
-            verify = self._context()
-        limits = httpx.Limits(max_connections=16, max_keepalive_connections=8, keepalive_expiry=60.0)
-        kinds = {"User-Agent": f"meshtop/{__version__}", "Accept-Encoding": "gzip"}
-        return httpx.AsyncClient(
-            verify=verify,
-            http2=False,
-            limits=limits,
-            headers=kinds,
-            follow_redirects=False,
-            event_hooks={"request": [self._require_query]},
-        )
-
-    async def _require_query(self, request: httpx.Request) -> None:
-        """Called for each request of the client, before a byte leaves."""
-        engine = f"The Prometheus of {self._name}"
-        require_query(request.method, request.url.path, engine=engine, read_only=self._read_only)
-
-    def _context(self) -> ssl.SSLContext:
-        endpoint = self._endpoint
+    def _open(self) -> ServerClient:
+        given = self._endpoint
         try:
-            context = ssl.create_default_context(cafile=endpoint.ca_file)
-            if endpoint.insecure_skip_verify:
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-            if endpoint.client_cert_file:
-                context.load_cert_chain(endpoint.client_cert_file, endpoint.client_key_file)
-        except (OSError, ssl.SSLError) as error:
+            transport = engine_transport(
+                self.server,
+                ca_file=given.ca_file,
+                certificate=(given.client_cert_file, given.client_key_file) if given.client_cert_file else None,
+                verify=not given.insecure_skip_verify,
+            )
+        except (OSError, ValueError, ImportError) as error:
             raise SourceProblem(
                 State.UNREACHABLE,
-                f"The certificates for the Prometheus of {self._name} cannot be used ({error}).",
+                f"The certificates for the Prometheus of {self._name} cannot be used ({root_cause(error)}).",
                 _SETTINGS_REMEDY,
             ) from error
-        return context
+        engine = f"The Prometheus of {self._name}"
+        return ServerClient(
+            self.server, QueryTransport(transport, engine=engine, read_only=self._read_only), limits=self._limits
+        )
 
     def _headers(self) -> dict[str, str]:
         headers = dict(self._endpoint.headers)
@@ -174,6 +172,11 @@ class DirectWire:
 
     def _lost(self, error: Exception) -> SourceProblem:
         where = f"Prometheus of {self._name} ({self.server})"
+        if isinstance(error, AnswerTooLarge):
+            return too_large(where, error.limit, limits=self._limits)
+        if isinstance(error, AnswerTooSlow):
+            message = f"{where} is too slow: its answer was not whole within {error.seconds:g} s."
+            return SourceProblem(State.UNREACHABLE, message, "Give it longer with --timeout 15s.")
         if isinstance(error, httpx.TimeoutException):
             return SourceProblem(
                 State.UNREACHABLE, f"{where} does not answer in time.", "Give it longer with --timeout 15s."

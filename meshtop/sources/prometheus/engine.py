@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote as url_quote
 from urllib.parse import urlencode
 
-import httpx
 from msgspec import Struct
 
 from meshtop.model.state import State
+from meshtop.sources.http.client import Response
 from meshtop.sources.http.gate import ReadOnlyError
 from meshtop.sources.http.transport import Wire
 from meshtop.sources.problem import SourceProblem
@@ -24,10 +24,10 @@ LEADS_ELSEWHERE = "it leads elsewhere, as a login page does"
 SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization")
 LONGEST_GET = 6_000
 """Bytes of a request line that every proxy on the way takes (the usual limit is 8 kB)."""
-_TAKES_NO_POST = (httpx.codes.METHOD_NOT_ALLOWED, httpx.codes.NOT_IMPLEMENTED)
-_ASKED_AGAIN = (*_TAKES_NO_POST, httpx.codes.FORBIDDEN)
+_TAKES_NO_POST = (405, 501)
+_ASKED_AGAIN = (*_TAKES_NO_POST, 403)
 """Answers to a POST after which Prometheus' own client (client_golang) asks by GET."""
-_LINE_TOO_LONG = (httpx.codes.REQUEST_URI_TOO_LONG, httpx.codes.REQUEST_HEADER_FIELDS_TOO_LARGE)
+_LINE_TOO_LONG = (414, 431)
 
 
 class EngineWire(Wire, Protocol):
@@ -132,7 +132,7 @@ class Engine:
             response = await self._long(path, form)
         return self._body(response)
 
-    async def _long(self, path: str, form: Mapping[str, str]) -> httpx.Response:
+    async def _long(self, path: str, form: Mapping[str, str]) -> Response:
         """The answer by POST to a query that is too long for GET."""
         if not self._may_post:
             raise self._too_long()
@@ -142,7 +142,7 @@ class Engine:
             self._may_post = False
             raise self._too_long() from None
 
-    async def _post_or_get(self, path: str, form: Mapping[str, str]) -> httpx.Response:
+    async def _post_or_get(self, path: str, form: Mapping[str, str]) -> Response:
         """The answer by POST; by GET, whatever the length (only the server knows its limit), where POST is refused."""
         refused_with = await self._post(path, urlencode(form))
         if refused_with.status_code not in _ASKED_AGAIN:
@@ -164,10 +164,10 @@ class Engine:
             State.PARTIAL, f"A query is too long for a GET request to {self.address.label}.", remedy, too_much=True
         )
 
-    async def _get(self, path: str, form: Mapping[str, str]) -> httpx.Response:
+    async def _get(self, path: str, form: Mapping[str, str]) -> Response:
         return await self._send("GET", f"{self.address.path}{path}", params=form)
 
-    async def _post(self, path: str, encoded: str) -> httpx.Response:
+    async def _post(self, path: str, encoded: str) -> Response:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return await self._send("POST", f"{self.address.path}{path}", content=encoded.encode(), headers=kind)
 
@@ -179,7 +179,7 @@ class Engine:
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
+    ) -> Response:
         self.meter.requests += 1
         try:
             response = await self.wire.request(
@@ -193,19 +193,29 @@ class Engine:
         except QueryFailed:
             raise
         except SourceProblem as problem:
-            if problem.code in (400, 413, 422):
-                raise refused(problem.message, problem.code) from problem
-            raise QueryFailed(problem.state, problem.message, problem.remedy, code=problem.code) from problem
+            raise self.failure(problem) from problem
         self.meter.bytes += len(response.content)
         return response
 
-    def _body(self, response: httpx.Response) -> bytes:
+    def failure(self, problem: SourceProblem) -> QueryFailed:
+        """A connection's problem as this engine's: what came of a query that got no answer."""
+        code = problem.code
+        if code in (400, 413, 422):
+            return refused(problem.message, code)
+        if code is not None and 300 <= code < 400:
+            said = f"{self.address.label} answers HTTP {code}: {LEADS_ELSEWHERE}."
+            return QueryFailed(State.UNREACHABLE, said, problem.remedy, code=code)
+        if problem.too_much:
+            return QueryFailed(State.PARTIAL, problem.message, problem.remedy, too_much=True)
+        return QueryFailed(problem.state, problem.message, problem.remedy, code=code)
+
+    def _body(self, response: Response) -> bytes:
         """The body of a good answer; raises QueryFailed with the engine's own words for any other."""
         code, body = response.status_code, response.content
-        if code == httpx.codes.OK:
+        if code == 200:
             return body
         said = None if looks_like_page(body) else error_of(body)
-        if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        if code in (401, 403):
             remedy = (
                 "Ask for the right to get services/proxy in that namespace (README: what it reads)."
                 if self.address.proxied
@@ -218,8 +228,6 @@ class Engine:
             raise refused(said or f"HTTP {code}", code)
         if said and said.startswith("query timed out"):
             raise QueryFailed(State.PARTIAL, f"{self.address.label} ran out of time over a query.", code=code)
-        if response.is_redirect:
-            said = LEADS_ELSEWHERE
         remedy = "See whether its pods are ready; meshtop doctor shows what was asked."
         raise QueryFailed(
             State.UNREACHABLE,

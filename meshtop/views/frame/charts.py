@@ -8,10 +8,13 @@ from msgspec import Struct
 
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.analysis.traffic.naming import CATCH_ALLS
+from meshtop.model.traffic import Edge
 from meshtop.sources.prometheus.promql import Matcher, errors_rate, one_of, selector
 
 MOST_LINES = 6
-"""Maximum of lines in a chart; more could not be distinguished."""
+"""More lines than this cannot be told apart."""
+_MOST = 0.9
+"""From this part of what callers in several clusters counted on, the called side's reports are as good as all of it."""
 
 
 class ChartLine(Struct, frozen=True):
@@ -79,6 +82,45 @@ def charts_by_cluster(into: Mapping[str, Sequence[Matcher]], *, window_seconds: 
         requests.append(ChartLine(cluster, "/s", rate, cluster))
         slow.append(ChartLine(cluster, "ms", f"histogram_quantile(0.99, {buckets})", cluster))
     return (Chart("Requests", "/s", "", tuple(requests)), Chart("Latency p99", "ms", "", tuple(slow)))
+
+
+def charts_of_calls(
+    calls: Sequence[Edge],
+    home: str,
+    called: Sequence[Matcher],
+    *,
+    answered: Sequence[Matcher] = (),
+    window_seconds: float,
+) -> tuple[Chart, ...]:
+    """What the figures of these calls count, over time: asked where the fuller reports are, wherever there are some.
+
+    `home` answers the calls, `called` selects them. Callers in other clusters report to their own Prometheus, so there
+    the called side tells all of it; where it tells too little, every calling cluster is asked for what it sent, and
+    `answered` leaves out what other clusters than `home` answered.
+    """
+    arrived = sum(rate for call in calls for reporter, rate in call.reports.items() if reporter in ARRIVED)
+    left = sum(rate for call in calls for reporter, rate in call.reports.items() if reporter not in ARRIVED)
+    callers = sorted({call.source.cluster for call in calls} - {""})
+    alone = callers in ([], [home])
+    if not calls or (arrived and (arrived > left if alone else arrived >= _MOST * left)):
+        return request_charts(home, (DESTINATION_SIDE, *called), window_seconds=window_seconds)
+    sent = (SOURCE_SIDE, *called, *answered)
+    return charts_by_cluster(dict.fromkeys(callers or [home], sent), window_seconds=window_seconds)
+
+
+def charts_of_calls_out(
+    calls: Sequence[Edge], home: str, calling: Sequence[Matcher], *, window_seconds: float
+) -> tuple[Chart, ...]:
+    """The same of what `home` asks: from its own proxies, or where it has none, from whoever answers."""
+    if not calls or any(reporter not in ARRIVED for call in calls for reporter in call.reports):
+        return request_charts(home, (SOURCE_SIDE, *calling), window_seconds=window_seconds)
+    answering = sorted({call.destination.cluster for call in calls} - {""}) or [home]
+    return charts_by_cluster(dict.fromkeys(answering, (DESTINATION_SIDE, *calling)), window_seconds=window_seconds)
+
+
+def answered_in(cluster_id: str | None) -> tuple[Matcher, ...]:
+    """Calls that a cluster answers, by its id in telemetry, with those whose reporter does not know who did."""
+    return (one_of("destination_cluster", (cluster_id, "unknown", "")),) if cluster_id else ()
 
 
 def bytes_chart(cluster: str, matchers: Sequence[Matcher], *, window_seconds: float) -> Chart:

@@ -8,12 +8,12 @@ from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
 from meshtop.model.constants import MUTUAL_TLS_FROM
 from meshtop.model.mesh import Ready
+from meshtop.model.numbers import UNKNOWN, integer, milliseconds, percent, quantity
+from meshtop.model.numbers import latency as latency_text
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.text import clean
 from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import Traffic
-from meshtop.views.frame.numbers import UNKNOWN, integer, milliseconds, percent, quantity
-from meshtop.views.frame.numbers import latency as latency_text
 from meshtop.views.frame.table import Align, Cell, Column, Tone
 
 Item = TypeVar("Item")

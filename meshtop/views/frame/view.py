@@ -13,7 +13,7 @@ from meshtop.views.frame.fields import field_columns
 from meshtop.views.frame.filter import Filter, parse_filter
 from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
 from meshtop.views.frame.table import AnyColumn, Column, Table
-from meshtop.views.frame.unknowns import Needs, told, unknowns_of
+from meshtop.views.frame.unknowns import EVERYTHING, Needs, told, unknowns_of
 from meshtop.views.picture.memory import Key
 from meshtop.views.picture.query import Place, Query, name_matches
 
@@ -26,13 +26,14 @@ Item = TypeVar("Item")
 class View(Generic[Item]):
     """One kind: its items, columns and details.
 
-    `item` is the frozen struct whose JSON INTERFACE.md specifies. `build` makes all items of a Picture, `detail` the
-    detail of one, given its key. `path` is an item's place and name from the outside in, and its identity unless `key`
-    is given; `places` are its places for the scope. `empty` is the sentence for no items, `needs` the data that this
-    claim depends on. `related` names the kinds that a detail of this one leads to.
-    `bad_when_found` is set where any item is a bad answer (exit code 1), `all_is_well` where no items are a good
-    answer, which requires that everything was read. `scoped` makes the items of a kind whose figures depend on the
-    scope, or returns None where the scope does not change the figures.
+    `item` is the frozen struct whose JSON is the promise of INTERFACE.md. `build` makes all items of a Picture,
+    `detail` what is shown of one that is opened, with its key. `path` is an item's place and name from the outside in,
+    and its identity unless `key` says more; `places` says where it stands for the scope. `empty` is what to say when
+    there are none, `needs` what that stands on. `related` names the kinds that a detail of this one leads to.
+    `bad_when_found` is set where any item is a bad answer (exit code 1), `all_is_well` where none is a good one, which
+    takes that all was read. `unknowns` gives what an analysis could not take into account besides `needs`. `scoped`
+    makes the items of a kind whose figures depend on the scope: those in it, or None where the scope leaves all figures
+    as they are.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class View(Generic[Item]):
         bad_when_found: bool = False,
         all_is_well: bool = False,
         scoped: Callable[[Picture, Query], list[Item] | None] | None = None,
+        unknowns: Callable[[Picture], Sequence[Unknown]] | None = None,
     ) -> None:
         self.kind = kind
         self.singular = singular
@@ -80,6 +82,7 @@ class View(Generic[Item]):
         self._key = key
         self._places = places
         self._scoped = scoped
+        self._unknowns = unknowns
 
     def shown(self, thresholds: Thresholds, *, wide: bool = False) -> tuple[Column[Item], ...]:
         """The drawn columns, coloured by the health thresholds."""
@@ -120,8 +123,20 @@ class View(Generic[Item]):
         return name_matches(name, path) or (bare != name and name_matches(bare, path))
 
     def unknowns(self, picture: Picture, query: Query) -> tuple[Unknown, ...]:
-        """What the items could not take into account, in the query's clusters and namespaces."""
-        return unknowns_of(picture.snapshot, self.needs, query)
+        """What these items could not take into account, in the query's clusters and namespaces."""
+        found = unknowns_of(picture.snapshot, self.needs, query)
+        if self._unknowns is None:
+            return found
+        unread = {unknown.cluster for unknown in found if unknown.what == EVERYTHING}
+        told = {(unknown.what, unknown.cluster) for unknown in found}
+        more = (
+            unknown
+            for unknown in self._unknowns(picture)
+            if (not query.clusters or unknown.cluster in query.clusters)
+            and unknown.cluster not in unread
+            and (unknown.what, unknown.cluster) not in told
+        )
+        return (*found, *more)
 
     def nothing(self, picture: Picture, query: Query) -> str:
         """The sentence for no items, qualified by what is unknown."""

@@ -7,14 +7,14 @@ from meshtop.analysis.canary.evidence import wilson
 from meshtop.analysis.canary.judging import CanaryVerdict
 from meshtop.analysis.canary.verdict import Comparison, ComparisonVerdict, Honesty, HonestyVerdict
 from meshtop.model.mesh import Ready
+from meshtop.model.numbers import integer, latency, percent, quantity, weight
 from meshtop.model.state import Health, HealthStatus, Severity
 from meshtop.sources.prometheus.promql import one_of
-from meshtop.views.frame.charts import SOURCE_SIDE, request_charts
+from meshtop.views.frame.charts import SOURCE_SIDE, charts_by_cluster
 from meshtop.views.frame.columns import NOTHING, Columns, ready_cell, signed, text_cell
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
-from meshtop.views.frame.numbers import integer, latency, percent, quantity, weight
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -218,9 +218,11 @@ def detail(picture: Picture, item: CanaryRow, key: str) -> Detail:
                 "No calls to it in this window.",
             ),
         ),
-        charts=request_charts(
-            item.cluster,
-            (SOURCE_SIDE, one_of("destination_service", hosts)),
+        # Callers of a remote cluster obey the route too, and report to a Prometheus of their own.
+        charts=charts_by_cluster(
+            dict.fromkeys(
+                [c.cluster for c in item.callers] or [item.cluster], (SOURCE_SIDE, one_of("destination_service", hosts))
+            ),
             window_seconds=picture.snapshot.window_seconds,
         ),
     )

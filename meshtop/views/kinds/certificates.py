@@ -12,12 +12,12 @@ from meshtop.analysis.security.expiry import (
     finding_of,
     superseded_roots,
 )
+from meshtop.model.numbers import age
 from meshtop.views.frame.columns import NOTHING, Columns, text_cell
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.findings import finding_facts
-from meshtop.views.frame.numbers import age
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View

@@ -9,15 +9,14 @@ from msgspec import Struct
 
 from meshtop.model.kube import Inventory, Node
 from meshtop.model.mesh import MeshFacts, Ready, VirtualMachine, Workload
+from meshtop.model.numbers import age, latency, quantity
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, Health, HealthStatus, SourceStatus, State
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
-from meshtop.sources.prometheus.promql import Matcher
-from meshtop.views.frame.charts import request_charts
+from meshtop.views.frame.charts import answered_in, charts_of_calls
 from meshtop.views.frame.columns import NOTHING, STATE_SIGNS, STATE_TONES, Columns, ready_cell
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
-from meshtop.views.frame.numbers import age, latency, quantity
 from meshtop.views.frame.sparkline import scale_of, sparkline
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
@@ -190,7 +189,6 @@ def detail(picture: Picture, item: ClusterItem, key: str) -> Detail:
     snapshot = picture.snapshot.cluster(item.name)
     assert snapshot is not None, "an item stands for a cluster of its snapshot"
     facts = picture.facts.get(item.name)
-    reporter = (Matcher("reporter", "=~", "source|waypoint"),)
     return Detail(
         kind="clusters",
         key=key,
@@ -210,7 +208,13 @@ def detail(picture: Picture, item: ClusterItem, key: str) -> Detail:
                 "No namespace of this cluster is known.",
             ),
         ),
-        charts=request_charts(item.name, reporter, window_seconds=picture.snapshot.window_seconds),
+        charts=charts_of_calls(
+            picture.edges_into(item.name),
+            item.name,
+            (),
+            answered=answered_in(picture.cluster_id(item.name)),
+            window_seconds=picture.snapshot.window_seconds,
+        ),
     )
 
 

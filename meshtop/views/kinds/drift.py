@@ -12,7 +12,7 @@ from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
-from meshtop.views.picture.fleet import drift_of, stands_in
+from meshtop.views.picture.fleet import drift_of, drift_unknowns, stands_in
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
@@ -171,6 +171,7 @@ VIEW: View[DriftItem] = View(
                  "HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "Gateway", "AuthorizationPolicy", "Telemetry",
                  "ConfigMap")),
     all_is_well=True,
+    unknowns=drift_unknowns,
     related=("clusters", "namespaces"),
     bad_when_found=True,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from msgspec import Struct
 from meshtop.analysis.traffic.flags import code_meaning, flag_meaning
 from meshtop.analysis.traffic.health import code_status
 from meshtop.model.constants import CONTRADICTED_FROM, MUTUAL_TLS_FROM
+from meshtop.model.numbers import percent, quantity
 from meshtop.model.state import Health
 from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import NO_TRAFFIC, Edge, Peer, Sums, Target, Traffic
@@ -35,7 +36,6 @@ from meshtop.views.frame.ends import (
     workloads_of_call,
 )
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
-from meshtop.views.frame.numbers import percent, quantity
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from meshtop.analysis.tenancy.ownership import NamespaceOwner
 from meshtop.analysis.tenancy.traffic import LevelTraffic, Talker, apdex, of_level
 from meshtop.analysis.tenancy.units import UnitFigures
+from meshtop.model.numbers import milliseconds, percent, quantity
 from meshtop.model.state import Finding, Health, HealthStatus
 from meshtop.model.traffic import Sums, Traffic
 from meshtop.sources.prometheus.promql import one_of
@@ -16,7 +17,6 @@ from meshtop.views.frame.columns import NOTHING, Columns, error_tone, mtls_tone
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.findings import findings_column, findings_section
-from meshtop.views.frame.numbers import milliseconds, percent, quantity
 from meshtop.views.frame.table import Align, Cell, Column, Tone
 from meshtop.views.picture.picture import Picture, group_health
 from meshtop.views.picture.query import Query

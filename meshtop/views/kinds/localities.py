@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec import Struct
 
 from meshtop.analysis.fleet.locality import ClusterFlow, HostLocality, LocalityEndpoints
+from meshtop.model.numbers import quantity
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Section, fact
-from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import localities_of

@@ -11,6 +11,7 @@ from meshtop.analysis.security.mtls.posture import WorkloadPosture
 from meshtop.analysis.security.mtls.server import ServerPolicy
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.model.mesh import Proxy
+from meshtop.model.numbers import age, percent, quantity
 from meshtop.model.state import Finding
 from meshtop.sources.prometheus.promql import Matcher, selector
 from meshtop.views.frame.charts import DESTINATION_SIDE, Chart, ChartLine, equals
@@ -18,7 +19,6 @@ from meshtop.views.frame.columns import NOTHING, Columns, text_cell
 from meshtop.views.frame.detail import related_items
 from meshtop.views.frame.facts import Detail, Fact, Section, fact
 from meshtop.views.frame.findings import finding_facts, findings_column
-from meshtop.views.frame.numbers import age, percent, quantity
 from meshtop.views.frame.owners import tenant_column, tenant_text
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs

@@ -8,6 +8,7 @@ from meshtop.analysis.security.mtls.conflicts import fix_of
 from meshtop.analysis.security.mtls.mesh import TlsVerdict
 from meshtop.analysis.security.mtls.outcome import TlsOutcome
 from meshtop.analysis.security.mtls.server import Mode
+from meshtop.model.numbers import percent, quantity
 from meshtop.model.state import Finding, Severity
 from meshtop.model.traffic import Edge, Peer, Target
 from meshtop.views.frame.columns import Columns, signed
@@ -22,7 +23,6 @@ from meshtop.views.frame.ends import (
 )
 from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.findings import finding_facts
-from meshtop.views.frame.numbers import percent, quantity
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View

@@ -10,7 +10,7 @@ from meshtop.model.mesh import Proxy, Workload
 from meshtop.model.state import Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.sources.prometheus.promql import Matcher
-from meshtop.views.frame.charts import DESTINATION_SIDE, request_charts
+from meshtop.views.frame.charts import answered_in, charts_of_calls
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import BY_NAMESPACE, related_at
 from meshtop.views.frame.facts import Detail, Section, fact, verdict
@@ -104,8 +104,8 @@ def _item(picture: Picture, cluster: str, namespace: Namespace, services: int) -
 
 
 def detail(picture: Picture, item: NamespaceItem, key: str) -> Detail:
-    """The detail of one namespace of one cluster."""
-    into = (DESTINATION_SIDE, Matcher("destination_workload_namespace", "=", item.name))
+    """Everything about one namespace of one cluster."""
+    into = (Matcher("destination_workload_namespace", "=", item.name),)
     groups = [f"{kind}/{name}" for kind, name in picture.owner(item.cluster, item.name).groups]
     return Detail(
         kind="namespaces",
@@ -141,7 +141,13 @@ def detail(picture: Picture, item: NamespaceItem, key: str) -> Detail:
                 "It has no services.",
             ),
         ),
-        charts=request_charts(item.cluster, into, window_seconds=picture.snapshot.window_seconds),
+        charts=charts_of_calls(
+            picture.edges_into(item.cluster, item.name),
+            item.cluster,
+            into,
+            answered=answered_in(picture.cluster_id(item.cluster)),
+            window_seconds=picture.snapshot.window_seconds,
+        ),
     )
 
 

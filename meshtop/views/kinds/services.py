@@ -13,14 +13,7 @@ from meshtop.model.mesh import VirtualMachine, Workload, sum_ready
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.sources.prometheus.promql import one_of
-from meshtop.views.frame.charts import (
-    ARRIVED,
-    DESTINATION_SIDE,
-    SOURCE_SIDE,
-    Chart,
-    charts_by_cluster,
-    request_charts,
-)
+from meshtop.views.frame.charts import Chart, answered_in, charts_of_calls
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import Index, related_at
 from meshtop.views.frame.facts import Detail, Section, fact, verdict
@@ -31,9 +24,6 @@ from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
 EXPORT_SUFFIX = "svc.clusterset.local"
-
-_MOST = 0.9
-"""Share of its callers' count from which a service's own reports are considered as complete as theirs."""
 
 
 class ServiceItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -170,32 +160,20 @@ def health_of_service(picture: Picture, cluster: str, namespace: str, name: str)
 
 
 def _charts(picture: Picture, item: ServiceItem) -> tuple[Chart, ...]:
-    """Charts of its traffic, from the side with the more complete reports, in every cluster that has some.
-
-    Callers in other clusters report to their own Prometheus, so for those the service's own side is used.
-    """
+    """What its figures count, over time."""
     calls = picture.edges_to_service(item.cluster, item.hosts)
-    window = picture.snapshot.window_seconds
-    asked = one_of("destination_service", item.hosts)
-    arrived = sum(rate for e in calls for reporter, rate in e.reports.items() if reporter in ARRIVED)
-    left = sum(rate for e in calls for reporter, rate in e.reports.items() if reporter not in ARRIVED)
-    callers = sorted({e.source.cluster for e in calls} - {""})
-    alone = callers in ([], [item.cluster])
-    if arrived and (arrived > left if alone else arrived >= _MOST * left):
-        return request_charts(item.cluster, (DESTINATION_SIDE, asked), window_seconds=window)
-    facts = picture.facts.get(item.cluster)
     elsewhere = any(
         e.destination.service.lower() in item.hosts and e.destination.cluster not in ("", item.cluster)
-        for cluster in callers or [item.cluster]
+        for cluster in dict.fromkeys((*(call.source.cluster for call in calls), item.cluster))
         for e in picture.edges_leaving(cluster)
     )
-    answered = (
-        (one_of("destination_cluster", (facts.cluster_id, "unknown", "")),)
-        if elsewhere and facts is not None and facts.cluster_id
-        else ()
+    return charts_of_calls(
+        calls,
+        item.cluster,
+        (one_of("destination_service", item.hosts),),
+        answered=answered_in(picture.cluster_id(item.cluster)) if elsewhere else (),
+        window_seconds=picture.snapshot.window_seconds,
     )
-    matchers = (SOURCE_SIDE, asked, *answered)
-    return charts_by_cluster(dict.fromkeys(callers or [item.cluster], matchers), window_seconds=window)
 
 
 def _port_text(port: ServicePort) -> str:

@@ -9,6 +9,7 @@ from msgspec import Struct, field, structs
 
 from meshtop.analysis.tenancy.ownership import tenant_order
 from meshtop.analysis.tenancy.traffic import Within
+from meshtop.model.numbers import quantity
 from meshtop.model.state import Finding
 from meshtop.model.text import clean
 from meshtop.model.traffic import NO_TRAFFIC, Peer, Target, Traffic
@@ -22,7 +23,6 @@ from meshtop.views.frame.findings import (
     findings_section,
     worst_of,
 )
-from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View

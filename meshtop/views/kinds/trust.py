@@ -155,7 +155,7 @@ VIEW: View[TrustItem] = View(
     places=lambda i: (Place(cluster=i.left), Place(cluster=i.right)),
     default_sort="trusted,left,right",
     empty="There is only one cluster, so there are no pairs.",
-    needs=Needs(("ConfigMap",)),
+    needs=Needs(("ConfigMap", "Pod", "Deployment")),
     related=("clusters", "certificates"),
     namespaced=False,
 )  # fmt: skip

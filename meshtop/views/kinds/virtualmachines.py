@@ -10,7 +10,7 @@ from meshtop.analysis.fleet.machines import last_seen, machine_findings
 from meshtop.model.mesh import VirtualMachine
 from meshtop.model.state import Finding, Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
-from meshtop.views.frame.charts import SOURCE_SIDE, equals, request_charts
+from meshtop.views.frame.charts import answered_in, charts_of_calls, equals
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import related_items
 from meshtop.views.frame.facts import Detail, Section, fact, verdict
@@ -144,8 +144,12 @@ def detail(picture: Picture, item: VirtualMachineItem, key: str) -> Detail:
             related_items(picture, "edges", f"Callers{of}", into, "No calls to it in this window."),
             related_items(picture, "edges", f"Calls{of}", out, "No calls from it in this window."),
         ),
-        charts=request_charts(
-            item.cluster, (SOURCE_SIDE, *equals(labels)), window_seconds=picture.snapshot.window_seconds
+        charts=charts_of_calls(
+            picture.edges_to(where),
+            item.cluster,
+            equals(labels),
+            answered=answered_in(picture.cluster_id(item.cluster)),
+            window_seconds=picture.snapshot.window_seconds,
         ),
     )
 

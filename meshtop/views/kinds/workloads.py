@@ -7,7 +7,7 @@ from msgspec import Struct
 from meshtop.model.mesh import Proxy, Ready, Workload
 from meshtop.model.state import Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
-from meshtop.views.frame.charts import DESTINATION_SIDE, SOURCE_SIDE, equals, request_charts
+from meshtop.views.frame.charts import answered_in, charts_of_calls, charts_of_calls_out, equals
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import related_items
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
@@ -89,7 +89,18 @@ def detail(picture: Picture, item: WorkloadItem, key: str) -> Detail:
     into, out = edges_of(picture, where)
     labels = {"destination_workload": item.name, "destination_workload_namespace": item.namespace}
     callers = {"source_workload": item.name, "source_workload_namespace": item.namespace}
-    called = (DESTINATION_SIDE, *equals(labels)) if into or not out else (SOURCE_SIDE, *equals(callers))
+    window = picture.snapshot.window_seconds
+    charts = (
+        charts_of_calls_out(picture.edges_from(where), item.cluster, equals(callers), window_seconds=window)
+        if out and not into
+        else charts_of_calls(
+            picture.edges_to(where),
+            item.cluster,
+            equals(labels),
+            answered=answered_in(picture.cluster_id(item.cluster)),
+            window_seconds=window,
+        )
+    )
     return Detail(
         kind="workloads",
         key=key,
@@ -103,7 +114,7 @@ def detail(picture: Picture, item: WorkloadItem, key: str) -> Detail:
             related_items(picture, "edges", "Callers", into, "No calls to it in this window."),
             related_items(picture, "edges", "Calls", out, "No calls from it in this window."),
         ),
-        charts=request_charts(item.cluster, called, window_seconds=picture.snapshot.window_seconds),
+        charts=charts,
     )
 
 

@@ -14,8 +14,14 @@ from meshtop.analysis.fleet.machines import group_findings, machine_findings
 from meshtop.analysis.fleet.members import RegisteredMember, registered_members
 from meshtop.analysis.fleet.planes import ControlPlaneRevision, planes
 from meshtop.analysis.fleet.registries import ISTIO
+from meshtop.analysis.identity.control_planes import homes, istiods
 from meshtop.analysis.security.findings import LocatedFinding
+from meshtop.analysis.security.mtls.config import MeshMember, exports_of
+from meshtop.analysis.visibility.exports import ExportDefaults
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.evidence import Unknown
+from meshtop.model.kube import Inventory
+from meshtop.model.mesh import MeshFacts
 from meshtop.views.picture.memory import Key
 
 if TYPE_CHECKING:
@@ -74,26 +80,58 @@ def _drift(picture: Picture) -> tuple[Drift, ...]:
 
 
 def drift_unknowns(picture: Picture) -> tuple[Unknown, ...]:
-    """What the comparison of clusters could not take into account; unless it is empty, "no drift" is not claimed."""
-    return picture.unless_changed(_DRIFT_UNKNOWNS, lambda: not_compared(_compared(picture)))
+    """What the comparison of clusters could not take into account; while it is not empty, nothing says "no drift".
+
+    Two clusters of which nothing tells whether they are one mesh are not compared, and may have to be alike.
+    """
+    return picture.unless_changed(
+        _DRIFT_UNKNOWNS, lambda: (*not_compared(_compared(picture)), *picture.meshes.unknowns())
+    )
 
 
 def _compared(picture: Picture) -> list[DriftCluster]:
+    """Every cluster but those that only host a control plane for others: nothing in them is of a mesh."""
     return [
-        DriftCluster(name=c.name, group=_group(picture, c.name), inventory=c.inventory)
+        _part(picture, c.name, c.inventory)
         for c in picture.snapshot.clusters
+        if not picture.facts.get(c.name, MeshFacts()).outside
     ]
 
 
+def _part(picture: Picture, name: str, inventory: Inventory | None) -> DriftCluster:
+    facts = picture.facts.get(name)
+    group = _group(picture, name)
+    if inventory is None or facts is None:
+        return DriftCluster(name=name, group=group, inventory=inventory)
+    found = istiods(inventory.controllers, inventory.pods, inventory.webhooks)
+    platform = {*homes(found, inventory.namespaces, inventory.webhooks), *filter(None, (facts.root_namespace,))}
+    # Without a mesh nothing fills in what an object leaves out.
+    meshed = bool(facts.control_planes or facts.roles)
+    exports = exports_of(MeshMember(name=name, inventory=inventory, facts=facts)) if meshed else ExportDefaults()
+    return DriftCluster(
+        name=name,
+        group=group,
+        inventory=inventory,
+        read=facts.obeys in (None, name),
+        platform=frozenset(platform),
+        domain=facts.cluster_domain if meshed else CLUSTER_DOMAIN,
+        exports=exports,
+    )
+
+
 def _group(picture: Picture, cluster: str) -> str:
-    """The comparison group of a cluster: its mesh, or without a mesh the members of its registry."""
+    """Clusters of one mesh are compared; those of no mesh with the other members of their registry.
+
+    A cluster that belongs to neither stands alone; whether it is of another's mesh may not be known (`meshes`).
+    """
     facts = picture.facts.get(cluster)
     if facts is not None and (facts.mesh_id or len(picture.meshes.peers(cluster)) > 1):
         return f"mesh {facts.mesh}"
+    alone = f"cluster {cluster}"
     if facts is not None and facts.control_planes:
-        return ""
+        return alone
     registries = [m for m in members_of(picture) if m.cluster == cluster and m.entry.registry not in ("", ISTIO)]
-    return f"{registries[0].entry.registry} on {registries[0].entry.host}" if registries else ""
+    return f"{registries[0].entry.registry} on {registries[0].entry.host}" if registries else alone
 
 
 def _declarations(picture: Picture) -> dict[ObjectKey, Placement]:

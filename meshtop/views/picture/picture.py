@@ -270,6 +270,22 @@ class Picture:
     def _by_workload(self) -> dict[WorkloadId, Figures]:
         return self.memory.get_or_make(_BY_WORKLOAD, (self.edges,), lambda: by_workload(self.edges))
 
+    def cluster_id(self, cluster: str) -> str | None:
+        """What telemetry's labels call a cluster; None where that is not known."""
+        facts = self.facts.get(cluster)
+        return facts.cluster_id if facts is not None else None
+
+    def edges_into(self, cluster: str, namespace: str | None = None) -> list[Edge]:
+        """The edges that end in a cluster, or in one namespace of it: what its figures count as received."""
+        return self._edges_into.get((cluster, namespace), [])
+
+    @cached_property
+    def _edges_into(self) -> dict[tuple[str, str | None], list[Edge]]:
+        ends = [(edge.destination, edge) for edge in self.edges]
+        return _grouped(
+            (place, edge) for end, edge in ends for place in ((end.cluster, None), (end.cluster, end.namespace))
+        )
+
     def edges_to(self, where: WorkloadId) -> list[Edge]:
         """The edges that end at a workload."""
         return self._edges_to.get(where, [])

@@ -7,10 +7,10 @@ from msgspec import Struct, structs
 from meshtop.analysis.fleet.drift.compare import Drift
 from meshtop.analysis.traffic.health import workload_health
 from meshtop.model.mesh import Workload
+from meshtop.model.numbers import age
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import HealthStatus, Severity, SourceStatus, State
 from meshtop.model.text import clean
-from meshtop.views.frame.numbers import age
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
 from meshtop.views.kinds.findings import FindingItem

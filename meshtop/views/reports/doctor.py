@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from meshtop.model.evidence import Unknown
 from meshtop.model.kube import Inventory, KindStatus
 from meshtop.model.mesh import ControlPlane, MeshFacts
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
@@ -14,6 +15,8 @@ from meshtop.model.telemetry import Labels, Telemetry
 from meshtop.settings.durations import format_duration
 from meshtop.sources.kubernetes.status import OPTIONAL
 from meshtop.views.frame.document import API_VERSION, rfc3339
+from meshtop.views.frame.unknowns import Needs, unknowns_of
+from meshtop.views.picture.query import Query
 
 NEEDED_LABELS = (
     "reporter",
@@ -87,11 +90,12 @@ class ClusterReport(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Report(Struct, frozen=True, rename="camel", kw_only=True):
-    """The whole check-up."""
+    """The whole check-up; `unknowns` is what of all kinds and of traffic it could not look at."""
 
     api_version: str = API_VERSION
     kind: str = "DoctorReport"
     generated_at: str
+    unknowns: tuple[Unknown, ...] = ()
     clusters: tuple[ClusterReport, ...]
 
     @property
@@ -109,8 +113,15 @@ def examine(snapshot: Snapshot, facts: dict[str, MeshFacts]) -> Report:
     """Check every cluster of a settled snapshot."""
     return Report(
         generated_at=rfc3339(snapshot.at),
+        unknowns=tuple(unknown for c in snapshot.clusters for unknown in _unknowns(c, snapshot)),
         clusters=tuple(_cluster(c, facts.get(c.name), snapshot) for c in snapshot.clusters),
     )
+
+
+def _unknowns(cluster: ClusterSnapshot, snapshot: Snapshot) -> tuple[Unknown, ...]:
+    """What was asked of one cluster and not read."""
+    asked = () if cluster.inventory is None else tuple(kind.kind for kind in cluster.inventory.kinds)
+    return unknowns_of(snapshot, Needs(asked, traffic=True), Query(clusters=(cluster.name,)))
 
 
 def _cluster(cluster: ClusterSnapshot, facts: MeshFacts | None, snapshot: Snapshot) -> ClusterReport:

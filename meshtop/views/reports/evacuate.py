@@ -8,13 +8,13 @@ from msgspec import Struct
 
 from meshtop.analysis.fleet.locality import EvacuatedHost, EvacuationEffect, endpoints_unread, evacuation_effect
 from meshtop.model.evidence import Unknown, WhyUnknown
+from meshtop.model.numbers import quantity
 from meshtop.model.state import State
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
-from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.table import Cell, Table, Tone
 from meshtop.views.frame.unknowns import Needs, unknowns_of
-from meshtop.views.picture.fleet import localities_of
+from meshtop.views.picture.fleet import localities_of, planes_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of
 
@@ -60,7 +60,10 @@ class EvacuatedItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class EvacuateSummary(Struct, frozen=True, rename="camel", kw_only=True):
-    """Numbers of hosts by effect; `entersRequestsPerSecond` is traffic entering through the cluster's gateways."""
+    """How many hosts share a fate; `entersRequestsPerSecond` is what comes in through the cluster's gateways.
+
+    `serves` names the clusters without a control plane that only this cluster's serves.
+    """
 
     gone: int
     doubles: int
@@ -69,6 +72,7 @@ class EvacuateSummary(Struct, frozen=True, rename="camel", kw_only=True):
     idle: int
     enters_requests_per_second: float | None
     virtual_machines: int
+    serves: tuple[str, ...] = ()
 
 
 class EvacuateDocument(Document, frozen=True, rename="camel", kw_only=True):
@@ -119,6 +123,7 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
             idle=counts[EvacuationEffect.IDLE],
             enters_requests_per_second=sum(entries) if entries else None,
             virtual_machines=len(picture.machines_in(cluster)),
+            serves=tuple(sorted({p.cluster for p in planes_of(picture) if p.served_by == (cluster,)})),
         ),
         unknowns=(
             *unread,
@@ -177,6 +182,12 @@ def evacuation_sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
         lines.append(
             f"{quantity(s.enters_requests_per_second)} requests/s enter through gateways of {answer.cluster}: "
             "DNS or a load balancer must lead them elsewhere first."
+        )
+    if s.serves:
+        one = len(s.serves) == 1
+        lines.append(
+            f"{', '.join(s.serves)} {'has' if one else 'have'} no control plane but that of {answer.cluster}: "
+            f"{'its' if one else 'their'} proxies would get no new configuration, endpoints or certificates."
         )
     if s.virtual_machines:
         one = s.virtual_machines == 1

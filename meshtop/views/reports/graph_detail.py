@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind, ServiceGraph
 from meshtop.analysis.visibility.shaping import ApplicableConfig, ConfigTarget, applicable_config
 from meshtop.model.constants import CLUSTER_DOMAIN, CONTRADICTED_FROM
+from meshtop.model.numbers import latency, percent, quantity
 from meshtop.model.text import clean
 from meshtop.model.traffic import Edge, Peer, Sums, Target, total
 from meshtop.sources.prometheus.promql import Matcher, one_of
@@ -24,7 +25,6 @@ from meshtop.views.frame.charts import (
 )
 from meshtop.views.frame.columns import error_tone, mtls_tone
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
-from meshtop.views.frame.numbers import latency, percent, quantity
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.kinds.edges import EdgeItem, answers, volume
 from meshtop.views.picture.query import Query
@@ -222,6 +222,9 @@ def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]
     ]
     if len(unique) > len(shown):
         shown.append(fact("", f"and {len(unique) - len(shown)} more", Tone.DIM))
+    rootless = sorted({c for c, _ in subjects if c in picture.facts and picture.facts[c].root_namespace is None})
+    if rootless:
+        shown.append(fact("", f"what holds for the whole mesh is not known of {', '.join(rootless)}", Tone.UNKNOWN))
     return tuple(shown) or (fact("", "nothing but the mesh's defaults", Tone.DIM),)
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.traffic.flags import GRPC_STATUS, is_error
 from meshtop.model.constants import CONTRADICTED_FROM
+from meshtop.model.numbers import latency, percent, quantity
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.text import clean
 from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import Sums
 from meshtop.views.frame.columns import HEALTH_SIGNS, HEALTH_TONES, error_tone, mtls_tone
-from meshtop.views.frame.numbers import latency, percent, quantity
 from meshtop.views.frame.table import Cell, Tone
 
 

@@ -10,12 +10,12 @@ import stat
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from meshtop.actions.journal.journal import ActionState, EntryKind, Journal, JournalError
+from meshtop.actions.journal.journal import ActionState, EntryKind, Journal
+from meshtop.actions.journal.journal_error import JournalError
 
 
 @pytest.fixture
@@ -140,32 +140,6 @@ def test_a_newer_journal_is_left_alone_and_not_kept_open(tmp_path: Path) -> None
 
 def _is_open(number: str) -> bool:
     return os.path.lexists(f"/proc/self/fd/{number}")
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "UPDATE actions SET plan = '{'",
-        "UPDATE actions SET plan = '[]'",
-        "UPDATE actions SET state = 'odd'",
-        "UPDATE entries SET event = 'odd'",
-        "UPDATE entries SET detail = x'ff'",
-        "DROP TABLE entries",
-    ],
-)
-def test_a_damaged_journal_is_said_in_a_sentence(journal: Journal, damage: str) -> None:
-    identity = begin(journal)
-    journal.write(identity, EntryKind.NOTE, note="kept")
-    with contextlib.closing(sqlite3.connect(journal.path)) as database:
-        database.execute(damage)
-        database.commit()
-    reads: list[Callable[[], object]] = [journal.actions, journal.last, lambda: journal.action(identity)]
-    for read in reads:
-        with pytest.raises(
-            JournalError, match=r"journal\.db cannot be read: [^\[]*; restore the file, or move it away\.$"
-        ):
-            read()
-    begin(journal)
 
 
 def test_what_cannot_be_opened_is_said_in_a_sentence(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.lease import ShiftLease
@@ -13,8 +14,10 @@ from meshtop.actions.shift.preflight import CheckStatus, owner_check, preflight
 from meshtop.actions.shift.preview import preview
 from meshtop.actions.shift.targets import route_object
 from meshtop.analysis.canary.owners import route_owner
-from meshtop.model.kube import ConfigObject, Manager, Meta, Owner
-from tests.actions.mesh import Cluster, Scene, plan, virtual_service
+from meshtop.analysis.canary.survey import Survey
+from meshtop.analysis.identity.meshes import TELLING_KINDS
+from meshtop.model.kube import ConfigObject, KindStatus, Manager, Meta, Owner
+from tests.actions.mesh import Cluster, Scene, board_cluster, plan, virtual_service
 from tests.actions.shift.telling import BEFORE
 
 
@@ -31,6 +34,22 @@ async def test_read_only_and_policy_refuse_before_anything_is_sent(
         assert found.refusal.kind is ErrorKind.REFUSED
         assert [sent for wire in one.wires.values() for sent in wire.sent] == []
         await one.close()
+
+
+async def test_clusters_of_no_known_mesh_say_what_was_not_read(clusters: dict[str, Cluster], tmp_path: Path) -> None:
+    one = Scene(clusters, tmp_path)
+    inventory = clusters["west"].inventory()
+    kinds = tuple(KindStatus(kind=kind, state="denied" if kind == "Secret" else "fresh") for kind in TELLING_KINDS)
+    west = board_cluster("west", structs.replace(inventory, kinds=kinds))
+    one.fleet.survey = Survey(
+        [
+            board_cluster("east", clusters["east"].inventory()),
+            structs.replace(west, facts=structs.replace(west.facts, group="another")),
+        ]
+    )
+    with pytest.raises(ActionError, match=r"not known to be one mesh \(east, west\).*Secret of west \(denied\)"):
+        await preflight(plan(), one.fleet)
+    await one.close()
 
 
 async def test_somebody_without_the_right_is_refused(clusters: dict[str, Cluster], tmp_path: Path) -> None:

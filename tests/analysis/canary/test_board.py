@@ -15,7 +15,7 @@ from meshtop.analysis.canary.verdict import Comparison, Honesty
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.analysis.inventory.workloads import workloads
 from meshtop.model.canary import RouteCounts
-from meshtop.model.kube import ConfigObject, Manager, Meta, Owner
+from meshtop.model.kube import ConfigObject, Manager, Meta, Owner, Service
 from meshtop.model.state import Severity
 from meshtop.model.telemetry import Labels, Sample
 from tests import worlds
@@ -158,6 +158,55 @@ def test_errors_are_counted_from_both_ends_and_for_grpc() -> None:
     assert row.destinations[1].traffic.error_ratio == pytest.approx(60 / 2000)
 
 
+def test_what_is_mirrored_is_no_part_of_the_split() -> None:
+    """A mirrored request is counted by the server alone: nobody waits for its answer."""
+    rule = {"route": route(("v1", 90), ("v2", 10)), "mirror": {"host": "reviews", "subset": "v2"}}
+    mirrored = obj("VirtualService", {"hosts": ["reviews"], "http": [rule]}, managers=RECENT)
+    counted = counts(
+        sample("v1", 9000.0),
+        sample("v2", 1000.0),
+        sample("v1", 9000.0, reporter="destination"),
+        sample("v2", 11000.0, reporter="destination"),
+    )
+    (row,) = board(cluster(mirrored, RULE, counted=[counted]))
+    assert [d.observed_share for d in row.destinations] == [0.9, 0.1]
+    assert row.honesty.verdict is Honesty.HONOURED
+
+
+def test_tcp_is_split_by_connections() -> None:
+    spec = {"hosts": ["reviews"], "tcp": [{"route": route(("v1", 80), ("v2", 20))}]}
+    more = {"request_protocol": "tcp", "response_code": ""}
+    opened = (sample("v1", 8000.0, **more), sample("v2", 2000.0, **more))
+    counted = structs.replace(counts(), connections=opened)
+    (row,) = board(cluster(obj("VirtualService", spec, managers=RECENT), RULE, counted=[counted]))
+    assert row.protocol == "tcp"
+    assert [d.observed_share for d in row.destinations] == [0.8, 0.2]
+    assert row.honesty.verdict is Honesty.HONOURED
+
+
+def test_a_route_that_flagger_writes_is_flaggers_and_goes_from_service_to_service() -> None:
+    names = ("reviews-primary", "reviews-canary")
+    parts = [{"destination": {"host": name}, "weight": part} for name, part in zip(names, (90, 10), strict=True)]
+    spec = {"hosts": ["reviews"], "http": [{"route": parts}]}
+    meta = Meta(name="reviews", namespace="shop", owner=Owner("Canary", "reviews", "flagger.app/v1beta1"))
+    behind = {"reviews-primary": "v1", "reviews-canary": "v2"}
+    made = tuple(
+        Service(meta=Meta(name=name, namespace="shop"), selector={"app": "reviews", "version": version})
+        for name, version in behind.items()
+    )
+    counted = counts(*(
+        sample(version, count, destination_service=f"{name}.shop.svc.cluster.local")
+        for (name, version), count in zip(behind.items(), (9000.0, 1000.0), strict=True)))  # fmt: skip
+    home = cluster(obj("VirtualService", spec, meta=meta, managers=RECENT), counted=[counted])
+    home = structs.replace(home, inventory=structs.replace(home.inventory, services=(*home.inventory.services, *made)))
+    home = structs.replace(home, workloads=workloads(home.inventory, "east"))
+    (row,) = board(home)
+    assert [d.observed_share for d in row.destinations] == [0.9, 0.1]
+    assert [d.pods.ready for d in row.destinations] == [2, 2]
+    assert (row.owner.controller, row.owner.name) == ("flagger", "shop/reviews")
+    assert codes(row) == []
+
+
 def test_codes_that_were_taken_out_of_the_metrics_are_no_proof_of_good_answers() -> None:
     bare = {"response_code": "", "response_flags": ""}
     counted = counts(sample("v1", 8000.0, **bare), sample("v2", 2000.0, **bare))
@@ -217,6 +266,36 @@ def test_a_version_whose_pods_are_gone() -> None:
     (row,) = board(structs.replace(sick, workloads=gone))
     assert codes(row) == ["NO-PODS"]
     assert row.findings[0].severity is Severity.ERROR
+
+
+@pytest.mark.parametrize("perhaps", [None, 0, 1])
+def test_a_version_without_pods_here_may_have_some_where_it_is_not_known_whether_that_is_one_mesh(
+    perhaps: int | None,
+) -> None:
+    home = cluster(service(("v1", 80), ("v2", 20)), RULE)
+    gone = tuple(
+        structs.replace(w, pods=structs.replace(w.pods, ready=0)) if w.version == "v2" else w for w in home.workloads
+    )
+    home = structs.replace(home, workloads=gone, facts=structs.replace(home.facts, perhaps=("north",)))
+    others = []
+    if perhaps is not None:
+        north = cluster(name="north")
+        ready = tuple(structs.replace(w, pods=structs.replace(w.pods, ready=perhaps)) for w in north.workloads)
+        facts = structs.replace(north.facts, mesh_id="another", group=None)
+        others = [structs.replace(north, workloads=ready, facts=facts)]
+    (row,) = board(home, *others)
+    assert codes(row) == (["NO-PODS"] if perhaps == 0 else ["NOT-JUDGED"])
+    assert perhaps == 0 or "north" in row.findings[0].message
+
+
+def test_a_host_without_its_domain_is_completed_with_that_of_the_cluster() -> None:
+    spec = {"hosts": ["reviews"], "http": [{"route": [
+        {"destination": {"host": "reviews.shop", "subset": v}, "weight": 50} for v in ("v1", "v2")]}]}  # fmt: skip
+    rule = obj("DestinationRule", {**RULE.spec, "host": "reviews.shop"})
+    home = cluster(obj("VirtualService", spec), rule)
+    for domain, told in (("corp.local", "reviews.shop.svc.corp.local"), (None, "reviews.shop.svc.DOMAIN")):
+        (row,) = board(structs.replace(home, facts=structs.replace(home.facts, cluster_domain=domain)))
+        assert any(told in (finding.fix or "") for finding in row.findings)
 
 
 def test_clusters_that_differ_are_named() -> None:

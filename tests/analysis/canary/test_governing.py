@@ -355,6 +355,29 @@ def test_a_share_whose_backend_is_not_resolved_is_answered_500(
         assert found.honesty.verdict is Honesty.NOT_ENOUGH_DATA
 
 
+def test_a_grant_leaves_the_whole_split_in_force() -> None:
+    there = Service(meta=Meta(name="reviews-v2", namespace="other"), selector={"app": "reviews"})
+    services = (*worlds.inventory(cluster_id="east").services, *VERSIONED, there)
+    pods = (*worlds.inventory(cluster_id="east").pods, pod("far-0", "far", namespace="other"))
+    (near, _), away = backed("edge", 9000.0, 0.0, "edge"), sample(
+        "v2", 1000.0, source_workload="edge", source_workload_namespace="edge", destination_workload_namespace="other",
+        destination_workload="far", destination_service="reviews-v2.other.svc.cluster.local",
+    )  # fmt: skip
+    found = of_gateway(
+        http_route(EDGE_PARENT, backends=FAR), kube_gateway(), grant(), counted=[near, away],
+        inventory={"services": services, "pods": pods}, workloads=(workload("far", "other", services=("reviews-v2",)),),
+    )  # fmt: skip
+    assert (split(found), found.honesty.verdict, codes(found)) == ([0.9, 0.1], Honesty.HONOURED, [])
+
+
+def test_a_hostname_may_name_a_service_of_the_cluster() -> None:
+    named = {"group": "networking.istio.io", "kind": "Hostname", "name": "reviews-v2.shop.svc.cluster.local"}
+    refs = [{"name": "reviews-v1", "weight": 90}, {**named, "weight": 10}]
+    found = of_gateway(http_route(SERVICE_PARENT, backends=refs), counted=())
+    assert codes(found) == []
+    assert [d.pods.ready for d in found.destinations] == [2, 2]
+
+
 def test_a_backend_that_is_not_there_is_one_finding() -> None:
     missing = [{"name": "reviews-v1", "weight": 90}, {"name": "nowhere", "weight": 10}]
     said = of_gateway(http_route(EDGE_PARENT, status=[NOT_FOUND], backends=missing), kube_gateway(), counted=())
@@ -406,7 +429,9 @@ def test_a_host_without_its_domain_is_no_service() -> None:
             }
         ],
     }
-    found = of_gateway(obj("VirtualService", spec, managers=RECENT), counted=())
+    found = of_gateway(
+        obj("VirtualService", spec, managers=RECENT), counted=(), facts={"cluster_domain": "cluster.local"}
+    )
     assert codes(found) == ["NO-SERVICE"]
     assert found.findings[0].fix == "Write reviews-v1.shop.svc.cluster.local: Istio completes only names without a dot."
 

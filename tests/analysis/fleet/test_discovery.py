@@ -241,3 +241,10 @@ def test_a_host_is_not_said_to_have_no_endpoints_where_another_cluster_may_be_of
     assert {row.mesh: row.clusters for row in discovery([alone, other], {}).hosts}["one"] == {
         "a": HostReachability.NO_ENDPOINTS
     }
+
+
+def test_a_host_is_not_said_to_have_no_endpoints_where_a_cluster_that_was_not_read_may_be_of_the_mesh() -> None:
+    alone = site("a", mesh="one")
+    doubtful = structs.replace(alone, facts=structs.replace(alone.facts, perhaps=("unread",)))
+    (row,) = discovery([doubtful], {}).hosts
+    assert row.clusters == {"a": HostReachability.UNKNOWN}

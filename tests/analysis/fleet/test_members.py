@@ -36,7 +36,10 @@ KUBESPHERE = "Cluster.cluster.kubesphere.io"
     [
         ("KubeFedCluster", {"apiEndpoint": "https://a"}, {"conditions": [READY]}, {}, True, "https://a", ()),
         ("KubeFedCluster", {"apiEndpoint": "https://a"}, {"conditions": KUBEFED_OFFLINE}, {}, False, "https://a", ()),
+        ("KubeFedCluster", {}, {"conditions": [condition("Offline", "True"), READY]}, {}, False, "", ()),
         ("KubeFedCluster", {}, {}, {}, None, "", ()),
+        (KARMADA, {}, {}, {}, None, "", ()),
+        (KARMADA, {}, {"conditions": [condition("Ready", "False")]}, {}, False, "", ()),
         (KARMADA, {"id": "u1", "apiEndpoint": "https://b"}, {"conditions": [READY]}, {}, True, "https://b", ("u1",)),
         (KARMADA, {}, {"conditions": [condition("Ready", "Unknown")]}, {}, None, "", ()),
         (

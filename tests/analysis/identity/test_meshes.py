@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.analysis.identity.meshes import (
     MeshEvidence,
     calls_between,
@@ -15,7 +16,7 @@ from meshtop.analysis.identity.meshes import (
     with_meshes,
 )
 from meshtop.model.evidence import WhyUnknown
-from meshtop.model.kube import Inventory, KindStatus, Meta, RemoteSecret
+from meshtop.model.kube import Container, Inventory, KindStatus, Meta, Pod, RemoteSecret
 from meshtop.model.mesh import ControlPlane, MeshFacts
 from meshtop.model.telemetry import Labels, Sample, Telemetry
 
@@ -228,3 +229,19 @@ def test_other_names_for_clusters_tell_the_same(fleet: list[MeshEvidence]) -> No
     told, other = meshes(said), meshes(renamed)
     for left, right in combinations(NAMES, 2):
         assert told.same(left, right) is other.same(f"ctx/{left}", f"ctx/{right}")
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        pytest.param({}, False, id="everything was read and nothing is of a mesh"),
+        pytest.param({"kinds": (KindStatus(kind="Pod"),)}, None, id="not all was read"),
+        pytest.param({"webhooks": (Meta(name="istio-sidecar-injector"),)}, None, id="something injects"),
+        pytest.param({"pods": (Pod(meta=Meta(name="p"), containers=(Container("istio-proxy"),)),)}, None, id="a proxy"),
+    ],
+)
+def test_a_cluster_without_a_mesh_is_of_no_others(changed: dict[str, object], same: bool | None) -> None:
+    bare = Inventory(**changed)  # type: ignore[arg-type]
+    evidence = mesh_evidence("west", bare, mesh_facts(bare))
+    assert meshes([primary("east", mesh_id="m"), evidence]).same("east", "west") is same
+    assert meshes([primary("east", remotes=("west",)), evidence]).same("east", "west") is not False

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtop.analysis.identity.mesh import mesh_facts
+from meshtop.analysis.identity.meshes import mesh_evidence, meshes
 from meshtop.analysis.security.anchors import cluster_anchors
 from meshtop.analysis.security.expiry import DAY, CertificateKind, Expiry, expiries, expiry_findings
 from meshtop.analysis.security.trust import ClusterTrust, Trusted, judge_pair, trust_findings
@@ -233,3 +234,19 @@ def test_an_expired_root_that_istiod_signs_with_is_an_error() -> None:
     elsewhere = expiries("west", inventory(A), None)
     alone = expiries("east", inventory(OLD), None)
     assert [f.finding.code for f in expiry_findings([*alone, *elsewhere], NOW)] == ["CERT-EXPIRED"]
+
+
+@pytest.mark.parametrize(
+    ("west", "one"),
+    [
+        pytest.param(made("root", copy=1), True, id="renewed with its old key"),
+        pytest.param(made("cross", issuer="root", by="root"), True, id="signed by the other's root"),
+        pytest.param(made("root", of="another key"), None, id="the name alone"),
+        pytest.param(made("another name", of="root"), None, id="the key alone"),
+        pytest.param("", None, id="none that is known"),
+    ],
+)
+def test_roots_link_the_clusters_of_one_mesh_by_what_verifies(west: str, one: bool | None) -> None:
+    sides = {"east": inventory(made("root")), "west": inventory(west)}
+    told = meshes([mesh_evidence(name, found, mesh_facts(found)) for name, found in sides.items()])
+    assert told.same("east", "west") is one

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.analysis.security.certificates import read_certificates
+from meshtop.analysis.identity.certificates import read_certificates
 from meshtop.analysis.security.trust import ClusterTrust, Trusted, judge_pair, trust_findings, trust_pairs
 from meshtop.model.mesh import MeshFacts
 

@@ -174,3 +174,12 @@ def test_many_calls_of_one_service_are_judged_together() -> None:
     assert (
         calls_health([few, edge(c200=9990)]).status is workload_health(Health(HEALTHY), [few, edge(c200=9990)]).status
     )
+
+
+def test_what_is_scaled_to_0_idles_whatever_is_known_of_its_traffic() -> None:
+    nothing = Health(HealthStatus.IDLE, ("scaled to 0",))
+    for state in State:
+        assert workload_health(nothing, [], states={"east": state}, cluster="east") == nothing
+    ready = workload_health(Health(HealthStatus.HEALTHY), [], states={"east": State.NONE}, cluster="east")
+    assert ready.status is HealthStatus.UNKNOWN
+    assert ready.reasons[0] == "the traffic of east is not known"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from meshtop.analysis.traffic.edges import edges
+from meshtop.analysis.traffic.figures import by_workload
 from meshtop.analysis.traffic.flags import outcome
+from meshtop.analysis.traffic.health import edge_health
 from meshtop.analysis.traffic.inputs import KnownPeer
+from meshtop.model.state import HealthStatus
 from meshtop.model.traffic import PeerKind
 from tests.analysis.traffic.builders import UNKNOWN_SOURCE, UNKNOWN_TARGET, cluster, only, tcp, told
 
@@ -244,6 +247,43 @@ def test_labels_that_the_telemetry_api_dropped_are_tolerated() -> None:
     assert (edge.protocol, edge.source.cluster, edge.destination.cluster) == ("http", "east", "east")
     assert edge.sums.requests == 5
     assert edge.sums.judged is None
+
+
+@pytest.mark.parametrize(
+    ("removed", "ratio"),
+    [
+        pytest.param(0.0, 1.0, id="none of it"),
+        pytest.param(0.05, 1.0, id="what does not matter"),
+        pytest.param(2.0, None, id="a part"),
+        pytest.param(10.0, None, id="all of it"),
+    ],
+)
+def test_a_policy_label_that_was_taken_out_makes_the_share_of_mutual_tls_unknown(
+    removed: float, ratio: float | None
+) -> None:
+    bare = told(removed, "destination", connection_security_policy="", response_code="201")
+    edge = only(cluster("east", told(10.0, "source"), told(10.0 - removed, "destination"), bare))
+    assert edge.sums.requests == pytest.approx(10.0, abs=0.1)
+    assert edge.sums.mtls_ratio == ratio
+
+
+def test_callers_of_whom_no_reporter_knows_make_the_share_of_the_whole_unknown() -> None:
+    known = told(10.0, "destination")
+    whole = by_workload(edges([cluster("east", known)]))[("east", "shop", "cart")].inbound
+    assert whole.mtls_ratio == 1.0
+    half = edges([cluster("east", known, told(9.0, "source", "batch"))])
+    assert by_workload(half)[("east", "shop", "cart")].inbound.mtls_ratio is None
+    assert sorted(str(edge.sums.mtls_ratio) for edge in half) == ["1.0", "None"]
+
+
+def test_long_connections_flow_although_none_is_opened_in_the_window() -> None:
+    sides = ("source", "destination")
+    edge = only(cluster("east", fields={
+        "tcp_received": tuple(tcp(300, side) for side in sides),
+        "tcp_sent": tuple(tcp(1000, side) for side in sides),
+    }))  # fmt: skip
+    assert (edge.sums.sent, edge.sums.received, edge.sums.connections) == (300, 1000, None)
+    assert edge_health(edge).status is HealthStatus.HEALTHY
 
 
 def test_a_vanished_series_leaves_its_peers_report() -> None:

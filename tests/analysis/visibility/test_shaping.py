@@ -60,19 +60,19 @@ def selector(**labels: str) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_what_shapes_a_service(kind: str, spec: dict[str, Any], namespace: str, why: str) -> None:
-    found = applicable_config(config(kind, spec, namespace), REVIEWS)
+    found = applicable_config(config(kind, spec, namespace), REVIEWS, root_namespace="istio-system")
     assert [one.why for one in found] == ([why] if why else [])
     assert all((one.kind, one.namespace, one.name) == (kind, namespace, "one") for one in found)
 
 
 @pytest.mark.parametrize("spec", [{"hosts": "reviews"}, {"hosts": None, "http": "x"}, {"http": [None, {"route": 3}]}])
 def test_odd_specs_shape_nothing(spec: dict[str, Any]) -> None:
-    assert applicable_config(config("VirtualService", spec), REVIEWS) == ()
+    assert applicable_config(config("VirtualService", spec), REVIEWS, root_namespace="istio-system") == ()
 
 
 def test_another_root_namespace() -> None:
     inventory = config("PeerAuthentication", {}, "mesh-root")
-    assert applicable_config(inventory, REVIEWS) == ()
+    assert applicable_config(inventory, REVIEWS, root_namespace="istio-system") == ()
     assert [one.why for one in applicable_config(inventory, REVIEWS, root_namespace="mesh-root")] == [
         "for the whole mesh"
     ]

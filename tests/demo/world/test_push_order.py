@@ -28,7 +28,7 @@ def test_the_last_of_two_quick_changes_is_the_one_that_stays() -> None:
         write(60)
         now += 60.0
         state.advance()
-        assert {d.subset: d.share for d in state.configs["us-east"].route(host, "http", False)} == {
+        assert {d.subset: d.share for d in state.configs["us-east"].route(host, "http")} == {
             "v2": 0.4,
             "v3": 0.6,
         }

@@ -285,7 +285,7 @@ async def test_an_unknown_authority_is_not_trusted(tmp_path: Path) -> None:
     with served(Api(), context) as api:
         connection = connect(tmp_path, api.url, cluster=authority(other))
         session = connection.requests_session()
-        with pytest.raises(OSError, match="certificate verify failed"):
+        with pytest.raises(SourceProblem, match="is not trusted"):
             await asyncio.to_thread(session.get, api.url + PODS, timeout=10)
         found = await problem(connection)
         assert "is not trusted" in found.message
@@ -305,10 +305,10 @@ async def test_the_name_in_the_certificate_can_be_told(tmp_path: Path, name: str
             assert (await connection.request("GET", PODS)).status_code == 200
             assert (await asyncio.to_thread(session.get, api.url + PODS, timeout=10)).status_code == 200
         else:
-            with pytest.raises(OSError):
+            with pytest.raises(SourceProblem):
                 await asyncio.to_thread(session.get, api.url + PODS, timeout=10)
             assert "is not trusted" in (await problem(connection)).message
-        assert asked == [name, name]
+        assert set(asked) == {name}
         await connection.close()
 
 

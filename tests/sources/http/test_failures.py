@@ -91,7 +91,7 @@ async def test_a_socks_proxy_says_what_it_needs(tmp_path: Path) -> None:
     ("answer", "said"),
     [
         (lambda: web.Response(text="<html>Log in</html>", content_type="text/html"), "answers with a web page"),
-        (lambda: web.Response(status=302, headers={"Location": "https://login"}), "sends requests on to another place"),
+        (lambda: web.Response(status=302, headers={"Location": "https://login"}), "sends requests on to https://login"),
         (lambda: web.Response(status=503, text="<h1>bad</h1>"), "answers with a web page"),
     ],
 )
@@ -105,4 +105,5 @@ async def test_a_login_page_in_the_api_servers_place(tmp_path: Path, answer: Any
         with pytest.raises(SourceProblem) as caught:
             await fetch(connection, "/api/v1/pods", what="pods")
         await connection.close()
-    assert f"east {said} when asked to list pods: its server URL" in caught.value.message
+    assert f"east {said} when asked " in caught.value.message
+    assert "pods: its server URL in the kubeconfig leads to something else" in caught.value.message

@@ -19,7 +19,8 @@ def kind_named(name: str, group: str | None = None) -> ApiKind:
 def converted(name: str, item: dict[str, Any]) -> Any:
     kind = kind_named(name)
     body = json.dumps({"metadata": {"resourceVersion": "5"}, "items": [item]}).encode()
-    page, meta = codec(kind, kind.versions[0]).page(body)
+    read = codec(kind, kind.versions[0]).page(body)
+    page, meta = read.objects, read.meta
     assert meta.resource_version == "5"
     return page[0]
 
@@ -210,7 +211,7 @@ def test_a_custom_resource_keeps_its_spec_and_its_managers() -> None:
 def test_a_secret_has_no_place_for_data() -> None:
     annotations = {"networking.istio.io/cluster": "west", "kubectl.kubernetes.io/last-applied-configuration": "PRIVATE"}
     item = {"metadata": {"name": "s", "annotations": annotations}, "data": {"k": "PRIVATE"}}
-    page, _ = REMOTE_SECRETS.page(json.dumps({"items": [item]}).encode())
+    page = REMOTE_SECRETS.page(json.dumps({"items": [item]}).encode()).objects
     assert page[0].cluster_id == "west"
     assert "PRIVATE" not in repr(page)
 
@@ -233,7 +234,7 @@ def test_real_manifests_are_understood(shared_data: Path) -> None:
             if kind is None:
                 continue
             assert version in kind.versions
-            page, _ = codec(kind, version).page(json.dumps({"items": [document]}).encode())
+            page = codec(kind, version).page(json.dumps({"items": [document]}).encode()).objects
             assert page[0].meta.name == document["metadata"]["name"]
             if isinstance(page[0], kube.ConfigObject):
                 assert page[0].spec == (document.get("spec") or {})

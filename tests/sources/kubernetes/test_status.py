@@ -57,7 +57,7 @@ def test_the_state_of_a_cluster(
         problem=problem,
         kinds=kinds,
         resources={("", "Pod"): "pods"},
-        refresh_seconds=5.0,
+        stale_seconds=15.0,
         endpoint="https://east",
     )
     assert (status.state, status.error, status.remedy) == (state, error, remedy)
@@ -71,7 +71,7 @@ def test_what_is_missing_is_a_note() -> None:
         problem=None,
         kinds=(GOOD, MISSING, SECRETS),
         resources={},
-        refresh_seconds=5.0,
+        stale_seconds=15.0,
         endpoint="",
     )
     assert status.notes == ("east does not let you list secrets.", "Not installed: VirtualService.")
@@ -80,6 +80,6 @@ def test_what_is_missing_is_a_note() -> None:
 def test_who_may_read_nothing_is_not_told_a_page_of_kinds() -> None:
     kinds = [KindStatus(kind=f"Kind{n}", group="g", state="denied") for n in range(30)]
     status = source_status(
-        now=1.0, answered_at=None, problem=None, kinds=kinds, resources={}, refresh_seconds=5.0, endpoint="e"
+        now=1.0, answered_at=None, problem=None, kinds=kinds, resources={}, stale_seconds=15.0, endpoint="e"
     )
     assert (status.remedy or "").endswith("Kind7, 22 more (README: the ClusterRole for reading).")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +20,7 @@ PODS = codec(next(kind for kind in BUILTIN if kind.name == "Pod"), "v1")
 def test_lines_do_not_depend_on_where_chunks_end(wanted: list[bytes], data: st.DataObject) -> None:
     stream = b"".join(line + b"\n" for line in wanted)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
-    lines = LineSplitter()
+    lines = LineSplitter(1000)
     found: list[bytes] = []
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         found += lines.feed(stream[start:end])
@@ -74,5 +73,5 @@ def test_an_error_event_tells_its_code() -> None:
 
 @pytest.mark.parametrize("line", [b"x", b"{}", b'{"type": "ADDED", "object": {}}', b'{"type": "ADDED", "object": 1}'])
 def test_garbage_is_an_error_of_decoding(line: bytes) -> None:
-    with pytest.raises(msgspec.MsgspecError):
+    with pytest.raises(ValueError):
         decode_events([line], PODS)

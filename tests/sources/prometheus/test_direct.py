@@ -9,10 +9,12 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from meshtop.demo.kube.tls import server_tls
 from meshtop.model.state import State
 from meshtop.settings.schema import BasicAuth, HttpEndpoint
 from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.direct import DirectWire
+from tests.sources.api import Api, served
 
 
 def remembering(server: HTTPServer) -> list[Request]:
@@ -102,8 +104,22 @@ async def test_a_header_that_cannot_be_sent_is_named_and_not_shown(httpserver: H
     await direct.close()
 
 
-def test_a_session_has_the_same_trust() -> None:
-    loose = wire(HttpEndpoint(url="https://a", insecure_skip_verify=True, client_cert_file="c", client_key_file="k"))
-    assert loose.requests_session().verify is False
-    assert loose.requests_session().cert == ("c", "k")
-    assert wire(HttpEndpoint(url="https://a", ca_file="ca")).requests_session().verify == "ca"
+@pytest.mark.parametrize("trusting", ["nobody", "the file", "everybody"])
+async def test_a_session_has_the_same_trust(tmp_path: Path, trusting: str) -> None:
+    context, pem = server_tls()
+    (tmp_path / "ca.pem").write_bytes(pem)
+    with served(Api(), context) as api:
+        ca_file = str(tmp_path / "ca.pem") if trusting == "the file" else None
+        endpoint = HttpEndpoint(url=api.url, ca_file=ca_file, insecure_skip_verify=trusting == "everybody")
+        direct = wire(endpoint)
+        session = direct.requests_session()
+        if trusting == "nobody":
+            with pytest.raises(SourceProblem, match="cannot be reached"):
+                await direct.request("GET", "/version")
+            with pytest.raises(SourceProblem, match="cannot be reached"):
+                await asyncio.to_thread(session.get, f"{api.url}/version")
+            assert api.asked == []
+        else:
+            assert (await direct.request("GET", "/version")).status_code == 200
+            assert (await asyncio.to_thread(session.get, f"{api.url}/version")).status_code == 200
+        await direct.close()

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import KindStatus
 from meshtop.model.mesh import ControlPlane, MeshFacts, Ready
 from meshtop.model.snapshot import ClusterSnapshot
@@ -104,3 +105,17 @@ def test_no_control_plane_is_no_fault() -> None:
     assert codes(found) == ["no-control-plane"]
     assert found.clusters[0].findings[0].severity is Severity.INFO
     assert found.faults == 0
+
+
+def test_what_was_not_read_is_said_in_the_document() -> None:
+    east = worlds.east()
+    assert report(east).unknowns == ()
+    assert east.inventory is not None
+    kinds = tuple(replace(k, state="denied") if k.kind == "VirtualService" else k for k in east.inventory.kinds)
+    lost = replace(east, inventory=replace(east.inventory, kinds=kinds), prometheus=status("unreachable"))
+    assert report(lost).unknowns == (
+        Unknown("VirtualService", "east", WhyUnknown.DENIED),
+        Unknown("traffic", "east", WhyUnknown.UNREACHABLE),
+    )
+    silent = report(worlds.north())
+    assert silent.unknowns == (Unknown("everything", "north", WhyUnknown.UNREACHABLE),)

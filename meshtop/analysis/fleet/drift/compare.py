@@ -9,11 +9,20 @@ from functools import partial
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.drift.meaning import of_config, of_images, of_namespace, of_rbac, of_service
+from meshtop.analysis.fleet.drift.meaning import (
+    LocalDefaults,
+    alike_perhaps,
+    of_config,
+    of_images,
+    of_namespace,
+    of_rbac,
+    of_service,
+)
 from meshtop.analysis.fleet.drift.placement import ObjectKey, Placement
 from meshtop.analysis.fleet.drift.trees import Tree, differences, key, without
 from meshtop.analysis.inventory.labels import is_istiod
-from meshtop.model.constants import ISTIO_NAMESPACE
+from meshtop.analysis.visibility.exports import ExportDefaults
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory, Meta
 
@@ -35,6 +44,7 @@ CONFIG = (
 )
 """Kinds of Istio and Gateway API that are compared: all that can be copied from one cluster to another."""
 _MACHINES = "WorkloadEntry"
+_READ_BY_ISTIOD = frozenset({*CONFIG, _MACHINES})
 RBAC = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 """Kinds of RBAC that are compared."""
 KINDS = ("Namespace", "Service", *CONFIG, _MACHINES, *RBAC, "Workload")
@@ -52,6 +62,8 @@ _REGISTERED = ("istio.io/autoRegistrationGroup", "istio.io/workloadController")
 """Annotations of WorkloadEntries that istiod creates for registered machines; these objects come and go."""
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 _MOST_PATHS = 12
+_OWN_DOMAIN = "(the cluster's domain)"
+"""What hosts end with where clusters do not have one DNS domain in common, or it is not known."""
 
 
 class DriftStatus(StrEnum):
@@ -69,11 +81,20 @@ DRIFTED = (DriftStatus.DIFFERS, DriftStatus.MISSING, DriftStatus.EXTRA)
 
 
 class DriftCluster(Struct, frozen=True, kw_only=True):
-    """One cluster's part of the comparison; clusters of one `group` are compared, "" is in no group."""
+    """One cluster's part of the comparison; `group` names the clusters that belong together, "" where it is not known.
+
+    `read` is whether an istiod reads the cluster's Istio objects: a cluster that obeys another one's needs none of its
+    own. `platform` are the namespaces of its control plane and gateways. `domain` (its DNS domain) is None where it is
+    not known; `exports` says so itself.
+    """
 
     name: str
     group: str
     inventory: Inventory | None
+    read: bool = True
+    platform: frozenset[str] = frozenset()
+    domain: str | None = CLUSTER_DOMAIN
+    exports: ExportDefaults = ExportDefaults()
 
 
 class Drift(Struct, frozen=True, kw_only=True):
@@ -93,10 +114,8 @@ class Drift(Struct, frozen=True, kw_only=True):
     meanings: dict[str, Tree] = {}
 
 
-def drift(
-    clusters: Sequence[DriftCluster], declarations: Mapping[ObjectKey, Placement], root_namespace: str = ISTIO_NAMESPACE
-) -> tuple[Drift, ...]:
-    """All objects that drifted, by kind, namespace and name; objects that are equal everywhere are left out."""
+def drift(clusters: Sequence[DriftCluster], declarations: Mapping[ObjectKey, Placement]) -> tuple[Drift, ...]:
+    """Everything that drifted, by kind, namespace and name; what is the same everywhere is left out."""
     groups: dict[str, list[DriftCluster]] = {}
     for cluster in clusters:
         if cluster.group:
@@ -104,18 +123,18 @@ def drift(
     found: list[Drift] = []
     told: set[ObjectKey] = set()
     for members in groups.values():
-        group = _Group(members, root_namespace)
+        group = _Group(members)
         for object_key in group.object_keys():
             declaration = declarations.get(object_key)
             if declaration is None:
                 found.extend(_judge(object_key, group, None))
             elif declaration.clusters & set(group.names) and object_key not in told:
                 told.add(object_key)
-                everyone = group if declaration.clusters <= set(group.names) else _Group(clusters, root_namespace)
+                everyone = group if declaration.clusters <= set(group.names) else _Group(clusters)
                 found.extend(_judge(object_key, everyone, declaration))
     unseen = [object_key for object_key in declarations if object_key not in told and object_key[0] in KINDS]
     if unseen:
-        group = _Group(clusters, root_namespace)
+        group = _Group(clusters)
         for object_key in unseen:
             found.extend(_judge(object_key, group, declarations[object_key]))
     order = {kind: number for number, kind in enumerate(KINDS)}
@@ -125,9 +144,9 @@ def drift(
 def not_compared(clusters: Sequence[DriftCluster]) -> tuple[Unknown, ...]:
     """What could not be compared between these clusters, by cluster; empty where everything was compared.
 
-    A cluster in no group, or alone in its group, is not compared, so its drift is unknown; if there is only one cluster
-    at all, there is nothing to compare. Kinds that were not read are listed one by one, unless nothing of the cluster
-    was read.
+    A cluster of which nobody knows the group is compared with none, so that nothing is known of its drift. One that is
+    known to be alone in its group has nothing to differ from. Kinds that were not read are named one by one, unless
+    nothing of the cluster was read.
     """
     size = Counter(cluster.group for cluster in clusters if cluster.group)
     found = []
@@ -136,7 +155,11 @@ def not_compared(clusters: Sequence[DriftCluster]) -> tuple[Unknown, ...]:
             found.append(Unknown("every object", cluster.name, WhyUnknown.UNREACHABLE))
         elif size[cluster.group] > 1:
             found += [Unknown(kind, cluster.name, why) for kind, why in _unread(cluster.inventory).items()]
-        elif len(clusters) > 1:
+            if cluster.domain is None:
+                found.append(Unknown("the DNS domain", cluster.name, WhyUnknown.NOT_READ))
+            if not cluster.exports.known:
+                found.append(Unknown("the MeshConfig", cluster.name, WhyUnknown.NOT_READ))
+        elif not cluster.group and len(clusters) > 1:
             found.append(Unknown("which clusters it should be like", cluster.name, WhyUnknown.UNSUPPORTED))
     return tuple(found)
 
@@ -144,7 +167,8 @@ def not_compared(clusters: Sequence[DriftCluster]) -> tuple[Unknown, ...]:
 class _Group:
     """A set of clusters that are compared with one another, and the meaning of every object in each of them."""
 
-    def __init__(self, clusters: Sequence[DriftCluster], root_namespace: str) -> None:
+    def __init__(self, clusters: Sequence[DriftCluster]) -> None:
+        self.unread_config = frozenset(c.name for c in clusters if not c.read)
         self.names = [cluster.name for cluster in clusters]
         self.namespaces = {
             c.name: {n.meta.name for n in c.inventory.namespaces} if c.inventory is not None else set()
@@ -152,9 +176,12 @@ class _Group:
         }
         self._meanings: dict[ObjectKey, dict[str, Callable[[], Tree]]] = {}
         self._unread = {c.name: _unread(c.inventory) for c in clusters}
+        domains = {c.domain for c in clusters if c.inventory is not None}
+        shown = next(iter(domains)) if len(domains) == 1 else None
+        self._defaults = {c.name: LocalDefaults(c.domain, c.exports, shown or _OWN_DOMAIN) for c in clusters}
         for cluster in clusters:
             if cluster.inventory is not None:
-                for object_key, meaning in _objects(cluster.inventory, root_namespace):
+                for object_key, meaning in _objects(cluster, self._defaults[cluster.name]):
                     self._meanings.setdefault(object_key, {})[cluster.name] = meaning
 
     def object_keys(self) -> Iterable[ObjectKey]:
@@ -171,6 +198,10 @@ class _Group:
             found[cluster] = tree
         return found
 
+    def assumed(self, *clusters: str) -> bool:
+        """Whether what objects leave out is not known of some of these clusters."""
+        return not all(self._defaults[cluster].known for cluster in clusters)
+
     def unreadable(self, object_key: ObjectKey, cluster: str) -> bool:
         """Whether it is unknown if the cluster has the object, because its kind was not read."""
         why = self._unread[cluster].get(object_key[0])
@@ -180,13 +211,20 @@ class _Group:
 def _judge(object_key: ObjectKey, group: _Group, declaration: Placement | None) -> Iterator[Drift]:
     kind, namespace, name = object_key
     meanings = group.meanings(object_key, declaration.overridden if declaration is not None else ())
-    expected = _expected(object_key, group, meanings, declaration)
+    # What no istiod reads has no meaning; where a federation is to put it, it has to be all the same.
+    idle = group.unread_config if declaration is None and kind in _READ_BY_ISTIOD else frozenset[str]()
+    meanings = {cluster: tree for cluster, tree in meanings.items() if cluster not in idle}
+    if not meanings and declaration is None:
+        return
+    expected = _expected(object_key, group, meanings, declaration) - idle
     keys = {cluster: key(tree) for cluster, tree in meanings.items()}
     counted = Counter(keys.values())
     reference = max(meanings, key=lambda c: (counted[keys[c]], -group.names.index(c)), default="")
     statuses: dict[str, DriftStatus] = {}
     for cluster in group.names:
-        if group.unreadable(object_key, cluster):
+        if cluster in idle:
+            statuses[cluster] = DriftStatus.ABSENT
+        elif group.unreadable(object_key, cluster):
             statuses[cluster] = DriftStatus.UNKNOWN
         elif cluster not in meanings:
             statuses[cluster] = DriftStatus.MISSING if cluster in expected else DriftStatus.ABSENT
@@ -194,6 +232,9 @@ def _judge(object_key: ObjectKey, group: _Group, declaration: Placement | None) 
             statuses[cluster] = DriftStatus.EXTRA
         else:
             statuses[cluster] = DriftStatus.SAME if keys[cluster] == keys[reference] else DriftStatus.DIFFERS
+            assumed = statuses[cluster] is DriftStatus.DIFFERS and group.assumed(cluster, reference)
+            if assumed and alike_perhaps(meanings[cluster], meanings[reference]):
+                statuses[cluster] = DriftStatus.UNKNOWN
     complaints = tuple(why for _, why in declaration.complaints) if declaration is not None else ()
     if not complaints and not any(status in DRIFTED for status in statuses.values()):
         return
@@ -259,27 +300,31 @@ def _unread(inventory: Inventory | None) -> dict[str, WhyUnknown]:
     return {kind: unread[0][1] for kind, unread in lost.items() if unread}
 
 
-def _objects(inventory: Inventory, root_namespace: str) -> Iterator[tuple[ObjectKey, Callable[[], Tree]]]:
-    """Every compared object with a function that gives its meaning; objects owned by another object are left out."""
+def _objects(cluster: DriftCluster, defaults: LocalDefaults) -> Iterator[tuple[ObjectKey, Callable[[], Tree]]]:
+    """Everything that is compared, with what makes its meaning; objects that another object owns are left to it."""
+    inventory = cluster.inventory
+    assert inventory is not None, "only clusters that were read are compared"
     for namespace in inventory.namespaces:
         if namespace.meta.name not in _SYSTEM:
             yield ("Namespace", "", namespace.meta.name), partial(of_namespace, namespace)
     for service in inventory.services:
-        if _compared(service.meta) and service.meta.key not in _OF_THE_CLUSTER:
+        # The Service of its istiod leads each cluster to the one that serves it.
+        own = service.meta.key in _OF_THE_CLUSTER or is_istiod(service.meta.labels)
+        if _compared(service.meta) and not own:
             yield ("Service", *service.meta.key), partial(of_service, service)
     for kind in CONFIG:
         for obj in inventory.config.get(kind, ()):
             if _compared(obj.meta):
-                yield (kind, *obj.meta.key), partial(of_config, obj)
+                yield (kind, *obj.meta.key), partial(of_config, obj, defaults)
     for obj in inventory.config.get(_MACHINES, ()):
         if _compared(obj.meta) and not any(mark in obj.meta.annotations for mark in _REGISTERED):
-            yield (_MACHINES, *obj.meta.key), partial(of_config, obj)
+            yield (_MACHINES, *obj.meta.key), partial(of_config, obj, defaults)
     for kind in RBAC:
         for obj in inventory.config.get(kind, ()):
             if _compared(obj.meta) and _BOOTSTRAPPING not in obj.meta.labels and not obj.meta.name.startswith(_VENDORS):
                 yield (kind, *obj.meta.key), partial(of_rbac, obj)
     # Control planes and gateways follow their revision, which is a matter of its own.
-    installed = {root_namespace} | {
+    installed = cluster.platform | {
         controller.meta.namespace for controller in inventory.controllers if is_istiod(controller.template_labels)
     }
     for controller in inventory.controllers:

@@ -6,12 +6,16 @@ and Gateway API's references on defaults; lists whose order has no effect are se
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from meshtop.analysis.fleet.drift.trees import Tree, as_set, duration, key, proportions
 from meshtop.analysis.inventory.untyped import items, mapping, text
-from meshtop.model.constants import SERVICE_DOMAIN
+from meshtop.analysis.visibility.exports import ExportDefaults
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Controller, Meta, Namespace, Service
 
 _DURATIONS = frozenset(
@@ -50,17 +54,57 @@ _TELLING = ("istio.io/", "pod-security.kubernetes.io/", "rbac.authorization.k8s.
 _OF_ONE_CLUSTER = ("topology.istio.io/", "istio.io/rev", "istio.io/config", "gateway.istio.io/", "operator.istio.io/")
 """Labels with an effect, and among them those that differ between clusters by design."""
 _PROXY = "istio-proxy"
+_UNKNOWN_EXPORT = ["the mesh's default"]
+"""Stands for what an object without `exportTo` is exported to, where MeshConfig was not read."""
+_FULL_HOST = re.compile(r"([^./]+\.[^./]+\.svc)\.[^/]+")
 _DEEPEST = 60
 """Levels of nesting that are compared; objects of Istio and Gateway API have about fifteen."""
 
 
-def of_config(obj: ConfigObject) -> Tree:
-    """The normalised form of an object of Istio or Gateway API."""
+class LocalDefaults(Struct, frozen=True):
+    """What a cluster fills in where an object leaves it out: its DNS domain, and to whom objects are exported.
+
+    `domain` is None where it is not known, and `exports.known` False. `shown` stands for the cluster's own domain:
+    clusters with domains of their own mean the same by a host of theirs.
+    """
+
+    domain: str | None = CLUSTER_DOMAIN
+    exports: ExportDefaults = ExportDefaults()
+    shown: str = CLUSTER_DOMAIN
+
+    @property
+    def known(self) -> bool:
+        """Whether nothing of it is assumed."""
+        return self.domain is not None and self.exports.known
+
+
+def of_config(obj: ConfigObject, defaults: LocalDefaults = LocalDefaults()) -> Tree:  # noqa: B008 - frozen
+    """What an object of Istio or Gateway API means in a cluster with these defaults."""
     kind = obj.kind
     spec = _plain(obj.spec, _SETS.get(kind, frozenset()))
     finish = _FINISH.get(kind)
-    tree = finish(spec, obj.meta.namespace) if finish is not None else spec
+    tree = finish(spec, _Home(obj, defaults)) if finish is not None else spec
     return _with_labels({"spec": tree}, obj.meta)
+
+
+def alike_perhaps(left: Tree, right: Tree) -> bool:
+    """Whether two meanings may be one, where a domain or a default for exports is not known to either side."""
+    open_exports = _assumes_exports(left) or _assumes_exports(right)
+    return bool(_blurred(left, open_exports) == _blurred(right, open_exports))
+
+
+def _assumes_exports(tree: Tree) -> bool:
+    return isinstance(tree, Mapping) and mapping(tree.get("spec")).get("exportTo") == _UNKNOWN_EXPORT
+
+
+def _blurred(tree: Tree, open_exports: bool) -> Tree:
+    if isinstance(tree, Mapping):
+        return {name: _blurred(part, open_exports) for name, part in tree.items()
+                if not (open_exports and name == "exportTo")}  # fmt: skip
+    if isinstance(tree, list):
+        return as_set([_blurred(part, open_exports) for part in tree])
+    full = _FULL_HOST.fullmatch(tree) if isinstance(tree, str) else None
+    return full[1] if full else tree
 
 
 def of_namespace(namespace: Namespace) -> Tree:
@@ -177,40 +221,64 @@ def _written(value: Tree) -> str:
         return "nested too deep to be compared"
 
 
-def _full_host(host: Tree, namespace: str) -> Tree:
-    """A short name is completed in its own namespace; names with dots, wildcards and addresses stay (istio: hosts)."""
-    return (
-        f"{host}.{namespace}.{SERVICE_DOMAIN}" if isinstance(host, str) and host and not {".", "*"} & {*host} else host
-    )
+class _Home(Struct, frozen=True):
+    """Where an object lives: the object itself, and what its cluster fills in."""
+
+    obj: ConfigObject
+    defaults: LocalDefaults
+
+    @property
+    def namespace(self) -> str:
+        """The object's namespace."""
+        return self.obj.meta.namespace
+
+    def full_host(self, host: Tree) -> Tree:
+        """A short name is one of its own namespace; a name with dots, a wildcard and an address stay (istio: hosts).
+
+        The cluster's own domain is written as `shown`, whether somebody wrote it or istiod fills it in.
+        """
+        if not isinstance(host, str) or not host:
+            return host
+        if not {".", "*"} & {*host}:
+            return f"{host}.{self.namespace}.svc.{self.defaults.shown}"
+        if self.defaults.domain is None or not host.endswith(f".svc.{self.defaults.domain}"):
+            return host
+        return f"{host.removesuffix(self.defaults.domain)}{self.defaults.shown}"
+
+    def exported(self, spec: Mapping[str, Tree]) -> list[Tree]:
+        """The namespaces that see the object, by their names."""
+        written = items(spec.get("exportTo"))
+        if not written:
+            if not self.defaults.exports.known:
+                return list(_UNKNOWN_EXPORT)
+            seen = self.defaults.exports.of(self.obj)
+            return ["*"] if seen.everyone else as_set(list(seen.namespaces))
+        return as_set([self.namespace if to == "." else to for to in written])
 
 
-def _exported(spec: dict[str, Tree], namespace: str) -> list[Tree]:
-    return as_set([namespace if to == "." else to for to in items(spec.get("exportTo"))] or ["*"])
-
-
-def _virtual_service(spec: dict[str, Tree], namespace: str) -> Tree:
-    hosts = as_set([_full_host(host, namespace) for host in items(spec.get("hosts"))])
-    gateways = [g if g == "mesh" or "/" in str(g) else f"{namespace}/{g}" for g in items(spec.get("gateways"))]
-    found = {**spec, "hosts": hosts, "gateways": as_set(gateways or ["mesh"]), "exportTo": _exported(spec, namespace)}
+def _virtual_service(spec: dict[str, Tree], home: _Home) -> Tree:
+    hosts = as_set([home.full_host(host) for host in items(spec.get("hosts"))])
+    gateways = [g if g == "mesh" or "/" in str(g) else f"{home.namespace}/{g}" for g in items(spec.get("gateways"))]
+    found = {**spec, "hosts": hosts, "gateways": as_set(gateways or ["mesh"]), "exportTo": home.exported(spec)}
     for protocol in ("http", "tls", "tcp"):
         if items(spec.get(protocol)):
-            found[protocol] = [_route(mapping(route), namespace) for route in items(spec[protocol])]
+            found[protocol] = [_route(mapping(route), home) for route in items(spec[protocol])]
     return found
 
 
-def _route(route: Mapping[str, Tree], namespace: str) -> Tree:
+def _route(route: Mapping[str, Tree], home: _Home) -> Tree:
     found = dict(route)
     if items(route.get("route")):
-        found["route"] = _weighted([_destination(mapping(d), namespace) for d in items(route["route"])], default=0)
+        found["route"] = _weighted([_destination(mapping(d), home) for d in items(route["route"])], default=0)
     for name in ("mirror", "delegate"):
         if isinstance(route.get(name), Mapping) and "host" in route[name]:
-            found[name] = {**route[name], "host": _full_host(route[name]["host"], namespace)}
+            found[name] = {**route[name], "host": home.full_host(route[name]["host"])}
     return found
 
 
-def _destination(weighted: Mapping[str, Tree], namespace: str) -> dict[str, Tree]:
+def _destination(weighted: Mapping[str, Tree], home: _Home) -> dict[str, Tree]:
     to = dict(mapping(weighted.get("destination")))
-    return {**weighted, "destination": {**to, "host": _full_host(to.get("host"), namespace)}}
+    return {**weighted, "destination": {**to, "host": home.full_host(to.get("host"))}}
 
 
 def _weighted(destinations: list[dict[str, Tree]], *, default: int) -> list[Tree]:
@@ -224,42 +292,42 @@ def _weighted(destinations: list[dict[str, Tree]], *, default: int) -> list[Tree
     return as_set([{**d, "weight": share} for d, share in zip(destinations, shares, strict=True)])
 
 
-def _destination_rule(spec: dict[str, Tree], namespace: str) -> Tree:
-    return {**spec, "host": _full_host(spec.get("host"), namespace), "exportTo": _exported(spec, namespace)}
+def _destination_rule(spec: dict[str, Tree], home: _Home) -> Tree:
+    return {**spec, "host": home.full_host(spec.get("host")), "exportTo": home.exported(spec)}
 
 
-def _authorization_policy(spec: dict[str, Tree], namespace: str) -> Tree:
+def _authorization_policy(spec: dict[str, Tree], home: _Home) -> Tree:
     return {**spec, "action": spec.get("action") or "ALLOW"}
 
 
-def _peer_authentication(spec: dict[str, Tree], namespace: str) -> Tree:
+def _peer_authentication(spec: dict[str, Tree], home: _Home) -> Tree:
     mode = mapping(spec.get("mtls")).get("mode")
     rest = {key: value for key, value in spec.items() if key != "mtls"}
     return rest if mode in (None, "UNSET") else {**rest, "mtls": {"mode": mode}}
 
 
-def _gateway_route(spec: dict[str, Tree], namespace: str) -> Tree:
-    """The normalised form of an HTTPRoute, GRPCRoute, TCPRoute or TLSRoute: its parents and its rules."""
+def _gateway_route(spec: dict[str, Tree], home: _Home) -> Tree:
+    """HTTPRoute, GRPCRoute, TCPRoute or TLSRoute: where it hangs, and where it leads."""
     found = dict(spec)
-    parents = ({"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": namespace, **mapping(p)}
+    parents = ({"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": home.namespace, **mapping(p)}
                for p in items(spec.get("parentRefs")))  # fmt: skip
     found["parentRefs"] = as_set(list(parents))
-    found["rules"] = [_backends(mapping(rule), namespace) for rule in items(spec.get("rules")) or ({},)]
+    found["rules"] = [_backends(mapping(rule), home) for rule in items(spec.get("rules")) or ({},)]
     return found
 
 
-def _backends(rule: Mapping[str, Tree], namespace: str) -> dict[str, Tree]:
-    backends = [{"group": "", "kind": "Service", "namespace": namespace, "weight": 1, **mapping(b)}
+def _backends(rule: Mapping[str, Tree], home: _Home) -> dict[str, Tree]:
+    backends = [{"group": "", "kind": "Service", "namespace": home.namespace, "weight": 1, **mapping(b)}
                 for b in items(rule.get("backendRefs"))]  # fmt: skip
     return {**rule, "backendRefs": _weighted(backends, default=1)}
 
 
-def _http_route(spec: dict[str, Tree], namespace: str) -> Tree:
-    return _with_matches(_gateway_route(spec, namespace), "path", {"type": "PathPrefix", "value": "/"})
+def _http_route(spec: dict[str, Tree], home: _Home) -> Tree:
+    return _with_matches(_gateway_route(spec, home), "path", {"type": "PathPrefix", "value": "/"})
 
 
-def _grpc_route(spec: dict[str, Tree], namespace: str) -> Tree:
-    return _with_matches(_gateway_route(spec, namespace), "method", {"type": "Exact"})
+def _grpc_route(spec: dict[str, Tree], home: _Home) -> Tree:
+    return _with_matches(_gateway_route(spec, home), "method", {"type": "Exact"})
 
 
 def _with_matches(route: dict[str, Tree], name: str, default: Mapping[str, str]) -> Tree:
@@ -274,12 +342,12 @@ def _with_matches(route: dict[str, Tree], name: str, default: Mapping[str, str])
     return {**route, "rules": rules}
 
 
-def _service_entry(spec: dict[str, Tree], namespace: str) -> Tree:
+def _service_entry(spec: dict[str, Tree], home: _Home) -> Tree:
     location, resolution = spec.get("location") or "MESH_EXTERNAL", spec.get("resolution") or "NONE"
-    return {**spec, "location": location, "resolution": resolution, "exportTo": _exported(spec, namespace)}
+    return {**spec, "location": location, "resolution": resolution, "exportTo": home.exported(spec)}
 
 
-_FINISH: Mapping[str, Callable[[dict[str, Tree], str], Tree]] = {
+_FINISH: Mapping[str, Callable[[dict[str, Tree], _Home], Tree]] = {
     "VirtualService": _virtual_service,
     "DestinationRule": _destination_rule,
     "AuthorizationPolicy": _authorization_policy,

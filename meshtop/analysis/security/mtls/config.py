@@ -241,11 +241,15 @@ def _serves(primary: MeshFacts | None, facts: MeshFacts) -> bool:
 
 def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[str, IstioConfig]) -> IstioConfig | str:
     facts = member.facts
-    if facts is None or "remote" not in facts.roles:
+    if facts is None or facts.obeys == member.name or not {"remote", "external"} & {*facts.roles}:
         return configs[member.name]
     silent = unreadable(member.name, member.inventory, "Deployment")
     if silent:
         return f"Whether {member.name} has a control plane of its own is not known: {silent}"
+    if facts.obeys is not None:
+        return configs.get(facts.obeys, f"{member.name} obeys {facts.obeys}, which is not among those that are read.")
+    if "remote" not in facts.roles:
+        return configs[member.name]
     primaries = [
         other
         for other in members

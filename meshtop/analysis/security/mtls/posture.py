@@ -15,6 +15,7 @@ from meshtop.analysis.security.mtls.parties import Party
 from meshtop.analysis.security.mtls.policies import policy_findings
 from meshtop.analysis.security.mtls.server import Mode, ServerPolicy
 from meshtop.model.mesh import Proxy
+from meshtop.model.numbers import quantity
 from meshtop.model.state import Severity
 from meshtop.model.traffic import Edge
 
@@ -113,9 +114,9 @@ def _who(workload: WorkloadPosture, window: TrafficWindow | None = None) -> str:
     told = []
     for source in workload.seen.sources:
         if source.requests_per_second:
-            amount = f"{source.requests_per_second:.3g}/s"
+            amount = f"{quantity(source.requests_per_second)}/s"
         elif source.bytes_per_second:
-            amount = f"{source.bytes_per_second:.3g} B/s of TCP"
+            amount = f"{quantity(source.bytes_per_second)} B/s of TCP"
         else:
             continue
         since = ""

@@ -18,11 +18,11 @@ from meshtop.analysis.security.mtls.posture import WorkloadPosture
 from meshtop.analysis.security.mtls.server import Mode
 from meshtop.analysis.security.trust import TrustPair
 from meshtop.analysis.visibility.selection import match_labels
-from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import ConfigObject, Meta
 from meshtop.model.mesh import MeshFacts, Proxy
 from meshtop.model.traffic import Edge
 
+_SOME_ROOT = "the root namespace"
 MESH = "mesh"
 
 
@@ -80,7 +80,8 @@ def _strict(member: MeshMember, scope: str) -> MeshMember:
     if inventory is None:
         return member
     facts = member.facts or MeshFacts()
-    root = facts.root_namespace or ISTIO_NAMESPACE
+    # Wherever the root namespace is, a policy there is laid over the whole mesh; only its name is not known.
+    root = facts.root_namespace or (_SOME_ROOT if scope == MESH else "")
     home = root if scope == MESH else scope
     kept = [_obeying(p, root, scope) for p in inventory.config.get("PeerAuthentication", ())]
     new = ConfigObject(
@@ -92,7 +93,7 @@ def _strict(member: MeshMember, scope: str) -> MeshMember:
         spec={"mtls": {"mode": Mode.STRICT.value}},
     )
     config = {**inventory.config, "PeerAuthentication": (*(p for p in kept if p is not None), new)}
-    facts = structs.replace(facts, root_namespace=root)
+    facts = structs.replace(facts, root_namespace=root or None)
     return structs.replace(member, facts=facts, inventory=structs.replace(inventory, config=config))
 
 

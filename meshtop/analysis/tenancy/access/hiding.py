@@ -19,7 +19,6 @@ from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.analysis.tenancy.access.rights import Access
 from meshtop.analysis.tenancy.ownership import HIDDEN
 from meshtop.model.canary import RouteCounts
-from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Inventory, KindStatus
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import Labels, Sample
@@ -67,7 +66,7 @@ def visible(snapshot: Snapshot, access: Access, keep: Keep | None = None) -> Sna
 class _Ends:
     """Decides which ends of telemetry may be read; telemetry names a cluster by an id, which several may share.
 
-    `meshes` are each cluster's name, id and root namespace.
+    `meshes` are each cluster's name, id, and root namespace ("" where it is not known: then nothing there is shared).
     """
 
     def __init__(self, meshes: Iterable[tuple[str, str, str]], access: Access) -> None:
@@ -80,8 +79,8 @@ class _Ends:
                 self._names.setdefault(name, []).append(cluster)
 
     def shared(self, cluster: str, namespace: str) -> bool:
-        """Whether the namespace is a root namespace, whose settings apply to everyone's workloads."""
-        return namespace in ("", self._roots.get(cluster, ISTIO_NAMESPACE))
+        """Whether everybody lives by what is in the namespace."""
+        return namespace in ("", self._roots.get(cluster, ""))
 
     def readable(self, here: str, cluster_id: str, namespace: str) -> bool:
         """Whether the namespace may be read in every cluster that the id may refer to."""
@@ -105,9 +104,9 @@ def _ends(snapshot: Snapshot, access: Access, keep: Keep) -> _Ends:
 def _mesh(cluster: ClusterSnapshot, keep: Keep) -> tuple[str, str, str]:
     inventory = cluster.inventory
     if inventory is None:
-        return (cluster.name, cluster.name, ISTIO_NAMESPACE)
+        return (cluster.name, cluster.name, "")
     facts = keep.same(f"whole facts of {cluster.name}", (inventory,), lambda: mesh_facts(inventory))
-    return (cluster.name, facts.cluster_id or cluster.name, facts.root_namespace or ISTIO_NAMESPACE)
+    return (cluster.name, facts.cluster_id or cluster.name, facts.root_namespace or "")
 
 
 def _cluster(cluster: ClusterSnapshot, access: Access, ends: _Ends, keep: Keep) -> tuple[ClusterSnapshot, bool]:

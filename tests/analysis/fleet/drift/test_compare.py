@@ -16,6 +16,7 @@ from meshtop.analysis.fleet.drift.compare import CONFIG, KINDS, Drift, DriftClus
 from meshtop.analysis.fleet.drift.meaning import of_config, of_images, of_namespace, of_rbac, of_service
 from meshtop.analysis.fleet.drift.placement import Placement, declared
 from meshtop.analysis.fleet.drift.trees import differences, unified, without
+from meshtop.analysis.visibility.exports import ExportDefaults
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import (
     ConfigObject,
@@ -334,6 +335,72 @@ def test_what_was_not_compared_is_said() -> None:
         ("a", WhyUnknown.UNSUPPORTED),
         ("b", WhyUnknown.UNSUPPORTED),
     ]
+    solitary = [structs.replace(one, group=one.name) for one in (read, structs.replace(read, name="b"))]
+    assert not_compared(solitary) == ()
+    doubtful = structs.replace(read, name="b", domain=None, exports=ExportDefaults(known=False))
+    assert [one.what for one in not_compared([read, doubtful])] == ["the DNS domain", "the MeshConfig"]
+
+
+def rule(host: str, **spec: Any) -> ConfigObject:
+    return obj("DestinationRule", "x", "shop", spec={"host": host, **spec})
+
+
+HIDES = ExportDefaults(destination_rules=(".",))
+UNREAD = ExportDefaults(known=False)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "status"),
+    [
+        pytest.param((rule("reviews"), {}), (rule(HOST), {}), None, id="a short name in the usual domain"),
+        pytest.param((rule("reviews"), {"domain": "corp.local"}), (rule("reviews.shop.svc.corp.local"),
+                     {"domain": "corp.local"}), None, id="a short name in another domain"),
+        pytest.param((rule("reviews"), {"domain": "corp.local"}), (rule(HOST), {"domain": "corp.local"}),
+                     DriftStatus.DIFFERS, id="the usual domain where there is another"),
+        pytest.param((rule("reviews.shop.svc.corp.local"), {"domain": "corp.local"}), (rule(HOST), {}), None,
+                     id="each in its own domain"),
+        pytest.param((rule("reviews"), {"domain": None}), (rule(HOST), {}), None, id="short, domain not known"),
+        pytest.param((rule(HOST), {"domain": None}), (rule(HOST), {}), DriftStatus.UNKNOWN, id="full, not known"),
+        pytest.param((rule("ratings"), {"domain": None}), (rule(HOST), {}), DriftStatus.DIFFERS, id="another service"),
+        pytest.param((rule("reviews"), {}), (rule("reviews", exportTo=["*"]), {}), None, id="the usual exports"),
+        pytest.param((rule("reviews"), {"exports": HIDES}), (rule("reviews", exportTo=["shop"]), {"exports": HIDES}),
+                     None, id="exports of the mesh's default"),
+        pytest.param((rule("reviews"), {"exports": HIDES}), (rule("reviews"), {}), DriftStatus.DIFFERS,
+                     id="two defaults"),
+        pytest.param((rule("reviews"), {"exports": UNREAD}), (rule("reviews"), {}), DriftStatus.UNKNOWN,
+                     id="a default that was not read"),
+        pytest.param((rule("reviews", exportTo=["*"]), {"exports": UNREAD}), (rule("reviews"), {}), None,
+                     id="a default that does not matter"),
+    ],
+)  # fmt: skip
+def test_what_is_left_out_is_filled_in_by_each_cluster(
+    left: tuple[ConfigObject, dict[str, Any]], right: tuple[ConfigObject, dict[str, Any]], status: DriftStatus | None
+) -> None:
+    others = cluster("c", right[0])
+    clusters = [
+        structs.replace(cluster("a", left[0]), **left[1]),
+        structs.replace(cluster("b", right[0]), **right[1]),
+        structs.replace(others, **right[1]),
+    ]
+    found = drift(clusters, {})
+    if status in (None, DriftStatus.UNKNOWN):
+        # What is not known is no drift, and `not_compared` says it; something else that differs shows it.
+        assert found == ()
+        missing = drift([*clusters, structs.replace(cluster("d"), **right[1])], {})
+        assert only(missing).clusters["a"] is (status or DriftStatus.SAME)
+    else:
+        assert only(found).clusters["a"] is status
+
+
+def test_what_stands_in_the_root_namespace_follows_its_revision_wherever_that_is() -> None:
+    def gateway(name: str, tag: str) -> DriftCluster:
+        meta = Meta(name="ingress", namespace="mesh-root")
+        one = Controller(kind="Deployment", meta=meta, containers=(Container("istio-proxy2", f"proxy:{tag}"),))
+        return DriftCluster(name=name, group="m", inventory=Inventory(controllers=(one,)))
+
+    pair = [gateway("a", "1"), gateway("b", "2")]
+    assert drift([structs.replace(one, root_namespace="mesh-root") for one in pair], {}) == ()
+    assert only(drift(pair, {})).kind == "Workload"
 
 
 _JSON = st.recursive(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from meshtop.analysis.security.mtls.config import MeshMember
 from meshtop.analysis.security.mtls.mesh import MeshTls
@@ -110,3 +111,18 @@ def test_nothing_is_written(modes: list[str], scope: str) -> None:
     assert list(east.inventory.config.get("PeerAuthentication", ())) == objects
     again, _ = ask(edges, *objects, scope=scope)
     assert again == found
+
+
+def test_nothing_is_presumed_of_a_root_namespace_that_is_not_known() -> None:
+    lax = peer_authentication("istio-system", mtls={"mode": "PERMISSIVE"})
+    east = member(workloads=(WEB, API), services=(service("api"),), config=(lax,))
+    assert east.facts is not None
+    rootless = structs.replace(east, facts=structs.replace(east.facts, root_namespace=None))
+    (alone,) = strict_members([rootless], "shop")
+    assert alone.facts is not None
+    assert alone.facts.root_namespace is None
+    (everywhere,) = strict_members([rootless], MESH)
+    mesh = MeshTls([everywhere])
+    assert all("STRICT" in repr(mesh.policy(party)) for party in mesh.parties)
+    assert everywhere.inventory is not None
+    assert [p.meta.namespace for p in everywhere.inventory.config["PeerAuthentication"]] == ["the root namespace"]

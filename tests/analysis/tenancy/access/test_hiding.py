@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from meshtop.analysis.tenancy.access.hiding import visible
 from meshtop.analysis.tenancy.access.rights import AccessRules
@@ -190,3 +191,13 @@ def test_hiding_everything_leaves_clusters_and_no_traffic() -> None:
     assert sums_in(picture, EVERYTHING).requests is None
     assert _hidden(fleet(), "nobody")
     assert "payments" in TENANCY
+
+
+def test_where_the_root_namespace_is_not_known_no_namespace_is_everybodys() -> None:
+    """A namespace of the usual name may be somebody's own, where nothing says that it is the mesh's."""
+    (east, *_) = fleet().clusters
+    assert east.inventory is not None
+    bare = structs.replace(east, inventory=structs.replace(east.inventory, config_maps={}))
+    (seen,) = pictures().picture(worlds.world(bare)).snapshot.clusters
+    assert seen.inventory is not None
+    assert {n.meta.name for n in seen.inventory.namespaces} == {"shop"}

@@ -1,0 +1,32 @@
+"""Who may do what on the simulated API servers: an admin and a viewer, or somebody with rights in one namespace."""
+
+from __future__ import annotations
+
+from meshtop.demo.kube.access import MESH_GROUPS, READ, Account, PolicyRule, admin, viewer
+from meshtop.demo.world.worlds.installation import Installation
+
+_CORE = ("pods", "pods/log", "services", "endpoints", "configmaps", "serviceaccounts", "events")
+_APPS = ("deployments", "statefulsets", "daemonsets", "replicasets")
+_ROUTES = ("virtualservices", "destinationrules")
+
+
+def accounts_of(installation: Installation) -> list[Account]:
+    """The accounts of a world: its user first, who is meant by a request without a token as well, then the viewer."""
+    confined = installation.confined
+    return [admin() if confined is None else tenant(confined), viewer()]
+
+
+def tenant(namespace: str) -> Account:
+    """Somebody whose RoleBindings are in one namespace: reads what is in it, but Secrets, and changes its routes."""
+    here = frozenset({namespace})
+    rules = (
+        PolicyRule(READ, ("",), _CORE, namespaces=here),
+        PolicyRule((*READ, "patch"), ("apps",), _APPS, namespaces=here),
+        PolicyRule(READ, ("discovery.k8s.io",), ("endpointslices",), namespaces=here),
+        PolicyRule(READ, MESH_GROUPS, ("*",), namespaces=here),
+        PolicyRule(("patch",), ("networking.istio.io",), _ROUTES, namespaces=here),
+        PolicyRule(
+            (*READ, "create", "update", "patch", "delete"), ("coordination.k8s.io",), ("leases",), namespaces=here
+        ),
+    )
+    return Account("tenant", "demo-tenant", rules, ("team-storefront",))

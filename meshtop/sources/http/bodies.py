@@ -1,0 +1,85 @@
+"""Bodies of answers: decompressed by ourselves, piece by piece, so that no answer outgrows its limit."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator
+
+import httpx
+
+_PIECE = 1024 * 1024
+"""The most bytes that are decompressed between two breaths of the event loop: a few milliseconds."""
+
+
+class AnswerTooLarge(httpx.TransportError):
+    """An answer has more bytes than its limit, as received or decompressed; `limit` is that number."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {size_in_words(limit)} came")
+        self.limit = limit
+
+
+class AnswerTooSlow(httpx.TimeoutException):
+    """An answer was still coming when its time was over; `seconds` is how long it had."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"no whole answer within {seconds:g} s")
+        self.seconds = seconds
+
+
+def size_in_words(size: int) -> str:
+    """A number of bytes for people, such as `128 MiB`."""
+    for unit, factor in (("MiB", 1024 * 1024), ("KiB", 1024)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size} bytes"
+
+
+async def chunks_of(response: httpx.Response, *, most_bytes: int | None) -> AsyncIterator[bytes]:
+    """The decompressed chunks of an answer's body, each of 1 MiB at most. `most_bytes` of None is without a limit.
+
+    Only gzip is asked for, so that anything else is an answer that cannot be used. Raises AnswerTooLarge,
+    httpx.DecodingError, and what httpx raises for a broken connection.
+    """
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding in ("", "identity"):
+        unpack = None
+    elif encoding in ("gzip", "x-gzip"):
+        unpack = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    else:
+        raise httpx.DecodingError("an encoding came that was not asked for", request=response.request)
+    received = unpacked = 0
+    async for chunk in response.aiter_raw():
+        received += len(chunk)
+        _require_at_most(received, most_bytes)
+        if unpack is None:
+            yield chunk
+            continue
+        while chunk:
+            try:
+                piece = unpack.decompress(chunk, _PIECE)
+            except zlib.error as error:
+                raise httpx.DecodingError(str(error), request=response.request) from error
+            if piece:
+                unpacked += len(piece)
+                _require_at_most(unpacked, most_bytes)
+                yield piece
+            chunk = unpack.unconsumed_tail
+            if chunk:
+                await asyncio.sleep(0)
+    if unpack is not None and received and not unpack.eof:
+        raise httpx.DecodingError("the compressed answer ends early", request=response.request)
+
+
+async def read_whole(response: httpx.Response, *, most_bytes: int) -> httpx.Response:
+    """The same answer with its whole body in it, decompressed. Raises as `chunks_of` does."""
+    body = b"".join([chunk async for chunk in chunks_of(response, most_bytes=most_bytes)])
+    about_the_body = ("content-encoding", "content-length", "transfer-encoding")
+    headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in about_the_body]
+    return httpx.Response(response.status_code, headers=headers, content=body, request=response.request)
+
+
+def _require_at_most(size: int, most: int | None) -> None:
+    if most is not None and size > most:
+        raise AnswerTooLarge(most)

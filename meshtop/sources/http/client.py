@@ -1,0 +1,118 @@
+"""The one way out: every connection of this program is opened here, each to one server, with its limits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import httpx
+
+from meshtop import __version__
+from meshtop.sources.http.bodies import AnswerTooSlow, read_whole
+from meshtop.sources.http.limits import LIMITS, Limits
+from meshtop.sources.http.origin import OneServerTransport, Origin
+
+Response = httpx.Response
+"""An answer. Other rooms name it from here, because only this one knows the library."""
+Params = Mapping[str, str | int]
+_NOTHING = httpx.ByteStream(b"")
+
+
+class Patience:
+    """The time that one question has, from its first byte to the answer's last, however many sendings it takes.
+
+    `seconds` is the whole of it; what is spent outside of `running` (a login) does not count.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._left = seconds
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Around what may take time; raises AnswerTooSlow when none is left."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        limit = asyncio.timeout(max(0.0, self._left))
+        try:
+            async with limit:
+                yield
+        except TimeoutError:
+            if limit.expired():
+                raise AnswerTooSlow(self.seconds) from None
+            raise
+        finally:
+            self._left -= clock() - began
+
+
+class ServerClient:
+    """An HTTP client of one server.
+
+    It reaches that server's scheme, host and port and nothing else, follows no redirect, takes nothing from the
+    environment (no `.netrc`, no proxy but the transport's own), and reads no more of an answer than `limits` allow.
+    """
+
+    def __init__(self, server: str, transport: httpx.AsyncBaseTransport, *, limits: Limits = LIMITS) -> None:
+        self._limits = limits
+        self._http = httpx.AsyncClient(
+            transport=OneServerTransport(transport, Origin.of(server)),
+            headers={"User-Agent": f"meshtop/{__version__}", "Accept-Encoding": "gzip"},
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def question(
+        self,
+        method: str,
+        url: str,
+        *,
+        silence: httpx.Timeout,
+        params: Params | None = None,
+        headers: Mapping[str, str] | list[tuple[str, str]] | None = None,
+        content: bytes | None = None,
+        extensions: Mapping[str, object] | None = None,
+    ) -> httpx.Request:
+        """A request; `silence` says how long to wait for a connection, and for each piece of the answer.
+
+        Raises httpx.InvalidURL.
+        """
+        return self._http.build_request(
+            method,
+            url,
+            params=dict(params) if params else None,
+            headers=headers,
+            content=content,
+            timeout=silence,
+            extensions=dict(extensions or {}),
+        )
+
+    async def open(self, request: httpx.Request, *, sent: Callable[[], None], again: bool) -> httpx.Response:
+        """Send a request and give its answer, whose body is still to be read; `sent` is called for each sending.
+
+        With `again` it is sent a second time where the connection broke, as servers close idle ones just before use.
+        What writes is never sent twice: the server may have carried it out before the connection broke. Raises what
+        httpx raises.
+        """
+        sent()
+        try:
+            return await self._http.send(request, stream=True)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            if not again:
+                raise
+        sent()
+        return await self._http.send(request, stream=True)
+
+    async def read(self, response: httpx.Response, *, most_bytes: int | None = None) -> httpx.Response:
+        """The answer with its body, decompressed. Raises AnswerTooLarge and what httpx raises."""
+        most = self._limits.answer_bytes if most_bytes is None else most_bytes
+        try:
+            return await read_whole(response, most_bytes=most)
+        finally:
+            await response.aclose()
+            # A read answer and its stream hold each other: without this, megabytes wait for the garbage collector.
+            response.stream = _NOTHING
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()

@@ -1,0 +1,91 @@
+"""Whose credentials go where: one server's scheme, host and port."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+import httpx
+from msgspec import Struct
+
+from meshtop.model.errors import Exit, MeshtopError
+
+_PORTS = {"http": 80, "https": 443}
+
+
+class WrongServerError(MeshtopError):
+    """Something tried to send a request over one server's connection to another server."""
+
+    exit_code = Exit.REFUSED
+
+
+class Origin(Struct, frozen=True):
+    """A scheme, a host and a port (RFC 6454): what credentials belong to, exactly."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> Origin:
+        """The origin of a URL. Raises ValueError for a port that is no number."""
+        parts = urlsplit(url)
+        scheme = parts.scheme.lower()
+        return cls(scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(scheme, 0))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the server is on this machine, so that nobody on a network sees what is sent."""
+        if self.host == "localhost" or self.host.endswith(".localhost"):
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def in_the_open(self) -> bool:
+        """Whether what is sent can be read on the way: plain http over a network."""
+        return self.scheme == "http" and not self.is_loopback
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+class OneServerTransport(httpx.AsyncBaseTransport):
+    """An httpx transport that reaches one server: a request to any other is refused before a byte leaves."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, origin: Origin) -> None:
+        self._inner = inner
+        self._origin = origin
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request to the server; raises WrongServerError for a request to another."""
+        require_origin(str(request.url), self._origin)
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close the connections below."""
+        await self._inner.aclose()
+
+
+def require_origin(url: str, origin: Origin) -> None:
+    """Raise WrongServerError unless a URL is on this server."""
+    asked = Origin.of(url)
+    if asked != origin:
+        raise WrongServerError(f"A connection to {origin} cannot send anything to {asked}.")
+
+
+def plain_http_note(server: str, whose: str, *, credentials: bool) -> str | None:
+    """What to tell of a server that is reached by plain http over a network; None where nothing is to be told.
+
+    `whose` names whose login it is. Without `credentials` nothing secret is sent.
+    """
+    try:
+        origin = Origin.of(server)
+    except ValueError:
+        return None
+    if not credentials or not origin.in_the_open:
+        return None
+    return f"The login of {whose} is sent by plain http to {origin.host}: anybody on the way can read it."
