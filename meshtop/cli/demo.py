@@ -46,7 +46,7 @@ WORLDS = (
     "one-namespace",
     "ambient",
 )
-"""The simulation's own, which nothing here imports."""
+"""Options' defaults of the simulation, repeated here because `meshtop.demo` is not imported."""
 MOST_CLUSTERS, MOST_SERVICES = 200, 20_000
 READY_SECONDS = 60.0
 STOP_SECONDS = 5.0
@@ -62,8 +62,10 @@ STOP_SECONDS = 5.0
     "--services", type=click.IntRange(1, MOST_SERVICES), metavar="N", help="How many services in each cluster."
 )
 @click.option("--seed", type=int, metavar="N", help="The same seed gives the same world.")
-@click.option("--registry", type=click.Choice(REGISTRIES), help="Who registers the clusters as members (none).")
-@click.option("--scenario", type=click.Choice(SCENARIOS), metavar="NAME", help="What happens in it; --list names them.")
+@click.option("--registry", type=click.Choice(REGISTRIES), help="The registry that has the clusters as members (none).")
+@click.option(
+    "--scenario", type=click.Choice(SCENARIOS), metavar="NAME", help="A scenario of faults; --list names them."
+)
 @click.option("--world", type=click.Choice(WORLDS), metavar="NAME", help="How Istio is installed; --list names them.")
 @click.option("--list", "list_", is_flag=True, help="Name the worlds and the scenarios.")
 @click.option("--serve", is_flag=True, help="Only serve them, until interrupted, for kubectl, curl and other tools.")

@@ -64,7 +64,7 @@ async def _show(events: AsyncIterator[ActionEvent], line: Callable[[ActionEvent]
 
 @contextlib.contextmanager
 def _steering(controls: Controls) -> Iterator[None]:
-    """Signals and keys become requests; the terminal's modes are restored at the end."""
+    """Turn signals and keys into requests; the terminal's modes are restored at the end."""
     with _signals(controls), _keys(controls, asyncio.get_running_loop()):
         yield
 

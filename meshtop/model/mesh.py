@@ -55,8 +55,8 @@ class MeshFacts(Struct, frozen=True, kw_only=True):
     whether there is no other control plane here, so that nothing in this cluster is of the mesh. `config_cluster` is
     whether an external control plane is known to read this cluster's configuration. `obeys` names the cluster whose
     Istio objects its proxies obey, itself or another; None where that is not told.
-    `group` is the mesh that the evidence of all clusters tells (`analysis.identity.meshes`), None where nobody asked;
-    `perhaps` names the clusters outside of it that may be of it all the same.
+    `group` is the mesh derived from the evidence of all clusters (`analysis.identity.meshes`), None if not computed;
+    `perhaps` names the clusters outside of it that may belong to it nevertheless.
     `roots` are the SHA-256 fingerprints (lower-case hex) of the certificates in istio-ca-root-cert.
     `roles`: primary, remote, external (control plane elsewhere), host (a registry's host cluster), member.
     """

@@ -98,8 +98,8 @@ class Sums(Struct, frozen=True, kw_only=True):
     `secured` and `judged` are per second: what was seen as mutual TLS, and what was seen at all by reporters
     that know; `unjudged` is what arrived, or was sent, where no reporter knows. Requests for HTTP, bytes for TCP, never
     mixed: `secured_bytes`, `judged_bytes`, `unjudged_bytes`.
-    `unknown` counts the requests of which nobody says how they ended (the code was taken out of the metrics);
-    `errors` counts those among the others.
+    `unknown` counts the requests whose outcome is not reported (the code was removed from the metrics); `errors`
+    counts the failures among all others.
     """
 
     requests: float | None = None

@@ -245,9 +245,7 @@ async def test_a_defect_in_a_single_reading_costs_the_others_nothing(caplog: pyt
         feed_of("bad", broken, FakePrometheus(needs_services=False)),
         feed_of("good", FakeKubernetes(), FakePrometheus()),
     ).once()
-    assert (
-        snapshot.clusters[0].kubernetes.error == "meshtop failed to process kubernetes of bad: KeyError: 'spec'."
-    )
+    assert snapshot.clusters[0].kubernetes.error == "meshtop failed to process kubernetes of bad: KeyError: 'spec'."
     assert snapshot.clusters[1].kubernetes.state is State.FRESH
     assert "reading kubernetes of bad failed" in caplog.text
 

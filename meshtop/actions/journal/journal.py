@@ -97,7 +97,7 @@ class Entry(Struct, frozen=True, rename="camel"):
 class Action(Struct, frozen=True, rename="camel", kw_only=True):
     """An action: its plan, reason, user, time, machine, clusters, state and entries.
 
-    `clusters` says by name which ones they are; it is empty for an action of an older journal. `damage` says what of it
+    `clusters` maps names to identities; it is empty for an action of an older journal. `damage` says what of it
     cannot be read: it can be looked at, and nothing may be written because of it.
     """
 

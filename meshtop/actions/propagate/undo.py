@@ -68,7 +68,7 @@ def written_objects(action: Action) -> list[WrittenObject]:
 async def undo(
     action: Action, fleet: Fleet, journal: Journal, *, halt: Halt | None = None
 ) -> AsyncIterator[ActionEvent]:
-    """Bring every object of a propagation back to what it was, as an action of its own that is locked and leased.
+    """Restore every object of a propagation, under the action's lock and Leases.
 
     Objects changed since are left alone and reported. A created namespace stays, because deleting it would delete
     everything in it. The last event has the outcome: rolled back, or why something could not be restored; the action
@@ -83,7 +83,7 @@ async def undo(
         fleet, waiting = await _own_fleet(current, fleet)
         claim.work_on(fleet)
         await claim.take_leases(lease_place(one.cluster, one.ref) for one in waiting if is_leased(one.ref))
-        yield ActionEvent(kind=EventKind.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
+        yield ActionEvent(kind=EventKind.TAKING_BACK, action=action.id, message=f"Rolling back {action.id}.")
         async for event in take_back(current, fleet, journal, claim):
             # Who asked it to stop is not told of an error, but that it was stopped.
             stopped = halt.requested and event.kind is EventKind.ENDED and event.error is not None

@@ -57,8 +57,8 @@ async def restore(
 ) -> AsyncIterator[RestoreResult]:
     """Restore the targets one by one, the last changed first; a failure does not stop the others.
 
-    `known` are the weights of each cluster by the journal. What was never changed is passed over. `renew` keeps the
-    Leases before each; whoever lost one leaves what remains to its new holder.
+    `known` are the weights of each cluster by the journal. Clusters that were never changed are skipped. `renew` renews
+    the Leases before each; after losing one, the remaining clusters are left to its new holder.
     """
     for target in reversed(targets):
         untouched = KnownWeights(target.before)

@@ -107,7 +107,7 @@ def backends(
     members: Mapping[str, MemberBacking],
     perhaps: Mapping[str, MemberBacking | None] = {},
 ) -> tuple[Backend, ...]:
-    """What stands behind each destination, in their order; `members` are all clusters of the route's mesh by name.
+    """The backend of each destination, in order; `members` are all clusters of the route's mesh by name.
 
     `perhaps` are those that may be of it, None for one that was not read.
     """

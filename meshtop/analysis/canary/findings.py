@@ -174,11 +174,11 @@ def _behind(known: RouteFacts, backend: Backend) -> list[Finding]:
 
 
 def _existing(destination: RouteDestination, domain: str | None) -> str:
-    """What to do about a host that is not there; Istio completes names without a dot only."""
+    """What to do about a host that does not exist; Istio completes only names without a dot."""
     name, *rest = destination.host.split(".")
     if destination.kind == HOST and rest and (len(rest) == 1 or rest[1:] == ["svc"]):
         return f"Write {name}.{rest[0]}.svc.{domain or 'DOMAIN'}: Istio completes only names without a dot."
-    return "Create the Service, or take its weight away."
+    return "Create the Service, or set its weight to 0."
 
 
 def _judged(known: RouteFacts) -> list[Finding]:

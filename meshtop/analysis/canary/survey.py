@@ -176,7 +176,7 @@ class Survey:
         return shares
 
     def remotes_of(self, primary: str) -> tuple[str, ...]:
-        """The clusters without a control plane of their own that may obey this one."""
+        """The clusters without a control plane of their own that this one may configure."""
         home = self.clusters[primary]
         return tuple(c.name for c in self.clusters.values() if c.name != primary and c.may_obey(home))
 

@@ -65,7 +65,7 @@ class Discovery(Struct, frozen=True, kw_only=True):
 
 
 def discovery(sites: Sequence[Site], machines: Mapping[tuple[str, str, str], int]) -> Discovery:
-    """Judge every host. `machines` counts virtual machines behind a Service, by cluster, namespace and name.
+    """Every host's reachability. `machines` counts a Service's virtual machines, by cluster, namespace and name.
 
     What is in a cluster that only hosts a control plane for others is in no mesh.
     """

@@ -54,9 +54,9 @@ class Anchor(Struct, frozen=True, kw_only=True):
 class ClusterAnchors(Struct, frozen=True, kw_only=True):
     """Anchors that sign a cluster's workloads (`signing`) and all that it accepts (`accepted`, including those).
 
-    `foreign` says who signs where it is not istiod, and `notes` what of caCertificates does not count or is not sure;
-    `partial` where an anchor stands somewhere that is not read (spiffeBundleUrl). `unread` names the kinds that could
-    tell of another signer and were not read.
+    `foreign` names the signer if it is not istiod; `notes` explains which caCertificates do not apply or may not;
+    `partial` is True if some anchors are in a place that is not read (spiffeBundleUrl). `unread` names the kinds
+    that could show another signer and were not read.
     """
 
     signing: tuple[Anchor, ...] = ()
@@ -113,7 +113,7 @@ def _anchor(certificate: CertificateInfo, domains: tuple[str, ...] = ()) -> Anch
 
 
 def _multiroot(inventory: Inventory) -> bool | None:
-    """Whether the control plane that counts hands caCertificates on; None where its environment is not known.
+    """Whether the first control plane distributes caCertificates; None where its environment is not known.
 
     It does not unless somebody says so (istio/istio, pilot/pkg/features: ISTIO_MULTIROOT_MESH is off by default).
     """

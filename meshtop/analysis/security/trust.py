@@ -137,7 +137,7 @@ def _judged(
     if unread:
         why = f"Who signs their workloads' certificates is not known: {' and '.join(unread)} may not be read."
         return Trusted.UNKNOWN, why, None
-    # What `other` makes of what signs the workloads of `cluster`.
+    # Whether `other` verifies the signer of the workloads of `c`.
     answers = [(c, other, verify(own, its, c.facts.trust_domain if c.facts else None)) for c, own, other, its in sides]
     failed = [(c, other) for c, other, answer in answers if answer is Verifies.NO]
     notes = [f"{c.name}: {note}" for c, own, _, _ in sides for note in own.notes]

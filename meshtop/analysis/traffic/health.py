@@ -36,7 +36,7 @@ _DOUBT = {
     State.STALE: "telemetry of {cluster} is stale",
     State.PARTIAL: "telemetry of {cluster} is partial",
     State.UNREACHABLE: "{cluster} cannot be reached",
-    State.DENIED: "{cluster} denies the reading of its telemetry",
+    State.DENIED: "{cluster} denies access to its telemetry",
     State.NONE: "the traffic of {cluster} is not known",
 }
 

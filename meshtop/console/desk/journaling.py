@@ -41,7 +41,7 @@ class JournalRow(Struct, frozen=True):
 
 
 class JournalRead(Message):
-    """The journal was read: the latest actions, and as `opened` all that have not ended.
+    """Message: the journal was read. It has the latest actions, and in `opened` all that have not ended.
 
     `problem` is why nothing of it can be read; `damaged` are sentences about what is missing, `notes` about odd
     permissions.

@@ -12,7 +12,7 @@ from meshtop.model.traffic import Edge
 from meshtop.sources.prometheus.promql import Matcher, errors_rate, one_of, selector
 
 MOST_LINES = 6
-"""More lines than this cannot be told apart."""
+"""Maximum of lines in a chart; more could not be distinguished."""
 _MOST = 0.9
 """From this part of what callers in several clusters counted on, the called side's reports are as good as all of it."""
 

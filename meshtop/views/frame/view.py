@@ -26,10 +26,10 @@ Item = TypeVar("Item")
 class View(Generic[Item]):
     """One kind: its items, columns and details.
 
-    `item` is the frozen struct whose JSON is the promise of INTERFACE.md. `build` makes all items of a Picture,
-    `detail` what is shown of one that is opened, with its key. `path` is an item's place and name from the outside in,
-    and its identity unless `key` says more; `places` says where it stands for the scope. `empty` is what to say when
-    there are none, `needs` what that stands on. `related` names the kinds that a detail of this one leads to.
+    `item` is the frozen struct whose JSON INTERFACE.md specifies. `build` makes all items of a Picture, `detail` the
+    detail of one, given its key. `path` is an item's place and name from the outside in, and its identity unless `key`
+    is given; `places` are its places for the scope. `empty` is the sentence for no items, `needs` the data that this
+    claim depends on. `related` names the kinds that a detail of this one leads to.
     `bad_when_found` is set where any item is a bad answer (exit code 1), `all_is_well` where none is a good one, which
     takes that all was read. `unknowns` gives what an analysis could not take into account besides `needs`. `scoped`
     makes the items of a kind whose figures depend on the scope: those in it, or None where the scope leaves all figures
@@ -123,7 +123,7 @@ class View(Generic[Item]):
         return name_matches(name, path) or (bare != name and name_matches(bare, path))
 
     def unknowns(self, picture: Picture, query: Query) -> tuple[Unknown, ...]:
-        """What these items could not take into account, in the query's clusters and namespaces."""
+        """What the items could not take into account, in the query's clusters and namespaces."""
         found = unknowns_of(picture.snapshot, self.needs, query)
         if self._unknowns is None:
             return found

@@ -104,7 +104,7 @@ def _item(picture: Picture, cluster: str, namespace: Namespace, services: int) -
 
 
 def detail(picture: Picture, item: NamespaceItem, key: str) -> Detail:
-    """Everything about one namespace of one cluster."""
+    """The detail of one namespace of one cluster."""
     into = (Matcher("destination_workload_namespace", "=", item.name),)
     groups = [f"{kind}/{name}" for kind, name in picture.owner(item.cluster, item.name).groups]
     return Detail(

@@ -80,7 +80,7 @@ def _drift(picture: Picture) -> tuple[Drift, ...]:
 
 
 def drift_unknowns(picture: Picture) -> tuple[Unknown, ...]:
-    """What the comparison of clusters could not take into account; while it is not empty, nothing says "no drift".
+    """What the comparison of clusters could not take into account; unless it is empty, "no drift" is not claimed.
 
     Two clusters of which nothing tells whether they are one mesh are not compared, and may have to be alike.
     """
@@ -120,7 +120,7 @@ def _part(picture: Picture, name: str, inventory: Inventory | None) -> DriftClus
 
 
 def _group(picture: Picture, cluster: str) -> str:
-    """Clusters of one mesh are compared; those of no mesh with the other members of their registry.
+    """The comparison group of a cluster: its mesh, or without a mesh the members of its registry.
 
     A cluster that belongs to neither stands alone; whether it is of another's mesh may not be known (`meshes`).
     """

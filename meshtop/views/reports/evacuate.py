@@ -60,7 +60,7 @@ class EvacuatedItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class EvacuateSummary(Struct, frozen=True, rename="camel", kw_only=True):
-    """How many hosts share a fate; `entersRequestsPerSecond` is what comes in through the cluster's gateways.
+    """Numbers of hosts by effect; `entersRequestsPerSecond` is traffic entering through the cluster's gateways.
 
     `serves` names the clusters without a control plane that only this cluster's serves.
     """

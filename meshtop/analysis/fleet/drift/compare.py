@@ -115,7 +115,7 @@ class Drift(Struct, frozen=True, kw_only=True):
 
 
 def drift(clusters: Sequence[DriftCluster], declarations: Mapping[ObjectKey, Placement]) -> tuple[Drift, ...]:
-    """Everything that drifted, by kind, namespace and name; what is the same everywhere is left out."""
+    """All objects that drifted, by kind, namespace and name; objects that are equal everywhere are left out."""
     groups: dict[str, list[DriftCluster]] = {}
     for cluster in clusters:
         if cluster.group:
@@ -301,7 +301,7 @@ def _unread(inventory: Inventory | None) -> dict[str, WhyUnknown]:
 
 
 def _objects(cluster: DriftCluster, defaults: LocalDefaults) -> Iterator[tuple[ObjectKey, Callable[[], Tree]]]:
-    """Everything that is compared, with what makes its meaning; objects that another object owns are left to it."""
+    """Every compared object with a function that gives its meaning; objects owned by another object are left out."""
     inventory = cluster.inventory
     assert inventory is not None, "only clusters that were read are compared"
     for namespace in inventory.namespaces:

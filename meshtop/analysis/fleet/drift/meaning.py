@@ -233,7 +233,7 @@ class _Home(Struct, frozen=True):
         return self.obj.meta.namespace
 
     def full_host(self, host: Tree) -> Tree:
-        """A short name is one of its own namespace; a name with dots, a wildcard and an address stay (istio: hosts).
+        """A short name is completed in its own namespace; names with dots, wildcards and addresses stay (istio: hosts).
 
         The cluster's own domain is written as `shown`, whether somebody wrote it or istiod fills it in.
         """
@@ -307,7 +307,7 @@ def _peer_authentication(spec: dict[str, Tree], home: _Home) -> Tree:
 
 
 def _gateway_route(spec: dict[str, Tree], home: _Home) -> Tree:
-    """HTTPRoute, GRPCRoute, TCPRoute or TLSRoute: where it hangs, and where it leads."""
+    """The normalised form of an HTTPRoute, GRPCRoute, TCPRoute or TLSRoute: its parents and its rules."""
     found = dict(spec)
     parents = ({"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": home.namespace, **mapping(p)}
                for p in items(spec.get("parentRefs")))  # fmt: skip

@@ -79,7 +79,7 @@ class _Ends:
                 self._names.setdefault(name, []).append(cluster)
 
     def shared(self, cluster: str, namespace: str) -> bool:
-        """Whether everybody lives by what is in the namespace."""
+        """Whether the namespace is a root namespace, whose settings apply to everyone's workloads."""
         return namespace in ("", self._roots.get(cluster, ""))
 
     def readable(self, here: str, cluster_id: str, namespace: str) -> bool:
