@@ -141,7 +141,7 @@ def test_an_unexpected_error_is_a_sentence(meshtop: Program, monkeypatch: pytest
     meshtop.error = RuntimeError("boom\nmore")
     outcome = meshtop("get", "edges")
     assert outcome.code == 70
-    assert "this should not have happened (RuntimeError: boom)" in outcome.err
+    assert "internal error (RuntimeError: boom)" in outcome.err
     assert "Traceback" not in outcome.err
     assert "Traceback" in meshtop("get", "edges", "-vv").err
     monkeypatch.setenv("MESHTOP_DEBUG", "1")

@@ -17,8 +17,8 @@ _LONGEST_PAUSE_SECONDS = 60.0
 class Login:
     """The credentials of one context: loaded at the first request, renewed before they expire or when refused.
 
-    A login that failed is tried again at later requests, with pauses from 5 s to a minute between the tries; in
-    between, requests fail with the same problem. `clock` gives Unix seconds.
+    A failed login is retried at later requests, with pauses from 5 s to a minute; in between, requests fail with the
+    same problem. `clock` gives Unix seconds.
     """
 
     def __init__(self, ref: ClusterRef, *, limit_seconds: float, clock: Callable[[], float]) -> None:
@@ -53,7 +53,7 @@ class Login:
         self._refusals = 0
 
     def refuse(self, problem: SourceProblem) -> None:
-        """The server did not accept them: `problem` is raised until it is time for another try."""
+        """The server rejected the credentials: `problem` is raised until the next attempt is due."""
         pause = min(_FIRST_PAUSE_SECONDS * 2**self._refusals, _LONGEST_PAUSE_SECONDS)
         self._refusals += 1
         self._problem = problem
@@ -61,7 +61,7 @@ class Login:
         self.credentials = None
 
     def forget(self) -> None:
-        """Load again at the next request: the files may have been corrected by then."""
+        """Load again at the next request, as the files may have been corrected."""
         self.credentials = None
 
     def _due(self) -> bool:

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     import requests
 
 CONNECT_SECONDS = 3.0
-"""Longer than a handshake over a VPN takes, and than this program is ever busy with other clusters."""
+"""Connect timeout in seconds: longer than a handshake over a VPN, or than pauses of this program's event loop."""
 LOGIN_SECONDS = 10.0
-"""How long a credential plugin may take."""
+"""Time limit of a credential plugin, in seconds."""
 
 
 class Tally:
