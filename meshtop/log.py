@@ -89,7 +89,7 @@ class _LogFile(RotatingFileHandler):
 
     def _open(self) -> TextIOWrapper:
         number = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        with contextlib.suppress(OSError):  # somebody else's file, or a device
+        with contextlib.suppress(OSError):  # another user's file, or a device
             os.fchmod(number, 0o600)
         return open(number, "a", encoding="utf-8", errors="backslashreplace")
 

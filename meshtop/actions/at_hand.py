@@ -146,7 +146,7 @@ async def last_at_hand(journal: Journal, fleet: Fleet, kind: str) -> Action:
         require_whole(action)
         names = written_clusters(action)
         if not any(action.clusters.get(name, _NOBODY).known for name in names):
-            # It may be the one that is meant: whoever takes it back is told why that cannot be.
+            # It may be the same cluster: a rollback then reports why it is not possible.
             return action
         try:
             here = await fleet_at_hand(action, fleet, names)

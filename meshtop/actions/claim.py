@@ -61,7 +61,7 @@ class Claim:
             self._leases.append(lease)
 
     async def renew_leases(self) -> None:
-        """Extend every Lease. Raises ActionError: conflict when somebody else took one over; Halted."""
+        """Extend every Lease. Raises ActionError: conflict when another process took one over; Halted."""
         for lease in self._leases:
             try:
                 await lease.renew(self._fleet.clock())

@@ -106,7 +106,7 @@ class Fleet:
         return found
 
     def under(self, halt: Halt) -> Fleet:
-        """This fleet for an action that shall stop when `halt` says so; connections are shared."""
+        """This fleet for an action that can be stopped by `halt`; connections are shared."""
         return self.with_members(
             {
                 name: FleetCluster(one.name, one.api.under(halt), one.metrics, read_only=one.read_only)

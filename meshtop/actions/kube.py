@@ -70,7 +70,7 @@ class KubeApi:
         self._identity: ClusterIdentity | None = None
 
     def under(self, halt: Halt) -> KubeApi:
-        """The same connection for an action that shall stop when `halt` says so."""
+        """This connection for an action that can be stopped by `halt`."""
         found = KubeApi(
             self.cluster, HaltingWire(self.wire, halt, self.cluster), server=self.server, expected=self._expected
         )

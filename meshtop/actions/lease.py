@@ -102,7 +102,7 @@ class ShiftLease:
             except ActionError as error:
                 if error.kind is not ErrorKind.CONFLICT:
                     raise
-            # Only a Lease that still says this process was written to by somebody who did not want it.
+            # Only if this process is still the holder: then another client modified the Lease without taking it.
             there = await self._get()
             if there is None or not self._is_mine(there):
                 break

@@ -27,7 +27,7 @@ def process_token() -> str:
 @cache
 def _token(_: int) -> str:
     token = secrets.token_hex(_LENGTH // 2)
-    # Without a place for the file nobody is told that this process ended: the Lease expires instead.
+    # Without a folder for the file, the end of this process is not visible: the Lease expires instead.
     with contextlib.suppress(OSError):
         folder = _folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -56,10 +56,10 @@ class ExplainAnswer(Struct, frozen=True, rename="camel"):
     kubernetes: list[KubernetesAnswer] | None = None
 
 
-@click.group("access", short_help="What the access policy lets somebody do, and why.")
+@click.group("access", short_help="A user's rights by the access policy, and why.")
 @common_options
 def command() -> None:
-    """What the access policy lets somebody do, and why.
+    """A user's rights by the access policy, and why.
 
     The policy is that of the settings (access.policy) with the roles of the tenancy file, or a file: --policy FILE.
     An OBJECT is one that the policy declares, or cluster:NAME, tenant:NAME, workspace:TENANT/NAME,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def open_journal(*, about: str = "") -> Journal:
-    """This user's journal, to write. What is unfinished in it, and what cannot be read, is said, but for the action `about`. Raises JournalError."""
+    """This user's journal, to write; prints unfinished actions (except `about`) and damage. Raises JournalError."""
     from meshtop.actions.journal.journal import Journal, journal_path
 
     journal = Journal(journal_path())

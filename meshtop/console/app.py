@@ -146,7 +146,7 @@ class MeshtopApp(Shell):
             self.exit_message = f"meshtop: {error.sentences}"
             self.exit(return_code=Exit.USAGE)
         else:
-            self.exit_message = f"meshtop: this should not have happened ({type(error).__name__}: {error})"
+            self.exit_message = f"meshtop: internal error ({type(error).__name__}: {error})"
             self.exit(return_code=Exit.DEFECT)
 
     def on_unmount(self) -> None:

@@ -10,8 +10,8 @@ from operator import add
 from msgspec import Struct, field
 
 UNKNOWN_THAT_MATTERS = 0.01
-"""From which share of unknown requests on a ratio is not known: of errors where nobody knows how they ended, of mutual
-TLS where no reporter knows how they came. It is as much as degrades a workload.
+"""Share of requests with an unknown outcome (for error ratios) or unknown transport (for mutual TLS) at which a ratio
+is unknown. It equals the share of errors that degrades a workload.
 """
 
 

@@ -26,7 +26,7 @@ GATHER_MOST_SECONDS = 1.0
 """Longest such delay, while queries of this tick are running at Prometheuses that answered the last time."""
 REST_RATIO = 3.0
 """How many times as long as a Snapshot was worked on nothing is published, at most a refresh: a big fleet's pictures
-take seconds, and whoever looks at it wants to press keys in between."""
+take seconds, and the user wants to press keys in between."""
 
 
 class Observatory:

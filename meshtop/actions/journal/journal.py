@@ -186,7 +186,7 @@ class Journal:
 
     @property
     def damaged(self) -> tuple[DamagedRow, ...]:
-        """What could not be read in all that was asked for so far, row by row."""
+        """The rows that could not be read so far."""
         return tuple(self._damaged.values())
 
     def close(self) -> None:

@@ -88,7 +88,7 @@ def _locked(path: Path) -> int | None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Whoever released it deletes the file: a lock on what has no name any more would keep nobody out.
+        # The file may have been deleted on release: a lock on a file without a name would exclude no other process.
         if os.path.samestat(os.fstat(descriptor), path.stat()):
             return descriptor
     except OSError:

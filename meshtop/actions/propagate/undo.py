@@ -118,7 +118,7 @@ def _require_allowed(action: Action, fleet: Fleet) -> list[WrittenObject]:
 async def take_back(action: Action, fleet: Fleet, journal: Journal, claim: Claim) -> AsyncIterator[ActionEvent]:
     """Bring every object of a propagation back to what it was, for a caller that has claimed the action already.
 
-    Whoever lost one of the claim's Leases leaves what remains to its new holder.
+    After losing one of the claim's Leases, the remaining objects are left to its new holder.
 
     Raises ActionError (refused) before anything is sent when a cluster may not be written to.
     """
@@ -251,7 +251,7 @@ async def _give_back(change: WrittenObject, live: Mapping[str, Any], api: KubeAp
             why = error.message
             if error.kind is not ErrorKind.CONFLICT:
                 break
-        # Somebody wrote, if only a status: its fields are theirs, and the rest is given back all the same.
+        # The object was written to, if only its status: those fields keep their owner, the others are restored.
         live = await read(api, change.ref) or {}
     return f"restored, but fields still belong to {MANAGER}: {why.rstrip('.')}"
 

@@ -23,7 +23,7 @@ class Controls:
     def __init__(self) -> None:
         self.paused = False
         self.halt = Halt()
-        """Set by hold and abort, until the request is taken: no further request leaves before somebody has looked."""
+        """Set by hold and abort until the request is taken: no further request is sent before it is handled."""
         self._request: ShiftRequest | None = None
         self._changed = asyncio.Event()
 

@@ -6,8 +6,8 @@ weights stay as they are, and the journal marks the shift as held, to be finishe
 What may happen next, at any moment:
 
 - a step is written, cluster by cluster, and watched (`StepWatch`) until it may end; then comes the next;
-- `ShiftEnded` is raised: by the guard or a split that does not follow, by somebody's request, by a Lease that was taken
-  over, or because nobody is there to decide;
+- `ShiftEnded` is raised: by the guard or a split that does not follow, by a user's request, by a Lease that was taken
+  over, or because no user is there to decide;
 - an `ActionError` is raised: a cluster conflicts, is lost, or refuses; `--on-loss` says whether all is taken back;
 - the process is killed: the journal holds every intention, and `resume` or `rollback` begin with what is in doubt.
 """
@@ -136,7 +136,7 @@ class ShiftRunner:
             async for event in self._finish(end):
                 yield event
         except (asyncio.CancelledError, GeneratorExit):
-            # Whoever watched is gone; nobody would see what happens, so nothing more does.
+            # The consumer has stopped iterating, so nothing more is done unwatched.
             self._hold_unwatched()
             raise
         finally:
@@ -286,11 +286,11 @@ class ShiftRunner:
             await self.controls.wait(self.plan.pace.poll)
 
     async def _race(self, answer: Awaitable[_Answer]) -> _Answer:
-        """Telemetry's answer, unless somebody wants the shift to stop meanwhile. Raises Halted."""
+        """Telemetry's answer, unless the shift is asked to stop meanwhile. Raises Halted."""
         return await self.controls.halt.race(answer)
 
     def _end_by_request(self) -> ShiftEnded | None:
-        """The end that somebody asked for, where that is why nothing more was sent."""
+        """The requested end, if it is the reason why nothing more was sent."""
         if not self.controls.halt.requested:
             return None
         try:

@@ -37,8 +37,8 @@ class MeshEvidence(Struct, frozen=True, kw_only=True):
     """Evidence from one cluster: its facts, its istiod's remote clusters, and observed calls between clusters.
 
     `facts` is None where nothing of the cluster was read. `remotes` are cluster ids. `calls` and `roots` (the roots'
-    certificates) are asked only where nothing else tells. `meshless` is set where it is known that no mesh is there.
-    `unread` says why something that could tell was not read; None where all was.
+    certificates) are evaluated only if nothing else decides. `meshless` is set where it is known that there is no mesh.
+    `unread` is the reason why some evidence was not read; None where all was.
     """
 
     name: str
@@ -140,7 +140,7 @@ def meshes(clusters: Sequence[MeshEvidence]) -> Meshes:
 
 
 def with_meshes(found: Mapping[str, MeshFacts], told: Meshes, clusters: Sequence[MeshEvidence]) -> dict[str, MeshFacts]:
-    """The facts with each cluster's mesh and whom it obeys; what it does not say, those that serve it do.
+    """The facts completed with each cluster's mesh, its configuring cluster, and values from clusters that serve it.
 
     Where several may serve a cluster, only values that they agree on are taken.
     """
@@ -174,7 +174,7 @@ def _serving(
 
 
 def _obeyed(name: str, found: Mapping[str, MeshFacts], serving: Sequence[str]) -> str | None:
-    """The cluster whose Istio objects a cluster's proxies obey; None where that cannot be told.
+    """The cluster whose Istio objects configure a cluster's proxies; None where unknown.
 
     An istiod reads the cluster that it runs in, an external one that of its CLUSTER_ID; what it has of all others is
     their Services and endpoints alone.

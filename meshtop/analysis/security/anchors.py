@@ -115,7 +115,7 @@ def _anchor(certificate: CertificateInfo, domains: tuple[str, ...] = ()) -> Anch
 def _multiroot(inventory: Inventory) -> bool | None:
     """Whether the first control plane distributes caCertificates; None where its environment is not known.
 
-    It does not unless somebody says so (istio/istio, pilot/pkg/features: ISTIO_MULTIROOT_MESH is off by default).
+    It does not unless configured (istio/istio, pilot/pkg/features: ISTIO_MULTIROOT_MESH is off by default).
     """
     for istiod in istiods(inventory.controllers, inventory.pods, inventory.webhooks):
         if istiod.kind != "Deployment":

@@ -21,12 +21,12 @@ def first_tenancy(owners: Owners, organization: str = "organization") -> str:
     found = owners.all_known()
     tenants: dict[str, list[tuple[str, str]]] = {}
     unclear: list[tuple[str, str]] = []
-    nobodys: list[tuple[str, str]] = []
+    unmarked: list[tuple[str, str]] = []
     for place, owner in sorted(found.items()):
         if len(owner.tenants) == 1:
             tenants.setdefault(_name(owner.tenants[0]), []).append(place)
         else:
-            (unclear if owner.tenants else nobodys).append(place)
+            (unclear if owner.tenants else unmarked).append(place)
     lines = [HEADER, f"organization: {json.dumps(organization)}"]
     lines.append("tenants:" if tenants else "tenants: []")
     for tenant, places in sorted(tenants.items()):
@@ -34,7 +34,7 @@ def first_tenancy(owners: Owners, organization: str = "organization") -> str:
         lines.append("        namespaces:")
         lines += [f"          - {json.dumps(selector)}" for selector in _selectors(places, found)]
     lines.append('bindings: []   # - {role: reader, subjects: ["user:maria"], on: tenant/NAME}')
-    for title, places in (("Marks disagree on these", unclear), ("Nothing marks these", nobodys)):
+    for title, places in (("Marks disagree on these", unclear), ("Nothing marks these", unmarked)):
         if places:
             lines += ["", f"# {title}; put them where they belong:"]
             lines += [f"#   {_said(place, found[place])}" for place in places]

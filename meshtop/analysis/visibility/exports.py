@@ -1,8 +1,8 @@
 """The namespaces that an object is exported to: by its `exportTo`, the mesh's default, or a Service's annotation.
 
 `*` is every namespace, `.` the object's own, `~` none, anything else a namespace by its name (Istio's API, `exportTo`
-and `MeshConfig.default*ExportTo`). What MeshConfig leaves out is `*`; its default for services is that of ServiceEntries
-and of Kubernetes Services (istio/api, mesh/v1alpha1/config.proto).
+and `MeshConfig.default*ExportTo`). Defaults missing in MeshConfig are `*`; its default for services applies to
+ServiceEntries and Kubernetes Services (istio/api, mesh/v1alpha1/config.proto).
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def read_journal(limit: int = 0) -> JournalRead:
     except JournalError as error:
         return JournalRead((), (), error.sentences)
     except Exception as error:
-        # Whoever waits for it must not wait for ever; the log has the traceback.
+        # The waiting screen must not wait forever; the log has the traceback.
         _log.exception("reading the journal failed")
         return JournalRead((), (), f"The journal {path} cannot be read: {type(error).__name__}: {error}.")
 

@@ -208,6 +208,6 @@ class ShiftDesk:
             if future.cancelled():
                 self._target.post_message(failed("It was interrupted; the journal shows what was in progress."))
             elif (error := future.exception()) is not None:
-                self._target.post_message(failed(f"This should not have happened ({type(error).__name__}: {error})."))
+                self._target.post_message(failed(f"Internal error ({type(error).__name__}: {error})."))
 
         future.add_done_callback(ended)

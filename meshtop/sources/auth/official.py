@@ -107,7 +107,7 @@ def user_login(
 
 def service_account() -> ServiceAccount:
     """The service account of the pod that this runs in. Raises the package's ConfigException where there is none."""
-    # A plain object, not the package's Configuration: that one would copy what somebody set as the default.
+    # A plain object, not the package's Configuration, which would copy a globally set default.
     found = SimpleNamespace(api_key={})
     importlib.import_module("kubernetes.config").load_incluster_config(client_configuration=found)
     token = str(found.api_key["BearerToken"]).partition(" ")[2].strip()

@@ -318,4 +318,4 @@ class ApartWire:
         return session_on(self, asyncio.get_running_loop())
 
     async def close(self) -> None:
-        """Nothing: the connection belongs to whoever made it."""
+        """Do nothing: the connection is closed by its owner."""

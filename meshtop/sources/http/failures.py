@@ -72,7 +72,7 @@ def connection_problem(
 
 
 def too_large(who: str, limit: int, what: str = "one answer", *, limits: Limits = LIMITS) -> SourceProblem:
-    """More came than this program takes: what came is dropped, and asked for again only after a long pause."""
+    """The problem of an answer over a size limit: it is dropped, and requested again only after a long pause."""
     return SourceProblem(
         State.STALE,
         f"{who} sent more than {size_in_words(limit)} in {what}.",

@@ -82,7 +82,7 @@ class KindReader:
         return KindStatus(kind=self.kind.key, group=self.kind.group, state=state, count=len(self._objects), error=error)
 
     def _is_old(self) -> bool:
-        """Whether what is known may no longer be true, by its age alone: nobody saw it in the last refreshes."""
+        """Whether the objects may be outdated by age alone: they were not confirmed in the last refreshes."""
         if self._watching:
             return False
         if self._current_at is None:
@@ -201,7 +201,7 @@ class KindReader:
         self.settled.set()
 
     def _late(self) -> None:
-        """The first list takes so long that nobody should wait for it any more."""
+        """Note that the first list takes too long to wait for."""
         if not self.settled.is_set():
             self.settled.set()
             self._link.changed()

@@ -36,10 +36,10 @@ def source_status(
 ) -> SourceStatus:
     """The status of a cluster's Kubernetes source, from the status of each kind.
 
-    `problem` is why the server as a whole does not answer, None when it does; `resources` maps (group, kind) to
-    the name that RBAC knows. Denied: the login is not accepted, or nothing at all may be read. Unreachable: there
-    was never an answer. Stale: the last answer is older than `stale_seconds`. Partial: some kinds, or some objects of a kind, are missing from
-    the picture.
+    `problem` is the reason why the server as a whole does not answer, None when it does; `resources` maps (group, kind)
+    to the resource's name in RBAC. Denied: the login is rejected, or nothing at all may be read. Unreachable: there was
+    never an answer. Stale: the last answer is older than `stale_seconds`. Partial: some kinds, or some objects of a
+    kind, are missing.
     """
     notes = (*((note,) if note else ()), *_notes(kinds))
     bad = [kind for kind in kinds if (kind.state in _CRITICAL or _has_gaps(kind)) and kind.kind not in OPTIONAL]

@@ -92,11 +92,11 @@ def charts_of_calls(
     answered: Sequence[Matcher] = (),
     window_seconds: float,
 ) -> tuple[Chart, ...]:
-    """What the figures of these calls count, over time: asked where the fuller reports are, wherever there are some.
+    """Charts of calls, from the side with the more complete reports, in every cluster that has some.
 
     `home` answers the calls, `called` selects them. Callers in other clusters report to their own Prometheus, so there
-    the called side tells all of it; where it tells too little, every calling cluster is asked for what it sent, and
-    `answered` leaves out what other clusters than `home` answered.
+    the called side's reports are complete; where they are not, every calling cluster is queried for what it sent, and
+    `answered` leaves out calls that other clusters than `home` answered.
     """
     arrived = sum(rate for call in calls for reporter, rate in call.reports.items() if reporter in ARRIVED)
     left = sum(rate for call in calls for reporter, rate in call.reports.items() if reporter not in ARRIVED)
@@ -111,7 +111,7 @@ def charts_of_calls(
 def charts_of_calls_out(
     calls: Sequence[Edge], home: str, calling: Sequence[Matcher], *, window_seconds: float
 ) -> tuple[Chart, ...]:
-    """The same of what `home` asks: from its own proxies, or where it has none, from whoever answers."""
+    """Charts of the calls from `home`, by its own proxies or, if it has none, by the called ones."""
     if not calls or any(reporter not in ARRIVED for call in calls for reporter in call.reports):
         return request_charts(home, (SOURCE_SIDE, *calling), window_seconds=window_seconds)
     answering = sorted({call.destination.cluster for call in calls} - {""}) or [home]

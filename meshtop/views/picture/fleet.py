@@ -82,7 +82,7 @@ def _drift(picture: Picture) -> tuple[Drift, ...]:
 def drift_unknowns(picture: Picture) -> tuple[Unknown, ...]:
     """What the comparison of clusters could not take into account; unless it is empty, "no drift" is not claimed.
 
-    Two clusters of which nothing tells whether they are one mesh are not compared, and may have to be alike.
+    Two clusters of which it is unknown whether they are one mesh are not compared, although they may have to be alike.
     """
     return picture.unless_changed(
         _DRIFT_UNKNOWNS, lambda: (*not_compared(_compared(picture)), *picture.meshes.unknowns())
@@ -122,7 +122,7 @@ def _part(picture: Picture, name: str, inventory: Inventory | None) -> DriftClus
 def _group(picture: Picture, cluster: str) -> str:
     """The comparison group of a cluster: its mesh, or without a mesh the members of its registry.
 
-    A cluster that belongs to neither stands alone; whether it is of another's mesh may not be known (`meshes`).
+    A cluster in neither is alone; whether it is in another's mesh may be unknown (`meshes`).
     """
     facts = picture.facts.get(cluster)
     if facts is not None and (facts.mesh_id or len(picture.meshes.peers(cluster)) > 1):

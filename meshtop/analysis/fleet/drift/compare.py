@@ -144,8 +144,8 @@ def drift(clusters: Sequence[DriftCluster], declarations: Mapping[ObjectKey, Pla
 def not_compared(clusters: Sequence[DriftCluster]) -> tuple[Unknown, ...]:
     """What could not be compared between these clusters, by cluster; empty where everything was compared.
 
-    A cluster of which nobody knows the group is compared with none, so that nothing is known of its drift. One that is
-    known to be alone in its group has nothing to differ from. Kinds that were not read are named one by one, unless
+    A cluster with an unknown group is not compared, so its drift is unknown. One that is
+    known to be alone in its group has nothing to differ from. Kinds that were not read are listed one by one, unless
     nothing of the cluster was read.
     """
     size = Counter(cluster.group for cluster in clusters if cluster.group)

@@ -55,17 +55,17 @@ _OF_ONE_CLUSTER = ("topology.istio.io/", "istio.io/rev", "istio.io/config", "gat
 """Labels with an effect, and among them those that differ between clusters by design."""
 _PROXY = "istio-proxy"
 _UNKNOWN_EXPORT = ["the mesh's default"]
-"""Stands for what an object without `exportTo` is exported to, where MeshConfig was not read."""
+"""Placeholder for the audience of an object without `exportTo`, where MeshConfig was not read."""
 _FULL_HOST = re.compile(r"([^./]+\.[^./]+\.svc)\.[^/]+")
 _DEEPEST = 60
 """Levels of nesting that are compared; objects of Istio and Gateway API have about fifteen."""
 
 
 class LocalDefaults(Struct, frozen=True):
-    """What a cluster fills in where an object leaves it out: its DNS domain, and to whom objects are exported.
+    """Defaults of a cluster for fields that an object leaves out: the DNS domain, and the audience of exports.
 
-    `domain` is None where it is not known, and `exports.known` False. `shown` stands for the cluster's own domain:
-    clusters with domains of their own mean the same by a host of theirs.
+    `domain` is None and `exports.known` False where unknown. `shown` replaces the cluster's own domain, so that hosts
+    of clusters with different domains compare as equal.
     """
 
     domain: str | None = CLUSTER_DOMAIN
@@ -235,7 +235,7 @@ class _Home(Struct, frozen=True):
     def full_host(self, host: Tree) -> Tree:
         """A short name is completed in its own namespace; names with dots, wildcards and addresses stay (istio: hosts).
 
-        The cluster's own domain is written as `shown`, whether somebody wrote it or istiod fills it in.
+        The cluster's own domain is replaced by `shown`, whether it was written or filled in by istiod.
         """
         if not isinstance(host, str) or not host:
             return host
