@@ -86,7 +86,7 @@ def leads_elsewhere(response: httpx.Response, who: str, asked: str) -> SourcePro
     """An answer that redirects requests elsewhere, where nothing is sent: credentials stay with their server."""
     return SourceProblem(
         State.STALE,
-        f"{who} sends requests on{_destination(response)} when asked for {asked}: {_ELSEWHERE}.",
+        f"{who} redirects requests{_destination(response)} when asked for {asked}: {_ELSEWHERE}.",
         "Nothing was sent there. Correct the server's URL.",
         code=response.status_code,
     )
