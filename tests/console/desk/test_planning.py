@@ -125,7 +125,7 @@ def test_clusters_that_differ_are_told_apart() -> None:
         ({"clusters": "south"}, "clusters", "is in east, west"),
         ({"waves": "east; south"}, "waves", "not in south"),
         ({"clusters": "east", "waves": "west"}, "waves", "is in east"),
-        ({"waves": "east; east"}, "waves", "stands there twice"),
+        ({"waves": "east; east"}, "waves", "is named twice"),
     ],
 )
 def test_what_is_wrong_is_said_of_its_field(more: dict[str, Any], field: str, words: str) -> None:
