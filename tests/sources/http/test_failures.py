@@ -91,7 +91,10 @@ async def test_a_socks_proxy_says_what_it_needs(tmp_path: Path) -> None:
     ("answer", "said"),
     [
         (lambda: web.Response(text="<html>Log in</html>", content_type="text/html"), "answers with a web page"),
-        (lambda: web.Response(status=302, headers={"Location": "https://login"}), "redirects requests to https://login"),
+        (
+            lambda: web.Response(status=302, headers={"Location": "https://login"}),
+            "redirects requests to https://login",
+        ),
         (lambda: web.Response(status=503, text="<h1>bad</h1>"), "answers with a web page"),
     ],
 )
