@@ -1,7 +1,7 @@
 """The log: a rotating file that only its user can read, in which no secret is written.
 
-Every room logs by Python's own `logging`; whatever swallows a defect writes its traceback there. This is where a front
-door says into which file. Nothing of it reaches stderr.
+All packages use Python's `logging`; code that catches a defect logs its traceback. The command line and the console
+choose the file here. Nothing of the log reaches stderr.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from meshtop.model.text import clean
 HIDDEN = "(hidden)"
 MAX_BYTES = 1_000_000
 KEPT_FILES = 3
-"""Full files that are kept beside the one that is written: FILE.1 (the newest) to FILE.3."""
+"""Number of rotated files kept: FILE.1 (the newest) to FILE.3."""
 _LIBRARIES = ("httpx", "httpcore", "urllib3", "kubernetes", "asyncio", "aiohttp", "requests_oauthlib", "markdown_it")
-"""At DEBUG they log what they send and get, bodies and all; at INFO httpx logs each of a thousand requests a minute."""
+"""Loggers that are too verbose: at DEBUG they log bodies, and at INFO httpx logs about a thousand requests a minute."""
 
 _SECRET_NAME = (
     r"[\w.-]*(?:secret|token|passw(?:or)?d|passphrase|credential|signature|api[_-]?key|access[_-]?key|private[_-]?key"
@@ -54,7 +54,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"(?i)([\"']{_SECRET_NAME}[\"'],\s*){_QUOTED}"), rf"\1{HIDDEN}"),
     (re.compile(r"\beyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?"), HIDDEN),
 )
-"""What stands before a secret, and the secret; in this order."""
+"""Patterns of secrets: a prefix group, then the secret; applied in this order."""
 
 
 _WHOLE_NAME = re.compile(rf"(?i){_SECRET_NAME}")
@@ -68,7 +68,7 @@ def is_secret_name(name: str) -> bool:
 def redact(text: str) -> str:
     """The text without secrets: tokens, Authorization headers, logins in URLs, `--oidc-client-secret=…`, private keys.
 
-    It goes by what stands before a value, and rather hides a word too many than a secret too few.
+    Secrets are recognised by their prefix; in doubt a harmless word is hidden rather than a secret shown.
     """
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
@@ -76,7 +76,7 @@ def redact(text: str) -> str:
 
 
 class _Formatter(logging.Formatter):
-    """One record as lines: its moment in UTC, level, logger and thread; no secret, and nothing a terminal obeys."""
+    """Formats a record: time in UTC, level, logger and thread; without secrets and terminal control characters."""
 
     converter = staticmethod(time.gmtime)
 
@@ -93,16 +93,16 @@ class _Formatter(logging.Formatter):
 
 
 class _LogFile(RotatingFileHandler):
-    """A file that its user alone can read; several programs may write it, and none of them may fail because of it."""
+    """A log file readable only by its user; several processes may write it, and errors of writing are ignored."""
 
     def _open(self) -> TextIOWrapper:
         number = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        with contextlib.suppress(OSError):  # somebody else's file, or a device
+        with contextlib.suppress(OSError):  # another user's file, or a device
             os.fchmod(number, 0o600)
         return open(number, "a", encoding="utf-8", errors="backslashreplace")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record to the file of that name, whoever has moved the one before."""
+        """Write a record to the file of that name, reopened if another process has rotated it."""
         try:
             if (stream := self.stream) is not None and self._moved(stream):
                 self.stream = None
@@ -120,7 +120,7 @@ class _LogFile(RotatingFileHandler):
         return (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
-        """A log that cannot be written is left out; Python would write a traceback to stderr."""
+        """Ignore errors of writing; Python's default would print a traceback to stderr."""
 
 
 _log = logging.getLogger(__name__)
@@ -128,9 +128,9 @@ _running: logging.Handler | None = None
 
 
 def start_log(path: Path, *, requests: bool = False) -> None:
-    """Write the log of this process to a file from now on, in place of one that was named before.
+    """Write this process's log to a file from now on, instead of an earlier one.
 
-    `requests` takes in each request that is sent (httpx). Raises OSError where the file cannot be written.
+    With `requests`, httpx's line for each request is included. Raises OSError if the file cannot be written.
     """
     global _running
     handler = _LogFile(path, maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8")
@@ -146,7 +146,7 @@ def start_log(path: Path, *, requests: bool = False) -> None:
 
 
 def stop_log() -> None:
-    """Close the log; nothing where none was started."""
+    """Close the log, if one was started."""
     global _running
     if _running is not None:
         logging.root.removeHandler(_running)
@@ -159,7 +159,7 @@ def stop_log() -> None:
 
 
 def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None:
-    """Log an error that goes no further: a defect with its traceback, what the user is told in a sentence as one."""
+    """Log an error that is handled here: a defect with its traceback, an error meant for the user as one sentence."""
     if isinstance(error, MeshtopError):
         logger.warning("%s: %s", what, error)
     else:
@@ -183,7 +183,7 @@ def log_repeated(logger: logging.Logger, what: str, error: BaseException) -> Non
 
 @contextlib.contextmanager
 def defects_logged(logger: logging.Logger, what: str) -> Iterator[None]:
-    """Log whatever is raised inside, with its traceback, and let it pass: for work whose errors nobody would see."""
+    """Log any exception raised inside, with its traceback, and re-raise it: for work whose errors would go unseen."""
     try:
         yield
     except Exception:

@@ -1,1 +1,1 @@
-"""Everything that writes: plans, their journal, and the gate through which they reach clusters."""
+"""Actions, the only code that writes to clusters: plans, their journal, and the connections for writing."""

@@ -1,4 +1,4 @@
-"""An action as one process's own: locked on this machine, and a Lease beside each object that it writes."""
+"""A claim makes an action exclusive to one process: a lock on this machine, and a Lease for each object it writes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from meshtop.actions.kube import RouteObject
 from meshtop.actions.lease import ShiftLease
 
 LEASE_SECONDS = 60.0
-"""How long a Lease outlives its holder's silence; then another meshtop may take its place."""
+"""Seconds without renewal after which a Lease expires and another meshtop may take over."""
 
 
 class Claim:
-    """The lock and the Leases of one action, so that nobody else runs it or writes to its objects meanwhile.
+    """The lock and the Leases of one action, so that no other process runs it or writes to its objects meanwhile.
 
-    A cluster that gives no Lease (a missing right) is noted in the journal and does without.
+    A cluster without the right to hold a Lease is noted in the journal and used without one.
     """
 
     def __init__(self, action: str, fleet: Fleet, journal: Journal, *, seconds: float = LEASE_SECONDS) -> None:
@@ -32,15 +32,15 @@ class Claim:
         self._leases: list[ShiftLease] = []
 
     def work_on(self, fleet: Fleet) -> None:
-        """Take the Leases in the clusters of this fleet: those that the action turned out to mean."""
+        """Set the fleet in whose clusters Leases are taken, after the action's clusters were matched."""
         self._fleet = fleet
 
     def lock(self) -> None:
-        """Lock the action on this machine. Raises ActionError: conflict when a living process runs it."""
+        """Lock the action on this machine. Raises ActionError: conflict when a running process holds it."""
         self._lock = lock_action(self._journal.path, self._action)
 
     async def take_leases(self, places: Iterable[RouteObject]) -> None:
-        """Take every Lease. Raises ActionError: conflict when somebody else holds one."""
+        """Take every Lease. Raises ActionError: conflict when another process holds one."""
         for where in places:
             lease = ShiftLease(
                 self._fleet.members[where.cluster].api,
@@ -61,7 +61,7 @@ class Claim:
             self._leases.append(lease)
 
     async def renew_leases(self) -> None:
-        """Extend every Lease. Raises ActionError: conflict when somebody else took one over; Halted."""
+        """Extend every Lease. Raises ActionError: conflict when another process took one over; Halted."""
         for lease in self._leases:
             try:
                 await lease.renew(self._fleet.clock())
@@ -70,7 +70,7 @@ class Claim:
                     raise
 
     async def release(self) -> None:
-        """Release the Leases and then the lock, whatever interrupts this."""
+        """Release the Leases and then the lock, even if interrupted."""
         leases, self._leases = self._leases, []
         try:
             await asyncio.shield(_release(leases))

@@ -1,11 +1,11 @@
-"""Which cluster something was written to: a context's name says it on one kubeconfig only, a UID everywhere."""
+"""Identity of a cluster: a context's name is valid in one kubeconfig only, a UID everywhere."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 SYSTEM_NAMESPACE = "/api/v1/namespaces/kube-system"
-"""Its UID is how projects tell clusters apart: every cluster has the namespace, and nobody makes it anew."""
+"""Namespace whose UID identifies a cluster: every cluster has it, and it is never recreated."""
 
 
 class ClusterIdentity(Struct, frozen=True, rename="camel"):
@@ -16,7 +16,7 @@ class ClusterIdentity(Struct, frozen=True, rename="camel"):
 
     @property
     def known(self) -> bool:
-        """Whether it says anything at all; a journal from before version 2 does not."""
+        """Whether it is set at all; in a journal before version 2 it is not."""
         return bool(self.uid or self.server)
 
     def may_be(self, other: ClusterIdentity) -> bool:

@@ -9,7 +9,7 @@ from meshtop.model.errors import Exit, MeshtopError
 
 
 class ErrorKind(StrEnum):
-    """Why an action ended: wrongly asked for, not allowed, somebody else's change, no answer, or the server says no."""
+    """Why an action ended: wrong usage, not allowed, a change by others, no answer, or rejected by the server."""
 
     USAGE = "usage"
     REFUSED = "refused"

@@ -1,4 +1,4 @@
-"""What a running action tells whoever watches it: one language for shifts and propagations, for every front door."""
+"""Events of running actions, common to shifts and propagations, for the command line and the console."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class EventKind(StrEnum):
 class ActionOutcome(StrEnum):
     """How an action ended.
 
-    The guard and the split end shifts only. `CONFLICT`: somebody else changed or holds an object; `LOST`: a cluster
+    The guard and the split end shifts only. `CONFLICT`: others changed or hold an object; `LOST`: a cluster
     gave no answer; `REFUSED`: a server or a rule did not allow it; `HELD`: left as it is, for `resume` or `rollback`.
     """
 

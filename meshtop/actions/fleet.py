@@ -63,11 +63,11 @@ class Feed(Protocol):
 
     @property
     def prometheus(self) -> Any:
-        """Its telemetry."""
+        """The cluster's telemetry source."""
 
 
 class Fleet:
-    """The members, a survey of their routes, and the rules that hold for all.
+    """The clusters for an action, a survey of their routes, and the access policy for all of them.
 
     `unread` says why a cluster's routes are not known, `readable` in which namespaces they are all the same. `policy`
     is asked before anything is sent.
@@ -101,12 +101,12 @@ class Fleet:
         return {name: why for name, why in self.unread.items() if namespace not in self.readable.get(name, frozenset())}
 
     def require_allowed(self, right: str, cluster: str, namespace: str) -> None:
-        """Raise ActionError (refused) for a member that is read-only, or where the policy does not give the right."""
+        """Raise ActionError (refused) for a read-only member, or where the policy does not grant the right."""
         for why in self.refusals(right, cluster, namespace).values():
             raise ActionError(ErrorKind.REFUSED, why, cluster=cluster)
 
     def refusals(self, right: str, cluster: str, namespace: str) -> dict[str, str]:
-        """Why a member may not be written to, by what says so; known without any request, and asked before the first.
+        """Reasons why a member may not be written to, by authority; known and checked before the first request.
 
         Empty when nothing refuses.
         """
@@ -121,13 +121,13 @@ class Fleet:
         return found
 
     def with_members(self, members: Mapping[str, FleetCluster]) -> Fleet:
-        """This fleet with its clusters under the names that an action knows them by; connections are shared."""
+        """This fleet with its clusters under an action's names for them; connections are shared."""
         found = copy.copy(self)
         found.members = dict(members)
         return found
 
     def under(self, halt: Halt) -> Fleet:
-        """This fleet for an action that shall stop when `halt` says so; connections are shared."""
+        """This fleet for an action that can be stopped by `halt`; connections are shared."""
         return self.with_members(
             {
                 name: FleetCluster(one.name, one.api.under(halt), one.metrics, read_only=one.read_only)
@@ -136,7 +136,7 @@ class Fleet:
         )
 
     async def close(self) -> None:
-        """Close the writing connections; telemetry is closed by whoever opened it."""
+        """Close the writing connections; telemetry sources are closed by the observatory."""
         for member in self.members.values():
             await member.api.close()
 
@@ -151,7 +151,7 @@ def open_fleet(
     timeout_seconds: float,
     clock: Callable[[], float] = time.time,
 ) -> Fleet:
-    """The fleet of an observatory's feeds, with writing connections of their own; a read-only cluster's cannot write.
+    """The fleet of an observatory's feeds, with separate connections for writing; a read-only cluster's cannot write.
 
     `survey` is that of the snapshot (`Picture.canaries.survey`), `access` the policy in force.
     """
@@ -186,12 +186,12 @@ def open_fleet(
 
 
 def read_only_reason(cluster: str) -> str:
-    """Why a read-only cluster is not written to, and what to do about it."""
+    """The message that a cluster is read-only, and what to do about it."""
     return f"{cluster} is read-only: drop --read-only or readOnly: true."
 
 
 def unread(snapshot: Snapshot) -> dict[str, str]:
-    """Why the routes of a cluster are not known, for those of which that is so."""
+    """The clusters whose routes are unknown, with the reason."""
     found = {}
     for cluster in snapshot.clusters:
         if cluster.inventory is None:
@@ -215,7 +215,7 @@ def readable(snapshot: Snapshot) -> dict[str, frozenset[str]]:
 
 
 def user_name() -> str:
-    """The login name of whoever runs this program, or the user's number."""
+    """The login name of the user of this process, or the user's number."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

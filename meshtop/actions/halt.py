@@ -20,7 +20,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Halted(ActionError):
-    """Somebody wanted it to stop before the next request was sent; what was being read is given up."""
+    """Raised when the action was asked to stop before the next request; pending reads are abandoned."""
 
     def __init__(self, cluster: str = "") -> None:
         super().__init__(ErrorKind.UNREACHABLE, "Stopped by request before it was sent.", cluster=cluster)
@@ -74,7 +74,7 @@ class Halt:
                 task.cancel()
                 await asyncio.wait({task}, timeout=grace or GRACE_SECONDS)
             if task.done() and not task.cancelled():
-                # Whoever waits has gone on: an error that comes now is told to nobody.
+                # The waiting code has moved on, so a late error is dropped.
                 with contextlib.suppress(Exception):
                     task.exception()
 

@@ -1,4 +1,4 @@
-"""One cluster's API server as actions use it: read an object, patch it, ask for rights, hold a Lease."""
+"""Client of one cluster's API server for actions: read and patch objects, check rights, hold Leases."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ JSON_PATCH = {"Content-Type": "application/json-patch+json"}
 JSON = {"Content-Type": "application/json"}
 _CONFLICTS = (409, 412)
 _ADMISSION = re.compile(r"admission webhook .* denied|ValidatingAdmissionPolicy|denied (the )?request", re.IGNORECASE)
-"""How the API server words the denial of a webhook or a policy, whose code is the policy's own choice."""
+"""Messages of the API server when a webhook or policy denies a request; the status code is the policy's choice."""
 
 
 class RouteObject(msgspec.Struct, frozen=True, kw_only=True):
-    """Which object of a cluster holds the weights, and which of its weighted routes is meant."""
+    """The object that contains the weights in a cluster, and the index of its weighted route."""
 
     cluster: str
     group: str
@@ -52,12 +52,12 @@ class RouteObject(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        """How it is named in the journal and to people."""
+        """Name in the journal and for users."""
         return f"{self.kind} {self.namespace}/{self.name}"
 
 
 class KubeApi:
-    """Requests to one cluster, with failures as ActionError. Each is sent once, whatever becomes of its answer.
+    """Requests to one cluster, with failures as ActionError. No request is ever retried.
 
     `server` is the API server's URL as the kubeconfig has it, `domain` the cluster's DNS domain, in which short hosts
     are completed. With `expected` nothing is sent before the cluster has said that it is that one.
@@ -80,7 +80,7 @@ class KubeApi:
         self._identity: ClusterIdentity | None = None
 
     def under(self, halt: Halt) -> KubeApi:
-        """The same connection for an action that shall stop when `halt` says so."""
+        """This connection for an action that can be stopped by `halt`."""
         found = KubeApi(
             self.cluster, HaltingWire(self.wire, halt, self.cluster), server=self.server, expected=self._expected
         )
@@ -88,7 +88,7 @@ class KubeApi:
         return found
 
     async def identity(self) -> ClusterIdentity:
-        """Which cluster this is, read once. Its UID is empty where the namespace kube-system may not be read.
+        """The cluster's identity, read once. Its UID is empty where the namespace kube-system may not be read.
 
         Raises AnswerLost when the cluster does not answer.
         """
@@ -109,7 +109,7 @@ class KubeApi:
         return ""
 
     async def _require_expected(self) -> None:
-        """Raise ActionError (conflict) when this is another cluster than the one that is meant."""
+        """Raise ActionError (conflict) when this is not the expected cluster."""
         if self._expected is None:
             return
         if not (await self.identity()).may_be(self._expected):
@@ -128,9 +128,9 @@ class KubeApi:
     ) -> Response:
         """Send one request; an answer whose status is below 400, or 404. `what` says for errors what was asked for.
 
-        Raises ActionError: refused for 401, 403, what admission denies and an object that is invalid (422); conflict
+        Raises ActionError: refused for 401, 403, admission denials and invalid objects (422); conflict
         for 409 and 412; PatchTestFailed for the 422 of a JSON Patch that does not apply; rejected for other 4xx;
-        AnswerLost when no answer came, or one of 5xx or 429, after which it is unknown what happened.
+        AnswerLost without a response, or for 5xx and 429, after which the outcome is unknown.
         """
         await self._require_expected()
         return await self._send(method, path, what=what, body=body, headers=headers, params=params)
@@ -176,13 +176,13 @@ class KubeApi:
         raise ActionError(ErrorKind.REJECTED, f"{self.cluster} rejects it: {code}{detail}", cluster=self.cluster)
 
     def _refused(self, code: int, what: str, detail: str) -> ActionError:
-        """What the cluster's own rules deny, in their words."""
+        """The error for a denial by the cluster's own rules, with their message."""
         return ActionError(
             ErrorKind.REFUSED, f"{self.cluster} refuses to {what} ({code}){detail}", cluster=self.cluster
         )
 
     async def read(self, where: RouteObject) -> WeightedRoute:
-        """The route as it stands. Raises ActionError, conflict when it is gone."""
+        """The current route. Raises ActionError, conflict when it no longer exists."""
         response = await self.send("GET", where.path, what=f"read {where.title}")
         if response.status_code == 404:
             raise ActionError(ErrorKind.CONFLICT, f"{where.title} is gone from {self.cluster}.", cluster=self.cluster)
@@ -206,10 +206,10 @@ class KubeApi:
     async def patch(
         self, where: RouteObject, patch: Sequence[Mapping[str, Any]], *, dry_run: bool = False
     ) -> tuple[WeightedRoute, dict[str, Any]]:
-        """Send a JSON Patch; the route that came of it, and the whole object.
+        """Send a JSON Patch; returns the resulting route, and the whole object.
 
-        Raises ActionError: conflict when the object is not what the patch tests, refused when it is and the server
-        denies it all the same.
+        Raises ActionError: conflict when the patch's tests fail, refused when they hold and the server denies the patch
+        anyway.
         """
         params: dict[str, str | int] = {"fieldManager": FIELD_MANAGER}
         if dry_run:
@@ -228,7 +228,7 @@ class KubeApi:
         return self.parse(where, response.content), msgspec.json.decode(response.content)
 
     async def _stands(self, where: RouteObject, patch: Sequence[Mapping[str, Any]]) -> bool:
-        """Whether the object still is the one that a patch tests: nobody wrote, so that the 422 was no failed test."""
+        """Whether the object still passes the patch's tests, so that a 422 was not caused by a failed test."""
         tested = next((op.get("value") for op in patch if op.get("path") == "/metadata/resourceVersion"), None)
         try:
             return (await self.read(where)).resource_version == tested
@@ -236,7 +236,7 @@ class KubeApi:
             return False
 
     async def may(self, verb: str, group: str, resource: str, namespace: str) -> bool:
-        """Whether Kubernetes would let the user do this (SelfSubjectAccessReview). Raises ActionError."""
+        """Whether Kubernetes permits the request (SelfSubjectAccessReview). Raises ActionError."""
         attributes = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
         body = {
             "apiVersion": "authorization.k8s.io/v1",
@@ -255,9 +255,7 @@ class KubeApi:
 
 
 def not_here(cluster: str, recorded: ClusterIdentity, *, taken: bool = True) -> ActionError:
-    """The refusal to touch anything for an action whose cluster is not at hand; `taken` says that another has its
-    name.
-    """
+    """The error for an action whose cluster is not available; `taken`: another cluster has its name."""
     which = f" ({recorded.server})" if recorded.server else ""
     other = f": what is called {cluster} here is another cluster" if taken else ""
     return ActionError(
@@ -269,7 +267,7 @@ def not_here(cluster: str, recorded: ClusterIdentity, *, taken: bool = True) -> 
 
 
 def config_object(where: RouteObject, data: dict[str, Any]) -> ConfigObject:
-    """An object's JSON as the analysis reads it."""
+    """An object's JSON as a ConfigObject for the analysis."""
     metadata = data["metadata"]
     return ConfigObject(
         group=where.group,

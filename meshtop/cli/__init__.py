@@ -1,1 +1,1 @@
-"""The commands and their printers; it never imports the console's toolkit."""
+"""The command line: commands and printers. It never imports Textual."""

@@ -1,4 +1,4 @@
-"""What the commands that write share: the fleet, the journal, errors as exit codes."""
+"""Common parts of commands that write: the fleet, the journal, errors as exit codes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def say_damaged(journal: Journal) -> None:
 
 
 def with_fleet(session: Session, use: Callable[[Fleet], Awaitable[int]]) -> int:
-    """Read every cluster once, then let `use` act on them; its exit code."""
+    """Read every cluster once, then call `use` and return its exit code."""
 
     async def act() -> int:
         async with acting(session) as context:
@@ -58,7 +58,7 @@ def with_fleet(session: Session, use: Callable[[Fleet], Awaitable[int]]) -> int:
 
 
 class ActingContext(NamedTuple):
-    """Every cluster as it was read, what the user may see of it, and the connections that write."""
+    """Every cluster as read, the picture for the user, and the connections for writing."""
 
     snapshot: Snapshot
     picture: Picture
@@ -67,7 +67,7 @@ class ActingContext(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def acting(session: Session) -> AsyncIterator[ActingContext]:
-    """Read every cluster once, and be ready to write. Raises KubeconfigError and ConfigError."""
+    """Read every cluster once, and prepare for writing. Raises KubeconfigError and ConfigError."""
     from meshtop.actions.fleet import open_fleet
     from meshtop.observatory.build import open_observatory
     from meshtop.views.picture.factory import judging

@@ -46,7 +46,7 @@ WORLDS = (
     "one-namespace",
     "ambient",
 )
-"""The simulation's own, which nothing here imports."""
+"""Options' defaults of the simulation, repeated here because `meshtop.demo` is not imported."""
 MOST_CLUSTERS, MOST_SERVICES = 200, 20_000
 READY_SECONDS = 60.0
 STOP_SECONDS = 5.0
@@ -62,8 +62,10 @@ STOP_SECONDS = 5.0
     "--services", type=click.IntRange(1, MOST_SERVICES), metavar="N", help="How many services in each cluster."
 )
 @click.option("--seed", type=int, metavar="N", help="The same seed gives the same world.")
-@click.option("--registry", type=click.Choice(REGISTRIES), help="Who registers the clusters as members (none).")
-@click.option("--scenario", type=click.Choice(SCENARIOS), metavar="NAME", help="What happens in it; --list names them.")
+@click.option("--registry", type=click.Choice(REGISTRIES), help="The registry that has the clusters as members (none).")
+@click.option(
+    "--scenario", type=click.Choice(SCENARIOS), metavar="NAME", help="A scenario of faults; --list names them."
+)
 @click.option("--world", type=click.Choice(WORLDS), metavar="NAME", help="How Istio is installed; --list names them.")
 @click.option("--list", "list_", is_flag=True, help="Name the worlds and the scenarios.")
 @click.option("--serve", is_flag=True, help="Only serve them, until interrupted, for kubectl, curl and other tools.")
@@ -113,7 +115,7 @@ def command(
 
 
 def _run(common: Common, kubeconfig: str, arguments: tuple[str, ...]) -> int:
-    """The ordinary program on the simulated clusters; the user's own settings file and journal stay out of it."""
+    """Run the program on the simulated clusters, without the user's own settings file and journal."""
     from meshtop.cli.main import main
 
     common.kubeconfig = kubeconfig
@@ -124,7 +126,7 @@ def _run(common: Common, kubeconfig: str, arguments: tuple[str, ...]) -> int:
 
 
 def _serve(ready: dict[str, Any]) -> int:
-    """Say where they are, and wait for the end of the simulation or of patience."""
+    """Print the addresses, and wait until the simulation ends or is interrupted."""
     clusters = [cluster for cluster in ready.get("clusters", ()) if isinstance(cluster, dict)]
     say(f"Serving {len(clusters)} clusters on 127.0.0.1 until interrupted (ctrl-c):")
     for cluster in clusters:
@@ -137,9 +139,9 @@ def _serve(ready: dict[str, Any]) -> int:
 
 @contextlib.contextmanager
 def simulated(options: list[str]) -> Iterator[dict[str, Any]]:
-    """The simulated clusters' ready line, with their process under "process"; ended on the way out, whatever happens.
+    """The simulated clusters' ready line, with their process under "process"; the process is always ended on exit.
 
-    Raises CommandError with the last thing it said when it does not get ready.
+    Raises CommandError with its last output when it does not get ready.
     """
     command_line = [sys.executable, "-m", "meshtop.demo", *options, "--parent-pid", str(os.getpid())]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints, _ending_on_sigterm():
@@ -180,7 +182,7 @@ def _ready(process: subprocess.Popen[str], complaints: IO[str]) -> dict[str, Any
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Ask it to end, then insist."""
+    """Terminate the process, and kill it if it does not end."""
     if process.poll() is not None:
         return
     process.terminate()
@@ -193,7 +195,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 @contextlib.contextmanager
 def _ending_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the stack, so that the simulation is ended too."""
+    """Turn SIGTERM and SIGHUP into exceptions, so that the simulation is ended too."""
 
     def leave(number: int, _frame: object) -> None:
         raise SystemExit(128 + number)

@@ -29,7 +29,7 @@ class OutputClosed(Exception):
 
 
 def say(message: str) -> None:
-    """One line on stderr, without anything a terminal would obey; a closed stderr is no error."""
+    """Print one line on stderr, without control characters; a closed stderr is ignored."""
     from meshtop.model.text import clean
 
     with contextlib.suppress(OSError, ValueError):
@@ -37,19 +37,19 @@ def say(message: str) -> None:
 
 
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
-"""What a full or broken place answers whoever writes to it."""
+"""Error numbers of writing to a full or broken output."""
 
 
 _at_end: list[Callable[[], object]] = []
 
 
 def at_end(close: Callable[[], object]) -> None:
-    """Call something when this run has ended and its exit code is known: the log says that, too."""
+    """Register a function to call at the end of this run, after the exit code was logged."""
     _at_end.append(close)
 
 
 def run(program: Callable[[], object], *, wants_trace: Callable[[], bool] = lambda: debugging()) -> int:
-    """Run a click program in its non-standalone mode and turn whatever happens into an exit code.
+    """Run a click program in its non-standalone mode and turn any result or error into an exit code.
 
     No traceback reaches a user, unless `wants_trace` (MESHTOP_DEBUG=1, -vv).
     """
@@ -98,7 +98,7 @@ def _ended(error: MeshtopError) -> int:
 
 
 def _only(error: Exception) -> Exception | None:
-    """The one error inside a group of one, however deep."""
+    """The only error inside nested exception groups."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         inner = error.exceptions[0]
         if not isinstance(inner, Exception):
@@ -108,7 +108,7 @@ def _only(error: Exception) -> Exception | None:
 
 
 def _unwritable(error: Exception) -> int | None:
-    """The output's own fault; errors about files name them, and are somebody else's."""
+    """The exit code for an error of writing to stdout; None for other errors, which name a file."""
     if not isinstance(error, OSError) or error.filename is not None or error.errno not in _UNWRITABLE:
         return None
     say(f"meshtop: The output cannot be written: {os.strerror(error.errno)}.")
@@ -126,24 +126,24 @@ def _defect(error: Exception, *, trace: bool) -> int:
         return Exit.DEFECT
     first = (str(error).splitlines() or [""])[0]
     what = f"{type(error).__name__}: {first}" if first else type(error).__name__
-    say(f"meshtop: this should not have happened ({what}); run again with MESHTOP_DEBUG=1 to see where, and report it.")
+    say(f"meshtop: internal error ({what}); run again with MESHTOP_DEBUG=1 for a traceback, and report it.")
     return Exit.DEFECT
 
 
 def debugging() -> bool:
-    """Whether the user wants tracebacks."""
+    """Whether tracebacks should be shown."""
     return os.environ.get("MESHTOP_DEBUG", "") not in ("", "0", "false")
 
 
 def _stand_in() -> None:
-    """Put something in the place of a closed stdin, stdout or stderr; the next file or socket would take it else."""
+    """Replace a closed stdin, stdout or stderr, because otherwise the next file or socket would get its number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for the rest of the process
 
 
 def _close_quietly() -> None:
-    """Point stdout at nothing, so that the interpreter's last flush has nobody to complain about."""
+    """Redirect stdout to /dev/null, so that the interpreter's final flush does not fail."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

@@ -24,7 +24,7 @@ PLAINTEXT_KINDS = ("mtls", "findings", ATTENTION)
 """Kinds for which the last day's plaintext is asked for too."""
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 TITLED = ("table", "wide", "csv")
-"""Formats that begin with a line of titles."""
+"""Formats with a line of titles."""
 
 
 class KindName(click.ParamType[str]):
@@ -43,7 +43,7 @@ class KindName(click.ParamType[str]):
             self.fail(str(error), param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The kinds and what they are."""
+        """Completions: the kinds with their descriptions."""
         from meshtop.views.frame.registry import KINDS
 
         return [
@@ -75,11 +75,11 @@ def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
 @click.argument("kind", type=KindName(), metavar="KIND")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("-o", "--output", type=click.Choice(FORMATS), default="table", help="How to print (table).")
-@click.option("--filter", "filter_", metavar="EXPR", default="", help="Such as: 'namespace:shop errorRatio:>1% !idle'.")
+@click.option("--filter", "filter_", metavar="EXPR", default="", help="Such as 'namespace:shop errorRatio:>1% !idle'.")
 @click.option(
-    "--sort", metavar="COLUMN", default="", shell_complete=_columns, help="By a column; -COLUMN turns it round."
+    "--sort", metavar="COLUMN", default="", shell_complete=_columns, help="By a column; -COLUMN reverses the order."
 )
-@click.option("--no-headers", is_flag=True, help="Table, wide and csv: leave the line of titles out.")
+@click.option("--no-headers", is_flag=True, help="Table, wide and csv: without the line of titles.")
 @click.option("-w", "--watch", is_flag=True, help="Go on until interrupted.")
 @click.option("--edges", "edges", is_flag=True, help="mtls only: what client and server declare for each call.")
 @click.option("--matrix", is_flag=True, help="tenants only: traffic from tenant to tenant.")

@@ -1,4 +1,4 @@
-"""The graph as text to read and to paste: where and when, the drawing, and what hurts in words."""
+"""The graph as text to read and paste: scope and time, the drawing, and the worst edges in words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from meshtop.views.reports.graph import Sight
 from meshtop.views.reports.graph_words import edge_line
 
 WIDTH = 100
-"""Cells to aim for where there is no terminal to fit."""
+"""Width in cells to aim for without a terminal."""
 MOST_NAMED = 5
 _HURT = (HealthStatus.FAILING, HealthStatus.DEGRADED, HealthStatus.UNKNOWN)
 

@@ -1,4 +1,4 @@
-"""`meshtop journal [ID]`: what was written, by whom, why, and what is still under way."""
+"""`meshtop journal [ID]`: what was written, by whom, why, and what is still in progress."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-@click.command("journal", short_help="What was written, by whom, why, and what is under way.")
+@click.command("journal", short_help="What was written, by whom, why, and what is in progress.")
 @click.argument("identity", metavar="[ID]", required=False)
-@click.option("--all", "everywhere", is_flag=True, help="Also what was written in clusters that are not here.")
+@click.option("--all", "everywhere", is_flag=True, help="Include actions in clusters that are not in the kubeconfig.")
 @click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", help="How to print.")
 @common_options
 @click.pass_context
 def command(ctx: click.Context, identity: str | None, everywhere: bool, output: str) -> int:
-    """List the latest actions in the clusters at hand, or everything about one.
+    """List the latest actions in the kubeconfig's clusters, or show one in detail.
 
-    `--all -o json` is the audit in full.
+    `--all -o json` is the full audit trail.
     """
     from meshtop.actions.journal.journal import Journal, journal_path
     from meshtop.actions.shift.recover import find_action
@@ -100,7 +100,7 @@ def _told(action: Action, path: Path) -> _Told:
 
 
 def _at_hand(session: Session, actions: list[Action]) -> list[Action]:
-    """The actions in clusters of the kubeconfig, which is not asked for more; what is left out is said."""
+    """The actions in clusters of the kubeconfig (without requests to them); the number left out is reported."""
     from meshtop.actions.at_hand import actions_at_hand
     from meshtop.actions.cluster_identity import ClusterIdentity
     from meshtop.sources.auth.kubeconfig import KubeconfigError, find_clusters
@@ -122,7 +122,7 @@ def _at_hand(session: Session, actions: list[Action]) -> list[Action]:
 
 
 def action_json(action: Action, course: Course) -> dict[str, Any]:
-    """An action with times in RFC 3339; `course` tells what a living process runs from what was interrupted."""
+    """An action with times in RFC 3339; `course` distinguishes running actions from interrupted ones."""
     from meshtop.actions.story import cluster_states
     from meshtop.views.frame.document import rfc3339
 

@@ -32,13 +32,13 @@ COMMANDS = {
     "config": "meshtop.cli.config",
     "completion": "meshtop.cli.completion",
 }
-"""Each command and the module that holds it as `command`; imported when it is called for."""
+"""Each command with the module that defines it as `command`; imported on use."""
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class Commands(click.Group):
-    """Loads a command's module when the command is used; a mistyped one gets the nearest name."""
+    """Loads a command's module on use; suggests the nearest name for a mistyped one."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands' names, in the order of use."""
@@ -68,14 +68,14 @@ class Commands(click.Group):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Read the options, which prints the help where it is asked for; see `invoke`."""
+        """Parse the options, which may print the help; errors are handled as in `invoke`."""
         try:
             return super().make_context(info_name, args, parent, **extra)
         except BrokenPipeError as error:
             raise OutputClosed from error
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a reader of the output that left is told apart from every error."""
+        """Run the command; a closed stdout is distinguished from other errors."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
@@ -104,7 +104,7 @@ COMPLETE_VARIABLE = "_MESHTOP_COMPLETE"
 
 
 def main(arguments: Sequence[str] | None = None, common: Common | None = None) -> int:
-    """Run meshtop; the exit code. `common` holds options that were said already (`meshtop demo -- ...`)."""
+    """Run meshtop and return the exit code. `common` has options given earlier (`meshtop demo -- ...`)."""
     shared = common if common is not None else Common()
     if COMPLETE_VARIABLE in os.environ:
         import_module("meshtop.cli.completion")  # it answers shells in its own way

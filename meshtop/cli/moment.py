@@ -1,4 +1,4 @@
-"""Moments and durations as they are typed: `--at 2026-08-01T14:05:00Z`, `--at -10m`, `--at 14:05`, `--window 5m`."""
+"""Option types for moments and durations: `--at 2026-08-01T14:05:00Z`, `--at -10m`, `--at 14:05`, `--window 5m`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Duration(click.ParamType[str]):
         if not re.fullmatch(r"(?=\d)(\d+(\.\d+)?h)?(\d+(\.\d+)?m)?(\d+(\.\d+)?s)?(\d+ms)?", value.strip()):
             self.fail(f"{value!r} is not a duration; write 30s, 5m or 1h.", param, ctx)
         if not re.search(r"[1-9]", value):
-            self.fail("a duration must be longer than nothing.", param, ctx)
+            self.fail("a duration must be longer than zero.", param, ctx)
         return value.strip()
 
 
@@ -30,7 +30,7 @@ class Moment(click.ParamType[float]):
     name = "time"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read it, relative to this machine's clock and time zone."""
+        """Parse it, relative to this machine's clock and time zone."""
         try:
             return parse_moment(value, datetime.now().astimezone())
         except ValueError as error:

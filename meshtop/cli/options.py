@@ -22,7 +22,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Console(Protocol):
-    """Opens the console and returns its exit code."""
+    """A function that opens the console and returns its exit code."""
 
     def __call__(
         self,
@@ -36,11 +36,11 @@ class Console(Protocol):
         moment: float | None,
         diff: bool,
     ) -> int:
-        """Open it on these clusters, in this scope."""
+        """Open the console on these clusters, in this scope."""
 
 
 class Common:
-    """What the common options said, wherever they stood; None and empty are "not said"."""
+    """Values of the common options, given before or after the command; None and empty mean "not given"."""
 
     def __init__(self) -> None:
         self.config: str | None = None
@@ -58,10 +58,10 @@ class Common:
         self.verbose = 0
         self.log: str | None = None
         self.console: Console | None = None
-        """What opens the console; the program's entry point hands it in, as the command line knows no console."""
+        """Opens the console; set by the program's entry point, as the command line does not import the console."""
 
     def flags(self) -> dict[str, tuple[KeyPath, Any]]:
-        """The flags that stand for settings, as `meshtop.settings.load` takes them."""
+        """The flags that override settings, in the form of `meshtop.settings.load`."""
         said: dict[str, tuple[KeyPath, Any]] = {
             "--window": (("window",), self.window),
             "--timeout": (("timeout",), self.timeout),
@@ -73,7 +73,7 @@ class Common:
 
 
 def common_of(ctx: click.Context) -> Common:
-    """The options of this run; one object for the program and its command."""
+    """The common options of this run; one object for the program and its command."""
     root = ctx.find_root()
     if not isinstance(root.obj, Common):
         root.obj = Common()
@@ -81,7 +81,7 @@ def common_of(ctx: click.Context) -> Common:
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    """Note a value that was typed; a repeatable option adds up over both places, any other is the last one's."""
+    """Store a given value; a repeatable option is collected from both places, for others the last one counts."""
     if param.name is None or (ctx.resilient_parsing and value in (None, (), False, 0)):
         return
     if ctx.get_parameter_source(param.name) in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP):
@@ -93,7 +93,7 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 
 def _begin_log(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    """Write the log to the file that was named, from here on. Raises CommandError where that cannot be."""
+    """Start the log in the given file. Raises CommandError if that fails."""
     _keep(ctx, param, value)
     if value is None or ctx.resilient_parsing:
         return
@@ -107,7 +107,7 @@ def _begin_log(ctx: click.Context, param: click.Parameter, value: str | None) ->
 
 
 def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names from the kubeconfig, for completion; a kubeconfig that cannot be read completes nothing."""
+    """Names from the kubeconfig for completion; none if it cannot be read."""
     from meshtop.sources.auth.kubeconfig import KubeconfigError, find_clusters
 
     try:
@@ -141,20 +141,20 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     ),
     _option("-n", "--namespace", metavar="NAME", multiple=True, help="Only this namespace; `shop-*` is a prefix."),
     _option("--tenant", metavar="NAME", help="Only this tenant's namespaces."),
-    _option("--window", metavar="5m", type=Duration(), help="Over how long rates and latencies are measured."),
-    _option("--at", metavar="TIME", type=Moment(), help="As it was then: 2026-08-01T14:05:00Z, -10m, 14:05."),
-    _option("--timeout", metavar="5s", type=Duration(), help="How long one cluster may take."),
-    _option("--read-only", is_flag=True, help="Take everything that writes out of the program."),
+    _option("--window", metavar="5m", type=Duration(), help="Window over which rates and latencies are measured."),
+    _option("--at", metavar="TIME", type=Moment(), help="State at a past moment: 2026-08-01T14:05:00Z, -10m, 14:05."),
+    _option("--timeout", metavar="5s", type=Duration(), help="Time limit for each cluster."),
+    _option("--read-only", is_flag=True, help="Disable everything that writes."),
     _option("--color", type=click.Choice(["auto", "always", "never"]), help="Colour: by default on a terminal only."),
-    _option("--ascii", is_flag=True, help="Draw with plain ASCII only."),
-    _option("-v", "--verbose", count=True, help="Say more on stderr; -vv shows tracebacks."),
+    _option("--ascii", is_flag=True, help="Use plain ASCII only."),
+    _option("-v", "--verbose", count=True, help="More details on stderr; -vv shows tracebacks."),
     click.option(
         "--log",
         metavar="FILE",
         type=click.Path(dir_okay=False),
         expose_value=False,
         callback=_begin_log,
-        help="Write what happens to FILE, tracebacks too; secrets are left out.",
+        help="Write a log with tracebacks to FILE; secrets are left out.",
     ),
     click.version_option(__version__, "--version", message="meshtop %(version)s"),
 )

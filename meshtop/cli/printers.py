@@ -1,4 +1,4 @@
-"""Items as table, wide, json, yaml, csv and name; all of them text, none of them knows a cluster."""
+"""Printers of items: table, wide, json, yaml, csv and name, as pure functions to text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 def render(
     output: str, view: AnyView, picture: Picture, items: Sequence[Any], style: Style, query: Query | None = None
 ) -> str:
-    """The whole output, without the last line's end; "" when there is nothing to print."""
+    """The whole output without the final newline; "" when there is nothing to print."""
     if output == "json":
         return json_text(document(view, picture, items, query or Query()))
     if output == "yaml":
@@ -53,7 +53,7 @@ def qualified_name(view: AnyView, item: Any) -> str:
 
 
 def json_text(value: Any, *, indent: int = 2) -> str:
-    """JSON that a terminal can show safely; not a number is null."""
+    """JSON that is safe for terminals; NaN is null."""
     encoded = msgspec.json.encode(value)
     if indent:
         encoded = msgspec.json.format(encoded, indent=indent)
@@ -66,7 +66,7 @@ def to_yaml(value: Any) -> str:
 
 
 def to_csv(item: type[Any], items: Sequence[Any]) -> str:
-    """A header and one line for each item; nested fields are spelled `traffic.latencyMs.p99`, lists joined by `;`."""
+    """A header and one line for each item; nested fields are named `traffic.latencyMs.p99`, lists joined by `;`."""
     paths = list(_paths(item, ()))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -79,7 +79,7 @@ def to_csv(item: type[Any], items: Sequence[Any]) -> str:
 def _paths(
     item: type[Any], fields: tuple[str, ...], names: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Every leaf of a struct as (JSON names, field names), from its types, so that a header never varies."""
+    """Every leaf of a struct as (JSON names, field names), from its types, so that the header is constant."""
     hints = get_type_hints(item)
     for field in msgspec.structs.fields(item):
         here, at = (*fields, field.name), (*names, field.encode_name)

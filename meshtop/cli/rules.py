@@ -16,18 +16,18 @@ FORMATS = ("prometheusrule", "file")
 @click.option("-o", "--output", type=click.Choice(FORMATS), default="prometheusrule", help="What to print.")
 @click.option("--name", default="meshtop", metavar="NAME", help="The PrometheusRule's name (meshtop).")
 @click.option(
-    "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label that your Prometheus selects rules by."
+    "--label", "labels", multiple=True, metavar="KEY=VALUE", help="A label by which your Prometheus selects rules."
 )
 @common_options
 @click.pass_context
 def command(ctx: click.Context, output: str, name: str, labels: tuple[str, ...]) -> int:
-    """Print the rules by which Prometheus itself keeps the sums that meshtop asks for, for the window in force.
+    """Print recording rules with which Prometheus precomputes the sums that meshtop queries, for the current window.
 
-    Apply them in every cluster whose mesh is too big to be added up at each refresh:
+    Apply them in every cluster whose mesh is too big to be summed at each refresh:
 
       meshtop rules -n monitoring --label release=prometheus | kubectl apply -f -
 
-    meshtop finds and uses them by itself when it is asked for the same window; `meshtop doctor` says so.
+    meshtop finds and uses them automatically for the same window; `meshtop doctor` shows whether it does.
     """
     from meshtop.analysis.traffic.rules import prometheus_rule, recording_rules
     from meshtop.cli.printers import to_yaml
@@ -51,5 +51,5 @@ def command(ctx: click.Context, output: str, name: str, labels: tuple[str, ...])
 def _label(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not key or not equals:
-        raise CommandError(f"{text!r} is no label; write --label key=value.")
+        raise CommandError(f"{text!r} is not a label; write --label key=value.")
     return key, value

@@ -1,4 +1,4 @@
-"""`meshtop serve`: the console in a browser, for whoever is on call."""
+"""`meshtop serve`: the console in a browser."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TOKEN_VARIABLE = "MESHTOP_SERVE_TOKEN"
 
 
-@click.command("serve", short_help="The console in a browser, read-only unless told otherwise.")
+@click.command("serve", short_help="The console in a browser, read-only by default.")
 @click.option("--host", metavar="ADDRESS", default="127.0.0.1", help="Where to listen (127.0.0.1).")
-@click.option("--port", metavar="N", type=click.IntRange(0, 65535), default=8000, help="The port; 0 takes a free one.")
+@click.option("--port", metavar="N", type=click.IntRange(0, 65535), default=8000, help="The port; 0: a free one.")
 @click.option("--allow-writes", is_flag=True, help="Let the console write, as far as settings and rights allow it.")
 @common_options
 @click.pass_context
 def command(ctx: click.Context, host: str, port: int, allow_writes: bool) -> int:
     """Serve the console to browsers, each with a console of its own, until interrupted.
 
-    It is read-only unless --allow-writes, and listens on 127.0.0.1 unless --host. Anywhere else a token is asked for:
-    it is part of the address that is printed (or the value of MESHTOP_SERVE_TOKEN). The token travels in the open
-    unless a proxy in front of it speaks TLS.
+    It is read-only without --allow-writes, and listens on 127.0.0.1 without --host. On other addresses a token is
+    required: it is part of the printed address (or the value of MESHTOP_SERVE_TOKEN). The token is sent unencrypted
+    unless a proxy in front adds TLS.
     """
     try:
         from meshtop.cli.web import Guarded

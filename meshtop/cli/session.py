@@ -1,4 +1,4 @@
-"""One run: its settings, how it may draw, and the observatory it asks."""
+"""One run: its settings, output style, and observatory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """What every reading command starts from."""
+    """The common state of reading commands."""
 
     def __init__(self, common: Common, loaded: Loaded) -> None:
         self.common = common
@@ -37,7 +37,7 @@ class Session:
         self.settings = loaded.settings
 
     def style(self, stream: TextIO, *, fit: bool = True) -> Style:
-        """How this stream may be drawn on: colour and fitting on a terminal only, unless settings say otherwise."""
+        """The style of output to a stream: colour and fitting only on a terminal, unless settings override it."""
         terminal = stream.isatty()
         wanted = self.settings.color
         plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
@@ -82,7 +82,7 @@ class Session:
 
     @cached_property
     def pictures(self) -> PictureFactory:
-        """What makes this run's pictures: thresholds, tenancy, access. Raises ConfigError."""
+        """The factory of this run's pictures: thresholds, tenancy, access. Raises ConfigError."""
         from meshtop.views.picture.factory import picture_factory
 
         return picture_factory(self.settings, attention_log=self.attention_store)
@@ -104,12 +104,12 @@ class Session:
         at_end(store.close)
 
     def picture(self, snapshot: Snapshot) -> Picture:
-        """What follows from a snapshot, without what the access policy keeps from the user."""
+        """The picture of a snapshot, without what the access policy hides from the user."""
         return self.pictures.picture(snapshot)
 
 
 def open_session(ctx: click.Context) -> Session:
-    """Read the settings and say what is odd about them. Raises ConfigError."""
+    """Read the settings and print warnings about them. Raises ConfigError."""
     common = common_of(ctx)
     if common.verbose < 2 and not debugging():
         keep_libraries_quiet()
@@ -130,7 +130,7 @@ def once(
     everything: bool = False,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Snapshot:
-    """One settled snapshot of every cluster, without what the access policy keeps from the user.
+    """One settled snapshot of every cluster, without what the access policy hides from the user.
 
     With `everything` nothing is left out: for what shows names only, such as an explanation of the policy itself.
     `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes, `courses` for
@@ -160,7 +160,7 @@ def once(
 
 
 def say_missing(session: Session, snapshot: Snapshot) -> None:
-    """Say on stderr which sources gave no whole answer; with -v also what they noted and what they cost."""
+    """Print on stderr which sources did not answer completely; with -v also their notes and cost."""
     from meshtop.views.frame.document import missing
 
     for sentence in missing(snapshot):

@@ -26,7 +26,7 @@ from meshtop.views.picture.query import Query
 
 _log = logging.getLogger(__name__)
 REDRAW_SECONDS = 0.5
-"""A terminal is drawn at most this often."""
+"""Minimum seconds between two drawings on a terminal."""
 
 
 def print_changes(session: Session, view: AnyView, query: Query, output: str, *, headers: bool = True) -> int:
@@ -72,7 +72,7 @@ def _shown(face: Redraw | Stream, snapshot: Snapshot, said: str) -> str:
 
 
 async def latest(snapshots: AsyncIterator[Snapshot], pause: float, wanted: Any) -> AsyncGenerator[Snapshot, None]:
-    """The newest snapshot that is wanted, with at least `pause` seconds between two; those between are skipped."""
+    """The latest snapshots that are `wanted`, at least `pause` seconds apart; others are skipped."""
     newest: Snapshot | None = None
     arrived = asyncio.Event()
     error: BaseException | None = None
@@ -111,7 +111,7 @@ async def latest(snapshots: AsyncIterator[Snapshot], pause: float, wanted: Any) 
 
 
 class _Face:
-    """What is shown of each snapshot, and where."""
+    """Shows each snapshot on an output."""
 
     def __init__(
         self,
@@ -132,11 +132,11 @@ class _Face:
         self._begin()
 
     def _begin(self) -> None:
-        """What is known before the first snapshot."""
+        """Prepare before the first snapshot."""
 
 
 class Stream(_Face):
-    """For pipes: rows that are new or changed, one document a refresh for json and yaml; complaints once each."""
+    """For pipes: new or changed rows, or one document per refresh for json and yaml; each warning once."""
 
     def _begin(self) -> None:
         self._style = self._session.style(self._out, fit=False)
@@ -145,7 +145,7 @@ class Stream(_Face):
         self._said: set[str] = set()
 
     def show(self, snapshot: Snapshot) -> None:
-        """Print what this snapshot brought."""
+        """Print the changes of this snapshot."""
         picture = self._session.picture(snapshot)
         if self._output == "json":
             items = self._view.items(picture, self._query)
@@ -194,7 +194,7 @@ class Stream(_Face):
 
 
 class Redraw(_Face):
-    """For terminals: the table drawn over itself; the last picture stays when it ends."""
+    """For terminals: the table is redrawn in place, and stays at the end."""
 
     _height = 0
 

@@ -1,4 +1,4 @@
-"""textual-serve behind a guard: who may open the page, and from which page a console may be spoken to."""
+"""textual-serve with access control: who may open the page, and which pages may connect to a console."""
 
 from __future__ import annotations
 
@@ -86,11 +86,9 @@ class ServedConsole(AppService):
 class Guarded(Server):
     """Serves one console for each browser, at most `MOST_SESSIONS` at once.
 
-    With a token, every request must bring it: the first in its address, which a cookie replaces, what follows in the
-    cookie.
-    Without one, only addresses of this machine are answered, so that no name of somebody else's can be led here
-    (DNS rebinding). A console is only spoken to from a page of this very server: any other page in the same browser
-    could else open a WebSocket to it.
+    With a token, every request must have it: the first in its address, later ones in a cookie.
+    Without one, only host names of this machine are accepted, which prevents DNS rebinding. Consoles accept
+    connections only from pages of this server: otherwise any page in the same browser could open a WebSocket to them.
     """
 
     def __init__(self, command: str, host: str, port: int, token: str | None) -> None:
@@ -101,7 +99,7 @@ class Guarded(Server):
         self._sockets: set[web.WebSocketResponse] = set()
 
     async def start(self) -> str:
-        """Listen; the address to open. Raises OSError."""
+        """Start listening and return the address to open. Raises OSError."""
         logging.getLogger("textual-serve").setLevel(logging.ERROR)
         app = await self._make_app()
         app.middlewares.append(self._guard)
@@ -121,18 +119,18 @@ class Guarded(Server):
             await self._runner.cleanup()
 
     async def on_startup(self, app: web.Application) -> None:
-        """Say nothing: the command prints the address."""
+        """Print nothing, as the command prints the address."""
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self.token is None:
             if urlsplit(f"//{request.host}").hostname not in _LOCAL:
-                raise web.HTTPForbidden(text="This console answers to addresses of its own machine only.\n")
+                raise web.HTTPForbidden(text="This console accepts only host names of its own machine.\n")
         elif not self._knows(request):
             raise web.HTTPUnauthorized(text="Open the address that `meshtop serve` printed, with its token.\n")
         origin = request.headers.get("Origin")
         if origin is not None and urlsplit(origin).netloc != request.host:
-            raise web.HTTPForbidden(text="This console is spoken to from its own page only.\n")
+            raise web.HTTPForbidden(text="This console accepts connections from its own page only.\n")
         if self.token is not None and "token" in request.query and request.path == "/":
             # The token does not stay in the address, where it would be looked over shoulders and kept in histories.
             leading_on = web.HTTPFound("/")
@@ -213,7 +211,7 @@ class Guarded(Server):
         return any(given is not None and hmac.compare_digest(given.encode(), self.token.encode()) for given in said)
 
     async def handle_index(self, request: web.Request) -> web.StreamResponse:
-        """The page, with addresses as this browser knows the server by."""
+        """The page, with the server's address as seen by this browser."""
         before = self.public_url
         self.public_url = f"{request.scheme}://{request.host}"
         try:

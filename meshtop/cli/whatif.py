@@ -1,4 +1,4 @@
-"""`meshtop whatif`: what a change would do. Nothing is written."""
+"""`meshtop whatif`: the effect of a change. Nothing is written."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from meshtop.views.frame.unknowns import Needs
 
 
-@click.group("whatif", short_help="What a change would do, before it is made: strict, evacuate.")
+@click.group("whatif", short_help="Effects of a change before it is made: strict, evacuate.")
 @common_options
 def command() -> None:
     """What a change would do. Nothing is written."""
 
 
-@command.command("strict", short_help="Which calls would break if mutual TLS were demanded.")
+@command.command("strict", short_help="Which calls would break if mutual TLS were required.")
 @click.argument("scope", metavar="NAMESPACE|mesh")
 @click.option("-o", "--output", type=click.Choice(("table", "json", "yaml")), default="table", help="How to print.")
-@click.option("--all", "all_", is_flag=True, help="Table: the calls that are fine too.")
+@click.option("--all", "all_", is_flag=True, help="Table: include calls that are fine.")
 @common_options
 @click.pass_context
 def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
     """Which calls would break if a namespace (in every cluster), or the whole mesh, were STRICT.
 
-    A call breaks that is seen in plaintext, or declared so. What was not measured is called unknown.
+    A call breaks if it was seen in plaintext, or is configured as such. Calls that were not measured are unknown.
     """
     from meshtop.settings.durations import format_duration
     from meshtop.views.reports.whatif import STRICT_NEEDS, knows_scope, strict_answer, strict_document, strict_sentences
@@ -65,16 +65,16 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
     return _sure(snapshot, STRICT_NEEDS, code)
 
 
-@command.command("evacuate", short_help="Which hosts would be gone, or overloaded, without a cluster.")
+@command.command("evacuate", short_help="Which hosts would be gone or overloaded without a cluster.")
 @click.argument("leaving", metavar="CLUSTER", shell_complete=complete_names)
 @click.option("-o", "--output", type=click.Choice(("table", "json", "yaml")), default="table", help="How to print.")
-@click.option("--all", "all_", is_flag=True, help="Table: the hosts that only grow, or do nothing, too.")
+@click.option("--all", "all_", is_flag=True, help="Table: include hosts that only grow or are idle.")
 @common_options
 @click.pass_context
 def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
     """Which hosts would have no endpoint left, and which would double their load, if CLUSTER took no more traffic.
 
-    Computed from the endpoints that are ready and the traffic that is seen in this window.
+    Computed from ready endpoints and the traffic in this window.
     """
     from meshtop.settings.durations import format_duration
     from meshtop.views.reports.evacuate import (
@@ -117,7 +117,7 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
 
 
 def _sure(snapshot: Snapshot, needs: Needs, code: Exit) -> Exit:
-    """Say what the answer could not take into account; the exit code is then not that of a good answer."""
+    """Print what the answer could not take into account; the exit code then is not that of a good answer."""
     from meshtop.views.frame.unknowns import doubt, unknowns_of
 
     unknowns = unknowns_of(snapshot, needs)

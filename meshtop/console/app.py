@@ -1,4 +1,4 @@
-"""The console: one picture, one scope, and screens that draw them."""
+"""The console application: holds the latest Picture and the scope, and switches between screens."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _log = logging.getLogger(__name__)
 MOST_DEFECTS = 100
 """So many without a new picture in between are no console any more."""
 STEP_SECONDS = 60.0
-"""How far one key press goes back in time."""
+"""Seconds that one key press goes back in time."""
 TICK_SECONDS = 2.0
-"""How often ages grow by themselves; each time composes the screen anew, which an idle console
+"""Seconds between updates of displayed ages; each update composes the screen again, which an idle console
 feels."""
 
 
 class MeshtopApp(Shell):
-    """Owns the latest Picture, the Scope that travels, and the session with the observatory."""
+    """The console application with the latest Picture, the Scope, and the session with the observatory."""
 
     TITLE = "meshtop"
     CSS_PATH = stylesheets("app", "widgets", "screens")
@@ -77,7 +77,7 @@ class MeshtopApp(Shell):
         self._collector = IdleCollector()
 
     def get_default_screen(self) -> Screen[object]:
-        """The fleet is what one sees first."""
+        """The first screen: the fleet."""
         return place_screen(FLEET)
 
     def now(self) -> float:
@@ -92,16 +92,16 @@ class MeshtopApp(Shell):
         return self.options.read_only
 
     def on_mount(self) -> None:
-        """Begin to read once the first frame is on its way."""
+        """Start reading after the first frame is drawn."""
         if self.options.keymap:
             self.set_keymap(self.options.keymap)
         self.call_after_refresh(self.session.start)
         self.set_interval(TICK_SECONDS, self._tick)
 
     def on_key(self, event: events.Key) -> None:
-        """Keys typed before a prompt had the keyboard belong to the prompt.
+        """Forward keys that were typed before an opened prompt received the focus to that prompt.
 
-        A line to type in takes what it is given, so a printable key that comes up to here was meant for another.
+        An input line consumes printable keys, so one that bubbles up to here was typed too early.
         """
         if event.is_printable and event.character is not None and self.focused is not None:
             from textual.widgets import Input
@@ -117,7 +117,7 @@ class MeshtopApp(Shell):
         await super().on_event(event)
 
     def _tick(self) -> None:
-        """Ages grow by themselves; another process may write to the journal, or end in the middle of an action."""
+        """Update ages, and check the journal, to which other processes may write."""
         if self.picture is not None:
             self.journal.check()
         self._collector.look()
@@ -133,11 +133,11 @@ class MeshtopApp(Shell):
             self.screen.update()
 
     def action_journal(self) -> None:
-        """Open the journal of what was written from here."""
+        """Open the journal screen."""
         self.open_journal()
 
     def open_journal(self) -> None:
-        """Open the journal, unless it is open or something runs that must not be left."""
+        """Open the journal screen, unless it is open or a running action must not be left."""
         journal = load_screen(SCREENS[JOURNAL].path)
         if not isinstance(self.screen, journal) and not self._refuses_to_leave():
             self.push_screen(journal())
@@ -173,21 +173,21 @@ class MeshtopApp(Shell):
                 break
 
     def on_session_failed(self, message: SessionFailed) -> None:
-        """Without an observatory there is nothing to show: leave, and say why."""
+        """End the console with an error message, as there is nothing to show without an observatory."""
         error = message.error
         if isinstance(error, MeshtopError):
             self.exit_message = f"meshtop: {error.sentences}"
             self.exit(return_code=Exit.USAGE)
         else:
-            self.exit_message = f"meshtop: this should not have happened ({type(error).__name__}: {error})"
+            self.exit_message = f"meshtop: internal error ({type(error).__name__}: {error})"
             self.exit(return_code=Exit.DEFECT)
 
     def on_unmount(self) -> None:
-        """End what runs in the background."""
+        """Stop background work."""
         self.session.stop()
 
     def set_scope(self, scope: Scope) -> None:
-        """Look at something else; every screen follows."""
+        """Change the scope for all screens."""
         self.scope = scope
         for screen in self.screen_stack:
             if isinstance(screen, MeshScreen):
@@ -200,7 +200,7 @@ class MeshtopApp(Shell):
             self.open_place(kind)
 
     def open_place(self, kind: str) -> None:
-        """Go to a place; what was opened on the way is left. The fleet is the ground that all others stand on."""
+        """Go to a place, closing opened screens. The fleet is always at the bottom of the stack."""
         if self._refuses_to_leave():
             return
         while len(self.screen_stack) > 1:
@@ -209,28 +209,28 @@ class MeshtopApp(Shell):
             self.push_screen(place_screen(kind))
 
     def _refuses_to_leave(self) -> bool:
-        """Whether something runs on screen that must not be left by accident; the bottom line says what."""
+        """Whether a running action prevents leaving the screen; the bottom line names it."""
         busy = self.screen.busy if isinstance(self.screen, MeshScreen) else None
         if busy is not None:
             self._say(busy, Tone.DEGRADED)
         return busy is not None
 
     def action_interrupt(self) -> None:
-        """End as ctrl-c ends a command; while an action runs, only at the second time."""
+        """End the console on ctrl-c; while an action runs, only on the second press."""
         if not self._asked and self._refuses_to_leave():
             self._asked = True
             return
         super().action_interrupt()
 
     def open_detail(self, kind: str, key: str) -> None:
-        """Open one thing."""
+        """Open the detail of an item."""
         if kind == JOURNAL:
             self._open_action(key)
         else:
             self.push_screen(detail_screen(kind, key))
 
     def roll_back_last(self) -> None:
-        """Ask whether to roll the last shift back."""
+        """Open the last shift and ask whether to roll it back."""
         clusters = self.picture.snapshot.clusters if self.picture is not None else ()
         last = last_shift(clusters_at_hand(clusters))
         if last is None and self.journal.problems:
@@ -257,7 +257,7 @@ class MeshtopApp(Shell):
             self.push_screen(screen)
 
     def step_back(self) -> None:
-        """Close what was opened, else widen the scope by a step, else go to the fleet."""
+        """Close the opened screen, else widen the scope by a step, else go to the fleet."""
         opened = len(self.screen_stack) > 1
         wider = self.scope.widened()
         if isinstance(self.screen, MeshScreen) and self.screen.is_place and wider is not None:
@@ -266,7 +266,7 @@ class MeshtopApp(Shell):
             self.pop_screen()
 
     def action_refresh_now(self) -> None:
-        """Ask every source at once, and what the user may do when that is next needed."""
+        """Refresh every source now, and forget cached rights."""
         self.rights.forget()
         self.session.refresh()
 
@@ -305,7 +305,7 @@ class MeshtopApp(Shell):
         self.push_screen(load_screen(EXPLAIN)(asked, self.picture))
 
     def set_theme(self, name: str) -> None:
-        """Draw in another theme. Raises ValueError with the themes there are."""
+        """Switch to another theme. Raises ValueError with the available themes."""
         self.theme = find_theme(name or None)
 
     def show_help(self) -> None:

@@ -23,7 +23,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("fleet", "the fleet overview", ("home",)),
     Command("graph", "the service graph", ("map",)),
     *(Command(kind.name, kind.summary, (kind.singular, *kind.aliases)) for kind in KINDS),
-    Command("journal", "what was written from here, and what is unfinished"),
+    Command("journal", "what was written from this machine, and what is unfinished"),
     Command("tenant", "only this tenant; `all` for every tenant"),
     Command("filter", "filter rows: column:value !column:value errorRatio:>0.01"),
     Command("window", "rates over this long: 1m, 5m, 1h"),
@@ -34,11 +34,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("help", "this screen's keys and columns", ("h",)),
     Command("quit", "leave", ("q", "exit")),
 )
-"""Everything that can be typed."""
+"""All commands of the command bar."""
 
 
 def run_command(host: ConsoleHost, name: str, argument: str) -> None:
-    """Do what a command is for. Raises MeshtopError or ValueError with a sentence about its argument."""
+    """Run a command. Raises MeshtopError or ValueError with a sentence about its argument."""
     run = _RUN.get(name)
     if run is not None:
         run(host, argument)
@@ -51,7 +51,7 @@ def _is_all(argument: str) -> bool:
 
 
 def _open_kind(host: ConsoleHost, kind: str, argument: str) -> None:
-    """Open a kind's place; an argument narrows the scope first, and is all that happens for what only is a scope."""
+    """Open a kind's place after narrowing the scope by the argument; a kind that is only a scope opens nothing."""
     name = "" if _is_all(argument) else argument
     if argument and kind == "clusters":
         _check_cluster(host, name)
@@ -100,4 +100,4 @@ _RUN: dict[str, Callable[[ConsoleHost, str], None]] = {
     "help": lambda host, _: host.show_help(),
     "quit": lambda host, _: host.quit(),
 }
-"""What each command does; a name that is not here is a kind's."""
+"""Handler of each command; other names are kinds."""

@@ -1,4 +1,4 @@
-"""What a screen may ask of the application that shows it: screens know this protocol, and never the application."""
+"""The interface of the application for its screens, which do not import the application."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ConsoleHost(Protocol):
-    """The console as its screens see it: one picture, one scope, and the ways from one screen to another."""
+    """The application's interface for screens: the picture, the scope, and navigation."""
 
     session: ConsoleSession
     rights: Rights
@@ -24,7 +24,7 @@ class ConsoleHost(Protocol):
     picture: Picture | None
     """The latest picture; None before the first."""
     window_seconds: float
-    """How long rates are averaged over."""
+    """Window of rates, in seconds."""
 
     @property
     def read_only(self) -> bool:
@@ -34,13 +34,13 @@ class ConsoleHost(Protocol):
         """The present, in Unix seconds."""
 
     def set_scope(self, scope: Scope) -> None:
-        """Look at something else; every screen follows."""
+        """Change the scope for all screens."""
 
     def open_place(self, kind: str) -> None:
-        """Go to the place or page of a kind; what was opened on the way is closed."""
+        """Go to the place or page of a kind, closing opened screens."""
 
     def open_detail(self, kind: str, key: str) -> None:
-        """Open one thing of a kind over the current screen."""
+        """Open an item's detail over the current screen."""
 
     def open_graph(self, kind: str, key: str) -> None:
         """Open the graph around a row of a kind."""
@@ -52,7 +52,7 @@ class ConsoleHost(Protocol):
         """Open the last shift, and ask whether to roll it back."""
 
     def step_back(self) -> None:
-        """Close what was opened, else widen the scope by a step."""
+        """Close the opened screen, else widen the scope by a step."""
 
     def travel(self, steps: int) -> None:
         """Go back (negative) or forward in time by steps of a minute; beyond the present it is live again."""
@@ -61,13 +61,13 @@ class ConsoleHost(Protocol):
         """Back to the present."""
 
     def run_command(self, name: str, argument: str) -> None:
-        """Run a command of the command bar; what is wrong with it is said in the bottom line."""
+        """Run a command of the command bar; errors are shown in the bottom line."""
 
     def explain_access(self, question: str) -> None:
-        """Open the access explainer on a right and an object. Raises ValueError for a question that is none."""
+        """Open the access explainer on a right and an object. Raises ValueError for an invalid question."""
 
     def set_theme(self, name: str) -> None:
-        """Draw in another theme; an empty name is the default. Raises ValueError for a theme that does not exist."""
+        """Switch to another theme; an empty name is the default. Raises ValueError for a theme that does not exist."""
 
     def show_help(self) -> None:
         """Open the help of the current screen."""
@@ -77,5 +77,5 @@ class ConsoleHost(Protocol):
 
 
 def host_of(node: DOMNode) -> ConsoleHost:
-    """The console that shows a screen or widget; screens of meshtop run in no other application."""
+    """The application that shows a screen or widget."""
     return cast("ConsoleHost", node.app)

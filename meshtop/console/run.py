@@ -1,4 +1,4 @@
-"""Starting the console: something to read at once, the first frame soon, what it does not need afterwards."""
+"""Starts the console: an immediate message, then the first frame, then imports that it does not need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console's line to the observatory: Snapshots become Pictures on a worker thread, and one message each."""
+"""The console's session with the observatory: Snapshots become Pictures on a worker thread, and one message each."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _log = logging.getLogger(__name__)
 
 
 class ConsoleOptions(Struct, frozen=True, kw_only=True):
-    """The command line's part of a run.
+    """Options from the command line.
 
-    `settings` is called after the first frame, in another thread, because checking settings imports much.
+    `settings` is called after the first frame, in another thread, because it imports pydantic.
     """
 
     settings: Callable[[], Settings]
@@ -52,10 +52,10 @@ Answer = TypeVar("Answer")
 
 
 class PictureRequest(Struct, frozen=True, kw_only=True):
-    """What the screen in front will draw of the next picture.
+    """What the front screen will draw of the next picture.
 
-    Frozen, because it is made on the console's thread and read on the one that publishes; `prepare` does there what
-    keys would otherwise wait for.
+    Frozen, because it is created on the console's thread and read on the publishing one, where `prepare` computes
+    what key presses would otherwise wait for.
     """
 
     kinds: frozenset[str] = frozenset()
@@ -65,12 +65,12 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
     tree: tuple[str, Query] | None = None
     """A kind of which the rows in a query's scope are drawn, to be ordered by the screen."""
     details: tuple[tuple[str, str], ...] = ()
-    """Things that are drawn with their facts: kind and key."""
+    """Items that are drawn with their details: kind and key."""
     attention: Query | None = None
-    """The scope for which what needs attention is listed."""
+    """The scope of the attention list."""
 
     def prepare(self, picture: Picture) -> None:
-        """Make and keep in the picture all that is asked for; a filter that a kind does not know is left out."""
+        """Compute everything requested, cached in the picture; a filter that is invalid for a kind is ignored."""
         from meshtop.views.frame.detail import detail
         from meshtop.views.frame.registry import view
 
@@ -96,7 +96,7 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
 
 
 class PictureArrived(Message):
-    """A new picture; an older one that still waits is dropped for it."""
+    """Message: a new picture; a pending older one is dropped."""
 
     def __init__(self, picture: Picture) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class PictureArrived(Message):
 
 
 class SessionFailed(Message):
-    """The observatory could not begin, or broke; nothing more will come."""
+    """Message: the observatory could not start, or failed; no more pictures will come."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__()
@@ -116,10 +116,10 @@ class SessionFailed(Message):
 
 
 class ConsoleSession:
-    """Starts the observatory on its own thread and hands Pictures to the app.
+    """Starts the observatory on its own thread and posts Pictures to the app.
 
-    `request` is what the screen in front will draw: it is worked out on the worker thread before a picture is handed
-    over. Screens put a new one in its place, and never change one.
+    `request` is what the front screen will draw: it is computed on the worker thread before a picture is posted.
+    Screens replace it, and never modify it.
     """
 
     def __init__(self, options: ConsoleOptions, target: MessagePump) -> None:
@@ -138,7 +138,7 @@ class ConsoleSession:
         return self._settings
 
     def start(self) -> None:
-        """Begin to read; returns at once."""
+        """Start reading; returns immediately."""
         self._starting.start()
 
     def _start(self) -> None:
@@ -190,28 +190,28 @@ class ConsoleSession:
         self._target.post_message(SessionFailed(error))
 
     def refresh(self) -> None:
-        """Ask every source at once."""
+        """Refresh all sources now."""
         self.tell(lambda observatory: observatory.schedule.wake())
 
     def change(self, *, window_seconds: float | None = None, moment: float | None = None, live: bool = False) -> None:
-        """Ask for another window, a past moment, or the present again."""
+        """Change the window, or go to a past moment or the present."""
         self.tell(
             lambda observatory: observatory.schedule.change(window_seconds=window_seconds, moment=moment, live=live)
         )
 
     def tell(self, action: Callable[[Observatory], None]) -> None:
-        """Do something on the observatory's loop."""
+        """Run a function on the observatory's loop."""
         if self._thread is not None:
             self._thread.tell(action)
 
     def ask(self, question: Callable[[Observatory], Coroutine[Any, Any, Answer]]) -> Future[Answer] | None:
-        """Run a coroutine on the observatory's loop; None while it is not up yet."""
+        """Run a coroutine on the observatory's loop; None if it has not started yet."""
         return None if self._thread is None else self._thread.ask(question)
 
     def lines(
         self, chart: Chart, *, start: float, end: float, step: float, done: Callable[[tuple[Line, ...]], None]
     ) -> None:
-        """Ask a cluster's Prometheus for a chart's lines; `done` is called on another thread, with none on failure."""
+        """Query a chart's lines from Prometheus; `done` is called on another thread, with none on failure."""
 
         async def ask(observatory: Observatory) -> tuple[Line, ...]:
             import asyncio
@@ -244,7 +244,7 @@ class ConsoleSession:
         return self._attention
 
     def stop(self) -> None:
-        """End the observatory."""
+        """Stop the observatory."""
         if self._thread is not None:
             self._thread.stop()
         if self._attention is not None:

@@ -1,7 +1,7 @@
 """The console's themes: two greys for text, one accent, and colour only where it means something.
 
 Each theme is a `Palette`; widgets never name a colour, they use the variables `$tone-…`, `$cursor-…` and
-`$rule` that `to_theme` gives to every stylesheet. Status is told by a sign as well, so every theme may be read
+`$rule` that `to_theme` gives to every stylesheet. Status also has a sign, so every theme is readable
 without colour. Usage: `for theme in themes(): app.register_theme(theme)`, then `app.theme = DEFAULT_THEME`.
 """
 

@@ -48,7 +48,7 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Run the simulated clusters until told to stop; the exit code."""
+    """Run the simulated clusters until stopped by a signal; returns the exit code."""
     arguments = _arguments().parse_args()
     from meshtop.demo.world.scenarios import DEFAULT, SCENARIOS
     from meshtop.demo.world.worlds.registry import USUAL, WORLDS

@@ -1,4 +1,4 @@
-"""Who may do what on the simulated API servers: an admin and a viewer, or somebody with rights in one namespace."""
+"""Accounts of the simulated API servers: an admin and a viewer, or a user with rights in one namespace."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def accounts_of(plan: Plan, cluster: Cluster) -> list[Account]:
 
 
 def tenant(namespace: str) -> Account:
-    """Somebody whose RoleBindings are in one namespace: reads what is in it, but Secrets, and changes its routes."""
+    """A user with RoleBindings in one namespace: reads everything in it except Secrets, and changes its routes."""
     here = frozenset({namespace})
     rules = (
         PolicyRule(READ, ("",), _CORE, namespaces=here),

@@ -35,12 +35,12 @@ REFUSE_AFTER = 40.0
 CONTROLLERS = 0.8
 """Seconds after which controllers act on what was changed."""
 WARM = 4
-"""Up to so many clusters are filled right after the start; more are filled when somebody asks."""
+"""Up to this number of clusters is built right after the start; others are built on the first request."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What `python -m meshtop.demo` was asked for."""
+    """Options of `python -m meshtop.demo`."""
 
     options: Options = field(default_factory=Options)
     scenario: str = DEFAULT

@@ -1,4 +1,4 @@
-"""What a mesh is: frozen types without I/O, the words that every other room speaks.
+"""The domain types: frozen structs without I/O that every other package imports.
 
 Every type is a frozen `msgspec.Struct`. Those that users see as JSON are declared with
 `rename="camel"`, so that a field exists once and its JSON name follows from it

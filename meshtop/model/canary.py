@@ -1,4 +1,4 @@
-"""What one Prometheus counted for weighted routes since their weights last changed."""
+"""Requests that one Prometheus counted for weighted routes since their weights last changed."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ class RouteCounts(Struct, frozen=True, kw_only=True):
 
     @property
     def seconds(self) -> float:
-        """How long was counted."""
+        """Length of the counted period, in seconds."""
         return max(0.0, self.at - self.since)

@@ -1,24 +1,24 @@
-"""Names and bounds that several rooms obey: what Istio and Kubernetes presume, and from where on meshtop says what."""
+"""Names and limits that several packages share: defaults of Istio and Kubernetes, and meshtop's own thresholds."""
 
 from __future__ import annotations
 
 ISTIO_NAMESPACE = "istio-system"
-"""Where Istio is installed, and its root namespace, where nothing says otherwise."""
+"""Default namespace of an Istio installation, and default root namespace."""
 CLUSTER_DOMAIN = "cluster.local"
-"""The DNS domain of a cluster, and the trust domain of a mesh, where nothing says otherwise."""
+"""Default DNS domain of a cluster, and default trust domain of a mesh."""
 SERVICE_DOMAIN = f"svc.{CLUSTER_DOMAIN}"
 """What follows `NAME.NAMESPACE.` in the full host of a Service."""
 
 DEFAULT_WINDOW_SECONDS = 300.0
-"""How long rates look back unless the settings say otherwise."""
+"""Default window of rates, in seconds."""
 
 CONTRADICTED_FROM = 0.05
-"""From this disagreement on, the reports of an edge's two ends contradict each other."""
+"""At this relative difference and above, the reports of an edge's two ends contradict each other."""
 MUTUAL_TLS_FROM = 0.995
-"""From this share on, traffic is all mutual TLS: what reads as 100 %."""
+"""At this share and above, traffic counts as entirely mutual TLS (shown as 100 %)."""
 
 DEFAULT_ALPHA = 0.05
-"""The share of false alarms that a judgement of a canary may give, however often one looks."""
+"""Default false-alarm rate (alpha) of canary verdicts; it holds however often they are computed."""
 DEFAULT_MINIMUM_REQUESTS = 200
 """With fewer requests a canary's split is not judged, unless the settings say otherwise."""
 DEFAULT_SPLIT_MARGIN = 0.02
@@ -29,6 +29,6 @@ DEFAULT_RELATIVE_MARGIN = 0.25
 """... nor one that is above it by less than this part of the baseline's share."""
 
 DEFAULT_STEP_SECONDS = 120.0
-"""How long a step of a weight shift stands."""
+"""Default duration of one step of a weight shift."""
 DEFAULT_GUARD = "errors,latency"
-"""What takes a weight shift back when the canary is worse in it."""
+"""Default guard of a weight shift: the signals that roll it back when the canary is worse in them."""

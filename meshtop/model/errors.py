@@ -1,4 +1,4 @@
-"""The one family of errors that end something for the user: a sentence, what to do, and the exit code it means."""
+"""The base class of errors that are reported to the user: a message, a remedy, and an exit code."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """What the process ends with (INTERFACE.md, "Exit codes").
+    """Exit codes of the process (INTERFACE.md, "Exit codes").
 
-    `DEFECT` is meshtop's own fault, told apart from every answer.
+    `DEFECT` means a bug in meshtop; no other result uses this code.
     """
 
     FINE = 0
@@ -22,7 +22,7 @@ class Exit(IntEnum):
 
 
 class MeshtopError(Exception):
-    """Something that cannot go on, for a reason that a user can understand.
+    """An operation failed for a reason that can be explained to the user.
 
     `message` is one sentence that says what happened and where (the file, cluster or field); `remedy` is one sentence
     that says what to do about it, or empty; `exit_code` is what a command ends with when nothing catches it.
@@ -39,5 +39,5 @@ class MeshtopError(Exception):
 
     @property
     def sentences(self) -> str:
-        """The message and, behind it, the remedy."""
+        """The message, followed by the remedy if there is one."""
         return f"{self.message} {self.remedy}".rstrip()

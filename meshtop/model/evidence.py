@@ -1,7 +1,7 @@
-"""What an answer stands on: whether a fact was read, is absent, or was not read and why.
+"""Evidence for a fact: whether it was read, is absent, or was not read and why.
 
 These three never collapse into two: what was not read is unknown, and is neither shown as a default nor counted as
-nothing. A source's own words (fresh, stale, denied …) say how the reading went; here it is said of a single fact.
+nothing. A source's state (fresh, stale, denied …) describes its last read as a whole; evidence describes a single fact.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Reading(StrEnum):
 class WhyUnknown(StrEnum):
     """Why something was not read; the words of `unknowns[]` in JSON (docs/json.md).
 
-    `NOT_READ` is what nobody asked for yet; `UNSUPPORTED` what this kind of cluster or engine cannot tell.
+    `NOT_READ`: not requested yet. `UNSUPPORTED`: this kind of cluster or engine cannot provide it.
     """
 
     DENIED = "denied"
@@ -33,14 +33,14 @@ class WhyUnknown(StrEnum):
 
 
 class Evidence(Struct, frozen=True):
-    """How well one fact is known; `why` is set exactly where it was not read."""
+    """How well one fact is known; `why` is set if and only if it was not read."""
 
     reading: Reading
     why: WhyUnknown | None = None
 
     @property
     def known(self) -> bool:
-        """Whether the fact may be built on: it was read, or is known to be absent."""
+        """Whether the fact is reliable: it was read, or is known to be absent."""
         return self.reading is not Reading.NOT_READ
 
 
@@ -49,7 +49,7 @@ ABSENT = Evidence(Reading.ABSENT)
 
 
 def not_read(why: WhyUnknown) -> Evidence:
-    """The evidence of something that was not read."""
+    """Evidence for a fact that was not read, with the reason."""
     return Evidence(Reading.NOT_READ, why)
 
 

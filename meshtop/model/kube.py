@@ -36,7 +36,7 @@ class Meta(Struct, frozen=True, kw_only=True):
 
 
 class Node(Struct, frozen=True, kw_only=True):
-    """A node: its readiness, where it stands, and its kubelet's version."""
+    """A node: its readiness, region and zone, and its kubelet's version."""
 
     meta: Meta
     ready: bool = False
@@ -78,7 +78,7 @@ class Service(Struct, frozen=True, kw_only=True):
 class Endpoint(Struct, frozen=True, kw_only=True):
     """One endpoint of an EndpointSlice; `ready` is None when the slice does not say (which means ready).
 
-    `addresses` all lead to it. Over two address families it stands in two slices, which name one target.
+    All `addresses` belong to it. A dual-stack endpoint is in two slices, which name the same target.
     """
 
     addresses: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 class EndpointSlice(Struct, frozen=True, kw_only=True):
-    """An EndpointSlice; label `kubernetes.io/service-name` says whose it is.
+    """An EndpointSlice; its label `kubernetes.io/service-name` names the Service.
 
     `ports` give the endpoints' own port by the name of the Service's port, also where that one targets a name.
     """
@@ -112,9 +112,9 @@ class Container(Struct, frozen=True):
 
 
 class Pod(Struct, frozen=True, kw_only=True):
-    """A pod: phase, readiness, address, and what tells its proxy (containers, labels, annotations).
+    """A pod: phase, readiness, address, and what identifies its proxy (containers, labels, annotations).
 
-    `csi_drivers` are the drivers of its CSI volumes: an identity provider such as SPIRE mounts its socket by one.
+    `csi_drivers` are the drivers of its CSI volumes; an identity provider such as SPIRE mounts its socket through one.
     """
 
     meta: Meta
@@ -153,7 +153,7 @@ class Controller(Struct, frozen=True, kw_only=True):
 
 
 class Manager(Struct, frozen=True):
-    """One entry of `metadata.managedFields`: who wrote last, how, when (Unix seconds)."""
+    """One entry of `metadata.managedFields`: manager, operation, and time of the last write (Unix seconds)."""
 
     manager: str
     operation: str = ""
@@ -179,7 +179,7 @@ class ConfigObject(Struct, frozen=True, kw_only=True):
 class KindStatus(Struct, frozen=True, kw_only=True):
     """How the reading of one kind went: `state` is fresh, stale, missing (not installed), denied or failed.
 
-    `namespaces` are those in which a kind was read that may not be read in the whole cluster (`state` is denied).
+    `namespaces` lists where the kind could be read although reading it cluster-wide is denied (`state` is denied).
     """
 
     kind: str
@@ -191,7 +191,7 @@ class KindStatus(Struct, frozen=True, kw_only=True):
 
     @property
     def evidence(self) -> Evidence:
-        """How well the kind is known. Stale objects were read once, and their source says how old they are."""
+        """How well the kind is known. Stale objects count as read; their age is in the source's status."""
         return _EVIDENCE.get(self.state, READ)
 
 
@@ -210,7 +210,7 @@ class RemoteSecret(Struct, frozen=True, kw_only=True):
 
 
 class Identity(Struct, frozen=True):
-    """Who Kubernetes says the reader is (SelfSubjectReview)."""
+    """The user and groups that Kubernetes reports for the credentials in use (SelfSubjectReview)."""
 
     user: str
     groups: tuple[str, ...] = ()
@@ -221,9 +221,9 @@ class Inventory(Struct, frozen=True, kw_only=True):
 
     `config` maps a kind ("VirtualService", "PeerAuthentication", "HTTPRoute", "ServiceExport", ...) to its
     objects. Two kinds share the name Gateway: "Gateway" is Istio's, "Gateway.gateway.networking.k8s.io" is
-    Gateway API's. A kind that is not installed or not permitted is absent there and said in `kinds`.
+    Gateway API's. A kind that is not installed or not permitted is absent there; `kinds` has the reason.
     `config_maps` holds, by NAMESPACE/NAME, the data of the `istio[-rev]`, `values[-rev]` and `istio-ca-root-cert` of
-    every control plane. `uid` is that of the namespace kube-system, by which a cluster is known for certain.
+    every control plane. `uid` is that of the namespace kube-system, which identifies a cluster for certain.
     """
 
     version: str | None = None
@@ -240,13 +240,13 @@ class Inventory(Struct, frozen=True, kw_only=True):
     webhooks: tuple[Meta, ...] = ()
     kinds: tuple[KindStatus, ...] = ()
     identity: Identity | None = None
-    """None when nobody asked, or the cluster did not say."""
+    """None when it was not requested, or the cluster did not answer."""
 
     def evidence(self, kind: str, namespace: str | None = None) -> Evidence:
-        """How well a kind is known, by the name that `kinds` and `config` have for it; `namespace` asks for one alone.
+        """How well a kind (named as in `kinds` and `config`) is known, in the whole cluster or in one `namespace`.
 
-        An Inventory without `kinds` holds all that there is (it was not read from a server). A kind that nobody asked
-        for, or that has not been answered yet, was not read.
+        An Inventory without `kinds` is complete (it was not read from a server). A kind that was not requested, or has
+        not been answered yet, counts as not read.
         """
         if not self.kinds:
             return READ
@@ -256,6 +256,6 @@ class Inventory(Struct, frozen=True, kw_only=True):
         return found.evidence if found is not None else not_read(WhyUnknown.NOT_READ)
 
     def unread(self, *kinds: str) -> tuple[tuple[str, WhyUnknown], ...]:
-        """Those of the kinds that were not read, each with why."""
+        """The given kinds that were not read, each with the reason."""
         found = ((kind, self.evidence(kind).why) for kind in kinds)
         return tuple((kind, why) for kind, why in found if why is not None)

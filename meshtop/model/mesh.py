@@ -21,14 +21,14 @@ class Proxy(StrEnum):
 
 
 class Ready(Struct, frozen=True, rename="camel"):
-    """So many ready of so many wanted."""
+    """Ready replicas out of desired replicas."""
 
     ready: int = 0
     total: int = 0
 
 
 def sum_ready(parts: Iterable[Ready]) -> Ready:
-    """Ready and wanted of several together."""
+    """The sum of several counts of ready and desired replicas."""
     ready = total = 0
     for part in parts:
         ready, total = ready + part.ready, total + part.total
@@ -46,17 +46,17 @@ class ControlPlane(Struct, frozen=True, kw_only=True):
 
 
 class MeshFacts(Struct, frozen=True, kw_only=True):
-    """What one cluster's inventory says of its mesh; None where it does not say.
+    """Facts about a cluster's mesh, derived from its inventory; None where the inventory does not provide one.
 
     `cluster_id` is what telemetry's `*_cluster` labels carry (istiod's CLUSTER_ID; default "Kubernetes").
-    `mesh_id` is what somebody wrote; where nobody did, Istio takes the trust domain. `cluster_domain` is the DNS domain
+    `mesh_id` is the configured ID; where none is set, Istio takes the trust domain. `cluster_domain` is the DNS domain
     of the cluster's Services. `served_by` are the ids of the clusters whose control planes may serve this one.
     `config_of` are the ids of the clusters whose configuration an external control plane here reads; `outside` is
     whether there is no other control plane here, so that nothing in this cluster is of the mesh. `config_cluster` is
     whether an external control plane is known to read this cluster's configuration. `obeys` names the cluster whose
     Istio objects its proxies obey, itself or another; None where that is not told.
-    `group` is the mesh that the evidence of all clusters tells (`analysis.identity.meshes`), None where nobody asked;
-    `perhaps` names the clusters outside of it that may be of it all the same.
+    `group` is the mesh derived from the evidence of all clusters (`analysis.identity.meshes`), None if not computed;
+    `perhaps` names the clusters outside of it that may belong to it nevertheless.
     `roots` are the SHA-256 fingerprints (lower-case hex) of the certificates in istio-ca-root-cert.
     `roles`: primary, remote, external (control plane elsewhere), host (a registry's host cluster), member.
     """
@@ -85,7 +85,7 @@ class MeshFacts(Struct, frozen=True, kw_only=True):
 
     @property
     def mesh(self) -> str | None:
-        """What one mesh's clusters have in common and no other's: its group, else (where nobody asked) its mesh ID."""
+        """Key that all clusters of one mesh share and no others: the group, or the mesh ID if no group was computed."""
         return self.group or self.mesh_id
 
     @property
@@ -95,7 +95,7 @@ class MeshFacts(Struct, frozen=True, kw_only=True):
 
     @property
     def domain(self) -> str:
-        """The DNS domain of the cluster; Kubernetes' default where nothing says another one."""
+        """The DNS domain of the cluster; Kubernetes' default if none is configured."""
         return self.cluster_domain or CLUSTER_DOMAIN
 
     @property
@@ -149,7 +149,7 @@ class Workload(Struct, frozen=True, kw_only=True):
     pod_sets: tuple[PodSet, ...] = ()
 
     def pods_behind(self, service: str) -> Ready:
-        """Its pods that a Service selects; all of them where single pods are not known."""
+        """Ready and desired pods that a Service selects of it; all of its pods where single pods are not known."""
         if not self.pod_sets:
             return self.pods if service in self.services else Ready()
         return sum_ready(one.pods for one in self.pod_sets if service in one.services)

@@ -1,4 +1,4 @@
-"""All that is known at one moment, each part with its cluster, age and confidence."""
+"""The state of all clusters at one moment, each part with its cluster, age and confidence."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from meshtop.model.telemetry import Courses, History, Telemetry
 class ClusterSnapshot(Struct, frozen=True, kw_only=True):
     """One cluster at one moment; `inventory` and `telemetry` are the last good answers, None before the first.
 
-    A source that fails keeps its last good answer here and says its age in its status: nothing is lost,
-    and nothing old pretends to be new.
+    A source that fails keeps its last good answer here, with the answer's age in its status: no data is dropped, and
+    stale data is never shown as fresh.
     """
 
     name: str
@@ -31,20 +31,20 @@ class ClusterSnapshot(Struct, frozen=True, kw_only=True):
     courses: Courses | None = None
     """Calls over the last half hour; None where nobody asked."""
     via: str | None = None
-    """The cluster whose API server forwards to this one, where that is the way to it."""
+    """The cluster whose API server proxies requests to this one, if it is reached that way."""
     adopted: bool = False
-    """Whether it was found in a registry and is read with the credentials that the registry keeps."""
+    """Whether the cluster was found in a registry and is read with credentials stored there."""
     canaries: tuple[RouteCounts, ...] = ()
-    """Counts behind weighted routes since their weights last changed; empty where nobody asked."""
+    """Request counts of weighted routes since their weights last changed; empty if not requested."""
 
     @property
     def uid(self) -> str | None:
-        """The UID of its namespace kube-system, by which it is known for certain; None where that is not known."""
+        """The UID of its namespace kube-system, which identifies the cluster for certain; None where not known."""
         return self.inventory.uid if self.inventory is not None else None
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """A frozen picture of every cluster. The next refresh makes a new one; nobody edits this one.
+    """The immutable state of every cluster at one moment. Each refresh publishes a new one.
 
     `at` is the Unix time this was published; `moment` is the past moment that was asked for (None = live).
     `settled` is True once every source has answered or failed for the first time.
@@ -57,7 +57,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     moment: float | None = None
     settled: bool = False
     hidden: str | None = None
-    """That something is left out by the access policy, in one sentence; None when nothing is."""
+    """One sentence stating that the access policy leaves something out; None when nothing is left out."""
 
     def cluster(self, name: str) -> ClusterSnapshot | None:
         """The cluster of that name, None when there is none."""

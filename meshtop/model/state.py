@@ -1,4 +1,4 @@
-"""How sure we are of what we know: states of sources, verdicts of health, findings."""
+"""States of sources, health verdicts, and findings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class State(StrEnum):
-    """What one source of one cluster answered last; six different words, none of them a number."""
+    """Freshness of the last answer of one source of one cluster."""
 
     FRESH = "fresh"
     STALE = "stale"
@@ -23,7 +23,7 @@ class SourceStatus(Struct, frozen=True, kw_only=True):
 
     `answered_at` is the Unix time (seconds) of the last good answer, None before the first.
     `error` is one sentence for people; `remedy` is what to do about it (a command, a right to ask for).
-    `notes` are things worth saying that are not errors: a kind that is missing, a narrowed query.
+    `notes` are remarks that are not errors: a kind that is missing, a narrowed query.
     """
 
     state: State = State.NONE
@@ -57,7 +57,7 @@ class HealthStatus(StrEnum):
 
 
 class Health(Struct, frozen=True, rename="camel"):
-    """A verdict and, in words, why."""
+    """A health verdict and its reasons in words."""
 
     status: HealthStatus = HealthStatus.UNKNOWN
     reasons: tuple[str, ...] = ()

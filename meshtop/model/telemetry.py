@@ -1,4 +1,4 @@
-"""What one cluster's Prometheus said: samples already summed by the server, with Istio's own labels."""
+"""Answers of one cluster's Prometheus: samples summed by the server, with Istio's own labels."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Scalar(Struct, frozen=True):
 
 
 class PlaintextDay(Struct, frozen=True, kw_only=True):
-    """Plaintext of the day that ends at `at`, by both ends, as the servers' proxies saw it; asked for rarely.
+    """Plaintext of the 24 hours before `at`, by caller and server, as the servers' proxies reported it; queried rarely.
 
     `requests` and `connections` count how many there were in `span_seconds`. `first_seen` holds Unix seconds: when a
     series of plaintext was first there within the span. `measured` names the destinations that reported at its
@@ -101,10 +101,10 @@ class Courses(Struct, frozen=True, kw_only=True):
 class Telemetry(Struct, frozen=True, kw_only=True):
     """One cluster's answers of one refresh; every rate is per second over `window_seconds`, ending at `at`.
 
-    TCP byte counters keep Prometheus' names here; the analysis turns them round (istio#32399).
+    TCP byte counters keep Prometheus' names here; the analysis swaps their direction (istio#32399).
     `identity` tells one Prometheus from another (its URL without credentials), so that two clusters
-    that share one are recognised. `complete` is False when some query, or a piece of a narrowed one, gave nothing
-    or only a part.
+    that share one are recognised. `complete` is False when a query, or a part of a narrowed one, failed or was
+    answered only in part.
     """
 
     at: float
@@ -124,7 +124,7 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     complete: bool = True
     recording_rules: bool = False
     plaintext_day: PlaintextDay | None = None
-    """None when it was not asked for; it may be older than the rest."""
+    """None when it was not queried; it may be older than the rest."""
 
 
 class Line(Struct, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ _OBEYED = (
     "\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # zero width, bidi, line separators
     "\ud800-\udfff\U000e0000-\U000e0fff"  # surrogates, tags
 )
-"""What a terminal obeys, or draws nothing for, instead of showing it."""
+"""Characters that a terminal interprets, or draws nothing for, instead of showing them."""
 _OBEYED_BUT_NEWLINE = re.compile(rf"(?!\n)[{_OBEYED}]")
 # Default_Ignorable_Code_Point of DerivedCoreProperties.txt: fillers, variation selectors, the grapheme joiner.
 _IGNORABLE = re.compile(
@@ -37,7 +37,7 @@ _IGNORABLE = re.compile(
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]"
 )
 _INVISIBLE = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp", "Cn"})
-"""Categories that show nothing, and (Cn) characters so new that no two rulers know the same about them."""
+"""Unicode categories that show nothing, and unassigned characters (Cn), whose width differs between libraries."""
 _VIRAMA = 9
 """The combining class of the signs that join Indic consonants."""
 _JOINER = "\u200d"
@@ -45,7 +45,7 @@ _EMOJI_STYLE = "\ufe0f"
 _SKIN_TONES = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
 _FLAG_LETTERS = frozenset(map(chr, range(0x1F1E6, 0x1F200)))
 _REMEMBERED = 8192
-"""Texts whose look was worked out; most of a screen says the same at the next refresh."""
+"""Size of the cache of cleaned texts; most texts of a screen repeat at the next refresh."""
 
 
 def _is_plain(text: str) -> bool:
@@ -53,12 +53,12 @@ def _is_plain(text: str) -> bool:
 
 
 def clean(text: object) -> str:
-    """One line of text that a terminal shows as it is, and that every ruler gives the same width.
+    """One line of text that a terminal shows as it is, and whose width every library computes alike.
 
     Escape sequences are taken out whole; a run of tabs and line breaks is one space. Any other control, surrogate,
     bidirectional or invisible character is shown as U+FFFD, so that names that differ only in it look different; the
-    joiner between two emoji stays. So is what rulers of terminal cells disagree about: wcwidth goes by graphemes,
-    Rich (by which Textual composes) and many terminals add up characters.
+    joiner between two emoji stays. Characters whose width is disputed are replaced too: wcwidth measures graphemes,
+    while Rich (which Textual uses) and many terminals add up characters.
     """
     plain = str(text)
     return plain if _is_plain(plain) else _cleaned(plain)
@@ -76,7 +76,7 @@ def _cleaned(text: str) -> str:
 
 
 def _is_certain(cluster: str) -> bool:
-    """Whether a grapheme shows all of its characters, takes cells of its own, and takes the same by both rulers."""
+    """Whether a grapheme shows all of its characters, takes at least one cell, and is measured alike in both ways."""
     if len(cluster) == 1 and cluster.isascii():
         return cluster.isprintable()
     visible = all(_is_shown(cluster, index) for index in range(len(cluster)))
@@ -96,7 +96,7 @@ def _is_shown(cluster: str, index: int) -> bool:
 
 
 def _summed(cluster: str) -> int:
-    """The width by a ruler that adds up characters, as `rich.cells` does."""
+    """The width in cells as the sum over single characters, as `rich.cells` computes it."""
     total = 0
     last = ""
     characters = iter(cluster)
@@ -119,7 +119,7 @@ def _width_in_sum(character: str) -> int:
 
 
 def _widens(character: str) -> bool:
-    """Whether a sign of one cell takes two when it is asked for in the style of emoji."""
+    """Whether a one-cell character takes two cells in emoji presentation."""
     return character != "" and wcwidth(character) == 1 and wcswidth(character + _EMOJI_STYLE) == 2
 
 

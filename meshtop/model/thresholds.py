@@ -1,4 +1,4 @@
-"""The bounds of health, obeyed by verdicts and by colours: from which share of failures on what is degraded or failing.
+"""Health thresholds, used by verdicts and colours: the shares of failures at which something is degraded or failing.
 
 By default http 5xx, gRPC errors and missing answers fail at 10 % and degrade at 1 %, http 4xx degrades at 10 % and
 fails at 20 %. Kiali degrades above 0, which in a mesh of any size paints everything amber for ever. A share counts as
@@ -12,7 +12,7 @@ from msgspec import Struct
 from meshtop.model.state import HealthStatus
 
 _HAIR = 1e-9
-"""Shares are sums of floats: a hair below a bound that was meant to be met is met."""
+"""Tolerance for rounding: shares are sums of floats, so a share just below a bound counts as reaching it."""
 
 
 class Thresholds(Struct, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     group_failing: float = 0.50
 
     def of_errors(self, share: float, protocol: str = "") -> HealthStatus:
-        """What a ratio of errors alone says: by the bounds of gRPC errors for gRPC, else by those of http 5xx."""
+        """Health by the ratio of errors alone: by the bounds of gRPC errors for gRPC, else by those of http 5xx."""
         if protocol == "grpc":
             return health_status(share, self.grpc_degraded, self.grpc_failing)
         return health_status(share, self.http5xx_degraded, self.http5xx_failing)

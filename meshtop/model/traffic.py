@@ -10,8 +10,8 @@ from operator import add
 from msgspec import Struct, field
 
 UNKNOWN_THAT_MATTERS = 0.01
-"""From which share of unknown requests on a ratio is not known: of errors where nobody knows how they ended, of mutual
-TLS where no reporter knows how they came. It is as much as degrades a workload.
+"""Share of requests with an unknown outcome (for error ratios) or unknown transport (for mutual TLS) at which a ratio
+is unknown. It equals the share of errors that degrades a workload.
 """
 
 
@@ -98,8 +98,8 @@ class Sums(Struct, frozen=True, kw_only=True):
     `secured` and `judged` are per second: what was seen as mutual TLS, and what was seen at all by reporters
     that know; `unjudged` is what arrived, or was sent, where no reporter knows. Requests for HTTP, bytes for TCP, never
     mixed: `secured_bytes`, `judged_bytes`, `unjudged_bytes`.
-    `unknown` counts the requests of which nobody says how they ended (the code was taken out of the metrics);
-    `errors` counts those among the others.
+    `unknown` counts the requests whose outcome is not reported (the code was removed from the metrics); `errors`
+    counts the failures among all others.
     """
 
     requests: float | None = None
@@ -166,7 +166,7 @@ class Sums(Struct, frozen=True, kw_only=True):
 
     @property
     def errors_known(self) -> bool:
-        """Whether the requests of which nobody says how they ended are too few to matter to a ratio of errors."""
+        """Whether requests with an unknown outcome are too few to affect the error ratio."""
         return not self.unknown or self.unknown <= UNKNOWN_THAT_MATTERS * (self.requests or 0.0)
 
     @property
@@ -196,7 +196,7 @@ def total(parts: Sequence[Sums]) -> Sums:
 
 
 class PeerKind(StrEnum):
-    """What stands at one end of an edge."""
+    """What an end of an edge is."""
 
     WORKLOAD = "workload"
     SERVICE = "service"
@@ -208,7 +208,7 @@ class PeerKind(StrEnum):
 
 
 class Peer(Struct, frozen=True, rename="camel", kw_only=True):
-    """The calling end of an edge; empty strings where telemetry does not say."""
+    """The calling end of an edge; fields that telemetry does not report are empty strings."""
 
     cluster: str = ""
     namespace: str = ""
@@ -219,7 +219,7 @@ class Peer(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Target(Struct, frozen=True, rename="camel", kw_only=True):
-    """The called end of an edge: a Peer with the service that was asked for (its host, or a bare name)."""
+    """The called end of an edge: a Peer with the requested service (its host, or a bare name)."""
 
     cluster: str = ""
     namespace: str = ""

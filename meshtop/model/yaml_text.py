@@ -10,8 +10,8 @@ from typing import Any
 def dump_yaml(tree: Any, *, sort_keys: bool = False, allow_unicode: bool = False, width: int = 80) -> str:
     """A tree of dicts, lists and scalars as YAML in block style; values longer than `width` characters are folded.
 
-    It has no anchors: one list that stands in two places is two lists to a reader. Without `allow_unicode` whatever is
-    not ASCII is escaped, and so is safe on any terminal.
+    It has no anchors: a list that is used twice is written twice. Without `allow_unicode` every character outside of
+    ASCII is escaped, which is safe on any terminal.
     """
     import yaml  # not needed by most commands, and slow to import
 

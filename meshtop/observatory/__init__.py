@@ -1,1 +1,1 @@
-"""The one loop: ask every source at once, fold the answers into a Snapshot, publish it."""
+"""The observatory: reads all sources concurrently, combines the answers into Snapshots, and publishes them."""

@@ -1,4 +1,4 @@
-"""Members of a fleet that only a registry knows, read with the registry's credentials where the user asked for it."""
+"""Adoption: reading members known only from a registry, with the registry's credentials, if the user enabled it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem
 _log = logging.getLogger(__name__)
 
 Adopt = Callable[[ClusterRef, str | None], ClusterFeed]
-"""Makes the feed of an adopted cluster; the second argument is the host that forwards to it, None where none does."""
+"""Creates the feed of an adopted cluster; the second argument is the host that proxies to it, or None."""
 
 
 _UNUSABLE: tuple[type[Exception], ...] = (SourceProblem, KubeconfigError, TimeoutError, *NOT_UNDERSTOOD)
@@ -43,10 +43,10 @@ class _Cluster(msgspec.Struct):
 
 
 class Adopter:
-    """Finds members without a context and opens a way to each: KubeSphere's inline kubeconfig, else the host's proxy.
+    """Finds members without a context and connects to each: by KubeSphere's inline kubeconfig, else the host's proxy.
 
-    Each member is tried once; its feed says how it goes from then on. Commands and files that a registry's kubeconfig
-    names are never used (`ref_from_registry`). Secrets that KubeFed or Istio keep are not read.
+    Each member is tried once; after that its feed reports its state. Commands and files named in a registry's
+    kubeconfig are never used (`ref_from_registry`). Secrets of KubeFed or Istio are not read.
     """
 
     def __init__(self, adopt: Adopt, *, timeout_seconds: float, clock: Callable[[], float] = time.time) -> None:
@@ -56,7 +56,7 @@ class Adopter:
         self._seen: set[tuple[str, str, str]] = set()
 
     async def find(self, feeds: Sequence[ClusterFeed]) -> list[ClusterFeed]:
-        """Feeds of members that were not followed so far."""
+        """Feeds of members that are not followed yet."""
         snapshots: list[ClusterSnapshot] = [feed.snapshot() for feed in feeds]
         facts = {c.name: mesh_facts(c.inventory) for c in snapshots if c.inventory is not None}
         names = {feed.name for feed in feeds}
@@ -104,6 +104,6 @@ class Adopter:
 
 
 def _free_name(name: str, host: str, taken: set[str] | Mapping[str, object]) -> str:
-    """The member's name, with its host's where another cluster has it already."""
+    """The member's name, combined with its host's if another cluster already has it."""
     candidates = (name, f"{name}@{host}", *(f"{name}@{host}-{n}" for n in range(2, 1000)))
     return next(candidate for candidate in candidates if candidate not in taken)

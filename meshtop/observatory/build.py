@@ -1,4 +1,4 @@
-"""An observatory made from settings: which clusters there are, and how each is read."""
+"""Builds an observatory from settings: which clusters there are, and how each is read."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def open_observatory(
     namespaces: Sequence[str] = (),
     clock: Callable[[], float] = time.time,
 ) -> Observatory:
-    """The observatory on every cluster that is asked for; nothing is sent before it is used.
+    """The observatory of the requested clusters; no request is sent before it is used.
 
-    `only` are cluster names to keep; `namespaces` those to read one by one where not all of them may be read. What is
-    None is taken from the settings. Raises KubeconfigError, or
+    `only` are the cluster names to keep; `namespaces` are read one by one where reading all is not permitted. Values
+    of None are taken from the settings. Raises KubeconfigError, or
     ConfigError for a cluster that does not exist.
     """
     timeout = settings.timeout if timeout_seconds is None else timeout_seconds
@@ -118,7 +118,7 @@ def _metrics(
     clock: Callable[[], float],
     read_only: bool,
 ) -> MetricsSource:
-    """One engine above all clusters, unless a cluster names its own; else its own by URL or by the service proxy."""
+    """A cluster's metrics source: its own if configured, else the central engine, else by the service proxy."""
     settings = own.prometheus if own else None
     if central is not None and settings is None:
         return central.cluster(ref.name)

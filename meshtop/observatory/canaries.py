@@ -1,4 +1,4 @@
-"""Request counts behind weighted routes, asked for now and then, and only where there are such routes."""
+"""Request counts of weighted routes, queried at intervals, and only if there are such routes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS, Counting, counts_connections, route_counts
 
 EVERY_SECONDS = 15.0
-"""Istio's Prometheus scrapes as often; asking more often would tell nothing new."""
+"""Seconds between queries: the scrape interval of Istio's Prometheus, so more queries would give nothing new."""
 
 
 class RouteToCount(Struct, frozen=True):
@@ -50,7 +50,7 @@ def routes_to_count(known: Iterable[tuple[Inventory, Telemetry | None]], at: flo
 
 
 async def count_routes(metrics: Counting, routes: Iterable[RouteToCount], at: float) -> tuple[RouteCounts, ...]:
-    """The counts of routes; those that begin together are asked for in one query, and what fails is left out."""
+    """The counts of routes; those with the same start are queried together, and failures are left out."""
     groups: dict[tuple[float, bool], list[RouteToCount]] = {}
     for route in sorted(routes, key=lambda r: (r.since, r.label)):
         groups.setdefault((route.since, route.tcp), []).append(route)

@@ -1,4 +1,4 @@
-"""One cluster's two sources, followed on their own: what fails here is seen here and nowhere else."""
+"""A feed: the two sources of one cluster, followed independently, so that failures do not affect other clusters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class InventorySource(Protocol):
-    """What the observatory asks of a cluster's API server (sources.kubernetes)."""
+    """Interface to a cluster's API server (sources.kubernetes)."""
 
     services_known: asyncio.Event
 
@@ -45,7 +45,7 @@ class InventorySource(Protocol):
 
     @property
     def waited_seconds(self) -> float:
-        """How many seconds it has waited for its turn among many clusters."""
+        """Seconds spent waiting for its turn among many clusters."""
 
     def inventory(self) -> Inventory | None:
         """The latest inventory, the same object while nothing changed."""
@@ -61,7 +61,7 @@ class InventorySource(Protocol):
 
 
 class MetricsSource(Counting, Protocol):
-    """What the observatory asks of a cluster's Prometheus (sources.prometheus)."""
+    """Interface to a cluster's Prometheus (sources.prometheus)."""
 
     @property
     def status(self) -> SourceStatus:
@@ -93,7 +93,7 @@ class MetricsSource(Counting, Protocol):
         """Ask every query once, at Unix seconds `at` or at the present; never raises for the cluster's sake."""
 
     async def refresh_history(self, *, at: float | None = None) -> None:
-        """Ask for the half hour that ends at `at`."""
+        """Query the half hour that ends at `at`."""
 
     async def refresh_courses(self, *, at: float | None = None) -> None:
         """Ask how calls went in the half hour that ends at `at`."""
@@ -102,14 +102,14 @@ class MetricsSource(Counting, Protocol):
         """Series over time, for charts."""
 
     async def refresh_plaintext(self, *, at: float | None = None) -> None:
-        """Ask who sent plaintext in the day that ends at `at`, at most every ten minutes."""
+        """Query the senders of plaintext in the day that ends at `at`, at most every ten minutes."""
 
     async def close(self) -> None:
         """Close the connection."""
 
 
 class Schedule:
-    """What every feed is asked for and how often; changing it wakes all of them at once.
+    """Parameters of all feeds: interval, window and moment; changing them wakes all feeds at once.
 
     `moment` is Unix seconds of a past moment, None for live. `canaries` asks a single reading for the counts behind
     weighted routes, which following always does. `courses` asks for the course of calls over the last half hour.
@@ -132,7 +132,7 @@ class Schedule:
         self._turn = asyncio.Event()
 
     def change(self, *, window_seconds: float | None = None, moment: float | None = None, live: bool = False) -> None:
-        """Ask for another window or moment; `live` goes back to following the present."""
+        """Change the window or moment; `live` returns to the present."""
         self.window_seconds = window_seconds or self.window_seconds
         self.moment = None if live else (moment if moment is not None else self.moment)
         self.wake()
@@ -143,20 +143,20 @@ class Schedule:
         self._turn = asyncio.Event()
 
     async def pause(self, seconds: float) -> None:
-        """Wait so many seconds, or until the schedule changes."""
+        """Wait for the given seconds, or until the schedule changes."""
         await wait_at_most(seconds, self._turn)
 
     async def until_next_tick(self, least: float = 0.0) -> None:
-        """Wait for the next tick that is at least so many seconds away, or until the schedule changes.
+        """Wait for the next tick at least `least` seconds away, or until the schedule changes.
 
-        All sources wait for the same tick, so that their answers make one picture.
+        All sources wait for the same tick, so that their answers arrive together for one Snapshot.
         """
         now = asyncio.get_running_loop().time()
         await self.pause(seconds_to_next_tick(now, self.refresh_seconds, least=max(least, self.refresh_seconds / 2)))
 
 
 class ClusterFeed:
-    """A cluster's two sources, their last answers, and what is known of the cluster besides."""
+    """A cluster's two sources with their last answers, and how the cluster was found."""
 
     def __init__(
         self,
@@ -191,7 +191,7 @@ class ClusterFeed:
 
     @property
     def asking(self) -> bool:
-        """Whether answers are under way from a Prometheus that answered the last time."""
+        """Whether a query is running at a Prometheus that answered the last time."""
         return self._asking and self.prometheus.status.state is State.FRESH
 
     @property
@@ -200,9 +200,9 @@ class ClusterFeed:
         return self._listed and self._measured
 
     async def once(self, schedule: Schedule, *, timeout_seconds: float, plaintext: bool = False) -> None:
-        """Ask both sources once, each for no longer than the timeout; never raises for a cluster's sake.
+        """Read both sources once, each within the timeout; failures go to the sources' status and are not raised.
 
-        Waiting for its turn among many clusters does not count. `plaintext` asks for the last day's plaintext too.
+        Waiting for its turn among many clusters does not count. `plaintext` includes the last day's plaintext.
         """
         listing = asyncio.create_task(self.kubernetes.list_all())
         measuring = asyncio.create_task(self._measure(schedule))
@@ -245,7 +245,7 @@ class ClusterFeed:
     async def _follow_one(
         self, source: str, follow: Callable[[], Awaitable[None]], changed: Callable[[], None]
     ) -> None:
-        """Follow one source until cancelled: a defect in reading it becomes its status and costs no other anything."""
+        """Follow one source until cancelled; a defect in reading it becomes its status and affects no other source."""
         while True:
             try:
                 self._overdue.pop(source, None)
@@ -262,8 +262,8 @@ class ClusterFeed:
         self._overdue[source] = SourceStatus(
             state=State.STALE if self.settled else State.UNREACHABLE,
             answered_at=self._status(source).answered_at,
-            error=f"meshtop could not make sense of {source} of {self.name}: {_one_line(defect)}.",
-            remedy="This is a defect of meshtop; run meshtop doctor -v and report what it says.",
+            error=f"meshtop failed to process {source} of {self.name}: {_one_line(defect)}.",
+            remedy="This is a bug in meshtop; please report it with the output of meshtop doctor -v.",
         )
 
     def _status(self, source: str) -> SourceStatus:
@@ -303,7 +303,7 @@ class ClusterFeed:
         )
 
     async def count_canaries(self, routes: Iterable[RouteToCount], *, at: float, timeout_seconds: float) -> None:
-        """Count what went through weighted routes; what does not come in time keeps its last answer."""
+        """Update the counts of weighted routes; those that do not arrive in time keep their last answer."""
         if self.prometheus.telemetry is None:
             return
         with contextlib.suppress(TimeoutError):
@@ -314,18 +314,18 @@ class ClusterFeed:
         before = self._status(source)
         what = "The Kubernetes API" if source == "kubernetes" else "Prometheus"
         state = State.PARTIAL if before.state in (State.FRESH, State.PARTIAL) else State.UNREACHABLE
-        error = before.error or f"{what} of {self.name} gave no whole answer within {timeout_seconds:g} s."
+        error = before.error or f"{what} of {self.name} did not answer completely within {timeout_seconds:g} s."
         return SourceStatus(
             state=state,
             answered_at=before.answered_at,
             error=error,
-            remedy=before.remedy or "Give it longer with --timeout 15s, or see what is slow with meshtop doctor.",
+            remedy=before.remedy or "Allow more time with --timeout 15s, or find what is slow with meshtop doctor.",
             notes=before.notes,
             endpoint=before.endpoint,
         )
 
     def snapshot(self) -> ClusterSnapshot:
-        """The frozen picture of this cluster."""
+        """The immutable state of this cluster."""
         return ClusterSnapshot(
             name=self.name,
             context=self._context,
@@ -365,7 +365,7 @@ class ClusterFeed:
 
 
 def _one_line(defect: BaseException) -> str:
-    """A defect in one line; of several that happened together, the first."""
+    """A defect in one line; of an exception group, the first one."""
     while isinstance(defect, BaseExceptionGroup):
         defect = defect.exceptions[0]
     return f"{type(defect).__name__}: {' '.join(str(defect).split())}".removesuffix(": ").rstrip(".")

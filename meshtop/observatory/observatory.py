@@ -1,4 +1,4 @@
-"""The observatory: all feeds at once, folded into frozen Snapshots."""
+"""The observatory: runs all feeds concurrently and combines them into immutable Snapshots."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from meshtop.observatory.feed import ClusterFeed, Schedule
 from meshtop.sources.kubernetes.pacing import wait_at_most
 
 FIRST_GAP_SECONDS = 0.05
-"""Between two Snapshots until everything has answered once: first answer first."""
+"""Seconds between Snapshots until everything has answered once, so that first answers show early."""
 ADOPT_EVERY_SECONDS = 30.0
-"""Between two looks into the registries for members to adopt."""
+"""Seconds between checks of the registries for members to adopt."""
 LATER_GAP_SECONDS = 1.0
-"""Between two Snapshots afterwards: a storm of watch events becomes one picture a second."""
+"""Seconds between Snapshots afterwards: a storm of watch events gives one Snapshot a second."""
 GATHER_SECONDS = 0.25
-"""From the first change to the Snapshot, once everything has answered before: what else happens then is in it too."""
+"""Seconds from the first change to the Snapshot, once everything has answered, to include further changes."""
 GATHER_MOST_SECONDS = 1.0
-"""The most of that, while Prometheuses that answered the last time were asked on this tick and have not yet."""
+"""Longest such delay, while queries of this tick are running at Prometheuses that answered the last time."""
 REST_RATIO = 3.0
 """How many times as long as a Snapshot was worked on nothing is published, at most a refresh: a big fleet's pictures
-take seconds, and whoever looks at it wants to press keys in between."""
+take seconds, and the user wants to press keys in between."""
 
 
 class Observatory:
-    """The one loop over every source of every cluster.
+    """Reads every source of every cluster and publishes Snapshots.
 
-    `once` asks everything one time; `follow` publishes a new frozen Snapshot whenever something changed,
-    the first ones while slower clusters are still under way. A feed that breaks costs the others nothing.
+    `once` reads everything one time; `follow` publishes a new Snapshot whenever something changed, the first ones
+    while slower clusters are still being read. A failing feed does not affect the others.
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class Observatory:
         return next((feed for feed in self.feeds if feed.name == cluster), None)
 
     def _leave_out_aliases(self) -> list[ClusterFeed]:
-        """Leave out the feeds that turn out to read a cluster which another feed reads, and give those.
+        """Remove feeds that read the same cluster as another feed, and return them.
 
-        A cluster is known by the UID of its kube-system. The current context stands for it, else the first.
+        Clusters are identified by the UID of kube-system. The feed of the current context is kept, else the first.
         """
         first: dict[str, ClusterFeed] = {}
         found = []
@@ -80,7 +80,7 @@ class Observatory:
     async def once(self, *, plaintext: bool = False) -> Snapshot:
         """One settled Snapshot: every source has answered, failed, or run out of time.
 
-        `plaintext` asks for the last day's plaintext too, which only some questions need.
+        `plaintext` includes the last day's plaintext, which only some reports need.
         """
         async with asyncio.TaskGroup() as group:
             for feed in self.feeds:
@@ -96,7 +96,7 @@ class Observatory:
         return self._snapshot()
 
     async def _count_canaries(self) -> bool:
-        """Let every cluster count what went through the weighted routes of all; False when there are none."""
+        """Let every cluster count the requests of all weighted routes; False when there are none."""
         at = self._clock() if self.schedule.moment is None else self.schedule.moment
         known = [(i, f.prometheus.telemetry) for f in self.feeds if (i := f.kubernetes.inventory()) is not None]
         routes = routes_to_count(known, at)
@@ -116,7 +116,7 @@ class Observatory:
     async def _follow_adoptions(
         self, adopter: Adopter, changed: asyncio.Event, tasks: list[asyncio.Task[None]]
     ) -> None:
-        """Follow members as registries name them; a registry changes seldom."""
+        """Periodically adopt members found in registries."""
         while True:
             for feed in await adopter.find(self.feeds):
                 self.feeds += (feed,)
@@ -154,7 +154,7 @@ class Observatory:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _gather(self) -> None:
-        """Let the answers of one tick come together: a picture for each cluster would cost as much each time."""
+        """Wait for the other answers of this tick, because a Snapshot per cluster would cost as much each time."""
         loop = asyncio.get_running_loop()
         latest = loop.time() + GATHER_MOST_SECONDS
         await asyncio.sleep(GATHER_SECONDS)
@@ -162,7 +162,7 @@ class Observatory:
             await asyncio.sleep(GATHER_SECONDS / 5)
 
     async def _next_change(self, changed: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
-        """Wait for a change, at most one refresh: states grow stale with time alone."""
+        """Wait for a change, at most one refresh interval, because states become stale by time alone."""
         await wait_at_most(self.schedule.refresh_seconds, changed)
         for task in tasks:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
@@ -180,7 +180,7 @@ class Observatory:
         )
 
     def _told(self, cluster: ClusterSnapshot) -> ClusterSnapshot:
-        """The cluster, with a note of the contexts that lead to it too."""
+        """The cluster with a note about other contexts that lead to it."""
         aliases = [alias for alias, name in self._aliases.items() if name == cluster.name]
         if not aliases:
             return cluster

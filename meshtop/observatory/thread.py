@@ -23,8 +23,8 @@ class ObservatoryThread:
     """Follows an observatory in the background.
 
     `build` makes the observatory inside the thread (its imports are slow and belong after the first frame);
-    `publish` is called with every Snapshot, from a worker thread, one at a time and never with an older one after a
-    newer one; `failed` with the error that ended it.
+    `publish` is called with every Snapshot in order, from a worker thread, one at a time; `failed` with the error that
+    ended the observatory.
     """
 
     def __init__(
@@ -42,11 +42,11 @@ class ObservatoryThread:
         self.observatory: Observatory | None = None
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Start the thread; returns immediately."""
         self._thread.start()
 
     def stop(self, *, wait_seconds: float = 2.0) -> None:
-        """End it and wait a little for connections to close."""
+        """Stop the observatory and wait briefly for connections to close."""
         loop, task = self._loop, self._task
         if loop is not None and task is not None:
             with contextlib.suppress(RuntimeError):
@@ -55,13 +55,13 @@ class ObservatoryThread:
             self._thread.join(wait_seconds)
 
     def tell(self, action: Callable[[Observatory], None]) -> None:
-        """Run something on the observatory's own loop (another window, another moment, refresh at once)."""
+        """Run a function on the observatory's event loop (change the window or moment, refresh)."""
         if self._loop is not None and self.observatory is not None:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(action, self.observatory)
 
     def ask(self, question: Callable[[Observatory], Coroutine[Any, Any, Result]]) -> Future[Result] | None:
-        """Run a coroutine on the observatory's loop; None while it is not up yet."""
+        """Run a coroutine on the observatory's event loop; None if it has not started yet."""
         if self._loop is None or self.observatory is None:
             return None
         return asyncio.run_coroutine_threadsafe(question(self.observatory), self._loop)

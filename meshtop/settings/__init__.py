@@ -1,1 +1,1 @@
-"""Configuration: what a user may set, where it is found, and which source won."""
+"""Configuration: the settings, where they are read from, and which source took precedence."""

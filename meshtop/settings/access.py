@@ -1,4 +1,4 @@
-"""access.yaml: a policy in NGAC's terms, checked with file and line (reference: INCITS 565)."""
+"""access.yaml: an NGAC access policy (INCITS 565), validated with file and line in every error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meshtop.settings.checked import fault, read_checked
 from meshtop.settings.document import KeyPath
 
 GENERATED = re.compile(r"(?:organization|cluster|tenant|workspace|group|namespace|team):.+")
-"""Names that stand for what tenancy and clusters hold; a policy may speak of them without declaring them."""
+"""Prefixes of names generated from tenancy and clusters; a policy may use such names without declaring them."""
 
 
 class _Section(BaseModel):
@@ -73,11 +73,11 @@ def read_access(path: str | Path | None) -> AccessPolicy | None:
     seen: dict[str, str] = {}
     for section, name in _declared(file):
         if name in seen:
-            raise fault(where, (section, name), f"{name} stands in {seen[name]} already; a name means one thing")
+            raise fault(where, (section, name), f"{name} is already declared in {seen[name]}; use another name")
         seen[name] = section
     for at, name in _references(file):
         if name not in seen and not GENERATED.fullmatch(name):
-            raise fault(where, at, f"{name} is nowhere declared")
+            raise fault(where, at, f"{name} is not declared")
     return AccessPolicy(file, where)
 
 

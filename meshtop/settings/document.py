@@ -1,4 +1,4 @@
-"""A YAML file as plain data that remembers on which line each key stands, and the error that names such a place."""
+"""A YAML file as plain data with the line of each key, and the error that refers to such a line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_BYTES = 4 * 1024 * 1024
 
 
 class ConfigError(MeshtopError):
-    """A setting that cannot be used: one sentence that names where it stands, its key, and what to do."""
+    """An invalid setting: one sentence with its place, its key, and what to do."""
 
 
 class YamlFile(Struct, frozen=True):
@@ -75,7 +75,7 @@ def parse_document(text: str, path: Path) -> YamlFile:
         raise ConfigError(f"{path}{at}: this {refusal.why}.") from refusal
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
-        raise ConfigError(f"{path}, line {line}: a control character stands here; take it out.") from error
+        raise ConfigError(f"{path}, line {line}: there is a control character here; remove it.") from error
     try:
         root = loader.get_single_node()
         lines: dict[KeyPath, int] = {}
@@ -89,7 +89,7 @@ def parse_document(text: str, path: Path) -> YamlFile:
         raise ConfigError(f"{path}, line {line}: this is not YAML ({what}).") from error
     except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigError(f"{path}: this is not YAML ({what}).") from error
+        raise ConfigError(f"{path}: this is not valid YAML ({what}).") from error
     finally:
         loader.dispose()
     if data is None:
@@ -100,11 +100,11 @@ def parse_document(text: str, path: Path) -> YamlFile:
 
 
 def _walk(node: Any, at: KeyPath, lines: dict[KeyPath, int], path: Path, above: frozenset[int]) -> None:
-    """Note each key's line; an alias is walked where it is used, one that holds itself is refused."""
+    """Record each key's line; an alias is followed where it is used, and one that contains itself is rejected."""
     import yaml
 
     if id(node) in above:
-        raise ConfigError(f"{path}, line {node.start_mark.line + 1}: this anchor holds itself; write it out.")
+        raise ConfigError(f"{path}, line {node.start_mark.line + 1}: this anchor contains itself; write its value out.")
     inside = above | {id(node)}
     if isinstance(node, yaml.SequenceNode):
         for index, child in enumerate(node.value):

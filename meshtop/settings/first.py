@@ -61,19 +61,19 @@ FIRST_FILE = """\
 
 
 def write_first_file(path: Path) -> None:
-    """Write the commented first file; raises ConfigError when one is there already, or it cannot be written."""
+    """Write the commented first file; raises ConfigError when it exists already, or cannot be written."""
     write_new(path, FIRST_FILE)
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that is not there yet; raises ConfigError when it is, or cannot be written."""
+    """Create a file; raises ConfigError when it exists already, or cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError as error:
         raise ConfigError(
-            f"{path} exists already and is left as it is; edit it, or name another with --config."
+            f"{path} already exists and was not changed; edit it, or name another file with --config."
         ) from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -1,4 +1,4 @@
-"""Putting settings together: flags before environment before file before defaults."""
+"""Merging settings: flags take precedence over the environment, then the file, then the defaults."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Loaded:
         self.origins = origins
         self.file = file
         self.notes = notes
-        """Sentences worth saying that are no errors."""
+        """Warnings, one sentence each."""
 
     @cached_property
     def settings(self) -> Settings:
@@ -47,7 +47,7 @@ class Loaded:
         return Settings.model_validate(self.data)
 
     def files(self) -> Iterator[tuple[KeyPath, Path]]:
-        """Every file that was named, and by which key."""
+        """Every file that the settings name, with the key that names it."""
         yield from _files(self.data, ())
 
     def origin(self, path: KeyPath) -> str:
@@ -86,7 +86,7 @@ def load_settings(
 
 
 def _set(data: dict[str, Any], origins: dict[KeyPath, str], at: KeyPath, value: Any, name: str) -> None:
-    """Put a value over what is there; a section that is not a mapping gives way to one."""
+    """Set a value at a path, overriding what is there; a section that is not a mapping is replaced by one."""
     place: Any = data
     for part in at[:-1]:
         if not isinstance(place.get(part), dict):
@@ -99,7 +99,7 @@ def _set(data: dict[str, Any], origins: dict[KeyPath, str], at: KeyPath, value: 
 
 
 def _beside(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The same data with relative file names made absolute, from the settings file's own folder."""
+    """The data with relative file names made absolute, from the settings file's own folder."""
 
     def resolve(value: Any, key: str | None) -> Any:
         if isinstance(value, dict):
@@ -143,7 +143,7 @@ def _check(loaded: Loaded, document: YamlFile | None) -> None:
 
 
 def _where(path: KeyPath, loaded: Loaded, document: YamlFile | None) -> str:
-    """Where a key stands: `FILE, line N`, or the variable or flag that set it."""
+    """Place of a key: `FILE, line N`, or the variable or flag that set it."""
     where = loaded.origin(path)
     if document is not None and (where == DEFAULT or where.startswith(f"{document.path}:")):
         return f"{document.path}, line {document.line(path)}"
@@ -166,7 +166,7 @@ def _sentence(error: ValidationError, loaded: Loaded, document: YamlFile | None)
 
 
 def _known(loc: tuple[str | int, ...], data: Any) -> tuple[KeyPath, KeyPath]:
-    """The part of an error's place that the data really has, and the rest.
+    """Split an error's location into the part that exists in the data, and the rest.
 
     pydantic puts the names of union members between the keys (`tenancy.str`).
     """

@@ -24,7 +24,7 @@ from meshtop.settings.durations import parse_duration
 def _positive_duration(value: object) -> float:
     seconds = parse_duration(value)
     if seconds <= 0:
-        raise ValueError("a duration must be longer than nothing")
+        raise ValueError("a duration must be longer than zero")
     return seconds
 
 
@@ -38,7 +38,7 @@ Seconds = Annotated[float, BeforeValidator(_default_or_duration, json_schema_inp
 SERVICE = re.compile(r"(?:(https?):)?([^/:]+)/([^/:]+):([^/:]+)(/.*)?")
 """`NAMESPACE/NAME:PORT` of a Service, with a scheme before and a path after it where it needs them."""
 THEMES = ("dark", "light", "colour-blind", "high-contrast", "ansi")
-"""The console's themes; `meshtop-` may stand before them."""
+"""The console's themes; the prefix `meshtop-` is optional."""
 
 
 def _url(text: str) -> str:
@@ -48,14 +48,14 @@ def _url(text: str) -> str:
     except ValueError:
         fine = False
     if not fine or any(char.isspace() for char in text):
-        raise ValueError("this is no URL; write http://HOST:PORT or https://HOST/PATH")
+        raise ValueError("this is not a URL; write http://HOST:PORT or https://HOST/PATH")
     return text
 
 
 def _service(text: str) -> str:
     if not SERVICE.fullmatch(text):
         raise ValueError(
-            f"{text!r} is no Service; write NAMESPACE/NAME:PORT, such as istio-system/prometheus:9090 "
+            f"{text!r} is not a Service; write NAMESPACE/NAME:PORT, such as istio-system/prometheus:9090 "
             "(https: may come first, a path last: mimir/nginx:80/prometheus)"
         )
     return text
@@ -106,7 +106,7 @@ class HttpEndpoint(_Section):
 
 
 class PrometheusSettings(HttpEndpoint):
-    """One cluster's Prometheus: a URL, or a Service `NAMESPACE/NAME:PORT`; left out, it is found by itself."""
+    """One cluster's Prometheus: a URL, or a Service `NAMESPACE/NAME:PORT`; discovered automatically if left out."""
 
     service: Service | None = None
 
@@ -118,7 +118,7 @@ class PrometheusSettings(HttpEndpoint):
 
 
 class ViaSettings(_Section):
-    """The cluster whose API server forwards to this one, and below which path (KubeSphere's `/clusters/NAME`)."""
+    """The cluster whose API server proxies to this one, and the path prefix (KubeSphere's `/clusters/NAME`)."""
 
     host: str
     prefix: str | None = Field(default=None, pattern=r"^/")
@@ -155,14 +155,14 @@ class TelemetrySettings(HttpEndpoint):
 
 
 class DiscoverySettings(_Section):
-    """Whether to look for registries of members, and whether to use credentials that they keep."""
+    """Whether to look for registries of member clusters, and whether to use credentials stored in them."""
 
     registries: bool = True
     adopt_credentials: bool = False
 
 
 class AccessSettings(_Section):
-    """An access policy and who the user is; `auto` is who Kubernetes says."""
+    """The access policy and the user it applies to; `auto` takes the user that Kubernetes reports."""
 
     policy: str | None = None
     user: str = "auto"
@@ -190,7 +190,7 @@ class MarginSettings(_Section):
 
 
 class CanarySettings(_Section):
-    """How canaries are judged."""
+    """Parameters of canary verdicts."""
 
     guard: GuardSettings = GuardSettings()
     margin: MarginSettings = MarginSettings()

@@ -1,1 +1,1 @@
-"""Everything that reads clusters: their logins, their API servers, their Prometheus engines."""
+"""Sources: reading clusters by their logins, API servers and Prometheus engines."""

@@ -1,4 +1,4 @@
-"""Why a source did not answer, in words for people."""
+"""The error of a source, with sentences for the user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from meshtop.model.state import State
 
 
 class SourceProblem(MeshtopError):
-    """A source failed: `state` is what that makes of its data, `message` is one sentence, `remedy` what to do.
+    """A source failed: `state` is the resulting state, `message` one sentence, `remedy` what to do.
 
     `code` is the HTTP status where the server gave one; `retry_after` the seconds to leave it alone. `too_much` means
     that more came than this program takes, so that a narrower question may succeed.
@@ -52,7 +52,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 _QUOTES_A_HEADER = re.compile(r"header (value|name|part)|in header|'(ascii|latin-1)' codec can't encode", re.IGNORECASE)
-"""Words of the HTTP libraries that come with the header itself, and so with the token in it."""
+"""Phrases in errors of HTTP libraries that include a header, and so possibly a token."""
 UNSENDABLE = "a header holds characters that cannot be sent (a line's end, or other than ASCII)"
 
 
@@ -62,7 +62,7 @@ def sendable(value: str) -> bool:
 
 
 def error_text(error: BaseException) -> str:
-    """What an error of a library says, in one line without control characters, full stop or any header's value."""
+    """The text of a library's error in one line, without control characters, full stop or header values."""
     text = " ".join(str(error).split())
     if _QUOTES_A_HEADER.search(text):
         return UNSENDABLE
@@ -70,7 +70,7 @@ def error_text(error: BaseException) -> str:
 
 
 def root_cause(error: BaseException) -> str:
-    """The deepest cause that says something, without a full stop: the operating system's words, not a library's."""
+    """The text of the deepest cause, without a full stop: the operating system's message rather than a library's."""
     found = ""
     for cause in causes(error):
         if isinstance(cause, OSError) and cause.strerror:

@@ -1,1 +1,1 @@
-"""What a kind looks like: Snapshot and query in, rows with typed columns out; for screens and printers alike."""
+"""Views of kinds: from a Snapshot and a query to rows with typed columns, for screens and printers alike."""

@@ -178,7 +178,7 @@ async def test_an_action_of_an_older_journal_is_told_and_left(served: Mapping[st
     assert (action.clusters, action.state) == ({}, ActionState.DONE)
     journal.close()
     again = under("prod", served["east"], tmp_path)
-    with pytest.raises(ActionError, match="does not say which cluster prod of action"):
+    with pytest.raises(ActionError, match="does not identify the cluster prod of action"):
         await take_back(again)
     assert served["east"].weights == (50, 50)
     await again.close()

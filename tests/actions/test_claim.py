@@ -47,7 +47,7 @@ async def test_what_is_taken_back_by_half_goes_nowhere_but_back(scene: Scene) ->
     scene.journal.set_state(action.id, ActionState.TAKING_BACK)
     ((half, course),) = unfinished(scene.journal)
     assert course is Course.HALF_BACK
-    with pytest.raises(ActionError, match="rollback finishes that"):
+    with pytest.raises(ActionError, match="finish that with rollback"):
         await resume(half, scene.fleet, scene.journal)
     _ = [e async for e in rollback(half, scene.fleet, scene.journal, sleep=scene.clock.sleep)]
     assert scene.weights == {"east": (80, 20), "west": (80, 20)}

@@ -118,7 +118,7 @@ def test_config_init_validate_and_schema(meshtop: Program, tmp_path: Path) -> No
     assert meshtop("config", "init", "--config", str(file)) == (0, f"{file}\n", "")
     again = meshtop("config", "init", "--config", str(file))
     assert again.code == 2
-    assert "exists already" in again.err
+    assert "already exists" in again.err
     assert meshtop("config", "validate", "--config", str(file)).out == f"{file}: everything is in order.\n"
     file.write_text("refresh: 5\n")
     wrong = meshtop("config", "validate", "--config", str(file))

@@ -122,8 +122,8 @@ USAGE = [
     (("get", "edges", "--filter", "nope:1"), "There is no column nope"),
     (("get", "edges", "--sort", "requestPerSecond"), "did you mean requestsPerSecond"),
     (("get", "edges", "--window", "5"), "'5' is not a duration; write 30s, 5m or 1h."),
-    (("get", "edges", "--timeout", "0s"), "longer than nothing"),
-    (("get", "edges", "--at", "soon"), "'soon' is no moment; write 2026-08-01T14:05:00Z, -10m or 14:05."),
+    (("get", "edges", "--timeout", "0s"), "longer than zero"),
+    (("get", "edges", "--at", "soon"), "'soon' is not a moment; write 2026-08-01T14:05:00Z, -10m or 14:05."),
     (("get", "edges", "--watch", "--at", "-10m"), "leave one of them out"),
     (("get", "edges", "--config", "/not/there.yaml"), "/not/there.yaml (--config) does not exist"),
     (("shift", "x"), "Missing option '--to'"),
@@ -144,7 +144,7 @@ def test_an_unexpected_error_is_a_sentence(meshtop: Program, monkeypatch: pytest
     meshtop.error = RuntimeError("boom\nmore")
     outcome = meshtop("get", "edges")
     assert outcome.code == 70
-    assert "this should not have happened (RuntimeError: boom)" in outcome.err
+    assert "internal error (RuntimeError: boom)" in outcome.err
     assert "Traceback" not in outcome.err
     assert "Traceback" in meshtop("get", "edges", "-vv").err
     monkeypatch.setenv("MESHTOP_DEBUG", "1")

@@ -30,13 +30,13 @@ def test_moments(text: str, moment: datetime) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("yesterday", "is no moment; write"),
-        ("-", "is no moment"),
-        ("25:00", "is no time of day"),
-        ("2026-08-01T12:05:00", "says no time zone; add Z"),
-        ("2026-08-01T13:05:00Z", "is still to come"),
+        ("yesterday", "is not a moment; write"),
+        ("-", "is not a moment"),
+        ("25:00", "is not a time of day"),
+        ("2026-08-01T12:05:00", "has no time zone; add Z"),
+        ("2026-08-01T13:05:00Z", "is in the future"),
         ("-999999999999d", "is too long ago"),
-        ("", "is no moment"),
+        ("", "is not a moment"),
     ],
 )
 def test_what_is_no_moment(text: str, said: str) -> None:

@@ -42,7 +42,7 @@ def test_the_window_is_that_of_the_settings(meshtop: Program) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--label", "release"), "'release' is no label; write --label key=value."),
+        (("--label", "release"), "'release' is not a label; write --label key=value."),
         (("-o", "file", "--label", "a=b"), "A plain rules file has no labels"),
         (("-n", "a", "-n", "b"), "A PrometheusRule is in one namespace; give -n once."),
     ],

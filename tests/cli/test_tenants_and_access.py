@@ -171,7 +171,7 @@ def test_a_circle_is_named_with_its_line(meshtop: Program, tmp_path: Path) -> No
     policy = write(tmp_path, "access.yaml", NIST.replace("oa4: [pc1]", "oa4: [oa1]"))
     outcome = meshtop("access", "check", "u1", "o1", "--policy", policy)
     assert outcome.code == 2
-    assert f"{policy}, line 3: assignments run in a circle: oa4 → oa1 → oa4." in outcome.err
+    assert f"{policy}, line 3: assignments form a cycle: oa4 → oa1 → oa4." in outcome.err
 
 
 def test_init_writes_what_was_found_and_never_over_it(meshtop: Program, tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_init_writes_what_was_found_and_never_over_it(meshtop: Program, tmp_path
     assert '- "*/shop"' in path.read_text()
     again = meshtop("config", "init", "--tenancy", "--config", config(tmp_path))
     assert again.code == 2
-    assert "exists already and is left as it is" in again.err
+    assert "already exists and was not changed" in again.err
 
 
 KUBECONFIG = """\
@@ -201,9 +201,9 @@ users: [{name: me, user: {token: t}}]
     [
         (TENANCY, NIST, 0, ""),
         (TENANCY.replace("*/pay", "north/pay"), NIST, 2,
-         "tenancy.yaml, line 12: tenants[1].workspaces[0].namespaces[0]: north/pay names a cluster that is none of"),
+         "tenancy.yaml, line 12: tenants[1].workspaces[0].namespaces[0]: north/pay names a cluster that is not one of"),
         (TENANCY.replace("REQUIRED", "STRICT"), NIST, 2, "tenancy.yaml, line 13"),
-        (TENANCY, NIST.replace("oa4: [pc1]", "oa4: [oa1]"), 2, "access.yaml, line 3: assignments run in a circle"),
+        (TENANCY, NIST.replace("oa4: [pc1]", "oa4: [oa1]"), 2, "access.yaml, line 3: assignments form a cycle"),
     ],
 )  # fmt: skip
 def test_validate_looks_into_both_files(

@@ -223,7 +223,7 @@ async def test_in_primary_remote_the_primary_s_object_alone_is_written(tmp_path:
             (said,) = [check for check in found.checks if check.cluster == "eu-west"]
             assert (said.status, said.name) == (CheckStatus.OK, "mesh")
             assert said.message == (
-                "its callers obey us-east and move with it; its own object of that name has no effect and stays "
+                "its callers follow us-east and move with it; its own object of that name has no effect and stays "
                 "as it is"
             )
             with pytest.raises(ActionError, match="eu-west has no control plane of its own") as caught:

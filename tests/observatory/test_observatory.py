@@ -85,7 +85,7 @@ async def test_a_hanging_cluster_runs_out_of_its_own_time_only() -> None:
     lost = snapshot.cluster("dead")
     assert lost is not None
     assert lost.kubernetes.state is State.UNREACHABLE
-    assert lost.kubernetes.error == "The Kubernetes API of dead gave no whole answer within 1 s."
+    assert lost.kubernetes.error == "The Kubernetes API of dead did not answer completely within 1 s."
     assert lost.prometheus.state is State.UNREACHABLE
     kept = snapshot.cluster("good")
     assert kept is not None
@@ -156,7 +156,7 @@ async def test_a_defect_in_one_feed_is_said_and_contained(
         feed_of("good", FakeKubernetes(), FakePrometheus()),
     )
     snapshot = await until(observatory, lambda s: s.settled and "defect" in (s.clusters[0].kubernetes.remedy or ""))
-    assert "could not make sense of kubernetes of bad" in (snapshot.clusters[0].kubernetes.error or "")
+    assert "failed to process kubernetes of bad" in (snapshot.clusters[0].kubernetes.error or "")
     assert snapshot.clusters[1].kubernetes.state is State.FRESH
     assert "reading kubernetes of bad failed" in caplog.text
 
@@ -252,9 +252,7 @@ async def test_a_defect_in_a_single_reading_costs_the_others_nothing(caplog: pyt
         feed_of("bad", broken, FakePrometheus(needs_services=False)),
         feed_of("good", FakeKubernetes(), FakePrometheus()),
     ).once()
-    assert (
-        snapshot.clusters[0].kubernetes.error == "meshtop could not make sense of kubernetes of bad: KeyError: 'spec'."
-    )
+    assert snapshot.clusters[0].kubernetes.error == "meshtop failed to process kubernetes of bad: KeyError: 'spec'."
     assert snapshot.clusters[1].kubernetes.state is State.FRESH
     assert "reading kubernetes of bad failed" in caplog.text
 

@@ -77,8 +77,8 @@ def test_a_mistyped_variable_is_said_and_a_foreign_one_is_not() -> None:
 ERRORS = [
     ("refresh: 5\n", "line 1: refresh: write a duration with its unit, such as 5s or 5m."),
     ("\nwindow: soon\n", "line 2: window: 'soon' is not a duration; write 30s, 5m or 1h."),
-    ("window: 0s\n", "line 1: window: a duration must be longer than nothing."),
-    ("refresh: 5s\nwindo: 5m\n", "line 2: windo: there is no such setting; perhaps window is meant."),
+    ("window: 0s\n", "line 1: window: a duration must be longer than zero."),
+    ("refresh: 5s\nwindo: 5m\n", "line 2: windo: there is no such setting (did you mean window?)."),
     ("refresh: 5s\nrefresh: 6s\n", "line 2: refresh is already set on line 1; keep one of them."),
     (
         "clusters:\n  - name: a\n    prometheus:\n      url: http://x\n      service: a/y:1\n",
@@ -86,7 +86,7 @@ ERRORS = [
     ),
     (
         "clusters:\n  - name: a\n    prometheus:\n      urll: http://x\n",
-        "line 4: clusters[0].prometheus.urll: there is no such setting; perhaps url is meant.",
+        "line 4: clusters[0].prometheus.urll: there is no such setting (did you mean url?).",
     ),
     ("clusters:\n  - context: a\n", "line 2: clusters[0].name: this key is missing."),
     ("clusters:\n  - {name: a}\n  - {name: a}\n", "two clusters are named a; give each its own name."),
@@ -104,12 +104,12 @@ ERRORS = [
     ("health: {grpcDegraded: 0.5}\n", "health: grpcDegraded (0.5) must not be above grpcFailing (0.1)."),
     ("theme: pink\n", "line 1: theme: there is no theme 'pink'; the themes are dark,"),
     ("clusters:\n  - {name: ''}\n", "line 2: clusters[0].name: must not be empty."),
-    ("clusters:\n- name: a\n  prometheus: {url: nowhere}\n", "line 3: clusters[0].prometheus.url: this is no URL"),
-    ("clusters:\n- name: a\n  prometheus: {url: 'http://a:99999'}\n", "this is no URL"),
+    ("clusters:\n- name: a\n  prometheus: {url: nowhere}\n", "line 3: clusters[0].prometheus.url: this is not a URL"),
+    ("clusters:\n- name: a\n  prometheus: {url: 'http://a:99999'}\n", "this is not a URL"),
     *(
         (
             f"clusters:\n- name: a\n  prometheus: {{service: '{text}'}}\n",
-            f"'{text}' is no Service; write NAMESPACE/NAME:PORT",
+            f"'{text}' is not a Service; write NAMESPACE/NAME:PORT",
         )
         for text in ("prometheus", "a/b", "a/b/c:1", ":9090")
     ),
@@ -119,8 +119,8 @@ ERRORS = [
     ("keymap: &a\n  x: *a\n", "an anchor that holds itself"),
     ("5: on\n", "line 1: the key 5 must be in quotes"),
     ("on: 5\n", "line 1: on: there is no such setting"),
-    ("tenancy:\n  tenants:\n    - name: a/b\n", "line 3: tenancy.tenants[0].name: 'a/b' is no name"),
-    ("\na: \x07\n", "line 2: a control character stands here"),
+    ("tenancy:\n  tenants:\n    - name: a/b\n", "line 3: tenancy.tenants[0].name: 'a/b' is not a valid name"),
+    ("\na: \x07\n", "line 2: there is a control character here"),
     ("clusters: {}\ncolor: pink\n", "(and 1 more error)"),
 ]
 
@@ -210,7 +210,7 @@ def test_the_first_file_is_valid_and_every_commented_key_exists(tmp_path: Path) 
     path = tmp_path / "new" / "meshtop.yaml"
     write_first_file(path)
     assert load_settings(config=str(path), environ={}).settings == Settings()
-    with pytest.raises(ConfigError, match="exists already"):
+    with pytest.raises(ConfigError, match="already exists"):
         write_first_file(path)
     unhashed = "\n".join(line.removeprefix("# ") for line in FIRST_FILE.splitlines()[2:])
     unhashed = unhashed.replace("    context: east-admin              # or kubeconfig: FILE", "    context: east-admin")

@@ -1,1 +1,1 @@
-"""The journal of actions: what was intended, what came of it, and which process runs an action."""
+"""The journal of actions: intentions, outcomes, and which process runs an action."""

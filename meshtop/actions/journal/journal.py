@@ -1,8 +1,8 @@
-"""The journal: every intention is on disk before its request leaves, every outcome after it.
+"""The journal: every intention is on disk before its request is sent, every outcome after it.
 
 SQLite in WAL mode with full synchronisation, in the user's XDG state folder, readable by the user alone. After a
-kill, a power loss or a lost line the journal says what was under way; weights and journal never disagree by more
-than the one request that was intended and not yet answered.
+kill, a power loss or a lost connection the journal shows what was in progress; weights and journal never differ by
+more than the one request that was intended and not yet answered.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from meshtop.actions.journal.salvage import salvage
 from meshtop.settings.environment import state_folder
 
 SHIFT, PROPAGATE = "shift", "propagate"
-"""The kinds of action, which are also the rights that the access policy is asked for (INTERFACE.md)."""
+"""The kinds of action, which are also the names of rights in the access policy (INTERFACE.md)."""
 SCHEMA_VERSION = 2
-"""2 keeps which clusters an action writes to; actions of version 1 know them by name only."""
+"""Schema version. 2 stores the identities of an action's clusters; actions of version 1 have only names."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS actions (
   id TEXT PRIMARY KEY, kind TEXT NOT NULL, created REAL NOT NULL, who TEXT NOT NULL, origin TEXT NOT NULL,
@@ -58,7 +58,7 @@ _log = logging.getLogger(__name__)
 
 
 class ActionState(StrEnum):
-    """Where an action stands."""
+    """State of an action."""
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -95,9 +95,9 @@ class Entry(Struct, frozen=True, rename="camel"):
 
 
 class Action(Struct, frozen=True, rename="camel", kw_only=True):
-    """An action: who wanted what, why, when, from where, in which clusters, and what came of it.
+    """An action: its plan, reason, user, time, machine, clusters, state and entries.
 
-    `clusters` says by name which ones they are; it is empty for an action of an older journal. `damage` says what of it
+    `clusters` maps names to identities; it is empty for an action of an older journal. `damage` says what of it
     cannot be read: it can be looked at, and nothing may be written because of it.
     """
 
@@ -117,11 +117,11 @@ class Action(Struct, frozen=True, rename="camel", kw_only=True):
 
     @property
     def open(self) -> bool:
-        """Whether it is under way, or was when its process ended."""
+        """Whether it is in progress, or was when its process ended."""
         return self.state in OPEN_STATES
 
     def unanswered(self) -> tuple[Entry, ...]:
-        """Intentions without an outcome: what a crash left in doubt."""
+        """Intentions without an outcome, as left by a crash."""
         waiting: dict[tuple[str, str], Entry] = {}
         for entry in self.entries:
             if entry.event is EntryKind.INTENDED:
@@ -132,7 +132,7 @@ class Action(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 def journal_path() -> Path:
-    """Where this user's journal is, on this machine."""
+    """The path of this user's journal on this machine."""
     return state_folder(os.environ) / "journal.db"
 
 
@@ -186,7 +186,7 @@ class Journal:
 
     @property
     def damaged(self) -> tuple[DamagedRow, ...]:
-        """What could not be read in all that was asked for so far, row by row."""
+        """The rows that could not be read so far."""
         return tuple(self._damaged.values())
 
     def close(self) -> None:
@@ -218,7 +218,7 @@ class Journal:
         plan: dict[str, Any],
         clusters: Mapping[str, ClusterIdentity] | None = None,
     ) -> Action:
-        """Write down a new action, running from this moment; `clusters` are those it writes to, by name."""
+        """Record a new action in state running; `clusters` are the identities of those it writes to, by name."""
         now = self._clock()
         moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
         action = Action(
@@ -253,13 +253,13 @@ class Journal:
             )
 
     def set_state(self, action: str, state: ActionState) -> None:
-        """Say where an action stands."""
+        """Set the state of an action."""
         ended = None if state in OPEN_STATES else self._clock()
         with self._writing() as database:
             database.execute("UPDATE actions SET state = ?, ended = ? WHERE id = ?", (state, ended, action))
 
     def update_plan(self, action: str, plan: dict[str, Any]) -> None:
-        """Replace an action's plan: what it read and reckoned once it looked at the clusters."""
+        """Replace an action's plan by the one computed after reading the clusters."""
         with self._writing() as database:
             database.execute("UPDATE actions SET plan = ? WHERE id = ?", (msgspec.json.encode(plan), action))
 
@@ -273,7 +273,7 @@ class Journal:
         return self._read(f"WHERE state NOT IN ({marks})", ENDED_STATES, lambda row: row[_STATE] not in ENDED_STATES)
 
     def action(self, identity: str) -> Action | None:
-        """One action with its entries, None when there is none of that id (or of a unique beginning of one)."""
+        """The action with that id or unique prefix of an id, with its entries; None when there is none."""
         if not identity:
             return None
         found = self._read("WHERE id = ?", (identity,), lambda row: row[0] == identity)

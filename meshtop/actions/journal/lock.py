@@ -1,7 +1,7 @@
-"""Which process of this machine runs an action: a locked file, which the kernel unlocks when the process ends.
+"""Locks that show which process on this machine runs an action: a locked file, unlocked by the kernel at its end.
 
-A Lease tells other machines; it needs rights in the cluster and a minute of silence. The lock needs neither, and no
-process number that somebody else may have by now: after kill -9 the action is free at once.
+Leases inform other machines, but need rights in the cluster and take a minute to expire. The lock needs neither, and
+does not rely on process numbers, which may be reused: after kill -9 the action is free at once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FOLDER = "running"
 """The folder of the lock files, beside the journal."""
 _TRIES = 10
 _PAUSE_SECONDS = 0.01
-"""`lock_holder` takes a lock for a moment to look at it; so much patience is enough for that."""
+"""Seconds to retry: `lock_holder` takes a lock briefly to inspect it."""
 
 
 class ActionLock:
@@ -39,7 +39,7 @@ class ActionLock:
 
 
 def lock_action(journal: Path, action: str) -> ActionLock:
-    """Lock an action of the journal at `journal`, so that this process alone runs it.
+    """Lock an action of the journal at `journal`, so that only this process runs it.
 
     Raises ActionError: conflict when another process, or another screen of this one, runs it.
     """
@@ -62,8 +62,8 @@ def lock_action(journal: Path, action: str) -> ActionLock:
 
 
 def lock_holder(journal: Path, action: str) -> int | None:
-    """The number of the process that runs an action of the journal at `journal`; None when none does, 0 when it is
-    not written there.
+    """The number of the process that runs an action of the journal at `journal`; None if there is none, 0 if the number
+    is not recorded.
     """
     try:
         descriptor = os.open(_path(journal, action), os.O_RDONLY)
@@ -84,11 +84,11 @@ def _path(journal: Path, action: str) -> Path:
 
 
 def _locked(path: Path) -> int | None:
-    """The file, opened and locked; None when it is locked already, or was deleted in between."""
+    """The opened and locked file's descriptor; None when it is already locked, or was deleted in between."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Whoever released it deletes the file: a lock on what has no name any more would keep nobody out.
+        # The file may have been deleted on release: a lock on a file without a name would exclude no other process.
         if os.path.samestat(os.fstat(descriptor), path.stat()):
             return descriptor
     except OSError:

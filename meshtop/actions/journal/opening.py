@@ -29,11 +29,11 @@ class OpenedFile(Struct, frozen=True):
 
 
 def open_to_write(path: Path) -> OpenedFile:
-    """The journal, made if it is not there. Raises JournalError where it cannot be, or where others could change it."""
+    """The journal, created if it does not exist. Raises JournalError if that fails, or if others could change it."""
     notes = examine_place(path, writing=True)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Made before SQLite would make it, so that nobody else can read it at any moment; never through a link.
+        # Created before SQLite would create it, so that others can never read it; never through a link.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         return OpenedFile(_connect(path), notes)
     except (OSError, sqlite3.Error) as error:
@@ -41,10 +41,10 @@ def open_to_write(path: Path) -> OpenedFile:
 
 
 def open_to_read(path: Path) -> OpenedFile:
-    """The journal as it stands; an empty one where there is none. Raises JournalError where it cannot be read.
+    """The existing journal, or an empty one if there is none. Raises JournalError where it cannot be read.
 
-    Where nothing can be written SQLite cannot take part in the write-ahead log. Then the file is taken as one that
-    nobody changes; if a log with entries lies beside it, as after kill -9, both are copied and read there.
+    Where nothing can be written, SQLite cannot use the write-ahead log. Then the file is treated as immutable; if there
+    is a log with entries beside it, as after kill -9, both are copied and read from the copy.
     """
     notes = examine_place(path, writing=False)
     try:
@@ -81,7 +81,7 @@ def _connect(path: Path, how: str = "mode=rwc") -> sqlite3.Connection:
 
 
 def _answers(database: sqlite3.Connection) -> bool:
-    """Whether the file can be read in this way; closed where not. What is no database is told by whoever goes on."""
+    """Whether the file can be read in this way; it is closed if not. Damage is reported by later reads."""
     try:
         database.execute("SELECT count(*) FROM sqlite_master")
     except sqlite3.OperationalError as error:

@@ -1,4 +1,4 @@
-"""Where the journal lies, and who else could write there: looked at before a word of it is believed."""
+"""Checks the journal's file and folder before it is trusted: who else could write there."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _GROUP, _OTHERS = stat.S_IWGRP, stat.S_IWOTH
 
 
 def examine_place(path: Path, *, writing: bool) -> tuple[str, ...]:
-    """A sentence for each thing that is odd about the file, its owner and its folder; nothing where there is no file.
+    """A sentence for each problem of the file, its owner and its folder; empty if there is no file.
 
-    What is rolled back is what stands in the journal: whoever else may write there decides over the clusters. Raises
-    JournalError for a link or anything that is no file, and, where it is going to be written, for a file or folder
-    that others may change.
+    Rollbacks write what the journal contains, so anyone else who can write to it could change clusters. Raises
+    JournalError for a link or anything that is not a file and, before writing, for a file or folder that others may
+    change.
     """
     try:
         status = path.lstat()

@@ -1,1 +1,1 @@
-"""Copying configuration from one cluster to others, and taking the copies back."""
+"""Propagation: copying configuration from one cluster to others, and undoing it."""

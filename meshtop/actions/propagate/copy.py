@@ -1,7 +1,7 @@
-"""Copying configuration from one cluster to others: looked at, dry-run, shown, applied in waves, written down.
+"""Propagation of configuration: objects are read, dry-run, shown, applied in waves, and recorded in the journal.
 
-Server-side apply as `meshtop-propagate`: a field that another manager owns is never taken unless told so (`force`).
-Each write carries the resourceVersion that the diff was made with, so that nothing is overwritten unseen.
+Objects are applied server-side as `meshtop-propagate`; fields of other managers are taken over only with `force`.
+Each write carries the resourceVersion of the diff, so that no unseen change is overwritten.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from meshtop.actions.propagate.undo import take_back
 from meshtop.model.yaml_text import diff_yaml
 
 _TRIES = 3
-"""How often a cluster is read after an answer was lost."""
+"""Attempts to read a cluster after a response was lost."""
 
 
 class Propagation(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What is wanted: objects of one cluster in others, wave after wave. The journal keeps it as the action's plan."""
+    """The plan of a propagation: objects of one cluster for others, in waves; stored in the journal."""
 
     subject: str
     source: str
@@ -58,7 +58,7 @@ class Propagation(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ObjectChange(StrEnum):
-    """What a copy does to an object of a cluster."""
+    """The effect of a copy on an object of a cluster."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -66,10 +66,10 @@ class ObjectChange(StrEnum):
 
 
 class ObjectCopy(Struct, frozen=True, kw_only=True):
-    """One object for one cluster: what stands there (`before`), and what is applied (`body`).
+    """One object for one cluster: the current one (`before`), and the one to apply (`body`).
 
-    `lines` are a unified diff of YAML between what stands there and what the server says would come of it. `unchecked`
-    is set where the server could not be asked, because the namespace is created by this very action.
+    `lines` are a unified diff of YAML between the current object and the result of the server's dry run. `unchecked` is
+    set where a dry run was not possible, because this action creates the namespace.
     """
 
     cluster: str
@@ -82,7 +82,7 @@ class ObjectCopy(Struct, frozen=True, kw_only=True):
 
 
 async def plan_copies(wanted: Propagation, fleet: Fleet) -> list[ObjectCopy]:
-    """Look at everything and dry-run it. Nothing is sent before read-only and the policy have been asked.
+    """Read all objects and dry-run the copies, after read-only mode and the policy were checked.
 
     Raises ActionError: refused (read-only, policy, rights), conflict (a field of another manager's), unreachable.
     """
@@ -95,7 +95,7 @@ async def plan_copies(wanted: Propagation, fleet: Fleet) -> list[ObjectCopy]:
             known = ", ".join(fleet.members)
             raise ActionError(ErrorKind.USAGE, f"There is no cluster {cluster}; there are {known}.")
     if wanted.source in wanted.targets:
-        raise ActionError(ErrorKind.USAGE, f"{wanted.source} is where it comes from; name others in --to.")
+        raise ActionError(ErrorKind.USAGE, f"{wanted.source} is the source; name other clusters in --to.")
     for cluster in wanted.targets:
         require_allowed(fleet, cluster, wanted.refs)
     source = fleet.members[wanted.source].api
@@ -158,8 +158,8 @@ async def run(
 ) -> AsyncIterator[ActionEvent]:
     """Apply what was prepared, wave after wave; when something fails or is aborted, take back what was done.
 
-    The last event has the outcome: done, or what the failure was, with `restored` where all of it could be taken back.
-    Raises ActionError (conflict) before anything is written when somebody is shifting one of the routes.
+    The last event has the outcome: done, or the failure, with `restored` if everything could be undone. Raises
+    ActionError (conflict) before anything is written when a shift of one of the routes is running.
     """
     action = journal.begin(
         kind=PROPAGATE,
@@ -277,7 +277,7 @@ async def _write(copy: ObjectCopy, api: KubeApi, journal: Journal, action: Actio
 
 
 def _record_done(journal: Journal, action: str, cluster: str, ref: ObjectRef, after: Mapping[str, Any]) -> None:
-    """Write down what stands there since; whoever takes it back must find exactly that."""
+    """Record the object after the write; undoing requires that it is unchanged since."""
     metadata = after.get("metadata") or {}
     journal.write(
         action,
@@ -291,7 +291,7 @@ def _record_done(journal: Journal, action: str, cluster: str, ref: ObjectRef, af
 
 
 async def _resolve(copy: ObjectCopy, api: KubeApi, journal: Journal, action: Action, lost: AnswerLost) -> Manifest:
-    """No answer came: read what became of it. Raises the lost answer when it did not take effect or nobody can tell."""
+    """Find out the outcome of a lost response by reading. Re-raises it when there was no effect or it is unknown."""
     title = copy.ref.title
     old = (copy.before or {}).get("metadata", {}).get("resourceVersion")
     for attempt in range(_TRIES):

@@ -1,4 +1,4 @@
-"""What can be copied from one cluster to another, and what of an object is copied."""
+"""Kinds that can be propagated, and which parts of an object are copied."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MESH_CONFIG = (
     "AuthorizationPolicy", "RequestAuthentication", "Telemetry", "Gateway.gateway.networking.k8s.io", "HTTPRoute",
     "GRPCRoute", "TCPRoute", "TLSRoute",
 )  # fmt: skip
-"""What a tenant's configuration is made of. Exports, entries of machines and Secrets are each cluster's own."""
+"""Kinds that make up a tenant's configuration. Exports, WorkloadEntries and Secrets belong to each cluster."""
 ROLES = ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
 _CORE = (
     ApiKind(name="Namespace", plural="namespaces", builtin=True),
@@ -32,7 +32,7 @@ _SHORT = {"vs": "VirtualService", "dr": "DestinationRule", "gw": "Gateway", "se"
           "ra": "RequestAuthentication"}  # fmt: skip
 _CLUSTER_WIDE = frozenset({"Namespace", "ClusterRole", "ClusterRoleBinding"})
 _ORDER = ("Namespace", *ROLES, "Service", *MESH_CONFIG)
-"""What others need goes first: namespaces, then roles before their bindings."""
+"""Order of application by dependency: namespaces first, roles before their bindings."""
 _KEPT = ("spec", "rules", "aggregationRule", "roleRef", "subjects")
 _OF_THE_SERVICE = (
     "clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort", "loadBalancerIP", "externalIPs",
@@ -43,11 +43,11 @@ _FOREIGN_ANNOTATIONS = (
     "kubectl.kubernetes.io/", "argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/",
     "meta.helm.sh/", "topology.istio.io/", "cattle.io/", "field.cattle.io/", "flagger.", "deployment.kubernetes.io/",
 )  # fmt: skip
-"""What each cluster, or whoever deploys there, writes for itself."""
+"""Fields that each cluster, or a deployment tool there, sets by itself."""
 
 
 class ObjectRef(Struct, frozen=True, kw_only=True, rename="camel"):
-    """An object to copy: its kind (as the inventory keys it), where it lives in the API, and its name."""
+    """An object to copy: its kind (as in the inventory), its API path, and its name."""
 
     kind: str
     group: str
@@ -65,27 +65,27 @@ class ObjectRef(Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def title(self) -> str:
-        """How it is named in the journal and to people."""
+        """Name in the journal and for users."""
         where = f"{self.namespace}/{self.name}" if self.namespace else self.name
         return f"{self.kind.partition('.')[0]} {where}"
 
     @property
     def resource(self) -> str:
-        """The name that RBAC knows."""
+        """The resource's name in RBAC."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
 def find_copyable(word: str) -> str:
-    """The kind that a word means: its name, plural, or short name, in any case. Raises ActionError."""
+    """The kind by name, plural or short name, ignoring case. Raises ActionError."""
     found = _aliases().get(word.lower())
     if found is not None:
         return found
     known = ", ".join(sorted(key.lower() for key in _KINDS))
-    raise ActionError(ErrorKind.USAGE, f"{word} is no kind that can be copied; there are {known}.")
+    raise ActionError(ErrorKind.USAGE, f"{word} cannot be copied; kinds that can are {known}.")
 
 
 def _aliases() -> dict[str, str]:
-    """Every way to name a kind; Istio's Gateway has the plain name, Gateway API's says its group."""
+    """All names of kinds; plain "Gateway" is Istio's, Gateway API's needs its group."""
     aliases = dict(_SHORT)
     for key, kind in _KINDS.items():
         plural = kind.plural if key == kind.name else f"{kind.plural}.{kind.group}"
@@ -94,9 +94,9 @@ def _aliases() -> dict[str, str]:
 
 
 def objects_of(inventory: Inventory, kinds: Iterable[str], namespaces: Iterable[str] | None) -> list[ObjectRef]:
-    """The objects of these kinds, in these namespaces (None: everywhere, and those of the whole cluster).
+    """The objects of these kinds, in these namespaces (None: all, and cluster-scoped ones).
 
-    What another object owns, and what came with the cluster, is left out.
+    Objects owned by others, and the cluster's built-in ones, are left out.
     """
     wanted = None if namespaces is None else frozenset(namespaces)
     found = []
@@ -113,9 +113,9 @@ def objects_of(inventory: Inventory, kinds: Iterable[str], namespaces: Iterable[
 def find_object(inventory: Inventory, key: str, namespace: str, name: str, cluster: str) -> ObjectRef:
     """One object. Raises ActionError when the cluster has none of that name."""
     if key in _CLUSTER_WIDE and namespace:
-        raise ActionError(ErrorKind.USAGE, f"A {key} has no namespace; say its name alone.")
+        raise ActionError(ErrorKind.USAGE, f"A {key} has no namespace; write only its name.")
     if key not in _CLUSTER_WIDE and not namespace:
-        raise ActionError(ErrorKind.USAGE, f"Say NAMESPACE/NAME: a {key.partition('.')[0]} is in a namespace.")
+        raise ActionError(ErrorKind.USAGE, f"Write NAMESPACE/NAME: a {key.partition('.')[0]} is in a namespace.")
     if key == "Namespace":
         there = any(n.meta.name == name for n in inventory.namespaces)
     elif key == "Service":
@@ -130,7 +130,7 @@ def find_object(inventory: Inventory, key: str, namespace: str, name: str, clust
 
 
 def in_order(refs: Iterable[ObjectRef]) -> list[ObjectRef]:
-    """What others need first."""
+    """The objects in order of application, dependencies first."""
     return sorted(refs, key=lambda t: (_ORDER.index(t.kind), t.namespace, t.name))
 
 
@@ -140,7 +140,7 @@ def _ref(key: str, version: str, namespace: str, name: str) -> ObjectRef:
 
 
 def manifest(ref: ObjectRef, live: Mapping[str, Any]) -> dict[str, Any]:
-    """What of an object is copied: what people decided, without what servers and each cluster's tools wrote."""
+    """The part of an object that is copied: without fields set by servers and by each cluster's tools."""
     metadata = live.get("metadata") or {}
     meta: dict[str, Any] = {"name": ref.name}
     if ref.namespace:
@@ -163,7 +163,7 @@ def manifest(ref: ObjectRef, live: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _service(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A Service's spec without what its cluster gave it; that it is headless was decided by people."""
+    """A Service's spec without fields assigned by its cluster; "headless" is kept."""
     kept = {name: value for name, value in spec.items() if name not in _OF_THE_SERVICE}
     if spec.get("clusterIP") == "None":
         kept["clusterIP"] = "None"

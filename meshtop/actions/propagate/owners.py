@@ -1,4 +1,4 @@
-"""Who else keeps an object as it is: whatever a controller or a federation put there, it will put there again."""
+"""Other owners of objects: a controller or federation will revert changes to objects that it manages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FEDERATIONS = {
     "kubefed.io/managed": "KubeFed",
     "objectset.rio.cattle.io/id": "Rancher Fleet",
 }
-"""Labels and annotations with which a federation marks what it places in its members."""
+"""Labels and annotations of federations on objects that they place in members."""
 _PREFIXES = {
     "kustomize.toolkit.fluxcd.io/": "Flux",
     "helm.toolkit.fluxcd.io/": "Flux",
@@ -41,7 +41,7 @@ _WORDS = {
 
 
 def object_owner(cluster: str, ref: ObjectRef, live: Mapping[str, Any]) -> str:
-    """The system that will set an object again, in words; empty when nobody's mark is on it."""
+    """The system that will revert changes to an object, in words; empty without such a mark."""
     metadata = mapping(live.get("metadata"))
     marks = {**mapping(metadata.get("annotations")), **mapping(metadata.get("labels"))}
     for one in items(metadata.get("ownerReferences")):
@@ -65,9 +65,7 @@ def object_owner(cluster: str, ref: ObjectRef, live: Mapping[str, Any]) -> str:
 
 
 def require_unowned(cluster: str, ref: ObjectRef, live: Mapping[str, Any], override: str) -> None:
-    """Raise ActionError (conflict) for an object of somebody else's, unless `override` says so in words that name
-    the owner.
-    """
+    """Raise ActionError (conflict) for an object with another owner, unless the text `override` names that owner."""
     owner = object_owner(cluster, ref, live)
     if not owner or _names(override, owner):
         return
@@ -75,7 +73,7 @@ def require_unowned(cluster: str, ref: ObjectRef, live: Mapping[str, Any], overr
         ErrorKind.CONFLICT,
         f"{owner} owns {ref.title} in {cluster} and will revert the change.",
         cluster=cluster,
-        remedy=f'Change it there, or say --override "{owner} owns it".',
+        remedy=f'Change it there, or add --override "{owner} owns it".',
     )
 
 

@@ -1,1 +1,1 @@
-"""Shifting weights: planned, checked, previewed, run in waves, watched, and taken back."""
+"""Weight shifts: planned, checked, previewed, run in waves, watched, and rolled back."""

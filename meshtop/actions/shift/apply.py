@@ -1,4 +1,4 @@
-"""One weight change: intended in the journal, sent as one guarded JSON Patch, its outcome written down."""
+"""One weight change: recorded as an intention, sent as one guarded JSON Patch, then recorded with its outcome."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from meshtop.analysis.canary.routes import WeightedRoute
 from meshtop.analysis.canary.weights import weight_patch
 
 TRIES = 3
-"""How often a cluster is read again after an answer was lost, before it counts as lost."""
+"""Attempts to read a cluster after a response was lost, before it counts as lost."""
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -30,11 +30,11 @@ async def set_weights(
     expected: Weights,
     sleep: Sleep = asyncio.sleep,
 ) -> WeightedRoute:
-    """Bring a target from the weights that are expected there to others; the route afterwards.
+    """Change a target from its expected weights to others; returns the resulting route.
 
-    Nothing is sent when they stand there already. Raises ActionError: conflict when the object is not what was
-    expected (it is never overwritten), AnswerLost when it cannot be known what became of the request. The patch is
-    sent once; when no answer comes, the cluster is read, never written to again.
+    Nothing is sent if the weights are already set. Raises ActionError: conflict when the object is not as expected (it
+    is never overwritten), AnswerLost when the request's outcome cannot be determined. The patch is sent once; without
+    a response the cluster is only read, never written to again.
     """
     route = await api.read(target.where)
     if not target.same_route(route) or weights_of(route) not in (expected, weights):
@@ -73,7 +73,7 @@ async def _resolve(
     lost: AnswerLost,
     sleep: Sleep,
 ) -> WeightedRoute:
-    """No answer came: read what became of it; a request that did not take effect is an error of the cluster's."""
+    """Find out the outcome of a lost response by reading; a request without effect is an error of the cluster."""
     title = target.where.title
     for attempt in range(TRIES):
         await sleep(float(attempt))
@@ -107,7 +107,7 @@ def _done(journal: Journal, action: str, target: ShiftTarget, route: WeightedRou
 
 
 def record_resolved(journal: Journal, action: str, target: ShiftTarget, weights: Weights, *, took_effect: bool) -> None:
-    """Write down how an intention ended whose answer had been lost: by the weights that stand there now."""
+    """Record the outcome of an intention whose response was lost, from the weights found in the cluster."""
     detail: dict[str, object] = {"weights": list(weights)} if took_effect else {"why": "it had not taken effect"}
     journal.write(
         action,
@@ -120,7 +120,7 @@ def record_resolved(journal: Journal, action: str, target: ShiftTarget, weights:
 
 
 def changed(target: ShiftTarget, route: WeightedRoute, expected: Weights) -> ActionError:
-    """The conflict in words: what is there, what was expected, and who wrote it when."""
+    """The conflict error: the current and expected weights, and who wrote the object when."""
     who = last_change(route.managers)
     by = ""
     if who is not None:
@@ -140,5 +140,5 @@ def changed(target: ShiftTarget, route: WeightedRoute, expected: Weights) -> Act
 
 
 def text_of(weights: Weights) -> str:
-    """Weights in a row: `80/20`, a dash where none is written."""
+    """Weights as text: `80/20`, with a dash for an absent one."""
     return "/".join("-" if weight is None else str(weight) for weight in weights)

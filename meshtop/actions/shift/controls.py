@@ -1,4 +1,4 @@
-"""What somebody who watches a running shift may ask of it: pause, resume, skip, hold, abort."""
+"""Controls of a running shift: pause, resume, skip, hold, abort."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from meshtop.sources.kubernetes.pacing import wait_at_most
 
 
 class ShiftRequest(StrEnum):
-    """What somebody asked a running shift to do."""
+    """A user's request to a running shift."""
 
     SKIP = "skip"
     ABORT = "abort"
@@ -18,12 +18,12 @@ class ShiftRequest(StrEnum):
 
 
 class Controls:
-    """The controls of one running shift. They belong to its event loop: call them there only."""
+    """The controls of one running shift. Call them only on its event loop."""
 
     def __init__(self) -> None:
         self.paused = False
         self.halt = Halt()
-        """Set by hold and abort, until the request is taken: no further request leaves before somebody has looked."""
+        """Set by hold and abort until the request is taken: no further request is sent before it is handled."""
         self._request: ShiftRequest | None = None
         self._changed = asyncio.Event()
 
@@ -38,15 +38,15 @@ class Controls:
         self._changed.set()
 
     def skip(self) -> None:
-        """Go to the next step at once."""
+        """Go to the next step immediately."""
         self._ask(ShiftRequest.SKIP)
 
     def hold(self) -> None:
-        """End with the weights as they are; the commands `resume` or `rollback` finish the shift."""
+        """End with the current weights; the commands `resume` or `rollback` finish the shift later."""
         self._ask(ShiftRequest.HOLD)
 
     def abort(self) -> None:
-        """Take everything back, and end."""
+        """Roll everything back, and end."""
         self._ask(ShiftRequest.ABORT)
 
     def _ask(self, request: ShiftRequest) -> None:
@@ -68,6 +68,6 @@ class Controls:
         return self._request is ShiftRequest.ABORT
 
     async def wait(self, seconds: float) -> None:
-        """Wait so long, or until somebody asks for something."""
+        """Wait for the given seconds, or until there is a request."""
         await wait_at_most(seconds, self._changed)
         self._changed.clear()

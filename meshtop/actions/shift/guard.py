@@ -1,4 +1,4 @@
-"""The guard of a step: whether what gained weight is worse than what lost it, in any cluster or all together."""
+"""The guard of a step: whether destinations that gained weight are worse than those that lost it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meshtop.analysis.canary.verdict import Comparison
 
 
 def sides(target: ShiftTarget, step: int) -> tuple[list[int], list[int]]:
-    """The destinations that the shift has given weight by this step (canaries), and those that gave it (baseline)."""
+    """Indices of destinations whose weight rose by this step (canaries), and of those whose weight fell (baseline)."""
     now = target.steps[step]
     total = sum(weight or 0 for weight in target.before)
     old = [100 * (weight or 0) / total if total else 0.0 for weight in target.before]
@@ -32,10 +32,10 @@ def guard_verdict(
     judging: Judging,
     bound_ms: float | None,
 ) -> CanaryVerdict | None:
-    """The verdict on a step, from tallies since it was set; None when nothing is watched or nobody gained weight.
+    """The verdict on a step, from tallies since it was set; None when nothing is watched or no weight rose.
 
-    `reference` are tallies from before the step, which stand in for a baseline that has no requests any more. Each
-    cluster is asked about by itself and all together; alpha is shared among these questions.
+    `reference` are tallies from before the step, used for a baseline that has no requests any more. Each cluster is
+    tested separately, and all combined; alpha is divided among these tests.
     """
     if not guard.on:
         return None

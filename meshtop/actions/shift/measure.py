@@ -1,4 +1,4 @@
-"""What telemetry says while a shift runs: the split of each cluster, the guard's verdict, and what counts as slow."""
+"""Measurements during a shift: the split of each cluster, the guard's verdict, and the latency bound."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS
 
 REFERENCE_SECONDS = 600.0
-"""How long before the shift the baseline's latency is looked at."""
+"""Seconds before the shift over which the baseline's latency is measured."""
 
 Reference = Mapping[str, Sequence[Tally]]
 
 
 class _Seen(NamedTuple):
-    """What each Prometheus counted, who was seen to call, which clusters did not say, why a split cannot be told."""
+    """Counts of each Prometheus, observed callers, clusters without an answer, and why a split cannot be measured."""
 
     counts: Sequence[tuple[str, RouteCounts]]
     callers: Sequence[Caller]
@@ -37,7 +37,7 @@ class _Seen(NamedTuple):
 
 
 class Measures:
-    """Asks every Prometheus of the mesh about the routes of one shift, by the cluster's name in the plan."""
+    """Queries every Prometheus of the mesh about the routes of one shift, by the cluster's name in the plan."""
 
     def __init__(self, plan: ShiftPlan, surveyed: Mapping[str, SurveyedRoute], fleet: Fleet) -> None:
         self._plan = plan
@@ -51,9 +51,9 @@ class Measures:
         return max(self._plan.pace.settle, min(longest, LONGEST_PUSH_SECONDS))
 
     async def latency_bound(self, targets: Iterable[ShiftTarget]) -> float | None:
-        """What counts as slow, in milliseconds, by the baseline before the first step; None where it has no histogram.
+        """The latency bound in milliseconds, from the baseline before the first step; None without a histogram.
 
-        It is fixed before anything changes, so that what is judged does not choose its own measure.
+        It is fixed before anything changes, so that the canary does not influence its own bound.
         """
         now = self._fleet.clock()
         tallies: list[Tally] = []
@@ -64,7 +64,7 @@ class Measures:
         return latency_bound(tallies, self._fleet.judging.latency_ms)
 
     async def reference(self, targets: Iterable[ShiftTarget], step: int, at: float) -> Reference:
-        """What a baseline that gets no more requests in this step did just before `at`, by cluster."""
+        """Tallies just before `at`, by cluster, of a baseline that gets no more requests in this step."""
         found: dict[str, Sequence[Tally]] = {}
         if not self._plan.guard.on:
             return found
@@ -87,7 +87,7 @@ class Measures:
         now: float,
         late: bool,
     ) -> tuple[tuple[ObservedSplit, ...], CanaryVerdict | None]:
-        """What was seen of a step since it was set, and the guard's verdict; `late` says that patience is over."""
+        """The observed splits of a step since it was set, and the guard's verdict; `late`: patience is over."""
         observed, tallies = [], {}
         judging = self._fleet.judging
         for target in targets:
@@ -105,9 +105,9 @@ class Measures:
         return tuple(observed), guard_verdict(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)
 
     async def without_telemetry(self, targets: Iterable[ShiftTarget], at: float) -> list[str]:
-        """The clusters, if they are all of them, about whose routes no Prometheus can say anything: none was found.
+        """The clusters without any Prometheus for their routes, if that applies to all clusters, else none.
 
-        One that does not answer at the moment may answer later, and is waited for.
+        A Prometheus that does not answer at the moment may answer later, so it counts.
         """
         names = []
         for target in targets:

@@ -1,4 +1,4 @@
-"""Checks, diffs and events of a shift as lines, in the words of Argo Rollouts, for the command and the console."""
+"""Checks, diffs and events of a shift as lines of text, in Argo Rollouts' terms, for the command and the console."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DETAILS = frozenset(
         EventKind.RESUMED, EventKind.NOTE,
     }
 )  # fmt: skip
-"""Events that are told indented, below the step or the end that they belong to."""
+"""Events that are indented, below the step or end that they belong to."""
 SIGNS = {CheckStatus.OK: "✓", CheckStatus.WARNING: "▲", CheckStatus.REFUSED: "✗"}
 
 
@@ -30,7 +30,7 @@ def check_lines(checks: Iterable[Check]) -> list[tuple[CheckStatus, str]]:
 
 
 def diff_lines(diffs: Iterable[Preview]) -> list[str]:
-    """Each cluster's diff; clusters that change alike are named together above one diff."""
+    """Each cluster's diff; clusters with equal diffs share one."""
     alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for diff in diffs:
         alike.setdefault((diff.object, diff.lines[2:]), []).append(diff.cluster)

@@ -1,4 +1,4 @@
-"""The plan of a shift: steps of weights, clusters in waves, a guard, and what to do when a cluster is lost."""
+"""The plan of a shift: steps of weights, clusters in waves, a guard, and what to do when a cluster fails."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from meshtop.analysis.canary.weights import WHOLE, parse_targets
 from meshtop.model.constants import DEFAULT_STEP_SECONDS
 
 PUSH_SECONDS = 10.0
-"""How long istiod may take to push a change to every proxy before requests count."""
+"""Seconds allowed for istiod to push a change to every proxy before requests are counted."""
 SCRAPE_SECONDS = 15.0
 WINDOW_SECONDS = 4 * SCRAPE_SECONDS
 """Four scrapes, the window over which a split is confirmed (reference/istio.md, "Did it take effect?")."""
 
 
 class OnLoss(StrEnum):
-    """What becomes of the other clusters when one is lost or conflicts in the middle of a step."""
+    """What to do with the other clusters when one is unreachable or conflicts in the middle of a step."""
 
     TAKE_BACK = "take-back"
     HOLD = "hold"
 
 
 class Guard(Struct, frozen=True, rename="camel"):
-    """What is watched while a step lasts; nothing when both are False."""
+    """The signals watched during a step; none when both are False."""
 
     errors: bool = True
     latency: bool = True
@@ -36,8 +36,8 @@ class Guard(Struct, frozen=True, rename="camel"):
 
 
 class ShiftPace(Struct, frozen=True, rename="camel"):
-    """How patient a shift is, in seconds: `settle` until requests count, `patience` until a split must be seen,
-    `poll` between two looks, `lease` until another meshtop may take a silent one's place.
+    """Timing of a shift, in seconds: `settle` until requests count, `patience` until a split must be seen,
+    `poll` between measurements, `lease` until an unrenewed Lease expires.
     """
 
     settle: float = PUSH_SECONDS
@@ -47,9 +47,9 @@ class ShiftPace(Struct, frozen=True, rename="camel"):
 
 
 class ShiftPlan(Struct, frozen=True, rename="camel", kw_only=True):
-    """A whole shift. Each step names weights in percent; destinations that are not named share what is left.
+    """The plan of a shift. Each step has weights in percent; destinations that are not named share the rest.
 
-    Every wave goes through all steps before the next wave begins, so that a bad canary is met in few clusters.
+    Every wave goes through all steps before the next wave begins, so that a bad canary affects few clusters.
     """
 
     route: str
@@ -94,7 +94,7 @@ def parse_steps(to: str, plan: str | None) -> tuple[dict[str, int], ...]:
     weights = []
     for part in plan.split(","):
         if not part.strip().isdecimal() or not 0 <= int(part) <= WHOLE:
-            raise ValueError(f"{part.strip()!r} is no step; a plan is whole percents such as 5,25,50,100")
+            raise ValueError(f"{part.strip()!r} is not a step; a plan is whole percents such as 5,25,50,100")
         weights.append(int(part))
     if end and weights[-1] != end[name]:
         weights.append(end[name])
@@ -107,5 +107,5 @@ def parse_guard(text: str) -> Guard:
     if words == {"none"}:
         return Guard(errors=False, latency=False)
     if not words or words - {"errors", "latency"}:
-        raise ValueError(f"{text!r} is no guard; write errors, latency, errors,latency or none")
+        raise ValueError(f"{text!r} is not a guard; write errors, latency, errors,latency or none")
     return Guard(errors="errors" in words, latency="latency" in words)

@@ -1,4 +1,4 @@
-"""What a shift would change, cluster by cluster, by a dry run on the servers themselves."""
+"""Preview of a shift: the diff in each cluster, from a dry run on its API server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a running shift stands, folded from its events: step, set weight, actual weight, guard, time left."""
+"""Progress of a running shift, computed from its events: step, set weight, actual weight, guard, time left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from meshtop.analysis.canary.judging import CanaryVerdict
 
 
 class ClusterProgress(Struct, frozen=True, kw_only=True):
-    """One cluster: the wave it belongs to (from 1), the weights last set, what was seen of them, why it was left."""
+    """One cluster: its wave (from 1), the weights last set, the observed split, and why it was left out."""
 
     cluster: str
     wave: int
@@ -22,8 +22,8 @@ class ClusterProgress(Struct, frozen=True, kw_only=True):
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """A shift at one moment. `step` and `wave` count from 1 and are 0 before the first; `until` is the moment (Unix
-    seconds) from which the step may end, None where nothing is waited for; `wanted` are the step's weights in percent.
+    """A shift at one moment. `step` and `wave` count from 1 and are 0 before the first; `until` is the earliest end of
+    the step (Unix seconds), None outside of one; `wanted` are the step's weights in percent.
     """
 
     action: str
@@ -45,12 +45,12 @@ class Progress(Struct, frozen=True, kw_only=True):
 
     @property
     def wanted(self) -> dict[str, int]:
-        """The weights of the step, in percent; the first step's before it has begun."""
+        """The weights of the current step in percent; before the start, those of the first step."""
         return self.plan[max(0, self.step - 1)] if self.plan else {}
 
 
 def progress_of(shift: ShiftRecord, action: str = "", known: Mapping[str, KnownWeights] | None = None) -> Progress:
-    """A shift that has not begun, or is about to be resumed from the weights that are `known`."""
+    """The initial progress of a new shift, or of one to be resumed from the weights in `known`."""
     plan = shift.plan
     waves = {cluster: number for number, wave in enumerate(plan.waves, start=1) for cluster in wave}
     known = known or {}
@@ -76,7 +76,7 @@ def progress_of(shift: ShiftRecord, action: str = "", known: Mapping[str, KnownW
 
 
 def after(progress: Progress, event: ActionEvent, now: float) -> Progress:
-    """The shift after an event that came at `now` (Unix seconds)."""
+    """The progress after an event at `now` (Unix seconds)."""
     until = None if event.seconds_left is None else now + event.seconds_left
     found = structs.replace(progress, action=event.action, until=until)
     if event.kind is EventKind.STEP:

@@ -1,4 +1,4 @@
-"""A shift as the journal keeps it, and what the journal knows of each cluster's weights."""
+"""The journal's record of a shift, and each cluster's weights according to the journal."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.targets import ShiftTarget, Weights
 
 STAGE = "stage"
-"""The note that a (wave, step) begins."""
+"""Journal note: a (wave, step) begins."""
 
 
 class ShiftRecord(Struct, frozen=True, rename="camel", kw_only=True):
-    """What the journal keeps of a shift: its plan and its targets, from which it can be finished or taken back.
+    """The stored shift: its plan and targets, from which it can be finished or rolled back.
 
-    `bound_ms` is what counts as slow, fixed before the first step.
+    `bound_ms` is the latency bound, fixed before the first step.
     """
 
     plan: ShiftPlan
@@ -28,14 +28,14 @@ class ShiftRecord(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class KnownWeights(Struct, frozen=True):
-    """One cluster by the journal: the weights last `confirmed`, and those sent whose outcome is `doubtful`."""
+    """One cluster's weights by the journal: last `confirmed`, and sent ones whose outcome is `doubtful`."""
 
     confirmed: Weights
     doubtful: Weights | None = None
 
     @property
     def may_be(self) -> tuple[Weights, ...]:
-        """Every set of weights that may stand there, the one intended last first."""
+        """All weights that may be set there, the last intended first."""
         return (self.confirmed,) if self.doubtful is None else (self.doubtful, self.confirmed)
 
 
@@ -46,11 +46,11 @@ def encode_record(plan: ShiftPlan, targets: Sequence[ShiftTarget], bound_ms: flo
 
 
 def shift_record(action: Action) -> ShiftRecord:
-    """The shift that an action of the journal is. Raises ActionError for another kind of action."""
+    """The shift of an action in the journal. Raises ActionError for another kind of action."""
     try:
         return msgspec.convert(action.plan, ShiftRecord)
     except msgspec.ValidationError as error:
-        message = f"Action {action.id} is no shift that can be resumed or rolled back."
+        message = f"Action {action.id} is not a shift, so it cannot be resumed or rolled back as one."
         raise ActionError(ErrorKind.USAGE, message) from error
 
 
@@ -71,20 +71,18 @@ def known_weights(action: Action, targets: Sequence[ShiftTarget]) -> dict[str, K
 
 
 def last_stage(action: Action) -> tuple[int, int]:
-    """The (wave, step), counted from 0, that was begun last; (0, 0) before any."""
+    """The last (wave, step) that was started, counted from 0; (0, 0) before any."""
     notes = [e.detail for e in action.entries if e.event is EntryKind.NOTE and e.detail.get("note") == STAGE]
     return (int(notes[-1]["wave"]), int(notes[-1]["step"])) if notes else (0, 0)
 
 
 def require_resumable(action: Action | None, identity: str) -> Action:
-    """The action, if there is something in it to go on with. Raises ActionError."""
+    """The action, if it can be resumed. Raises ActionError otherwise."""
     if action is None:
         raise ActionError(ErrorKind.USAGE, f"The journal has no action {identity}; meshtop journal lists them.")
     if not action.open:
         raise ActionError(ErrorKind.USAGE, f"Action {identity} is {action.state.value}; there is nothing to resume.")
     if action.state is ActionState.TAKING_BACK:
-        message = (
-            f"Action {identity} was being taken back; rollback finishes that, and nothing goes forward from there."
-        )
+        message = f"Action {identity} was being rolled back; finish that with rollback, it cannot be resumed."
         raise ActionError(ErrorKind.USAGE, message)
     return action

@@ -1,4 +1,4 @@
-"""Shifts that ended in the middle: resumed, or taken back, after whatever ended them."""
+"""Recovery of shifts that ended in the middle: resuming them, or rolling them back."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from meshtop.analysis.canary.survey import SurveyedRoute
 
 
 def require_not_back(action: Action) -> None:
-    """Raise ActionError (usage) for an action that was rolled back already."""
+    """Raise ActionError (usage) for an action that is already rolled back."""
     if action.state is ActionState.ROLLED_BACK:
-        raise ActionError(ErrorKind.USAGE, f"Action {action.id} was rolled back already.")
+        raise ActionError(ErrorKind.USAGE, f"Action {action.id} is already rolled back.")
 
 
 def find_action(journal: Journal, identity: str | None) -> Action:
-    """The action of that id (or of a unique beginning of one), or the last shift. Raises ActionError."""
+    """The action with that id or unique prefix of an id, or else the last shift. Raises ActionError."""
     action = journal.last(kind=SHIFT) if identity is None else journal.action(identity)
     if action is None:
         require_readable(journal)
@@ -47,7 +47,7 @@ async def resume(
     attended: bool = False,
     sleep: Sleep = asyncio.sleep,
 ) -> ShiftRunner:
-    """A runner that goes on where the action stopped. Raises ActionError when it is over, or cannot go on here."""
+    """A runner that continues where the action stopped. Raises ActionError if it has ended or cannot be resumed."""
     require_resumable(action, action.id)
     shift = shift_record(action)
     fleet = await _own_fleet(action, shift, fleet)
@@ -74,8 +74,8 @@ async def rollback(
 ) -> AsyncIterator[ActionEvent]:
     """Every cluster back to its weights from before the action; hold and abort both stop it where it stands.
 
-    Raises ActionError before anything is written: conflict when one of its clusters is not here, but another of that
-    name.
+    Raises ActionError before anything is written: conflict when the name of one of its clusters belongs to another
+    cluster here.
     """
     require_not_back(action)
     shift = shift_record(action)
@@ -89,7 +89,7 @@ async def rollback(
         found = journal.action(action.id) or action
         journal.write(action.id, EntryKind.NOTE, note="rollback", who=fleet.who, origin=fleet.origin)
         journal.set_state(action.id, ActionState.TAKING_BACK)
-        blank = ActionEvent(kind=EventKind.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
+        blank = ActionEvent(kind=EventKind.TAKING_BACK, action=action.id, message=f"Rolling back {action.id}.")
         yield blank
         errors = []
         known = known_weights(found, shift.targets)
@@ -129,7 +129,7 @@ def _rest(action: Action, *, stopped: bool) -> str:
 
 
 async def _own_fleet(action: Action, shift: ShiftRecord, fleet: Fleet) -> Fleet:
-    """The fleet as the shift names it, all of its clusters at hand and open to writing. Raises ActionError."""
+    """The fleet under the shift's names, with all of its clusters available and writable. Raises ActionError."""
     # What refuses without any request is asked first.
     _require_allowed([t for t in shift.targets if t.cluster in fleet.members], fleet)
     found = await fleet_at_hand(action, fleet, [target.cluster for target in shift.targets])
@@ -140,7 +140,7 @@ async def _own_fleet(action: Action, shift: ShiftRecord, fleet: Fleet) -> Fleet:
 def _require_allowed(targets: Iterable[ShiftTarget], fleet: Fleet) -> None:
     for target in targets:
         if target.cluster not in fleet.members:
-            message = f"{target.cluster} took part in it and is not among the clusters here."
+            message = f"{target.cluster} is part of this action and is not available here."
             raise ActionError(ErrorKind.UNREACHABLE, message, cluster=target.cluster)
         fleet.require_allowed(SHIFT, target.cluster, target.where.namespace)
 
@@ -164,5 +164,5 @@ def _surveyed(shift: ShiftRecord, fleet: Fleet, cluster: str) -> SurveyedRoute:
     if why:
         raise ActionError(ErrorKind.UNREACHABLE, why, cluster=cluster)
     raise ActionError(
-        ErrorKind.CONFLICT, f"{target.where.title} in {cluster} is no longer that route.", cluster=cluster
+        ErrorKind.CONFLICT, f"{target.where.title} in {cluster} is not the same route any more.", cluster=cluster
     )

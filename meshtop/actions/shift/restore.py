@@ -1,4 +1,4 @@
-"""The way back of a shift: each cluster to the exact weights from before, where nobody else has changed them since."""
+"""Rollback of a shift: each cluster gets the exact weights from before, unless they were changed by others since."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from meshtop.actions.shift.targets import ShiftTarget, weights_of
 
 
 class RestoreResult(Struct, frozen=True):
-    """What became of one cluster; `error` is None when it has its old weights again."""
+    """The result in one cluster; `error` is None when it has its old weights again."""
 
     target: ShiftTarget
     message: str
@@ -25,20 +25,20 @@ class RestoreResult(Struct, frozen=True):
 
     @property
     def kind(self) -> EventKind:
-        """How it is told."""
+        """Kind of the event that reports it."""
         return EventKind.RESTORED if self.error is None else EventKind.NOT_RESTORED
 
     @property
     def weights(self) -> dict[str, int | None] | None:
-        """The weights that stand there now; None where they are somebody else's or not known."""
+        """The current weights; None where others changed them or they are unknown."""
         return self.target.named(self.target.before) if self.error is None else None
 
 
 def state_after(worst: ActionError | None) -> ActionState:
-    """Where an action stands after an attempt to take it back, by the worst that happened.
+    """The state of an action after an attempt to roll it back, by the worst result.
 
-    A cluster that gave no answer can be taken back later, so that the attempt is not over; what somebody else changed
-    stays theirs, and the attempt is.
+    A cluster that did not answer can be restored later, so the rollback is unfinished; weights changed by others are
+    kept, so it is finished.
     """
     if worst is None:
         return ActionState.ROLLED_BACK
@@ -55,10 +55,10 @@ async def restore(
     sleep: Sleep = asyncio.sleep,
     renew: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[RestoreResult]:
-    """Restore the targets one after another, the last one changed first; one that fails does not stop the others.
+    """Restore the targets one by one, the last changed first; a failure does not stop the others.
 
-    `known` are the weights of each cluster by the journal. What was never changed is passed over. `renew` keeps the
-    Leases before each; whoever lost one leaves what remains to its new holder.
+    `known` are the weights of each cluster by the journal. Clusters that were never changed are skipped. `renew` renews
+    the Leases before each; after losing one, the remaining clusters are left to its new holder.
     """
     for target in reversed(targets):
         untouched = KnownWeights(target.before)
@@ -82,7 +82,7 @@ async def _restore(
 ) -> None:
     member = fleet.members.get(target.cluster)
     if member is None:
-        message = f"{target.cluster} is not among the clusters here."
+        message = f"{target.cluster} is not available here."
         raise ActionError(ErrorKind.UNREACHABLE, message, cluster=target.cluster)
     if member.read_only:
         raise ActionError(ErrorKind.REFUSED, read_only_reason(target.cluster), cluster=target.cluster)

@@ -1,13 +1,13 @@
-"""A shift as it runs: step after step, watched and confirmed, to its end or all the way back.
+"""Runs a shift: step by step, watched and confirmed, to its end or to its rollback.
 
-Both front doors iterate over `ShiftRunner.run()` and show its events; whoever stops iterating leaves the weights as
-they are, and the journal says that the shift is held, to be taken up by `resume` or `rollback`.
+The command line and the console iterate over `ShiftRunner.run()` and show its events. If the iteration stops, the
+weights stay as they are, and the journal marks the shift as held, to be finished by `resume` or `rollback`.
 
 What may happen next, at any moment:
 
 - a step is written, cluster by cluster, and watched (`StepWatch`) until it may end; then comes the next;
-- `ShiftEnded` is raised: by the guard or a split that does not follow, by somebody's request, by a Lease that was taken
-  over, or because nobody is there to decide;
+- `ShiftEnded` is raised: by the guard or a split that does not follow, by a user's request, by a Lease that was taken
+  over, or because no user is there to decide;
 - an `ActionError` is raised: a cluster conflicts, is lost, or refuses; `--on-loss` says whether all is taken back;
 - the process is killed: the journal holds every intention, and `resume` or `rollback` begin with what is in doubt.
 """
@@ -56,12 +56,12 @@ _STATE_AS_IT_IS = {
     ActionOutcome.LOST: ActionState.HELD,
     ActionOutcome.REFUSED: ActionState.HELD,
 }
-"""The journal's state after an end at which the weights stay as they are; `state_after` has those of the way back."""
+"""Journal states for ends that keep the weights; `state_after` gives those after a rollback."""
 
 
 class ShiftRunner:
-    """Runs one shift. `attended` means that somebody watches who can be asked: then a step that cannot be judged
-    pauses, and otherwise the shift is held. With `action` it goes on with that action of the journal.
+    """Runs one shift. `attended` means that a user is watching and can decide: then a step that cannot be judged
+    pauses; otherwise the shift is held. With `action` it continues that action of the journal.
     """
 
     def __init__(
@@ -107,14 +107,14 @@ class ShiftRunner:
         attended: bool = False,
         sleep: Sleep = asyncio.sleep,
     ) -> ShiftRunner:
-        """A shift that passed its preflight. Raises the ActionError of a preflight that did not."""
+        """Create a runner from a preflight. Raises the preflight's ActionError if it refused."""
         if found.refusal is not None:
             raise found.refusal
         shift = ShiftRecord(plan=found.plan, targets=found.targets)
         return cls(shift, found.surveyed, fleet, journal, controls=controls, attended=attended, sleep=sleep)
 
     async def run(self) -> AsyncGenerator[ActionEvent, None]:
-        """The shift's events; the last one says how it ended. Raises ActionError before anything is written."""
+        """The shift's events; the last one has the outcome. Raises ActionError before anything is written."""
         try:
             await self._open()
             yield self._event(EventKind.STARTED, self._greeting())
@@ -136,7 +136,7 @@ class ShiftRunner:
             async for event in self._finish(end):
                 yield event
         except (asyncio.CancelledError, GeneratorExit):
-            # Whoever watched is gone; nobody would see what happens, so nothing more does.
+            # The consumer has stopped iterating, so nothing more is done unwatched.
             self._hold_unwatched()
             raise
         finally:
@@ -146,7 +146,7 @@ class ShiftRunner:
                 await self._claim.release()
 
     async def _open(self) -> None:
-        """Journal, lock, Leases, and what counts as slow. Raises ActionError: conflict for what others hold."""
+        """Open the journal entry, lock and Leases, and fix the latency bound. Raises ActionError: conflict if held."""
         plan = self.plan
         if not self._resumes:
             action = self.journal.begin(
@@ -177,7 +177,7 @@ class ShiftRunner:
             self.journal.update_plan(self.action, encode_record(plan, self.shift.targets, self._bound_ms))
 
     def _take_up(self) -> None:
-        """Where the journal says that the shift stands, now that nobody else runs it. Raises ActionError."""
+        """Load the shift's position from the journal, once no other process runs it. Raises ActionError."""
         action = require_resumable(self.journal.action(self.action), self.action)
         self._known = known_weights(action, self.shift.targets)
         self._stage = last_stage(action)
@@ -220,7 +220,7 @@ class ShiftRunner:
             yield event
 
     async def _write(self, target: ShiftTarget, weights: Weights) -> ActionEvent:
-        """Bring one cluster to its weights of the step. Raises ActionError."""
+        """Set the step's weights in one cluster. Raises ActionError."""
         cluster, known = target.cluster, self._known[target.cluster]
         expected = known.confirmed if known.doubtful is None else await self._resolve(target, known)
         self._known[cluster] = KnownWeights(expected, weights)
@@ -238,7 +238,7 @@ class ShiftRunner:
         return self._event(EventKind.WRITTEN, message, cluster=cluster, weights=target.named(weights))
 
     async def _resolve(self, target: ShiftTarget, known: KnownWeights) -> Weights:
-        """What a crash left in doubt, answered by the cluster and written down. Raises ActionError."""
+        """Resolve a write in doubt after a crash by reading the cluster, and record it. Raises ActionError."""
         route = await self.fleet.members[target.cluster].api.read(target.where)
         weights = weights_of(route)
         if not target.same_route(route) or weights not in known.may_be:
@@ -247,7 +247,7 @@ class ShiftRunner:
         return weights
 
     async def _watch(self, watch: StepWatch, *, blind: bool) -> AsyncIterator[ActionEvent]:
-        """Watch a step until it may end. Raises ShiftEnded when the guard, the split or somebody says so."""
+        """Watch a step until it may end. Raises ShiftEnded for the guard, the split or a user's request."""
         self._until = watch.until
         told_paused = False
         seconds = watch.first_look_seconds
@@ -288,11 +288,11 @@ class ShiftRunner:
             await self.controls.wait(self.plan.pace.poll)
 
     async def _race(self, answer: Awaitable[_Answer]) -> _Answer:
-        """Telemetry's answer, unless somebody wants the shift to stop meanwhile. Raises Halted."""
+        """Telemetry's answer, unless the shift is asked to stop meanwhile. Raises Halted."""
         return await self.controls.halt.race(answer)
 
     def _end_by_request(self) -> ShiftEnded | None:
-        """The end that somebody asked for, where that is why nothing more was sent."""
+        """The requested end, if it is the reason why nothing more was sent."""
         if not self.controls.halt.requested:
             return None
         try:
@@ -306,7 +306,7 @@ class ShiftRunner:
         return None
 
     def _skips(self, request: ShiftRequest | None) -> bool:
-        """Whether the next step is wanted at once. Raises ShiftEnded for the other requests."""
+        """Whether the user skips to the next step. Raises ShiftEnded for requests that end the shift."""
         if request is ShiftRequest.ABORT:
             raise ShiftEnded(ActionOutcome.ABORTED, "Aborted.", back=True)
         if request is ShiftRequest.HOLD:
@@ -320,7 +320,7 @@ class ShiftRunner:
         return self._event(EventKind.RESUMED, "Resumed.")
 
     async def _renew_leases(self) -> None:
-        """Keep the Leases; one that somebody else took ends the shift, with everything as it is: it is theirs now."""
+        """Renew the Leases; if another process took one over, the shift ends with the current weights."""
         assert self._claim is not None, "it was opened"
         try:
             await self._claim.renew_leases()
@@ -343,11 +343,11 @@ class ShiftRunner:
         verdict = watch.verdict
         message = f"This step cannot be judged: {verdict.summary}." if verdict is not None else "No verdict."
         if not self._attended:
-            held = f"{message} Held: go on with resume, or take back with rollback."
+            held = f"{message} Held: go on with resume, or roll back with rollback."
             raise ShiftEnded(ActionOutcome.HELD, held, back=False)
         self.journal.write(self.action, EntryKind.NOTE, note="cannot tell", why=message)
         self.controls.pause()
-        return self._event(EventKind.NOTE, f"{message} Skip goes to the next step all the same; resume waits longer.")
+        return self._event(EventKind.NOTE, f"{message} Skip goes to the next step anyway; resume waits longer.")
 
     async def _finish(self, end: ShiftEnded) -> AsyncIterator[ActionEvent]:
         self._until = None
@@ -363,7 +363,7 @@ class ShiftRunner:
         self.journal.write(self.action, EntryKind.NOTE, note="taking back", why=end.message)
         # From here on nothing goes forward any more, not even after a crash: `resume` refuses this state.
         self.journal.set_state(self.action, ActionState.TAKING_BACK)
-        yield self._event(EventKind.TAKING_BACK, f"{end.message} Taking everything back.")
+        yield self._event(EventKind.TAKING_BACK, f"{end.message} Rolling everything back.")
         errors = []
         async for one in restore(
             self.action,
@@ -382,11 +382,11 @@ class ShiftRunner:
         yield self._event(EventKind.ENDED, f"{end.message} {rest}", outcome=end.outcome, restored=not errors)
 
     def _hold_unwatched(self) -> None:
-        """Nothing moves any more, and the journal says so; where it cannot, the lock's end says that it stopped."""
+        """Record in the journal that the shift is held; if that fails, the released lock shows that it stopped."""
         try:
             action = self.journal.action(self.action) if self._claim is not None else None
             if action is not None and action.state in (ActionState.RUNNING, ActionState.PAUSED):
-                self.journal.write(self.action, EntryKind.NOTE, note="held", why="The meshtop that ran it was ended.")
+                self.journal.write(self.action, EntryKind.NOTE, note="held", why="The meshtop that ran it has ended.")
                 self.journal.set_state(self.action, ActionState.HELD)
         except JournalError:
             _log.warning("the journal does not say that action %s is held", self.action, exc_info=True)

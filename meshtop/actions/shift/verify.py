@@ -1,4 +1,4 @@
-"""Whether the observed split follows the weights, from telemetry; no traffic is never taken for 0 %."""
+"""Whether the observed split matches the weights, from telemetry; missing traffic is never taken for 0 %."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from meshtop.sources.prometheus.counts import Counting, counts_connections, rout
 async def count_all(
     surveyed: SurveyedRoute, fleet: Fleet, *, since: float, at: float
 ) -> tuple[list[tuple[str, RouteCounts]], dict[str, SourceProblem]]:
-    """Counts for a route from every Prometheus of its mesh, and why some gave none."""
+    """Counts for a route from every Prometheus of its mesh, and the reasons where there are none."""
     members = [
         m
         for m in fleet.members.values()
@@ -63,8 +63,8 @@ def observe(
 ) -> ObservedSplit:
     """Hold what was seen against the weights. `late` says that patience is over; alpha is shared `among` clusters.
 
-    A split follows when enough requests speak neither against it nor for the old weights; when patience is over, it
-    follows unless they speak against it.
+    A split follows when enough requests contradict the old weights and not the new ones; when patience is over, it
+    follows unless they contradict the new ones.
     """
     count = len(target.names)
     split = [sum(caller.split[i] for caller in callers) for i in range(count)]

@@ -1,7 +1,7 @@
-"""One step while it stands: when to look at telemetry, what was seen, and whether the step may end.
+"""The watch of one step: when to query telemetry, what was observed, and whether the step may end.
 
-No clock and no waiting in here: whoever runs the shift brings the present, so that every decision can be read, and
-tested, by itself.
+There is no clock and no waiting here: the runner passes the current time, so that every decision can be tested by
+itself.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from meshtop.analysis.canary.verdict import Comparison
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS
 
 EXTENSIONS = 3.0
-"""A step that cannot be judged yet may last so many times as long before somebody is asked."""
+"""Factor by which a step that cannot be judged yet may last longer before the user is asked."""
 
 
 class ShiftEnded(Exception):
-    """The shift ends here, with this outcome; `back` says that everything is taken back first."""
+    """Raised to end the shift with an outcome; `back`: everything is rolled back first."""
 
     def __init__(self, outcome: ActionOutcome, message: str, *, back: bool) -> None:
         super().__init__(message)
@@ -33,9 +33,9 @@ class ShiftEnded(Exception):
 class StepWatch:
     """The watch over one step, from the moment `begun` at which its weights stood. Times are Unix seconds.
 
-    `before` are the weights from before the step, `reference` what the baseline did then, `bound_ms` what counts as
-    slow. After the `last` stage nothing gets more weight, so it may end without a verdict.
-    A `blind` step has no telemetry to wait for: one look says so, and it lasts as long as the plan says.
+    `before` are the weights before the step, `reference` the baseline's tallies then, `bound_ms` the latency bound.
+    After the `last` stage no weight rises any more, so it may end without a verdict.
+    A `blind` step has no telemetry to wait for: it is measured once, and lasts as long as planned.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class StepWatch:
 
     @property
     def until(self) -> float:
-        """The moment from which the step may end."""
+        """The earliest end of the step."""
         return self._begun + self._every_seconds
 
     @property
@@ -82,7 +82,7 @@ class StepWatch:
         return self._settle + SHORTEST_SECONDS
 
     def due(self, now: float) -> bool:
-        """Whether a look can say anything: two scrapes lie behind, or patience is over and it has to be said."""
+        """Whether a measurement is due: two scrapes have passed, or patience is over."""
         if self._blind:
             return not self.observed
         return now - self._since >= SHORTEST_SECONDS or self._late(now)
@@ -91,7 +91,7 @@ class StepWatch:
         return self._blind or now - self._begun >= self._pace.patience + self._settle - self._pace.settle
 
     async def look(self, now: float) -> None:
-        """Ask telemetry; afterwards `observed` and `verdict` say what was seen since the weights had settled."""
+        """Query telemetry; sets `observed` and `verdict` for the time since the weights settled."""
         self.observed, self.verdict = await self._measures.look(
             self._targets,
             self._step,
@@ -104,7 +104,7 @@ class StepWatch:
         )
 
     def newly_confirmed(self) -> list[ObservedSplit]:
-        """The clusters whose split the last look settled, one way or the other; each is named once a step."""
+        """The clusters whose split the last measurement decided; each is returned once per step."""
         found = [
             one for one in self.observed if one.status is not SplitStatus.WAITING and one.cluster not in self._confirmed
         ]
@@ -112,7 +112,7 @@ class StepWatch:
         return found
 
     def require_good(self) -> None:
-        """Raise ShiftEnded, with everything to be taken back, when the guard fails or a split does not follow."""
+        """Raise ShiftEnded, with a rollback, when the guard fails or a split does not follow."""
         verdict = self.verdict
         if verdict is not None and verdict.verdict is Comparison.WORSE:
             raise ShiftEnded(ActionOutcome.GUARD_FAILED, f"{verdict.summary}{_because(verdict)}.", back=True)
@@ -133,15 +133,15 @@ class StepWatch:
         return f"Guard: {verdict.summary}{_because(verdict)}."
 
     def may_end(self, now: float) -> bool:
-        """Whether the step has lasted, every split is settled, and the guard has seen enough."""
+        """Whether the step's time is over, every split is decided, and the guard has enough data."""
         return self._lasted(now) and self._judged()
 
     def must_ask(self, now: float) -> bool:
-        """Whether only a verdict is missing, and has been for so long that somebody has to decide."""
+        """Whether only a verdict is missing, and for so long that the user has to decide."""
         return self._lasted(now) and not self._judged() and now >= self._ask_at
 
     def asked(self, now: float) -> None:
-        """Somebody was asked; the next question comes after another step's time."""
+        """Note that the user was asked; the next question comes after another step's time."""
         self._ask_at = now + self._every_seconds
 
     def _lasted(self, now: float) -> bool:
@@ -165,5 +165,5 @@ _CONFIRMATIONS = {
 
 
 def confirmation(one: ObservedSplit) -> str:
-    """What telemetry says of one cluster's split, in a sentence."""
+    """A sentence about one cluster's split, by telemetry."""
     return f"{one.cluster}: {_CONFIRMATIONS.get(one.status, 'telemetry is incomplete, split not confirmed.')}"

@@ -1,1 +1,1 @@
-"""Canaries judged: does the mesh send what the weights say, and is the new version worse than the old one?"""
+"""Canary analysis: whether the traffic split matches the weights, and whether the new version is worse."""

@@ -1,4 +1,4 @@
-"""What stands behind each destination: its subset's labels, its workloads, their ready pods."""
+"""Backends of each destination of a route: its subset's labels, its workloads, their ready pods."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _SERVICE = re.compile(r"([^.]+)\.([^.]+)\.svc\..+")
 
 
 class Backend(Struct, frozen=True, kw_only=True):
-    """One destination and what answers for it.
+    """One destination with the workloads and pods that serve it.
 
     `pods` are those of the route's own cluster (healthy virtual machines count as ready pods), `pods_in_mesh` those of
-    every cluster that its callers can reach; `pods_known` is False where what is behind it cannot be seen from here (an
-    import, an external host, endpoints written by hand, pods that were not read). `workloads` are (namespace, name) in
+    every cluster that its callers can reach; `pods_known` is False where the endpoints cannot be seen (an import, an
+    external host, hand-written endpoints, pods that were not read). `workloads` are (namespace, name) in
     any of them, `endpoints` its single pods and machines. `subset_exists` is None when DestinationRules cannot be read,
     or where no subset is named. `service_exists` is False for a host that nothing in the cluster defines. `perhaps_in`
     names the clusters that may be of the mesh and may have pods of it.
@@ -58,7 +58,7 @@ def service_of(host: str) -> tuple[str, str] | None:
 
 
 class KnownHosts:
-    """The hosts that one cluster's istiod knows, and whether their endpoints can be seen."""
+    """The hosts that one cluster's istiod knows, and whether their endpoints are visible."""
 
     def __init__(self, inventory: Inventory) -> None:
         config = inventory.config
@@ -80,7 +80,7 @@ class KnownHosts:
         return found
 
     def has(self, destination: RouteDestination) -> bool:
-        """Whether a destination's host is there, or may be, since what would define it was not read."""
+        """Whether a destination's host exists, or may exist because the kinds that would define it were not read."""
         service = service_of(destination.host)
         if destination.kind == SERVICE_IMPORT or destination.host.endswith(f".{CLUSTER_SET_DOMAIN}"):
             return service in self._imports or SERVICE_IMPORT in self._unread
@@ -90,7 +90,7 @@ class KnownHosts:
         return bool(wanted in self._unread if wanted else {"Service", "ServiceEntry"} & set(self._unread))
 
     def shows_endpoints(self, destination: RouteDestination) -> bool:
-        """Whether what is behind a host can be told: pods by a selector, and not a name or addresses elsewhere."""
+        """Whether a host's endpoints are visible: pods behind a selector, rather than an external name or addresses."""
         if destination.kind == SERVICE_IMPORT or destination.host.endswith(f".{CLUSTER_SET_DOMAIN}"):
             return False
         entry = self.entry(destination.host)
@@ -107,7 +107,7 @@ def backends(
     members: Mapping[str, MemberBacking],
     perhaps: Mapping[str, MemberBacking | None] = {},
 ) -> tuple[Backend, ...]:
-    """What stands behind each destination, in their order; `members` are all clusters of the route's mesh by name.
+    """The backend of each destination, in order; `members` are all clusters of the route's mesh by name.
 
     `perhaps` are those that may be of it, None for one that was not read.
     """
@@ -115,7 +115,7 @@ def backends(
 
 
 class DestinationSubset(Struct, frozen=True):
-    """A destination's subset: whether a DestinationRule defines it (None: not known, or none is named), its labels."""
+    """A destination's subset: its labels, and whether a DestinationRule defines it (None: unknown, or no subset)."""
 
     exists: bool | None = None
     labels: Mapping[str, str] = {}
@@ -146,10 +146,10 @@ def subset_of(rules: IstioConfig, destination: RouteDestination, route_namespace
 
 
 def untold_split(found: Sequence[Backend]) -> str | None:
-    """Why telemetry cannot tell two destinations of one host apart, as a sentence; None where it can.
+    """Why telemetry cannot tell two destinations of one host apart, as a clause; None where it can.
 
-    It names the workload that answered and its version. Two subsets with pods in common, or of one workload whose pods
-    carry no version (Argo Rollouts' subsets by template hash), look alike.
+    Telemetry names the responding workload and its version. Two subsets with pods in common, or of one workload whose
+    pods carry no version (Argo Rollouts' subsets by template hash), look alike.
     """
     for one, other in combinations(found, 2):
         names = f"{one.destination.name} and {other.destination.name}"

@@ -1,4 +1,4 @@
-"""The pods and machines that stand behind a Service's subset, pod by pod: pods of one workload may differ in labels."""
+"""Pods and virtual machines of a Service's subset, selected pod by pod: pods of one workload may differ in labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meshtop.model.kube import Inventory, Pod
 from meshtop.model.mesh import Ready, VirtualMachine, Workload
 
 EndpointId = tuple[str, str, str]
-"""Cluster, namespace and name of a pod or machine; of a workload without pods its own name, with `/` before it."""
+"""Cluster, namespace and name of a pod or machine; a workload without pods is named itself, prefixed with `/`."""
 
 
 class Backing(Struct, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ class MemberBacking:
         return None if selector is None else bool(selector)
 
     def behind(self, service: tuple[str, str] | None, host: str, labels: Mapping[str, str]) -> list[Backing]:
-        """Everything of this cluster that a Service (or a ServiceEntry's host) selects and that has these labels."""
+        """The workloads and machines of this cluster with `labels` that a Service (or ServiceEntry's host) selects."""
         namespaces = [service[0]] if service is not None else list(dict.fromkeys((*self._workloads, *self._machines)))
         name = service[1] if service is not None else host
         found = []
@@ -104,7 +104,7 @@ def _has(machine: VirtualMachine, labels: Mapping[str, str]) -> bool:
 
 
 def _of_machine(machine: VirtualMachine) -> Backing:
-    """A healthy machine counts as a ready pod; telemetry may name it by its workload, its group or itself."""
+    """A machine as a backend: healthy counts as a ready pod; telemetry names it by workload, group or own name."""
     named: Sequence[str | None] = (machine.workload, machine.workload_group, machine.name)
     return Backing(
         cluster=machine.cluster,

@@ -1,7 +1,7 @@
-"""Whom a weighted route serves: its hosts, and the gateways or sidecars that it is bound to.
+"""Binding of a weighted route: the hosts it answers for, and the gateways or sidecars that apply it.
 
 Istio: a delegate has no hosts of its own (one level only); a VirtualService without `gateways` is for sidecars
-("mesh"), one with gateways for those gateways. Gateway API routes in the mesh hang on a Service.
+("mesh"), one with gateways for those gateways. Gateway API routes in the mesh have a Service as their parent.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject
 
 _GAMMA = (SERVICE, SERVICE_ENTRY)
-"""Parents that make a Gateway API route one of the mesh's own."""
+"""Kinds of parents that bind a Gateway API route to the mesh rather than to a gateway."""
 
 
 class RouteBinding(Struct, frozen=True):
     """The hosts (full names) that a route answers for, and the gateways (`NAMESPACE/NAME`, or `mesh`) it is bound to.
 
     `delegate_of` names the parent of a delegate (the first, of several). `mixed` is True when another rule of the same
-    object sends to the same hosts. `parents` are those of a Gateway API route; `refused` says why none of them took
-    it, so that the route is not in force.
+    object sends to the same hosts. `parents` are those of a Gateway API route; `refused` is set when none of them
+    accepted it, so that the route is not in force, and has the reason.
     """
 
     hosts: tuple[str, ...]
@@ -54,7 +54,7 @@ class RouteBinding(Struct, frozen=True):
 def binding_of(
     route: WeightedRoute, objects: Mapping[str, Sequence[ConfigObject]], domain: str = CLUSTER_DOMAIN
 ) -> RouteBinding:
-    """Whom the route serves, from all objects of its cluster, whose DNS domain is `domain`."""
+    """The binding of a route, from all objects of its cluster, whose DNS domain is `domain`."""
     own = next((o for o in objects.get(route.kind, ()) if o.meta.key == (route.namespace, route.name)), None)
     mixed = own is not None and _is_mixed(route, own, domain)
     if route.kind != VIRTUAL_SERVICE:
@@ -83,7 +83,7 @@ def bound_names(service: ConfigObject | None) -> tuple[str, ...]:
 
 
 def roots_of(delegate: ConfigObject, services: Iterable[ConfigObject]) -> list[tuple[ConfigObject, int]]:
-    """The VirtualServices that delegate to one, each with the number of the rule that does."""
+    """The VirtualServices that delegate to this one, each with the position of the delegating rule."""
     found = []
     for service in services:
         for number, rule in numbered(service.spec.get("http")):
@@ -124,7 +124,7 @@ def _attached(
 
 
 def common_host(route: WeightedRoute, binding: RouteBinding) -> str:
-    """The service that the route is about: the one host of all destinations, else the host it answers for."""
+    """The service that the route splits: the host that all destinations share, else the host it answers for."""
     hosts = {d.host for d in route.destinations}
     if len(hosts) == 1:
         return next(iter(hosts))
@@ -132,7 +132,7 @@ def common_host(route: WeightedRoute, binding: RouteBinding) -> str:
 
 
 def telemetry_hosts(route: WeightedRoute, binding: RouteBinding) -> tuple[str, ...]:
-    """The hosts that telemetry may name for requests which this route splits."""
+    """The hosts under which telemetry may report requests that this route splits."""
     named = (*(d.host for d in route.destinations), *(h for h in binding.hosts if MESH in binding.gateways))
     return tuple(dict.fromkeys(host for host in named if host and not host.startswith("*")))
 
@@ -145,7 +145,7 @@ def rule_hosts(rule: Mapping[str, Any], namespace: str, domain: str) -> frozense
 
 
 def rule_place(route: WeightedRoute) -> tuple[str, int]:
-    """The list in which a route's rule stands (`http`, `tls`, `tcp`, `rules`), and its number in it."""
+    """The list that contains the route's rule (`http`, `tls`, `tcp`, `rules`), and the rule's index in it."""
     _, _, part, number, *_ = route.destinations[0].pointer.split("/")
     return part, int(number)
 

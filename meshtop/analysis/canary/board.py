@@ -1,4 +1,4 @@
-"""The board: every weighted route of every cluster, with what stands behind it and what the mesh makes of it."""
+"""The canary board: every weighted route of every cluster with its backends, observed split, verdict and findings."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ChangeRecord(Struct, frozen=True, rename="camel"):
 
 
 class CallerSplit(Struct, frozen=True, rename="camel"):
-    """What one calling cluster was seen to send: requests, and each destination's share of them."""
+    """Observed traffic of one calling cluster: requests, and each destination's share of them."""
 
     cluster: str
     requests: float
@@ -65,8 +65,8 @@ class CallerSplit(Struct, frozen=True, rename="camel"):
 class CanaryRow(Struct, frozen=True, rename="camel", kw_only=True):
     """One weighted route of one cluster (INTERFACE.md, kind canaries).
 
-    Besides what is promised: `service` groups routes across clusters, `callers` is the split of each calling cluster,
-    `counted_seconds` how long was counted for honesty and verdict, `delegate_of` the parent of a delegate.
+    Fields beyond INTERFACE.md: `service` groups routes across clusters, `callers` is the split by calling cluster,
+    `counted_seconds` the period counted for honesty and verdict, `delegate_of` the parent of a delegate.
     """
 
     id: str
@@ -92,7 +92,7 @@ class CanaryRow(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Board:
-    """Rows of what was judged, at a moment (Unix seconds)."""
+    """Builds the board's rows from judgements, as of a moment (Unix seconds)."""
 
     def __init__(self, judgements: Judgements, *, now: float) -> None:
         self.survey = judgements.survey
@@ -100,7 +100,7 @@ class Board:
         self.now = now
 
     def rows(self) -> tuple[CanaryRow, ...]:
-        """A row for each weighted route, those of one service together."""
+        """One row for each weighted route, grouped by service."""
         doubles = {name: self._duplicates(cluster) for name, cluster in self.survey.clusters.items()}
         rows = [self._row(one, doubles[one.route.cluster]) for one in self.survey.surveyed]
         return tuple(sorted(rows, key=lambda row: (row.service, row.name, row.route, row.cluster)))

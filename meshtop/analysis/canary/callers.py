@@ -20,7 +20,7 @@ WorkloadKey = tuple[str, str]
 
 
 class Callers:
-    """Whoever may call in one cluster."""
+    """The workloads and machines of one cluster as potential callers."""
 
     def __init__(self, workloads: Iterable[Workload], machines: Iterable[VirtualMachine], inventory: Inventory) -> None:
         self._workloads = {(w.namespace, w.name): w for w in workloads}
@@ -32,7 +32,7 @@ class Callers:
         self._labels_known = inventory.evidence("Pod").known
 
     def client(self, key: WorkloadKey, config: Mapping[str, Sequence[ConfigObject]]) -> Client:
-        """The client of that name; `config` are the objects of the cluster that it obeys."""
+        """The client of that name; `config` are the objects of the cluster whose istiod configures it."""
         workload = self._workloads.get(key)
         if workload is None:
             machine = self._machines.get(key)
@@ -50,8 +50,8 @@ class Callers:
 def served_gateways(workload: Workload, config: Mapping[str, Sequence[ConfigObject]]) -> frozenset[str]:
     """The gateways (`NAMESPACE/NAME`) that a gateway's workload serves.
 
-    Istio's select it by labels, wherever they are, and without a selector mean all. Those of Gateway API are deployed
-    for it in their own namespace, or name the Service in front of it as their address.
+    An Istio Gateway selects workloads by labels in any namespace, or all of them without a selector. A Gateway API
+    Gateway has workloads deployed for it in its own namespace, or names the Service in front of them as its address.
     """
     labels = dict(workload.labels)
     found = set()

@@ -1,4 +1,4 @@
-"""Anytime-valid evidence on counts: it may be looked at every minute without raising more false alarms.
+"""Anytime-valid evidence on counts: evaluating it repeatedly does not raise the false-alarm rate.
 
 Every question here is whether a share is above a bound (or below it), where the bound already contains the margin that
 does not matter. The e-value is a mixture of likelihood ratios: the odds at the bound multiplied by each step of a fixed

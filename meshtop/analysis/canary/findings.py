@@ -1,4 +1,4 @@
-"""What is wrong with a weighted route; every code has a line in docs/findings.md."""
+"""Findings about weighted routes; every code is documented in docs/findings.md."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from meshtop.model.kube import ConfigObject, Manager
 from meshtop.model.state import Finding, Severity
 
 STUCK_SECONDS = 24 * 3600.0
-"""A split unchanged for a day: nobody is watching it any more."""
+"""A split unchanged for this long (a day, in seconds) is reported as forgotten."""
 FIGHT_SECONDS = 3600.0
 GRAVE_FROM = 0.01
 """A canary whose share of errors, or of slow answers, is above its baseline's by this much is an error."""
 
 
 class RouteFacts(Struct, frozen=True, kw_only=True):
-    """All that is known of one route when it is judged.
+    """Facts about one route, the input of its findings.
 
     `split` are the requests of each destination, in the route's order; times are Unix seconds. `domain` is the DNS
     domain of the route's cluster, None where it is not known.
@@ -52,7 +52,7 @@ class RouteFacts(Struct, frozen=True, kw_only=True):
 
 
 def findings(known: RouteFacts) -> list[Finding]:
-    """What is wrong with one route by itself, what weighs most first."""
+    """Findings about one route by itself, the most severe first."""
     if known.binding.refused is not None:
         return [_not_in_force(known.route, known.binding.refused), *_weights(known.route), *_fight(known)]
     unresolved = {one.destination.name for one in known.broken if one.destination is not None}
@@ -73,7 +73,7 @@ def _not_in_force(route: WeightedRoute, refused: str) -> Finding:
         "NOT-IN-FORCE",
         Severity.WARNING,
         f"{route.label}: not in force; {refused}.",
-        "Name a parent, section and port that are there and let this route in, or take the route away.",
+        "Name a parent, section and port that exist and accept this route, or delete the route.",
     )
 
 
@@ -120,7 +120,7 @@ def _weights(route: WeightedRoute) -> list[Finding]:
                 _finding(
                     "EMPTY-HOST",
                     Severity.ERROR,
-                    f"{route.label}: a destination has no host, so what is sent there is lost.",
+                    f"{route.label}: a destination has no host, so requests sent there fail.",
                     "Set destination.host.",
                 )
             )
@@ -139,7 +139,7 @@ def _behind(known: RouteFacts, backend: Backend) -> list[Finding]:
                 Severity.ERROR,
                 f"{route.label}: {share} goes to subset {destination.subset}, which no DestinationRule for "
                 f"{destination.host} defines (503 NC).",
-                "Define the subset, or take its weight away.",
+                "Define the subset, or set its weight to 0.",
             )
         ]
     if not backend.service_exists:
@@ -174,11 +174,11 @@ def _behind(known: RouteFacts, backend: Backend) -> list[Finding]:
 
 
 def _existing(destination: RouteDestination, domain: str | None) -> str:
-    """What to do about a host that is not there; Istio completes names without a dot only."""
+    """What to do about a host that does not exist; Istio completes only names without a dot."""
     name, *rest = destination.host.split(".")
     if destination.kind == HOST and rest and (len(rest) == 1 or rest[1:] == ["svc"]):
         return f"Write {name}.{rest[0]}.svc.{domain or 'DOMAIN'}: Istio completes only names without a dot."
-    return "Create the Service, or take its weight away."
+    return "Create the Service, or set its weight to 0."
 
 
 def _judged(known: RouteFacts) -> list[Finding]:
@@ -250,7 +250,7 @@ def _controller(known: RouteFacts) -> list[Finding]:
 
 
 def fought(managers: Iterable[Manager], owner: RouteOwner) -> tuple[Manager, Manager] | None:
-    """The person's (or meshtop's) write and the controller's write that came after it within an hour."""
+    """The write of a person (or meshtop) and the controller's write that followed within an hour, if any."""
     known = list(managers)
     controllers = [m for m in known if is_gitops(m.manager) or m.manager in ("flagger", "rollouts-controller")]
     others = [m for m in known if m not in controllers and (m.manager == MESHTOP or m.manager.startswith("kubectl"))]
@@ -293,7 +293,7 @@ def _stuck(known: RouteFacts) -> list[Finding]:
 
 
 def _mixed(known: RouteFacts) -> list[Finding]:
-    """Why the split is not judged: another rule mixes in, or something else keeps it from being told."""
+    """Findings that say why the split is not judged: another rule interferes, or telemetry cannot tell it."""
     if known.broken:
         return []
     if known.untold is not None and (not known.binding.mixed or known.untold != MIXED_RULES):
@@ -324,8 +324,8 @@ def duplicates(
 ) -> dict[tuple[str, str], str]:
     """VirtualServices of one cluster that share a host for sidecars: each one's key with the other's name.
 
-    On sidecars two VirtualServices for one host do not merge; the oldest wins. `shares` says whether some client sees
-    both of two.
+    For sidecars two VirtualServices for one host do not merge; the oldest wins. `shares` tells whether some client
+    sees both of two.
     """
     owners: dict[str, list[ConfigObject]] = {}
     for service in services:

@@ -1,4 +1,4 @@
-"""Whose requests a weighted route splits: what one istiod's objects make of each client that calls.
+"""Which clients' requests a weighted route splits, by the objects that one istiod reads.
 
 A client follows a rule when it sees the object (exports, Sidecar, gateways), when the object is the one that counts for
 the host, and when no earlier rule takes its requests. Where other rules send some of the same client's requests to the
@@ -27,12 +27,12 @@ from meshtop.analysis.visibility.selection import title
 from meshtop.model.kube import ConfigObject
 
 MIXED_RULES = "another rule of it sends to the same hosts"
-"""Why a split cannot be told where other rules of the same object take part."""
+"""Why a split cannot be measured where other rules of the same object interfere."""
 _LISTS = ("http", "tls", "tcp")
 
 
 class Follows(StrEnum):
-    """Whether a client follows a route: no, yes, with other rules beside it, or it cannot be told."""
+    """Whether a client follows a route: no, yes, together with other rules, or unknown."""
 
     NO = "no"
     YES = "yes"
@@ -41,7 +41,7 @@ class Follows(StrEnum):
 
 
 class Following(Struct, frozen=True):
-    """Whether a client follows a route, and in half a sentence why that is not simply yes or no."""
+    """Whether a client follows a route and, unless it is simply yes or no, the reason as a clause."""
 
     follows: Follows
     why: str = ""
@@ -51,7 +51,7 @@ _NO, _YES = Following(Follows.NO), Following(Follows.YES)
 
 
 class _Sender(Struct, frozen=True):
-    """A rule that sends to a host: the number `position` of the list `part` of an object."""
+    """A rule that sends to a host: the element `position` of the list `part` of an object."""
 
     obj: ConfigObject
     part: str
@@ -59,7 +59,7 @@ class _Sender(Struct, frozen=True):
 
 
 class Governing:
-    """The routes that one istiod reads, and what each client makes of them."""
+    """The routes that one istiod reads, and which clients follow them."""
 
     def __init__(self, config: Mapping[str, Sequence[ConfigObject]], visibility: Visibility) -> None:
         self._domain = visibility.domain
@@ -88,7 +88,7 @@ class Governing:
         self._ordered: dict[str, tuple[ConfigObject, ...]] = {}
 
     def of(self, route: WeightedRoute, binding: RouteBinding, obj: ConfigObject, client: Client) -> Following:
-        """What a client makes of a route."""
+        """Whether a client follows a route."""
         if binding.refused is not None or not route.destinations:
             return _NO
         part, position = rule_place(route)
@@ -113,11 +113,11 @@ class Governing:
 
     def _why_unknown(self, obj: ConfigObject, client: Client) -> str:
         if not self._visibility.exports.settles(obj, client.namespace):
-            return f"MeshConfig was not read, so that it is not known whether {client.namespace} sees {title(obj)}"
-        return f"it is not known whether the callers in {client.namespace} follow {title(obj)}"
+            return f"whether {client.namespace} sees {title(obj)} is unknown, because MeshConfig was not read"
+        return f"whether callers in {client.namespace} follow {title(obj)} is unknown"
 
     def _beside(self, route: WeightedRoute, obj: ConfigObject, client: Client, own: Applies) -> str | None:
-        """Another rule that may send the same client's requests to the same hosts, in words; None without one."""
+        """Another rule that may send the same client's requests to the same hosts, as a clause; None without one."""
         part, position = rule_place(route)
         here = dict(numbered(obj.spec.get(part))).get(position, {})
         partly = own is Applies.SOMETIMES or by_source_labels(here)
@@ -136,7 +136,7 @@ class Governing:
         return None
 
     def _may_apply(self, sender: _Sender, client: Client, *, same_object: bool) -> bool:
-        """Whether a rule may take a client's requests. Of one object, pods of a workload may differ in their labels."""
+        """Whether a rule may match a client's requests. Within one object, pods of a workload may differ in labels."""
         asked = client
         if same_object:
             asked = Client(
@@ -151,7 +151,7 @@ class Governing:
         return self._applies(sender.obj, sender.part, sender.position, asked) is not Applies.NEVER
 
     def _applies(self, obj: ConfigObject, part: str, position: int, client: Client) -> Applies:
-        """Whether a rule takes a client's requests, by who sees the object and what stands before the rule."""
+        """Whether a rule matches a client's requests, by the object's visibility and the rules before it."""
         if obj.kind != VIRTUAL_SERVICE:
             parents = self._gateway_routes.get((obj.kind, *obj.meta.key), (obj, []))[1]
             found = {self._attached(obj, parent, client) for parent in parents}
@@ -170,7 +170,7 @@ class Governing:
         return next((a for a in order if a in found), Applies.NEVER)
 
     def _seen(self, service: ConfigObject, client: Client) -> Applies:
-        """Whether a VirtualService counts for a client at all: seen, and the first for one of its hosts."""
+        """Whether a VirtualService applies to a client at all: visible, and the first for one of its hosts."""
         if not self._visibility.sees_route(service, client):
             return Applies.NEVER
         if not client.is_gateway and not any(
@@ -183,7 +183,7 @@ class Governing:
         return Applies.ALWAYS if exports.settles(service, client.namespace) and not waypoint else Applies.UNKNOWN
 
     def _first(self, host: str, client: Client) -> ConfigObject | None:
-        """The VirtualService that counts for a host: of those that a client sees for exactly this host the first."""
+        """The VirtualService that applies to a host: the first visible to the client for exactly this host."""
         ordered = self._ordered.get(client.namespace)
         if ordered is None:
             ordered = winners(self._services, self._visibility.exports, client.namespace)
@@ -193,10 +193,10 @@ class Governing:
         )
 
     def _attached(self, obj: ConfigObject, parent: RouteParent, client: Client) -> Applies:
-        """Whether a Gateway API route counts for a client by one of its parents.
+        """Whether a Gateway API route applies to a client through one of its parents.
 
-        A route in another namespace than its Service is a consumer's: for callers of its own namespace only, and there
-        instead of the producer's. Waypoints follow no consumer's route.
+        A route in another namespace than its Service is a consumer route: it applies to callers in its own namespace
+        only, and replaces the producer route there. Waypoints ignore consumer routes.
         """
         if parent.kind == GATEWAY:
             bound = f"{parent.namespace}/{parent.name}" in client.gateways
@@ -218,7 +218,7 @@ def _speaks_http(sender: _Sender) -> bool:
 
 
 def _reached(obj: ConfigObject, part: str, position: int, client: Client) -> Applies:
-    """Whether a client's requests come as far as a rule of a VirtualService, and are taken there."""
+    """Whether a client's requests reach a rule of a VirtualService (no earlier rule takes them) and match it."""
     doubt = False
     for number, rule in numbered(obj.spec.get(part)):
         applies = rule_applies(rule, client, obj.meta.namespace)
@@ -231,7 +231,7 @@ def _reached(obj: ConfigObject, part: str, position: int, client: Client) -> App
 
 
 def _both(one: Applies, other: Applies) -> Applies:
-    """What two conditions amount to together."""
+    """Conjunction of two conditions."""
     for worst in (Applies.NEVER, Applies.UNKNOWN, Applies.SOMETIMES):
         if worst in (one, other):
             return worst

@@ -1,4 +1,4 @@
-"""Counts judged: whether a split is as the weights say, and whether a canary is worse in errors or in latency."""
+"""Verdicts from counts: whether a split matches the weights, and whether a canary is worse in errors or latency."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Margins(Struct, frozen=True):
 
 
 class Judging(Struct, frozen=True):
-    """How canaries are judged (settings, `canary`): `alpha` is the share of false alarms that is accepted."""
+    """Parameters of canary verdicts (settings, `canary`): `alpha` is the accepted false-alarm rate."""
 
     alpha: float = DEFAULT_ALPHA
     minimum_requests: int = DEFAULT_MINIMUM_REQUESTS
@@ -99,9 +99,9 @@ class CanaryVerdict(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 def latency_bound(tallies: Sequence[Tally], wanted_ms: float | None) -> float | None:
-    """The bucket bound above which an answer is slow.
+    """The histogram bound, in milliseconds, above which a response counts as slow.
 
-    The first bound that is not below `wanted_ms`; without one, the first that 99 % of these answers kept.
+    The first bound not below `wanted_ms`; without one, the first that covers 99 % of these responses.
     """
     total = Tally()
     for one in tallies:
@@ -201,16 +201,16 @@ def _summary(made: CanaryVerdict) -> str:
 
 
 def worst_verdict(verdicts: Sequence[CanaryVerdict]) -> CanaryVerdict:
-    """Of several canaries the one that needs somebody first."""
+    """The most severe of several verdicts."""
     order = (Comparison.WORSE, Comparison.NOT_ENOUGH_DATA, Comparison.NOT_WORSE)
     return min(verdicts, key=lambda v: (order.index(v.verdict), -(v.e_value or 0.0)), default=CanaryVerdict())
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
-    """One route's counts and what they mean; `split` and `tallies` in the order of its destinations.
+    """One route's counts with their verdicts; `split` and `tallies` are in the order of its destinations.
 
-    `split` are whole requests over all callers, `seconds` how long was counted (0: nothing was). `untold` says, as half
-    a sentence, why the split is not judged.
+    `split` are requests (whole numbers) over all callers, `seconds` the counted period (0: nothing was counted).
+    `untold` is the reason why the split is not judged, as a clause.
     """
 
     callers: tuple[Caller, ...]
@@ -258,7 +258,7 @@ class Judgements:
         self._made: dict[str, Judgement] = {}
 
     def of(self, surveyed: SurveyedRoute) -> Judgement:
-        """What the counts say of a route of the survey."""
+        """The judgement of one route of the survey."""
         identity = surveyed.route.identity
         if identity not in self._made:
             self._made[identity] = self._judge(surveyed)
@@ -306,7 +306,7 @@ class Judgements:
 def split_honesty(
     route: WeightedRoute, split: Sequence[float], judging: Judging, *, among: int = 1, untold: str | None = None
 ) -> HonestyVerdict:
-    """Whether requests go where the weights say; not judged where it cannot be told (`untold`)."""
+    """Whether requests are split as the weights are set; not judged where telemetry cannot tell (`untold`)."""
     shares = [d.share for d in route.destinations]
     if sum(shares) <= 0 or untold is not None:
         return HonestyVerdict(Honesty.NOT_ENOUGH_DATA, None, sum(split), None, summary="cannot be told")

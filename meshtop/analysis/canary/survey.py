@@ -1,4 +1,4 @@
-"""All weighted routes of a set of clusters with what stands behind them: what the board and a shift both start from."""
+"""Survey of all weighted routes of a set of clusters with their backends: the input of the board and of shifts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SCRAPES_SECONDS = 30.0
 
 
 class BoardCluster(Struct, frozen=True, kw_only=True):
-    """One cluster as the board needs it."""
+    """The data of one cluster that the board is computed from."""
 
     name: str
     inventory: Inventory
@@ -60,7 +60,7 @@ class BoardCluster(Struct, frozen=True, kw_only=True):
 
 
 class SurveyedRoute(Struct, frozen=True, kw_only=True):
-    """A route with everything that shows whom it serves: what the board and a shift both start from."""
+    """A route with its object, binding, backends and owner: the input of the board and of shifts."""
 
     route: WeightedRoute
     obj: ConfigObject
@@ -83,7 +83,7 @@ class SeenCallers(Struct, frozen=True):
 
 
 class Survey:
-    """Every weighted route of the clusters; made once for each Snapshot."""
+    """Every weighted route of the clusters; computed once per Snapshot."""
 
     def __init__(self, clusters: Sequence[BoardCluster]) -> None:
         self.clusters = {cluster.name: cluster for cluster in clusters}
@@ -106,7 +106,7 @@ class Survey:
         self.surveyed = tuple(one for cluster in clusters for one in self._survey(cluster))
 
     def routes_like(self, surveyed: SurveyedRoute) -> list[WeightedRoute]:
-        """The same route in the other clusters of its mesh."""
+        """Routes with the same label (kind, namespace, name, route) in the other clusters of its mesh."""
         return [
             o.route
             for o in self.surveyed
@@ -116,10 +116,10 @@ class Survey:
         ]
 
     def seen(self, surveyed: SurveyedRoute, counts: Sequence[tuple[str, RouteCounts]] | None = None) -> SeenCallers:
-        """Who was seen to call through the route; `counts` where the asker has its own.
+        """Observed callers of the route; `counts` replaces the snapshot's own request counts.
 
-        Whoever follows the route counts. Only where nobody was seen of whom that can be said, those count whose calls
-        other rules take part in, or of whom it cannot be told; then the split is shown and not judged.
+        Callers that certainly follow the route are counted. Only where none was seen, callers with interfering rules,
+        or of which it is unknown, are counted instead; the split is then shown but not judged.
         """
         own = self.counts_of(surveyed) if counts is None else list(counts)
         seconds = max((one.seconds for _, one in own), default=0.0)
@@ -131,7 +131,7 @@ class Survey:
         sure = tally(surveyed.backends, hosts, own, self.names, lambda *who: follows(*who)[0] is Follows.YES)
         untold = surveyed.untold
         if untold is None and surveyed.broken:
-            untold = "a share of it is answered 500 before it reaches anybody"
+            untold = "a share of its requests is answered 500 and reaches no backend"
         if any(sum(caller.split) > 0 for caller in sure):
             return SeenCallers(sure, seconds, untold, at)
         doubts: set[str] = set()
@@ -148,12 +148,12 @@ class Survey:
     def callers(
         self, surveyed: SurveyedRoute, counts: Sequence[tuple[str, RouteCounts]] | None = None
     ) -> tuple[tuple[Caller, ...], float]:
-        """Who was seen to call through the route, and over how many seconds; `counts` where the caller has its own."""
+        """Observed callers of the route, and the period in seconds; `counts` replaces the snapshot's own counts."""
         found = self.seen(surveyed, counts)
         return found.callers, found.seconds
 
     def _follows(self, surveyed: SurveyedRoute) -> Callable[[str, tuple[str, str]], tuple[Follows, str]]:
-        """What a caller (cluster, (namespace, workload)) makes of a route, each asked once."""
+        """A cached function: whether a caller (cluster, (namespace, workload)) follows the route, and why unclear."""
         home = surveyed.route.cluster
         governing, gateways = self._governing[home], self.clusters[home].inventory.config
         governed = {home, *self.remotes_of(home)}
@@ -172,7 +172,7 @@ class Survey:
         return follows
 
     def shares_clients(self, cluster: str) -> Callable[[ConfigObject, ConfigObject], bool]:
-        """Whether the sidecars of some namespace of a cluster see both of two VirtualServices."""
+        """A function that tells whether the sidecars of some namespace of a cluster see both of two VirtualServices."""
         home = self.clusters[cluster]
         visibility = self._rules[cluster].visibility
         names = {n.meta.name for n in home.inventory.namespaces} | {w.namespace for w in home.workloads}
@@ -183,7 +183,7 @@ class Survey:
         return shares
 
     def remotes_of(self, primary: str) -> tuple[str, ...]:
-        """The clusters without a control plane of their own that may obey this one."""
+        """The clusters without a control plane of their own that this one may configure."""
         home = self.clusters[primary]
         return tuple(c.name for c in self.clusters.values() if c.name != primary and c.may_obey(home))
 
@@ -217,7 +217,7 @@ class Survey:
         return found
 
     def counts_of(self, surveyed: SurveyedRoute) -> list[tuple[str, RouteCounts]]:
-        """The counts that all clusters of the mesh have for this route, as far as they begin at one moment."""
+        """Request counts for this route from all clusters of the mesh that start at the same moment."""
         route, home = surveyed.route, self.clusters[surveyed.route.cluster]
         own = _own_counts(home.counts, route)
         if own is None:

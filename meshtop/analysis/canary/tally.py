@@ -1,8 +1,8 @@
 """Requests counted for each destination of a route, by calling cluster, from both reporters.
 
 The split is decided by the client's proxy (or by the waypoint), so shares are taken from its report; the server's
-report stands in where there is none. A failure is seen by the side that it reached: of errors and requests the larger
-count of both sides is taken, for each misses what the other never let through.
+report is used where there is none. A failure is reported only by the side that it reached: of errors and requests the
+larger count of both sides is taken, since each side misses what did not reach it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from meshtop.model.telemetry import Labels
 from meshtop.model.traffic import Buckets, Sums, Traffic
 
 SAME_MOMENT_SECONDS = 30.0
-"""Counts of two clusters are put together when they begin within this time of one another."""
+"""Counts of two clusters are combined when their periods start within this many seconds of each other."""
 _SIDES = ("waypoint", "source", "destination")
 
 
 class Tally(Struct, frozen=True):
-    """What one destination answered: requests, those that failed, and the histogram of their durations (counts).
+    """Responses of one destination: requests, failures, and the histogram of durations (counts, not rates).
 
-    `untold` counts the requests of which nobody says how they ended, because the metrics hold no code.
+    `untold` counts the requests with an unknown outcome, because the metrics have no response code.
     """
 
     requests: float = 0.0
@@ -37,7 +37,7 @@ class Tally(Struct, frozen=True):
 
     @property
     def told(self) -> float:
-        """The requests of which somebody says how they ended."""
+        """The requests with a known outcome."""
         return max(0.0, self.requests - self.untold)
 
     def __add__(self, other: Tally) -> Tally:
@@ -49,7 +49,7 @@ class Tally(Struct, frozen=True):
         )
 
     def slower(self, bound_ms: float) -> tuple[float, float] | None:
-        """How many took longer than a bucket's bound, of how many that were timed; None when that is not known."""
+        """(requests slower than a bucket's bound, requests timed); None when that is not known."""
         if bound_ms not in self.durations.bounds:
             return None
         timed = self.durations.rates[-1]
@@ -57,7 +57,7 @@ class Tally(Struct, frozen=True):
         return max(0.0, timed - within), timed
 
     def traffic(self, seconds: float) -> Traffic:
-        """The golden signals over so many seconds."""
+        """The golden signals, as rates over a period in seconds."""
         if seconds <= 0:
             return Traffic()
         rates = Buckets(self.durations.bounds, tuple(count / seconds for count in self.durations.rates))
@@ -70,10 +70,10 @@ class Tally(Struct, frozen=True):
 
 
 class Caller(Struct, frozen=True):
-    """One calling cluster, each destination in the route's order.
+    """Traffic of one calling cluster, with destinations in the route's order.
 
-    `split` counts requests as the deciding side saw them, `tallies` puts both sides together.
-    `lost` counts failures that reached no destination and cannot be laid at one's door.
+    `split` counts requests as reported by the side that decides, `tallies` combines both sides' reports.
+    `lost` counts failures that reached no destination and cannot be attributed to one.
     """
 
     cluster: str
@@ -98,10 +98,10 @@ def tally(
     names: ClusterNames,
     obeys: Callable[[str, tuple[str, str]], bool],
 ) -> tuple[Caller, ...]:
-    """What each calling cluster sent to each destination.
+    """Requests of each calling cluster to each destination.
 
-    `counts` are pairs of the cluster whose Prometheus counted, and its counts; two clusters that share one are
-    taken once. `obeys` says whether a caller (cluster, (namespace, workload)) follows this route.
+    `counts` are pairs of a cluster and the counts of its Prometheus; a Prometheus that two clusters share is taken
+    once. `obeys` tells whether a caller (cluster, (namespace, workload)) follows this route.
     """
     place = _Place(backends, hosts)
     sides: dict[str, dict[str, _Side]] = {}
@@ -143,7 +143,7 @@ def added(callers: Sequence[Caller], count: int) -> tuple[Tally, ...]:
 
 
 def _tells_its_end(labels: Labels) -> bool:
-    """Whether a series of requests says how they ended, by its code or by a flag."""
+    """Whether a series of requests has an outcome: a response code or a response flag."""
     return bool(labels.response_code) or labels.response_flags not in ("-", "")
 
 
@@ -172,7 +172,7 @@ def _caller(name: str, sides: Mapping[str, _Side], count: int) -> Caller:
 
 
 class _Place:
-    """Which destination a series belongs to."""
+    """Assigns series to the destinations of a route."""
 
     def __init__(self, backends: Sequence[Backend], hosts: Sequence[str]) -> None:
         self._hosts = frozenset(h.lower() for h in hosts)
@@ -192,13 +192,13 @@ class _Place:
         self._told_by_host = len(self._by_host) > 1
 
     def asks(self, labels: Labels) -> bool:
-        """Whether the request was for one of the route's hosts."""
+        """Whether the series' requests were for one of the route's hosts."""
         return labels.destination_service.lower().partition(":")[0] in self._hosts
 
     def of(self, labels: Labels) -> int | None:
-        """The index of the destination; None when it cannot be told.
+        """The index of the destination that a series belongs to; None when it is ambiguous or none of them.
 
-        Whoever sends names the host that was chosen; who answers names one of those that select it.
+        The client's proxy reports the host it chose; the server's proxy reports one of the Services that select it.
         """
         by_host = self._by_host.get(labels.destination_service.lower().partition(":")[0], [])
         if self._told_by_host and len(by_host) == 1 and labels.reporter != "destination":
@@ -211,7 +211,7 @@ class _Place:
             return self._by_version[version]
         if len(by_host) == 1:
             return by_host[0]
-        # What found nobody behind it can only have been sent to the destination that has nobody.
+        # Requests that reached no workload can only have been sent to the one destination without endpoints.
         if not workload[1] and len(self._empty) == 1:
             return self._empty[0]
         return None

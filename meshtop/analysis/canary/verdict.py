@@ -41,7 +41,7 @@ _REMEMBERED = 2048
 
 
 class Honesty(StrEnum):
-    """Whether the mesh sends what the weights say (INTERFACE.md, `honesty`)."""
+    """Whether the observed split matches the weights (INTERFACE.md, `honesty`)."""
 
     HONOURED = "honoured"
     NOT_HONOURED = "not-honoured"
@@ -181,7 +181,7 @@ class ComparisonVerdict(Struct, frozen=True, rename="camel"):
 
 
 def e_value(log_e: float) -> float:
-    """An e-value for people, capped so that it stays a number."""
+    """An e-value for display, capped so that it stays finite."""
     return min(E_VALUE_CAP, exp(min(log_e, log(E_VALUE_CAP))))
 
 
@@ -200,7 +200,7 @@ def honesty(
     minimum_requests: int = DEFAULT_MINIMUM_REQUESTS,
     margin: float = 0.0,
 ) -> HonestyVerdict:
-    """Hold the requests of each destination against the configured weights (any positive sum).
+    """Test the requests of each destination against the configured weights (any positive sum).
 
     `requests` count since the weights were set, without mirrors. A split is not honoured when the evidence that some
     share is off by more than the margin reaches 1/alpha; it is honoured once enough requests were seen without that.

@@ -1,4 +1,4 @@
-"""New weights for a route, and the one JSON Patch that sets them and nothing else."""
+"""New weights for a route, and the JSON Patch that sets them and changes nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def parse_targets(text: str) -> dict[str, int]:
     for part in text.split(","):
         name, equals, weight = part.strip().rpartition("=")
         if not (name and equals) or not weight.strip().isdecimal():
-            raise ValueError(f"{part.strip()!r} is no destination with a weight; write DEST=WEIGHT, such as v3=20")
+            raise ValueError(f"{part.strip()!r} is not a destination with a weight; write DEST=WEIGHT, such as v3=20")
         if name.strip() in wanted:
             raise ValueError(f"{name.strip()} is given two weights")
         wanted[name.strip()] = int(weight)
@@ -38,8 +38,8 @@ def apportion(total: int, parts: Sequence[float]) -> list[int]:
 def new_weights(route: WeightedRoute, wanted: Mapping[str, int]) -> tuple[int, ...]:
     """The weights of all destinations, in their order, as whole percents that sum to 100.
 
-    Destinations that are not named keep their proportions of what is left. Raises ValueError when a name is
-    unknown, the sum is over 100, or nobody is there to take what is left.
+    Destinations that are not named share the rest in their current proportions. Raises ValueError when a name is
+    unknown, the sum is over 100, or no destination is left for the rest.
     """
     names = [d.name for d in route.destinations]
     for name, weight in wanted.items():
@@ -56,18 +56,18 @@ def new_weights(route: WeightedRoute, wanted: Mapping[str, int]) -> tuple[int, .
     shares = [d.share for d in others]
     if rest and not any(shares):
         if len(others) > 1:
-            raise ValueError(f"{rest} are left, and {', '.join(d.name for d in others)} have 0: name who takes them")
+            raise ValueError(f"{rest} % is left, and {', '.join(d.name for d in others)} have 0: name who gets it")
         shares = [1.0]
     given = dict(zip((d.name for d in others), apportion(rest, shares) if rest else [0] * len(others), strict=True))
     return tuple(wanted.get(name, given.get(name, 0)) for name in names)
 
 
 def weight_patch(route: WeightedRoute, weights: Sequence[int | None]) -> list[dict[str, Any]]:
-    """The JSON Patch that sets these weights, if the object is still the one that was read.
+    """The JSON Patch that sets these weights, provided the object is unchanged since it was read.
 
     It tests the resourceVersion, what each destination routes to and each old weight, then replaces weights (adds
-    them where absent): all in one patch, so that it happens whole or not at all (reference/istio.md, "A safe patch").
-    A weight of None is taken away again: that is how a rollback restores what was never written.
+    them where absent), all in one atomic patch (reference/istio.md, "A safe patch"). A weight of None removes the
+    field: a rollback thus restores a weight that was absent.
     """
     if len(weights) != len(route.destinations):
         raise ValueError("each destination needs a weight")

@@ -1,1 +1,1 @@
-"""Many clusters held against each other: members, configuration, hosts, localities, control planes."""
+"""Comparisons between clusters: members, configuration, hosts, localities, control planes."""

@@ -1,4 +1,4 @@
-"""Which hosts each cluster can resolve, and from where the endpoints behind them can be reached."""
+"""Which hosts each cluster can resolve, and from which clusters their endpoints can be reached."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from meshtop.model.state import Finding, Severity
 CLUSTER_SET = "svc.clusterset.local"
 _SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 _ALWAYS_LOCAL = ("*.kube-system.", "kubernetes.default.")
-"""What istiod takes for cluster-local by itself, less the domain (istio: defaultClusterLocalNamespaces, -Services)."""
+"""Hosts cluster-local by istiod's defaults, without the domain (istio: defaultClusterLocalNamespaces, -Services)."""
 
 Place = tuple[str, str]
 """Namespace and name of a Service."""
 
 
 class HostReachability(StrEnum):
-    """How a host is there for one cluster."""
+    """How a host can be reached from one cluster."""
 
     LOCAL = "local"
     REMOTE = "remote"
@@ -42,7 +42,7 @@ RESOLVED = (HostReachability.LOCAL, HostReachability.REMOTE, HostReachability.EX
 
 
 class HostRow(Struct, frozen=True, kw_only=True):
-    """A host, how it is there for each cluster of its mesh, and which clusters export and import it."""
+    """A host, its reachability from each cluster of its mesh, and which clusters export and import it."""
 
     host: str
     namespace: str
@@ -65,7 +65,7 @@ class Discovery(Struct, frozen=True, kw_only=True):
 
 
 def discovery(sites: Sequence[Site], machines: Mapping[tuple[str, str, str], int]) -> Discovery:
-    """Judge every host. `machines` counts virtual machines behind a Service, by cluster, namespace and name.
+    """Every host's reachability. `machines` counts a Service's virtual machines, by cluster, namespace and name.
 
     What is in a cluster that only hosts a control plane for others is in no mesh.
     """
@@ -333,7 +333,7 @@ def _failover_hosts(sites: Sequence[Site]) -> dict[str, str]:
 
 
 def _legacy_names(sites: Sequence[Site]) -> dict[Place, tuple[str, ...]]:
-    """The names that KubeFed's DNS gave services (ServiceDNSRecord; the project is archived)."""
+    """Names that KubeFed's DNS gave to services (ServiceDNSRecord; the project is archived)."""
     found: dict[Place, tuple[str, ...]] = {}
     for site in sites:
         for record in site.inventory.config.get("ServiceDNSRecord", ()):

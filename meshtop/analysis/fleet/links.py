@@ -1,4 +1,4 @@
-"""Whether one cluster can be told of another cluster's endpoints, and reach them (reference: Several clusters).
+"""Links between clusters: whether one learns the other's endpoints and can reach them (reference: Several clusters).
 
 An istiod learns endpoints of a remote cluster through a remote secret that is synced; over different networks the
 remote one needs an east-west gateway.
@@ -24,7 +24,7 @@ PASSTHROUGH_PORT = 15443
 
 
 class Site(Struct, frozen=True, kw_only=True, dict=True):
-    """A cluster as far as discovery depends on it."""
+    """The data of one cluster that links and discovery depend on."""
 
     name: str
     inventory: Inventory
@@ -38,12 +38,12 @@ class Site(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def synced(self) -> Mapping[str, str]:
-        """What its istiod says of each remote cluster."""
+        """Sync state of each remote cluster, from its istiod's metrics."""
         return sync_states(self.telemetry)
 
 
 class ClusterLink(Struct, frozen=True, kw_only=True):
-    """From one cluster to another: whether endpoints there can be used, None when it is not known, and why not."""
+    """A link from one cluster to another: whether endpoints there can be used (None: unknown), and why not."""
 
     source: str
     target: str
@@ -52,7 +52,7 @@ class ClusterLink(Struct, frozen=True, kw_only=True):
 
 
 def links(sites: Sequence[Site]) -> dict[tuple[str, str], ClusterLink]:
-    """Every ordered pair of clusters of one mesh."""
+    """The link of every ordered pair of clusters of one mesh."""
     return {
         (source.name, target.name): _link(source, target, sites)
         for source in sites

@@ -1,4 +1,4 @@
-"""What stands out about virtual machines: health, connection, services, and groups without any machine."""
+"""Findings about virtual machines: health, connection, services, and groups without any machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from meshtop.model.state import Finding, Severity
 
 
 def is_disconnected(machine: VirtualMachine) -> bool:
-    """Whether its proxy has disconnected and not come back."""
+    """Whether its proxy has disconnected and not reconnected."""
     left = machine.disconnected_at
     return left is not None and left >= (machine.connected_at or 0.0)
 
@@ -24,7 +24,7 @@ def last_seen(machine: VirtualMachine, now: float) -> float | None:
 
 
 def machine_findings(machine: VirtualMachine) -> tuple[Finding, ...]:
-    """What is wrong with one machine."""
+    """Findings about one machine."""
     who = f"VM {machine.namespace}/{machine.name} in {machine.cluster}"
     found = []
     if machine.healthy is False:
@@ -61,7 +61,7 @@ def machine_findings(machine: VirtualMachine) -> tuple[Finding, ...]:
 def group_findings(
     cluster: str, groups: Iterable[ConfigObject], machines: Sequence[VirtualMachine]
 ) -> tuple[tuple[str, Finding], ...]:
-    """Groups that no machine has registered with, each with its namespace."""
+    """Findings about groups that no machine has registered with, each with its namespace."""
     used = {(machine.namespace, machine.workload_group) for machine in machines}
     return tuple(
         (

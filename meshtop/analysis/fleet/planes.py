@@ -1,7 +1,7 @@
-"""Control planes: what each revision serves, how far an upgrade has come, and what istiod's metrics say of it.
+"""Control planes: the proxies of each revision, the progress of upgrades, and istiod's metrics.
 
-istiod's metrics are read summed over its replicas (never by pod), so what they say is of a cluster's control plane as
-a whole: every revision of it shows the same figures.
+istiod's metrics are summed over its replicas (never by pod), so they describe a cluster's control plane as a whole:
+every revision of it shows the same figures.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from meshtop.model.thresholds import DEFAULT_THRESHOLDS
 from meshtop.model.traffic import Buckets
 
 SLOW_MS = 5_000.0
-"""A p99 of convergence above which proxies live with old configuration for too long."""
+"""p99 of convergence, in milliseconds, above which proxies keep outdated configuration for too long."""
 CONFLICTS = (
     "pilot_conflict_inbound_listener",
     "pilot_conflict_outbound_listener_tcp_over_current_tcp",
@@ -33,7 +33,7 @@ _INJECTION, _REVISION = "istio-injection", "istio.io/rev"
 
 
 class IstiodMetrics(Struct, frozen=True, kw_only=True):
-    """What istiod's metrics say; None where there is no such series.
+    """Figures from istiod's metrics; None where there is no such series.
 
     `slow` says that the p99 is proven to lie above what proxies should wait: a few pushes prove nothing.
     `rejects` and `push_errors` are per second, `conflicts` counts those that stand at the moment.
@@ -49,14 +49,14 @@ class IstiodMetrics(Struct, frozen=True, kw_only=True):
 
 
 class RemoteCluster(Struct, frozen=True, rename="camel"):
-    """A remote cluster by its id, and what istiod says of the connection; None where nothing says it."""
+    """A remote cluster by its id, and istiod's sync state; None where it is not reported."""
 
     cluster: str
     status: str | None = None
 
 
 class ControlPlaneRevision(Struct, frozen=True, kw_only=True):
-    """A revision of a cluster's control plane; for a cluster without one, who serves it.
+    """A revision of a cluster's control plane; for a cluster without one, the clusters that serve it.
 
     `role`: primary, remote (served by `served_by`), external. `proxies` are the pods with a proxy of this revision,
     `stale` those of them whose version is not the control plane's; `share` is the part of the cluster's proxies.
@@ -84,7 +84,7 @@ def planes(sites: Sequence[Site], workloads: Mapping[str, Sequence[Workload]]) -
 
 
 def istiod_metrics(telemetry: Telemetry | None) -> IstiodMetrics:
-    """What the metrics of a cluster's istiods say."""
+    """Figures from the metrics of a cluster's istiods."""
     if telemetry is None:
         return IstiodMetrics()
     total: dict[str, float] = {}
@@ -116,7 +116,7 @@ def istiod_metrics(telemetry: Telemetry | None) -> IstiodMetrics:
 
 
 def minor(version: str | None) -> int | None:
-    """A version as one number that counts its minor releases; None where it says none."""
+    """A version as one number that counts minor releases; None if it is not a version."""
     found = _MINOR.match(version or "")
     return int(found[1]) * 1000 + int(found[2]) if found else None
 
@@ -138,10 +138,10 @@ def _of_site(site: Site, sites: Sequence[Site], workloads: Sequence[Workload]) -
 
 
 class _Installed(Struct, frozen=True, kw_only=True):
-    """The control plane of one cluster, read: the proxies of each of its revisions, and what its metrics say.
+    """The control plane of one cluster: the proxies of each of its revisions, and its metrics.
 
-    `tags` maps each tag to its revision. `proxies` holds the workloads of each revision, `pods` how many proxies (pods)
-    there are of all of them.
+    `tags` maps each tag to its revision. `proxies` holds the workloads of each revision, `pods` the number of proxies
+    (pods) over all revisions.
     """
 
     tags: Mapping[str, str]
@@ -176,7 +176,7 @@ def _installed(site: Site, proxies: Sequence[Workload]) -> _Installed:
 def _revision(
     site: Site, plane: ControlPlane, installed: _Installed, of_cluster: Iterable[Finding]
 ) -> ControlPlaneRevision:
-    """One revision judged; `of_cluster` are findings of the cluster's whole control plane, told with its newest one."""
+    """One revision with its findings; `of_cluster` are the whole control plane's, shown at the newest revision."""
     proxies = installed.proxies[plane.revision]
     count = sum(w.pods.total for w in proxies)
     share = count / installed.pods if installed.pods else None
@@ -205,7 +205,7 @@ def _revision(
 
 
 def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> ControlPlaneRevision:
-    """A cluster whose proxies another cluster's control plane serves."""
+    """The row of a cluster whose proxies are served by another cluster's control plane."""
     mine = site.facts.cluster_id or site.name
     by = tuple(s.name for s in sites if s.facts.control_planes and mine in s.remotes)
     revisions = sorted({w.revision for w in proxies if w.revision})
@@ -216,12 +216,12 @@ def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> C
             Finding(
                 code="CONTROLPLANE-ELSEWHERE-UNKNOWN",
                 severity=Severity.INFO,
-                message=f"{site.name} is served by a control plane that is in none of these clusters.",
+                message=f"{site.name} is served by a control plane outside of these clusters.",
                 fix="Add a context for the cluster that serves it, to see its health.",
             ),
         )
     )
-    reason = f"served by {', '.join(by)}" if by else "its control plane is in none of these clusters"
+    reason = f"served by {', '.join(by)}" if by else "its control plane is outside of these clusters"
     return ControlPlaneRevision(
         cluster=site.name,
         revision=",".join(revisions),
@@ -236,7 +236,7 @@ def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> C
 
 
 def _behind(proxy: str | None, control: str | None) -> bool:
-    """Whether a proxy's version is another one than its control plane's; what is not known is not behind."""
+    """Whether a proxy's version differs from its control plane's; False where either is unknown."""
     return bool(proxy and control and proxy[:1].isdigit() and proxy != control)
 
 
@@ -270,14 +270,14 @@ def _health(plane: ControlPlane, found: IstiodMetrics, remotes: Sequence[RemoteC
     if reasons:
         return Health(HealthStatus.DEGRADED, tuple(reasons))
     if not plane.pods.total:
-        return Health(HealthStatus.IDLE, ("scaled to nothing",))
+        return Health(HealthStatus.IDLE, ("scaled to zero",))
     if found == IstiodMetrics():
-        return Health(HealthStatus.UNKNOWN, ("its pods are ready, and no metric of istiod is known",))
+        return Health(HealthStatus.UNKNOWN, ("its pods are ready; there are no metrics of istiod",))
     return Health(HealthStatus.HEALTHY)
 
 
 def _cluster_findings(cluster: str, found: IstiodMetrics) -> Iterable[Finding]:
-    """What istiod's metrics find wrong, once for all revisions of a cluster."""
+    """Findings from istiod's metrics, once for all revisions of a cluster."""
     who = f"The control plane of {cluster}"
 
     def warn(code: str, message: str, fix: str) -> Finding:
@@ -310,7 +310,7 @@ def _cluster_findings(cluster: str, found: IstiodMetrics) -> Iterable[Finding]:
 
 
 def _mesh_skew(site: Site, sites: Sequence[Site]) -> Iterable[Finding]:
-    """Control planes of one mesh that are more than one minor apart, said of the older one."""
+    """Findings about control planes of one mesh more than one minor version apart, reported at the older one."""
     mine = _newest_minor(site)
     for other in sites:
         theirs = _newest_minor(other)
@@ -352,7 +352,7 @@ def _findings(cluster: str, plane: ControlPlane, proxies: Sequence[Workload]) ->
 
 
 def _skewed(proxy: str | None, control: str | None) -> bool:
-    """Istio supports a data plane that is at most one minor older, and none that is newer."""
+    """Whether the skew is unsupported: Istio allows a data plane at most one minor older, and none that is newer."""
     one, two = minor(proxy), minor(control)
     return one is not None and two is not None and (one > two or two - one > 1)
 
@@ -375,7 +375,7 @@ def _upgrade(site: Site, plane: ControlPlane, share: float | None, newest: str) 
 
 
 def _unknown_revisions(site: Site, tags: Mapping[str, str]) -> Iterable[Finding]:
-    """Namespaces whose label names a revision that is not there: their next pods get no proxy."""
+    """Findings about namespaces whose label names a missing revision: their new pods get no proxy."""
     known = {plane.revision for plane in site.facts.control_planes} | {*tags}
     for namespace in site.inventory.namespaces:
         wanted = namespace.meta.labels.get(_REVISION)

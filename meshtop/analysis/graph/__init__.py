@@ -1,1 +1,1 @@
-"""The service graph: built, laid out, drawn, walked, exported; all of it pure."""
+"""The service graph: building, layout, drawing, navigation and export, as pure functions."""

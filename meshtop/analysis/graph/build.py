@@ -1,4 +1,4 @@
-"""From observed edges to a graph at a chosen level: folding, expanding, hiding, adding up."""
+"""Builds the graph at a chosen level from observed edges: folding, expanding, filtering, summing."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _GROUPINGS = (NodeKind.CLUSTER, NodeKind.TENANT, NodeKind.NAMESPACE)
 
 
 class GraphOptions(Struct, frozen=True, kw_only=True):
-    """What to show.
+    """What the graph shows.
 
-    `level` is where nodes fold; an id in `expanded` is opened one level further, an id in `collapsed` stays one
+    `level` is the granularity of nodes; an id in `expanded` is opened one level further, an id in `collapsed` stays one
     node whatever the level. `grouping` names the frames from the outside in (cluster, tenant, namespace); without
     "cluster" the same service of several clusters is one node, unless "tenant" frames it and its tenants differ.
     `tenants` maps (cluster, namespace) to a tenant. `only_unhealthy` keeps what is degraded, failing or unknown.
-    `focus` shows a node with `up` hops of callers and `down` hops of callees; `path` shows the ways from one node to
-    another: all shortest ones, or, with `best_path`, the one of them whose weakest edge carries most requests.
+    `focus` shows a node with `up` hops of callers and `down` hops of callees; `path` shows the shortest paths from one
+    node to another: all of them, or, with `best_path`, the one whose weakest edge carries most requests.
     """
 
     level: Level = Level.SERVICES
@@ -61,7 +61,7 @@ class GraphOptions(Struct, frozen=True, kw_only=True):
 
 
 class _Step(NamedTuple):
-    """One link of the chain from the coarsest group to the workload."""
+    """One step of the chain from the coarsest group to the workload."""
 
     id: str
     label: str
@@ -69,7 +69,7 @@ class _Step(NamedTuple):
 
 
 class _EndPlace(NamedTuple):
-    """Where an end of an edge is shown: its node, the frames around it, and its finest identity."""
+    """The place of an edge's end in the graph: its node, the frames around it, and its finest identity."""
 
     step: _Step
     frames: tuple[_Step, ...]
@@ -77,7 +77,7 @@ class _EndPlace(NamedTuple):
 
 
 def escape_id(part: str) -> str:
-    """A name as a part of an id: `/`, `%`, spaces and control characters are percent-encoded, so ids never collide."""
+    """A name escaped for use in an id: `/`, `%`, spaces and control characters are percent-encoded."""
     if part.isalnum():
         return part
     return "".join(f"%{ord(c):02X}" if c in "/% " or not c.isprintable() else c for c in part)
@@ -96,13 +96,13 @@ def _idle(edge: Edge, health: Health) -> bool:
 
 
 def _short(host: str, namespace: str) -> str:
-    """A Kubernetes service's bare name; hosts that are not Kubernetes' stay whole."""
+    """A Kubernetes service's bare name; other hosts are kept whole."""
     name, *rest = host.split(".")
     return name if rest and (rest[0] == namespace or rest[1:2] == ["svc"]) else host
 
 
 def _services_of(edges: Iterable[Edge]) -> dict[tuple[str, str, str], str]:
-    """Which service a workload serves, as calls to it say; with several, the one named like its app, else the first."""
+    """The service of each called workload; of several, the one named like its app, else the first."""
     seen: dict[tuple[str, str, str], set[str]] = {}
     apps: dict[tuple[str, str, str], str] = {}
     for edge in edges:
@@ -116,7 +116,7 @@ def _services_of(edges: Iterable[Edge]) -> dict[tuple[str, str, str], str]:
 
 
 class _Placement:
-    """Where each end of an edge is shown under these options; looked up once for each end."""
+    """Finds the place of each edge end under the given options; cached by end."""
 
     def __init__(self, options: GraphOptions, serves: Mapping[tuple[str, str, str], str]) -> None:
         self._options = options
@@ -148,14 +148,14 @@ class _Placement:
         return _EndPlace(chain[at], frames, chain[-1].id)
 
     def _chain(self, peer: Peer | Target) -> list[_Step]:
-        """Every identity of an end from the outside in; what telemetry does not say is left out."""
+        """Every identity of an end from the outside in; parts that telemetry does not report are left out."""
         nowhere = not peer.workload and not peer.namespace and peer.kind != PeerKind.UNKNOWN
         if peer.kind == PeerKind.EXTERNAL or nowhere:
             return self._outside(peer)
         return [*self._frames(peer), *self._leaf(peer)]
 
     def _outside(self, peer: Peer | Target) -> list[_Step]:
-        """What stands in no mesh: its host, which at coarse levels is one of all that is external."""
+        """The chain of an end outside the mesh: one node for everything external, and below it the host."""
         host = (peer.service if isinstance(peer, Target) else "") or peer.app or peer.workload or _OUTSIDE
         step = _Step(make_id(NodeKind.EXTERNAL, host), host, NodeKind.EXTERNAL)
         if self._options.level in (Level.SERVICES, Level.WORKLOADS):
@@ -163,7 +163,7 @@ class _Placement:
         return [_Step(make_id(NodeKind.EXTERNAL), _OUTSIDE, NodeKind.EXTERNAL), step]
 
     def _frames(self, peer: Peer | Target) -> list[_Step]:
-        """The groups around an end. The name of a group is part of the ids inside it, but for a cluster's tenants: a
+        """The groups around an end. A group's name is part of the ids inside it, except for tenants inside a cluster: a
         namespace of one cluster has one tenant.
         """
         names = {
@@ -183,7 +183,7 @@ class _Placement:
         return steps
 
     def _scope(self, peer: Peer | Target) -> list[str]:
-        """What tells a namespace of this name from others of it: its cluster, or where clusters are one its tenant.
+        """What distinguishes namespaces of the same name: the cluster or, where clusters are merged, the tenant.
 
         A namespace of one cluster has one tenant; namespaces of that name in several clusters may have several.
         """
@@ -211,7 +211,7 @@ class _Placement:
 
 
 class _NodeTraffic:
-    """What a node collects while edges go by."""
+    """Sums of a node, accumulated edge by edge."""
 
     def __init__(self, place: _EndPlace, cluster: str, namespace: str, tenant: str) -> None:
         self.place = place
@@ -229,7 +229,7 @@ def _only(names: set[str]) -> str:
 
 
 class _Judge:
-    """Judges several observed edges as one."""
+    """Gives one verdict on several observed edges."""
 
     def __init__(self, together: Callable[[Sequence[Edge]], Health] | None) -> None:
         self._together = together
@@ -276,8 +276,8 @@ def build_graph(
 ) -> ServiceGraph:
     """Fold `edges` into the graph that `options` ask for; the order of `edges` does not matter.
 
-    `health_of_all` judges several observed edges together, as one drawn edge or as what one node receives; without
-    it the worst of them counts.
+    `health_of_all` gives one verdict on several observed edges (one drawn edge, or all that one node receives);
+    without it the worst single verdict is taken.
 
     Sums are added, never ratios or quantiles. Traffic between members of one collapsed group becomes the node's
     `internal`; a service or workload that calls itself keeps a loop.
@@ -328,7 +328,7 @@ def build_graph(
 
 
 def ends_of(edges: Sequence[Edge], options: GraphOptions) -> list[tuple[str, str]]:
-    """The nodes that each edge joins under these options, before anything is hidden; in the order of `edges`."""
+    """The nodes that each edge connects under these options, before filtering; in the order of `edges`."""
     placement = _Placement(options, _services_of(sorted(edges, key=edge_key)))
     return [(placement.of(edge.source).step.id, placement.of(edge.destination).step.id) for edge in edges]
 
@@ -368,7 +368,7 @@ def _node(found: _NodeTraffic, judge: _Judge) -> GraphNode:
 
 
 def edge_key(edge: Edge) -> tuple[str, ...]:
-    """What tells one observed edge from another, and the order in which edges are folded: ends, then protocol."""
+    """Identity and sort key of an observed edge: its ends, then the protocol."""
     s, d = edge.source, edge.destination
     return (
         *(s.cluster, s.namespace, s.workload, s.app, s.version, s.kind.value),

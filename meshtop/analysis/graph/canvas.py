@@ -1,4 +1,4 @@
-"""A window of character cells, and the signs to draw with in Unicode and in plain ASCII."""
+"""A window of character cells, and the drawing characters in Unicode and in ASCII."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NORTH, EAST, SOUTH, WEST = 1, 2, 4, 8
 
 
 class Ink(StrEnum):
-    """What a run's colour means; its words are those of the tables' tones."""
+    """Meaning of a run's colour, with the same values as the tables' tones."""
 
     PLAIN = "plain"
     DIM = "dim"
@@ -41,7 +41,7 @@ class InkRun(NamedTuple):
 
 
 class Signs(NamedTuple):
-    """One alphabet of the drawing; `lines` are indexed by the sum of NORTH, EAST, SOUTH and WEST."""
+    """One set of drawing characters; `lines` are indexed by the sum of NORTH, EAST, SOUTH and WEST."""
 
     lines: str
     heavy: str
@@ -89,7 +89,7 @@ ASCII = Signs(
 
 
 class Canvas:
-    """The cells of one window of the drawing; whatever falls outside is left out."""
+    """The cells of one window of the drawing; anything drawn outside is ignored."""
 
     def __init__(self, x: int, y: int, width: int, height: int, signs: Signs) -> None:
         self.x, self.y, self.width, self.height, self.signs = x, y, width, height, signs
@@ -97,7 +97,7 @@ class Canvas:
         self._ink = [[Ink.PLAIN] * width for _ in range(height)]
 
     def put(self, x: int, y: int, sign: str, ink: Ink) -> None:
-        """Write one sign of one cell."""
+        """Write one single-cell character."""
         x -= self.x
         y -= self.y
         if 0 <= x < self.width and 0 <= y < self.height:
@@ -105,7 +105,7 @@ class Canvas:
             self._ink[y][x] = ink
 
     def row(self, first: int, last: int, y: int, sign: str, ink: Ink) -> None:
-        """Write the same sign from `first` to `last`."""
+        """Write a character in every cell from `first` to `last`."""
         y -= self.y
         if 0 <= y < self.height:
             a, b = max(first - self.x, 0), min(last - self.x + 1, self.width)
@@ -114,7 +114,7 @@ class Canvas:
                 self._ink[y][a:b] = [ink] * (b - a)
 
     def write(self, x: int, y: int, text: str, ink: Ink) -> None:
-        """Write clean text; a wide sign takes two cells, and one that the window's edge cuts is left out."""
+        """Write cleaned text; a wide character takes two cells, and one cut by the window's edge is left out."""
         if not self.y <= y < self.y + self.height:
             return
         for sign, width in graphemes(to_ascii(text) if self.signs.ascii else text):

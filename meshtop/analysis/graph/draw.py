@@ -20,14 +20,14 @@ _BLOCK = 16
 
 
 class Highlight(Struct, frozen=True):
-    """What is chosen: a node (with its edges and neighbours) or an edge (with its ends), by id."""
+    """The selection: a node (with its edges and neighbours) or an edge (with its ends), by id."""
 
     node: str | None = None
     edge: str | None = None
 
 
 class Label(NamedTuple):
-    """An edge's text, where it stands; `x` is its first cell."""
+    """An edge's label and its position; `x` is its first cell."""
 
     x: int
     y: int
@@ -36,7 +36,7 @@ class Label(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """What stands on a cell."""
+    """The element drawn on a cell."""
 
     kind: str
     """`node`, `edge` or `group`."""
@@ -55,7 +55,7 @@ class _Stroke(NamedTuple):
 
 
 class GraphDrawing:
-    """A graph with its layout, ready to be drawn: finds what a window shows without looking at everything.
+    """A graph with its layout, indexed for drawing: a window is painted without visiting all elements.
 
     Labels are chosen here, since numbers change with each refresh and places do not.
     """
@@ -99,13 +99,13 @@ class GraphDrawing:
         return near | ({chosen.node} if chosen.node else set()), lit
 
     def _dimmed(self, ink: Ink, lit: bool) -> Ink:
-        """What is not near the chosen thing steps back, unless its ink says something."""
+        """Dim the ink of elements away from the selection, unless the ink shows a status."""
         if not self._near or lit or ink in (Ink.FAILING, Ink.DEGRADED):
             return ink
         return Ink.DIM
 
     def _strokes(self, order: Iterable[GraphEdge]) -> Iterator[_Stroke]:
-        """Every line once: the worst edge of a bundle gives a shared line its ink."""
+        """Every line once: a line shared by a bundle takes the ink of its worst edge."""
         covered: dict[tuple[int, int], tuple[int, int]] = {}
         seen: set[tuple[int, int, int, int, int]] = set()
         for edge in order:
@@ -138,7 +138,7 @@ class GraphDrawing:
         return self._label_rows[y]
 
     def _label(self, edge: GraphEdge) -> Label | None:
-        """The longest form that fits between spaces; where that is a mere sign, a tighter one that says more."""
+        """The longest form that fits with spaces around; if that is a mere sign, a longer one without spaces."""
         slot = self.layout.routes[edge.id].slot
         if slot is None:
             return None
@@ -243,7 +243,7 @@ class GraphDrawing:
         title: str,
         lines: dict[tuple[int, int], tuple[int, int, Ink, HealthStatus]],
     ) -> None:
-        """Write the title where no line crosses the border, cut to the widest such place."""
+        """Write the title in the widest part of the border that no line crosses, cut to fit."""
         crossed = sorted(x for x in range(frame.x + 1, frame.right) if (x, frame.y) in lines)
         runs, start = [], frame.x + 1
         for x in [*crossed, frame.right]:
@@ -313,7 +313,7 @@ class GraphDrawing:
         return self._edges[edge_id].health.status
 
     def hit(self, x: int, y: int) -> Hit | None:
-        """What stands on a cell: a node, an edge's label or line, a frame's border, or nothing."""
+        """The element on a cell: a node, an edge's label or line, a frame's border, or None."""
         for name in self._box_blocks.get(y // _BLOCK, ()):
             if self.layout.boxes[name].holds(x, y):
                 return Hit("node", name)

@@ -1,4 +1,4 @@
-"""The graph in other notations: Graphviz dot, Mermaid, JSON; every name is data and quoted as such."""
+"""Exports of the graph: Graphviz dot, Mermaid, JSON; every name is quoted as data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHAPE = {NodeKind.EXTERNAL: "ellipse", NodeKind.UNKNOWN: "ellipse", NodeKind.GA
 
 
 def _numbers(graph: ServiceGraph) -> dict[str, str]:
-    """Short names for a notation whose ids may not hold everything; by place, so that two never meet."""
+    """Short unique names, by position, for notations that restrict ids."""
     ids = [*(n.id for n in graph.nodes), *(g.id for g in graph.groups)]
     return {name: f"n{i}" for i, name in enumerate(ids)}
 

@@ -1,4 +1,4 @@
-"""Where everything stands, in character cells: x to the right, y down, both from 0."""
+"""Geometry of a layout in character cells: x to the right, y down, both from 0."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from msgspec import Struct, field
 
 
 class Point(NamedTuple):
-    """A cell."""
+    """Coordinates of a cell."""
 
     x: int
     y: int
 
 
 class Box(Struct, frozen=True):
-    """A rectangle of cells, its border included; `column` is the layer a node stands in."""
+    """A rectangle of cells, its border included; `column` is the node's layer."""
 
     x: int
     y: int
@@ -43,10 +43,10 @@ class Box(Struct, frozen=True):
 
 
 class Route(Struct, frozen=True):
-    """The way of one edge: corners from the source's border to the target's, each step horizontal or vertical.
+    """The course of one edge: corners from the source's border to the target's, each step horizontal or vertical.
 
-    `net` names the bundle it shares lines with; `slot` is the longest horizontal run that is its
-    alone and that nothing crosses, where a label can be written: (first x, last x, y).
+    `net` names the bundle it shares lines with; `slot` is its longest horizontal run that is not shared or
+    crossed, where a label can be written: (first x, last x, y).
     """
 
     points: tuple[Point, ...]
@@ -63,7 +63,7 @@ class LayoutColumn(Struct, frozen=True):
 
 
 class Shape(Struct, frozen=True):
-    """What a layout depends on; two graphs of equal shape are drawn in the same places."""
+    """The input of a layout; two graphs of equal shape get the same layout."""
 
     nodes: tuple[tuple[str, str | None, int], ...]
     edges: tuple[tuple[str, str], ...]
@@ -71,9 +71,9 @@ class Shape(Struct, frozen=True):
 
 
 class LayoutOptions(Struct, frozen=True, kw_only=True):
-    """How to lay out.
+    """Options of a layout.
 
-    `width` is the room to aim for, in cells (None: no limit known); it decides how much is left for labels and
+    `width` is the width to aim for, in cells (None: no limit known); it decides how much is left for labels and
     how things without edges between them are packed, at the first layout only. `compact` draws a node on one row
     instead of a box of three; None decides by the number of nodes.
     """
@@ -83,7 +83,7 @@ class LayoutOptions(Struct, frozen=True, kw_only=True):
 
 
 class Layout(Struct, frozen=True, kw_only=True):
-    """The finished drawing's geometry, by ids of nodes, edges and groups.
+    """The geometry of a drawing, by ids of nodes, edges and groups.
 
     `lanes` are the rows on which bundles pass a column; they are kept so that the next layout can keep them.
     """

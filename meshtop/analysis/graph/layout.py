@@ -1,4 +1,4 @@
-"""The layout of a service graph: layers from left to right, groups as frames, bundles on tracks; and its stability.
+"""Layout of a service graph: layers from left to right, groups as frames, edges on tracks; stable across refreshes.
 
 `layout` does it at once; `layout_steps` yields between small steps, so that a worker can be cancelled.
 """
@@ -22,16 +22,16 @@ from meshtop.analysis.graph.wording import caption, tag_width, title_of
 from meshtop.model.text import cell_width
 
 COMPACT_FROM = 60
-"""From so many nodes on, a node is one row unless the caller says otherwise."""
+"""From this number of nodes on, a node takes one row unless the caller decides otherwise."""
 
 _LEAST_ROOM, _USUAL_ROOM, _MOST_ROOM = 3, 9, 20
-"""Cells kept free for an edge's label in every gap: at least, without a width to keep to, at most."""
+"""Cells reserved for an edge's label in every gap: minimum, default without a given width, maximum."""
 
 T = TypeVar("T")
 
 
 def run(steps: Generator[None, None, T]) -> T:
-    """Run steps to their end and give their result."""
+    """Run a generator of steps to its end and return its result."""
     while True:
         try:
             next(steps)
@@ -41,7 +41,7 @@ def run(steps: Generator[None, None, T]) -> T:
 
 
 def layout(graph: ServiceGraph, options: LayoutOptions | None = None, previous: Layout | None = None) -> Layout:
-    """Lay `graph` out; with `previous`, what is still there stays where it is.
+    """Lay `graph` out; with `previous`, nodes that are still there keep their places.
 
     The same shape gives the same places. New nodes find room beside their neighbours; rows are pushed down, and
     columns to the right, only where there is none. Where most of the graph is new, it is laid out afresh.
@@ -52,7 +52,7 @@ def layout(graph: ServiceGraph, options: LayoutOptions | None = None, previous: 
 def layout_steps(
     graph: ServiceGraph, options: LayoutOptions | None = None, previous: Layout | None = None
 ) -> Generator[None, None, Layout]:
-    """`layout` in small steps."""
+    """Lay a graph out like `layout`, as a generator that yields between small steps."""
     options = options or LayoutOptions()
     compact = options.compact
     if compact is None:
@@ -72,7 +72,7 @@ def layout_steps(
 def merge_lonely_frames(groups: tuple[GraphGroup, ...], nodes: tuple[GraphNode, ...]) -> dict[str, tuple[str, ...]]:
     """For each group, the frames drawn around it from the outside in.
 
-    A frame with one frame and nothing else in it is drawn as one with that frame.
+    A frame that contains only one other frame is merged with it.
     """
     parents = {g.id: g.parent for g in groups}
     inside: dict[str, int] = {}
@@ -94,7 +94,7 @@ def merge_lonely_frames(groups: tuple[GraphGroup, ...], nodes: tuple[GraphNode, 
 
 
 class _Scene:
-    """A graph as numbers, and the ways to lay it out."""
+    """A graph with nodes and groups as indices, and the algorithms to lay it out."""
 
     def __init__(self, graph: ServiceGraph, compact: bool) -> None:
         self.compact = compact
@@ -133,7 +133,7 @@ class _Scene:
         return 0 if self.compact else 1
 
     def afresh(self, options: LayoutOptions) -> Generator[None, None, Layout]:
-        """A layout that owes nothing to an earlier one."""
+        """A layout computed without an earlier one."""
         count = len(self.names)
         lines = [(u, v) for u, v in self.edges if u != v]
         group = [f[-1] if f else -1 for f in self.frames]
@@ -156,7 +156,7 @@ class _Scene:
         return self._finish(router, boxes)
 
     def again(self, kept: KeptPlaces, previous: Layout) -> Generator[None, None, Layout]:
-        """A layout in which everything kept stays in its column and row."""
+        """A layout in which all kept boxes stay in their column and row."""
         nets = bundle(self.edges, kept.column, self.names)
         ports = Ports(nets)
         kept.settle([ports.needed(n) + 2 * self.rim for n in range(len(self.names))])

@@ -1,7 +1,6 @@
-"""Bundles: every edge belongs to one star, its source's or its target's, and shares lines only inside it.
+"""Bundles of edges: every edge belongs to one star around its source or target, and shares lines only inside it.
 
-Two different bundles never share a line, so a drawing cannot be misread: whatever is joined by ├ or ┬ has one
-common end.
+Two bundles never share a line, so a drawing is unambiguous: all lines joined by ├ or ┬ have a common end.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class Net(NamedTuple):
 
 
 def bundle(edges: Sequence[tuple[int, int]], column: Sequence[int], names: Sequence[str]) -> list[Net]:
-    """Assign each edge to the star of that end which has more edges in the same direction.
+    """Assign each edge to the star at that end which has more edges in the same direction.
 
     The fuller end takes the edge: a service with many callers needs one port then, and so does one with many callees.
     """

@@ -1,4 +1,4 @@
-"""Who stands above whom: median sweeps that keep groups together and stop when crossings no longer fall."""
+"""Vertical order in columns: median sweeps that keep groups contiguous and stop when crossings no longer decrease."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def sweep(
 ) -> Iterator[None]:
     """Reorder `columns` in place; yields after each round.
 
-    `frames[item]` lists the groups around an item from the outside in; members of one group stay together, and
+    `frames[item]` lists the groups around an item from the outside in; members of one group stay contiguous, and
     groups have the same order in every column.
     """
     place = [0.0] * len(left)

@@ -1,4 +1,4 @@
-"""The row of every box: straight lines first, then frames stacked as low as their columns allow."""
+"""Assigns a row to every box: first to straighten lines, then frames are stacked as tightly as their columns allow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PlaceItem(NamedTuple):
 
 
 class _Unit(NamedTuple):
-    """A frame's content, solved: its columns and its height."""
+    """The solved content of a frame: its columns and its height."""
 
     first: int
     last: int
@@ -29,9 +29,9 @@ class _Unit(NamedTuple):
 class Placer:
     """Places items inside their frames, innermost frames first.
 
-    A frame that holds items only is solved as a whole: each column is pulled towards its neighbours and pushed
-    apart again (isotonic regression), which keeps the order and makes lines straight. A frame that holds frames
-    stacks those, and then puts its own items into the nearest room beside what they talk to.
+    A frame that contains only items is solved as a whole: each column is aligned with its neighbours by isotonic
+    regression, which keeps the order and straightens lines. A frame that contains frames stacks those, and then puts
+    its own items into the nearest free rows beside their neighbours.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class Placer:
                     row[item] = y
 
     def _beside(self, own: list[int], frames: Sequence[int]) -> None:
-        """Put a frame's own items into free rows nearest to what they talk to, beside its inner frames."""
+        """Put a frame's own items into the free rows nearest to their neighbours, beside its inner frames."""
         taken: dict[int, list[tuple[int, int]]] = {}
         for frame in frames:
             members = self._members(frame)

@@ -1,4 +1,4 @@
-"""Where bundles leave and enter boxes: one row of a box's side each, in the order of what they lead to."""
+"""Ports: each bundle leaves or enters a box on a row of its own, in the order of the targets."""
 
 from __future__ import annotations
 

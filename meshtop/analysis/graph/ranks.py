@@ -1,4 +1,4 @@
-"""Which column a node stands in: cycles broken, callers left of callees, unconnected parts spread over the columns."""
+"""Assigns columns: cycles are broken, callers are left of callees, unconnected parts are spread over the columns."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from math import ceil, sqrt
 
 
 def break_cycles(count: int, callees: Sequence[Sequence[int]], callers: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Callees without the edges that close a cycle: those that a depth-first walk from the entries finds going back.
+    """Callees without the edges that close a cycle (back edges of a depth-first walk from the entry nodes).
 
-    Depth-first with a stack of its own: no limit on the length of a chain.
+    Uses an explicit stack, so the length of a chain is not limited.
     """
     kept: list[list[int]] = [[] for _ in range(count)]
     state = bytearray(count)

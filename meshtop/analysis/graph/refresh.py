@@ -1,4 +1,4 @@
-"""Keeping places: what was drawn stays where it is, and what is new finds room beside its neighbours."""
+"""Layout updates: boxes already drawn keep their places, new ones are put beside their neighbours."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Span(NamedTuple):
 
 
 class KeptPlaces:
-    """The places of the next layout: columns at once, rows of new boxes once their heights are known.
+    """Places of the next layout: columns are assigned at once, rows of new boxes once their heights are known.
 
     `height` is 0 for a new box. A new box stands to the right of its callers, or to the left of its callees, inside
     the frames it belongs to, in the free rows nearest to them. Where a frame is full, or a box
@@ -166,7 +166,7 @@ class KeptPlaces:
         self.row[n] = y + rims
 
     def _push(self, row: int, count: int) -> None:
-        """Everything from `row` on moves down; frames that reach over it grow."""
+        """Move everything from `row` on down by `count`; frames that span the row grow."""
         self._pushed.append((row, count))
         for n, h in enumerate(self.height):
             if h and self.row[n] >= row:
@@ -203,9 +203,9 @@ def keep_places(
     widths: Sequence[int],
     paths: Sequence[tuple[str, ...]],
 ) -> KeptPlaces | None:
-    """The kept places; None where the graph differs so much that keeping them helps nobody.
+    """The kept places; None where the graph differs so much that a fresh layout is better.
 
-    That is: a node that stays has other frames around it, or more than a quarter (and three) of the nodes are new.
+    That is: a kept node has other frames around it, or more than a quarter (and more than three) of the nodes are new.
     """
     names = [name for name, _, _ in shape.nodes]
     stay = [n for n, name in enumerate(names) if name in previous.boxes]

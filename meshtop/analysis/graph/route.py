@@ -14,7 +14,7 @@ from meshtop.analysis.graph.tracks import Pins, Turn, assign_tracks
 
 _SLOTS_UP_TO = 12
 _SPARE = 2
-"""Cells left over in a gap with many tracks, so that a new edge rarely needs to push columns apart."""
+"""Spare cells in a gap with many tracks, so that a new edge rarely needs to move columns apart."""
 
 
 class PlacedBox(NamedTuple):
@@ -117,7 +117,7 @@ class Router:
             self.lane[index][column] = row
 
     def _ports(self) -> None:
-        """Each end aims at the rows of what it meets in the next gap."""
+        """Choose ports: each end aims at the rows that its line reaches in the next gap."""
         aim: dict[tuple[int, int, int], float] = {}
         middle = [b.inner[0] + (b.inner[1] - 1) / 2 for b in self.boxes]
         for index, net in enumerate(self.nets):
@@ -175,7 +175,7 @@ class Router:
         return blocked
 
     def _label_needs(self, pins: Sequence[Sequence[Pins]]) -> list[tuple[bool, bool]]:
-        """For each gap, whether labels stand left of the tracks and right of them."""
+        """For each gap, whether there are labels left of the tracks and right of them."""
         needs = []
         for column, gap in enumerate(pins):
             left = right = False
@@ -337,7 +337,7 @@ def _pitch(tracks: int) -> int:
 
 
 def _corners(points: Sequence[Point]) -> list[Point]:
-    """Without repeated points and without points in the middle of a straight line."""
+    """The points without repetitions and without those in the middle of a straight line."""
     kept: list[Point] = []
     for p in points:
         if kept and p == kept[-1]:

@@ -1,4 +1,4 @@
-"""Choosing parts of a graph: around a node, between two nodes, by edges, by what hurts most."""
+"""Parts of a graph: around a node, between two nodes, by edges, and the worst edges."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def distances(adjacent: dict[str, list[str]], start: str, most: int | None = Non
 
 
 def restrict(graph: ServiceGraph, nodes: set[str], edges: Sequence[GraphEdge] | None = None) -> ServiceGraph:
-    """The graph of these nodes with the edges between them (or of `edges`), and the groups that still hold a node."""
+    """The subgraph of these nodes with the edges between them (or `edges`), and the groups that contain one of them."""
     chosen = graph.edges if edges is None else edges
     parents = {g.id: g.parent for g in graph.groups}
     kept = tuple(n for n in graph.nodes if n.id in nodes)
@@ -57,7 +57,7 @@ def edge_subgraph(graph: ServiceGraph, edges: Sequence[GraphEdge]) -> ServiceGra
 
 
 def focus(graph: ServiceGraph, node: str, up: int = 1, down: int = 1) -> ServiceGraph:
-    """A node with its callers up to `up` hops and callees up to `down` hops; an id that is not there gives nothing."""
+    """A node with its callers up to `up` hops and callees up to `down` hops; empty for an unknown id."""
     if graph.node(node) is None:
         return ServiceGraph()
     above = distances(neighbours(graph.edges, forward=False), node, up)
@@ -66,9 +66,9 @@ def focus(graph: ServiceGraph, node: str, up: int = 1, down: int = 1) -> Service
 
 
 def paths_between(graph: ServiceGraph, start: str, end: str, *, best: bool = False) -> ServiceGraph:
-    """All shortest ways from `start` to `end`, or the one whose weakest edge carries the most requests.
+    """All shortest paths from `start` to `end`, or the one whose weakest edge carries the most requests.
 
-    Empty where no way exists.
+    Empty where there is no path.
     """
     down = distances(neighbours(graph.edges, forward=True), start)
     up = distances(neighbours(graph.edges, forward=False), end)

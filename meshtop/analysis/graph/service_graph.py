@@ -21,7 +21,7 @@ class Level(StrEnum):
 
 
 class NodeKind(StrEnum):
-    """What a node or a group stands for."""
+    """What a node or a group represents."""
 
     CLUSTER = "cluster"
     TENANT = "tenant"
@@ -38,10 +38,10 @@ class NodeKind(StrEnum):
 class GraphNode(Struct, frozen=True, kw_only=True):
     """One box. `id` is stable from refresh to refresh; `group` is the innermost frame around it, None outside all.
 
-    `members` counts the workloads it stands for. `inbound`, `outbound` and `internal` are sums of its edges
-    (internal: between members of one collapsed node). `health` judges all that it receives and that happens inside it
-    together; None where nothing was judged, as with a node that only calls.
-    `expandable` says that a finer level exists.
+    `members` counts the workloads it represents. `inbound`, `outbound` and `internal` are sums of its edges (internal:
+    between members of one collapsed node). `health` is the verdict on all traffic that it receives or that stays
+    inside it; None where there is none, as with a node that only calls.
+    `expandable` tells whether a finer level exists.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The drawing as SVG, from the same layout as the text: real text, one scale, legible on dark and on light paper."""
+"""The graph as SVG, from the layout of the text drawing; text stays text, and dark and light schemes are supported."""
 
 from __future__ import annotations
 

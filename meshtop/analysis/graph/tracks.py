@@ -1,4 +1,4 @@
-"""The gap between two columns: which bundle turns on which vertical track."""
+"""Assigns vertical tracks in the gap between two columns to the bundles that turn there."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Turn(NamedTuple):
 
 
 def _wish(pins: Pins) -> tuple[int, float]:
-    """The order that crosses least: of those going down the lowest turns first, of those going up the highest."""
+    """Sort key for fewest crossings: of bundles going down the lowest turns first, of those going up the highest."""
     start = pins.left or pins.right
     end = pins.right or pins.left
     down = sum(end) * len(start) >= sum(start) * len(end)
@@ -99,7 +99,7 @@ class Gap:
             self.release(bundle, track)
 
     def release(self, bundle: int, track: int) -> None:
-        """Let go what waited for a bundle that turns on a track: it may turn from the next track on."""
+        """Mark the bundles that waited for this one as free to turn from the next track on."""
         for other in self._after[bundle]:
             self._least[other] = max(self._least[other], track + 1)
             self._waits[other] -= 1
@@ -107,7 +107,7 @@ class Gap:
                 heappush(self._ready, other)
 
     def split(self) -> None:
-        """Cut a ring of demands: the first bundle of it that is whole leaves its row for a free one, where it waits."""
+        """Break a cycle of demands: its first unsplit bundle is moved to a free row, where it waits."""
         bundle = next(
             b for b in self._next_to_split if self._bundles[b].net not in self.turns and b not in self._halves
         )
@@ -141,8 +141,8 @@ def _is_straight(pins: Pins) -> bool:
 def assign_tracks(bundles: Iterable[Pins], blocked: Rows) -> tuple[dict[int, Turn], list[list[tuple[int, int]]]]:
     """A turn for every bundle of a gap, and for each track the spans of rows that it carries, sorted.
 
-    A ring of demands is cut by splitting a bundle over two tracks, joined on a row that is free in `blocked` (which
-    then holds it).
+    A cycle of demands is broken by splitting a bundle over two tracks, joined on a row that is free in `blocked` (the
+    row is added to it).
     """
     gap = Gap(bundles, blocked)
     gap.assign()

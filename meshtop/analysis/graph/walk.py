@@ -1,4 +1,4 @@
-"""Walking a drawing with four keys: along edges to the side, among siblings up and down."""
+"""Navigation in a drawing with the arrow keys: along edges sideways, within a column up and down."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Direction(StrEnum):
 
 
 def neighbor(graph: ServiceGraph, layout: Layout, node: str, direction: Direction) -> str | None:
-    """The node that a key leads to from `node`; None where there is nothing that way.
+    """The node that an arrow key leads to from `node`; None where there is nothing in that direction.
 
     Of several callers or callees the nearest is taken. Past the end of a column, up and down go on in the
     column before or after it, so that every node can be reached.

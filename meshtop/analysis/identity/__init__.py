@@ -1,1 +1,1 @@
-"""Which mesh a cluster belongs to, and what its control planes say of it."""
+"""Identity of clusters: the mesh and network they belong to, and the settings of their control planes."""

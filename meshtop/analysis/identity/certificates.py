@@ -1,4 +1,4 @@
-"""Certificates read with `cryptography`: who they are for, until when, and their fingerprints."""
+"""Parsing certificates with `cryptography`: identity, validity and fingerprint."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", 
 class CertificateInfo(Struct, frozen=True, rename="camel"):
     """A certificate; times are Unix seconds, the fingerprint is SHA-256 in lower-case hex.
 
-    `name` is the subject as it is encoded (DER), `key` the SHA-256 of its SubjectPublicKeyInfo: together they are what
-    a chain is verified by, and a root renewed with its old key keeps both. `der` is the whole certificate.
+    `name` is the subject in DER, `key` the SHA-256 of its SubjectPublicKeyInfo: a chain is verified by both, and a root
+    renewed with the same key keeps both. `der` is the whole certificate.
     """
 
     subject: str
@@ -31,9 +31,9 @@ class CertificateInfo(Struct, frozen=True, rename="camel"):
 
 @lru_cache(maxsize=256)
 def read_certificates(pem: str) -> tuple[CertificateInfo, ...]:
-    """Every certificate of a PEM bundle that can be read, in order; what cannot be read is left out.
+    """Every certificate of a PEM bundle that can be parsed, in order; others are skipped.
 
-    A certificate that stands twice is given once.
+    Duplicates are returned once.
     """
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm

@@ -1,7 +1,7 @@
-"""Where a cluster's control planes are: istiod's namespaces, revisions and tags, and the ConfigMaps that are theirs.
+"""Finds a cluster's control planes: istiod's namespaces, revisions and tags, and their ConfigMaps.
 
-istiod runs in whatever namespace somebody installed it into, under one revision or several (reference: Istio, "What to
-read in a cluster"): it is found by its labels, and nothing here presumes a namespace that was found otherwise.
+istiod may run in any namespace, under one revision or several (reference: Istio, "What to read in a cluster"), so it
+is found by its labels; no namespace is assumed unless nothing was found.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _VERSION_LABELS = ("operator.istio.io/version", "app.kubernetes.io/version")
 
 
 def istiods(controllers: Iterable[Controller], pods: Iterable[Pod], webhooks: Iterable[Meta]) -> list[Controller]:
-    """The control planes of a cluster, the one whose settings count for it first.
+    """The control planes of a cluster; the first one's settings apply to the cluster.
 
-    That is the revision with the tag `default`, else the revision `default`, else the first by name; one that serves
-    other clusters only (EXTERNAL_ISTIOD) comes after those. Where no Deployment is istiod (they cannot be read, or
-    something else keeps its pods), istiod's pods stand for it.
+    It is the revision with the tag `default`, else the revision `default`, else the first by name; one that serves only
+    other clusters (EXTERNAL_ISTIOD) comes last. Where no Deployment is istiod (they cannot be read, or another
+    controller runs its pods), stand-ins are made from istiod's pods.
     """
     found = [c for c in controllers if c.kind == "Deployment" and is_istiod(labels_of(c))]
     if not found:
@@ -45,7 +45,7 @@ def istiods(controllers: Iterable[Controller], pods: Iterable[Pod], webhooks: It
 
 
 def control_planes(found: Iterable[Controller], webhooks: Iterable[Meta]) -> tuple[ControlPlane, ...]:
-    """Each revision among the istiods with its version, pods and tags, by name."""
+    """One ControlPlane for each revision with its version, pods and tags, by name."""
     tags = tags_of(webhooks)
     planes: dict[str, ControlPlane] = {}
     for istiod in found:
@@ -63,7 +63,7 @@ def control_planes(found: Iterable[Controller], webhooks: Iterable[Meta]) -> tup
 
 
 def labels_of(controller: Controller) -> dict[str, str]:
-    """The labels of a controller and of its pod template; its own win."""
+    """The labels of a controller and of its pod template; its own take precedence."""
     return {**controller.template_labels, **controller.meta.labels}
 
 
@@ -92,7 +92,7 @@ def tags_of(webhooks: Iterable[Meta]) -> dict[str, set[str]]:
 
 
 def is_injector(webhook: Meta) -> bool:
-    """Whether a MutatingWebhookConfiguration injects sidecars: a revision's own, or a tag's."""
+    """Whether a MutatingWebhookConfiguration is a sidecar injector, of a revision or a tag."""
     return bool(
         _TAG in webhook.labels
         or _REVISION in webhook.labels
@@ -133,7 +133,7 @@ def settings_of(istiod: Controller) -> tuple[tuple[str, str], tuple[str, str], t
 def config_maps_to_read(
     found: Iterable[Controller], namespaces: Iterable[Namespace], webhooks: Iterable[Meta]
 ) -> tuple[tuple[str, str], ...]:
-    """The ConfigMaps (namespace, name) that say what a cluster's mesh is: those of every control plane and its root."""
+    """The ConfigMaps (namespace, name) with a cluster's mesh settings: those of every control plane and its root."""
     found = list(found)
     places: dict[tuple[str, str], None] = {}
     # What a cluster that another one serves keeps is named after the revision that injects its proxies.
@@ -148,7 +148,7 @@ def config_maps_to_read(
 
 
 def _of_pods(pods: Iterable[Pod]) -> list[Controller]:
-    """A stand-in for each revision of each namespace, of which only the pods of istiod are known."""
+    """A stand-in Deployment for each revision of each namespace where only istiod's pods are known."""
     groups: dict[tuple[str, str], list[Pod]] = {}
     for pod in pods:
         if is_istiod(pod.meta.labels) and pod.phase not in ("Succeeded", "Failed"):

@@ -1,7 +1,7 @@
-"""Which gateways lead into a cluster's network, as istiod learns them (pilot/pkg/model/network.go, kube/controller).
+"""Gateways into a cluster's network, found as istiod finds them (pilot/pkg/model/network.go, kube/controller).
 
 istiod takes the addresses of Services that carry the network's label, of those that MeshNetworks name, and of Gateway
-API gateways of its east-west classes. A gateway without an address that others can reach is none.
+API gateways of its east-west classes. A gateway without an address reachable from outside does not count.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NODE_SELECTOR = "traffic.istio.io/nodeSelector"
 
 
 def gateway_into(inventory: Inventory, network: str, networks: Iterable[Tree]) -> bool | None:
-    """Whether a gateway leads into a network from the cluster that is in it; None where what would tell was not read.
+    """Whether a cluster has a gateway into its network; None where the objects that would show it were not read.
 
     `networks` are the MeshNetworks of the control planes that would use it.
     """
@@ -42,7 +42,7 @@ def gateway_into(inventory: Inventory, network: str, networks: Iterable[Tree]) -
 
 
 def _listens(inventory: Inventory) -> bool:
-    """Whether a Gateway lets other networks' traffic through (AUTO_PASSTHROUGH), or one of Gateway API's does."""
+    """Whether some Gateway (AUTO_PASSTHROUGH) or Gateway API Gateway accepts traffic from other networks."""
     for gateway in inventory.config.get("Gateway", ()):
         for server in map(mapping, items(gateway.spec.get("servers"))):
             if mapping(server.get("tls")).get("mode") == "AUTO_PASSTHROUGH":
@@ -56,7 +56,7 @@ def _is_east_west(spec: Mapping[str, object]) -> bool:
 
 
 def _ambient_gateway(inventory: Inventory, network: str) -> bool:
-    """Whether an east-west gateway of Gateway API has an address; one without a label is of the cluster's network."""
+    """Whether a Gateway API east-west gateway of the network has an address; the label defaults to the cluster's."""
     for gateway in inventory.config.get(GATEWAY_API, ()):
         if not _is_east_west(gateway.spec) or gateway.meta.labels.get(NETWORK_LABEL, network) != network:
             continue
@@ -69,7 +69,7 @@ def _ambient_gateway(inventory: Inventory, network: str) -> bool:
 
 
 def _has_address(service: Service, inventory: Inventory) -> bool | None:
-    """Whether istiod knows an address of a Service for other networks; None where that depends on unread nodes."""
+    """Whether istiod knows an address of a Service for other networks; None where that depends on nodes not read."""
     if service.external_ips:
         return True
     selector = service.meta.annotations.get(_NODE_SELECTOR)

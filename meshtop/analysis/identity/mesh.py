@@ -1,7 +1,7 @@
-"""What one cluster's inventory says of its mesh (reference: Istio, "What to read in a cluster").
+"""Mesh facts from one cluster's inventory (reference: Istio, "What to read in a cluster").
 
-What people put into ConfigMaps may be anything: what cannot be understood is unknown, never an error, and what was not
-read is unknown, never a default.
+ConfigMaps may contain anything: values that cannot be parsed are unknown, never an error, and values that were not
+read are unknown, never a default.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _PEM = re.compile(r"-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----"
 
 
 def mesh_facts(inventory: Inventory) -> MeshFacts:
-    """The mesh that a cluster belongs to, its control planes and its trust; None where nothing says it.
+    """Facts about a cluster's mesh, control planes and trust; fields are None where unknown.
 
-    Several revisions may have settings of their own: those of the control plane that counts count (`istiods`).
+    Where revisions have different settings, those of the first control plane in `istiods` apply.
     """
     found = istiods(inventory.controllers, inventory.pods, inventory.webhooks)
     planes = control_planes(found, inventory.webhooks)
@@ -72,7 +72,7 @@ def mesh_facts(inventory: Inventory) -> MeshFacts:
 
 
 def mesh_config(inventory: Inventory) -> Tree:
-    """The MeshConfig that counts in a cluster; empty where it is not known."""
+    """The MeshConfig in force in a cluster; empty where it is not known."""
     return plane_settings(inventory).mesh or {}
 
 
@@ -94,7 +94,7 @@ def fingerprints(pem: str) -> tuple[str, ...]:
 
 
 def _roots(inventory: Inventory, here: Sequence[str]) -> tuple[str, ...]:
-    """The roots that the control plane gives out; the first of its namespaces that has some tells them."""
+    """Fingerprints of the roots that the control plane distributes, from the first of its namespaces that has some."""
     for home in here:
         found = fingerprints(_bundle(inventory, home))
         if found:
@@ -103,7 +103,7 @@ def _roots(inventory: Inventory, here: Sequence[str]) -> tuple[str, ...]:
 
 
 def root_bundle(inventory: Inventory) -> str:
-    """The PEM bundle of the roots that the control plane gives out; empty where none is known."""
+    """The PEM bundle of the roots that the control plane distributes; empty where none is known."""
     found = istiods(inventory.controllers, inventory.pods, inventory.webhooks)
     bundles = (_bundle(inventory, home) for home in homes(found, inventory.namespaces, inventory.webhooks))
     return next((bundle for bundle in bundles if fingerprints(bundle)), "")
@@ -142,7 +142,7 @@ def _cluster_id(found: Sequence[Controller], values: Tree | None) -> str | None:
 def _cluster_domain(found: Sequence[Controller], settings: PlaneSettings) -> str | None:
     """The DNS domain of the cluster: istiod's `--domain`, else its chart's values, else Kubernetes' default.
 
-    The default is known only where what would say otherwise was read.
+    The default is used only if everything that could override it was read.
     """
     told = next((istiod.domain for istiod in found if istiod.domain), None)
     written = told or text_at(settings.values, "global", "proxy", "clusterDomain")
@@ -165,7 +165,7 @@ def _auto_mtls(settings: PlaneSettings) -> bool | None:
 
 
 def _served_by(inventory: Inventory) -> tuple[str, ...]:
-    """The ids of the clusters whose control planes may serve this one, as its own annotation names them."""
+    """The ids of the clusters whose control planes may serve this one, from its own annotation."""
     told = [n.meta.annotations.get(CONTROLLED_BY, "") for n in inventory.namespaces]
     return tuple(dict.fromkeys(part.strip() for text in told for part in text.split(",") if part.strip()))
 

@@ -1,9 +1,9 @@
-"""Which clusters are one mesh, told from evidence; where the evidence does not do, that is unknown and never "another".
+"""Groups clusters into meshes by evidence; where it does not suffice, the answer is unknown and never "another mesh".
 
-A mesh ID says what somebody meant (where it is left out, Istio takes the trust domain); two installations of the
-default share one, so that an equal ID counts only together with a link between the clusters: a remote secret, istiod's
-sync status, `topology.istio.io/controlPlaneClusters`, calls that were seen, or a shared root. Where one ID is not known
-(a remote cluster has no mesh config, an account may not read it) a link that istiod needs or traffic took says enough.
+A mesh ID shows intent (where it is left out, Istio takes the trust domain), but two default installations share
+one, so an equal ID counts only together with a link between the clusters: a remote secret, istiod's
+sync status, `topology.istio.io/controlPlaneClusters`, observed calls, or a shared root. Where one ID is not known (a
+remote cluster has no mesh config, or it may not be read), a link of istiod or of traffic suffices.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _SIGNS_OF_A_MESH = ("Namespace", "Deployment", "DaemonSet", "Pod", "ConfigMap", 
 _INHERITED = ("mesh_id", "trust_domain", "root_namespace", "auto_mtls", "cluster_domain")
 
 Calls = frozenset[tuple[str, str]]
-"""Pairs of cluster ids: whose proxies called whose."""
+"""Pairs of cluster ids (caller, called) with observed calls between their proxies."""
 
 
 class MeshEvidence(Struct, frozen=True, kw_only=True):
-    """What one cluster contributes: its facts, the remote clusters that its istiod has, and who called whom.
+    """Evidence from one cluster: its facts, its istiod's remote clusters, and observed calls between clusters.
 
     `facts` is None where nothing of the cluster was read. `remotes` are cluster ids. `calls` and `roots` (the roots'
-    certificates) are asked only where nothing else tells. `meshless` is set where it is known that no mesh is there.
-    `unread` says why something that could tell was not read; None where all was.
+    certificates) are evaluated only if nothing else decides. `meshless` is set where it is known that there is no mesh.
+    `unread` is the reason why some evidence was not read; None where all was.
     """
 
     name: str
@@ -51,10 +51,10 @@ class MeshEvidence(Struct, frozen=True, kw_only=True):
 
 
 class Meshes(Struct, frozen=True):
-    """The clusters as meshes: each with the name of its mesh, and the pairs that are known to be two or may be one.
+    """The mesh of each cluster, and the pairs of clusters that are known to be in different meshes.
 
-    `names` gives every cluster's mesh; clusters of one name are one mesh. Of two that are not, `apart` holds the pairs
-    that are known to be different meshes; all others may be one.
+    `names` gives every cluster's mesh; clusters with the same name are one mesh. `apart` holds the pairs known to be in
+    different meshes; other pairs with different names may be one mesh.
     """
 
     names: tuple[tuple[str, str], ...] = ()
@@ -66,22 +66,22 @@ class Meshes(Struct, frozen=True):
         return dict(self.names).get(cluster, f"cluster {cluster}")
 
     def peers(self, cluster: str) -> tuple[str, ...]:
-        """The clusters of a cluster's mesh, itself among them, in order."""
+        """The clusters of a cluster's mesh, itself included, in order."""
         mesh = self.mesh_of(cluster)
         return tuple(name for name, other in self.names if other == mesh) or (cluster,)
 
     def same(self, left: str, right: str) -> bool | None:
-        """Whether two clusters are one mesh; None where the evidence does not tell."""
+        """Whether two clusters are one mesh; None where the evidence does not suffice."""
         if left == right or self.mesh_of(left) == self.mesh_of(right):
             return True
         return False if frozenset((left, right)) in self.apart else None
 
     def perhaps(self, cluster: str) -> tuple[str, ...]:
-        """The other clusters that may be of a cluster's mesh: nothing tells."""
+        """The other clusters that may belong to a cluster's mesh (the evidence does not suffice)."""
         return tuple(name for name, _ in self.names if self.same(cluster, name) is None)
 
     def unknowns(self, *clusters: str) -> tuple[Unknown, ...]:
-        """What is not known of the meshes of these clusters (of all where none is named)."""
+        """Open questions about the meshes of the given clusters (of all clusters if none is given)."""
         why = dict(self.unread)
         wanted = clusters or tuple(name for name, _ in self.names)
         pairs = dict.fromkeys(frozenset((name, other)) for name in wanted for other in self.perhaps(name))
@@ -100,7 +100,7 @@ def mesh_evidence(
     synced: Iterable[str] = (),
     telemetry: Telemetry | None = None,
 ) -> MeshEvidence:
-    """What one cluster contributes; `synced` are the cluster ids that its istiod's metrics name."""
+    """The evidence from one cluster; `synced` are the cluster ids in its istiod's metrics."""
     if inventory is None:
         return MeshEvidence(name=name, unread=WhyUnknown.UNREACHABLE)
     unread = inventory.unread(*TELLING_KINDS)
@@ -135,14 +135,14 @@ def calls_between(telemetry: Telemetry | None) -> Calls:
 
 
 def meshes(clusters: Sequence[MeshEvidence]) -> Meshes:
-    """Tell the meshes; the same whatever the order of the clusters."""
+    """Group clusters into meshes; the result does not depend on the order of the clusters."""
     return _Telling(clusters).told()
 
 
 def with_meshes(found: Mapping[str, MeshFacts], told: Meshes, clusters: Sequence[MeshEvidence]) -> dict[str, MeshFacts]:
-    """The facts with each cluster's mesh and whom it obeys; what it does not say, those that serve it do.
+    """The facts completed with each cluster's mesh, its configuring cluster, and values from clusters that serve it.
 
-    Where several may serve it, only what they agree on.
+    Where several may serve a cluster, only values that they agree on are taken.
     """
     remotes = {cluster.name: cluster.remotes for cluster in clusters}
     resolved = {}
@@ -174,7 +174,7 @@ def _serving(
 
 
 def _obeyed(name: str, found: Mapping[str, MeshFacts], serving: Sequence[str]) -> str | None:
-    """The cluster whose Istio objects a cluster's proxies obey; None where that cannot be told.
+    """The cluster whose Istio objects configure a cluster's proxies; None where unknown.
 
     An istiod reads the cluster that it runs in, an external one that of its CLUSTER_ID; what it has of all others is
     their Services and endpoints alone.
@@ -203,7 +203,7 @@ def _read_by(own: str, server: MeshFacts) -> tuple[str, ...]:
 
 
 class _Telling:
-    """One telling: what links clusters, what keeps them apart, and the groups that follow."""
+    """One grouping: the links between clusters, the contradictions, and the resulting groups."""
 
     def __init__(self, clusters: Sequence[MeshEvidence]) -> None:
         self.order = [cluster.name for cluster in clusters]
@@ -248,7 +248,7 @@ class _Telling:
         return Meshes(tuple((n, labels[n]) for n in self.order), frozenset(apart), why)
 
     def _one(self, left: str, right: str) -> bool:
-        """Whether the two alone tell that they are one mesh."""
+        """Whether the evidence of the two alone shows that they are one mesh."""
         a, b = self.clusters[left], self.clusters[right]
         if a.facts is None or b.facts is None:
             return False
@@ -258,7 +258,7 @@ class _Telling:
         return self._linked(left, right)
 
     def _two(self, left: str, right: str) -> bool:
-        """Whether the two alone tell that they are different meshes."""
+        """Whether the evidence of the two alone shows that they are different meshes."""
         a, b = self.clusters[left], self.clusters[right]
         if a.facts is not None and b.facts is not None and (a.meshless or b.meshless):
             return not self._linked(left, right)
@@ -298,12 +298,12 @@ class _Telling:
 
 
 def _id(cluster: MeshEvidence) -> str:
-    """What remote secrets and metrics call a cluster; its own name, as istioctl has it, where it does not say."""
+    """The id of a cluster in remote secrets and metrics; its name, as istioctl uses it, where no id is known."""
     return (cluster.facts.cluster_id if cluster.facts is not None else None) or cluster.name
 
 
 def _mesh_id(cluster: MeshEvidence) -> str | None:
-    """The ID of a cluster's mesh as Istio takes it; None where it is not known."""
+    """The mesh ID as Istio determines it; None where it is not known."""
     facts = cluster.facts
     return (facts.mesh_id or facts.trust_domain) if facts is not None else None
 

@@ -1,7 +1,7 @@
-"""Which network a cluster is in, as istiod tells it: pods in different networks meet through gateways only.
+"""The network of a cluster, by istiod's rules: pods in different networks reach each other only through gateways.
 
 The order is istiod's (pilot/pkg/serviceregistry/kube/controller/network.go): the label on the control plane's
-namespace, then MeshNetworks (by registry, then by addresses); the chart's value is what its proxies say of themselves.
+namespace, then MeshNetworks (by registry, then by addresses), then the chart's value, which its proxies report.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from meshtop.model.kube import Inventory
 
 NETWORK_LABEL = "topology.istio.io/network"
 _ENOUGH_PODS = 50
-"""So many addresses are held against the networks' ranges: pods of one cluster share its ranges."""
+"""Number of pod addresses that are compared with the networks' ranges: pods of one cluster share its ranges."""
 
 
 def network_of(
     inventory: Inventory, homes: Sequence[str], settings: PlaneSettings, cluster_id: str | None
 ) -> str | None:
-    """The network of a cluster whose control plane (or what it keeps of one) is in `homes`; None where nothing says."""
+    """The network of a cluster whose control plane (or remote part) is in `homes`; None where none is configured."""
     labels = {n.meta.name: n.meta.labels.get(NETWORK_LABEL) for n in inventory.namespaces}
     labelled = next((network for home in homes if (network := labels.get(home))), None)
     return (
@@ -35,7 +35,7 @@ def network_of(
 
 
 def network_of_registry(networks: Tree | None, cluster_id: str | None) -> str | None:
-    """The network that MeshNetworks give to a cluster by its id (`fromRegistry`)."""
+    """The network that MeshNetworks assign to a cluster by its id (`fromRegistry`)."""
     for name, endpoints in _endpoints(networks):
         if cluster_id and any(endpoint.get("fromRegistry") == cluster_id for endpoint in endpoints):
             return name
@@ -62,7 +62,7 @@ def _endpoints(networks: Tree | None) -> list[tuple[str, list[Mapping[str, Any]]
 
 
 def _of_addresses(networks: Tree | None, addresses: Iterable[str]) -> str | None:
-    """The one network whose ranges (`fromCidr`) hold the pods' addresses; None where they hold none, or several do."""
+    """The only network whose ranges (`fromCidr`) contain the pods' addresses; None if none or several do."""
     ranges = [
         (name, block)
         for name, endpoints in _endpoints(networks)

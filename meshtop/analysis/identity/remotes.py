@@ -1,7 +1,7 @@
-"""The remote clusters that an istiod has, by their ids, and how well they are known.
+"""The remote clusters of an istiod by id, and whether the list is complete.
 
-The id of a remote cluster is a key inside its remote secret, which nobody reads. istioctl repeats it in an annotation
-and in the secret's name; a secret made by hand may do neither. What istiod's own metrics name is certain.
+The id of a remote cluster is a key inside its remote secret, which meshtop never reads. istioctl repeats it in an
+annotation and in the secret's name; a handmade secret may have neither. Ids in istiod's own metrics are certain.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ def hinted_id(secret: RemoteSecret) -> str | None:
 
 
 def remote_ids(inventory: Inventory, synced: Iterable[str] = ()) -> frozenset[str]:
-    """The ids of the remote clusters that are known: those that istiod names, and those that metadata hints at."""
+    """The known ids of remote clusters: those in istiod's metrics, and those that secrets' metadata hints at."""
     hints = (hinted_id(secret) for secret in inventory.remote_secrets)
     return frozenset(hint for hint in hints if hint) | frozenset(synced)
 
 
 def remotes_complete(inventory: Inventory, synced: Iterable[str], known: Iterable[str]) -> bool:
-    """Whether a cluster id that is not among the remote ones is certainly none of them.
+    """Whether a cluster id missing from the remote ones is certainly not a remote cluster.
 
-    So it is where istiod's metrics name its remote clusters, and where there is no remote secret at all, or none but
-    those whose metadata hints at a cluster of the ids in `known`.
+    True if istiod's metrics name its remote clusters, or if there is no remote secret, or only ones whose metadata
+    hints at a cluster id in `known`.
     """
     if frozenset(synced):
         return True

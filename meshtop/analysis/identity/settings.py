@@ -12,10 +12,10 @@ from meshtop.model.kube import Controller, Inventory
 
 
 class PlaneSettings(Struct, frozen=True, kw_only=True):
-    """What a control plane was told; each part is None where there is none or it cannot be understood.
+    """Settings of a control plane; each part is None where it is absent or cannot be parsed.
 
-    `complete` says whether Istio's defaults hold for what is not written: a control plane is here, and its mesh config
-    was read, or is known to be absent. Without that, what is not written is not known.
+    `complete` tells whether Istio's defaults apply to fields that are not set: the cluster has a control plane, and its
+    mesh config was read or is known to be absent. Otherwise fields that are not set are unknown.
     """
 
     mesh: Tree | None = None
@@ -26,12 +26,12 @@ class PlaneSettings(Struct, frozen=True, kw_only=True):
 
 
 def plane_settings(inventory: Inventory) -> PlaneSettings:
-    """The settings that count in a cluster: those of the control plane that counts, else of the first that has some."""
+    """The settings in force in a cluster: those of the first control plane, else of the next that has some."""
     return settings_among(inventory, istiods(inventory.controllers, inventory.pods, inventory.webhooks))
 
 
 def settings_among(inventory: Inventory, found: Sequence[Controller]) -> PlaneSettings:
-    """The settings that count in a cluster with these istiods, the one that counts first."""
+    """The settings in force in a cluster with these istiods, in order of precedence."""
     maps = inventory.config_maps
     read = inventory.evidence("ConfigMap").known
     mesh = values = networks = None
@@ -65,7 +65,7 @@ def _key(place: tuple[str, str]) -> str:
 
 
 def _merged(text: str, shared: Mapping[str, str]) -> Tree | None:
-    """The mesh config over the shared one (SHARED_MESH_CONFIG): what both say, the control plane's own decides."""
+    """The mesh config merged over the shared one (SHARED_MESH_CONFIG); the control plane's own fields win."""
     own, common = (tree(text) if text.strip() else {}), tree(shared.get("mesh", ""))
     if own is None or not common:
         return own
@@ -86,7 +86,7 @@ def _names(maps: Mapping[str, Mapping[str, str]]) -> list[str]:
 
 
 def _first(maps: Mapping[str, Mapping[str, str]], name: str, part: str) -> Tree | None:
-    """A part of the default revision's ConfigMap, else of the first revision's that can be understood."""
+    """A part of the default revision's ConfigMap, else of the first revision's that can be parsed."""
     for key in sorted(maps, key=lambda key: (key.rpartition("/")[2] != name, key)):
         known = key.rpartition("/")[2]
         if known == ROOT_CERTIFICATE or not (known == name or known.startswith(f"{name}-")):

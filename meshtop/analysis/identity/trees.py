@@ -1,4 +1,4 @@
-"""Reading what people write into ConfigMaps: a tree of YAML or JSON, in which anything may stand anywhere."""
+"""Safe reading of YAML or JSON trees from ConfigMaps, in which any value may have any type."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def tree(text: str) -> Tree | None:
 
 
 def at(found: Tree | None, *path: str) -> Any:
-    """What stands at a path; None where the path leads nowhere."""
+    """The value at a path; None where the path does not exist."""
     value: Any = found
     for step in path:
         if not isinstance(value, Mapping):
@@ -35,12 +35,12 @@ def at(found: Tree | None, *path: str) -> Any:
 
 
 def text_at(found: Tree | None, *path: str) -> str | None:
-    """The text at a path; None where there is none, or something that is no text."""
+    """The text at a path; None where there is none, or the value is not a string."""
     value = at(found, *path)
     return value if isinstance(value, str) and value else None
 
 
 def texts_at(found: Tree | None, *path: str) -> tuple[str, ...]:
-    """The texts of the list at a path; anything else in it is skipped."""
+    """The strings of the list at a path; other items are skipped."""
     value = at(found, *path)
     return tuple(entry for entry in value if isinstance(entry, str)) if isinstance(value, list) else ()

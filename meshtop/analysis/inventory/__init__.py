@@ -1,1 +1,1 @@
-"""What one cluster's objects amount to: workloads, their pods and owners, virtual machines."""
+"""Derived inventory of one cluster: workloads, their pods and owners, virtual machines."""

@@ -1,4 +1,4 @@
-"""The endpoints behind Services, each pod once, whatever slices and address families it is written down in."""
+"""The endpoints of Services, each pod once, regardless of how many slices and address families list it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _Identity = tuple[str, ...]
 
 
 class ReadyEndpoint(Struct, frozen=True, kw_only=True):
-    """A pod (or whatever else) that answers for a Service, and where it stands; None where no slice says."""
+    """An endpoint (pod or other target) of a Service, with node and zone; None where no slice names them."""
 
     namespace: str
     service: str
@@ -21,10 +21,10 @@ class ReadyEndpoint(Struct, frozen=True, kw_only=True):
 
 
 def ready_endpoints(slices: Iterable[EndpointSlice]) -> tuple[ReadyEndpoint, ...]:
-    """The endpoints that take traffic, one for each pod; those that are ending or not ready are left out.
+    """The endpoints that take traffic, one for each pod; terminating ones and those not ready are left out.
 
-    A pod of a dual-stack Service is in one slice for each address family, and while slices are rearranged it may be in
-    two of one family.
+    A pod of a dual-stack Service is in one slice per address family, and while slices are rebalanced it may be in two
+    of the same family.
     """
     found: dict[tuple[str, str, _Identity], ReadyEndpoint] = {}
     for piece in slices:
@@ -43,9 +43,9 @@ def ready_endpoints(slices: Iterable[EndpointSlice]) -> tuple[ReadyEndpoint, ...
 
 
 def _identity(endpoint: Endpoint) -> _Identity:
-    """What tells an endpoint from the others of its Service: its target, else its name at its node, else its address.
+    """Identity of an endpoint within its Service: its target, else its host name and node, else its address.
 
-    Kubernetes asks that two slices of one endpoint have the same target, and addresses of one entry are of one.
+    Kubernetes requires one target for an endpoint in two slices; all addresses of an entry are of one endpoint.
     """
     if endpoint.target_uid or endpoint.target_name:
         return ("target", endpoint.target_kind or "", endpoint.target_name or endpoint.target_uid or "")

@@ -1,4 +1,4 @@
-"""What labels and image names say, by Istio's rules, and which selectors select them."""
+"""Interpretation of labels and image names by Istio's rules, and an index of selectors."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _Label = tuple[str, str]
 
 
 def canonical_name(labels: Mapping[str, str], workload: str) -> str:
-    """The canonical service of a workload; its own name where no label says one."""
+    """The canonical service of a workload; its own name where no label sets one."""
     return next((labels[label] for label in _APP if labels.get(label)), workload)
 
 
 def canonical_version(labels: Mapping[str, str]) -> str:
-    """The canonical revision of a workload; "" where no label says one, and `latest` is none."""
+    """The canonical revision of a workload; "" where no label sets one; `latest` counts as none."""
     version = next((labels[label] for label in _VERSION if labels.get(label)), "")
     return "" if version == "latest" else version
 
@@ -45,9 +45,9 @@ def is_istiod(labels: Mapping[str, str]) -> bool:
 
 
 class SelectorIndex:
-    """Which Services select which labels, without comparing every Service with every workload.
+    """Finds the Services that select given labels, without comparing every Service with every workload.
 
-    Selectors are kept by namespace and by their rarest pair; a selector without pairs selects nothing.
+    Selectors are indexed by namespace and by their rarest pair; a selector without pairs selects nothing.
     """
 
     def __init__(self, selectors: Iterable[tuple[str, str, Mapping[str, str]]]) -> None:

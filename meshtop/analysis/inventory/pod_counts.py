@@ -1,4 +1,4 @@
-"""Counting pods: those that exist, those that have certain labels, and sets of pods that look alike."""
+"""Counting pods: readiness, completed pods, and sets of pods with equal labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _Labels = tuple[tuple[str, str], ...]
 
 
 def has_ended(pod: Pod) -> bool:
-    """Whether a pod has run to its end, well or badly, or was evicted: it is kept only to be looked at."""
+    """Whether a pod has terminated (succeeded, failed or evicted) and only its record remains."""
     return pod.phase in ("Succeeded", "Failed")
 
 

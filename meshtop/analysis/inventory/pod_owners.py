@@ -21,7 +21,7 @@ class WorkloadId(NamedTuple):
 
 
 class PodOwners:
-    """Follows owner references upward; ReplicaSets that are not known are told from the pod's template hash."""
+    """Follows owner references upward; names of unknown ReplicaSets' owners are derived from the pod template hash."""
 
     def __init__(self, controllers: Iterable[Controller]) -> None:
         self._replica_sets: Mapping[tuple[str, str], Controller] = {
@@ -29,7 +29,7 @@ class PodOwners:
         }
 
     def of_pod(self, pod: Pod) -> WorkloadId:
-        """The workload of a pod; a label may name it otherwise than its controller (Istio heeds it)."""
+        """The workload of a pod; a label may override the controller's name, as in Istio."""
         found = self._owner(pod)
         named = pod.meta.labels.get(_NAME)
         return found._replace(name=named) if named and found.kind == "Pod" else found

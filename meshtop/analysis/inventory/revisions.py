@@ -1,4 +1,4 @@
-"""Which revision of Istio a pod has, and which one its labels ask for (istio/istio: the injector's webhooks)."""
+"""The revision of Istio that a pod has, and the one that its labels request (istio/istio: the injector's webhooks)."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Revisions:
         self._tags = revision_of_tag(inventory.webhooks)
 
     def of(self, namespace: str, labels: Mapping[str, str], pod: Pod | None) -> str | None:
-        """The revision of a pod, or of the pods to come of a template with these labels (`pod` is None).
+        """The revision of a pod, or (`pod` None) of future pods of a template with these labels.
 
-        What the injector wrote into the pod comes first: labels say what is asked for, and may have changed since. A
-        pod without a proxy has none.
+        The injector's annotation takes precedence: labels show the request, which may have changed since. A pod without
+        a proxy has none.
         """
         if pod is not None:
             annotations = pod.meta.annotations
@@ -43,7 +43,7 @@ class Revisions:
 
 
 def asked_revision(namespace: Mapping[str, str], pod: Mapping[str, str]) -> str | None:
-    """The revision or tag whose webhook injects a pod with these labels in a namespace with those; None for no one's.
+    """The revision or tag whose webhook injects a pod with these labels in this namespace; None if none does.
 
     `istio-injection` of the namespace wins over its `istio.io/rev`, and either over the pod's own labels.
     """
@@ -59,7 +59,7 @@ def asked_revision(namespace: Mapping[str, str], pod: Mapping[str, str]) -> str 
 
 
 def revision_of_tag(webhooks: Iterable[Meta]) -> dict[str, str]:
-    """The revision that each tag stands for; a tag is a MutatingWebhookConfiguration with the label `istio.io/tag`."""
+    """The revision that each tag points to; a tag is a MutatingWebhookConfiguration with the label `istio.io/tag`."""
     return {
         webhook.labels[_TAG]: webhook.labels.get(_REVISION) or DEFAULT_REVISION
         for webhook in webhooks
@@ -69,7 +69,7 @@ def revision_of_tag(webhooks: Iterable[Meta]) -> dict[str, str]:
 
 @lru_cache(maxsize=1024)
 def _injected(status: str) -> str | None:
-    """The revision that injection wrote into its annotation; it is one for thousands of pods."""
+    """The revision in the injection annotation; cached, as thousands of pods have the same annotation."""
     try:
         revision = json.loads(status)["revision"] if status else None
     except (ValueError, KeyError, TypeError, RecursionError):

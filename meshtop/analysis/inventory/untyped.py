@@ -1,4 +1,4 @@
-"""Reading the untyped parts of objects: spec and status, in which people and controllers may write anything."""
+"""Safe reading of untyped parts of objects (spec and status), in which any value may have any type."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def integer_or_none(value: object) -> int | None:
 
 
 def maps(value: object) -> list[Mapping[str, Any]]:
-    """The mappings of a list; anything else in it is skipped."""
+    """The mappings in a list; other items are skipped."""
     return [entry for entry in items(value) if isinstance(entry, Mapping)]
 
 
 def texts(value: object) -> tuple[str, ...]:
-    """The strings of a list that are not empty; anything else in it is skipped."""
+    """The non-empty strings in a list; other items are skipped."""
     return tuple(entry for entry in items(value) if isinstance(entry, str) and entry)
 
 

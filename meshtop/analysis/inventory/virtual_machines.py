@@ -15,29 +15,29 @@ _DISCONNECTED = "istio.io/disconnectedAt"
 _NAME = "service.istio.io/workload-name"
 _CHECKED = "proxy.istio.io/health-checks-enabled"
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-"""What istiod reads as true in an annotation."""
+"""Values that istiod reads as true in an annotation."""
 _LOCALITY = "istio-locality"
 NOT_REPORTED = "its health check has not reported yet"
-"""Why a machine is not healthy that nobody has probed."""
+"""Reason why a machine that has not been probed yet is not healthy."""
 
 
 def entry_labels(entry: ConfigObject) -> dict[str, str]:
     """The labels of a WorkloadEntry that selectors and subsets see: the spec's, overlaid by the metadata's.
 
-    Istiod puts them together so (ConvertWorkloadEntry); a label that a deployment tool left in the metadata hides none.
+    istiod merges them in this way (ConvertWorkloadEntry), so a label that a deployment tool adds hides none.
     """
     return {**_labels(entry.spec.get("labels")), **entry.meta.labels}
 
 
 def split_locality(locality: str | None) -> tuple[str | None, str | None, str | None]:
-    """Region, zone and subzone of a locality as Istio writes it (`region/zone/subzone`); None for what is not said."""
+    """Region, zone and subzone of a locality as Istio writes it (`region/zone/subzone`); None for missing parts."""
     parts = [part.strip() or None for part in (locality or "").split("/")]
     region, zone, subzone = (*parts, None, None)[:3]
     return region, zone, subzone
 
 
 def virtual_machines(inventory: Inventory, cluster: str) -> tuple[VirtualMachine, ...]:
-    """Every WorkloadEntry of a cluster, by namespace and name. What its spec does not say properly is None."""
+    """Every WorkloadEntry of a cluster, by namespace and name. Missing or invalid fields are None."""
     services = SelectorIndex((s.meta.namespace, s.meta.name, s.selector) for s in inventory.services)
     entries = SelectorIndex(
         (entry.meta.namespace, host, _labels(mapping(entry.spec.get("workloadSelector")).get("labels")))
@@ -94,7 +94,7 @@ def _health(entry: ConfigObject) -> tuple[bool | None, str | None]:
 
 
 def _locality(label: str | None) -> str | None:
-    """The locality that a label names; labels hold no slash, so Istio takes dots for them."""
+    """The locality in a label; labels cannot contain slashes, so Istio uses dots instead."""
     return (label if "/" in label else label.replace(".", "/")) if label else None
 
 

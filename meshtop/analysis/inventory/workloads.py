@@ -157,10 +157,10 @@ def _workload(
 
 
 def readiness(pods: Ready, troubled: Iterable[Pod], *, completed: int = 0, evicted: int = 0) -> Health:
-    """Nothing wanted is idle, some missing degraded, none available failing (reference: anchors, workload health).
+    """Readiness as health: nothing desired is idle, some missing degraded, none available failing (as in the anchors).
 
     `troubled` are the pods that are not ready; their problems, in Kubernetes' words, are the reasons. `completed`
-    counts pods that ended well and are not wanted any more, `evicted` those that were sent away.
+    counts pods that succeeded and are not desired any more, `evicted` those that were evicted.
     """
     if pods.total == 0:
         ended = f"{completed} completed" if completed else f"{evicted} evicted" if evicted else "scaled to 0"
@@ -182,7 +182,7 @@ def _newest(pods: Sequence[Pod]) -> Pod | None:
 
 
 def _has_failed(pod: Pod) -> bool:
-    """Whether a pod ended badly by itself; an evicted one was sent away, and says nothing of its workload."""
+    """Whether a pod failed by itself; an evicted one is no evidence against its workload."""
     return pod.phase == "Failed" and pod.problem != "Evicted"
 
 
@@ -191,15 +191,15 @@ def _selecting(sets: Sequence[PodSet]) -> tuple[str, ...]:
 
 
 def _reported(controllers: Sequence[Controller]) -> Ready:
-    """What the controllers say of their pods, where nobody may see these."""
+    """The pod counts that controllers report, used where pods may not be read."""
     total = sum(controller.desired for controller in controllers)
     return Ready(min(sum(controller.ready for controller in controllers), total), total)
 
 
 def _wanted(there: Ready, controllers: Sequence[Controller]) -> Ready:
-    """How many are ready of those that the controllers want: surplus pods of a rollout, or of a scaling down, are none.
+    """Ready pods out of those the controllers desire; surplus pods of a rollout or scale-down do not count.
 
-    Without a controller, all that are there are wanted; so are ready ones that no controller wants any more.
+    Without a controller all existing pods count as desired; so do ready ones that no controller desires any more.
     """
     total = sum(controller.desired for controller in controllers) if controllers else there.total
     return Ready(min(there.ready, total), total) if total else Ready(there.ready, there.ready)

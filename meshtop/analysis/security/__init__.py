@@ -1,1 +1,1 @@
-"""Mutual TLS, trust between clusters, certificates, and who is authorized."""
+"""Mutual TLS, trust between clusters, certificates, and authorization policies."""

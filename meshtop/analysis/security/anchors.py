@@ -1,7 +1,7 @@
-"""Trust anchors of a cluster: which roots its workloads' certificates come from, and which it takes from others.
+"""Trust anchors of a cluster: the roots that sign its workloads' certificates, and those it accepts from others.
 
 istiod gives its proxies the roots of istio-ca-root-cert and, with ISTIO_MULTIROOT_MESH, those of MeshConfig
-`caCertificates`. A chain is verified by an anchor's name and public key, so a root renewed with its old key still does.
+`caCertificates`. A chain is verified by an anchor's name and public key, so a root renewed with the same key is equal.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Verifies(StrEnum):
 class Anchor(Struct, frozen=True, kw_only=True):
     """A trusted certificate: its SHA-256 fingerprint, subject name (DER), SHA-256 of its public key, and its DER.
 
-    `trust_domains` are those whose workloads it is for; empty where it is for all that the cluster takes.
+    `trust_domains` limits it to workloads of these domains; empty: all that the cluster accepts.
     """
 
     fingerprint: str
@@ -47,16 +47,16 @@ class Anchor(Struct, frozen=True, kw_only=True):
 
     @property
     def identity(self) -> tuple[bytes, str]:
-        """Name and key: what a chain is verified by."""
+        """Subject name and key hash, by which a chain is verified."""
         return (self.name, self.key)
 
 
 class ClusterAnchors(Struct, frozen=True, kw_only=True):
-    """What signs a cluster's workloads (`signing`) and what it accepts of others (`accepted`, those included).
+    """Anchors that sign a cluster's workloads (`signing`) and all that it accepts (`accepted`, including those).
 
-    `foreign` says who signs where it is not istiod, and `notes` what of caCertificates does not count or is not sure;
-    `partial` where an anchor stands somewhere that is not read (spiffeBundleUrl). `unread` names the kinds that could
-    tell of another signer and were not read.
+    `foreign` names the signer if it is not istiod; `notes` explains which caCertificates do not apply or may not;
+    `partial` is True if some anchors are in a place that is not read (spiffeBundleUrl). `unread` names the kinds
+    that could show another signer and were not read.
     """
 
     signing: tuple[Anchor, ...] = ()
@@ -68,13 +68,13 @@ class ClusterAnchors(Struct, frozen=True, kw_only=True):
 
 
 def anchors_of_fingerprints(fingerprints: Sequence[str]) -> ClusterAnchors:
-    """Anchors of which only the fingerprints are known: each verifies itself alone."""
+    """Anchors with only their fingerprints known: each verifies only itself."""
     found = tuple(Anchor(fingerprint=fingerprint, key=fingerprint) for fingerprint in fingerprints)
     return ClusterAnchors(signing=found, accepted=found)
 
 
 def cluster_anchors(inventory: Inventory) -> ClusterAnchors:
-    """The anchors that a cluster's inventory tells of."""
+    """The anchors found in a cluster's inventory."""
     signing = tuple(_anchor(certificate) for certificate in read_certificates(root_bundle(inventory)))
     entries = maps(at(mesh_config(inventory), "caCertificates"))
     extra: list[Anchor] = []
@@ -113,9 +113,9 @@ def _anchor(certificate: CertificateInfo, domains: tuple[str, ...] = ()) -> Anch
 
 
 def _multiroot(inventory: Inventory) -> bool | None:
-    """Whether the control plane that counts hands caCertificates on; None where its environment is not known.
+    """Whether the first control plane distributes caCertificates; None where its environment is not known.
 
-    It does not unless somebody says so (istio/istio, pilot/pkg/features: ISTIO_MULTIROOT_MESH is off by default).
+    It does not unless configured (istio/istio, pilot/pkg/features: ISTIO_MULTIROOT_MESH is off by default).
     """
     for istiod in istiods(inventory.controllers, inventory.pods, inventory.webhooks):
         if istiod.kind != "Deployment":
@@ -125,34 +125,34 @@ def _multiroot(inventory: Inventory) -> bool | None:
 
 
 def _foreign(inventory: Inventory) -> str | None:
-    """Who signs the workloads' certificates where it is not istiod with the roots of istio-ca-root-cert.
+    """The signer of workload certificates, if it is not istiod with the roots of istio-ca-root-cert.
 
-    cert-manager's istio-csr keeps its own roots in istio-ca-root-cert, which therefore are those of the workloads.
+    cert-manager's istio-csr writes its own roots to istio-ca-root-cert, so it needs no special case.
     """
     if any(map(_is_of_spire, inventory.pods)):
-        return "those of SPIRE"
+        return "issued by SPIRE"
     for istiod in istiods(inventory.controllers, inventory.pods, inventory.webhooks):
         if istiod.environment.get("EXTERNAL_CA"):
-            return "signed by a CA outside of istiod (EXTERNAL_CA)"
+            return "issued by a CA outside of istiod (EXTERNAL_CA)"
     address = text_at(plane_settings(inventory).values, "global", "caAddress") or ""
     host = address.partition("://")[2] or address
     if host and not host.startswith("istiod") and "istio-csr" not in host:
-        return "signed by a CA outside of istiod (caAddress)"
+        return "issued by a CA outside of istiod (caAddress)"
     return None
 
 
 def _is_of_spire(pod: Pod) -> bool:
-    """Whether the proxy of a pod takes its certificate from SPIRE: by its injection template or its volume."""
+    """Whether a pod's proxy gets its certificate from SPIRE, judged by its injection template or its volume."""
     if SPIRE_DRIVER not in pod.csi_drivers and "spire" not in pod.meta.annotations.get(_TEMPLATES, ""):
         return False
     return pod.phase not in ("Succeeded", "Failed") and proxy_container(pod.containers) is not None
 
 
 def verify(signers: ClusterAnchors, verifier: ClusterAnchors, trust_domain: str | None) -> Verifies:
-    """Whether `verifier` has an anchor for what signs the workloads of `signers`, which are of a trust domain.
+    """Whether `verifier` has an anchor for the signers of another cluster's workloads, which are in `trust_domain`.
 
-    Of several signing roots (a rotation) any may match. An anchor below a signing root verifies some of its workloads:
-    which is not known.
+    Of several signing roots (a rotation) any may match. An anchor below a signing root verifies only some workloads; it
+    is not known which.
     """
     answer = Verifies.UNKNOWN if verifier.partial else Verifies.NO
     for root in signers.signing:

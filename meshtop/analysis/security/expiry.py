@@ -1,4 +1,4 @@
-"""What expires when: roots, control planes, workloads and gateways, from ConfigMaps and from telemetry.
+"""Certificate expiry of roots, control planes, workloads and gateways, from ConfigMaps and telemetry.
 
 Secrets are never read: gateways' own certificates are known only through `envoy_server_days_until_first_cert_expiring`.
 """
@@ -21,18 +21,18 @@ from meshtop.model.telemetry import Scalar, Telemetry
 DAY = 86_400.0
 ERROR_DAYS, WARNING_DAYS = 7.0, 30.0
 RENEWAL_SECONDS = 300.0
-"""A workload's certificate is renewed long before its end; with less than this left, renewal fails."""
+"""Seconds: a workload's certificate is renewed long before its expiry; with less than this left, renewal has failed."""
 
 ROOT = "citadel_server_root_cert_expiry_timestamp"
 CHAIN = "citadel_server_cert_chain_expiry_timestamp"
 AGENT = "istio_agent_cert_expiry_seconds"
 ENVOY = "envoy_server_days_until_first_cert_expiring"
 NO_CERTIFICATE_DAYS = 1e6
-"""Envoy says about four thousand million days when it has no certificate."""
+"""Upper limit of plausible days: Envoy reports about four billion days when it has no certificate."""
 
 
 class CertificateKind(StrEnum):
-    """Whose certificate it is."""
+    """The role of a certificate."""
 
     ROOT = "root"
     CONTROL_PLANE = "controlplane"
@@ -41,7 +41,7 @@ class CertificateKind(StrEnum):
 
 
 class Expiry(Struct, frozen=True, kw_only=True):
-    """A certificate and its end (`not_after` in Unix seconds); what only telemetry knows has no fingerprint."""
+    """A certificate and its expiry (`not_after`, Unix seconds); one known only from telemetry has no fingerprint."""
 
     cluster: str
     kind: CertificateKind
@@ -60,7 +60,7 @@ class Expiry(Struct, frozen=True, kw_only=True):
 
 
 def expiries(cluster: str, inventory: Inventory | None, telemetry: Telemetry | None) -> tuple[Expiry, ...]:
-    """Every certificate that is known of a cluster, the first to expire first."""
+    """Every known certificate of a cluster, by expiry."""
     found = list(_roots(cluster, inventory))
     if telemetry is not None:
         found += _told(cluster, telemetry, knows_roots=bool(found))
@@ -122,9 +122,9 @@ def _subject(scalar: Scalar, otherwise: str) -> str:
 
 
 def superseded_roots(found: Sequence[Expiry], now: float) -> frozenset[Expiry]:
-    """The expired roots beside which a cluster has a valid one: a rotation is over and left them in the bundle.
+    """Expired roots in bundles that also contain a valid root: leftovers of a finished rotation.
 
-    An expired root with which istiod still signs (its own certificate ends with it) is none of them.
+    An expired root with which istiod still signs (its own certificate expires with it) is not among them.
     """
     valid = {e.cluster for e in found if e.kind is CertificateKind.ROOT and e.not_before <= now < e.not_after}
     signing = {(e.cluster, round(e.not_after)) for e in found if e.kind is CertificateKind.CONTROL_PLANE}
@@ -139,10 +139,10 @@ def superseded_roots(found: Sequence[Expiry], now: float) -> frozenset[Expiry]:
 
 
 def expiry_findings(found: Sequence[Expiry], now: float) -> tuple[LocatedFinding, ...]:
-    """Certificates that have expired, and those that soon will: under a week an error, under thirty days a warning.
+    """Findings on expired and soon expiring certificates: under a week an error, under thirty days a warning.
 
-    Workloads' certificates live for a day and are renewed by themselves: they are reported only when renewal fails.
-    An expired root beside a valid one harms nobody: a note says to take it away.
+    Workloads' certificates are valid for a day and renewed automatically: they are reported only when renewal fails.
+    An expired root next to a valid one is harmless: it gets an info finding that suggests its removal.
     """
     superseded = superseded_roots(found, now)
     ends = {(e.cluster, round(e.not_after)) for e in found if e.kind is CertificateKind.ROOT}
@@ -156,12 +156,12 @@ def expiry_findings(found: Sequence[Expiry], now: float) -> tuple[LocatedFinding
 
 
 def finding_of(expiry: Expiry, now: float, *, superseded: bool = False) -> LocatedFinding | None:
-    """What is wrong with one certificate, None where nothing is; `superseded` as `superseded_roots` has it."""
+    """The finding on one certificate, if any; `superseded`: it is one of `superseded_roots`."""
     left = expiry.not_after - now
     what = f"{expiry.cluster}: {_WORDS[expiry.kind]}"
     whose = expiry.subject.rstrip(".")
     if superseded:
-        message = f"{what} of before expired {_span(-left)} ago and is still in {ROOT_CERTIFICATE}: {whose}."
+        message = f"{what} (superseded) expired {_span(-left)} ago and is still in {ROOT_CERTIFICATE}: {whose}."
         return finding("CERT-OLD-ROOT", Severity.INFO, message, _OLD_ROOT_FIX, cluster=expiry.cluster)
     if left <= 0:
         return _located(expiry, "CERT-EXPIRED", Severity.ERROR, f"{what} expired {_span(-left)} ago: {whose}.")

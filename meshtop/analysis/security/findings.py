@@ -1,4 +1,4 @@
-"""A finding and where it belongs."""
+"""Findings with the object that they are about."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 class LocatedFinding(Struct, frozen=True, kw_only=True):
-    """A finding with its cluster, namespace and workload ("" where it is of something larger).
+    """A finding with its cluster, namespace and workload ("" where it concerns a larger scope).
 
-    `weight` is the traffic that it touches, in requests per second. `client` is set where a caller has the fault too.
+    `weight` is the affected traffic in requests per second. `client` is set where a caller is affected too.
     """
 
     finding: Finding
@@ -29,7 +29,7 @@ class LocatedFinding(Struct, frozen=True, kw_only=True):
 
 
 def worst_first(found: list[LocatedFinding]) -> tuple[LocatedFinding, ...]:
-    """In the order in which they need somebody; the same for the same findings in whatever order they came."""
+    """Findings by severity, the worst first; the result does not depend on the input order."""
     return tuple(sorted(found, key=lambda f: (ORDER[f.finding.severity], -f.weight, f.finding.code, f.where,
                                               f.finding.message)))  # fmt: skip
 
@@ -46,7 +46,7 @@ def finding(
     weight: float = 0.0,
     clients: tuple[tuple[str, str, str], ...] = (),
 ) -> LocatedFinding:
-    """A finding in its place."""
+    """Create a finding located at a cluster, namespace and workload."""
     return LocatedFinding(
         finding=Finding(code=code, severity=severity, message=message, fix=fix),
         cluster=cluster,

@@ -1,4 +1,4 @@
-"""Trust between clusters: can a workload here and a workload there speak mutual TLS?
+"""Trust between clusters: whether workloads of two clusters can use mutual TLS with each other.
 
 Mutual TLS works where each side has an anchor that verifies what signs the other's workloads (`anchors`): a root of its
 own, one renewed with its old key, or one that MeshConfig lists. Several roots of one cluster are a rotation, of which
@@ -27,10 +27,10 @@ class Trusted(StrEnum):
 
 
 class TrustPair(Struct, frozen=True, kw_only=True):
-    """Two clusters, the roots they share and do not share (SHA-256 fingerprints), and the answer in a sentence.
+    """Two clusters, the roots they share and do not share (SHA-256 fingerprints), and the verdict as a sentence.
 
-    A root counts as shared where the other side has one of its name and key. `code` is the finding that no trust within
-    one mesh is.
+    A root counts as shared where the other side has one with the same name and key. `code` is the code of the finding
+    if the two are one mesh without trust.
     """
 
     left: str
@@ -45,9 +45,9 @@ class TrustPair(Struct, frozen=True, kw_only=True):
 
 
 class ClusterTrust(Struct, frozen=True):
-    """What trust is judged by: a cluster's name, mesh facts (None where its inventory is not known) and anchors.
+    """Input of a trust verdict: a cluster's name, mesh facts (None where its inventory is unknown) and anchors.
 
-    Without anchors, the fingerprints of the facts are all that is known of its roots.
+    Without anchors, the fingerprints in the facts are used.
     """
 
     name: str
@@ -56,7 +56,7 @@ class ClusterTrust(Struct, frozen=True):
 
 
 def _domains_meet(left: MeshFacts, right: MeshFacts) -> bool | None:
-    """Whether each side takes the other's identities for its own; None when a trust domain is not known."""
+    """Whether each side accepts the other's trust domain as its own or an alias; None when one is not known."""
     if left.trust_domain is None or right.trust_domain is None:
         return None
     if left.trust_domain == right.trust_domain:
@@ -78,7 +78,7 @@ def _same_mesh(left: ClusterTrust, right: ClusterTrust) -> bool | None:
 
 
 def judge_pair(left: ClusterTrust, right: ClusterTrust) -> TrustPair:
-    """Judge two clusters. Symmetric: the answer does not depend on which one is left."""
+    """The trust verdict on two clusters. It is symmetric."""
     a, b = left.facts, right.facts
     silent = [c.name for c in (left, right) if c.facts is None or not c.facts.roots]
     if a is None or b is None or silent:
@@ -119,7 +119,7 @@ def _anchors(cluster: ClusterTrust, facts: MeshFacts) -> ClusterAnchors:
 
 
 def _compared(left: ClusterAnchors, right: ClusterAnchors) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """The fingerprints of what both trust, and of what only either does."""
+    """The fingerprints of roots that both trust, and of those that only one of them trusts."""
     ours = {anchor.identity for anchor in left.accepted}
     theirs = {anchor.identity for anchor in right.accepted}
     every = {anchor.fingerprint: anchor.identity for anchor in (*left.accepted, *right.accepted)}
@@ -133,17 +133,17 @@ def _compared(left: ClusterAnchors, right: ClusterAnchors) -> tuple[tuple[str, .
 def _judged(
     left: ClusterTrust, right: ClusterTrust, ours: ClusterAnchors, theirs: ClusterAnchors
 ) -> tuple[Trusted, str, str | None]:
-    """Whether each side verifies the other, why, and the code of a fault; a "no" leaves its sentence open."""
+    """Whether each side verifies the other, the reason (for "no" without a full stop), and the finding's code."""
     sides = sorted(((left, ours, right, theirs), (right, theirs, left, ours)), key=lambda side: side[0].name)
     foreign = [f"The certificates of {c.name}'s workloads are {own.foreign}." for c, own, _, _ in sides if own.foreign]
     if foreign:
-        why = " ".join(foreign) + " What signs them is not known: istio-ca-root-cert holds only istiod's own roots."
+        why = " ".join(foreign) + " Their signing root is not known: istio-ca-root-cert holds only istiod's own roots."
         return Trusted.UNKNOWN, why, None
     unread = [f"{' and '.join(own.unread)} of {c.name}" for c, own, _, _ in sides if own.unread]
     if unread:
         why = f"Who signs their workloads' certificates is not known: {' and '.join(unread)} may not be read."
         return Trusted.UNKNOWN, why, None
-    # What `other` makes of what signs the workloads of `cluster`.
+    # Whether `other` verifies the signer of the workloads of `c`.
     answers = [(c, other, verify(own, its, c.facts.trust_domain if c.facts else None)) for c, own, other, its in sides]
     failed = [(c, other) for c, other, answer in answers if answer is Verifies.NO]
     notes = [f"{c.name}: {note}" for c, own, _, _ in sides for note in own.notes]
@@ -164,7 +164,7 @@ def _judged(
         rotation = "; a rotation is under way, since not all roots are shared." if same[0] != same[1] else "."
         return Trusted.YES, f"They share a root certificate{rotation}", None
     if {r.identity for r in ours.signing} & {r.identity for r in theirs.signing}:
-        return Trusted.YES, "Their roots have one name and key: one is the other renewed.", None
+        return Trusted.YES, "Their roots have the same name and key: one is a renewal of the other.", None
     return Trusted.YES, f"Each has an anchor for the root that signs the other's workloads{said}.", None
 
 
@@ -175,7 +175,7 @@ def trust_pairs(clusters: Sequence[ClusterTrust]) -> tuple[TrustPair, ...]:
 
 
 def trust_findings(clusters: Sequence[ClusterTrust]) -> tuple[Finding, ...]:
-    """What is wrong between clusters: no trust inside one mesh, two clusters with one id, rotations under way."""
+    """Findings between clusters: no trust inside one mesh, two clusters with one id, rotations under way."""
     found: list[Finding] = []
     for pair in trust_pairs(clusters):
         if pair.code is not None and pair.same_mesh:

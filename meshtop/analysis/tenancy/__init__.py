@@ -1,1 +1,1 @@
-"""Whose a namespace is, what each tenant's traffic is, and which crossings the settings forbid."""
+"""Tenancy: owners of namespaces, traffic of tenants, and traffic that the tenancy settings forbid."""

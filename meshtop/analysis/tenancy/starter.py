@@ -1,4 +1,4 @@
-"""A first tenancy file out of the marks that were found, for a person to read, correct and keep."""
+"""Generates a first tenancy file from the marks found on namespaces, for a person to review and edit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners
 
 HEADER = """\
 # tenancy.yaml: organization → tenants → workspaces → groups, as found by the marks on namespaces.
-# Name it in meshtop.yaml (`tenancy: tenancy.yaml`); where it speaks, it holds over the marks.
+# Name it in meshtop.yaml (`tenancy: tenancy.yaml`); it overrides the marks.
 # A selector is CLUSTER/NAMESPACE: `*` for every cluster; `*` or a prefix such as shop-* for namespaces.
 # A namespace belongs to one workspace. `meshtop config validate` checks it.
 """
@@ -21,12 +21,12 @@ def first_tenancy(owners: Owners, organization: str = "organization") -> str:
     found = owners.all_known()
     tenants: dict[str, list[tuple[str, str]]] = {}
     unclear: list[tuple[str, str]] = []
-    nobodys: list[tuple[str, str]] = []
+    unmarked: list[tuple[str, str]] = []
     for place, owner in sorted(found.items()):
         if len(owner.tenants) == 1:
             tenants.setdefault(_name(owner.tenants[0]), []).append(place)
         else:
-            (unclear if owner.tenants else nobodys).append(place)
+            (unclear if owner.tenants else unmarked).append(place)
     lines = [HEADER, f"organization: {json.dumps(organization)}"]
     lines.append("tenants:" if tenants else "tenants: []")
     for tenant, places in sorted(tenants.items()):
@@ -34,7 +34,7 @@ def first_tenancy(owners: Owners, organization: str = "organization") -> str:
         lines.append("        namespaces:")
         lines += [f"          - {json.dumps(selector)}" for selector in _selectors(places, found)]
     lines.append('bindings: []   # - {role: reader, subjects: ["user:maria"], on: tenant/NAME}')
-    for title, places in (("Marks disagree on these", unclear), ("Nothing marks these", nobodys)):
+    for title, places in (("Marks disagree on these", unclear), ("Nothing marks these", unmarked)):
         if places:
             lines += ["", f"# {title}; put them where they belong:"]
             lines += [f"#   {_said(place, found[place])}" for place in places]
@@ -46,7 +46,7 @@ def _name(tenant: str) -> str:
 
 
 def _selectors(places: Iterable[tuple[str, str]], found: dict[tuple[str, str], NamespaceOwner]) -> list[str]:
-    """`*/NAME` where the name has the same owner in every cluster that has it, else each cluster by itself."""
+    """Selectors `*/NAME` where a name has the same owner in every cluster that has it, else one per cluster."""
     mine = set(places)
     everywhere = {name for _, name in mine if all(place in mine for place in found if place[1] == name)}
     short = {f"*/{name}" for name in everywhere}

@@ -1,4 +1,4 @@
-"""Traffic of tenants, workspaces and groups: what comes in, goes out, stays inside and crosses to other tenants."""
+"""Traffic of tenants, workspaces and groups: inbound, outbound, internal, and crossing to other tenants."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from meshtop.analysis.traffic.figures import Figures, add_all, matrix, namespace
 from meshtop.model.traffic import Buckets, Edge, Peer, Sums, Target
 
 Namespace = tuple[str, str]
-"""Cluster and name; a cluster of "" is outside of all of them."""
+"""Cluster and name; cluster "" means outside of every cluster."""
 Pairs = Mapping[tuple[Namespace, Namespace], Sums]
-"""Traffic from namespace to namespace."""
+"""Traffic by (source namespace, target namespace)."""
 Within = Callable[[str, str], bool]
-"""Whether a namespace of a cluster is looked at."""
+"""Predicate: whether a namespace of a cluster is in scope."""
 Group = TypeVar("Group", bound=Hashable)
 
 TARGET_MS = 500.0
-"""The time within which a user is satisfied, unless the settings say another; four times as long is tolerated."""
+"""Default Apdex target in milliseconds: up to it a request satisfies, up to four times as long it is tolerated."""
 
 
 class UnitTraffic(Struct, frozen=True):
-    """A unit's figures, and what of them crosses to or from another tenant."""
+    """A unit's figures, and the part that crosses to or from another tenant."""
 
     figures: Figures = Figures()
     crossing: Sums = Sums()
@@ -37,22 +37,22 @@ class UnitTraffic(Struct, frozen=True):
 
 
 def owner_of(owners: Owners, end: Peer | Target) -> NamespaceOwner:
-    """Who owns an end of an edge."""
+    """The owner of an end of an edge."""
     return owners.of(end.cluster, end.namespace)
 
 
 def crosses(left: NamespaceOwner, right: NamespaceOwner) -> bool:
-    """Whether traffic between the two goes from one tenant to another; what is nobody's is no tenant."""
+    """Whether traffic between the two owners crosses tenants; an unowned namespace is not a tenant."""
     return left.tenant != right.tenant and NONE not in (left.tenant, right.tenant)
 
 
 def between(edges: Iterable[Edge]) -> Pairs:
-    """Traffic from each namespace to each namespace: what every level above is added up from."""
+    """Traffic from each namespace to each namespace, from which all higher levels are summed."""
     return matrix(edges, namespace_of, namespace_of)
 
 
 def in_scope(source: Namespace, target: Namespace, within: Within | None) -> tuple[bool, bool]:
-    """Which ends of a pair count in a scope; an end that is in no cluster goes with the other one."""
+    """Which ends of a pair are in scope; an end outside of every cluster follows the other one."""
     if within is None:
         return True, True
     return within(*(source if source[0] else target)), within(*(target if target[0] else source))
@@ -66,8 +66,8 @@ def rolled_up(
 ) -> dict[Group, UnitTraffic]:
     """The traffic of every group that a namespace is in, where a namespace may be in several.
 
-    Over groups that share no namespace and leave none out, inbound + internal add up to what is asked in the scope.
-    What is outside of the scope is in no group.
+    Over disjoint groups that cover all namespaces, inbound + internal add up to all requests into the scope. Namespaces
+    outside of the scope are in no group.
     """
     sides: dict[Group, tuple[list[Sums], list[Sums], list[Sums], list[Sums]]] = {}
     for (source, target), sums in pairs.items():
@@ -94,9 +94,9 @@ def rolled_up(
 def by_pair(
     pairs: Pairs, owners: Owners, within: Within | None = None, touching: Within | None = None
 ) -> dict[tuple[str, str], Sums]:
-    """Traffic from each tenant to each tenant, `(none)` among them; the pairs add up to what is asked in the scope.
+    """Traffic from each tenant to each tenant, `(none)` included; the pairs add up to all requests into the scope.
 
-    With `touching`, only traffic of which either end is there.
+    With `touching`, only traffic with an end in that scope.
     """
     parts: dict[tuple[str, str], list[Sums]] = {}
     for (source, target), sums in pairs.items():
@@ -107,7 +107,7 @@ def by_pair(
 
 
 class Talker(Struct, frozen=True):
-    """Who a unit talks with most: the other end's owner and workload, and in which direction."""
+    """A top peer of a unit: the other end's owner and workload, and the direction."""
 
     inbound: bool
     tenant: str
@@ -118,7 +118,7 @@ class Talker(Struct, frozen=True):
 
 
 class LevelTraffic(Struct, frozen=True):
-    """Everything about one tenant, workspace or group: its traffic, that of each of its clusters, its top talkers."""
+    """Traffic of one tenant, workspace or group: in total, in each of its clusters, and its top talkers."""
 
     traffic: UnitTraffic
     clusters: dict[str, Sums]
@@ -126,7 +126,7 @@ class LevelTraffic(Struct, frozen=True):
 
 
 def of_level(edges: Iterable[Edge], owners: Owners, belongs: Callable[[NamespaceOwner], bool]) -> LevelTraffic:
-    """The traffic of the namespaces whose owners belong to a level; `clusters` holds what each of them was asked."""
+    """The traffic of the namespaces whose owners belong to a level; `clusters` has the requests into each cluster."""
     sides: dict[str, list[Sums]] = {"inbound": [], "outbound": [], "internal": [], "crossing": []}
     clusters: dict[str, list[Sums]] = {}
     talkers: dict[tuple[bool, str, str, str, str], list[Sums]] = {}

@@ -1,7 +1,7 @@
 """Figures of tenancy at any level: tenants with their workspaces, the whole tree, and traffic from tenant to tenant.
 
-All of them are added up from the traffic between namespaces, so that what stands under a level adds up to it. A group
-is another cut through the namespaces of its workspace: it is not added.
+All of them are summed from the traffic between namespaces, so that the parts of a level add up to it. Groups are
+another partition of a workspace's namespaces and are not part of that sum.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SEVERITIES = tuple(Severity)
 
 
 class TenancyLevel(StrEnum):
-    """The levels of tenancy, from the outside in; groups stand beside the namespaces of their workspace."""
+    """The levels of tenancy, from the outside in; groups are siblings of the namespaces of their workspace."""
 
     ORGANIZATION = "organization"
     TENANT = "tenant"
@@ -34,8 +34,8 @@ class TenancyLevel(StrEnum):
 class Unit(Struct, frozen=True, kw_only=True):
     """An organization, tenant, workspace, group or namespace.
 
-    `key` is what the access policy calls it (`workspace:TENANT/NAME`), `parent` the key of what it stands under (None
-    at the top). What belongs to no tenant stands in a unit of the level tenant, beside the organization.
+    `key` is its name in the access policy (`workspace:TENANT/NAME`), `parent` the key of the unit above (None at the
+    top). Unowned namespaces are in a unit of level tenant, beside the organization.
     """
 
     key: str
@@ -48,7 +48,7 @@ class Unit(Struct, frozen=True, kw_only=True):
 
 
 class UnitFigures(Struct, frozen=True, kw_only=True):
-    """A unit with its namespaces (cluster and name), their owners, its traffic, and what is wrong, the worst first."""
+    """A unit with its namespaces (cluster and name), their owners, its traffic, and its findings, the worst first."""
 
     unit: Unit
     namespaces: tuple[Namespace, ...] = ()
@@ -63,7 +63,7 @@ class UnitFigures(Struct, frozen=True, kw_only=True):
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """By what its namespaces were found: the names of marks, `tenancy` standing for the tenancy file."""
+        """Sources of its namespaces' owners: the names of marks, and `tenancy` for the tenancy file."""
         return tuple(dict.fromkeys(mark for owner in self.owners for mark in owner.found_by))
 
     @property
@@ -73,7 +73,7 @@ class UnitFigures(Struct, frozen=True, kw_only=True):
 
 
 class PairFigures(Struct, frozen=True, kw_only=True):
-    """What goes from one tenant to another, or stays in one, and what the settings forbid in it."""
+    """Traffic from one tenant to another (or inside one), and its findings on forbidden traffic."""
 
     source: str
     target: str
@@ -105,10 +105,10 @@ class Units:
         self.organization = owners.tenancy.file.organization if owners.tenancy is not None else None
 
     def workspaces(self) -> list[UnitFigures]:
-        """Every tenant's workspaces, and the tenant itself for what of it is in none.
+        """Every tenant's workspaces, and the tenant itself for its namespaces in no workspace.
 
-        Every namespace is in exactly one of them, so that inbound + internal of all add up to what is asked in the
-        scope. Without a scope, workspaces that have no namespace are among them.
+        Every namespace is in exactly one of them, so inbound + internal of all add up to all requests into the scope.
+        Without a scope, workspaces without namespaces are included.
         """
         units: dict[tuple[str, str], Unit] = {}
         for tenant, workspace, _ in self._declared():
@@ -128,7 +128,7 @@ class Units:
         ]
 
     def tree(self) -> list[UnitFigures]:
-        """Every unit of every level; without a scope, those of the tenancy file that no namespace is in too."""
+        """Every unit of every level; without a scope, also units of the tenancy file without namespaces."""
         tree = _Tree(self._owners, self.organization)
         for tenant, workspace, groups in self._declared():
             tree.chain(tenant, workspace, groups)
@@ -145,7 +145,7 @@ class Units:
         ]
 
     def tenant_pairs(self, touching: Within | None = None) -> list[PairFigures]:
-        """Traffic from each tenant to each tenant, itself too; with `touching`, of which either end is there."""
+        """Traffic from each tenant to each tenant, itself included; with `touching`, only with an end in that scope."""
         findings: dict[tuple[str, str], list[Finding]] = {}
         for found in self._findings:
             if found.pair is not None:
@@ -157,7 +157,7 @@ class Units:
         ]
 
     def _declared(self) -> Iterator[tuple[str, str, tuple[tuple[str, str], ...]]]:
-        """The workspaces of the tenancy file with their groups (kind, name); none of them in a scope."""
+        """The workspaces of the tenancy file with their groups (kind, name); empty when there is a scope."""
         tenancy = self._owners.tenancy
         for _, tenant, workspace in tenancy.workspaces() if tenancy is not None and self._within is None else ():
             if self._may_name(tenant.name, workspace.name):
@@ -165,7 +165,7 @@ class Units:
                 yield tenant.name, workspace.name, tuple(groups)
 
     def _known(self) -> Iterator[tuple[Namespace, NamespaceOwner]]:
-        """The namespaces of the scope that are there, in order."""
+        """The existing namespaces in the scope, in order."""
         for place, owner in sorted(self._owners.all_known().items()):
             if self._within is None or self._within(*place):
                 yield place, owner
@@ -196,7 +196,7 @@ def _workspace_unit(tenant: str, workspace: str) -> Unit:
 
 
 class _Tree:
-    """The units that there are, by key, and which of them a namespace is in."""
+    """All units by key, and the units that each namespace is in."""
 
     def __init__(self, owners: Owners, organization: str | None) -> None:
         self.units: dict[str, Unit] = {}
@@ -231,7 +231,7 @@ class _Tree:
     def chain(
         self, tenant: str, workspace: str | None, groups: Iterable[tuple[str, str]]
     ) -> tuple[tuple[str, ...], str]:
-        """The keys from the organization down to the groups, and the key that a namespace stands under."""
+        """The keys from the organization down to the groups, and the key of a namespace's parent."""
         top = None if self._organization is None else self._seat(TenancyLevel.ORGANIZATION, self._organization)
         holder = self._seat(TenancyLevel.TENANT, tenant, top, tenant=tenant)
         chain = [holder] if top is None else [top, holder]
@@ -255,7 +255,7 @@ class _Tree:
         return key
 
     def spread(self, findings: Iterable[TenantFinding]) -> dict[str, list[Finding]]:
-        """What is wrong with each unit and with what stands under it; groups are told nothing of their namespaces."""
+        """The findings of each unit including the units below it; groups do not include their namespaces'."""
         found: dict[str, list[Finding]] = {}
         for one in findings:
             tenant, workspace = one.unit
@@ -276,7 +276,7 @@ class _Tree:
 
 
 def _namespace_name(place: Namespace) -> str:
-    """How a namespace is called, also one that telemetry names only half."""
+    """Display name of a namespace, also where telemetry names only part of it."""
     cluster, namespace = place
     if cluster and namespace:
         return f"{cluster}/{namespace}"

@@ -1,1 +1,1 @@
-"""Traffic counted once: samples to edges, edges to figures, figures to health."""
+"""Traffic analysis without double counting: samples become edges, edges become figures and health verdicts."""

@@ -1,9 +1,8 @@
-"""One count out of two: what the caller's side and the called side say of the same calls.
+"""Combines the reports of the caller's side and the called side into one count.
 
-Of each code and flag the larger count of both sides holds: an error that only the client's proxy saw (a connection
-that broke under it) is real, and so is what a server that not every pod reports for did not count. One call may end
-with another code on each side (the client gave up, the server's answer came too late): then the client's holds, and
-it is counted once.
+For each code and flag the larger count is taken: an error that only the client's proxy saw (a broken connection) is
+real, and a server side on which not all pods report counts too little. A call that ends with different codes on the two
+sides (the client gave up, the server's response came too late) is counted once, with the client's code.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from meshtop.analysis.traffic.reports import EdgeReport, histogram
 from meshtop.model.traffic import Sums
 
 _MISSED = 0.5
-"""A server's side that counted less than this share does not see all pods; then the client's timing is the fuller."""
+"""A server side that counted less than this share does not cover all pods; then the client's durations are used."""
 _ROUNDING = 1e-9
 
 Counts = dict[str, float]
 
 
 class Counted(Struct, frozen=True):
-    """The sums of an edge and its rates by code and by flag; the code "" is what nobody knows the end of."""
+    """The sums of an edge and its rates by code and by flag; code "" means an unknown outcome."""
 
     sums: Sums
     codes: Counts
@@ -33,7 +32,7 @@ class Counted(Struct, frozen=True):
 
 
 def combine(protocol: str, departure: EdgeReport | None, arrival: EdgeReport | None) -> Counted:
-    """The counts of an edge that the caller's side, the called side or both reported."""
+    """The counts of an edge reported by the caller's side, the called side or both."""
     sides = [report for report in (arrival, departure) if report is not None]
     codes = combined_codes(protocol, departure, arrival)
     requests = fsum(codes.values()) if any(report.has_requests for report in sides) else None
@@ -83,9 +82,9 @@ def _unjudged_bytes(report: EdgeReport) -> float | None:
 
 
 def combined_codes(protocol: str, departure: EdgeReport | None, arrival: EdgeReport | None) -> Counts:
-    """Requests per second by how they ended; what is left over of a side that does not know is under "".
+    """Requests per second by outcome; the remainder with an unknown outcome is under "".
 
-    What the client's own proxy ended comes on top of what arrived: no server can have counted it.
+    Requests that the client's own proxy ended are added to those that arrived, since no server can have counted them.
     """
     if departure is None or arrival is None:
         only = departure or arrival
@@ -108,7 +107,7 @@ def combined_codes(protocol: str, departure: EdgeReport | None, arrival: EdgeRep
 
 
 def _count_once(protocol: str, codes: Counts, mine: Mapping[str, float], twice: float) -> None:
-    """Take away what the server answered but the client saw end otherwise: successes and answers that never came."""
+    """Subtract requests that the server counted under another code than the client: successes and missing responses."""
     beyond = {
         code: rate - mine.get(code, 0.0)
         for code, rate in codes.items()
@@ -134,7 +133,7 @@ def _combined_flags(departure: EdgeReport | None, arrival: EdgeReport | None) ->
 
 
 def _timed(departure: EdgeReport | None, arrival: EdgeReport | None) -> EdgeReport | None:
-    """The side whose durations count: the server's, unless it has none or does not see most of the calls."""
+    """The side whose durations are used: the server's, unless it has none or does not see most of the calls."""
     if arrival is None or not arrival.buckets:
         return departure if departure is not None and departure.buckets else arrival or departure
     if departure is not None and departure.buckets and arrival.volume < _MISSED * departure.volume:

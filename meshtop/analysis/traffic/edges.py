@@ -1,7 +1,7 @@
-"""Edges across clusters: who calls whom, counted once.
+"""Edges across clusters, each call counted once.
 
-Both reporters describe the same calls, so of each code the larger count of both holds; both reports are kept. Across
-clusters they come from two Prometheus; two clusters that share one Prometheus are booked once.
+Both reporters describe the same calls, so for each code the larger count is taken; both reports are kept. Across
+clusters they come from two Prometheus servers; clusters that share one are counted once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from meshtop.model.traffic import Edge, Peer, PeerKind, Target
 
 
 def edges(clusters: Sequence[ClusterTraffic]) -> tuple[Edge, ...]:
-    """Every edge of these clusters, the same in whatever order they are given, sorted by its ends and protocol."""
+    """Every edge of these clusters, sorted by ends and protocol; independent of the order of the clusters."""
     ledger = Ledger(sorted(clusters, key=lambda cluster: cluster.name))
     reports, hops = stitch(ledger)
     writer = _Writer(ledger)
@@ -27,7 +27,7 @@ def edges(clusters: Sequence[ClusterTraffic]) -> tuple[Edge, ...]:
 
 
 class _Writer:
-    """Turns booked reports into edges; an end that many edges share is made once."""
+    """Turns reports into edges; ends shared by several edges are created once."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -94,13 +94,13 @@ class _Writer:
         return self._targets.setdefault(key, target)
 
     def _described(self, place: WorkloadPlace) -> tuple[PeerKind, str, str]:
-        """A workload's kind, app and version: its own telemetry first, then the inventory."""
+        """A workload's kind, app and version, from its own telemetry, else from the inventory."""
         app, version = self._ledger.told_of(place)
         known = self._ledger.peer(place)
         return known.kind, app or known.app, version or known.version
 
     def _is_external(self, cluster: str, service: str) -> bool:
-        """Whether a host stands outside the mesh: by its ServiceEntry, else by not being a name of Kubernetes."""
+        """Whether a host is outside the mesh: by its ServiceEntry, else if it is not a Kubernetes name."""
         host = self._ledger.hosts.get(service, service).lower()
         home = self._ledger.clusters.get(cluster)
         if home and _covers(home.internal_hosts, host):

@@ -1,4 +1,4 @@
-"""What response codes, gRPC statuses and response flags mean, in plain words, and which of them are errors.
+"""Meanings of response codes, gRPC statuses and response flags in plain words, and which of them are errors.
 
 Sources: RFC 9110 (HTTP), the gRPC status code list, Envoy's access log `RESPONSE_FLAGS`, ztunnel's
 `response_flags`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 NO_RESPONSE = "-"
-"""How a code is shown when no response came (Istio writes 0)."""
+"""Displayed code when there was no response (Istio writes 0)."""
 
 GRPC_STATUS: dict[str, str] = {
     "0": "OK",
@@ -32,7 +32,7 @@ GRPC_STATUS: dict[str, str] = {
 }
 
 FLAGS: dict[str, str] = {
-    "": "not known: the flags are not in the metrics",
+    "": "unknown: the metrics have no response flags",
     "-": "nothing unusual",
     "DC": "the client went away before the answer",
     "DF": "the name could not be resolved",
@@ -66,7 +66,7 @@ FLAGS: dict[str, str] = {
     "TLS_FAILURE": "the TLS handshake failed (ztunnel)",
     "H2_HANDSHAKE_FAILURE": "the HTTP/2 handshake of the tunnel failed (ztunnel)",
     "NETWORK_POLICY": "could not connect, which a NetworkPolicy may have caused (ztunnel)",
-    "IDENTITY_ERROR": "the workload's own certificate could not be had (ztunnel)",
+    "IDENTITY_ERROR": "the workload's own certificate could not be obtained (ztunnel)",
     "CERT_REVOKED": "the peer's certificate is revoked (ztunnel)",
 }
 
@@ -77,14 +77,14 @@ NEVER_ARRIVED = frozenset({"DF", "FI", "NC", "NFCF", "NR", "OM", "RL", "RLSE", "
     "NETWORK_POLICY",
     "IDENTITY_ERROR",
 }
-"""Flags which, in a source's report, say that its own proxy ended the request: no destination can have seen it.
+"""Flags which, in a source's report, mean that its own proxy ended the request, so no destination can have seen it.
 
 A flag is local to the proxy that sets it, so the client's proxy cannot pass on the server's UAEX or RL.
 """
 
 
 def never_arrived(flags: str) -> bool:
-    """Whether a source's `response_flags` (one flag, or several joined by commas) say that nothing was delivered."""
+    """Whether a source's `response_flags` (one flag, or several joined by commas) mean that nothing was delivered."""
     if flags in ("-", ""):
         return False
     return any(flag in NEVER_ARRIVED for flag in flags.split(","))
@@ -94,12 +94,12 @@ _NO_CONNECTION = NEVER_ARRIVED | {"URX", "DENY", "CERT_REVOKED", "UPE"}
 
 
 def connection_failed(flags: str) -> bool:
-    """Whether a connection's `response_flags` say that it carried nothing to a server, whichever side says so."""
+    """Whether a connection's `response_flags`, from either side, mean that it never reached a server."""
     return any(flag in _NO_CONNECTION for flag in flags.split(","))
 
 
 def outcome(protocol: str, response_code: str, grpc_status: str) -> str:
-    """The one code that tells how a request ended: gRPC by its status, unless HTTP says 4xx or 5xx; `-` for none."""
+    """The code of a request's outcome: the gRPC status for gRPC, unless HTTP has 4xx or 5xx; `-` for no response."""
     if response_code == "0":
         return NO_RESPONSE
     if protocol == "grpc" and grpc_status and response_code[:1] not in ("4", "5"):
@@ -110,7 +110,7 @@ def outcome(protocol: str, response_code: str, grpc_status: str) -> str:
 def is_error(protocol: str, code: str) -> bool:
     """Whether `code` (as `outcome` gives it) counts as an error: no response, 5xx, and for gRPC all but OK.
 
-    HTTP 4xx is the client's doing: it is judged by health, not counted here.
+    HTTP 4xx is caused by the client: health judges it separately, and it is not an error here.
     """
     if code == NO_RESPONSE:
         return True
@@ -120,15 +120,15 @@ def is_error(protocol: str, code: str) -> bool:
 
 
 def is_unknown(protocol: str, code: str) -> bool:
-    """Whether nothing says how a request ended, because the Telemetry API took the label away.
+    """Whether a request's outcome is unknown, because the Telemetry API removed the label.
 
-    For gRPC that is also HTTP's own 200, which comes with every status: without the status it says nothing.
+    For gRPC that includes HTTP 200 without a gRPC status, since every status comes with HTTP 200.
     """
     return not code or (protocol == "grpc" and len(code) == 3 and code[0] == "2")
 
 
 def is_success(protocol: str, code: str) -> bool:
-    """Whether a code says that a request ended well: gRPC's OK, HTTP below 400."""
+    """Whether a code means success: gRPC's OK, HTTP below 400."""
     return code == "0" if protocol == "grpc" else code[:1] in ("1", "2", "3")
 
 
@@ -145,5 +145,5 @@ def code_meaning(protocol: str, code: str) -> str:
 
 
 def flag_meaning(flags: str) -> str:
-    """Response flags in words; several are joined by commas, an unknown one is said as it is."""
+    """Response flags in words; several are joined by commas, an unknown one is kept as it is."""
     return ", ".join(FLAGS.get(flag, f"flag {flag}") for flag in flags.split(","))

@@ -38,15 +38,15 @@ SEVERITY = {
     HealthStatus.HEALTHY: 2,
     HealthStatus.IDLE: 1,
 }
-"""How verdicts are ranked where several become one, the worst highest: idle gives way to whatever has traffic."""
-_FLOWING = Health(HealthStatus.HEALTHY, ("TCP flows; it carries no codes to judge by",))
-_NOWHERE = Health(HealthStatus.FAILING, ("TCP ends in the black hole: no host is known for it",))
+"""Rank of verdicts when several are combined, the worst highest; idle gives way to anything with traffic."""
+_FLOWING = Health(HealthStatus.HEALTHY, ("TCP traffic; it has no response codes to judge by",))
+_NOWHERE = Health(HealthStatus.FAILING, ("TCP goes to the BlackHoleCluster: its host is unknown",))
 _UNTOLD = Health(HealthStatus.UNKNOWN, ("connections are opened, but nothing tells whether they reach a server",))
 _DOUBT = {
-    State.STALE: "what {cluster} said is stale",
-    State.PARTIAL: "what {cluster} said is partial",
+    State.STALE: "telemetry of {cluster} is stale",
+    State.PARTIAL: "telemetry of {cluster} is partial",
     State.UNREACHABLE: "{cluster} cannot be reached",
-    State.DENIED: "{cluster} denies the reading of its telemetry",
+    State.DENIED: "{cluster} denies access to its telemetry",
     State.NONE: "the traffic of {cluster} is not known",
 }
 
@@ -79,7 +79,7 @@ def calls_health(
     judge: HealthJudge = DEFAULT_JUDGE,
     states: Mapping[str, State] | None = None,
 ) -> Health:
-    """The health of some edges taken together, protocol by protocol: many calls to one service are one service's."""
+    """The health of several edges combined, protocol by protocol, such as all calls to one service."""
     clusters = {end.cluster for edge in edges for end in (edge.source, edge.destination)} - {""}
     verdicts = _of_calls(edges, judge, "")
     if verdicts:
@@ -103,7 +103,7 @@ def workload_health(
     lately: Lately | None = None,
     question: Hashable = None,
 ) -> Health:
-    """The worst of a workload's readiness and of what is asked of it and what it asks, protocol by protocol.
+    """The worst of a workload's readiness and the health of its inbound and outbound traffic, by protocol.
 
     Ready without traffic is idle; what runs no pod at all (scaled to 0, finished) idles whatever is known of its
     traffic. `cluster` is the workload's own, for the doubt when it has no edge. `lately` is what its last minute says,
@@ -139,9 +139,9 @@ def _of_late(lately: Lately, judge: HealthJudge, question: Hashable, *, known: H
 
 
 def worst(verdicts: Iterable[Health]) -> Health:
-    """The worst verdict, its reasons first; what is healthy or idle adds none to what is not. Nothing is unknown.
+    """The worst verdict, its reasons first; healthy and idle parts add no reasons to others. No verdicts give unknown.
 
-    A part that idles says nothing of the whole: only where every part idles is the whole idle.
+    Idle parts are ignored: the whole is idle only if every part is.
     """
     ordered = sorted(verdicts, key=lambda verdict: -SEVERITY[verdict.status])
     if len(ordered) == 1:
@@ -246,7 +246,7 @@ def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, judge: Hea
 
 
 def _threshold(protocol: str, code: str, thresholds: Thresholds) -> tuple[str, float, float] | None:
-    """What kind of failure a code is, and its two bounds; None where it is no failure."""
+    """The kind of failure that a code is, and its two thresholds; None where it is not a failure."""
     if code == NO_RESPONSE:
         kind = "no_response"
     elif len(code) == 3 and code[0] in "45":
@@ -259,7 +259,7 @@ def _threshold(protocol: str, code: str, thresholds: Thresholds) -> tuple[str, f
 
 
 def code_status(protocol: str, code: str, share: float, thresholds: Thresholds) -> HealthStatus:
-    """What the share of one code (or `-`, no answer) in a service's answers says of its health."""
+    """Health by the share of one code (or `-`, no response) in a service's responses."""
     judged = _threshold(protocol, code, thresholds)
     return HealthStatus.HEALTHY if judged is None else health_status(share, judged[1], judged[2])
 
@@ -293,7 +293,7 @@ def _rate(rate: float) -> str:
 
 
 def _with_doubt(verdict: Health, clusters: Iterable[str], states: Mapping[str, State]) -> Health:
-    """Say what is doubtful; what looks healthy or idle on doubtful data is unknown."""
+    """The verdict with doubts about its data added as reasons; healthy or idle on doubtful data becomes unknown."""
     doubts = tuple(
         _DOUBT[state].format(cluster=cluster)
         for cluster in sorted(clusters)

@@ -1,4 +1,4 @@
-"""What the counting of traffic needs to know of a cluster besides its telemetry."""
+"""Input of traffic counting: a cluster's telemetry with the inventory facts needed to interpret it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GATEWAY_NAME_LABEL = "gateway.networking.k8s.io/gateway-name"
 
 
 class KnownPeer(Struct, frozen=True):
-    """What the inventory says of a workload that telemetry names."""
+    """Inventory facts about a workload named in telemetry."""
 
     kind: PeerKind = PeerKind.WORKLOAD
     app: str = ""
@@ -30,7 +30,7 @@ class KnownPeer(Struct, frozen=True):
 
 
 class ClusterTraffic(Struct, frozen=True, kw_only=True):
-    """One cluster's telemetry and what is needed to read it right.
+    """One cluster's telemetry and the facts needed to interpret it.
 
     `cluster_id` is what its proxies write into `*_cluster` labels. `peers`, `external_hosts` and `internal_hosts`
     (hosts of ServiceEntries outside and inside the mesh) come from the inventory and may be empty. `east_west`
@@ -57,7 +57,7 @@ def cluster_traffic(
     workloads: Sequence[Workload] = (),
     machines: Sequence[VirtualMachine] = (),
 ) -> ClusterTraffic:
-    """Bundle a cluster's telemetry with what its inventory, mesh facts, workloads and machines say."""
+    """A cluster's telemetry combined with facts from its inventory, mesh facts, workloads and machines."""
     config = inventory.config if inventory else {}
     return ClusterTraffic(
         name=name,
@@ -75,7 +75,7 @@ def cluster_traffic(
 
 
 def known_peers(workloads: Iterable[Workload], machines: Iterable[VirtualMachine]) -> dict[WorkloadKey, KnownPeer]:
-    """Workloads and virtual machines by the name that telemetry gives them."""
+    """Workloads and virtual machines by their name in telemetry."""
     peers: dict[WorkloadKey, KnownPeer] = {}
     for machine in machines:
         known = KnownPeer(PeerKind.VIRTUAL_MACHINE, machine.app, machine.version)

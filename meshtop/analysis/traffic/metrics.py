@@ -1,7 +1,7 @@
-"""The metrics that meshtop asks for: which ones, grouped by which labels, and what a recording rule calls them.
+"""The metrics that meshtop queries, the labels they are grouped by, and the names of their recording rules.
 
-Label names are Istio's (docs of the standard metrics). Only labels that some rule of the counting needs are grouped by:
-each one more makes every answer longer.
+Label names are Istio's (docs of the standard metrics). Queries group only by labels that the counting needs, because
+each further label makes every answer larger.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ENDS = (
     "destination_service_name",
     "destination_service_namespace",
 )
-"""What tells one edge from another."""
+"""Labels that identify an edge."""
 VERSIONS = (
     "source_version",
     "source_canonical_revision",
@@ -70,7 +70,7 @@ TRAFFIC: tuple[Metric, ...] = (
 
 
 class ControlMetrics(Struct, frozen=True, kw_only=True):
-    """Control-plane metrics that are read in one query: how replicas are put together, and the labels that stay."""
+    """Control-plane metrics read in one query: how replicas are aggregated, and the labels that are kept."""
 
     query: str
     fold: str
@@ -78,7 +78,7 @@ class ControlMetrics(Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
     counters: bool = False
     lowest: int = 0
-    """Of gauges with many series: only so many of the lowest for each `resource_name`."""
+    """For gauges with many series: the number of lowest series kept for each `resource_name`."""
     only: tuple[str, str] | None = None
     """A label and a regular expression for it, where only some series matter."""
 
@@ -144,9 +144,9 @@ CONTROL: tuple[ControlMetrics, ...] = (
         counters=True,
     ),
 )
-"""Control-plane metrics: gauges as they are, counters as rates per second; never by pod."""
+"""Control-plane metrics: gauges unchanged, counters as rates per second; never by pod."""
 METRIC_LABEL = "metric"
-"""The label under which a rate keeps its metric's name, which `rate()` takes away."""
+"""The label that keeps a metric's name, which `rate()` removes."""
 
 
 def duration_text(seconds: float) -> str:

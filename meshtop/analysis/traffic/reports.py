@@ -1,4 +1,4 @@
-"""What one kind of reporter said of one edge, while it is being added up, and what an edge is told by."""
+"""Accumulated reports of one kind of reporter about one edge, and the keys that identify edges."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meshtop.model.traffic import Buckets
 
 
 class WorkloadPlace(Struct, frozen=True, order=True, cache_hash=True, gc=False):
-    """Where a workload runs; `workload` is "" where telemetry does not know it."""
+    """Place of a workload; `workload` is "" where telemetry does not name it."""
 
     cluster: str
     namespace: str
@@ -33,7 +33,7 @@ class SourceKey(Struct, frozen=True, order=True, cache_hash=True, gc=False):
 
 
 class TargetKey(Struct, frozen=True, order=True, cache_hash=True, gc=False):
-    """The called end of an edge: `app` only where the workload is not known, and the key of the service asked for."""
+    """The called end of an edge: `app` only where the workload is not known, and the key of the requested service."""
 
     place: WorkloadPlace
     app: str = ""
@@ -41,7 +41,7 @@ class TargetKey(Struct, frozen=True, order=True, cache_hash=True, gc=False):
 
 
 class EdgeKey(Struct, frozen=True, order=True, cache_hash=True, gc=False):
-    """Who calls whom, with which protocol (http, grpc, tcp). Keys sort by source, target and protocol."""
+    """Source, target and protocol (http, grpc, tcp) of an edge. Keys sort in this order."""
 
     source: SourceKey
     target: TargetKey
@@ -51,13 +51,13 @@ class EdgeKey(Struct, frozen=True, order=True, cache_hash=True, gc=False):
 class EdgeReport(Struct, kw_only=True):
     """Rates per second that one kind of reporter counted for one edge.
 
-    `has_*` tell zero from nothing. `lost_*` are the parts of requests or connections that the reporter's own proxy
-    ended, so that no destination can have counted them. Every field but `plain_if_unknown` adds up: truths by "or",
-    numbers and maps by sum, and None means that nothing was reported.
+    `has_*` distinguish zero from no data. `lost_*` are the parts of requests or connections that the reporter's own
+    proxy ended, so that no destination can have counted them. All fields but `plain_if_unknown` are added: booleans by
+    "or", numbers and maps by sum; None means that nothing was reported.
     """
 
     plain_if_unknown: bool
-    """Whether TCP bytes without a known policy went in plaintext, because the reporter's workload is ambient."""
+    """Whether TCP bytes without a known policy count as plaintext, because the reporter's workload is ambient."""
     has_requests: bool = False
     has_connections: bool = False
     has_bytes: bool = False
@@ -87,7 +87,7 @@ class EdgeReport(Struct, kw_only=True):
 
     @property
     def volume(self) -> float:
-        """Requests, or connections, or bytes where no connection was opened: for comparing two reports."""
+        """Requests, else connections, else bytes: the volume for comparing two reports."""
         if self.has_requests:
             return self.requests
         return self.connections or self.sent + self.received
@@ -98,7 +98,7 @@ class EdgeReport(Struct, kw_only=True):
         return not (self.requests or self.connections or self.sent or self.received)
 
     def plus(self, other: EdgeReport, share: float = 1.0) -> EdgeReport:
-        """The sum of this report and another, or a share of the other; neither of them is changed."""
+        """The sum of this report and another (or a share of it), as a new report."""
         sums: dict[str, Any] = {"plain_if_unknown": self.plain_if_unknown}
         for name, mine, theirs in zip(_TRUTHS, _truths(self), _truths(other), strict=True):
             sums[name] = mine or theirs
@@ -114,11 +114,11 @@ class EdgeReport(Struct, kw_only=True):
         return EdgeReport(**sums)
 
     def times(self, share: float) -> EdgeReport:
-        """A share of this report, as a report of its own."""
+        """A share of this report, as a new report."""
         return EdgeReport(plain_if_unknown=self.plain_if_unknown).plus(self, share)
 
     def only_lost(self) -> EdgeReport:
-        """The part that never arrived anywhere, as a report of its own."""
+        """The part that never reached a destination, as a new report."""
         return EdgeReport(
             plain_if_unknown=self.plain_if_unknown,
             has_requests=self.has_requests,
@@ -148,7 +148,7 @@ class EdgeReport(Struct, kw_only=True):
 
 
 def _less(whole: Mapping[str, float], lost: Mapping[str, float]) -> dict[str, float]:
-    """What is left of each rate; a rest that only rounding left behind is none."""
+    """Difference of rates by key; remainders caused by rounding are dropped."""
     left = dict(whole)
     for key, value in lost.items():
         rest = left[key] - value

@@ -1,4 +1,4 @@
-"""Recording rules for big meshes: Prometheus itself keeps the sums that meshtop asks for."""
+"""Recording rules for big meshes: Prometheus precomputes the sums that meshtop queries."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ EVALUATE_EVERY = "30s"
 
 
 def recording_rules(window_seconds: float = DEFAULT_WINDOW_SECONDS) -> dict[str, Any]:
-    """A rules file (`groups:`) with one recorded rate for each metric that meshtop asks for.
+    """A rules file (`groups:`) with one recorded rate for each metric that meshtop queries.
 
-    Every metric is a group of its own, so that Prometheus evaluates them side by side. The names say the window;
-    meshtop uses them when it is asked for that window and finds them.
+    Every metric is a group of its own, so that Prometheus evaluates them in parallel. The names contain the window;
+    meshtop uses the rules where they exist for its window.
     """
     window = duration_text(window_seconds)
     return {

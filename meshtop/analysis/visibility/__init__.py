@@ -1,1 +1,1 @@
-"""Which objects of Istio and Gateway API a client or a workload sees and obeys."""
+"""Visibility: which objects of Istio and Gateway API apply to a client or workload."""

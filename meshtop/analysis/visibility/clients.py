@@ -1,7 +1,7 @@
-"""Which clients see a rule, and for which of their requests a route's rule counts.
+"""Which clients see an object, and to which of their requests a route's rule applies.
 
-Exports say who may see an object, a client's Sidecar what it wants to see, `gateways` whether sidecars or gateways
-obey, and a rule's matches whose requests it takes (`sourceNamespace`, `sourceLabels`, `gateways`).
+`exportTo` limits which namespaces see an object, a client's Sidecar which hosts it imports, `gateways` whether sidecars
+or gateways apply it, and a rule's matches which requests it takes (`sourceNamespace`, `sourceLabels`, `gateways`).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Service
 
 MESH = "mesh"
-"""The gateway that stands for all sidecars."""
+"""The reserved gateway name that means all sidecars."""
 _OF_THE_CLIENT = frozenset({"sourceNamespace", "sourceLabels", "gateways", "name"})
-"""The fields of a match that depend on who asks; all others depend on what is asked."""
+"""The fields of a match that depend on the client; all others depend on the request."""
 
 
 class Client(Struct, frozen=True, kw_only=True):
-    """Who calls, as rules tell clients apart; `labels` is None where they are not known.
+    """The attributes of a caller that rules match; `labels` is None where unknown.
 
-    `gateways` are the gateways (`NAMESPACE/NAME`) that it serves; a sidecar serves none and obeys `mesh`.
+    `gateways` are the gateways (`NAMESPACE/NAME`) that it serves; a sidecar serves none and follows `mesh`.
     """
 
     namespace: str
@@ -40,12 +40,12 @@ class Client(Struct, frozen=True, kw_only=True):
 
     @property
     def obeys(self) -> frozenset[str]:
-        """The names under `gateways` that mean this client."""
+        """The names under `gateways` that include this client."""
         return self.gateways if self.is_gateway else frozenset({MESH})
 
 
 class Applies(StrEnum):
-    """Whether a rule takes a client's requests: none, all, only some (by what is asked), or it cannot be told."""
+    """Whether a rule takes a client's requests: none, all, some (depending on the request), or unknown."""
 
     NEVER = "never"
     ALWAYS = "always"
@@ -54,9 +54,9 @@ class Applies(StrEnum):
 
 
 def rule_applies(rule: Mapping[str, Any], client: Client, home: str) -> Applies:
-    """Whether a rule of a VirtualService in the namespace `home` takes a client's requests, going by its matches.
+    """Whether a rule of a VirtualService in the namespace `home` takes a client's requests, by its matches.
 
-    A rule without matches takes all. The conditions of one match hold together, and one match of several is enough.
+    A rule without matches takes all. Conditions of one match are combined by "and", several matches by "or".
     """
     matches = [mapping(one) for one in items(rule.get("match"))]
     if not matches:
@@ -82,12 +82,12 @@ def _match_applies(match: Mapping[str, Any], client: Client, home: str) -> Appli
 
 
 def by_source_labels(rule: Mapping[str, Any]) -> bool:
-    """Whether a rule tells clients apart by their pods' labels."""
+    """Whether a rule distinguishes clients by their pods' labels."""
     return any(mapping(one.get("sourceLabels")) for one in maps(rule.get("match")))
 
 
 def gateway_names(written: object, home: str) -> tuple[str, ...]:
-    """Gateways by their full names `NAMESPACE/NAME`, and `mesh` as it is; `./NAME` and `NAME` are of `home`."""
+    """Gateways by full name `NAMESPACE/NAME`, and `mesh` unchanged; `./NAME` and `NAME` are in `home`."""
     found = []
     for name in texts(written):
         namespace, slash, rest = name.partition("/")
@@ -96,7 +96,7 @@ def gateway_names(written: object, home: str) -> tuple[str, ...]:
 
 
 class Visibility:
-    """What the clients of one istiod's objects see. `services` are the Services whose exports count.
+    """Visibility of one istiod's objects for clients. `services` are the Services with their exports.
 
     `domain` is the DNS domain of the cluster, in which short hosts are completed.
     """
@@ -119,7 +119,7 @@ class Visibility:
                 self._services.setdefault((entry.meta.namespace, host.lower()), exports.of(entry))
 
     def sees_route(self, service: ConfigObject, client: Client) -> bool:
-        """Whether a VirtualService counts for a client: exported to it, imported by its Sidecar, for its gateway."""
+        """Whether a VirtualService applies to a client: exported to it, imported by its Sidecar, for its gateway."""
         if not self.exports.of(service).includes(client.namespace):
             return False
         bound = gateway_names(service.spec.get("gateways"), service.meta.namespace) or (MESH,)
@@ -156,10 +156,10 @@ class Visibility:
 
 
 def winners(services: Sequence[ConfigObject], exports: ExportDefaults, namespace: str) -> tuple[ConfigObject, ...]:
-    """VirtualServices in the order in which a sidecar of a namespace takes them; for one host only the first counts.
+    """VirtualServices in the order in which a sidecar of a namespace reads them; for one host only the first applies.
 
-    Those for this namespace alone (`.`) go first, then those exported to it by name, then those for everybody; within
-    each the oldest (istio/istio pilot/pkg/model, VirtualServicesForGateway).
+    Those exported only to this namespace (`.`) come first, then those exported to it by name, then those exported to
+    all; within each the oldest first (istio/istio pilot/pkg/model, VirtualServicesForGateway).
     """
 
     def tier(service: ConfigObject) -> int:

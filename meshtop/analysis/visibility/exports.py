@@ -1,4 +1,4 @@
-"""To which namespaces an object is exported: its `exportTo`, the mesh's default for it, a Service's annotation.
+"""The namespaces that an object is exported to: by its `exportTo`, the mesh's default, or a Service's annotation.
 
 `*` is every namespace, `.` the object's own, `~` none, anything else a namespace by its name (Istio's API, `exportTo`
 and `MeshConfig.default*ExportTo`). What MeshConfig leaves out is `*`; its default for services is that of
@@ -20,7 +20,7 @@ SERVICE_ANNOTATION = "networking.istio.io/exportTo"
 
 
 class Audience(Struct, frozen=True):
-    """The namespaces that see an object: all of them where `everyone`, else those that are named."""
+    """The namespaces that see an object: all of them if `everyone`, else the named ones."""
 
     everyone: bool = True
     namespaces: frozenset[str] = frozenset()
@@ -30,7 +30,7 @@ class Audience(Struct, frozen=True):
         return self.everyone or namespace in self.namespaces
 
     def overlaps(self, other: Audience) -> bool:
-        """Whether some namespace sees both (one that nobody sees overlaps with nothing)."""
+        """Whether some namespace sees both (an object exported to none overlaps with nothing)."""
         if self.everyone and other.everyone:
             return True
         if self.everyone or other.everyone:
@@ -39,7 +39,7 @@ class Audience(Struct, frozen=True):
 
 
 def audience(written: Iterable[str], home: str) -> Audience:
-    """Whom a list of namespaces and aliases means, for an object that lives in the namespace `home`."""
+    """The audience of a list of namespaces and aliases, for an object in the namespace `home`."""
     named = set(written)
     if EVERYWHERE in named:
         return Audience()
@@ -47,10 +47,9 @@ def audience(written: Iterable[str], home: str) -> Audience:
 
 
 class ExportDefaults(Struct, frozen=True, kw_only=True):
-    """What MeshConfig says of objects without `exportTo`; `known` is False where no MeshConfig was read.
+    """MeshConfig's defaults for objects without `exportTo`; `known` is False where no MeshConfig was read.
 
-    Then `*` stands in, which is what Istio takes where nothing is written, and an answer about another namespace
-    that hangs on it is an assumption.
+    Then Istio's own default `*` is used, and an answer about another namespace that depends on it is an assumption.
     """
 
     virtual_services: tuple[str, ...] = (EVERYWHERE,)
@@ -59,7 +58,7 @@ class ExportDefaults(Struct, frozen=True, kw_only=True):
     known: bool = True
 
     def of(self, obj: ConfigObject) -> Audience:
-        """Who sees a VirtualService, DestinationRule or ServiceEntry; other kinds are not exported, and seen by all."""
+        """The audience of a VirtualService, DestinationRule or ServiceEntry; objects of other kinds are seen by all."""
         default = {
             "VirtualService": self.virtual_services,
             "DestinationRule": self.destination_rules,
@@ -68,18 +67,18 @@ class ExportDefaults(Struct, frozen=True, kw_only=True):
         return audience(texts(obj.spec.get("exportTo")) or default, obj.meta.namespace)
 
     def of_service(self, service: Service) -> Audience:
-        """Who sees a Kubernetes Service: its annotation lists namespaces, separated by commas."""
+        """The audience of a Kubernetes Service, whose annotation lists namespaces separated by commas."""
         written = service.meta.annotations.get(SERVICE_ANNOTATION, "")
         named = tuple(part.strip() for part in written.split(",") if part.strip())
         return audience(named or self.services, service.meta.namespace)
 
     def settles(self, obj: ConfigObject, namespace: str) -> bool:
-        """Whether it is known if a namespace sees an object, rather than assumed for want of a MeshConfig."""
+        """Whether a namespace's view of an object is known, rather than assumed without a MeshConfig."""
         return self.known or bool(texts(obj.spec.get("exportTo"))) or namespace == obj.meta.namespace
 
 
 def export_defaults(mesh_config: Mapping[str, Any], *, known: bool = True) -> ExportDefaults:
-    """The defaults of a MeshConfig; a field that is absent, empty or no list of names is `*`."""
+    """The defaults of a MeshConfig; a field that is absent, empty or not a list of names means `*`."""
 
     def written(field: str) -> tuple[str, ...]:
         return texts(mesh_config.get(field)) or (EVERYWHERE,)

@@ -26,5 +26,5 @@ def oldest_first(objects: Iterable[ConfigObject]) -> list[ConfigObject]:
 
 
 def title(obj: ConfigObject) -> str:
-    """How an object is named to people: `PeerAuthentication shop/default`."""
+    """Name of an object for users: `PeerAuthentication shop/default`."""
     return f"{obj.kind} {obj.meta.namespace}/{obj.meta.name}"

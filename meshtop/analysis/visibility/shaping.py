@@ -1,8 +1,8 @@
 """Which objects of Istio and Gateway API apply to one service or workload, and why.
 
 By host: VirtualService, DestinationRule, ServiceEntry. By reference: Gateway API's routes and `targetRefs`. By labels:
-what selects workloads (PeerAuthentication, AuthorizationPolicy, …); without a selector it holds for its namespace, and
-in the root namespace for the mesh (reference: Istio's API, "selector" and "targetRefs" of each kind).
+kinds with a selector (PeerAuthentication, AuthorizationPolicy, …); without a selector an object applies to its
+namespace, and in the root namespace to the mesh (reference: Istio's API, "selector" and "targetRefs" of each kind).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SELECTING = ("PeerAuthentication", "RequestAuthentication", "AuthorizationPolic
 
 
 class ConfigTarget(Struct, frozen=True, kw_only=True):
-    """What config applies to: a service by its full hosts (lower case) and its name, its workloads by their labels.
+    """The target of configuration: a service by full hosts (lower case) and name, its workloads by their labels.
 
     `domain` is the DNS domain of the cluster, in which short hosts of rules are completed.
     """
@@ -36,7 +36,7 @@ class ConfigTarget(Struct, frozen=True, kw_only=True):
 
 
 class ApplicableConfig(Struct, frozen=True, kw_only=True):
-    """One object and, in words, why it applies."""
+    """One object with the reason, in words, why it applies."""
 
     kind: str
     namespace: str
@@ -83,7 +83,7 @@ def _by_host(patterns: Iterable[str], obj: ConfigObject, target: ConfigTarget, v
 
 
 def _by_destination(spec: Mapping[str, Any], obj: ConfigObject, target: ConfigTarget) -> str:
-    """A route for another host that sends some of its traffic here."""
+    """The reason for a route of another host that sends some of its traffic here; "" if it does not."""
     for protocol in ("http", "tcp", "tls"):
         for rule in maps(spec.get(protocol)):
             for destination in maps(rule.get("route")):
@@ -96,7 +96,7 @@ def _by_destination(spec: Mapping[str, Any], obj: ConfigObject, target: ConfigTa
 
 def _by_route(spec: Mapping[str, Any], obj: ConfigObject, target: ConfigTarget) -> str:
     if target.service and any(_refers(ref, obj, target) for ref in maps(spec.get("parentRefs"))):
-        return "routes what is asked of it"
+        return "routes its requests"
     if target.service and any(
         _refers(ref, obj, target) for rule in maps(spec.get("rules")) for ref in maps(rule.get("backendRefs"))
     ):
@@ -105,7 +105,7 @@ def _by_route(spec: Mapping[str, Any], obj: ConfigObject, target: ConfigTarget) 
 
 
 def _refers(ref: Mapping[str, Any], obj: ConfigObject, target: ConfigTarget) -> bool:
-    """Whether a reference names the target's Service; a backend's kind is Service unless it says otherwise."""
+    """Whether a reference names the target's Service; a backend's kind defaults to Service."""
     return (
         ref.get("kind", "Service") == "Service"
         and ref.get("name") == target.service

@@ -1,7 +1,7 @@
-"""Which Sidecar a client obeys, and which hosts that Sidecar lets it see.
+"""The Sidecar that applies to a client, and the hosts that it imports.
 
-Of several the oldest that selects the workload counts, then the oldest of its namespace without a selector, then that
-of the root namespace (istio/istio pilot/pkg/model/sidecar.go). Gateways and ambient workloads obey none.
+Of several, the oldest that selects the workload applies, then the oldest of its namespace without a selector, then that
+of the root namespace (istio/istio pilot/pkg/model/sidecar.go). None applies to gateways and ambient workloads.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Sidecars:
         return bool(self._of)
 
     def of(self, namespace: str, labels: Mapping[str, str]) -> ConfigObject | None:
-        """The Sidecar of a client, None where it sees all that is exported to it."""
+        """The Sidecar of a client; None where it sees everything that is exported to it."""
         own = self._of.get(namespace, ())
         chosen = next((s for wanted, s in own if wanted and selects(wanted, labels)), None)
         if chosen is None:
@@ -44,8 +44,8 @@ class Sidecars:
     ) -> bool:
         """Whether a client sees one of these hosts of objects in the namespace `home`.
 
-        `both_ways` is the rule for VirtualServices: a host with a wildcard of its own is seen by whoever imports part
-        of what it covers.
+        `both_ways` is the rule for VirtualServices: a wildcard host is visible to clients that import any part of what
+        it covers.
         """
         sidecar = self.of(namespace, labels)
         if sidecar is None:
@@ -57,7 +57,7 @@ class Sidecars:
 
 
 def _covers(imported: Sequence[str], client: str, home: str, hosts: Sequence[str], *, both_ways: bool) -> bool:
-    """Egress hosts are `NAMESPACE/HOST`; entries for a namespace by its name go before those for `*`."""
+    """Whether the egress hosts (`NAMESPACE/HOST`) cover a host; entries naming a namespace precede those for `*`."""
     by_namespace: dict[str, list[str]] = {}
     for one in imported:
         namespace, slash, host = one.partition("/")

@@ -1,1 +1,1 @@
-"""What the screens do with actions: plan a shift, run it, read the journal, and know who may write."""
+"""Actions in the console, independent of screens: planning and running shifts, the journal, and permissions."""

@@ -1,4 +1,4 @@
-"""The journal as the console shows it: read on a worker thread, and which of its actions are unfinished."""
+"""The journal in the console: read on a worker thread, with its unfinished actions."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 MOST = 200
-"""The latest actions that the screen lists."""
+"""Number of latest actions listed on the screen."""
 Stamp = tuple[tuple[int, int], ...]
 
 
 class JournalRow(Struct, frozen=True):
-    """An action with its course and each cluster's state by now; `process` is the one that runs it."""
+    """An action with its course and each cluster's current state; `process` is the number of the running process."""
 
     action: Action
     course: Course
@@ -41,7 +41,7 @@ class JournalRow(Struct, frozen=True):
 
 
 class JournalRead(Message):
-    """The journal was read: the latest actions, and as `opened` all that have not ended.
+    """Message: the journal was read. It has the latest actions, and in `opened` all that have not ended.
 
     `problem` is why nothing of it can be read; `damaged` are sentences about what is missing, `notes` about odd
     permissions.
@@ -64,12 +64,12 @@ class JournalRead(Message):
         self.problem = problem
 
     def can_replace(self, message: Message) -> bool:
-        """An older one that still waits is dropped."""
+        """A pending older message is dropped."""
         return isinstance(message, JournalRead)
 
 
 def clusters_at_hand(clusters: Iterable[ClusterSnapshot]) -> Known:
-    """The clusters that are shown, by name: what the journal's actions are held against."""
+    """The shown clusters by name, to match the journal's actions with."""
     from meshtop.actions.cluster_identity import ClusterIdentity
     from meshtop.analysis.fleet.members import kube_system
 
@@ -77,7 +77,7 @@ def clusters_at_hand(clusters: Iterable[ClusterSnapshot]) -> Known:
 
 
 def rows_at_hand(rows: Iterable[JournalRow], known: Known) -> tuple[JournalRow, ...]:
-    """The rows of actions that wrote to a cluster that is shown; the journal may hold actions of others too."""
+    """The rows of actions that wrote to a shown cluster; the journal may have actions of other clusters too."""
     from meshtop.actions.at_hand import actions_at_hand
 
     found = tuple(rows)
@@ -154,7 +154,7 @@ def _row_of(action: Action, journal: Path, wrong: dict[str, str]) -> JournalRow:
 
 
 def journal_stamp() -> Stamp:
-    """Sizes and times of the journal's files: another value whenever it was written to."""
+    """Sizes and times of the journal's files, which change whenever it is written."""
     from meshtop.actions.journal.journal import journal_path
 
     path = journal_path()
@@ -169,7 +169,7 @@ def journal_stamp() -> Stamp:
 
 
 class JournalWatch:
-    """Watches for unfinished actions on the clusters that are shown; the journal may hold actions on others too."""
+    """Watches for unfinished actions in the shown clusters; the journal may have actions of other clusters too."""
 
     def __init__(self, app: App[Any]) -> None:
         self._target = app
@@ -179,7 +179,7 @@ class JournalWatch:
         self.problems: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Read it on a worker thread, if it has changed; what runs in a process may end without a word."""
+        """Read the journal on a worker thread if it has changed, or if a running action's process may have ended."""
         found = journal_stamp()
         if found != self._stamp or self._alive:
             self._stamp = found
@@ -189,7 +189,7 @@ class JournalWatch:
         self._target.post_message(read_journal())
 
     def take(self, message: JournalRead, known: Known) -> bool:
-        """Keep what was read; whether other actions are unfinished than before."""
+        """Store what was read; returns whether the set of unfinished actions has changed."""
         self._alive = any(row.course.alive for row in message.opened)
         waiting = (row for row in message.opened if row.course.unfinished)
         before = (self.unfinished, self.problems)
@@ -208,7 +208,7 @@ class JournalWatch:
 
 
 def attention_text(one: JournalRow, now: float) -> str:
-    """An unfinished action as a line of what needs attention: what, how it stands, since when, by whom."""
+    """An unfinished action as a line of the attention list: what, its state, since when, and by whom."""
     at = f" at {one.stopped_at}" if one.stopped_at else ""
     since = age(now - one.action.created)
     return f"{one.action.subject}: {one.action.kind} {one.course.value}{at} (J); begun {since} ago by {one.action.who}."

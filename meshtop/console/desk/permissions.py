@@ -1,4 +1,4 @@
-"""The keys that write: whether they may be pressed here, by read-only, by the access policy and by Kubernetes."""
+"""Permissions of keys that write, by read-only mode, the access policy and Kubernetes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def writes_of(action: Action) -> tuple[PlannedWrite, ...]:
-    """What resuming a shift, or rolling it back, writes; of other actions nothing is known beforehand."""
+    """The writes of resuming a shift or rolling it back; for other actions they are not known in advance."""
     from meshtop.actions.errors import ActionError
     from meshtop.actions.shift.record import shift_record
     from meshtop.analysis.tenancy.access.permissions import PlannedWrite
@@ -36,7 +36,7 @@ def writes_of(action: Action) -> tuple[PlannedWrite, ...]:
 def permissions_for(
     picture: Picture | None, rights: Rights, writes: Sequence[PlannedWrite], target: MessagePump
 ) -> tuple[WritePermission, ...]:
-    """What is known of each write; what is not is asked for, and `RightsArrived` comes to `target` with it."""
+    """The permission of each write; unknown rights are requested, and `RightsArrived` is posted to `target`."""
     from meshtop.views.reports.rights import levers_of
 
     if picture is None:
@@ -46,7 +46,7 @@ def permissions_for(
 
 
 def denial_of(picture: Picture | None, rights: Rights, action: Action, target: MessagePump) -> str | None:
-    """Why a shift of the journal cannot be resumed or rolled back: it needs every cluster that took part."""
+    """Why a shift of the journal cannot be resumed or rolled back, which needs rights in all of its clusters."""
 
     from meshtop.analysis.tenancy.access.permissions import denial_reason
 

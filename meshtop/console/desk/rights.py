@@ -1,4 +1,4 @@
-"""What Kubernetes lets the user do, asked when a screen first needs it and kept for some minutes."""
+"""The user's Kubernetes rights, requested when a screen first needs them and cached for some minutes."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 300.0
-"""Rights change seldom; who has just been granted one presses `r`, which asks again."""
+"""Seconds for which rights are cached; pressing `r` refreshes them."""
 _ANSWERING = (State.FRESH, State.PARTIAL)
 
 ClusterNamespace = tuple[str, str]
 
 
 class RightsArrived(Message):
-    """A cluster's answer to what the user may do is there, or its question has failed."""
+    """Message: a cluster has answered about the user's rights, or the request failed."""
 
 
 class _Known(Struct, frozen=True):
-    """An answer, when it was asked for (in seconds of the clock), and after how many times of forgetting.
+    """A cached answer with the time of its request (in the clock's seconds) and the cache's generation then.
 
-    `failed_in` is the number of the snapshot in which a cluster gave no answer; `rules` are then the ones from before.
+    `failed_in` is the number of the snapshot in which the request failed; `rules` are then the previous ones.
     """
 
     rules: SubjectRules | None
@@ -48,11 +48,11 @@ class _Known(Struct, frozen=True):
 
 
 class Rights:
-    """The rules of namespaces, by SelfSubjectRulesReview on the observatory's own loop; no call here ever waits.
+    """A cache of rules per namespace, by SelfSubjectRulesReview on the observatory's loop; no method here blocks.
 
-    A cluster that does not answer the observatory is not asked. An answer that is older than `KEPT_SECONDS`, or than
-    `forget`, is asked for again and holds until the next one is there. A question that failed is asked again with the
-    next snapshot. Answers come on the observatory's thread and are handed over under a lock.
+    Clusters that do not answer the observatory are skipped. An answer older than `KEPT_SECONDS`, or than `forget`, is
+    requested again and used until the new one arrives. A failed request is repeated with the next snapshot. Answers
+    arrive on the observatory's thread and are stored under a lock.
     """
 
     def __init__(self, session: ConsoleSession, clock: Callable[[], float] = time.monotonic) -> None:
@@ -61,21 +61,21 @@ class Rights:
         self._lock = threading.Lock()
         self._known: dict[ClusterNamespace, _Known] = {}
         self._waiting: dict[str, list[MessagePump]] = {}
-        """The clusters that have been asked, and the screens that are notified when they answer."""
+        """Clusters with a pending request, and the screens to notify."""
         self._round = 0
 
     def of(self, cluster: str, namespace: str) -> SubjectRules | None:
-        """What the user may do there; None where nothing is known."""
+        """The user's rules there; None where unknown."""
         with self._lock:
             known = self._known.get((cluster, namespace))
         return None if known is None else known.rules
 
     def forget(self) -> None:
-        """Ask again at the next occasion."""
+        """Request all rights again when next needed."""
         self._round += 1
 
     def want(self, snapshot: Snapshot, places: Iterable[ClusterNamespace], target: MessagePump) -> None:
-        """Ask for what is not known of these places; `target` gets `RightsArrived` from each cluster that answers."""
+        """Request unknown rights of these places; `target` gets `RightsArrived` for each cluster that answers."""
         answering = {cluster.name for cluster in snapshot.clusters if cluster.kubernetes.state in _ANSWERING}
         wanted: dict[str, list[str]] = {}
         with self._lock:

@@ -1,4 +1,4 @@
-"""Shifts from the console: checked, previewed and run on the observatory's loop, reported to the screen by messages."""
+"""Shifts from the console: checked, previewed and run on the observatory's loop, reporting by messages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Question = Callable[["Observatory"], Coroutine[Any, Any, None]]
 
 
 class PlanChecked(Message):
-    """The checks and the diffs of a plan; `problem` where they could not be made, or a server refused its diff."""
+    """Message: the checks and diffs of a plan; `problem` is set if they failed or a server refused the dry run."""
 
     def __init__(self, found: Preflight | None, diffs: tuple[Preview, ...], problem: str = "") -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class PlanChecked(Message):
 
 
 class ShiftEventArrived(Message):
-    """An event of a running shift; the last one has an outcome."""
+    """Message: an event of a running shift; the last one has an outcome."""
 
     def __init__(self, event: ActionEvent) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class ShiftEventArrived(Message):
 
 
 class ShiftFailed(Message):
-    """A shift ended without an outcome; the journal holds what was under way."""
+    """Message: a shift ended without an outcome; the journal shows what was in progress."""
 
     def __init__(self, problem: str) -> None:
         super().__init__()
@@ -53,10 +53,9 @@ class ShiftFailed(Message):
 
 
 class ShiftDesk:
-    """One dialog's line to the clusters; what it finds comes to `target` as messages.
+    """Runs one dialog's operations on the clusters; results are posted to `target` as messages.
 
-    Everything is done on the observatory's own loop. `picture` gives the latest, which the routes are read from, and
-    `clock` the present.
+    Everything runs on the observatory's loop. `picture` gives the latest picture with the routes, `clock` the time.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class ShiftDesk:
         self._controls: Controls | None = None
 
     def check(self, plan: ShiftPlan, clusters: Sequence[str] = ()) -> None:
-        """Look at everything that could be wrong with a plan, and ask every server for its diff."""
+        """Run the preflight checks of a plan, and a dry run on every server for its diff."""
 
         async def look(observatory: Observatory) -> None:
             from meshtop.actions.errors import ActionError
@@ -120,7 +119,7 @@ class ShiftDesk:
         self._act(act)
 
     def roll_back(self, identity: str) -> None:
-        """Roll an action back, a shift or a propagation."""
+        """Roll back an action (a shift or a propagation)."""
 
         async def act(fleet: Fleet, journal: Journal) -> None:
             from meshtop.actions.journal.journal import PROPAGATE
@@ -146,7 +145,7 @@ class ShiftDesk:
                 self._target.post_message(ShiftEventArrived(event))
 
     def _act(self, act: Callable[[Fleet, Journal], Coroutine[Any, Any, None]]) -> None:
-        """Do something that writes, with the journal open; what it raises comes as `ShiftFailed`."""
+        """Run an operation that writes, with the journal open; exceptions are posted as `ShiftFailed`."""
 
         async def do(observatory: Observatory) -> None:
             from meshtop.actions.errors import ActionError
@@ -165,14 +164,14 @@ class ShiftDesk:
         self._ask(do, ShiftFailed)
 
     def steer(self, wish: Callable[[Controls], None]) -> None:
-        """Pause, resume, skip, hold or abort what runs."""
+        """Pause, resume, skip, hold or abort the running shift."""
         controls = self._controls
         if controls is not None:
             self._session.tell(lambda _: wish(controls))
 
     @property
     def paused(self) -> bool:
-        """Whether what runs is paused."""
+        """Whether the running shift is paused."""
         return self._controls is not None and self._controls.paused
 
     @contextlib.asynccontextmanager
@@ -199,7 +198,7 @@ class ShiftDesk:
             await fleet.close()
 
     def _ask(self, question: Question, failed: Callable[[str], Message]) -> None:
-        """Ask on the observatory's loop; a defect there becomes a message too."""
+        """Run a coroutine on the observatory's loop; defects become a message too."""
         future = self._session.ask(question)
         if future is None:
             self._target.post_message(failed("The clusters are not being read yet; wait for the first answer."))
@@ -207,8 +206,8 @@ class ShiftDesk:
 
         def ended(done: object) -> None:
             if future.cancelled():
-                self._target.post_message(failed("It was interrupted; the journal says what was under way."))
+                self._target.post_message(failed("It was interrupted; the journal shows what was in progress."))
             elif (error := future.exception()) is not None:
-                self._target.post_message(failed(f"This should not have happened ({type(error).__name__}: {error})."))
+                self._target.post_message(failed(f"Internal error ({type(error).__name__}: {error})."))
 
         future.add_done_callback(ended)

@@ -1,1 +1,1 @@
-"""The console's screens: each draws a view, with bars above and below that all screens share."""
+"""The console's screens: each shows a view between common bars at the top and bottom."""

@@ -1,4 +1,4 @@
-"""One action of the journal: how each cluster stands, what happened when, and its end by resuming or rolling back."""
+"""The screen of one action of the journal: state of each cluster, history, resuming and rolling back."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ _DOUBTS = {
 
 
 ENDINGS = ("resume", "roll_back")
-"""The actions by which an unfinished action of the journal is brought to an end."""
+"""The key actions that finish an unfinished action of the journal."""
 
 
 def disabled_reasons(row: JournalRow | None, *, read_only: bool) -> dict[str, str]:
-    """Why an action cannot be resumed or rolled back: a reason for each that cannot."""
+    """Reasons why an action cannot be resumed or rolled back, by key action."""
     from meshtop.actions.story import may_resume, may_take_back
 
     if row is None:
@@ -63,7 +63,7 @@ def disabled_reasons(row: JournalRow | None, *, read_only: bool) -> dict[str, st
 
 
 def state_entries(row: JournalRow) -> list[LogLine]:
-    """Where it stands, and each cluster."""
+    """Its state, and that of each cluster."""
     sign, tone = SIGNS_OF_COURSE[row.course.value]
     at = f" at {row.stopped_at}" if row.stopped_at and (row.course.unfinished or row.course.alive) else ""
     meaning = {
@@ -81,7 +81,7 @@ def state_entries(row: JournalRow) -> list[LogLine]:
 
 
 def state_lines(row: JournalRow, width: int) -> list[TextLine]:
-    """Where an action and each of its clusters stand, as lines of a width."""
+    """The state of an action and each of its clusters, as lines of a given width."""
     return log_lines(state_entries(row), width)
 
 
@@ -105,7 +105,7 @@ def history_entries(row: JournalRow) -> list[LogLine]:
 
 
 class ActionScreen(RunScreen):
-    """One action; `U` resumes it, `R` rolls it back. With `ask` one of the two is asked about at once."""
+    """One action; `U` resumes it, `R` rolls it back. With `ask`, it starts with the confirmation of one of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("U", "resume", "resume", id="journal.resume"),
@@ -120,18 +120,18 @@ class ActionScreen(RunScreen):
 
     @property
     def about(self) -> str:
-        """What is shown."""
+        """The screen's purpose, for the help."""
         return (
-            "An action of the journal: how each cluster stands by it, and each intention and outcome with its time. "
-            "Resuming goes on at the step where it stopped; rolling back restores the exact weights from before."
+            "An action of the journal: the state of each cluster, and each intention and outcome with its time. "
+            "Resuming continues at the step where it stopped; rolling back restores the exact weights from before."
         )
 
     def crumbs(self) -> tuple[str, ...]:
-        """The journal and the action."""
+        """The breadcrumb after the place."""
         return ("journal", self._row.action.id)
 
     def body(self) -> ComposeResult:
-        """What runs, and the log, which begins with the history."""
+        """The running action's status, and the log, which starts with the history."""
         with Vertical(classes="shift"):
             yield from self.running_body()
 
@@ -150,7 +150,7 @@ class ActionScreen(RunScreen):
             (self.action_resume if self._ask_for == "resume" else self.action_roll_back)()
 
     def action_resume(self) -> None:
-        """Ask for the namespace, as the shift did when it began."""
+        """Ask for the namespace to confirm, as for a new shift."""
         self._ending = "resume"
         at = f" at {self._row.stopped_at}" if self._row.stopped_at else ""
         where = ", ".join(self._row.clusters)
@@ -158,9 +158,9 @@ class ActionScreen(RunScreen):
         self.ask(about, f"Type {self._namespace()} to resume:")
 
     def action_roll_back(self) -> None:
-        """Ask once; the way back needs no typing."""
+        """Ask for confirmation by enter; rolling back needs no typed name."""
         self._ending = "roll_back"
-        about = f"Everything as it was before in {', '.join(self._row.clusters)}. esc leaves it as it is."
+        about = f"Restores everything as it was before in {', '.join(self._row.clusters)}. esc leaves it as it is."
         self.ask(about, "Enter rolls it back:")
 
     def _namespace(self) -> str:
@@ -171,7 +171,7 @@ class ActionScreen(RunScreen):
     def answered(self, text: str) -> None:
         """Do it."""
         if self._ending == "resume" and text != self._namespace():
-            self.say(f"Nothing was done: {text!r} is another name." if text else "Nothing was done.", Tone.DEGRADED)
+            self.say(f"Nothing was done: {text!r} does not match." if text else "Nothing was done.", Tone.DEGRADED)
             self.phase = Phase.IDLE
             self.refresh_bindings()
             return
@@ -182,7 +182,7 @@ class ActionScreen(RunScreen):
             (self.desk.resume if self._ending == "resume" else self.desk.roll_back)(identity)
 
     def _progress(self) -> Progress | None:
-        """Where a resumed shift stands; a propagation and a rollback have only their log."""
+        """The progress of a resumed shift; None for a propagation and a rollback, which have only a log."""
         from meshtop.actions.shift.progress import progress_of
         from meshtop.actions.shift.record import known_weights, shift_record
 
@@ -192,7 +192,7 @@ class ActionScreen(RunScreen):
         return progress_of(shift, self._row.action.id, known_weights(self._row.action, shift.targets))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What cannot be done is disabled, with its reason."""
+        """Disable keys that cannot be used now."""
         if action in ENDINGS:
             if self.phase in (Phase.RUNNING, Phase.ENDED):
                 return False
@@ -208,11 +208,11 @@ class ActionScreen(RunScreen):
         return why
 
     def on_rights_arrived(self, message: RightsArrived) -> None:
-        """A cluster has row what the user may do."""
+        """A cluster has reported the user's rights."""
         self.refresh_bindings()
 
     def action_back(self) -> None:
-        """From the question to the history, from there to where one came from."""
+        """Cancel the question, else close the screen."""
         if self.phase is Phase.ASKING:
             self.stop_asking()
             self.phase = Phase.IDLE

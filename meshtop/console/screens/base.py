@@ -1,4 +1,4 @@
-"""What all screens share: the chrome, the keys that work everywhere, and one way in for new pictures."""
+"""The base class of all screens: bars, global keys, and updates with new pictures."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class MeshScreen(Guarded, Screen[object]):
 
     @property
     def place(self) -> str:
-        """What the top bar calls it."""
+        """The screen's title in the top bar."""
         raise NotImplementedError
 
     @property
@@ -67,12 +67,12 @@ class MeshScreen(Guarded, Screen[object]):
 
     @property
     def busy(self) -> str | None:
-        """Why this screen must not be left now, None where it may."""
+        """Why this screen must not be left now; None if it may."""
         return None
 
     @property
     def about(self) -> str:
-        """What it is for, in a sentence."""
+        """The screen's purpose, as a sentence for the help."""
         return ""
 
     def compose(self) -> ComposeResult:
@@ -88,11 +88,11 @@ class MeshScreen(Guarded, Screen[object]):
         yield BottomBar(COMMANDS)
 
     def body(self) -> ComposeResult:
-        """What stands between the chrome."""
+        """The widgets between the bars."""
         raise NotImplementedError
 
     def crumbs(self) -> tuple[str, ...]:
-        """What leads from the place to what is shown."""
+        """The breadcrumb from the place to the shown item."""
         return ()
 
     def refresh_picture(self, picture: Picture) -> None:
@@ -103,11 +103,11 @@ class MeshScreen(Guarded, Screen[object]):
         return frozenset()
 
     def request(self) -> PictureRequest:
-        """What `refresh_picture` will draw of the next picture, to be worked out on the thread that publishes it."""
+        """What `refresh_picture` will draw of the next picture, to be computed on the publishing thread."""
         return PictureRequest(kinds=self.kinds())
 
     def hand_over_request(self) -> None:
-        """Tell the session what this screen draws by now, if it is the one in front."""
+        """Pass the current request to the session, if this is the front screen."""
         if self.is_current:
             self.host.session.request = self.request()
 
@@ -186,7 +186,7 @@ class MeshScreen(Guarded, Screen[object]):
         self.query_one(BottomBar).say(sentence, tone)
 
     def narrow_to(self, kind: str, key: str) -> None:
-        """Look only at where a thing stands."""
+        """Narrow the scope to an item's place."""
         from meshtop.views.frame.detail import find_item
         from meshtop.views.frame.registry import view
 
@@ -196,12 +196,12 @@ class MeshScreen(Guarded, Screen[object]):
             return
         scope = self.host.scope.narrowed_to(kind_view.places(item))
         if scope is None:
-            self.say(f"This {kind_view.singular} is not of one cluster, namespace or tenant.")
+            self.say(f"This {kind_view.singular} does not belong to a single cluster, namespace or tenant.")
         else:
             self.host.set_scope(scope)
 
     def on_key(self, event: events.Key) -> None:
-        """The next key takes a notice away; a disabled key shows why it is."""
+        """Remove the notice on a key press; for a disabled key, show the reason."""
         if self.query(BottomBar):
             self.query_one(BottomBar).say(self._why_key_is_off(event.key) or "", Tone.DEGRADED)
 
@@ -227,7 +227,7 @@ class MeshScreen(Guarded, Screen[object]):
         self.host.run_command(event.command.name, event.argument)
 
     def action_help(self) -> None:
-        """This screen's keys, and what its columns mean."""
+        """Show the help: this screen's keys and columns."""
         keys = key_groups(self)
         text = HelpText(
             " ▸ ".join((self.place, *self.crumbs())),
@@ -241,7 +241,7 @@ class MeshScreen(Guarded, Screen[object]):
         self.app.push_screen(HelpScreen(text))
 
     def action_back(self) -> None:
-        """One step back, always."""
+        """Go one step back."""
         self.host.step_back()
 
     def action_quit_or_back(self) -> None:
@@ -252,7 +252,7 @@ class MeshScreen(Guarded, Screen[object]):
             self.app.pop_screen()
 
     def hint_text(self, action: str, description: str) -> str | None:
-        """What the hints say of a key: esc leads back from what was opened, and widens what was narrowed; q quits."""
+        """The hint text of a key: esc closes an opened screen or widens the scope, q quits."""
         if action == "back":
             if not self.is_place:
                 return description
@@ -262,7 +262,7 @@ class MeshScreen(Guarded, Screen[object]):
         return description
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys that a screen does not offer are not named by it."""
+        """Hide keys that this screen does not offer."""
         if action in ("filter", "narrow"):
             return hasattr(self, f"action_{action}")
         return super().check_action(action, parameters)

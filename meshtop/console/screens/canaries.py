@@ -1,4 +1,4 @@
-"""The board of weighted routes, from which weights are shifted and rolled back."""
+"""The canary board, from which weights are shifted and rolled back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WRITES = ("shift", "roll_back")
 
 
 def shift_permissions(screen: MeshScreen, picture: Picture, key: str | None) -> tuple[WritePermission, ...]:
-    """What is known of the rights that a shift of a route needs; what is not known is asked for."""
+    """The permissions that a shift of a route needs; unknown rights are requested."""
     from meshtop.views.reports.rights import shift_writes
 
     row: CanaryRow | None = None if key is None else find_item(picture, CANARIES, key)
@@ -38,7 +38,7 @@ def shift_permissions(screen: MeshScreen, picture: Picture, key: str | None) -> 
 
 
 def with_rights(found: Detail | None, permissions: tuple[WritePermission, ...]) -> Detail | None:
-    """A route's detail with who lets the user shift it, below how it does."""
+    """A route's detail with a section on shift permissions."""
     from meshtop.views.reports.rights import rights_section
 
     if found is None:
@@ -61,11 +61,11 @@ class CanaryScreen(TableScreen):
         self._taken_back: tuple[PlannedWrite, ...] = ()
         self._at_hand: Known | None = None
         self.permissions: tuple[WritePermission, ...] = ()
-        """What is known of the rights that a shift of the route under the cursor needs, cluster by cluster."""
+        """The permissions for a shift of the route under the cursor, cluster by cluster."""
         self._off: dict[str, str] = {}
 
     def on_screen_resume(self) -> None:
-        """A rollback is of the last shift, which another screen may have made."""
+        """Update the permission of a rollback, as another screen may have run a shift."""
         if self.host.picture is not None:
             self._find_last(self.host.picture)
 
@@ -75,7 +75,7 @@ class CanaryScreen(TableScreen):
         self._taken_back = () if last is None else writes_of(last.action)
 
     def refresh_picture(self, picture: Picture) -> None:
-        """Show the rows, and and what may be written."""
+        """Show the rows, and update which keys are disabled."""
         super().refresh_picture(picture)
         # Which clusters these are is known once they have answered; the journal is read again only then.
         if clusters_at_hand(picture.snapshot.clusters) != self._at_hand:
@@ -83,18 +83,18 @@ class CanaryScreen(TableScreen):
         self._judge()
 
     def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
-        """Another route may be another's to shift."""
+        """Update the permissions for the newly selected route."""
         self._judge()
 
     def on_rights_arrived(self, message: RightsArrived) -> None:
-        """What is disabled may have changed, and so have the facts beside the table."""
+        """Update disabled keys and the side panel."""
         self._judge()
         picture = self.host.picture
         if picture is not None:
             self._show_side(picture, self.rows.cursor_key)
 
     def _judge(self) -> None:
-        """Find out why actions that write are disabled."""
+        """Compute the reasons why actions that write are disabled."""
 
         picture = self.host.picture
         if picture is None:
@@ -110,7 +110,7 @@ class CanaryScreen(TableScreen):
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What the user may not do is disabled."""
+        """Disable actions that are not permitted."""
         if action in WRITES and (self.host.read_only or action in self._off):
             return None
         return super().check_action(action, parameters)
@@ -124,7 +124,7 @@ class CanaryScreen(TableScreen):
         return with_rights(super().beside(picture, key), shift_permissions(self, picture, key))
 
     def action_shift(self) -> None:
-        """Open the dialog for the route under the cursor; clusters that would refuse it are named there."""
+        """Open the shift dialog for the route under the cursor; it names clusters that would refuse the shift."""
         from meshtop.analysis.tenancy.access.permissions import denials
         from meshtop.console.screens.shift import ShiftScreen
 
@@ -139,17 +139,17 @@ class CanaryScreen(TableScreen):
         self.app.push_screen(ShiftScreen(row, picture, note or ""))
 
     def action_roll_back(self) -> None:
-        """Roll the last shift back, after asking."""
+        """Roll back the last shift after confirmation."""
         self.host.roll_back_last()
 
 
 class CanaryDetailScreen(DetailScreen):
-    """A route opened, with who lets the user shift it."""
+    """The detail of a route, with shift permissions."""
 
     def make_detail(self, picture: Picture) -> Detail | None:
         """The route with its rights."""
         return with_rights(super().make_detail(picture), shift_permissions(self, picture, self.key))
 
     def on_rights_arrived(self, message: RightsArrived) -> None:
-        """Show the permissions anew."""
+        """Update the permissions."""
         self.update()

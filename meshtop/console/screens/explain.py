@@ -22,7 +22,7 @@ _TONES = {"✓": Tone.GOOD, "✗": Tone.DEGRADED, "?": Tone.UNKNOWN}
 
 
 class AccessQuestion(Struct, frozen=True):
-    """A right on an object of the policy; `user` is another one than the one at this terminal, "" for oneself."""
+    """A question: a right on an object of the policy; `user` is "" for the current user."""
 
     right: str
     object: str
@@ -30,7 +30,7 @@ class AccessQuestion(Struct, frozen=True):
 
 
 def parse_question(text: str) -> AccessQuestion:
-    """`shift namespace:us-east/shop`, perhaps with ` as maria`. Raises ValueError with how to write it."""
+    """Parse `shift namespace:us-east/shop`, optionally with ` as maria`. Raises ValueError with how to write it."""
     asked, _, user = text.partition(" as ")
     right, _, object_ = asked.strip().partition(" ")
     if not right or not object_.strip():
@@ -39,9 +39,9 @@ def parse_question(text: str) -> AccessQuestion:
 
 
 class ExplainScreen(TextScreen):
-    """Both answers; that of Kubernetes is filled in when it comes. Raises ValueError.
+    """The screen with both answers; Kubernetes' is added when it arrives. Raises ValueError.
 
-    The policy's answer is asked at once, so that a name it does not know is named in the command bar.
+    The policy's answer is computed in the constructor, so that an unknown name is reported in the command bar.
     """
 
     def __init__(self, asked: AccessQuestion, picture: Picture | None) -> None:
@@ -60,7 +60,7 @@ class ExplainScreen(TextScreen):
         super().__init__(title, "\n".join(self._policy))
 
     def on_mount(self) -> None:
-        """Ask Kubernetes, and show what is known of its answer."""
+        """Query Kubernetes, and show its answer if known."""
         host = host_of(self)
         if self._place is not None and host.picture is not None:
             host.rights.want(host.picture.snapshot, [self._place], self)
@@ -79,7 +79,7 @@ class ExplainScreen(TextScreen):
             self.query_one("#text", LineView).show(self._lines)
 
     def _lines(self, width: int) -> list[TextLine]:
-        """The text, wrapped: a path of the policy may be long."""
+        """The wrapped lines of text; paths of the policy may be long."""
         head = f"{clean(self._title)}   c copies · esc back"
         lines = [TextLine("plain", (TextRun(1, cut(head, width - 2), Tone.DIM),)), TextLine("plain", ())]
         for text in self._text.split("\n"):

@@ -1,4 +1,4 @@
-"""The fleet: all golden signals on top, what needs attention first, and a row for each cluster."""
+"""The fleet screen: golden signals on top, then what needs attention, and a row for each cluster."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from meshtop.views.reports.attention.item import AttentionItem
 
 MOST_SHOWN = 6
-"""Rows of what needs attention before it scrolls, on a screen of 24 lines."""
+"""Maximum rows of the attention list on a screen of 24 lines."""
 
 TALL = 34
-"""From so many lines on, the course of each cluster's golden signals is drawn below the table."""
+"""Height in lines from which charts of each cluster's golden signals are shown below the table."""
 TRENDS = {"requests": ("Requests", "/s"), "errors": ("Errors", "/s"), "p99_ms": ("Latency p99", "ms")}
 
 
@@ -119,13 +119,13 @@ class Headline(LineWidget):
 
     @property
     def fleet(self) -> FleetScreen:
-        """The screen that this is part of."""
+        """The screen of this widget."""
         assert isinstance(self.screen, FleetScreen)
         return self.screen
 
 
 class FleetScreen(TableScreen):
-    """The screen one sees first."""
+    """The first screen of the console."""
 
     AUTO_FOCUS = "#rows"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -155,7 +155,7 @@ class FleetScreen(TableScreen):
                 yield LineView(classes="side")
 
     def action_needs(self) -> None:
-        """Go between what needs attention and the clusters."""
+        """Switch between the attention list and the clusters."""
         needs = self.query_one("#needs", LiveTable)
         (self.rows if needs.has_focus or not needs.display else needs).focus()
 
@@ -190,7 +190,7 @@ class FleetScreen(TableScreen):
 
     @property
     def about(self) -> str:
-        """What it is for."""
+        """The screen's purpose, for the help."""
         return (
             "All traffic in one line, what needs attention, and every cluster. n goes to NOW and back, "
             "w opens the worst of it."
@@ -198,7 +198,7 @@ class FleetScreen(TableScreen):
 
     @property
     def chosen(self) -> tuple[str, str] | None:
-        """What the cursor is on: a row of what needs attention, or a cluster."""
+        """The kind and key under the cursor, in the attention list or the clusters."""
         if not self.query_one("#needs", LiveTable).has_focus:
             return super().chosen
         one = self._needs.get(self.query_one("#needs", LiveTable).cursor_key or "")
@@ -242,7 +242,7 @@ class FleetScreen(TableScreen):
         ]
 
     def _show_trends(self, picture: Picture) -> None:
-        """Where there is room, the last half hour of each cluster."""
+        """Show charts of the last half hour of each cluster, if there is room."""
         shown = self.size.height >= TALL and any(c.history is not None for c in picture.snapshot.clusters)
         self.query_one("#trends").display = shown
         self.rows.styles.height = min(len(picture.snapshot.clusters) + 2, self.size.height // 3) if shown else "1fr"
@@ -264,13 +264,13 @@ class FleetScreen(TableScreen):
         return structs.replace(super().request(), attention=self.host.scope.query)
 
     def open_other(self, table: LiveTable, key: str) -> None:
-        """Open what needs attention."""
+        """Open an item of the attention list."""
         chosen = self._needs.get(key)
         if chosen is not None and chosen.kind:
             self.host.open_detail(chosen.kind, chosen.key)
 
     def action_worst(self) -> None:
-        """Open the worst of what needs attention."""
+        """Open the first item of the attention list."""
         worst = next(iter(self._needs.values()), None)
         if worst is not None and worst.kind:
             self.host.open_detail(worst.kind, worst.key)

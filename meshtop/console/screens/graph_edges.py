@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class GraphEdgesScreen(TableScreen):
-    """Opened from the graph, and closes to it."""
+    """The list of edges; opened from the graph, and closes to it."""
 
     def __init__(self, title: str, sight: Sight, source: str, target: str) -> None:
         super().__init__("edges")
@@ -23,7 +23,7 @@ class GraphEdgesScreen(TableScreen):
 
     @property
     def place(self) -> str:
-        """The graph's."""
+        """The title in the top bar."""
         return place_title(GRAPH)
 
     @property
@@ -33,7 +33,7 @@ class GraphEdgesScreen(TableScreen):
 
     @property
     def about(self) -> str:
-        """What is shown."""
+        """The screen's purpose, for the help."""
         return f"The edges that the graph adds up: {self._title}"
 
     @property
@@ -46,7 +46,7 @@ class GraphEdgesScreen(TableScreen):
         return False if action == "page" else super().check_action(action, parameters)
 
     def crumbs(self) -> tuple[str, ...]:
-        """Its ends."""
+        """The breadcrumb after the place."""
         return (self._title,)
 
     def table(self, picture: Picture, query: Query) -> Table[Any]:

@@ -1,4 +1,4 @@
-"""Beside the graph: the chosen node or edge in words, and its golden signals over time."""
+"""The panel beside the graph: the selected node or edge in words, and its golden signals over time."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 ROOM_FOR_CHARTS = (26, 36)
-"""From so many rows on, one chart and two charts are shown below the words."""
+"""Heights in rows from which one chart and two charts are shown below the text."""
 REST_SECONDS = 0.3
-"""How long the cursor rests before Prometheus is asked."""
+"""Seconds that the cursor must rest before Prometheus is queried."""
 
 
 class GraphPanel(Vertical):
-    """Facts above two charts; all of it is worked out off the loop."""
+    """Facts above two charts; computed on a worker thread."""
 
     class Ready(Message):
-        """The words are there."""
+        """Message: the facts are computed."""
 
         def __init__(self, panel: GraphPanel, detail: Detail) -> None:
             super().__init__()
@@ -46,7 +46,7 @@ class GraphPanel(Vertical):
             self.detail = detail
 
     class LinesCame(Message):
-        """A chart's lines came."""
+        """Message: a chart's lines arrived."""
 
         def __init__(self, key: str, index: int, lines: tuple[TimeLine, ...]) -> None:
             super().__init__()
@@ -75,7 +75,7 @@ class GraphPanel(Vertical):
         return self._detail
 
     def show(self, make: Callable[[], Detail], session: ConsoleSession, end: float) -> None:
-        """Work out and show something; `end` is the moment (Unix seconds) at which its charts end."""
+        """Compute and show a detail; `end` is the moment (Unix seconds) at which its charts end."""
         self._session, self._end = session, end
         self.run_worker(partial(self._work, make), thread=True, exclusive=True, group="panel", exit_on_error=False)
 
@@ -87,7 +87,7 @@ class GraphPanel(Vertical):
             self.post_message(self.Ready(self, detail))
 
     def on_graph_panel_ready(self, message: Ready) -> None:
-        """Show the words, and ask for the charts once the cursor rests."""
+        """Show the facts, and query the charts once the cursor rests."""
         changed = self._detail is None or self._detail.key != message.detail.key
         self._detail = found = message.detail
         self.query_one("#about", LineView).show(lambda width: _lines(found, width))
@@ -118,7 +118,7 @@ class GraphPanel(Vertical):
         self.post_message(self.LinesCame(key, index, lines))
 
     def on_graph_panel_lines_came(self, message: LinesCame) -> None:
-        """Draw a chart, unless the cursor has gone on."""
+        """Draw a chart, unless the cursor has moved on."""
         found = self._detail
         if found is None or message.key != found.key or message.index >= len(found.charts):
             return

@@ -1,4 +1,4 @@
-"""The graph screen without the screen: where its keys lead, what it says of what is shown, search, playing the past."""
+"""Logic of the graph screen: effects of its keys, breadcrumbs, search, and playback."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from meshtop.views.reports.graph import GROUPINGS, Sight, groups_around, service
 from meshtop.views.reports.graph_words import node_name
 
 PLAY_SECONDS = 1.0
-"""How long a moment stays on screen while the past is played."""
+"""Seconds that a moment is shown during playback."""
 PLAY_FROM_STEPS = 30
-"""So many steps of a minute before the present playing begins."""
+"""Playback starts this many one-minute steps before the present."""
 
 
 class GraphStep(NamedTuple):
-    """What to look at next and where the cursor stands then; without a sight, `why` says why there is no such step."""
+    """The next sight and cursor; without a sight, `why` is the reason why the step is not possible."""
 
     sight: Sight | None = None
     at: GraphCursor | None = None
@@ -40,7 +40,7 @@ def open_node(sight: Sight, node: GraphNode) -> GraphStep:
 
 
 def close_frame(sight: Sight, graph: ServiceGraph, node: GraphNode) -> GraphStep:
-    """Close the frame around a node to one node; without a frame, everything becomes coarser."""
+    """Close the frame around a node to one node; without a frame, make the whole graph coarser."""
     group = next(iter(groups_around(graph, node)), None)
     if group is None:
         return change_level(sight, node, -1)
@@ -49,7 +49,7 @@ def close_frame(sight: Sight, graph: ServiceGraph, node: GraphNode) -> GraphStep
 
 
 def change_level(sight: Sight, node: GraphNode | None, step: int) -> GraphStep:
-    """Another level for everything; what was opened or closed by itself follows."""
+    """Change the level of all nodes, also of those opened or closed individually."""
     levels = sight.levels
     index = levels.index(sight.level) + step if sight.level in levels else 0
     if not 0 <= index < len(levels):
@@ -60,13 +60,13 @@ def change_level(sight: Sight, node: GraphNode | None, step: int) -> GraphStep:
 
 
 def focus_on(sight: Sight, node: GraphNode) -> GraphStep:
-    """Only a node and what is a hop away; on the focused node: a hop more."""
+    """Focus on a node and its neighbours; on the focused node, add a hop."""
     hops = sight.hops + 1 if sight.focus == node.id else 1
     return GraphStep(replace(sight, focus=node.id, hops=hops, path=None), GraphCursor(node.id))
 
 
 def change_grouping(sight: Sight, picture: Picture | None) -> GraphStep:
-    """Frame by the next of cluster, tenant, both, and none; by tenant only where there are tenants."""
+    """Switch to the next grouping of cluster, tenant, both and none; by tenant only if there are tenants."""
     groupings = [grouping for _, grouping in GROUPINGS]
     if picture is None or not tenants(picture):
         groupings = [grouping for grouping in groupings if "tenant" not in grouping]
@@ -78,7 +78,7 @@ def change_grouping(sight: Sight, picture: Picture | None) -> GraphStep:
 
 
 def edge_after(edges: Sequence[GraphEdge], current: str | None) -> GraphEdge:
-    """The edge after the current one, in a circle; the first where the current one is not among them."""
+    """The edge after the current one, cyclically; the first if the current one is not among them."""
     ids = [edge.id for edge in edges]
     return edges[(ids.index(current) + 1) % len(ids) if current in ids else 0]
 
@@ -95,14 +95,14 @@ class EdgeSearch:
         self.found = tuple(edge.id for edge in worst_edges(graph) if edge.id in passing)
 
     def next_edge(self, graph: ServiceGraph | None, current: str | None) -> GraphEdge | None:
-        """The edge after the current one among those found; None where nothing was found, or is left of it."""
+        """The match after the current edge; None if there is none (any more)."""
         there = {edge.id: edge for edge in graph.edges} if graph is not None else {}
         edges = [there[name] for name in self.found if name in there]
         return edge_after(edges, current) if edges else None
 
 
 class Playback:
-    """Plays the past forward: a step whenever a moment has been on screen for a while; at the present it ends."""
+    """Playback of the past: a step after each moment was shown for a while; ends at the present."""
 
     def __init__(self) -> None:
         self.playing = False
@@ -114,7 +114,7 @@ class Playback:
         self._shown = None
 
     def on_shown(self, moment: float | None) -> bool:
-        """Take note of the moment on screen (None: the present); whether the next one is to follow."""
+        """Note the shown moment (None: the present); returns whether the next one should follow."""
         if not self.playing or moment == self._shown:
             return False
         if moment is None:
@@ -148,7 +148,7 @@ def crumbs_of(sight: Sight, graph: ServiceGraph | None) -> tuple[str, ...]:
 
 
 def why_empty(picture: Picture, sight: Sight) -> Note:
-    """What to say where the graph has no nodes: that there is no traffic, as far as that is known."""
+    """The note for a graph without nodes: no traffic, as far as known."""
     if not picture.edges and not picture.snapshot.settled:
         return Note("Reading the mesh …", "No cluster has answered yet.")
     if not picture.edges:
@@ -169,7 +169,7 @@ def why_empty(picture: Picture, sight: Sight) -> Note:
     else:
         title, claim, way = (
             "Nothing in this scope",
-            "The filter or the scope leaves no edge over.",
+            "No edge matches the filter or the scope.",
             "esc widens it by a step",
         )
     return Note(title, told(claim, unknowns_of(picture.snapshot, VIEW.needs)), way)

@@ -1,4 +1,4 @@
-"""The journal: what was written from this machine, what is under way, and what is unfinished."""
+"""The journal screen: what was written from this machine, what is in progress, and what is unfinished."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import FilterLine
 
 READ_SECONDS = 2.0
-"""Another process may be writing to it."""
+"""Seconds between reads, as another process may write to the journal."""
 
 
 def _when(moment: float) -> str:
@@ -56,7 +56,7 @@ COLUMNS: tuple[Column[JournalRow], ...] = (
     Column(
         name="state",
         title="STATE",
-        help="interrupted: its process is gone; held: stopped on purpose; running: a living meshtop runs it.",
+        help="interrupted: its process ended; held: stopped on purpose; running: a meshtop process runs it.",
         value=lambda t: t.course.value,
         cell=_course_cell,
         priority=0,
@@ -69,12 +69,12 @@ COLUMNS: tuple[Column[JournalRow], ...] = (
            max_width=40),
     c.text("who", "WHO", "Who began it.", lambda t: t.action.who, priority=3, max_width=20),
     c.text("reason", "REASON", "Why.", lambda t: t.action.reason, priority=5, max_width=60),
-    c.text("id", "ID", "What the command line calls it.", lambda t: t.action.id, priority=6, min_width=20),
+    c.text("id", "ID", "Its id for the command line.", lambda t: t.action.id, priority=6, min_width=20),
 )  # fmt: skip
 
 
 class JournalScreen(MeshScreen):
-    """The latest actions; what is under the cursor is shown below, and may be resumed or rolled back."""
+    """The latest actions; the selected one is shown below, and can be resumed or rolled back."""
 
     AUTO_FOCUS = "LiveTable"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -92,28 +92,28 @@ class JournalScreen(MeshScreen):
 
     @property
     def place(self) -> str:
-        """Canaries."""
+        """The title in the top bar."""
         return place_title(CANARIES)
 
     @property
     def is_place(self) -> bool:
-        """It is opened from anywhere."""
+        """False: it is opened over any screen."""
         return False
 
     @property
     def about(self) -> str:
-        """What is shown."""
+        """The screen's purpose, for the help."""
         return (
             "What meshtop wrote from this machine: each intention before its request, each outcome after it. "
-            "What was interrupted or held is resumed at its step, or rolled back to the exact weights from before."
+            "Interrupted and held actions can be resumed at their step, or rolled back to the exact weights before."
         )
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
-        """What each column means."""
+        """Columns and their meanings, for the help."""
         return tuple((column.title, column.help) for column in COLUMNS)
 
     def crumbs(self) -> tuple[str, ...]:
-        """The journal, and its filter."""
+        """The breadcrumb after the place."""
         return ("journal", f"/{self._filter}") if self._filter else ("journal",)
 
     def body(self) -> ComposeResult:
@@ -124,11 +124,11 @@ class JournalScreen(MeshScreen):
             yield LineView(id="summary")
 
     def on_mount(self) -> None:
-        """Read it, again and again."""
+        """Read the journal periodically."""
         self.set_interval(READ_SECONDS, self.read_again)
 
     def on_screen_resume(self) -> None:
-        """What was done on another screen is in it by now."""
+        """Read the journal again, as another screen may have written to it."""
         self.read_again()
 
     def read_again(self) -> None:
@@ -202,7 +202,7 @@ class JournalScreen(MeshScreen):
             self.app.push_screen(ActionScreen(row, ask))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What cannot be done to the selected action is disabled, with its reason."""
+        """Disable keys that do not apply to the selected action."""
         if action in ENDINGS:
             return None if self.why_disabled(action) is not None else True
         return super().check_action(action, parameters)
@@ -216,7 +216,7 @@ class JournalScreen(MeshScreen):
         return why
 
     def on_rights_arrived(self, message: RightsArrived) -> None:
-        """What is disabled may have changed."""
+        """Update disabled keys."""
         self.refresh_bindings()
 
     def action_resume(self) -> None:
@@ -232,7 +232,7 @@ class JournalScreen(MeshScreen):
         await self.query_one(BottomBar).open_filter(self._filter)
 
     def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
-        """Filter while one types."""
+        """Filter while typing."""
         try:
             parse_filter(event.text, COLUMNS)
         except FilterError as error:
@@ -244,7 +244,7 @@ class JournalScreen(MeshScreen):
         self.update_chrome()
 
     def action_back(self) -> None:
-        """The filter goes first."""
+        """Remove the filter, else close the screen."""
         if self._filter:
             self._filter = ""
             self._show()

@@ -1,4 +1,4 @@
-"""mTLS at a glance: the share of mutual TLS by cluster, tenant and namespace, and what is wrong, the worst first."""
+"""The mTLS overview: the share of mutual TLS by cluster, tenant and namespace, and findings, the worst first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shifting weights from the console: fill in, check, see every diff, confirm by a typed name, watch, steer."""
+"""The shift dialog: fill in the form, check, review diffs, confirm by a typed name, watch, control."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _BADNESS = tuple(_TONES)
 _DIFF = {"+": Tone.GOOD, "-": Tone.FAILING, "@": Tone.DIM}
 _NOTHING = "Nothing was written. Correct it, or press enter to check again."
 _FIELD_OF_CHECK = {"owner": "owner", "weights": "weights"}
-"""Where what a check refuses can be mended."""
+"""Form fields in which a failed check can be corrected."""
 
 
 class ShiftScreen(RunScreen):
-    """One route's shift."""
+    """The dialog and progress of shifting one route."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "check", "check everything", id="shift.go"),
@@ -45,42 +45,42 @@ class ShiftScreen(RunScreen):
 
     @property
     def about(self) -> str:
-        """What is shifted."""
+        """The screen's purpose, for the help."""
         return (
             f"Shift {self.row.label}: fill in; enter checks everything and shows each cluster's diff; "
             "typing the namespace writes. While it runs the guard watches, and rolls everything back when it fails."
         )
 
     def crumbs(self) -> tuple[str, ...]:
-        """The route."""
+        """The breadcrumb after the place."""
         return (self.row.label, "shift")
 
     def body(self) -> ComposeResult:
-        """The form, then what runs."""
+        """The form, and the running shift."""
         with Vertical(classes="shift"):
             if self._subject is not None:
                 yield ShiftForm(self._subject, self.row.cluster)
             yield from self.running_body()
 
     def on_mount(self) -> None:
-        """Introduce the route, or why it cannot be shifted."""
+        """Show an introduction of the route, or why it cannot be shifted."""
         if self._subject is None:
-            self.append_log(f"No cluster's callers obey {self.row.label} in {self.row.cluster}.", Tone.DEGRADED)
+            self.append_log(f"No callers follow {self.row.label} in {self.row.cluster}.", Tone.DEGRADED)
             self.phase = Phase.ENDED
             return
         self._introduce(self._subject)
 
     def _introduce(self, subject: ShiftSubject) -> None:
-        """What one should know before one fills in; it stands until something is checked."""
+        """Show notes about the route, until something is checked."""
         entries = [LogLine(f"▲ {self._note}", Tone.DEGRADED, 2)] if self._note else []
         if self.row.cluster not in subject.clusters:
             where = ", ".join(subject.clusters)
             entries.append(
-                LogLine(f"▲ No caller in {self.row.cluster} obeys the route; it is written in {where}.", Tone.DEGRADED)
+                LogLine(f"▲ No callers follow it in {self.row.cluster}; it is written in {where}.", Tone.DEGRADED)
             )
         if subject.others:
             others = ", ".join(subject.others)
-            about = f"▲ {others} has such a route too, and is not known to be of this mesh: it is left alone."
+            about = f"▲ {others} has such a route too, but is not known to be in this mesh: it is not changed."
             entries.append(LogLine(about, Tone.DEGRADED, 2))
         entries.append(LogLine("Tab goes on; enter checks everything in every cluster and shows each diff.", Tone.DIM))
         self.show_log(entries)
@@ -91,7 +91,7 @@ class ShiftScreen(RunScreen):
         return self.query_one(ShiftForm)
 
     def refresh_picture(self, picture: Picture) -> None:
-        """The form reckons with the weights as they are."""
+        """Update the form with the current weights."""
         subject = subject_of(self.row, picture)
         if subject is not None and subject != self._subject and self.query(ShiftForm):
             self._subject = subject
@@ -100,7 +100,7 @@ class ShiftScreen(RunScreen):
                 self._introduce(subject)
 
     def on_shift_form_entered(self, message: ShiftForm.Entered) -> None:
-        """Enter in a field checks."""
+        """Check the form on enter."""
         self.action_check()
 
     def action_check(self) -> None:
@@ -117,7 +117,7 @@ class ShiftScreen(RunScreen):
         self.desk.check(plan, clusters)
 
     def on_plan_checked(self, message: PlanChecked) -> None:
-        """Show the checks and the diffs; back to the form where something refuses."""
+        """Show the checks and the diffs; return to the form if a check fails."""
         from meshtop.actions.shift.narration import check_lines, diff_lines
 
         found = self._found = message.found
@@ -146,7 +146,7 @@ class ShiftScreen(RunScreen):
         self.host.session.refresh()
 
     def _mend(self, refused: Check, entries: list[LogLine]) -> None:
-        """Back to the form, to the field where it can be mended if there is one."""
+        """Return to the form, with the focus on the field that can correct the failure."""
         self.show_log([*reversed(entries), LogLine(_NOTHING, Tone.DEGRADED)])
         self._to_form()
         field = _FIELD_OF_CHECK.get(refused.name)
@@ -163,14 +163,14 @@ class ShiftScreen(RunScreen):
         self.refresh_bindings()
 
     def answered(self, text: str) -> None:
-        """Shift, if the namespace was typed."""
+        """Start the shift if the namespace was typed."""
         from meshtop.actions.shift.progress import progress_of
         from meshtop.actions.shift.record import ShiftRecord
 
         found = self._found
         if text != self.row.namespace or found is None:
             self.show_log(
-                [LogLine(f"Not shifted: {text!r} is another name." if text else "Not shifted.", Tone.DEGRADED)]
+                [LogLine(f"Not shifted: {text!r} does not match." if text else "Not shifted.", Tone.DEGRADED)]
             )
             self._to_form()
             return
@@ -185,13 +185,13 @@ class ShiftScreen(RunScreen):
         return f"{effect(values, subject)}; guard {values['guard']}; on failure {values['on failure']}."
 
     def action_again(self) -> None:
-        """After the end, or another's change: the form again, with the weights as they are by now."""
+        """Show the form again, with the current weights, after the end or a change by others."""
         if self.phase is Phase.ENDED and self.query(ShiftForm):
             self._to_form()
             self.action_check()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Enter checks what is filled in, and looks again at what has ended."""
+        """Enable enter for checking the form, or for starting again after the end."""
         if action == "check":
             return self.phase is Phase.IDLE
         if action == "again":
@@ -199,7 +199,7 @@ class ShiftScreen(RunScreen):
         return super().check_action(action, parameters)
 
     def action_back(self) -> None:
-        """From the question to the form, from the form to the board."""
+        """Go from the question to the form, from the form to the board."""
         if self.phase is Phase.ASKING:
             self.stop_asking()
             self._to_form()

@@ -1,4 +1,4 @@
-"""The form of the shift dialog: fields that begin with what stands, what is wrong beneath each, what it would do."""
+"""The form of the shift dialog: fields with current values, errors below them, and the effect."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
     """The fields of a plan; `Entered` is posted by enter in any of them."""
 
     class Entered(Message):
-        """Enter was pressed: check it."""
+        """Message: enter was pressed."""
 
     def __init__(self, subject: ShiftSubject, cluster: str) -> None:
         super().__init__(id="form")
@@ -36,7 +36,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
         self._first = initial_values(subject, cluster)
 
     def compose(self) -> ComposeResult:
-        """A line for each field, a line beneath it for what is wrong, and at the end what the field in hand means."""
+        """Each field with a line for its error, and at the end the help of the focused field."""
         for field in FIELDS:
             with Horizontal(classes="field", id=f"row-{_slug(field.name)}"):
                 yield Label(field.name, classes="name")
@@ -64,11 +64,11 @@ class ShiftForm(VerticalScroll, can_focus=False):
             return "all together" + (f"; one after another: {'; '.join(clusters[:2])}" if len(clusters) > 1 else "")
         if name == "owner":
             owners = self.subject.owners
-            return f"{owners[0]} owns it: say so to override" if owners else "none"
+            return f"{owners[0]} owns it: write that to override" if owners else "none"
         return {"steps": "none: at once", "reason": "kept in the journal"}.get(name, "")
 
     def on_mount(self) -> None:
-        """The first number is what one came to change."""
+        """Focus the first weight."""
         field = self.query_one("#field-weights", Input)
         field.focus()
         before, equals, number = field.value.rpartition("=")
@@ -87,7 +87,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
         return found
 
     def plan(self) -> tuple[ShiftPlan, tuple[str, ...]] | None:
-        """The plan and the clusters that it is limited to; None when a field is wrong, which is shown beneath it."""
+        """The plan and the clusters that it is limited to; None if a field is invalid (its error is shown below it)."""
         try:
             found = plan_of(self.values, self.subject)
         except FieldProblem as problem:
@@ -98,14 +98,14 @@ class ShiftForm(VerticalScroll, can_focus=False):
         return found
 
     def complain(self, field: str, message: str) -> None:
-        """Show beneath a field what is wrong with it."""
+        """Show an error below a field."""
         self._clear_complaints()
         label = self.query_one(f"#wrong-{_slug(field)}", Label)
         label.update(f"✗ {clean(message)}")
         label.display = True
 
     def update_subject(self, subject: ShiftSubject) -> None:
-        """Take the route as it is by now; what was filled in stays."""
+        """Update the route; values that were filled in stay."""
         field = self.query_one("#field-clusters", Input)
         if field.value == limit_of(self.subject):
             field.value = limit_of(subject)
@@ -118,7 +118,7 @@ class ShiftForm(VerticalScroll, can_focus=False):
             label.display = False
 
     def _show_effect(self) -> None:
-        """What would become of the weights, or what is wrong with a field while one types."""
+        """Show the resulting weights, or the error of a field while typing."""
         values: Mapping[str, str] = self.values
         try:
             text = effect(values, self.subject)
@@ -131,22 +131,22 @@ class ShiftForm(VerticalScroll, can_focus=False):
         self.query_one("#effect", Label).update(clean(text))
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Show at once what it would do."""
+        """Update the effect."""
         event.stop()
         self._show_effect()
 
     def on_choice_changed(self, event: Choice.Changed) -> None:
-        """Show at once what another choice would do."""
+        """Update the effect."""
         event.stop()
         self._show_effect()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter checks."""
+        """Post `Entered`."""
         event.stop()
         self.post_message(self.Entered())
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Show the help of the field that has the keyboard."""
+        """Show the help of the focused field."""
         name = (event.widget.id or "").removeprefix("field-")
         field = next((one for one in FIELDS if _slug(one.name) == name), None)
         if field is not None:

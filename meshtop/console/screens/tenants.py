@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class TenantScreen(TableScreen):
-    """Tenants and workspaces; `x` looks at one only, `g` at the graph of one."""
+    """Tenants and workspaces; `x` narrows the scope to one, `g` opens its graph."""
 
     def __init__(self, kind: str = TENANTS) -> None:
         super().__init__(kind)
@@ -38,11 +38,11 @@ class TenantScreen(TableScreen):
         return None if key.startswith("(") or "|" in key else key
 
     def action_narrow(self) -> None:
-        """Look at this row's tenant or workspace only."""
+        """Narrow the scope to this row's tenant or workspace."""
         self._narrow_to(self.rows.cursor_key)
 
     def action_graph(self) -> None:
-        """The graph of this row's tenant or workspace."""
+        """Open the graph of this row's tenant or workspace."""
         if self._narrow_to(self.rows.cursor_key):
             self.host.open_place(GRAPH)
 
@@ -56,7 +56,7 @@ class TenantScreen(TableScreen):
 
 
 class TenantTreeScreen(TenantScreen):
-    """The tree; what is folded belongs to its row and holds while data, order and filter change."""
+    """The tree; folding is stored by row and kept while data, order and filter change."""
 
     AUTO_FOCUS = "LiveTreeTable"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("o", "open_row", "open", id="tree.open")]
@@ -69,10 +69,10 @@ class TenantTreeScreen(TenantScreen):
 
     @property
     def about(self) -> str:
-        """What is shown."""
+        """The screen's purpose, for the help."""
         return (
-            "Every row is the sum of those under it, quantiles from added buckets; groups are other cuts through their "
-            "workspace and are not added. What belongs to no tenant stands at the end."
+            "Every row is the sum of the rows below it, quantiles from summed buckets; groups are another partition of "
+            "their workspace and are not added. Namespaces without a tenant are at the end."
         )
 
     def body(self) -> ComposeResult:
@@ -83,7 +83,7 @@ class TenantTreeScreen(TenantScreen):
             yield LineView(classes="side")
 
     def table(self, picture: Picture, query: Query) -> Any:
-        """The rows that are not folded away."""
+        """The rows that are not folded."""
         from meshtop.views.frame.tree import ALL_OPEN, Folding
         from meshtop.views.frame.tree import TreeTable as TreeModel
         from meshtop.views.kinds.tenanttree import at_first, tree_of
@@ -104,7 +104,7 @@ class TenantTreeScreen(TenantScreen):
         return TreeModel(self.kind_view.shown(picture.thresholds, wide=self.size.width >= WIDE), twigs)
 
     def request(self) -> PictureRequest:
-        """The rows of the scope, and what stands beside them; folding them away takes little time."""
+        """The rows of the scope, and the detail beside them; folding is computed on screen."""
         return PictureRequest(tree=(self.kind, self.host.scope.query), details=super().request().details)
 
     @property
@@ -136,7 +136,7 @@ class TenantTreeScreen(TenantScreen):
             self._fold_all(folding, twig.key, open_all=wish is FoldRequest.OPEN_ALL)
 
     def _fold_all(self, folding: Folding, key: str, *, open_all: bool) -> None:
-        """Unfold everything, or fold it; the cursor stays with what its row stands under."""
+        """Unfold or fold everything; the cursor moves to the nearest visible ancestor."""
         tree = self._tree
         if tree is None:
             return
@@ -147,7 +147,7 @@ class TenantTreeScreen(TenantScreen):
 
     @property
     def folding(self) -> Folding | None:
-        """What is open: of everything, or of what a filter has found."""
+        """The folding, separate for filtered and unfiltered rows."""
         return self._folding if self._filtered is None else self._filtered[1]
 
     def _fold(self, folding: Folding) -> None:
@@ -158,7 +158,7 @@ class TenantTreeScreen(TenantScreen):
         self.update()
 
     def open_row(self, key: str) -> None:
-        """Fold what has rows under it, and open what has none."""
+        """Fold or unfold a row with children, open one without."""
         twig, rows = self._twig(key), self.rows
         if twig is not None and twig.open is not None and isinstance(rows, LiveTreeTable):
             rows.action_fold(FoldRequest.TOGGLE)
@@ -166,7 +166,7 @@ class TenantTreeScreen(TenantScreen):
             self._open(key)
 
     def action_open_row(self) -> None:
-        """Open the row, whatever stands under it."""
+        """Open the row, even if it has children."""
         if self.rows.cursor_key is not None:
             self._open(self.rows.cursor_key)
 
@@ -175,19 +175,19 @@ class TenantTreeScreen(TenantScreen):
         self.host.open_detail(kind, path)
 
     def _thing(self, key: str) -> tuple[str, str]:
-        """The kind and key of what a row stands for."""
+        """The kind and key of the item of a row."""
         level, _, path = key.partition(":")
         picture = self.host.picture
         known = level == "namespace" and picture is not None and find_item(picture, "namespaces", path) is not None
         return ("namespaces", path) if known else (self.kind, key)
 
     def level(self, key: str) -> str | None:
-        """The tenant, workspace or group of a row; None for the organization, and for what is no tenant's."""
+        """The tenant, workspace or group of a row; None for the organization, and for unowned namespaces."""
         level, _, path = key.partition(":")
         return super().level(path) if level in ("tenant", "workspace", "group") else None
 
     def action_narrow(self) -> None:
-        """Look at this row only: a tenant or a level of one, or a namespace of a cluster."""
+        """Narrow the scope to this row: a tenant or level, or a namespace of a cluster."""
         level, _, path = (self.rows.cursor_key or "").partition(":")
         cluster, _, namespace = path.rpartition("/")
         if level == "namespace" and cluster and namespace:
@@ -196,7 +196,7 @@ class TenantTreeScreen(TenantScreen):
             super().action_narrow()
 
     def action_graph(self) -> None:
-        """The graph around a namespace, or of a tenant."""
+        """Open the graph around a namespace, or of a tenant."""
         kind, path = self._thing(self.rows.cursor_key or "")
         if kind == "namespaces":
             self.host.open_graph(kind, path)
@@ -204,7 +204,7 @@ class TenantTreeScreen(TenantScreen):
             super().action_graph()
 
     def action_worst(self) -> None:
-        """Go to the worst row: the first by health that nothing stands under; what it stands under is unfolded."""
+        """Go to the worst leaf row by health, and unfold its ancestors."""
         picture, folding, tree = self.host.picture, self.folding, self._tree
         if picture is None or folding is None or tree is None:
             return

@@ -1,4 +1,4 @@
-"""Something as plain text: to read, and to copy to the clipboard of the terminal."""
+"""A screen of plain text, to read and to copy to the terminal's clipboard."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ MOST_COPIED = 100_000
 
 
 def as_json(item: object) -> str:
-    """An item as the JSON that `meshtop get -o json` prints of it."""
+    """An item as JSON, as printed by `meshtop get -o json`."""
     return msgspec.json.format(msgspec.json.encode(item), indent=2).decode()
 
 
 class TextScreen(ModalScreen[None]):
-    """Text over the screen it was made on; `c` copies it, esc goes back."""
+    """Text over the current screen; `c` copies it, esc goes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "copy", "copy", id="text.copy"),
@@ -49,7 +49,7 @@ class TextScreen(ModalScreen[None]):
         ]
 
     def action_copy(self) -> None:
-        """Hand the text to the terminal's clipboard."""
+        """Copy the text to the terminal's clipboard."""
         if len(self._text.encode()) > MOST_COPIED:
             self.notify("Too long for a terminal's clipboard; use meshtop get -o json.", severity="warning")
             return

@@ -1,1 +1,1 @@
-"""What lies between the console and the terminal: fewer bytes, signals, colour decisions."""
+"""The layer between the console and the terminal: cell diff, signals, and colours."""

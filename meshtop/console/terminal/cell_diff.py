@@ -1,9 +1,9 @@
-"""The cell diff: keeps what the terminal shows as cells, and sends only the runs that changed.
+"""The cell diff: tracks the terminal's content as cells, and sends only changed runs.
 
-Textual sends a whole region whenever one of its cells may have changed. `CellDiff` stands between Textual's
-composed update and the driver. It rests on one invariant: a cell is skipped only where it is known that the
-terminal already shows it. Everything not known for certain (a new size, a resumed terminal, an escape that was
-written past the diff, a character on whose width terminals disagree) is sent as Textual would send it.
+Textual sends a whole region whenever one of its cells may have changed. `CellDiff` works between Textual's
+composed update and the driver. Its invariant: a cell is skipped only where it is known that the
+terminal already shows it. Everything uncertain (a new size, a resumed terminal, an escape that was
+written past the diff, a character whose width differs between terminals) is sent as Textual would send it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def is_certain(text: str) -> bool:
 
 
 class CellDiff:
-    """The screen as the terminal is known to show it; None is a cell of which nothing is known."""
+    """The known content of the terminal; None is an unknown cell."""
 
     def __init__(self) -> None:
         self._width = 0
@@ -35,11 +35,11 @@ class CellDiff:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and lines that are kept."""
+        """The tracked size in columns and lines."""
         return self._width, len(self._rows)
 
     def resize(self, width: int, height: int) -> None:
-        """Take another size, of which nothing is known."""
+        """Set another size, with unknown content."""
         self._width = width
         self._rows = [[None] * width for _ in range(height)]
         self._uneven.clear()
@@ -47,13 +47,13 @@ class CellDiff:
         self._at = None
 
     def forget(self) -> None:
-        """Know nothing any more: each cell is sent again when Textual next draws it."""
+        """Mark all cells as unknown, so that each is sent again when Textual next draws it."""
         self.resize(*self.size)
 
     def paint(self, y: int, x: int, cells: Sequence[ScreenCell], *, plain: bool = False) -> None:
-        """Put cells at a place; what the terminal does not show yet is added to the output.
+        """Put cells at a place; changes are added to the output.
 
-        `plain` says that none of them is wide, marked or uncertain, which spares a close look at their neighbours.
+        `plain`: none of them is wide, combining or uncertain, so neighbours need no check.
         """
         if not 0 <= y < len(self._rows) or x < 0 or x >= self._width:
             return
@@ -79,7 +79,7 @@ class CellDiff:
         new: Sequence[ScreenCell],
         changed: list[bool],
     ) -> None:
-        """Send whole wide characters, and forget the neighbours outside that one of these cells may have spoilt."""
+        """Send wide characters as a whole, and mark neighbours that they may have damaged as unknown."""
         end = x + len(new)
         _widen(changed, old, new)
         if x and changed[0] and _is_half(old[0]):
@@ -125,7 +125,7 @@ class CellDiff:
                     self._at = (self._at[0], self._at[1] + (2 if wide else 1))
 
     def _bridge(self, y: int, x: int, before: Sequence[ScreenCell]) -> None:
-        """Draw a short unchanged gap again where that costs no more than to jump over it."""
+        """Redraw a short unchanged gap where that costs no more bytes than a cursor movement."""
         if self._at is None or self._at[0] != y:
             return
         start = self._at[1] - x
@@ -150,7 +150,7 @@ def _is_half(cell: ScreenCell | None) -> bool:
 
 
 def _widen(changed: list[bool], old: Sequence[ScreenCell | None], new: Sequence[ScreenCell]) -> None:
-    """Mark whole wide characters as changed, and the neighbours of those on whose width terminals disagree."""
+    """Mark wide characters as a whole as changed, and neighbours of characters with uncertain width."""
     for index in range(1, len(new)):
         if changed[index] and not new[index].text:
             changed[index - 1] = True

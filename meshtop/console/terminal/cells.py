@@ -1,4 +1,4 @@
-"""A frame as cells: what a terminal shows at each place, and the pen it was drawn with."""
+"""Frames as cells: the character and pen at each place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meshtop.model.text import graphemes
 
 
 class Pen(NamedTuple):
-    """How a cell is drawn, as SGR parameters; empty strings are the terminal's own defaults."""
+    """The style of a cell as SGR parameters; empty strings are the terminal's defaults."""
 
     attributes: str = ""
     foreground: str = ""
@@ -99,7 +99,7 @@ def change_pen(old: Pen, new: Pen) -> str:
 
 @lru_cache(8192)
 def cells_of(text: str, pen: Pen) -> tuple[ScreenCell, ...]:
-    """The cells that a text takes; a cluster of no width joins the cell before it (ValueError: there is none)."""
+    """The cells of a text; a zero-width cluster joins the cell before it (ValueError if there is none)."""
     if text.isascii():
         return tuple([ScreenCell(character, pen) for character in text])
     cells: list[ScreenCell] = []
@@ -117,17 +117,17 @@ def cells_of(text: str, pen: Pen) -> tuple[ScreenCell, ...]:
 
 
 def has_controls(text: str) -> bool:
-    """Whether a text could do something to a terminal other than be shown."""
+    """Whether a text contains control characters."""
     return not text.isprintable() and any(c < " " or "\x7f" <= c <= "\x9f" for c in text)
 
 
 def is_plain(text: str) -> bool:
-    """Whether every character of a text takes one cell on every terminal and stands for itself."""
+    """Whether every character of a text takes exactly one cell on every terminal."""
     return text.isascii() or max(text) < "\u0300" or not (set(text) - _PLAIN)
 
 
 def segments_to_cells(segments: Iterable[Segment], system: ColorSystem) -> tuple[list[ScreenCell], bool]:
-    """The cells of some segments, and whether all are plain; raises ValueError where one is no mere text."""
+    """The cells of some segments, and whether all are plain; raises ValueError for a control segment."""
     cells: list[ScreenCell] = []
     plain = True
     for text, style, control in segments:

@@ -1,4 +1,4 @@
-"""What the terminal is given: colour or none, ASCII or signs."""
+"""The look on the terminal: colour or none, Unicode or ASCII."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def decide_look(
 
 
 class AsciiFilter(LineFilter):
-    """Turns every drawn sign into ASCII, one cell for one cell: widgets need not know of `--ascii`."""
+    """Converts all drawn text to ASCII, cell by cell, so that widgets need not handle `--ascii`."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Drawn segments in ASCII, cell for cell."""

@@ -46,7 +46,7 @@ def stylesheets(*names: str) -> list[str | PurePath]:
 
 
 class Shell(HookedApp):
-    """An app that sends few bytes, obeys NO_COLOR and `--ascii`, and leaves the terminal as it found it."""
+    """An app that sends few bytes, respects NO_COLOR and `--ascii`, and restores the terminal at its end."""
 
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -83,11 +83,11 @@ class Shell(HookedApp):
         return ThinDriver
 
     def get_key_display(self, binding: Binding) -> str:
-        """The name of a key as people say it; Textual's sign for enter is in few fonts."""
+        """The display name of a key; Textual's sign for enter is missing in many fonts."""
         return {"enter": "enter", "escape": "esc"}.get(binding.key) or super().get_key_display(binding)
 
     def forget_frame(self, *, repaint: bool) -> None:
-        """Nothing is known of the terminal's cells any more; `repaint` asks for all of them again.
+        """Mark all of the terminal's cells as unknown; `repaint` sends all of them again.
 
         May be called from any thread.
         """
@@ -103,12 +103,12 @@ class Shell(HookedApp):
             self.screen.refresh()
 
     def on_resize(self, event: events.Resize) -> None:
-        """What a terminal does to its cells when its size changes is its own affair."""
+        """Forget all cells on a resize, since terminals differ in what they do to them."""
         self.forget_frame(repaint=False)
         self.call_later(self._check_size)
 
     def _check_size(self) -> None:
-        """Cover everything while the terminal is too small, and only so long."""
+        """Cover the screen while the terminal is too small."""
         from meshtop.console.widgets.notes import TooSmallScreen, is_too_small
 
         if not self.screen_stack:
@@ -120,11 +120,11 @@ class Shell(HookedApp):
             self.pop_screen()
 
     def action_redraw(self) -> None:
-        """Send the whole screen again, for a terminal that something else has written to."""
+        """Send the whole screen again, after another program wrote to the terminal."""
         self.forget_frame(repaint=True)
 
     def action_interrupt(self) -> None:
-        """End as ctrl-c ends a command."""
+        """End the app on ctrl-c."""
         self.end(Ending.INTERRUPTED)
 
     def log_defect(self, error: Exception) -> None:
@@ -132,11 +132,11 @@ class Shell(HookedApp):
         _log.error("the console ended", exc_info=error)
 
     def end(self, ending: Ending) -> None:
-        """Leave the terminal as it was found, and end with the signal's exit code."""
+        """Restore the terminal, and end with the signal's exit code."""
         self.exit(return_code=int(ending))
 
     def reduce_update(self, renderable: RenderableType) -> RenderableType | None:
-        """The update as the bytes that the terminal lacks; None where it lacks nothing."""
+        """The update reduced to the bytes that change the terminal; None if there are none."""
         if self._cells is None:
             return renderable
         try:

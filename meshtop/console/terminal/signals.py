@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 3.0
 
 
 class Ending(IntEnum):
-    """Exit codes of a console that was ended from outside: 128 and the signal's number, as shells have it."""
+    """Exit codes of a console ended by a signal: 128 plus the signal's number, as in shells."""
 
     HANGUP = 128 + signal.SIGHUP
     INTERRUPTED = 128 + signal.SIGINT
@@ -32,9 +32,9 @@ _ENDINGS = {
 
 
 def end_on_signals(loop: asyncio.AbstractEventLoop, end: Callable[[Ending], None]) -> None:
-    """Call `end` on SIGTERM, SIGHUP or SIGINT, and leave for good where the orderly way takes too long.
+    """Call `end` on SIGTERM, SIGHUP or SIGINT, and exit hard if that takes too long.
 
-    After a hang-up the terminal is not read any more, so that the console's writer may block for ever.
+    After a hang-up the terminal is no longer read, so the console's writer may block forever.
     """
 
     def on_signal(ending: Ending) -> None:

@@ -1,4 +1,4 @@
-"""All that meshtop knows of Textual's private parts, under public names; no other file of the console names one.
+"""The only file that uses Textual's private API, behind public names.
 
 The hook is `App._display`: there an update is still strips of (text, style), so nothing has to be parsed back
 from escapes, and one place sees every frame of every screen. Only `LayoutUpdate` (a whole screen) and
@@ -50,15 +50,15 @@ class HookedApp(Guarded, App[int]):
 
     def __init__(self) -> None:
         self.displaying = False
-        """Whether what is written to the driver just now is a composed update."""
+        """Whether a composed update is currently being written to the driver."""
         super().__init__()
 
     def reduce_update(self, renderable: RenderableType) -> RenderableType | None:
-        """What is sent in place of an update that Textual is about to write; None where nothing has to be."""
+        """The replacement of an update that Textual is about to write; None to write nothing."""
         return renderable
 
     def log_defect(self, error: Exception) -> None:
-        """Take note of a defect in drawing or in a key's action, which ends the app."""
+        """Log a defect in drawing or in a key's action, which ends the app."""
 
     def survives(self, error: Exception) -> bool:
         """Whether the app goes on after a defect in drawing, in a handler or in a key's action."""
@@ -72,13 +72,13 @@ class HookedApp(Guarded, App[int]):
         super()._handle_exception(error)
 
     def replace_colour_filters(self, filters: Sequence[LineFilter]) -> None:
-        """Put these filters in the place of those by which Textual takes colour away."""
+        """Replace the filters by which Textual removes colour."""
         kept = [one for one in self._filters if type(one).__name__ not in {"NoColor", "Monochrome"}]
         self._filters = [*kept, *filters]
 
     @property
     def cursor_has_moved(self) -> bool:
-        """Whether the terminal's cursor stands elsewhere than after the last update."""
+        """Whether the terminal's cursor has moved since the last update."""
         return self.screen.outer_size.clamp_offset(self.cursor_position) != self._previous_cursor_position
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
@@ -91,7 +91,7 @@ class HookedApp(Guarded, App[int]):
             self.displaying = False
 
     def _is_written(self) -> bool:
-        """Whether Textual would write an update now: what it drops must not count as shown."""
+        """Whether Textual would write an update now; one that it drops must not count as shown."""
         driver = self._driver
         return (
             not self._batch_count
@@ -124,7 +124,7 @@ class _BytesUpdate(CompositorUpdate):
 
 
 def as_update(data: str) -> RenderableType:
-    """Bytes as an update that Textual writes as they are."""
+    """Bytes as an update that Textual writes unchanged."""
     return cast("RenderableType", _BytesUpdate(data))
 
 
@@ -152,10 +152,10 @@ def _size_of(update: ComposedUpdate) -> tuple[int, int]:
 
 
 def missing_bytes(update: RenderableType, diff: CellDiff, console: Console) -> str:
-    """The bytes of a composed update that the terminal lacks; empty where it shows everything already.
+    """The bytes of a composed update that change the terminal; empty if it already shows everything.
 
-    Raises ValueError where the update is of another kind, or a strip carries control characters: then it must go out
-    whole, and the diff knows nothing any more.
+    Raises ValueError if the update is of another kind, or a strip contains control characters: then it must be written
+    whole, and the diff must forget its cells.
     """
     if not isinstance(update, ComposedUpdate):
         raise ValueError("this is no composed update")

@@ -1,4 +1,4 @@
-"""The Linux driver that tells the diff what was written past it, and that leaves the terminal tidy on signals."""
+"""The driver for Linux and macOS: tells the diff about bytes written past it, restores the terminal on signals."""
 
 from __future__ import annotations
 
@@ -26,42 +26,42 @@ _HARMLESS = re.compile(
 
 
 def is_harmless(data: str) -> bool:
-    """Whether bytes leave all cells and the pen as they are."""
+    """Whether bytes change neither cells nor the pen."""
     return _HARMLESS.fullmatch(data) is not None
 
 
 class FrameKeeper(Protocol):
-    """The part of the app that the driver talks to."""
+    """The interface of the app for the driver."""
 
     displaying: bool
 
     def forget_frame(self, *, repaint: bool) -> None:
-        """Nothing is known of the terminal's cells any more; `repaint` asks for all of them again."""
+        """Mark all of the terminal's cells as unknown; `repaint` sends all of them again."""
 
     def end(self, ending: Ending) -> None:
-        """Leave the terminal as it was found, and end with the signal's exit code."""
+        """Restore the terminal, and end with the signal's exit code."""
 
 
 class WatchfulDriver(Driver):
-    """A driver's mixin: what it writes and does not understand makes the diff forget and the screen repaint."""
+    """A driver's mixin: unknown bytes make the diff forget its cells and the screen repaint."""
 
     def write(self, data: str) -> None:
-        """Write to the terminal, watching for bytes that could change cells behind the diff's back."""
+        """Write to the terminal, watching for bytes that could change cells without the diff."""
         keeper = cast(FrameKeeper, app_of(self))
         if not keeper.displaying and not is_harmless(data):
             keeper.forget_frame(repaint="\x1b[?1049" not in data)
         super().write(data)  # type: ignore[safe-super]  # the mixin stands before a driver that writes
 
     def start_application_mode(self) -> None:
-        """Take the terminal over; it starts blank, at the beginning as well as after a suspension."""
+        """Start using the terminal; it is blank, also after a suspension."""
         super().start_application_mode()  # type: ignore[safe-super]
         cast(FrameKeeper, app_of(self)).forget_frame(repaint=True)
 
 
 class ThinDriver(WatchfulDriver, LinuxDriver):
-    """Textual's driver for Linux and macOS, watched, and tidy when a signal ends it."""
+    """Textual's driver for Linux and macOS, with the mixin and signal handling."""
 
     def start_application_mode(self) -> None:
-        """Take the terminal over, and stand ready for signals."""
+        """Start using the terminal, and handle signals."""
         super().start_application_mode()
         end_on_signals(loop_of(self), cast(FrameKeeper, app_of(self)).end)

@@ -1,4 +1,4 @@
-"""The bottom line: key hints, and in their place, while one types, the filter or the command bar.
+"""The bottom line: key hints, or while typing the filter or command bar.
 
 Usage::
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class BottomBar(Container):
-    """One line, of which the prompts are made only when they are first opened: the first frame needs none."""
+    """The bottom line; prompts are created when first opened, as the first frame does not need them."""
 
     def __init__(self, commands: Sequence[Command] = (), *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -44,7 +44,7 @@ class BottomBar(Container):
         return not self.hints.display
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
-        """Show one sentence in place of the hints for some seconds; an empty one brings the hints back."""
+        """Show a sentence instead of the hints for some seconds; an empty one restores the hints."""
         self.hints.say(text, tone)
 
     async def open_filter(self, active: str = "") -> FilterLine:
@@ -57,7 +57,7 @@ class BottomBar(Container):
         return line
 
     async def open_commands(self, text: str = "") -> CommandBar:
-        """Type a command."""
+        """Open the command bar."""
         from meshtop.console.widgets.prompts import CommandBar
 
         found = self.query(CommandBar)
@@ -75,7 +75,7 @@ class BottomBar(Container):
         prompt.open(text)
 
     def on_prompt_left(self) -> None:
-        """Bring the hints back, and type where one typed before."""
+        """Restore the hints and the previous focus."""
         if any(child.display for child in self.children if child is not self.hints):
             return
         self.hints.display = True

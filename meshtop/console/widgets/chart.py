@@ -1,4 +1,4 @@
-"""A line chart over time: braille dots on axes with units, gaps where nothing is known, and the widget that shows it.
+"""A line chart over time: braille dots on axes with units and gaps for unknown values, and its widget.
 
 Usage::
 
@@ -25,11 +25,11 @@ _STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 LINE_TONES = (Tone.ACCENT, Tone.DEGRADED, Tone.GOOD, Tone.FAILING, Tone.DIM)
 
 LEGEND_APART = 8
-"""From so many lines on, a legend that does not fit beside the title gets a line of its own."""
+"""Height from which a legend that does not fit beside the title gets a line of its own."""
 
 
 class ChartSeries(Struct, frozen=True):
-    """A named line: values at equal distances in time, the last one the latest; None is not known."""
+    """A named line: values at equal time intervals, the latest last; None is unknown."""
 
     name: str
     values: tuple[float | None, ...]
@@ -41,9 +41,9 @@ NO_ANSWER = "Prometheus gave no answer"
 
 
 class ChartModel(Struct, frozen=True):
-    """What a chart shows: lines of one unit between two moments, named as they should be read (`-30 min`, `now`).
+    """A chart: lines of one unit between two moments, given as labels (`-30 min`, `now`).
 
-    `where` is the cluster that it is of; `nothing` is what to say while there is no value to draw.
+    `where` is its cluster; `nothing` is the sentence shown without values.
     """
 
     title: str
@@ -78,7 +78,7 @@ Points = list[tuple[int, float | None]]
 
 
 def _spread(values: Sequence[float | None], dots: int) -> Points:
-    """The values over a width in dots: means of stretches where there are too many, else at equal distances."""
+    """The values resampled to a width in dots: means of intervals if there are too many, else at equal distances."""
     points = resample(values, min(len(values), dots))
     last = max(1, len(points) - 1)
     return [(round(index * (dots - 1) / last), value) for index, value in enumerate(points)]
@@ -120,7 +120,7 @@ class _Canvas:
 
 
 def _draw(canvas: _Canvas, points: Points, place: Callable[[float], int], tone: Tone) -> None:
-    """Dots for the values, joined where two that follow each other are known."""
+    """Draw the values, joining consecutive known ones."""
     before: tuple[int, int] | None = None
     for x, value in points:
         here = None if value is None else (x, place(value))
@@ -139,7 +139,7 @@ def _between(start: tuple[int, int], end: tuple[int, int]) -> list[tuple[int, in
 def chart_lines(model: ChartModel, width: int, height: int) -> list[TextLine]:
     """The chart in exactly `height` lines of at most `width` cells: title and legend, plot, time axis.
 
-    Where it is too small for axes only the title is left; where nothing is known it says so.
+    If it is too small for axes, only the title is shown; without values, a sentence.
     """
     tones = [series.tone or LINE_TONES[index % len(LINE_TONES)] for index, series in enumerate(model.series)]
     lines = _heading(model, tones, width, height)
@@ -185,7 +185,7 @@ def _labels(low: float, high: float, rows: int, unit: str) -> list[str]:
 
 
 def _heading(model: ChartModel, tones: Sequence[Tone], width: int, height: int) -> list[TextLine]:
-    """Title and legend: in one line where they fit, else the legend below, else what fits of it beside the title."""
+    """Title and legend: in one line if they fit, else the legend below, else cut beside the title."""
     title = cut(f"{model.title} {model.unit}".strip(), width)
     x = cell_width(title)
     where = cut(f" · {model.where}", max(0, width - x)) if model.where else ""
@@ -227,7 +227,7 @@ def _times(model: ChartModel, x: int, columns: int) -> TextLine:
 
 
 class ChartView(LineWidget):
-    """One chart; a refresh draws only the lines that changed."""
+    """A chart widget; a refresh redraws only changed lines."""
 
     COMPONENT_CLASSES = TONE_CLASSES
 
@@ -236,7 +236,7 @@ class ChartView(LineWidget):
         self._chart = model
 
     def show(self, model: ChartModel) -> None:
-        """Draw another state of the same lines."""
+        """Show new values."""
         if model == self._chart and self._drawn:
             return
         self._chart = model

@@ -1,4 +1,4 @@
-"""One of several words: the pages of a place in a line, and a field of a form that takes only these."""
+"""Choosing one of several words: the pages of a place, and a form field with fixed choices."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Pages(LineWidget):
         self._current = 0
 
     def show(self, names: tuple[str, ...], current: int) -> None:
-        """Name other pages, or mark another one."""
+        """Set the pages and the current one."""
         self._names, self._current = names, current
         self.draw()
 
@@ -46,7 +46,7 @@ class Pages(LineWidget):
         return places
 
     def make_lines(self, width: int, height: int) -> list[TextLine]:
-        """One line; pages that have no room are left out from the end, but never the current one."""
+        """One line; pages that do not fit are left out from the end, except the current one."""
         places = self._places()
         current_end = places[self._current][0] + cell_width(places[self._current][1]) if places else 0
         shift = max(0, current_end - width + MARGIN)
@@ -65,7 +65,7 @@ class Pages(LineWidget):
 
 
 class Choice(LineWidget, can_focus=True):
-    """The word that is chosen, between the signs that say that there are others."""
+    """The chosen word between arrows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "turn(-1)", "choose", id="choice.before", show=False),
@@ -73,7 +73,7 @@ class Choice(LineWidget, can_focus=True):
     ]
 
     class Changed(Message):
-        """Another word is chosen."""
+        """Message: another word was chosen."""
 
         def __init__(self, choice: Choice) -> None:
             super().__init__()
@@ -107,11 +107,11 @@ class Choice(LineWidget, can_focus=True):
         return [TextLine("cursor" if self.has_focus else "plain", runs)]
 
     def on_focus(self) -> None:
-        """The signs show who has the keyboard."""
+        """Redraw with the focus."""
         self.draw()
 
     def on_blur(self) -> None:
-        """Another widget has the keyboard."""
+        """Redraw without the focus."""
         self.draw()
 
     def on_click(self, event: events.Click) -> None:

@@ -1,4 +1,4 @@
-"""Where the cursor of a graph stands, kept by identity while the graph changes under it."""
+"""The cursor of a graph, kept by identity while the graph changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BAD = (HealthStatus.FAILING, HealthStatus.DEGRADED)
 
 
 class GraphCursor(Struct, frozen=True):
-    """A node, or an edge at it; `node` is where one walks on from."""
+    """A node, or an edge at it; `node` is the start of the next walk."""
 
     node: str | None = None
     edge: str | None = None
@@ -26,7 +26,7 @@ class GraphCursor(Struct, frozen=True):
 def keep(cursor: GraphCursor, before: ServiceGraph | None, graph: ServiceGraph, layout: Layout) -> GraphCursor:
     """The cursor for another graph.
 
-    The same node where it is there; the worst inside it where it was opened; the group that closed over it; else
+    The same node if it exists; the worst node inside it if it was opened; the group that it was closed into; else
     the worst edge, or the first node.
     """
     nodes = {n.id for n in graph.nodes}
@@ -45,7 +45,7 @@ def keep(cursor: GraphCursor, before: ServiceGraph | None, graph: ServiceGraph, 
 
 
 def first(graph: ServiceGraph, layout: Layout) -> GraphCursor:
-    """Where to begin: at the worst edge if it is bad, else at the first node."""
+    """The initial cursor: the worst edge if it is bad, else the first node."""
     worst = worst_edges(graph)[:1]
     if worst and worst[0].health.status in _BAD:
         return GraphCursor(worst[0].target, worst[0].id)

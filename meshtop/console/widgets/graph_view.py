@@ -1,4 +1,4 @@
-"""The service graph on screen: a window on a drawing that is laid out in a worker thread.
+"""The service graph widget: a window on a drawing that is laid out in a worker thread.
 
 Usage::
 
@@ -34,7 +34,7 @@ from meshtop.console.widgets.notes import Note, note_lines
 _log = logging.getLogger(__name__)
 WHEEL_X, WHEEL_Y = 8, 3
 INLINE_EDGES = 600
-"""Up to so many edges a moved cursor is drawn at once; above, in the worker."""
+"""Up to this number of edges a cursor move is drawn at once; above, in the worker."""
 _BUSY_SECONDS = 0.4
 
 
@@ -68,14 +68,14 @@ GRAPH_BINDINGS: list[BindingType] = [
 
 
 class GraphView(LineWidget, can_focus=True):
-    """Draws the visible part only; the cursor stays on its node, and boxes stay where they are, through refreshes."""
+    """Draws only the visible part; cursor and boxes keep their places across refreshes."""
 
     COMPONENT_CLASSES = TONE_CLASSES
     BINDINGS: ClassVar[list[BindingType]] = GRAPH_BINDINGS
     ALLOW_SELECT = False
 
     class Drawn(Message):
-        """A graph was laid out; `number` counts the requests."""
+        """Message: a graph was laid out; `number` counts the requests."""
 
         def __init__(self, scene: GraphScene, number: int) -> None:
             super().__init__()
@@ -83,7 +83,7 @@ class GraphView(LineWidget, can_focus=True):
             self.number = number
 
     class Failed(Message):
-        """A graph could not be made."""
+        """Message: a graph could not be built."""
 
         def __init__(self, error: Exception, number: int) -> None:
             super().__init__()
@@ -91,31 +91,31 @@ class GraphView(LineWidget, can_focus=True):
             self.number = number
 
     class Shown(Message):
-        """Another graph is on screen."""
+        """Message: another graph is on screen."""
 
     class NodeHighlighted(Message):
-        """The cursor stands on a node."""
+        """Message: the cursor is on a node."""
 
         def __init__(self, node: str) -> None:
             super().__init__()
             self.node = node
 
     class EdgeHighlighted(Message):
-        """The cursor stands on an edge."""
+        """Message: the cursor is on an edge."""
 
         def __init__(self, edge: str) -> None:
             super().__init__()
             self.edge = edge
 
     class NodeChosen(Message):
-        """A node is to be opened."""
+        """Message: a node should be opened."""
 
         def __init__(self, node: str) -> None:
             super().__init__()
             self.node = node
 
     class EdgeChosen(Message):
-        """An edge is to be opened."""
+        """Message: an edge should be opened."""
 
         def __init__(self, edge: str) -> None:
             super().__init__()
@@ -141,12 +141,12 @@ class GraphView(LineWidget, can_focus=True):
 
     @property
     def cursor(self) -> GraphCursor:
-        """What is chosen."""
+        """The cursor."""
         return self._wanted
 
     @property
     def node(self) -> GraphNode | None:
-        """The node that one walks on from."""
+        """The node of the cursor."""
         if self.scene is None or self._wanted.node is None:
             return None
         return self.scene.graph.node(self._wanted.node)
@@ -160,19 +160,19 @@ class GraphView(LineWidget, can_focus=True):
 
     @property
     def working(self) -> bool:
-        """Whether something newer than what is on screen is being made."""
+        """Whether a newer graph than the shown one is being built."""
         return self._worker is not None or self._waiting is not None
 
     def explain_empty(self, note: Note) -> None:
-        """What to say where the graph has no nodes."""
+        """Set the note for a graph without nodes."""
         self._note = note
         self.draw()
 
     def show(self, make: Callable[[], ServiceGraph], *, afresh: bool = False, at: GraphCursor | None = None) -> None:
-        """Make, lay out and prepare a graph in the worker thread, then show it.
+        """Build, lay out and prepare a graph in the worker thread, then show it.
 
-        A refresh waits for the layout that is under way; `afresh` (another view of the mesh) takes its place, and
-        does not keep places. `at` is where the cursor is to stand.
+        A refresh waits for the running layout; `afresh` (another view of the mesh) replaces it, and does not keep
+        places. `at` is the node for the cursor.
         """
         if at is not None:
             self._wanted = at
@@ -185,7 +185,7 @@ class GraphView(LineWidget, can_focus=True):
         self._start(make, afresh=afresh)
 
     def _start_waiting(self) -> None:
-        """Make the graph that waited for the worker, or for the widget's size."""
+        """Start building a graph that waited for the worker, or for the widget's size."""
         if self._waiting is not None and self._worker is None:
             make, self._waiting = self._waiting, None
             self._start(make)
@@ -213,7 +213,7 @@ class GraphView(LineWidget, can_focus=True):
             self.draw()
 
     def _work(self, number: int, job: SceneJob) -> None:
-        """Runs in the worker thread: it reads the job, and no widget."""
+        """Run a job in the worker thread, without access to widgets."""
         worker = get_current_worker()
         try:
             scene = job.run(lambda: worker.is_cancelled)
@@ -230,7 +230,7 @@ class GraphView(LineWidget, can_focus=True):
         return ASCII if look is not None and look.ascii else UNICODE
 
     def on_graph_view_drawn(self, message: Drawn) -> None:
-        """Show what the worker made, unless something newer is under way."""
+        """Show the worker's result, unless a newer graph is being built."""
         if message.number != self._number:
             return
         self._worker, self._busy = None, False
@@ -247,7 +247,7 @@ class GraphView(LineWidget, can_focus=True):
         self._start_waiting()
 
     def on_graph_view_failed(self, message: Failed) -> None:
-        """Say it in place of a drawing."""
+        """Show the error instead of a drawing."""
         if message.number != self._number:
             return
         self._worker, self._busy, self.scene = None, False, None
@@ -255,7 +255,7 @@ class GraphView(LineWidget, can_focus=True):
         self.draw()
 
     def move(self, cursor: GraphCursor) -> None:
-        """Put the cursor elsewhere."""
+        """Move the cursor."""
         scene = self.scene
         if scene is None or cursor == self._wanted:
             return
@@ -282,7 +282,7 @@ class GraphView(LineWidget, can_focus=True):
             self.move(GraphCursor(node))
 
     def go_to_edge(self, edge: GraphEdge) -> None:
-        """Put the cursor on an edge; one walks on from its target."""
+        """Put the cursor on an edge; the next walk starts at its target."""
         self.move(GraphCursor(edge.target, edge.id))
 
     def go_to_end(self, *, last: bool) -> None:
@@ -315,33 +315,33 @@ class GraphView(LineWidget, can_focus=True):
         self.move(GraphCursor(self._wanted.node, ids[(at + step) % len(ids)]))
 
     def choose(self) -> None:
-        """Ask to open what is under the cursor."""
+        """Post a message to open the node or edge under the cursor."""
         if self._wanted.edge is not None:
             self.post_message(self.EdgeChosen(self._wanted.edge))
         elif self._wanted.node is not None:
             self.post_message(self.NodeChosen(self._wanted.node))
 
     def pan(self, x: int, y: int) -> None:
-        """Look elsewhere; the cursor stays on its node."""
+        """Pan the window; the cursor stays on its node."""
         self._window.pan(x, y, self.scene, self.size)
         self.draw()
 
     def on_resize(self) -> None:
-        """Another size shows another part."""
+        """Adapt the window to another size."""
         if self.scene is not None:
             self._window.reveal(self.scene, self.size)
         self._start_waiting()
         super().on_resize()
 
     def make_lines(self, width: int, height: int) -> list[TextLine]:
-        """The visible rows, with signs where the scene goes on."""
+        """The visible rows, with arrows where the scene continues."""
         scene = self.scene
         if scene is None or not scene.graph.nodes:
             return note_lines(self._note, width, height)
         return self._window.lines(scene, width, height, busy=self._busy)
 
     def click(self, x: int, y: int, *, twice: bool) -> None:
-        """Choose what stands on a cell of the widget, and open it where it was clicked twice."""
+        """Select the element on a cell of the widget; open it on a double click."""
         scene = self.scene
         hit = self._window.hit(scene, x, y) if scene is not None else None
         if scene is None or hit is None or hit.kind == "group":
@@ -354,7 +354,7 @@ class GraphView(LineWidget, can_focus=True):
             self.choose()
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Take hold of the drawing."""
+        """Start dragging the drawing."""
         self._held, self._dragged = Point(event.screen_x, event.screen_y), False
         self.capture_mouse()
 
@@ -369,30 +369,30 @@ class GraphView(LineWidget, can_focus=True):
             self._held = here
 
     def on_mouse_up(self) -> None:
-        """Let it go."""
+        """Stop dragging."""
         self._held = None
         self.release_mouse()
 
     def on_click(self, event: events.Click) -> None:
-        """Choose what was clicked; a second click opens it."""
+        """Select what was clicked; a second click opens it."""
         if not self._dragged:
             self.click(event.x, event.y, twice=event.chain == 2)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Look up, or with shift to the left."""
+        """Pan up, or with shift to the left."""
         self._wheel(event, -1)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Look down, or with shift to the right."""
+        """Pan down, or with shift to the right."""
         self._wheel(event, 1)
 
     def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
-        """Look to the left."""
+        """Pan to the left."""
         event.stop()
         self.pan(-WHEEL_X, 0)
 
     def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
-        """Look to the right."""
+        """Pan to the right."""
         event.stop()
         self.pan(WHEEL_X, 0)
 
@@ -416,11 +416,11 @@ class GraphView(LineWidget, can_focus=True):
         self.choose()
 
     def action_pan(self, x: int, y: int) -> None:
-        """Look further to a side; the cursor stays where it is."""
+        """Pan the window; the cursor stays on its node."""
         self.pan(x * PAN_X, y * PAN_Y)
 
     def action_page(self, step: int) -> None:
-        """Look a page up or down."""
+        """Pan a page up or down."""
         self.pan(0, step * max(1, self.size.height - 2))
 
     def action_first(self) -> None:

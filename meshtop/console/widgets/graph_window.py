@@ -1,4 +1,4 @@
-"""A graph ready to be painted, and the window on it: where the window stands, and its rows as lines of a widget."""
+"""A graph prepared for painting, and the window on it: its position, and its rows as lines of a widget."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def make_scene(graph: ServiceGraph, layout: Layout, cursor: GraphCursor, signs: 
 
 
 class SceneJob(Struct, frozen=True, kw_only=True):
-    """All that a worker thread needs to make a scene: how to make the graph, and what was on screen before."""
+    """Input of a worker thread for a scene: a function that builds the graph, and the previous scene."""
 
     make: Callable[[], ServiceGraph]
     options: LayoutOptions
@@ -53,7 +53,7 @@ class SceneJob(Struct, frozen=True, kw_only=True):
     wanted: GraphCursor
 
     def run(self, cancelled: Callable[[], bool]) -> GraphScene | None:
-        """Make, lay out and prepare the graph, in steps between which it can be cancelled; None where it was."""
+        """Build, lay out and prepare the graph, in cancellable steps; None if cancelled."""
         graph = self.make()
         steps = layout_steps(graph, self.options, self.previous)
         while not cancelled():
@@ -66,14 +66,14 @@ class SceneJob(Struct, frozen=True, kw_only=True):
 
 
 class GraphWindow:
-    """The part of a scene that is on screen; it moves as little as it takes."""
+    """The visible part of a scene; it moves as little as necessary."""
 
     def __init__(self) -> None:
         self.origin = Point(0, 0)
         """The cell of the drawing in the window's upper left corner."""
 
     def settle(self, old: GraphScene | None, new: GraphScene, size: Size) -> None:
-        """Keep the cursor's box at its place on screen; where there was none, bring it into sight."""
+        """Keep the cursor's box at its place on screen, or bring a new one into view."""
         if old is None:
             self.origin = Point(0, 0)
         elif old.cursor.node == new.cursor.node:
@@ -86,7 +86,7 @@ class GraphWindow:
         self.reveal(new, size)
 
     def reveal(self, scene: GraphScene, size: Size) -> None:
-        """Pan as little as it takes to have the cursor's box, or its edge's label, in sight."""
+        """Pan as little as necessary to show the cursor's box, or its edge's label."""
         box = _cursor_box(scene, size)
         if box is not None:
             self.origin = Point(
@@ -96,13 +96,13 @@ class GraphWindow:
         self._clamp(scene, size)
 
     def pan(self, x: int, y: int, scene: GraphScene | None, size: Size) -> None:
-        """Move by some cells, as far as the drawing goes."""
+        """Move by some cells, within the drawing."""
         self.origin = Point(self.origin.x + x, self.origin.y + y)
         if scene is not None:
             self._clamp(scene, size)
 
     def _clamp(self, scene: GraphScene, size: Size) -> None:
-        """A drawing smaller than the window stands in its middle; a larger one never leaves it."""
+        """Centre a drawing smaller than the window; keep the window inside a larger one."""
         self.origin = Point(
             within(self.origin.x, scene.layout.width, size.width),
             within(self.origin.y, scene.layout.height, size.height),
@@ -113,7 +113,7 @@ class GraphWindow:
         return scene.picture.hit(self.origin.x + x, self.origin.y + y)
 
     def lines(self, scene: GraphScene, width: int, height: int, *, busy: bool) -> list[TextLine]:
-        """The rows in sight, with signs in the corner where the drawing goes on."""
+        """The visible rows, with arrows in the corner where the drawing continues."""
         lines = [row_line(row) for row in scene.picture.paint(self.origin.x, self.origin.y, width, height)]
         corner = self._corner(scene.layout, width, height, busy=busy)
         if corner and lines:
@@ -129,7 +129,7 @@ class GraphWindow:
 
 
 def _cursor_box(scene: GraphScene, size: Size) -> Box | None:
-    """What is to be in sight: an edge with both of its ends where they fit, else its label."""
+    """The box to keep visible: a node, or an edge with both ends if they fit, else its label."""
     cursor, layout = scene.cursor, scene.layout
     route, edge = layout.routes.get(cursor.edge or ""), scene.edge
     if route is None or edge is None:
@@ -147,27 +147,27 @@ def _cursor_box(scene: GraphScene, size: Size) -> Box | None:
 
 
 def around(boxes: Sequence[Box]) -> Box:
-    """The smallest box that holds them all."""
+    """The smallest box that contains all boxes."""
     x, y = min(b.x for b in boxes), min(b.y for b in boxes)
     return Box(x, y, max(b.right for b in boxes) - x + 1, max(b.bottom for b in boxes) - y + 1)
 
 
 def within(origin: int, length: int, room: int) -> int:
-    """The origin at which a drawing smaller than the window stands in its middle, and a larger one fills it."""
+    """The origin that centres a drawing smaller than the window, or keeps a larger one filling it."""
     if length <= room:
         return -((room - length) // 2)
     return min(max(origin, -1), length - room + 1)
 
 
 def shifted(origin: int, low: int, high: int, room: int) -> int:
-    """The origin nearest to this one from which `low`…`high` is in sight (its beginning, where it is too long)."""
+    """The origin nearest to this one that shows `low`…`high` (its beginning, if it is too long)."""
     if high - low + 1 > room or low < origin:
         return low
     return max(origin, high - room + 1)
 
 
 def row_line(row: Sequence[InkRun]) -> TextLine:
-    """A painted row; what a terminal might measure otherwise is replaced cell by cell."""
+    """A painted row as a line; characters of uncertain width are replaced cell by cell."""
     runs = []
     x = 0
     for text, ink in row:

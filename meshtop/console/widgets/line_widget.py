@@ -1,4 +1,4 @@
-"""Widgets made of lines: some that fit, text to scroll through, and cells side by side; only what differs is drawn."""
+"""Base classes of widgets made of lines: fixed, scrollable, and cells side by side; only changes are redrawn."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LineWidget(Guarded, Widget):
         raise NotImplementedError
 
     def draw(self) -> None:
-        """Work the lines out, and ask Textual to draw again only what differs."""
+        """Compute the lines, and let Textual redraw only what differs."""
         size = self.size
         if not self.is_mounted or not size.width or not size.height:
             return
@@ -46,12 +46,12 @@ class LineWidget(Guarded, Widget):
             self.refresh(*regions)
 
     def on_resize(self) -> None:
-        """Another size has other lines."""
+        """Compute the lines for another size."""
         self._drawn = []
         self.draw()
 
     def notify_style_update(self) -> None:
-        """Another theme has other styles."""
+        """Redraw with the styles of another theme."""
         super().notify_style_update()
         self._tone_styles.clear()
 
@@ -90,7 +90,7 @@ class LineView(Guarded, ScrollView, can_focus=True):
         self._tone_styles = LineStyles(self)
 
     def show(self, make: Callable[[int], list[TextLine]]) -> None:
-        """Show another text; the place scrolled to stays."""
+        """Show another text, keeping the scroll position."""
         self._make = make
         self.on_resize()
 
@@ -106,12 +106,12 @@ class LineView(Guarded, ScrollView, can_focus=True):
         self.refresh()
 
     def notify_style_update(self) -> None:
-        """Another theme has other styles."""
+        """Redraw with the styles of another theme."""
         super().notify_style_update()
         self._tone_styles.clear()
 
     def render_line(self, y: int) -> Strip:
-        """A line of what is scrolled to."""
+        """A visible line."""
         index = self.scroll_offset.y + y
         line = self._text_lines[index] if index < len(self._text_lines) else _BLANK
         return self._tone_styles.strip(line, self.scrollable_content_region.width)
@@ -139,14 +139,14 @@ _START, _GAP, _LEAST = 2, 2, 6
 
 
 class CellsLine(LineWidget):
-    """`show` draws other cells; the last one is cut where it does not fit whole."""
+    """A line of cells side by side, of which the last is cut if it does not fit."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._cells: tuple[Cell, ...] = ()
 
     def show(self, cells: Sequence[Cell]) -> None:
-        """Draw other cells."""
+        """Show other cells."""
         self._cells = tuple(cells)
         self.draw()
 

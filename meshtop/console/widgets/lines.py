@@ -1,4 +1,4 @@
-"""Lines of text and tones: what they are, how a stylesheet draws them, and where two states of them differ."""
+"""Lines of text with tones, their styles, and differences between two states."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TextRun(Struct, frozen=True, gc=False):
 
 
 class TextLine(Struct, frozen=True):
-    """One drawn line: its runs, and what its whole ground is (`plain`, `hover`, `cursor`, `resting`, `header`)."""
+    """One drawn line: its runs, and its background (`plain`, `hover`, `cursor`, `resting`, `header`)."""
 
     ground: str
     runs: tuple[TextRun, ...]
@@ -54,7 +54,7 @@ TONE_CLASSES: set[str] = {f"tone--{tone}" for tone in Tone} | {f"ground--{ground
 
 
 class LineStyles:
-    """Looks the component classes `tone--…` and `ground--…` of a widget up once for each theme."""
+    """Styles of a widget's component classes `tone--…` and `ground--…`, looked up once per theme."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
 
@@ -63,7 +63,7 @@ class LineStyles:
         self._styles: dict[tuple[str, str], Style] = {}
 
     def clear(self) -> None:
-        """Look everything up again."""
+        """Clear the cache."""
         self._styles.clear()
 
     def style(self, ground: str, tone: str) -> Style:

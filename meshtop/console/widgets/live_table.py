@@ -1,4 +1,4 @@
-"""The live table: the heart of most screens, drawn line by line so that an unchanged cell sends no byte.
+"""The live table, the main widget of most screens, drawn line by line so that unchanged cells send no bytes.
 
 Usage::
 
@@ -7,8 +7,8 @@ Usage::
     table.cursor_key                                 # the selected row's key, or None
     table.go_to("us-east/shop/reviews")              # select by key, wherever it stands
 
-It posts `RowHighlighted(key)`, `RowChosen(key)`, `SortChanged(column, descending)` and `MarksChanged(keys)`;
-whoever makes the model does the sorting.
+It posts `RowHighlighted(key)`, `RowChosen(key)`, `SortChanged(column, descending)` and `MarksChanged(keys)`; the
+model is sorted by its creator.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
     BINDINGS = TABLE_BINDINGS
 
     class RowHighlighted(Message):
-        """The cursor came to another row."""
+        """Message: the cursor moved to another row."""
 
         def __init__(self, table: LiveTable, key: str) -> None:
             super().__init__()
@@ -72,10 +72,10 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             return self.table
 
     class RowChosen(RowHighlighted):
-        """A row was opened, by enter or by a double click."""
+        """Message: a row was opened, by enter or a double click."""
 
     class SortChanged(Message):
-        """Another order was asked for; the next model should have it."""
+        """Message: another order was requested; the next model should have it."""
 
         def __init__(self, table: LiveTable, column: str, descending: bool) -> None:
             super().__init__()
@@ -89,7 +89,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             return self.table
 
     class MarksChanged(Message):
-        """Rows were marked or unmarked."""
+        """Message: rows were marked or unmarked."""
 
         def __init__(self, table: LiveTable, keys: frozenset[str]) -> None:
             super().__init__()
@@ -125,7 +125,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def model(self) -> TableModel | None:
-        """What is shown; None until the first rows have come."""
+        """The shown model; None before the first."""
         return self._state.model
 
     @property
@@ -154,7 +154,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
         return max(1, self.scrollable_content_region.height - 1)
 
     def show(self, model: TableModel, sort: Sort | None = None) -> None:
-        """Draw another state of the same rows; `sort` is the order that the model has, for the heading's arrow."""
+        """Show another state of the rows; `sort` is the model's order, for the heading's arrow."""
         before = self.cursor_key
         self._frame.take(other_columns=self._state.take(model, sort))
         if self.virtual_size.height != len(model) + 1:
@@ -167,13 +167,13 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             self.post_message(self.RowHighlighted(self, self.cursor_key))
 
     def wait(self, note: Note) -> None:
-        """Forget the rows and say what is awaited."""
+        """Remove the rows and show a waiting note."""
         self._state.model, self._note_waiting = None, note
         self.virtual_size = Size(0, 0)
         self.draw()
 
     def explain_empty(self, note: Note) -> None:
-        """What to say when the model has no rows; a filter that hides all is worth other words than no data."""
+        """Set the note for a model without rows; it differs between "filtered out" and "no data"."""
         self._note_empty = note
         self.draw()
 
@@ -186,7 +186,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
         return True
 
     def move_to(self, index: int) -> None:
-        """Select the row at an index, or the nearest that there is, and bring it on screen."""
+        """Select the row at an index, or the nearest one, and scroll to it."""
         if self.model is None or not len(self.model):
             return
         changed = self._state.cursor.move(self.model, index)
@@ -200,7 +200,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
         self.move_to(self._state.cursor.index + rows)
 
     def sort_by(self, column: int) -> None:
-        """Ask for the order of a column, by its index among the visible ones."""
+        """Request the order by a column, given by its index among the visible ones."""
         if self.sortable:
             self.post_message(self.SortChanged(self, *self._state.order_by(column)))
 
@@ -220,7 +220,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             self.sort_by(picked)
 
     def draw(self, *, refreshed: bool = False) -> None:
-        """Work out what is on screen, and ask Textual to draw again only what differs."""
+        """Compute the visible lines, and let Textual redraw only what differs."""
         size = self.scrollable_content_region.size
         if not self.is_mounted or not size.height or not size.width:
             return
@@ -236,7 +236,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             self.refresh(*regions)
 
     def _drawn_lines(self, size: Size, *, refreshed: bool) -> tuple[TextLine, list[TextLine]]:
-        """The heading and the lines under it; where there are no rows, why."""
+        """The heading and the lines below it; without rows, the note."""
         model = self.model
         if model is None or not len(model):
             note = self._note_waiting if model is None else self._note_empty
@@ -253,7 +253,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
         )
 
     def _reveal(self) -> None:
-        """Scroll as little as it takes to have the selected row on screen."""
+        """Scroll as little as necessary to show the selected row."""
         top, page, index = self.scroll_offset.y, self.page, self._state.cursor.index
         if index < top:
             self.scroll_to(y=index, animate=False, force=True)
@@ -267,31 +267,31 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
         return self._line_styles.strip(line, self.scrollable_content_region.width)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Other rows are on screen."""
+        """Redraw after scrolling."""
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
             self.draw()
 
     def watch_show_vertical_scrollbar(self) -> None:
-        """The scrollbar takes a column, or gives it back."""
+        """Redraw, as the scrollbar takes a column."""
         self.draw()
 
     def notify_style_update(self) -> None:
-        """Another theme has other styles."""
+        """Redraw with the styles of another theme."""
         super().notify_style_update()
         self._line_styles.clear()
 
     def on_mount(self) -> None:
-        """Draw what was shown before there was a place to draw it."""
+        """Draw the model that was set before mounting."""
         self.draw()
 
     def watch_has_focus(self, has_focus: bool) -> None:
-        """The cursor's sign is in the table with the keyboard; where it was in another one stays marked."""
+        """Redraw the cursor with or without the focus."""
         super().watch_has_focus(has_focus)
         self.draw()
 
     def on_resize(self) -> None:
-        """Another size has room for other columns and rows."""
+        """Lay out for another size."""
         if self.model is not None:
             self._reveal()
         self.draw()
@@ -337,7 +337,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             self.draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Escape belongs to the screen, except while a column is chosen; enter needs a row."""
+        """Enable escape only while choosing a column, and enter only with a row."""
         if action == "cancel_pick":
             return self.picking
         if action == "pick_sort":
@@ -387,30 +387,30 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
         self.move_by(-max(1, self.page // 2))
 
     def action_columns_left(self) -> None:
-        """Bring columns on the left back, or choose the heading on the left."""
+        """Scroll columns to the left, or choose the heading on the left."""
         self._sideways(-1)
 
     def action_columns_right(self) -> None:
-        """Bring columns on the right on screen, or choose the heading on the right."""
+        """Scroll columns to the right, or choose the heading on the right."""
         self._sideways(1)
 
     def _sideways(self, step: int) -> None:
-        """Bring columns on screen that did not fit; back at the start, they give way again by their priority."""
+        """Scroll columns; at the start, columns are dropped by priority again."""
         if self.picking:
             self.pick(step)
         elif self._state.scroll_columns(step, hidden_right=self._frame.layout.hidden_right):
             self.draw()
 
     def action_pick_sort(self) -> None:
-        """Begin to choose a column to sort by; the same key again goes on to the next."""
+        """Start choosing a column to sort by; the same key again goes to the next."""
         self.pick(1 if self.picking else 0)
 
     def action_cancel_pick(self) -> None:
-        """Keep the order."""
+        """Cancel choosing a column, keeping the order."""
         self.end_pick(sort=False)
 
     def action_mark(self) -> None:
-        """Mark the selected row, or take its mark away, and go on to the next."""
+        """Mark or unmark the selected row, and go to the next."""
         if self._state.toggle_mark():
             self.move_by(1)
             self.draw()

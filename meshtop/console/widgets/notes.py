@@ -1,4 +1,4 @@
-"""What stands where there is nothing to show: why, and what to do about it; a terminal that is too small, too."""
+"""Notes for empty states: the reason, and what to do; also for a terminal that is too small."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Note(Struct, frozen=True):
 
 
 def note_lines(note: Note, width: int, height: int) -> list[TextLine]:
-    """The note in the middle of `width` × `height` cells, wrapped; what does not fit is left out from the end."""
+    """The note centred in `width` × `height` cells, wrapped; lines that do not fit are cut from the end."""
     room = max(1, min(_MAX_WIDTH, width - 4))
     parts = [(note.title, Tone.STRONG), (note.why, Tone.PLAIN), (note.todo, Tone.DIM)]
     texts = [(piece, tone) for text, tone in parts for piece in textwrap.wrap(text, room)][: max(0, height)]
@@ -52,7 +52,7 @@ class _Sizes(LineWidget):
 
 
 class TooSmallScreen(ModalScreen[None]):
-    """Covers everything until the terminal has grown; q and ctrl-c still quit."""
+    """Covers the screen while the terminal is too small; q and ctrl-c still quit."""
 
     BINDINGS = [Binding("q", "app.quit", "quit", id="small.quit")]  # noqa: RUF012
 

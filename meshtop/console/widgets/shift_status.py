@@ -1,4 +1,4 @@
-"""A running shift in place, in the words of Argo Rollouts: step, set and actual weight of each cluster, guard, time."""
+"""The status of a running shift, in Argo Rollouts' terms: step, set and actual weights by cluster, guard, time."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def span(seconds: float) -> str:
 
 
 def status_lines(progress: Progress, now: float, width: int, most: int) -> list[TextLine]:
-    """The status in at most `most` lines; clusters that find no room are counted."""
+    """The status in at most `most` lines; clusters that do not fit are counted."""
     lines = [_pair(_where(progress), _time(progress, now), width), _line([*_guard(progress, width)], width)]
     table = _table(progress, width)
     room = max(_FEWEST_LINES, most) - len(lines)
@@ -184,7 +184,7 @@ def _runs(words: Words, width: int) -> Iterable[TextRun]:
 
 
 def _pair(left: Words, right: Words, width: int) -> TextLine:
-    """Words from the left and words up to the right; the left ones give way."""
+    """A line of left-aligned and right-aligned text; the left one is cut if needed."""
     length = sum(cell_width(text) + 1 for text, _ in right)
     start = max(_MARGIN, width - _MARGIN - length + 1)
     runs = list(_runs(left, start - 1 if right else width))
@@ -195,7 +195,7 @@ def _pair(left: Words, right: Words, width: int) -> TextLine:
 
 
 class ShiftStatus(LineWidget):
-    """The status as a widget, as high as it needs to be; nothing until something runs."""
+    """The status widget, as high as needed; empty until a shift runs."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -204,7 +204,7 @@ class ShiftStatus(LineWidget):
         self.display = False
 
     def show(self, progress: Progress, now: float, most: int) -> None:
-        """Draw another moment in at most `most` lines."""
+        """Show another state in at most `most` lines."""
         self.progress, self._now = progress, now
         height = len(status_lines(progress, now, self.size.width or 80, most))
         self.display = True

@@ -1,7 +1,7 @@
-"""Where columns stand: widths from what is on screen, who gives way when it is narrow, and no jitter.
+"""Column layout: widths from visible cells, dropping of columns on narrow screens, and stability.
 
-Pure functions and one small state: a column grows at once, shrinks only after it has been too wide for
-`PATIENCE` refreshes, and a column that had to go comes back only when there is room for it.
+Pure functions and one small state: a column grows immediately, shrinks only after it was too wide for
+`PATIENCE` refreshes, and a dropped column returns only when there is room for it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ MAX_GAP = 4
 PATIENCE = 12
 SORT_MARK_WIDTH = 1
 ELASTIC_WIDTH = 40
-"""A column of sentences takes what room there is: it needs no more than this, so that it never drives others out."""
+"""Width that a column of sentences requires; it takes more if there is room, but never displaces others."""
 TIGHT_WIDTH = 20
-"""How narrow a column of long words may be drawn before one that matters (`MATTERS`) gives way to it."""
+"""Width to which a column of long words is cut before an important column (`MATTERS`) is dropped."""
 MATTERS = 1
 MORE_WIDTH = 4  # room for `+12›`, which says how many columns are out of sight
 
@@ -41,7 +41,7 @@ class ColumnPlace(Struct, frozen=True, gc=False):
 
 
 class ColumnLayout(Struct, frozen=True):
-    """All places of a table, the gap between them, and how many columns are out of sight on each side."""
+    """All column places of a table, the gap between them, and how many columns are hidden on each side."""
 
     places: tuple[ColumnPlace, ...] = ()
     gap: int = MIN_GAP
@@ -55,12 +55,12 @@ def floor_width(column: AnyColumn) -> int:
 
 
 def least_width(columns: Sequence[AnyColumn]) -> int:
-    """How many cells a table needs to show every column, and the scrollbar."""
+    """Cells that a table needs to show every column and the scrollbar."""
     return GUTTER + sum(floor_width(column) + MIN_GAP for column in columns)
 
 
 class ColumnWidths:
-    """The widths that columns want, kept steady over refreshes."""
+    """The desired widths of columns, stable across refreshes."""
 
     def __init__(self) -> None:
         self._columns: tuple[AnyColumn, ...] = ()
@@ -68,7 +68,7 @@ class ColumnWidths:
         self._idle: list[int] = []
 
     def learn(self, columns: Sequence[AnyColumn], widest: Sequence[int], *, refreshed: bool) -> None:
-        """Take in the widest visible cell of each column; only `refreshed` rows let a column become narrower."""
+        """Learn the widest visible cell of each column; only `refreshed` rows can make a column narrower."""
         names = tuple(columns)
         needs = [
             max(floor_width(column), min(width, column.max_width)) for column, width in zip(names, widest, strict=True)
@@ -94,9 +94,9 @@ def lay_out(
 ) -> ColumnLayout:
     """The places of the columns in `width` cells.
 
-    With `skip` 0, wide columns and then those of the highest priority number give way until the rest fits.
-    With `skip` n, all columns count, the first stays and the n after it are scrolled out to the left.
-    `previous` is kept to where it still fits, so that neither columns nor gaps flicker.
+    With `skip` 0, wide columns and then those with the highest priority numbers are dropped until the rest fits.
+    With `skip` n, all columns are kept; the first stays, and the n after it are scrolled out to the left.
+    `previous` is reused if it still fits, so that neither columns nor gaps flicker.
     """
     if not columns:
         return ColumnLayout()
@@ -119,13 +119,13 @@ def lay_out(
 
 
 def _needed(columns: Sequence[AnyColumn], wanted: Sequence[int], chosen: Sequence[int], elastic: int) -> int:
-    """How many cells some columns need where none needs more than `elastic`, or its floor."""
+    """Cells that some columns need if each needs at most `elastic`, or its floor."""
     widths = (min(wanted[index], max(floor_width(columns[index]), elastic)) for index in chosen)
     return sum(widths) + MIN_GAP * (len(chosen) - 1)
 
 
 def _fits(columns: Sequence[AnyColumn], wanted: Sequence[int], chosen: Sequence[int], room: int) -> bool:
-    """Whether columns fit: with long words in full length; where only such as matter are left, with words cut short."""
+    """Whether columns fit: with long words in full or, if only important columns are left, cut."""
     if _needed(columns, wanted, chosen, ELASTIC_WIDTH) <= room:
         return True
     matter = all(columns[index].priority <= MATTERS and not columns[index].wide for index in chosen)
@@ -135,7 +135,7 @@ def _fits(columns: Sequence[AnyColumn], wanted: Sequence[int], chosen: Sequence[
 def _kept(
     columns: Sequence[AnyColumn], wanted: Sequence[int], room: int, previous: ColumnLayout | None
 ) -> list[int] | None:
-    """The columns of before, where they fit and no other one has clearly found room."""
+    """The previous columns, if they fit and no further one clearly fits."""
     if previous is None or not previous.places or previous.hidden_left:
         return None
     chosen = [place.column for place in previous.places if place.column < len(columns)]
@@ -146,7 +146,7 @@ def _kept(
 
 
 def _choose(columns: Sequence[AnyColumn], wanted: Sequence[int], room: int) -> list[int]:
-    """All columns but those that give way: wide ones first, then the highest priorities; the first stays."""
+    """The columns to show: wide ones are dropped first, then the highest priority numbers; the first is kept."""
     chosen = list(range(len(columns)))
     able = [index for index in chosen[1:] if columns[index].priority > 0 or columns[index].wide]
     leaving = sorted(able, key=lambda index: (columns[index].wide, columns[index].priority, index))
@@ -156,7 +156,7 @@ def _choose(columns: Sequence[AnyColumn], wanted: Sequence[int], room: int) -> l
 
 
 def _squeeze(columns: Sequence[AnyColumn], widths: dict[int, int], room: int) -> dict[int, int]:
-    """Narrow the widest columns, towards their floors, until all fit."""
+    """Narrow the widest columns, down to their floors, until all fit."""
     over = sum(widths.values()) + MIN_GAP * (len(widths) - 1) - room
     while over > 0:
         able = [index for index in widths if widths[index] > floor_width(columns[index])]

@@ -1,6 +1,6 @@
-"""What is known of a table's rows besides the rows: which is selected, which are marked, which order they have.
+"""State of a table besides its rows: selection, marks and order.
 
-Nothing here draws, and nothing knows a key.
+It neither draws nor handles keys.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ Sort = tuple[str, bool]
 class RowCursor:
     """The selected row by index and by key.
 
-    Until somebody has chosen a row the cursor rests on the first line, whatever stands there: a list sorted by
-    trouble keeps its worst on top. From then on it follows its row; a row that is gone leaves it to a neighbour.
+    Until the user selects a row, the cursor stays on the first line, so that a list sorted by severity keeps its worst
+    selected. From then on it follows its row; if that disappears, it moves to a neighbour.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class RowCursor:
         self.index, self.key = index, model.key(index)
 
     def move(self, model: TableModel, index: int) -> bool:
-        """Go to a row, or to the nearest that there is; whether that is another one."""
+        """Go to a row, or to the nearest one; returns whether the selection changed."""
         if not len(model):
             return False
         index = max(0, min(len(model) - 1, index))
@@ -50,7 +50,7 @@ class RowCursor:
 
 
 def _find(model: TableModel, key: str, near: int) -> int:
-    """The index of the row with this key, looked for outward from where it was; else `near` itself."""
+    """The index of the row with this key, searched outward from `near`; else `near` itself."""
     count = len(model)
     for distance in range(max(near, count - 1 - near) + 1):
         if near - distance >= 0 and model.key(near - distance) == key:
@@ -61,12 +61,12 @@ def _find(model: TableModel, key: str, near: int) -> int:
 
 
 def find_key(model: TableModel, key: str) -> int | None:
-    """The index of a key, or None where the model does not have it."""
+    """The index of a key; None if the model does not have it."""
     return next((index for index in range(len(model)) if model.key(index) == key), None)
 
 
 class TableState:
-    """The rows with all that a user has chosen of them; `picked` is the column that the sort mode stands on."""
+    """The rows with the user's selections; `picked` is the column selected in sort mode."""
 
     def __init__(self) -> None:
         self.model: TableModel | None = None
@@ -79,7 +79,7 @@ class TableState:
         self.picked: int | None = None
 
     def take(self, model: TableModel, sort: Sort | None) -> bool:
-        """Take other rows; whether their columns are others, so that nothing chosen of the columns holds any more."""
+        """Set other rows; returns whether their columns differ, so that selections of columns are reset."""
         visible = tuple(index for index, column in enumerate(model.columns) if not column.hidden)
         columns = tuple(model.columns[index] for index in visible)
         others = [column.name for column in columns] != [column.name for column in self.columns]
@@ -91,21 +91,21 @@ class TableState:
         return others
 
     def toggle_mark(self) -> bool:
-        """Mark the selected row, or take its mark away; False where no row is selected."""
+        """Mark or unmark the selected row; False without one."""
         if self.cursor.key is None:
             return False
         self.marks ^= {self.cursor.key}
         return True
 
     def order_by(self, column: int) -> Sort:
-        """The order that a column asks for: the other way round where it has it already, else numbers downward."""
+        """The next order for a column: reversed if already sorted by it, else its natural direction."""
         spec = self.columns[column]
         if self.sort is not None and self.sort[0] == spec.name:
             return spec.name, not self.sort[1]
         return spec.name, spec.numeric and spec.order is None
 
     def scroll_columns(self, step: int, *, hidden_right: int) -> bool:
-        """Skip more or fewer columns on the left; False where there is nothing to bring on screen that way."""
+        """Skip more or fewer columns on the left; False if there are no more in that direction."""
         skip = max(0, min(len(self.columns) - 2, self.skip + step))
         if skip == self.skip or (step > 0 and not hidden_right) or not (hidden_right or self.skip):
             return False
@@ -113,7 +113,7 @@ class TableState:
         return True
 
     def pick(self, step: int, shown: Sequence[int]) -> None:
-        """Move the sort mode among the columns on screen; it begins at the one that the rows are sorted by."""
+        """Move the sort mode's selection among the visible columns, starting at the current sort column."""
         if not shown:
             return
         if self.picked not in shown:

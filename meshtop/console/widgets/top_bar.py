@@ -1,4 +1,4 @@
-"""The two lines on top: where I am, and what is in scope and how fresh it is.
+"""The two lines at the top: places and breadcrumb, scope and freshness.
 
 Usage::
 
@@ -30,9 +30,9 @@ class PlaceTab(Struct, frozen=True):
 
 
 class TopBarState(Struct, frozen=True):
-    """What the top bar shows: `state` is how fresh the data is (`live · 2 s ago`), `crumbs` lead on from the place.
+    """Content of the top bar: `state` is the data's freshness (`live · 2 s ago`), `crumbs` follow the place.
 
-    `notice` names unfinished actions on every screen, with the key that leads to them.
+    `notice` is about unfinished actions, with the key that opens them.
     """
 
     tabs: tuple[PlaceTab, ...] = ()
@@ -52,10 +52,10 @@ class _Spot(Struct, frozen=True):
 
 
 def top_lines(model: TopBarState, width: int) -> tuple[list[TextLine], list[_Spot]]:
-    """Both lines in `width` cells, and where each view may be clicked.
+    """Both lines in `width` cells, and the clickable spans.
 
-    Where it is narrow the product's name goes first, then other views shorten to their number, then what leads to the
-    place is cut: every number stays in sight.
+    On narrow screens the product's name is dropped first, then other places are shortened to their number, then the
+    breadcrumb is cut; all numbers stay visible.
     """
     for product, short in ((True, False), (False, False), (True, True), (False, True)):
         line, spots, end = _views_line(model, product=product, short=short)
@@ -109,12 +109,12 @@ def _scope_line(model: TopBarState, width: int) -> TextLine:
 
 
 class TopBar(LineWidget):
-    """Both lines as a widget; a click on a view posts `PlaceChosen`."""
+    """The top bar widget; a click on a place posts `PlaceChosen`."""
 
     COMPONENT_CLASSES = TONE_CLASSES
 
     class PlaceChosen(Message):
-        """A view was clicked."""
+        """Message: a place was clicked."""
 
         def __init__(self, bar: Widget, key: str) -> None:
             super().__init__()
@@ -127,7 +127,7 @@ class TopBar(LineWidget):
         self._spots: list[_Spot] = []
 
     def show(self, model: TopBarState) -> None:
-        """Draw another state."""
+        """Show another state."""
         self._bar_model = model
         self.draw()
 
@@ -137,7 +137,7 @@ class TopBar(LineWidget):
         return lines[:height]
 
     def on_click(self, event: events.Click) -> None:
-        """Open the view under the mouse."""
+        """Open the place under the mouse."""
         for spot in self._spots:
             if event.y == 0 and spot.x <= event.x < spot.end:
                 self.post_message(self.PlaceChosen(self, spot.key))

@@ -1,6 +1,6 @@
-"""The live table with rows that fold: drawn like any other, with keys that ask for another folding.
+"""The live table with foldable rows.
 
-It posts `FoldAsked(key, wish)`; whoever makes the model folds and shows the next one.
+It posts `FoldAsked(key, wish)`; the screen applies the folding and shows a new model.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from meshtop.console.widgets.live_table import LiveTable
 
 
 class FoldRequest(StrEnum):
-    """How a row, or all of them, are to be folded."""
+    """A request to fold or unfold a row, or all rows."""
 
     OPEN = "open"
     FOLD = "fold"
@@ -25,12 +25,12 @@ class FoldRequest(StrEnum):
 
 
 class LiveTreeTable(LiveTable):
-    """Rows of a `meshtop.views.frame.tree.TreeTable`; while a column to sort by is chosen, arrows choose it as ever."""
+    """A table of a `meshtop.views.frame.tree.TreeTable`; arrows fold, except while choosing a sort column."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "fold, open", id="table.choose"),
         Binding("right", "fold('open')", "unfold", id="tree.unfold", show=False),
-        Binding("left", "fold('fold')", "fold, or to what it stands under", id="tree.fold", show=False),
+        Binding("left", "fold('fold')", "fold, or go to the parent", id="tree.fold", show=False),
         Binding("space", "fold('toggle')", "fold", id="tree.toggle", show=False),
         Binding("plus,equals_sign,asterisk", "fold('open all')", "unfold all", id="tree.unfold_all", show=False),
         Binding("minus", "fold('fold all')", "fold all", id="tree.fold_all", show=False),
@@ -39,7 +39,7 @@ class LiveTreeTable(LiveTable):
     ]
 
     class FoldAsked(Message):
-        """Another folding is asked for, at a row."""
+        """Message: another folding is requested at a row."""
 
         def __init__(self, table: LiveTreeTable, key: str, wish: FoldRequest) -> None:
             super().__init__()
@@ -53,7 +53,7 @@ class LiveTreeTable(LiveTable):
             return self.table
 
     def action_fold(self, wish: str) -> None:
-        """Ask for another folding, or choose a heading."""
+        """Request another folding, or choose a heading."""
         if self.picking and wish in (FoldRequest.OPEN, FoldRequest.FOLD):
             self.pick(1 if wish == FoldRequest.OPEN else -1)
         elif self.cursor_key is not None:

@@ -62,7 +62,7 @@ class Attributes:
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody with a token. Everybody is in ``system:authenticated`` and may ask about themselves."""
+    """A user with a token. All users are in ``system:authenticated`` and may review their own rights."""
 
     name: str
     token: str
@@ -131,7 +131,7 @@ MESH_GROUPS = (
 
 
 def admin(name: str = "admin", token: str = "demo-admin") -> Account:
-    """Somebody bound to cluster-admin."""
+    """A user bound to cluster-admin."""
     everything = PolicyRule(("*",), ("*",), ("*",))
     return Account(name, token, (everything, PolicyRule(("*",), urls=("*",))), ("system:masters",))
 
@@ -139,7 +139,7 @@ def admin(name: str = "admin", token: str = "demo-admin") -> Account:
 def viewer(
     name: str = "viewer", token: str = "demo-viewer", *, proxy_verbs: tuple[str, ...] = ("get", "create")
 ) -> Account:
-    """Somebody on call who reads everything but Secrets, and reaches services through the proxy with `proxy_verbs`."""
+    """A user who reads everything except Secrets, and reaches services through the proxy with `proxy_verbs`."""
     core = (
         "namespaces",
         "nodes",

@@ -156,7 +156,7 @@ def kube_app(
     A request without a token is `anonymous`'s, or gets 401 where that is None. `services` answer behind the service
     proxy (an Application, or a handler that gets the request and the path); their Services must be in the store.
     `latency` gives the seconds to wait before each answer; `faults` may answer in the server's place.
-    The store may be touched by the loop that runs the application, and by nobody else.
+    The store may only be used from the event loop that runs the application.
     """
     server = _Server(store, git_version, accounts, anonymous, services, latency, faults, bookmark_seconds)
     app = web.Application(client_max_size=16 * 1024 * 1024)

@@ -73,9 +73,9 @@ def _has_keys(item: Json, keys: Json) -> bool:
 
 
 def _prunable(removed: Fields, kept: Iterable[Path]) -> list[Path]:
-    """Of the paths no longer applied, those that nobody else owns, shallowest first.
+    """Of the paths no longer applied, those without another owner, shallowest first.
 
-    An element of a keyed list goes only when nobody owns anything in it, and its keys go only with it.
+    An element of a keyed list is removed only when none of its fields has an owner, and its keys only with it.
     """
     owned = frozenset(kept)
     prefixes = {path[:length] for path in owned for length in range(1, len(path) + 1)}
@@ -109,7 +109,7 @@ def _refuse(conflicts: list[tuple[Owner, list[Path]]]) -> ApiError:
 def server_side_apply(live: Json | None, applied: Json, shape: Shape, writer: Owner, *, force: bool) -> Json:
     """The object after `writer` applied `applied` to `live`, with its managedFields.
 
-    Raises 409 with a cause for each field of somebody else's that would get another value, unless `force`.
+    Raises 409 with a cause for each field of another owner that would get another value, unless `force`.
     """
     applied = {**applied, "metadata": {**applied["metadata"]}}
     for name in ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation"):

@@ -34,7 +34,7 @@ _UNOWNED_METADATA = frozenset(
     }
 )
 _ELEMENT = object()
-"""The value of a path that says only that a list element is there."""
+"""The value of a path that marks the mere existence of a list element."""
 
 
 def compact_json(value: Any) -> str:
@@ -43,7 +43,7 @@ def compact_json(value: Any) -> str:
 
 
 def flatten(obj: Json, shape: Shape) -> dict[Path, Any]:
-    """All fields of an object that somebody can own, with their values."""
+    """All fields of an object that can have an owner, with their values."""
     found: dict[Path, Any] = {}
     for name, value in obj.items():
         if name in ("apiVersion", "kind"):

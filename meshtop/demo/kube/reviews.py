@@ -1,4 +1,4 @@
-"""The reviews by which somebody asks what they may do, and who they are."""
+"""The reviews of a user's own rights and identity."""
 
 from __future__ import annotations
 

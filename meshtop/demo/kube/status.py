@@ -45,7 +45,7 @@ def bad_request(message: str) -> ApiError:
 
 
 def unauthorized() -> ApiError:
-    """401: no token, or one that nobody has."""
+    """401: no token, or an unknown one."""
     return ApiError(401, "Unauthorized", "Unauthorized")
 
 
@@ -87,7 +87,7 @@ def invalid(resource: Resource, name: str, problems: Sequence[tuple[str, str, st
 
 
 def unprocessable() -> ApiError:
-    """422 for a JSON Patch that does not apply, such as a failed ``test``: the real server tells no more."""
+    """422 for a JSON Patch that does not apply, such as a failed ``test``; like the real server, without details."""
     return ApiError(422, "Invalid", "the server rejected our request due to an error in our request", {})
 
 

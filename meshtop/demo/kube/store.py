@@ -70,7 +70,7 @@ class KubeStore:
     # Kinds
 
     def install(self, resource: Resource) -> None:
-        """Serve a kind from here on, or serve it as `resource` says where it is there already."""
+        """Start serving a kind, or change how it is served if it exists already."""
         self.discovery_revision += 1
         if kind := self._kinds.get(resource.key):
             kind.resource = resource
@@ -269,7 +269,7 @@ class KubeStore:
         return self._kinds[resource.key].floor
 
     def snapshot(self, resource: Resource, revision: int | None) -> tuple[int, tuple[Entry, ...]] | None:
-        """The listing at `revision`, kept since its first page was asked for, or the present one; None if forgotten."""
+        """The listing at `revision`, kept since its first page, or the present one; None if it was dropped."""
         kind = self._kinds[resource.key]
         if revision is None:
             return self.revision, kind.listed()

@@ -1,4 +1,4 @@
-"""What a request asks for: its path and query as verb, kind, namespace, name and subresource."""
+"""The target of a request: its path and query as verb, kind, namespace, name and subresource."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Writer:
         self._warnings: list[str] = []
 
     async def answer(self) -> web.StreamResponse:
-        """Do what the request's verb says."""
+        """Execute a writing request by its verb."""
         if self._target.subresource not in ("", "status") or (
             self._target.subresource == "status" and not self._resource.status_subresource
         ):

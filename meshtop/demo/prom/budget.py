@@ -44,7 +44,7 @@ class Budget:
         self.touch(0)
 
     def release(self, samples: int) -> None:
-        """Let go of samples."""
+        """Release samples from the budget."""
         self.held -= samples
 
     def touch(self, samples: int) -> None:

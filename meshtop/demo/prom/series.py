@@ -24,7 +24,7 @@ class Series(Protocol):
 
         The engine asks once for each query and interval. Series of one target should hand out the same
         timestamps object: window bounds are then computed once for all of them. Values that never fall may say so with
-        a true attribute `monotonic`: nobody then looks for resets among them.
+        a true attribute `monotonic`: counter resets are then not searched for.
         """
         ...
 
@@ -33,7 +33,7 @@ class SeriesSource(Protocol):
     """Where series come from. The engine matches labels itself."""
 
     def select(self, name: str | None, among: Callable[[str], bool] | None = None) -> Iterable[Series]:
-        """All series of the metric ``name``, or, when it is None, of all metrics that ``among`` says yes to."""
+        """All series of the metric ``name``, or, when it is None, of all metrics accepted by ``among``."""
         ...
 
     def metadata(self) -> Mapping[str, MetricMetadata]:
@@ -58,7 +58,7 @@ class SeriesIndex:
         self._by_name.setdefault(series.labels.get(NAME, ""), []).append(series)
 
     def select(self, name: str | None, among: Callable[[str], bool] | None = None) -> Iterable[Series]:
-        """The series of a metric, or of all metrics that ``among`` says yes to."""
+        """The series of a metric, or of all metrics accepted by ``among``."""
         if name is not None:
             return self._by_name.get(name, ())
         return (one for name, group in self._by_name.items() if among is None or among(name) for one in group)

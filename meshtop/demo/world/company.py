@@ -186,7 +186,7 @@ EXTERNALS = (
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """Calls to a host that nobody declared, by a service of the company; `fanout` as in Call."""
+    """Calls to an undeclared host, by a service of the company; `fanout` as in Call."""
 
     caller: str
     host: str

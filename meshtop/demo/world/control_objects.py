@@ -140,7 +140,7 @@ def _webhook(plan: Plan, builder: Builder, name: str, labels: Json) -> Json:
 
 
 def remote_secrets(plan: Plan, builder: Builder) -> Iterator[Json]:
-    """How each istiod knows other clusters: Secrets with an invented credential that nobody may read."""
+    """Remote secrets of each istiod, with an invented credential that no account may read."""
     cluster = builder.cluster
     if cluster.hosting:
         # The way to the cluster whose configuration it reads; istioctl create-remote-secret --type=config.

@@ -29,7 +29,7 @@ def _outdated(workload: Workload) -> Workload:
 
 
 class Inventory:
-    """What one cluster holds when the world begins; nothing is built before it is asked for."""
+    """The initial objects of one cluster, built on first use."""
 
     def __init__(
         self, plan: Plan, cluster: Cluster, scenario: str, now: float, servers: Mapping[str, str] | None = None

@@ -33,7 +33,7 @@ class _Change(NamedTuple):
 
 
 class MeshState:
-    """The traffic of one mesh. Nothing ticks: what is due is caught up with when somebody looks."""
+    """The traffic of one mesh. There is no ticking: pending time is simulated when metrics are read."""
 
     def __init__(
         self, plan: Plan, mesh: Mesh, inventories: dict[str, Inventory], phases: list[Phase], clock: Callable[[], float]
@@ -97,7 +97,7 @@ class MeshState:
             self._turn(at)
 
     def target(self, key: Key) -> Target:
-        """The scraped pod that stands for a workload (a ztunnel's for all of its DaemonSet)."""
+        """The scraped pod that represents a workload (one ztunnel for its whole DaemonSet)."""
         if key not in self._targets:
             self._targets[key] = self._scraped(key)
         return self._targets[key]

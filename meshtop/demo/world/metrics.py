@@ -124,7 +124,7 @@ class _Pulse:
 
 
 class Metrics:
-    """The series of one cluster's Prometheus, built family by family when they are first asked for."""
+    """The series of one cluster's Prometheus, built family by family on first use."""
 
     def __init__(self, state: MeshState, cluster: str, control: ControlPlane) -> None:
         self._state = state
@@ -133,7 +133,7 @@ class Metrics:
         self._built: dict[str, tuple[int, list[WorldSeries]]] = {}
 
     def select(self, name: str | None, among: Callable[[str], bool] | None = None) -> Iterable[WorldSeries]:
-        """All series of a metric, or of all metrics that `among` says yes to."""
+        """All series of a metric, or of all metrics accepted by `among`."""
         self._state.advance()
         if name is None:
             names = (family for family in self._names() if among is None or among(family))
@@ -145,7 +145,7 @@ class Metrics:
         return {**_HELP, **self._control.metadata()}
 
     def targets(self) -> Sequence[dict[str, Any]]:
-        """What is scraped, as /api/v1/targets says it."""
+        """The scrape targets, in the form of /api/v1/targets."""
         self._state.advance()
         return [self._described(target) for target in self._all_targets() if target.up]
 

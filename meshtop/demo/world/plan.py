@@ -1,4 +1,4 @@
-"""What stands where: meshes, clusters and workloads, drawn up from the options before anything is built."""
+"""The plan of the world: meshes, clusters and workloads, computed from the options before anything is built."""
 
 from __future__ import annotations
 

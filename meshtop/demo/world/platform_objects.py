@@ -43,7 +43,7 @@ def nodes(builder: Builder) -> Iterator[Json]:
 
 
 def namespaces(builder: Builder, plan: Plan) -> Iterator[Json]:
-    """Namespaces with the marks of injection and of whoever manages tenants there."""
+    """Namespaces with the marks of injection and of the tenants' management system."""
     cluster = builder.cluster
     for namespace in plan.namespaces(cluster):
         labels = {

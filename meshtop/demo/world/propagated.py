@@ -18,7 +18,7 @@ POLICY: Json = {
 
 
 def propagated(plan: Plan, builder: Builder, registry: str, scenario: str, now: float) -> Iterator[Json]:
-    """The objects by which a project says what should be where, and how far it got; ClusterProfile propagates nothing.
+    """A project's objects for placements and their status; ClusterProfile propagates nothing.
 
     In the scenario of drifted configuration the projects believe that all is well, but KubeFed, which looks.
     """

@@ -58,7 +58,7 @@ NO_RULE = Rule({}, None, {}, {})
 
 
 def full_name(host: str, namespace: str, suffix: str = SUFFIX) -> str:
-    """A host as a fully qualified name: short names belong to the namespace of the object that speaks."""
+    """A host as a fully qualified name: short names belong to the namespace of the object that contains them."""
     if host == "*" or "." in host:
         return host
     return f"{host}.{namespace}{suffix}"

@@ -1,4 +1,4 @@
-"""Who calls whom, how often and how well, in one mesh: the company's call graph sent through its configuration.
+"""Calls in one mesh, with rates and errors: the company's call graph routed through its configuration.
 
 Load starts at the ingress gateways and at clients outside the mesh and flows down the call graph; every hop obeys the
 routes, subsets, replicas and TLS settings that its cluster has. What proxies would report comes out as rates.
@@ -357,7 +357,7 @@ class Traffic:
         )
 
     def _stray(self, client: Workload, host: str, rate: float) -> None:
-        """Calls to a host that nobody declared."""
+        """Calls to an undeclared host."""
         stopped = self._mesh.registry_only
         name = "BlackHoleCluster" if stopped else "PassthroughCluster"
         base = labels.peers("source", client, None, (host, name, labels.UNKNOWN), False)

@@ -157,7 +157,7 @@ class Builder:
         return dict(workload.labels)
 
     def pod(self, workload: Workload, place: int, ordinal: int, broken: bool = False) -> Json:
-        """One pod, injected as its namespace says."""
+        """One pod, injected according to its namespace."""
         cluster = self.cluster
         name = naming.pod_name(self.seed, workload, ordinal)
         labels = self.template_labels(workload)

@@ -1,4 +1,4 @@
-"""The whole world: clusters whose objects and metrics come into being when somebody first asks for them."""
+"""The whole world: clusters whose objects and metrics are created on first use."""
 
 from __future__ import annotations
 

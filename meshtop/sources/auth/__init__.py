@@ -1,1 +1,1 @@
-"""Kubeconfigs and logins: which clusters there are, and with which credentials each is asked."""
+"""Kubeconfigs and logins: the clusters, and the credentials for each."""

@@ -1,4 +1,4 @@
-"""The credentials of one context, as its kubeconfig, its plugin or its pod gives them at this moment.
+"""The current credentials of one context, from its kubeconfig, its plugin or its pod.
 
 Reading them blocks and imports slowly (a quarter of a second): `load` does it in a thread of its own, with a time
 limit, and never touches the terminal.
@@ -29,13 +29,13 @@ from meshtop.sources.problem import SourceProblem, error_text, sendable
 _log = logging.getLogger(__name__)
 
 FILE_TOKEN_SECONDS = 60.0
-"""How long a token from a file is trusted before the file is read again; Kubernetes rotates them."""
+"""Seconds for which a token from a file is used before the file is read again; Kubernetes rotates them."""
 
 _LONGEST_REASON = 300
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
-    """What a connection needs: the server, how to prove who asks, and how to know the server.
+    """Input of a connection: the server, the client's credentials, and the trust in the server.
 
     `headers` hold the Authorization header and impersonation (one header for each group). `ca`, `certificate` and `key`
     are PEM text: no secret that came inline or from a plugin is kept in a file. `expires_at` is Unix seconds, None when
@@ -144,7 +144,7 @@ def load_now(
 
 
 def _check_files(ref: ClusterRef) -> None:
-    """Read what the entries name; raises SourceProblem that says which key names a file that cannot be read."""
+    """Check the files named in the entries; raises SourceProblem with the key of a file that cannot be read."""
     cluster = ref.document["clusters"][0]["name"]
     for kind, entry, keys, state in (
         (f"cluster {cluster}", ref.cluster_entry, ("certificate-authority",), State.UNREACHABLE),
@@ -167,7 +167,7 @@ def _check_files(ref: ClusterRef) -> None:
 
 
 def _pem(entry: Mapping[str, Any], key: str) -> str | None:
-    """The text that an entry holds inline (`KEY-data`, in base64) or names a file of; None where it does neither."""
+    """The text of an entry, inline (`KEY-data`, in base64) or from a file; None if neither is set."""
     if entry.get(f"{key}-data"):
         return base64.standard_b64decode(entry[f"{key}-data"]).decode("utf-8", "replace")
     return Path(entry[key]).read_text(encoding="utf-8", errors="replace") if entry.get(key) else None
@@ -248,7 +248,7 @@ def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard, as
 
 
 def _user_token(ref: ClusterRef) -> str | None:
-    """The user's bearer token as kubectl takes it: the file's without white space, else the one in the kubeconfig.
+    """The user's bearer token as in kubectl: from the file, stripped of white space, else from the kubeconfig.
 
     None where the user has neither. Raises SourceProblem where the file holds no token and there is no other.
     """
@@ -275,7 +275,7 @@ def _file_token_end() -> float:
 
 
 def _check_headers(ref: ClusterRef, headers: list[tuple[str, str]]) -> None:
-    """Raise SourceProblem for what no HTTP header can carry, without showing it: a line's end, other than ASCII."""
+    """Raise SourceProblem, without showing the value, for line ends and non-ASCII characters in a header."""
     for name, value in headers:
         if not sendable(value):
             what = "The token or password" if name == "Authorization" else f"What is sent as {name}"
@@ -301,7 +301,7 @@ def _service_account(ref: ClusterRef) -> Credentials:
 
 
 def _impersonation(user: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The `as` of a kubeconfig's user; without it requests would have other rights than kubectl's."""
+    """Impersonation headers for `as` in a kubeconfig's user, so that requests have the same rights as kubectl's."""
     headers = [
         (header, str(user[key]))
         for key, header in (("as", "Impersonate-User"), ("as-uid", "Impersonate-Uid"))

@@ -24,12 +24,12 @@ from meshtop.sources.auth.remedies import plugin_remedy
 from meshtop.sources.problem import SourceProblem
 
 _PARALLEL = threading.BoundedSemaphore(8)
-"""Plugins that run at the same time: fifty clusters of one vendor mean fifty of them."""
+"""Maximum number of plugins running at the same time, as fifty clusters may need fifty of them."""
 _LONGEST_LINE = 300
 
 
 class ProcessGuard:
-    """Kills a plugin from another thread, when nobody waits for its answer any more."""
+    """Kills a plugin from another thread, when its answer is no longer needed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -37,7 +37,7 @@ class ProcessGuard:
         self._killed = False
 
     def attach(self, process: subprocess.Popen[bytes]) -> None:
-        """Watch over a process; it is killed at once if `kill` was called before."""
+        """Guard a process; it is killed immediately if `kill` was called before."""
         with self._lock:
             self._process = process
             killed = self._killed
@@ -45,7 +45,7 @@ class ProcessGuard:
             self.kill()
 
     def detach(self) -> None:
-        """Forget a process that ended by itself: its number may belong to another one soon."""
+        """Release a process that ended by itself, since its number may be reused."""
         with self._lock:
             self._process = None
 
@@ -77,7 +77,7 @@ def run_plugin(
     `limit_seconds`, wants to ask something, or prints something else.
     """
     if plugin.get("interactiveMode") == "Always":
-        raise _denied(plugin, cluster, "wants to ask something, which it cannot do here")
+        raise _denied(plugin, cluster, "asks for input, which is not possible here")
     with _PARALLEL:
         try:
             process = subprocess.Popen(
@@ -105,7 +105,7 @@ def run_plugin(
 
 
 def exec_info(plugin: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> str:
-    """KUBERNETES_EXEC_INFO for a plugin; `cluster` is the kubeconfig's cluster when it asks to be told."""
+    """KUBERNETES_EXEC_INFO for a plugin; `cluster` is the kubeconfig's cluster if the plugin requests it."""
     spec: dict[str, Any] = {"interactive": False}
     if cluster is not None and plugin.get("provideClusterInfo"):
         told = {key: value for key, value in cluster.items() if key not in ("extensions", "certificate-authority")}
@@ -130,7 +130,9 @@ def _status(plugin: Mapping[str, Any], cluster: str, output: bytes, errors: byte
         raise _denied(plugin, cluster, "printed no credential", errors)
     if answer.get("apiVersion") != plugin.get("apiVersion"):
         raise _denied(
-            plugin, cluster, f"speaks {answer.get('apiVersion')} where the kubeconfig says {plugin.get('apiVersion')}"
+            plugin,
+            cluster,
+            f"answered with {answer.get('apiVersion')} instead of {plugin.get('apiVersion')} as in the kubeconfig",
         )
     return status
 
@@ -151,6 +153,6 @@ def _cannot_run(plugin: Mapping[str, Any], cluster: str, error: OSError) -> Sour
 
 
 def _last_line(errors: bytes) -> str:
-    """The end of what a plugin wrote to its error output, as one line without control characters."""
+    """The end of a plugin's error output, as one line without control characters."""
     said = " ".join(clean(errors.decode("utf-8", "replace")).split())
     return said if len(said) <= _LONGEST_LINE else "… " + said[-_LONGEST_LINE:]

@@ -1,6 +1,6 @@
-"""Which clusters a kubeconfig names; cheap, so that the list is there before anything slow is imported.
+"""Lists the clusters of a kubeconfig; fast, so that the list is available before slow imports.
 
-Only names, servers and file paths are understood here; `meshtop.sources.auth.credentials` reads the logins.
+Only names, servers and file paths are read here; `meshtop.sources.auth.credentials` reads the logins.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class UnknownContextError(KubeconfigError):
 
 
 class ClusterRef(Struct, frozen=True, kw_only=True):
-    """A cluster to read: where it is and which context of which file leads there.
+    """A cluster to read: its server, and the context and files it was found in.
 
     `document` is a kubeconfig of this one context with absolute paths; it may hold credentials, so it is
     never printed. `fault` is one sentence when the context cannot lead anywhere (it names a cluster that
@@ -55,7 +55,7 @@ class ClusterRef(Struct, frozen=True, kw_only=True):
     fault: str | None = None
     current: bool = False
     prefix: str = ""
-    """The path below another cluster's API server that forwards to this cluster; `server` ends with it."""
+    """The path at another cluster's API server that proxies to this cluster; `server` ends with it."""
 
     @property
     def cluster_entry(self) -> Document:
@@ -76,7 +76,7 @@ class ClusterRef(Struct, frozen=True, kw_only=True):
 
 
 class _Merged(Struct):
-    """Several files as kubectl merges them: the first to name an entry wins."""
+    """Several files merged as in kubectl: the first file with an entry takes precedence."""
 
     paths: list[str]
     current: str | None = None
@@ -114,7 +114,7 @@ def find_clusters(
 
 
 def reread(ref: ClusterRef) -> ClusterRef:
-    """A context read anew from its files, which a login may have rewritten. Raises KubeconfigError."""
+    """A context read again from its files, which a login may have rewritten. Raises KubeconfigError."""
     if ref.in_cluster or not ref.paths:
         return ref
     merged = _read(list(ref.paths), must_exist=False)
@@ -137,7 +137,7 @@ def reread(ref: ClusterRef) -> ClusterRef:
 
 
 def proxied_ref(host: ClusterRef, name: str, prefix: str) -> ClusterRef:
-    """A cluster behind another one's API server, which forwards what is below `prefix`, with the host's credential."""
+    """A cluster behind another one's API server, which proxies the path `prefix`, with the host's credentials."""
     server = f"{host.server}/{prefix.strip('/')}"
     document = dict(host.document)
     if document:
@@ -149,15 +149,15 @@ def proxied_ref(host: ClusterRef, name: str, prefix: str) -> ClusterRef:
 def ref_from_registry(name: str, text: str) -> ClusterRef:
     """A cluster from a kubeconfig that a registry stores. Raises KubeconfigError.
 
-    Somebody else wrote that kubeconfig: only what it contains is used (certificates, a token, a password). Commands to
-    run and files to read are refused, because they would be this machine's.
+    That kubeconfig is not the user's own: only inline values are used (certificates, a token, a password). Commands and
+    files are refused, because they would be this machine's.
     """
     try:
         document = load_yaml(text)
     except YamlRefused as error:
         raise KubeconfigError(f"The registry's kubeconfig of {name} cannot be understood: it {error.why}.") from None
     if not isinstance(document, dict):
-        raise KubeconfigError(f"The registry's kubeconfig of {name} cannot be understood.")
+        raise KubeconfigError(f"The registry's kubeconfig of {name} cannot be parsed.")
     merged = _Merged(paths=[])
     _merge(merged, document, f"the registry's kubeconfig of {name}")
     context = merged.current or next(iter(merged.contexts), None)
@@ -166,9 +166,11 @@ def ref_from_registry(name: str, text: str) -> ClusterRef:
     ref = _ref(merged, str(context), name=name)
     foreign = sorted(({*ref.user_entry} - _INLINE_USER) | ({*ref.cluster_entry} & {*_CLUSTER_FILES, "proxy-url"}))
     if foreign:
-        raise KubeconfigError(f"The registry's kubeconfig of {name} wants {', '.join(foreign)} of this machine.")
+        raise KubeconfigError(
+            f"The registry's kubeconfig of {name} uses {', '.join(foreign)} of this machine, which is not allowed."
+        )
     if ref.fault is not None:
-        raise KubeconfigError(f"The registry's kubeconfig of {name} leads nowhere: {ref.fault}")
+        raise KubeconfigError(f"The registry's kubeconfig of {name} is not usable: {ref.fault}")
     return ref
 
 
@@ -202,12 +204,12 @@ def _from_settings(
     for wanted in contexts:
         if wanted not in {ref.context for ref in refs}:
             known = ", ".join(str(ref.context) for ref in refs)
-            raise KubeconfigError(f"Context {wanted} belongs to none of the settings' clusters; theirs are {known}.")
+            raise KubeconfigError(f"Context {wanted} is not used by the settings' clusters; theirs are {known}.")
     return tuple(ref for ref in refs if ref.context in contexts)
 
 
 def _via(cluster: ClusterSettings, refs: Sequence[ClusterRef], merged: _Merged) -> ClusterRef:
-    """A cluster behind another one: one of the settings before it, else a context of the kubeconfig."""
+    """A cluster behind another one, which is an earlier cluster of the settings, else a context of the kubeconfig."""
     assert cluster.via is not None
     host = next((ref for ref in refs if ref.name == cluster.via.host), None)
     if host is None and cluster.via.host in merged.contexts:
@@ -294,7 +296,7 @@ def _merge(merged: _Merged, document: Document, path: str) -> None:
 
 
 def _absolute(body: Document, plural: str, folder: str) -> Document:
-    """A copy whose relative file names are taken from the kubeconfig's folder, as kubectl does."""
+    """A copy with relative file names resolved against the kubeconfig's folder, as in kubectl."""
     body = dict(body)
     for key in {"clusters": _CLUSTER_FILES, "users": _USER_FILES}.get(plural, ()):
         if isinstance(body.get(key), str) and body[key]:
@@ -380,8 +382,8 @@ def _chosen(contexts: Sequence[str], merged: _Merged) -> list[str]:
 def _one_per_login(refs: Iterable[ClusterRef], current: str | None) -> list[ClusterRef]:
     """One context for each server and user, the current one before the first.
 
-    Behind one address there may be several clusters, told apart by who asks (an access proxy), so another user may lead
-    to another cluster. A server behind another proxy or TLS name is another one (tunnels, bastions).
+    One address may serve several clusters, depending on the user (an access proxy), so another user may lead to another
+    cluster. A server behind another proxy or TLS name is a different one (tunnels, bastions).
     """
     chosen: dict[tuple[str, ...], ClusterRef] = {}
     for ref in refs:
@@ -400,7 +402,7 @@ def _one_per_login(refs: Iterable[ClusterRef], current: str | None) -> list[Clus
 
 
 def _endpoint(server: str) -> str:
-    """A server's URL written in one way: scheme and host in lower case, the port always, no slash at the end."""
+    """A normalised server URL: scheme and host in lower case, with the port, without a final slash."""
     try:
         parts = urlsplit(server.strip())
         port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)

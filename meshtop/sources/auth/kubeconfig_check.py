@@ -1,4 +1,4 @@
-"""What a kubeconfig's entries must look like, so that a slip is named by its key before anything is sent."""
+"""Validates a kubeconfig's entries, so that a mistake is reported with its key before anything is sent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PROXIES = ("http", "https", "socks5", "socks5h")
 
 
 def cluster_fault(name: str, cluster: Entry) -> str | None:
-    """What is wrong with a cluster's entry, without a full stop; None when nothing is. Never shows a password."""
+    """The problem of a cluster's entry, without a full stop; None if it is valid. Never shows a password."""
     for key in _CLUSTER_TEXTS:
         if not isinstance(cluster.get(key), str | None):
             return f"{key} of cluster {name} must be text; put it in quotes"
@@ -43,12 +43,12 @@ def cluster_fault(name: str, cluster: Entry) -> str | None:
 
 
 def _shown(url: str) -> str:
-    """A URL as it was written, but for what somebody logs in with."""
+    """A URL without user and password, otherwise as written."""
     return without_credentials(url) if "@" in url else url
 
 
 def user_fault(name: str, user: Entry) -> str | None:
-    """What is wrong with a user's entry, without a full stop; None when nothing is. Never shows a secret."""
+    """The problem of a user's entry, without a full stop; None if it is valid. Never shows a secret."""
     for key in _USER_TEXTS:
         if not isinstance(user.get(key), str | None):
             return f"{key} of user {name} must be text; put it in quotes"
@@ -76,7 +76,7 @@ def user_fault(name: str, user: Entry) -> str | None:
 
 
 def _scheme(url: str) -> str | None:
-    """The scheme of a URL; None where it is none."""
+    """The scheme of a URL; None if it is not a URL."""
     try:
         return urlsplit(url).scheme
     except ValueError:

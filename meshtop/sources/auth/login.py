@@ -57,7 +57,7 @@ class Login:
         self._refusals = 0
 
     def refuse(self, problem: SourceProblem) -> None:
-        """The server did not accept them: `problem` is raised until it is time for another try."""
+        """The server rejected the credentials: `problem` is raised until the next attempt is due."""
         pause = min(_FIRST_PAUSE_SECONDS * 2**self._refusals, _LONGEST_PAUSE_SECONDS)
         self._refusals += 1
         self._problem = problem
@@ -65,7 +65,7 @@ class Login:
         self.credentials = None
 
     def forget(self) -> None:
-        """Load again at the next request: the files may have been corrected by then."""
+        """Load again at the next request, as the files may have been corrected."""
         self.credentials = None
 
     def _due(self) -> bool:

@@ -1,4 +1,4 @@
-"""The one place that knows the private parts of the official `kubernetes` package.
+"""The only module that uses private parts of the official `kubernetes` package.
 
 Its `KubeConfigLoader` understands every way to log in that kubeconfigs know (tokens, passwords, OpenID Connect,
 plugins), but runs plugins on the user's terminal and writes certificates into files that stay. Both are left out here.
@@ -28,14 +28,14 @@ RunPlugin = Callable[[list[str], Mapping[str, str]], Mapping[str, str]]
 
 
 class UserLogin(Struct, frozen=True, kw_only=True):
-    """What a kubeconfig's user is sent as: the Authorization header, and when it expires in Unix seconds."""
+    """The login of a kubeconfig's user: the Authorization header, and its expiry in Unix seconds."""
 
     authorization: str | None = None
     expires_at: float | None = None
 
 
 class ServiceAccount(Struct, frozen=True, kw_only=True):
-    """What Kubernetes gives a pod: the API server's URL, its token, a file with its authority."""
+    """A pod's service account: the API server's URL, the token, and the CA file."""
 
     server: str
     token: str
@@ -118,7 +118,7 @@ def user_login(
 
 def service_account() -> ServiceAccount:
     """The service account of the pod that this runs in. Raises the package's ConfigException where there is none."""
-    # A plain object, not the package's Configuration: that one would copy what somebody set as the default.
+    # A plain object, not the package's Configuration, which would copy a globally set default.
     found = SimpleNamespace(api_key={})
     importlib.import_module("kubernetes.config").load_incluster_config(client_configuration=found)
     token = str(found.api_key["BearerToken"]).partition(" ")[2].strip()

@@ -1,4 +1,4 @@
-"""What to do about a login that is not accepted: the command that renews it, told from what the kubeconfig says."""
+"""Remedies for a rejected login: the command that renews it, derived from the kubeconfig."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BY_COMMAND = {
 
 
 def kubectl(ref: ClusterRef) -> str:
-    """How to call kubectl for a cluster: with its context, and with its file unless kubectl looks there anyway."""
+    """The kubectl command for a cluster: with its context, and its file unless it is kubectl's default."""
     words = ["kubectl"]
     if len(ref.paths) == 1 and ref.paths[0] != str(Path.home() / ".kube" / "config"):
         words += ["--kubeconfig", ref.paths[0]]
@@ -30,7 +30,7 @@ def kubectl(ref: ClusterRef) -> str:
 
 
 def login_remedy(ref: ClusterRef) -> str:
-    """How to log in again to a cluster: its plugin's or vendor's command, else which entry to renew."""
+    """How to log in to a cluster again: its plugin's or vendor's command, else the entry to renew."""
     plugin, provider = ref.user_entry.get("exec"), ref.user_entry.get("auth-provider")
     if isinstance(plugin, Mapping):
         return plugin_remedy(plugin)
@@ -43,7 +43,7 @@ def login_remedy(ref: ClusterRef) -> str:
 
 
 def renewal_command(plugin: Mapping[str, Any]) -> str:
-    """The command to run for a new login: the vendor's where it is known, else the plugin's own command line.
+    """The command for a new login: the vendor's if known, else the plugin's own command line.
 
     `plugin` is the `exec` mapping of a kubeconfig's user.
     """
@@ -65,7 +65,7 @@ def renewal_command(plugin: Mapping[str, Any]) -> str:
 
 
 def plugin_remedy(plugin: Mapping[str, Any]) -> str:
-    """How to log in again where a credential plugin logs in: the command that renews what it gives."""
+    """How to log in again for a credential plugin: the command that renews its credential."""
     return f"Log in again: {renewal_command(plugin)}"
 
 

@@ -1,1 +1,1 @@
-"""Connections: one HTTP client for each cluster, the gate of read-only, failures in words."""
+"""Connections: one HTTP client for each cluster, the read-only gate, and failures in words."""

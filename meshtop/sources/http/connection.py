@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from meshtop.sources.http.requests_session import OneServerSession
 
 CONNECT_SECONDS = 3.0
-"""Longer than a handshake over a VPN takes, and than this program is ever busy with other clusters."""
+"""Connect timeout in seconds: longer than a handshake over a VPN, or than pauses of this program's event loop."""
 LOGIN_SECONDS = 10.0
-"""How long a credential plugin may take."""
+"""Time limit of a credential plugin, in seconds."""
 
 
 class Tally:
@@ -315,4 +315,4 @@ class ApartWire:
         return session_on(self, asyncio.get_running_loop())
 
     async def close(self) -> None:
-        """Nothing: the connection belongs to whoever made it."""
+        """Do nothing: the connection is closed by its owner."""

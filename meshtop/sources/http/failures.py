@@ -1,4 +1,4 @@
-"""Why a request to an API server got no good answer, in words: what the system, TLS or the server says."""
+"""Failures of requests to an API server in words, from errors of the system, TLS or the server."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _REFUSED_CERTIFICATES = {
     "UNKNOWN_CA": "its authority is not known there",
     "BAD_CERTIFICATE": "it is not valid there",
     "CERTIFICATE_UNKNOWN": "it is not valid there",
-    "UNSUPPORTED_CERTIFICATE": "it is of a kind that is not taken there",
+    "UNSUPPORTED_CERTIFICATE": "its kind is not supported there",
     "CERTIFICATE_REQUIRED": "none was shown",
 }
-"""What a server's TLS alert means for the client certificate, by a part of OpenSSL's name for it."""
+"""Meaning of a server's TLS alert for the client certificate, by part of OpenSSL's name for it."""
 
 
 def connection_problem(
@@ -87,7 +87,7 @@ def engine_problem(error: Exception, where: str, limits: Limits) -> SourceProble
 
 
 def too_large(who: str, limit: int, what: str = "one answer", *, limits: Limits = LIMITS) -> SourceProblem:
-    """More came than this program takes: what came is dropped, and asked for again only after a long pause."""
+    """The problem of an answer over a size limit: it is dropped, and requested again only after a long pause."""
     return SourceProblem(
         State.STALE,
         f"{who} sent more than {size_in_words(limit)} in {what}.",
@@ -98,10 +98,10 @@ def too_large(who: str, limit: int, what: str = "one answer", *, limits: Limits 
 
 
 def leads_elsewhere(response: httpx.Response, who: str, asked: str) -> SourceProblem:
-    """An answer that sends requests on to another place, where nothing is sent: credentials stay with their server."""
+    """An answer that redirects requests elsewhere, where nothing is sent: credentials stay with their server."""
     return SourceProblem(
         State.STALE,
-        f"{who} sends requests on{_destination(response)} when asked for {asked}: {_ELSEWHERE}.",
+        f"{who} redirects requests{_destination(response)} when asked for {asked}: {_ELSEWHERE}.",
         "Nothing was sent there. Correct the server's URL.",
         code=response.status_code,
     )
@@ -119,7 +119,7 @@ def _destination(response: httpx.Response) -> str:
 
 
 def expiry_note(credentials: Credentials, now: float | None = None) -> str:
-    """An addition to a refusal, such as `: its certificate ran out on 2026-08-01`; empty where it did not."""
+    """An addition to a refusal, such as `: its certificate expired on 2026-08-01`; empty if it did not."""
     if not credentials.certificate:
         return ""
     from cryptography import x509
@@ -129,7 +129,7 @@ def expiry_note(credentials: Credentials, now: float | None = None) -> str:
     except ValueError:
         return ""
     moment = datetime.fromtimestamp(time.time() if now is None else now, UTC)
-    return f": its certificate ran out on {end:%Y-%m-%d}" if end < moment else ""
+    return f": its certificate expired on {end:%Y-%m-%d}" if end < moment else ""
 
 
 def _tls_problem(
@@ -172,7 +172,7 @@ class _ErrorStatus(msgspec.Struct):
 def response_problem(
     response: httpx.Response, *, cluster: str, what: str, verb: str = "list", limits: Limits = LIMITS
 ) -> SourceProblem:
-    """An answer that is an error, as a problem: denied for a forbidden request (403), stale for everything else.
+    """An error response as a problem: denied for a forbidden request (403), stale for everything else.
 
     `what` is the resource as RBAC writes it ("pods", "virtualservices.networking.istio.io").
     """
@@ -198,7 +198,7 @@ def response_problem(
 
 
 def is_web_page(response: httpx.Response) -> bool:
-    """Whether a login page or another site answered in an API server's place."""
+    """Whether a login page or another site answered instead of an API server."""
     return response.headers.get("Content-Type", "").startswith("text/html") or response.content[:1] == b"<"
 
 

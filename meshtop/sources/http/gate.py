@@ -1,4 +1,4 @@
-"""The gate of read-only: what is not a read never leaves this program."""
+"""The read-only gate: requests other than reads never leave this program."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def require_read(method: str, path: str, headers: Mapping[str, str] | None, *, c
     """Raise ReadOnlyError unless the request is a read; `base` is the path of the API server's URL."""
     below = path[len(base) :] if base and path.startswith(base) else path
     if not is_read(method, below, headers):
-        raise ReadOnlyError(f"{cluster} is read with a connection that cannot send {method.upper()} {below}.")
+        raise ReadOnlyError(f"{cluster} is read through a connection that cannot send {method.upper()} {below}.")
 
 
 _QUERY = re.compile(r"/api/v1/(?:query|query_range|query_exemplars|series|labels)$")
@@ -53,7 +53,7 @@ def require_query(method: str, path: str, *, engine: str, read_only: bool) -> No
     verb = method.upper()
     if verb in ("GET", "HEAD") or (verb == "POST" and not read_only and _QUERY.search(path)):
         return
-    raise ReadOnlyError(f"{engine} is only asked, and cannot be sent {verb} {path}.")
+    raise ReadOnlyError(f"{engine} is only queried; {verb} {path} is not allowed.")
 
 
 class ReadOnlyTransport(httpx.AsyncBaseTransport):

@@ -1,7 +1,7 @@
-"""How much one server may send and how long it may take: the limits of every connection, in one place.
+"""Limits of what one server may send and how long it may take, for all connections.
 
-No honest server comes near them. They are there for the one that is broken, or that means harm: what it does may cost
-its own cluster, never the memory or the time of the others.
+Healthy servers stay far below them. They protect against broken or malicious servers, which may only affect their own
+cluster, never the memory or time of others.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Origin(Struct, frozen=True):
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the server is on this machine, so that nobody on a network sees what is sent."""
+        """Whether the server is on this machine, so that requests do not cross a network."""
         if self.host == "localhost" or self.host.endswith(".localhost"):
             return True
         try:

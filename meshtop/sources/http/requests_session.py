@@ -21,7 +21,7 @@ from meshtop.sources.http.transport import Wire
 _OUR_OWN = frozenset(
     {"accept-encoding", "connection", "content-length", "host", "user-agent", "authorization", "cookie"}
 )
-"""Headers that the connection sets itself: the login is its own and nobody else's."""
+"""Headers that only the connection may set, such as the login."""
 
 
 class ServerWire(Wire, Protocol):
@@ -81,7 +81,7 @@ class WireAdapter(BaseAdapter):
             raise requests.ConnectionError("the program is ending", request=request) from error
 
     def close(self) -> None:
-        """Nothing: the connection belongs to whoever made it."""
+        """Do nothing: the connection is closed by its owner."""
 
 
 class OneServerSession(requests.Session):

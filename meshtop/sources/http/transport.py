@@ -1,4 +1,4 @@
-"""What a request to a cluster goes through: TLS, proxies, pools of connections; and what is asked of a connection."""
+"""Transport of requests to a cluster: TLS, proxies, connection pools; and the interface of a connection."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from meshtop.sources.http.client import Response
 from meshtop.sources.problem import SourceProblem
 
 WATCH = "meshtop_watch"
-"""A request's extension: it is a stream that stays open."""
+"""A request's extension that marks a long-lived stream."""
 _REQUESTS = httpx.Limits(max_connections=24, max_keepalive_connections=24, keepalive_expiry=60.0)
 _WATCHES = httpx.Limits(max_connections=96, max_keepalive_connections=0)
 
 
 class Wire(Protocol):
-    """What readers and writers ask of a connection, to an API server or to a Prometheus by its own URL."""
+    """Interface of a connection for readers and writers, to an API server or a Prometheus by its own URL."""
 
     async def request(
         self,
@@ -46,8 +46,8 @@ class Wire(Protocol):
 class ConnectionPools(httpx.AsyncBaseTransport):
     """The connections to one cluster: a pool for requests, which are reused, and one for watches, which are held.
 
-    httpcore holds all open connections, not only the idle ones, against the number of idle ones to keep: beside forty
-    watches every request would close its connection and the next one would shake hands anew.
+    httpcore compares all open connections, not only idle ones, with the number of idle ones to keep: with forty watches
+    in one pool, every request would close its connection and the next one would need a new handshake.
     """
 
     def __init__(self, make: Callable[[httpx.Limits], httpx.AsyncBaseTransport]) -> None:
@@ -55,7 +55,7 @@ class ConnectionPools(httpx.AsyncBaseTransport):
         self._watches = make(_WATCHES)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request through the pool that it belongs to."""
+        """Send a request through its pool."""
         pool = self._watches if request.extensions.get(WATCH) else self._requests
         return await pool.handle_async_request(request)
 
@@ -66,7 +66,7 @@ class ConnectionPools(httpx.AsyncBaseTransport):
 
 
 def cluster_transport(credentials: Credentials, cluster: str) -> ConnectionPools:
-    """The pools of a cluster, through its proxy where it has one. Raises SourceProblem for what cannot be used."""
+    """The pools of a cluster, through its proxy if it has one. Raises SourceProblem for an unusable proxy or TLS."""
     secure = credentials.server.startswith("https")
     context = tls_context(credentials, cluster) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     proxy = credentials.proxy or proxy_of_environment(credentials.server)
@@ -122,7 +122,7 @@ def tls_context(credentials: Credentials, cluster: str) -> ssl.SSLContext:
 
 
 def _show_certificate(context: ssl.SSLContext, certificate: str, key: str, cluster: str) -> None:
-    """Let a context show a client certificate. Python loads one from files only, so they exist for that moment."""
+    """Load a client certificate into a context. Python only loads files, so temporary ones exist for that moment."""
     try:
         with TemporaryDirectory(prefix="meshtop-") as folder:
             files = Path(folder, "certificate.pem"), Path(folder, "key.pem")
@@ -142,7 +142,7 @@ def _show_certificate(context: ssl.SSLContext, certificate: str, key: str, clust
 
 
 def _proxy_problem(proxy: str | None, cluster: str) -> SourceProblem:
-    """The proxy cannot be used; its address is not shown, as it may hold a password."""
+    """The problem of an unusable proxy; its address is not shown, as it may contain a password."""
     scheme = (proxy or "").partition("://")[0]
     if scheme.startswith("socks"):
         return SourceProblem(
@@ -158,7 +158,7 @@ def _proxy_problem(proxy: str | None, cluster: str) -> SourceProblem:
 
 
 def proxy_of_environment(server: str) -> str | None:
-    """HTTPS_PROXY and NO_PROXY, as kubectl heeds them."""
+    """The proxy from HTTPS_PROXY and NO_PROXY, as in kubectl."""
     parts = urlsplit(server)
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")

@@ -30,7 +30,7 @@ def unix_seconds(moment: datetime | None) -> float:
 
 
 def meta_of(meta: wire.ObjectMeta) -> kube.Meta:
-    """Metadata, without the copy of the whole object that `kubectl apply` leaves among the annotations."""
+    """Metadata, without the annotation in which `kubectl apply` stores a copy of the object."""
     annotations = meta.annotations
     if annotations and _APPLIED in annotations:
         del annotations[_APPLIED]

@@ -1,4 +1,4 @@
-"""Which kinds are installed, by API discovery."""
+"""API discovery: which kinds are installed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Served = dict[tuple[str, str], frozenset[str]]
 
 
 class ApiDiscovery(Struct, frozen=True):
-    """What a server serves; `unsure` says of a (group, version) why its kinds could not be told.
+    """The kinds that a server serves; `unsure` maps a (group, version) to the reason why its kinds are unknown.
 
     A kind that is not among the `served` of a group without an unsure version is not installed.
     """
@@ -37,7 +37,7 @@ class ApiDiscovery(Struct, frozen=True):
     unsure: dict[tuple[str, str], SourceProblem] = msgspec.field(default_factory=dict)
 
     def doubt(self, group: str) -> SourceProblem | None:
-        """Why some kinds of a group could not be told; None where all were."""
+        """Why some kinds of a group are unknown; None if all are known."""
         return next((problem for (name, _), problem in self.unsure.items() if name == group), None)
 
 
@@ -74,7 +74,7 @@ class _Resources(Struct):
 
 
 async def discover(connection: Connection, groups: Iterable[str] = GROUPS) -> ApiDiscovery:
-    """What of `groups` the server serves: one request where it aggregates, else one more for each group version.
+    """The kinds of `groups` that the server serves: one request with aggregated discovery, else one per group version.
 
     A group version whose server is down (503), or whose entry is marked stale, is unsure: its kinds are not absent.
     Raises SourceProblem.

@@ -1,4 +1,4 @@
-"""What is read without a watch: the control planes' ConfigMaps, remote secrets and webhooks (metadata only)."""
+"""Objects read without a watch: the control planes' ConfigMaps, remote secrets and webhooks (metadata only)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _METADATA_LIST = "PartialObjectMetadataList"
 
 
 class ControlPlanes(Struct, frozen=True):
-    """Where control planes may be, as far as it is known: what the namespaces to read are told from."""
+    """Known objects of control planes, from which the namespaces to read are derived."""
 
     controllers: tuple[Controller, ...] = ()
     pods: tuple[Pod, ...] = ()
@@ -32,9 +32,9 @@ class ControlPlanes(Struct, frozen=True):
 
 
 class Extras:
-    """Reads what changes seldom. Secrets are asked for as metadata and in no other way: their data never comes here.
+    """Reads rarely changing objects. Secrets are requested as metadata only: their data is never received.
 
-    With `identify` the server is asked who the user is.
+    With `identify`, the user's identity is requested too.
     """
 
     def __init__(self, link: ServerLink, *, identify: bool = False) -> None:
@@ -58,16 +58,16 @@ class Extras:
         return tuple(self._statuses[kind] for kind in sorted(self._statuses))
 
     async def read_webhooks(self, *, sparing: bool = False) -> None:
-        """Read what stands nowhere in particular: webhooks, and who the user is.
+        """Read what is independent of control planes: webhooks, and the user's identity.
 
-        With `sparing`, what was forbidden, here and in `read_control_planes`, is asked for again after pauses that grow
-        from minutes to an hour.
+        With `sparing`, forbidden reads, here and in `read_control_planes`, are repeated after pauses that grow from
+        minutes to an hour.
         """
         self._sparing = sparing
         await asyncio.gather(self._read_webhooks(), self._read_identity())
 
     async def read_control_planes(self, seen: ControlPlanes) -> None:
-        """Read the ConfigMaps and remote secrets of the control planes that are there.
+        """Read the ConfigMaps and remote secrets of the control planes found.
 
         Call it after `read_webhooks`. Like that it never raises for the cluster's sake.
         """
@@ -145,7 +145,7 @@ class Extras:
         self._note("ConfigMap", worst, len(kept))
 
     async def _config_map(self, namespace: str, name: str) -> dict[str, str] | SourceProblem | None:
-        """The data of one ConfigMap, None where there is none, or why it cannot be read."""
+        """The data of one ConfigMap, None where there is none, or the problem of reading it."""
         link = self._link
         path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
         try:

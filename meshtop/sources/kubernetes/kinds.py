@@ -1,4 +1,4 @@
-"""The kinds that are read, where they live in the API, and into what they are decoded."""
+"""The kinds that are read, their API paths, and the types they are decoded into."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _OF_THE_CLUSTER = frozenset(
         "ClusterResourceBinding",
     }
 )
-"""Kinds whose objects stand in no namespace."""
+"""Cluster-scoped kinds."""
 
 
 class ApiKind(Struct, frozen=True, kw_only=True):
@@ -59,7 +59,7 @@ class ApiKind(Struct, frozen=True, kw_only=True):
 
     @property
     def resource(self) -> str:
-        """The name that RBAC knows."""
+        """The resource's name in RBAC."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     def path(self, version: str, namespace: str = "") -> str:
@@ -97,7 +97,7 @@ BUILTIN: tuple[ApiKind, ...] = (
     _builtin("ReplicaSet", "replicasets", "apps"),
     _builtin("EndpointSlice", "endpointslices", "discovery.k8s.io"),
 )
-"""Kinds that every cluster has, what the screen shows first first."""
+"""Kinds that every cluster has, in the order in which screens need them."""
 
 CONFIG: tuple[ApiKind, ...] = (
     *_config(
@@ -135,7 +135,7 @@ CONFIG: tuple[ApiKind, ...] = (
     *_config("argoproj.io", ("v1alpha1",), Rollout="rollouts"),
     *_config(MCS, ("v1", "v1beta1", "v1alpha1"), ServiceExport="serviceexports", ServiceImport="serviceimports"),
 )
-"""Kinds that are there only where something is installed."""
+"""Kinds that exist only where a project is installed."""
 
 IDENTITY: tuple[ApiKind, ...] = _config(
     RBAC,
@@ -145,7 +145,7 @@ IDENTITY: tuple[ApiKind, ...] = _config(
     ClusterRole="clusterroles",
     ClusterRoleBinding="clusterrolebindings",
 )
-"""Who may do what, for the comparison of clusters; few users may read it, so its absence is a note."""
+"""RBAC kinds for the comparison of clusters; few users may read them, so their absence is only a note."""
 
 REGISTRIES: tuple[ApiKind, ...] = (
     *_config(KUBEFED, ("v1beta1",), KubeFedCluster="kubefedclusters"),
@@ -191,7 +191,7 @@ REGISTRIES: tuple[ApiKind, ...] = (
     ),
     *_config("work.open-cluster-management.io", ("v1",), ManifestWork="manifestworks"),
 )
-"""What registries of member clusters keep: members, and what is propagated where (reference: Federation)."""
+"""Kinds of federations: members, and propagated objects with placements (reference: Federation)."""
 
 GROUPS = frozenset(kind.group for kind in (*CONFIG, *IDENTITY, *REGISTRIES))
 
@@ -205,7 +205,7 @@ class Page(Struct):
 
 
 class Codec(Struct, frozen=True):
-    """How objects of one kind in one version become model objects.
+    """Decodes objects of one kind and version into model objects.
 
     An object that cannot be understood costs itself and no other.
     """

@@ -1,4 +1,4 @@
-"""What the readers of one cluster's kinds share: the connection, and whether the server answers."""
+"""Shared state of the readers of one cluster: the connection, and whether the server answers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class _Version(msgspec.Struct, rename="camel"):
 
 
 class ServerLink:
-    """Whether a cluster's API server answers, told by one small request for each refresh.
+    """Whether a cluster's API server answers, checked by one small request per refresh.
 
-    Readers wait for `up`; one that loses its connection calls `suspect_connection`, and the server is asked at once.
-    While it does not answer, nothing else is asked of it.
+    Readers wait for `up`; one that loses its connection calls `suspect_connection`, which triggers an immediate check.
+    While the server does not answer, no other requests are sent.
     """
 
     def __init__(self, connection: Connection, pace: Pace, clock: Callable[[], float]) -> None:
@@ -37,7 +37,7 @@ class ServerLink:
         self.up = asyncio.Event()
         self.up.set()
         self.asked = asyncio.Event()
-        """Set when the first sign of life came, or did not come."""
+        """Set after the first check."""
         self.queued = False
         """Whether readers have to wait for this cluster's turn although the server answers (ListingQueue)."""
         self.following = False
@@ -56,11 +56,11 @@ class ServerLink:
         return STALE_REFRESHES * self.pace.refresh if self.following else math.inf
 
     def answered(self) -> None:
-        """A good answer came."""
+        """Note a good response."""
         self.answered_at = self.clock()
 
     def suspect_connection(self) -> None:
-        """A connection broke: readers wait until the server has been asked whether it is there."""
+        """Note a broken connection: readers wait until the server was checked."""
         self.up.clear()
         self._suspected.set()
 
@@ -68,7 +68,7 @@ class ServerLink:
     async def lease(self) -> AsyncIterator[asyncio.Timeout]:
         """Around a watch: ends it (with `expired()` true) when the server stops answering.
 
-        A watch cannot tell by itself: a connection that the network has forgotten is as silent as one without events.
+        A watch cannot detect that by itself: a connection dropped by the network is as silent as one without events.
         """
         async with asyncio.timeout(None) as lease:
             self._leases.add(lease)
@@ -78,7 +78,7 @@ class ServerLink:
                 self._leases.discard(lease)
 
     async def ping(self) -> bool:
-        """Ask for a sign of life; False (and `problem` says why) when none comes or the login is not accepted."""
+        """Check the server; False (with the reason in `problem`) without a response or if the login is rejected."""
         try:
             response = await self.connection.request("GET", "/version")
         except SourceProblem as problem:
@@ -95,7 +95,7 @@ class ServerLink:
         return True
 
     async def monitor(self, measure: Callable[[float], None]) -> None:
-        """Ask for a sign of life at every refresh until cancelled; `measure` gets the seconds that each took."""
+        """Check the server at every refresh until cancelled; `measure` gets the seconds that each check took."""
         failures = 0
         while True:
             self._suspected.clear()

@@ -20,7 +20,7 @@ from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 PAGE = 500
 """Objects asked for in one page."""
 _LARGE_BYTES = 128 * 1024
-"""A page larger than this is decoded in a thread, so that the loop goes on."""
+"""Bytes: a larger page is decoded in a thread, so that the event loop is not blocked."""
 _PATIENCE = 3
 _LONGEST_WAIT_SECONDS = 30.0
 _RESTARTS = 3
@@ -75,7 +75,7 @@ async def list_all(
     only: str | None = None,
     turn: contextlib.AbstractAsyncContextManager[Any] | None = None,
 ) -> Listing:
-    """A list, page after page. A list that expires on the way (410) begins again. Raises SourceProblem.
+    """Read a list page by page. A list that expires meanwhile (410) is restarted. Raises SourceProblem.
 
     `only` is the `kind` that the answer must have; anything else is not decoded. `turn` is held for each page. A list
     that does not end is given up (`sources.http.limits`).

@@ -1,4 +1,4 @@
-"""When a cluster is asked, and when again: turns at the first reading, common ticks, pauses after failures."""
+"""Timing of reads: turns at the first listing, common ticks, pauses after failures."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def seconds_to_next_tick(now: float, period: float, *, least: float = 0.0) -> fl
 
 
 async def wait_at_most(seconds: float, event: asyncio.Event) -> None:
-    """Wait for the event, but not longer than so many seconds; whether it came is for the caller to look.
+    """Wait for the event, but at most the given seconds; the caller checks whether it was set.
 
-    Not `asyncio.wait_for`: a cancellation that arrives together with the event is lost in it (Python before 3.12), and
-    a loop that waits so goes on for ever after it was told to end.
+    `asyncio.wait_for` is not used: it loses a cancellation that arrives together with the event (Python before 3.12),
+    so that a loop would never end.
     """
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(max(0.0, seconds)):
@@ -39,7 +39,7 @@ async def wait_at_most(seconds: float, event: asyncio.Event) -> None:
 
 
 class Pace(Struct, frozen=True, kw_only=True):
-    """How often one cluster is read; all times in seconds.
+    """Intervals of reading one cluster, in seconds.
 
     `refresh`: between two signs of life asked of the server. `backoff` to `backoff_most`: after failures, doubling.
     `denied`: until a forbidden or missing kind is tried again. `slow`: between two readings of what is not watched.
@@ -60,17 +60,17 @@ class Pace(Struct, frozen=True, kw_only=True):
         return longest * random.uniform(0.5, 1.0)
 
     def jitter(self, seconds: float) -> float:
-        """About so many seconds: a fifth more or less at random."""
+        """The seconds with a random deviation of up to a fifth."""
         return seconds * random.uniform(0.8, 1.2)
 
 
 class ListingQueue:
-    """Lets a few of many clusters list everything at a time: each is complete sooner, and none times out for our load.
+    """Limits how many clusters list everything at a time: each completes sooner, and none times out due to our load.
 
-    Shared by the clusters of one observatory, which take a turn once their server has shown that it is there. A turn
-    is passed on after three seconds even when its owner is not done, so that slow clusters keep nobody waiting. Without
-    turns, fifty clusters are read side by side: all of them are complete only at the very end, and connections seem to
-    time out while their answers wait for this program.
+    Shared by the clusters of one observatory, which take a turn once their server has answered. A turn is passed on
+    after three seconds even if its owner is not done, so that slow clusters do not block others. Without turns, fifty
+    clusters would be read concurrently: all of them would complete only at the very end, and connections would seem to
+    time out while their responses wait for this program.
     """
 
     def __init__(self, *, parallel: int = PARALLEL_LISTINGS, longest_seconds: float = LONGEST_TURN_SECONDS) -> None:

@@ -22,7 +22,7 @@ _MOST_NAMED = 3
 
 
 class KindReader:
-    """Reads one kind in one version; whatever goes wrong stays here and costs no other kind anything.
+    """Reads one kind in one version; failures do not affect other kinds.
 
     `revision` grows with every change of `objects`. `settled` is set when the first listing came or failed, `refused`
     while the server forbids the list, `granted` once it gave one and as long as it does. Without a `namespace` the
@@ -82,7 +82,7 @@ class KindReader:
         return KindStatus(kind=self.kind.key, group=self.kind.group, state=state, count=len(self._objects), error=error)
 
     def _is_old(self) -> bool:
-        """Whether what is known may no longer be true, by its age alone: nobody saw it in the last refreshes."""
+        """Whether the objects may be outdated by age alone: they were not confirmed in the last refreshes."""
         if self._watching:
             return False
         if self._current_at is None:
@@ -102,7 +102,7 @@ class KindReader:
         )
 
     async def list_once(self) -> None:
-        """List everything; never raises for the cluster's sake."""
+        """List everything; failures of the cluster are stored in the status."""
         try:
             await self._list()
         except SourceProblem as problem:
@@ -138,7 +138,7 @@ class KindReader:
             await asyncio.sleep(pause)
 
     def mark_unreachable(self, problem: SourceProblem) -> None:
-        """The server did not answer, so that this kind could not be asked for."""
+        """Note that the server did not answer, so that this kind could not be read."""
         self._failed(problem)
         self.settled.set()
 
@@ -150,7 +150,7 @@ class KindReader:
         self._odd = {}
 
     def _after(self, problem: SourceProblem, failures: int) -> float:
-        """What a failure means and how long to wait: forbidden → much later; lost connection → ask whether it is there.
+        """Handle a failure; returns the seconds to wait: long if forbidden; a lost connection triggers a check.
 
         A watch that the server answers with an error begins anew with a list, as client-go's reflector does: what it
         resumes from may have expired, or belong to a store that was restored since. Only a login that ran out (401) and
@@ -202,13 +202,13 @@ class KindReader:
         self.settled.set()
 
     def _late(self) -> None:
-        """The first list takes so long that nobody should wait for it any more."""
+        """Note that the first list takes too long to wait for."""
         if not self.settled.is_set():
             self.settled.set()
             self._link.changed()
 
     def _replace(self, objects: Iterable[Any]) -> None:
-        """Take a new list, keeping the objects that did not change, and with them what was derived from them."""
+        """Store a new list, reusing unchanged objects, so that results derived from them stay valid."""
         old = self._objects
         new = {}
         same = True

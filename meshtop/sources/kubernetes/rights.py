@@ -1,4 +1,4 @@
-"""Asks a cluster who the user is and what the user may do: the only POSTs that a reading connection sends."""
+"""Reviews of the user's identity and rights: the only POST requests of a read connection."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Status = TypeVar("Status")
 
 
 class ClusterWire(Wire, Protocol):
-    """What reviews need of a connection: requests, and the cluster's name for messages."""
+    """Interface of a connection for reviews: requests, and the cluster's name for messages."""
 
     @property
     def name(self) -> str:
@@ -49,7 +49,7 @@ class _Rules(msgspec.Struct, rename="camel"):
 
 
 async def who_am_i(connection: ClusterWire) -> Identity:
-    """Who the cluster says the user is (SelfSubjectReview; Kubernetes 1.27 and older know it as beta or alpha).
+    """The user's identity by the cluster (SelfSubjectReview; beta or alpha in Kubernetes 1.27 and older).
 
     Raises SourceProblem, with code 404 where the cluster has no such review.
     """

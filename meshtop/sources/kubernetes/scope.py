@@ -1,4 +1,4 @@
-"""Which namespaces of a cluster may be read one by one, where a list over all of them is forbidden."""
+"""The namespaces that may be read one by one, where listing all of them is forbidden."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meshtop.sources.kubernetes.rights import rules_in, rules_of
 from meshtop.sources.problem import SourceProblem
 
 MOST_NAMESPACES = 32
-"""How many namespaces are asked about: each kind of each namespace is a list and a watch of its own."""
+"""Maximum number of namespaces checked: each kind in each namespace needs its own list and watch."""
 _WHERE_TO_ASK = "default"
 
 
@@ -34,7 +34,7 @@ class NamespaceScope:
         self._asking = asyncio.Lock()
 
     def forget(self) -> None:
-        """Ask again next time: rights change."""
+        """Check again next time, as rights may change."""
         self._reviews.clear()
 
     async def names(self, kind: ApiKind, listed: Iterable[str]) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ class NamespaceScope:
         return tuple(sorted({*self._named, *allowed}))
 
     async def _reviewed(self, listed: Iterable[str]) -> list[str]:
-        """The namespaces that may matter, whose rules are known as far as the cluster tells them."""
+        """The candidate namespaces whose rules the cluster has reported."""
         candidates = {name for name in (*listed, *await self._named_by_rules()) if self._in_scope(name)}
         asked = sorted(candidates)[:MOST_NAMESPACES]
         if new := [name for name in asked if name not in self._reviews]:

@@ -1,4 +1,4 @@
-"""One kind of one cluster, read as far as the user's rights go: the whole cluster, else namespace by namespace."""
+"""One kind of one cluster, read as far as the user's rights permit: cluster-wide, else namespace by namespace."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ScopedReader:
 
     @property
     def listed(self) -> bool:
-        """Whether any list came."""
+        """Whether any list was read."""
         return self._whole.listed or any(part.listed for part in self._parts.values())
 
     @property
@@ -109,7 +109,7 @@ class ScopedReader:
             self._tasks.clear()
 
     def mark_unreachable(self, problem: SourceProblem) -> None:
-        """The server did not answer, so that this kind could not be asked for."""
+        """Note that the server did not answer, so that this kind could not be read."""
         self._whole.mark_unreachable(problem)
         self.settled.set()
 

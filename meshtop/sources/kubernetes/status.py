@@ -1,4 +1,4 @@
-"""The state of a cluster's Kubernetes source: what each kind's reading adds up to."""
+"""The state of a cluster's Kubernetes source, combined from the status of each kind."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ OPTIONAL = frozenset(
         *(kind.key for kind in (*IDENTITY, *REGISTRIES)),
     }
 )
-"""Kinds whose absence leaves no gap in the picture: few users may list them, so it is a note."""
+"""Kinds that are rarely needed: few users may list them, so their absence is only a note."""
 _MOST_NAMES = 8
-"""The most kinds that a remedy names."""
+"""Maximum number of kinds named in a remedy."""
 _CRITICAL = frozenset({"failed", "stale", "denied"})
 
 

@@ -1,4 +1,4 @@
-"""Watches: lines of events, read as they come."""
+"""Watches: streams of events, one per line."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class ManagedFields(Struct, gc=False):
 
 
 class CustomResourceMeta(ObjectMeta, rename="camel"):
-    """Metadata with what tells who owns a piece of configuration."""
+    """Metadata with the fields that show the owner of configuration."""
 
     generation: int = 0
     managed_fields: list[ManagedFields] | None = None
@@ -315,7 +315,7 @@ class CustomResource(Struct):
 
 
 class RbacObject(Struct, rename="camel"):
-    """A Role, ClusterRole or a binding: what decides stands beside the metadata, not in a spec."""
+    """A Role, ClusterRole or a binding: its fields are beside the metadata, not in a spec."""
 
     metadata: CustomResourceMeta
     rules: list[dict[str, Any]] | None = None
@@ -325,7 +325,7 @@ class RbacObject(Struct, rename="camel"):
 
 
 class KubeSphereConnection(Struct, rename="camel"):
-    """How KubeSphere reaches a member, without the kubeconfig and the token that stand beside these fields."""
+    """KubeSphere's connection to a member, without the neighbouring fields kubeconfig and token."""
 
     type: str = ""
     kubernetes_api_endpoint: str = field(default="", name="kubernetesAPIEndpoint")
@@ -400,7 +400,7 @@ class NamedObject(Struct):
 
 
 class ListMeta(Struct, rename="camel"):
-    """Where a list stands."""
+    """Metadata of a list."""
 
     resource_version: str = ""
     continue_: str = field(default="", name="continue")
@@ -415,7 +415,7 @@ class ObjectList(Struct, Generic[Item], rename="camel"):
 
 
 class ErrorStatus(Struct):
-    """What the server says of an error."""
+    """An error status of the server."""
 
     code: int = 0
     message: str = ""

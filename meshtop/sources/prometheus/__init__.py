@@ -1,1 +1,1 @@
-"""Reading Prometheus and what speaks its API: Thanos, Mimir, Cortex, VictoriaMetrics."""
+"""Reading Prometheus and engines with its API: Thanos, Mimir, Cortex, VictoriaMetrics."""

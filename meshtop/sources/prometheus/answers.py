@@ -1,4 +1,4 @@
-"""What an engine answers: samples decoded straight into the model, and failures as sentences."""
+"""Responses of an engine: samples decoded directly into the model, and failures as sentences."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _TOO_MUCH = re.compile(
     re.IGNORECASE,
 )
 CHUNK = 2_000
-"""Series decoded between two breaths of the event loop: a few milliseconds."""
+"""Number of series decoded before yielding to the event loop (a few milliseconds)."""
 
 
 class QueryFailed(SourceProblem):
-    """A query without an answer; `too_much` means that a narrower query may succeed."""
+    """A failed query; `too_much` means that a narrower query may succeed."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ def sample_value(text: str) -> float:
 async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[Sample]:
     """An instant vector of Istio's metrics; NaN and infinite rates are dropped and counted.
 
-    `known` keeps labels from one refresh to the next; a question that is asked once needs none.
+    `known` keeps labels from one refresh to the next; a single query needs none.
     """
     vector: Vector[Sample] = Vector()
     raws = _open(body, "vector", vector)
@@ -239,7 +239,7 @@ def _open(body: bytes, expected: str, vector: Vector[Item]) -> list[msgspec.Raw]
 
 
 def refused(message: str, code: int | None) -> QueryFailed:
-    """The engine said no to this query; whether it said that the answer would be too big is read from its words."""
+    """The failure of a query that the engine refused; `too_much` is derived from its message."""
     return QueryFailed(
         State.PARTIAL,
         f"Prometheus refused a query: {message.strip().rstrip('.')}.",

@@ -1,4 +1,4 @@
-"""One engine above all clusters: one fan of queries, split by the label that names the cluster."""
+"""One engine above all clusters: one set of queries, with answers split by the cluster's label."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from meshtop.sources.prometheus.reading import failed_status, prometheus_status,
 from meshtop.sources.prometheus.series import SeriesReader
 
 SHARE_SECONDS = 1.0
-"""Clusters that ask within this time of one another get the same answer."""
+"""Seconds within which requests of several clusters share one answer."""
 
 
 class CentralTelemetry:
     """Reads one Thanos, Mimir, Cortex or VictoriaMetrics for every cluster.
 
     `settings.cluster_names` gives a cluster's value of `settings.cluster_label` where it is not its name.
-    `cluster(name)` is that cluster's part, which looks like a source of its own: whichever part is refreshed
-    first in a round asks for all. Raises ValueError for a cluster label or matcher that is no label's name.
+    `cluster(name)` is that cluster's part, used like a source of its own: the part that is refreshed first in a round
+    queries for all. Raises ValueError for an invalid label name in the cluster label or a matcher.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class CentralTelemetry:
         return self.parts[name]
 
     async def release(self, name: str) -> None:
-        """A cluster's part was closed; the engine's connection is closed with the last of them."""
+        """Close a cluster's part; the engine's connection is closed with the last part."""
         self._open.discard(name)
         if not self._open:
             await self.close()
@@ -129,7 +129,7 @@ class CentralTelemetry:
         )
 
     async def _collect(self, question: Question) -> tuple[Answers, Callable[[str], Answers]]:
-        """Everything once, and a function that gives one cluster's share of it."""
+        """All answers, and a function that gives one cluster's share of them."""
         limit = asyncio.Semaphore(PARALLEL_QUERIES)
         label = self.settings.cluster_label
         samples: dict[str, dict[str, list[Sample]]] = {}
@@ -182,7 +182,7 @@ def _share(whole: Collected[Item], items: list[Item]) -> Collected[Item]:
 
 
 class ClusterPart(SeriesReader):
-    """One cluster's share of a central engine; it answers like a PrometheusSource."""
+    """One cluster's share of a central engine, with the interface of PrometheusSource."""
 
     needs_services = False
 
@@ -200,7 +200,7 @@ class ClusterPart(SeriesReader):
 
     @property
     def status(self) -> SourceStatus:
-        """How the central reading went; none where the engine holds nothing of this cluster."""
+        """The status of the central read; state none if the engine has no data of this cluster."""
         shared = self._central.status
         if shared.state in (State.FRESH, State.PARTIAL) and self._own_status is not None:
             return self._own_status
@@ -208,7 +208,7 @@ class ClusterPart(SeriesReader):
 
     @property
     def cost(self) -> Cost:
-        """What the central reading cost, divided among the clusters."""
+        """The cost of the central read, divided among the clusters."""
         whole, count = self._central.cost, max(1, len(self._central.parts))
         return Cost(seconds=whole.seconds, bytes=whole.bytes // count, requests=-(-whole.requests // count))
 
@@ -219,7 +219,7 @@ class ClusterPart(SeriesReader):
         await self._central.refresh(services, window_seconds=window_seconds, at=at)
 
     def take(self, answers: Answers, *, at: float, window_seconds: float) -> None:
-        """Keep this cluster's share of a reading."""
+        """Store this cluster's share of a read."""
         central = self._central
         label, value = central.settings.cluster_label, central.value(self.cluster)
         telemetry = telemetry_of(

@@ -38,7 +38,7 @@ class LineQuery(Struct, frozen=True):
 
 
 class ChartReader:
-    """Asks one engine for lines, each in a thread of its own, all over one session."""
+    """Queries lines from one engine, each in a thread of its own, all over one session."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -1,4 +1,4 @@
-"""One refresh: every query at once, each on its own, narrower where the whole answer would be too big."""
+"""One refresh: all queries concurrently and independently, narrowed where the whole answer would be too big."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from meshtop.sources.prometheus.engine import Engine
 from meshtop.sources.prometheus.promql import Matcher, one_of, refresh_queries
 
 PARALLEL_QUERIES = 6
-"""Queries under way at the same time against one engine."""
+"""Maximum number of concurrent queries to one engine."""
 MOST_PIECES = 64
 """The most pieces that one query is cut into before its answer stays incomplete."""
 REPORTERS = ("source", "destination", "waypoint")
@@ -67,7 +67,7 @@ class Collected(Struct, Generic[Item]):
 
 
 class QueryCollector(Generic[Item]):
-    """Asks one named query; where the answer is too big, narrower: by reporter, then by halves of the namespaces."""
+    """Runs one named query; if the answer is too big, narrowed by reporter, then by halves of the namespaces."""
 
     def __init__(self, engine: Engine, question: Question, limit: asyncio.Semaphore, decode: Decode[Item]) -> None:
         self._engine = engine
@@ -77,7 +77,7 @@ class QueryCollector(Generic[Item]):
         self._pieces = 0
 
     async def collect(self, name: str, *, traffic: bool) -> Collected[Item]:
-        """Everything that can be had of this query; never raises for the engine's sake."""
+        """All obtainable answers of this query; failures of the engine are stored, not raised."""
         collected: Collected[Item] = Collected()
         if traffic and name in self._question.narrowed:
             await self._by_reporter(name, collected)
@@ -150,7 +150,7 @@ class Answers(Struct, frozen=True, kw_only=True):
 
 
 async def collect(engine: Engine, question: Question, kept: dict[str, Collected[Scalar]] | None = None) -> Answers:
-    """Ask every query of a refresh, a few at a time; a failing one loses nothing but itself.
+    """Run every query of a refresh, a few at a time; a failing one does not affect others.
 
     `kept` are answers about the control plane that are young enough; they are not asked for again.
     """
@@ -181,13 +181,11 @@ async def _scalars(body: bytes) -> Vector[Scalar]:
 
 
 def notes_of(answers: Mapping[str, Collected[Sample] | Collected[Scalar]]) -> list[str]:
-    """What is worth saying of a refresh that is not an error of the whole."""
+    """Notes about a refresh that are not errors of the whole."""
     notes: list[str] = []
     narrowed = [name for name, one in answers.items() if one.narrowed]
     if narrowed:
-        notes.append(
-            f"Asked narrower, by reporter and namespace, because the answer was too big: {', '.join(narrowed)}."
-        )
+        notes.append(f"Narrowed by reporter and namespace, because the answer was too big: {', '.join(narrowed)}.")
     dropped = sum(part.dropped for one in answers.values() for part in one.parts)
     if dropped:
         notes.append(f"{dropped} series without a usable number (NaN or infinite) are left out.")

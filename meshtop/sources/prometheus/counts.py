@@ -1,4 +1,4 @@
-"""Request and connection counts behind weighted routes, by a few queries of their own."""
+"""Request and connection counts of weighted routes, by a few separate queries."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Counting(Protocol):
 
     @property
     def identity(self) -> str:
-        """Tells one set of series from another."""
+        """Identity of the set of series."""
 
 
 def host_matcher(hosts: Sequence[str]) -> Matcher:
@@ -67,7 +67,7 @@ async def route_counts(
     tcp: bool = False,
     http: bool = True,
 ) -> RouteCounts:
-    """What was counted for requests to the hosts between two moments (Unix seconds); raises SourceProblem."""
+    """Counts of requests to the hosts between two moments (Unix seconds); raises SourceProblem."""
     seconds = max(SHORTEST_SECONDS, at - since)
     ours = equal(source.matchers)
     chosen = (host_matcher(hosts), *ours)

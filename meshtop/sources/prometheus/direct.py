@@ -1,4 +1,4 @@
-"""A connection to an engine by its own URL, with what the settings give: headers, tokens, certificates."""
+"""A connection to an engine by its own URL, with the settings' headers, tokens and certificates."""
 
 from __future__ import annotations
 

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 LEADS_ELSEWHERE = "it leads elsewhere, as a login page does"
 SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization")
 LONGEST_GET = 6_000
-"""Bytes of a request line that every proxy on the way takes (the usual limit is 8 kB)."""
+"""Maximum bytes of a request line accepted by all proxies (the usual limit is 8 kB)."""
 _TAKES_NO_POST = (405, 501)
 _ASKED_AGAIN = (*_TAKES_NO_POST, 403)
-"""Answers to a POST after which Prometheus' own client (client_golang) asks by GET."""
+"""Status codes of a POST after which Prometheus' own client (client_golang) uses GET."""
 _LINE_TOO_LONG = (414, 431)
 
 
 class EngineWire(Wire, Protocol):
-    """What an engine needs of a connection (`meshtop.sources.http.connection`, `DirectWire`)."""
+    """Interface of a connection for an engine (`meshtop.sources.http.connection`, `DirectWire`)."""
 
     @property
     def server(self) -> str:
@@ -95,7 +95,7 @@ class Engine:
 
     @property
     def url(self) -> str:
-        """The engine's address for people, and for telling engines apart."""
+        """The engine's address for display and as its identity."""
         return f"{self.wire.server.rstrip('/')}{self.address.path}"
 
     async def query(self, expression: str, *, at: float | None = None) -> bytes:
@@ -210,7 +210,7 @@ class Engine:
         return QueryFailed(problem.state, problem.message, problem.remedy, code=code)
 
     def _body(self, response: Response) -> bytes:
-        """The body of a good answer; raises QueryFailed with the engine's own words for any other."""
+        """The body of a good response; raises QueryFailed with the engine's message for any other."""
         code, body = response.status_code, response.content
         if code == 200:
             return body
@@ -227,8 +227,8 @@ class Engine:
         if code in (400, 413, 422):
             raise refused(said or f"HTTP {code}", code)
         if said and said.startswith("query timed out"):
-            raise QueryFailed(State.PARTIAL, f"{self.address.label} ran out of time over a query.", code=code)
-        remedy = "See whether its pods are ready; meshtop doctor shows what was asked."
+            raise QueryFailed(State.PARTIAL, f"{self.address.label} timed out on a query.", code=code)
+        remedy = "See whether its pods are ready; meshtop doctor shows its address."
         raise QueryFailed(
             State.UNREACHABLE,
             f"{self.address.label} answers HTTP {code}{f': {said}' if said else ''}.",

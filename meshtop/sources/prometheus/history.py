@@ -22,9 +22,9 @@ async def read_history(
     span_seconds: float,
     points: int,
 ) -> History | None:
-    """Three range queries at once; None when none came. A signal that fails is a line of gaps.
+    """Run three range queries concurrently; None if all fail. A signal that fails is a line of gaps.
 
-    The times are multiples of the step, so that a later reading meets the same ones and clusters can be added.
+    The times are multiples of the step, so that later reads have the same ones and clusters can be added.
     """
     step = span_seconds / points
     last = end - end % step

@@ -1,4 +1,4 @@
-"""Label sets that every refresh names again: decoded once, and the same object for as long as they come."""
+"""A cache of label sets, which repeat at every refresh: each is decoded once and stays the identical object."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _decode = msgspec.json.Decoder(Labels).decode
 
 
 class LabelSets:
-    """Labels by the JSON text that an engine writes for them; a set that two refreshes did not name is forgotten.
+    """Labels by their JSON text; a set not used in two refreshes is dropped.
 
-    A refresh differs from the one before it in its numbers and hardly in its series. Two Snapshots share their labels,
-    which are most of what they weigh, and equal values of labels are one string.
+    Refreshes differ in numbers and hardly in series. Snapshots share their labels, which are most of their memory, and
+    equal label values are one string.
     """
 
     def __init__(self) -> None:
@@ -27,12 +27,12 @@ class LabelSets:
         return len(self._now.keys() | self._before.keys())
 
     def begin_refresh(self) -> None:
-        """Forget the sets that the last two refreshes did not name."""
+        """Drop the sets not used in the last two refreshes."""
         if self._now:
             self._before, self._now = self._now, {}
 
     def decode(self, raw: msgspec.Raw) -> Labels:
-        """The labels of a JSON object. Raises msgspec.MsgspecError for what is none."""
+        """The labels of a JSON object. Raises msgspec.MsgspecError if it is invalid."""
         text = bytes(raw)
         labels = self._now.get(text)
         if labels is None:

@@ -1,7 +1,7 @@
-"""Plaintext of the last day: who sent it to whom, how much, and since when. Cheap, and asked rarely.
+"""Plaintext of the last day: callers, servers, amounts, and since when. Cheap, and queried rarely.
 
-Only series of plaintext are read over the whole day, and in a healthy mesh those are few. Whether a destination was
-measured for the whole day follows from one lookup at its beginning.
+Only series of plaintext are read over the whole day, which are few in a healthy mesh. Whether a destination was
+measured for the whole day is known from one lookup at its beginning.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from meshtop.sources.prometheus.promql import Matcher, equal, one_of, selector
 
 SPAN_SECONDS = 86_400.0
 EVERY_SECONDS = 600.0
-"""How old an answer may grow before it is asked for again."""
+"""Seconds until an answer is queried again."""
 STEP_SECONDS = 300.0
 _REQUESTS, _CONNECTIONS = "istio_requests_total", "istio_tcp_connections_opened_total"
 _TARGET = ("destination_cluster", "destination_workload_namespace", "destination_workload")
@@ -53,7 +53,7 @@ def plaintext_queries(matchers: Mapping[str, str], span_seconds: float = SPAN_SE
 
 
 async def read_plaintext_day(engine: Engine, *, matchers: Mapping[str, str], at: float) -> PlaintextDay | None:
-    """Ask for the day that ends at `at` (Unix seconds); None when its counts or what was measured did not come."""
+    """Query the day that ends at `at` (Unix seconds); None if the counts or the measured destinations are missing."""
     queries = plaintext_queries(matchers)
 
     async def ask(name: str) -> Sequence[Sample] | None:

@@ -1,4 +1,4 @@
-"""PromQL as meshtop writes it: quoting by one function, and the one list of named queries that it sends."""
+"""PromQL: quoting, and the list of all named queries that meshtop sends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REGEX_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 
 
 def quote(value: str) -> str:
-    """A string literal of PromQL that means exactly `value`, whatever it holds.
+    """A PromQL string literal for exactly `value`, with any content.
 
     Control characters are written as escapes; a lone surrogate, which no UTF-8 can carry, becomes U+FFFD.
     """
@@ -123,7 +123,7 @@ def _control_query(group: ControlMetrics, window: str, always: Sequence[Matcher]
 
 
 def recorded_query(matchers: Mapping[str, str]) -> str:
-    """Which of meshtop's recording rules exist: one sample for each name."""
+    """The query for meshtop's existing recording rules: one sample for each name."""
     name = Matcher("__name__", "=~", f"{RECORDED_PREFIX}istio_.+:rate.+")
     return f"count by (__name__) ({selector('', (name, *equal(matchers)))})"
 
@@ -131,7 +131,7 @@ def recorded_query(matchers: Mapping[str, str]) -> str:
 def history_queries(window_seconds: float, matchers: Mapping[str, str]) -> Mapping[str, str]:
     """A cluster's golden signals over time: requests and errors per second, and p99 in ms.
 
-    As the official dashboards do for a mesh's total, the source (or the waypoint) speaks for every request.
+    As in the official dashboards' mesh totals, requests are counted by the source (or the waypoint).
     """
     window = duration_text(window_seconds)
     reports = (one_of("reporter", ("source", "waypoint")), *equal(matchers))

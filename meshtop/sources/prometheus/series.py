@@ -1,4 +1,4 @@
-"""One cluster's series in one engine: what is asked of them besides the queries of a refresh."""
+"""Queries of one cluster's series in one engine, besides those of a refresh."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from meshtop.sources.prometheus.plaintext import EVERY_SECONDS as PLAINTEXT_EVER
 from meshtop.sources.prometheus.plaintext import read_plaintext_day
 
 _LONGEST_HISTORY_WINDOW_SECONDS = 300.0
-"""A sparkline's rates are taken over no longer window than this: a longer one would flatten what it is to show."""
+"""Maximum window of a sparkline's rates in seconds: a longer one would flatten it."""
 
 
 class SeriesReader:
-    """Reads the series of one cluster, alone in its own engine or picked out of a central one by `matchers`.
+    """Reads the series of one cluster, in its own engine or selected from a central one by `matchers`.
 
     `matchers` (label to value) are what every selector about this cluster must hold, `headers` what the settings send
     along (a tenant's name). `engine` is None until one was found. `clock` gives Unix seconds. Nothing that refreshes
@@ -54,16 +54,16 @@ class SeriesReader:
 
     @property
     def engine(self) -> Engine | None:
-        """The engine that is asked, None before one was found."""
+        """The engine in use; None before one was found."""
         return self._engine
 
     @property
     def identity(self) -> str:
-        """Tells one set of series from another; empty before an engine was found."""
+        """Identity of the set of series; empty before an engine was found."""
         return "" if self._engine is None else series_identity(self._engine.url, self._headers, self.matchers)
 
     async def refresh_history(self, *, at: float | None = None, span_seconds: float = 1800.0, points: int = 60) -> None:
-        """Ask for the golden signals of a span that ends at `at`; keeps the last ones on failure."""
+        """Query the golden signals of a span that ends at `at`; keeps the last ones on failure."""
         if self._engine is None:
             return
         longest = _LONGEST_HISTORY_WINDOW_SECONDS
@@ -88,7 +88,7 @@ class SeriesReader:
             self.courses = await read or self.courses
 
     async def refresh_plaintext(self, *, at: float | None = None) -> None:
-        """Ask who sent plaintext in the day that ends at `at`, unless that was asked less than ten minutes ago."""
+        """Query the senders of plaintext in the day that ends at `at`, at most every ten minutes."""
         if self._engine is None or self.telemetry is None:
             return
         end = self._moment(at)
@@ -115,11 +115,11 @@ class SeriesReader:
         return await self._charts.lines(queries, start=start, end=end, step=step)
 
     async def close(self) -> None:
-        """Close what charts are asked through; the engine's connection belongs to whoever made it."""
+        """Close the charts' session; the engine's connection is closed by its owner."""
         self._close_charts()
 
     def _use(self, engine: Engine | None) -> None:
-        """Ask another engine from now on, or none."""
+        """Switch to another engine, or to none."""
         self._close_charts()
         self._engine = engine
         self._courses, self._courses_asked = CourseReader(), None
@@ -132,7 +132,7 @@ class SeriesReader:
     def _found(self) -> Engine:
         if self._engine is None:
             raise QueryFailed(
-                State.NONE, f"No Prometheus of {self.cluster} is known yet.", "Wait for the first refresh."
+                State.NONE, f"The Prometheus of {self.cluster} is not known yet.", "Wait for the first refresh."
             )
         return self._engine
 

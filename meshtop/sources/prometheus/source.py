@@ -1,4 +1,4 @@
-"""One cluster's Prometheus: found among its Services or named by the settings, asked once each refresh."""
+"""One cluster's Prometheus: found among its Services or configured, queried once per refresh."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from meshtop.sources.prometheus.series import SeriesReader
 
 LOOK_FOR_RULES_EVERY_SECONDS = 60.0
 CONTROL_EVERY_SECONDS = 15.0
-"""Between two questions about the control plane: its rates and counts change no faster than they are scraped."""
+"""Seconds between queries about the control plane, whose metrics change no faster than they are scraped."""
 STAY_NARROW_SECONDS = 600.0
 
 
 class PrometheusSource(SeriesReader):
-    """Reads one cluster's own Prometheus; refreshing never raises for the cluster's sake, `status` says how it went.
+    """Reads one cluster's own Prometheus; failures of a refresh go to `status` and are not raised.
 
     `connection` leads to the API server, whose service proxy is used; a `url` in the settings needs none.
     `clock` gives Unix seconds.
@@ -93,7 +93,7 @@ class PrometheusSource(SeriesReader):
         )
 
     def _forget_engine(self) -> None:
-        """Forget an engine that was found and died, so that the next refresh looks again."""
+        """Drop a discovered engine that failed, so that the next refresh searches again."""
         if self._engine is not None and not (self._settings.url or self._settings.service):
             self._died = self._engine.address.path
             self._use(None)
@@ -225,7 +225,7 @@ class PrometheusSource(SeriesReader):
         return self._control if fits and 0 <= now - asked_at < CONTROL_EVERY_SECONDS else None
 
     async def _look_for_rules(self, engine: Engine, now: float, at: float | None) -> None:
-        """Look for meshtop's recording rules now and then; not for a past moment, which they may not reach."""
+        """Check for meshtop's recording rules at intervals; not at a past moment, where they may have no data."""
         if at is not None:
             self._rules, self._rules_at = frozenset(), None
             return
@@ -242,7 +242,7 @@ class PrometheusSource(SeriesReader):
         self._rules_at = now
 
     async def close(self) -> None:
-        """Close what is this source's own; the API server's connection belongs to whoever made it."""
+        """Close this source's own connections; the API server's connection is closed by its owner."""
         self._use(None)
         if self._direct is not None:
             await self._direct.close()

@@ -1,1 +1,1 @@
-"""What every kind is made of: views, tables, columns, filters, sorts, details, documents."""
+"""Building blocks of every kind: views, tables, columns, filters, sorts, details, documents."""

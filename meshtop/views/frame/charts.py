@@ -1,4 +1,4 @@
-"""What is drawn over time in a detail: named lines, each an expression that one cluster's Prometheus answers."""
+"""Charts of a detail: named lines, each a PromQL expression for one cluster's Prometheus."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from meshtop.model.traffic import Edge
 from meshtop.sources.prometheus.promql import Matcher, errors_rate, one_of, selector
 
 MOST_LINES = 6
-"""More lines than this cannot be told apart."""
+"""Maximum of lines in a chart; more could not be distinguished."""
 _MOST = 0.9
 """From this part of what callers in several clusters counted on, the called side's reports are as good as all of it."""
 
 
 class ChartLine(Struct, frozen=True):
-    """One line: its name, unit, and PromQL expression, and the cluster to ask where that is not the chart's."""
+    """One line: its name, unit and PromQL expression, and its cluster if it differs from the chart's."""
 
     name: str
     unit: str
@@ -40,7 +40,7 @@ def _rate(metric: str, matchers: Sequence[Matcher], window: str) -> str:
 
 
 def request_charts(cluster: str, matchers: Sequence[Matcher], *, window_seconds: float) -> tuple[Chart, Chart]:
-    """Requests and errors per second, and latency quantiles, of whatever the matchers select."""
+    """Requests and errors per second, and latency quantiles, of the series that the matchers select."""
     window = duration_text(window_seconds)
     requests = "istio_requests_total"
     buckets = f"sum by (le) ({_rate('istio_request_duration_milliseconds_bucket', matchers, window)})"
@@ -67,7 +67,7 @@ def request_charts(cluster: str, matchers: Sequence[Matcher], *, window_seconds:
 
 
 def charts_by_cluster(into: Mapping[str, Sequence[Matcher]], *, window_seconds: float) -> tuple[Chart, ...]:
-    """Requests and latency of whatever the matchers select in each cluster: a line for each of several clusters."""
+    """Requests and latency of the series that the matchers select, with a line for each of several clusters."""
     if len(into) <= 1:
         return tuple(
             chart
@@ -92,11 +92,11 @@ def charts_of_calls(
     answered: Sequence[Matcher] = (),
     window_seconds: float,
 ) -> tuple[Chart, ...]:
-    """What the figures of these calls count, over time: asked where the fuller reports are, wherever there are some.
+    """Charts of calls, from the side with the more complete reports, in every cluster that has some.
 
     `home` answers the calls, `called` selects them. Callers in other clusters report to their own Prometheus, so there
-    the called side tells all of it; where it tells too little, every calling cluster is asked for what it sent, and
-    `answered` leaves out what other clusters than `home` answered.
+    the called side's reports are complete; where they are not, every calling cluster is queried for what it sent, and
+    `answered` leaves out calls that other clusters than `home` answered.
     """
     arrived = sum(rate for call in calls for reporter, rate in call.reports.items() if reporter in ARRIVED)
     left = sum(rate for call in calls for reporter, rate in call.reports.items() if reporter not in ARRIVED)
@@ -111,7 +111,7 @@ def charts_of_calls(
 def charts_of_calls_out(
     calls: Sequence[Edge], home: str, calling: Sequence[Matcher], *, window_seconds: float
 ) -> tuple[Chart, ...]:
-    """The same of what `home` asks: from its own proxies, or where it has none, from whoever answers."""
+    """Charts of the calls from `home`, by its own proxies or, if it has none, by the called ones."""
     if not calls or any(reporter not in ARRIVED for call in calls for reporter in call.reports):
         return request_charts(home, (SOURCE_SIDE, *calling), window_seconds=window_seconds)
     answering = sorted({call.destination.cluster for call in calls} - {""}) or [home]
@@ -124,7 +124,7 @@ def answered_in(cluster_id: str | None) -> tuple[Matcher, ...]:
 
 
 def bytes_chart(cluster: str, matchers: Sequence[Matcher], *, window_seconds: float) -> Chart:
-    """TCP bytes per second as the client sees them: in Istio's names they are the other way round (istio#32399)."""
+    """TCP bytes per second from the client's view; Istio's metric names are swapped (istio#32399)."""
     window = duration_text(window_seconds)
     return Chart(
         "TCP bytes",
@@ -138,14 +138,14 @@ def bytes_chart(cluster: str, matchers: Sequence[Matcher], *, window_seconds: fl
 
 
 def equals(labels: Mapping[str, str]) -> tuple[Matcher, ...]:
-    """Matchers for exact values; what is not known is not asked for."""
+    """Matchers for exact values; unknown ones are left out."""
     return tuple(Matcher(label, "=", value) for label, value in labels.items() if value)
 
 
 def to_services(services: Sequence[str]) -> tuple[Matcher, ...]:
-    """Matchers for what is asked of services where no workload is known behind them.
+    """Matchers for requests to services without known workloads.
 
-    What no service claims goes by the name of Envoy's catch-all; its host label is whatever was asked for.
+    Requests that match no service are named after Envoy's catch-all cluster; their host label is arbitrary.
     """
     if not services:
         return ()
@@ -155,10 +155,10 @@ def to_services(services: Sequence[str]) -> tuple[Matcher, ...]:
 
 
 ARRIVED = frozenset({"destination", "waypoint"})
-"""Reporters at the called end; a waypoint speaks for both ends."""
+"""Reporters at the called end; a waypoint reports for both ends."""
 
 
 SOURCE_SIDE = Matcher("reporter", "=~", "source|waypoint")
-"""Who speaks for requests on their way out, so that none is counted twice."""
+"""Reporter used for outgoing requests, so that none is counted twice."""
 DESTINATION_SIDE = Matcher("reporter", "=~", "destination|waypoint")
-"""Who speaks for requests on their way in."""
+"""Reporters used for incoming requests."""

@@ -1,4 +1,4 @@
-"""One thing opened: how it is found by its key, and the tables of other things that belong to it."""
+"""Details: finding an item by its key, and tables of related items."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _INDEX: Key[dict[Hashable, list[int]]] = Key("places of items")
 
 
 class Index(Struct, frozen=True):
-    """How items of a kind are found by a place: the index's name, and the places of an item."""
+    """An index of a kind's items by place: its name, and a function that gives an item's places."""
 
     name: str
     places: Callable[[Any], Iterable[Hashable]]
 
     def of(self, items: Sequence[Any]) -> dict[Hashable, list[int]]:
-        """The numbers of the items at each place, in their order."""
+        """The positions of the items at each place, in order."""
         found: dict[Hashable, list[int]] = {}
         for number, item in enumerate(items):
             for place in self.places(item):
@@ -40,7 +40,7 @@ BY_NAME = Index("by name", lambda item: ((item.cluster, item.namespace, item.nam
 
 
 def related(picture: Picture, kind: str, title: str, wanted: Callable[[Any], bool], empty: str) -> Related:
-    """The items of a kind that belong to something, as its own view draws them."""
+    """A table of the items of a kind that a predicate selects, drawn by the kind's view."""
     of_kind = view(kind)
     items = [item for item in of_kind.all_items(picture) if wanted(item)]
     return related_items(picture, kind, title, items, empty)
@@ -55,11 +55,11 @@ def related_at(
     empty: str,
     wanted: Callable[[Any], bool] = lambda _: True,
 ) -> Related:
-    """The items of a kind that belong to something, found by an index that is made once for each Picture.
+    """A table of the items of a kind at certain places, found by an index that is built once for each Picture.
 
-    A fleet has tens of thousands of items, and a walk through all of them would be seen.
+    A fleet has tens of thousands of items; scanning all of them would be noticeably slow.
 
-    `sought` are the places in the index, `wanted` what the found ones must still meet.
+    `sought` are the places in the index; `wanted` filters the items found there.
     """
     items = view(kind).all_items(picture)
     by_place = picture.cached(_INDEX.at(kind, index.name), lambda: index.of(items))
@@ -68,13 +68,13 @@ def related_at(
 
 
 def related_items(picture: Picture, kind: str, title: str, items: Iterable[Any], empty: str) -> Related:
-    """A table of items that are known already, as their own view draws them."""
+    """A table of given items, drawn by their kind's view."""
     of_kind = view(kind)
     return Related(title, kind, Table(of_kind.shown(picture.thresholds), tuple(items), of_kind.key), empty)
 
 
 def find_item(picture: Picture, kind: str, key: str) -> Any | None:
-    """The item with this key, or at this place (`CLUSTER/NAMESPACE/NAME`); None when it is not there."""
+    """The item with this key, or at this place (`CLUSTER/NAMESPACE/NAME`); None if there is none."""
     of_kind = view(kind)
     items = of_kind.all_items(picture)
     by_key = picture.cached(
@@ -86,7 +86,7 @@ def find_item(picture: Picture, kind: str, key: str) -> Any | None:
 
 
 def detail(picture: Picture, kind: str, key: str) -> Detail | None:
-    """What is known of one thing; None when it is not there (any more)."""
+    """The detail of one item; None if it does not exist (any more)."""
     of_kind = view(kind)
     item = find_item(picture, kind, key)
     if item is None:

@@ -1,4 +1,4 @@
-"""Calls have two ends: what an end is called, where it stands, and the columns FROM and TO of every kind of call."""
+"""The two ends of calls: their names and places, and the columns FROM and TO of all kinds of calls."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Read = TypeVar("Read")
 
 
 class Call(Protocol):
-    """An item that stands for a call from one end to another."""
+    """An item that represents a call from one end to another."""
 
     @property
     def source(self) -> Peer:
-        """Who calls."""
+        """The calling end."""
 
     @property
     def destination(self) -> Target:
-        """Who is called."""
+        """The called end."""
 
 
 class OwnedCall(Call, Protocol):
@@ -38,7 +38,7 @@ class OwnedCall(Call, Protocol):
 
 
 def end_name(end: Peer | Target) -> str:
-    """What one end is called: its workload, else the service or app, else its kind."""
+    """The name of an end: its workload, else the service or app, else its kind."""
     if end.workload:
         return end.workload
     service = end.service if isinstance(end, Target) else ""
@@ -46,7 +46,7 @@ def end_name(end: Peer | Target) -> str:
 
 
 def end_text(end: Peer | Target) -> str:
-    """`NAMESPACE/NAME`, or the name alone for what has no namespace."""
+    """`NAMESPACE/NAME`, or the name alone without a namespace."""
     name = end_name(end)
     return f"{end.namespace}/{name}" if end.namespace else name
 
@@ -57,9 +57,9 @@ def call_title(call: Call) -> str:
 
 
 def call_path(call: Call, *last: str) -> tuple[str, ...]:
-    """Both ends and what tells calls between them apart: `east`, `shop`, `web->east:shop:reviews-v2:reviews.shop:http`.
+    """The caller's place, then both ends: `east`, `shop`, `web->east:shop:reviews-v2:reviews.shop:http`.
 
-    `last` is what the last part ends with.
+    `last` distinguishes calls between the same ends, and ends the last part.
     """
     source, destination = call.source, call.destination
     right = (destination.cluster, destination.namespace, end_name(destination), destination.service, *last)
@@ -67,7 +67,7 @@ def call_path(call: Call, *last: str) -> tuple[str, ...]:
 
 
 def places_of_call(call: OwnedCall) -> tuple[Place, ...]:
-    """Both ends' places: a call is in the scope of either."""
+    """The places of both ends: a call is in scope if either end is."""
     return tuple(
         Place(cluster=end.cluster, namespace=end.namespace, tenants=tenants)
         for end, tenants in ((call.source, call.source_tenants), (call.destination, call.destination_tenants))
@@ -75,7 +75,7 @@ def places_of_call(call: OwnedCall) -> tuple[Place, ...]:
 
 
 def workloads_of_call(call: Call) -> set[tuple[str, str, str]]:
-    """Both ends as cluster, namespace and workload."""
+    """The workloads at both ends as (cluster, namespace, workload)."""
     return {(end.cluster, end.namespace, end.workload) for end in (call.source, call.destination)}
 
 
@@ -90,7 +90,7 @@ def end_columns(*, source: int = 1, destination: int = 4) -> tuple[Column[Call],
         c.text("sourceCluster", "CLUSTER", "The caller's cluster.", "source.cluster", priority=source, max_width=24),
         Column(name="source", title="FROM", help="Who calls.", value=lambda i: end_text(i.source),
                cell=lambda i: _end_cell(i.source), aliases=("from",), priority=0, min_width=8, max_width=48),
-        c.text("destinationCluster", "TO CLUSTER", "The cluster that answers.", "destination.cluster",
+        c.text("destinationCluster", "TO CLUSTER", "The called end's cluster.", "destination.cluster",
                priority=destination, max_width=24),
         Column(name="destination", title="TO", help="Who is called.", value=lambda i: end_text(i.destination),
                cell=lambda i: _end_cell(i.destination), aliases=("to",), priority=0, min_width=8, max_width=48),
@@ -98,12 +98,12 @@ def end_columns(*, source: int = 1, destination: int = 4) -> tuple[Column[Call],
 
 
 def either_end(read: Callable[[Peer | Target], str]) -> Callable[[Call], tuple[str, ...]]:
-    """Reads what both ends have of something; once where it is one and the same."""
+    """A function that reads an attribute of both ends, without duplicates."""
     return lambda call: tuple(dict.fromkeys(filter(None, (read(call.source), read(call.destination)))))
 
 
 def either_end_columns() -> tuple[Column[OwnedCall], ...]:
-    """Columns for filters that mean either end: `namespace:shop` finds what calls shop and what shop calls."""
+    """Hidden columns for filters on either end: `namespace:shop` finds calls from and to shop."""
     c = Columns(OwnedCall)  # type: ignore[type-abstract]
     return (
         c.words("cluster", "CLUSTER", "Either end's cluster.", either_end(lambda e: e.cluster), hidden=True),

@@ -1,4 +1,4 @@
-"""What a detail is made of: facts in sections, tables of related things, charts."""
+"""Parts of a detail: facts in sections, tables of related items, charts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 
 
 class Fact(Struct, frozen=True):
-    """A label and what it is."""
+    """A label and its value."""
 
     label: str
     cell: Cell
@@ -32,7 +32,7 @@ class Section(Struct, frozen=True):
 
 
 class Related(Struct, frozen=True):
-    """A table of things of another kind that belong to this one."""
+    """A table of related items of another kind."""
 
     title: str
     kind: str
@@ -41,7 +41,7 @@ class Related(Struct, frozen=True):
 
 
 class Detail(Struct, frozen=True, kw_only=True):
-    """All that a detail screen shows of one thing."""
+    """All that a detail screen shows about one item."""
 
     kind: str
     key: str
@@ -53,7 +53,7 @@ class Detail(Struct, frozen=True, kw_only=True):
 
 
 def fact(label: str, value: object, tone: Tone = Tone.PLAIN) -> Fact:
-    """A fact in words; a dash where it is not known."""
+    """A fact as text; a dash where it is not known."""
     if isinstance(value, Cell):
         return Fact(label, value)
     if value is None or value in ("", ()):
@@ -66,9 +66,9 @@ def fact(label: str, value: object, tone: Tone = Tone.PLAIN) -> Fact:
 def column_facts(
     columns: Sequence[Column[Item]], item: Item, *names: str, thresholds: Thresholds = DEFAULT_THRESHOLDS
 ) -> tuple[Fact, ...]:
-    """What the named columns say of an item, in the order of the names, with the unit that a heading has in a table.
+    """The named columns of an item as facts, in the order of the names, with the unit that a heading has in a table.
 
-    `thresholds` give their colours to columns that depend on them. Raises KeyError for a name that no column has.
+    `thresholds` colour the columns that depend on them. Raises KeyError for an unknown column.
     """
     by_name = {column.name: column for column in columns}
     chosen = [by_name[name].under(thresholds) for name in names]

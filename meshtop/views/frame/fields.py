@@ -1,4 +1,4 @@
-"""The JSON fields of a kind as columns that are never drawn, so that filters and sorts take their paths too."""
+"""The JSON fields of a kind as hidden columns, so that filters and sorts accept their paths too."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _reader(outer: Read, name: str) -> Read:
 
 
 def _plain(value: Any) -> Any:
-    """A value as filters and sorts take it: words for enumerations, truth and time."""
+    """A value as used by filters and sorts; enumerations, booleans and times become text."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, bool):
@@ -59,7 +59,7 @@ def _plain(value: Any) -> Any:
 
 
 def _known(hint: Any) -> type[Any] | None:
-    """The one type that a field has where it is known; None for maps, lists of objects and unions of several."""
+    """The type of a field without None; None for maps, lists of objects and unions of several types."""
     parts = [part for part in (get_args(hint) or (hint,)) if part is not NoneType]
     if get_origin(hint) in (tuple, list, frozenset, set):
         return tuple if parts[0] is str else None

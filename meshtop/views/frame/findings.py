@@ -1,4 +1,4 @@
-"""How findings look wherever they stand: tones and signs by severity, a cell in a table, facts in a detail."""
+"""Display of findings: tones and signs by severity, a cell in a table, facts in a detail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meshtop.views.frame.table import Cell, Column, Tone
 SEVERITY_TONES = {Severity.ERROR: Tone.FAILING, Severity.WARNING: Tone.DEGRADED, Severity.INFO: Tone.DIM}
 SEVERITY_SIGNS = {Severity.ERROR: "✗ ", Severity.WARNING: "▲ ", Severity.INFO: ""}
 SEVERITY_ORDER = {severity: order for order, severity in enumerate(SEVERITY_TONES)}
-"""The worst first."""
+"""Severities, the worst first."""
 
 
 class HasFindings(Protocol):
@@ -22,7 +22,7 @@ class HasFindings(Protocol):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What is wrong with it."""
+        """The item's findings."""
 
 
 Bearer = TypeVar("Bearer", bound=HasFindings)

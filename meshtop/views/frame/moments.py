@@ -1,4 +1,4 @@
-"""Moments as they are typed: `2026-08-01T14:05:00Z`, `-10m`, `14:05`; on the command line and in the console."""
+"""Parsing of moments on the command line and in the console: `2026-08-01T14:05:00Z`, `-10m`, `14:05`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 
 def parse_moment(text: str, now: datetime) -> float:
-    """Unix seconds of a moment; `now` has a time zone, in which `14:05` is read (yesterday's, when it is to come).
+    """Unix seconds of a moment; `14:05` is in the time zone of `now` (of yesterday if still in the future).
 
     Raises ValueError with what to write.
     """
@@ -24,7 +24,7 @@ def parse_moment(text: str, now: datetime) -> float:
     if match := re.fullmatch(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", typed):
         hour, minute, second = (int(part or 0) for part in match.groups())
         if hour > 23 or minute > 59 or second > 59:
-            raise ValueError(f"{typed!r} is no time of day; write it like 14:05.")
+            raise ValueError(f"{typed!r} is not a time of day; write it like 14:05.")
         today = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
         return (today if today <= now else today - timedelta(days=1)).timestamp()
     return _rfc3339(typed, now)
@@ -34,9 +34,9 @@ def _rfc3339(typed: str, now: datetime) -> float:
     try:
         moment = datetime.fromisoformat(typed)
     except ValueError:
-        raise ValueError(f"{typed!r} is no moment; write 2026-08-01T14:05:00Z, -10m or 14:05.") from None
+        raise ValueError(f"{typed!r} is not a moment; write 2026-08-01T14:05:00Z, -10m or 14:05.") from None
     if moment.tzinfo is None:
-        raise ValueError(f"{typed!r} says no time zone; add Z for UTC, or an offset such as +02:00.")
+        raise ValueError(f"{typed!r} has no time zone; add Z for UTC, or an offset such as +02:00.")
     if moment > now:
-        raise ValueError(f"{typed!r} is still to come; write a moment in the past.")
+        raise ValueError(f"{typed!r} is in the future; write a moment in the past.")
     return moment.timestamp()

@@ -1,4 +1,4 @@
-"""Whose an item is, as a column: the tenants of its namespace."""
+"""The column of an item's owner: the tenants of its namespace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Owned(Protocol):
 
     @property
     def tenant(self) -> str | None:
-        """The tenant, or several joined by `|`; None where nothing is marked."""
+        """The tenant, or several joined by `|`; None without a mark."""
 
     @property
     def tenants(self) -> tuple[str, ...]:
@@ -21,12 +21,12 @@ class Owned(Protocol):
 
 
 def tenant_text(tenants: tuple[str, ...]) -> str | None:
-    """The tenant, or several joined by `|` where marks disagree; None where nothing is marked."""
+    """The tenant, or several joined by `|` where marks disagree; None without a mark."""
     return "|".join(tenants) or None
 
 
 def tenant_column(*, priority: int = 3, wide: bool = False) -> Column[Owned]:
-    """The column of tenants; a filter looks at each of several."""
+    """The column of tenants; a filter matches any of several."""
     return Column(
         name="tenant",
         title="TENANT",

@@ -1,4 +1,4 @@
-"""Every kind that exists, by every name it goes by; a kind's module is imported when it is asked for."""
+"""The registry of all kinds by name and alias; a kind's module is imported on first use."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ KINDS = (
     ),
     Kind("virtualmachines", "virtualmachine", ("vm", "vms"), "workloads outside Kubernetes: address, group, health"),
     Kind("edges", "edge", ("ed",), "who calls whom: protocol, golden signals, codes, mutual TLS"),
-    Kind("mtls", "mtls", (), "mutual TLS of workloads: declared, seen, what is wrong; --edges for calls"),
+    Kind("mtls", "mtls", (), "mutual TLS of workloads: declared, observed, findings; --edges for calls"),
     Kind("trust", "trust", (), "pairs of clusters: whether they trust each other's certificates, and why"),
-    Kind("certificates", "certificate", ("cert", "certs"), "roots and what else runs out, first things first"),
+    Kind("certificates", "certificate", ("cert", "certs"), "root and other certificates, the first to expire first"),
     Kind("tenants", "tenant", ("tn", "workspaces"), "tenants and workspaces: golden signals, crossings, mutual TLS"),
     Kind("canaries", "canary", ("can",), "weighted routes: weights set and seen, each version's health, verdict"),
-    Kind("members", "member", ("mb",), "members of federations: as their registry says, and as seen from here"),
+    Kind("members", "member", ("mb",), "members of federations: their registry's view, and as seen from here"),
     Kind("tenantmatrix", "tenantpair", (), "traffic from tenant to tenant", hidden=True),
     Kind("tenanttree", "tenantnode", ("tree",), "organization, tenants, workspaces, namespaces as a tree", hidden=True),
     Kind("controlplanes", "controlplane", ("cp", "istiod"), "revisions of istiod: proxies, convergence, remotes"),
-    Kind("discovery", "discovery", ("disc", "hosts"), "hosts: which clusters resolve them and reach what is behind"),
+    Kind("discovery", "discovery", ("disc", "hosts"), "hosts: which clusters resolve them and reach their endpoints"),
     Kind("localities", "locality", ("loc",), "hosts: endpoints by cluster and zone, and the traffic that crosses"),
     Kind("drift", "drift", (), "objects that are not the same in every cluster that should have them; exits with 1"),
     Kind(
@@ -70,7 +70,7 @@ def names() -> tuple[str, ...]:
 
 
 def find_kind(name: str) -> Kind:
-    """The kind of that name, singular or alias, in any case. Raises FilterError with the nearest name."""
+    """The kind by name, singular or alias, ignoring case. Raises FilterError with the nearest name."""
     known = {alias: kind for kind in KINDS for alias in (*kind.aliases, kind.singular, kind.name)}
     found = known.get(name.lower())
     if found is not None:

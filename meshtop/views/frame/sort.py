@@ -1,4 +1,4 @@
-"""Sorting by columns: numbers from the largest down, words from A to Z, what is not known last."""
+"""Sorting by columns: numbers from the largest down, words from A to Z, unknown values last."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Item = TypeVar("Item")
 
 
 class SortKey(Struct, Generic[Item], frozen=True):
-    """A column to sort by, and whether against its natural direction."""
+    """A column to sort by, and whether its natural direction is reversed."""
 
     column: Column[Item]
     turned: bool = False
 
     @property
     def descending(self) -> bool:
-        """Whether large comes first."""
+        """Whether the largest value comes first."""
         return (self.column.numeric and self.column.order is None) != self.turned
 
 
 def parse_sort(
     text: str, columns: Sequence[Column[Item]], fields: Sequence[Column[Item]] = ()
 ) -> tuple[SortKey[Item], ...]:
-    """`namespace,-requestsPerSecond`: `-` turns a column's natural direction round. Raises FilterError.
+    """Parse `namespace,-requestsPerSecond`; `-` reverses a column's natural direction. Raises FilterError.
 
     `fields` can be named besides the columns.
     """
@@ -40,7 +40,7 @@ def parse_sort(
 
 
 def sort_text(column: str, columns: Sequence[AnyColumn], *, descending: bool) -> str:
-    """The sort as it is typed that puts a column in a direction. Raises FilterError."""
+    """The text of a sort by a column in a given direction. Raises FilterError."""
     natural = SortKey(find_column(column, columns)).descending
     return column if natural == descending else f"-{column}"
 

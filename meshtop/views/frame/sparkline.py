@@ -10,7 +10,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def resample(values: Sequence[float | None], count: int) -> list[float | None]:
-    """The values in `count` equal stretches, each the mean of what is known in it; None where nothing is."""
+    """The values resampled to `count` equal intervals, each the mean of its known values, or None without any."""
     if count <= 0 or not values:
         return []
     known = [None if value is None or not math.isfinite(value) else value for value in values]
@@ -25,7 +25,7 @@ def resample(values: Sequence[float | None], count: int) -> list[float | None]:
 
 
 def sparkline(values: Sequence[float | None], width: int, *, low: float | None = 0.0, high: float | None = None) -> str:
-    """A line of blocks, the latest value on the right; a gap for what is not known, the lowest block for zero.
+    """A line of blocks, the latest value on the right; a gap for unknown values, the lowest block for the minimum.
 
     `low` and `high` fix the scale (None: the smallest and largest value), so that several lines can share one.
     """
@@ -47,9 +47,9 @@ def sparkline(values: Sequence[float | None], width: int, *, low: float | None =
 
 
 def scale_of(values: Sequence[float | None]) -> tuple[float, float]:
-    """The lowest and highest value of a sparkline's scale: what is steady stands at half height.
+    """The lowest and highest value of a sparkline's scale; a steady line is at half height.
 
-    A line that halves goes through the whole height; a change of some percent looks like one, not like a mountain.
+    A line that halves spans the whole height, while a change of a few percent looks small.
     """
     known = [value for value in values if value is not None]
     if not known or max(known) <= 0:
@@ -61,7 +61,7 @@ def scale_of(values: Sequence[float | None]) -> tuple[float, float]:
 
 
 def bar(share: float | None, width: int) -> str:
-    """A bar that fills a share (0 to 1) of `width` cells, in eighths of a cell; blank where it is not known."""
+    """A bar that fills a share (0 to 1) of `width` cells, in eighths of a cell; blank if unknown."""
     if share is None or not math.isfinite(share):
         return " " * width
     eighths = round(max(0.0, min(1.0, share)) * width * 8)

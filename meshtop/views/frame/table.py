@@ -1,6 +1,6 @@
-"""Rows and typed columns: the pair of which every screen and every `get` command has one.
+"""Tables: rows and typed columns, used by every screen and every `get` command.
 
-A column exists once: its name (the JSON field), title, unit, width, how it is formatted and sorted, and
+A column is defined once: its name (the JSON field), title, unit, width, how it is formatted and sorted, and
 what it means. Faces (the console's table widget, the printers) only draw what a `Table` says.
 """
 
@@ -16,7 +16,7 @@ from meshtop.model.thresholds import Thresholds
 
 
 class Tone(StrEnum):
-    """What a cell's colour means; faces map it to a colour and never invent one. `FAINT` is for lines, not for text."""
+    """Meaning of a cell's colour; the console and printers map it to colours. `FAINT` is for lines, not for text."""
 
     PLAIN = "plain"
     DIM = "dim"
@@ -30,7 +30,7 @@ class Tone(StrEnum):
 
 
 class Cell(Struct, frozen=True, gc=False):
-    """What is drawn: text already cleaned of control characters, and its tone; `lead` are dim lines before it."""
+    """A cell: text without control characters, and its tone; `lead` is drawn dim before it (a tree's lines)."""
 
     text: str
     tone: Tone = Tone.PLAIN
@@ -42,30 +42,30 @@ BROKEN_CELL = Cell("✗ defect", Tone.FAILING)
 
 
 class Align(StrEnum):
-    """Where a cell's text stands in its column."""
+    """Alignment of a cell's text in its column."""
 
     LEFT = "left"
     RIGHT = "right"
 
 
 Row = TypeVar("Row", contravariant=True)
-"""What a column reads; a column of something more general serves every kind that is such a thing."""
+"""The item type of a column; contravariant, so that a column of a base type serves all kinds of that type."""
 
 
 class Column(Struct, Generic[Row], frozen=True, kw_only=True):
     """One column of one kind, whose items are `Row`s.
 
     `name` is the filter and sort name and the JSON path ("traffic.requestsPerSecond" is spelled by its last
-    part, "requestsPerSecond"). `value` gives what is filtered and sorted by (None = unknown, sorted last);
-    `cell` what is drawn. `priority` 0 is always shown; higher numbers give way first when the screen is
+    part, "requestsPerSecond"). `value` gives the value for filtering and sorting (None = unknown, sorted last);
+    `cell` the drawn cell. `priority` 0 is always shown; higher numbers are dropped first when the screen is
     narrow; `wide` columns appear only in wide output, `hidden` ones only in filters and sorting. `min_width` counts
     terminal cells; the widest cell on screen may grow the column to `max_width`.
     `aliases` are other names that a filter or a sort may use. `numeric` columns compare by `>` and `<`, in `unit`
     ("ratio" is a share from 0 to 1, drawn as a percentage), and sort from the largest down.
-    `judge` is what the thresholds of health say of an item in this column, where its colour depends on them; `under`
-    gives the column that draws so. `order` is what is sorted by where that differs from `value` (health: worst first).
-    `label` and `full` are what a detail calls it and shows of it, where there is room for more than a cell: by
-    default the title in lower case, and the cell.
+    `judge` gives an item's verdict by the health thresholds, where the column's colour depends on them; `under` gives
+    the column bound to thresholds. `order` is the sort key where it differs from `value` (health: worst first).
+    `label` and `full` are its name and cell in a detail, where there is more room: by default the title in lower case,
+    and the cell.
     """
 
     name: str
@@ -89,15 +89,15 @@ class Column(Struct, Generic[Row], frozen=True, kw_only=True):
 
     @property
     def fact_label(self) -> str:
-        """What a detail calls it."""
+        """Label of the column in a detail."""
         return self.label or self.title.lower()
 
     def full_cell(self, item: Row) -> Cell:
-        """What a detail shows of it."""
+        """Cell of the column in a detail."""
         return (self.full or self.cell)(item)
 
     def under(self, thresholds: Thresholds) -> Column[Row]:
-        """The column in the colours that these thresholds of health give it."""
+        """The column bound to health thresholds, which determine its colours."""
         judge, cell, full = self.judge, self.cell, self.full_cell
         if judge is None:
             return self
@@ -109,16 +109,16 @@ class Column(Struct, Generic[Row], frozen=True, kw_only=True):
 
     @property
     def sort_key(self) -> Callable[[Row], Any]:
-        """What it sorts by."""
+        """Function that gives an item's sort key."""
         return self.order or self.value
 
 
 AnyColumn = Column[Any]
-"""A column for those who only ask for its words and widths."""
+"""A column of any item type, for code that only needs its texts and widths."""
 
 
 class TableModel(Protocol):
-    """What a face draws: columns, and rows by index with a key that is their identity."""
+    """The interface of a table for the console and printers: columns, and rows by index, each with a unique key."""
 
     @property
     def columns(self) -> Sequence[AnyColumn]:
@@ -130,14 +130,14 @@ class TableModel(Protocol):
         """The identity of the row at `index`: the same thing has the same key in every refresh."""
 
     def cell(self, index: int, column: int) -> Cell:
-        """The cell of a row and a column, formatted when asked for."""
+        """The cell of a row and a column, formatted on demand."""
 
 
 Item = TypeVar("Item")
 
 
 class Table(Generic[Item]):
-    """Rows of one kind, already filtered and sorted, whose cells are formatted only when asked for."""
+    """Rows of one kind, already filtered and sorted, whose cells are formatted on demand."""
 
     def __init__(
         self,

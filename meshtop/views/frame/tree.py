@@ -1,7 +1,7 @@
-"""Rows as a tree: who stands under whom, what is folded, and the guides before the names.
+"""Rows as a tree: hierarchy, folding, and the guide lines before the names.
 
-Pure functions: siblings are sorted among themselves, a filter keeps what matches and what leads to it, and folding
-belongs to keys, so that it holds while rows come, go and change their order.
+Pure functions: siblings are sorted among themselves, a filter keeps matching rows and their ancestors, and folding
+is stored by key, so that it survives changes of rows and order.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _LEAF = "─ "
 
 
 class Folding(Struct, frozen=True):
-    """What is open: what a key press opened or folded, by key, and else the rows of the first `depth` levels.
+    """Which rows are open: those opened or folded by the user, by key, and otherwise the first `depth` levels.
 
-    `shut` are rows that are folded at first although their level is open.
+    `shut` are rows that are initially folded although their level is open.
     """
 
     depth: int = 0
@@ -32,7 +32,7 @@ class Folding(Struct, frozen=True):
     shut: frozenset[str] = frozenset()
 
     def is_open(self, key: str, depth: int) -> bool:
-        """Whether what stands under a row is shown; `depth` counts the rows above it."""
+        """Whether a row's children are shown; `depth` counts its ancestors."""
         return key in self.opened or (depth < self.depth and key not in self.folded and key not in self.shut)
 
     def opening(self, *keys: str) -> Folding:
@@ -48,7 +48,7 @@ ALL_OPEN = Folding(depth=1_000)
 
 
 class Twig(Struct, Generic[Item], frozen=True):
-    """A row of the tree: `lead` are its guides, `open` is None for a row that nothing stands under."""
+    """A row of the tree: `lead` are its guide lines, `open` is None for a row without children."""
 
     key: str
     item: Item
@@ -59,9 +59,9 @@ class Twig(Struct, Generic[Item], frozen=True):
 
 
 class Tree(Generic[Item]):
-    """Items with the key of what each stands under; a parent that is not among them leaves its children on top.
+    """Items with their parents' keys; children of a missing parent are at the top level.
 
-    `rank` puts some siblings after others whatever the order is.
+    `rank` puts some siblings after others in any order.
     """
 
     def __init__(
@@ -83,11 +83,11 @@ class Tree(Generic[Item]):
 
     @property
     def branches(self) -> tuple[str, ...]:
-        """The rows that have others under them."""
+        """Keys of the rows with children."""
         return tuple(key for key in self._items if key in self._children)
 
     def ancestors(self, key: str) -> tuple[str, ...]:
-        """What a row stands under, the nearest first."""
+        """Ancestors of a row, the nearest first."""
         found: list[str] = []
         above = self._parents.get(key)
         while above is not None and above in self._items and above not in found:
@@ -98,7 +98,7 @@ class Tree(Generic[Item]):
     def rows(
         self, folding: Folding, order: Sequence[SortKey[Item]], passes: Callable[[Item], bool] | None = None
     ) -> list[Twig[Item]]:
-        """The rows to show, from the top down; with `passes` what matches and what it stands under."""
+        """The rows to show, from the top down; with `passes`, matching rows and their ancestors."""
         kept = None
         if passes is not None:
             matching = [key for key, item in self._items.items() if passes(item)]
@@ -136,7 +136,7 @@ def _lead(depth: int, guides: str, *, last: bool, is_open: bool | None) -> str:
 
 
 class TreeTable(Generic[Item]):
-    """Rows of a tree as a table (`TableModel`): guides before the first column, the other columns as ever."""
+    """Rows of a tree as a table (`TableModel`): guide lines precede the first column, other columns are unchanged."""
 
     def __init__(self, columns: Sequence[Column[Item]], twigs: Sequence[Twig[Item]]) -> None:
         self.columns = tuple(columns)

@@ -1,7 +1,7 @@
-"""What an answer could not take into account, and the one way in which an empty or good answer is said.
+"""Unknowns: what an answer could not take into account, and the wording of empty or good answers.
 
-"There is none" and "all is well" are claims about everything that was asked for. Where a part of it was not read, the
-answer says so, in words, in `unknowns[]` (docs/json.md) and by its exit code.
+"There is none" and "all is well" are claims about everything in the query. Where a part of it was not read, the
+answer states that in words, in `unknowns[]` (docs/json.md) and by its exit code.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ _WORDS = {
     WhyUnknown.UNREACHABLE: "cannot be read",
     WhyUnknown.STALE: "is out of date",
     WhyUnknown.NOT_READ: "was not read",
-    WhyUnknown.UNSUPPORTED: "cannot be told there",
+    WhyUnknown.UNSUPPORTED: "cannot be known there",
 }
 
 
 class Needs(Struct, frozen=True):
-    """What an answer stands on: Kubernetes kinds, by their names in an Inventory, and whether traffic counts."""
+    """Data that an answer depends on: Kubernetes kinds, by their names in an Inventory, and whether traffic matters."""
 
     kinds: tuple[str, ...] = ()
     traffic: bool = False
 
 
 def unknowns_of(snapshot: Snapshot, needs: Needs, query: Query | None = None) -> tuple[Unknown, ...]:
-    """What of the needs was not read, in the clusters and namespaces of a query; by cluster, then in their order."""
+    """The needed data that was not read in the clusters and namespaces of a query; by cluster, then by need."""
     scope = query or Query()
     asked = [c for c in snapshot.clusters if not scope.clusters or c.name in scope.clusters]
     return tuple(unknown for cluster in asked for unknown in _of_cluster(cluster, needs, scope.namespaces))
@@ -79,14 +79,14 @@ def _unread(inventory: Inventory, kind: str, namespaces: Sequence[str]) -> WhyUn
 
 
 def told(claim: str, unknowns: Sequence[Unknown]) -> str:
-    """A claim of nothing, or of nothing wrong, as far as it can be made: with what is unknown, if anything is."""
+    """A claim that there is nothing (wrong), qualified by what is unknown, if anything."""
     if not unknowns:
         return claim
     return f"{claim.rstrip('.').removesuffix(', as far as it is known')} as far as it was read, but {doubt(unknowns)}"
 
 
 def doubt(unknowns: Sequence[Unknown]) -> str:
-    """What is unknown, in one sentence without a capital: `VirtualService of east may not be read.`"""
+    """The unknowns as one sentence, to follow a comma: `VirtualService of east may not be read.`"""
     places: dict[tuple[str, WhyUnknown], list[str]] = {}
     for unknown in unknowns:
         places.setdefault((unknown.what, unknown.why), []).append(unknown.cluster)

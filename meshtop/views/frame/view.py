@@ -1,4 +1,4 @@
-"""A kind as users see it: its names, its items and its columns, made from a Picture and a Query."""
+"""The view of a kind: its names, items and columns, from a Picture and a Query."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Item = TypeVar("Item")
 
 
 class View(Generic[Item]):
-    """One kind: what its items are, how they are drawn, and what each shows when it is opened.
+    """One kind: its items, columns and details.
 
-    `item` is the frozen struct whose JSON is the promise of INTERFACE.md. `build` makes all items of a Picture,
-    `detail` what is shown of one that is opened, with its key. `path` is an item's place and name from the outside in,
-    and its identity unless `key` says more; `places` says where it stands for the scope. `empty` is what to say when
-    there are none, `needs` what that stands on. `related` names the kinds that a detail of this one leads to.
+    `item` is the frozen struct whose JSON INTERFACE.md specifies. `build` makes all items of a Picture, `detail` the
+    detail of one, given its key. `path` is an item's place and name from the outside in, and its identity unless `key`
+    is given; `places` are its places for the scope. `empty` is the sentence for no items, `needs` the data that this
+    claim depends on. `related` names the kinds that a detail of this one leads to.
     `bad_when_found` is set where any item is a bad answer (exit code 1), `all_is_well` where none is a good one, which
     takes that all was read. `unknowns` gives what an analysis could not take into account besides `needs`. `scoped`
     makes the items of a kind whose figures depend on the scope: those in it, or None where the scope leaves all figures
@@ -86,17 +86,17 @@ class View(Generic[Item]):
         self._unknowns = unknowns
 
     def shown(self, thresholds: Thresholds, *, wide: bool = False) -> tuple[Column[Item], ...]:
-        """The columns that are drawn, in the colours that the thresholds of health give them."""
+        """The drawn columns, coloured by the health thresholds."""
         return tuple(c for c in _under(self.columns, thresholds) if not c.hidden and (wide or not c.wide))
 
     def check(self, query: Query) -> None:
-        """Raise FilterError when the query's filter or sort cannot be understood for this kind."""
+        """Raise FilterError when the query's filter or sort is invalid for this kind."""
         self.filter(query)
         self.order(query)
 
     @cached_property
     def fields(self) -> tuple[Column[Item], ...]:
-        """The JSON's plain fields, which a filter or a sort may name by their paths."""
+        """The plain JSON fields, which filters and sorts may name by path."""
         return field_columns(self.item)
 
     def filter(self, query: Query) -> Filter[Item]:
@@ -110,7 +110,7 @@ class View(Generic[Item]):
         return _sort(query.sort, self.columns, self.fields)
 
     def key(self, item: Item) -> str:
-        """The identity of an item: the same thing has the same key in every refresh."""
+        """The identity of an item, stable across refreshes."""
         return self._key(item) if self._key else "/".join(self._path(item))
 
     def path(self, item: Item) -> tuple[str, ...]:
@@ -118,13 +118,13 @@ class View(Generic[Item]):
         return self._path(item)
 
     def is_named(self, name: str, item: Item) -> bool:
-        """Whether a name means this item: the end of its path, with or without its kind as `-o name` prints it."""
+        """Whether a name matches this item: the end of its path, with or without its kind as `-o name` prints it."""
         path = self._path(item)
         bare = name.removeprefix(f"{self.singular}/")
         return name_matches(name, path) or (bare != name and name_matches(bare, path))
 
     def unknowns(self, picture: Picture, query: Query) -> tuple[Unknown, ...]:
-        """What these items could not take into account, in the query's clusters and namespaces."""
+        """What the items could not take into account, in the query's clusters and namespaces."""
         found = unknowns_of(picture.snapshot, self.needs, query)
         if self._unknowns is None:
             return found
@@ -140,30 +140,30 @@ class View(Generic[Item]):
         return (*found, *more)
 
     def nothing(self, picture: Picture, query: Query) -> str:
-        """What to say when there are no items: that there are none, as far as that is known."""
+        """The sentence for no items, qualified by what is unknown."""
         return told(self.empty, self.unknowns(picture, query))
 
     def places(self, item: Item) -> tuple[Place, ...]:
-        """Where an item stands; a pair or a host stands in several places."""
+        """The places of an item; a pair or a host has several."""
         return self._places(item)
 
     def detail(self, picture: Picture, item: Item, key: str) -> Detail:
-        """All that is known of one item."""
+        """The detail of one item."""
         return self._detail(picture, item, key)
 
     def facts(self, item: Item, *names: str, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> tuple[Fact, ...]:
-        """What the named columns say of an item, for its detail; `thresholds` where a column's colour depends on them.
+        """The named columns of an item as facts for its detail; `thresholds` colour the columns that depend on them.
 
-        Raises KeyError for a name that no column has.
+        Raises KeyError for an unknown column.
         """
         return column_facts(self.columns, item, *names, thresholds=thresholds)
 
     def all_items(self, picture: Picture) -> list[Item]:
-        """Every item, made once for each Picture."""
+        """Every item, computed once for each Picture."""
         return picture.cached(self._all_key, lambda: self._build(picture))
 
     def in_scope(self, picture: Picture, query: Query) -> list[Item]:
-        """The items of a resolved query's scope; its filter, names and order are left aside."""
+        """The items in a resolved query's scope; its filter, names and order are ignored."""
         if self._scoped is not None:
             make = self._scoped
             key = self._scope_key.at(self.kind, query.clusters, query.namespaces, query.tenant, query.within)
@@ -177,7 +177,7 @@ class View(Generic[Item]):
         return picture.lost.sentence(self.kind)
 
     def items(self, picture: Picture, query: Query) -> list[Item]:
-        """The items that the query asks for, in its order, worked out once for each Picture. Raises FilterError."""
+        """The items that match the query, in its order, computed once for each Picture. Raises FilterError."""
         return picture.cached(self._query_key.at(self.kind, query), lambda: self._chosen(picture, query))
 
     def _chosen(self, picture: Picture, query: Query) -> list[Item]:
@@ -227,7 +227,7 @@ class View(Generic[Item]):
 
 @lru_cache(maxsize=64)
 def _under(columns: tuple[Column[Item], ...], thresholds: Thresholds) -> tuple[Column[Item], ...]:
-    """Made once: a table goes on from refresh to refresh while its columns are the same ones."""
+    """Columns bound to thresholds; cached, because a table is updated in place while its columns are identical."""
     return tuple(column.under(thresholds) for column in columns)
 
 
@@ -242,4 +242,4 @@ def _sort(text: str, columns: tuple[AnyColumn, ...], fields: tuple[AnyColumn, ..
 
 
 AnyView = View[Any]
-"""A kind whose items are not known to whoever looks at it."""
+"""A view of any item type."""

@@ -1,4 +1,4 @@
-"""The kind `canaries`: every weighted route of every cluster, what the mesh sends, and how each version does."""
+"""The kind `canaries`: every weighted route of every cluster, its observed split, and each version's health."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def set_text(row: CanaryRow) -> str:
 
 
 def _set_cell(row: CanaryRow) -> Cell:
-    """The split with names as short as they are clear: backends that are called after their route without its name."""
+    """The split with short names: the route's name is removed from its backends' names."""
     names = [d.name for d in row.destinations]
     start = f"{row.name}-"
     if all(name.startswith(start) and len(name) > len(start) for name in names):
@@ -229,7 +229,7 @@ VIEW: View[CanaryRow] = View(
     title="Canaries",
     item=CanaryRow,
     columns=(
-        c.text("service", "SERVICE", "The service whose versions are weighed.", "service", aliases=("svc",), wide=True,
+        c.text("service", "SERVICE", "The service whose versions are weighted.", "service", aliases=("svc",), wide=True,
                priority=6, max_width=60),
         c.text("namespace", "NAMESPACE", "The route's namespace.", "namespace", aliases=("ns",), priority=2),
         c.text("name", "ROUTE OF", "The object that holds the weights.", "name", priority=0, min_width=7,
@@ -237,11 +237,11 @@ VIEW: View[CanaryRow] = View(
         c.text("route", "#", "The route's name, else its number.", "route", priority=3, max_width=16),
         c.text("kind", "KIND", "VirtualService, HTTPRoute, GRPCRoute, TCPRoute or TLSRoute.", "kind", wide=True,
                priority=7),
-        c.text("cluster", "CLUSTER", "The cluster whose callers obey it.", "cluster", priority=0, max_width=32),
+        c.text("cluster", "CLUSTER", "The cluster whose callers follow it.", "cluster", priority=0, max_width=32),
         c.text("protocol", "PROTO", "http, grpc, tcp or tls.", "protocol", label="protocol", wide=True, priority=7),
         c.custom(name="set", title="SET %", help_="The weights, as shares.", value=set_text,
                  cell=_set_cell, priority=0, min_width=14, max_width=48),
-        c.custom(name="actual", title="ACTUAL %", help_="What the callers were seen to send, in the same order.",
+        c.custom(name="actual", title="ACTUAL %", help_="The observed shares, in the same order.",
                  value=lambda r: tuple(d.observed_share for d in r.destinations), cell=_actual_cell, priority=1,
                  min_width=11, max_width=32),
         c.custom(name="honesty", title="SPLIT", help_="Whether the observed split matches the weights: as set, or off.",
@@ -260,9 +260,9 @@ VIEW: View[CanaryRow] = View(
                  numeric=True, priority=4),
         c.text("owner", "OWNER", "The controller that owns the weights, if any.", "owner.controller", priority=4,
                max_width=16),
-        c.text("changedBy", "CHANGED BY", "Who changed the object last.",
+        c.text("changedBy", "CHANGED BY", "The field manager that changed the object last.",
                lambda r: r.last_change.who if r.last_change else None, wide=True, priority=6, max_width=28),
-        c.custom(name="findings", title="FINDINGS", help_="What is wrong: codes of docs/findings.md.",
+        c.custom(name="findings", title="FINDINGS", help_="Findings by code (docs/findings.md).",
                  value=lambda r: tuple(f.code for f in r.findings), cell=_findings_cell,
                  aliases=("finding", "code"), priority=2, max_width=40),
         c.words("destination", "DESTINATION", "Names of destinations.", lambda r: tuple(d.name for d in r.destinations),
@@ -275,7 +275,7 @@ VIEW: View[CanaryRow] = View(
     key=lambda r: r.id,
     places=lambda r: (Place(cluster=r.cluster, namespace=r.namespace),),
     default_sort="verdict,honesty,service,name,route,cluster",
-    empty="No route with weights is in these clusters.",
+    empty="There are no weighted routes in these clusters.",
     needs=Needs(("VirtualService", "HTTPRoute", "GRPCRoute", "TCPRoute",
                  "TLSRoute", "DestinationRule", "Service", "Pod"), traffic=True),
     related=("edges", "workloads"),

@@ -1,4 +1,4 @@
-"""The kind `controlplanes`: revisions of istiod, what they serve, how fast and how well."""
+"""The kind `controlplanes`: revisions of istiod, the proxies they serve, and their convergence and errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from meshtop.views.picture.query import Place
 
 
 class Convergence(Struct, frozen=True):
-    """Milliseconds from a change to the proxies' having it."""
+    """Milliseconds from a change until the proxies have it."""
 
     p50: float | None = None
     p99: float | None = None
@@ -30,7 +30,7 @@ class Convergence(Struct, frozen=True):
 
 class ControlPlaneItem(Struct, frozen=True, rename="camel", kw_only=True):
     """A revision (INTERFACE.md, kind controlplanes). `rejects` and `pushErrors` are per second, `conflicts` a count;
-    they and `convergenceMs` are of the cluster's control plane as a whole. `role`: primary, remote or external.
+    they and `convergenceMs` apply to the cluster's control plane as a whole. `role`: primary, remote or external.
     """
 
     cluster: str
@@ -167,12 +167,12 @@ VIEW: View[ControlPlaneItem] = View(
         c.health(),
         c.text("version", "VERSION", "istiod's version.", "version", priority=1),
         c.text("role", "ROLE", "primary, remote (served by another cluster) or external.", "role", priority=4),
-        c.ready("pods", "PODS", "Ready and wanted pods of istiod.", "pods", priority=2),
-        c.words("tags", "TAGS", "Revision tags that mean it.", "tags", aliases=("tag",), priority=3),
+        c.ready("pods", "PODS", "Ready pods of istiod out of those desired.", "pods", priority=2),
+        c.words("tags", "TAGS", "Revision tags that point to it.", "tags", aliases=("tag",), priority=3),
         c.count("proxies", "PROXIES", "Pods of this cluster whose proxy it serves.", "proxies", priority=2),
         c.ratio("proxiesShare", "SHARE %", "Part of the cluster's proxies: how far an upgrade has come.",
                 "proxies_share", aliases=("share",), label="share", priority=3),
-        c.count("proxiesStale", "STALE", "Its proxies that have another version.", "proxies_stale",
+        c.count("proxiesStale", "STALE", "Its proxies with another version.", "proxies_stale",
                 aliases=("stale",), label="of another version", priority=3),
         c.latency("p50", "PUSH P50 ms", "Half of all changes reach their proxies faster.",
                   lambda i: i.convergence_ms.p50, label="convergence p50", wide=True, priority=5),
@@ -182,12 +182,12 @@ VIEW: View[ControlPlaneItem] = View(
                label="rejects", priority=4),
         c.rate("pushErrors", "PUSH ERR/S", "Pushes that fail, per second.", "push_errors",
                label="push errors", priority=5),
-        c.count("conflicts", "CONFLICTS", "Conflicts that istiod knows.", "conflicts", priority=5),
+        c.count("conflicts", "CONFLICTS", "Conflicts reported by istiod.", "conflicts", priority=5),
         c.words("remoteClusters", "REMOTES", "RemoteCluster clusters and their sync status.",
                 lambda i: tuple(map(remote_text, i.remote_clusters)), aliases=("remotes",), priority=4, max_width=60),
         c.words("servedBy", "SERVED BY", "The clusters whose control plane serves it.", "served_by", wide=True,
                 priority=6),
-        c.words("finding", "FINDINGS", "What is wrong, by code (docs/findings.md).",
+        c.words("finding", "FINDINGS", "Findings by code (docs/findings.md).",
                 lambda i: tuple(f.code for f in i.findings), wide=True,
                 priority=7, max_width=60),
     ),
@@ -196,7 +196,7 @@ VIEW: View[ControlPlaneItem] = View(
     path=lambda i: (i.cluster, i.revision or "remote"),
     places=lambda i: (Place(cluster=i.cluster),),
     default_sort="health,cluster,revision",
-    empty="No control plane is known in this scope.",
+    empty="There is no known control plane in this scope.",
     needs=Needs(("Deployment", "Pod", "MutatingWebhookConfiguration")),
     related=("clusters", "certificates"),
     namespaced=False,

@@ -47,7 +47,7 @@ _ORDER = (
 
 
 class DiscoveryItem(Struct, frozen=True, rename="camel", kw_only=True):
-    """A host (INTERFACE.md, kind discovery); `clusters` says of each cluster of its mesh: local (endpoints there),
+    """A host (INTERFACE.md, kind discovery); `clusters` maps each cluster of its mesh to: local (endpoints there),
     remote (endpoints in a cluster that it reaches), external, no-endpoints, unreachable, unresolved, unknown.
     """
 
@@ -105,7 +105,7 @@ def _finding_cell(item: DiscoveryItem) -> Cell:
 
 
 def detail(picture: Picture, item: DiscoveryItem, key: str) -> Detail:
-    """Everything about one host."""
+    """The detail of one host."""
     between = [x for x in discovery_of(picture).links if x.source in item.clusters and x.target in item.clusters]
     said = {True: Cell("reaches it"), False: Cell("✗ does not reach it", Tone.FAILING), None: Cell("? unknown")}
     paths = [fact(f"{link.source} → {link.target}", said[link.up]) for link in between]
@@ -148,7 +148,7 @@ VIEW: View[DiscoveryItem] = View(
     title="Discovery",
     item=DiscoveryItem,
     columns=(
-        c.text("host", "HOST", "The host that callers ask for.", "host", priority=0, min_width=16, max_width=64),
+        c.text("host", "HOST", "The host that callers request.", "host", priority=0, min_width=16, max_width=64),
         c.custom(name="clusters", title="CLUSTERS",
                  help_="● endpoints there, → reaches them elsewhere, ↗ external, ○ none anywhere, ✗ cannot reach them, "
                  "· does not resolve, ? unknown.",
@@ -157,7 +157,7 @@ VIEW: View[DiscoveryItem] = View(
                  aliases=("cluster", "mark")),
         c.words("exported", "EXPORTED BY", "Clusters that export it (ServiceExport).", "exported_by", priority=3),
         c.words("imported", "IMPORTED BY", "Clusters that import it (ServiceImport).", "imported_by", priority=3),
-        c.custom(name="finding", title="FINDINGS", help_="What is wrong with it (docs/findings.md).",
+        c.custom(name="finding", title="FINDINGS", help_="Findings by code (docs/findings.md).",
                  value=lambda i: tuple(f.code for f in i.findings), cell=_finding_cell, aliases=("findings",),
                  priority=2, max_width=60),
         c.text("mesh", "MESH", "The mesh.", "mesh", priority=5),

@@ -51,9 +51,9 @@ _ORDER = (
 
 
 class DriftItem(Struct, frozen=True, rename="camel", kw_only=True):
-    """An object (INTERFACE.md, kind drift); `clusters` says of each cluster: same, differs, missing, extra (has it and
+    """An object (INTERFACE.md, kind drift); `clusters` maps each cluster to: same, differs, missing, extra (has it and
     should not), absent (need not have it), unknown (cannot be read). `diff` compares the first that differs with
-    `reference`, the cluster that most others are like.
+    `reference`, a cluster with the most common version.
     """
 
     kind: str
@@ -89,7 +89,7 @@ def _item(picture: Picture, found: Drift) -> DriftItem:
 
 
 def diff_of(found: Drift, left: str, right: str) -> tuple[str, ...]:
-    """What stands in one cluster against what stands in another, as a unified diff of YAML."""
+    """The difference between two clusters' objects, as a unified diff of YAML."""
     return diff_yaml(found.meanings.get(left), found.meanings.get(right), left, right, allow_unicode=True, width=1000)
 
 
@@ -103,7 +103,7 @@ _LINES = {"+": Tone.GOOD, "-": Tone.FAILING, "@": Tone.DIM}
 
 
 def detail(picture: Picture, item: DriftItem, key: str) -> Detail:
-    """Everything about one object, with a diff for each cluster that differs."""
+    """The detail of one object, with a diff for each cluster that differs."""
     found = next(
         d for d in drift_of(picture) if (d.kind, d.namespace, d.name) == (item.kind, item.namespace, item.name)
     )
@@ -145,7 +145,7 @@ VIEW: View[DriftItem] = View(
     title="Drift between clusters",
     item=DriftItem,
     columns=(
-        c.text("kind", "KIND", "What it is; Workload stands for the images of a workload.", "kind", priority=0,
+        c.text("kind", "KIND", "The kind of object; Workload means the images of a workload.", "kind", priority=0,
                max_width=34),
         c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), priority=1),
         c.text("name", "NAME", "The object.", "name", priority=0, min_width=6, max_width=48),
@@ -154,8 +154,8 @@ VIEW: View[DriftItem] = View(
                  value=lambda i: tuple(f"{name}:{mark}" for name, mark in i.clusters.items()), cell=_marks,
                  order=lambda i: min(_ORDER.index(mark) for mark in i.clusters.values()), priority=1, min_width=12,
                  max_width=80, aliases=("cluster", "mark")),
-        c.words("differs", "DIFFERS IN", "The fields whose meaning differs.", "differs", priority=3, max_width=60),
-        c.text("reason", "WHY", "Why it is listed, in a sentence.", "reason", priority=2, max_width=120),
+        c.words("differs", "DIFFERS IN", "The fields that differ in meaning.", "differs", priority=3, max_width=60),
+        c.text("reason", "WHY", "The reason, in a sentence.", "reason", priority=2, max_width=120),
         c.text("reference", "AGAINST", "The cluster that the others are compared with.", "reference", wide=True,
                priority=5),
         c.words("tenant", "TENANT", "The namespace's tenants.", "tenants", hidden=True),

@@ -1,4 +1,4 @@
-"""The kind `findings`: what is wrong with mutual TLS, trust, certificates and the fleet, what it means, and the fix."""
+"""The kind `findings`: problems of mutual TLS, trust, certificates and the fleet, each with its fix."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from meshtop.views.picture.query import Place
 
 
 class FindingItem(Struct, frozen=True, rename="camel", kw_only=True):
-    """A finding with its place; `opensKind` and `opensKey` lead to what it is about."""
+    """A finding with its place; `opensKind` and `opensKey` identify the item that it is about."""
 
     code: str
     severity: Severity
@@ -38,9 +38,9 @@ class FindingItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 _MEASURED = re.compile(r"\([^)]*\)|\d[\d.,]*[kM]?(?= ?(?:%|/s|requests|calls|proxies|points|days?|hours?|minutes?))")
-"""What a message measures; it changes with every refresh, and a finding stays the same finding."""
+"""Matches figures in a message, which change with every refresh while the finding stays the same."""
 _FLEET = {"MEMBER-": "members", "DISCOVERY-": "discovery", "CONTROLPLANE-": "controlplanes", "VM-": "virtualmachines"}
-"""What findings about the fleet are about, by the beginning of their codes."""
+"""The kind of item that a fleet finding is about, by the prefix of its code."""
 
 
 def build(picture: Picture) -> list[FindingItem]:
@@ -67,7 +67,7 @@ def _item(picture: Picture, located: LocatedFinding) -> FindingItem:
 
 
 def opens(located: LocatedFinding) -> tuple[str, str]:
-    """The kind and key of what a finding is about."""
+    """The kind and key of the item that a finding is about."""
     if located.finding.code.startswith("TRUST-"):
         return "trust", ""
     if located.finding.code.startswith("CERT-"):
@@ -90,7 +90,7 @@ _HEALTH = {Severity.ERROR: HealthStatus.FAILING, Severity.WARNING: HealthStatus.
 
 
 def detail(picture: Picture, item: FindingItem, key: str) -> Detail:
-    """Everything about one finding."""
+    """The detail of one finding."""
     place = "/".join(filter(None, (item.cluster, item.namespace, item.workload)))
     return Detail(
         kind="findings",
@@ -133,15 +133,15 @@ VIEW: View[FindingItem] = View(
         c.custom(name="severity", title="SEVERITY", help_="error, warning or info.", value=lambda i: i.severity.value,
                  cell=_severity_cell, order=lambda i: SEVERITY_ORDER[i.severity], priority=0, min_width=9,
                  max_width=10),
-        c.text("message", "WHAT", "What is wrong, in a sentence.", "message", priority=0, min_width=90, max_width=160),
-        c.rate("requestsPerSecond", "REQ/S", "Requests per second that it touches.", "requests_per_second",
+        c.text("message", "WHAT", "The problem, in a sentence.", "message", priority=0, min_width=90, max_width=160),
+        c.rate("requestsPerSecond", "REQ/S", "Affected requests per second.", "requests_per_second",
                aliases=("rps",), priority=3),
-        c.text("code", "CODE", "What it is (docs/findings.md).", "code", priority=2, max_width=30),
+        c.text("code", "CODE", "The finding's code (docs/findings.md).", "code", priority=2, max_width=30),
         c.text("cluster", "CLUSTER", "The cluster.", "cluster", priority=4, max_width=24, wide=True),
         c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), priority=5, wide=True),
         c.text("workload", "WORKLOAD", "The workload.", "workload", aliases=("wl",), priority=6, max_width=40,
                wide=True),
-        c.words("callers", "CALLERS", "The callers that it concerns.", "callers", wide=True, priority=7),
+        c.words("callers", "CALLERS", "The affected callers.", "callers", wide=True, priority=7),
         c.words("tenant", "TENANT", "The namespace's tenant.", "tenants", hidden=True),
     ),
     build=build,
@@ -151,7 +151,7 @@ VIEW: View[FindingItem] = View(
     else (Place(),),
     key=lambda i: "/".join((i.cluster, i.namespace, i.workload, i.code, _MEASURED.sub("", i.message))),
     default_sort="severity,requestsPerSecond,code",
-    empty="Nothing is wrong in this scope, as far as it is known.",
+    empty="There are no known findings in this scope.",
     needs=Needs(("Service", "EndpointSlice", "Pod", "Deployment",
                  "PeerAuthentication", "DestinationRule", "VirtualService", "ConfigMap"), traffic=True),
     all_is_well=True,

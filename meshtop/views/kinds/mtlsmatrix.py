@@ -1,4 +1,4 @@
-"""The kind `mtlsmatrix`: mutual TLS from namespace to namespace, the share seen and the worst that is declared."""
+"""The kind `mtlsmatrix`: mutual TLS between namespaces, the observed share and the worst declared outcome."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from meshtop.views.picture.query import Place
 
 NamespaceId = tuple[str, str]
 ELSEWHERE = "(unknown)"
-"""Where callers stand whom telemetry cannot name, and hosts that belong to no namespace."""
+"""Placeholder namespace of unknown callers and of hosts that belong to no namespace."""
 
 
 class MtlsPair(Struct, frozen=True, rename="camel", kw_only=True):
@@ -71,7 +71,7 @@ def _pair(picture: Picture, left: NamespaceId, right: NamespaceId, found: list[t
 
 
 def pair_cell(pair: MtlsPair) -> Cell:
-    """A cell of the matrix: what was seen with its mark; what is broken says so whatever was seen."""
+    """A cell of the matrix: the observed share with its sign, or `broken` regardless of the observation."""
     if pair.outcome is TlsOutcome.BROKEN:
         return outcome_cell(TlsOutcome.BROKEN)
     if pair.mtls_ratio is None:
@@ -84,7 +84,7 @@ def _name(cluster: str, namespace: str) -> str:
 
 
 def detail(picture: Picture, item: MtlsPair, key: str) -> Detail:
-    """Everything about one pair of namespaces."""
+    """The detail of one pair of namespaces."""
     left = (item.source_cluster, item.source_namespace)
     right = (item.destination_cluster, item.destination_namespace)
     return Detail(
@@ -131,7 +131,7 @@ VIEW: View[MtlsPair] = View(
                aliases=("source",), priority=0, max_width=48),
         c.text("to", "TO", "The called namespace.", lambda i: _name(i.destination_cluster, i.destination_namespace),
                aliases=("destination",), priority=0, max_width=48),
-        c.custom(name="outcome", title="OUTCOME", help_="The worst that follows from what is declared.",
+        c.custom(name="outcome", title="OUTCOME", help_="The worst outcome of the declared settings.",
                  value=lambda i: i.outcome.value, cell=lambda i: outcome_cell(i.outcome),
                  order=lambda i: OUTCOME_ORDER[i.outcome], priority=0, min_width=9),
         c.mtls(priority=0),
@@ -139,7 +139,7 @@ VIEW: View[MtlsPair] = View(
                label="requests",               priority=1),
         c.rate("plaintextPerSecond", "PLAIN/S", "Requests per second in plaintext.", "plaintext_per_second",
                aliases=("plaintext",), label="in plaintext", priority=1),
-        c.count("edges", "EDGES", "Calls that it sums up.", "edges", priority=2),
+        c.count("edges", "EDGES", "Number of calls included.", "edges", priority=2),
         c.words("cluster", "CLUSTER", "Either cluster.", lambda i: (i.source_cluster, i.destination_cluster),
                 hidden=True),
         c.words("namespace", "NAMESPACE", "Either namespace.", lambda i: (i.source_namespace, i.destination_namespace),

@@ -1,4 +1,4 @@
-"""The kind `namespaces`: how each takes part in the mesh, whose it is, its workloads, services and traffic."""
+"""The kind `namespaces`: each one's part in the mesh, its tenant, workloads, services and traffic."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from meshtop.views.picture.query import Place
 class NamespaceItem(Struct, frozen=True, rename="camel", kw_only=True):
     """A namespace of one cluster (INTERFACE.md, kind namespaces).
 
-    `injection` is enabled, disabled, or null where no label decides. `tenants` holds every mark's answer; where they
-    differ, `tenant` joins them with `|`.
+    `injection` is enabled, disabled, or null where no label decides. `tenants` has the tenant of every mark; where
+    they differ, `tenant` joins them with `|`.
     """
 
     cluster: str
@@ -47,7 +47,7 @@ class NamespaceItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 def injection_of(labels: dict[str, str]) -> str | None:
-    """Whether pods get a sidecar: `istio-injection` where it says, else enabled by a revision label, else unknown."""
+    """Whether pods get a sidecar: by `istio-injection` if set, else enabled by a revision label, else unknown."""
     said = labels.get("istio-injection")
     if said in ("enabled", "disabled"):
         return said
@@ -55,9 +55,9 @@ def injection_of(labels: dict[str, str]) -> str | None:
 
 
 def mode_of(labels: dict[str, str], workloads: list[Workload], *, known: bool = True) -> Proxy | None:
-    """How the namespace takes part: its labels where they say, else what its workloads really have.
+    """The namespace's proxy mode: from its labels if set, else from its workloads.
 
-    None where neither says it because pods may not be read (`known` is False).
+    None where it is unknown because pods may not be read (`known` is False).
     """
     if labels.get("istio.io/dataplane-mode") == "ambient":
         return Proxy.AMBIENT
@@ -114,7 +114,7 @@ def _item(picture: Picture, cluster: str, namespace: Namespace, services: int) -
 
 
 def detail(picture: Picture, item: NamespaceItem, key: str) -> Detail:
-    """Everything about one namespace of one cluster."""
+    """The detail of one namespace of one cluster."""
     into = (Matcher("destination_workload_namespace", "=", item.name),)
     groups = [f"{kind}/{name}" for kind, name in picture.owner(item.cluster, item.name).groups]
     return Detail(
@@ -191,7 +191,7 @@ VIEW: View[NamespaceItem] = View(
     path=lambda i: (i.cluster, i.name),
     places=lambda i: (Place(cluster=i.cluster, namespace=i.name, tenants=i.tenants),),
     default_sort="health,requestsPerSecond,name",
-    empty="No namespace is in this scope.",
+    empty="There is no namespace in this scope.",
     needs=Needs(("Namespace", "Service", "Pod"), traffic=True),
     related=("workloads", "services", "edges"),
 )  # fmt: skip

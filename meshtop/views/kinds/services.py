@@ -67,7 +67,7 @@ def _of_cluster(picture: Picture, cluster: str, exported: set[tuple[str, str]], 
 
 
 def dns_name(namespace: str, name: str, domain: str) -> str:
-    """A Service's name in the cluster's DNS, which is also what Istio's telemetry calls it."""
+    """A Service's name in the cluster's DNS, which is also its name in Istio's telemetry."""
     return f"{name}.{namespace}.svc.{domain}"
 
 
@@ -136,7 +136,7 @@ def _item(
 def _health(
     picture: Picture, cluster: str, hosts: tuple[str, ...], behind: tuple[Workload | VirtualMachine, ...]
 ) -> Health:
-    """The worst of what it is asked and, where it selects workloads or machines, of their readiness."""
+    """The worst of its inbound traffic's health and the readiness of the workloads and machines it selects."""
     ready = [w.readiness for w in behind if isinstance(w, Workload)]
     machines = [m for m in behind if isinstance(m, VirtualMachine)]
     unhealthy = sum(m.healthy is False for m in machines)
@@ -149,7 +149,7 @@ def _health(
 
 
 def health_of_service(picture: Picture, cluster: str, namespace: str, name: str) -> Health | None:
-    """The health of a Service as the list of services says it; None where nothing is known of one of that name."""
+    """The health of a Service as in the list of services; None for an unknown name."""
     facts = picture.facts.get(cluster)
     domain = facts.domain if facts is not None else CLUSTER_DOMAIN
     hosts = (dns_name(namespace, name, domain), f"{name}.{namespace}.{EXPORT_SUFFIX}")
@@ -186,7 +186,7 @@ BY_HOST = Index("by host", lambda e: (e.destination.service.lower(),))
 
 
 def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
-    """Everything about one service of one cluster."""
+    """The detail of one service of one cluster."""
     hosts = {host.lower() for host in item.hosts}
     selecting = item.hosts if item.kind == "ServiceEntry" else (item.name,)
     places = [(cluster, item.namespace, name) for cluster in (item.cluster, *item.clusters) for name in selecting]
@@ -238,7 +238,7 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
 
 
 def _answered_by(picture: Picture, item: ServiceItem, selecting: tuple[str, ...]) -> tuple[str, ...]:
-    """What answers for it in its cluster, with how many pods: a Service may select some of a workload's only."""
+    """The workloads that serve it in its cluster, with counts of the pods that the Service selects."""
     found = []
     for backend in picture.backends(item.cluster, item.namespace, selecting):
         if isinstance(backend, VirtualMachine):
@@ -270,12 +270,12 @@ VIEW: View[ServiceItem] = View(
         c.text("name", "SERVICE", "The service.", "name",
                aliases=("service", "svc"), priority=0, min_width=7, max_width=48),
         c.health(),
-        c.words("hosts", "HOSTS", "The names it is asked by.", "hosts", aliases=("host",), wide=True, priority=8,
+        c.words("hosts", "HOSTS", "Its full host names.", "hosts", aliases=("host",), wide=True, priority=8,
                 max_width=60),
         c.words("ports", "PORTS", "Its ports.", lambda i: tuple(_port_text(p) for p in i.ports), aliases=("port",),
                 priority=5, max_width=20),
         tenant_column(priority=4),
-        c.words("workloads", "WORKLOADS", "What answers for it in this cluster.", "workloads",
+        c.words("workloads", "WORKLOADS", "The workloads that serve it in this cluster.", "workloads",
                 aliases=("workload", "wl"), wide=True, priority=6, max_width=48),
         c.words("clusters", "RUNS IN", "Clusters of its mesh in which it has workloads.", "clusters",
                 wide=True, priority=5),
@@ -291,7 +291,7 @@ VIEW: View[ServiceItem] = View(
     else f"{i.kind}/{i.cluster}/{i.namespace}/{i.name}",
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),
     default_sort="health,requestsPerSecond,namespace,name",
-    empty="No service is in this scope.",
+    empty="There is no service in this scope.",
     needs=Needs(("Service", "EndpointSlice", "Pod"), traffic=True),
     related=("workloads", "edges"),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The kind `tenants`: every tenant and workspace with its traffic, and what is wrong."""
+"""The kind `tenants`: every tenant and workspace with its traffic and findings."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class TenantItem(Struct, frozen=True, rename="camel", kw_only=True):
     """A tenant's namespaces, or those of one of its workspaces (INTERFACE.md, kind tenants).
 
     Every namespace is in exactly one row, so that inbound and internal of all rows add up to the mesh's total.
-    `namespaces` are `CLUSTER/NAMESPACE`; `marks` say by what they were found, `tenancy` standing for the tenancy file.
-    `crossTenant` is what comes from and goes to other tenants. `apdex` is of all requests that the row answers.
+    `namespaces` are `CLUSTER/NAMESPACE`; `marks` tell how the owner was found, `tenancy` is the tenancy file.
+    `crossTenant` is the traffic from and to other tenants. `apdex` covers all requests that the row receives.
     """
 
     organization: str | None
@@ -52,7 +52,7 @@ class TenantItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 def scope_of(query: Query) -> Within | None:
-    """Which namespaces a resolved query looks at; None for all. A whole tenant is a choice of rows, not of figures."""
+    """Predicate for the namespaces of a resolved query; None for all. A whole tenant selects rows, not namespaces."""
     if not (query.clusters or query.namespaces or query.within is not None):
         return None
     bare = structs.replace(query, tenant=None)
@@ -72,7 +72,7 @@ def units_of(picture: Picture, within: Within | None) -> Units:
 
 
 def located_findings(picture: Picture, within: Within | None = None) -> tuple[TenantFinding, ...]:
-    """What is wrong with the tenants; of everything made once for each Picture, else of a scope."""
+    """Findings about tenants, of a scope if given; those of the whole are computed once for each Picture."""
 
     def make() -> tuple[TenantFinding, ...]:
         clusters = picture.snapshot.clusters
@@ -91,12 +91,12 @@ def located_findings(picture: Picture, within: Within | None = None) -> tuple[Te
 
 
 def build(picture: Picture) -> list[TenantItem]:
-    """A row for each tenant's workspace, and for what is in none."""
+    """A row for each workspace of each tenant, and for namespaces in no workspace."""
     return _rows(picture, None)
 
 
 def scoped(picture: Picture, query: Query) -> list[TenantItem] | None:
-    """The rows of a scope, with the figures of what is in it."""
+    """The rows of a scope, with figures of that scope only."""
     within = scope_of(query)
     if within is None:
         return None
@@ -124,7 +124,7 @@ def _places(item: TenantItem) -> tuple[Place, ...]:
 
 
 def detail(picture: Picture, item: TenantItem, key: str) -> Detail:
-    """Everything about one tenant, or one workspace of it."""
+    """The detail of one tenant, or one workspace of it."""
     level = f"{item.tenant}/{item.workspace}" if item.workspace else item.tenant
     return level_detail(picture, "tenants", item, key, title=level, belongs=lambda owner: owner.within(level))
 
@@ -140,7 +140,7 @@ VIEW: View[TenantItem] = View(
     columns=(
         c.text("tenant", "TENANT", "The tenant: by the tenancy file, else by the marks on namespaces.", "tenant",
                priority=0, min_width=8, max_width=32, order=lambda i: tenant_order(i.tenant)),
-        c.text("workspace", "WORKSPACE", "The workspace of the tenancy file; a dash for what is in none.", "workspace",
+        c.text("workspace", "WORKSPACE", "The workspace of the tenancy file; a dash without one.", "workspace",
                priority=1, max_width=32),
         *FIGURES,
     ),
@@ -149,7 +149,7 @@ VIEW: View[TenantItem] = View(
     path=lambda i: (i.tenant, i.workspace) if i.workspace else (i.tenant,),
     places=_places,
     default_sort="findings,health,requestsPerSecond,tenant,workspace",
-    empty="No namespace is in this scope, and nothing is known of tenants.",
+    empty="There is no namespace in this scope, so there are no tenants.",
     needs=Needs(("Namespace",), traffic=True),
     related=("tenantmatrix", "namespaces", "edges"),
     scoped=scoped,

@@ -1,8 +1,8 @@
 """The kind `tenanttree`: organization → tenants → workspaces → namespaces of each cluster, and the groups beside them.
 
-Under each row stand the rows that it is added up from: requests, errors and buckets of namespaces make those of their
-workspace, and so on upward. A group is another cut through the namespaces of its workspace: it stands after them and is
-not added. What belongs to no tenant stands at the end, beside the organization.
+A row is the sum of the rows below it: requests, errors and buckets of namespaces add up to those of their workspace,
+and so on upward. A group is another partition of its workspace's namespaces: it is listed after them and not added.
+Unowned namespaces are at the end, beside the organization.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _LAST = {HIDDEN: 2, NONE: 3}
 
 
 class TenantNode(Struct, frozen=True, rename="camel", kw_only=True):
-    """A row of the tree; `key` is what the access policy calls it (`workspace:TENANT/NAME`), `parent` what it is under.
+    """A row of the tree; `key` is its name in the access policy (`workspace:TENANT/NAME`), `parent` the key above it.
 
-    Figures are those of the kind tenants: inbound and outbound are from and to what is outside of this very row.
+    Figures are defined as in the kind tenants: inbound and outbound are from and to outside of this row.
     """
 
     key: str
@@ -63,12 +63,12 @@ class TenantNode(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 def build(picture: Picture) -> list[TenantNode]:
-    """Every row of the tree, each with what is added up under it."""
+    """Every row of the tree."""
     return _nodes(picture, None)
 
 
 def scoped(picture: Picture, query: Query) -> list[TenantNode] | None:
-    """The rows of a scope, with the figures of what is in it."""
+    """The rows of a scope, with figures of that scope only."""
     within = scope_of(query)
     if within is None and query.tenant is None:
         return None
@@ -95,7 +95,7 @@ def _nodes(picture: Picture, within: Within | None) -> list[TenantNode]:
 
 
 def rank(node: TenantNode) -> int:
-    """What stands after its siblings in any order: groups, and at the end whatever belongs to no tenant."""
+    """Sort rank among siblings: groups come after the others, and unowned namespaces last."""
     if node.level == TenancyLevel.GROUP:
         return 1
     if node.level != TenancyLevel.TENANT or node.tenant is None:
@@ -109,7 +109,7 @@ def tree_of(nodes: list[TenantNode]) -> Tree[TenantNode]:
 
 
 def at_first(nodes: list[TenantNode], folding: Folding) -> Folding:
-    """The folding with what is open at first: down to the workspaces, and nothing of what belongs to no tenant."""
+    """The initial folding: open down to the workspaces, with the unowned part folded."""
     outside = frozenset(node.key for node in nodes if node.level == TenancyLevel.TENANT and rank(node))
     rooted = any(node.level == TenancyLevel.ORGANIZATION for node in nodes)
     return structs.replace(folding, depth=2 if rooted else 1, shut=outside)
@@ -121,7 +121,7 @@ def _name_cell(node: TenantNode) -> Cell:
 
 
 def detail(picture: Picture, item: TenantNode, key: str) -> Detail:
-    """Everything about one row."""
+    """The detail of one row."""
     path = item.key.partition(":")[2]
     if item.level == TenancyLevel.NAMESPACE:
         found = find_item(picture, "namespaces", path)
@@ -134,7 +134,7 @@ def detail(picture: Picture, item: TenantNode, key: str) -> Detail:
 
 
 def _unknown(picture: Picture, item: TenantNode, key: str) -> Detail:
-    """A namespace that is in no cluster that was read: all that is known is what was asked of it."""
+    """The detail of a namespace in no cluster that was read: only requests to it are known."""
     return Detail(
         kind="tenanttree",
         key=key,
@@ -169,7 +169,7 @@ VIEW: View[TenantNode] = View(
     path=lambda n: (n.key,),
     places=lambda n: (Place(tenants=(n.tenant,) if n.tenant else ()),),
     default_sort="findings,health,requestsPerSecond,name",
-    empty="No namespace is in this scope, and nothing is known of tenants.",
+    empty="There is no namespace in this scope, so there are no tenants.",
     needs=Needs(("Namespace",), traffic=True),
     related=("tenants", "namespaces"),
     scoped=scoped,

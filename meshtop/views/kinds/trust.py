@@ -1,4 +1,4 @@
-"""The kind `trust`: for every pair of clusters whether they can speak mutual TLS, and why."""
+"""The kind `trust`: for every pair of clusters whether they can use mutual TLS, and why."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from meshtop.views.picture.posture import findings_of, pairs_of
 from meshtop.views.picture.query import Place
 
 SHORT = 12
-"""Characters of a fingerprint that tell it apart on a screen."""
+"""Number of characters of a fingerprint shown on screen."""
 
 
 class TrustItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -53,7 +53,7 @@ def build(picture: Picture) -> list[TrustItem]:
 
 
 def trust_tone(item: TrustItem) -> Tone:
-    """No trust within one mesh is a fault; between two meshes it is what was meant."""
+    """Colour: no trust within one mesh is an error; between two meshes it is intended."""
     if item.trusted is Trusted.UNKNOWN:
         return Tone.UNKNOWN
     if item.trusted is Trusted.YES:
@@ -71,12 +71,12 @@ _ORDER = {Tone.FAILING: 0, Tone.UNKNOWN: 1, Tone.PLAIN: 2, Tone.DIM: 3}
 
 
 def short(fingerprints: tuple[str, ...]) -> tuple[str, ...]:
-    """Fingerprints as a screen shows them."""
+    """Fingerprints shortened for the screen."""
     return tuple(f[:SHORT] for f in fingerprints)
 
 
 def detail(picture: Picture, item: TrustItem, key: str) -> Detail:
-    """Everything about one pair of clusters."""
+    """The detail of one pair of clusters."""
     pair = {item.left, item.right}
     findings = [
         located.finding
@@ -112,7 +112,7 @@ def detail(picture: Picture, item: TrustItem, key: str) -> Detail:
 
 def _facts(facts: MeshFacts | None) -> tuple[Fact, ...]:
     if facts is None:
-        return (fact("", "nothing is known of it: its inventory was not read"),)
+        return (fact("", "unknown: its inventory was not read"),)
     return (
         fact("mesh", facts.mesh_id),
         fact("cluster id", facts.cluster_id),
@@ -134,10 +134,10 @@ VIEW: View[TrustItem] = View(
     columns=(
         c.text("left", "CLUSTER", "One cluster.", "left", priority=0, max_width=32),
         c.text("right", "AND", "The other.", "right", priority=0, max_width=32),
-        c.custom(name="trusted", title="TRUSTED", help_="Whether a workload here and one there can speak mutual TLS.",
+        c.custom(name="trusted", title="TRUSTED", help_="Whether workloads of the two can use mutual TLS.",
                  value=lambda i: i.trusted.value, cell=trust_cell, order=lambda i: _ORDER[trust_tone(i)], priority=0,
                  min_width=7, max_width=10),
-        c.text("why", "WHY", "Why, in a sentence.", "why", priority=2, max_width=90),
+        c.text("why", "WHY", "The reason, in a sentence.", "why", priority=2, max_width=90),
         c.words("shared", "SHARED ROOTS", "Roots that both trust (SHA-256).", lambda i: short(i.shared), wide=True,
                 priority=4),
         c.words("onlyLeft", "ONLY THE FIRST", "Roots that only the first trusts.", lambda i: short(i.only_left),

@@ -23,7 +23,7 @@ from meshtop.views.picture.query import Place
 
 
 class GroupTraffic(Struct, frozen=True, rename="camel", kw_only=True):
-    """What telemetry knows of several machines together, under the one name that it has for them."""
+    """Traffic of several machines that telemetry reports under one name."""
 
     workload: str
     machines: int
@@ -104,7 +104,7 @@ def _time(seconds: float | None) -> datetime | None:
 
 
 def _when(item: VirtualMachineItem) -> str | None:
-    """Since when it is connected, in UTC; nothing while it is not."""
+    """Since when its proxy is connected, in UTC; None while it is not."""
     at, gone = item.connected_at, item.disconnected_at
     if at is None or (gone is not None and gone >= at):
         return None
@@ -112,7 +112,7 @@ def _when(item: VirtualMachineItem) -> str | None:
 
 
 def detail(picture: Picture, item: VirtualMachineItem, key: str) -> Detail:
-    """Everything about one virtual machine; no pod exists and nobody scrapes it, so its peers speak for it."""
+    """The detail of one virtual machine; it is not scraped, so its traffic is known from its peers' reports."""
     machine = next(
         m for m in picture.machines if (m.cluster, m.namespace, m.name) == (item.cluster, item.namespace, item.name)
     )
@@ -177,16 +177,16 @@ VIEW: View[VirtualMachineItem] = View(
         c.text("lastSeen", "LAST SEEN", "When its proxy was connected last, in UTC.",
                lambda i: i.last_seen and i.last_seen.strftime("%Y-%m-%dT%H:%M:%SZ"), wide=True, priority=5,
                max_width=20),
-        c.words("finding", "FINDINGS", "What is wrong, by code (docs/findings.md).",
+        c.words("finding", "FINDINGS", "Findings by code (docs/findings.md).",
                 lambda i: tuple(f.code for f in i.findings), wide=True,
                 priority=7),
-        c.words("services", "SERVICES", "Services that it answers for.", "services",
+        c.words("services", "SERVICES", "Services that select it.", "services",
                 aliases=("service", "svc"), priority=4),
         tenant_column(wide=True, priority=6),
         *c.golden("inbound"),
         *c.golden("outbound", prefix="outbound", heading="OUT ", wide=True),
         c.rate("groupRequestsPerSecond", "GROUP REQ/S",
-               "Requests per second that its whole group answers, where telemetry does not tell its machines apart.",
+               "Requests per second to its whole group, where telemetry does not distinguish its machines.",
                lambda i: i.group_traffic and i.group_traffic.inbound.requests_per_second, wide=True, priority=6),
     ),
     build=build,
@@ -194,7 +194,7 @@ VIEW: View[VirtualMachineItem] = View(
     path=lambda i: (i.cluster, i.namespace, i.name),
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),
     default_sort="health,requestsPerSecond,namespace,name",
-    empty="No virtual machine (WorkloadEntry) is in this scope.",
+    empty="There is no virtual machine (WorkloadEntry) in this scope.",
     needs=Needs(("WorkloadEntry", "WorkloadGroup"), traffic=True),
     related=("edges", "services"),
 )  # fmt: skip

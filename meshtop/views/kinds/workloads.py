@@ -22,7 +22,7 @@ from meshtop.views.picture.query import Place
 
 
 class WorkloadItem(Struct, frozen=True, rename="camel", kw_only=True):
-    """A workload (INTERFACE.md, kind workloads); `mtlsRatio` is of what is asked of it."""
+    """A workload (INTERFACE.md, kind workloads); `mtlsRatio` is that of its inbound traffic."""
 
     cluster: str
     namespace: str
@@ -75,7 +75,7 @@ def _item(picture: Picture, workload: Workload) -> WorkloadItem:
 
 
 def edges_of(picture: Picture, where: WorkloadId) -> tuple[list[EdgeItem], list[EdgeItem]]:
-    """The edges into and out of a workload, as the edges' view has them."""
+    """The edges into and out of a workload, as items of the kind edges."""
     items = EDGES.all_items(picture)
     into = [i for i in items if (i.destination.cluster, i.destination.namespace, i.destination.workload) == where]
     out = [i for i in items if (i.source.cluster, i.source.namespace, i.source.workload) == where]
@@ -83,7 +83,7 @@ def edges_of(picture: Picture, where: WorkloadId) -> tuple[list[EdgeItem], list[
 
 
 def detail(picture: Picture, item: WorkloadItem, key: str) -> Detail:
-    """Everything about one workload."""
+    """The detail of one workload."""
     where = (item.cluster, item.namespace, item.name)
     workload = picture.workload(*where)
     into, out = edges_of(picture, where)
@@ -149,8 +149,8 @@ VIEW: View[WorkloadItem] = View(
         c.text("app", "APP", "Its canonical service.", "app", wide=True, priority=7),
         c.text("version", "VERSION", "Its version label.", "version", priority=4, max_width=16),
         tenant_column(wide=True, priority=6),
-        c.ready("pods", "PODS", "Ready pods of those wanted.", "pods", priority=1, min_width=4),
-        c.count("notReady", "NOT READY", "Pods that are wanted and not ready.",
+        c.ready("pods", "PODS", "Ready pods out of those desired.", "pods", priority=1, min_width=4),
+        c.count("notReady", "NOT READY", "Desired pods that are not ready.",
                 lambda i: i.pods.total - i.pods.ready, hidden=True),
         c.text("proxy", "PROXY", "How it joins the mesh: sidecar, ambient, none.", "proxy", priority=3),
         c.text("proxyVersion", "PROXY VER", "The version of its proxies.", "proxy_version", wide=True, priority=6),
@@ -167,7 +167,7 @@ VIEW: View[WorkloadItem] = View(
     key=lambda i: f"{i.cluster}/{i.namespace}/{i.name}/{i.kind}",
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),
     default_sort="health,requestsPerSecond,namespace,name",
-    empty="No workload is in this scope.",
+    empty="There is no workload in this scope.",
     needs=Needs(("Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"), traffic=True),
     related=("edges", "services"),
 )  # fmt: skip

@@ -1,1 +1,1 @@
-"""One Snapshot and what follows from it, worked out once for all views."""
+"""A Snapshot with all derived analyses, each computed once for all views."""

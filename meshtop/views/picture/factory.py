@@ -1,4 +1,4 @@
-"""What makes Pictures of Snapshots: the settings' thresholds, tenancy and access policy, read once for a whole run."""
+"""Creates Pictures from Snapshots with the settings' thresholds, tenancy and access policy, read once per run."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ _VISIBLE: Key[Any] = Key("visible parts")
 
 
 class _Keep(Struct, frozen=True):
-    """The memory as hiding uses it, which names its parts itself."""
+    """Adapter of the memory to the cache interface of `analysis.tenancy.access.hiding`."""
 
     memory: Memory
 
     def same(self, name: str, made_from: tuple[object, ...], make: Callable[[], Part]) -> Part:
-        """What `make` gives, or what it gave last of the same objects."""
+        """The result of `make`, or the cached one if it was made from the identical objects."""
         key: Key[Part] = _VISIBLE.at(name)
         return self.memory.get_or_make(key, made_from, make)
 
 
 class PictureFactory(Struct, frozen=True, kw_only=True):
-    """Makes Pictures of Snapshots; `rules` are there when a policy is in force: a file, or roles in tenancy.yaml."""
+    """Creates Pictures from Snapshots; `rules` is set when a policy is in force: a file, or roles in tenancy.yaml."""
 
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     tenancy: Tenancy | None = None
@@ -55,7 +55,7 @@ class PictureFactory(Struct, frozen=True, kw_only=True):
     attention_log: AttentionLog | None = None
 
     def access(self, snapshot: Snapshot) -> Access | None:
-        """What the user may do on a snapshot's clusters (as it was read, nothing left out); None without a policy."""
+        """The user's rights on a snapshot's clusters (before anything is hidden); None without a policy."""
         rules = self.rules
         if rules is None:
             return None
@@ -71,7 +71,7 @@ class PictureFactory(Struct, frozen=True, kw_only=True):
         return snapshot if access is None else visible(snapshot, access, _Keep(self.memory))
 
     def picture(self, snapshot: Snapshot) -> Picture:
-        """The picture of what the user may see of a snapshot. Raises ConfigError for a policy that makes no sense."""
+        """The picture of the part of a snapshot that the user may see. Raises ConfigError for an invalid policy."""
         access = self.access(snapshot)
         return Picture(
             self.visible(snapshot),
@@ -87,7 +87,7 @@ class PictureFactory(Struct, frozen=True, kw_only=True):
 
 
 def _asked_of(snapshot: Snapshot) -> Iterator[object]:
-    """What decisions about access follow from: the clusters, their namespaces, and who they say the user is."""
+    """Inputs of access decisions: the clusters, their namespaces, and the users that they report."""
     for cluster in snapshot.clusters:
         inventory = cluster.inventory
         yield from (cluster.name, inventory and inventory.namespaces, inventory and inventory.identity)

@@ -1,4 +1,4 @@
-"""What outlives a Picture: answers that were worked out before, for as long as what they came from is the very same."""
+"""A cache that outlives Pictures: results are reused while their inputs are the identical objects."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ Answer = TypeVar("Answer")
 
 
 class Key(Struct, Generic[Answer], frozen=True):
-    """Under what an answer is kept, and of which type it is: a name that no other key has, and what it is asked for."""
+    """A typed cache key: a unique name, and the thing that the result is for."""
 
     name: str
     of: tuple[Hashable, ...] = ()
 
     def at(self, *of: Hashable) -> Key[Answer]:
-        """The key of this answer for one thing: a cluster, a kind, a query."""
+        """The key for one thing: a cluster, a kind, a query."""
         return Key(self.name, of)
 
 
 class Memory:
-    """The last answer under each key, and the objects that it was made from.
+    """The last result under each key, and the objects that it was made from.
 
-    Snapshots hand on what did not change as the same frozen object, so identity tells whether an answer still holds.
-    An answer is overwritten by the next one under its key: what is kept is one Picture's worth. Used from several
-    threads at once it may work something out twice, never wrongly.
+    Snapshots share unchanged parts as the identical frozen object, so identity tells whether a result is still valid.
+    A result is overwritten by the next one under its key, so the cache holds one Picture's worth. Concurrent use from
+    several threads may compute a result twice, but never wrongly.
     """
 
     def __init__(self) -> None:
@@ -35,9 +35,9 @@ class Memory:
     def get_or_make(
         self, key: Key[Answer], inputs: tuple[object, ...], make: Callable[[], Answer], *, also: Hashable = ()
     ) -> Answer:
-        """What `make` gives, made anew only when one of the objects that it is made from is another one.
+        """The result of `make`, recomputed only when one of the input objects is not the identical one.
 
-        `also` is what else it follows from, compared by value.
+        `also` are further inputs, compared by value.
         """
         held = self._held.get(key)
         if held is not None and held[1] == also and _identical(held[0], inputs):

@@ -1,4 +1,4 @@
-"""One Snapshot and what follows from it: every analysis is made once, when it is first asked for, for all views."""
+"""A Snapshot with its analyses, each computed on first use and shared by all views."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _BETWEEN_NAMESPACES: Key[Pairs] = Key("traffic between namespaces")
 
 
 class Picture:
-    """All that can be said of one Snapshot; frozen like it, but worked out lazily.
+    """All analyses of one Snapshot; immutable like it, but computed lazily.
 
     `thresholds` are those of health; `tenancy` and `tenant_label` (the settings' own mark) say whose namespaces are;
     `apdex_ms` is the time that satisfies; `access` is what the policy lets this user do, None without a policy.
@@ -97,14 +97,14 @@ class Picture:
         return self.lost.made(kind, things, make)
 
     def cached(self, key: Key[Value], make: Callable[[], Value]) -> Value:
-        """What `make` gives, made at the first call for `key` and kept as long as this Picture."""
+        """The result of `make`, computed at the first call for `key` and kept as long as this Picture."""
         if key not in self._made:
             self._made[key] = make()
         answer: Value = self._made[key]
         return answer
 
     def unless_changed(self, key: Key[Value], make: Callable[[], Value], *, also: Hashable = ()) -> Value:
-        """What `make` gives of the inventories alone; kept while neither these nor the clusters nor `also` changed.
+        """The result of `make` from inventories alone; kept while inventories, clusters and `also` are unchanged.
 
         An inventory stays one object until something in the cluster changes, so a refresh of telemetry costs no new
         comparison of configuration.
@@ -116,7 +116,7 @@ class Picture:
 
     @cached_property
     def facts(self) -> dict[str, MeshFacts]:
-        """Each cluster's mesh facts, its mesh among them; a cluster without an inventory is left out."""
+        """Each cluster's mesh facts, including its mesh; clusters without an inventory are left out."""
         inputs = tuple(part for name, facts in self._own_facts.items() for part in (name, facts))
         return self.memory.get_or_make(
             _MESH_OF_FACTS,
@@ -127,7 +127,7 @@ class Picture:
 
     @cached_property
     def meshes(self) -> Meshes:
-        """Which clusters are one mesh, which are not, and of which nothing tells."""
+        """Which clusters are one mesh, which are not, and for which that is unknown."""
         return meshes(self._mesh_evidence)
 
     @cached_property
@@ -145,7 +145,7 @@ class Picture:
 
     @cached_property
     def _own_facts(self) -> dict[str, MeshFacts]:
-        """What each cluster's own inventory says."""
+        """Mesh facts from each cluster's own inventory."""
         return {c.name: self._facts_of(c.name, c.inventory) for c in self.snapshot.clusters if c.inventory is not None}
 
     def _facts_of(self, cluster: str, inventory: Inventory) -> MeshFacts:
@@ -173,7 +173,7 @@ class Picture:
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
-        """Who calls whom, over all clusters."""
+        """The edges between workloads of all clusters."""
         inputs = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.telemetry))
         return self.memory.get_or_make(_EDGES, inputs, self._count_edges)
 
@@ -192,7 +192,7 @@ class Picture:
 
     @cached_property
     def canaries(self) -> Board:
-        """The weighted routes of all clusters, judged."""
+        """The canary board of all clusters."""
         inputs = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.canaries))
         judgements = self.memory.get_or_make(_JUDGEMENTS, inputs, self._judgements, also=self.meshes)
         return Board(judgements, now=self.snapshot.at if self.snapshot.moment is None else self.snapshot.moment)
@@ -215,7 +215,7 @@ class Picture:
 
     @cached_property
     def telemetry_states(self) -> dict[str, State]:
-        """How far each cluster's telemetry is to be trusted."""
+        """The state of each cluster's telemetry."""
         return {c.name: c.prometheus.state for c in self.snapshot.clusters}
 
     def workloads_in(self, cluster: str, namespace: str | None = None) -> list[Workload]:
@@ -255,11 +255,11 @@ class Picture:
         return Figures() if self.shares_traffic(machine) else self.workload_figures(*self.machine_id(machine))
 
     def shares_traffic(self, machine: VirtualMachine) -> bool:
-        """Whether telemetry has one name for several machines: then their traffic is of the group, and no machine's."""
+        """Whether telemetry has one name for several machines, so that their traffic is known only as a group's."""
         return len(self.machines_of(self.machine_id(machine))) > 1
 
     def machines_of(self, where: WorkloadId) -> list[VirtualMachine]:
-        """The machines that telemetry has this name for."""
+        """The machines that have this name in telemetry."""
         return self._machines_by_id.get(where, [])
 
     @cached_property
@@ -267,7 +267,7 @@ class Picture:
         return _grouped((self.machine_id(machine), machine) for machine in self.machines)
 
     def machine_id(self, machine: VirtualMachine) -> WorkloadId:
-        """What telemetry calls a machine: the first of its names that telemetry knows."""
+        """A machine's name in telemetry: the first of its names that telemetry uses."""
         names = [name for name in (machine.workload, machine.workload_group, machine.name) if name]
         ids = [(machine.cluster, machine.namespace, name) for name in names]
         return next((found for found in ids if found in self._by_workload), ids[0])
@@ -318,18 +318,18 @@ class Picture:
 
     @cached_property
     def _edges_to_host(self) -> dict[tuple[str, str], list[Edge]]:
-        """By the cluster that answers (the caller's, for what stands outside all clusters) and the host asked for."""
+        """Edges by the called cluster (the caller's, for targets outside all clusters) and the requested host."""
         return _grouped(
             ((edge.destination.cluster or edge.source.cluster, edge.destination.service.lower()), edge)
             for edge in self.edges
         )
 
     def edges_to_service(self, cluster: str, hosts: Iterable[str]) -> list[Edge]:
-        """The edges that a cluster answers for a service, by any of its hosts."""
+        """The edges to a service in a cluster, by any of its hosts."""
         return [edge for host in hosts for edge in self._edges_to_host.get((cluster, host.lower()), ())]
 
     def edges_leaving(self, cluster: str) -> list[Edge]:
-        """The edges that begin in a cluster and are answered by another."""
+        """The edges from a cluster to another."""
         return self._edges_leaving.get(cluster, [])
 
     @cached_property
@@ -337,7 +337,7 @@ class Picture:
         return _grouped((edge.source.cluster, edge) for edge in self.edges if edge.cross_cluster)
 
     def service_sums(self, cluster: str, hosts: Iterable[str]) -> Sums:
-        """What is asked of a service in a cluster."""
+        """The traffic to a service in a cluster."""
         return add_all([edge.sums for edge in self.edges_to_service(cluster, hosts)])
 
     def backends(self, cluster: str, namespace: str, names: Iterable[str]) -> tuple[Workload | VirtualMachine, ...]:
@@ -354,21 +354,21 @@ class Picture:
         )
 
     def clusters_of_service(self, cluster: str, namespace: str, names: Iterable[str]) -> tuple[str, ...]:
-        """The clusters of the same mesh in which a service of that name has something behind it."""
+        """The clusters of the same mesh in which a service of that name has backends."""
         there = {other for name in names for other in self._clusters_with.get((namespace, name), ())}
         return tuple(name for name in self.meshes.peers(cluster) if name in there)
 
     @cached_property
     def _clusters_with(self) -> dict[tuple[str, str], list[str]]:
-        """The clusters in which something stands behind a service of that namespace and name."""
+        """The clusters with backends for each service, by namespace and name."""
         return _grouped(((namespace, name), cluster) for cluster, namespace, name in self._backends)
 
     def tenants(self, cluster: str, namespace: str) -> tuple[str, ...]:
-        """The tenants of a namespace: tenancy.yaml's, else those that its marks name."""
+        """The tenants of a namespace: from tenancy.yaml, else from its marks."""
         return self.owners.of(cluster, namespace).tenants
 
     def owner(self, cluster: str, namespace: str) -> NamespaceOwner:
-        """Who owns a namespace."""
+        """The owner of a namespace."""
         return self.owners.of(cluster, namespace)
 
     @cached_property
@@ -382,11 +382,11 @@ class Picture:
 
     @cached_property
     def between_namespaces(self) -> Pairs:
-        """Traffic from namespace to namespace, of which the traffic of tenants is added up."""
+        """Traffic from namespace to namespace, from which the traffic of tenants is summed."""
         return self.memory.get_or_make(_BETWEEN_NAMESPACES, (self.edges,), lambda: between(self.edges))
 
     def resolved(self, query: Query) -> Query:
-        """The query with its tenant, workspace (`T/W`) or group (`T/W/G`) put into words that every place knows."""
+        """The query with its tenant, workspace (`T/W`) or group (`T/W/G`) resolved to namespaces."""
         level = query.tenant
         if level is None or query.within is not None or "/" not in level:
             return query
@@ -442,7 +442,7 @@ class Picture:
     def machine_health(self, machine: VirtualMachine) -> Health:
         """A virtual machine's health: its probe, and its own traffic; without either, unknown.
 
-        A machine whose group's traffic is all that is known is judged by its probe alone.
+        A machine of which only the group's traffic is known is judged by its probe alone.
         """
         readiness = self.machine_readiness(machine)
         if self.shares_traffic(machine):

@@ -1,4 +1,4 @@
-"""The posture of a Picture: declared against seen, trust, certificates, and all findings with their place."""
+"""Security analyses of a Picture: mutual TLS posture, trust, certificates, and all findings with their place."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FINDINGS_BY_WORKLOAD: Key[dict[tuple[str, str, str], list[Finding]]] = Key("fin
 
 
 def mesh_members(picture: Picture) -> tuple[MeshMember, ...]:
-    """Every cluster as far as mutual TLS depends on it."""
+    """Every cluster's data that mutual TLS depends on."""
     return picture.cached(
         _MEMBERS,
         lambda: tuple(
@@ -74,7 +74,7 @@ def mesh_of(picture: Picture) -> MeshTls:
 
 
 def posture_of(picture: Picture) -> Posture:
-    """Every workload and edge judged; worked out once for each Picture."""
+    """The mutual TLS posture of all workloads and edges; computed once for each Picture."""
     return picture.cached(_POSTURE, lambda: _posture(picture))
 
 
@@ -106,7 +106,7 @@ def _posture(picture: Picture) -> Posture:
 
 
 def expiries_of(picture: Picture) -> tuple[Expiry, ...]:
-    """Every certificate that is known, what runs out first first."""
+    """Every known certificate, the first to expire first."""
     return picture.cached(_EXPIRIES, lambda: _expiries(picture))
 
 
@@ -141,7 +141,7 @@ def _findings(picture: Picture) -> tuple[LocatedFinding, ...]:
 
 
 def findings_at(picture: Picture, where: tuple[str, str, str]) -> tuple[Finding, ...]:
-    """The findings of one workload: its own, and the faults that it runs into as a caller."""
+    """The findings of one workload: its own, and those that affect it as a caller."""
     return tuple(picture.cached(_FINDINGS_BY_WORKLOAD, lambda: _index(picture)).get(where, ()))
 
 
@@ -155,6 +155,6 @@ def _index(picture: Picture) -> dict[tuple[str, str, str], list[Finding]]:
 
 
 def what_if(picture: Picture, scope: str) -> WhatIf:
-    """What STRICT for a namespace, or for the whole mesh (`mesh`), would do. Nothing is written."""
+    """The effect of STRICT for a namespace, or for the whole mesh (`mesh`). Nothing is written."""
     workloads = tuple(posture_of(picture).workloads.values())
     return what_if_strict(mesh_members(picture), pairs_of(picture), picture.edges, workloads, scope)

@@ -1,4 +1,4 @@
-"""What a user asks of a kind: the scope that travels from screen to screen, a filter, an order."""
+"""Queries: the scope (kept from screen to screen), a filter and an order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Place(Struct, frozen=True):
-    """Where an item stands, for the scope; an edge stands in two places."""
+    """A place of an item, for matching with the scope; an edge has two."""
 
     cluster: str = ""
     namespace: str = ""
@@ -16,7 +16,7 @@ class Place(Struct, frozen=True):
 
 
 class Query(Struct, frozen=True, kw_only=True):
-    """Scope, filter and order; empty fields ask for everything.
+    """Scope, filter and order; empty fields mean everything.
 
     `namespaces` and `names` may use `*`; a name is `NAME`, `NAMESPACE/NAME` or `CLUSTER/NAMESPACE/NAME`.
     `filter` and `sort` are as typed (meshtop.views.frame.filter, meshtop.views.frame.sort). `tenant` is
@@ -33,7 +33,7 @@ class Query(Struct, frozen=True, kw_only=True):
     within: frozenset[tuple[str, str]] | None = None
 
     def holds(self, places: tuple[Place, ...], *, namespaced: bool = True) -> bool:
-        """Whether one of the places is in the scope; clusters have no namespace and no tenant to be left out by."""
+        """Whether one of the places is in the scope; clusters have no namespace or tenant and match any."""
         return any(self._holds(place, namespaced) for place in places)
 
     def _holds(self, place: Place, namespaced: bool) -> bool:
@@ -49,16 +49,16 @@ class Query(Struct, frozen=True, kw_only=True):
 
 
 def name_matches(name: str, path: tuple[str, ...]) -> bool:
-    """Whether `name` is the path's end: `shop/reviews` means (`east`, `shop`, `reviews`).
+    """Whether `name` matches the end of the path: `shop/reviews` matches (`east`, `shop`, `reviews`).
 
-    The parts are known and the name is not taken apart without them, since a part may hold slashes itself: a cluster is
-    often called by its ARN, `arn:aws:eks:eu:1:cluster/prod`.
+    The name is compared with the known parts rather than split at slashes, since a part may contain slashes: clusters
+    are often named by their ARN, `arn:aws:eks:eu:1:cluster/prod`.
     """
     return any(_is(name, path[first:]) for first in range(len(path)))
 
 
 def _is(name: str, parts: tuple[str, ...]) -> bool:
-    """Whether a name is exactly these parts, taken off from the right; `*` stands for anything within one part."""
+    """Whether a name consists of exactly these parts, matched from the right; `*` matches anything within one part."""
     if len(parts) == 1:
         return name == parts[0] or (name.count("/") <= parts[0].count("/") and fnmatchcase(parts[0], name))
     *before, last = parts

@@ -1,4 +1,4 @@
-"""The whole scope in one figure: every edge in it counted once."""
+"""Totals of a scope, with every edge counted once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SUMS: Key[Sums] = Key("sums of a scope")
 
 
 def sums_in(picture: Picture, query: Query) -> Sums:
-    """What is answered in the scope, and what is asked from it of places outside of every cluster; each edge once."""
+    """Traffic into the scope, and from it to places outside of every cluster; each edge once."""
     query = picture.resolved(query)
     return picture.cached(
         _SUMS.at(query.clusters, query.namespaces, query.tenant),
@@ -29,7 +29,7 @@ def _in(picture: Picture, query: Query, edge: Edge) -> bool:
 
 
 def histories_in(picture: Picture, query: Query) -> list[History]:
-    """The last half hour of the clusters in the scope; it is known for whole clusters only."""
+    """The last half hour of the clusters in the scope; known for whole clusters only."""
     if query.namespaces or query.tenant:
         return []
     return [
@@ -40,7 +40,7 @@ def histories_in(picture: Picture, query: Query) -> list[History]:
 
 
 def without_traffic(picture: Picture, query: Query) -> list[str]:
-    """Clusters of the scope whose Prometheus has told nothing, though it was asked: sums are without them."""
+    """Clusters of the scope whose Prometheus was queried without an answer; they are missing from sums."""
     silent = (State.UNREACHABLE, State.DENIED)
     return [
         cluster.name

@@ -1,1 +1,1 @@
-"""What draws on more than one kind: attention, doctor, what-if, the graph, security at a glance."""
+"""Reports over more than one kind: attention, doctor, what-if, the graph, the security overview."""

@@ -1,4 +1,4 @@
-"""Explanations as lines of text, for the command line and the console's explainer: the policy's, and Kubernetes'."""
+"""Explanations of access as lines of text, by the policy and by Kubernetes, for the command line and the console."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from meshtop.model.text import clean
 
 
 def explanation_lines(explanation: Explanation) -> list[str]:
-    """The sentence, then for each policy class the ways that grant, then what takes away."""
+    """The decision, then for each policy class its grants, then the prohibitions that apply."""
     lines = [clean(explanation.sentence)]
     for name, ways in explanation.grants.items():
         lines.append("")
@@ -51,24 +51,24 @@ NEEDS = {
         for verb in ("create", "patch")
     ),
 }
-"""What each right of the policy comes to when it is used, in Kubernetes' own terms."""
+"""The Kubernetes request that each right of the policy requires."""
 
 
 def place_of_object(name: str) -> tuple[str, str] | None:
-    """The cluster and namespace that an object of the policy stands for; None for an object of another kind."""
+    """The cluster and namespace that an object of the policy represents; None for other objects."""
     kind, _, where = name.partition(":")
     cluster, _, namespace = where.rpartition("/")
     return (cluster, namespace) if kind == "namespace" and cluster and namespace else None
 
 
 def kubernetes_lines(right: str, cluster: str, namespace: str, rules: SubjectRules | None) -> list[str]:
-    """What Kubernetes lets the user do of what a right needs; none for a right that meshtop does not ask for."""
+    """Kubernetes' answers on the requests that a right needs; empty for a right that meshtop does not use."""
     wanted = NEEDS.get(right, ())
     if not wanted:
         return []
     head = ["", f"Kubernetes itself (RBAC), asked as you, in {clean(namespace)} of {clean(cluster)}:"]
     if rules is None:
-        return [*head, "    ? it has not told"]
+        return [*head, "    ? no answer"]
     signs = {True: "✓", False: "✗", None: "?"}
     return head + [f"    {signs[rules.allows(one)]} {one.text}" for one in wanted]
 

@@ -1,4 +1,4 @@
-"""What `meshtop doctor` says: cluster by cluster what can be reached, read and found, what it costs, and what to do."""
+"""The report of `meshtop doctor`: what can be reached, read and found in each cluster, its cost, and what to do."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ NEEDED_LABELS = (
     "response_flags",
     "connection_security_policy",
 )
-"""Labels of istio_requests_total without which a part of the picture is missing."""
+"""Labels of istio_requests_total that meshtop needs for complete results."""
 MULTICLUSTER_LABELS = ("source_cluster", "destination_cluster")
 
 
 class SourceReport(Struct, frozen=True, rename="camel", kw_only=True):
-    """One source: its state, where it was reached, and what its last reading cost."""
+    """One source: its state, its address, and the cost of its last read."""
 
     state: State
     age_seconds: float | None
@@ -57,7 +57,7 @@ class KindReport(Struct, frozen=True, rename="camel"):
 
 
 class TelemetryReport(Struct, frozen=True, rename="camel", kw_only=True):
-    """What Prometheus holds: how many series, which labels they carry, and which are missing."""
+    """Prometheus' content: the number of series, their labels, and missing labels."""
 
     series: int
     window: str
@@ -219,7 +219,7 @@ def _kind_findings(name: str, inventory: Inventory | None) -> list[Finding]:
         message = f"{name} lets these kinds be read in {places} only: {', '.join(kind.kind for kind in partly)}."
         findings.append(_finding("kind-denied", Severity.WARNING, message, _BIND))
     if spared:
-        message = f"{name} does not let these kinds be read, which few answers need: {', '.join(spared)}."
+        message = f"{name} does not let these kinds be read (rarely needed): {', '.join(spared)}."
         findings.append(_finding("kind-denied", Severity.INFO, message, None))
     for kind in kinds:
         if kind.state == "failed":
@@ -229,7 +229,7 @@ def _kind_findings(name: str, inventory: Inventory | None) -> list[Finding]:
 
 
 def _mesh_findings(cluster: ClusterSnapshot, planes: Sequence[ControlPlane]) -> list[Finding]:
-    """A cluster without a control plane of its own is no fault: it may be a remote of another, or in no mesh."""
+    """Findings on control planes; a cluster without one is not an error: it may be a remote cluster, or in no mesh."""
     if cluster.inventory is None:
         return []
     if not planes:
@@ -267,7 +267,7 @@ def _prometheus_findings(cluster: ClusterSnapshot, telemetry: TelemetryReport | 
         return [_finding(code, Severity.ERROR, what, status.remedy)]
     findings = []
     if status.state in (State.PARTIAL, State.STALE):
-        what = status.error or f"Prometheus of {name} gave no whole answer."
+        what = status.error or f"Prometheus of {name} gave an incomplete answer."
         findings.append(_finding("prometheus-incomplete", Severity.WARNING, what, status.remedy))
     if telemetry is not None and telemetry.series == 0:
         message = f"Prometheus of {name} holds no series of Istio in this window."

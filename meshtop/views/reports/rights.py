@@ -1,4 +1,4 @@
-"""What a shift of a route would write, and who lets the user do it: read-only, the access policy, Kubernetes."""
+"""Rights for a shift: the objects it would write, and the decisions of read-only mode, access policy and Kubernetes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 KnownRules = Callable[[str, str], SubjectRules | None]
-"""What Kubernetes lets the user do in a namespace of a cluster; None while it is not known."""
+"""Function that gives Kubernetes' rules for the user in a namespace of a cluster; None while unknown."""
 
 
 def shift_writes(picture: Picture, row: CanaryRow) -> tuple[PlannedWrite, ...]:
-    """What a shift of a row's route writes: the route in every cluster of its mesh that obeys its own configuration."""
+    """Writes of a shift of a row's route: the route in every cluster of its mesh with its own configuration."""
     survey = picture.canaries.survey
     return tuple(
         PlannedWrite(
@@ -36,7 +36,7 @@ def shift_writes(picture: Picture, row: CanaryRow) -> tuple[PlannedWrite, ...]:
 
 
 def levers_of(picture: Picture, writes: Iterable[PlannedWrite], known: KnownRules) -> tuple[WritePermission, ...]:
-    """What speaks for and against each write."""
+    """The permission of each write."""
     read_only = {cluster.name: cluster.read_only for cluster in picture.snapshot.clusters}
     return tuple(
         write_permission(
@@ -51,13 +51,13 @@ def levers_of(picture: Picture, writes: Iterable[PlannedWrite], known: KnownRule
 
 
 def rights_section(levers: Iterable[WritePermission]) -> Section:
-    """What each of the three says, cluster by cluster."""
+    """The three decisions, cluster by cluster."""
     return Section("Permissions", tuple(line for one in levers for line in _lines(one)))
 
 
 def _lines(one: WritePermission) -> tuple[Fact, ...]:
     if one.read_only:
-        return (fact(one.write.cluster, "✗ it is read-only here: nothing is sent", Tone.DEGRADED),)
+        return (fact(one.write.cluster, "✗ read-only: nothing is written", Tone.DEGRADED),)
     if one.policy is None:
         return (_kubernetes(one, one.write.cluster),)
     said = f"policy: ✓ {one.user} may {one.right} in {one.write.namespace}"

@@ -1,4 +1,4 @@
-"""The security overview: shares of mutual TLS, findings by severity, what runs out first, and two matrices."""
+"""The security overview: shares of mutual TLS, findings by severity, next expiries, and two matrices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOBODY = "(none)"
 
 
 class Share(Struct, frozen=True, kw_only=True):
-    """What a cluster, namespace or tenant receives: the share of mutual TLS, and plaintext per second."""
+    """Traffic into a cluster, namespace or tenant: the share of mutual TLS, and plaintext per second."""
 
     name: str
     mtls_ratio: float | None
@@ -47,7 +47,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     severities: dict[Severity, int]
     certificates: tuple[CertificateItem, ...]
     unmeasured_days: tuple[str, ...]
-    """Clusters whose last day was not measured, so that nothing can be called ready for STRICT there."""
+    """Clusters whose last day was not measured, so that readiness for STRICT is unknown there."""
 
 
 c = Columns(Share)
@@ -106,7 +106,7 @@ def _shares(
     findings: Iterable[FindingItem],
     places: Callable[[FindingItem], Sequence[str]],
 ) -> tuple[Share, ...]:
-    """By group, those with most plaintext first; a namespace with several tenants counts for each."""
+    """Shares by group, those with most plaintext first; a namespace with several tenants counts for each."""
     parts: dict[str, list[Edge]] = {}
     for edge in edges:
         for group in groups(edge):
@@ -137,7 +137,7 @@ def shares_table(shares: Sequence[Share], title: str = "NAME") -> Table[Share]:
 
 
 class Matrix(Struct, frozen=True):
-    """A matrix of names and cells; `cells` holds what is known of (row, column), and nothing where there is none."""
+    """A matrix of names and cells; `cells` maps (row, column) to a cell and may be sparse."""
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
@@ -145,7 +145,7 @@ class Matrix(Struct, frozen=True):
 
 
 def namespace_matrix(picture: Picture, query: Query = EVERYTHING) -> Matrix:
-    """From namespace (row) to namespace (column): the share of mutual TLS that was seen, or what is broken."""
+    """From namespace (row) to namespace (column): the observed share of mutual TLS, or `broken`."""
     pairs: list[MtlsPair] = view("mtlsmatrix").items(picture, query)
     named = [
         (f"{p.source_cluster}/{p.source_namespace}".lstrip("/"),
@@ -164,7 +164,7 @@ def _known_first(name: str) -> tuple[bool, str]:
 
 
 def trust_matrix(picture: Picture, query: Query = EVERYTHING) -> Matrix:
-    """Cluster × cluster: yes, no or unknown; a cluster and itself is left blank."""
+    """Cluster × cluster: yes, no or unknown; the diagonal is blank."""
     pairs: list[TrustItem] = view("trust").items(picture, query)
     names = tuple(dict.fromkeys(c.name for c in picture.snapshot.clusters))
     known = tuple(n for n in names if any(n in (p.left, p.right) for p in pairs))

@@ -170,7 +170,7 @@ async def test_who_may_not_patch_is_refused(three: Mapping[str, Cluster], tmp_pa
 @pytest.mark.parametrize(
     ("plan", "match"),
     [
-        (wanted(("east",)), "where it comes from"),
+        (wanted(("east",)), "is the source"),
         (wanted(("nowhere",)), "no cluster nowhere"),
         (wanted(refs=()), "nothing of"),
         (Propagation(subject="x", source="east", waves=(), refs=(ROUTE,)), "--to"),

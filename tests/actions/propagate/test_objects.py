@@ -93,7 +93,7 @@ def test_kinds_go_by_many_names(word: str, kind: str) -> None:
 
 @pytest.mark.parametrize("word", ["secret", "configmap", "pod", "deployment", "serviceexport", ""])
 def test_what_is_each_clusters_own_is_not_copied(word: str) -> None:
-    with pytest.raises(ActionError, match="no kind that can be copied"):
+    with pytest.raises(ActionError, match="cannot be copied"):
         find_copyable(word)
 
 

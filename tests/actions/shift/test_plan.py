@@ -32,5 +32,5 @@ def test_steps_that_are_none(to: str, steps: str | None) -> None:
 def test_guards() -> None:
     assert parse_guard("none") == Guard(errors=False, latency=False)
     assert parse_guard("errors") == Guard(errors=True, latency=False)
-    with pytest.raises(ValueError, match="no guard"):
+    with pytest.raises(ValueError, match="is not a guard"):
         parse_guard("errors,none")

@@ -154,9 +154,9 @@ async def test_a_cluster_that_cannot_be_read_must_be_left_out_in_words(
     ("more", "words"),
     [
         ({"route": "shop/nope"}, "No cluster has"),
-        ({"route": "nope"}, "names no route"),
+        ({"route": "nope"}, "is not a route"),
         ({"waves": (("south",),)}, "no cluster south"),
-        ({"waves": (("east",), ("east",))}, "stands in two waves"),
+        ({"waves": (("east",), ("east",))}, "is in two waves"),
     ],
 )
 async def test_plans_that_mean_nothing(scene: Scene, more: dict[str, Any], words: str) -> None:

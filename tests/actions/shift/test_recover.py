@@ -39,7 +39,7 @@ async def test_a_cluster_that_stays_away_is_written_down_and_taken_back_later(sc
     action = find_action(scene.journal, None)
     assert action.state is ActionState.TAKING_BACK
     assert [e.cluster for e in action.entries if e.event is EntryKind.UNKNOWN] == ["west"]
-    with pytest.raises(ActionError, match="rollback finishes that"):
+    with pytest.raises(ActionError, match="finish that with rollback"):
         await resume(action, scene.fleet, scene.journal)
     wire.dead = False
     events = [e async for e in rollback(action, scene.fleet, scene.journal, sleep=scene.clock.sleep)]
@@ -60,7 +60,7 @@ async def test_rollback_twice_and_unknown_ids(scene: Scene) -> None:
     await scene.shift(plan())
     action = find_action(scene.journal, None)
     _ = [e async for e in rollback(action, scene.fleet, scene.journal, sleep=scene.clock.sleep)]
-    with pytest.raises(ActionError, match="rolled back already"):
+    with pytest.raises(ActionError, match="already rolled back"):
         _ = [e async for e in rollback(find_action(scene.journal, action.id), scene.fleet, scene.journal)]
     with pytest.raises(ActionError, match="nothing to resume"):
         await resume(find_action(scene.journal, action.id), scene.fleet, scene.journal)

@@ -107,7 +107,7 @@ def test_routes_are_named(text: str, kind: str, route: str | None) -> None:
 
 @pytest.mark.parametrize("text", ["reviews", "a/b/c", "/reviews", "shop/", "podroute/shop/reviews", ""])
 def test_what_names_no_route_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="names no route"):
+    with pytest.raises(ValueError, match="is not a route"):
         parse_route(text)
 
 
@@ -125,7 +125,7 @@ def test_those_not_named_keep_their_proportions_of_what_is_left() -> None:
         ((80, 20), {"v1": 60, "v2": 60}, "add up to 120"),
         ((80, 20), {"v1": 60, "v2": 30}, "all destinations are named, so make it 100"),
         ((80, 20), {"v1": 101}, "whole percent"),
-        ((100, 0, 0), {"v1": 80}, "v2, v3 have 0: name who takes them"),
+        ((100, 0, 0), {"v1": 80}, "v2, v3 have 0: name who gets it"),
     ],
 )
 def test_weights_that_make_no_sense(weights: tuple[int, ...], wanted: dict[str, int], message: str) -> None:

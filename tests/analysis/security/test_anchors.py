@@ -107,10 +107,10 @@ URL: tuple[dict[str, object], ...] = ({"spiffeBundleUrl": "https://bundle.exampl
         (inventory(A), inventory(A), Trusted.YES, "share a root certificate."),
         (inventory(A, B), inventory(B), Trusted.YES, "rotation"),
         (inventory(A), inventory(B), Trusted.NO, "share no root certificate"),
-        (inventory(A), inventory(RENEWED), Trusted.YES, "renewed"),
+        (inventory(A), inventory(RENEWED), Trusted.YES, "renewal"),
         (inventory(A), inventory(made("A", of="other")), Trusted.NO, "share no root certificate"),
         (inventory(A), inventory(made("Other", of="A")), Trusted.NO, "share no root certificate"),
-        (inventory(A), inventory(B, made("A", "A", "B", "B")), Trusted.YES, "one name and key"),
+        (inventory(A), inventory(B, made("A", "A", "B", "B")), Trusted.YES, "same name and key"),
         (inventory(A), inventory(made("I", "I", "A", "A")), Trusted.UNKNOWN, "is not known"),
         (inventory(A), inventory(made("I", "I", "A", "B")), Trusted.NO, "share no root certificate"),
         (

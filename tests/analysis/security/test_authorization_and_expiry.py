@@ -52,9 +52,9 @@ def test_actions_are_asked_in_order_and_any_allow_denies_the_rest() -> None:
 def test_an_empty_spec_denies_all() -> None:
     found = decide(policy("nothing"))
     assert found.default_deny
-    assert found.policies[0].meaning == "names nothing: all is denied"
+    assert found.policies[0].meaning == "no rules: all is denied"
     assert decide(policy("all", rules=[{}])).policies[0].meaning == "allows everything"
-    assert decide(policy("none", action="DENY")).policies[0].meaning == "names nothing: it never matches"
+    assert decide(policy("none", action="DENY")).policies[0].meaning == "no rules: never matches"
 
 
 WAYPOINT = PolicyTarget(namespace="shop", labels={"gateway.networking.k8s.io/gateway-name": "waypoint"}, waypoint=True)

@@ -41,7 +41,7 @@ def selector(**labels: str) -> dict[str, Any]:
         ("DestinationRule", {"host": "reviews"}, "shop", "for reviews"),
         ("DestinationRule", {"host": "ratings"}, "shop", ""),
         ("ServiceEntry", {"hosts": ["api.example"]}, "shop", ""),
-        ("HTTPRoute", {"parentRefs": [{"kind": "Service", "name": "reviews"}]}, "shop", "routes what is asked of it"),
+        ("HTTPRoute", {"parentRefs": [{"kind": "Service", "name": "reviews"}]}, "shop", "routes its requests"),
         ("HTTPRoute", {"parentRefs": [{"kind": "Gateway", "name": "reviews"}]}, "shop", ""),
         ("GRPCRoute", {"rules": [{"backendRefs": [{"name": "reviews"}]}]}, "shop", "sends traffic here"),
         ("HTTPRoute", {"rules": [{"backendRefs": [{"name": "reviews"}]}]}, "other", ""),

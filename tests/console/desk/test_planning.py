@@ -118,14 +118,14 @@ def test_clusters_that_differ_are_told_apart() -> None:
         ({"weights": "v2=120"}, "weights", "from 0 to 100"),
         ({"weights": "v1=50,v2=20"}, "weights", "add up to 70"),
         ({"weights": "v1=1,v2=2", "steps": "5"}, "weights", "name only that one"),
-        ({"steps": "5,x"}, "steps", "is no step"),
+        ({"steps": "5,x"}, "steps", "is not a step"),
         ({"every": "soon"}, "every", "is not a duration"),
-        ({"every": "0s"}, "every", "longer than nothing"),
+        ({"every": "0s"}, "every", "longer than zero"),
         ({"after each step": LEAVE, "steps": "5,10"}, "after each step", "need to be watched"),
         ({"clusters": "south"}, "clusters", "is in east, west"),
         ({"waves": "east; south"}, "waves", "not in south"),
         ({"clusters": "east", "waves": "west"}, "waves", "is in east"),
-        ({"waves": "east; east"}, "waves", "stands there twice"),
+        ({"waves": "east; east"}, "waves", "is named twice"),
     ],
 )
 def test_what_is_wrong_is_said_of_its_field(more: dict[str, Any], field: str, words: str) -> None:

@@ -344,7 +344,7 @@ async def test_q_quits_with_0(app: StillApp) -> None:
 
 @pytest.mark.parametrize(
     ("error", "code", "words"),
-    [(ConfigError("meshtop.yaml, line 3: no."), 2, "line 3"), (KeyError("x"), 70, "should not have happened")],
+    [(ConfigError("meshtop.yaml, line 3: no."), 2, "line 3"), (KeyError("x"), 70, "internal error")],
 )
 async def test_a_session_that_cannot_begin_ends_the_console_with_a_sentence(
     error: Exception, code: int, words: str

@@ -259,7 +259,7 @@ def test_a_plugin_that_prints_something_else(tmp_path: Path, script: str, words:
 
 def test_a_plugin_that_must_ask_is_not_started(tmp_path: Path) -> None:
     problem = refused(tmp_path, plugin(tmp_path, f"touch '{tmp_path}/started'", interactiveMode="Always"))
-    assert "wants to ask something" in problem.message
+    assert "asks for input" in problem.message
     assert not (tmp_path / "started").exists()
 
 

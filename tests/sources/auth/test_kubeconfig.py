@@ -227,7 +227,7 @@ def test_settings_name_these_clusters_and_no_others(tmp_path: Path) -> None:
     assert [r.name for r in find(path, contexts=("x",), clusters=settings_)] == ["three"]
     with pytest.raises(KubeconfigError, match="Cluster five of the settings needs context q"):
         find(path, clusters=(ClusterSettings(name="five", context="q"),))
-    with pytest.raises(KubeconfigError, match="none of the settings' clusters"):
+    with pytest.raises(KubeconfigError, match="is not used by the settings' clusters"):
         find(path, contexts=("c",), clusters=settings_)
 
 

@@ -57,7 +57,7 @@ async def test_an_expired_client_certificate_at_the_door(tmp_path: Path) -> None
     with served(Api(), context) as api:
         found = await problem(connect(tmp_path, api.url, user, cluster=authority(pem)))
     assert found.state is State.DENIED
-    assert "ran out on 2020-02-03" in found.message
+    assert "expired on 2020-02-03" in found.message
     assert "Renew the login of user me" in (found.remedy or "")
 
 
@@ -71,7 +71,7 @@ async def test_an_expired_client_certificate_that_the_api_server_turns_away(tmp_
 
         api.faults.append(no)
         found = await problem(connect(tmp_path, api.url, expired(), cluster=authority(pem)))
-    assert "does not accept the login of user me: its certificate ran out on 2020-02-03." in found.message
+    assert "does not accept the login of user me: its certificate expired on 2020-02-03." in found.message
 
 
 async def test_tls_where_there_is_none(tmp_path: Path) -> None:
@@ -91,7 +91,10 @@ async def test_a_socks_proxy_says_what_it_needs(tmp_path: Path) -> None:
     ("answer", "said"),
     [
         (lambda: web.Response(text="<html>Log in</html>", content_type="text/html"), "answers with a web page"),
-        (lambda: web.Response(status=302, headers={"Location": "https://login"}), "sends requests on to https://login"),
+        (
+            lambda: web.Response(status=302, headers={"Location": "https://login"}),
+            "redirects requests to https://login",
+        ),
         (lambda: web.Response(status=503, text="<h1>bad</h1>"), "answers with a web page"),
     ],
 )

@@ -92,7 +92,7 @@ async def test_too_big_is_cut_by_reporter_for_all_clusters(httpserver: HTTPServe
     assert west.telemetry is not None
     assert len(west.telemetry.requests) == 4
     assert west.status.state is State.FRESH
-    assert any("Asked narrower" in note for note in west.status.notes)
+    assert any("Narrowed" in note for note in west.status.notes)
     await central.close()
 
 

@@ -149,5 +149,5 @@ async def test_one_session_serves_every_chart_of_a_cluster_until_it_is_closed() 
 
 
 async def test_before_an_engine_was_found_there_is_nothing_to_ask() -> None:
-    with pytest.raises(QueryFailed, match="No Prometheus of east is known yet"):
+    with pytest.raises(QueryFailed, match="The Prometheus of east is not known yet"):
         await PrometheusSource(cluster="east", connection=None).lines([LineQuery("load", "up")], start=0, end=1, step=1)

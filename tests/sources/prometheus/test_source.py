@@ -197,7 +197,7 @@ async def test_too_big_is_asked_by_reporter_and_then_by_namespace(httpserver: HT
     ]
     assert source.telemetry.complete
     assert source.status.state is State.FRESH
-    assert any("Asked narrower" in note and "requests" in note for note in source.status.notes)
+    assert any("Narrowed" in note and "requests" in note for note in source.status.notes)
     fake.asked.clear()
     await source.refresh(services, window_seconds=300)
     wide = [q for q in fake.queries if "rate(istio_requests_total[" in q]

@@ -109,7 +109,7 @@ ERRORS = [
     ("name:", "A value is missing in 'name:'; write name:value, or null for unknown."),
     ("!", "A value is missing in '!'"),
     (":x", "A column's name is missing before the colon"),
-    ('"open', 'A quote " is opened and never closed.'),
+    ('"open', 'The quote " is not closed.'),
 ]
 
 

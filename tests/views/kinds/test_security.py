@@ -206,7 +206,7 @@ def test_a_workloads_detail_has_the_chain_of_decisions_and_who_is_authorized(pic
     assert ("namespace", "STRICT by PeerAuthentication shop/default") in facts["Declared"]
     assert ("last day", "plaintext of the last day was not measured") in facts["Seen"]
     assert facts["Authorization"][0] == (
-        "ALLOW", "AuthorizationPolicy shop/closed: names nothing: all is denied (applies by its whole namespace)",
+        "ALLOW", "AuthorizationPolicy shop/closed: no rules: all is denied (applies by its whole namespace)",
     )  # fmt: skip
     fix = [text for _, text in facts["MTLS-STRICT-CLIENT-DISABLE"]]
     assert "kind: DestinationRule" in fix

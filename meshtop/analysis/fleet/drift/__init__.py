@@ -1,1 +1,1 @@
-"""The same object in several clusters, compared by what it means."""
+"""Configuration drift: the same object in several clusters, compared by meaning."""

@@ -1,4 +1,4 @@
-"""Objects that should be the same in several clusters and are not, one row for each."""
+"""Objects that should be equal in several clusters and differ, one row for each."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ _SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 _VENDORS = ("system:", "eks:", "gce:", "azure:", "aks-", "kubeadm:", "cluster-admin")
 _BOOTSTRAPPING = "kubernetes.io/bootstrapping"
 _EVERYWHERE = frozenset({*CONFIG, *RBAC})
-"""Kinds that a mesh's clusters should all have where they have the namespace (each istiod reads its own cluster's).
+"""Kinds expected in all clusters of a mesh that have the namespace (each istiod reads its own cluster's).
 
-Where Services and workloads run is a choice; a host that cannot be resolved is a matter of discovery.
+Services and workloads need not run everywhere; hosts that cannot be resolved are reported by discovery.
 """
 _OF_THE_CLUSTER = (("default", "kubernetes"),)
 """Services that every API server makes for itself."""
 _REGISTERED = ("istio.io/autoRegistrationGroup", "istio.io/workloadController")
-"""Annotations of entries that istiod wrote for a machine that registered with it; they come and go."""
+"""Annotations of WorkloadEntries that istiod creates for registered machines; these objects come and go."""
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 _MOST_PATHS = 12
 _OWN_DOMAIN = "(the cluster's domain)"
@@ -67,7 +67,7 @@ _OWN_DOMAIN = "(the cluster's domain)"
 
 
 class DriftStatus(StrEnum):
-    """How one cluster stands to an object."""
+    """State of an object in one cluster."""
 
     SAME = "same"
     DIFFERS = "differs"
@@ -98,7 +98,7 @@ class DriftCluster(Struct, frozen=True, kw_only=True):
 
 
 class Drift(Struct, frozen=True, kw_only=True):
-    """An object, how each cluster stands to it, where its meanings differ, and why in a sentence.
+    """An object, its state in each cluster, the paths at which its meanings differ, and a sentence in summary.
 
     `meanings` holds the object's meaning in each cluster that has it; `reference` is the cluster whose meaning most
     clusters share (the first of equals), with which the others are compared.
@@ -115,7 +115,7 @@ class Drift(Struct, frozen=True, kw_only=True):
 
 
 def drift(clusters: Sequence[DriftCluster], declarations: Mapping[ObjectKey, Placement]) -> tuple[Drift, ...]:
-    """Everything that drifted, by kind, namespace and name; what is the same everywhere is left out."""
+    """All objects that drifted, by kind, namespace and name; objects that are equal everywhere are left out."""
     groups: dict[str, list[DriftCluster]] = {}
     for cluster in clusters:
         if cluster.group:
@@ -142,10 +142,10 @@ def drift(clusters: Sequence[DriftCluster], declarations: Mapping[ObjectKey, Pla
 
 
 def not_compared(clusters: Sequence[DriftCluster]) -> tuple[Unknown, ...]:
-    """What a comparison of these clusters could not take into account, by cluster; empty where all was compared.
+    """What could not be compared between these clusters, by cluster; empty where everything was compared.
 
-    A cluster of which nobody knows the group is compared with none, so that nothing is known of its drift. One that is
-    known to be alone in its group has nothing to differ from. Kinds that were not read are named one by one, unless
+    A cluster with an unknown group is not compared, so its drift is unknown. One that is
+    known to be alone in its group has nothing to differ from. Kinds that were not read are listed one by one, unless
     nothing of the cluster was read.
     """
     size = Counter(cluster.group for cluster in clusters if cluster.group)
@@ -165,7 +165,7 @@ def not_compared(clusters: Sequence[DriftCluster]) -> tuple[Unknown, ...]:
 
 
 class _Group:
-    """The clusters that are compared with one another, and the meaning of every object in each of them."""
+    """A set of clusters that are compared with one another, and the meaning of every object in each of them."""
 
     def __init__(self, clusters: Sequence[DriftCluster]) -> None:
         self.unread_config = frozenset(c.name for c in clusters if not c.read)
@@ -185,11 +185,11 @@ class _Group:
                     self._meanings.setdefault(object_key, {})[cluster.name] = meaning
 
     def object_keys(self) -> Iterable[ObjectKey]:
-        """All that stands in any of the clusters."""
+        """Keys of all objects that exist in any of the clusters."""
         return list(self._meanings)
 
     def meanings(self, object_key: ObjectKey, overridden: Sequence[str]) -> dict[str, Tree]:
-        """The meaning of an object in each cluster that has it, without what may differ."""
+        """The meaning of an object in each cluster that has it, without the fields that may differ."""
         found = {}
         for cluster, make in self._meanings.get(object_key, {}).items():
             tree = make()
@@ -203,7 +203,7 @@ class _Group:
         return not all(self._defaults[cluster].known for cluster in clusters)
 
     def unreadable(self, object_key: ObjectKey, cluster: str) -> bool:
-        """Whether nobody knows if the cluster has it; an object that is at hand was read, whoever asked for it."""
+        """Whether it is unknown if the cluster has the object, because its kind was not read."""
         why = self._unread[cluster].get(object_key[0])
         return why is not None and (why is not WhyUnknown.NOT_READ or cluster not in self._meanings.get(object_key, {}))
 
@@ -259,7 +259,7 @@ def _judge(object_key: ObjectKey, group: _Group, declaration: Placement | None) 
 def _expected(
     object_key: ObjectKey, group: _Group, meanings: Mapping[str, Tree], declaration: Placement | None
 ) -> frozenset[str]:
-    """The clusters that should have it: where a federation puts it, else wherever its kind belongs."""
+    """The clusters that should have it: where a federation places it, else wherever its kind is expected."""
     kind, namespace, _ = object_key
     if declaration is not None:
         return declaration.clusters
@@ -292,7 +292,7 @@ def _reason(statuses: Mapping[str, DriftStatus], reference: str, declaration: Pl
 
 
 def _unread(inventory: Inventory | None) -> dict[str, WhyUnknown]:
-    """The kinds of which a cluster says nothing, each with why."""
+    """The kinds that were not read in a cluster, each with the reason."""
     if inventory is None:
         return dict.fromkeys(KINDS, WhyUnknown.UNREACHABLE)
     parts = {kind: _WORKLOADS if kind == "Workload" else (kind,) for kind in KINDS}
@@ -301,7 +301,7 @@ def _unread(inventory: Inventory | None) -> dict[str, WhyUnknown]:
 
 
 def _objects(cluster: DriftCluster, defaults: LocalDefaults) -> Iterator[tuple[ObjectKey, Callable[[], Tree]]]:
-    """Everything that is compared, with what makes its meaning; objects that another object owns are left to it."""
+    """Every compared object with a function that gives its meaning; objects owned by another object are left out."""
     inventory = cluster.inventory
     assert inventory is not None, "only clusters that were read are compared"
     for namespace in inventory.namespaces:

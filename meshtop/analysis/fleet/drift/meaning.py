@@ -1,7 +1,7 @@
-"""What a piece of configuration means: defaults filled in, sets in order, server-set and per-cluster fields left out.
+"""Normalised configuration: defaults filled in, sets ordered, server-set and per-cluster fields removed.
 
 Two objects mean the same exactly when their meanings are equal, so the comparison is an equivalence. Rules: Istio's
-and Gateway API's references on defaults; lists whose members are alternatives or belong together are sets.
+and Gateway API's references on defaults; lists whose order has no effect are sets.
 """
 
 from __future__ import annotations
@@ -47,25 +47,25 @@ _SETS: Mapping[str, frozenset[str]] = {
     "RequestAuthentication": frozenset({"jwtRules", "audiences", "fromParams", "targetRefs"}),
     "WorkloadEntry": frozenset(),
 }  # fmt: skip
-"""Lists whose order means nothing: alternatives, or things that belong together. Rules of routes are ordered."""
+"""Lists whose order has no effect. Rules of routes are ordered."""
 _EMPTY_IS_ABSENT = frozenset({"selector", "rules", "from", "to", "when", "exportTo", "gateways", "match", "mtls"})
-"""Fields that mean the same when they are empty and when they are not there (AuthorizationPolicy's rule `{}` stays)."""
+"""Fields for which empty and absent mean the same (AuthorizationPolicy's rule `{}` stays)."""
 _TELLING = ("istio.io/", "pod-security.kubernetes.io/", "rbac.authorization.k8s.io/aggregate-to-")
 _OF_ONE_CLUSTER = ("topology.istio.io/", "istio.io/rev", "istio.io/config", "gateway.istio.io/", "operator.istio.io/")
-"""Labels that decide something, and among them those that each cluster has of its own."""
+"""Labels with an effect, and among them those that differ between clusters by design."""
 _PROXY = "istio-proxy"
 _UNKNOWN_EXPORT = ["the mesh's default"]
-"""Stands for what an object without `exportTo` is exported to, where MeshConfig was not read."""
+"""Placeholder for the audience of an object without `exportTo`, where MeshConfig was not read."""
 _FULL_HOST = re.compile(r"([^./]+\.[^./]+\.svc)\.[^/]+")
 _DEEPEST = 60
-"""Levels of nesting that are looked into; objects of Istio and Gateway API have about fifteen."""
+"""Levels of nesting that are compared; objects of Istio and Gateway API have about fifteen."""
 
 
 class LocalDefaults(Struct, frozen=True):
-    """What a cluster fills in where an object leaves it out: its DNS domain, and to whom objects are exported.
+    """Defaults of a cluster for fields that an object leaves out: the DNS domain, and the audience of exports.
 
-    `domain` is None where it is not known, and `exports.known` False. `shown` stands for the cluster's own domain:
-    clusters with domains of their own mean the same by a host of theirs.
+    `domain` is None and `exports.known` False where unknown. `shown` replaces the cluster's own domain, so that hosts
+    of clusters with different domains compare as equal.
     """
 
     domain: str | None = CLUSTER_DOMAIN
@@ -108,7 +108,7 @@ def _blurred(tree: Tree, open_exports: bool) -> Tree:
 
 
 def of_namespace(namespace: Namespace) -> Tree:
-    """What a namespace means: whether its pods are injected or in ambient mode, and what its labels decide."""
+    """The normalised form of a namespace: injection, ambient mode, and its labels that have an effect."""
     labels = namespace.meta.labels
     injected = labels.get("istio-injection") == "enabled" or bool(labels.get("istio.io/rev"))
     said = "disabled" if labels.get("istio-injection") == "disabled" else "enabled" if injected else None
@@ -116,7 +116,7 @@ def of_namespace(namespace: Namespace) -> Tree:
 
 
 def of_service(service: Service) -> Tree:
-    """What a Service means, without the addresses and node ports that its cluster gave it."""
+    """The normalised form of a Service, without the addresses and node ports that its cluster assigned."""
     ports = [
         {
             "port": port.port,
@@ -139,13 +139,13 @@ def of_service(service: Service) -> Tree:
 
 
 def of_images(controller: Controller) -> Tree:
-    """The images of a workload's own containers, without the registry's host, which may be near each cluster."""
+    """The images of a workload's own containers, without the registry's host, which may differ between clusters."""
     images = {c.name: _image(c.image) for c in controller.containers if c.name != _PROXY and c.image}
     return {"images": images}
 
 
 def of_rbac(obj: ConfigObject) -> Tree:
-    """What a role or binding grants: single permissions, so that it does not matter how they were put into rules."""
+    """The grants of a role or binding as single permissions, so that their grouping into rules does not matter."""
     tree: dict[str, Tree] = {}
     spec = obj.spec
     if spec.get("aggregationRule") is not None:
@@ -197,9 +197,9 @@ def _with_labels(tree: dict[str, Tree], meta: Meta) -> Tree:
 
 
 def _plain(value: Tree, sets: frozenset[str], name: str = "", depth: int = 0) -> Tree:
-    """The value with sets in order, durations written in one way, and what is the same as absent left out.
+    """The value with sets ordered, durations in one notation, and values equivalent to absence removed.
 
-    What is nested deeper than any real object is compared as it was written.
+    Values nested deeper than in any real object are compared as written.
     """
     if depth > _DEEPEST and isinstance(value, Mapping | list | tuple):
         return _written(value)
@@ -233,9 +233,9 @@ class _Home(Struct, frozen=True):
         return self.obj.meta.namespace
 
     def full_host(self, host: Tree) -> Tree:
-        """A short name is one of its own namespace; a name with dots, a wildcard and an address stay (istio: hosts).
+        """A short name is completed in its own namespace; names with dots, wildcards and addresses stay (istio: hosts).
 
-        The cluster's own domain is written as `shown`, whether somebody wrote it or istiod fills it in.
+        The cluster's own domain is replaced by `shown`, whether it was written or filled in by istiod.
         """
         if not isinstance(host, str) or not host:
             return host
@@ -282,7 +282,7 @@ def _destination(weighted: Mapping[str, Tree], home: _Home) -> dict[str, Tree]:
 
 
 def _weighted(destinations: list[dict[str, Tree]], *, default: int) -> list[Tree]:
-    """Destinations by proportion; of a single one, its weight says nothing but whether there is any."""
+    """Destinations with weights as proportions; of a single one only whether its weight is positive."""
     weights = [d.get("weight", default) for d in destinations]
     if len(destinations) == 1 and default == 0:
         return [{key: value for key, value in destinations[0].items() if key != "weight"}]
@@ -307,7 +307,7 @@ def _peer_authentication(spec: dict[str, Tree], home: _Home) -> Tree:
 
 
 def _gateway_route(spec: dict[str, Tree], home: _Home) -> Tree:
-    """HTTPRoute, GRPCRoute, TCPRoute or TLSRoute: where it hangs, and where it leads."""
+    """The normalised form of an HTTPRoute, GRPCRoute, TCPRoute or TLSRoute: its parents and its rules."""
     found = dict(spec)
     parents = ({"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": home.namespace, **mapping(p)}
                for p in items(spec.get("parentRefs")))  # fmt: skip
@@ -331,7 +331,7 @@ def _grpc_route(spec: dict[str, Tree], home: _Home) -> Tree:
 
 
 def _with_matches(route: dict[str, Tree], name: str, default: Mapping[str, str]) -> Tree:
-    """The route with what each of its rules matches, also where that is left to the default."""
+    """The route with the default match written out in rules without one."""
     rules = []
     for rule in route["rules"]:
         matches = [dict(mapping(match)) for match in items(rule.get("matches")) or ({},)]

@@ -1,1 +1,1 @@
-"""mTLS declared: what PeerAuthentications and DestinationRules amount to, exactly as istiod computes it."""
+"""Mutual TLS: the effect of PeerAuthentications and DestinationRules as istiod computes it, and observed traffic."""

@@ -1,4 +1,4 @@
-"""The client's side of mTLS: which DestinationRule applies to a call, and the TLS it asks for.
+"""The client's side of mTLS: which DestinationRule applies to a call, and the TLS mode it sets.
 
 The rules are those of istiod's push context (destination rule lookup and merging, MergeTrafficPolicy) and
 buildAutoMtlsSettings (istio/istio pilot/pkg/model, pilot/pkg/networking/core).
@@ -22,7 +22,7 @@ from meshtop.model.kube import ConfigObject
 
 
 class TlsMode(StrEnum):
-    """What a client sends."""
+    """TLS mode of a client."""
 
     DISABLE = "DISABLE"
     SIMPLE = "SIMPLE"
@@ -51,7 +51,7 @@ class AppliedRule(Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """How the rule is named to people."""
+        """Name of the rule for users."""
         return " + ".join(self.names)
 
     def subset(self, name: str | None) -> Mapping[str, Any] | None:
@@ -117,8 +117,8 @@ def destination_rule(
 
     Looked for in the client's namespace, then the service's, then the root namespace; the first namespace with
     a match wins outright, even when its rule says nothing of TLS. Rules of other namespaces count only if
-    exported to the client's (`exports` says to whom a rule without `exportTo` is), and `workloadSelector` only in the
-    client's own. A rule that is exported to other namespaces alone does not count in its own.
+    exported to the client's (`exports` has the default of `exportTo`), and `workloadSelector` only in the client's
+    own. A rule that is exported only to other namespaces does not apply in its own.
     """
     own = _in_namespace([r for r in rules if _counts_at_home(r)], client_namespace, host, client_labels, domain)
     if own is not None:
@@ -135,7 +135,7 @@ def destination_rule(
 
 
 def _counts_at_home(rule: ConfigObject) -> bool:
-    """Whether a rule counts for clients of its own namespace: whatever the mesh's default is, it includes them."""
+    """Whether a rule applies to clients in its own namespace; every possible mesh default includes them."""
     written = texts(rule.spec.get("exportTo"))
     return not written or audience(written, rule.meta.namespace).includes(rule.meta.namespace)
 
@@ -161,7 +161,7 @@ def _tls_of(policy: Mapping[str, Any] | None, port: int | None) -> tuple[Mapping
 def rule_tls(rule: AppliedRule | None, *, port: int | None, subset: str | None) -> tuple[TlsMode | None, str]:
     """The TLS mode a rule sets for a Service port and subset, and where in it; None when it sets none.
 
-    A subset's policy overrides the top level's; a matching port-level entry replaces the whole policy it stands in.
+    A subset's policy overrides the top level's; a matching port-level entry replaces the whole policy around it.
     """
     if rule is None:
         return None, ""
@@ -186,9 +186,9 @@ def client_tls(
     mesh_external: bool,
     service_mode: Mode,
 ) -> ClientTls:
-    """What a client's sidecar sends, before it looks at the single endpoint.
+    """The TLS that a client's sidecar uses for a service, before the single endpoint is considered.
 
-    `service_mode` is what auto mTLS assumes of the service (`server.service_mode`).
+    `service_mode` is the mode that auto mTLS assumes for the service (`server.service_mode`).
     """
     mode, where = rule_tls(rule, port=port, subset=subset)
     if mode is not None and rule is not None:

@@ -1,7 +1,7 @@
-"""What one istiod reads of mutual TLS: policies and rules of one cluster, indexed by namespace and host.
+"""The mutual TLS configuration of one istiod: policies and rules of one cluster, indexed by namespace and host.
 
 istiod reads Istio's objects from its own config cluster only (reference: "Where config lives"): a remote cluster of a
-primary-remote mesh obeys its primary's objects.
+primary-remote mesh is configured by its primary's objects.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LabelKey = frozenset[tuple[str, str]]
 
 
 class MeshMember(Struct, frozen=True, kw_only=True):
-    """One cluster as far as mutual TLS depends on it; None where nothing is known of it."""
+    """The data of one cluster that mutual TLS depends on; None where it is unknown."""
 
     name: str
     inventory: Inventory | None = None
@@ -51,9 +51,9 @@ def unreadable(cluster: str, inventory: Inventory | None, *kinds: str) -> str | 
 
 
 def _rootless(cluster: str, policies: Sequence[ConfigObject]) -> str | None:
-    """Why policies cannot be told apart where the root namespace is not known; None where it makes no difference.
+    """Why the effect of policies is unknown without the root namespace; None where it makes no difference.
 
-    A policy without a selector is one namespace's or the whole mesh's, as it stands in the root namespace or not.
+    A policy without a selector applies to its namespace, or in the root namespace to the whole mesh.
     """
     if all(match_labels(policy.spec) for policy in policies):
         return None
@@ -61,7 +61,7 @@ def _rootless(cluster: str, policies: Sequence[ConfigObject]) -> str | None:
 
 
 class IstioConfig:
-    """One config cluster's PeerAuthentications and DestinationRules; answers are kept, since many ask the same."""
+    """One config cluster's PeerAuthentications and DestinationRules; answers are cached."""
 
     def __init__(self, member: MeshMember) -> None:
         self.cluster = member.name
@@ -106,7 +106,7 @@ class IstioConfig:
         self.subsets = routed_subsets(config.get("VirtualService", ()), self.domain)
 
     def server(self, namespace: str, labels: Mapping[str, str]) -> ServerPolicy:
-        """What a workload with these labels accepts."""
+        """The PeerAuthentication policy in force for a workload with these labels."""
         keys = self._selected_by.get(namespace, frozenset()) | self._selected_by.get(self.root_namespace, frozenset())
         key = (namespace, frozenset((k, labels[k]) for k in keys if k in labels))
         found = self._servers.get(key)
@@ -121,7 +121,7 @@ class IstioConfig:
         return found
 
     def policies_of(self, namespace: str) -> list[ConfigObject]:
-        """The policies that can matter in a namespace: its own and the root namespace's."""
+        """The policies that may apply in a namespace: its own and the root namespace's."""
         return [p for home in dict.fromkeys((namespace, self.root_namespace)) for p in self._policies.get(home, ())]
 
     def rule(
@@ -146,7 +146,7 @@ class IstioConfig:
     def is_assumed(
         self, host: str, *, client_namespace: str, client_labels: Mapping[str, str], service_namespace: str
     ) -> bool:
-        """Whether the rule for a host hangs on the mesh's default for `exportTo`, which was not read."""
+        """Whether the rule for a host depends on the mesh's default for `exportTo`, which was not read."""
         if self.exports.known:
             return False
         hidden = destination_rule(
@@ -171,9 +171,9 @@ class IstioConfig:
         return tuple(sorted({namespace for one in seen for namespace in one.namespaces}))
 
     def passed_through(self, host: str, namespace: str, service: str, client: Client) -> str | None:
-        """Why a client's sidecar does not know a host, and passes its calls through as they are; None where it does.
+        """Why a client's sidecar does not know a host and passes its calls through unchanged; None where it does.
 
-        Hosts that a route leads to are known with the route.
+        Hosts that a visible route sends to are known to the sidecar too.
         """
         if self.visibility.sees_host(host, namespace, service, client):
             return None
@@ -201,7 +201,7 @@ def _by_namespace(objects: Sequence[ConfigObject]) -> dict[str, list[ConfigObjec
 
 
 def exports_of(member: MeshMember) -> ExportDefaults:
-    """To whom objects without `exportTo` are exported, by the MeshConfig of a cluster."""
+    """The defaults for objects without `exportTo`, from the MeshConfig of a cluster."""
     read = member.facts is not None and member.facts.auto_mtls is not None
     return export_defaults(mesh_config(member.inventory) if member.inventory is not None else {}, known=read)
 
@@ -230,7 +230,7 @@ def routed_subsets(services: Sequence[ConfigObject], domain: str) -> dict[str, f
 
 
 def config_homes(members: Sequence[MeshMember]) -> dict[str, IstioConfig | str]:
-    """Whose objects each cluster obeys: its own, or its primary's; a sentence where that cannot be told."""
+    """The configuration in force in each cluster: its own or its primary's; a sentence where that is unknown."""
     configs = {member.name: IstioConfig(member) for member in members}
     return {member.name: _home(member, members, configs) for member in members}
 
@@ -262,7 +262,7 @@ def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[st
     if len(chosen) == 1:
         return configs[chosen[0].name]
     if not chosen:
-        return f"{member.name} obeys a primary cluster that is not among those that are read."
+        return f"{member.name} is configured by a primary cluster that meshtop does not read."
     names = ", ".join(sorted(other.name for other in chosen))
     return f"Which primary {member.name} obeys cannot be told: {names} serve its mesh."
 

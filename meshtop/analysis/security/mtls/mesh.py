@@ -1,7 +1,7 @@
-"""Mutual TLS of real traffic: every observed edge held against the objects that both of its ends obey.
+"""Mutual TLS verdicts on observed edges, from the configuration in force at both ends.
 
-The client's rules are those that the client's istiod reads, the server's policy those of the server's; across clusters
-these are two. What is not known makes the outcome unknown, with the reason.
+The client's rules are those that its istiod reads, the server's policies those that its own istiod reads; across
+clusters the two differ. Missing facts make the outcome unknown, with the reason.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ NO_TRUST = "MTLS-NO-TRUST"
 
 
 class TlsVerdict(Struct, frozen=True, kw_only=True):
-    """What becomes of a call to one Service port (`port` None: to any of them), and which objects decided.
+    """The outcome of a call to one Service port (`port` None: any of them), and the objects that decided.
 
-    `server` is the workload that answers, None where it is not known. `rule` is the DestinationRule that applies, and
-    `policy` the server's policy; `target` is the workload's port behind the Service's.
+    `server` is the responding workload, None where unknown. `rule` is the DestinationRule that applies, `policy` the
+    server's policy; `target` is the workload port that the Service port leads to.
     """
 
     outcome: TlsOutcome
@@ -66,7 +66,7 @@ _STRANGER = Party(cluster="", namespace="", name="", labels={}, proxy=Proxy.NONE
 
 
 class MeshTls:
-    """All clusters' declared mutual TLS. `trust` are the pairs of clusters as `analysis.trust` judges them."""
+    """Mutual TLS configuration of all clusters. `trust` has the verdict on every pair of clusters."""
 
     def __init__(self, members: Sequence[MeshMember], trust: Sequence[TrustPair] = ()) -> None:
         self.members = {member.name: member for member in members}
@@ -88,7 +88,7 @@ class MeshTls:
         return Hosts(inventory.services, inventory.endpoint_slices, entries, domain)
 
     def _mesh_of(self, member: MeshMember) -> tuple[str, ...]:
-        """The clusters whose endpoints a cluster's istiod knows: those of its mesh, itself first."""
+        """The clusters whose endpoints a cluster's istiod knows: those in its mesh, itself first."""
         mesh = member.facts.mesh if member.facts is not None else None
         others = [
             m.name
@@ -98,11 +98,11 @@ class MeshTls:
         return (member.name, *others)
 
     def config_of(self, cluster: str) -> IstioConfig | str:
-        """Whose objects a cluster obeys, or why that is not known."""
-        return self.homes.get(cluster, f"Nothing is known of the cluster {cluster or 'it runs in'}.")
+        """The configuration in force in a cluster, or the reason why it is unknown."""
+        return self.homes.get(cluster, f"Nothing is known about the cluster {cluster or 'it runs in'}.")
 
     def policy(self, party: Party) -> ServerPolicy | str:
-        """What a workload accepts, or why that is not known."""
+        """The PeerAuthentication policy in force for a workload, or the reason why it is unknown."""
         home = self.config_of(party.cluster)
         if isinstance(home, str):
             return home
@@ -113,9 +113,9 @@ class MeshTls:
         return self._hosts.get(cluster)
 
     def edge(self, edge: Edge) -> tuple[TlsVerdict, ...]:
-        """The outcome of an edge: one, or one for each port where telemetry cannot tell which and it matters.
+        """The verdicts on an edge: one, or one per port where ports differ and telemetry does not name the port.
 
-        It depends on the edge's ends and not on its rates, so that a later refresh finds it made.
+        They depend on the edge's ends, not on its rates, so they are cached across refreshes.
         """
         key = (edge.source, edge.destination, edge.protocol, bool(edge.sums.mtls_ratio))
         found = self._edges.get(key)
@@ -145,7 +145,7 @@ class MeshTls:
             if edge.sums.mtls_ratio:
                 return "The caller is not known, though some of what it sends is seen as mutual TLS."
             return _STRANGER
-        return "Telemetry names no workload that calls."
+        return "Telemetry does not name the calling workload."
 
     def _party(self, end: Peer | Target) -> Party | str:
         found = self.parties.find((end.cluster, end.namespace, end.workload))
@@ -162,7 +162,7 @@ class MeshTls:
             found = self._party(target)
             return found if isinstance(found, str) else [found]
         if not target.service:
-            return "Telemetry names neither a workload nor a service that answers."
+            return "Telemetry names neither the responding workload nor its service."
         # Where no workload answered, the cluster of the destination is only assumed (istio#29373): what stands behind
         # the service anywhere in the mesh counts when nothing does there.
         home = target.cluster or client.cluster
@@ -191,7 +191,7 @@ class MeshTls:
         return None
 
     def calls(self, client: Party, server: Party, host: Host | None, protocol: str = "tcp") -> list[TlsVerdict]:
-        """The outcome for each port of a host that a protocol can go to, and each subset that routes lead to."""
+        """The verdict for each port of a host that fits the protocol, and each subset that routes lead to."""
         policy = self.policy(server)
         if isinstance(policy, str):
             return [_unknown(policy)]
@@ -254,7 +254,7 @@ class MeshTls:
         if home.no_rules:
             return home.no_rules, None
         if host is None:
-            return "Which service is asked for is not known, and so neither is the rule that applies.", None
+            return "The requested service is unknown, and so is the rule that applies.", None
         rule = home.rule(
             host.name,
             client_namespace=client.namespace,
@@ -303,7 +303,7 @@ class MeshTls:
         return sends, rule
 
     def _service_mode(self, home: IstioConfig, client: Party, host: Host) -> Mode:
-        """What auto mTLS of the client's istiod takes a service for."""
+        """The mode that auto mTLS of the client's istiod assumes for a service."""
         if home.no_policies:
             return Mode.UNKNOWN
         key = (client.cluster, host.namespace, host.name)
@@ -341,7 +341,7 @@ class MeshTls:
         return (*((None,) if "" in routed or not chosen else ()), *chosen)
 
     def _trusted(self, client: Party, server: Party, met: EdgeTls) -> EdgeTls:
-        """Mutual TLS between two clusters needs a root that both trust."""
+        """The outcome with trust considered: mutual TLS between two clusters needs a root that both trust."""
         if met.outcome is not TlsOutcome.MTLS or client.cluster == server.cluster:
             return met
         pair = self._trust.get(frozenset((client.cluster, server.cluster)))
@@ -357,7 +357,7 @@ def _labels(subset: Mapping[str, object]) -> dict[str, str]:
 
 
 def _folded(verdicts: Sequence[TlsVerdict], *, several: bool) -> tuple[TlsVerdict, ...]:
-    """One verdict where all agree, else one for each port; servers that disagree behind one port make it unknown."""
+    """One verdict where all agree, else one for each port; unknown for a port whose servers disagree."""
     if len(verdicts) == 1:
         return tuple(verdicts)
     first = verdicts[0]

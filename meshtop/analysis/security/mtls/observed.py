@@ -1,6 +1,6 @@
-"""mTLS seen: which traffic was mutual TLS by the reporters that know, and who still sends plaintext to whom.
+"""Observed mTLS: which traffic was mutual TLS (by reporters that can tell), and which callers still send plaintext.
 
-Requests and TCP bytes are never mixed: each protocol has sums of its own.
+Requests and TCP bytes are never mixed: each protocol has its own sums.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PlaintextSource(Struct, frozen=True, rename="camel", kw_only=True):
 
     @property
     def title(self) -> str:
-        """How it is named to people."""
+        """Name of the source for users."""
         if not self.workload:
             return "an unknown caller"
         return f"{self.namespace}/{self.workload}" + (f" in {self.cluster}" if self.cluster else "")
@@ -60,12 +60,12 @@ class WorkloadDay(Struct, frozen=True):
 
 
 class ObservedTraffic(Struct, frozen=True, kw_only=True):
-    """What was seen of a workload's incoming traffic; None where no reporter knows."""
+    """Observed security of a workload's incoming traffic; None where no reporter can tell."""
 
     sums: Sums = Sums()
     sources: tuple[PlaintextSource, ...] = ()
     day: WorkloadDay | None = None
-    """None when the last day was not asked for."""
+    """None when the last day was not queried."""
 
     @property
     def plaintext_requests(self) -> float | None:
@@ -89,7 +89,7 @@ class ObservedTraffic(Struct, frozen=True, kw_only=True):
 
 
 def plaintext(judged: float | None, secured: float | None) -> float | None:
-    """What was judged and not mutual TLS, per second; None when nothing was judged."""
+    """The rate of traffic judged not to be mutual TLS; None when nothing was judged."""
     if judged is None:
         return None
     rest = judged - (secured or 0.0)
@@ -97,7 +97,7 @@ def plaintext(judged: float | None, secured: float | None) -> float | None:
 
 
 def seen(edges: Sequence[Edge], day: WorkloadDay | None = None) -> ObservedTraffic:
-    """What the edges into one workload show."""
+    """Observed security of one workload's traffic, from the edges into it."""
     parts: dict[SourceId, list[Sums]] = {}
     for edge in edges:
         parts.setdefault(_source(edge.source), []).append(edge.sums)
@@ -137,7 +137,7 @@ def _source(peer: Peer) -> SourceId:
 def last_day(
     days: Mapping[str, PlaintextDay | None], cluster_of: Callable[[str, str], str]
 ) -> Callable[[WorkloadId], WorkloadDay | None]:
-    """A function that gives a workload's last day; None for workloads of clusters where it was not asked for.
+    """A function that gives a workload's last day; None for workloads of clusters where it was not queried.
 
     `cluster_of` turns a label's cluster id into a cluster's name, with the cluster whose telemetry it is from.
     """

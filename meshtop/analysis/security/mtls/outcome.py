@@ -1,4 +1,4 @@
-"""What becomes of a call when client and server meet: mtls, plaintext, broken or unknown, and why in a sentence.
+"""Outcome of a call between client and server: mtls, plaintext, broken or unknown, with the reason as a sentence.
 
 The table of conflicts is the one of Istio's documentation and known failures (reference: "Conflicts to find").
 """
@@ -15,7 +15,7 @@ from meshtop.model.mesh import Proxy
 
 
 class TlsOutcome(StrEnum):
-    """How a call travels."""
+    """How a call is transported."""
 
     MTLS = "mtls"
     PLAINTEXT = "plaintext"
@@ -32,7 +32,7 @@ class EdgeTls(Struct, frozen=True):
 
 
 def _outside(server: ServerPolicy, server_proxy: Proxy, mode: Mode, port: int | None) -> EdgeTls:
-    """A caller without a proxy can only send plaintext."""
+    """The outcome for a caller without a proxy, which can only send plaintext."""
     if server_proxy is Proxy.NONE:
         return EdgeTls(TlsOutcome.PLAINTEXT, "Neither side has a proxy.")
     if mode is Mode.STRICT:
@@ -45,7 +45,7 @@ def _outside(server: ServerPolicy, server_proxy: Proxy, mode: Mode, port: int | 
 
 
 def _to_bare_server(client: ClientTls) -> EdgeTls:
-    """A server without a proxy understands no mutual TLS of the mesh."""
+    """The outcome for a server without a proxy, which does not understand the mesh's mutual TLS."""
     if client.mode is TlsMode.ISTIO_MUTUAL:
         return EdgeTls(
             TlsOutcome.BROKEN,
@@ -58,7 +58,7 @@ def _to_bare_server(client: ClientTls) -> EdgeTls:
 
 
 def _to_ambient_client(server: ServerPolicy, server_proxy: Proxy) -> EdgeTls:
-    """ztunnel reads no DestinationRule: it uses HBONE wherever the other side can."""
+    """The outcome for an ambient client: ztunnel ignores DestinationRules and uses HBONE wherever the server can."""
     if server_proxy is Proxy.NONE:
         return EdgeTls(TlsOutcome.PLAINTEXT, "The caller's ztunnel finds no proxy at the server and sends plaintext.")
     if server_proxy is Proxy.SIDECAR:
@@ -73,7 +73,7 @@ def _to_ambient_client(server: ServerPolicy, server_proxy: Proxy) -> EdgeTls:
 def edge_outcome(
     *, client: ClientTls, client_proxy: Proxy, server: ServerPolicy, server_proxy: Proxy, port: int | None
 ) -> EdgeTls:
-    """What becomes of a call to a workload port (None: the workload as a whole)."""
+    """The outcome of a call to a workload port (None: the workload as a whole)."""
     mode = server.on_port(port)
     if client_proxy is Proxy.NONE:
         return _outside(server, server_proxy, mode, port)

@@ -1,4 +1,4 @@
-"""Who can stand at an end of a call: workloads and virtual machines, with what mutual TLS depends on."""
+"""Possible ends of a call (workloads and virtual machines) with the attributes that mutual TLS depends on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WorkloadId = tuple[str, str, str]
 
 
 class Party(Struct, frozen=True, kw_only=True):
-    """One end of a call; `tls` says whether auto mTLS takes its endpoints for able to answer mutual TLS."""
+    """One end of a call; `tls` tells whether auto mTLS assumes that its endpoints support mutual TLS."""
 
     cluster: str
     namespace: str
@@ -39,7 +39,7 @@ class Party(Struct, frozen=True, kw_only=True):
 
 
 class Parties:
-    """Every workload and machine of all clusters by its name in telemetry, and by the services it stands behind."""
+    """Index of all clusters' workloads and machines, by name in telemetry and by the services that select them."""
 
     def __init__(self, members: Sequence[MeshMember]) -> None:
         self._found: dict[WorkloadId, Party] = {}
@@ -65,7 +65,7 @@ class Parties:
         return [party for cluster in clusters for party in self._behind.get((cluster, namespace, service), ())]
 
     def __iter__(self) -> Iterator[Party]:
-        """Each of them once, whatever number of names it has."""
+        """Each party once, also where it has several names."""
         return iter({id(party): party for party in self._found.values()}.values())
 
 
@@ -79,7 +79,7 @@ def _parties(member: MeshMember, silent: str | None) -> Iterable[Party]:
 
 
 def party_of(workload: Workload, silent: str | None = None) -> Party:
-    """A workload as an end of calls; `silent` says why its pods cannot be read."""
+    """A workload as an end of calls; `silent` is the reason why its pods cannot be read, if they cannot."""
     labels = dict(workload.labels)
     return Party(
         cluster=workload.cluster,

@@ -1,4 +1,4 @@
-"""The posture of the whole mesh: for every workload and edge what is declared, what is seen, and what is wrong."""
+"""Mutual TLS posture of the whole mesh: for every workload and edge the configuration, the observation and findings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from meshtop.model.traffic import Edge
 
 
 class WorkloadPosture(Struct, frozen=True, kw_only=True):
-    """One workload: what it accepts (None where that is not known, and `unknown` says why), and what was seen."""
+    """One workload: its policy (None where unknown; `unknown` is the reason), and its observed traffic."""
 
     party: Party
     policy: ServerPolicy | None = None
@@ -51,7 +51,7 @@ def posture(
     window: TrafficWindow,
     day: Callable[[WorkloadId], WorkloadDay | None] = lambda where: None,
 ) -> Posture:
-    """Judge everything once. `day` gives the last day of a workload where it was measured."""
+    """Compute the posture of all workloads and edges. `day` gives the last day of a workload where it was measured."""
     judged = tuple((edge, mesh.edge(edge)) for edge in edges)
     into: dict[WorkloadId, list[Edge]] = {}
     for edge in edges:
@@ -100,7 +100,7 @@ def _seen_findings(
 
 
 def _changed_within(mesh: MeshTls, party: Party, policy: ServerPolicy, window: TrafficWindow) -> bool:
-    """Whether the policy changed within the window: then the window holds traffic of the time before."""
+    """Whether the policy changed within the window, so that part of its traffic is older than the policy."""
     home = mesh.config_of(party.cluster)
     if isinstance(home, str) or policy.policy is None or policy.policy not in home.by_title:
         return False
@@ -110,7 +110,7 @@ def _changed_within(mesh: MeshTls, party: Party, policy: ServerPolicy, window: T
 
 
 def _who(workload: WorkloadPosture, window: TrafficWindow | None = None) -> str:
-    """Who sends plaintext and how much, in words."""
+    """The senders of plaintext and their rates, in words."""
     told = []
     for source in workload.seen.sources:
         if source.requests_per_second:
@@ -154,7 +154,7 @@ def _plaintext(workload: WorkloadPosture, policy: ServerPolicy, window: TrafficW
 
 
 def _ready(workload: WorkloadPosture, policy: ServerPolicy, *, whole: bool) -> LocatedFinding:
-    """Permissive, in use, and nobody sent plaintext for a whole measured day; `whole` says that of its namespace."""
+    """Finding on a PERMISSIVE workload in use without plaintext for a whole day; `whole`: so is its namespace."""
     party = workload.party
     fix = fixes.peer_authentication(party.namespace, _name(party), Mode.STRICT, _selector(party))
     if whole:
@@ -171,7 +171,7 @@ def _ready(workload: WorkloadPosture, policy: ServerPolicy, *, whole: bool) -> L
 
 
 def is_ready(workload: WorkloadPosture) -> bool:
-    """Whether STRICT would break nobody who called within the last day."""
+    """Whether STRICT would break no caller of the last day."""
     day, policy = workload.seen.day, workload.policy
     return (
         policy is not None

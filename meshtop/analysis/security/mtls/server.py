@@ -18,7 +18,7 @@ from meshtop.model.kube import ConfigObject
 
 
 class Mode(StrEnum):
-    """What a server accepts."""
+    """Mutual TLS mode of a server."""
 
     STRICT = "STRICT"
     PERMISSIVE = "PERMISSIVE"
@@ -27,7 +27,7 @@ class Mode(StrEnum):
 
 
 class PolicyLevel(StrEnum):
-    """Where a decision was taken."""
+    """Level of the policy that decided."""
 
     DEFAULT = "default"
     MESH = "mesh"
@@ -45,7 +45,7 @@ class PolicyStep(Struct, frozen=True):
 
 
 class ServerPolicy(Struct, frozen=True, kw_only=True):
-    """What a workload accepts, which object decided it, and how it came to that.
+    """The mode of a workload, the object that decided it, and the chain of decisions.
 
     `ports` are workload ports (never Service ports) with a mode of their own. `ignored` names policies
     that match but lost, with the reason.
@@ -59,7 +59,7 @@ class ServerPolicy(Struct, frozen=True, kw_only=True):
     ignored: tuple[str, ...] = ()
 
     def on_port(self, port: int | None) -> Mode:
-        """The mode on a workload port; None asks for the workload's own."""
+        """The mode on a workload port; None means the workload as a whole."""
         return self.mode if port is None else self.ports.get(port, self.mode)
 
     def policy_on(self, port: int | None) -> str | None:
@@ -69,7 +69,7 @@ class ServerPolicy(Struct, frozen=True, kw_only=True):
         return next((step.policy for step in self.chain if step.level is PolicyLevel.WORKLOAD), self.policy)
 
     def decided_by(self, port: int | None = None) -> str:
-        """The object that decided, in words."""
+        """The deciding object in words."""
         policy = self.policy_on(port)
         if policy is None:
             return "Istio's default"
@@ -88,7 +88,7 @@ def _port_modes(spec: Mapping[str, Any], inherited: Mode) -> dict[int, Mode]:
 
 
 def compose(matching: Iterable[ConfigObject], root_namespace: str) -> ServerPolicy:
-    """Fold PeerAuthentications that all match one workload into what it accepts.
+    """Combine the PeerAuthentications that match one workload into its policy.
 
     Mesh, then namespace, then workload, each level the oldest; UNSET inherits; a policy with a selector in
     the root namespace is ignored; ports come from the winning workload policy alone.

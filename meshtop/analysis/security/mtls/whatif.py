@@ -1,6 +1,6 @@
-"""What if mutual TLS were demanded: which calls would break, which are fine, and which nobody measured.
+"""What-if analysis of STRICT mutual TLS: which calls would break, which are fine, and which are not measured.
 
-Pure: the objects are changed in memory only, and nothing is written anywhere.
+Objects are changed in memory only; nothing is written.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MESH = "mesh"
 
 
 class Effect(StrEnum):
-    """What STRICT would do to a call."""
+    """Effect of STRICT on a call."""
 
     BREAKS = "breaks"
     UNKNOWN = "unknown"
@@ -35,7 +35,7 @@ class Effect(StrEnum):
 
 
 class Consequence(Struct, frozen=True, kw_only=True):
-    """One call and what STRICT would do to it, with the reason in a sentence."""
+    """One call and the effect of STRICT on it, with the reason as a sentence."""
 
     edge: Edge
     effect: Effect
@@ -44,7 +44,7 @@ class Consequence(Struct, frozen=True, kw_only=True):
 
 
 class UnmeasuredWorkload(Struct, frozen=True, kw_only=True):
-    """A workload of which nobody can say who calls it: no reporter speaks for it, or it was not called."""
+    """A workload whose callers are unknown: no reporter can tell, or it was not called."""
 
     cluster: str
     namespace: str
@@ -71,7 +71,7 @@ class WhatIf(Struct, frozen=True, kw_only=True):
 
 
 def strict_members(members: Sequence[MeshMember], scope: str) -> list[MeshMember]:
-    """The clusters as they would be: one STRICT policy, and no policy of the scope that says otherwise."""
+    """The clusters with a STRICT policy added for the scope and all laxer policies of the scope removed."""
     return [_strict(member, scope) for member in members]
 
 
@@ -109,9 +109,9 @@ def _obeying(policy: ConfigObject, root: str, scope: str) -> ConfigObject | None
 
 
 class _Call(Struct, frozen=True, kw_only=True):
-    """A call into the scope, read: the workload it reaches, its verdicts under STRICT, and what was seen of it.
+    """A call into the scope: the workload it reaches, its verdicts under STRICT, and its observed plaintext.
 
-    `worst` is the worst of its verdicts. The plaintext figures are per second, None where no reporter knows.
+    `worst` is the worst of its verdicts. The plaintext figures are per second, None where no reporter can tell.
     """
 
     edge: Edge
@@ -123,7 +123,7 @@ class _Call(Struct, frozen=True, kw_only=True):
 
     @property
     def measured(self) -> bool:
-        """Whether a reporter told mutual TLS from plaintext."""
+        """Whether a reporter could distinguish mutual TLS from plaintext."""
         return self.edge.sums.mtls_ratio is not None
 
 
@@ -134,7 +134,7 @@ def what_if_strict(
     workloads: Sequence[WorkloadPosture],
     scope: str,
 ) -> WhatIf:
-    """Judge every call into a namespace, or with the scope `mesh` every call, as if STRICT were declared there."""
+    """The effect of STRICT in a namespace, or with the scope `mesh` everywhere, on every call into it."""
     mesh = MeshTls(strict_members(members, scope), trust)
     touched = [s for s in workloads if scope in (MESH, s.party.namespace) and not s.party.gateway]
     calls = _calls_into(mesh, edges, scope, {s.party.id for s in touched})
@@ -198,7 +198,7 @@ def _worst_first(consequences: Iterable[Consequence]) -> tuple[Consequence, ...]
 
 
 def _consequence(call: _Call) -> Consequence:
-    """What was seen beats what is declared: plaintext that was seen would break, whatever the rules say."""
+    """The consequence for a call. Observed plaintext would break, whatever the configuration is."""
     effect, why = _judged(call)
     rate = call.plaintext_requests or None if effect is Effect.BREAKS else None
     return Consequence(edge=call.edge, effect=effect, why=why, plaintext_per_second=rate)
@@ -222,7 +222,7 @@ def _judged(call: _Call) -> tuple[Effect, str]:
         return Effect.FINE, "All of it was seen as mutual TLS."
     if worst.outcome is TlsOutcome.MTLS:
         return Effect.FINE, f"Not seen by a reporter that knows, but: {worst.why}"
-    return Effect.UNKNOWN, f"Nobody measured it. {worst.why}"
+    return Effect.UNKNOWN, f"Not measured. {worst.why}"
 
 
 _RANK = {TlsOutcome.BROKEN: 0, TlsOutcome.UNKNOWN: 1, TlsOutcome.PLAINTEXT: 2, TlsOutcome.MTLS: 3}
@@ -240,7 +240,7 @@ def _silent(workload: WorkloadPosture, called: set[tuple[str, str, str]]) -> Unm
     if party.unknown is not None:
         why = party.unknown
     elif party.id not in called:
-        why = "Nobody called it in this window: whoever does at other times is not known."
+        why = "No caller in this window; callers at other times are not known."
     else:
         why = "Only its callers report on it, and callers cannot tell mutual TLS from plaintext."
     return UnmeasuredWorkload(cluster=party.cluster, namespace=party.namespace, workload=party.name, why=why)

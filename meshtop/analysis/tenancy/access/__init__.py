@@ -1,1 +1,1 @@
-"""Who may do what: Next Generation Access Control (INCITS 565), decided as NIST's reference reads it."""
+"""Access decisions: Next Generation Access Control (NGAC, INCITS 565), following NIST's reference implementation."""

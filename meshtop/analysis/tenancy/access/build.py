@@ -1,10 +1,10 @@
-"""The policy graph of a fleet: access.yaml, what tenancy and clusters hold, and the roles of tenancy.yaml.
+"""Builds the policy graph of a fleet from access.yaml, the tenancy with its role bindings, and the clusters.
 
 Generated names: `organization:O`, `cluster:C`, `tenant:T`, `workspace:T/W`, `group:T/W/G` are object attributes,
 `namespace:C/N` are objects, all under the policy class `meshtop`; `team:T` are user attributes. A namespace is assigned
 to its groups and workspace (else its tenant) and to its cluster; these upward to the organization. Where marks disagree
-about the tenant, a namespace is under its cluster only: none of the tenants' readers reads it before that is settled. A
-binding becomes a user attribute `ROLE on LEVEL`, to which its subjects are assigned, and an association.
+about the tenant, a namespace is under its cluster only, so that no tenant's readers can read it until that is resolved.
+A binding becomes a user attribute `ROLE on LEVEL`, to which its subjects are assigned, and an association.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from meshtop.settings.tenancy import GROUP_KINDS, Binding, Tenancy
 POLICY_CLASS = "meshtop"
 READ, SHIFT, PROPAGATE = "read", "shift", "propagate"
 RIGHTS = (READ, SHIFT, PROPAGATE)
-"""The rights that meshtop asks for."""
+"""The rights that meshtop checks."""
 ROLE_RIGHTS: Mapping[str, frozenset[str]] = {
     "admin": frozenset({"*"}),
     "editor": frozenset({READ, "write", "create", SHIFT, PROPAGATE}),
@@ -29,7 +29,7 @@ ROLE_RIGHTS: Mapping[str, frozenset[str]] = {
     "writer": frozenset({READ, "write", SHIFT}),
     "reader": frozenset({READ}),
 }
-"""What a role may do: shifting weights is writing, propagating to other clusters is creating."""
+"""The rights of each role: shifting weights is writing, propagating to other clusters is creating."""
 
 Place = tuple[str, str]
 """Cluster and namespace."""
@@ -55,7 +55,7 @@ class _Graph:
         self.prohibitions: list[Prohibition] = []
 
     def add(self, kind: PolicyNodeKind, name: str, *parents: str) -> str:
-        """Declare a name, or assign a known one to more."""
+        """Declare a name with its parents, or add parents to a known one."""
         self.kinds.setdefault(name, kind)
         self.parents.setdefault(name, []).extend(parents)
         return name
@@ -70,7 +70,7 @@ def build_policy(
 ) -> Policy:
     """The policy of a fleet. `identity` is a user to add, with the teams that Kubernetes' groups of the same name are.
 
-    Raises ConfigError, with file and line, for a policy that makes no sense.
+    Raises ConfigError, with file and line, for an invalid policy.
     """
     graph = _Graph()
     file = policy.file if policy is not None else AccessFile()
@@ -149,7 +149,7 @@ def _attribute(graph: _Graph, name: str, parent: str) -> str:
 
 
 def _mention(graph: _Graph, file: AccessFile, tenancy: Tenancy | None) -> None:
-    """Declare generated names that the policy speaks of and that are not there (yet)."""
+    """Declare generated names that the policy refers to although no such object exists (yet)."""
     used: list[str] = [parent for parents in graph.parents.values() for parent in parents]
     used += [name for a in file.associations for name in (a.user_attribute, a.target)]
     used += [name for p in file.prohibitions for name in (p.subject, *p.include, *p.exclude)]

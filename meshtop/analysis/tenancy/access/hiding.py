@@ -1,9 +1,9 @@
-"""A snapshot without what the user may not read: the one place where tenants are left out of every screen and output.
+"""Removes from a snapshot what the user may not read; all screens and outputs are filtered here and nowhere else.
 
-What remains: namespaces that may be read, with all that is in them, and the namespaces of the meshes' own settings
-(root namespaces), because everybody's workloads live by them. Traffic remains where one of its ends may be read; an end
-that may not stands in `(hidden)` under an alias, without service or principal. Traffic between two ends that may not be
-read is gone, from totals too. Half hours that are only known for whole clusters are gone where anything is hidden.
+Kept are readable namespaces with all their objects, and root namespaces, because their settings apply to all
+workloads. Traffic is kept where one of its ends is readable; the other end is replaced by an alias in the namespace
+`(hidden)`, without service or principal. Traffic between two unreadable ends is removed, from totals too. Histories
+of whole clusters are removed where anything is hidden.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _DESTINATION = dict.fromkeys(
 
 
 class Keep(Protocol):
-    """Hands a result on for as long as all that it is made from is the very same."""
+    """Cache of results; a result is reused while all of its inputs are the identical objects."""
 
     def same(self, name: str, made_from: tuple[object, ...], make: Callable[[], Part]) -> Part:
-        """What `make` gives, or what it gave last under this name."""
+        """The result of `make`, or the cached one if it was made under this name from the identical inputs."""
 
 
 class _Afresh:
@@ -46,10 +46,10 @@ class _Afresh:
 
 
 def visible(snapshot: Snapshot, access: Access, keep: Keep | None = None) -> Snapshot:
-    """What the user may see of a snapshot; doing it twice changes nothing more.
+    """The part of a snapshot that the user may see; applying it twice has no further effect.
 
-    With `keep` a part that is the same as in the last snapshot leads to the same part of the answer, so that whatever
-    is worked out from that holds too.
+    With `keep`, unchanged parts of the snapshot give identical parts of the result, so that anything derived from them
+    stays cached too.
     """
     keep = keep or _Afresh()
     ends = _ends(snapshot, access, keep)
@@ -59,13 +59,13 @@ def visible(snapshot: Snapshot, access: Access, keep: Keep | None = None) -> Sna
     who = ", ".join(access.users) or "an unknown user"
     note = f"The access policy leaves out what {who} may not read, in every figure and total."
     if access.nameless:
-        note += f" Who you are is not said by {', '.join(access.nameless)}: set access.user, or nothing of it is shown."
+        note += f" Nothing of {', '.join(access.nameless)} is shown, as your user is unknown there: set access.user."
     note = snapshot.hidden or note
     return structs.replace(snapshot, clusters=tuple(cluster for cluster, _ in found), hidden=note)
 
 
 class _Ends:
-    """Which ends of telemetry may be read; telemetry names a cluster by its own id, which several may share.
+    """Decides which ends of telemetry may be read; telemetry names a cluster by an id, which several may share.
 
     `meshes` are each cluster's name, id, and root namespace ("" where it is not known: then nothing there is shared).
     """
@@ -80,18 +80,18 @@ class _Ends:
                 self._names.setdefault(name, []).append(cluster)
 
     def shared(self, cluster: str, namespace: str) -> bool:
-        """Whether everybody lives by what is in the namespace."""
+        """Whether the namespace is a root namespace, whose settings apply to everyone's workloads."""
         return namespace in ("", self._roots.get(cluster, ""))
 
     def readable(self, here: str, cluster_id: str, namespace: str) -> bool:
-        """Whether every cluster that the id may mean lets the namespace be read."""
+        """Whether the namespace may be read in every cluster that the id may refer to."""
         if namespace == HIDDEN:
             return False
         names = [here] if cluster_id in ("", "unknown") else self._names.get(cluster_id, [here])
         return all(self._access.may_read(name, "" if namespace == "unknown" else namespace) for name in names)
 
     def nameless(self, here: str, cluster_id: str, namespace: str) -> bool:
-        """Whether an end that may not be read has to lose its name: it has one, and not everybody lives by it."""
+        """Whether an end must become an alias: it has a name, may not be read, and is not in a root namespace."""
         return namespace not in ("", "unknown", HIDDEN) and not self.shared(cluster_id or here, namespace)
 
 
@@ -114,7 +114,7 @@ def _mesh(cluster: ClusterSnapshot, keep: Keep) -> tuple[str, str, str]:
 
 
 def _cluster(cluster: ClusterSnapshot, access: Access, ends: _Ends, keep: Keep) -> tuple[ClusterSnapshot, bool]:
-    """The cluster as it may be seen, and whether that is less than there is."""
+    """The visible part of a cluster, and whether anything was removed."""
 
     def kept(namespace: str) -> bool:
         return ends.shared(cluster.name, namespace) or access.may_read(cluster.name, namespace)
@@ -147,7 +147,7 @@ def _route_counts(counts: RouteCounts, cluster: str, ends: _Ends, kept: Callable
 
 
 def _inventory(inventory: Inventory, kept: Callable[[str], bool]) -> Inventory:
-    """The inventory without what stands in namespaces that are not kept; the same object where all are."""
+    """The inventory without objects in namespaces that are not kept; the identical object where all are."""
     namespaces = tuple(n for n in inventory.namespaces if kept(n.meta.name))
 
     def among(items: Iterable[Any]) -> tuple[Any, ...]:
@@ -174,7 +174,7 @@ def _counted(status: KindStatus, counts: dict[str, int]) -> KindStatus:
 
 
 def _samples_in(part: Samples, cluster: str, ends: _Ends) -> Samples:
-    """A struct of samples with each sample kept, made nameless at one end, or gone; the same object where all are kept.
+    """Samples with each one kept, aliased at one end, or removed; the identical object where all are kept.
 
     Samples of the control plane are kept: they name no tenant's traffic.
     """
@@ -214,5 +214,5 @@ def _sample(sample: Sample, cluster: str, ends: _Ends) -> Sample | None:
 
 
 def _alias(*name: str) -> str:
-    """The same for the same workload in every report, so that reports still meet and nothing is counted twice."""
+    """An alias, equal for a workload in every report, so that reports still match and nothing is counted twice."""
     return f"hidden-{crc32('/'.join(name).encode()):08x}"

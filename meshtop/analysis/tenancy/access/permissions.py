@@ -1,4 +1,4 @@
-"""Whether a write may be begun: read-only mode, the access policy and Kubernetes decide, and a denial says why."""
+"""Write permissions: read-only mode, the access policy and Kubernetes decide, and a denial states the reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from meshtop.analysis.tenancy.access.rights import Access, AccessAnswer
 
 
 class PlannedWrite(Struct, frozen=True):
-    """One object that an action would change: where it is, and what is asked of the API server for it."""
+    """One object that an action would change: its place, and the request to the API server."""
 
     cluster: str
     namespace: str
@@ -25,7 +25,7 @@ class PlannedWrite(Struct, frozen=True):
 
 
 class DenialCause(StrEnum):
-    """Which of those that decide denies a write."""
+    """The authority that denies a write."""
 
     READ_ONLY = "read-only"
     UNKNOWN_USER = "unknown-user"
@@ -36,8 +36,8 @@ class DenialCause(StrEnum):
 class Denial(Struct, frozen=True):
     """Why a write is denied, without the cluster: clusters that deny for the same reason share one sentence.
 
-    `what` is what may not be done (`shift`, `patch virtualservices`), `user` who may not; both, and the namespace, are
-    empty where the cause does not depend on them.
+    `what` is the denied operation (`shift`, `patch virtualservices`), `user` the denied user; both, and the namespace,
+    are empty where the cause does not depend on them.
     """
 
     cause: DenialCause
@@ -46,7 +46,7 @@ class Denial(Struct, frozen=True):
     user: str = ""
 
     def clause(self, clusters: Sequence[str]) -> str:
-        """What these clusters deny and why, as a clause without a full stop."""
+        """A clause, without a full stop, about what these clusters deny and why."""
         several = len(clusters) > 1
         names = f"{', '.join(clusters[:-1])} and {clusters[-1]}" if several else clusters[0]
         do_not = "do not" if several else "does not"
@@ -62,10 +62,10 @@ class Denial(Struct, frozen=True):
 
 
 class WritePermission(Struct, frozen=True, kw_only=True):
-    """One write, and what is known of whether it may be made.
+    """One planned write with the decisions known about it.
 
-    `policy` is None without a policy in force, `kubernetes` None where the cluster was not asked or did not tell all.
-    `user` is who asks; None where the cluster does not say.
+    `policy` is None without an access policy, `kubernetes` None where the cluster was not asked or its answer was
+    incomplete. `user` is the requesting user; None where the cluster does not report it.
     """
 
     right: str
@@ -77,12 +77,12 @@ class WritePermission(Struct, frozen=True, kw_only=True):
 
     @property
     def denied(self) -> bool:
-        """Whether something known denies it; what is not known does not."""
+        """Whether it is known to be denied; an unknown decision does not deny."""
         return self.denial is not None
 
     @property
     def denial(self) -> Denial | None:
-        """What denies it, the nearest first: read-only mode, the access policy, Kubernetes; None where nothing does."""
+        """The first denial in the order read-only mode, access policy, Kubernetes; None where nothing denies it."""
         namespace, attributes = self.write.namespace, self.write.attributes
         if self.read_only:
             return Denial(DenialCause.READ_ONLY)
@@ -98,10 +98,10 @@ class WritePermission(Struct, frozen=True, kw_only=True):
 def write_permission(
     right: str, write: PlannedWrite, *, read_only: bool, access: Access | None, rules: SubjectRules | None
 ) -> WritePermission:
-    """Whether a write may be made as things stand.
+    """The permission for a write, by the current facts.
 
-    `right` is `shift` or `propagate`; `rules` are what Kubernetes lets the user do in the write's namespace, None where
-    that is not known.
+    `right` is `shift` or `propagate`; `rules` are Kubernetes' rules for the user in the write's namespace, None where
+    unknown.
     """
     return WritePermission(
         right=right,
@@ -114,7 +114,7 @@ def write_permission(
 
 
 def denials(permissions: Iterable[WritePermission]) -> str | None:
-    """Which clusters deny and why, in one sentence; None where none does."""
+    """One sentence with the clusters that deny and their reasons; None where none does."""
     clusters: dict[Denial, dict[str, None]] = {}
     for one in permissions:
         if (denial := one.denial) is not None:
@@ -128,9 +128,9 @@ def denials(permissions: Iterable[WritePermission]) -> str | None:
 
 
 def denial_reason(permissions: Sequence[WritePermission], *, needs_all: bool = False) -> str | None:
-    """Why an action may not be begun, in one sentence; None where it may.
+    """Why an action may not start, in one sentence; None where it may.
 
-    Without `needs_all` one write that nothing denies is enough: the others can be left out.
+    Without `needs_all`, one write that is not denied suffices: the others can be left out.
     """
     denied = [one.denied for one in permissions]
     stopped = any(denied) if needs_all else bool(denied) and all(denied)

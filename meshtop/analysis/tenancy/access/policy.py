@@ -13,7 +13,7 @@ EVERY_RIGHT = "*"
 
 
 class PolicyError(MeshtopError):
-    """A policy that makes no sense, in one sentence that names the culprit; `name` is the culprit alone."""
+    """An invalid policy, as one sentence with the offending name; `name` is that name alone."""
 
     def __init__(self, message: str, name: str = "") -> None:
         super().__init__(message)
@@ -21,7 +21,7 @@ class PolicyError(MeshtopError):
 
 
 class PolicyNodeKind(StrEnum):
-    """What a node of the policy graph is."""
+    """Kind of a node of the policy graph."""
 
     USER = "user"
     USER_ATTRIBUTE = "user attribute"
@@ -62,9 +62,9 @@ class Prohibition(Struct, frozen=True):
 
 
 class Policy:
-    """A checked policy graph, indexed for decisions. Raises PolicyError when it makes no sense.
+    """A validated policy graph, indexed for decisions. Raises PolicyError when it is invalid.
 
-    `assignments` maps each name to what it is assigned to; `kinds` says what each name is.
+    `assignments` maps each name to its parents; `kinds` maps each name to its kind.
     """
 
     def __init__(
@@ -92,31 +92,29 @@ class Policy:
     def _check_names(self, assignments: Mapping[str, Sequence[str]]) -> None:
         for name in assignments:
             if name not in self.kinds:
-                raise PolicyError(f"{name} is assigned but nowhere declared", name)
+                raise PolicyError(f"{name} is assigned but not declared", name)
         for name, parents in self.parents.items():
             allowed = _MAY_BE_ASSIGNED_TO[self.kinds[name]]
             for parent in parents:
                 kind = self.kinds.get(parent)
                 if kind is None:
-                    raise PolicyError(
-                        f"{self.kinds[name]} {name} is assigned to {parent}, which is nowhere declared", name
-                    )
+                    raise PolicyError(f"{self.kinds[name]} {name} is assigned to {parent}, which is not declared", name)
                 if kind not in allowed:
                     raise PolicyError(f"{self.kinds[name]} {name} can't be assigned to {parent}, a {kind}", name)
         for association in self.associations:
             if self.kinds.get(association.user_attribute) is not PolicyNodeKind.USER_ATTRIBUTE:
                 named = association.user_attribute
-                raise PolicyError(f"an association names {named}, which is no user attribute", named)
+                raise PolicyError(f"an association names {named}, which is not a user attribute", named)
             if self.kinds.get(association.target) in (None, PolicyNodeKind.USER, PolicyNodeKind.POLICY_CLASS):
                 target = association.target
-                raise PolicyError(f"an association targets {target}, which is no object or attribute", target)
+                raise PolicyError(f"an association targets {target}, which is not an object or attribute", target)
         for prohibition in self.prohibitions:
             if self.kinds.get(prohibition.subject) not in (PolicyNodeKind.USER, PolicyNodeKind.USER_ATTRIBUTE):
                 subject = prohibition.subject
-                raise PolicyError(f"a prohibition names {subject}, which is no user or user attribute", subject)
+                raise PolicyError(f"a prohibition names {subject}, which is not a user or user attribute", subject)
             for name in (*prohibition.include, *prohibition.exclude):
                 if name not in self.kinds:
-                    raise PolicyError(f"a prohibition names {name}, which is nowhere declared", name)
+                    raise PolicyError(f"a prohibition names {name}, which is not declared", name)
 
     def _check_cycles(self) -> None:
         done: set[str] = set()
@@ -133,7 +131,7 @@ class Policy:
                 elif parent in path:
                     names = list(path)
                     cycle = [*names[names.index(parent) :], parent]
-                    raise PolicyError(f"assignments run in a circle: {' → '.join(cycle)}", parent)
+                    raise PolicyError(f"assignments form a cycle: {' → '.join(cycle)}", parent)
                 elif parent not in done:
                     path[parent] = None
                     stack.append(iter(self.parents[parent]))

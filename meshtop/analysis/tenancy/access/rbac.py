@@ -1,4 +1,4 @@
-"""What Kubernetes lets a user do: the answers of its self subject reviews (authorization.k8s.io/v1)."""
+"""Kubernetes' rules for a user: answers of its self subject reviews (authorization.k8s.io/v1)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ResourceRule(Struct, frozen=True, rename="camel"):
 
 
 class SubjectRules(Struct, frozen=True):
-    """What the user may do in one namespace of one cluster; `incomplete` where the server could not tell all of it."""
+    """The user's rules in one namespace of one cluster; `incomplete` where the server could not list all."""
 
     namespace: str
     rules: tuple[ResourceRule, ...] = ()

@@ -66,11 +66,11 @@ def test_who_nobody_measured_is_unknown() -> None:
     found, _ = ask([edge(gone, API)])
     (consequence,) = found.consequences
     assert consequence.effect is Effect.UNKNOWN
-    assert "Nobody measured it." in consequence.why
+    assert "Not measured." in consequence.why
     (silent,) = found.unmeasured
     assert (silent.workload, "callers cannot tell" in silent.why) == ("api-v1", True)
     quiet, _ = ask([])
-    assert "Nobody called it" in quiet.unmeasured[0].why
+    assert "No caller in this window" in quiet.unmeasured[0].why
     assert not quiet.day_measured
 
 

@@ -120,11 +120,11 @@ def test_prohibitions(
 @pytest.mark.parametrize(
     ("kinds", "parents", "message"),
     [
-        ({"a": OA, "b": OA, "c": OA}, {"a": ["b"], "b": ["c"], "c": ["a"]}, "circle: a → b → c → a"),
-        ({"a": OA}, {"a": ["a"]}, "circle: a → a"),
-        ({"u": U}, {"u": ["nobody"]}, "user u is assigned to nobody, which is nowhere declared"),
+        ({"a": OA, "b": OA, "c": OA}, {"a": ["b"], "b": ["c"], "c": ["a"]}, "cycle: a → b → c → a"),
+        ({"a": OA}, {"a": ["a"]}, "cycle: a → a"),
+        ({"u": U}, {"u": ["nobody"]}, "user u is assigned to nobody, which is not declared"),
         ({"u": U, "p": PC}, {"u": ["p"]}, "user u can't be assigned to p, a policy class"),
-        ({}, {"u": []}, "u is assigned but nowhere declared"),
+        ({}, {"u": []}, "u is assigned but not declared"),
     ],
 )
 def test_policies_that_make_no_sense(
@@ -225,7 +225,7 @@ def test_explanations_agree_with_decisions(parts: dict[str, Any], right: str) ->
 
 def test_unknown_names_are_said() -> None:
     policy = worked_example()
-    with pytest.raises(PolicyError, match="nobody is no user"):
+    with pytest.raises(PolicyError, match="nobody is not a user"):
         decide(policy, "nobody", "o1")
-    with pytest.raises(PolicyError, match="u1 is no object"):
+    with pytest.raises(PolicyError, match="u1 is not an object"):
         explain_right(policy, "u1", "read", "u1")
